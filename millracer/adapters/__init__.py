@@ -1,0 +1,1 @@
+"""One outside thing each: translates, never decides."""

@@ -1,0 +1,111 @@
+"""How the `millrace` command is called: argv, environment, limits, and its useful words on failure.
+
+Millrace writes domain errors as `error: ...` on stdout and programming errors as a traceback on
+stderr, so both streams are searched. Nothing here knows what a command means.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millracer.adapters import process
+from millracer.adapters.process import Command, Completed
+from millracer.errors import ToolFailed
+from millracer.waiting import Wait
+
+TOOL = "millrace"
+#: One call's limit in seconds; a loaded machine needs up to six for a start alone.
+CALL_LIMIT_SECONDS = 120.0
+
+_BOX = re.compile(r"[│╭╮╰╯─┃┏┓┗┛━]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MillraceCalls:
+    """Calls one `millrace` program for one workspace.
+
+    Attributes:
+        argv: the program, such as `("millrace",)` or `("/opt/venv/bin/millrace",)`.
+        workspace: passed to every command as `--workspace`.
+        cwd: the commands' working directory; a daemon's too.
+        env: the environment of every call; tests and the demo add to it.
+    """
+
+    argv: tuple[str, ...]
+    workspace: Path
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+    def call(
+        self,
+        *arguments: str,
+        wait: Wait,
+        in_workspace: bool = True,
+        pass_fds: tuple[int, ...] = (),
+    ) -> Completed:
+        """Run one command to its end, whatever its exit code.
+
+        Raises:
+            ToolNotFound, ToolTimeout, Cancelled: as `process.run`.
+        """
+        return process.run(
+            self.command(*arguments, in_workspace=in_workspace, pass_fds=pass_fds),
+            wait.within(CALL_LIMIT_SECONDS),
+        )
+
+    def command(
+        self,
+        *arguments: str,
+        in_workspace: bool = True,
+        pass_fds: tuple[int, ...] = (),
+        token: str | None = None,
+    ) -> Command:
+        """Return the command as a value; `token` marks everything it starts as ours."""
+        where = ("--workspace", str(self.workspace)) if in_workspace else ()
+        env = {**self.env, "NO_COLOR": "1", "COLUMNS": "400"}
+        if token is not None:
+            env[process.TOKEN_VARIABLE] = token
+        return Command(
+            tool=TOOL,
+            argv=(*self.argv, *arguments, *where),
+            cwd=self.cwd,
+            env=env,
+            pass_fds=pass_fds,
+        )
+
+    def checked(self, *arguments: str, wait: Wait) -> Completed:
+        """Run one command in the workspace that has to succeed.
+
+        Raises:
+            ToolFailed: it exited non-zero; the message holds Millrace's own line.
+        """
+        completed = self.call(*arguments, wait=wait)
+        if completed.exit_code != 0:
+            raise refusal(completed)
+        return completed
+
+
+def refusal(completed: Completed) -> ToolFailed:
+    """Turn a failed call into an error with Millrace's own words."""
+    shown = " ".join(completed.argv[1:3])
+    return ToolFailed(
+        TOOL,
+        f"`millrace {shown}` failed with exit code {completed.exit_code}: {useful_line(completed)}",
+        detail=(completed.stdout + completed.stderr)[-4000:],
+    )
+
+
+def useful_line(completed: Completed) -> str:
+    """Return the one line of a failed call a person needs."""
+    stdout = [line.strip() for line in completed.stdout.splitlines() if line.strip()]
+    for line in reversed(stdout):
+        if line.startswith("error:"):
+            return line.removeprefix("error:").strip()
+    stderr = [_BOX.sub("", line).strip() for line in completed.stderr.splitlines()]
+    for line in reversed([line for line in stderr if line]):
+        return line
+    return stdout[-1] if stdout else "it said nothing"

@@ -1,0 +1,227 @@
+"""The only home of `subprocess`: run a command to its end, start one that stays, end what is ours.
+
+Everything started gets its own session and carries an ownership token in its environment, so that
+what it leaves behind is found again whatever its group or parent (`processes_with_token`). Waits are
+bounded; no pipe is left unread.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
+from millracer.waiting import Wait
+
+#: Names the environment variable that marks a process as started by us.
+TOKEN_VARIABLE = "MILLRACER_OWNER_TOKEN"  # noqa: S105 - a variable's name
+
+_SLICE_SECONDS = 0.1
+_TERMINATE_GRACE_SECONDS = 1.0
+_SWEEP_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One call of an outside program as a value.
+
+    Attributes:
+        tool: whose error it is when it fails: `pi` or `millrace`.
+        argv: never a shell string.
+        env: the whole environment; None inherits ours.
+        stdin: bytes to send; without any, standard input is empty.
+        pass_fds: descriptors the child inherits, such as a lock.
+    """
+
+    tool: str
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+    stdin: bytes | None = field(default=None, repr=False)
+    pass_fds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """How a command ended; undecodable bytes are replaced."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+    elapsed_seconds: float
+
+
+def new_token() -> str:
+    """Return an ownership token nobody can guess."""
+    return secrets.token_hex(16)
+
+
+def run(command: Command, wait: Wait) -> Completed:
+    """Run a command to its end and return all it wrote.
+
+    Raises:
+        ToolNotFound: there is no such program, or it cannot be executed.
+        ToolTimeout: the wait's deadline passed; the process group was ended.
+        Cancelled: the caller asked to stop; the process group was ended.
+    """
+    started = time.monotonic()
+    process = spawn(
+        command,
+        stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        stdin: bytes | None = command.stdin
+        while True:
+            try:
+                stdout, stderr = process.communicate(stdin, timeout=_SLICE_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                stdin = None
+            wait.cancellation.raise_if_cancelled()
+            if wait.expired:
+                raise ToolTimeout(
+                    command.tool,
+                    f"`{_shown(command)}` did not finish within "
+                    f"{time.monotonic() - started:.0f} s and was ended",
+                )
+    except BaseException:
+        end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
+        _reap(process)
+        raise
+    return Completed(
+        argv=command.argv,
+        exit_code=process.returncode,
+        stdout=stdout.decode("utf-8", "replace"),
+        stderr=stderr.decode("utf-8", "replace"),
+        elapsed_seconds=time.monotonic() - started,
+    )
+
+
+def spawn(
+    command: Command,
+    *,
+    stdin: int | IO[bytes],
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own and return at once.
+
+    Raises:
+        ToolNotFound: there is no such program, or it cannot be executed.
+        ToolFailed: the system could not start it for another reason.
+    """
+    try:
+        return subprocess.Popen(
+            command.argv,
+            cwd=command.cwd,
+            env=None if command.env is None else dict(command.env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=command.pass_fds,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
+        if command.cwd is not None and not command.cwd.is_dir():
+            raise ToolFailed(
+                command.tool, f"the working directory {command.cwd} is not a directory"
+            ) from exc
+        raise ToolNotFound(
+            command.tool,
+            f"`{command.argv[0]}` cannot be run: {exc.strerror}",
+            detail=str(exc),
+        ) from exc
+    except OSError as exc:
+        raise ToolFailed(
+            command.tool, f"`{command.argv[0]}` cannot be started: {exc.strerror}", detail=str(exc)
+        ) from exc
+
+
+def started_at(pid: int) -> float | None:
+    """Return when the living process `pid` started (epoch seconds), None if none lives."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.create_time()
+    except psutil.Error:
+        return None
+
+
+def is_same_process(pid: int, started: float) -> bool:
+    """Whether `pid` still is the process that started then, and lives."""
+    found = started_at(pid)
+    return found is not None and abs(found - started) < 0.05  # noqa: PLR2004 - clock tick
+
+
+def processes_with_token(token: str) -> list[psutil.Process]:
+    """Return every living process, but us, that carries the token in its environment."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        with suppress(psutil.Error, OSError):
+            if (
+                process.environ().get(TOKEN_VARIABLE) == token
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
+                found.append(process)
+    return found
+
+
+def end_token(token: str, *, grace_seconds: float) -> int:
+    """End every process that carries the token: SIGTERM, a grace, SIGKILL, and look again.
+
+    Returns how many were ended. The grace lets pi end the tools it keeps in sessions of their own.
+    """
+    ended: set[int] = set()
+    for _ in range(_SWEEP_ROUNDS):
+        processes = processes_with_token(token)
+        if not processes:
+            break
+        ended.update(process.pid for process in processes)
+        for process in processes:
+            with suppress(psutil.Error):
+                process.terminate()
+        _, alive = psutil.wait_procs(processes, timeout=grace_seconds)
+        for process in alive:
+            with suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(alive, timeout=grace_seconds)
+    return len(ended)
+
+
+def end_group(pid: int, *, grace_seconds: float) -> None:
+    """End the process group led by `pid`: SIGTERM, a grace, SIGKILL; a group that is gone is fine."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGTERM)
+        limit = time.monotonic() + grace_seconds
+        while time.monotonic() < limit and started_at(pid) is not None:
+            time.sleep(0.02)
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=_TERMINATE_GRACE_SECONDS)
+
+
+def _shown(command: Command) -> str:
+    return " ".join((Path(command.argv[0]).name, *command.argv[1:]))[:200]

@@ -1,0 +1,158 @@
+"""Where things lie in a workspace: Millrace's folders, our `.millracer/`, and its file locks.
+
+Millrace's folders are only read. Everything of ours lies below `.millracer/`, which ignores itself
+in git; files are 0600, folders 0700, writes are atomic.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from millracer.errors import ToolTimeout, WorkspaceUnusable
+from millracer.waiting import Wait
+
+_LOCK_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspacePaths:
+    """Every path we read or write in one workspace."""
+
+    root: Path
+
+    @property
+    def agents(self) -> Path:
+        """Millrace's own folder; without it the directory holds no work."""
+        return self.root / "millrace-agents"
+
+    @property
+    def state(self) -> Path:
+        """Millrace's state folder: snapshot, lock, mailbox."""
+        return self.agents / "state"
+
+    @property
+    def snapshot(self) -> Path:
+        """Millrace's runtime snapshot, rewritten at every transition."""
+        return self.state / "runtime_snapshot.json"
+
+    @property
+    def runtime_lock(self) -> Path:
+        """The lock file that names the daemon's pid."""
+        return self.state / "runtime_daemon.lock.json"
+
+    @property
+    def event_log(self) -> Path:
+        """Millrace's event log, one JSON object a line, append only."""
+        return self.agents / "logs" / "runtime_events.jsonl"
+
+    @property
+    def mailbox(self) -> Path:
+        """Commands handed to a running daemon: incoming, processed, failed."""
+        return self.state / "mailbox"
+
+    def items(self, family: str, state: str) -> Path:
+        """Return a family's folder (`tasks`, `probes`, `specs`) in one state (`queue`, `done`, …)."""
+        return self.agents / family / state
+
+    @property
+    def own(self) -> Path:
+        """Our folder."""
+        return self.root / ".millracer"
+
+    @property
+    def intake(self) -> Path:
+        """Intake documents and verbatim requests."""
+        return self.own / "intake"
+
+    @property
+    def locks(self) -> Path:
+        """Our lock files."""
+        return self.own / "locks"
+
+    @property
+    def logs(self) -> Path:
+        """Output of daemons of ours."""
+        return self.own / "logs"
+
+    @property
+    def ownership(self) -> Path:
+        """The token, pid and start time of the daemon we started."""
+        return self.own / "daemon.json"
+
+    def make_own(self) -> None:
+        """Create our folders, private and ignored by git; repeatable.
+
+        Raises:
+            WorkspaceUnusable: the workspace is missing or not writable.
+        """
+        if not self.root.is_dir():
+            raise WorkspaceUnusable(
+                f"workspace {self.root} is not a directory",
+                suggested_action="create the directory or pass another --workspace",
+            )
+        try:
+            for folder in (self.own, self.intake, self.locks, self.logs):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            ignore = self.own / ".gitignore"
+            if not ignore.exists():
+                write_atomically(ignore, "*\n")
+        except OSError as exc:
+            raise WorkspaceUnusable(
+                f"workspace {self.root} cannot be written: {exc.strerror}",
+                suggested_action="make the directory writable or pass another --workspace",
+            ) from exc
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file in one step, 0600, on disk before it appears; a crash leaves old or new."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(
+            descriptor, "w", encoding="utf-8", errors="surrogatepass", newline=""
+        ) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+@contextmanager
+def locked(path: Path, wait: Wait, *, shared: bool = False) -> Iterator[int]:
+    """Hold a file lock (flock) and yield its descriptor; the kernel frees it when we die.
+
+    Raises:
+        ToolTimeout: another process held it until the deadline.
+        Cancelled: the caller asked to stop.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while not try_lock(descriptor, shared=shared):
+            if wait.expired:
+                raise ToolTimeout(
+                    "millrace",
+                    f"another process holds {path}",
+                    suggested_action="wait for the other millracer command, or end it",
+                )
+            wait.sleep(_LOCK_POLL_SECONDS)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(descriptor: int, *, shared: bool) -> bool:
+    """Take or convert a file lock without waiting; return whether it is held now."""
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What a run does, in terms of ports; starts no process, opens no file."""

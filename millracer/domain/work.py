@@ -1,0 +1,332 @@
+"""The vocabulary of a run: what is asked, what Millrace holds, how a run ends.
+
+Frozen values only. The judgement over them lives in `completion`, their meaning while a daemon runs
+in `observation`, the order of steps in `lifecycle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+#: A JSON object passed through untouched, such as Millrace's own status document.
+JsonObject: TypeAlias = Mapping[str, object]
+
+
+class Route(StrEnum):
+    """Who does the task."""
+
+    DIRECT = "direct"  #: pi itself
+    MILLRACE = "millrace"  #: Millrace's staged runtime
+
+
+class RoutePreference(StrEnum):
+    """What the caller says about the route."""
+
+    AUTO = "auto"
+    DIRECT = "direct"
+    MILLRACE = "millrace"
+
+
+class IntakeKind(StrEnum):
+    """The kind of intake document Millrace is given."""
+
+    PROBE = "probe"  #: investigate first
+    IDEA = "idea"  #: plan and decompose first
+    TASK = "task"  #: execute
+
+
+class IntakePreference(StrEnum):
+    """What the caller says about the intake kind."""
+
+    AUTO = "auto"
+    PROBE = "probe"
+    IDEA = "idea"
+    TASK = "task"
+
+
+class Finalizer(StrEnum):
+    """Who writes the answer of a delegated run."""
+
+    PI = "pi"
+    SUMMARY = "summary"  #: made from the evidence, no model
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    BLOCKED = "blocked"
+    RESTART_NEEDED = "restart_needed"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class EventKind(StrEnum):
+    """What a progress event or the deciding event of a run says."""
+
+    SCOPED_COMPLETE = "scoped_complete"
+    ARBITER_COMPLETE = "arbiter_complete"
+    BLOCKED = "blocked"
+    RESTART_NEEDED = "restart_needed"
+    CRASHED = "crashed"
+    IDLE_NO_WORK = "idle_no_work"
+    STAGE_PROGRESS = "stage_progress"
+    PAUSED = "paused"
+    STUCK = "stuck"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+
+
+class ItemState(StrEnum):
+    """Where Millrace holds a work item."""
+
+    ABSENT = "absent"  #: nowhere
+    MAILBOX = "mailbox"  #: handed to a running daemon, not taken in yet
+    INBOX = "inbox"  #: an idea not yet made into a spec
+    QUEUED = "queued"
+    ACTIVE = "active"
+    DONE = "done"
+    BLOCKED = "blocked"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    ARCHIVED = "archived"
+    INVALID = "invalid"  #: set aside as unreadable
+    REFUSED = "refused"  #: the daemon refused the mailbox command
+
+    @property
+    def is_live(self) -> bool:
+        """Whether Millrace will still work on it."""
+        return self in _LIVE
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether Millrace will never work on it again although it neither ended nor blocked."""
+        return self in _SET_ASIDE
+
+
+_LIVE = frozenset({ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE})
+_SET_ASIDE = frozenset(
+    {
+        ItemState.CANCELLED,
+        ItemState.SUPERSEDED,
+        ItemState.ARCHIVED,
+        ItemState.INVALID,
+        ItemState.REFUSED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopedWork:
+    """The caller's one selected entry of an outside queue, exactly as given."""
+
+    item_id: str
+    title: str | None = None
+    source_queue: str | None = None
+    spec_path: str | None = None
+    completion_ref: str | None = None
+    constraints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkItem:
+    """The identity a run's work has in Millrace.
+
+    Attributes:
+        item_id: matches Millrace's `^[A-Za-z0-9][A-Za-z0-9._-]*$`, holds no dot.
+        request_hash: SHA-256 (hex) of the task text and the scope; empty for `--resume`.
+        named: whether the caller named it, so that it may be there already.
+    """
+
+    item_id: str
+    request_hash: str
+    named: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a run may take, in seconds, and how often it may restart the daemon."""
+
+    daemon_timeout_seconds: float = 7200.0  #: the delegated wait, restarts included
+    pi_timeout_seconds: float = 3600.0  #: one turn of pi
+    max_daemon_restarts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One task and everything the caller said about it."""
+
+    task: str  #: empty only with `resume`
+    request_id: str
+    request_id_named: bool = False  #: the caller chose the request id, so it is an identity
+    idempotency_key: str | None = None
+    scope: ScopedWork | None = None
+    resume: str | None = None  #: a work item id to continue
+    route: RoutePreference = RoutePreference.AUTO
+    intake: IntakePreference = IntakePreference.AUTO
+    mode: str | None = None  #: named by option, environment or request field
+    session_mode: str | None = None  #: the session's selected mode
+    finalizer: Finalizer = Finalizer.PI
+    keep_daemon: bool = False
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The route and what goes with it, as pi or the caller chose."""
+
+    route: Route
+    why: str
+    intake_kind: IntakeKind | None = None
+    mode: str | None = None
+    custom_loop_needed: bool = False
+    signals: tuple[str, ...] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunWarning:
+    """Something the caller should know that did not stop the run; prints as `code: text`."""
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where Millrace says one work item stands.
+
+    Attributes:
+        item_id: the id that was asked for.
+        kind: under which intake kind it was found; None when absent or of another kind.
+        millrace_id: the id Millrace uses now: the derived spec's for an idea, else `item_id`.
+        request_hash: the body's hash that its document carries, if any.
+        source: the command or file that said so.
+        path: where the document lies, if anywhere.
+        detail: Millrace's own words, such as why a mailbox command was refused.
+        work_kind: Millrace's name of what it is now (task, probe, spec, incident, idea).
+    """
+
+    item_id: str
+    state: ItemState
+    source: str
+    observed_at: datetime
+    kind: IntakeKind | None = None
+    millrace_id: str | None = None
+    request_hash: str | None = None
+    path: str | None = None
+    detail: str = ""
+    work_kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeStatus:
+    """What `millrace status --format json` said, the parts we use, and the whole as `raw`.
+
+    Queue depths count queued items of a plane; `active_stage` and `active_item_id` are None when
+    nothing runs.
+    """
+
+    process_running: bool
+    lock: str  #: absent, active, stale or invalid
+    active_run_count: int
+    active_stage: str | None
+    active_item_id: str | None
+    active_item_kind: str | None
+    queue_depths: Mapping[str, int]
+    paused: bool
+    pause_sources: str
+    stop_requested: bool
+    mode_id: str | None
+    raw: JsonObject
+    observed_at: datetime
+
+    @property
+    def queued(self) -> int:
+        """Items waiting, over all planes."""
+        return sum(self.queue_depths.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeEvent:
+    """One line of Millrace's event log, the parts that name work."""
+
+    event_type: str
+    occurred_at: datetime
+    plane: str | None = None
+    stage: str | None = None
+    run_id: str | None = None
+    item_kind: str | None = None
+    item_id: str | None = None
+    terminal_result: str | None = None
+    action: str | None = None
+    reason: str | None = None
+    failure_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningDaemon:
+    """A Millrace daemon that holds, or is about to take, the workspace's lock.
+
+    Attributes:
+        started: when its process started, seconds since the epoch; with `pid` its identity.
+        ours: it carries the token of this workspace's ownership file and is not marked kept.
+        booting: it lives but does not hold the lock yet.
+        mode_id: the mode it runs in, when Millrace says so.
+    """
+
+    pid: int
+    started: float
+    ours: bool
+    booting: bool = False
+    mode_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeValidation:
+    """What `compile validate --mode` said; `mode_id` has aliases resolved."""
+
+    ok: bool
+    mode_id: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddReceipt:
+    """What `queue add-*` said.
+
+    Attributes:
+        stored_path: where the item lies now; None when a running daemon will take it from the mailbox.
+        mailbox_command: the mailbox command to follow; rc 0 alone is no acceptance.
+        duplicate: the id is known already: look again.
+    """
+
+    stored_path: str | None = None
+    mailbox_command: str | None = None
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressEvent:
+    """One numbered step of a run, told to listeners as it happens and listed in the result."""
+
+    number: int
+    at: datetime
+    kind: EventKind
+    workspace: str
+    reason: str
+    state: str  #: the lifecycle state it happened in
+    stage: str | None = None
+    item_id: str | None = None
+    run_id: str | None = None
+    queued: int | None = None

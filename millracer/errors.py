@@ -1,0 +1,161 @@
+"""The error tree and the exit codes; imports nothing of ours.
+
+MillracerError                    .code .message .suggested_action; str() is one line for people
+├── UsageError                    the command line is wrong
+├── InvalidRequest                a request names something impossible, and which field
+├── IdempotencyConflict           a known identity came back with another body
+├── ModeConflict                  the running daemon works in another mode than was asked for
+├── WorkspaceUnusable             the directory cannot serve as a Millrace workspace
+├── DecisionUnreadable            pi answered the decision turn twice without a decision
+├── ToolError                     an outside program; .tool and its own words
+│   ├── ToolNotFound                  not installed, or not on PATH
+│   ├── ToolUnsupported               a version outside the supported range, or a broken install
+│   ├── ToolFailed                    it said no
+│   ├── ToolTimeout                   it did not finish in its time; it was ended
+│   └── ProtocolError                 it answered, but not by its contract; .raw
+└── IllegalTransition             the machine was asked for an edge it does not have: our bug
+
+An *outcome* (blocked, incomplete) is a result, not an error. Cancellation is control flow and lives
+in `millracer.waiting`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+INTERNAL_ERROR = "internal_error"
+
+
+class ExitCode(IntEnum):
+    """What the process exit code tells the caller; `--help` and the README list the same."""
+
+    COMPLETED = 0
+    INTERNAL_ERROR = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    BLOCKED = 4
+    RESTART_NEEDED = 5
+    CRASHED = 6
+    TIMED_OUT = 7
+    FAILED = 8
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class MillracerError(Exception):
+    """Something the caller can be told: a machine-readable code, one line, and the next step."""
+
+    code: str = INTERNAL_ERROR
+
+    def __init__(
+        self, message: str, *, suggested_action: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.suggested_action = suggested_action
+        if code is not None:
+            self.code = code
+
+
+class UsageError(MillracerError):
+    """The command line does not say something we can do."""
+
+    code = "usage"
+
+
+class InvalidRequest(MillracerError):
+    """A request's field cannot be used; `field` is its path in the request."""
+
+    code = "invalid_request"
+
+    def __init__(
+        self, message: str, *, field: str | None = None, suggested_action: str | None = None
+    ) -> None:
+        super().__init__(message, suggested_action=suggested_action)
+        self.field = field
+
+
+class IdempotencyConflict(MillracerError):
+    """The same key or scoped item names a work item whose body was another."""
+
+    code = "idempotency_conflict"
+
+
+class ModeConflict(MillracerError):
+    """A daemon already works here in another mode than the caller named."""
+
+    code = "mode_conflict"
+
+
+class WorkspaceUnusable(MillracerError):
+    """The workspace cannot be used: missing, not writable, or its mode does not compile."""
+
+    code = "workspace_unusable"
+
+
+class DecisionUnreadable(MillracerError):
+    """pi's decision could not be read, twice; a broken answer is never a decision."""
+
+    code = "decision_unreadable"
+
+
+class ToolError(MillracerError):
+    """An outside program (`pi`, `millrace`) stood in the way.
+
+    Attributes:
+        tool: which program, `pi` or `millrace`.
+        detail: its own words, as far as it said any.
+    """
+
+    suffix: ClassVar[str] = "failed"
+
+    def __init__(
+        self,
+        tool: str,
+        message: str,
+        *,
+        detail: str = "",
+        suggested_action: str | None = None,
+    ) -> None:
+        super().__init__(message, suggested_action=suggested_action, code=f"{tool}_{self.suffix}")
+        self.tool = tool
+        self.detail = detail
+
+
+class ToolNotFound(ToolError):
+    """The program is not installed where we looked."""
+
+    suffix = "not_found"
+
+
+class ToolUnsupported(ToolError):
+    """The program's version or install is one we refuse to work with."""
+
+    suffix = "unsupported"
+
+
+class ToolFailed(ToolError):
+    """The program ran and refused, or its answer was a failure."""
+
+
+class ToolTimeout(ToolError):
+    """The program did not finish in its time; it was ended, what it did is unknown."""
+
+    suffix = "timed_out"
+
+
+class ProtocolError(ToolError):
+    """The program answered outside its contract; `raw` keeps what it said."""
+
+    suffix = "protocol_error"
+
+    def __init__(
+        self, tool: str, message: str, *, raw: str = "", suggested_action: str | None = None
+    ) -> None:
+        super().__init__(tool, message, detail=raw[:2000], suggested_action=suggested_action)
+        self.raw = raw
+
+
+class IllegalTransition(MillracerError):
+    """The lifecycle has no such edge, or its guard refused: a bug of ours."""

@@ -1,0 +1,1 @@
+"""Parse input, call the application, print; signals and stdout live only here."""

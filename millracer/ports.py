@@ -1,0 +1,206 @@
+"""What the application needs of the outside: pi, Millrace, a clock. Domain types only.
+
+Every call that can wait takes a `Wait`; it ends no later than the wait's deadline (plus a bounded
+moment for ending what it started) and raises `Cancelled` when the caller asks to stop.
+Errors are those of `millracer.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from millracer.domain.documents import IntakeDocument
+from millracer.domain.evidence import Evidence
+from millracer.domain.observation import Signs
+from millracer.domain.work import (
+    AddReceipt,
+    IntakeKind,
+    ModeValidation,
+    ProgressEvent,
+    RunningDaemon,
+    RuntimeStatus,
+    Standing,
+)
+from millracer.waiting import Wait
+
+ProgressListener = Callable[[ProgressEvent], None]
+TextListener = Callable[[str], None]
+
+
+class Clock(Protocol):
+    """Where the application takes time from."""
+
+    def now(self) -> datetime:
+        """Return the wall clock's time, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+
+class Pi(Protocol):
+    """One conversation with the coding agent; safe to use from one thread at a time."""
+
+    @property
+    def version(self) -> str | None:
+        """The version that answered, None before it was asked."""
+        ...
+
+    def begin(self) -> None:
+        """Start the program without waiting for it; repeated calls do nothing.
+
+        Raises:
+            ToolNotFound: there is no such program.
+            ToolUnsupported: its version is refused.
+        """
+        ...
+
+    def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
+        """Send one prompt and return the full text of its answer, never empty.
+
+        A turn that runs out of time is aborted and the conversation stays usable.
+
+        Raises:
+            ToolTimeout: the turn did not end in time.
+            ToolFailed: the model or pi failed, or the answer was empty or cut off.
+            ProtocolError: pi said something outside its protocol.
+            Cancelled: the caller asked to stop; the turn was aborted.
+        """
+        ...
+
+    def close(self, wait: Wait) -> None:
+        """End the conversation and every process it left; never raises, repeatable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLock:
+    """An exclusive lock on one work item; its descriptor is inherited by the add process."""
+
+    item_id: str
+    descriptor: int
+
+
+class DaemonControl(Protocol):
+    """Starting, validating and stopping, under the workspace's exclusive lifecycle lock."""
+
+    def running(self, wait: Wait) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock, if one lives."""
+        ...
+
+    def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
+        """Run `compile validate --mode`; it writes the compiled plan, so never beside a daemon."""
+        ...
+
+    def resolve_mode(self, mode: str) -> str:
+        """Return the id Millrace gives this mode once aliases are resolved, without asking it."""
+        ...
+
+    def repair(self, wait: Wait) -> bool:
+        """Run `control clear-stale-state` if anything is stale; return whether it was needed.
+
+        No item is lost: an active one goes back to the queue.
+        """
+        ...
+
+    def start(self, mode: str, wait: Wait) -> RunningDaemon:
+        """Repair, start a daemon of ours, and return once it lives (it may still be booting)."""
+        ...
+
+
+class Attendance(Protocol):
+    """Our shared lease on a workspace's daemon while we watch."""
+
+    def next_signs(self, item: Standing, wait: Wait) -> Signs:
+        """Block until something about the item or the daemon may have changed.
+
+        Returns at once on the first call, on every change on disk, on the daemon's death, when the
+        safety interval is over, and when the wait's deadline has passed.
+        """
+        ...
+
+    def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+        """Give the lease up; the last one out stops a daemon of ours, unless it is to be kept.
+
+        A stopped daemon's cut work goes back to the queue. Returns whether a daemon is left running
+        that was ours. Never raises for what the daemon does; bounded by the wait. Repeatable.
+        """
+        ...
+
+
+class Millrace(Protocol):
+    """The runtime of one workspace."""
+
+    @property
+    def workspace(self) -> str:
+        """The workspace's absolute path."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """The version found, None before it was asked."""
+        ...
+
+    @property
+    def holds_work(self) -> bool:
+        """Whether the workspace was ever initialised; asks the disk, not the program."""
+        ...
+
+    def check_supported(self, wait: Wait) -> str:
+        """Return the version, or refuse it; asked once, before anything is written.
+
+        Raises:
+            ToolNotFound: there is no such program.
+            ToolUnsupported: outside the supported range, or a broken install.
+        """
+        ...
+
+    def look_up(self, item_id: str, wait: Wait) -> Standing:
+        """Say where an item stands, under every kind: queue, mailbox, inbox, derived spec."""
+        ...
+
+    def read_status(self, wait: Wait) -> RuntimeStatus:
+        """Ask Millrace for its status document."""
+        ...
+
+    def initialise(self, wait: Wait) -> None:
+        """Make the workspace usable (`init`); repeatable.
+
+        Raises:
+            WorkspaceUnusable: missing, not a directory, or not writable.
+        """
+        ...
+
+    def store_intake(self, document: IntakeDocument) -> str:
+        """Write the document and the verbatim request atomically; return the document's path."""
+        ...
+
+    def lock_item(self, item_id: str, wait: Wait) -> AbstractContextManager[ItemLock]:
+        """Hold the item's lock; waits for the orphaned add of a run that was killed."""
+        ...
+
+    def add(self, path: str, kind: IntakeKind, lock: ItemLock, wait: Wait) -> AddReceipt:
+        """Hand one document to Millrace's queue.
+
+        Raises:
+            ToolFailed: Millrace refused the document; nothing was queued.
+            ToolTimeout: unknown whether it was queued: look the item up.
+        """
+        ...
+
+    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
+        """Hold the workspace's lifecycle lock."""
+        ...
+
+    def attend(self, wait: Wait) -> Attendance:
+        """Take the shared lease of a watcher; give it up with `Attendance.leave`."""
+        ...
+
+    def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
+        """Read everything the gate needs about this item from Millrace, once."""
+        ...
