@@ -23,6 +23,7 @@ from millracer.domain.work import (
     ProgressEvent,
     RunningDaemon,
     RuntimeStatus,
+    RunWarning,
     Standing,
 )
 from millracer.waiting import Wait
@@ -49,6 +50,11 @@ class Pi(Protocol):
     @property
     def version(self) -> str | None:
         """The version that answered, None before it was asked."""
+        ...
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed, each once."""
         ...
 
     def begin(self) -> None:

@@ -19,7 +19,7 @@ class CancelReason(StrEnum):
     TERMINATED = "terminated"  #: SIGTERM, or the caller went away
 
 
-class Cancelled(Exception):  # noqa: N818 - control flow, not a failure
+class Cancelled(Exception):
     """Raised out of a wait whose caller asked to stop."""
 
     def __init__(self, reason: CancelReason) -> None:
@@ -34,10 +34,10 @@ class Cancellation:
     caller asks again.
     """
 
-    def __init__(self, *, _urgent: Cancellation | None = None) -> None:
+    def __init__(self) -> None:
         self._event = threading.Event()
         self._reason: CancelReason | None = None
-        self._urgent = _urgent
+        self._urgent: Cancellation | None = None
 
     @property
     def urgent(self) -> Cancellation:
@@ -56,7 +56,7 @@ class Cancellation:
         if self._reason is None:
             self._reason = reason
             self._event.set()
-        elif not self.urgent._event.is_set():
+        elif self.urgent.reason is None:
             self.urgent.cancel(reason)
 
     def raise_if_cancelled(self) -> None:
@@ -90,7 +90,7 @@ class Wait:
         )
 
     def cleaning_up(self, seconds: float) -> Wait:
-        """Return a wait for ending things: own limit, stopped only by the caller's second request."""
+        """Return a wait for ending things: own limit, cut short only by a second request."""
         return Wait.for_seconds(seconds, self.cancellation.urgent)
 
     @property

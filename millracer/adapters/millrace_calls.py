@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millracer.adapters import process
+from millracer.adapters.millrace_text import exception_line
 from millracer.adapters.process import Command, Completed
 from millracer.errors import ToolFailed
 from millracer.waiting import Wait
@@ -105,6 +106,9 @@ def useful_line(completed: Completed) -> str:
     for line in reversed(stdout):
         if line.startswith("error:"):
             return line.removeprefix("error:").strip()
+    error = exception_line(completed.stderr)
+    if error is not None:
+        return error
     stderr = [_BOX.sub("", line).strip() for line in completed.stderr.splitlines()]
     for line in reversed([line for line in stderr if line]):
         return line

@@ -1,8 +1,8 @@
 """The only home of `subprocess`: run a command to its end, start one that stays, end what is ours.
 
-Everything started gets its own session and carries an ownership token in its environment, so that
-what it leaves behind is found again whatever its group or parent (`processes_with_token`). Waits are
-bounded; no pipe is left unread.
+Everything started gets its own session and can carry an ownership token in its environment, so that
+what it leaves behind is found again whatever its group or parent (`processes_with_token`). Waits
+are bounded; no pipe is left unread.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import secrets
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ TOKEN_VARIABLE = "MILLRACER_OWNER_TOKEN"  # noqa: S105 - a variable's name
 
 _SLICE_SECONDS = 0.1
 _TERMINATE_GRACE_SECONDS = 1.0
+_KILL_WAIT_SECONDS = 1.0
+_POLL_SECONDS = 0.02
 _SWEEP_ROUNDS = 5
 
 
@@ -90,13 +93,7 @@ def run(command: Command, wait: Wait) -> Completed:
                 break
             except subprocess.TimeoutExpired:
                 stdin = None
-            wait.cancellation.raise_if_cancelled()
-            if wait.expired:
-                raise ToolTimeout(
-                    command.tool,
-                    f"`{_shown(command)}` did not finish within "
-                    f"{time.monotonic() - started:.0f} s and was ended",
-                )
+            _raise_if_over(command, wait, started)
     except BaseException:
         end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
         _reap(process)
@@ -150,6 +147,20 @@ def spawn(
         ) from exc
 
 
+def spawn_detached(command: Command, output: int) -> int:
+    """Start a program that outlives the call, both its streams going to `output`; return its pid.
+
+    It inherits no descriptor of ours. A background thread reaps it, so that its end shows in the
+    process table at once; nobody may rely on a handle to it.
+
+    Raises:
+        ToolNotFound, ToolFailed: as `spawn`.
+    """
+    child = spawn(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    threading.Thread(target=child.wait, name=f"reaper-{child.pid}", daemon=True).start()
+    return child.pid
+
+
 def started_at(pid: int) -> float | None:
     """Return when the living process `pid` started (epoch seconds), None if none lives."""
     try:
@@ -182,36 +193,106 @@ def processes_with_token(token: str) -> list[psutil.Process]:
     return found
 
 
-def end_token(token: str, *, grace_seconds: float) -> int:
+def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield pid and argv of every process that we may look at."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            yield process.pid, tuple(process.cmdline())
+
+
+def command_line(pid: int) -> tuple[str, ...]:
+    """Return a process's argv, empty when there is none to see."""
+    try:
+        return tuple(psutil.Process(pid).cmdline())
+    except (psutil.Error, OSError):
+        return ()
+
+
+def working_directory(pid: int) -> Path | None:
+    """Return a process's working directory, None when there is none to see."""
+    try:
+        return Path(psutil.Process(pid).cwd())
+    except (psutil.Error, OSError):
+        return None
+
+
+def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> int:
     """End every process that carries the token: SIGTERM, a grace, SIGKILL, and look again.
 
-    Returns how many were ended. The grace lets pi end the tools it keeps in sessions of their own.
+    Returns how many were ended. The grace lets pi end the tools it keeps in sessions of their own;
+    without one, SIGKILL comes first.
+
+    Args:
+        token: the ownership token.
+        grace_seconds: between SIGTERM and SIGKILL; less when all are gone.
+        group: the process group of a leader that is known to be ours: its members are ended too,
+            even those that dropped the token.
     """
     ended: set[int] = set()
+    members = [] if group is None else _group_members(group)
     for _ in range(_SWEEP_ROUNDS):
-        processes = processes_with_token(token)
+        processes = list({*members, *processes_with_token(token)})
         if not processes:
             break
+        members = []
         ended.update(process.pid for process in processes)
+        if grace_seconds > 0:
+            for process in processes:
+                with suppress(psutil.Error):
+                    process.terminate()
+            processes = _still_alive(processes, grace_seconds)
+            grace_seconds = 0.0  # what shows up later was started by something already told to end
         for process in processes:
             with suppress(psutil.Error):
-                process.terminate()
-        _, alive = psutil.wait_procs(processes, timeout=grace_seconds)
-        for process in alive:
-            with suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(alive, timeout=grace_seconds)
+        _still_alive(processes, _KILL_WAIT_SECONDS)
     return len(ended)
 
 
+def _still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until all have ended, and return those that have not; one nobody reaps has ended."""
+    limit = time.monotonic() + seconds
+    while True:
+        processes = [each for each in processes if _is_alive(each)]
+        if not processes or time.monotonic() >= limit:
+            return processes
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _group_members(group: int) -> list[psutil.Process]:
+    members = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and os.getpgid(process.pid) == group:
+                members.append(process)
+    return members
+
+
 def end_group(pid: int, *, grace_seconds: float) -> None:
-    """End the process group led by `pid`: SIGTERM, a grace, SIGKILL; a group that is gone is fine."""
+    """End the process group led by `pid`: SIGTERM, a grace, SIGKILL; a gone group is fine."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGTERM)
         limit = time.monotonic() + grace_seconds
         while time.monotonic() < limit and started_at(pid) is not None:
-            time.sleep(0.02)
+            time.sleep(_POLL_SECONDS)
         os.killpg(pid, signal.SIGKILL)
+
+
+def _raise_if_over(command: Command, wait: Wait, started: float) -> None:
+    wait.cancellation.raise_if_cancelled()
+    if wait.expired:
+        raise ToolTimeout(
+            command.tool,
+            f"`{_shown(command)}` did not finish within "
+            f"{time.monotonic() - started:.0f} s and was ended",
+        )
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:

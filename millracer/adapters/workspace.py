@@ -57,7 +57,7 @@ class WorkspacePaths:
         return self.state / "mailbox"
 
     def items(self, family: str, state: str) -> Path:
-        """Return a family's folder (`tasks`, `probes`, `specs`) in one state (`queue`, `done`, …)."""
+        """Return a family's folder (`tasks`, `specs`, …) in one state (`queue`, `done`, …)."""
         return self.agents / family / state
 
     @property

@@ -1,10 +1,70 @@
-"""Intake documents: Millrace's markdown, rendered so that any text survives and forges nothing."""
+"""Intake documents: Millrace's markdown, rendered so that any text survives and forges nothing.
+
+Templates, and the proof that a rendered document says what was asked. Caller text stands in a
+document in three shapes only: quoted lines, quoted values (both `document_forms`), and a title
+folded to one short line. Everything else is our own sentences.
+
+Millrace's agents are not given a document's text but its path, so each document also tells where
+the verbatim copy of the request lies: the one path that does not move.
+
+An idea is quoted like the others, although Millrace keeps an idea's text and alters only CR: with
+every caller line behind a mark, none can look like our hash or another section, and one rule serves
+all kinds. Its text has no clock in it, because Millrace derives the spec's id from it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
 
-from millracer.domain.work import IntakeKind
+from millracer.domain.document_forms import (
+    QUOTING_RULE,
+    SCOPE_CONTRACT,
+    decode_request,
+    decode_scope,
+    hash_line,
+    hash_reference,
+    path_reference,
+    request_forms,
+    request_hash_in,
+    request_hash_in_references,
+    scope_forms,
+)
+from millracer.domain.millrace_markdown import parse_document, parse_idea
+from millracer.domain.quoting import TITLE_LIMIT, plain_title
+from millracer.domain.work import IntakeKind, ScopedWork, WorkItem
+from millracer.errors import MillracerError
+
+__all__ = [
+    "DOCUMENT_UNSAFE",
+    "IntakeDocument",
+    "decode_request",
+    "decode_scope",
+    "document_file_name",
+    "render_document",
+    "request_hash_in",
+    "request_hash_in_references",
+    "verify_document",
+]
+
+DOCUMENT_UNSAFE = "document_unsafe"
+
+_CREATED_BY = "millracer"
+_UNTITLED = "Requested work"
+_TARGET_PATHS = (".",)
+_CHECKS = (
+    (
+        "The checks the request names; where it names none, the project's own tests for what was"
+        " changed."
+    ),
+)
+_RISK = ("None stated beyond the request.",)
+_IDEA_SUMMARY = (
+    "Carry out the section Request below in full, word for word; this text is the source artifact"
+    " named under References."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +85,216 @@ class IntakeDocument:
     text: str
     request_file_name: str
     request_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fields:
+    """What a task or probe has, by label, in the order it is written."""
+
+    scalars: Mapping[str, str]
+    lists: Mapping[str, tuple[str, ...]]
+
+
+def render_document(
+    item: WorkItem,
+    kind: IntakeKind,
+    *,
+    task: str,
+    scope: ScopedWork | None,
+    created_at: datetime,
+) -> IntakeDocument:
+    """Render the intake document of a work item; `verify_document` proves it before it is added.
+
+    Args:
+        item: whose document it is.
+        kind: which of Millrace's three kinds.
+        task: the caller's text, carried whole.
+        scope: the selected entry of an outside queue, carried whole with the scope contract.
+        created_at: aware; an idea does not use it.
+
+    Raises:
+        ValueError: `created_at` is naive.
+    """
+    if created_at.tzinfo is None:
+        raise ValueError("a document's time must be aware")
+    title = _title(task, scope)
+    if kind is IntakeKind.IDEA:
+        text = _render_idea(title, item, task, scope)
+    else:
+        created = created_at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+        text = _render_fields(title, _fields(item, kind, task, scope, created))
+    return IntakeDocument(
+        kind=kind,
+        item_id=item.item_id,
+        file_name=document_file_name(item.item_id, kind),
+        text=text,
+        request_file_name=_request_file_name(item),
+        request_text=task,
+    )
+
+
+def document_file_name(item_id: str, kind: IntakeKind) -> str:
+    """Return the document's file name; an idea's is its name in Millrace's inbox too."""
+    return f"idea-{item_id}.md" if kind is IntakeKind.IDEA else f"{item_id}.{kind}.md"
+
+
+def verify_document(
+    document: IntakeDocument, item: WorkItem, task: str, scope: ScopedWork | None
+) -> None:
+    """Prove that Millrace will read this document as we mean it; no field more, none altered.
+
+    The text is read back by Millrace's rules (`millrace_markdown`) and every field compared.
+
+    Raises:
+        MillracerError: it would not (code `document_unsafe`); nothing may be added.
+    """
+    try:
+        _compare("item id", document.item_id, item.item_id)
+        _compare("file name", document.file_name, document_file_name(item.item_id, document.kind))
+        _compare("request file", document.request_file_name, _request_file_name(item))
+        _compare("verbatim request", document.request_text, task)
+        document.text.encode("utf-8")  # a lone surrogate raises: Millrace could not read the file
+        _compare("lines", document.text.splitlines(), document.text[:-1].split("\n"))
+        if document.kind is IntakeKind.IDEA:
+            _verify_idea(document, item, task, scope)
+        else:
+            _verify_fields(document, item, task, scope)
+        _compare("request hash", request_hash_in(document.text), item.request_hash)
+    except ValueError as exc:
+        raise MillracerError(
+            f"the intake document of {item.item_id} would not say what was asked: {exc}",
+            code=DOCUMENT_UNSAFE,
+            suggested_action="nothing was handed to Millrace; please report this as a bug",
+        ) from exc
+
+
+def _fields(
+    item: WorkItem, kind: IntakeKind, task: str, scope: ScopedWork | None, created: str
+) -> _Fields:
+    title = _title(task, scope)
+    note = f"{title} (the whole request is quoted line by line under Acceptance)"
+    path = _request_path(item)
+    opening = (
+        "Carry out the request quoted below in full. One item is one line of it."
+        f" {QUOTING_RULE} The same text stands unquoted in {path}."
+    )
+    references = (
+        path,
+        hash_reference(item.request_hash),
+        *(() if scope is None or scope.spec_path is None else (path_reference(scope.spec_path),)),
+    )
+    tail = {"Created-At": created, "Created-By": _CREATED_BY}
+    match kind:
+        case IntakeKind.TASK:
+            return _Fields(
+                scalars={"Task-ID": item.item_id, "Title": title, "Summary": note, **tail},
+                lists={
+                    "Target-Paths": _TARGET_PATHS,
+                    "Acceptance": (opening, *scope_forms(scope), *request_forms(task)),
+                    "Required-Checks": _CHECKS,
+                    "References": references,
+                    "Risk": _RISK,
+                },
+            )
+        case IntakeKind.PROBE:
+            heritage = (
+                f"Every task or spec made from this probe names {path} in its References and"
+                " repeats these Constraints."
+            )
+            ids = {"Probe-ID": item.item_id, "Title": title, "Summary": note, "Request": note}
+            return _Fields(
+                scalars={**ids, **tail},
+                lists={
+                    "Target-Paths": _TARGET_PATHS,
+                    "Constraints": (heritage, *scope_forms(scope)),
+                    "Acceptance": (opening, *request_forms(task)),
+                    "References": references,
+                },
+            )
+        case IntakeKind.IDEA:
+            raise ValueError("an idea has no fields")
+        case _:
+            assert_never(kind)
+
+
+def _render_fields(title: str, fields: _Fields) -> str:
+    lines = [f"# {title}", "", *(f"{label}: {value}" for label, value in fields.scalars.items())]
+    for label, items in fields.lists.items():
+        lines += ["", f"{label}:", *(f"- {item}" for item in items)]
+    return "\n".join(lines) + "\n"
+
+
+def _render_idea(title: str, item: WorkItem, task: str, scope: ScopedWork | None) -> str:
+    heritage = (
+        "Every spec and task made from this idea names this source artifact and"
+        f" {_request_path(item)} in its References and repeats the Scope, if one is given here."
+    )
+    blocks = [(f"# {title}",), (_IDEA_SUMMARY,), _idea_anchor(item), (heritage,)]
+    if scope is not None:
+        blocks += [("## Scope",), scope_forms(scope)]
+    blocks += [
+        ("## Request",),
+        (f"One line below is one line of the request. {QUOTING_RULE}",),
+        request_forms(task),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _idea_anchor(item: WorkItem) -> tuple[str, ...]:
+    return (f"Request-Key: {item.item_id}", hash_line(item.request_hash))
+
+
+def _title(task: str, scope: ScopedWork | None) -> str:
+    named = plain_title(scope.title or "", fallback="") if scope is not None else ""
+    return named or plain_title(task, fallback=_UNTITLED)
+
+
+def _request_file_name(item: WorkItem) -> str:
+    return f"{item.item_id}.request.txt"
+
+
+def _request_path(item: WorkItem) -> str:
+    return f".millracer/intake/{_request_file_name(item)}"
+
+
+def _verify_fields(
+    document: IntakeDocument, item: WorkItem, task: str, scope: ScopedWork | None
+) -> None:
+    read = parse_document(document.text, document.kind)
+    wanted = _fields(item, document.kind, task, scope, read.scalar("Created-At") or "")
+    _compare_title(read.heading, task, scope)
+    _compare("fields", sorted(read.fields), sorted((*wanted.scalars, *wanted.lists)))
+    for label, value in {**wanted.scalars, **wanted.lists}.items():
+        _compare(label, read.fields[label], value)
+    _compare("request", decode_request(read.items("Acceptance")), task)
+    _compare_scope((*read.items("Acceptance"), *read.items("Constraints")), scope)
+
+
+def _verify_idea(
+    document: IntakeDocument, item: WorkItem, task: str, scope: ScopedWork | None
+) -> None:
+    lines = document.text.split("\n")
+    title, summary = parse_idea(document.text, stem=document.file_name.removesuffix(".md"))
+    _compare_title(title, task, scope)
+    _compare("heading", lines[0], f"# {title}")
+    _compare("summary", summary, _IDEA_SUMMARY)
+    _compare("text", document.text, _render_idea(title, item, task, scope))
+    _compare("request", decode_request(lines), task)
+    _compare_scope(lines, scope)
+
+
+def _compare_title(found: str, task: str, scope: ScopedWork | None) -> None:
+    _compare("title", found, _title(task, scope))
+    if len(found) > TITLE_LIMIT:
+        raise ValueError(f"the title has {len(found)} characters")
+
+
+def _compare_scope(forms: Sequence[str], scope: ScopedWork | None) -> None:
+    _compare("scope", decode_scope(forms), scope)
+    contract = tuple(form for form in forms if form in SCOPE_CONTRACT)
+    _compare("scope contract", contract, () if scope is None else SCOPE_CONTRACT)
+
+
+def _compare(name: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise ValueError(f"{name} reads {found!r:.200} where {wanted!r:.200} was meant")

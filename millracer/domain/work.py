@@ -306,7 +306,7 @@ class AddReceipt:
     """What `queue add-*` said.
 
     Attributes:
-        stored_path: where the item lies now; None when a running daemon will take it from the mailbox.
+        stored_path: where the item lies now; None while it waits in a running daemon's mailbox.
         mailbox_command: the mailbox command to follow; rc 0 alone is no acceptance.
         duplicate: the id is known already: look again.
     """
@@ -316,13 +316,22 @@ class AddReceipt:
     duplicate: bool = False
 
 
+class ProgressKind(StrEnum):
+    """What a step of a run is about; all but `state_entered` are events of the result."""
+
+    STATE_ENTERED = "state_entered"  #: the lifecycle moved on
+    STAGE_PROGRESS = "stage_progress"
+    PAUSED = "paused"
+    RESTART_NEEDED = "restart_needed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
     """One numbered step of a run, told to listeners as it happens and listed in the result."""
 
     number: int
     at: datetime
-    kind: EventKind
+    kind: ProgressKind
     workspace: str
     reason: str
     state: str  #: the lifecycle state it happened in

@@ -1,0 +1,122 @@
+# Everything a developer or a build machine calls; each target does its own set-up, once.
+#
+# Needed: Python 3.11 or newer with pip and venv, Node 20.6 or newer with npm. What is set up lies in
+# .venv (the project) and .tools (Millrace and pi, apart from it), both ignored by git; a stamp file in
+# each says from what it was made, so that a second call sets nothing up again.
+
+MILLRACE_VERSION := 0.21.1
+#: Every Millrace line that is supported, by its last release.
+MILLRACE_VERSIONS := 0.18.6 0.19.0 0.20.3 0.21.1
+
+VENV := .venv
+TOOLS := .tools
+PI_LOCK := millracer/tools/pi
+
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,$(shell \
+  $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
+endif
+NODE ?= node
+NPM ?= npm
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+bin := $(CURDIR)/$(VENV)/bin
+millrace = $(CURDIR)/$(TOOLS)/millrace-$(1)/bin/millrace
+pi := $(CURDIR)/$(TOOLS)/pi/node_modules/.bin/pi
+tools_environment = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) MILLRACER_TEST_PI=$(pi)
+pytest := $(bin)/pytest --hypothesis-profile=ci
+
+node_is_new_enough := const [major, minor] = process.versions.node.split(".").map(Number); \
+  process.exit(major > 20 || (major === 20 && minor >= 6) ? 0 : 1)
+
+venv_stamp := $(VENV)/.stamp
+pi_stamp := $(TOOLS)/pi/.stamp
+millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
+setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp)
+
+.PHONY: help setup lint test acceptance test-matrix demo fixtures clean distclean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo         run one delegated task on real pi and Millrace with a scripted model'
+	@echo 'make test         lint, types, layers and all tests but the slow ones'
+	@echo 'make acceptance   every test on the real tools, the slow ones too'
+	@echo 'make test-matrix  make acceptance on each supported Millrace'
+	@echo 'make lint         lint, types and layers only'
+	@echo 'make fixtures     record fixtures/ again from the real tools'
+	@echo 'make setup        only set up; make clean, make distclean remove what was built, set up'
+
+setup: $(setup)
+
+lint: $(venv_stamp)
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+test: lint $(setup)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'not slow'
+
+acceptance: $(setup)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
+
+test-matrix: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$(version)/.stamp)
+	@set -e; $(foreach version,$(MILLRACE_VERSIONS),echo 'Millrace $(version)'; \
+	  $(call tools_environment,$(version)) $(pytest) -m acceptance;)
+
+demo: $(setup)
+	@$(bin)/millracer demo --millrace-command $(call millrace,$(MILLRACE_VERSION)) --pi-command $(pi)
+
+fixtures: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$(version)/.stamp)
+	@set -e; $(foreach version,$(MILLRACE_VERSIONS),$(call tools_environment,$(version)) \
+	  $(bin)/python scripts/record_fixtures.py;)
+
+$(venv_stamp): pyproject.toml | require-python
+	@echo 'Setting up $(VENV) ...'
+	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@$(bin)/python -m pip install --quiet --quiet --editable '.[dev]'
+	@touch $@
+
+# Apart from the project: Millrace's dependencies are not ours. The lines before 0.21 do not start
+# with what their own metadata lets pip choose today.
+$(TOOLS)/millrace-%/.stamp: | require-python
+	@echo 'Setting up $(@D) ...'
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --quiet 'millrace-ai==$*' \
+	  $(if $(filter 0.18.% 0.19.% 0.20.%,$*),click 'typer<0.20')
+	@touch $@
+
+# pi needs none of its dependencies' install scripts.
+$(pi_stamp): $(PI_LOCK)/package.json $(PI_LOCK)/package-lock.json | require-node
+	@echo 'Setting up $(@D) ...'
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: require-python require-node
+require-python:
+	@if [ -z '$(PYTHON)' ]; then \
+	  echo 'Millracer needs Python 3.11 or newer on PATH (or name one: make PYTHON=/path/to/python).' >&2; \
+	  exit 1; \
+	fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo '$(PYTHON) is not Python 3.11 or newer.' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo '$(PYTHON) lacks venv or pip; on Debian and Ubuntu install python3-venv.' >&2; exit 1; }
+
+require-node:
+	@command -v $(NODE) >/dev/null && command -v $(NPM) >/dev/null || { \
+	  echo 'Millracer needs Node 20.6 or newer with npm on PATH.' >&2; exit 1; }
+	@$(NODE) -e '$(node_is_new_enough)' || { \
+	  echo "Millracer needs Node 20.6 or newer; $(NODE) is $$($(NODE) --version)." >&2; exit 1; }
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+distclean: clean
+	rm -rf $(VENV) $(TOOLS)

@@ -1,0 +1,343 @@
+"""Millrace's daemon in one workspace: starting it, repairing before it, attending it, leaving it.
+
+Two locks order all commands of one workspace: the lifecycle lock (exclusive) for whoever starts,
+validates or stops, and the watch lease (shared) for whoever watches. The last one to give the lease
+up stops a daemon of ours. Take the lease before the lifecycle lock, never the other way round.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from millracer.adapters import process
+from millracer.adapters.daemon_finder import DaemonFinder
+from millracer.adapters.daemon_stop import stop_daemon
+from millracer.adapters.millrace_calls import TOOL, MillraceCalls
+from millracer.adapters.millrace_text import parse_lines
+from millracer.adapters.mode_aliases import resolve_alias
+from millracer.adapters.ownership import (
+    forget_ownership,
+    read_ownership,
+    write_ownership,
+)
+from millracer.adapters.runtime_files import RuntimeFiles
+from millracer.adapters.watch import RuntimeWatch
+from millracer.adapters.workspace import WorkspacePaths, locked, try_lock
+from millracer.contracts.ownership import OwnershipRecord
+from millracer.domain.observation import Signs
+from millracer.domain.work import ModeValidation, RunningDaemon, RuntimeStatus, Standing
+from millracer.errors import MillracerError, ToolFailed
+from millracer.ports import Attendance, DaemonControl
+from millracer.waiting import Cancelled, Wait
+
+_BOOT_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+#: A daemon that gave up the lock is gone within this time.
+_PASSING_SECONDS = 1.0
+_LEAVE_LOCK_SECONDS = 4.0
+#: A child of another thread holds our lease between its fork and its exec.
+_LEASE_RETRY_SECONDS = 0.2
+_SWEEP_GRACE_SECONDS = 1.5
+
+StatusReader = Callable[[Wait], RuntimeStatus]
+
+
+class WorkspaceDaemon:
+    """The daemon side of the `Millrace` port for one workspace."""
+
+    def __init__(
+        self,
+        calls: MillraceCalls,
+        paths: WorkspacePaths,
+        *,
+        safety_seconds: float,
+        status_reader: StatusReader,
+        version: Callable[[], str | None],
+    ) -> None:
+        self._calls = calls
+        self._paths = paths
+        self._safety_seconds = safety_seconds
+        self._status_reader = status_reader
+        self._version = version
+
+    @contextmanager
+    def control(self, wait: Wait) -> Iterator[DaemonControl]:
+        """Hold the lifecycle lock; the control is good only inside.
+
+        Raises:
+            WorkspaceUnusable: the workspace is missing or not writable.
+            ToolTimeout: another command held the lock until the deadline.
+        """
+        self._paths.make_own()
+        with locked(lifecycle_lock(self._paths), wait):
+            yield _Control(self._calls, self._paths, self._status_reader, self._version)
+
+    def attend(self, wait: Wait) -> Attendance:
+        """Take the watch lease; waits for a command that is stopping the daemon right now.
+
+        Events are told from here on, so attend before starting the daemon.
+
+        Raises:
+            WorkspaceUnusable: the workspace is missing or not writable.
+            ToolTimeout: the lease could not be had until the deadline.
+        """
+        self._paths.make_own()
+        with ExitStack() as stack:
+            lease = stack.enter_context(locked(watch_lock(self._paths), wait, shared=True))
+            watch = RuntimeWatch(self._paths, safety_seconds=self._safety_seconds)
+            return _Attendance(self._calls, self._paths, watch, lease, stack.pop_all())
+
+
+def lifecycle_lock(paths: WorkspacePaths) -> Path:
+    """Return the file whose lock orders starting, validating and stopping."""
+    return paths.locks / "daemon.lock"
+
+
+def watch_lock(paths: WorkspacePaths) -> Path:
+    """Return the file on which every watcher holds a shared lease."""
+    return paths.locks / "watch.lock"
+
+
+class _Control(DaemonControl):
+    """What may be done while the lifecycle lock is held."""
+
+    def __init__(
+        self,
+        calls: MillraceCalls,
+        paths: WorkspacePaths,
+        status_reader: StatusReader,
+        version: Callable[[], str | None],
+    ) -> None:
+        self._calls = calls
+        self._paths = paths
+        self._status_reader = status_reader
+        self._version = version
+        self._files = RuntimeFiles.of(paths)
+        self._finder = DaemonFinder(paths, self._files)
+
+    def running(self, wait: Wait) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock, ours or anybody's.
+
+        One without the lock is given a moment, for it may be on its way out as well as in. The
+        mode comes from Millrace's snapshot, or from its status when that cannot be read.
+        """
+        self._complete_ownership()
+        found = self._settled(wait.within(_PASSING_SECONDS))
+        if found is None or found.booting or self._files.snapshot.read() is not None:
+            return found
+        status = self._status_reader(wait)
+        return RunningDaemon(
+            pid=found.pid, started=found.started, ours=found.ours, mode_id=status.mode_id
+        )
+
+    def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
+        """Run `compile validate --mode`; what it refuses is an answer, not an error.
+
+        Raises:
+            ToolFailed: a daemon runs, whose compiled plan would be rewritten under it.
+        """
+        if self._finder.find_any() is not None:
+            raise ToolFailed(TOOL, "a mode cannot be validated while a daemon works from its plan")
+        completed = self._calls.call("compile", "validate", "--mode", mode, wait=wait)
+        said = parse_lines(completed.stdout)
+        if completed.exit_code == 0 and said.get("ok") == "true":
+            return ModeValidation(ok=True, mode_id=said.get("mode_id") or self.resolve_mode(mode))
+        detail = said.get("error") or (completed.stdout + completed.stderr).strip()[-2000:]
+        return ModeValidation(ok=False, mode_id=mode, detail=detail)
+
+    def resolve_mode(self, mode: str) -> str:
+        """Return the mode's id with aliases of the found version resolved."""
+        return resolve_alias(mode, self._version())
+
+    def repair(self, wait: Wait) -> bool:
+        """End what a dead daemon of ours left, and clear stale state where there is any.
+
+        Does nothing beside a living daemon.
+
+        Raises:
+            ToolFailed: Millrace refused to clear it.
+        """
+        if self._finder.find_any() is not None:
+            return False
+        record = read_ownership(self._paths)
+        if record is not None and not record.kept:
+            process.end_token(record.token, grace_seconds=_SWEEP_GRACE_SECONDS)
+        stale = self._files.is_stale()
+        if stale is None:
+            status = self._status_reader(wait)
+            stale = (
+                status.lock != "absent"
+                or status.stop_requested
+                or (not status.process_running and status.active_run_count > 0)
+            )
+        if stale:
+            self._calls.checked("control", "clear-stale-state", wait=wait)
+        return stale
+
+    def start(self, mode: str, wait: Wait) -> RunningDaemon:
+        """Repair, start a daemon of ours and wait until it holds the lock and serves.
+
+        Returns the daemon that is there when another was faster, and one still booting when the
+        time is over.
+
+        Raises:
+            ToolFailed: it ended at once; the message is its own.
+        """
+        boot = wait.within(_BOOT_SECONDS)
+        found = self._settled(boot)
+        if found is not None:
+            return found
+        self.repair(wait)
+        log = self._paths.logs / f"daemon-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.log"
+        record = OwnershipRecord(
+            token=process.new_token(), mode_id=self.resolve_mode(mode), log=str(log)
+        )
+        write_ownership(self._paths, record)
+        try:
+            pid = self._spawn(mode, record, log)
+        except MillracerError:
+            forget_ownership(self._paths)
+            raise
+        started = process.started_at(pid)
+        if started is not None:
+            write_ownership(self._paths, record.model_copy(update={"pid": pid, "started": started}))
+        found = self._serving(boot)
+        if found is not None and found.ours:
+            return found
+        process.end_token(record.token, grace_seconds=_SWEEP_GRACE_SECONDS)
+        forget_ownership(self._paths)
+        if found is not None:
+            return found
+        raise ToolFailed(
+            TOOL,
+            f"the Millrace daemon ended at once: {_last_words(log)}",
+            detail=_tail(log),
+            suggested_action=f"see {log}",
+        )
+
+    def _settled(self, wait: Wait) -> RunningDaemon | None:
+        """Return the daemon once it holds the lock or the wait is over; None once it is gone."""
+        while True:
+            found = self._finder.find_any()
+            if found is None or not found.booting or wait.expired:
+                return found
+            wait.sleep(_POLL_SECONDS)
+
+    def _serving(self, wait: Wait) -> RunningDaemon | None:
+        """Return the daemon as `_settled` does, one of ours only once it serves.
+
+        It compiles its mode with the lock in hand, and may end over that.
+        """
+        while True:
+            found = self._settled(wait)
+            snapshot = self._files.snapshot.read()
+            if found is None or not found.ours or snapshot is None or snapshot.process_running:
+                return found
+            if wait.expired:
+                return found
+            wait.sleep(_POLL_SECONDS)
+
+    def _spawn(self, mode: str, record: OwnershipRecord, log: Path) -> int:
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            return process.spawn_detached(
+                self._calls.command(
+                    "run", "daemon", "--mode", mode, "--monitor", "none", token=record.token
+                ),
+                output,
+            )
+        finally:
+            os.close(output)
+
+    def _complete_ownership(self) -> None:
+        """Write down what a command that died between its two writes left out."""
+        record = read_ownership(self._paths)
+        owned = self._finder.find_owned()
+        if record is not None and owned is not None and owned != (record.pid, record.started):
+            write_ownership(
+                self._paths, record.model_copy(update={"pid": owned[0], "started": owned[1]})
+            )
+
+
+class _Attendance(Attendance):
+    """One watcher's lease, and its way out."""
+
+    def __init__(
+        self,
+        calls: MillraceCalls,
+        paths: WorkspacePaths,
+        watch: RuntimeWatch,
+        lease: int,
+        held: ExitStack,
+    ) -> None:
+        self._calls = calls
+        self._paths = paths
+        self._watch = watch
+        self._lease = lease
+        self._held = held
+        self._left_running: bool | None = None
+
+    def next_signs(self, item: Standing, wait: Wait) -> Signs:
+        """Block until something may have changed; see `RuntimeWatch.next_signs`."""
+        return self._watch.next_signs(item, wait)
+
+    def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+        """Give the lease up; the last one out stops a daemon of ours, within 20 s at most."""
+        if self._left_running is None:
+            try:
+                self._left_running = self._leave(wait, keep_daemon=keep_daemon)
+            finally:
+                self._held.close()
+        return self._left_running
+
+    def _leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+        with ExitStack() as stack:
+            # Without the lock in time the way out goes on: nothing of ours may stay behind.
+            with suppress(MillracerError, Cancelled, OSError):
+                stack.enter_context(
+                    locked(lifecycle_lock(self._paths), wait.within(_LEAVE_LOCK_SECONDS))
+                )
+            files = RuntimeFiles.of(self._paths)
+            finder = DaemonFinder(self._paths, files)
+            record = read_ownership(self._paths)
+            if record is None or record.kept:
+                return False
+            if keep_daemon and finder.find_owned() is not None:
+                write_ownership(self._paths, record.model_copy(update={"kept": True}))
+                return True
+            if not self._is_last():
+                return finder.find_owned() is not None
+            stop_daemon(
+                record,
+                calls=self._calls,
+                finder=finder,
+                files=files,
+                wait=wait,
+            )
+            return False
+
+    def _is_last(self) -> bool:
+        limit = time.monotonic() + _LEASE_RETRY_SECONDS
+        while not try_lock(self._lease, shared=False):
+            if time.monotonic() >= limit:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
+
+
+def _tail(log: Path) -> str:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")[-4000:].strip()
+    except OSError:
+        return ""
+
+
+def _last_words(log: Path) -> str:
+    lines = [line.strip() for line in _tail(log).splitlines() if line.strip()]
+    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
+    return (errors or lines or ["it said nothing"])[-1]

@@ -1,0 +1,199 @@
+"""The `Millrace` port on the real `millrace` command, for one workspace.
+
+Asking and adding live here and in the `millrace_*` modules, the daemon in `daemon`. Nothing is kept
+between calls but what cannot change meanwhile: the version, and that the workspace is initialised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+
+from millracer.adapters.daemon import WorkspaceDaemon
+from millracer.adapters.millrace_calls import MillraceCalls, refusal, useful_line
+from millracer.adapters.millrace_evidence import MillraceEvidence
+from millracer.adapters.millrace_items import MillraceItems
+from millracer.adapters.millrace_questions import MillraceQuestions
+from millracer.adapters.millrace_text import (
+    exception_line,
+    is_duplicate,
+    parse_receipt,
+)
+from millracer.adapters.millrace_version import find_version
+from millracer.adapters.process import Completed
+from millracer.adapters.workspace import WorkspacePaths, locked, write_atomically
+from millracer.contracts.millrace import StatusDocument, parse, parse_object
+from millracer.domain.documents import IntakeDocument
+from millracer.domain.evidence import Evidence
+from millracer.domain.work import AddReceipt, IntakeKind, RuntimeStatus, Standing
+from millracer.errors import WorkspaceUnusable
+from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace
+from millracer.waiting import Wait
+
+
+def utc_now() -> datetime:
+    """Return the wall clock's time in UTC."""
+    return datetime.now(UTC)
+
+
+class CliMillrace(Millrace):
+    """One workspace's Millrace, asked through its command line.
+
+    Args:
+        calls: which program, and for which workspace.
+        safety_seconds: how long a watch may go without asking although nothing moved.
+        now: the wall clock.
+    """
+
+    def __init__(
+        self,
+        calls: MillraceCalls,
+        *,
+        safety_seconds: float,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._calls = calls
+        self._paths = WorkspacePaths(calls.workspace)
+        self._now = now
+        self._version: str | None = None
+        self._questions = MillraceQuestions(calls)
+        self._items = MillraceItems(questions=self._questions, paths=self._paths, now=now)
+        self._evidence = MillraceEvidence(questions=self._questions, items=self._items, now=now)
+        self._daemon = WorkspaceDaemon(
+            calls,
+            self._paths,
+            safety_seconds=safety_seconds,
+            status_reader=self.read_status,
+            version=lambda: self._version,
+        )
+
+    @property
+    def workspace(self) -> str:
+        """The workspace's absolute path."""
+        return str(self._paths.root)
+
+    @property
+    def version(self) -> str | None:
+        """The version found, None before it was asked."""
+        return self._version
+
+    @property
+    def holds_work(self) -> bool:
+        """Whether the workspace was ever initialised; asks the disk, not the program."""
+        return self._paths.agents.is_dir()
+
+    def check_supported(self, wait: Wait) -> str:
+        """Return the version, or refuse it; starts no process where the install's files tell it."""
+        if self._version is None:
+            self._version = find_version(self._calls, wait)
+        return self._version
+
+    def look_up(self, item_id: str, wait: Wait) -> Standing:
+        """Say where an item stands; one `millrace` call as a rule, none in an unused directory."""
+        return self._items.look_up(item_id, wait)
+
+    def read_status(self, wait: Wait) -> RuntimeStatus:
+        """Ask Millrace for its status document; one call.
+
+        Raises:
+            ToolFailed: Millrace refused, as it does in a workspace that is not initialised.
+            ProtocolError: the document lacks what every supported version prints.
+        """
+        completed = self._questions.succeed("status", "--format", "json", wait=wait)
+        raw = parse_object(completed.stdout, "the status")
+        status = parse(StatusDocument, completed.stdout, "the status")
+        return RuntimeStatus(
+            process_running=status.process_running,
+            lock=status.runtime_ownership_lock,
+            active_run_count=status.active_run_count,
+            active_stage=status.active_stage,
+            active_item_id=status.active_work_item_id,
+            active_item_kind=status.active_work_item_kind,
+            queue_depths={
+                "execution": status.execution_queue_depth,
+                "planning": status.planning_queue_depth,
+                "learning": status.learning_queue_depth,
+            },
+            paused=status.paused,
+            pause_sources=status.pause_sources,
+            stop_requested=status.stop_requested,
+            mode_id=status.active_mode_id,
+            raw=raw,
+            observed_at=self._now(),
+        )
+
+    def initialise(self, wait: Wait) -> None:
+        """Make the workspace usable; no call where an earlier answer showed that it is.
+
+        Else one, or two in a workspace that an older Millrace initialised: a newer one wants its
+        own `init`.
+
+        Raises:
+            WorkspaceUnusable: missing, not a directory, not writable, or `init` refused.
+        """
+        self._paths.make_own()
+        if self._is_initialised(wait):
+            return
+        completed = self._questions.ask("init", wait=wait)
+        if completed.exit_code != 0:
+            raise self._unusable(completed)
+
+    def store_intake(self, document: IntakeDocument) -> str:
+        """Write the verbatim request, then the document that names it; return the latter's path."""
+        self._paths.make_own()
+        path = self._paths.intake / document.file_name
+        write_atomically(self._paths.intake / document.request_file_name, document.request_text)
+        write_atomically(path, document.text)
+        return str(path)
+
+    @contextmanager
+    def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
+        """Hold the item's lock; an add that outlived its run still holds it and is waited for."""
+        self._paths.make_own()
+        with locked(self._paths.locks / f"item-{item_id}.lock", wait) as descriptor:
+            yield ItemLock(item_id, descriptor)
+
+    def add(self, path: str, kind: IntakeKind, lock: ItemLock, wait: Wait) -> AddReceipt:
+        """Hand one document to Millrace's queue; one call, which inherits the item's lock.
+
+        Raises:
+            ToolFailed: Millrace refused the document; nothing was queued.
+            ToolTimeout: unknown whether it was queued: look the item up.
+            ProtocolError: it succeeded without saying where the item is now: look the item up.
+        """
+        completed = self._questions.ask(
+            "queue", f"add-{kind.value}", path, wait=wait, pass_fds=(lock.descriptor,)
+        )
+        if completed.exit_code == 0:
+            return parse_receipt(completed.stdout)
+        if is_duplicate(exception_line(completed.stderr) or ""):
+            return AddReceipt(duplicate=True)
+        raise refusal(completed)
+
+    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
+        """Hold the workspace's lifecycle lock."""
+        return self._daemon.control(wait)
+
+    def attend(self, wait: Wait) -> Attendance:
+        """Take the shared lease of a watcher."""
+        return self._daemon.attend(wait)
+
+    def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
+        """Read everything the gate needs about this item; two calls for a task done in one run."""
+        return self._evidence.gather(standing, wait)
+
+    def _is_initialised(self, wait: Wait) -> bool:
+        if not self.holds_work:
+            return False
+        if self._questions.initialised is None:
+            completed = self._questions.ask("queue", "ls", wait=wait)
+            if self._questions.initialised is None:
+                raise self._unusable(completed)
+        return self._questions.initialised
+
+    def _unusable(self, completed: Completed) -> WorkspaceUnusable:
+        return WorkspaceUnusable(
+            f"Millrace cannot use the workspace {self.workspace}: {useful_line(completed)}",
+            suggested_action="make the directory usable or pass another --workspace",
+        )

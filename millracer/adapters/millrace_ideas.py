@@ -1,0 +1,138 @@
+"""Follows an idea from its inbox file to the spec Millrace makes of it.
+
+Up to 0.20 the spec's id is the file's stem with `idea-` before it and the inbox file stays; from
+0.21 the id is derived from the text, the inbox file is archived, and a note beside it, written
+before the spec is queued, says which spec it became.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from millracer.adapters.millrace_events import newest_events
+from millracer.adapters.millrace_places import Place, find_place
+from millracer.adapters.workspace import WorkspacePaths
+from millracer.contracts.millrace import NormalizedIdea, parse
+from millracer.domain.documents import document_file_name
+from millracer.domain.work import IntakeKind
+from millracer.errors import ProtocolError
+
+_PREFIX = "idea-"
+_NOT_TAKEN_IN = frozenset(
+    {"idea_source_artifact_write_failed", "idea_normalized_artifact_write_failed"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaSight:
+    """What the disk shows of an idea.
+
+    Attributes:
+        spec_id: the spec it became, if it did.
+        spec: where that spec lies.
+        inbox: the inbox file, which may still be there when the spec exists.
+        set_aside: the file Millrace moved away as unusable.
+    """
+
+    spec_id: str | None = None
+    spec: Place | None = None
+    inbox: Path | None = None
+    set_aside: Path | None = None
+
+
+def idea_file_names(item_id: str) -> frozenset[str]:
+    """Return the inbox file names that an item of this id may have: ours, or a person's own."""
+    return frozenset({document_file_name(item_id, IntakeKind.IDEA), f"{item_id}.md"})
+
+
+def see_idea(paths: WorkspacePaths, item_id: str) -> IdeaSight:
+    """Look for the idea in the direction in which it moves: inbox, then the spec made of it."""
+    names = idea_file_names(item_id)
+    inbox = _first_file(_inboxes(paths), names)
+    for spec_id in _spec_ids(paths, names):
+        spec = find_place(paths, spec_id)
+        if spec is not None and spec.work_kind == "spec":
+            return IdeaSight(spec_id=spec_id, spec=spec, inbox=inbox)
+    return IdeaSight(
+        inbox=inbox, set_aside=_first_file((_intake(paths) / "ideas" / "invalid",), names)
+    )
+
+
+def source_text(paths: WorkspacePaths, item_id: str, spec_id: str | None) -> str | None:
+    """Return the idea's text as Millrace keeps it: the spec's source, else the inbox file."""
+    candidates = [
+        folder / f"{spec_id}.md" for folder in _source_folders(paths) if spec_id is not None
+    ]
+    names = idea_file_names(item_id)
+    candidates += [
+        folder / name
+        for folder in (*_inboxes(paths), _intake(paths) / "ideas" / "archived")
+        for name in sorted(names)
+    ]
+    for path in candidates:
+        with suppress(OSError):
+            return path.read_text(encoding="utf-8", errors="replace")
+    return None
+
+
+def has_source(paths: WorkspacePaths, spec_id: str) -> bool:
+    """Whether a spec was made of an idea."""
+    return any((folder / f"{spec_id}.md").is_file() for folder in _source_folders(paths))
+
+
+def why_not_taken_in(paths: WorkspacePaths, inbox: Path) -> str:
+    """Return why Millrace leaves an idea in its inbox, empty when it said nothing."""
+    for event in newest_events(paths.event_log, naming=inbox.name):
+        if event.event_type in _NOT_TAKEN_IN and _names(event.data.idea_path, inbox.name):
+            return f"{event.event_type}: {event.data.error or 'no reason given'}"
+    return ""
+
+
+def _spec_ids(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[str]:
+    yield from (note.spec_id for note in _notes(paths, names))
+    for name in sorted(names):
+        yield f"{_PREFIX}{PurePath(name).stem.removeprefix(_PREFIX)}"
+
+
+def _notes(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[NormalizedIdea]:
+    folder = _intake(paths) / "ideas" / "normalized"
+    try:
+        entries = sorted(folder.glob("*.json"))
+    except OSError:
+        return
+    for path in entries:
+        with suppress(OSError, ProtocolError):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if not any(name in text for name in names):
+                continue
+            note = parse(NormalizedIdea, text, path.name)
+            if any(
+                _names(source, name)
+                for source in (note.archived_source, note.source_path)
+                for name in names
+            ):
+                yield note
+
+
+def _names(path: str | None, file_name: str) -> bool:
+    return path is not None and PurePath(path).name == file_name
+
+
+def _intake(paths: WorkspacePaths) -> Path:
+    return paths.agents / "intake"
+
+
+def _inboxes(paths: WorkspacePaths) -> tuple[Path, ...]:
+    return (_intake(paths) / "ideas" / "inbox", paths.root / "ideas" / "inbox")
+
+
+def _source_folders(paths: WorkspacePaths) -> tuple[Path, ...]:
+    return (_intake(paths) / "sources" / "idea", _intake(paths) / "ideas")
+
+
+def _first_file(folders: tuple[Path, ...], names: frozenset[str]) -> Path | None:
+    candidates = (folder / name for folder in folders for name in sorted(names))
+    return next((path for path in candidates if path.is_file()), None)

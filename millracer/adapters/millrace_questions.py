@@ -1,0 +1,54 @@
+"""Calls of `millrace` that notice on the way what every answer tells about the install.
+
+A broken install fails each command with the same traceback, and each answer shows whether the
+workspace is initialised, so nobody has to ask for either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from millracer.adapters.millrace_calls import MillraceCalls, refusal
+from millracer.adapters.millrace_text import is_absent, is_broken_install, is_not_initialised
+from millracer.adapters.millrace_version import broken_install
+from millracer.adapters.process import Completed
+from millracer.waiting import Wait
+
+
+@dataclass(slots=True)
+class MillraceQuestions:
+    """One workspace's calls.
+
+    Attributes:
+        initialised: what the last telling answer said; None before there was one.
+    """
+
+    calls: MillraceCalls
+    initialised: bool | None = field(default=None, init=False)
+
+    def ask(self, *arguments: str, wait: Wait, pass_fds: tuple[int, ...] = ()) -> Completed:
+        """Run one command in the workspace, whatever its exit code.
+
+        Raises:
+            ToolUnsupported: the install is broken.
+            ToolNotFound, ToolTimeout, Cancelled: as `process.run`.
+        """
+        completed = self.calls.call(*arguments, wait=wait, pass_fds=pass_fds)
+        if completed.exit_code == 0 or is_absent(completed.stdout):
+            self.initialised = True
+        elif is_not_initialised(completed.stdout):
+            self.initialised = False
+        elif is_broken_install(completed.stderr):
+            raise broken_install(completed.stderr)
+        return completed
+
+    def succeed(self, *arguments: str, wait: Wait) -> Completed:
+        """Run one command that has to succeed.
+
+        Raises:
+            ToolFailed: it exited non-zero; the message holds Millrace's own line.
+        """
+        completed = self.ask(*arguments, wait=wait)
+        if completed.exit_code != 0:
+            raise refusal(completed)
+        return completed

@@ -1,0 +1,96 @@
+"""Which daemon is ours: the ownership file, and the processes that carry its token.
+
+The file is written before the daemon is spawned and again after it, so a command that dies between
+the two leaves a token by which the daemon is found. A missing or unreadable file means that nothing
+is ours: whatever runs then is watched and never ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+
+import psutil
+from pydantic import ValidationError
+
+from millracer.adapters import process
+from millracer.adapters.workspace import WorkspacePaths, write_atomically
+from millracer.contracts.ownership import OwnershipRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """A living process that carries our token."""
+
+    pid: int
+    started: float
+    argv: tuple[str, ...]
+
+
+def read_ownership(paths: WorkspacePaths) -> OwnershipRecord | None:
+    """Return the record; None when there is none or it cannot be read, for then nothing is ours."""
+    try:
+        return OwnershipRecord.model_validate_json(paths.ownership.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_ownership(paths: WorkspacePaths, record: OwnershipRecord) -> None:
+    """Replace the record, 0600, in one step."""
+    write_atomically(paths.ownership, record.model_dump_json(indent=2) + "\n")
+
+
+def forget_ownership(paths: WorkspacePaths) -> None:
+    """Remove the record; nothing is ours any more."""
+    with suppress(FileNotFoundError):
+        paths.ownership.unlink()
+
+
+def find_owned_daemon(
+    record: OwnershipRecord, *, lock_pid: int | None = None
+) -> tuple[int, float] | None:
+    """Return pid and start time of the living daemon that the record speaks of.
+
+    Args:
+        record: the ownership file's.
+        lock_pid: the process that Millrace's lock names, which settles who is the daemon when we
+            died before its pid was written down.
+    """
+    if (
+        record.pid is not None
+        and record.started is not None
+        and process.is_same_process(record.pid, record.started)
+    ):
+        return record.pid, record.started
+    daemon = choose_daemon(_carriers(record.token), lock_pid=lock_pid)
+    return None if daemon is None else (daemon.pid, daemon.started)
+
+
+def choose_daemon(carriers: Iterable[Carrier], *, lock_pid: int | None) -> Carrier | None:
+    """Say which carrier of the token is the daemon; stage runners and their tools carry it too.
+
+    It is the one that Millrace's lock names, else the oldest whose command line is the daemon's: a
+    child that has not executed its program yet shows its parent's.
+    """
+    ordered = sorted(carriers, key=lambda carrier: carrier.started)
+    for carrier in ordered:
+        if carrier.pid == lock_pid:
+            return carrier
+    return next((carrier for carrier in ordered if is_daemon_command(carrier.argv)), None)
+
+
+def is_daemon_command(argv: tuple[str, ...]) -> bool:
+    """Whether a command line is `millrace run daemon`."""
+    return ("run", "daemon") in pairwise(argv)
+
+
+def _carriers(token: str) -> list[Carrier]:
+    carriers = []
+    for found in process.processes_with_token(token):
+        with suppress(psutil.Error, OSError):
+            carriers.append(
+                Carrier(pid=found.pid, started=found.create_time(), argv=tuple(found.cmdline()))
+            )
+    return carriers

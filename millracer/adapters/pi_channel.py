@@ -1,0 +1,296 @@
+"""One running `pi --mode rpc`: its process, its three pipes, and the ladder that ends it.
+
+Commands go in, frames come out in order; what they mean is not known here. Both outputs are read by
+threads as bytes, so pi never waits for a pipe: standard error keeps its two ends, frames wait in a
+short queue, and when that is full pi is made to wait instead of our memory being filled.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import select
+import subprocess
+import threading
+import time
+from contextlib import suppress
+
+from millracer.adapters import process
+from millracer.adapters.pi_framing import FrameReader
+from millracer.adapters.process import Command
+from millracer.contracts import pi
+from millracer.errors import ProtocolError, ToolTimeout
+from millracer.waiting import Wait
+
+_SLICE_SECONDS = 0.1
+_QUEUE_FRAMES = 256
+_CHUNK_BYTES = 256 * 1024
+_STDERR_END_BYTES = 16 * 1024
+_ABORT_SECONDS = 2.0
+_EXIT_SECONDS = 2.0
+_SIGNAL_SECONDS = 2.0
+_LAST_WORDS_SECONDS = 1.0
+_SWEEP_GRACE_SECONDS = 1.0
+_URGENT_GRACE_SECONDS = 0.2
+_ABORT_ID = "abort-at-close"
+#: Terminal control sequences: colours, titles and their kind.
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+class ChannelEnded(Exception):
+    """pi is gone, or its pipes are: a fact for the caller to judge."""
+
+
+class StderrEnds:
+    """The first and the last bytes of a stream of any length."""
+
+    def __init__(self, limit: int = _STDERR_END_BYTES) -> None:
+        self._limit = limit
+        self._head = b""
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        room = self._limit - len(self._head)
+        self._head += chunk[:room]
+        self._tail = (self._tail + chunk[room:])[-self._limit :]
+
+    def lines(self) -> tuple[str, ...]:
+        """Return what is held as lines, without colours and empty lines."""
+        text = _ANSI.sub("", (self._head + self._tail).decode("utf-8", "replace"))
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+class PiChannel:
+    """A started pi. `end` has to be called, whatever happened."""
+
+    def __init__(self, command: Command) -> None:
+        """Start the program and return at once.
+
+        Raises:
+            ToolNotFound, ToolFailed: as `process.spawn`.
+        """
+        self._token = process.new_token()
+        env = {**(os.environ if command.env is None else command.env)}
+        env[process.TOKEN_VARIABLE] = self._token
+        self._process = process.spawn(
+            Command(tool=command.tool, argv=command.argv, cwd=command.cwd, env=env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.started = time.monotonic()
+        self._reader = FrameReader()
+        self._frames: queue.Queue[pi.Frame | ProtocolError] = queue.Queue(_QUEUE_FRAMES)
+        self._stderr = StderrEnds()
+        self._writing = threading.Lock()
+        self._ending = threading.Lock()
+        self._stdin_open = True
+        self._seen_dead: float | None = None
+        self._discards = threading.Event()
+        self._abort_answered = threading.Event()
+        self._output_ended = threading.Event()
+        assert self._process.stdin is not None  # noqa: S101 - asked for as a pipe above
+        os.set_blocking(self._process.stdin.fileno(), False)
+        self._threads = (
+            threading.Thread(target=self._read_output, name="pi-stdout", daemon=True),
+            threading.Thread(target=self._read_errors, name="pi-stderr", daemon=True),
+        )
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal; None while pi lives."""
+        return self._process.poll()
+
+    @property
+    def stderr_lines(self) -> tuple[str, ...]:
+        """The beginning and the end of what pi wrote to standard error."""
+        return self._stderr.lines()
+
+    @property
+    def skipped_lines(self) -> int:
+        """How many lines of standard output were no frames."""
+        return self._reader.skipped
+
+    def listen_to_text(self, *, wanted: bool) -> None:
+        """Let text deltas pass from now on, or throw them away."""
+        self._reader.wants_text = wanted
+
+    def send(self, command: pi.Outgoing, wait: Wait) -> None:
+        """Write one command.
+
+        Raises:
+            ChannelEnded: pi does not read any more.
+            ToolTimeout: pi did not take it in time; the channel is of no use any more.
+            Cancelled: the caller asked to stop; the same.
+        """
+        line = memoryview(pi.render_command(command))
+        with self._writing:
+            if not self._stdin_open or self._process.stdin is None:
+                raise ChannelEnded
+            descriptor = self._process.stdin.fileno()
+            ready = select.poll()
+            ready.register(descriptor, select.POLLOUT)
+            while line:
+                wait.cancellation.raise_if_cancelled()
+                if self._discards.is_set():
+                    raise ChannelEnded
+                if wait.expired:
+                    raise ToolTimeout(pi.TOOL, "pi did not take the prompt in time")
+                if not ready.poll(_SLICE_SECONDS * 1000):
+                    continue
+                try:
+                    line = line[os.write(descriptor, line) :]
+                except BlockingIOError:
+                    continue
+                except OSError as exc:
+                    raise ChannelEnded from exc
+
+    def next_frame(self, seconds: float) -> pi.Frame | None:
+        """Return the next frame, or None if none came within a fraction of a second or `seconds`.
+
+        Raises:
+            ChannelEnded: nothing is left to read and nothing will come, or `end` was called.
+            ProtocolError: pi broke its protocol.
+        """
+        if self._discards.is_set():
+            raise ChannelEnded
+        gone = self._output_ended.is_set() or self._has_been_dead()
+        try:
+            item = self._frames.get(timeout=max(0.0, min(seconds, _SLICE_SECONDS)))
+        except queue.Empty:
+            if gone:
+                raise ChannelEnded from None
+            return None
+        if isinstance(item, ProtocolError):
+            raise item
+        return item
+
+    def end(self, wait: Wait, *, busy: bool) -> None:
+        """End pi and all it started: abort, end of input, SIGTERM, SIGKILL, each wait bounded.
+
+        Goes straight to SIGKILL when the wait is over or cancelled. Never raises; repeatable.
+        """
+        self._discards.set()
+        with self._ending:
+            if busy:
+                self._abort(wait)
+            self._close_stdin()
+            if not self._exits_within(_EXIT_SECONDS, wait):
+                self._signal(wait)
+            hurried = _is_hurried(wait)
+            process.end_token(
+                self._token,
+                grace_seconds=_URGENT_GRACE_SECONDS if hurried else _SWEEP_GRACE_SECONDS,
+            )
+            pipes = (self._process.stdout, self._process.stderr)
+            for thread, pipe in zip(self._threads, pipes, strict=True):
+                thread.join(_SIGNAL_SECONDS)
+                # A descriptor somebody still reads must not be given to the next opener.
+                if pipe is not None and not thread.is_alive():
+                    pipe.close()
+
+    def await_words(self) -> None:
+        """Give a pi that is gone a moment to be reaped and its last words to be read."""
+        limit = time.monotonic() + _SIGNAL_SECONDS
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_SIGNAL_SECONDS)
+        for thread in self._threads:
+            thread.join(max(0.0, limit - time.monotonic()))
+
+    def _has_been_dead(self) -> bool:
+        # A tool that inherited the pipe keeps it open after pi is gone; that is the end, too, once
+        # what pi wrote before has been read.
+        if self.exit_code is None:
+            return False
+        now = time.monotonic()
+        if self._seen_dead is None:
+            self._seen_dead = now
+        return now - self._seen_dead > _LAST_WORDS_SECONDS
+
+    def _abort(self, wait: Wait) -> None:
+        # pi ends a running tool when it is aborted; at the end of its input older ones leave it.
+        if _is_hurried(wait):
+            return
+        bounded = wait.within(_ABORT_SECONDS)
+        request = pi.render_command(pi.Request(type="abort", id=_ABORT_ID))
+        if not self._writing.acquire(timeout=min(1.0, bounded.remaining)):
+            return
+        try:
+            if self._stdin_open and self._process.stdin is not None:
+                with suppress(OSError):
+                    os.write(self._process.stdin.fileno(), request)
+        finally:
+            self._writing.release()
+        while not (
+            self._abort_answered.wait(_SLICE_SECONDS / 2)
+            or self._output_ended.is_set()
+            or _is_hurried(bounded)
+        ):
+            pass
+
+    def _close_stdin(self) -> None:
+        if not self._writing.acquire(timeout=1.0):
+            return
+        try:
+            self._stdin_open = False
+            if self._process.stdin is not None:
+                with suppress(OSError):
+                    self._process.stdin.close()
+        finally:
+            self._writing.release()
+
+    def _signal(self, wait: Wait) -> None:
+        if not _is_hurried(wait):
+            self._process.terminate()
+            if self._exits_within(_SIGNAL_SECONDS, wait):
+                return
+        self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_SIGNAL_SECONDS)
+
+    def _exits_within(self, seconds: float, wait: Wait) -> bool:
+        bounded = wait.within(seconds)
+        while self._process.poll() is None:
+            if _is_hurried(bounded):
+                return False
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(min(_SLICE_SECONDS, bounded.remaining))
+        return True
+
+    def _read_output(self) -> None:
+        pipe = self._process.stdout
+        assert pipe is not None  # noqa: S101 - asked for as a pipe
+        try:
+            while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
+                for frame in self._reader.feed(chunk):
+                    self._deliver(frame)
+            self._reader.finish()
+        except ProtocolError as exc:
+            self._deliver(exc)
+        except OSError:
+            pass
+        finally:
+            self._output_ended.set()
+
+    def _deliver(self, item: pi.Frame | ProtocolError) -> None:
+        if isinstance(item, pi.Response) and item.id == _ABORT_ID:
+            self._abort_answered.set()
+        while not self._discards.is_set():
+            with suppress(queue.Full):
+                self._frames.put(item, timeout=_SLICE_SECONDS)
+                return
+
+    def _read_errors(self) -> None:
+        pipe = self._process.stderr
+        assert pipe is not None  # noqa: S101 - asked for as a pipe
+        with suppress(OSError):
+            while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
+                self._stderr.feed(chunk)
+
+
+def _is_hurried(wait: Wait) -> bool:
+    return wait.expired or wait.cancellation.reason is not None

@@ -1,0 +1,113 @@
+"""Which pi is installed: found, its version read cheaply, and judged.
+
+pi takes two seconds to tell its version, so the package's own metadata is read where it can be
+found; the program is asked only where it cannot.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from millracer.adapters import process
+from millracer.adapters.process import Command
+from millracer.contracts.pi import TOOL
+from millracer.errors import ToolNotFound, ToolUnsupported
+from millracer.waiting import Wait
+
+INSTALL_COMMAND = "npm install -g @mariozechner/pi-coding-agent@0.73.1"
+SUPPORTED_RANGE = "0.67.68 to 1.5.x"
+
+Version = tuple[int, int, int]
+
+_OLDEST: Version = (0, 67, 68)
+_FIRST_UNTESTED: Version = (1, 6, 0)
+_FIRST_WITH_PROVIDER_AND_MODEL: Version = (1, 0, 0)
+_PACKAGES = frozenset({"@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"})
+_VERSION = re.compile(r"(?<![\d.])(\d+)\.(\d+)\.(\d+)")
+_METADATA_WITHIN_PARENTS = 5
+
+
+def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wait: Wait) -> str:
+    """Return the version of the pi this command starts.
+
+    Raises:
+        ToolNotFound: there is no such program.
+        ToolUnsupported: it tells no version.
+        ToolTimeout, Cancelled: only where the program itself has to be asked.
+    """
+    found = shutil.which(argv[0], path=env.get("PATH"))
+    if found is None:
+        raise ToolNotFound(
+            TOOL,
+            f"`{argv[0]}` was not found",
+            suggested_action=f"install it with `{INSTALL_COMMAND}` or name it with --pi-command",
+        )
+    for program in (Path(found), *(Path(part) for part in argv[1:])):
+        version = _packaged_version(program)
+        if version is not None:
+            return version
+    command = Command(tool=TOOL, argv=(*argv, "--version"), cwd=cwd, env=env)
+    completed = process.run(command, wait)
+    for said in (completed.stdout, completed.stderr):
+        match = _VERSION.search(said)
+        if match and completed.exit_code == 0:
+            return match.group(0)
+    raise ToolUnsupported(
+        TOOL,
+        f"`{argv[0]} --version` names no version; pi {SUPPORTED_RANGE} is supported",
+        detail=(completed.stdout + completed.stderr)[-2000:],
+        suggested_action=f"install a supported pi with `{INSTALL_COMMAND}`",
+    )
+
+
+def parse_version(text: str) -> Version:
+    """Return the comparable part of a version; a text without one is older than any."""
+    match = _VERSION.search(text)
+    if match is None:
+        return (0, 0, 0)
+    major, minor, patch = match.groups()
+    return (int(major), int(minor), int(patch))
+
+
+def refuse_unsupported(version: str) -> None:
+    """Let a supported or newer version pass.
+
+    Raises:
+        ToolUnsupported: it is older than we can work with.
+    """
+    if parse_version(version) < _OLDEST:
+        raise ToolUnsupported(
+            TOOL,
+            f"pi {version} is not supported; pi {SUPPORTED_RANGE} is",
+            suggested_action=f"install a supported pi with `{INSTALL_COMMAND}`",
+        )
+
+
+def is_untested(version: str) -> bool:
+    """Whether this version came out after the last one we know."""
+    return parse_version(version) >= _FIRST_UNTESTED
+
+
+def wants_model_with_provider(version: str) -> bool:
+    """Whether this version refuses `--provider` without `--model`."""
+    return parse_version(version) >= _FIRST_WITH_PROVIDER_AND_MODEL
+
+
+def _packaged_version(program: Path) -> str | None:
+    try:
+        folders = program.resolve(strict=True).parents
+    except (OSError, RuntimeError):
+        return None
+    for folder in folders[:_METADATA_WITHIN_PARENTS]:
+        try:
+            metadata = json.loads((folder / "package.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(metadata, dict) and metadata.get("name") in _PACKAGES:
+            version = metadata.get("version")
+            return version if isinstance(version, str) else None
+    return None

@@ -1,0 +1,272 @@
+"""The coding agent as one conversation on `pi --mode rpc`.
+
+Starting, asking, aborting and closing. What frames mean is in `pi_turn`, the passage of one prompt
+in `pi_exchange`, the process in `pi_channel`, which pi is accepted in `pi_install`. A turn out of
+time is aborted and the process kept. Where pi died, or cannot be trusted any more, it is
+ended, and the next prompt starts a new one: the caller learns from `notices` that what was said
+before is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millracer.adapters import pi_errors, pi_install
+from millracer.adapters.pi_channel import ChannelEnded, PiChannel
+from millracer.adapters.pi_exchange import Exchange, receive, refuse_spent
+from millracer.adapters.pi_turn import EndKind, Turn
+from millracer.adapters.process import Command
+from millracer.contracts import pi
+from millracer.domain.work import RunWarning
+from millracer.errors import MillracerError, ProtocolError, ToolFailed, UsageError
+from millracer.ports import Pi, TextListener
+from millracer.waiting import Cancellation, Cancelled, Wait
+
+#: How long an aborted turn may take to come to rest before pi is ended instead.
+ABORT_SECONDS = 10.0
+_FIRST_WRITE_SECONDS = 5.0
+_VERSION_SECONDS = 60.0
+_DISCARD_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiOptions:
+    """How pi is started.
+
+    Attributes:
+        argv: the program, such as `("pi",)`.
+        cwd: where pi and its tools work.
+        env: the whole environment of pi and its tools.
+        skills: folders with a SKILL.md, or such files.
+        start_timeout_seconds: the limit for a cold start alone.
+        extra_arguments: more flags, behind ours.
+    """
+
+    cwd: Path
+    argv: tuple[str, ...] = ("pi",)
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    provider: str | None = None
+    model: str | None = None
+    thinking: str = "high"
+    skills: tuple[Path, ...] = ()
+    start_timeout_seconds: float = 120.0
+    extra_arguments: tuple[str, ...] = ()
+
+    def command(self) -> Command:
+        """Return the command that starts pi; nothing of a conversation is kept on disk."""
+        flags = ["--mode", "rpc", "--no-session", "--thinking", self.thinking]
+        if self.provider is not None:
+            flags += ["--provider", self.provider]
+        if self.model is not None:
+            flags += ["--model", self.model]
+        for skill in self.skills:
+            flags += ["--skill", str(skill)]
+        argv = (*self.argv, *flags, *self.extra_arguments)
+        return Command(tool=pi.TOOL, argv=argv, cwd=self.cwd, env=self.env)
+
+
+class RpcPi(Pi):
+    """One conversation; `close` may be called from any thread, all else from one at a time."""
+
+    def __init__(self, options: PiOptions) -> None:
+        self._options = options
+        self._version: str | None = None
+        self._lock = threading.Lock()
+        self._channel: PiChannel | None = None
+        self._ready = False
+        self._busy = False
+        self._closed = False
+        self._lost = False
+        self._count = 0
+        self._notices: list[RunWarning] = []
+
+    @property
+    def version(self) -> str | None:
+        """The version found, None before `begin`."""
+        return self._version
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed, each once."""
+        return tuple(self._notices)
+
+    def begin(self) -> None:
+        """Start pi without waiting for it; repeated calls do nothing.
+
+        Raises:
+            ToolNotFound: there is no such program.
+            ToolUnsupported: its version is refused.
+            UsageError: this version needs a model beside the provider.
+            ToolFailed: it cannot be started, or the conversation was closed.
+        """
+        self._begin(Cancellation())
+
+    def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
+        """Send one prompt and return the full text of its answer, never empty.
+
+        A cold start has its own limit and takes nothing from the turn's time. Text may be told to
+        the listener that a failed attempt wrote before pi asked the model again.
+
+        Raises:
+            ToolTimeout: the turn did not end in time; it was aborted.
+            ToolFailed: the model or pi failed, or the answer was empty or cut off.
+            ProtocolError: pi said something outside its protocol; it was ended.
+            Cancelled: the caller asked to stop; the turn was aborted.
+        """
+        refuse_spent(wait)
+        seconds = wait.remaining
+        channel = self._ready_channel(wait.cancellation)
+        turn_wait = Wait(wait.cancellation, time.monotonic() + seconds)
+        self._count += 1
+        exchange = Exchange(channel, Turn(f"prompt-{self._count}"), on_text)
+        channel.listen_to_text(wanted=on_text is not None)
+        try:
+            self._busy = True
+            end = exchange.run(_as_plain_text(prompt), turn_wait)
+        except ChannelEnded as exc:
+            raise self._after_death(channel, turn_wait) from exc
+        except (ProtocolError, ToolFailed):
+            self._discard(channel, turn_wait)
+            raise
+        except BaseException:
+            self._stop_turn(exchange, turn_wait)
+            raise
+        finally:
+            self._busy = False
+            channel.listen_to_text(wanted=False)
+            self._note_warnings(channel)
+        if end.kind is not EndKind.ANSWERED:
+            raise pi_errors.turn_failure(end)
+        return end.text
+
+    def close(self, wait: Wait) -> None:
+        """End the conversation and every process it left; never raises, repeatable.
+
+        A turn that another thread waits for ends in an error there. With the wait cancelled, pi is
+        killed at once instead of being asked to go.
+        """
+        with self._lock:
+            self._closed = True
+            channel = self._channel
+        if channel is not None:
+            channel.end(wait, busy=self._busy)
+
+    def _begin(self, cancellation: Cancellation) -> PiChannel:
+        if self._channel is None:
+            self._check_version(cancellation)
+        with self._lock:
+            if self._closed:
+                raise pi_errors.closed()
+            if self._channel is None:
+                self._channel = PiChannel(self._options.command())
+                self._ready = False
+                with suppress(ChannelEnded):  # its last words are read by whoever asks
+                    self._channel.send(
+                        pi.Request(type="get_state", id="ready"),
+                        Wait.for_seconds(_FIRST_WRITE_SECONDS),
+                    )
+                if self._lost:
+                    self._lost = False
+                    self._note("pi_restarted", "pi was started again; it remembers nothing")
+            return self._channel
+
+    def _check_version(self, cancellation: Cancellation) -> None:
+        if self._version is None:
+            self._version = pi_install.read_version(
+                self._options.argv,
+                cwd=self._options.cwd,
+                env=self._options.env,
+                wait=Wait.for_seconds(_VERSION_SECONDS, cancellation),
+            )
+        pi_install.refuse_unsupported(self._version)
+        if pi_install.is_untested(self._version):
+            self._note(
+                "pi_untested",
+                f"pi {self._version} is newer than {pi_install.SUPPORTED_RANGE}, which is tested",
+            )
+        if (
+            self._options.provider is not None
+            and self._options.model is None
+            and pi_install.wants_model_with_provider(self._version)
+        ):
+            raise UsageError(
+                f"pi {self._version} needs a model beside the provider {self._options.provider}",
+                suggested_action="add --model",
+            )
+
+    def _ready_channel(self, cancellation: Cancellation) -> PiChannel:
+        channel = self._begin(cancellation)
+        if self._ready and channel.exit_code is not None:
+            self._discard(channel, Wait(cancellation))
+            channel = self._begin(cancellation)
+        if self._ready:
+            return channel
+        wait = Wait(cancellation, channel.started + self._options.start_timeout_seconds)
+        try:
+            while not self._ready:
+                cancellation.raise_if_cancelled()
+                frame = receive(channel, wait.remaining, wait)
+                if isinstance(frame, pi.StateResponse):
+                    self._ready = True
+                elif wait.expired:
+                    raise pi_errors.start_timeout(
+                        self._options.start_timeout_seconds,
+                        channel.stderr_lines,
+                        channel.skipped_lines,
+                    )
+        except ChannelEnded as exc:
+            channel.await_words()
+            error = pi_errors.start_failure(channel.exit_code, channel.stderr_lines)
+            self._discard(channel, wait)
+            raise (pi_errors.closed() if self._closed else error) from exc
+        except MillracerError:
+            self._discard(channel, wait)
+            raise
+        return channel
+
+    def _stop_turn(self, exchange: Exchange, wait: Wait) -> None:
+        """Abort the turn and see pi at rest; end a pi that does not come to rest."""
+        if self._closed or not exchange.sent:
+            return
+        try:
+            at_rest = exchange.abort(wait.cleaning_up(ABORT_SECONDS))
+        except (ChannelEnded, MillracerError, Cancelled):
+            at_rest = False
+        if not at_rest:
+            self._discard(exchange.channel, wait)
+
+    def _after_death(self, channel: PiChannel, wait: Wait) -> ToolFailed:
+        if self._closed:
+            return pi_errors.closed()
+        channel.await_words()
+        error = pi_errors.death(channel.exit_code, channel.stderr_lines)
+        self._discard(channel, wait)
+        return error
+
+    def _discard(self, channel: PiChannel, wait: Wait) -> None:
+        """End this pi; the next prompt will start another."""
+        with self._lock:
+            if self._channel is channel:
+                self._channel = None
+                self._lost = self._lost or self._ready
+        channel.end(wait.cleaning_up(_DISCARD_SECONDS), busy=False)
+
+    def _note_warnings(self, channel: PiChannel) -> None:
+        for text in pi_errors.warning_texts(channel.stderr_lines):
+            self._note("pi_warning", text)
+
+    def _note(self, code: str, text: str) -> None:
+        warning = RunWarning(code, text)
+        if warning not in self._notices:
+            self._notices.append(warning)
+
+
+def _as_plain_text(prompt: str) -> str:
+    """Keep pi from taking a prompt for a command: it looks at the very first character only."""
+    return f"\n{prompt}" if prompt.startswith("/") else prompt

@@ -1,0 +1,141 @@
+"""Waiting for a sign that a work item or its daemon moved, at next to no cost.
+
+A poll is a few dozen stats and one look at the process table; files are read only when their stat
+changed. A daemon's death changes no file, so its process is looked at every time.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from millracer.adapters.daemon_finder import DaemonFinder
+from millracer.adapters.event_log import EventLog
+from millracer.adapters.item_files import ItemFiles, ItemPlace, item_ids
+from millracer.adapters.runtime_files import RuntimeFiles, Stamp, stamp
+from millracer.adapters.workspace import WorkspacePaths
+from millracer.contracts.millrace_state import LockFile, Snapshot
+from millracer.domain.observation import Signs
+from millracer.domain.work import RunningDaemon, RuntimeEvent, Standing
+from millracer.waiting import Wait
+
+_POLL_SECONDS = 0.2
+#: A transition touches several files within some 50 ms; they are told together.
+_SETTLE_SECONDS = 0.05
+_SETTLE_ROUNDS = 4
+
+_MAILBOXES = ("incoming", "processed", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The runtime's state files, by content where a daemon rewrites them without need."""
+
+    lock: LockFile | None
+    snapshot: Snapshot | None
+    mailboxes: tuple[Stamp | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one poll saw."""
+
+    place: ItemPlace | None
+    state: _State
+    daemon: RunningDaemon | None
+
+
+class RuntimeWatch:
+    """Looks at one workspace for one watcher; events are told from the moment it is made."""
+
+    def __init__(self, paths: WorkspacePaths, *, safety_seconds: float) -> None:
+        self._paths = paths
+        self._safety_seconds = safety_seconds
+        self._files = RuntimeFiles.of(paths)
+        self._finder = DaemonFinder(paths, self._files)
+        self._log = EventLog(paths.event_log)
+        self._mailboxes = tuple(str(paths.mailbox / name) for name in _MAILBOXES)
+        self._items = ItemFiles(paths, ())
+        self._last: _Look | None = None
+        self._safety_from = time.monotonic()
+
+    def next_signs(self, item: Standing, wait: Wait) -> Signs:
+        """Block until something about the item or the daemon changed, and say what.
+
+        Returns at once on the first call and when the item goes by another id than before. The
+        safety interval runs from one sign that said so to the next, whatever is seen between.
+
+        Raises:
+            Cancelled: the caller asked to stop.
+        """
+        wait.cancellation.raise_if_cancelled()
+        is_new = self._follow(item)
+        events: list[RuntimeEvent] = []
+        look = self._look(events)
+        while not is_new and not self._is_due(wait) and not events and look == self._last:
+            wait.sleep(min(_POLL_SECONDS, self._safety_left))
+            look = self._look(events)
+        if not is_new:
+            look = self._settle(look, events, wait)
+        signs = self._signs(look, tuple(events), item, is_due=self._is_due(wait))
+        if signs.safety_due:
+            self._safety_from = time.monotonic()
+        self._last = look
+        return signs
+
+    @property
+    def _safety_left(self) -> float:
+        return max(0.0, self._safety_from + self._safety_seconds - time.monotonic())
+
+    def _is_due(self, wait: Wait) -> bool:
+        return wait.expired or self._safety_left <= 0
+
+    def _follow(self, item: Standing) -> bool:
+        """Look for this item from now on; return whether it is the first look by these ids."""
+        ids = item_ids(item)
+        if self._last is not None and self._items.ids == ids:
+            return False
+        self._items = ItemFiles(self._paths, ids)
+        return True
+
+    def _look(self, events: list[RuntimeEvent]) -> _Look:
+        """Look once; the item before the log, so that an event never comes before its file."""
+        place = self._items.find()
+        events.extend(self._log.read_new())
+        state = _State(
+            self._files.lock.read(),
+            self._files.snapshot.read(),
+            tuple(stamp(folder) for folder in self._mailboxes),
+        )
+        return _Look(place, state, self._finder.find())
+
+    def _settle(self, look: _Look, events: list[RuntimeEvent], wait: Wait) -> _Look:
+        """Wait for the rest of a burst, so that one transition is told once."""
+        if look == self._last and not events:
+            return look
+        for _ in range(_SETTLE_ROUNDS):
+            known = len(events)
+            wait.sleep(_SETTLE_SECONDS)
+            later = self._look(events)
+            if later == look and len(events) == known:
+                break
+            look = later
+        return look
+
+    def _signs(
+        self, look: _Look, events: tuple[RuntimeEvent, ...], item: Standing, *, is_due: bool
+    ) -> Signs:
+        hint = None if look.place is None else look.place.state
+        if self._last is None:
+            moved = hint is not None and hint is not item.state
+        else:
+            moved = look.place != self._last.place
+        return Signs(
+            daemon_alive=look.daemon is not None,
+            daemon_ours=look.daemon is not None and look.daemon.ours,
+            item_hint=hint,
+            item_moved=moved,
+            events=events,
+            state_changed=self._last is not None and look.state != self._last.state,
+            safety_due=is_due,
+        )

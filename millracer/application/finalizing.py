@@ -1,0 +1,243 @@
+"""The end of every run: evidence judged, the daemon left, the answer written, one result.
+
+What pi does here changes no outcome: its failure becomes the warning `finalization_failed` and the
+plain summary takes its place. After a cancellation or a tool's failure pi is not asked at all.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+
+from millracer import __version__
+from millracer.application import prompts
+from millracer.application.record import RunRecord
+from millracer.application.summary import describe_fact, summarise
+from millracer.domain.completion import MissingEvidence, judge
+from millracer.domain.result import (
+    DecidingEvent,
+    Ending,
+    NextStep,
+    RunResult,
+    Versions,
+    event_kind_of,
+    next_steps_for,
+    outcome_of,
+)
+from millracer.domain.work import (
+    Finalizer,
+    ItemState,
+    Outcome,
+    ProgressKind,
+    Route,
+    Standing,
+)
+from millracer.errors import MillracerError
+from millracer.ports import Clock, Millrace, Pi
+from millracer.waiting import Cancelled, CancelReason
+
+_LOOK_AGAIN_SECONDS = 5.0
+_EVIDENCE_SECONDS = 60.0
+#: The item may have moved since we looked: stopping a daemon puts it back into the queue.
+_MOVED_BY_LEAVING = frozenset(
+    {Ending.TIMED_OUT, Ending.CANCELLED, Ending.CRASHED, Ending.RESTART_NEEDED, Ending.STOPPED}
+)
+_NO_PI_AFTER = frozenset({Ending.CANCELLED, Ending.FAILED})
+
+
+def finalize(
+    record: RunRecord,
+    millrace: Millrace,
+    pi: Pi,
+    clock: Clock,
+    *,
+    leave: Callable[[RunRecord], None],
+) -> None:
+    """Write the record's result. Everything of ours but the pi conversation has ended by then."""
+    try:
+        _gather(record, millrace)
+    finally:
+        leave(record)
+    _look_again(record, millrace)
+    if record.ending is None:
+        raise MillracerError("the run ended without saying how")
+    outcome = outcome_of(record.ending, record.verdict)
+    if record.found_ended and record.verdict.completed:
+        record.warn("already_completed", "this work item was done before; nothing was run again")
+    steps = _next_steps(record, millrace, outcome)
+    answer = _answer(record, pi, outcome, steps)
+    for notice in pi.notices:
+        record.warn(notice.code, notice.text)
+    record.result = RunResult(
+        request_id=record.request.request_id,
+        workspace=millrace.workspace,
+        outcome=outcome,
+        output=answer,
+        versions=Versions(millracer=__version__, millrace=millrace.version, pi=pi.version),
+        route=None if record.decision is None else record.decision.route,
+        intake_kind=record.intake_kind,
+        intake_signals=record.intake_signals,
+        decision=None
+        if record.decision is None
+        else replace(record.decision, mode=record.mode or record.decision.mode),
+        event=_event(record, clock, outcome),
+        task_path=record.document_path,
+        status=None if record.status is None else record.status.raw,
+        warnings=tuple(record.warnings),
+        proof=record.verdict.proof,
+        scoped_completion=record.verdict.completed,
+        scope=record.request.scope,
+        progress_events=tuple(
+            event for event in record.progress if event.kind is not ProgressKind.STATE_ENTERED
+        ),
+        work_item_id=_item_id(record),
+        missing_evidence=_missing(record, outcome),
+        errors=tuple(record.errors),
+        next_steps=steps,
+        restarts=record.restarts,
+        timings={},
+        cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
+    )
+
+
+def _gather(record: RunRecord, millrace: Millrace) -> None:
+    """Read the evidence once and let the gate judge it.
+
+    After a cancellation it is worth the time only where the item was seen done.
+    """
+    standing = record.standing
+    if standing is None or record.ending is Ending.FAILED:
+        return
+    if record.ending is Ending.CANCELLED and standing.state is not ItemState.DONE:
+        return
+    _judge(record, standing, millrace)
+
+
+def _judge(record: RunRecord, standing: Standing, millrace: Millrace) -> None:
+    try:
+        wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
+        evidence = millrace.gather_evidence(standing, wait)
+        record.verdict = judge(evidence)
+        if record.status is None:
+            record.status = millrace.read_status(wait)
+    except MillracerError as error:
+        record.fail(error)
+    except Cancelled as cancelled:
+        _cancel(record, cancelled.reason)
+
+
+def _look_again(record: RunRecord, millrace: Millrace) -> None:
+    """Learn where the item is now that nothing of ours works on it any more."""
+    if record.standing is None or record.ending not in _MOVED_BY_LEAVING:
+        return
+    if record.verdict.completed or record.verdict.blocked:
+        return
+    try:
+        found = millrace.look_up(
+            record.known_item.item_id, record.wait.cleaning_up(_LOOK_AGAIN_SECONDS)
+        )
+    except (MillracerError, Cancelled):
+        record.warn("place_unknown", "where the work item is now could not be asked of Millrace")
+        return
+    record.standing = found
+    if found.state is ItemState.DONE:
+        _judge(record, found, millrace)
+
+
+def _cancel(record: RunRecord, reason: CancelReason) -> None:
+    record.cancel_reason = reason
+    record.end(Ending.CANCELLED, f"cancelled by the caller ({reason})")
+
+
+def _item_id(record: RunRecord) -> str | None:
+    """Name the work item of a delegated run; a direct answer has none."""
+    if record.item is None or record.decision is None:
+        return None
+    return record.item.item_id if record.decision.route is Route.MILLRACE else None
+
+
+def _event(record: RunRecord, clock: Clock, outcome: Outcome) -> DecidingEvent | None:
+    kind = None if record.ending is Ending.ANSWERED else event_kind_of(outcome, record.verdict)
+    if kind is None:
+        return None
+    run_ids = [getattr(fact, "run_id", None) for fact in record.verdict.proof]
+    return DecidingEvent(
+        kind=kind,
+        reason=_reason(record),
+        at=clock.now(),
+        item_id=_item_id(record),
+        run_id=next((run_id for run_id in reversed(run_ids) if run_id), None),
+    )
+
+
+def _reason(record: RunRecord) -> str:
+    if record.verdict.completed:
+        return "Millrace holds the work item as done, and the run that did it is complete"
+    return record.reason
+
+
+def _missing(record: RunRecord, outcome: Outcome) -> tuple[MissingEvidence, ...]:
+    if outcome is Outcome.COMPLETED:
+        return ()
+    if record.verdict.missing:
+        return record.verdict.missing
+    standing = record.standing
+    if standing is None:
+        found = "the run ended before anything was handed to Millrace"
+        needed = "a work item in Millrace that is done"
+        return (MissingEvidence(needed, "Millrace", found),)
+    needed = "the work item in state done, and the run that did it"
+    return (MissingEvidence(needed, standing.source, str(standing.state)),)
+
+
+def _next_steps(record: RunRecord, millrace: Millrace, outcome: Outcome) -> tuple[NextStep, ...]:
+    standing = record.standing
+    if outcome is Outcome.COMPLETED or standing is None:
+        return ()
+    workspace = shlex.quote(millrace.workspace)
+    return next_steps_for(
+        standing,
+        workspace=workspace,
+        resume_command=f"millracer run --workspace {workspace} --resume {standing.item_id}",
+    )
+
+
+def _answer(record: RunRecord, pi: Pi, outcome: Outcome, steps: tuple[NextStep, ...]) -> str:
+    if record.answer is not None:
+        return record.answer
+    missing = _missing(record, outcome)
+    summary = summarise(
+        outcome=outcome,
+        reason=_reason(record),
+        proof=record.verdict.proof,
+        missing=missing,
+        next_steps=steps,
+    )
+    if not _pi_is_wanted(record):
+        return summary
+    prompt = prompts.report_prompt(
+        task=record.request.task,
+        outcome=outcome,
+        reason=_reason(record),
+        evidence=[describe_fact(fact) for fact in record.verdict.proof],
+        missing=missing,
+        warnings=record.warnings,
+        next_steps=[f"to {step.action}: {step.command}" for step in steps],
+    )
+    try:
+        return pi.ask(prompt, record.wait.within(record.request.limits.pi_timeout_seconds))
+    except MillracerError as error:
+        record.warn("finalization_failed", error.message)
+    except Cancelled as cancelled:
+        record.warn("finalization_failed", f"the closing turn was {cancelled.reason}")
+    return summary
+
+
+def _pi_is_wanted(record: RunRecord) -> bool:
+    return (
+        record.request.finalizer is Finalizer.PI
+        and not record.found_ended
+        and not record.errors
+        and record.ending not in _NO_PI_AFTER
+    )

@@ -1,0 +1,394 @@
+"""A run, step by step: one method per lifecycle state performs its effects and says how it ended.
+
+Nothing is decided here about what follows: the event a step returns is fired into
+`millracer.domain.lifecycle`, whose table decides. Errors of ours become the event `failed` in
+exactly one place, around the step; anything else is a bug and propagates after everything of ours
+was ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from millracer.application import prompts
+from millracer.application.decision import parse_decision
+from millracer.application.finalizing import finalize
+from millracer.application.mode import reconcile_with_daemon, settle_mode
+from millracer.application.progress import Progress
+from millracer.application.record import RunRecord
+from millracer.application.watching import Watch
+from millracer.domain.documents import render_document, verify_document
+from millracer.domain.identity import work_item_for
+from millracer.domain.intake import choose_intake
+from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
+from millracer.domain.observation import is_drained
+from millracer.domain.result import Ending, RunResult
+from millracer.domain.work import (
+    Decision,
+    Finalizer,
+    IntakeKind,
+    IntakePreference,
+    ItemState,
+    ProgressKind,
+    Route,
+    RoutePreference,
+    RunRequest,
+    Standing,
+    WorkItem,
+)
+from millracer.errors import (
+    DecisionUnreadable,
+    IdempotencyConflict,
+    InvalidRequest,
+    MillracerError,
+    ToolFailed,
+    ToolTimeout,
+)
+from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
+from millracer.waiting import Cancellation, Cancelled
+
+_LEAVE_SECONDS = 15.0
+_LOOK_AGAIN_SECONDS = 5.0
+
+
+class Orchestrator:
+    """Runs tasks in one workspace with one pi conversation.
+
+    Args:
+        unique: returns a fresh text for the identity of work that the caller did not name.
+        listeners: told every progress event as it happens, from the running thread.
+        on_text: told pi's words of a direct answer as they come.
+    """
+
+    def __init__(  # noqa: PLR0913 - the ports
+        self,
+        *,
+        millrace: Millrace,
+        pi: Pi,
+        clock: Clock,
+        unique: Callable[[], str],
+        listeners: Sequence[ProgressListener] = (),
+        on_text: TextListener | None = None,
+    ) -> None:
+        self._millrace = millrace
+        self._pi = pi
+        self._clock = clock
+        self._unique = unique
+        self._listeners = tuple(listeners)
+        self._on_text = on_text
+        self._effects: dict[RunState, Callable[[RunRecord], RunEvent]] = {
+            RunState.DECIDE: self._decide,
+            RunState.DIRECT: self._direct,
+            RunState.INTAKE: self._intake,
+            RunState.ENQUEUE: self._enqueue,
+            RunState.MONITOR: self._monitor,
+            RunState.RESTART_NEEDED: self._restart_needed,
+            RunState.FINALIZE: self._finalize,
+        }
+
+    def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
+        """Take one task to its end and return its result; everything of ours has ended by then.
+
+        The pi conversation stays open for the next task; close the `Pi` after the last one.
+        """
+        record = RunRecord(request=request, cancellation=cancellation)
+        lifecycle = Lifecycle()
+        try:
+            while not lifecycle.finished:
+                record.state = lifecycle.state
+                self._progress(record).state_entered()
+                started = self._clock.monotonic()
+                event = self._perform(record)
+                spent = self._clock.monotonic() - started
+                record.timings[record.state] = record.timings.get(record.state, 0.0) + spent
+                left = lifecycle.state
+                entered = lifecycle.fire(event, record.facts)
+                if left is RunState.RESTART_NEEDED and entered is RunState.MONITOR:
+                    record.restarts += 1
+        finally:
+            self._leave(record)
+        if record.result is None:
+            raise MillracerError("the run ended without a result")
+        return replace(record.result, timings=dict(record.timings))
+
+    def _perform(self, record: RunRecord) -> RunEvent:
+        try:
+            return self._effects[record.state](record)
+        except Cancelled as cancelled:
+            record.cancel_reason = cancelled.reason
+            record.end(Ending.CANCELLED, f"cancelled by the caller ({cancelled.reason})")
+            return RunEvent.CANCELLED
+        except ToolTimeout as error:
+            record.fail(error)
+            if error.tool != "pi":
+                return RunEvent.FAILED
+            record.end(Ending.TIMED_OUT, error.message)
+            return RunEvent.TIMED_OUT
+        except MillracerError as error:
+            record.fail(error)
+            return RunEvent.FAILED
+
+    def _progress(self, record: RunRecord) -> Progress:
+        return Progress(record, self._millrace.workspace, self._clock, self._listeners)
+
+    # decide
+
+    def _decide(self, record: RunRecord) -> RunEvent:
+        request = record.request
+        record.item = (
+            work_item_for(request, unique=self._unique())
+            if request.resume is None
+            else WorkItem(item_id=request.resume, request_hash="", named=True)
+        )
+        if record.item.named and self._millrace.holds_work:
+            self._millrace.check_supported(record.wait)
+            found = self._look_up(record)
+            if found is not None:
+                return found
+        if request.resume is not None:
+            raise InvalidRequest(
+                f"workspace {self._millrace.workspace} holds no work item {request.resume}",
+                field="resume",
+                suggested_action="check the id with `millrace queue ls`, or --workspace",
+            )
+        record.decision = self._choose_route(record)
+        if record.decision.custom_loop_needed:
+            record.warn(
+                "custom_loop_needed",
+                "pi believes that this task needs a custom Millrace loop; it is not built for you. "
+                "Name a mode that has one with --millrace-mode",
+            )
+        if record.decision.route is Route.DIRECT:
+            return RunEvent.DIRECT_CHOSEN
+        return RunEvent.DELEGATION_CHOSEN
+
+    def _choose_route(self, record: RunRecord) -> Decision:
+        request = record.request
+        match request.route:
+            case RoutePreference.DIRECT:
+                return Decision(route=Route.DIRECT, why="the caller chose the direct route")
+            case RoutePreference.MILLRACE:
+                return Decision(route=Route.MILLRACE, why="the caller chose Millrace")
+            case RoutePreference.AUTO:
+                pass
+        limit = request.limits.pi_timeout_seconds
+        asked = (
+            prompts.decision_prompt(request.task, request.scope),
+            prompts.decision_again_prompt(),
+        )
+        for prompt in asked:
+            decision = parse_decision(self._pi.ask(prompt, record.wait.within(limit)))
+            if decision is not None:
+                return decision
+        raise DecisionUnreadable(
+            "pi was asked twice who should do the task and gave no readable decision",
+            suggested_action="force the route with --route direct or --route millrace",
+        )
+
+    def _look_up(self, record: RunRecord) -> RunEvent | None:
+        """Ask Millrace for the item; return None when it is not there, else what it means."""
+        standing = self._millrace.look_up(record.known_item.item_id, record.wait)
+        if standing.state is ItemState.ABSENT:
+            return None
+        self._check_hash(record.known_item, standing)
+        record.standing = standing
+        self._adopt(record, standing)
+        ended = not standing.state.is_live
+        if standing.state is ItemState.DONE and standing.kind in {
+            IntakeKind.PROBE,
+            IntakeKind.IDEA,
+        }:
+            ended = is_drained(self._millrace.read_status(record.wait))
+        if not ended:
+            return RunEvent.ITEM_FOUND_LIVE
+        record.found_ended = True
+        match standing.state:
+            case ItemState.DONE:
+                record.end(Ending.ITEM_ENDED, "Millrace had done this work item before")
+            case ItemState.BLOCKED:
+                record.end(Ending.BLOCKED, "Millrace holds this work item as blocked")
+            case state:
+                record.end(Ending.SET_ASIDE, f"Millrace holds this work item as {state}")
+        return RunEvent.ITEM_FOUND_ENDED
+
+    @staticmethod
+    def _check_hash(item: WorkItem, standing: Standing) -> None:
+        if not item.request_hash or standing.request_hash in {None, item.request_hash}:
+            return
+        raise IdempotencyConflict(
+            f"work item {item.item_id} is in Millrace already, with another task text or scope",
+            suggested_action="send the text and scope of the first time, or name this work anew",
+        )
+
+    def _adopt(self, record: RunRecord, standing: Standing) -> None:
+        request = record.request
+        if request.route is RoutePreference.DIRECT:
+            record.warn("kind_fixed", "Millrace holds this work item, so it is not done directly")
+        wanted = request.intake
+        if standing.kind is not None and wanted not in {
+            IntakePreference.AUTO,
+            IntakePreference(standing.kind),
+        }:
+            record.warn(
+                "kind_fixed", f"Millrace holds this work item as {standing.kind}, not as {wanted}"
+            )
+        record.decision = Decision(
+            route=Route.MILLRACE,
+            why="Millrace holds this work item already",
+            intake_kind=standing.kind,
+        )
+        record.intake_kind = standing.kind
+
+    # direct
+
+    def _direct(self, record: RunRecord) -> RunEvent:
+        request = record.request
+        record.answer = self._pi.ask(
+            prompts.direct_prompt(request.task, request.scope),
+            record.wait.within(request.limits.pi_timeout_seconds),
+            self._on_text,
+        )
+        record.end(Ending.ANSWERED, "pi did the task directly")
+        return RunEvent.ANSWERED
+
+    # intake
+
+    def _intake(self, record: RunRecord) -> RunEvent:
+        request, item = record.request, record.known_item
+        self._millrace.check_supported(record.wait)
+        self._millrace.initialise(record.wait)
+        settle_mode(record, self._millrace)
+        if record.standing is not None:
+            return RunEvent.WORKSPACE_READY
+        decision = record.decision
+        choice = choose_intake(
+            request.task,
+            request.intake,
+            None if decision is None else decision.intake_kind,
+            () if decision is None else decision.signals,
+        )
+        record.intake_kind, record.intake_signals = choice.kind, choice.signals
+        document = render_document(
+            item,
+            choice.kind,
+            task=request.task,
+            scope=request.scope,
+            created_at=self._clock.now(),
+        )
+        verify_document(document, item, task=request.task, scope=request.scope)
+        record.document_path = self._millrace.store_intake(document)
+        return RunEvent.DOCUMENT_WRITTEN
+
+    # enqueue
+
+    def _enqueue(self, record: RunRecord) -> RunEvent:
+        item, kind, path = record.known_item, record.intake_kind, record.document_path
+        if kind is None or path is None:
+            raise MillracerError("there is no intake document to enqueue")
+        with self._millrace.lock_item(item.item_id, record.wait) as lock:
+            if item.named:
+                found = self._look_up(record)
+                if found is not None:
+                    return found
+            try:
+                receipt = self._millrace.add(path, kind, lock, record.wait)
+            except Cancelled:
+                record.standing = self._millrace.look_up(
+                    item.item_id, record.wait.cleaning_up(_LOOK_AGAIN_SECONDS)
+                )
+                raise
+            except ToolTimeout:
+                found = self._look_up(record)
+                if found is None:
+                    raise
+                return found
+            if receipt.duplicate:
+                found = self._look_up(record)
+                if found is None:
+                    raise ToolFailed(
+                        "millrace",
+                        f"Millrace calls {item.item_id} a duplicate but shows no such item",
+                        suggested_action="run `millrace doctor` in the workspace",
+                    )
+                return found
+        record.standing = Standing(
+            item_id=item.item_id,
+            kind=kind,
+            state=_enqueued_state(kind, in_mailbox=receipt.stored_path is None),
+            millrace_id=None if kind is IntakeKind.IDEA else item.item_id,
+            request_hash=item.request_hash,
+            source=f"millrace queue add-{kind}",
+            path=receipt.stored_path,
+            observed_at=self._clock.now(),
+        )
+        return RunEvent.ITEM_ENQUEUED
+
+    # monitor and restart_needed
+
+    def _monitor(self, record: RunRecord) -> RunEvent:
+        wait = record.watch_wait
+        if wait is None:
+            wait = record.wait.within(record.request.limits.daemon_timeout_seconds)
+            record.watch_wait = wait
+        if record.attendance is None:
+            record.attendance = self._millrace.attend(wait)
+        self._begin_pi(record)
+        self._ensure_daemon(record)
+        return Watch(record, self._millrace, self._progress(record)).follow(wait)
+
+    def _begin_pi(self, record: RunRecord) -> None:
+        """Let pi start beside the watch; where it cannot, the closing turn will say so."""
+        if record.request.finalizer is Finalizer.PI:
+            try:
+                self._pi.begin()
+            except MillracerError:
+                return
+
+    def _ensure_daemon(self, record: RunRecord) -> None:
+        with self._millrace.control(record.wait) as control:
+            running = control.running(record.wait)
+            if running is not None:
+                reconcile_with_daemon(record, control, running)
+                return
+            if record.mode is None:
+                raise MillracerError("no mode was settled before the watch")
+            control.start(record.mode, record.wait)
+
+    def _restart_needed(self, record: RunRecord) -> RunEvent:
+        active = record.lost_while_active
+        where = "active" if active else "queued"
+        reason = f"Millrace's daemon ended while the work item was {where}"
+        self._progress(record).tell(ProgressKind.RESTART_NEEDED, reason)
+        record.end(Ending.CRASHED if active else Ending.RESTART_NEEDED, reason)
+        with self._millrace.control(record.wait) as control:
+            if control.running(record.wait) is None:
+                control.repair(record.wait)
+        return RunEvent.DAEMON_REPAIRED
+
+    # finalize
+
+    def _finalize(self, record: RunRecord) -> RunEvent:
+        finalize(record, self._millrace, self._pi, self._clock, leave=self._leave)
+        return RunEvent.RESULT_READY
+
+    def _leave(self, record: RunRecord) -> None:
+        """Give up the watch and stop a daemon of ours, whatever brought us here."""
+        attendance, record.attendance = record.attendance, None
+        if attendance is None:
+            return
+        left_running = attendance.leave(
+            record.wait.cleaning_up(_LEAVE_SECONDS), keep_daemon=record.request.keep_daemon
+        )
+        if left_running and record.request.keep_daemon:
+            record.warn(
+                "daemon_kept",
+                f"Millrace's daemon is left running in {self._millrace.workspace}; stop it with "
+                f"`millrace control stop --workspace {self._millrace.workspace}`",
+            )
+
+
+def _enqueued_state(kind: IntakeKind, *, in_mailbox: bool) -> ItemState:
+    if in_mailbox:
+        return ItemState.MAILBOX
+    return ItemState.INBOX if kind is IntakeKind.IDEA else ItemState.QUEUED

@@ -1,0 +1,61 @@
+"""Progress of a run: numbered, typed events to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from millracer.application.record import RunRecord
+from millracer.domain.work import ProgressEvent, ProgressKind, RuntimeEvent
+from millracer.ports import Clock, ProgressListener
+
+_STAGE_STARTED = "stage_started"
+_STAGE_COMPLETED = "stage_completed"
+
+
+class Progress:
+    """Numbers what happens in one run, keeps it in the record and tells the listeners."""
+
+    def __init__(
+        self,
+        record: RunRecord,
+        workspace: str,
+        clock: Clock,
+        listeners: Sequence[ProgressListener],
+    ) -> None:
+        self._record = record
+        self._workspace = workspace
+        self._clock = clock
+        self._listeners = listeners
+
+    def state_entered(self) -> None:
+        """Tell that the lifecycle moved on."""
+        self.tell(ProgressKind.STATE_ENTERED, f"entered {self._record.state}")
+
+    def stage(self, event: RuntimeEvent) -> None:
+        """Tell of a stage of our item that began or ended; other events are not told."""
+        if event.event_type not in {_STAGE_STARTED, _STAGE_COMPLETED} or event.stage is None:
+            return
+        if event.item_id not in self._record.item_ids:
+            return
+        ended = event.event_type == _STAGE_COMPLETED
+        text = f"{event.stage} ended {event.terminal_result}" if ended else f"{event.stage} began"
+        self.tell(ProgressKind.STAGE_PROGRESS, text, event)
+
+    def tell(self, kind: ProgressKind, reason: str, event: RuntimeEvent | None = None) -> None:
+        """Number, keep and pass on one event."""
+        record = self._record
+        progress = ProgressEvent(
+            number=len(record.progress) + 1,
+            at=self._clock.now(),
+            kind=kind,
+            workspace=self._workspace,
+            reason=reason,
+            state=record.state,
+            stage=None if event is None else event.stage,
+            item_id=None if event is None else event.item_id,
+            run_id=None if event is None else event.run_id,
+            queued=None if record.status is None else record.status.queued,
+        )
+        record.progress.append(progress)
+        for listener in self._listeners:
+            listener(progress)

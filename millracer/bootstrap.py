@@ -1,0 +1,104 @@
+"""The only place that builds adapters and puts them together; no logic."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from millracer.adapters.millrace import CliMillrace
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.adapters.pi_rpc import PiOptions, RpcPi
+from millracer.adapters.skills import resolve_skills
+from millracer.application.orchestrator import Orchestrator
+from millracer.ports import Clock, ProgressListener, TextListener
+from millracer.waiting import Cancellation, Wait
+
+_PI_CLOSE_SECONDS = 5.0
+
+
+class SystemClock(Clock):
+    """The machine's own clocks."""
+
+    def now(self) -> datetime:
+        """Return the wall clock's time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Which tools work where; `workspace` and `cwd` are absolute.
+
+    Attributes:
+        millrace: argv of the Millrace program.
+        pi: argv of the pi program.
+        safety_seconds: ask Millrace at least this often although nothing changed.
+        environment: the whole environment of pi and Millrace.
+    """
+
+    workspace: Path
+    cwd: Path
+    millrace: tuple[str, ...] = ("millrace",)
+    pi: tuple[str, ...] = ("pi",)
+    provider: str | None = None
+    model: str | None = None
+    thinking: str = "high"
+    skills: tuple[Path, ...] = ()
+    default_skills: bool = True
+    safety_seconds: float = 60.0
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+
+@contextmanager
+def open_orchestrator(
+    settings: Settings,
+    cancellation: Cancellation,
+    *,
+    listeners: Sequence[ProgressListener] = (),
+    on_text: TextListener | None = None,
+) -> Iterator[Orchestrator]:
+    """Yield an orchestrator on the real tools; its pi conversation ends with the block.
+
+    Raises:
+        UsageError: a named skill does not exist.
+    """
+    pi = RpcPi(
+        PiOptions(
+            argv=settings.pi,
+            cwd=settings.cwd,
+            env=settings.environment,
+            provider=settings.provider,
+            model=settings.model,
+            thinking=settings.thinking,
+            skills=resolve_skills(settings.skills, discover=settings.default_skills),
+        )
+    )
+    millrace = CliMillrace(
+        MillraceCalls(
+            argv=settings.millrace,
+            workspace=settings.workspace,
+            cwd=settings.cwd,
+            env=settings.environment,
+        ),
+        safety_seconds=settings.safety_seconds,
+    )
+    try:
+        yield Orchestrator(
+            millrace=millrace,
+            pi=pi,
+            clock=SystemClock(),
+            unique=lambda: secrets.token_hex(16),
+            listeners=listeners,
+            on_text=on_text,
+        )
+    finally:
+        pi.close(Wait.for_seconds(_PI_CLOSE_SECONDS, cancellation.urgent))

@@ -1,0 +1,129 @@
+"""The legacy one-shot request that `run --benchmark-json` reads from standard input.
+
+What is wrong is refused with the field's path; nothing given is dropped in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from millracer.domain.work import IntakePreference, ScopedWork
+from millracer.errors import InvalidRequest
+
+_Filled = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+_SCOPE_FIELDS = ("scoped_work_item", "work_item", "scope")
+_TASK_FIELDS = ("task", "prompt", "instructions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkRequest:
+    """What the legacy request asks for."""
+
+    task: str
+    workspace: str | None
+    intake: IntakePreference | None
+    scope: ScopedWork | None
+
+
+class _ScopeModel(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    item_id: Annotated[_Filled, Field(validation_alias=AliasChoices("item_id", "id"))]
+    title: str | None = None
+    source_queue: str | None = None
+    spec_path: str | None = None
+    completion_ref: str | None = None
+    constraints: list[str] = Field(default_factory=list)
+
+
+class _MetadataModel(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    intake_kind: str | None = None
+    scoped_work_item: _ScopeModel | None = None
+
+
+class _RequestModel(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    task: str | None = None
+    prompt: str | None = None
+    instructions: str | None = None
+    workspace: _Filled | None = None
+    intake_kind: str | None = None
+    scoped_work_item: _ScopeModel | None = None
+    work_item: _ScopeModel | None = None
+    scope: _ScopeModel | None = None
+    metadata: _MetadataModel = Field(default_factory=_MetadataModel)
+
+
+def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
+    """Read the legacy request.
+
+    Raises:
+        InvalidRequest: it is not a JSON object, or a field cannot be used; the message names it.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"the request is not UTF-8: {exc.reason} at byte {exc.start}") from exc
+    try:
+        model = _RequestModel.model_validate_json(text)
+    except ValidationError as exc:
+        raise _refusal(exc) from exc
+    task = next(
+        (value for name in _TASK_FIELDS if (value := getattr(model, name)) and value.strip()), None
+    )
+    if task is None:
+        raise InvalidRequest(
+            "the request needs a non-empty `task` (or `prompt`, or `instructions`)", field="task"
+        )
+    scope = next(
+        (value for name in _SCOPE_FIELDS if (value := getattr(model, name)) is not None),
+        model.metadata.scoped_work_item,
+    )
+    return BenchmarkRequest(
+        task=task,
+        workspace=model.workspace,
+        intake=_intake(model),
+        scope=None
+        if scope is None
+        else ScopedWork(
+            item_id=scope.item_id,
+            title=scope.title,
+            source_queue=scope.source_queue,
+            spec_path=scope.spec_path,
+            completion_ref=scope.completion_ref,
+            constraints=tuple(scope.constraints),
+        ),
+    )
+
+
+def _intake(model: _RequestModel) -> IntakePreference | None:
+    for field, value in (
+        ("intake_kind", model.intake_kind),
+        ("metadata.intake_kind", model.metadata.intake_kind),
+    ):
+        if value is not None:
+            try:
+                return IntakePreference(value.strip().lower())
+            except ValueError as exc:
+                raise InvalidRequest(
+                    f"{field} is {value!r}; use one of "
+                    f"{', '.join(kind.value for kind in IntakePreference)}",
+                    field=field,
+                ) from exc
+    return None
+
+
+def _refusal(error: ValidationError) -> InvalidRequest:
+    first: Any = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "json_invalid":
+        return InvalidRequest(f"the request is not JSON: {first['msg']}")
+    if not field:
+        return InvalidRequest("the request must be a JSON object")
+    return InvalidRequest(f"field {field}: {first['msg']}", field=field)

@@ -1,0 +1,237 @@
+"""Millrace's JSON: what it prints and the files it leaves, as of 0.18.6 to 0.21.x.
+
+Fields we do not use are ignored, so that a new key breaks nothing; a required one that is missing
+is a `ProtocolError` that keeps the raw text. Models are frozen and never leave the adapters.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+)
+
+from millracer.errors import ProtocolError
+
+TOOL = "millrace"
+
+
+def _aware(value: datetime) -> datetime:
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+#: A time that is read as UTC where Millrace wrote none.
+AwareTime = Annotated[datetime, AfterValidator(_aware)]
+
+
+class Theirs(BaseModel):
+    """Base of everything another program wrote: unknown fields pass, values are frozen."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+_Model = TypeVar("_Model", bound=Theirs)
+_OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+
+
+def parse(model: type[_Model], text: str | bytes, what: str) -> _Model:
+    """Read one JSON document of Millrace's.
+
+    Raises:
+        ProtocolError: it is no JSON, or a field we need is missing or of another type.
+    """
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as exc:
+        raise _unreadable(text, what, exc) from exc
+
+
+def parse_object(text: str | bytes, what: str) -> dict[str, JsonValue]:
+    """Read one JSON object that is passed on untouched.
+
+    Raises:
+        ProtocolError: it is no JSON object.
+    """
+    try:
+        return _OBJECT.validate_json(text)
+    except ValidationError as exc:
+        raise _unreadable(text, what, exc) from exc
+
+
+def _unreadable(text: str | bytes, what: str, exc: ValidationError) -> ProtocolError:
+    first = exc.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    raw = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return ProtocolError(
+        TOOL,
+        f"{what} of Millrace cannot be read: {where + ': ' if where else ''}{first['msg']}",
+        raw=raw,
+        suggested_action="check that the installed millrace-ai is of a supported version",
+    )
+
+
+class StatusDocument(Theirs):
+    """`status --format json`: keys every supported version prints."""
+
+    process_running: bool
+    runtime_ownership_lock: str
+    active_run_count: int
+    active_stage: str | None
+    active_work_item_kind: str | None
+    active_work_item_id: str | None
+    execution_queue_depth: int
+    planning_queue_depth: int
+    learning_queue_depth: int
+    paused: bool
+    pause_sources: str
+    stop_requested: bool
+    active_mode_id: str | None
+
+
+class TraceNode(Theirs):
+    """One stage of a run in its trace."""
+
+    stage: str
+    work_item_kind: str | None = None
+    work_item_id: str | None = None
+    request_kind: str | None = None
+    closure_target_root_spec_id: str | None = None
+    terminal_result: str | None = None
+    completed_at: AwareTime | None = None
+
+
+class SpawnedWork(Theirs):
+    """An item that a stage's result created."""
+
+    kind: str
+    item_id: str
+
+
+class TraceEdge(Theirs):
+    """What followed from a stage's result."""
+
+    outcome: str | None = None
+    spawned_work: tuple[SpawnedWork, ...] = ()
+
+
+class RunTrace(Theirs):
+    """`runs trace RUN --format json`."""
+
+    run_id: str
+    status: str
+    request_kind: str | None = None
+    work_item_kind: str | None = None
+    work_item_id: str | None = None
+    closure_target_root_spec_id: str | None = None
+    nodes: tuple[TraceNode, ...]
+    edges: tuple[TraceEdge, ...] = ()
+
+
+class EventData(Theirs):
+    """The part of an event that names work; each event type has only some of it."""
+
+    plane: str | None = None
+    stage: str | None = None
+    run_id: str | None = None
+    work_item_kind: str | None = None
+    work_item_id: str | None = None
+    terminal_result: str | None = None
+    action: str | None = None
+    reason: str | None = None
+    failure_class: str | None = None
+    idea_path: str | None = None
+    spec_id: str | None = None
+    error: str | None = None
+
+
+class EventLine(Theirs):
+    """One line of `logs/runtime_events.jsonl`."""
+
+    event_type: str
+    occurred_at: AwareTime
+    data: EventData = EventData()
+
+
+class AddedDocument(Theirs):
+    """The task or probe inside a mailbox command."""
+
+    task_id: str | None = None
+    probe_id: str | None = None
+    references: tuple[str, ...] = ()
+
+
+class AddPayload(Theirs):
+    """What an add command carries: a document, or an idea's text under its file name."""
+
+    document: AddedDocument | None = None
+    source_name: str | None = None
+    markdown: str | None = None
+
+
+class MailboxEnvelope(Theirs):
+    """A command on its way to the daemon: `mailbox/incoming/<command_id>.json[.claimed]`."""
+
+    command_id: str
+    command: str
+    issued_at: AwareTime
+    payload: AddPayload = AddPayload()
+
+
+class MailboxArchive(Theirs):
+    """A command the daemon dealt with: `mailbox/{processed,failed}/<command_id>.json`.
+
+    `envelope` is missing where the daemon could not read the command at all.
+    """
+
+    disposition: str
+    archived_at: AwareTime
+    envelope: MailboxEnvelope | None = None
+    error: str | None = None
+
+
+class NormalizedIdea(Theirs):
+    """`intake/ideas/normalized/<spec id>.json` (0.21): which spec an idea became."""
+
+    spec_id: str
+    source_path: str
+    archived_source: str | None = None
+    source_artifact: str | None = None
+
+
+class Intervention(Theirs):
+    """One line of an archive folder's `interventions.jsonl`: why an item was taken away."""
+
+    action: str
+    work_item_id: str
+    destination_path: str
+    reason: str = ""
+    actor: str = ""
+    replacement_work_item_id: str | None = None
+
+
+class InvalidArtifact(Theirs):
+    """One line of a queue folder's `invalid-artifacts.jsonl`.
+
+    0.18 to 0.20 write `error`, 0.21 `error_class` and `error_message`.
+    """
+
+    source_name: str
+    error: str | None = None
+    error_message: str | None = None
+
+
+class ClosureTarget(Theirs):
+    """`arbiter/targets/<root spec id>.json`: whether a lineage is closed."""
+
+    root_spec_id: str
+    closure_open: bool
+    closure_blocked_by_lineage_work: bool = False
+    blocking_work_ids: tuple[str, ...] = ()
+    last_arbiter_run_id: str | None = None

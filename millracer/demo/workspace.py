@@ -1,0 +1,108 @@
+"""The demonstration's throw-away surroundings: project, workspace, pi settings and model."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millracer.adapters.process import Command, run
+from millracer.demo.project import FILES, TASK
+from millracer.demo.scripted_model import (
+    PROVIDER,
+    ScriptedModel,
+    agent_environment,
+    write_agent_directory,
+)
+from millracer.demo.stages import respond
+from millracer.errors import ToolFailed
+from millracer.waiting import Wait
+
+_COMMAND_SECONDS = 60.0
+_GIT_IDENTITY = ("-c", "user.name=Millracer demo", "-c", "user.email=demo@localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoWorkspace:
+    """What a run of the demonstration needs.
+
+    Attributes:
+        root: the workspace: a small repository, initialised for Millrace.
+        environment: what to put over the environment of the run, so that the outer pi and the pi of
+            every stage know the scripted model.
+        task: what to ask for.
+        model: the running model; its `requests` tell what it was asked.
+    """
+
+    root: Path
+    environment: Mapping[str, str] = field(repr=False)
+    task: str
+    model: ScriptedModel
+
+
+@contextmanager
+def prepare_demo(
+    directory: Path, millrace_argv: Sequence[str], pi_argv: Sequence[str]
+) -> Iterator[DemoWorkspace]:
+    """Build the demonstration below `directory` and serve its model while the block is open.
+
+    The directory belongs to the caller, who also removes it.
+
+    Raises:
+        ToolNotFound: `millrace` cannot be run.
+        ToolFailed: `millrace init` or git refused; their words are in the detail.
+        ToolTimeout: one of them did not finish.
+    """
+    root, home, agent = (directory / name for name in ("shop", "home", "agent"))
+    for folder in (root, home):
+        folder.mkdir(parents=True)
+    with ScriptedModel(respond) as model:
+        write_agent_directory(agent, model.base_url)
+        environment = agent_environment(agent, home)
+        whole = {**os.environ, **environment}
+        for name, text in FILES.items():
+            (root / name).write_text(text, encoding="utf-8")
+        _commit(root, whole)
+        _run("millrace", (*millrace_argv, "init", "--workspace", str(root)), root, whole)
+        configuration = root / "millrace-agents" / "millrace.toml"
+        with configuration.open("a", encoding="utf-8") as stream:
+            stream.write(_stage_settings(pi_argv))
+        yield DemoWorkspace(root=root, environment=environment, task=TASK, model=model)
+
+
+def _commit(root: Path, environment: Mapping[str, str]) -> None:
+    if shutil.which("git") is None:
+        return  # the run itself needs no git; the repository only shows the change better
+    for arguments in (
+        ("init", "--quiet"),
+        ("add", "."),
+        (*_GIT_IDENTITY, "commit", "--quiet", "--message", "Begin a shop"),
+    ):
+        _run("git", ("git", *arguments), root, environment)
+
+
+def _run(tool: str, argv: tuple[str, ...], cwd: Path, environment: Mapping[str, str]) -> None:
+    completed = run(
+        Command(tool=tool, argv=argv, cwd=cwd, env=environment), Wait.for_seconds(_COMMAND_SECONDS)
+    )
+    if completed.exit_code:
+        raise ToolFailed(
+            tool,
+            f"`{' '.join(argv[:2])}` failed while the demonstration was prepared",
+            detail=f"{completed.stdout}{completed.stderr}".strip(),
+        )
+
+
+def _stage_settings(pi_argv: Sequence[str]) -> str:
+    # The provider alone, on every version of Millrace: which model a stage names differs between
+    # them, and pi takes any name for a provider it knows; the scripted model answers to all.
+    return f"""
+[runners.pi]
+command = {json.dumps(pi_argv[0])}
+args = {json.dumps(list(pi_argv[1:]))}
+provider = {json.dumps(PROVIDER)}
+"""

@@ -1,0 +1,107 @@
+"""Who a piece of work is: its id in Millrace, and the hash of what it asks for.
+
+The id comes from what the caller named, so that the same request meets the same work item after any
+crash; the hash tells whether the body is still the same. Both are pure functions of the request.
+An id is a readable slug, which identifies nothing, and eighty bits of a hash, which does. The slug
+uses only what the hash covers: with a key or a scoped item it never looks at the body, because the
+same name with another body must meet the same item (and be refused as a conflict).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+
+from millracer.domain.quoting import plain_title
+from millracer.domain.work import RunRequest, ScopedWork, WorkItem
+from millracer.errors import InvalidRequest
+
+_SLUG_LIMIT = 36
+_HASH_DIGITS = 20
+_SCHEME = "millracer-1"
+
+
+def work_item_for(request: RunRequest, *, unique: str) -> WorkItem:
+    """Return the work item a request means.
+
+    Args:
+        request: what is asked; named by its idempotency key, else its scoped item, else an explicit
+            request id together with the body.
+        unique: fresh for this invocation; the identity of a request that names nothing.
+
+    Raises:
+        InvalidRequest: a name was given and is blank.
+    """
+    _refuse_blank(request)
+    body = hash_request(request.task, request.scope)
+    slug, named, identity = _name(request, body, unique)
+    digest = _digest("work-item", *identity)[:_HASH_DIGITS]
+    return WorkItem(item_id=f"{_slug(slug)}-{digest}", request_hash=body, named=named)
+
+
+def hash_request(task: str, scope: ScopedWork | None) -> str:
+    """Return the SHA-256 (hex) of the task text and every field of the scope, exactly as given."""
+    if scope is None:
+        return _digest("body", task, None)
+    fields = {
+        "item_id": scope.item_id,
+        "title": scope.title,
+        "source_queue": scope.source_queue,
+        "spec_path": scope.spec_path,
+        "completion_ref": scope.completion_ref,
+        "constraints": list(scope.constraints),
+    }
+    return _digest("body", task, fields)
+
+
+def _name(request: RunRequest, body: str, unique: str) -> tuple[str, bool, tuple[str | None, ...]]:
+    """Return the slug's source, whether the caller named the work, and what identifies it."""
+    scope = request.scope
+    if request.idempotency_key is not None:
+        return request.idempotency_key, True, ("key", request.idempotency_key)
+    if scope is not None:
+        identity = ("scope", scope.item_id, scope.source_queue, scope.completion_ref)
+        return scope.item_id, True, identity
+    if request.request_id_named:
+        return request.task, True, ("request", request.request_id, body)
+    if not unique:
+        raise ValueError("a request that names nothing needs a fresh unique text")
+    return request.task, False, ("invocation", unique)
+
+
+def _refuse_blank(request: RunRequest) -> None:
+    names = {
+        "idempotency_key": request.idempotency_key,
+        "scoped_work_item.item_id": None if request.scope is None else request.scope.item_id,
+        "request_id": request.request_id if request.request_id_named else None,
+    }
+    for field, name in names.items():
+        if name is not None and not name.strip():
+            raise InvalidRequest(
+                f"{field} is blank: it names the work, so it cannot be empty",
+                field=field,
+                suggested_action=f"give {field} a value or leave it out",
+            )
+
+
+def _digest(*parts: object) -> str:
+    # One JSON array keeps the parts apart; unescaped with surrogatepass, because escapes would make
+    # a character and its two surrogate halves the same.
+    text = json.dumps([_SCHEME, *parts], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _slug(text: str) -> str:
+    """Return lower-case ASCII words of the text's first line: no dot, never `idea` in front.
+
+    Millrace puts `idea-` before the file name of an idea unless it is there already, so an id that
+    began with it would collide with its own spec's.
+    """
+    title = unicodedata.normalize("NFKD", plain_title(text, fallback=""))
+    ascii_text = title.encode("ascii", "ignore").decode("ascii").lower()
+    words = [word for word in re.split(r"[^a-z0-9]+", ascii_text) if word]
+    while words and words[0] == "idea":
+        words.pop(0)
+    return "-".join(words)[:_SLUG_LIMIT].strip("-") or "item"

@@ -1,0 +1,139 @@
+"""Which intake kind a delegated task gets: the choice and the signals it rests on; no prompts.
+
+A forced kind wins, then the kind pi named, then a deterministic reading of the task's words. The
+reading is coarse on purpose: it only has to be predictable, and when nothing speaks it asks for a
+probe, the kind that looks before it changes anything.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from millracer.domain.work import IntakeKind, IntakePreference
+
+EXACT_FILE_AND_TEST = "exact local file with its test"
+EXACT_FILE_FIX = "exact local file to fix"
+NOTHING_SPEAKS = "nothing in the task says how large it is"
+
+
+class IntakeSource(StrEnum):
+    """Who chose the intake kind."""
+
+    FORCED = "forced"
+    PI = "pi"
+    FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeChoice:
+    """The chosen kind, who chose it, and the signals that speak for it."""
+
+    kind: IntakeKind
+    signals: tuple[str, ...]
+    source: IntakeSource
+
+
+def choose_intake(
+    task: str,
+    preference: IntakePreference,
+    decided: IntakeKind | None,
+    decided_signals: tuple[str, ...] = (),
+) -> IntakeChoice:
+    """Choose the intake kind.
+
+    Args:
+        task: the caller's text.
+        preference: what the caller forces; `auto` leaves the choice open.
+        decided: the kind pi named, None without a decision turn or when it named none.
+        decided_signals: pi's reasons; reported when its kind is taken.
+    """
+    if preference is not IntakePreference.AUTO:
+        kind = IntakeKind(preference.value)
+        return IntakeChoice(kind=kind, signals=(f"forced {kind}",), source=IntakeSource.FORCED)
+    if decided is not None:
+        return IntakeChoice(kind=decided, signals=decided_signals, source=IntakeSource.PI)
+    kind, signals = _read_task(task)
+    return IntakeChoice(kind=kind, signals=signals, source=IntakeSource.FALLBACK)
+
+
+def _read_task(task: str) -> tuple[IntakeKind, tuple[str, ...]]:
+    files = _SOURCE_FILE.findall(task)
+    has_file = any(not _TEST_FILE.search(file) for file in files)
+    has_test = any(_TEST_FILE.search(file) for file in files) or bool(_TEST_WORDS.search(task))
+    if has_file and has_test:
+        return IntakeKind.TASK, (EXACT_FILE_AND_TEST,)
+    uncertain = _heard(task, _PROBE_SIGNALS)
+    if uncertain:
+        return IntakeKind.PROBE, uncertain
+    shaping = _heard(task, _IDEA_SIGNALS)
+    if shaping:
+        return IntakeKind.IDEA, shaping
+    if files and _LOCAL_WORDS.search(task):
+        return IntakeKind.TASK, (EXACT_FILE_FIX,)
+    return IntakeKind.PROBE, (NOTHING_SPEAKS,)
+
+
+def _heard(task: str, signals: dict[str, re.Pattern[str]]) -> tuple[str, ...]:
+    return tuple(name for name, words in signals.items() if words.search(task))
+
+
+def _words(*alternatives: str) -> re.Pattern[str]:
+    joined = "|".join(alternative.replace(" ", r"[\s-]+") for alternative in alternatives)
+    return re.compile(rf"\b(?:{joined})\b", re.IGNORECASE)
+
+
+_SOURCE_FILE = re.compile(
+    r"(?<![\w.-])[\w./-]+\.(?:pyi?|[jt]sx?|rs|go|java|kt|rb|cc?|cpp|hh?|hpp|cs|sh|sql|md|rst|toml"
+    r"|ya?ml|json|ini|cfg|s?css|html)\b(?![\w/])"
+)
+_TEST_FILE = re.compile(r"(?:^|/)tests?/|(?:^|/)test_|_test\.|[.](?:test|spec)\.", re.IGNORECASE)
+_TEST_WORDS = _words("pytest", "failing tests?", "unit tests?", "its tests?")
+_LOCAL_WORDS = _words("fix", "fixes", "typo", "mechanical", "exactly", "only", "acceptance")
+
+_PROBE_SIGNALS = {
+    "large or existing codebase": _words(
+        "(?:large|huge|big|legacy|pre existing|unfamiliar) (?:codebase|code base|repo|repository)",
+        "monorepo",
+    ),
+    "uncertain where to change": _words(
+        "uncertain",
+        "unclear",
+        "unknown (?:cause|files?|origin)",
+        "affected (?:files?|surface|modules?)",
+        "not sure (?:where|why|which|what)",
+        "root cause",
+        "flaky",
+    ),
+    "understand before changing": _words(
+        "understand the (?:codebase|code|repository)",
+        "before changing",
+        "investigate",
+        "find out (?:why|where|how)",
+    ),
+    "migration or refactoring": _words(
+        "migrations?", "migrat(?:e|es|ing)", "refactor(?:s|ing|ed)?", "port (?:it )?(?:to|from)"
+    ),
+    "compatibility or regression risk": _words(
+        "(?:backwards? )?compatib(?:le|ility)",
+        "regress(?:ions?|es)?",
+        "neighbou?ring modules?",
+        "existing conventions?",
+        "cross module",
+        "(?:repo|repository) wide",
+    ),
+}
+_IDEA_SIGNALS = {
+    "clear outcome that needs shaping": _words(
+        "(?:build|add|create|design|introduce) (?:a |an )?new",
+        "new (?:feature|product|service|tool|command|page)",
+        "capabilit(?:y|ies)",
+        "dashboards?",
+        "user facing",
+        "operator visible",
+        "workflows?",
+        "tool behaviou?r",
+        "roadmap",
+    )
+}

@@ -1,0 +1,253 @@
+"""What a run returns: its outcome, what proves it or is missing, and how to go on.
+
+`outcome_of` is the one place where the gate's verdict and the way a watch ended become an outcome;
+`exit_code_of` the one place where an outcome becomes an exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from millracer.domain.completion import MissingEvidence, Verdict
+from millracer.domain.evidence import ItemFact, StageFact
+from millracer.domain.work import (
+    Decision,
+    EventKind,
+    IntakeKind,
+    ItemState,
+    JsonObject,
+    Outcome,
+    ProgressEvent,
+    Route,
+    RunWarning,
+    ScopedWork,
+    Standing,
+)
+from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError
+from millracer.waiting import CancelReason
+
+
+class Ending(StrEnum):
+    """How the steps of a run ended, before the evidence is judged."""
+
+    ANSWERED = "answered"  #: pi did the task itself
+    ITEM_ENDED = "item_ended"
+    BLOCKED = "blocked"
+    SET_ASIDE = "set_aside"
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"  #: somebody stopped the daemon
+    CRASHED = "crashed"  #: the daemon died too often, the item active
+    RESTART_NEEDED = "restart_needed"  #: the daemon died too often, the item queued
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class DecidingEvent:
+    """The event a run ended with, and why."""
+
+    kind: EventKind
+    reason: str
+    at: datetime
+    item_id: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """One error of a run as callers see it."""
+
+    code: str
+    message: str
+    suggested_action: str | None = None
+    detail: str = ""
+
+    @classmethod
+    def of(cls, error: MillracerError) -> ErrorRecord:
+        """Describe an error of ours."""
+        return cls(error.code, error.message, error.suggested_action, getattr(error, "detail", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A command that goes on from here: `continue` or `cancel`."""
+
+    action: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """What took part; None where a program was not asked."""
+
+    millracer: str
+    millrace: str | None = None
+    pi: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """Everything a caller learns about one run. `timings` are seconds per lifecycle state."""
+
+    request_id: str
+    workspace: str
+    outcome: Outcome
+    output: str
+    versions: Versions
+    route: Route | None = None
+    intake_kind: IntakeKind | None = None
+    intake_signals: tuple[str, ...] = ()
+    decision: Decision | None = None
+    event: DecidingEvent | None = None
+    task_path: str | None = None
+    status: JsonObject | None = None
+    warnings: tuple[RunWarning, ...] = ()
+    proof: tuple[ItemFact | StageFact, ...] = ()
+    scoped_completion: bool = False
+    scope: ScopedWork | None = None
+    progress_events: tuple[ProgressEvent, ...] = ()
+    work_item_id: str | None = None
+    missing_evidence: tuple[MissingEvidence, ...] = ()
+    errors: tuple[ErrorRecord, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
+    restarts: int = 0
+    timings: Mapping[str, float]
+    cancel_reason: CancelReason | None = None
+
+
+_OUTCOMES = {
+    Ending.ITEM_ENDED: Outcome.INCOMPLETE,
+    Ending.BLOCKED: Outcome.BLOCKED,
+    Ending.SET_ASIDE: Outcome.INCOMPLETE,
+    Ending.UNKNOWN: Outcome.INCOMPLETE,
+    Ending.STOPPED: Outcome.RESTART_NEEDED,
+    Ending.CRASHED: Outcome.CRASHED,
+    Ending.RESTART_NEEDED: Outcome.RESTART_NEEDED,
+    Ending.TIMED_OUT: Outcome.TIMED_OUT,
+    Ending.CANCELLED: Outcome.CANCELLED,
+    Ending.FAILED: Outcome.FAILED,
+}
+
+_EVENTS = {
+    Outcome.INCOMPLETE: EventKind.IDLE_NO_WORK,
+    Outcome.BLOCKED: EventKind.BLOCKED,
+    Outcome.RESTART_NEEDED: EventKind.RESTART_NEEDED,
+    Outcome.CRASHED: EventKind.CRASHED,
+    Outcome.TIMED_OUT: EventKind.TIMED_OUT,
+    Outcome.CANCELLED: EventKind.CANCELLED,
+}
+
+_EXIT_CODES = {
+    Outcome.COMPLETED: ExitCode.COMPLETED,
+    Outcome.INCOMPLETE: ExitCode.INCOMPLETE,
+    Outcome.BLOCKED: ExitCode.BLOCKED,
+    Outcome.RESTART_NEEDED: ExitCode.RESTART_NEEDED,
+    Outcome.CRASHED: ExitCode.CRASHED,
+    Outcome.TIMED_OUT: ExitCode.TIMED_OUT,
+}
+
+_USAGE_CODES = frozenset({"usage", "invalid_request", "idempotency_conflict", "mode_conflict"})
+
+
+def outcome_of(ending: Ending, verdict: Verdict) -> Outcome:
+    """Say how the run ended.
+
+    The verdict goes first: what is proven done is completed however the waiting for it ended, and
+    what Millrace holds as blocked is blocked. A direct answer is completed when pi gave one.
+    """
+    if ending is Ending.ANSWERED or verdict.completed:
+        return Outcome.COMPLETED
+    if verdict.blocked:
+        return Outcome.BLOCKED
+    return _OUTCOMES[ending]
+
+
+def event_kind_of(outcome: Outcome, verdict: Verdict) -> EventKind | None:
+    """Return the event that stands for this outcome; a direct answer and a failure have none."""
+    return EventKind.SCOPED_COMPLETE if verdict.completed else _EVENTS.get(outcome)
+
+
+def exit_code_of(result: RunResult) -> ExitCode:
+    """Return the exit code that tells this result's outcome."""
+    if result.outcome is Outcome.CANCELLED:
+        terminated = result.cancel_reason is CancelReason.TERMINATED
+        return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+    if result.outcome is Outcome.FAILED:
+        code = result.errors[0].code if result.errors else INTERNAL_ERROR
+        if code == INTERNAL_ERROR:
+            return ExitCode.INTERNAL_ERROR
+        return ExitCode.USAGE if code in _USAGE_CODES else ExitCode.FAILED
+    return _EXIT_CODES[result.outcome]
+
+
+def next_steps_for(
+    standing: Standing, *, workspace: str, resume_command: str
+) -> tuple[NextStep, ...]:
+    """Return how to continue or cancel an item that Millrace still holds, in its present state."""
+    state = standing.state
+    if not (state.is_live or state is ItemState.BLOCKED):
+        return ()
+    item_id = standing.millrace_id or standing.item_id
+    where = f"--workspace {workspace}"
+    cancel = f"millrace queue cancel {item_id} {where} --reason 'no longer wanted'"
+    match state:
+        case ItemState.BLOCKED:
+            return (
+                NextStep("retry", f"millrace queue retry-blocked {item_id} {where}"),
+                NextStep("cancel", cancel),
+            )
+        case ItemState.QUEUED:
+            pass
+        case ItemState.ACTIVE:
+            cancel = (
+                f"millrace control stop {where} && "
+                f"millrace control clear-stale-state {where} && {cancel}"
+            )
+        case _:
+            cancel = f"rm {standing.path}" if standing.path else cancel
+    return (NextStep("continue", resume_command), NextStep("cancel", cancel))
+
+
+def failed_result(
+    request_id: str, workspace: str, version: str, error: MillracerError
+) -> RunResult:
+    """Return the result of a run that could not be begun, or broke off by a bug of ours."""
+    action = f"\n  next: {error.suggested_action}" if error.suggested_action else ""
+    return RunResult(
+        request_id=request_id,
+        workspace=workspace,
+        outcome=Outcome.FAILED,
+        output=f"{Outcome.FAILED}: {error.message}{action}",
+        versions=Versions(millracer=version),
+        errors=(ErrorRecord.of(error),),
+        missing_evidence=(_nothing_begun(),),
+        timings={},
+    )
+
+
+def cancelled_result(
+    request_id: str, workspace: str, version: str, reason: CancelReason
+) -> RunResult:
+    """Return the result of a run that was cancelled before it began."""
+    return RunResult(
+        request_id=request_id,
+        workspace=workspace,
+        outcome=Outcome.CANCELLED,
+        output=f"{Outcome.CANCELLED}: {reason} before the run began",
+        versions=Versions(millracer=version),
+        missing_evidence=(_nothing_begun(),),
+        timings={},
+        cancel_reason=reason,
+    )
+
+
+def _nothing_begun() -> MissingEvidence:
+    return MissingEvidence(
+        needed="a work item in Millrace that is done",
+        looked_in="nowhere",
+        found="this run handed nothing to Millrace",
+    )

@@ -1,0 +1,79 @@
+"""`millracer demo`: the whole product once, in a throw-away folder, with a scripted model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from pathlib import Path
+
+from millracer import __version__
+from millracer.bootstrap import Settings, open_orchestrator
+from millracer.demo.workspace import DemoWorkspace, prepare_demo
+from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
+from millracer.domain.work import IntakePreference, RoutePreference, RunRequest
+from millracer.errors import MillracerError
+from millracer.interfaces.run_command import report
+from millracer.interfaces.run_options import OutputFormat, program
+from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.terminal import progress_shown, say
+from millracer.waiting import Cancellation, Cancelled
+
+
+def demo(*, millrace_command: str, pi_command: str, output: OutputFormat) -> int:
+    """Run the demonstration, print its one document, and return the exit code of its run."""
+    request_id = f"demo-{uuid.uuid4().hex}"
+    cancellation = Cancellation()
+    try:
+        millrace = _absolute(program(millrace_command, "--millrace-command"))
+        pi = _absolute(program(pi_command, "--pi-command"))
+        with tempfile.TemporaryDirectory(prefix="millracer-demo-") as directory:
+            say(f"A scripted model, real pi and real Millrace in {directory} (removed at the end)")
+            with prepare_demo(Path(directory), millrace, pi) as prepared:
+                say(f"The task: {prepared.task}")
+                result = _run(prepared, millrace, pi, request_id, cancellation)
+    except Cancelled as cancelled:
+        result = cancelled_result(request_id, "", __version__, cancelled.reason)
+    except MillracerError as error:
+        result = failed_result(request_id, "", __version__, error)
+    report(result, output)
+    return exit_code_of(result)
+
+
+def _run(
+    prepared: DemoWorkspace,
+    millrace: tuple[str, ...],
+    pi: tuple[str, ...],
+    request_id: str,
+    cancellation: Cancellation,
+) -> RunResult:
+    settings = Settings(
+        workspace=prepared.root,
+        cwd=prepared.root,
+        millrace=millrace,
+        pi=pi,
+        provider="scripted",
+        model="scripted-model",
+        default_skills=False,
+        environment={**os.environ, **prepared.environment},
+    )
+    request = RunRequest(
+        task=prepared.task,
+        request_id=request_id,
+        route=RoutePreference.AUTO,
+        intake=IntakePreference.AUTO,
+    )
+    with (
+        signals_cancel(cancellation),
+        progress_shown(quiet=False) as listener,
+        open_orchestrator(
+            settings, cancellation, listeners=() if listener is None else (listener,)
+        ) as orchestrator,
+    ):
+        return orchestrator.run(request, cancellation)
+
+
+def _absolute(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Name a program given by a relative path absolutely: the demonstration runs elsewhere."""
+    head = Path(argv[0])
+    return (str(head.absolute()), *argv[1:]) if head.is_file() else argv

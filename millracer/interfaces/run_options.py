@@ -1,0 +1,132 @@
+"""The options of `millracer run`, each with its environment variable."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import shutil
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from millracer.domain.work import Finalizer, IntakePreference, RoutePreference
+from millracer.errors import UsageError
+
+
+class OutputFormat(StrEnum):
+    """What standard output carries."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise typer.BadParameter("it must be a finite number")
+    return value
+
+
+def _option(name: str, help_text: str) -> Any:
+    return typer.Option(name, envvar=_variable(name), help=help_text)
+
+
+def _seconds(name: str, help_text: str) -> Any:
+    return typer.Option(name, envvar=_variable(name), help=help_text, min=0.1, callback=_finite)
+
+
+def _variable(name: str) -> str:
+    return f"MILLRACER_{name.removeprefix('--').upper().replace('-', '_')}"
+
+
+Task = Annotated[
+    list[str] | None,
+    typer.Argument(help="Task text; read from standard input when omitted.", show_default=False),
+]
+Route = Annotated[
+    RoutePreference, _option("--route", "Who does the task: let pi choose, or force it.")
+]
+Intake = Annotated[
+    IntakePreference, _option("--intake", "Intake kind of a delegated task: chosen, or forced.")
+]
+Workspace = Annotated[Path, _option("--workspace", "Root of the Millrace workspace.")]
+Cwd = Annotated[
+    Path | None,
+    _option("--cwd", "Working directory of pi and Millrace, if not the workspace."),
+]
+MillraceMode = Annotated[
+    str | None,
+    _option("--millrace-mode", "Millrace mode of delegated work.  [default: default_pi]"),
+]
+Thinking = Annotated[str, _option("--thinking", "Thinking level of the outer pi.")]
+Provider = Annotated[str | None, _option("--provider", "Model provider of the outer pi.")]
+Model = Annotated[str | None, _option("--model", "Model of the outer pi.")]
+Skill = Annotated[
+    list[Path] | None,
+    _option("--skill", "A skill folder or SKILL.md for the outer pi; repeatable."),
+]
+NoDefaultSkills = Annotated[
+    bool, _option("--no-default-skills", "Do not look for Millrace's operator skills.")
+]
+DaemonTimeout = Annotated[
+    float,
+    _seconds("--daemon-timeout-seconds", "Longest wait for a delegated run."),
+]
+MaxDaemonRestarts = Annotated[
+    int,
+    typer.Option(
+        "--max-daemon-restarts",
+        envvar=_variable("--max-daemon-restarts"),
+        help="Restarts of a daemon that died with work left.",
+        min=0,
+    ),
+]
+PollInterval = Annotated[
+    float,
+    _seconds(
+        "--poll-interval-seconds",
+        "Ask Millrace at least this often although nothing changed on disk.",
+    ),
+]
+PiTimeout = Annotated[float, _seconds("--pi-timeout-seconds", "Longest turn of pi.")]
+KeepDaemon = Annotated[
+    bool, _option("--keep-daemon", "Leave Millrace's daemon running at the end.")
+]
+PiCommand = Annotated[str, _option("--pi-command", "The pi program.")]
+MillraceCommand = Annotated[str, _option("--millrace-command", "The Millrace program.")]
+BenchmarkJson = Annotated[
+    bool, _option("--benchmark-json", "Read a request as JSON from standard input.")
+]
+Output = Annotated[OutputFormat, _option("--output", "What standard output carries.")]
+RequestId = Annotated[
+    str | None,
+    _option("--request-id", "Name this request: the same name and text is the same work."),
+]
+Resume = Annotated[
+    str | None, _option("--resume", "Continue this work item instead of starting a task.")
+]
+FinalizerChoice = Annotated[
+    Finalizer, _option("--finalizer", "Who writes the answer of a delegated run.")
+]
+ExitZero = Annotated[
+    bool, _option("--exit-zero", "Exit 0 for every outcome but internal errors and wrong use.")
+]
+Quiet = Annotated[bool, _option("--quiet", "No progress on standard error.")]
+
+
+def program(command: str, option: str) -> tuple[str, ...]:
+    """Split a program option into argv; a path with blanks that exists is one word.
+
+    Raises:
+        UsageError: it is empty or its quoting does not close.
+    """
+    if Path(command).is_file() or shutil.which(command):
+        return (command,)
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as exc:
+        raise UsageError(f"{option} cannot be read: {exc}") from exc
+    if not words:
+        raise UsageError(f"{option} is empty", suggested_action="name a program")
+    return words

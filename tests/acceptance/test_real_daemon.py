@@ -1,0 +1,250 @@
+"""The daemon side of the port on the real Millrace, with a scripted stage runner."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from millracer.adapters import process
+from millracer.adapters.daemon import WorkspaceDaemon
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.adapters.ownership import read_ownership
+from millracer.adapters.workspace import WorkspacePaths
+from millracer.domain.observation import Signs
+from millracer.domain.work import IntakeKind, ItemState, RunningDaemon, RuntimeStatus, Standing
+from millracer.errors import ToolFailed
+from millracer.ports import Attendance
+from millracer.waiting import Cancellation, CancelReason, Wait
+from tests.support.scenario import Scenario, Step
+from tests.support.workspace import Workspace, make_workspace
+
+_ITEM = "t-1"
+_HANGING = Scenario(steps={"builder": (Step(hang=True, deaf=True, detached_child=True),)})
+_DOCUMENT = f"""\
+# A task
+
+Task-ID: {_ITEM}
+Title: A task
+Summary: A task
+Created-At: 2026-01-01T00:00:00Z
+Created-By: tests
+
+Target-Paths:
+- .
+
+Acceptance:
+- As scripted.
+
+Required-Checks:
+- none scripted
+
+References:
+- README.md
+
+Risk:
+- none stated
+"""
+
+
+class _Site:
+    """A real workspace with one queued task, watched by us."""
+
+    def __init__(self, workspace: Workspace, millrace_command: str) -> None:
+        self.workspace = workspace
+        self.paths = WorkspacePaths(workspace.root)
+        self.calls = MillraceCalls(
+            argv=(millrace_command,), workspace=workspace.root, cwd=workspace.root
+        )
+        self.daemon = WorkspaceDaemon(
+            self.calls,
+            self.paths,
+            safety_seconds=60,
+            status_reader=_refuse_status,
+            version=lambda: "0.21.1",
+        )
+        self.token: str | None = None
+
+    def queue_task(self) -> None:
+        document = self.workspace.root / "task.md"
+        document.write_text(_DOCUMENT, encoding="utf-8")
+        self.calls.checked("queue", "add-task", str(document), wait=Wait.for_seconds(60))
+
+    def start(self) -> RunningDaemon:
+        wait = Wait.for_seconds(60)
+        with self.daemon.control(wait) as control:
+            started = control.start("default_pi", wait)
+        record = read_ownership(self.paths)
+        self.token = None if record is None else record.token
+        return started
+
+    def holds(self, folder: str) -> bool:
+        return (self.paths.items("tasks", folder) / f"{_ITEM}.md").exists()
+
+    def tokens_carriers(self) -> list[psutil.Process]:
+        return [] if self.token is None else process.processes_with_token(self.token)
+
+    def status(self) -> dict[str, object]:
+        completed = self.calls.checked("status", "--format", "json", wait=Wait.for_seconds(60))
+        document: dict[str, object] = json.loads(completed.stdout)
+        return document
+
+
+def _refuse_status(_: Wait) -> RuntimeStatus:
+    raise ToolFailed("millrace", "the real snapshot was to be readable")
+
+
+@pytest.fixture
+def site(tmp_path: Path, millrace_command: str) -> _Site:
+    site = _Site(make_workspace(tmp_path / "workspace", millrace_command), millrace_command)
+    site.queue_task()
+    return site
+
+
+@pytest.fixture
+def attendance(site: _Site) -> Iterator[Attendance]:
+    attendance = site.daemon.attend(Wait.for_seconds(10))
+    yield attendance
+    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+
+
+def _watch_until(attendance: Attendance, holds: Callable[[Signs], bool]) -> list[Signs]:
+    wait = Wait.for_seconds(60)
+    item = Standing(
+        item_id=_ITEM,
+        state=ItemState.QUEUED,
+        source="a test",
+        observed_at=datetime.now(UTC),
+        kind=IntakeKind.TASK,
+    )
+    seen: list[Signs] = []
+    while not seen or not holds(seen[-1]):
+        assert not wait.expired, f"it did not show in time: {seen}"
+        seen.append(attendance.next_signs(item, wait))
+    return seen
+
+
+def _builder_started(signs: Signs) -> bool:
+    return any(event.event_type == "stage_started" for event in signs.events)
+
+
+def test_a_task_is_seen_to_be_done_and_the_idle_daemon_is_stopped(
+    site: _Site, attendance: Attendance
+) -> None:
+    started = site.start()
+
+    seen = _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
+    events = [event for signs in seen for event in signs.events]
+    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+
+    assert (started.ours, started.mode_id) == (True, "lad_pi")
+    assert [e.stage for e in events if e.event_type == "stage_started"] == [
+        "builder",
+        "checker",
+        "updater",
+    ]
+    assert all(e.item_id == _ITEM for e in events if e.event_type == "stage_started")
+    assert site.tokens_carriers() == []
+    assert process.started_at(started.pid) is None
+    assert not site.paths.runtime_lock.exists()
+    assert site.holds("done")
+
+
+@pytest.mark.parametrize("in_a_hurry", [False, True])
+def test_a_hanging_stage_is_cut_and_its_item_is_back_in_the_queue(
+    site: _Site, attendance: Attendance, *, in_a_hurry: bool
+) -> None:
+    site.workspace.play(_HANGING)
+    site.start()
+    _watch_until(attendance, _builder_started)
+    cancellation = Cancellation()
+    if in_a_hurry:
+        cancellation.cancel(CancelReason.INTERRUPTED)
+
+    attendance.leave(Wait.for_seconds(18, cancellation), keep_daemon=False)
+
+    status = site.status()
+    assert site.tokens_carriers() == []
+    assert site.holds("queue")
+    assert (status["runtime_ownership_lock"], status["stop_requested"]) == ("absent", False)
+    assert status["active_run_count"] == 0
+
+
+def test_a_killed_daemon_is_seen_and_the_next_one_finishes_the_item(
+    site: _Site, attendance: Attendance
+) -> None:
+    site.workspace.play(
+        Scenario(steps={"builder": (Step(hang=True, deaf=True, detached_child=True), Step())})
+    )
+    first = site.start()
+    _watch_until(attendance, _builder_started)
+    left = [carrier.pid for carrier in site.tokens_carriers() if carrier.pid != first.pid]
+
+    psutil.Process(first.pid).kill()
+    seen = _watch_until(attendance, lambda signs: not signs.daemon_alive)
+    second = site.start()
+
+    assert not seen[-1].safety_due
+    assert left
+    assert [pid for pid in left if process.started_at(pid) is not None] == []
+    assert second.ours
+    assert second.pid != first.pid
+    _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
+
+
+def test_someone_elses_daemon_is_joined_and_left_running(
+    site: _Site, attendance: Attendance, millrace_command: str
+) -> None:
+    with subprocess.Popen(
+        [millrace_command, "run", "daemon", "--mode", "lad_pi", "--workspace", site.paths.root],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as foreign:
+        try:
+            joined = site.start()
+            _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
+            left_running = attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+
+            assert (joined.pid, joined.ours) == (foreign.pid, False)
+            assert not left_running
+            assert foreign.poll() is None
+        finally:
+            site.calls.call("control", "stop", wait=Wait.for_seconds(30))
+            process.end_group(foreign.pid, grace_seconds=10)
+
+
+def test_modes_are_validated_and_a_bad_one_kills_the_daemon_at_start(site: _Site) -> None:
+    wait = Wait.for_seconds(60)
+
+    with site.daemon.control(wait) as control:
+        good = control.validate_mode("default_pi", wait)
+        bad = control.validate_mode("nope", wait)
+        with pytest.raises(ToolFailed, match="ended at once: Unknown mode id: nope"):
+            control.start("nope", wait)
+
+    assert (good.ok, good.mode_id) == (True, "lad_pi")
+    assert (bad.ok, bad.detail) == (False, "Unknown mode id: nope")
+    assert not site.paths.ownership.exists()
+
+
+def test_a_lock_left_by_a_killed_daemon_is_repaired_before_the_start(
+    site: _Site, attendance: Attendance
+) -> None:
+    first = site.start()
+    psutil.Process(first.pid).kill()
+    _watch_until(attendance, lambda signs: not signs.daemon_alive)
+    wait = Wait.for_seconds(60)
+    assert site.paths.runtime_lock.exists()
+
+    with site.daemon.control(wait) as control:
+        assert control.running(wait) is None
+        assert control.repair(wait)
+        assert not control.repair(wait)
+
+    assert not site.paths.runtime_lock.exists()

@@ -1,0 +1,225 @@
+"""The client on the real pi, its model scripted: what the contract of pi promises, seen happen."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from millracer.adapters.pi_rpc import RpcPi
+from millracer.demo.scripted_model import ModelRequest, Reply, ScriptedModel
+from millracer.errors import ToolFailed, ToolTimeout
+from millracer.waiting import Wait
+from tests.support.real_pi import ScriptedReplies, real_pi
+
+
+@pytest.fixture
+def replies() -> ScriptedReplies:
+    return ScriptedReplies()
+
+
+@pytest.fixture
+def conversation(
+    pi_command: str, tmp_path: Path, replies: ScriptedReplies
+) -> Iterator[tuple[RpcPi, ScriptedModel]]:
+    with real_pi(pi_command, tmp_path, replies) as opened:
+        yield opened
+
+
+def soon() -> Wait:
+    return Wait.for_seconds(60)
+
+
+def code_of(pi: RpcPi, prompt: str) -> str:
+    with pytest.raises(ToolFailed) as caught:
+        pi.ask(prompt, soon())
+    return caught.value.code
+
+
+def test_prompts_share_one_process_and_reach_the_model_as_written(
+    conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies
+) -> None:
+    pi, model = conversation
+    prompts = ["hello", "-x --help", "@file", "a\u2028b\n\n c", "/compact now", "/skill:any thing"]
+    replies.will(*(Reply.text(f"answer {number}") for number in range(len(prompts))))
+
+    answers = [pi.ask(prompt, soon()) for prompt in prompts]
+
+    assert answers == [f"answer {number}" for number in range(len(prompts))]
+    assert [request.last_user_text for request in model.requests] == [
+        *prompts[:4],
+        "\n/compact now",
+        "\n/skill:any thing",
+    ]
+    assert len([child for child in psutil.Process().children() if child.is_running()]) == 1
+
+
+def test_a_failure_is_never_covered_by_an_earlier_answer(
+    conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies
+) -> None:
+    pi, _ = conversation
+    replies.will(Reply.text("EARLIER ANSWER"))
+    # The model library inside pi 0.73 asks three times before pi itself tries again.
+    replies.will(*[Reply.error(500, "overloaded")] * 4, Reply.text("RIGHT ANSWER"))
+    replies.will(Reply.error(400, "bad request"), Reply.error(401, "who are you"))
+    replies.will(Reply.text(""), Reply.text("cut", finish_reason="length"), Reply.drop_after(""))
+    replies.will(Reply.text("fine again"))
+
+    assert pi.ask("one", soon()) == "EARLIER ANSWER"
+    assert pi.ask("two", soon()) == "RIGHT ANSWER"
+    with pytest.raises(ToolFailed, match="400 bad request") as caught:
+        pi.ask("three", soon())
+    assert caught.value.code == "pi_model_error"
+    with pytest.raises(ToolFailed, match="401 who are you") as caught:
+        pi.ask("four", soon())
+    assert "/login" in (caught.value.suggested_action or "")
+    assert code_of(pi, "five") == "pi_answer_empty"
+    assert code_of(pi, "six") == "pi_answer_truncated"
+    assert code_of(pi, "seven") == "pi_answer_empty"
+    assert pi.ask("eight", soon()) == "fine again"
+
+
+@pytest.mark.slow
+def test_a_model_that_stays_broken_is_told_in_its_own_words(
+    conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies
+) -> None:
+    pi, _ = conversation
+    replies.will(*[Reply.error(500, "overloaded")] * 9)
+
+    with pytest.raises(ToolFailed, match="500 overloaded"):
+        pi.ask("one", soon())
+
+
+@pytest.mark.slow
+def test_pi_sleeping_before_a_retry_can_be_aborted(
+    conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies, tmp_path: Path
+) -> None:
+    pi, _ = conversation
+    settings = tmp_path / "agent" / "settings.json"
+    changed = {
+        **json.loads(settings.read_text()),
+        "retry": {"enabled": True, "baseDelayMs": 60_000},
+    }
+    settings.write_text(json.dumps(changed))
+    replies.will(*[Reply.error(500, "overloaded")] * 3, Reply.text("fine again"))
+    pi.begin()
+
+    with pytest.raises(ToolTimeout):
+        pi.ask("one", Wait.for_seconds(6))
+
+    assert pi.ask("two", soon()) == "fine again"
+    assert pi.notices == ()
+
+
+def test_tools_run_stop_with_their_turn_and_leave_nothing_after_close(
+    conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies, tmp_path: Path
+) -> None:
+    pi, model = conversation
+    script = "setsid sleep 300 & echo $! > escaped; echo $$ > running; sleep 300"
+    replies.will(Reply.tool_call("bash", {"command": "echo from a tool"}, text="looking"))
+    replies.will(Reply.text("it said so"))
+    replies.will(Reply.tool_call("bash", {"command": script}), Reply.text("usable"))
+
+    assert pi.ask("one", soon()) == "it said so"
+    assert "from a tool" in model.requests[1].tool_results[0]
+    with pytest.raises(ToolTimeout):
+        pi.ask("two", Wait.for_seconds(3))
+    assert pi.ask("three", soon()) == "usable"
+    escaped, running = (
+        int((tmp_path / "work" / name).read_text()) for name in ("escaped", "running")
+    )
+    assert psutil.pid_exists(escaped), "the tool did start something of its own"
+    assert not lives(running)
+
+    pi.close(Wait.for_seconds(20))
+
+    assert not lives(escaped)
+
+
+def test_closing_in_the_middle_of_a_tool_leaves_nothing(
+    conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies, tmp_path: Path
+) -> None:
+    pi, _ = conversation
+    replies.will(Reply.tool_call("bash", {"command": "echo $$ > new; mv new pid; sleep 300"}))
+    pid_file = tmp_path / "work" / "pid"
+
+    def close() -> None:
+        limit = Wait.for_seconds(30)
+        while not pid_file.exists() and not limit.expired:
+            limit.sleep(0.05)
+        pi.close(Wait.for_seconds(20))
+
+    closing = threading.Thread(target=close)
+    closing.start()
+    try:
+        with pytest.raises(ToolFailed, match="closed"):
+            pi.ask("one", soon())
+    finally:
+        closing.join()
+
+    assert not lives(int(pid_file.read_text()))
+
+
+def test_a_pi_without_credentials_says_what_to_do(pi_command: str, tmp_path: Path) -> None:
+    agent = tmp_path / "bare"
+    agent.mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME")}
+    env = {**kept, "PI_CODING_AGENT_DIR": str(agent), "PI_OFFLINE": "1"}
+
+    with (
+        real_pi(pi_command, tmp_path, unasked, env=env, provider=None, model=None) as (pi, _),
+        pytest.raises(ToolFailed, match="No API key found") as caught,
+    ):
+        pi.ask("one", soon())
+
+    assert caught.value.code == "pi_no_credentials"
+    assert "/login" in (caught.value.suggested_action or "")
+
+
+def test_an_unknown_provider_is_told_in_pis_words(pi_command: str, tmp_path: Path) -> None:
+    with real_pi(pi_command, tmp_path, unasked, provider="nobody") as (pi, _):
+        assert code_of(pi, "one") == "pi_unknown_provider"
+
+
+@pytest.mark.slow
+def test_an_unknown_model_is_a_notice(
+    pi_command: str, tmp_path: Path, replies: ScriptedReplies
+) -> None:
+    replies.will(Reply.text("answer"))
+
+    with real_pi(pi_command, tmp_path, replies, model="misspelt") as (pi, _):
+        assert pi.ask("one", soon()) == "answer"
+        notices = [str(notice) for notice in pi.notices]
+
+    assert any("misspelt" in notice and "not found" in notice for notice in notices)
+
+
+@pytest.mark.slow
+def test_a_skill_reaches_the_model(
+    pi_command: str, tmp_path: Path, replies: ScriptedReplies
+) -> None:
+    skill = tmp_path / "weaving"
+    skill.mkdir()
+    (skill / "SKILL.md").write_text("---\nname: weaving\ndescription: how to weave\n---\nWeave.\n")
+    replies.will(Reply.text("answer"))
+
+    with real_pi(pi_command, tmp_path, replies, skills=(skill,)) as (pi, model):
+        pi.ask("one", soon())
+
+        assert "how to weave" in model.requests[0].system_text
+
+
+def unasked(request: ModelRequest) -> Reply:
+    raise AssertionError(f"the model was asked: {request.last_user_text!r}")
+
+
+def lives(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False

@@ -1,0 +1,69 @@
+import json
+import subprocess
+import tomllib
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[2]
+_PI = _ROOT / "millracer" / "tools" / "pi"
+# Written in halves, so that this file does not name what it forbids.
+_FORBIDDEN = (
+    "registry." + "npmjs",
+    "registry." + "yarnpkg",
+    "npm.pkg." + "github",
+    "pypi.org/" + "simple",
+    "upload." + "pypi",
+    "test." + "pypi",
+    "files." + "pythonhosted",
+    "extra-" + "index-url",
+)
+
+
+def _repository_files() -> list[Path]:
+    listing = subprocess.run(
+        ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),  # noqa: S607 - whichever git
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        timeout=30,
+        check=True,
+    ).stdout.decode()
+    paths = [_ROOT / name for name in listing.split("\0") if name]
+    return [path for path in paths if path.is_file()]
+
+
+def test_no_file_names_a_package_registry() -> None:
+    files = _repository_files()
+    naming = [
+        f"{path.relative_to(_ROOT)}: {host}"
+        for path in files
+        for host in _FORBIDDEN
+        if host.encode() in path.read_bytes()
+    ]
+
+    assert _PI / "package-lock.json" in files
+    assert naming == []
+
+
+def test_the_lock_of_pi_holds_a_checksum_for_each_package_and_no_address() -> None:
+    text = (_PI / "package-lock.json").read_text(encoding="utf-8")
+    packages = json.loads(text)["packages"]
+    unchecked = [name for name, entry in packages.items() if name and "integrity" not in entry]
+
+    assert "://" not in text
+    assert '"resolved"' not in text
+    assert unchecked == []
+
+
+def test_the_lock_of_pi_belongs_to_its_package_file() -> None:
+    wanted = json.loads((_PI / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    packages = json.loads((_PI / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+
+    assert wanted == {"@mariozechner/pi-coding-agent": "0.73.1"}
+    assert packages[""]["dependencies"] == wanted
+    assert packages["node_modules/@mariozechner/pi-coding-agent"]["version"] == "0.73.1"
+
+
+def test_the_licence_the_metadata_names_is_there() -> None:
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert project["license"] == "Apache-2.0"
+    assert "Apache License" in (_ROOT / "LICENSE").read_text(encoding="utf-8")

@@ -1,0 +1,27 @@
+"""A pi whose turn never ends; the prompt says what it does about an abort."""
+
+from __future__ import annotations
+
+from pi_base import IDLE, emit, message_end, respond
+from pi_base import commands as without_states
+
+prompt = ""
+for command in without_states():
+    if command["type"] == "prompt":
+        prompt = str(command["message"])
+        respond(command)
+        if prompt == "handled":
+            continue
+        emit(type="agent_start")
+        if prompt == "odd":
+            emit(type="message_end", message={"role": "assistant"})
+        if prompt == "say":
+            event = {"type": "text_delta", "contentIndex": 0, "delta": "begun"}
+            emit(type="message_update", assistantMessageEvent=event)
+        if prompt == "well":
+            message_end("well")
+            emit(type="agent_end", messages=[])
+    elif command["type"] == "abort" and prompt != "deaf":
+        message_end("half", "aborted", errorMessage="Request was aborted")
+        emit(type="agent_end", messages=[])
+        respond(command, data=IDLE)

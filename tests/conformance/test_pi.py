@@ -1,0 +1,165 @@
+"""What everybody may rely on in a `Pi`: the same for the fake and for the real one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from millracer.demo.scripted_model import Reply
+from millracer.errors import ToolFailed, ToolTimeout
+from millracer.ports import Pi
+from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+from tests.fakes.pi import ScriptedPi
+from tests.support.real_pi import ScriptedReplies, real_pi
+
+Happening = Callable[[], None]
+
+
+class Subject(ABC):
+    """A `Pi` and the means to script its turns."""
+
+    pi: Pi
+
+    @abstractmethod
+    def will_say(self, text: str) -> None: ...
+
+    @abstractmethod
+    def will_fail(self, words: str) -> None: ...
+
+    @abstractmethod
+    def will_hang(self, before: Happening) -> None:
+        """Never end a turn; something happens outside once it has begun."""
+
+
+class FakeSubject(Subject):
+    def __init__(self) -> None:
+        self.pi = self._fake = ScriptedPi()
+
+    def will_say(self, text: str) -> None:
+        self._fake.will_say(text)
+
+    def will_fail(self, words: str) -> None:
+        self._fake.will_fail(words)
+
+    def will_hang(self, before: Happening) -> None:
+        self._fake.will_hang(before=before)
+
+
+class RealSubject(Subject):
+    def __init__(self, pi: Pi, happenings: list[Happening], replies: ScriptedReplies) -> None:
+        self.pi = pi
+        self._happenings = happenings
+        self._replies = replies
+
+    def will_say(self, text: str) -> None:
+        self._replies.will(Reply.text(text))
+
+    def will_fail(self, words: str) -> None:
+        self._replies.will(Reply.error(400, words))
+
+    def will_hang(self, before: Happening) -> None:
+        self._happenings.append(before)
+        self._replies.will(Reply.hang())
+
+
+@pytest.fixture(params=["fake", "real"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
+    if request.param == "fake":
+        yield FakeSubject()
+        return
+    replies = ScriptedReplies()
+    happenings: list[Happening] = []
+
+    def respond(asked: object) -> Reply:
+        reply = replies(asked)
+        if reply == Reply.hang() and happenings:
+            happenings.pop(0)()
+        return reply
+
+    command = request.getfixturevalue("pi_command")
+    with real_pi(command, tmp_path, respond) as (pi, _):
+        yield RealSubject(pi, happenings, replies)
+
+
+def soon() -> Wait:
+    return Wait.for_seconds(60)
+
+
+def nothing() -> None:
+    """Let nothing happen."""
+
+
+def test_every_prompt_gets_its_own_answer_or_its_own_failure(subject: Subject) -> None:
+    subject.will_say("EARLIER ANSWER")
+    subject.will_fail("no such model")
+    subject.will_say("later answer")
+
+    assert subject.pi.ask("one", soon()) == "EARLIER ANSWER"
+    with pytest.raises(ToolFailed, match="no such model"):
+        subject.pi.ask("two", soon())
+    assert subject.pi.ask("three", soon()) == "later answer"
+
+
+def test_a_turn_out_of_time_leaves_the_conversation_usable(subject: Subject) -> None:
+    subject.pi.begin()
+    subject.will_hang(before=nothing)
+    subject.will_say("still here")
+
+    with pytest.raises(ToolTimeout):
+        subject.pi.ask("one", Wait.for_seconds(1))
+    assert subject.pi.ask("two", soon()) == "still here"
+
+
+def test_a_turn_without_time_or_without_a_caller_is_not_begun(subject: Subject) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel(CancelReason.INTERRUPTED)
+
+    with pytest.raises(ToolTimeout):
+        subject.pi.ask("one", Wait.for_seconds(0))
+    with pytest.raises(Cancelled):
+        subject.pi.ask("one", Wait.for_seconds(60, cancellation))
+
+
+def test_a_turn_is_cancelled_while_it_runs(subject: Subject) -> None:
+    cancellation = Cancellation()
+    subject.will_hang(before=lambda: cancellation.cancel(CancelReason.TERMINATED))
+    subject.will_say("still here")
+
+    with pytest.raises(Cancelled) as caught:
+        subject.pi.ask("one", Wait.for_seconds(60, cancellation))
+
+    assert caught.value.reason is CancelReason.TERMINATED
+    assert subject.pi.ask("two", soon()) == "still here"
+
+
+def test_a_listener_hears_the_whole_answer(subject: Subject) -> None:
+    answer = "streamed " * 40 + "done"
+    heard: list[str] = []
+    subject.will_say(answer)
+
+    assert subject.pi.ask("one", soon(), heard.append) == answer
+    assert "".join(heard) == answer
+
+
+def test_the_version_is_known_once_it_has_begun(subject: Subject) -> None:
+    assert subject.pi.version is None
+
+    subject.pi.begin()
+    subject.pi.begin()
+
+    assert subject.pi.version == "0.73.1"
+
+
+def test_a_closed_conversation_answers_nothing_and_may_be_closed_again(subject: Subject) -> None:
+    subject.pi.begin()
+
+    subject.pi.close(soon())
+    subject.pi.close(soon())
+
+    with pytest.raises(ToolFailed):
+        subject.pi.ask("one", soon())
+    with pytest.raises(ToolFailed):
+        subject.pi.begin()

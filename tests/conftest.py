@@ -1,0 +1,127 @@
+"""What every test gets: a clean environment, the real tools, and a check that nothing runs on."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import settings
+
+#: Set for each test and inherited by all it starts, so that what it leaves behind is found.
+_RUN_VARIABLE = "MILLRACER_TEST_RUN"
+_KEPT_PREFIX = "MILLRACER_TEST_"
+_SCRUBBED_PREFIXES = ("MILLRACER_", "PI_", "XDG_")
+_PROXY_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+_LEFTOVER_GRACE_SECONDS = 3.0
+_PROCESS_FOLDERS = {"acceptance", "integration", "conformance"}
+
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100, database=None)
+settings.register_profile("dev", deadline=None, max_examples=25)
+settings.load_profile("dev")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-docs",
+        action="store_true",
+        help="write generated documents anew instead of comparing them",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "acceptance" in _folders(item):
+            item.add_marker(pytest.mark.acceptance)
+
+
+@pytest.fixture
+def update_docs(request: pytest.FixtureRequest) -> bool:
+    """Whether a test of a generated document shall write it."""
+    return bool(request.config.getoption("--update-docs"))
+
+
+@pytest.fixture(scope="session")
+def millrace_command() -> str:
+    """The real `millrace` to test against."""
+    return _tool("MILLRACER_TEST_MILLRACE")
+
+
+@pytest.fixture(scope="session")
+def pi_command() -> str:
+    """The real `pi` to test against."""
+    return _tool("MILLRACER_TEST_PI")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Take the caller's settings out of the environment; returns the test's empty home."""
+    for name in list(os.environ):
+        settings_of_ours = name.startswith(_SCRUBBED_PREFIXES) and not name.startswith(_KEPT_PREFIX)
+        if settings_of_ours or name.lower() in _PROXY_VARIABLES:
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for kind in ("CONFIG", "DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+    monkeypatch.setenv(_RUN_VARIABLE, uuid.uuid4().hex)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(request: pytest.FixtureRequest, clean_environment: Path) -> Iterator[None]:
+    """Fail a test that leaves a process behind, and end that process by its id."""
+    del clean_environment  # only its order matters: the variable is set before the test starts
+    directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if _folders(request.node).isdisjoint(_PROCESS_FOLDERS):
+        return
+    leftovers = _leftovers(os.environ[_RUN_VARIABLE], directory)
+    _, alive = psutil.wait_procs(leftovers, timeout=_LEFTOVER_GRACE_SECONDS)
+    described = [_describe(process) for process in alive]
+    for process in alive:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=_LEFTOVER_GRACE_SECONDS)
+    if described:
+        pytest.fail("the test left processes running:\n" + "\n".join(described))
+
+
+def _folders(item: pytest.Item) -> set[str]:
+    return set(item.path.relative_to(Path(__file__).parent).parts[:-1])
+
+
+def _tool(variable: str) -> str:
+    command = os.environ.get(variable)
+    if not command:
+        pytest.fail(f"{variable} must name the executable to test against; `make test` sets it")
+    if not os.access(command, os.X_OK):
+        pytest.fail(f"{variable} names {command}, which is not an executable file")
+    return command
+
+
+def _leftovers(run: str, directory: Path | None) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        with suppress(psutil.Error, OSError):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            inside = directory is not None and Path(process.cwd()).is_relative_to(directory)
+            if inside or process.environ().get(_RUN_VARIABLE) == run:
+                found.append(process)
+    return found
+
+
+def _describe(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid}: {' '.join(process.cmdline())[:200]}"
+    except psutil.Error:
+        return f"{process.pid}: (gone)"

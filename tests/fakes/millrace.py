@@ -1,0 +1,587 @@
+"""A small Millrace in memory: the whole port, scripted with meanings, silent about nothing.
+
+Items have places, a daemon runs or does not, and a watch is shown one scripted step a time:
+
+    millrace = ScriptedMillrace()
+    millrace.will_show(stage_runs("builder"), item_ends(ItemState.DONE))
+
+A watch that looks once more than the script foresees fails the test. What was asked of it is
+recorded (`enqueued`, `validated`, `started`, `stopped`, `calls`); `will_fail` and `will_do` put a
+failure or an outside event in front of a call or behind it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from millracer.domain.documents import IntakeDocument, request_hash_in
+from millracer.domain.evidence import Evidence, ItemFact, StageFact
+from millracer.domain.observation import Signs
+from millracer.domain.work import (
+    AddReceipt,
+    IntakeKind,
+    ItemState,
+    ModeValidation,
+    RunningDaemon,
+    RuntimeEvent,
+    RuntimeStatus,
+    Standing,
+)
+from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace
+from millracer.waiting import Wait
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+#: A look that waits no longer than this takes no step of the script.
+_BRIEF_SECONDS = 0.2
+_ALIASES = {"default_pi": "lad_pi", "default_codex": "lad_codex", "learning_pi": "learning_lad_pi"}
+
+
+@dataclass(slots=True)
+class HeldItem:
+    """One item as the scripted Millrace holds it; tests may change it at any time."""
+
+    item_id: str
+    state: ItemState
+    kind: IntakeKind | None = IntakeKind.TASK
+    request_hash: str | None = None
+    millrace_id: str | None = None
+    work_kind: str | None = None
+    detail: str = ""
+    proven: bool = False  #: a complete run of its updater exists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What the world does before the next look of a watch, and what that look shows.
+
+    Attributes:
+        item: where the watched item goes.
+        daemon: `dies`, `stops` (somebody asked it to) or `boots`.
+        stage: the stage that is active from now on; empty for none.
+        queued: how many items wait, our own not counted.
+        also: anything else, such as cancelling the run.
+        until_deadline: nothing happens until the wait is over.
+    """
+
+    item: ItemState | None = None
+    detail: str = ""
+    proven: bool = False
+    daemon: str | None = None
+    stage: str | None = None
+    paused: bool | None = None
+    queued: int | None = None
+    events: tuple[RuntimeEvent, ...] = ()
+    safety_due: bool = False
+    also: Callable[[], None] | None = None
+    until_deadline: bool = False
+
+
+def nothing_new() -> Step:
+    """Wake the watch without a reason."""
+    return Step()
+
+
+def safety_look() -> Step:
+    """The safety interval is over."""
+    return Step(safety_due=True)
+
+
+def daemon_boots() -> Step:
+    """A booting daemon now holds the lock and works."""
+    return Step(daemon="boots")
+
+
+def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None) -> Step:
+    """Our item is active and the stage has begun; `item_id` names another item instead."""
+    event = RuntimeEvent(
+        event_type="stage_started",
+        occurred_at=NOW,
+        plane="execution",
+        stage=stage,
+        run_id=run_id,
+        item_kind="task",
+        item_id=item_id,
+    )
+    return Step(item=ItemState.ACTIVE if item_id is None else None, stage=stage, events=(event,))
+
+
+def item_goes(state: ItemState, detail: str = "") -> Step:
+    """Our item now lies elsewhere."""
+    return Step(item=state, detail=detail)
+
+
+def item_ends(state: ItemState = ItemState.DONE, *, proven: bool = True) -> Step:
+    """Our item ended; done comes with its updater's result unless `proven` is false."""
+    return Step(item=state, proven=proven and state is ItemState.DONE, stage="")
+
+
+def daemon_dies() -> Step:
+    """The daemon's process is gone, everything it held stays as it was."""
+    return Step(daemon="dies")
+
+
+def daemon_is_stopped() -> Step:
+    """Somebody else asked the daemon to stop and it did."""
+    return Step(daemon="stops", stage="")
+
+
+def workspace_paused() -> Step:
+    """An operator paused the workspace."""
+    return Step(paused=True)
+
+
+def time_runs_out() -> Step:
+    """Nothing happens until the wait's deadline."""
+    return Step(until_deadline=True)
+
+
+def then(also: Callable[[], None]) -> Step:
+    """Do something of the test's own."""
+    return Step(also=also)
+
+
+class ScriptedMillrace(Millrace):
+    """The whole port on a few variables; see the module."""
+
+    def __init__(
+        self,
+        *,
+        workspace: str = "/workspace",
+        version: str = "0.21.1",
+        holds_work: bool = True,
+    ) -> None:
+        self._workspace = workspace
+        self._found_version = version
+        self._version: str | None = None
+        self._holds_work = holds_work
+        self.items: dict[str, HeldItem] = {}
+        self.documents: list[IntakeDocument] = []
+        self.enqueued: list[str] = []
+        self.validated: list[str] = []
+        self.started: list[str] = []
+        self.stopped: list[int] = []
+        self.repaired = 0
+        self.calls: list[str] = []
+        self.daemon: RunningDaemon | None = None
+        self.stale = False
+        self.stop_requested = False
+        self.active_stage = ""
+        self.paused = False
+        self.other_queued = 0
+        self.watchers = 0
+        self.control_held = False
+        self.locks: set[str] = set()
+        self._rejected: dict[str, str] = {}
+        self._steps: deque[Step] = deque()
+        self._faults: dict[str, deque[_Fault]] = {}
+        self._paths: dict[str, IntakeDocument] = {}
+        self._next_pid = 4001
+
+    # --- scripting ----------------------------------------------------------------------------
+
+    def holds(  # noqa: PLR0913 - one keyword for each field of an item
+        self,
+        item_id: str,
+        state: ItemState,
+        *,
+        kind: IntakeKind | None = IntakeKind.TASK,
+        request_hash: str | None = None,
+        millrace_id: str | None = None,
+        proven: bool = False,
+        detail: str = "",
+    ) -> HeldItem:
+        """Let an item be there already."""
+        item = HeldItem(
+            item_id,
+            state,
+            kind=kind,
+            request_hash=request_hash,
+            millrace_id=millrace_id,
+            proven=proven,
+            detail=detail,
+        )
+        self.items[item_id] = item
+        return item
+
+    def has_daemon(
+        self, *, ours: bool = False, mode_id: str | None = "lad_pi", booting: bool = False
+    ) -> RunningDaemon:
+        """Let a daemon run already."""
+        self.daemon = RunningDaemon(
+            pid=self._new_pid(), started=1.0, ours=ours, booting=booting, mode_id=mode_id
+        )
+        return self.daemon
+
+    def will_show(self, *steps: Step) -> None:
+        """Append what the watch sees next, one step a look."""
+        self._steps.extend(steps)
+
+    def will_fail(self, call: str, error: BaseException, *, after: bool = False) -> None:
+        """Let the next such call raise; with `after` its effect took place all the same."""
+        self.will_do(call, _raiser(error), after=after)
+
+    def will_do(self, call: str, action: Callable[[], None], *, after: bool = False) -> None:
+        """Let something happen before (or after) the next such call, such as another's add."""
+        self._faults.setdefault(call, deque()).append(_Fault(action, after))
+
+    def rejects_mode(self, mode: str, detail: str = "Unknown mode id") -> None:
+        """Let a mode not validate."""
+        self._rejected[mode] = detail
+
+    @property
+    def unused_steps(self) -> int:
+        """How much of the script nobody looked at."""
+        return len(self._steps)
+
+    # --- the port -----------------------------------------------------------------------------
+
+    @property
+    def workspace(self) -> str:
+        """See the port."""
+        return self._workspace
+
+    @property
+    def version(self) -> str | None:
+        """See the port."""
+        return self._version
+
+    @property
+    def holds_work(self) -> bool:
+        """See the port."""
+        return self._holds_work
+
+    def check_supported(self, wait: Wait) -> str:
+        """See the port."""
+        with self._called("check_supported", wait):
+            self._version = self._found_version
+            return self._found_version
+
+    def look_up(self, item_id: str, wait: Wait) -> Standing:
+        """See the port."""
+        with self._called("look_up", wait):
+            return self._standing(item_id)
+
+    def read_status(self, wait: Wait) -> RuntimeStatus:
+        """See the port."""
+        with self._called("read_status", wait):
+            return self._status()
+
+    def initialise(self, wait: Wait) -> None:
+        """See the port."""
+        with self._called("initialise", wait):
+            self._holds_work = True
+
+    def store_intake(self, document: IntakeDocument) -> str:
+        """See the port."""
+        self.calls.append("store_intake")
+        self.documents.append(document)
+        path = f"{self._workspace}/.millracer/intake/{document.file_name}"
+        self._paths[path] = document
+        return path
+
+    @contextmanager
+    def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
+        """See the port."""
+        with self._called("lock_item", wait):
+            assert item_id not in self.locks, f"{item_id} is locked already: a real run would wait"
+            self.locks.add(item_id)
+        try:
+            yield ItemLock(item_id, 99)
+        finally:
+            self.locks.discard(item_id)
+
+    def add(self, path: str, kind: IntakeKind, lock: ItemLock, wait: Wait) -> AddReceipt:
+        """See the port."""
+        with self._called("add", wait):
+            assert self._holds_work, "the workspace is not initialised"
+            assert lock.item_id in self.locks, "an add needs its item's lock"
+            document = self._paths[path]
+            assert document.kind is kind
+            assert document.item_id == lock.item_id
+            if document.item_id in self.items:
+                return AddReceipt(duplicate=True)
+            self.enqueued.append(document.item_id)
+            mailed = self.daemon is not None and not self.daemon.booting
+            inbox_or_queue = ItemState.INBOX if kind is IntakeKind.IDEA else ItemState.QUEUED
+            self.items[document.item_id] = HeldItem(
+                document.item_id,
+                ItemState.MAILBOX if mailed else inbox_or_queue,
+                kind=kind,
+                request_hash=request_hash_in(document.text),
+            )
+            if mailed:
+                return AddReceipt(mailbox_command=f"command-{len(self.enqueued)}")
+            return AddReceipt(stored_path=f"{self._workspace}/queue/{document.item_id}.md")
+
+    @contextmanager
+    def control(self, wait: Wait) -> Iterator[DaemonControl]:
+        """See the port."""
+        with self._called("control", wait):
+            assert not self.control_held, "the lifecycle lock is held already"
+            self.control_held = True
+        try:
+            yield _Control(self)
+        finally:
+            self.control_held = False
+
+    def attend(self, wait: Wait) -> Attendance:
+        """See the port."""
+        with self._called("attend", wait):
+            self.watchers += 1
+            return _Attendance(self)
+
+    def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
+        """See the port."""
+        with self._called("gather_evidence", wait):
+            item = self.items.get(standing.item_id)
+            if item is None:
+                return Evidence(item_id=standing.item_id, kind=standing.kind)
+            return _evidence(item)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _called(self, name: str, wait: Wait) -> Iterator[None]:
+        self.calls.append(name)
+        wait.cancellation.raise_if_cancelled()
+        faults = self._faults.get(name, deque())
+        fault = faults.popleft() if faults else None
+        if fault is not None and not fault.after:
+            fault.action()
+        yield
+        if fault is not None and fault.after:
+            fault.action()
+
+    def _standing(self, item_id: str) -> Standing:
+        item = self.items.get(item_id)
+        if item is None:
+            return Standing(
+                item_id=item_id,
+                state=ItemState.ABSENT,
+                source=f"millrace queue show {item_id}",
+                observed_at=NOW,
+            )
+        return Standing(
+            item_id=item_id,
+            state=item.state,
+            source=f"millrace queue show {item.millrace_id or item_id}",
+            observed_at=NOW,
+            kind=item.kind,
+            millrace_id=item.millrace_id or item_id,
+            request_hash=item.request_hash,
+            detail=item.detail,
+            work_kind=item.work_kind or _work_kind(item),
+        )
+
+    def _status(self) -> RuntimeStatus:
+        active = [i.item_id for i in self.items.values() if i.state is ItemState.ACTIVE]
+        waiting = [i.item_id for i in self.items.values() if i.state is ItemState.QUEUED]
+        alive = self.daemon is not None and not self.daemon.booting
+        lock = "active" if self.daemon else ("stale" if self.stale else "absent")
+        return RuntimeStatus(
+            process_running=alive,
+            lock=lock,
+            active_run_count=1 if self.active_stage else 0,
+            active_stage=self.active_stage or None,
+            active_item_id=active[0] if active else None,
+            active_item_kind="task" if active else None,
+            queue_depths={"execution": self.other_queued + len(waiting), "planning": 0},
+            paused=self.paused,
+            pause_sources="operator" if self.paused else "none",
+            stop_requested=self.stop_requested,
+            mode_id=self.daemon.mode_id if self.daemon else "lad_pi",
+            raw={"process_running": alive, "runtime_ownership_lock": lock},
+            observed_at=NOW,
+        )
+
+    def _take(self, step: Step, item_id: str) -> None:
+        if step.also is not None:
+            step.also()
+        item = self.items.get(item_id)
+        if step.item is not None:
+            assert item is not None, f"the script moves {item_id}, which was never added"
+            item.state, item.detail, item.proven = step.item, step.detail, step.proven
+        if step.stage is not None:
+            self.active_stage = step.stage
+        if step.paused is not None:
+            self.paused = step.paused
+        if step.queued is not None:
+            self.other_queued = step.queued
+        if step.daemon is None:
+            return
+        assert self.daemon is not None, f"the daemon {step.daemon}, but the script has none"
+        if step.daemon == "boots":
+            self.daemon = replace(self.daemon, booting=False)
+        else:
+            self.stale, self.stop_requested = step.daemon == "dies", step.daemon == "stops"
+            self.daemon = None
+
+    def _next_step(self) -> Step:
+        assert self._steps, (
+            "the watch looked once more than the script foresees; so far: "
+            + ", ".join(self.calls[-20:])
+        )
+        return self._steps.popleft()
+
+    def _requeue_active(self) -> None:
+        for item in self.items.values():
+            if item.state is ItemState.ACTIVE:
+                item.state = ItemState.QUEUED
+        self.active_stage = ""
+
+    def _new_pid(self) -> int:
+        self._next_pid += 1
+        return self._next_pid
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    action: Callable[[], None]
+    after: bool
+
+
+class _Control(DaemonControl):
+    def __init__(self, millrace: ScriptedMillrace) -> None:
+        self._millrace = millrace
+
+    def running(self, wait: Wait) -> RunningDaemon | None:
+        with self._called("running", wait):
+            return self._millrace.daemon
+
+    def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
+        with self._called("validate_mode", wait):
+            assert self._millrace.daemon is None, "compile validate writes the daemon's plan"
+            self._millrace.validated.append(mode)
+            if mode in self._millrace._rejected:
+                return ModeValidation(ok=False, mode_id=mode, detail=self._millrace._rejected[mode])
+            return ModeValidation(ok=True, mode_id=self.resolve_mode(mode))
+
+    def resolve_mode(self, mode: str) -> str:
+        return _ALIASES.get(mode, mode)
+
+    def repair(self, wait: Wait) -> bool:
+        with self._called("repair", wait):
+            assert self._millrace.daemon is None, "a living daemon's state is never stale"
+            active = any(i.state is ItemState.ACTIVE for i in self._millrace.items.values())
+            needed = self._millrace.stale or self._millrace.stop_requested or active
+            self._millrace.repaired += needed
+            self._millrace.stale = self._millrace.stop_requested = False
+            self._millrace._requeue_active()
+            return needed
+
+    def start(self, mode: str, wait: Wait) -> RunningDaemon:
+        self.repair(wait)
+        with self._called("start", wait):
+            assert self._millrace.daemon is None, "a second daemon cannot start"
+            self._millrace.started.append(mode)
+            self._millrace.daemon = RunningDaemon(
+                pid=self._millrace._new_pid(),
+                started=1.0,
+                ours=True,
+                mode_id=self.resolve_mode(mode),
+            )
+            return self._millrace.daemon
+
+    @contextmanager
+    def _called(self, name: str, wait: Wait) -> Iterator[None]:
+        assert self._millrace.control_held, f"{name} outside the lifecycle lock"
+        with self._millrace._called(name, wait):
+            yield
+
+
+class _Attendance(Attendance):
+    def __init__(self, millrace: ScriptedMillrace) -> None:
+        self._millrace = millrace
+        self._left = False
+        self._looked = False
+        self._hint: ItemState | None = None
+
+    def next_signs(self, item: Standing, wait: Wait) -> Signs:
+        assert not self._left, "the watch was left already"
+        with self._millrace._called("next_signs", wait):
+            brief = wait.remaining < _BRIEF_SECONDS
+            step = Step() if brief or not self._looked else self._millrace._next_step()
+            self._looked = True
+            self._millrace._take(step, item.item_id)
+            if step.until_deadline:
+                wait.sleep(wait.remaining)
+            wait.cancellation.raise_if_cancelled()
+            held = self._millrace.items.get(item.item_id)
+            hint = held.state if held else None
+            moved, self._hint = hint is not self._hint, hint
+            daemon = self._millrace.daemon
+            return Signs(
+                daemon_alive=daemon is not None,
+                daemon_ours=daemon is not None and daemon.ours,
+                item_hint=hint,
+                item_moved=moved,
+                events=tuple(
+                    replace(event, item_id=event.item_id or item.item_id) for event in step.events
+                ),
+                state_changed=moved or step.stage is not None or step.paused is not None,
+                safety_due=step.safety_due,
+            )
+
+    def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+        if self._left:
+            return False
+        self._left = True
+        self._millrace.calls.append("leave")
+        self._millrace.watchers -= 1
+        daemon = self._millrace.daemon
+        if daemon is None or not daemon.ours:
+            return False
+        if keep_daemon or self._millrace.watchers:
+            return True
+        self._millrace.stopped.append(daemon.pid)
+        self._millrace.daemon = None
+        self._millrace._requeue_active()
+        return False
+
+
+def _raiser(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def _work_kind(item: HeldItem) -> str | None:
+    if item.kind is IntakeKind.IDEA:
+        in_inbox = item.state in (ItemState.INBOX, ItemState.MAILBOX, ItemState.REFUSED)
+        return "idea" if in_inbox else "spec"
+    return None if item.kind is None else item.kind.value
+
+
+def _evidence(item: HeldItem) -> Evidence:
+    millrace_id = item.millrace_id or item.item_id
+    work_kind = item.work_kind or _work_kind(item) or "task"
+    fact = ItemFact(
+        item_id=item.item_id,
+        work_kind=work_kind,
+        state=item.state,
+        source=f"millrace queue show {millrace_id}",
+        observed_at=NOW,
+        detail=item.detail,
+    )
+    stage = StageFact(
+        run_id="run-1",
+        item_id=millrace_id,
+        work_kind=work_kind,
+        stage="updater",
+        terminal_result="UPDATE_COMPLETE",
+        run_status="complete",
+        request_kind="active_work_item",
+        source="millrace runs trace run-1 --format json",
+        observed_at=NOW,
+    )
+    return Evidence(
+        item_id=item.item_id,
+        kind=item.kind,
+        items=(fact,),
+        stages=(stage,) if item.proven else (),
+    )

@@ -1,0 +1,132 @@
+"""A scripted pi: the whole port, told in advance what each turn means.
+
+    pi = ScriptedPi()
+    pi.will_say("Decision: direct")
+    pi.will_fail("429 too many requests")
+
+Prompts are recorded in `prompts`; a turn more than the script foresees fails the test.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from millracer.domain.work import RunWarning
+from millracer.errors import MillracerError, ToolFailed, ToolTimeout
+from millracer.ports import Pi, TextListener
+from millracer.waiting import Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    text: str = ""
+    deltas: tuple[str, ...] = ()
+    error: MillracerError | None = None
+    hangs: bool = False
+    before: Callable[[], None] | None = None
+
+
+class ScriptedPi(Pi):
+    """Answers as scripted, and refuses to be asked more.
+
+    Attributes:
+        prompts: what was asked, oldest first.
+        begun: how often `begin` was called.
+        closed: whether the conversation was closed.
+        told: what a real one would want the caller to know.
+    """
+
+    def __init__(self, *answers: str, version: str = "0.73.1") -> None:
+        self.prompts: list[str] = []
+        self.begun = 0
+        self.closed = False
+        self.told: tuple[RunWarning, ...] = ()
+        self._told_version = version
+        self._begin_error: MillracerError | None = None
+        self._steps: deque[_Step] = deque()
+        for answer in answers:
+            self.will_say(answer)
+
+    @property
+    def unused_turns(self) -> int:
+        """How many scripted turns nobody asked for."""
+        return len(self._steps)
+
+    def will_say(
+        self,
+        text: str,
+        *,
+        deltas: Sequence[str] | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Answer a turn; `before` happens outside while pi works."""
+        if not text.strip():
+            raise ValueError("pi never answers with nothing; script a failure instead")
+        pieces = (text,) if deltas is None else tuple(deltas)
+        self._steps.append(_Step(text=text, deltas=pieces, before=before))
+
+    def will_fail(
+        self, failure: MillracerError | str, *, before: Callable[[], None] | None = None
+    ) -> None:
+        """End a turn with an error; a text becomes the model's own words."""
+        error = ToolFailed("pi", failure) if isinstance(failure, str) else failure
+        self._steps.append(_Step(error=error, before=before))
+
+    def will_hang(self, *, before: Callable[[], None] | None = None) -> None:
+        """Never end a turn: its caller's wait decides what happens."""
+        self._steps.append(_Step(hangs=True, before=before))
+
+    def will_not_begin(self, error: MillracerError) -> None:
+        """Refuse to start."""
+        self._begin_error = error
+
+    @property
+    def version(self) -> str | None:
+        """The version, once somebody began."""
+        return self._told_version if self.begun else None
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        return self.told
+
+    def begin(self) -> None:
+        """Count the start, or refuse it as scripted."""
+        if self._begin_error is not None:
+            raise self._begin_error
+        if self.closed:
+            raise ToolFailed("pi", "the conversation with pi is closed")
+        self.begun += 1
+
+    def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
+        """Play the next scripted turn."""
+        _refuse_spent(wait)
+        self.begin()
+        self.prompts.append(prompt)
+        if not self._steps:
+            raise AssertionError(f"pi was asked once more than the script foresees: {prompt!r}")
+        step = self._steps.popleft()
+        if step.before is not None:
+            step.before()
+        if step.hangs:
+            if wait.deadline is None and wait.cancellation.reason is None:
+                raise AssertionError("a turn that hangs was given no deadline")
+            wait.sleep(wait.remaining)
+        _refuse_spent(wait)
+        if step.error is not None:
+            raise step.error
+        if on_text is not None:
+            for piece in step.deltas:
+                on_text(piece)
+        return step.text
+
+    def close(self, wait: Wait) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+
+def _refuse_spent(wait: Wait) -> None:
+    wait.cancellation.raise_if_cancelled()
+    if wait.expired:
+        raise ToolTimeout("pi", "pi's turn did not end in its time and was aborted")

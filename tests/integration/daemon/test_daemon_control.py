@@ -1,0 +1,432 @@
+"""Starting, finding, repairing and validating, against a stand-in for `millrace`."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+
+import psutil
+import pytest
+
+from millracer.adapters import process
+from millracer.adapters.daemon import lifecycle_lock
+from millracer.adapters.ownership import read_ownership, write_ownership
+from millracer.adapters.workspace import locked
+from millracer.contracts.ownership import OwnershipRecord
+from millracer.domain.work import RunningDaemon, RuntimeStatus
+from millracer.errors import ToolFailed, ToolTimeout
+from millracer.waiting import Wait
+from tests.support.fake_daemon import FakeDaemonSite, wait_until
+
+
+@pytest.fixture
+def wait() -> Wait:
+    return Wait.for_seconds(30)
+
+
+@pytest.fixture
+def stranger() -> Iterator[Popen[bytes]]:
+    """A living process that has nothing to do with us."""
+    with Popen([sys.executable, "-IS", "-c", "input()"], stdin=-1, stdout=DEVNULL) as living:
+        yield living
+        living.kill()
+
+
+def _write_lock(
+    site: FakeDaemonSite,
+    pid: int,
+    *,
+    host: str | None = None,
+    acquired_at: datetime | None = None,
+) -> None:
+    lock = {
+        "owner_pid": pid,
+        "owner_hostname": host or socket.gethostname(),
+        "acquired_at": (acquired_at or datetime.now(UTC)).isoformat(),
+    }
+    site.paths.runtime_lock.write_text(json.dumps(lock), encoding="utf-8")
+
+
+def _dead_pid() -> int:
+    with Popen([sys.executable, "-IS", "-c", ""]) as ended:
+        ended.wait()
+    return ended.pid
+
+
+def test_a_started_daemon_holds_the_lock_and_is_known_by_the_ownership_file(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    with site.daemon().control(wait) as control:
+        started = control.start("default_pi", wait)
+        found = control.running(wait)
+
+    record = read_ownership(site.paths)
+    lock = json.loads(site.paths.runtime_lock.read_text(encoding="utf-8"))
+    assert record is not None
+    assert (record.pid, record.started) == (started.pid, started.started)
+    assert lock["owner_pid"] == started.pid
+    assert record.mode_id == "lad_pi"
+    assert found == RunningDaemon(
+        pid=started.pid, started=started.started, ours=True, mode_id="lad_pi"
+    )
+
+
+def test_a_started_daemon_has_a_group_of_its_own_and_carries_the_token(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    with site.daemon().control(wait) as control:
+        started = control.start("default_pi", wait)
+
+    record = read_ownership(site.paths)
+    assert record is not None
+    assert os.getpgid(started.pid) == started.pid
+    assert [carrier.pid for carrier in process.processes_with_token(record.token)] == [started.pid]
+
+
+def test_the_ownership_file_and_the_log_are_private(site: FakeDaemonSite, wait: Wait) -> None:
+    with site.daemon().control(wait) as control:
+        control.start("default_pi", wait)
+
+    record = read_ownership(site.paths)
+    assert record is not None
+    assert stat.S_IMODE(site.paths.ownership.stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(record.log).stat().st_mode) == 0o600
+    assert Path(record.log).parent == site.paths.logs
+
+
+@pytest.mark.parametrize("when", ["die_with", "die_locked"])
+def test_a_daemon_that_dies_at_start_is_reported_in_its_own_words(
+    site: FakeDaemonSite, wait: Wait, when: str
+) -> None:
+    site.behave(**{when: "Unknown mode id: nope"})
+
+    with (
+        site.daemon().control(wait) as control,
+        pytest.raises(ToolFailed, match="ended at once: Unknown mode id: nope"),
+    ):
+        control.start("nope", wait)
+
+    assert not site.paths.ownership.exists()
+
+
+def test_a_daemon_that_boots_past_the_deadline_is_returned_as_booting(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(boot_seconds=60)
+
+    with site.daemon().control(wait) as control:
+        started = control.start("default_pi", Wait.for_seconds(0.5))
+
+    assert started.booting
+    assert started.ours
+
+
+def test_a_second_start_returns_the_daemon_that_runs(site: FakeDaemonSite, wait: Wait) -> None:
+    with site.daemon().control(wait) as control:
+        first = control.start("default_pi", wait)
+        second = control.start("default_pi", wait)
+
+    assert second.pid == first.pid
+    assert site.calls() == ["run daemon"]
+
+
+def test_someone_elses_booting_daemon_is_waited_for_and_no_second_one_started(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(boot_seconds=1.5)
+    foreign = site.spawn_someone_elses()
+    wait_until(site.calls)
+
+    with site.daemon().control(wait) as control:
+        joined = control.start("default_pi", wait)
+
+    assert (joined.pid, joined.ours, joined.booting) == (foreign.pid, False, False)
+    assert site.calls() == ["run daemon"]
+    foreign.kill()
+    foreign.wait()
+
+
+def test_a_lost_race_for_the_lock_returns_the_winner_and_leaves_nothing_of_ours(
+    site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes]
+) -> None:
+    site.behave(boot_seconds=1.0)
+
+    def win_the_race() -> None:
+        wait_until(lambda: "run daemon" in site.calls())
+        _write_lock(site, stranger.pid)
+
+    winner = threading.Thread(target=win_the_race)
+    winner.start()
+    with site.daemon().control(wait) as control:
+        found = control.start("default_pi", wait)
+    winner.join()
+
+    assert (found.pid, found.ours) == (stranger.pid, False)
+    assert not site.paths.ownership.exists()
+    assert site.living() == []
+
+
+def test_a_mode_is_validated_with_millraces_answer(site: FakeDaemonSite, wait: Wait) -> None:
+    with site.daemon().control(wait) as control:
+        good = control.validate_mode("lad_pi", wait)
+        bad = control.validate_mode("nope", wait)
+
+    assert (good.ok, good.mode_id) == (True, "lad_pi")
+    assert (bad.ok, bad.mode_id, bad.detail) == (False, "nope", "Unknown mode id: nope")
+
+
+@pytest.mark.parametrize("boot_seconds", [0, 60])
+def test_no_mode_is_validated_beside_a_daemon_even_one_that_is_still_booting(
+    site: FakeDaemonSite, wait: Wait, boot_seconds: float
+) -> None:
+    site.behave(boot_seconds=boot_seconds)
+
+    with site.daemon().control(wait) as control:
+        control.start("default_pi", Wait.for_seconds(1))
+        with pytest.raises(ToolFailed, match="while a daemon works"):
+            control.validate_mode("lad_pi", wait)
+
+    assert "compile validate" not in site.calls()
+
+
+def test_aliases_are_resolved_for_the_version_that_was_found(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    with site.daemon(version="0.21.1").control(wait) as control:
+        assert control.resolve_mode("default_pi") == "lad_pi"
+    with site.daemon(version="0.20.3").control(wait) as control:
+        assert control.resolve_mode("default_pi") == "default_pi"
+
+
+def test_where_the_snapshot_cannot_be_read_the_status_names_the_mode(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    foreign = site.start_someone_elses()
+    wait_until(lambda: "lad_pi" in site.paths.snapshot.read_text(encoding="utf-8"))
+    site.paths.snapshot.write_text("[]", encoding="utf-8")
+
+    with site.daemon(status_reader=lambda _: _status(mode_id="learning_lad_pi")).control(
+        wait
+    ) as control:
+        found = control.running(wait)
+
+    assert found is not None
+    assert (found.ours, found.mode_id) == (False, "learning_lad_pi")
+    foreign.kill()
+    foreign.wait()
+
+
+def test_a_lock_whose_process_is_gone_is_no_daemon(site: FakeDaemonSite, wait: Wait) -> None:
+    _write_lock(site, _dead_pid())
+
+    with site.daemon().control(wait) as control:
+        assert control.running(wait) is None
+
+
+def test_a_process_younger_than_the_lock_that_names_it_is_no_daemon(
+    site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes]
+) -> None:
+    _write_lock(site, stranger.pid, acquired_at=datetime.now(UTC) - timedelta(hours=1))
+
+    with site.daemon().control(wait) as control:
+        assert control.running(wait) is None
+
+
+def test_a_lock_of_another_host_counts_as_someone_elses_daemon(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    _write_lock(site, _dead_pid(), host="elsewhere.invalid")
+
+    with site.daemon().control(wait) as control:
+        found = control.running(wait)
+        repaired = control.repair(wait)
+
+    assert found is not None
+    assert not found.ours
+    assert not repaired
+    assert site.calls() == []
+
+
+def test_a_reused_pid_in_the_ownership_file_is_not_ours(
+    site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes]
+) -> None:
+    site.paths.make_own()
+    started = psutil.Process(stranger.pid).create_time()
+    write_ownership(
+        site.paths,
+        OwnershipRecord(
+            token=process.new_token(),
+            mode_id="lad_pi",
+            log="x",
+            pid=stranger.pid,
+            started=started - 60,
+        ),
+    )
+    _write_lock(site, stranger.pid)
+
+    with site.daemon().control(wait) as control:
+        found = control.running(wait)
+
+    assert found is not None
+    assert not found.ours
+
+
+@pytest.mark.parametrize("boot_seconds", [0, 60])
+def test_a_daemon_whose_pid_was_never_written_down_is_found_by_its_token(
+    site: FakeDaemonSite, wait: Wait, boot_seconds: float
+) -> None:
+    site.behave(boot_seconds=boot_seconds)
+    daemon = site.daemon()
+    with daemon.control(wait) as control:
+        started = control.start("default_pi", Wait.for_seconds(2))
+    complete = read_ownership(site.paths)
+    assert complete is not None
+    write_ownership(site.paths, complete.model_copy(update={"pid": None, "started": None}))
+
+    with daemon.control(wait) as control:
+        found = control.running(wait)
+
+    assert found is not None
+    assert (found.pid, found.ours) == (started.pid, True)
+    assert read_ownership(site.paths) == complete
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"token": 5}', '{"pid": 1}'])
+def test_with_an_unreadable_ownership_file_nothing_is_ours(
+    site: FakeDaemonSite, wait: Wait, text: str
+) -> None:
+    with site.daemon().control(wait) as control:
+        started = control.start("default_pi", wait)
+        site.paths.ownership.write_text(text, encoding="utf-8")
+        found = control.running(wait)
+
+    assert found is not None
+    assert (found.pid, found.ours) == (started.pid, False)
+
+
+def test_a_clean_workspace_needs_no_repair_and_no_millrace_process(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.queue_task("t-1")
+
+    with site.daemon().control(wait) as control:
+        assert not control.repair(wait)
+
+    assert site.calls() == []
+
+
+def _leave_a_stale_lock(site: FakeDaemonSite) -> None:
+    _write_lock(site, _dead_pid())
+
+
+def _leave_a_broken_lock(site: FakeDaemonSite) -> None:
+    site.paths.runtime_lock.write_text("", encoding="utf-8")
+
+
+def _leave_a_stop_request(site: FakeDaemonSite) -> None:
+    site.write_snapshot(stop_requested=True)
+
+
+def _leave_an_active_run(site: FakeDaemonSite) -> None:
+    site.write_snapshot(active_runs_by_plane={"execution": {"run_id": "run-1"}})
+
+
+def _leave_an_active_item(site: FakeDaemonSite) -> None:
+    path = site.queue_task("t-1")
+    path.rename(site.paths.items("tasks", "active") / path.name)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        _leave_a_stale_lock,
+        _leave_a_broken_lock,
+        _leave_a_stop_request,
+        _leave_an_active_run,
+        _leave_an_active_item,
+    ],
+)
+def test_whatever_is_stale_is_cleared_before_a_start(
+    site: FakeDaemonSite, wait: Wait, leave: object
+) -> None:
+    assert callable(leave)
+    leave(site)
+
+    with site.daemon().control(wait) as control:
+        started = control.start("default_pi", wait)
+
+    assert started.ours
+    assert site.calls() == ["control clear-stale-state", "run daemon"]
+
+
+def _status(*, stop_requested: bool = False, mode_id: str = "lad_pi") -> RuntimeStatus:
+    return RuntimeStatus(
+        process_running=False,
+        lock="absent",
+        active_run_count=0,
+        active_stage=None,
+        active_item_id=None,
+        active_item_kind=None,
+        queue_depths={},
+        paused=False,
+        pause_sources="none",
+        stop_requested=stop_requested,
+        mode_id=mode_id,
+        raw={},
+        observed_at=datetime.now(UTC),
+    )
+
+
+@pytest.mark.parametrize("stop_requested", [True, False])
+def test_where_the_snapshot_cannot_be_read_millrace_is_asked_whether_repair_is_due(
+    site: FakeDaemonSite, wait: Wait, *, stop_requested: bool
+) -> None:
+    site.paths.snapshot.write_text("[]", encoding="utf-8")
+    status = _status(stop_requested=stop_requested)
+
+    with site.daemon(status_reader=lambda _: status).control(wait) as control:
+        assert control.repair(wait) is stop_requested
+
+
+def test_repair_leaves_a_running_daemon_alone(site: FakeDaemonSite, wait: Wait) -> None:
+    with site.daemon().control(wait) as control:
+        control.start("default_pi", wait)
+        site.write_snapshot(process_running=True, stop_requested=True)
+        assert not control.repair(wait)
+
+    assert site.calls() == ["run daemon"]
+
+
+def test_what_a_dead_daemon_of_ours_left_is_ended_before_the_next_one_starts(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(detached=True)
+    with site.daemon().control(wait) as control:
+        started = control.start("default_pi", wait)
+        wait_until(lambda: len(site.living()) == 2)
+        left = next(each for each in site.living() if each.pid != started.pid)
+        psutil.Process(started.pid).kill()
+        wait_until(lambda: process.started_at(started.pid) is None)
+
+        control.start("default_pi", wait)
+
+    assert process.started_at(left.pid) is None
+
+
+def test_only_one_command_at_a_time_controls_a_workspace(site: FakeDaemonSite) -> None:
+    site.paths.make_own()
+
+    with (
+        locked(lifecycle_lock(site.paths), Wait.for_seconds(5)),
+        pytest.raises(ToolTimeout, match="another process holds"),
+        site.daemon().control(Wait.for_seconds(0.1)),
+    ):
+        pytest.fail("two held the lifecycle lock")

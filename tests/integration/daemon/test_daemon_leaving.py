@@ -1,0 +1,310 @@
+"""The last watcher's way out, against a stand-in for `millrace` that may not want to stop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from millracer.adapters import process
+from millracer.adapters.daemon import lifecycle_lock, watch_lock
+from millracer.adapters.ownership import read_ownership, write_ownership
+from millracer.adapters.workspace import locked
+from millracer.contracts.ownership import OwnershipRecord
+from millracer.domain.work import RunningDaemon
+from millracer.errors import ToolTimeout
+from millracer.ports import Attendance
+from millracer.waiting import Cancellation, CancelReason, Wait
+from tests.support.fake_daemon import FakeDaemonSite, wait_until
+
+_REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def wait() -> Wait:
+    return Wait.for_seconds(30)
+
+
+def _attend_and_start(site: FakeDaemonSite, wait: Wait) -> tuple[Attendance, RunningDaemon]:
+    daemon = site.daemon()
+    attendance = daemon.attend(wait)
+    with daemon.control(wait) as control:
+        return attendance, control.start("default_pi", wait)
+
+
+def _leave(attendance: Attendance, *, keep_daemon: bool = False) -> bool:
+    return attendance.leave(Wait.for_seconds(18), keep_daemon=keep_daemon)
+
+
+@contextmanager
+def _another_watcher(site: FakeDaemonSite, *orders: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a second command that watches; it says `attending` before this begins."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.children.daemon_watcher", str(site.root), *orders],
+        cwd=_REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watcher:
+        try:
+            assert watcher.stdout is not None
+            assert watcher.stdout.readline() == "attending\n"
+            yield watcher
+        finally:
+            watcher.kill()
+
+
+def _let_leave(watcher: subprocess.Popen[str]) -> str:
+    said, _ = watcher.communicate("leave\n", timeout=30)
+    return said.strip()
+
+
+def test_the_last_watcher_asks_an_idle_daemon_to_stop_and_nothing_else(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    attendance, _ = _attend_and_start(site, wait)
+
+    left_running = _leave(attendance)
+
+    assert not left_running
+    assert site.living() == []
+    assert site.calls() == ["run daemon", "control stop"]
+    assert not site.paths.runtime_lock.exists()
+    assert not site.paths.ownership.exists()
+
+
+def test_a_deaf_daemon_and_its_detached_grandchild_are_ended_and_the_item_is_back_in_the_queue(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(deaf_to_stop=True, deaf_to_term=True, detached=True, active=True)
+    queued = site.queue_task("t-1")
+    attendance, _ = _attend_and_start(site, wait)
+    wait_until(lambda: len(site.living()) == 2 and not queued.exists())
+
+    left_running = _leave(attendance)
+
+    assert not left_running
+    assert site.living() == []
+    assert queued.exists()
+    assert site.calls() == ["run daemon", "control stop", "control clear-stale-state"]
+    assert not site.paths.runtime_lock.exists()
+
+
+def test_what_dropped_the_token_but_stayed_in_the_daemons_group_is_ended_too(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(deaf_to_stop=True, forgetful=True)
+    attendance, _ = _attend_and_start(site, wait)
+    wait_until(lambda: len(site.living()) == 2)
+
+    _leave(attendance)
+
+    assert site.living() == []
+
+
+def test_in_a_hurry_nobody_is_asked_and_the_item_is_still_back_in_the_queue(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(detached=True, active=True)
+    queued = site.queue_task("t-1")
+    attendance, _ = _attend_and_start(site, wait)
+    wait_until(lambda: len(site.living()) == 2 and not queued.exists())
+    hurry = Cancellation()
+    hurry.cancel(CancelReason.INTERRUPTED)
+
+    attendance.leave(Wait.for_seconds(18, hurry), keep_daemon=False)
+
+    assert site.living() == []
+    assert queued.exists()
+    assert "control stop" not in site.calls()
+
+
+def test_a_daemon_that_is_still_booting_is_ended_unasked(site: FakeDaemonSite, wait: Wait) -> None:
+    site.behave(boot_seconds=60)
+    daemon = site.daemon()
+    attendance = daemon.attend(wait)
+    with daemon.control(wait) as control:
+        control.start("default_pi", Wait.for_seconds(0.3))
+
+    _leave(attendance)
+
+    assert site.living() == []
+    assert "control stop" not in site.calls()
+
+
+def test_a_daemon_whose_pid_was_never_written_down_is_stopped_too(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    attendance, _ = _attend_and_start(site, wait)
+    record = read_ownership(site.paths)
+    assert record is not None
+    write_ownership(site.paths, record.model_copy(update={"pid": None, "started": None}))
+
+    _leave(attendance)
+
+    assert site.living() == []
+    assert "control stop" in site.calls()
+
+
+def test_what_a_killed_daemon_left_is_ended_and_its_item_put_back(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(detached=True, active=True)
+    queued = site.queue_task("t-1")
+    attendance, started = _attend_and_start(site, wait)
+    wait_until(lambda: len(site.living()) == 2 and not queued.exists())
+    psutil.Process(started.pid).kill()
+    wait_until(lambda: process.started_at(started.pid) is None)
+
+    left_running = _leave(attendance)
+
+    assert not left_running
+    assert site.living() == []
+    assert queued.exists()
+    assert site.calls() == ["run daemon", "control clear-stale-state"]
+
+
+def test_where_nothing_of_ours_runs_no_millrace_process_is_started(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    attendance = site.daemon().attend(wait)
+
+    assert not _leave(attendance)
+    assert site.calls() == []
+
+
+def test_someone_elses_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) -> None:
+    foreign = site.start_someone_elses()
+    attendance = site.daemon().attend(wait)
+
+    left_running = _leave(attendance)
+
+    assert not left_running
+    assert foreign.poll() is None
+    assert site.calls() == ["run daemon"]
+    foreign.kill()
+    foreign.wait()
+
+
+def test_a_kept_daemon_runs_on_and_counts_as_someone_elses(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    attendance, started = _attend_and_start(site, wait)
+
+    assert _leave(attendance, keep_daemon=True)
+
+    daemon = site.daemon()
+    later = daemon.attend(wait)
+    with daemon.control(wait) as control:
+        found = control.running(wait)
+    assert found is not None
+    assert (found.pid, found.ours) == (started.pid, False)
+    assert not _leave(later)
+    assert [each.pid for each in site.living()] == [started.pid]
+    assert site.calls() == ["run daemon"]
+
+
+def test_a_dead_daemon_cannot_be_kept(site: FakeDaemonSite, wait: Wait) -> None:
+    attendance, started = _attend_and_start(site, wait)
+    psutil.Process(started.pid).kill()
+    wait_until(lambda: process.started_at(started.pid) is None)
+
+    assert not _leave(attendance, keep_daemon=True)
+    assert not site.paths.runtime_lock.exists()
+    assert not site.paths.ownership.exists()
+
+
+def test_of_two_watchers_in_one_process_the_last_one_stops_the_daemon(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    first, started = _attend_and_start(site, wait)
+    second = site.daemon().attend(wait)
+
+    assert _leave(first)
+    assert [each.pid for each in site.living()] == [started.pid]
+    assert not _leave(second)
+    assert site.living() == []
+
+
+def test_of_two_watching_processes_the_last_one_stops_the_daemon(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    with _another_watcher(site, "start") as starter:
+        attendance = site.daemon().attend(wait)
+        assert _let_leave(starter) == "left running"
+
+    assert site.paths.runtime_lock.exists()
+    assert not _leave(attendance)
+    assert site.living() == []
+
+
+def test_a_killed_watcher_frees_its_lease_and_its_daemon_is_stopped_by_the_next_one(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    with _another_watcher(site, "start") as starter:
+        starter.kill()
+        starter.wait()
+    assert len(site.living()) == 1
+    attendance = site.daemon().attend(wait)
+
+    assert not _leave(attendance)
+    assert site.living() == []
+
+
+def test_leaving_twice_gives_the_same_answer(site: FakeDaemonSite, wait: Wait) -> None:
+    attendance, _ = _attend_and_start(site, wait)
+    other = site.daemon().attend(wait)
+
+    answers = [_leave(attendance), _leave(attendance)]
+
+    assert answers == [True, True]
+    assert not _leave(other)
+
+
+def test_a_held_lifecycle_lock_does_not_keep_a_daemon_alive(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    attendance, _ = _attend_and_start(site, wait)
+
+    with locked(lifecycle_lock(site.paths), wait):
+        assert not _leave(attendance)
+
+    assert site.living() == []
+
+
+def test_who_attends_waits_for_the_one_who_is_stopping(site: FakeDaemonSite, wait: Wait) -> None:
+    site.paths.make_own()
+
+    with (
+        locked(watch_lock(site.paths), wait),
+        pytest.raises(ToolTimeout, match="another process holds"),
+    ):
+        site.daemon().attend(Wait.for_seconds(0.2))
+
+
+def test_a_stranger_under_a_reused_pid_is_not_ended(site: FakeDaemonSite, wait: Wait) -> None:
+    site.paths.make_own()
+    with subprocess.Popen(
+        [sys.executable, "-IS", "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True
+    ) as stranger:
+        started = psutil.Process(stranger.pid).create_time()
+        write_ownership(
+            site.paths,
+            OwnershipRecord(
+                token=process.new_token(),
+                mode_id="lad_pi",
+                log="x",
+                pid=stranger.pid,
+                started=started - 60,
+            ),
+        )
+
+        _leave(site.daemon().attend(wait))
+
+        assert stranger.poll() is None
+        stranger.kill()

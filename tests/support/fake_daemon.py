@@ -1,0 +1,147 @@
+"""A workspace whose `millrace` is the stand-in `tests/children/fake_millrace_daemon.py`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from millracer.adapters.daemon import WorkspaceDaemon
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.adapters.workspace import WorkspacePaths
+from millracer.domain.work import IntakeKind, ItemState, RuntimeStatus, Standing
+from millracer.errors import ToolFailed
+from millracer.waiting import Wait
+
+_CHILDREN = Path(__file__).parent.parent / "children"
+_FAKE_MILLRACE = (sys.executable, "-IS", str(_CHILDREN / "fake_millrace_daemon.py"))
+
+
+@dataclass(frozen=True, slots=True)
+class FakeDaemonSite:
+    """The workspace, the stand-in's behaviour in it, and what was asked of it."""
+
+    root: Path
+
+    @property
+    def paths(self) -> WorkspacePaths:
+        return WorkspacePaths(self.root)
+
+    def behave(self, **behaviour: object) -> None:
+        """Say how the stand-in behaves from its next start on."""
+        (self.root / "fake.json").write_text(json.dumps(behaviour), encoding="utf-8")
+
+    def initialise(self) -> None:
+        """Leave what `millrace init` leaves, as far as the daemon's life needs it."""
+        for folder in ("queue", "active", "done", "blocked"):
+            self.paths.items("tasks", folder).mkdir(parents=True, exist_ok=True)
+        for folder in ("incoming", "processed", "failed"):
+            (self.paths.mailbox / folder).mkdir(parents=True, exist_ok=True)
+        self.paths.event_log.parent.mkdir(parents=True, exist_ok=True)
+        self.write_snapshot()
+
+    def write_snapshot(self, **changes: object) -> None:
+        document = {
+            "process_running": False,
+            "stop_requested": False,
+            "paused": False,
+            "active_mode_id": "lad_codex",
+            "active_runs_by_plane": {},
+            "updated_at": datetime.now(UTC).isoformat(),
+            **changes,
+        }
+        self.paths.snapshot.write_text(json.dumps(document), encoding="utf-8")
+
+    def queue_task(self, item_id: str) -> Path:
+        path = self.paths.items("tasks", "queue") / f"{item_id}.md"
+        path.write_text(f"# {item_id}\n", encoding="utf-8")
+        return path
+
+    def calls(self) -> list[str]:
+        """Return the `millrace` commands so far, by their first two words."""
+        log = self.root / "calls.log"
+        return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+
+    def daemon(
+        self,
+        *,
+        safety_seconds: float = 60.0,
+        version: str = "0.21.1",
+        status_reader: Callable[[Wait], RuntimeStatus] | None = None,
+    ) -> WorkspaceDaemon:
+        return WorkspaceDaemon(
+            MillraceCalls(argv=_FAKE_MILLRACE, workspace=self.root, cwd=self.root),
+            self.paths,
+            safety_seconds=safety_seconds,
+            status_reader=status_reader or _refuse_status,
+            version=lambda: version,
+        )
+
+    def start_someone_elses(self) -> subprocess.Popen[bytes]:
+        """Start a daemon as a person would, and wait until it holds the lock."""
+        foreign = self.spawn_someone_elses()
+        wait_until(self.paths.runtime_lock.exists)
+        return foreign
+
+    def spawn_someone_elses(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*_FAKE_MILLRACE, "run", "daemon", "--workspace", str(self.root)],
+            start_new_session=True,
+        )
+
+    def living(self) -> list[psutil.Process]:
+        """Return the stand-in's living processes of this workspace, detached ones included."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if (
+                    _FAKE_MILLRACE[-1] in process.cmdline()
+                    and process.status() != psutil.STATUS_ZOMBIE
+                    and Path(process.cwd()) == self.root
+                ) or str(self.root) in process.cmdline():
+                    found.append(process)
+        return found
+
+    def sweep(self) -> None:
+        """End everything that a failed test may have left."""
+        for process in self.living():
+            with suppress(psutil.Error):
+                process.kill()
+
+
+def watched(
+    item_id: str,
+    state: ItemState = ItemState.QUEUED,
+    *,
+    kind: IntakeKind | None = IntakeKind.TASK,
+    millrace_id: str | None = None,
+) -> Standing:
+    """Return what a look-up said about the item that is watched."""
+    return Standing(
+        item_id=item_id,
+        state=state,
+        source="a test",
+        observed_at=datetime.now(UTC),
+        kind=kind,
+        millrace_id=millrace_id,
+    )
+
+
+def wait_until(holds: Callable[[], object], *, seconds: float = 20.0) -> None:
+    """Poll until something holds, or fail."""
+    limit = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < limit, "it did not come to hold in time"
+        time.sleep(0.02)
+
+
+def _refuse_status(_: Wait) -> RuntimeStatus:
+    raise ToolFailed("millrace", "the status was not to be asked here")

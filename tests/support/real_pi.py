@@ -1,0 +1,66 @@
+"""A real pi whose model a test scripts, turn by turn."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from millracer.adapters.pi_rpc import PiOptions, RpcPi
+from millracer.demo.scripted_model import (
+    MODEL_ID,
+    PROVIDER,
+    ModelRequest,
+    Reply,
+    ScriptedModel,
+    agent_environment,
+    write_agent_directory,
+)
+from millracer.waiting import Wait
+
+Responder = Callable[[ModelRequest], Reply]
+
+
+class ScriptedReplies:
+    """A responder that plays a list of replies; a request too many is refused with status 400."""
+
+    def __init__(self) -> None:
+        self._replies: deque[Reply] = deque()
+
+    def will(self, *replies: Reply) -> None:
+        """Add replies for the next requests."""
+        self._replies.extend(replies)
+
+    def __call__(self, request: ModelRequest) -> Reply:
+        if not self._replies:
+            return Reply.error(400, f"no reply is scripted for {request.last_user_text!r}")
+        return self._replies.popleft()
+
+
+@contextmanager
+def real_pi(
+    command: str, folder: Path, responder: Responder, **options: object
+) -> Iterator[tuple[RpcPi, ScriptedModel]]:
+    """Yield a conversation with the real pi and its model; both are ended behind it.
+
+    Keyword arguments replace fields of `PiOptions`.
+    """
+    with ScriptedModel(responder) as model:
+        write_agent_directory(folder / "agent", model.base_url)
+        work = folder / "work"
+        work.mkdir(exist_ok=True)
+        settings = {
+            "argv": (command,),
+            "cwd": work,
+            "env": {**os.environ, **agent_environment(folder / "agent", folder)},
+            "provider": PROVIDER,
+            "model": MODEL_ID,
+            **options,
+        }
+        pi = RpcPi(PiOptions(**settings))
+        try:
+            yield pi, model
+        finally:
+            pi.close(Wait.for_seconds(20))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from millracer.adapters import pi_errors
+from millracer.adapters.pi_turn import EndKind, TurnEnd
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "words"),
+    [
+        (["Error: Unknown provider 'x'."], "pi_unknown_provider", "Unknown provider 'x'"),
+        (["Warning: old", "No models available."], "pi_no_credentials", "No models available."),
+        (["Error: Unknown option: --no-such"], "pi_start_failed", "--no-such (exit code 1)"),
+        ([], "pi_start_failed", "it said nothing"),
+        (
+            [
+                "node:internal/modules/esm:2",
+                "^",
+                "SyntaxError: no export",
+                "at x (y:1)",
+                "Node.js v20",
+            ],
+            "pi_start_failed",
+            "SyntaxError: no export",
+        ),
+    ],
+)
+def test_a_pi_that_dies_at_start_is_told_in_its_own_words(
+    lines: list[str], code: str, words: str
+) -> None:
+    error = pi_errors.start_failure(1, lines)
+
+    assert error.code == code
+    assert error.suggested_action
+    for word in words.removesuffix(" (exit code 1)").split():
+        assert word in error.message
+
+
+def test_a_signal_is_named_as_such() -> None:
+    assert "signal 9" in pi_errors.death(-9, []).message
+    assert "exit code 3" in pi_errors.death(3, []).message
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (TurnEnd(EndKind.REJECTED, words="No API key found for x."), "pi_no_credentials"),
+        (TurnEnd(EndKind.REJECTED, words="Agent is already processing."), "pi_prompt_rejected"),
+        (TurnEnd(EndKind.FAILED, words="500 oops"), "pi_model_error"),
+        (TurnEnd(EndKind.EMPTY), "pi_answer_empty"),
+        (TurnEnd(EndKind.TRUNCATED), "pi_answer_truncated"),
+        (TurnEnd(EndKind.ABORTED), "pi_turn_aborted"),
+        (TurnEnd(EndKind.UNFINISHED, words="toolUse"), "pi_turn_unfinished"),
+        (TurnEnd(EndKind.HANDLED), "pi_prompt_handled"),
+    ],
+)
+def test_every_end_without_an_answer_has_a_code_of_its_own(end: TurnEnd, code: str) -> None:
+    error = pi_errors.turn_failure(end)
+
+    assert error.code == code
+    assert end.words in error.detail
+
+
+def test_only_the_first_paragraph_of_pis_words_is_shown() -> None:
+    error = pi_errors.turn_failure(TurnEnd(EndKind.REJECTED, words="No API key.\n\nSee docs."))
+
+    assert error.message == "pi: No API key."
+    assert "See docs." in error.detail
+
+
+@pytest.mark.parametrize("words", ["401 Unauthorized", "403: {}", "Invalid API key"])
+def test_refused_credentials_suggest_a_login(words: str) -> None:
+    error = pi_errors.turn_failure(TurnEnd(EndKind.FAILED, words=words))
+
+    assert "/login" in (error.suggested_action or "")
+
+
+def test_warnings_are_collected_once() -> None:
+    lines = ["Warning: no such model", "noise", "warning:  no such model", "Warning: other"]
+
+    assert pi_errors.warning_texts(lines) == ("no such model", "other")

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millracer.domain.document_forms import SCOPE_CONTRACT
+from millracer.domain.documents import (
+    DOCUMENT_UNSAFE,
+    IntakeDocument,
+    decode_request,
+    decode_scope,
+    render_document,
+    request_hash_in,
+    request_hash_in_references,
+    verify_document,
+)
+from millracer.domain.identity import hash_request
+from millracer.domain.millrace_markdown import parse_document, parse_idea
+from millracer.domain.work import IntakeKind, ScopedWork, WorkItem
+from millracer.errors import MillracerError
+from tests.support.hostile import HASH, any_texts, scopes
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+FIELDS_OF = {IntakeKind.TASK, IntakeKind.PROBE}
+SCOPE = ScopedWork(
+    item_id="ITEM-1",
+    title="Fix the widget",
+    source_queue="queues/main.md",
+    spec_path="specs/ITEM-1.md",
+    completion_ref="submit-ITEM-1",
+    constraints=("Touch no other item.", "two\nlines"),
+)
+
+
+def item_of(task: str, scope: ScopedWork | None = None) -> WorkItem:
+    return WorkItem(item_id="k-0001", request_hash=hash_request(task, scope), named=True)
+
+
+def render(
+    kind: IntakeKind, task: str, scope: ScopedWork | None = None, created_at: datetime = NOW
+) -> IntakeDocument:
+    return render_document(
+        item_of(task, scope), kind, task=task, scope=scope, created_at=created_at
+    )
+
+
+def forms_of(document: IntakeDocument) -> tuple[str, ...]:
+    """The items or lines that an agent reads."""
+    if document.kind is IntakeKind.IDEA:
+        return tuple(document.text.split("\n"))
+    read = parse_document(document.text, document.kind)
+    return (*read.items("Constraints"), *read.items("Acceptance"))
+
+
+@given(st.sampled_from(IntakeKind), any_texts(), st.none() | scopes(any_texts()))
+def test_any_task_and_scope_survive_in_every_kind_and_forge_nothing(
+    kind: IntakeKind, task: str, scope: ScopedWork | None
+) -> None:
+    item = item_of(task, scope)
+    document = render_document(item, kind, task=task, scope=scope, created_at=NOW)
+
+    assert decode_request(forms_of(document)) == task
+    assert decode_scope(forms_of(document)) == scope
+    assert request_hash_in(document.text) == item.request_hash
+    assert document.request_text == task
+    verify_document(document, item, task, scope)
+
+
+@given(any_texts(), st.none() | scopes(any_texts()))
+def test_no_text_adds_a_field_or_changes_one_that_is_not_its_own(
+    task: str, scope: ScopedWork | None
+) -> None:
+    item = WorkItem(item_id="x-1", request_hash=HASH, named=True)
+    for kind in FIELDS_OF:
+        document = render_document(item, kind, task=task, scope=scope, created_at=NOW)
+        tame = render_document(item, kind, task="tame", scope=None, created_at=NOW)
+        read, expected = (parse_document(doc.text, kind) for doc in (document, tame))
+
+        assert read.fields.keys() == expected.fields.keys()
+        for label in ("Task-ID", "Probe-ID", "Created-At", "Created-By"):
+            assert read.scalar(label) == expected.scalar(label)
+        for label in ("Target-Paths", "Required-Checks", "Risk"):
+            assert read.items(label) == expected.items(label)
+        assert read.items("References")[:2] == expected.items("References")
+
+
+@given(any_texts(), scopes(any_texts()))
+def test_an_ideas_spec_gets_our_title_and_our_sentence_whatever_the_text(
+    task: str, scope: ScopedWork
+) -> None:
+    document = render(IntakeKind.IDEA, task, scope)
+    title, summary = parse_idea(document.text, stem="idea-x")
+
+    assert document.text.startswith(f"# {title}\n\n{summary}\n\nRequest-Key: ")
+    assert "source artifact" in summary
+    assert 0 < len(title) <= 60
+    assert "\r" not in document.text
+
+
+def test_an_ideas_text_has_no_clock_and_names_its_item() -> None:
+    first = render(IntakeKind.IDEA, "Build it", SCOPE)
+    later = render(IntakeKind.IDEA, "Build it", SCOPE, created_at=NOW + timedelta(days=1))
+    item = item_of("Build it", SCOPE)
+
+    assert first == later
+    assert f"\nRequest-Key: {item.item_id}\nRequest-SHA256: {item.request_hash}\n" in first.text
+    assert first.file_name == f"idea-{item.item_id}.md"
+
+
+def test_two_items_of_one_text_make_two_ideas() -> None:
+    one = WorkItem(item_id="a-1", request_hash=HASH, named=True)
+    texts = {
+        render_document(item, IntakeKind.IDEA, task="t", scope=None, created_at=NOW).text
+        for item in (one, replace(one, item_id="a-2"))
+    }
+
+    assert len(texts) == 2
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_the_scope_and_its_contract_reach_the_agent(kind: IntakeKind) -> None:
+    forms = forms_of(render(kind, "Do it", SCOPE))
+
+    assert [form for form in forms if form in SCOPE_CONTRACT] == list(SCOPE_CONTRACT)
+    assert 'Selected item, item_id: "ITEM-1"' in forms
+    assert 'Selected item, completion_ref: "submit-ITEM-1"' in forms
+    assert 'Selected item, constraint: "two\\nlines"' in forms
+    contract = " ".join(SCOPE_CONTRACT)
+    for clause in ("work on this item only", "do not batch", "no completion signal"):
+        assert clause in contract
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_without_a_scope_nothing_speaks_of_a_queue(kind: IntakeKind) -> None:
+    assert "Scope contract" not in render(kind, "Do it").text
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_every_kind_names_the_verbatim_copy(kind: IntakeKind) -> None:
+    document = render(kind, "Do it")
+    path = f".millracer/intake/{document.request_file_name}"
+
+    assert path in document.text
+    if kind in FIELDS_OF:
+        read = parse_document(document.text, kind)
+        assert read.items("References")[0] == path
+        assert path in read.items("Acceptance")[0]
+
+
+def test_the_scopes_spec_is_one_of_the_references() -> None:
+    read = parse_document(render(IntakeKind.TASK, "Do it", SCOPE).text, IntakeKind.TASK)
+
+    assert read.items("References")[2:] == ("specs/ITEM-1.md",)
+
+
+def test_names_and_times_are_millraces() -> None:
+    local = NOW.astimezone(timezone(timedelta(hours=2)))
+    document = render(IntakeKind.PROBE, "Do it", created_at=local)
+    read = parse_document(document.text, IntakeKind.PROBE)
+
+    assert read.scalar("Created-At") == "2026-01-02T03:04:05Z"
+    assert read.scalar("Created-By") == "millracer"
+    assert document.file_name == f"{document.item_id}.probe.md"
+    assert re.fullmatch(r"[a-z0-9-]+\.request\.txt", document.request_file_name)
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_a_naive_time_is_refused(kind: IntakeKind) -> None:
+    with pytest.raises(ValueError, match="aware"):
+        render(kind, "Do it", created_at=NOW.replace(tzinfo=None))
+
+
+# what is found in stored documents
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_a_task_that_quotes_another_hash_does_not_hide_the_real_one(kind: IntakeKind) -> None:
+    evil = f"References:\n- request-sha256:{HASH}\nRequest-SHA256: {HASH}"
+    scope = replace(SCOPE, spec_path=f"request-sha256:{HASH}", title=f"Request-SHA256: {HASH}")
+
+    assert request_hash_in(render(kind, evil, scope).text) == item_of(evil, scope).request_hash
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# T\n\nwords",
+        f"# T\n\nReferences:\n- request-sha256:{HASH[:-1]}",
+        f"# T\n\nReferences:\n- request-sha256:{HASH.upper()}",
+        f"# T\n\nReferences:\n- | request-sha256:{HASH}",
+        f"# T\n\nTags:\n- request-sha256:{HASH}",
+        f"# T\n\n| Request-SHA256: {HASH}",
+        f"# T\n\n Request-SHA256: {HASH}",
+        f"# T\n\nRequest-SHA256: {HASH}\nRequest-SHA256: {HASH[::-1]}",
+        f"# T\n\nRequest-SHA256: {HASH}\n\nReferences:\n- request-sha256:{HASH[::-1]}",
+    ],
+)
+def test_a_text_without_one_hash_of_ours_has_none(text: str) -> None:
+    assert request_hash_in(text) is None
+
+
+def test_the_hash_is_found_among_the_references_of_a_mailbox_payload() -> None:
+    assert request_hash_in_references(["a.txt", f"request-sha256:{HASH}", "b"]) == HASH
+    assert request_hash_in_references(["a.txt", f"| request-sha256:{HASH}"]) is None
+    assert request_hash_in_references([f"request-sha256:{h}" for h in (HASH, HASH[::-1])]) is None
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        (),
+        ("words",),
+        ("| a",),
+        ("| a", "words", "End of the request."),
+        ("| a", "words", "| b", "End of the request."),
+        ("| a ", "End of the request."),
+    ],
+)
+def test_a_request_that_is_not_whole_is_not_decoded(forms: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any ValueError is the contract
+        decode_request(forms)
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ('Selected item, title: "t"',),
+        ('Selected item, constraint: "c"',),
+        ('Selected item, item_id: "a"', 'Selected item, item_id: "b"'),
+        ("Selected item, item_id: a",),
+    ],
+)
+def test_a_scope_that_is_not_whole_is_not_decoded(forms: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any ValueError is the contract
+        decode_scope(forms)
+
+
+# the proof before a document is added
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("| first line", "| last line"),
+        ("|     indented", "| indented"),
+        ("|\n", ""),
+        ("- |\n", ""),
+        ("# First line", "# Other"),
+        ("End of the request.", "End."),
+        ("request-sha256:", "request-sha256: "),
+        ("Request-SHA256: ", "Request-SHA256:  "),
+        ('constraint: "Touch no other item."', 'constraint: ""'),
+        (SCOPE_CONTRACT[1], "Batch."),
+        ("k-", "other-"),
+        ("Created-By: millracer", "Created-By: somebody"),
+        ("Created-By: millracer", "Created-By: millracer\nRoot-Spec-ID: zzz"),
+        ("Risk:", "Depends-On:\n- zzz\n\nRisk:"),
+        ("Created-At: 2026", "Created-At: soon"),
+        ("Target-Paths:\n- .", "Target-Paths:\n- /etc"),
+        ("| first", "\u2028| first"),
+        ("| first", "\ud800| first"),
+    ],
+)
+def test_a_document_that_was_altered_anywhere_is_refused(before: str, after: str) -> None:
+    task = "first line\n\n    indented\nFirst line"
+    scope = replace(SCOPE, title="First line")
+    item = item_of(task, scope)
+    documents = [
+        render_document(item, kind, task=task, scope=scope, created_at=NOW) for kind in IntakeKind
+    ]
+    concerned = [document for document in documents if before in document.text]
+    assert concerned
+
+    for document in concerned:
+        verify_document(document, item, task, scope)
+        altered = replace(document, text=document.text.replace(before, after))
+        with pytest.raises(MillracerError) as refused:
+            verify_document(altered, item, task, scope)
+
+        assert refused.value.code == DOCUMENT_UNSAFE
+        assert item.item_id in refused.value.message
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+@pytest.mark.parametrize("field", ["item_id", "file_name", "request_file_name", "request_text"])
+def test_a_document_with_a_wrong_name_beside_its_text_is_refused(
+    kind: IntakeKind, field: str
+) -> None:
+    document = replace(render(kind, "t"), **{field: "other"})
+
+    with pytest.raises(MillracerError, match="would not say"):
+        verify_document(document, item_of("t"), "t", None)
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_a_document_of_another_request_is_refused(kind: IntakeKind) -> None:
+    document = render(kind, "t", SCOPE)
+    item = item_of("t", SCOPE)
+
+    for task, scope in (("u", SCOPE), ("t", None), ("t", replace(SCOPE, constraints=()))):
+        with pytest.raises(MillracerError):
+            verify_document(document, item, task, scope)
+    with pytest.raises(MillracerError):
+        verify_document(document, replace(item, request_hash=HASH), "t", SCOPE)

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from millracer.domain.identity import hash_request, work_item_for
+from millracer.domain.work import (
+    Finalizer,
+    IntakePreference,
+    RoutePreference,
+    RunRequest,
+    ScopedWork,
+)
+from millracer.errors import InvalidRequest
+from tests.support.hostile import any_texts, scopes
+
+SCOPE = ScopedWork(
+    item_id="ITEM-1",
+    title="Fix it",
+    source_queue="queue.md",
+    spec_path="specs/1.md",
+    completion_ref="submit-1",
+    constraints=("only this",),
+)
+
+
+def ask(task: str = "Make it blue", **said: object) -> RunRequest:
+    return replace(RunRequest(task=task, request_id="req-001"), **said)
+
+
+def item_id(request: RunRequest, unique: str = "fresh") -> str:
+    return work_item_for(request, unique=unique).item_id
+
+
+def names() -> st.SearchStrategy[str]:
+    return any_texts().filter(lambda text: text.strip() != "")
+
+
+def requests() -> st.SearchStrategy[RunRequest]:
+    scope = scopes(any_texts()).filter(lambda scope: scope.item_id.strip() != "")
+    return st.builds(
+        RunRequest,
+        task=any_texts(),
+        request_id=names(),
+        request_id_named=st.booleans(),
+        idempotency_key=st.none() | names(),
+        scope=st.none() | scope,
+    )
+
+
+def named_as(request: RunRequest) -> object:
+    """What names the request's work, said without any hashing."""
+    if request.idempotency_key is not None:
+        return ("key", request.idempotency_key)
+    if request.scope is not None:
+        scope = request.scope
+        return ("scope", scope.item_id, scope.source_queue, scope.completion_ref)
+    if request.request_id_named:
+        return ("request", request.request_id, request.task)
+    return "unnamed"
+
+
+@given(requests(), st.text(min_size=1, max_size=4))
+def test_every_id_suits_millrace_and_every_file_system(request: RunRequest, unique: str) -> None:
+    item = work_item_for(request, unique=unique)
+
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]*", item.item_id)
+    assert not item.item_id.startswith("idea-")
+    assert len(item.item_id) <= 60
+    assert re.fullmatch(r"[0-9a-f]{64}", item.request_hash)
+
+
+@given(requests(), requests())
+def test_two_requests_share_an_id_exactly_when_they_name_the_same_work(
+    one: RunRequest, other: RunRequest
+) -> None:
+    same_work = named_as(one) == named_as(other) != "unnamed"
+
+    assert (item_id(one, "1") == item_id(other, "2")) == same_work
+
+
+@given(requests(), any_texts())
+def test_a_key_or_a_scoped_item_keeps_its_id_whatever_the_body(
+    request: RunRequest, task: str
+) -> None:
+    assume(request.idempotency_key is not None or request.scope is not None)
+    other = replace(request, task=task)
+    if other.scope is not None:
+        other = replace(other, scope=replace(other.scope, title=task, constraints=(task,)))
+
+    assert item_id(request) == item_id(other)
+
+
+def test_the_same_text_as_key_scope_request_id_and_invocation_names_four_items() -> None:
+    ids = {
+        item_id(ask(idempotency_key="x")),
+        item_id(ask(scope=ScopedWork(item_id="x"))),
+        item_id(ask(request_id="x", request_id_named=True)),
+        item_id(ask(), unique="x"),
+    }
+
+    assert len(ids) == 4
+
+
+def test_a_key_names_the_work_before_a_scope_and_a_scope_before_a_request_id() -> None:
+    by_key = ask(idempotency_key="k", scope=SCOPE, request_id_named=True)
+    by_scope = ask(scope=SCOPE, request_id_named=True)
+
+    assert item_id(by_key) == item_id(ask(idempotency_key="k"))
+    assert item_id(by_scope) == item_id(ask(scope=SCOPE))
+
+
+def test_every_part_of_a_scoped_items_name_counts_and_absent_is_not_empty() -> None:
+    ids = {
+        item_id(ask(scope=scope))
+        for scope in (
+            SCOPE,
+            replace(SCOPE, item_id="item-1"),
+            replace(SCOPE, item_id="ITEM-12"),
+            replace(SCOPE, source_queue="other.md"),
+            replace(SCOPE, source_queue=None),
+            replace(SCOPE, source_queue=""),
+            replace(SCOPE, completion_ref="submit-2"),
+            replace(SCOPE, source_queue="submit-1", completion_ref="queue.md"),
+        )
+    }
+
+    assert len(ids) == 8
+
+
+def test_a_reused_request_id_with_another_body_names_other_work() -> None:
+    first = ask("build a", request_id_named=True)
+    second = ask("build b", request_id_named=True)
+
+    assert item_id(first) != item_id(second)
+    assert item_id(first) == item_id(replace(first, mode="lad_pi"))
+
+
+def test_two_unnamed_runs_of_one_task_are_two_items() -> None:
+    assert item_id(ask(), "1") != item_id(ask(), "2")
+    assert not work_item_for(ask(), unique="1").named
+
+
+def test_an_unnamed_request_without_a_fresh_text_is_our_bug() -> None:
+    with pytest.raises(ValueError, match="unique"):
+        work_item_for(ask(), unique="")
+
+
+@pytest.mark.parametrize(
+    ("request_", "slug"),
+    [
+        (ask(idempotency_key="Nightly/Build.7"), "nightly-build-7"),
+        (ask(scope=replace(SCOPE, item_id="ITEM-12")), "item-12"),
+        (ask("\n# Füge Übersicht hinzu!"), "fuge-ubersicht-hinzu"),
+        (ask("idea-idea: a list"), "a-list"),
+        (ask("Idea"), "item"),
+        (ask("ideal"), "ideal"),
+        (ask("你好"), "item"),
+        (ask("w" * 80), "w" * 36),
+    ],
+)
+def test_an_id_is_readable(request_: RunRequest, slug: str) -> None:
+    assert re.fullmatch(rf"{slug}-[0-9a-f]{{20}}", item_id(request_))
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u3000"])
+def test_a_blank_name_is_refused_with_its_field(blank: str) -> None:
+    cases = {
+        "idempotency_key": ask(idempotency_key=blank, scope=SCOPE),
+        "scoped_work_item.item_id": ask(idempotency_key="k", scope=replace(SCOPE, item_id=blank)),
+        "request_id": ask(request_id=blank, request_id_named=True),
+    }
+    for field, request in cases.items():
+        with pytest.raises(InvalidRequest) as refused:
+            work_item_for(request, unique="u")
+
+        assert refused.value.field == field
+        assert refused.value.code == "invalid_request"
+
+
+def test_a_blank_request_id_that_nobody_chose_is_no_name() -> None:
+    assert not work_item_for(ask(request_id=""), unique="u").named
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(ScopedWork)])
+def test_the_hash_covers_every_field_of_the_scope(field: str) -> None:
+    value: object = ("only that",) if field == "constraints" else "other"
+
+    assert hash_request("t", SCOPE) != hash_request("t", replace(SCOPE, **{field: value}))
+
+
+@given(any_texts(), st.none() | scopes(any_texts()), any_texts(), st.none() | scopes(any_texts()))
+def test_the_hash_is_the_same_exactly_for_the_same_body(
+    task: str, scope: ScopedWork | None, other_task: str, other_scope: ScopedWork | None
+) -> None:
+    same = (task, scope) == (other_task, other_scope)
+
+    assert (hash_request(task, scope) == hash_request(other_task, other_scope)) == same
+
+
+def test_the_hash_tells_a_character_from_its_surrogate_halves() -> None:
+    assert hash_request("\U0001f600", None) != hash_request("\ud83d\ude00", None)
+
+
+def test_the_hash_is_blind_to_route_kind_and_mode() -> None:
+    plain = ask(idempotency_key="k")
+    dressed = replace(
+        plain,
+        route=RoutePreference.MILLRACE,
+        intake=IntakePreference.PROBE,
+        mode="lad_pi",
+        session_mode="default_pi",
+        finalizer=Finalizer.SUMMARY,
+        keep_daemon=True,
+    )
+
+    assert work_item_for(plain, unique="1") == work_item_for(dressed, unique="2")
+
+
+def test_ids_and_hashes_stay_what_they_are() -> None:
+    item = work_item_for(ask(scope=SCOPE), unique="u")
+
+    assert item.item_id == "item-1-0037ec048603b972c11e"
+    assert item.request_hash == "4eb06ccc2b738a969a00fbd177f9a6f90b317542e67929978ebe296c3fc929ee"

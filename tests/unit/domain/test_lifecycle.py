@@ -1,0 +1,238 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from millracer.domain.lifecycle import (
+    EDGES,
+    INITIAL,
+    TERMINAL,
+    Edge,
+    Lifecycle,
+    RunEvent,
+    RunFacts,
+    RunState,
+    restarts_exhausted,
+    restarts_left,
+)
+from millracer.errors import IllegalTransition
+
+S, E = RunState, RunEvent
+FACTS = RunFacts(restarts=0, max_restarts=1)
+SPENT = RunFacts(restarts=1, max_restarts=1)
+
+#: Written by hand from the specification, so that a wrong row cannot agree with itself.
+PATHS = {
+    "direct": [(E.DIRECT_CHOSEN, S.DIRECT), (E.ANSWERED, S.FINALIZE), (E.RESULT_READY, S.FINISHED)],
+    "delegated": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.ITEM_ENQUEUED, S.MONITOR),
+        (E.WATCH_ENDED, S.FINALIZE),
+        (E.RESULT_READY, S.FINISHED),
+    ],
+    "found live": [
+        (E.ITEM_FOUND_LIVE, S.INTAKE),
+        (E.WORKSPACE_READY, S.MONITOR),
+        (E.WATCH_ENDED, S.FINALIZE),
+    ],
+    "found ended": [(E.ITEM_FOUND_ENDED, S.FINALIZE), (E.RESULT_READY, S.FINISHED)],
+    "another run enqueued first": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.ITEM_FOUND_LIVE, S.MONITOR),
+    ],
+    "another run was done first": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.ITEM_FOUND_ENDED, S.FINALIZE),
+    ],
+    "restarted once": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.ITEM_ENQUEUED, S.MONITOR),
+        (E.DAEMON_LOST, S.RESTART_NEEDED),
+        (E.DAEMON_REPAIRED, S.MONITOR),
+        (E.WATCH_ENDED, S.FINALIZE),
+    ],
+    "decision timed out": [(E.TIMED_OUT, S.FINALIZE)],
+    "decision unreadable": [(E.FAILED, S.FINALIZE)],
+    "cancelled while deciding": [(E.CANCELLED, S.FINALIZE)],
+    "direct turn timed out": [(E.DIRECT_CHOSEN, S.DIRECT), (E.TIMED_OUT, S.FINALIZE)],
+    "direct turn failed": [(E.DIRECT_CHOSEN, S.DIRECT), (E.FAILED, S.FINALIZE)],
+    "cancelled in the direct turn": [(E.DIRECT_CHOSEN, S.DIRECT), (E.CANCELLED, S.FINALIZE)],
+    "workspace unusable": [(E.DELEGATION_CHOSEN, S.INTAKE), (E.FAILED, S.FINALIZE)],
+    "cancelled in intake": [(E.DELEGATION_CHOSEN, S.INTAKE), (E.CANCELLED, S.FINALIZE)],
+    "add refused": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.FAILED, S.FINALIZE),
+    ],
+    "cancelled while adding": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.CANCELLED, S.FINALIZE),
+    ],
+    "cancelled while watching": [
+        (E.ITEM_FOUND_LIVE, S.INTAKE),
+        (E.WORKSPACE_READY, S.MONITOR),
+        (E.CANCELLED, S.FINALIZE),
+    ],
+    "Millrace failed while watching": [
+        (E.ITEM_FOUND_LIVE, S.INTAKE),
+        (E.WORKSPACE_READY, S.MONITOR),
+        (E.FAILED, S.FINALIZE),
+    ],
+    "cancelled in repair": [
+        (E.ITEM_FOUND_LIVE, S.INTAKE),
+        (E.WORKSPACE_READY, S.MONITOR),
+        (E.DAEMON_LOST, S.RESTART_NEEDED),
+        (E.CANCELLED, S.FINALIZE),
+    ],
+    "repair failed": [
+        (E.ITEM_FOUND_LIVE, S.INTAKE),
+        (E.WORKSPACE_READY, S.MONITOR),
+        (E.DAEMON_LOST, S.RESTART_NEEDED),
+        (E.FAILED, S.FINALIZE),
+    ],
+}
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS.keys())
+def test_the_specified_path_is_taken(path: list[tuple[RunEvent, RunState]]) -> None:
+    lifecycle = Lifecycle()
+
+    for event, expected in path:
+        assert expected is lifecycle.fire(event, FACTS)
+
+
+def test_every_row_lies_on_a_specified_path() -> None:
+    walked = set()
+    for path in PATHS.values():
+        state = INITIAL
+        for event, entered in path:
+            walked.add((state, event, entered))
+            state = entered
+
+    beyond = (S.RESTART_NEEDED, E.DAEMON_REPAIRED, S.FINALIZE)
+    assert {(e.source, e.event, e.dest) for e in EDGES} == walked | {beyond}
+
+
+def test_restarts_end_when_they_are_spent() -> None:
+    lifecycle = Lifecycle(S.RESTART_NEEDED)
+
+    assert lifecycle.fire(E.DAEMON_REPAIRED, SPENT) is S.FINALIZE
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (state, event)
+        for state, event in itertools.product(RunState, RunEvent)
+        if not any((edge.source, edge.event) == (state, event) for edge in EDGES)
+    ],
+)
+def test_an_event_without_a_row_is_an_error_and_moves_nothing(
+    state: RunState, event: RunEvent
+) -> None:
+    lifecycle = Lifecycle(state)
+
+    with pytest.raises(IllegalTransition):
+        lifecycle.fire(event, FACTS)
+    assert lifecycle.state is state
+
+
+def test_a_refused_guard_is_an_error_and_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = Edge(S.RESTART_NEEDED, E.DAEMON_REPAIRED, S.MONITOR, lambda _facts: False)
+    monkeypatch.setattr("millracer.domain.lifecycle.EDGES", (refused,))
+    lifecycle = Lifecycle(S.RESTART_NEEDED)
+
+    with pytest.raises(IllegalTransition):
+        lifecycle.fire(E.DAEMON_REPAIRED, FACTS)
+    assert lifecycle.state is S.RESTART_NEEDED
+
+
+@given(st.integers(0, 9), st.integers(0, 9))
+def test_the_guards_of_one_pair_are_disjoint_total_and_boolean(spent: int, allowed: int) -> None:
+    facts = RunFacts(restarts=spent, max_restarts=allowed)
+
+    assert {restarts_left(facts), restarts_exhausted(facts)} == {True, False}
+    assert restarts_left(facts) is (spent < allowed)
+
+
+def test_every_event_has_a_row_and_the_library_holds_exactly_our_table() -> None:
+    machine = Lifecycle()._machine
+    held = {
+        (source, name, transition.dest)
+        for name, event in machine.events.items()
+        for transitions in event.transitions.values()
+        for transition in transitions
+        for source in [transition.source]
+    }
+
+    assert set(RunEvent) == {edge.event for edge in EDGES}
+    assert {(e.source.name, e.event.value, e.dest.name) for e in EDGES} == held
+
+
+def test_the_end_is_reachable_from_every_state_and_every_state_from_the_start() -> None:
+    def reached(start: RunState) -> set[RunState]:
+        found, frontier = {start}, [start]
+        while frontier:
+            at = frontier.pop()
+            for edge in EDGES:
+                if edge.source is at and edge.dest not in found:
+                    found.add(edge.dest)
+                    frontier.append(edge.dest)
+        return found
+
+    assert reached(INITIAL) == set(RunState)
+    assert all(TERMINAL in reached(state) for state in RunState)
+
+
+def test_one_row_leads_from_the_end_of_watching_to_the_end() -> None:
+    rows = [edge for edge in EDGES if edge.source is S.MONITOR and edge.event is E.WATCH_ENDED]
+
+    assert [edge.dest for edge in rows] == [S.FINALIZE]
+
+
+class LifecycleWalk(RuleBasedStateMachine):
+    """Any event at any time: the table holds, restarts stay bounded, the queue is entered once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lifecycle = Lifecycle()
+        self.restarts = 0
+        self.enqueued = 0
+        self.max_restarts = 2
+
+    def _fire(self, event: RunEvent) -> None:
+        before = self.lifecycle.state
+        facts = RunFacts(restarts=self.restarts, max_restarts=self.max_restarts)
+        try:
+            after = self.lifecycle.fire(event, facts)
+        except IllegalTransition:
+            assert self.lifecycle.state is before
+            return
+        assert before is not TERMINAL
+        self.enqueued += event is E.ITEM_ENQUEUED
+        self.restarts += before is S.RESTART_NEEDED and after is S.MONITOR
+
+    @rule(event=st.sampled_from(RunEvent))
+    def any_event(self, event: RunEvent) -> None:
+        self._fire(event)
+
+    @precondition(lambda self: not self.lifecycle.finished)
+    @rule(data=st.data())
+    def a_legal_event(self, data: st.DataObject) -> None:
+        legal = sorted({e.event for e in EDGES if e.source is self.lifecycle.state})
+        self._fire(data.draw(st.sampled_from(legal)))
+
+    @invariant()
+    def bounds_hold(self) -> None:
+        assert self.restarts <= self.max_restarts
+        assert self.enqueued <= 1
+
+
+TestLifecycleWalk = LifecycleWalk.TestCase

@@ -1,0 +1,146 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millracer.domain.completion import MissingEvidence, Verdict
+from millracer.domain.result import (
+    Ending,
+    ErrorRecord,
+    RunResult,
+    Versions,
+    event_kind_of,
+    exit_code_of,
+    next_steps_for,
+    outcome_of,
+)
+from millracer.domain.work import EventKind, ItemState, Outcome, Standing
+from millracer.waiting import CancelReason
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+MISSING = Verdict(missing=(MissingEvidence("a", "b", "c"),))
+COMPLETED = Verdict(completed=True)
+BLOCKED = Verdict(blocked=True, missing=MISSING.missing)
+
+OUTCOMES = {
+    Ending.ANSWERED: Outcome.COMPLETED,
+    Ending.ITEM_ENDED: Outcome.INCOMPLETE,
+    Ending.BLOCKED: Outcome.BLOCKED,
+    Ending.SET_ASIDE: Outcome.INCOMPLETE,
+    Ending.UNKNOWN: Outcome.INCOMPLETE,
+    Ending.STOPPED: Outcome.RESTART_NEEDED,
+    Ending.CRASHED: Outcome.CRASHED,
+    Ending.RESTART_NEEDED: Outcome.RESTART_NEEDED,
+    Ending.TIMED_OUT: Outcome.TIMED_OUT,
+    Ending.CANCELLED: Outcome.CANCELLED,
+    Ending.FAILED: Outcome.FAILED,
+}
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_without_a_verdict_the_ending_names_the_outcome(ending: Ending) -> None:
+    assert OUTCOMES[ending] is outcome_of(ending, MISSING)
+
+
+@given(st.sampled_from(Ending))
+def test_what_is_proven_done_is_completed_however_the_waiting_ended(ending: Ending) -> None:
+    assert outcome_of(ending, COMPLETED) is Outcome.COMPLETED
+
+
+@given(st.sampled_from([ending for ending in Ending if ending is not Ending.ANSWERED]))
+def test_without_proof_no_delegated_ending_is_completed(ending: Ending) -> None:
+    assert outcome_of(ending, MISSING) is not Outcome.COMPLETED
+    assert outcome_of(ending, BLOCKED) is Outcome.BLOCKED
+
+
+def test_every_outcome_can_be_reached() -> None:
+    assert set(Outcome) == {
+        outcome_of(ending, verdict)
+        for ending in Ending
+        for verdict in (MISSING, COMPLETED, BLOCKED)
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Outcome.INCOMPLETE, EventKind.IDLE_NO_WORK),
+        (Outcome.BLOCKED, EventKind.BLOCKED),
+        (Outcome.RESTART_NEEDED, EventKind.RESTART_NEEDED),
+        (Outcome.CRASHED, EventKind.CRASHED),
+        (Outcome.TIMED_OUT, EventKind.TIMED_OUT),
+        (Outcome.CANCELLED, EventKind.CANCELLED),
+        (Outcome.FAILED, None),
+    ],
+)
+def test_each_outcome_has_its_event(outcome: Outcome, expected: EventKind | None) -> None:
+    assert expected == event_kind_of(outcome, MISSING)
+    assert event_kind_of(Outcome.COMPLETED, COMPLETED) is EventKind.SCOPED_COMPLETE
+
+
+def result(outcome: Outcome, *codes: str, reason: CancelReason | None = None) -> RunResult:
+    return RunResult(
+        request_id="r",
+        workspace="/w",
+        outcome=outcome,
+        output="",
+        versions=Versions(millracer="0"),
+        errors=tuple(ErrorRecord(code, code) for code in codes),
+        timings={},
+        cancel_reason=reason,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended", "expected"),
+    [
+        (result(Outcome.COMPLETED), 0),
+        (result(Outcome.FAILED, "internal_error"), 1),
+        (result(Outcome.FAILED), 1),
+        (result(Outcome.FAILED, "usage"), 2),
+        (result(Outcome.FAILED, "invalid_request"), 2),
+        (result(Outcome.FAILED, "idempotency_conflict"), 2),
+        (result(Outcome.FAILED, "mode_conflict", "millrace_failed"), 2),
+        (result(Outcome.INCOMPLETE), 3),
+        (result(Outcome.BLOCKED), 4),
+        (result(Outcome.RESTART_NEEDED), 5),
+        (result(Outcome.CRASHED), 6),
+        (result(Outcome.TIMED_OUT), 7),
+        (result(Outcome.FAILED, "millrace_not_found", "usage"), 8),
+        (result(Outcome.FAILED, "decision_unreadable"), 8),
+        (result(Outcome.CANCELLED, reason=CancelReason.INTERRUPTED), 130),
+        (result(Outcome.CANCELLED, reason=CancelReason.TERMINATED), 143),
+    ],
+)
+def test_the_exit_code_tells_the_outcome(ended: RunResult, expected: int) -> None:
+    assert expected == exit_code_of(ended)
+
+
+def steps(state: ItemState, path: str | None = "/w/ideas/inbox/x.md") -> dict[str, str]:
+    standing = Standing(
+        item_id="x", millrace_id="spec-x", state=state, source="s", observed_at=NOW, path=path
+    )
+    found = next_steps_for(standing, workspace="/w", resume_command="millracer run --resume x")
+    return {step.action: step.command for step in found}
+
+
+@pytest.mark.parametrize(
+    "state", [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]
+)
+def test_an_item_millrace_will_work_on_can_be_continued_and_cancelled(state: ItemState) -> None:
+    assert set(steps(state)) == {"continue", "cancel"}
+    assert steps(state)["continue"] == "millracer run --resume x"
+
+
+def test_the_way_to_cancel_fits_the_items_state() -> None:
+    queued = "millrace queue cancel spec-x --workspace /w --reason 'no longer wanted'"
+
+    assert queued == steps(ItemState.QUEUED)["cancel"]
+    assert steps(ItemState.ACTIVE)["cancel"].startswith("millrace control stop --workspace /w && ")
+    assert steps(ItemState.INBOX)["cancel"] == "rm /w/ideas/inbox/x.md"
+
+
+@pytest.mark.parametrize("state", [ItemState.DONE, ItemState.CANCELLED, ItemState.ABSENT])
+def test_an_item_that_is_over_has_no_next_step(state: ItemState) -> None:
+    assert steps(state) == {}
