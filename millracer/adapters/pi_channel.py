@@ -86,7 +86,6 @@ class PiChannel:
         self._stderr = StderrEnds()
         self._writing = threading.Lock()
         self._ending = threading.Lock()
-        self._stdin_open = True
         self._seen_dead: float | None = None
         self._discards = threading.Event()
         self._abort_answered = threading.Event()
@@ -129,7 +128,7 @@ class PiChannel:
         """
         line = memoryview(pi.render_command(command))
         with self._writing:
-            if not self._stdin_open or self._process.stdin is None:
+            if self._process.stdin is None or self._process.stdin.closed:
                 raise ChannelEnded
             descriptor = self._process.stdin.fileno()
             ready = select.poll()
@@ -220,7 +219,7 @@ class PiChannel:
         if not self._writing.acquire(timeout=min(1.0, bounded.remaining)):
             return
         try:
-            if self._stdin_open and self._process.stdin is not None:
+            if self._process.stdin is not None and not self._process.stdin.closed:
                 with suppress(OSError):
                     os.write(self._process.stdin.fileno(), request)
         finally:
@@ -236,7 +235,6 @@ class PiChannel:
         if not self._writing.acquire(timeout=1.0):
             return
         try:
-            self._stdin_open = False
             if self._process.stdin is not None:
                 with suppress(OSError):
                     self._process.stdin.close()

@@ -90,7 +90,6 @@ class Exchange:
             frame = self._step(wait)
             if isinstance(frame, pi.Response) and frame.id == request.id:
                 answered = True
-                self._ask_at = time.monotonic()
         return True
 
     def _step(self, wait: Wait) -> pi.Frame | None:

@@ -30,7 +30,7 @@ _DELTA_WITHIN_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line without its end; `cut` says that it was longer than the limit."""
+    """One line without its LF; `cut` says that it was longer than the limit."""
 
     data: bytes
     cut: bool = False
@@ -69,7 +69,7 @@ class LineFramer:
             self._held += len(part)
 
     def _take(self) -> Line:
-        line = Line(b"".join(self._parts).removesuffix(b"\r"), self._cut)
+        line = Line(b"".join(self._parts), self._cut)
         self._parts, self._held, self._cut = [], 0, False
         return line
 
@@ -112,7 +112,7 @@ class FrameReader:
             return None
         if line.cut:
             return _from_cut_line(line.data, kind)
-        if not line.data:
+        if not line.data.strip():
             return None
         frame = pi.parse_frame(line.data)
         if frame is None:

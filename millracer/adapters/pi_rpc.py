@@ -139,7 +139,6 @@ class RpcPi(Pi):
             raise
         finally:
             self._busy = False
-            channel.listen_to_text(wanted=False)
             self._note_warnings(channel)
         if end.kind is not EndKind.ANSWERED:
             raise pi_errors.turn_failure(end)
@@ -172,7 +171,6 @@ class RpcPi(Pi):
                         Wait.for_seconds(_FIRST_WRITE_SECONDS),
                     )
                 if self._lost:
-                    self._lost = False
                     self._note("pi_restarted", "pi was started again; it remembers nothing")
             return self._channel
 
@@ -232,7 +230,7 @@ class RpcPi(Pi):
 
     def _stop_turn(self, exchange: Exchange, wait: Wait) -> None:
         """Abort the turn and see pi at rest; end a pi that does not come to rest."""
-        if self._closed or not exchange.sent:
+        if not exchange.sent:
             return
         try:
             at_rest = exchange.abort(wait.cleaning_up(ABORT_SECONDS))

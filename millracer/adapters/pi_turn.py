@@ -9,6 +9,9 @@ can be missed.
 
 The answer is the last message the model completed under this prompt, and only if it stopped by
 itself and left text. pi's own `get_last_assistant_text` may name another prompt's answer.
+
+Not to be told apart by any client: a connection the model's server closes cleanly in mid-answer is,
+to older versions of pi, a model that stopped. Who needs a complete text has to check its form.
 """
 
 from __future__ import annotations

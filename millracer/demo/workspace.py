@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.adapters.millrace_version import find_version
+from millracer.adapters.pi_install import read_version, refuse_unsupported
 from millracer.adapters.process import Command, run
 from millracer.demo.project import FILES, TASK
 from millracer.demo.scripted_model import (
@@ -53,13 +56,16 @@ def prepare_demo(
     The directory belongs to the caller, who also removes it.
 
     Raises:
-        ToolNotFound: `millrace` cannot be run.
+        ToolNotFound, ToolUnsupported: `millrace` or `pi` is missing or refused.
         ToolFailed: `millrace init` or git refused; their words are in the detail.
         ToolTimeout: one of them did not finish.
     """
     root, home, agent = (directory / name for name in ("shop", "home", "agent"))
     for folder in (root, home):
         folder.mkdir(parents=True)
+    wait = Wait.for_seconds(_COMMAND_SECONDS)
+    find_version(MillraceCalls(argv=tuple(millrace_argv), workspace=root, cwd=root), wait)
+    refuse_unsupported(read_version(tuple(pi_argv), cwd=root, env=os.environ, wait=wait))
     with ScriptedModel(respond) as model:
         write_agent_directory(agent, model.base_url)
         environment = agent_environment(agent, home)

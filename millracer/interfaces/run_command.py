@@ -63,7 +63,8 @@ class RunOptions:
 
 def run(options: RunOptions) -> int:
     """Do one run, print its one document, and return the exit code."""
-    request_id = options.request_id or f"run-{uuid.uuid4().hex}"
+    named = options.request_id is not None
+    request_id = options.request_id if named else f"run-{uuid.uuid4().hex}"
     workspace = options.workspace
     try:
         with signals_raise():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from pi_base import commands, emit, message_end, respond
 
+if "--slow-start" in sys.argv and "--version" not in sys.argv:
+    time.sleep(1.5)
 for command in commands():
     if command["type"] == "abort":
         respond(command)

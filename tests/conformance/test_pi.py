@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,7 +151,7 @@ def test_the_version_is_known_once_it_has_begun(subject: Subject) -> None:
     subject.pi.begin()
     subject.pi.begin()
 
-    assert subject.pi.version == "0.73.1"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", subject.pi.version or "")
 
 
 def test_a_closed_conversation_answers_nothing_and_may_be_closed_again(subject: Subject) -> None:

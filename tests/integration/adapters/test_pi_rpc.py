@@ -135,6 +135,13 @@ def test_a_pi_that_never_becomes_ready_has_a_limit_of_its_own(start: Start) -> N
     assert psutil.Process().children() == []
 
 
+def test_a_cold_start_takes_nothing_from_the_time_of_the_turn(start: Start) -> None:
+    pi = start("polite", "--slow-start")
+    pi.begin()
+
+    assert pi.ask("one", Wait.for_seconds(1.0)) == "a\u2028b\u2029c one"
+
+
 def test_waiting_for_the_start_can_be_cancelled(start: Start) -> None:
     cancellation = Cancellation()
     pi = start("silent")
@@ -163,10 +170,12 @@ def test_every_dialog_is_cancelled_at_once(start: Start) -> None:
 
 def test_a_turn_out_of_time_is_aborted_and_the_conversation_goes_on(start: Start) -> None:
     pi = start("hanging")
+    heard: list[str] = []
 
     with pytest.raises(ToolTimeout):
-        pi.ask("slow", Wait.for_seconds(0.5))
+        pi.ask("say", Wait.for_seconds(0.5), heard.append)
 
+    assert heard == ["begun"]
     assert pi.ask("well", soon()) == "well"
     assert pi.notices == ()
 
@@ -261,7 +270,9 @@ def test_close_in_a_hurry_kills_at_once(start: Start) -> None:
     assert psutil.Process().children() == []
 
 
-def test_close_from_another_thread_ends_the_turn_that_is_asked(start: Start) -> None:
+def test_close_from_another_thread_ends_the_turn_that_is_asked(
+    start: Start, tmp_path: Path
+) -> None:
     pi = start("hanging")
     closing = threading.Thread(target=pi.close, args=[Wait.for_seconds(20)])
     try:
@@ -271,6 +282,7 @@ def test_close_from_another_thread_ends_the_turn_that_is_asked(start: Start) -> 
         closing.join()
 
     assert caught.value.code == "pi_closed"
+    assert (tmp_path / "aborted").exists()
 
 
 def test_a_closed_conversation_stays_closed(start: Start) -> None:

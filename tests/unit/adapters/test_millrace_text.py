@@ -161,7 +161,7 @@ def test_stderr_without_a_traceback_holds_no_error(stderr: str) -> None:
     ("stderr", "broken"),
     [
         (
-            "Traceback (most recent call last):\nModuleNotFoundError: No module named 'click'\n",
+            "Traceback:\nModuleNotFoundError: No module named 'click'\n",
             True,
         ),
         ("ImportError: cannot import name 'x' from 'typer'\n", True),

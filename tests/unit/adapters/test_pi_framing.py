@@ -47,7 +47,7 @@ def test_lines_are_the_same_however_the_stream_is_chunked(
 
     found = [line.data for start, end in pairwise(edges) for line in framer.feed(stream[start:end])]
 
-    assert [line.removesuffix(b"\r") for line in lines] == found
+    assert lines == found
     assert not framer.holds_part
 
 
@@ -73,7 +73,7 @@ def test_lines_that_are_no_frames_are_skipped_and_counted() -> None:
     reader = FrameReader()
 
     frames = [
-        *reader.feed(b'extension says hi\n\n42\n{"half":\n["type"]\n' + raw(assistant("ok"))),
+        *reader.feed(b'extension says hi\n\n\r\n42\n{"half":\n["type"]\n' + raw(assistant("ok"))),
         *reader.feed(b'{"type":"message_end","mess'),
     ]
     reader.finish()

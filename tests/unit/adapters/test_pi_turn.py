@@ -136,11 +136,12 @@ def test_pi_that_says_it_is_busy_is_not_finished(busy: dict[str, bool]) -> None:
 
 def test_what_belongs_to_an_earlier_prompt_is_never_the_answer() -> None:
     stale = (said("EARLIER ANSWER"), pi.AgentEnd(), pi.AgentSettled(), state())
-    turn, actions = play(*stale, ACCEPTED, pi.AgentSettled(), pi.AgentStart(), pi.AgentEnd())
+    turn, actions = play(*stale, ACCEPTED, pi.AgentSettled())
 
     assert actions[:4] == [(), (), (), ()]
+    assert turn.end is None
 
-    play(state(), turn=turn)
+    play(pi.AgentStart(), pi.AgentEnd(), state(), turn=turn)
 
     assert turn.end == TurnEnd(EndKind.EMPTY)
 
@@ -183,6 +184,12 @@ def test_a_command_pi_could_not_read_is_a_refused_prompt() -> None:
     turn, _ = play(pi.Response(command="parse", success=False, error="Failed to parse command"))
 
     assert turn.end == TurnEnd(EndKind.REJECTED, words="Failed to parse command")
+
+
+def test_what_pi_could_not_read_later_does_not_refuse_an_accepted_prompt() -> None:
+    turn, _ = play(ACCEPTED, pi.Response(command="parse", success=False, error="no JSON"))
+
+    assert turn.end is None
 
 
 def test_an_answer_to_another_command_neither_accepts_nor_refuses() -> None:

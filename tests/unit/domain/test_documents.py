@@ -308,3 +308,23 @@ def test_a_document_of_another_request_is_refused(kind: IntakeKind) -> None:
             verify_document(document, item, task, scope)
     with pytest.raises(MillracerError):
         verify_document(document, replace(item, request_hash=HASH), "t", SCOPE)
+
+
+@pytest.mark.parametrize("tail", ["\u2028", "\x85words\n", "\n\ud800\n", "words\r\n", "words"])
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_a_document_with_a_tail_that_millrace_might_read_otherwise_is_refused(
+    kind: IntakeKind, tail: str
+) -> None:
+    document = render(kind, "t")
+
+    with pytest.raises(MillracerError):
+        verify_document(replace(document, text=document.text + tail), item_of("t"), "t", None)
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_a_document_without_a_hash_of_its_request_is_refused(kind: IntakeKind) -> None:
+    item = replace(item_of("t"), request_hash="")
+    document = render_document(item, kind, task="t", scope=None, created_at=NOW)
+
+    with pytest.raises(MillracerError, match="request hash"):
+        verify_document(document, item, "t", None)

@@ -133,8 +133,8 @@ def test_every_part_of_a_scoped_items_name_counts_and_absent_is_not_empty() -> N
 
 
 def test_a_reused_request_id_with_another_body_names_other_work() -> None:
-    first = ask("build a", request_id_named=True)
-    second = ask("build b", request_id_named=True)
+    first = ask("build\na", request_id_named=True)
+    second = ask("build\nb", request_id_named=True)
 
     assert item_id(first) != item_id(second)
     assert item_id(first) == item_id(replace(first, mode="lad_pi"))
@@ -206,6 +206,10 @@ def test_the_hash_tells_a_character_from_its_surrogate_halves() -> None:
     assert hash_request("\U0001f600", None) != hash_request("\ud83d\ude00", None)
 
 
+def test_the_hash_tells_lone_surrogates_apart() -> None:
+    assert len({hash_request(text, None) for text in ("\ud800", "\ud801", "?", "\ufffd")}) == 4
+
+
 def test_the_hash_is_blind_to_route_kind_and_mode() -> None:
     plain = ask(idempotency_key="k")
     dressed = replace(
@@ -221,8 +225,22 @@ def test_the_hash_is_blind_to_route_kind_and_mode() -> None:
     assert work_item_for(plain, unique="1") == work_item_for(dressed, unique="2")
 
 
-def test_ids_and_hashes_stay_what_they_are() -> None:
-    item = work_item_for(ask(scope=SCOPE), unique="u")
+def test_ids_stay_what_they_are_from_version_to_version() -> None:
+    ids = [
+        item_id(ask(idempotency_key="nightly")),
+        item_id(ask(scope=SCOPE)),
+        item_id(ask(request_id_named=True)),
+    ]
 
-    assert item.item_id == "item-1-0037ec048603b972c11e"
-    assert item.request_hash == "4eb06ccc2b738a969a00fbd177f9a6f90b317542e67929978ebe296c3fc929ee"
+    assert ids == [
+        "nightly-f188a99976c789d86b68",
+        "item-1-0037ec048603b972c11e",
+        "make-it-blue-60f4ca8aaa0168772822",
+    ]
+
+
+def test_a_hash_stays_what_it_is_from_version_to_version() -> None:
+    assert (
+        hash_request("Make it blue", SCOPE)
+        == "4eb06ccc2b738a969a00fbd177f9a6f90b317542e67929978ebe296c3fc929ee"
+    )

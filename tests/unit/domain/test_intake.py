@@ -90,6 +90,7 @@ def test_a_clear_outcome_that_needs_shaping_is_an_idea(task: str) -> None:
     [
         "",
         "Do it",
+        "Only fix it",
         "Make the tea",
         "immigration forms",  # holds `migration` inside a word
         "recapability",
