@@ -63,8 +63,9 @@ class RunOptions:
 
 def run(options: RunOptions) -> int:
     """Do one run, print its one document, and return the exit code."""
-    named = options.request_id is not None
-    request_id = options.request_id if named else f"run-{uuid.uuid4().hex}"
+    request_id = options.request_id
+    if request_id is None:
+        request_id = f"run-{uuid.uuid4().hex}"
     workspace = options.workspace
     try:
         with signals_raise():

@@ -18,7 +18,7 @@ Generated from the table in `millracer/domain/lifecycle.py`; a test keeps it fre
 """
 
 
-def test_the_state_diagram_is_the_table(update_docs: bool) -> None:
+def test_the_state_diagram_is_the_table(*, update_docs: bool) -> None:
     expected = _PAGE.format(diagram=mermaid())
     if update_docs:
         STATE_MACHINE.write_text(expected, encoding="utf-8")
