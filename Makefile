@@ -8,6 +8,13 @@ MILLRACE_VERSION := 0.21.1
 #: Every Millrace line that is supported, by its last release.
 MILLRACE_VERSIONS := 0.18.6 0.19.0 0.20.3 0.21.1
 
+#: What `make demo` shows: task, probe or idea.
+INTAKE := task
+
+#: What `make truth` plays: how many scenarios, and the first one's seed (none: a random one).
+N := 20
+SEED :=
+
 VENV := .venv
 TOOLS := .tools
 PI_LOCK := millracer/tools/pi
@@ -36,14 +43,16 @@ pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp)
 
-.PHONY: help setup lint test acceptance test-matrix demo fixtures clean distclean
+.PHONY: help setup lint test acceptance test-matrix truth demo fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo         run one delegated task on real pi and Millrace with a scripted model'
+	@echo 'make demo         run one delegated task on real pi and Millrace with a scripted model;'
+	@echo '                  make demo INTAKE=probe or INTAKE=idea for longer chains'
 	@echo 'make test         lint, types, layers and all tests but the slow ones'
 	@echo 'make acceptance   every test on the real tools, the slow ones too'
 	@echo 'make test-matrix  make acceptance on each supported Millrace'
+	@echo 'make truth        hold random runs against Millrace itself; make truth N=200 SEED=1'
 	@echo 'make lint         lint, types and layers only'
 	@echo 'make fixtures     record fixtures/ again from the real tools'
 	@echo 'make setup        only set up; make clean, make distclean remove what was built, set up'
@@ -66,8 +75,12 @@ test-matrix: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$
 	@set -e; $(foreach version,$(MILLRACE_VERSIONS),echo 'Millrace $(version)'; \
 	  $(call tools_environment,$(version)) $(pytest) -m acceptance;)
 
+truth: $(setup)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.truth.sweep $(N) $(SEED)
+
 demo: $(setup)
-	@$(bin)/millracer demo --millrace-command $(call millrace,$(MILLRACE_VERSION)) --pi-command $(pi)
+	@$(bin)/millracer demo --intake $(INTAKE) --pi-command $(pi) \
+	  --millrace-command $(call millrace,$(MILLRACE_VERSION))
 
 fixtures: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$(version)/.stamp)
 	@set -e; $(foreach version,$(MILLRACE_VERSIONS),$(call tools_environment,$(version)) \

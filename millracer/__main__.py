@@ -1,6 +1,6 @@
 """`python -m millracer`."""
 
-from millracer.interfaces.cli import main
+from millracer.interfaces.entry import main
 
 if __name__ == "__main__":
     main()

@@ -13,10 +13,13 @@ from pathlib import Path
 
 from millracer.adapters.millrace import CliMillrace
 from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.pi_rpc import PiOptions, RpcPi
+from millracer.adapters.pi_options import PiOptions
+from millracer.adapters.pi_print import PrintPi
+from millracer.adapters.pi_rpc import RpcPi
 from millracer.adapters.skills import resolve_skills
 from millracer.application.orchestrator import Orchestrator
-from millracer.ports import Clock, ProgressListener, TextListener
+from millracer.domain.work import PiSession
+from millracer.ports import Clock, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation, Wait
 
 _PI_CLOSE_SECONDS = 5.0
@@ -41,6 +44,7 @@ class Settings:
     Attributes:
         millrace: argv of the Millrace program.
         pi: argv of the pi program.
+        pi_session: one conversation for the run, or a process a turn.
         safety_seconds: ask Millrace at least this often although nothing changed.
         environment: the whole environment of pi and Millrace.
     """
@@ -49,6 +53,7 @@ class Settings:
     cwd: Path
     millrace: tuple[str, ...] = ("millrace",)
     pi: tuple[str, ...] = ("pi",)
+    pi_session: PiSession = PiSession.RPC
     provider: str | None = None
     model: str | None = None
     thinking: str = "high"
@@ -71,17 +76,7 @@ def open_orchestrator(
     Raises:
         UsageError: a named skill does not exist.
     """
-    pi = RpcPi(
-        PiOptions(
-            argv=settings.pi,
-            cwd=settings.cwd,
-            env=settings.environment,
-            provider=settings.provider,
-            model=settings.model,
-            thinking=settings.thinking,
-            skills=resolve_skills(settings.skills, discover=settings.default_skills),
-        )
-    )
+    pi = _choose_pi(settings)
     millrace = CliMillrace(
         MillraceCalls(
             argv=settings.millrace,
@@ -101,4 +96,17 @@ def open_orchestrator(
             on_text=on_text,
         )
     finally:
-        pi.close(Wait.for_seconds(_PI_CLOSE_SECONDS, cancellation.urgent))
+        pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS))
+
+
+def _choose_pi(settings: Settings) -> Pi:
+    options = PiOptions(
+        argv=settings.pi,
+        cwd=settings.cwd,
+        env=settings.environment,
+        provider=settings.provider,
+        model=settings.model,
+        thinking=settings.thinking,
+        skills=resolve_skills(settings.skills, discover=settings.default_skills),
+    )
+    return PrintPi(options) if settings.pi_session is PiSession.PRINT else RpcPi(options)

@@ -157,6 +157,16 @@ class Millrace(Protocol):
         """Whether the workspace was ever initialised; asks the disk, not the program."""
         ...
 
+    @property
+    def owns_daemon(self) -> bool:
+        """Whether a daemon of ours may run here, even one that a killed command left behind."""
+        ...
+
+    @property
+    def program(self) -> str:
+        """How the program is called from a shell."""
+        ...
+
     def check_supported(self, wait: Wait) -> str:
         """Return the version, or refuse it; asked once, before anything is written.
 
@@ -207,6 +217,14 @@ class Millrace(Protocol):
         """Take the shared lease of a watcher; give it up with `Attendance.leave`."""
         ...
 
+    def trace_lineage(self, standing: Standing) -> Evidence:
+        """Read from Millrace's files what came out of the item and where each member stands.
+
+        Asks no program and is cheap enough for every sign of a watch. Stage results come from the
+        runs' trace files. What it says is a reason to gather, not yet the evidence of a result.
+        """
+        ...
+
     def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
-        """Read everything the gate needs about this item from Millrace, once."""
+        """Read everything the gate needs about this item and its lineage from Millrace, once."""
         ...

@@ -11,6 +11,9 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: How long ending everything may take once the caller asked to stop.
+STOP_SECONDS = 17.0
+
 
 class CancelReason(StrEnum):
     """Why the caller wants the command to stop."""
@@ -37,6 +40,7 @@ class Cancellation:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._reason: CancelReason | None = None
+        self._since: float | None = None
         self._urgent: Cancellation | None = None
 
     @property
@@ -51,9 +55,15 @@ class Cancellation:
         """Why, or None while nobody asked."""
         return self._reason
 
+    @property
+    def since(self) -> float | None:
+        """When somebody asked first (`time.monotonic()`), or None."""
+        return self._since
+
     def cancel(self, reason: CancelReason) -> None:
         """Ask to stop; a second call asks the cleaning up to hurry."""
         if self._reason is None:
+            self._since = time.monotonic()
             self._reason = reason
             self._event.set()
         elif self.urgent.reason is None:
@@ -90,8 +100,13 @@ class Wait:
         )
 
     def cleaning_up(self, seconds: float) -> Wait:
-        """Return a wait for ending things: own limit, cut short only by a second request."""
-        return Wait.for_seconds(seconds, self.cancellation.urgent)
+        """Return a wait for ending things: own limit, cut short only by a second request.
+
+        Everything that is done after the caller asked to stop shares `STOP_SECONDS`.
+        """
+        limit = Wait.for_seconds(seconds, self.cancellation.urgent)
+        since = self.cancellation.since
+        return limit if since is None else limit.within(since + STOP_SECONDS - time.monotonic())
 
     @property
     def remaining(self) -> float:

@@ -281,9 +281,14 @@ class _Attendance(Attendance):
         self._lease = lease
         self._held = held
         self._left_running: bool | None = None
+        self._known: OwnershipRecord | None = None
 
     def next_signs(self, item: Standing, wait: Wait) -> Signs:
-        """Block until something may have changed; see `RuntimeWatch.next_signs`."""
+        """Block until something may have changed; see `RuntimeWatch.next_signs`.
+
+        Remembers whose the daemon is: a stage may clean our folder away while we watch.
+        """
+        self._known = read_ownership(self._paths) or self._known
         return self._watch.next_signs(item, wait)
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
@@ -304,7 +309,7 @@ class _Attendance(Attendance):
                 )
             files = RuntimeFiles.of(self._paths)
             finder = DaemonFinder(self._paths, files)
-            record = read_ownership(self._paths)
+            record = read_ownership(self._paths) or self._known
             if record is None or record.kept:
                 return False
             if keep_daemon and finder.find_owned() is not None:

@@ -6,12 +6,12 @@ the contract is passed over.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from millracer.adapters.appended_lines import AppendedLines
 from millracer.contracts.millrace import EventLine
 from millracer.domain.work import RuntimeEvent
 
@@ -23,36 +23,15 @@ class EventLog:
     """Follows the log from its present end; one that was cut or replaced is read from its start."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._inode: int | None = None
-        self._offset = 0
-        self._partial = b""
+        self._lines = AppendedLines(path, newest_bytes=0)
         self._idle = False
-        found = self._stat()
-        if found is not None:
-            self._inode, self._offset = found.st_ino, found.st_size
 
     def read_new(self) -> tuple[RuntimeEvent, ...]:
         """Return the events of all lines completed since the last call.
 
         Of a row of idle ticks only the first is told, for the others say nothing new.
         """
-        found = self._stat()
-        if found is None:
-            return ()
-        if found.st_ino != self._inode or found.st_size < self._offset:
-            self._inode, self._offset, self._partial = found.st_ino, 0, b""
-        if found.st_size == self._offset:
-            return ()
-        try:
-            with self._path.open("rb") as log:
-                log.seek(self._offset)
-                added = log.read()
-        except OSError:
-            return ()
-        self._offset += len(added)
-        *lines, self._partial = (self._partial + added).split(b"\n")
-        return tuple(self._without_idle_rows(_parse(line) for line in lines))
+        return tuple(self._without_idle_rows(_parse(line) for line in self._lines.read()))
 
     def _without_idle_rows(self, events: Iterable[RuntimeEvent | None]) -> Iterable[RuntimeEvent]:
         for event in events:
@@ -62,12 +41,6 @@ class EventLog:
             self._idle = event.event_type == _IDLE_TICK
             if not (self._idle and was_idle):
                 yield event
-
-    def _stat(self) -> os.stat_result | None:
-        try:
-            return self._path.stat()
-        except OSError:
-            return None
 
 
 def _parse(line: bytes) -> RuntimeEvent | None:

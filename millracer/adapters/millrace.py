@@ -6,6 +6,7 @@ between calls but what cannot change meanwhile: the version, and that the worksp
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from millracer.adapters.daemon import WorkspaceDaemon
 from millracer.adapters.millrace_calls import MillraceCalls, refusal, useful_line
 from millracer.adapters.millrace_evidence import MillraceEvidence
 from millracer.adapters.millrace_items import MillraceItems
+from millracer.adapters.millrace_lineage import MillraceLineage
 from millracer.adapters.millrace_questions import MillraceQuestions
 from millracer.adapters.millrace_text import (
     exception_line,
@@ -21,6 +23,7 @@ from millracer.adapters.millrace_text import (
     parse_receipt,
 )
 from millracer.adapters.millrace_version import find_version
+from millracer.adapters.ownership import read_ownership
 from millracer.adapters.process import Completed
 from millracer.adapters.workspace import WorkspacePaths, locked, write_atomically
 from millracer.contracts.millrace import StatusDocument, parse, parse_object
@@ -59,7 +62,10 @@ class CliMillrace(Millrace):
         self._version: str | None = None
         self._questions = MillraceQuestions(calls)
         self._items = MillraceItems(questions=self._questions, paths=self._paths, now=now)
-        self._evidence = MillraceEvidence(questions=self._questions, items=self._items, now=now)
+        self._lineage = MillraceLineage(self._paths, now)
+        self._evidence = MillraceEvidence(
+            questions=self._questions, items=self._items, lineage=self._lineage, now=now
+        )
         self._daemon = WorkspaceDaemon(
             calls,
             self._paths,
@@ -82,6 +88,17 @@ class CliMillrace(Millrace):
     def holds_work(self) -> bool:
         """Whether the workspace was ever initialised; asks the disk, not the program."""
         return self._paths.agents.is_dir()
+
+    @property
+    def owns_daemon(self) -> bool:
+        """Whether our folder names a daemon that was not given up."""
+        record = read_ownership(self._paths)
+        return record is not None and not record.kept
+
+    @property
+    def program(self) -> str:
+        """How the program is called from a shell."""
+        return shlex.join(self._calls.argv)
 
     def check_supported(self, wait: Wait) -> str:
         """Return the version, or refuse it; starts no process where the install's files tell it."""
@@ -179,8 +196,15 @@ class CliMillrace(Millrace):
         """Take the shared lease of a watcher."""
         return self._daemon.attend(wait)
 
+    def trace_lineage(self, standing: Standing) -> Evidence:
+        """Read from Millrace's files what came out of the item; no call, a few milliseconds."""
+        return self._lineage.trace(standing)
+
     def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
-        """Read everything the gate needs about this item; two calls for a task done in one run."""
+        """Read everything the gate needs; one call for a task done in one run, three for a probe.
+
+        `MillraceEvidence` says what each call is for.
+        """
         return self._evidence.gather(standing, wait)
 
     def _is_initialised(self, wait: Wait) -> bool:

@@ -1,8 +1,16 @@
-"""Gathers what Millrace says about one item, as facts for the gate; judges nothing.
+"""Gathers what Millrace says about one item and its lineage, as facts for the gate; judges nothing.
 
-Calls of `millrace`: `queue show` unless the standing was just read from it; then one `runs trace` a
-run, the newest first, and no more once a run's updater settled a task. Which runs are the item's is
-read from the event log, which costs nothing; only where that names none is `runs ls` asked.
+What hangs together is read from Millrace's files (`millrace_lineage`); what decides is asked of the
+`millrace` command. Its calls, of one to three seconds each:
+
+- for any item a `queue show`, unless the standing was just read from it;
+- for a task one `runs trace` a run, the newest first, no more once a run's updater settled it;
+- for a probe the trace of recon's run; then a `queue show` of what it was sent on as, and the trace
+  of the derived task's run, or of the Arbiter's run for the derived spec;
+- for an idea or a spec the trace of the Arbiter's run that its closed closure target names;
+- for each of a few blocked members a `queue show`.
+
+Which runs are an item's is read from the event log; only where that names none is `runs ls` asked.
 """
 
 from __future__ import annotations
@@ -12,24 +20,38 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from millracer.adapters.millrace_calls import refusal
-from millracer.adapters.millrace_events import newest_events
 from millracer.adapters.millrace_items import MillraceItems
+from millracer.adapters.millrace_lineage import MillraceLineage
 from millracer.adapters.millrace_questions import MillraceQuestions
 from millracer.adapters.millrace_text import parse_runs
+from millracer.adapters.millrace_traces import spawn_facts, stage_facts
 from millracer.adapters.process import Completed
 from millracer.contracts.millrace import RunTrace, parse
-from millracer.domain.completion import RUN_COMPLETE, UPDATE_COMPLETE, UPDATER_STAGE
+from millracer.domain.completion import (
+    PROBE,
+    RECON_STAGE,
+    RUN_COMPLETE,
+    SPEC,
+    TASK,
+    UPDATE_COMPLETE,
+    UPDATER_STAGE,
+)
 from millracer.domain.evidence import Evidence, ItemFact, StageFact
-from millracer.domain.work import ItemState, Standing
+from millracer.domain.work import IntakeKind, ItemState, Standing
 from millracer.waiting import Wait
 
+_NEVER_RAN = frozenset({ItemState.MAILBOX, ItemState.INBOX, ItemState.INVALID, ItemState.REFUSED})
 _FRESH = timedelta(seconds=10)
 #: A done item's runs: the newest settles it, older ones are its attempts that were cut off.
 _RUNS_READ_WHEN_DONE = 5
 _RUNS_READ_OTHERWISE = 1
+#: More than one child proves nothing; two are asked for so that the verdict can say so.
+_CHILDREN_ASKED = 2
+_BLOCKED_ASKED = 3
 _RUN_ACTIVE = "active"
 _READS_OF_AN_ENDING_RUN = 4
 _ENDING_SECONDS = 0.3
+_IDEA = "idea"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,113 +60,193 @@ class MillraceEvidence:
 
     questions: MillraceQuestions
     items: MillraceItems
+    lineage: MillraceLineage
     now: Callable[[], datetime]
 
     def gather(self, standing: Standing, wait: Wait) -> Evidence:
-        """Read the item's own state and its runs' stages; see the port.
+        """Read where the item and its lineage stand and how the deciding runs ended; see the port.
 
         Raises:
             ToolFailed: Millrace would not tell about its runs.
             ProtocolError: it told outside its contract.
         """
-        current = self._current(standing, wait)
+        age = self.now() - standing.observed_at
+        if not timedelta(0) <= age <= _FRESH:
+            standing = self.items.look_up(standing.item_id, wait)
+        gathering = _Gathering(self, standing, wait)
+        gathering.follow()
+        gathering.ask_for_the_blocked()
+        return gathering.evidence()
+
+
+class _Gathering:
+    """One gathering: the sketch from the files, step by step replaced by Millrace's answers."""
+
+    def __init__(self, tools: MillraceEvidence, standing: Standing, wait: Wait) -> None:
+        self._tools = tools
+        self._standing = standing
+        self._wait = wait
+        sketch = tools.lineage.trace(standing)
+        self._places = {fact.item_id: fact for fact in sketch.items}
+        self._spawns = sketch.spawns
+        self._closures = {fact.root_spec_id: fact for fact in sketch.closures}
+        self._stages: list[StageFact] = []
+        self._asked: set[str] = set()
+        self._place_itself()
+
+    def follow(self) -> None:
+        """Read what proves the item, or what has to stand for it."""
+        item_id = self._standing.item_id
+        if self._standing.kind is IntakeKind.IDEA:
+            self._follow([fact.child_id for fact in self._spawns if fact.parent_id == item_id])
+            return
+        self._read_proof(item_id)
+        place = self._places.get(item_id)
+        if place is not None and (place.work_kind, place.state) == (PROBE, ItemState.DONE):
+            runs = {fact.run_id for fact in self._stages}
+            self._follow([fact.child_id for fact in self._spawns if fact.run_id in runs])
+
+    def ask_for_the_blocked(self) -> None:
+        """Ask for members that the files show as blocked."""
+        blocked = [fact for fact in self._places.values() if fact.state is ItemState.BLOCKED]
+        for fact in blocked[:_BLOCKED_ASKED]:
+            self._ask(fact.item_id)
+
+    def evidence(self) -> Evidence:
+        """Return what was gathered."""
         return Evidence(
-            item_id=current.item_id,
-            kind=current.kind,
-            items=_item_facts(current),
-            stages=tuple(self._stage_facts(current, wait)),
+            item_id=self._standing.item_id,
+            kind=self._standing.kind,
+            items=tuple(self._places.values()),
+            stages=tuple(self._stages),
+            spawns=self._spawns,
+            closures=tuple(self._closures.values()),
         )
 
-    def _current(self, standing: Standing, wait: Wait) -> Standing:
-        age = self.now() - standing.observed_at
-        if timedelta(0) <= age <= _FRESH:
-            return standing
-        return self.items.look_up(standing.item_id, wait)
-
-    def _stage_facts(self, standing: Standing, wait: Wait) -> Iterator[StageFact]:
-        if standing.millrace_id is None:
+    def _place_itself(self) -> None:
+        standing = self._standing
+        if standing.state is ItemState.ABSENT:
+            self._places.pop(standing.item_id, None)
             return
-        done = standing.state is ItemState.DONE
+        work_kind = standing.work_kind or "unknown"
+        self._asked.add(standing.item_id)
+        if standing.kind is IntakeKind.IDEA and standing.millrace_id != standing.item_id:
+            self._asked.add(standing.millrace_id or standing.item_id)
+            if standing.millrace_id in self._places:
+                self._place(standing.millrace_id, work_kind, standing)
+            work_kind = _IDEA
+        self._place(standing.item_id, work_kind, standing)
+
+    def _place(self, item_id: str, work_kind: str, standing: Standing) -> None:
+        self._places[item_id] = ItemFact(
+            item_id=item_id,
+            work_kind=work_kind,
+            state=standing.state,
+            source=standing.source,
+            observed_at=standing.observed_at,
+            detail=standing.detail,
+        )
+
+    def _ask(self, item_id: str) -> None:
+        """Let Millrace say where a member stands; one it does not know has no place."""
+        if item_id in self._asked:
+            return
+        self._asked.add(item_id)
+        standing = self._tools.items.look_up(item_id, self._wait)
+        if standing.state is ItemState.ABSENT:
+            self._places.pop(item_id, None)
+        else:
+            self._place(item_id, standing.work_kind or "unknown", standing)
+
+    def _follow(self, children: list[str]) -> None:
+        """Read the proof of what was made of the item."""
+        for child_id in list(dict.fromkeys(children))[:_CHILDREN_ASKED]:
+            self._ask(child_id)
+            self._read_proof(child_id)
+
+    def _read_proof(self, item_id: str) -> None:
+        place = self._places.get(item_id)
+        if place is None or place.state in _NEVER_RAN:
+            return
+        if place.work_kind == SPEC:
+            self._read_closure(item_id)
+        elif place.work_kind in {TASK, PROBE}:
+            for trace in self._traces(place):
+                self._note(trace)
+
+    def _read_closure(self, spec_id: str) -> None:
+        closure = self._tools.lineage.closure_of(spec_id)
+        if closure is None:
+            return
+        self._closures[spec_id] = closure
+        if closure.open or closure.last_arbiter_run_id is None:
+            return
+        trace = self._trace(closure.last_arbiter_run_id, ended=True)
+        if trace is not None:
+            self._note(trace)
+
+    def _note(self, trace: RunTrace) -> None:
+        """Take a run's stages, and what recon's run made in place of what the files say of it."""
+        source, now = _source(trace.run_id), self._tools.now()
+        self._stages += stage_facts(trace, source, now)
+        if trace.work_item_id == self._standing.item_id and self._standing.work_kind == PROBE:
+            made = tuple(spawn_facts(trace, source, now))
+            known = {fact.child_id for fact in made}
+            self._spawns = made + tuple(s for s in self._spawns if s.child_id not in known)
+
+    def _traces(self, place: ItemFact) -> Iterator[RunTrace]:
+        done = place.state is ItemState.DONE
         limit = _RUNS_READ_WHEN_DONE if done else _RUNS_READ_OTHERWISE
-        for run_id in self._run_ids(standing.millrace_id, wait, limit):
-            facts = self._read_run(run_id, wait, ended=done or standing.state is ItemState.BLOCKED)
-            yield from facts
-            if any(_settles(fact, standing.millrace_id) for fact in facts):
-                return
+        for run_id in self._run_ids(place.item_id)[:limit]:
+            trace = self._trace(run_id, ended=done or place.state is ItemState.BLOCKED)
+            if trace is not None:
+                yield trace
+                if _settles(trace, place.item_id):
+                    return
 
-    def _run_ids(self, millrace_id: str, wait: Wait, limit: int) -> list[str]:
+    def _run_ids(self, item_id: str) -> tuple[str, ...]:
         """Return the item's runs: the newest first, or as `runs ls` has them, by their ids."""
-        found: dict[str, None] = {}
-        for event in newest_events(self.items.paths.event_log, naming=millrace_id):
-            data = event.data
-            if data.work_item_id == millrace_id and data.run_id is not None:
-                found.setdefault(data.run_id)
-                if len(found) == limit:
-                    break
+        found = self._tools.lineage.run_ids(item_id)
         if found:
-            return list(found)
-        listed = parse_runs(self.questions.succeed("runs", "ls", wait=wait).stdout)
-        return [run.run_id for run in listed if run.item_id == millrace_id][:limit]
+            return found
+        listed = parse_runs(self._tools.questions.succeed("runs", "ls", wait=self._wait).stdout)
+        return tuple(run.run_id for run in listed if run.item_id == item_id)
 
-    def _read_run(self, run_id: str, wait: Wait, *, ended: bool) -> list[StageFact]:
-        """Read a run's stages; none where Millrace has lost the run.
+    def _trace(self, run_id: str, *, ended: bool) -> RunTrace | None:
+        """Ask for a run's trace; None where Millrace has lost the run.
 
         An item's file moves a moment before its run is closed: an active run of an ended item is
         read again, a few times.
         """
-        arguments = ("runs", "trace", run_id, "--format", "json")
-        source = f"millrace {' '.join(arguments)}"
+        trace = None
         for _ in range(_READS_OF_AN_ENDING_RUN):
-            completed = self._answer(*arguments, wait=wait)
+            completed = self._answer("runs", "trace", run_id, "--format", "json")
             if completed.exit_code != 0:
-                return []
+                return None
             trace = parse(RunTrace, completed.stdout, f"the trace of {run_id}")
             if not ended or trace.status != _RUN_ACTIVE:
                 break
-            wait.sleep(_ENDING_SECONDS)
-        return [
-            StageFact(
-                run_id=trace.run_id,
-                item_id=node.work_item_id,
-                work_kind=node.work_item_kind,
-                stage=node.stage,
-                terminal_result=node.terminal_result,
-                run_status=trace.status,
-                request_kind=node.request_kind or trace.request_kind,
-                source=source,
-                observed_at=self.now(),
-                root_spec_id=node.closure_target_root_spec_id or trace.closure_target_root_spec_id,
-                completed_at=node.completed_at,
-            )
-            for node in trace.nodes
-        ]
+            self._wait.sleep(_ENDING_SECONDS)
+        return trace
 
-    def _answer(self, *arguments: str, wait: Wait) -> Completed:
-        completed = self.questions.ask(*arguments, wait=wait)
+    def _answer(self, *arguments: str) -> Completed:
+        completed = self._tools.questions.ask(*arguments, wait=self._wait)
         if completed.exit_code != 0 and "run not found" not in completed.stdout:
             raise refusal(completed)
         return completed
 
 
-def _item_facts(standing: Standing) -> tuple[ItemFact, ...]:
-    if standing.state is ItemState.ABSENT:
-        return ()
-    return (
-        ItemFact(
-            item_id=standing.item_id,
-            work_kind=standing.work_kind or "unknown",
-            state=standing.state,
-            source=standing.source,
-            observed_at=standing.observed_at,
-            detail=standing.detail,
-        ),
-    )
+def _source(run_id: str) -> str:
+    return f"millrace runs trace {run_id} --format json"
 
 
-def _settles(fact: StageFact, item_id: str) -> bool:
-    return (
-        fact.item_id == item_id
-        and fact.stage == UPDATER_STAGE
-        and fact.terminal_result == UPDATE_COMPLETE
-        and fact.run_status == RUN_COMPLETE
+def _settles(trace: RunTrace, item_id: str) -> bool:
+    """Whether no older run of this item can say more than this one."""
+    return trace.status == RUN_COMPLETE and any(
+        node.work_item_id == item_id
+        and (
+            node.stage == RECON_STAGE
+            or (node.stage == UPDATER_STAGE and node.terminal_result == UPDATE_COMPLETE)
+        )
+        for node in trace.nodes
     )

@@ -61,6 +61,12 @@ def see_idea(paths: WorkspacePaths, item_id: str) -> IdeaSight:
     )
 
 
+def noted_specs(paths: WorkspacePaths, item_id: str) -> Iterator[tuple[str, Path]]:
+    """Yield the specs that Millrace's notes (0.21) say the idea became, each with its note."""
+    for path, note in _notes(paths, idea_file_names(item_id)):
+        yield note.spec_id, path
+
+
 def source_text(paths: WorkspacePaths, item_id: str, spec_id: str | None) -> str | None:
     """Return the idea's text as Millrace keeps it: the spec's source, else the inbox file."""
     candidates = [
@@ -92,12 +98,12 @@ def why_not_taken_in(paths: WorkspacePaths, inbox: Path) -> str:
 
 
 def _spec_ids(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[str]:
-    yield from (note.spec_id for note in _notes(paths, names))
+    yield from (note.spec_id for _, note in _notes(paths, names))
     for name in sorted(names):
         yield f"{_PREFIX}{PurePath(name).stem.removeprefix(_PREFIX)}"
 
 
-def _notes(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[NormalizedIdea]:
+def _notes(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[tuple[Path, NormalizedIdea]]:
     folder = _intake(paths) / "ideas" / "normalized"
     try:
         entries = sorted(folder.glob("*.json"))
@@ -114,7 +120,7 @@ def _notes(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[NormalizedI
                 for source in (note.archived_source, note.source_path)
                 for name in names
             ):
-                yield note
+                yield path, note
 
 
 def _names(path: str | None, file_name: str) -> bool:

@@ -34,7 +34,8 @@ _INCIDENT_STATES = (
     ("resolved", ItemState.DONE),
     ("blocked", ItemState.BLOCKED),
 )
-_ARCHIVES = (("cancelled", ItemState.CANCELLED), ("superseded", ItemState.SUPERSEDED))
+#: The folders below a queue or blocked folder that hold what was taken out of it.
+ARCHIVES = (("cancelled", ItemState.CANCELLED), ("superseded", ItemState.SUPERSEDED))
 _Record = TypeVar("_Record", bound=Theirs)
 _ARCHIVE_BLOCKED = "archive_blocked_task"
 
@@ -65,7 +66,7 @@ def find_place(paths: WorkspacePaths, item_id: str) -> Place | None:
 def archived_place(path: Path, work_kind: str) -> Place:
     """Return an archived file's place with the reason its folder recorded."""
     record = _intervention(path)
-    state = next((state for name, state in _ARCHIVES if name == path.parent.name), None)
+    state = next((state for name, state in ARCHIVES if name == path.parent.name), None)
     if record is not None and record.action == _ARCHIVE_BLOCKED:
         state = ItemState.ARCHIVED
     detail = "" if record is None else f"{record.action} by {record.actor}: {record.reason}"
@@ -76,7 +77,7 @@ def archived_place(path: Path, work_kind: str) -> Place:
 
 def _places(paths: WorkspacePaths, item_id: str) -> Iterator[Place]:
     for work_kind, family in FAMILIES:
-        for folder, state in _states_of(work_kind):
+        for folder, state in states_of(work_kind):
             path = paths.items(family, folder) / f"{item_id}.md"
             if path.is_file():
                 yield Place(work_kind=work_kind, state=state, path=path)
@@ -86,8 +87,8 @@ def _archived(paths: WorkspacePaths, item_id: str) -> Place | None:
     found = [
         (archived_at(path.name), path.name, work_kind, path)
         for work_kind, family in FAMILIES
-        for folder, _ in _states_of(work_kind)
-        for archive, _ in _ARCHIVES
+        for folder, _ in states_of(work_kind)
+        for archive, _ in ARCHIVES
         for path in _entries(paths.items(family, folder) / archive, item_id)
         if names_item(str(path), item_id)
     ]
@@ -100,7 +101,7 @@ def _archived(paths: WorkspacePaths, item_id: str) -> Place | None:
 def _invalid(paths: WorkspacePaths, item_id: str) -> Place | None:
     set_aside = re.compile(re.escape(f"{item_id}.md.invalid") + r"(\.\d+)?")
     for work_kind, family in FAMILIES:
-        folder = paths.items(family, _states_of(work_kind)[0][0])
+        folder = paths.items(family, states_of(work_kind)[0][0])
         for path in _entries(folder, item_id):
             if set_aside.fullmatch(path.name):
                 return Place(
@@ -112,7 +113,8 @@ def _invalid(paths: WorkspacePaths, item_id: str) -> Place | None:
     return None
 
 
-def _states_of(work_kind: str) -> tuple[tuple[str, ItemState], ...]:
+def states_of(work_kind: str) -> tuple[tuple[str, ItemState], ...]:
+    """Return a family's folders in the direction in which items move, each with what it means."""
     return _INCIDENT_STATES if work_kind == "incident" else _STATES
 
 
@@ -124,12 +126,8 @@ def _entries(folder: Path, item_id: str) -> list[Path]:
 
 
 def _intervention(path: Path) -> Intervention | None:
-    records = [
-        record
-        for record in _records(path.parent / "interventions.jsonl", Intervention)
-        if Path(record.destination_path).name == path.name
-    ]
-    return records[-1] if records else None
+    records = _records(path.parent / "interventions.jsonl", Intervention)
+    return next((each for each in records if Path(each.destination_path).name == path.name), None)
 
 
 def _why_invalid(folder: Path, source_name: str) -> str:

@@ -175,6 +175,12 @@ def names_item(path: str, item_id: str) -> bool:
     return file.name == f"{item_id}.md"
 
 
+def archived_id(file_name: str) -> str | None:
+    """Return whose an archived file is, None when its name is not of that form."""
+    archived = _ARCHIVED_NAME.fullmatch(file_name)
+    return None if archived is None else archived["id"]
+
+
 def archived_at(file_name: str) -> str:
     """Return the sortable time in an archived file's name, empty when it has none."""
     archived = _ARCHIVED_NAME.fullmatch(file_name)

@@ -58,14 +58,8 @@ def find_version(calls: MillraceCalls, wait: Wait) -> str:
             detail=version,
             suggested_action=INSTALL_HINT,
         )
-    if missing:
-        raise ToolUnsupported(
-            TOOL,
-            f"the installed Millrace {version} is broken: it lacks {', '.join(missing)}",
-            detail=version,
-            suggested_action=INSTALL_HINT,
-        )
-    return version
+    # What seems to be missing may be found elsewhere on the interpreter's path: ask the program.
+    return _ask(calls, wait) if missing else version
 
 
 def broken_install(stderr: str) -> ToolUnsupported:

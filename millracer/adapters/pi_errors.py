@@ -84,6 +84,22 @@ def death(exit_code: int | None, stderr: Sequence[str]) -> ToolFailed:
     return _failed("pi_died", message, stderr, action)
 
 
+def print_failure(exit_code: int, stderr: Sequence[str]) -> ToolFailed:
+    """Return the error for a `pi --print` that ended without success.
+
+    Its exit code 1 does not tell a failed start from a failed model; its words do, for people.
+    """
+    words = useful_words(stderr)
+    if exit_code != 1:
+        return death(exit_code, stderr)
+    if _UNKNOWN_PROVIDER.search(words):
+        return _failed("pi_unknown_provider", f"pi did not start: {words}", stderr, _NAME_MODEL)
+    if _NO_CREDENTIALS.search(words):
+        return _failed("pi_no_credentials", f"pi: {words}", stderr, _LOGIN)
+    action = _LOGIN if _REFUSED_CREDENTIALS.search(words) else "run the command again later"
+    return _failed("pi_failed", f"pi failed: {words}", stderr, action)
+
+
 def silence(seconds: float, stderr: Sequence[str]) -> ToolFailed:
     """Return the error for a pi that runs but answers no command any more."""
     message = f"pi has not answered for {seconds:.0f} s and was ended: {useful_words(stderr)}"

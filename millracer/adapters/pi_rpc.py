@@ -1,7 +1,7 @@
 """The coding agent as one conversation on `pi --mode rpc`.
 
 Starting, asking, aborting and closing. What frames mean is in `pi_turn`, the passage of one prompt
-in `pi_exchange`, the process in `pi_channel`, which pi is accepted in `pi_install`. A turn out of
+in `pi_exchange`, the process in `pi_channel`, its flags in `pi_options`. A turn out of
 time is aborted and the process kept. Where pi died, or cannot be trusted any more, it is
 ended, and the next prompt starts a new one: the caller learns from `notices` that what was said
 before is lost.
@@ -9,66 +9,25 @@ before is lost.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from millracer.adapters import pi_errors, pi_install
+from millracer.adapters import pi_errors
 from millracer.adapters.pi_channel import ChannelEnded, PiChannel
 from millracer.adapters.pi_exchange import Exchange, receive, refuse_spent
+from millracer.adapters.pi_options import PiOptions
 from millracer.adapters.pi_turn import EndKind, Turn
-from millracer.adapters.process import Command
 from millracer.contracts import pi
 from millracer.domain.work import RunWarning
-from millracer.errors import MillracerError, ProtocolError, ToolFailed, UsageError
+from millracer.errors import MillracerError, ProtocolError, ToolFailed
 from millracer.ports import Pi, TextListener
 from millracer.waiting import Cancellation, Cancelled, Wait
 
 #: How long an aborted turn may take to come to rest before pi is ended instead.
 ABORT_SECONDS = 10.0
 _FIRST_WRITE_SECONDS = 5.0
-_VERSION_SECONDS = 60.0
 _DISCARD_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PiOptions:
-    """How pi is started.
-
-    Attributes:
-        argv: the program, such as `("pi",)`.
-        cwd: where pi and its tools work.
-        env: the whole environment of pi and its tools.
-        skills: folders with a SKILL.md, or such files.
-        start_timeout_seconds: the limit for a cold start alone.
-        extra_arguments: more flags, behind ours.
-    """
-
-    cwd: Path
-    argv: tuple[str, ...] = ("pi",)
-    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    provider: str | None = None
-    model: str | None = None
-    thinking: str = "high"
-    skills: tuple[Path, ...] = ()
-    start_timeout_seconds: float = 120.0
-    extra_arguments: tuple[str, ...] = ()
-
-    def command(self) -> Command:
-        """Return the command that starts pi; nothing of a conversation is kept on disk."""
-        flags = ["--mode", "rpc", "--no-session", "--thinking", self.thinking]
-        if self.provider is not None:
-            flags += ["--provider", self.provider]
-        if self.model is not None:
-            flags += ["--model", self.model]
-        for skill in self.skills:
-            flags += ["--skill", str(skill)]
-        argv = (*self.argv, *flags, *self.extra_arguments)
-        return Command(tool=pi.TOOL, argv=argv, cwd=self.cwd, env=self.env)
 
 
 class RpcPi(Pi):
@@ -163,7 +122,7 @@ class RpcPi(Pi):
             if self._closed:
                 raise pi_errors.closed()
             if self._channel is None:
-                self._channel = PiChannel(self._options.command())
+                self._channel = PiChannel(self._options.command("--mode", "rpc"))
                 self._ready = False
                 with suppress(ChannelEnded):  # its last words are read by whoever asks
                     self._channel.send(
@@ -176,27 +135,9 @@ class RpcPi(Pi):
 
     def _check_version(self, cancellation: Cancellation) -> None:
         if self._version is None:
-            self._version = pi_install.read_version(
-                self._options.argv,
-                cwd=self._options.cwd,
-                env=self._options.env,
-                wait=Wait.for_seconds(_VERSION_SECONDS, cancellation),
-            )
-        pi_install.refuse_unsupported(self._version)
-        if pi_install.is_untested(self._version):
-            self._note(
-                "pi_untested",
-                f"pi {self._version} is newer than {pi_install.SUPPORTED_RANGE}, which is tested",
-            )
-        if (
-            self._options.provider is not None
-            and self._options.model is None
-            and pi_install.wants_model_with_provider(self._version)
-        ):
-            raise UsageError(
-                f"pi {self._version} needs a model beside the provider {self._options.provider}",
-                suggested_action="add --model",
-            )
+            self._version = self._options.read_version(cancellation)
+        for notice in self._options.admit(self._version):
+            self._note(notice.code, notice.text)
 
     def _ready_channel(self, cancellation: Cancellation) -> PiChannel:
         channel = self._begin(cancellation)

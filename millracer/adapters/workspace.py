@@ -111,6 +111,21 @@ class WorkspacePaths:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file in one step, 0600, on disk before it appears; a crash leaves old or new."""
+    try:
+        _write_atomically(path, text)
+    except OSError as exc:
+        raise unwritable(path, exc) from exc
+
+
+def unwritable(path: Path, error: OSError) -> WorkspaceUnusable:
+    """Say that a file of ours cannot be written, and why."""
+    return WorkspaceUnusable(
+        f"{path} cannot be written: {error.strerror}",
+        suggested_action="make room, or make the workspace's .millracer folder writable",
+    )
+
+
+def _write_atomically(path: Path, text: str) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(
@@ -134,7 +149,10 @@ def locked(path: Path, wait: Wait, *, shared: bool = False) -> Iterator[int]:
         ToolTimeout: another process held it until the deadline.
         Cancelled: the caller asked to stop.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise unwritable(path, exc) from exc
     try:
         while not try_lock(descriptor, shared=shared):
             if wait.expired:

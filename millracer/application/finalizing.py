@@ -15,6 +15,8 @@ from millracer.application import prompts
 from millracer.application.record import RunRecord
 from millracer.application.summary import describe_fact, summarise
 from millracer.domain.completion import MissingEvidence, judge
+from millracer.domain.evidence import run_of
+from millracer.domain.lineage import lineage_of
 from millracer.domain.result import (
     DecidingEvent,
     Ending,
@@ -41,7 +43,15 @@ _LOOK_AGAIN_SECONDS = 5.0
 _EVIDENCE_SECONDS = 60.0
 #: The item may have moved since we looked: stopping a daemon puts it back into the queue.
 _MOVED_BY_LEAVING = frozenset(
-    {Ending.TIMED_OUT, Ending.CANCELLED, Ending.CRASHED, Ending.RESTART_NEEDED, Ending.STOPPED}
+    {
+        Ending.TIMED_OUT,
+        Ending.CANCELLED,
+        Ending.CRASHED,
+        Ending.RESTART_NEEDED,
+        Ending.STOPPED,
+        Ending.STUCK,
+        Ending.FAILED,
+    }
 )
 _NO_PI_AFTER = frozenset({Ending.CANCELLED, Ending.FAILED})
 
@@ -81,11 +91,12 @@ def finalize(
         decision=None
         if record.decision is None
         else replace(record.decision, mode=record.mode or record.decision.mode),
-        event=_event(record, clock, outcome),
+        event=_event(record, clock, record.ending),
         task_path=record.document_path,
         status=None if record.status is None else record.status.raw,
         warnings=tuple(record.warnings),
         proof=record.verdict.proof,
+        lineage=record.lineage,
         scoped_completion=record.verdict.completed,
         scope=record.request.scope,
         progress_events=tuple(
@@ -119,6 +130,7 @@ def _judge(record: RunRecord, standing: Standing, millrace: Millrace) -> None:
         wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
         evidence = millrace.gather_evidence(standing, wait)
         record.verdict = judge(evidence)
+        record.lineage = lineage_of(evidence)
         if record.status is None:
             record.status = millrace.read_status(wait)
     except MillracerError as error:
@@ -143,6 +155,8 @@ def _look_again(record: RunRecord, millrace: Millrace) -> None:
     record.standing = found
     if found.state is ItemState.DONE:
         _judge(record, found, millrace)
+    else:
+        record.lineage = lineage_of(millrace.trace_lineage(found))
 
 
 def _cancel(record: RunRecord, reason: CancelReason) -> None:
@@ -157,23 +171,30 @@ def _item_id(record: RunRecord) -> str | None:
     return record.item.item_id if record.decision.route is Route.MILLRACE else None
 
 
-def _event(record: RunRecord, clock: Clock, outcome: Outcome) -> DecidingEvent | None:
-    kind = None if record.ending is Ending.ANSWERED else event_kind_of(outcome, record.verdict)
+def _event(record: RunRecord, clock: Clock, ending: Ending) -> DecidingEvent | None:
+    kind = event_kind_of(ending, record.verdict)
     if kind is None:
         return None
-    run_ids = [getattr(fact, "run_id", None) for fact in record.verdict.proof]
+    runs = [run_id for fact in record.verdict.proof if (run_id := run_of(fact)) is not None]
     return DecidingEvent(
         kind=kind,
         reason=_reason(record),
         at=clock.now(),
         item_id=_item_id(record),
-        run_id=next((run_id for run_id in reversed(run_ids) if run_id), None),
+        run_id=runs[-1] if runs else None,
     )
 
 
 def _reason(record: RunRecord) -> str:
     if record.verdict.completed:
         return "Millrace holds the work item as done, and the run that did it is complete"
+    others = [
+        f"{member.work_kind} {member.item_id}"
+        for member in record.lineage
+        if member.parent_id is not None and member.state is ItemState.BLOCKED
+    ]
+    if record.verdict.blocked and others:
+        return f"Millrace blocked {', '.join(others)}, which the work item needs"
     return record.reason
 
 
@@ -185,8 +206,9 @@ def _missing(record: RunRecord, outcome: Outcome) -> tuple[MissingEvidence, ...]
     standing = record.standing
     if standing is None:
         found = "the run ended before anything was handed to Millrace"
-        needed = "a work item in Millrace that is done"
-        return (MissingEvidence(needed, "Millrace", found),)
+        if record.decision is not None and record.decision.route is Route.DIRECT:
+            return (MissingEvidence("pi's complete answer", "pi's turn", record.reason),)
+        return (MissingEvidence("a work item in Millrace that is done", "nowhere", found),)
     needed = "the work item in state done, and the run that did it"
     return (MissingEvidence(needed, standing.source, str(standing.state)),)
 
@@ -196,10 +218,14 @@ def _next_steps(record: RunRecord, millrace: Millrace, outcome: Outcome) -> tupl
     if outcome is Outcome.COMPLETED or standing is None:
         return ()
     workspace = shlex.quote(millrace.workspace)
+    program = millrace.program
+    other = "" if program == "millrace" else f" --millrace-command {shlex.quote(program)}"
     return next_steps_for(
         standing,
+        record.lineage,
+        millrace=millrace.program,
         workspace=workspace,
-        resume_command=f"millracer run --workspace {workspace} --resume {standing.item_id}",
+        resume_command=f"millracer run --workspace {workspace}{other} --resume {standing.item_id}",
     )
 
 
@@ -215,6 +241,9 @@ def _answer(record: RunRecord, pi: Pi, outcome: Outcome, steps: tuple[NextStep, 
         next_steps=steps,
     )
     if not _pi_is_wanted(record):
+        return summary
+    if record.pi_is_busy:
+        record.warn("finalization_failed", "pi did not come back from a notice in time")
         return summary
     prompt = prompts.report_prompt(
         task=record.request.task,

@@ -12,6 +12,7 @@ from millracer.domain.work import RunningDaemon
 from millracer.errors import ModeConflict, WorkspaceUnusable
 from millracer.ports import DaemonControl, Millrace
 
+_LOCK_SECONDS = 150.0
 _BOOT_SECONDS = 60.0
 _BOOT_POLL_SECONDS = 0.2
 
@@ -23,7 +24,7 @@ def settle_mode(record: RunRecord, millrace: Millrace) -> None:
         ModeConflict: that daemon works in another mode than the caller or the session named.
         WorkspaceUnusable: the named mode, or the default, does not compile in this workspace.
     """
-    with millrace.control(record.wait) as control:
+    with millrace.control(record.wait.within(_LOCK_SECONDS)) as control:
         running = control.running(record.wait)
         if running is not None:
             reconcile_with_daemon(record, control, running)
@@ -56,20 +57,20 @@ def reconcile_with_daemon(
     Raises:
         ModeConflict: they did.
     """
+    wanted = _choice(record)
     found = _mode_of(record, control, running)
     if found is None:
         record.warn("mode_unknown", "the running daemon does not say which mode it works in")
+        record.mode = record.mode or wanted.mode
         return
-    wanted = _choice(record)
     if control.resolve_mode(wanted.mode) != control.resolve_mode(found):
         if wanted.binding:
             raise ModeConflict(
                 f"a daemon already works here in mode {found}, not in {wanted.mode}",
                 suggested_action=f"use --millrace-mode {found}, or stop that daemon first with "
-                "`millrace control stop`",
+                "`millrace control stop` in the workspace",
             )
-        if record.mode != found:
-            record.warn("mode_of_daemon", f"the running daemon's mode {found} is used")
+        record.warn("mode_of_daemon", f"the running daemon's mode {found} is used")
     record.mode = found
 
 

@@ -8,13 +8,17 @@ was ended.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from millracer.application import prompts
 from millracer.application.decision import parse_decision
 from millracer.application.finalizing import finalize
 from millracer.application.mode import reconcile_with_daemon, settle_mode
+from millracer.application.notifying import TURN_SECONDS as NOTICE_SECONDS
+from millracer.application.notifying import Notifier
 from millracer.application.progress import Progress
 from millracer.application.record import RunRecord
 from millracer.application.watching import Watch
@@ -22,7 +26,7 @@ from millracer.domain.documents import render_document, verify_document
 from millracer.domain.identity import work_item_for
 from millracer.domain.intake import choose_intake
 from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
-from millracer.domain.observation import is_drained
+from millracer.domain.observation import Observation, interpret_lineage, leads_to_more_work
 from millracer.domain.result import Ending, RunResult
 from millracer.domain.work import (
     Decision,
@@ -42,13 +46,17 @@ from millracer.errors import (
     IdempotencyConflict,
     InvalidRequest,
     MillracerError,
+    ProtocolError,
     ToolFailed,
     ToolTimeout,
 )
 from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
-from millracer.waiting import Cancellation, Cancelled
+from millracer.waiting import Cancellation, Cancelled, Wait
 
-_LEAVE_SECONDS = 15.0
+_LEAVE_SECONDS = 14.0
+#: Another millracer may start a daemon, or add an item, meanwhile.
+_LOCK_SECONDS = 150.0
+_NOTICE_ENDS_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 5.0
 
 
@@ -175,7 +183,7 @@ class Orchestrator:
         limit = request.limits.pi_timeout_seconds
         asked = (
             prompts.decision_prompt(request.task, request.scope),
-            prompts.decision_again_prompt(),
+            prompts.decision_again_prompt(request.task, request.scope),
         )
         for prompt in asked:
             decision = parse_decision(self._pi.ask(prompt, record.wait.within(limit)))
@@ -194,13 +202,7 @@ class Orchestrator:
         self._check_hash(record.known_item, standing)
         record.standing = standing
         self._adopt(record, standing)
-        ended = not standing.state.is_live
-        if standing.state is ItemState.DONE and standing.kind in {
-            IntakeKind.PROBE,
-            IntakeKind.IDEA,
-        }:
-            ended = is_drained(self._millrace.read_status(record.wait))
-        if not ended:
+        if standing.state.is_live or self._goes_on(standing):
             return RunEvent.ITEM_FOUND_LIVE
         record.found_ended = True
         match standing.state:
@@ -211,6 +213,16 @@ class Orchestrator:
             case state:
                 record.end(Ending.SET_ASIDE, f"Millrace holds this work item as {state}")
         return RunEvent.ITEM_FOUND_ENDED
+
+    def _goes_on(self, standing: Standing) -> bool:
+        """Whether something that came out of an ended item is, or may be, still to be worked on.
+
+        What rests may rest for a moment only: the watch has the patience to tell.
+        """
+        if standing.state is not ItemState.DONE or not leads_to_more_work(standing):
+            return False
+        found = interpret_lineage(self._millrace.trace_lineage(standing))
+        return found in {None, Observation.AT_REST}
 
     @staticmethod
     def _check_hash(item: WorkItem, standing: Standing) -> None:
@@ -286,7 +298,7 @@ class Orchestrator:
         item, kind, path = record.known_item, record.intake_kind, record.document_path
         if kind is None or path is None:
             raise MillracerError("there is no intake document to enqueue")
-        with self._millrace.lock_item(item.item_id, record.wait) as lock:
+        with self._millrace.lock_item(item.item_id, record.wait.within(_LOCK_SECONDS)) as lock:
             if item.named:
                 found = self._look_up(record)
                 if found is not None:
@@ -298,7 +310,7 @@ class Orchestrator:
                     item.item_id, record.wait.cleaning_up(_LOOK_AGAIN_SECONDS)
                 )
                 raise
-            except ToolTimeout:
+            except (ToolTimeout, ProtocolError):
                 found = self._look_up(record)
                 if found is None:
                     raise
@@ -331,29 +343,65 @@ class Orchestrator:
         if wait is None:
             wait = record.wait.within(record.request.limits.daemon_timeout_seconds)
             record.watch_wait = wait
-        if record.attendance is None:
-            record.attendance = self._millrace.attend(wait)
-        self._begin_pi(record)
-        self._ensure_daemon(record)
-        return Watch(record, self._millrace, self._progress(record)).follow(wait)
-
-    def _begin_pi(self, record: RunRecord) -> None:
-        """Let pi start beside the watch; where it cannot, the closing turn will say so."""
-        if record.request.finalizer is Finalizer.PI:
+        progress = self._progress(record)
+        try:
+            if record.attendance is None:
+                record.attendance = self._millrace.attend(wait)
+            notifier = self._begin_pi(record)
+            if not self._ensure_daemon(record, wait):
+                return RunEvent.WATCH_ENDED
             try:
-                self._pi.begin()
-            except MillracerError:
-                return
+                return Watch(record, self._millrace, progress, notifier).follow(wait)
+            finally:
+                if notifier is not None:
+                    rest = record.wait.cleaning_up(_NOTICE_ENDS_SECONDS)
+                    record.pi_is_busy = not notifier.finish(rest)
+                    progress.notices(notifier.drain())
+        except ToolTimeout:
+            if not wait.expired:
+                raise
+            record.end(
+                Ending.TIMED_OUT, "the time limit ended while a daemon was joined or started"
+            )
+            return RunEvent.WATCH_ENDED
 
-    def _ensure_daemon(self, record: RunRecord) -> None:
-        with self._millrace.control(record.wait) as control:
+    def _begin_pi(self, record: RunRecord) -> Notifier | None:
+        """Let pi start beside the watch; where it cannot, the closing turn will say so."""
+        request = record.request
+        if request.finalizer is not Finalizer.PI:
+            return None
+        try:
+            self._pi.begin()
+        except MillracerError:
+            return None
+        if not request.notify_terminal_stages:
+            return None
+        if record.notifier is None:
+            limit = min(NOTICE_SECONDS, request.limits.pi_timeout_seconds)
+            record.notifier = Notifier(self._pi, turn_seconds=limit)
+        record.notifier.start()
+        return record.notifier
+
+    def _ensure_daemon(self, record: RunRecord, wait: Wait) -> bool:
+        """Join the daemon that runs, or start one; return whether there is one to watch.
+
+        One that cannot be started again after it died ends the run as its death would have.
+        """
+        with self._millrace.control(wait.within(_LOCK_SECONDS)) as control:
             running = control.running(record.wait)
             if running is not None:
                 reconcile_with_daemon(record, control, running)
-                return
+                return True
             if record.mode is None:
                 raise MillracerError("no mode was settled before the watch")
-            control.start(record.mode, record.wait)
+            try:
+                control.start(record.mode, record.wait)
+            except ToolFailed as error:
+                if not record.restarts:
+                    raise
+                record.warn("restart_failed", error.message)
+                return False
+        return True
 
     def _restart_needed(self, record: RunRecord) -> RunEvent:
         active = record.lost_while_active
@@ -361,7 +409,7 @@ class Orchestrator:
         reason = f"Millrace's daemon ended while the work item was {where}"
         self._progress(record).tell(ProgressKind.RESTART_NEEDED, reason)
         record.end(Ending.CRASHED if active else Ending.RESTART_NEEDED, reason)
-        with self._millrace.control(record.wait) as control:
+        with self._millrace.control(record.wait.within(_LOCK_SECONDS)) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)
         return RunEvent.DAEMON_REPAIRED
@@ -373,18 +421,24 @@ class Orchestrator:
         return RunEvent.RESULT_READY
 
     def _leave(self, record: RunRecord) -> None:
-        """Give up the watch and stop a daemon of ours, whatever brought us here."""
+        """Give up the watch and stop a daemon of ours, whatever brought us here.
+
+        Without a watch, one that a killed command left behind is looked after all the same.
+        """
         attendance, record.attendance = record.attendance, None
+        wait = record.wait.cleaning_up(_LEAVE_SECONDS)
+        if attendance is None and self._millrace.owns_daemon:
+            with suppress(MillracerError, Cancelled):
+                attendance = self._millrace.attend(wait.within(_LOOK_AGAIN_SECONDS))
         if attendance is None:
             return
-        left_running = attendance.leave(
-            record.wait.cleaning_up(_LEAVE_SECONDS), keep_daemon=record.request.keep_daemon
-        )
+        left_running = attendance.leave(wait, keep_daemon=record.request.keep_daemon)
         if left_running and record.request.keep_daemon:
+            where = shlex.quote(self._millrace.workspace)
             record.warn(
                 "daemon_kept",
                 f"Millrace's daemon is left running in {self._millrace.workspace}; stop it with "
-                f"`millrace control stop --workspace {self._millrace.workspace}`",
+                f"`{self._millrace.program} control stop --workspace {where}`",
             )
 
 

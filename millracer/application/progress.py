@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from millracer.application.notifying import ProgressNote
 from millracer.application.record import RunRecord
 from millracer.domain.work import ProgressEvent, ProgressKind, RuntimeEvent
 from millracer.ports import Clock, ProgressListener
@@ -41,11 +42,20 @@ class Progress:
         text = f"{event.stage} ended {event.terminal_result}" if ended else f"{event.stage} began"
         self.tell(ProgressKind.STAGE_PROGRESS, text, event)
 
+    def notices(self, notes: Sequence[ProgressNote]) -> None:
+        """Tell what became of notices to pi."""
+        for note in notes:
+            self.tell(ProgressKind.NOTIFIED, note.reason, note.event)
+            if note.warning is not None:
+                self._record.warn(note.warning.code, note.warning.text)
+
     def tell(self, kind: ProgressKind, reason: str, event: RuntimeEvent | None = None) -> None:
         """Number, keep and pass on one event."""
         record = self._record
+        moved_on = kind is ProgressKind.STATE_ENTERED
+        told = sum(event.kind is not ProgressKind.STATE_ENTERED for event in record.progress)
         progress = ProgressEvent(
-            number=len(record.progress) + 1,
+            number=told if moved_on else told + 1,
             at=self._clock.now(),
             kind=kind,
             workspace=self._workspace,

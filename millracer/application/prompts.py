@@ -16,6 +16,7 @@ from millracer.domain.work import Outcome, RunWarning, ScopedWork
 #: First lines of our prompts, by which a scripted model knows them.
 DECISION_MARK = "[millracer:decision]"
 DIRECT_MARK = "[millracer:direct]"
+NOTICE_MARK = "[millracer:notice]"
 REPORT_MARK = "[millracer:report]"
 
 _DECISION_FORM = """{"decision": "direct" or "millrace",
@@ -38,6 +39,9 @@ _REPORT = """A task was delegated to Millrace and the delegation is over. Write 
 for the caller: what came of it, what proves it or what is missing, and what to do next if anything.
 Do not do the task yourself, do not retry it, and claim nothing that the facts below do not say. The
 outcome is already decided; your answer explains it."""
+_NOTICE = """For your information only: a stage of the delegated task has ended, and Millrace goes
+on with it by itself. Do nothing about it, use no tools and start nothing. Answer with one short
+line; you will be asked for the closing answer when the run is over."""
 _DIRECT = """Do the following task yourself, here and now, and then report briefly what you did and
 how you checked it."""
 _SCOPE = """The task is one selected entry of an outside queue. Work on this entry only: batch no
@@ -58,17 +62,19 @@ def decision_prompt(task: str, scope: ScopedWork | None) -> str:
     )
 
 
-def decision_again_prompt() -> str:
-    """Ask once more after an answer that could not be read."""
-    return (
-        f"{DECISION_MARK} Your last answer could not be read as a decision. "
-        f"Answer with this JSON object and nothing else:\n{_DECISION_FORM}"
-    )
+def decision_again_prompt(task: str, scope: ScopedWork | None) -> str:
+    """Ask once more after an answer that could not be read; whole, for who has forgotten it all."""
+    return f"{decision_prompt(task, scope)}\n\nAn earlier answer to this could not be read."
 
 
 def direct_prompt(task: str, scope: ScopedWork | None) -> str:
     """Ask pi to do the task itself."""
     return "\n\n".join([f"{DIRECT_MARK} {_DIRECT}", quoted("The task", task), *_scope_parts(scope)])
+
+
+def notification_prompt(ended: str) -> str:
+    """Tell pi that a stage ended while the run goes on."""
+    return "\n\n".join([f"{NOTICE_MARK} {_NOTICE}", quoted("What ended", ended)])
 
 
 def report_prompt(  # noqa: PLR0913 - one sentence of the prompt each

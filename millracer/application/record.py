@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from millracer.application.notifying import Notifier
 from millracer.domain.completion import Verdict
 from millracer.domain.lifecycle import RunFacts, RunState
+from millracer.domain.lineage import LineageItem
 from millracer.domain.result import Ending, ErrorRecord, RunResult
 from millracer.domain.work import (
     Decision,
@@ -36,6 +38,7 @@ class RunRecord:
     mode: str | None = None
     document_path: str | None = None
     standing: Standing | None = None
+    lineage: tuple[LineageItem, ...] = ()
     found_ended: bool = False
     attendance: Attendance | None = None
     watch_wait: Wait | None = None
@@ -43,6 +46,8 @@ class RunRecord:
     stop_seen: bool = False
     lost_while_active: bool = False
     restarts: int = 0
+    notifier: Notifier | None = None
+    pi_is_busy: bool = False  #: a notice to pi could not be stopped: nobody may ask it any more
     answer: str | None = None
     ending: Ending | None = None
     reason: str = ""
@@ -82,8 +87,8 @@ class RunRecord:
 
     @property
     def item_ids(self) -> frozenset[str]:
-        """Every id the item goes by in Millrace."""
-        ids = {self.known_item.item_id}
+        """Every id the item and what came out of it go by in Millrace."""
+        ids = {self.known_item.item_id, *(member.item_id for member in self.lineage)}
         if self.standing is not None and self.standing.millrace_id:
             ids.add(self.standing.millrace_id)
         return frozenset(ids)

@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from millracer.domain.completion import MissingEvidence
-from millracer.domain.evidence import ItemFact, StageFact
+from millracer.domain.evidence import Fact, run_of, state_fact
 from millracer.domain.result import NextStep
 from millracer.domain.work import Outcome
 
 
-def describe_fact(fact: ItemFact | StageFact) -> str:
+def describe_fact(fact: Fact) -> str:
     """Say one piece of evidence in a line, with its origin."""
-    match fact:
-        case ItemFact():
-            return f"{fact.work_kind} {fact.item_id} is {fact.state} ({fact.source})"
-        case StageFact():
-            return (
-                f"run {fact.run_id}: {fact.stage} of {fact.item_id} ended {fact.terminal_result} "
-                f"({fact.source})"
-            )
+    run_id = run_of(fact)
+    run = "" if run_id is None else f" in run {run_id}"
+    return f"{state_fact(fact)}{run} ({fact.source})"
 
 
 def summarise(
     *,
     outcome: Outcome,
     reason: str,
-    proof: Sequence[ItemFact | StageFact],
+    proof: Sequence[Fact],
     missing: Sequence[MissingEvidence],
     next_steps: Sequence[NextStep],
 ) -> str:

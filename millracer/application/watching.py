@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import deque
+
+from millracer.application.notifying import Notifier
 from millracer.application.progress import Progress
 from millracer.application.record import RunRecord
 from millracer.domain.lifecycle import RunEvent
+from millracer.domain.lineage import lineage_of
 from millracer.domain.observation import (
     Observation,
     Signs,
-    interpret,
+    interpret_lineage,
+    interpret_runtime,
     interpret_standing,
+    is_news,
     is_worth_asking,
     is_worth_asking_status,
+    leads_to_more_work,
 )
 from millracer.domain.result import Ending
-from millracer.domain.work import ItemState, ProgressKind
+from millracer.domain.stuck import RepetitionCount, unmeetable
+from millracer.domain.work import ItemState, ProgressKind, RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
 from millracer.ports import Millrace
 from millracer.waiting import Wait
 
-#: Answers in a row that may fail or not know the item (it moves between folders) before we believe
-#: it.
+#: Looks in a row at which a question may fail, or Millrace not know the item, or its lineage rest,
+#: before we believe it: items move between folders, and the next one is made a moment later.
 _PATIENCE = 5
 _LOOK_AGAIN_SECONDS = 0.5
 #: A stage's end is logged a moment after it moved the item.
 _LAST_EVENTS_SECONDS = 0.1
+#: How many events of items not known to be ours are kept: one may turn out to be.
+_UNTOLD_EVENTS = 500
+_PASSING = frozenset({Observation.UNKNOWN, Observation.AT_REST})
 
 
 class Watch:
     """Follows one run's item: woken by signs, decided by what Millrace answers."""
 
-    def __init__(self, record: RunRecord, millrace: Millrace, progress: Progress) -> None:
+    def __init__(
+        self,
+        record: RunRecord,
+        millrace: Millrace,
+        progress: Progress,
+        notifier: Notifier | None = None,
+    ) -> None:
         self._record = record
         self._millrace = millrace
         self._progress = progress
-        self._failures = 0
-        self._unknown = 0
+        self._notifier = notifier
+        self._untold: deque[RuntimeEvent] = deque(maxlen=_UNTOLD_EVENTS)
+        self._repetitions = RepetitionCount()
+        self._doubts = 0
         self._paused = False
 
     def follow(self, wait: Wait) -> RunEvent:
@@ -46,15 +66,20 @@ class Watch:
         signs = attendance.next_signs(self._record.known_standing, wait)
         ask_item, ask_status = is_worth_asking(signs, self._record.item_ids), True
         while True:
-            self._note(signs)
-            event = self._ask(signs, wait, ask_item=ask_item, ask_status=ask_status)
+            self._record.stop_seen = self._record.stop_seen or signs.stop_seen
+            self._untold.extend(signs.events)
+            observation = self._observe(signs, wait, ask_item=ask_item, ask_status=ask_status)
+            event = self._conclude(observation)
             if event is not None:
                 last = wait.within(_LAST_EVENTS_SECONDS)
-                self._note(attendance.next_signs(self._record.known_standing, last))
+                late = attendance.next_signs(self._record.known_standing, last)
+                self._untold.extend(late.events)
+                self._tell(None)
                 return event
+            self._tell(self._notifier)
             if wait.expired:
                 return self._time_out()
-            ask_again = self._failures > 0 or self._unknown > 0
+            ask_again = self._doubts > 0
             if ask_again:
                 wait.sleep(_LOOK_AGAIN_SECONDS)
             signs = attendance.next_signs(
@@ -64,72 +89,113 @@ class Watch:
             ask_item = ask_again or is_worth_asking(signs, self._record.item_ids)
             ask_status = ask_item or is_worth_asking_status(signs)
 
-    def _note(self, signs: Signs) -> None:
-        self._record.stop_seen = self._record.stop_seen or signs.stop_seen
-        for event in signs.events:
-            self._progress.stage(event)
+    def _tell(self, notifier: Notifier | None) -> None:
+        """Tell of our lineage's events; what belongs to an item not known yet waits for it."""
+        ids = self._record.item_ids
+        waiting = [event for event in self._untold if event.item_id not in ids]
+        for event in self._untold:
+            if event.item_id in ids:
+                self._progress.stage(event)
+                self._repetitions.note(event)
+                if notifier is not None:
+                    notifier.tell(event)
+        self._untold.clear()
+        self._untold.extend(waiting)
+        if notifier is not None:
+            self._progress.notices(notifier.drain())
 
-    def _ask(
+    def _observe(
         self, signs: Signs, wait: Wait, *, ask_item: bool, ask_status: bool
-    ) -> RunEvent | None:
-        """Ask Millrace as far as the signs are worth it; return the event if the watch is over."""
-        record = self._record
-        if not (ask_item or ask_status):
-            return None
+    ) -> Observation | None:
+        """Ask Millrace as far as the signs are worth it; return what it means, None for nothing.
+
+        A question that fails is put again a few times before its error counts.
+        """
         try:
-            if ask_item:
-                found = self._millrace.look_up(record.known_item.item_id, wait)
-                if found.state is not ItemState.ABSENT:
-                    record.standing = found
-                    self._unknown = 0
-                else:
-                    self._unknown += 1
-                    return None if self._unknown < _PATIENCE else self._vanished()
-            observation = interpret_standing(record.known_standing)
-            if observation is None:
-                record.status = self._millrace.read_status(wait)
-                observation = interpret(
-                    record.known_standing,
-                    record.status,
-                    daemon_alive=signs.daemon_alive,
-                    stop_seen=record.stop_seen,
-                )
+            observation = self._ask(signs, wait, ask_item=ask_item, ask_status=ask_status)
         except ToolTimeout:
             if wait.expired:
                 return None
             raise
         except (ToolFailed, ProtocolError):
-            self._failures += 1
-            if self._failures >= _PATIENCE:
+            self._doubts += 1
+            if self._doubts >= _PATIENCE:
                 raise
             return None
-        self._failures = 0
-        return self._conclude(observation)
+        if observation not in _PASSING:
+            self._doubts = 0
+            return observation
+        self._doubts += 1
+        return observation if self._doubts >= _PATIENCE else None
 
-    def _conclude(self, observation: Observation) -> RunEvent | None:
-        record, standing = self._record, self._record.known_standing
+    def _ask(
+        self, signs: Signs, wait: Wait, *, ask_item: bool, ask_status: bool
+    ) -> Observation | None:
+        record = self._record
+        if ask_item:
+            found = self._millrace.look_up(record.known_item.item_id, wait)
+            if found.state is ItemState.ABSENT:
+                return Observation.UNKNOWN
+            record.standing = found
+        standing = record.known_standing
+        decided = interpret_standing(standing) if ask_item else None
+        if decided is None and leads_to_more_work(standing) and (ask_item or is_news(signs)):
+            decided = self._trace()
+        waits = any(member.waits_for for member in record.lineage)
+        if decided is not None or not (ask_item or ask_status or waits):
+            return decided
+        record.status = self._millrace.read_status(wait)
+        return interpret_runtime(
+            record.status, daemon_alive=signs.daemon_alive, stop_seen=record.stop_seen
+        )
+
+    def _trace(self) -> Observation | None:
+        """Read what came out of the item so far, and what that decides."""
+        traced = self._millrace.trace_lineage(self._record.known_standing)
+        self._record.lineage = lineage_of(traced)
+        return interpret_lineage(traced)
+
+    def _conclude(self, observation: Observation | None) -> RunEvent | None:
+        record = self._record
         match observation:
             case Observation.ENDED:
                 record.end(Ending.ITEM_ENDED, "Millrace ended the work item")
+            case Observation.AT_REST:
+                record.end(Ending.AT_REST, "nothing of the work item's lineage goes on in Millrace")
             case Observation.BLOCKED:
                 record.end(Ending.BLOCKED, "Millrace blocked the work item")
-            case Observation.SET_ASIDE | Observation.UNKNOWN:
+            case Observation.SET_ASIDE:
+                standing = record.known_standing
                 said = f": {standing.detail}" if standing.detail else ""
-                record.end(
-                    Ending.SET_ASIDE,
-                    f"Millrace set the work item aside as {standing.state}{said}",
-                )
+                reason = f"Millrace set the work item aside as {standing.state}{said}"
+                record.end(Ending.SET_ASIDE, reason)
+            case Observation.UNKNOWN:
+                record.end(Ending.UNKNOWN, "Millrace no longer knows the work item")
             case Observation.STOPPED:
-                record.end(
-                    Ending.STOPPED,
-                    "somebody stopped Millrace's daemon before the work item was done",
-                )
+                reason = "somebody stopped Millrace's daemon before the work item was done"
+                record.end(Ending.STOPPED, reason)
             case Observation.DAEMON_LOST:
-                record.lost_while_active = standing.state is ItemState.ACTIVE
+                record.lost_while_active = self._is_active()
                 return RunEvent.DAEMON_LOST
-            case Observation.PAUSED | Observation.WORKING:
-                self._note_pause(paused=observation is Observation.PAUSED)
-                return None
+            case Observation.PAUSED | Observation.WORKING | None:
+                if observation is not None:
+                    self._note_pause(paused=observation is Observation.PAUSED)
+                return self._stuck()
+        return RunEvent.WATCH_ENDED
+
+    def _is_active(self) -> bool:
+        """Whether the item, or something that came out of it, was being worked on."""
+        states = {self._record.known_standing.state}
+        states.update(member.state for member in self._record.lineage)
+        return ItemState.ACTIVE in states
+
+    def _stuck(self) -> RunEvent | None:
+        record = self._record
+        self._repetitions.note_places(record.known_standing, record.lineage)
+        reason = self._repetitions.verdict() or unmeetable(record.lineage, record.status)
+        if reason is None:
+            return None
+        record.end(Ending.STUCK, reason)
         return RunEvent.WATCH_ENDED
 
     def _note_pause(self, *, paused: bool) -> None:
@@ -140,14 +206,11 @@ class Watch:
     def _pause_text(self) -> str:
         status = self._record.status
         by = "" if status is None else f" by {status.pause_sources}"
+        workspace = shlex.quote(self._millrace.workspace)
         return (
             f"Millrace is paused{by}; resume it with "
-            f"`millrace control resume --workspace {self._millrace.workspace}`"
+            f"`{self._millrace.program} control resume --workspace {workspace}`"
         )
-
-    def _vanished(self) -> RunEvent:
-        self._record.end(Ending.UNKNOWN, "Millrace no longer knows the work item")
-        return RunEvent.WATCH_ENDED
 
     def _time_out(self) -> RunEvent:
         limit = self._record.request.limits.daemon_timeout_seconds

@@ -1,6 +1,7 @@
 """The legacy one-shot request that `run --benchmark-json` reads from standard input.
 
-What is wrong is refused with the field's path; nothing given is dropped in silence.
+What is wrong is refused with the field's path, two different scopes too. Of several task texts the
+first of `task`, `prompt`, `instructions` counts; fields nobody reads are ignored, null is absent.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class _ScopeModel(BaseModel):
     source_queue: str | None = None
     spec_path: str | None = None
     completion_ref: str | None = None
-    constraints: list[str] = Field(default_factory=list)
+    constraints: list[str] | None = None
 
 
 class _MetadataModel(BaseModel):
@@ -57,7 +58,7 @@ class _RequestModel(BaseModel):
     scoped_work_item: _ScopeModel | None = None
     work_item: _ScopeModel | None = None
     scope: _ScopeModel | None = None
-    metadata: _MetadataModel = Field(default_factory=_MetadataModel)
+    metadata: _MetadataModel | None = None
 
 
 def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
@@ -81,14 +82,19 @@ def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
         raise InvalidRequest(
             "the request needs a non-empty `task` (or `prompt`, or `instructions`)", field="task"
         )
-    scope = next(
-        (value for name in _SCOPE_FIELDS if (value := getattr(model, name)) is not None),
-        model.metadata.scoped_work_item,
-    )
+    metadata = model.metadata or _MetadataModel()
+    given = [getattr(model, name) for name in _SCOPE_FIELDS] + [metadata.scoped_work_item]
+    scopes = [value for value in given if value is not None]
+    scope = scopes[0] if scopes else None
+    if any(other != scope for other in scopes):
+        raise InvalidRequest(
+            "the request names two different scoped items; give one `scoped_work_item`",
+            field="scoped_work_item",
+        )
     return BenchmarkRequest(
         task=task,
         workspace=model.workspace,
-        intake=_intake(model),
+        intake=_intake(model.intake_kind, metadata.intake_kind),
         scope=None
         if scope is None
         else ScopedWork(
@@ -97,16 +103,13 @@ def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
             source_queue=scope.source_queue,
             spec_path=scope.spec_path,
             completion_ref=scope.completion_ref,
-            constraints=tuple(scope.constraints),
+            constraints=tuple(scope.constraints or ()),
         ),
     )
 
 
-def _intake(model: _RequestModel) -> IntakePreference | None:
-    for field, value in (
-        ("intake_kind", model.intake_kind),
-        ("metadata.intake_kind", model.metadata.intake_kind),
-    ):
+def _intake(named: str | None, in_metadata: str | None) -> IntakePreference | None:
+    for field, value in (("intake_kind", named), ("metadata.intake_kind", in_metadata)):
         if value is not None:
             try:
                 return IntakePreference(value.strip().lower())

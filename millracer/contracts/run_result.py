@@ -11,7 +11,14 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from millracer.domain.evidence import ItemFact, StageFact
+from millracer.domain.evidence import (
+    ClosureFact,
+    Fact,
+    StageFact,
+    run_of,
+    state_fact,
+    subject_of,
+)
 from millracer.domain.result import RunResult
 from millracer.domain.work import EventKind, IntakeKind, Outcome, ProgressEvent, Route
 
@@ -89,6 +96,17 @@ class ErrorDocument(_Document):
     detail: str
 
 
+class LineageDocument(_Document):
+    """The work item or something that came out of it; the item itself has no parent."""
+
+    work_item_id: str
+    kind: str
+    state: str
+    how: str
+    source: str
+    parent_id: str | None
+
+
 class StepDocument(_Document):
     """A command that goes on from here."""
 
@@ -136,6 +154,7 @@ class RunResultDocument(_Document):
     scoped_completion: bool
     completion_evidence: list[EvidenceDocument]
     missing_evidence: list[MissingDocument]
+    lineage: list[LineageDocument]
     scoped_work_item: ScopedWorkDocument | None
     progress_events: list[ProgressDocument]
     warnings: list[str]
@@ -193,6 +212,17 @@ def describe(result: RunResult) -> RunResultDocument:
             MissingDocument(needed=gap.needed, looked_in=gap.looked_in, found=gap.found)
             for gap in result.missing_evidence
         ],
+        lineage=[
+            LineageDocument(
+                work_item_id=member.item_id,
+                kind=member.work_kind,
+                state=member.state,
+                how=member.how,
+                source=member.source,
+                parent_id=member.parent_id,
+            )
+            for member in result.lineage
+        ],
         scoped_work_item=None
         if scope is None
         else ScopedWorkDocument(
@@ -227,19 +257,16 @@ def describe(result: RunResult) -> RunResultDocument:
     )
 
 
-def _evidence(fact: ItemFact | StageFact, workspace: str) -> EvidenceDocument:
-    match fact:
-        case ItemFact():
-            reason, run_id = f"{fact.work_kind} {fact.item_id} is {fact.state}", None
-        case StageFact():
-            reason = f"{fact.stage} of {fact.item_id} ended {fact.terminal_result}"
-            run_id = fact.run_id
+def _evidence(fact: Fact, workspace: str) -> EvidenceDocument:
+    arbiter = isinstance(fact, ClosureFact) or (
+        isinstance(fact, StageFact) and fact.root_spec_id is not None
+    )
     return EvidenceDocument(
-        kind=EventKind.SCOPED_COMPLETE,
+        kind=EventKind.ARBITER_COMPLETE if arbiter else EventKind.SCOPED_COMPLETE,
         workspace=workspace,
-        reason=reason,
-        work_item_id=fact.item_id or "",
-        run_id=run_id,
+        reason=state_fact(fact),
+        work_item_id=subject_of(fact),
+        run_id=run_of(fact),
         source=fact.source,
         at=fact.observed_at,
     )

@@ -1,8 +1,9 @@
 """What the scripted model says in the demonstration: to our own turns and to Millrace's stages.
 
 The model reads its part from the prompt and answers with tool calls that pi carries out, so the
-files of the demonstration's project are really edited and its test is really run. A stage for which
-no part is written answers that it is blocked; it never claims success.
+files of the demonstration's project are really edited and its tests are really run. A stage for
+which no part is written, and one that sees what it did not expect, answers that it is blocked; it
+never claims success.
 """
 
 from __future__ import annotations
@@ -11,72 +12,203 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
 
-from millracer.application.prompts import DECISION_MARK, DIRECT_MARK, REPORT_MARK
-from millracer.demo.project import CHANGELOG_LINE, CHANGELOG_NAME, MENDED_SOURCE, SOURCE_NAME
+from millracer.application.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
+from millracer.demo.project import CHANGELOG_NAME, COVER, MEND, Change
 from millracer.demo.scripted_model import ModelRequest, Reply
-
-_STAGE = re.compile(r"^Stage: (\w+)$", re.MULTILINE)
-_RUN_DIRECTORY = re.compile(r"^Run Directory: (.+)$", re.MULTILINE)
-
-_DECISION = {
-    "decision": "millrace",
-    "intake_kind": "task",
-    "why": "The change is local and fully described, and it deserves an independent check.",
-    "mode": None,
-    "custom_loop_needed": False,
-    "signals": ["one named file", "a named test"],
-    "notes": "",
-}
-_REPORT = (
-    "Millrace built, checked and recorded the fix: `discounted` now takes a share of the price, "
-    "the project's tests pass, and the changelog names the change."
+from millracer.demo.stage_documents import (
+    arbiter_report,
+    arbiter_rubric,
+    arbiter_verdict,
+    generated_task,
+    lineage_of,
+    planner_disposition,
+    recon_packet,
+    task_id_of,
 )
+from millracer.demo.stage_request import StageRequest
+from millracer.domain.work import IntakeKind
+
+_WHY: Mapping[IntakeKind, tuple[str, str]] = MappingProxyType(
+    {
+        IntakeKind.TASK: ("The change is local and fully described.", "one named file"),
+        IntakeKind.PROBE: ("Where the fault lies has to be found out first.", "unknown cause"),
+        IntakeKind.IDEA: ("The outcome is clear, the work has to be split.", "several changes"),
+    }
+)
+_REPORT = (
+    "Millrace built, checked and recorded the work: `discounted` now takes a share of the price, "
+    "the project's tests pass, and the changelog names each change."
+)
+_BLOCKED = Reply.text("### BLOCKED")
 
 
-def respond(request: ModelRequest) -> Reply:
-    """Answer one request of the demonstration."""
+def respond(request: ModelRequest, intake: IntakeKind = IntakeKind.TASK) -> Reply:
+    """Answer one request of the demonstration; `intake` is the kind the decision names."""
     prompt = request.last_user_text.lstrip()
     if prompt.startswith(DECISION_MARK):
-        return Reply.text(json.dumps(_DECISION, indent=1))
+        return Reply.text(json.dumps(_decision(intake), indent=1))
+    if prompt.startswith(NOTICE_MARK):
+        return Reply.text("Noted; the run goes on.")
     if prompt.startswith(REPORT_MARK):
         return Reply.text(_REPORT)
-    stage = None if prompt.startswith(DIRECT_MARK) else _STAGE.search(prompt)
+    stage = None if prompt.startswith(DIRECT_MARK) else StageRequest.read(prompt)
     if stage is None:
         return Reply.text("This model is scripted and knows the demonstration only.")
-    part = _PARTS.get(stage[1])
-    return Reply.text("### BLOCKED") if part is None else part(request)
+    part = _PARTS.get(stage.stage)
+    return _BLOCKED if part is None else part(stage, request.tool_results)
 
 
-def _build(request: ModelRequest) -> Reply:
-    match len(request.tool_results):
-        case 0:
-            return Reply.tool_call("read", {"path": SOURCE_NAME}, text="First I read the function.")
+def _decision(intake: IntakeKind) -> Mapping[str, object]:
+    why, signal = _WHY[intake]
+    return {
+        "decision": "millrace",
+        "intake_kind": intake,
+        "why": f"{why} It deserves an independent check.",
+        "mode": None,
+        "custom_loop_needed": False,
+        "signals": [signal],
+        "notes": "",
+    }
+
+
+# Each part below gets the stage's request and what its tool calls so far answered, oldest first,
+# and gives its next move; the number of answers says how far it has come.
+
+
+def _build(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
+    if not seen:
+        return _read(stage.item_path, "First I read what is to be done.")
+    change = _change_of(seen[0])
+    match len(seen):
         case 1:
-            return Reply.tool_call("write", {"path": SOURCE_NAME, "content": MENDED_SOURCE})
+            return _read(change.path, "Then I read the file.")
         case 2:
-            run_directory = _RUN_DIRECTORY.findall(request.last_user_text)[0]
-            summary = f"# Builder\n\nMended `discounted` in {SOURCE_NAME}; nothing else changed.\n"
-            return Reply.tool_call(
-                "write", {"path": f"{run_directory}/builder_summary.md", "content": summary}
-            )
+            return _write(change.path, change.content)
+        case 3:
+            summary = f"# Builder\n\nChanged {change.path}; nothing else.\n"
+            return _write(stage.run_file("builder_summary.md"), summary)
         case _:
             return Reply.text("### BUILDER_COMPLETE")
 
 
-def _check(request: ModelRequest) -> Reply:
-    if not request.tool_results:
-        command = f"{shlex.quote(sys.executable)} -m unittest 2>&1"
-        return Reply.tool_call("bash", {"command": command}, text="I run the project's tests.")
-    passed = re.search(r"^OK$", request.tool_results[-1], re.MULTILINE)
-    return Reply.text("### CHECKER_PASS" if passed else "### FIX_NEEDED")
+def _check(_: StageRequest, seen: tuple[str, ...]) -> Reply:
+    if not seen:
+        return _run_tests()
+    return Reply.text("### CHECKER_PASS" if _passed(seen[-1]) else "### FIX_NEEDED")
 
 
-def _update(request: ModelRequest) -> Reply:
-    if not request.tool_results:
-        line = shlex.quote(f"\n{CHANGELOG_LINE}")
-        return Reply.tool_call("bash", {"command": f"printf '%s\\n' {line} >> {CHANGELOG_NAME}"})
-    return Reply.text("### UPDATE_COMPLETE")
+def _update(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
+    match len(seen):
+        case 0:
+            return _read(stage.item_path, "First I read what was done.")
+        case 1:
+            line = shlex.quote(f"\n{_change_of(seen[0]).changelog_line}")
+            return _bash(f"printf '%s\\n' {line} >> {CHANGELOG_NAME}")
+        case _:
+            return Reply.text("### UPDATE_COMPLETE")
 
 
-_PARTS = {"builder": _build, "checker": _check, "updater": _update}
+def _reconnoitre(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
+    match len(seen):
+        case 0:
+            return _read(stage.item_path, "First I read the question.")
+        case 1:
+            return _run_tests()
+        case _ if _passed(seen[1]):
+            return _BLOCKED  # nothing of what was reported can be seen
+        case 2:
+            lineage = {"Root-Intake-Kind": stage.item_kind, "Root-Intake-ID": stage.item_id}
+            task = generated_task(stage, MEND, _now(), lineage=lineage)
+            return _write(stage.run_file("generated_task.md"), task)
+        case 3:
+            return _write(stage.run_file("recon_packet.md"), recon_packet(stage, MEND, _now()))
+        case _:
+            return Reply.text("### RECON_TO_EXECUTION")
+
+
+def _plan(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
+    match len(seen):
+        case 0:
+            return _read(stage.item_path, "First I read the spec.")
+        case 1:
+            disposition = planner_disposition(stage, _now())
+            return _write(stage.run_file("planner_disposition.json"), disposition)
+        case _:
+            return Reply.text("### PLANNER_COMPLETE")
+
+
+def _split(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
+    if not seen:
+        return _read(stage.item_path, "First I read the spec.")
+    lineage = lineage_of(seen[0]) | {"Spec-ID": stage.item_id}
+    match len(seen):
+        case 1:
+            change, text = MEND, generated_task(stage, MEND, _now(), lineage=lineage)
+        case 2:
+            change, text = COVER, generated_task(stage, COVER, _now(), lineage=lineage, after=MEND)
+        case _:
+            return Reply.text("### MANAGER_COMPLETE")
+    return _write(str(stage.task_queue / f"{task_id_of(stage, change)}.md"), text)
+
+
+def _arbitrate(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
+    if not seen:
+        return _run_tests()
+    if not _passed(seen[0]):
+        return _BLOCKED
+    match len(seen):
+        case 1:
+            return _write(stage.rubric_path, arbiter_rubric(stage))
+        case 2:
+            verdict = arbiter_verdict(stage, _now(), "ARBITER_COMPLETE")
+            return _write(stage.verdict_path, verdict)
+        case 3:
+            return _write(stage.report_path, arbiter_report(stage, seen[0]))
+        case _:
+            return Reply.text("### ARBITER_COMPLETE")
+
+
+_PARTS: Mapping[str, Callable[[StageRequest, tuple[str, ...]], Reply]] = MappingProxyType(
+    {
+        "builder": _build,
+        "checker": _check,
+        "updater": _update,
+        "recon": _reconnoitre,
+        "planner": _plan,
+        "manager": _split,
+        "arbiter": _arbitrate,
+    }
+)
+
+
+def _change_of(item_text: str) -> Change:
+    """Return the change a task's document asks for; a task as a caller wrote it asks to mend."""
+    return COVER if f"# {COVER.title}" in item_text.splitlines() else MEND
+
+
+def _read(path: str, text: str) -> Reply:
+    return Reply.tool_call("read", {"path": path}, text=text)
+
+
+def _write(path: str, content: str) -> Reply:
+    return Reply.tool_call("write", {"path": path, "content": content})
+
+
+def _bash(command: str, text: str = "") -> Reply:
+    return Reply.tool_call("bash", {"command": command}, text=text)
+
+
+def _run_tests() -> Reply:
+    return _bash(f"{shlex.quote(sys.executable)} -m unittest 2>&1", "I run the project's tests.")
+
+
+def _passed(test_output: str) -> bool:
+    return re.search(r"^OK$", test_output, re.MULTILINE) is not None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

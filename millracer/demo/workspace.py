@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.adapters.millrace_version import find_version
 from millracer.adapters.pi_install import read_version, refuse_unsupported
 from millracer.adapters.process import Command, run
-from millracer.demo.project import FILES, TASK
+from millracer.demo.project import FILES, REQUESTS
 from millracer.demo.scripted_model import (
     PROVIDER,
     ScriptedModel,
@@ -22,6 +23,7 @@ from millracer.demo.scripted_model import (
     write_agent_directory,
 )
 from millracer.demo.stages import respond
+from millracer.domain.work import IntakeKind
 from millracer.errors import ToolFailed
 from millracer.waiting import Wait
 
@@ -49,11 +51,15 @@ class DemoWorkspace:
 
 @contextmanager
 def prepare_demo(
-    directory: Path, millrace_argv: Sequence[str], pi_argv: Sequence[str]
+    directory: Path,
+    millrace_argv: Sequence[str],
+    pi_argv: Sequence[str],
+    intake: IntakeKind = IntakeKind.TASK,
 ) -> Iterator[DemoWorkspace]:
     """Build the demonstration below `directory` and serve its model while the block is open.
 
-    The directory belongs to the caller, who also removes it.
+    The directory belongs to the caller, who also removes it. `intake` is the kind the model chooses
+    for what is asked.
 
     Raises:
         ToolNotFound, ToolUnsupported: `millrace` or `pi` is missing or refused.
@@ -66,7 +72,7 @@ def prepare_demo(
     wait = Wait.for_seconds(_COMMAND_SECONDS)
     find_version(MillraceCalls(argv=tuple(millrace_argv), workspace=root, cwd=root), wait)
     refuse_unsupported(read_version(tuple(pi_argv), cwd=root, env=os.environ, wait=wait))
-    with ScriptedModel(respond) as model:
+    with ScriptedModel(partial(respond, intake=intake)) as model:
         write_agent_directory(agent, model.base_url)
         environment = agent_environment(agent, home)
         whole = {**os.environ, **environment}
@@ -77,7 +83,7 @@ def prepare_demo(
         configuration = root / "millrace-agents" / "millrace.toml"
         with configuration.open("a", encoding="utf-8") as stream:
             stream.write(_stage_settings(pi_argv))
-        yield DemoWorkspace(root=root, environment=environment, task=TASK, model=model)
+        yield DemoWorkspace(root=root, environment=environment, task=REQUESTS[intake], model=model)
 
 
 def _commit(root: Path, environment: Mapping[str, str]) -> None:

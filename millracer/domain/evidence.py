@@ -14,7 +14,11 @@ from millracer.domain.work import IntakeKind, ItemState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFact:
-    """Millrace says where an item stands."""
+    """Millrace says where an item stands.
+
+    Attributes:
+        waits_for: dependencies of a queued item that cannot be met any more, each with its state.
+    """
 
     item_id: str
     work_kind: str  #: task, probe, spec, incident or idea
@@ -22,6 +26,7 @@ class ItemFact:
     source: str
     observed_at: datetime
     detail: str = ""
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +52,100 @@ class StageFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnFact:
+    """Millrace says that one item came out of another.
+
+    Attributes:
+        how: in words how it was found, such as `recon sent it to execution`.
+        run_id: the run that made it, where that is known.
+    """
+
+    parent_id: str
+    child_id: str
+    child_kind: str  #: task, spec or incident
+    how: str
+    source: str
+    observed_at: datetime
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureFact:
+    """Millrace says whether the closure target of a root spec is open.
+
+    Attributes:
+        last_arbiter_run_id: the Arbiter's run that spoke last about it.
+        blocked_by_lineage_work: Millrace waits for blocked work of this lineage.
+        blocking_ids: that work.
+    """
+
+    root_spec_id: str
+    open: bool
+    last_arbiter_run_id: str | None
+    blocked_by_lineage_work: bool
+    blocking_ids: tuple[str, ...]
+    source: str
+    observed_at: datetime
+
+
+#: Any piece of evidence.
+Fact = ItemFact | StageFact | SpawnFact | ClosureFact
+
+
+def state_fact(fact: Fact) -> str:
+    """Say what one piece of evidence says."""
+    match fact:
+        case ItemFact():
+            return f"{fact.work_kind} {fact.item_id} is {fact.state}"
+        case StageFact():
+            return f"{fact.stage} of {subject_of(fact)} ended {fact.terminal_result}"
+        case SpawnFact():
+            return f"{fact.child_kind} {fact.child_id} came out of {fact.parent_id}: {fact.how}"
+        case ClosureFact():
+            said = "open" if fact.open else "closed"
+            return f"the closure target of {fact.root_spec_id} is {said}"
+
+
+def subject_of(fact: Fact) -> str:
+    """Return the id of the item a piece of evidence is about."""
+    match fact:
+        case ItemFact():
+            return fact.item_id
+        case StageFact():
+            return fact.item_id or fact.root_spec_id or ""
+        case SpawnFact():
+            return fact.child_id
+        case ClosureFact():
+            return fact.root_spec_id
+
+
+def run_of(fact: Fact) -> str | None:
+    """Return the run a piece of evidence comes from, if it comes from one."""
+    match fact:
+        case ItemFact():
+            return None
+        case StageFact() | SpawnFact():
+            return fact.run_id
+        case ClosureFact():
+            return fact.last_arbiter_run_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All facts gathered about one work item of one intake kind; order has no meaning."""
+    """All facts gathered about one work item and what came out of it; order has no meaning.
+
+    Attributes:
+        item_id: the item that is judged.
+        kind: its intake kind, None where it was not entered as one (a spec, an incident).
+        items: where it and its descendants stand.
+        stages: how stages of their runs ended.
+        spawns: what came out of what; an idea leads to its root spec.
+        closures: the closure targets of its specs.
+    """
 
     item_id: str
     kind: IntakeKind | None
     items: tuple[ItemFact, ...] = ()
     stages: tuple[StageFact, ...] = ()
+    spawns: tuple[SpawnFact, ...] = ()
+    closures: tuple[ClosureFact, ...] = ()

@@ -14,7 +14,8 @@ from enum import StrEnum
 from millracer.domain.work import IntakeKind, IntakePreference
 
 EXACT_FILE_AND_TEST = "exact local file with its test"
-EXACT_FILE_FIX = "exact local file to fix"
+EXACT_FILE_FIX = "exact local file to change"
+OUTCOME_TO_BUILD = "an outcome to build, no file named"
 NOTHING_SPEAKS = "nothing in the task says how large it is"
 
 
@@ -59,7 +60,7 @@ def choose_intake(
 
 
 def _read_task(task: str) -> tuple[IntakeKind, tuple[str, ...]]:
-    files = _SOURCE_FILE.findall(task)
+    files = _SOURCE_FILE.findall(_CITED_FILE.sub(" ", task))
     has_file = any(not _TEST_FILE.search(file) for file in files)
     has_test = any(_TEST_FILE.search(file) for file in files) or bool(_TEST_WORDS.search(task))
     if has_file and has_test:
@@ -72,6 +73,8 @@ def _read_task(task: str) -> tuple[IntakeKind, tuple[str, ...]]:
         return IntakeKind.IDEA, shaping
     if files and _LOCAL_WORDS.search(task):
         return IntakeKind.TASK, (EXACT_FILE_FIX,)
+    if _BUILD_WORDS.search(task):
+        return IntakeKind.IDEA, (OUTCOME_TO_BUILD,)
     return IntakeKind.PROBE, (NOTHING_SPEAKS,)
 
 
@@ -84,13 +87,39 @@ def _words(*alternatives: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{joined})\b", re.IGNORECASE)
 
 
-_SOURCE_FILE = re.compile(
-    r"(?<![\w.-])[\w./-]+\.(?:pyi?|[jt]sx?|rs|go|java|kt|rb|cc?|cpp|hh?|hpp|cs|sh|sql|md|rst|toml"
+_FILE = (
+    r"(?<![\w./-])[\w./-]+\.(?:pyi?|[jt]sx?|rs|go|java|kt|rb|cc?|cpp|hh?|hpp|cs|sh|sql|md|rst|toml"
     r"|ya?ml|json|ini|cfg|s?css|html)\b(?![\w/])"
 )
-_TEST_FILE = re.compile(r"(?:^|/)tests?/|(?:^|/)test_|_test\.|[.](?:test|spec)\.", re.IGNORECASE)
-_TEST_WORDS = _words("pytest", "failing tests?", "unit tests?", "its tests?")
-_LOCAL_WORDS = _words("fix", "fixes", "typo", "mechanical", "exactly", "only", "acceptance")
+_SOURCE_FILE = re.compile(_FILE)
+#: A document that is only named to be read is not where the change belongs.
+_CITED_FILE = re.compile(
+    r"\b(?:see|per|read|follow|(?:described|specified|defined) (?:in|by)|according to)\s+`?"
+    rf"{_FILE}",
+    re.IGNORECASE,
+)
+_TEST_FILE = re.compile(
+    r"(?:^|/)(?:tests?|spec)/|(?:^|/)test_|_(?:test|spec)\.|[.](?:test|spec)\.", re.IGNORECASE
+)
+_TEST_WORDS = _words(
+    "pytest", "(?:failing|unit|regression|its) tests?", "(?:cargo|go|npm|make) test"
+)
+_LOCAL_WORDS = _words(
+    *("fix", "fixes", "typo", "mechanical", "exactly", "only", "acceptance"),
+    *("add", "bump", "change", "correct", "delete", "implement", "remove", "rename", "replace"),
+    *("return", "set", "sort", "update"),
+)
+_THING = (
+    r"(?:apps?|applications?|services?|systems?|modes?|sites?|websites?|apis?|clients?|accounts?"
+    r"|games?|plug-?ins?|integrations?|pages?|internationali[sz]ation|locali[sz]ation|support for)"
+)
+_BUILD_WORDS = re.compile(
+    r"(?:^|[.;:!?\n]\s*|\b(?:and|then|please)\s+)(?:"
+    r"(?:build|create|design|develop|implement|introduce)\b"
+    rf"|(?:add|write)\s+(?:[\w-]+\s+){{0,3}}{_THING}\b)"
+    r"|\bwant\b.{0,80}\bto be able to\b",
+    re.IGNORECASE,
+)
 
 _PROBE_SIGNALS = {
     "large or existing codebase": _words(
@@ -105,23 +134,33 @@ _PROBE_SIGNALS = {
         "not sure (?:where|why|which|what)",
         "root cause",
         "flaky",
+        "intermittent(?:ly)?",
+        "race conditions?",
+        "somewhere",
+        "sometimes",
     ),
     "understand before changing": _words(
         "understand the (?:codebase|code|repository)",
         "before changing",
-        "investigate",
-        "find out (?:why|where|how)",
+        "investigat(?:e|ing|ion)",
+        "find out (?:why|where|how|what)",
+        "why (?:do|does|did|is|are)",
+        "(?:track|hunt) down",
+        "figure out",
+        "diagnose",
     ),
     "migration or refactoring": _words(
         "migrations?", "migrat(?:e|es|ing)", "refactor(?:s|ing|ed)?", "port (?:it )?(?:to|from)"
     ),
     "compatibility or regression risk": _words(
         "(?:backwards? )?compatib(?:le|ility)",
-        "regress(?:ions?|es)?",
+        "regress(?:ions?|es)?(?! tests?)",
         "neighbou?ring modules?",
         "existing conventions?",
         "cross module",
         "(?:repo|repository) wide",
+        "everywhere",
+        "across the (?:whole |entire )?(?:code|codebase|project|repo|repository)",
     ),
 }
 _IDEA_SIGNALS = {

@@ -1,9 +1,9 @@
 """What signs of a running Millrace mean for our item.
 
 `Signs` are cheap and only wake us (`is_worth_asking`); what ends a watch is always asked of
-Millrace first and read by `interpret`. Silence is never a sign: a booting daemon, the gap between
-claim and first stage, a recovery stage and a daemon busy with a deep queue all look alike and are
-all work.
+Millrace first and read by the `interpret` functions. Silence is never a sign: a booting daemon,
+the gap between claim and first stage, a recovery stage and a daemon busy with a deep queue all
+look alike and are all work.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from millracer.domain.completion import SPEC, judge
+from millracer.domain.evidence import Evidence
+from millracer.domain.lineage import lineage_of
 from millracer.domain.work import (
     IntakeKind,
     ItemState,
@@ -62,8 +65,20 @@ class Observation(StrEnum):
     BLOCKED = "blocked"
     SET_ASIDE = "set_aside"
     UNKNOWN = "unknown"  #: Millrace does not know the item (any more)
+    AT_REST = "at_rest"  #: nothing of the lineage goes on, without proof of completion
     STOPPED = "stopped"  #: the daemon ended because somebody asked it to
     DAEMON_LOST = "daemon_lost"
+
+
+def is_news(signs: Signs) -> bool:
+    """Whether anything at all was seen; enough to read files, too little to ask a program."""
+    return bool(
+        signs.safety_due
+        or signs.item_moved
+        or signs.state_changed
+        or signs.events
+        or not signs.daemon_alive
+    )
 
 
 def is_worth_asking(signs: Signs, item_ids: frozenset[str]) -> bool:
@@ -84,38 +99,48 @@ def is_worth_asking_status(signs: Signs) -> bool:
     return signs.safety_due or not signs.daemon_alive or (signs.state_changed and not signs.events)
 
 
-def interpret_standing(standing: Standing) -> Observation | None:
-    """Say what the item's place alone decides, or None where the runtime's status is needed too.
+def leads_to_more_work(standing: Standing) -> bool:
+    """Whether the item's own end is not the end of what was asked for."""
+    return standing.kind in _LEADS_TO_MORE_WORK or standing.work_kind == SPEC
 
-    Only a task ends with its own item; a probe or an idea leads to more work.
-    """
+
+def interpret_standing(standing: Standing) -> Observation | None:
+    """Say what the item's own place decides, or None where more has to be known."""
     state = standing.state
     if state is ItemState.BLOCKED:
         return Observation.BLOCKED
     if state.is_set_aside:
         return Observation.SET_ASIDE
-    if state is ItemState.DONE and standing.kind not in _LEADS_TO_MORE_WORK:
+    if state is ItemState.DONE and not leads_to_more_work(standing):
         return Observation.ENDED
     if state is ItemState.ABSENT:
         return Observation.UNKNOWN
     return None
 
 
-def interpret(
-    standing: Standing, status: RuntimeStatus, *, daemon_alive: bool, stop_seen: bool
-) -> Observation:
-    """Say what Millrace's answers mean for our watch."""
-    decided = interpret_standing(standing)
-    if decided is not None:
-        return decided
-    if standing.state is ItemState.DONE and is_drained(status):
+def interpret_lineage(traced: Evidence) -> Observation | None:
+    """Say what an item's lineage decides, or None while something of it goes on.
+
+    What rests may be about to go on: Millrace makes the next item a moment after it ended the last,
+    and opens the Arbiter's run at a later tick. Look again before believing it.
+    """
+    verdict = judge(traced)
+    if verdict.completed:
         return Observation.ENDED
+    members = {member.item_id: member.state for member in lineage_of(traced)}
+    waits_for_arbiter = any(
+        target.open and not target.blocked_by_lineage_work
+        for target in traced.closures
+        if target.root_spec_id in members
+    )
+    if waits_for_arbiter or any(state.is_live for state in members.values()):
+        return None
+    return Observation.BLOCKED if verdict.blocked else Observation.AT_REST
+
+
+def interpret_runtime(status: RuntimeStatus, *, daemon_alive: bool, stop_seen: bool) -> Observation:
+    """Say what the runtime's state means for work that is not over."""
     if not daemon_alive:
         stopped = stop_seen or status.stop_requested
         return Observation.STOPPED if stopped else Observation.DAEMON_LOST
     return Observation.PAUSED if status.paused else Observation.WORKING
-
-
-def is_drained(status: RuntimeStatus) -> bool:
-    """Whether nothing is queued and nothing runs; says nothing about any item."""
-    return status.queued == 0 and status.active_run_count == 0

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from millracer.domain.completion import MissingEvidence, Verdict
-from millracer.domain.evidence import ItemFact, StageFact
+from millracer.domain.evidence import ClosureFact, Fact
+from millracer.domain.lineage import LineageItem
 from millracer.domain.work import (
     Decision,
     EventKind,
@@ -37,6 +39,8 @@ class Ending(StrEnum):
     ITEM_ENDED = "item_ended"
     BLOCKED = "blocked"
     SET_ASIDE = "set_aside"
+    AT_REST = "at_rest"  #: nothing of its lineage goes on, without proof
+    STUCK = "stuck"  #: the same again and again, or waiting for what cannot come
     UNKNOWN = "unknown"
     STOPPED = "stopped"  #: somebody stopped the daemon
     CRASHED = "crashed"  #: the daemon died too often, the item active
@@ -106,7 +110,8 @@ class RunResult:
     task_path: str | None = None
     status: JsonObject | None = None
     warnings: tuple[RunWarning, ...] = ()
-    proof: tuple[ItemFact | StageFact, ...] = ()
+    proof: tuple[Fact, ...] = ()
+    lineage: tuple[LineageItem, ...] = ()
     scoped_completion: bool = False
     scope: ScopedWork | None = None
     progress_events: tuple[ProgressEvent, ...] = ()
@@ -123,6 +128,8 @@ _OUTCOMES = {
     Ending.ITEM_ENDED: Outcome.INCOMPLETE,
     Ending.BLOCKED: Outcome.BLOCKED,
     Ending.SET_ASIDE: Outcome.INCOMPLETE,
+    Ending.AT_REST: Outcome.INCOMPLETE,
+    Ending.STUCK: Outcome.BLOCKED,
     Ending.UNKNOWN: Outcome.INCOMPLETE,
     Ending.STOPPED: Outcome.RESTART_NEEDED,
     Ending.CRASHED: Outcome.CRASHED,
@@ -166,9 +173,17 @@ def outcome_of(ending: Ending, verdict: Verdict) -> Outcome:
     return _OUTCOMES[ending]
 
 
-def event_kind_of(outcome: Outcome, verdict: Verdict) -> EventKind | None:
-    """Return the event that stands for this outcome; a direct answer and a failure have none."""
-    return EventKind.SCOPED_COMPLETE if verdict.completed else _EVENTS.get(outcome)
+def event_kind_of(ending: Ending, verdict: Verdict) -> EventKind | None:
+    """Return the event that stands for this end; a direct answer and a failure have none.
+
+    What an Arbiter's verdict proves is told apart from what a task's own run proves.
+    """
+    if verdict.completed:
+        closed = any(isinstance(fact, ClosureFact) for fact in verdict.proof)
+        return EventKind.ARBITER_COMPLETE if closed else EventKind.SCOPED_COMPLETE
+    if ending is Ending.STUCK and not verdict.blocked:
+        return EventKind.STUCK
+    return None if ending is Ending.ANSWERED else _EVENTS.get(outcome_of(ending, verdict))
 
 
 def exit_code_of(result: RunResult) -> ExitCode:
@@ -185,31 +200,55 @@ def exit_code_of(result: RunResult) -> ExitCode:
 
 
 def next_steps_for(
-    standing: Standing, *, workspace: str, resume_command: str
+    standing: Standing,
+    lineage: tuple[LineageItem, ...],
+    *,
+    millrace: str,
+    workspace: str,
+    resume_command: str,
 ) -> tuple[NextStep, ...]:
-    """Return how to continue or cancel an item that Millrace still holds, in its present state."""
-    state = standing.state
-    if not (state.is_live or state is ItemState.BLOCKED):
-        return ()
-    item_id = standing.millrace_id or standing.item_id
-    where = f"--workspace {workspace}"
-    cancel = f"millrace queue cancel {item_id} {where} --reason 'no longer wanted'"
-    match state:
-        case ItemState.BLOCKED:
-            return (
-                NextStep("retry", f"millrace queue retry-blocked {item_id} {where}"),
-                NextStep("cancel", cancel),
-            )
-        case ItemState.QUEUED:
-            pass
-        case ItemState.ACTIVE:
-            cancel = (
-                f"millrace control stop {where} && "
-                f"millrace control clear-stale-state {where} && {cancel}"
-            )
-        case _:
-            cancel = f"rm {standing.path}" if standing.path else cancel
-    return (NextStep("continue", resume_command), NextStep("cancel", cancel))
+    """Return how to go on with, retry or cancel what Millrace still holds of an item.
+
+    Args:
+        standing: where the item itself is.
+        lineage: the item and what came out of it; counts where the item itself is done.
+        millrace: how Millrace is called from a shell.
+        workspace: quoted for a shell.
+        resume_command: continues the item.
+    """
+    if standing.state.is_live or standing.state is ItemState.BLOCKED:
+        held = [(standing.millrace_id or standing.item_id, standing.state, standing.path)]
+    elif standing.state is ItemState.DONE:
+        held = [
+            (member.item_id, member.state, None)
+            for member in lineage
+            if member.state.is_live or member.state is ItemState.BLOCKED
+        ]
+    else:
+        held = []
+    steps = []
+    if any(state.is_live for _, state, _ in held):
+        steps.append(NextStep("continue", resume_command))
+    for item_id, state, path in held:
+        where = f"{item_id} --workspace {workspace} --reason"
+        cancel = f"{millrace} queue cancel {where} 'no longer wanted'"
+        match state:
+            case ItemState.BLOCKED:
+                # Millrace refuses to retry most of what it blocked unless it is told to.
+                retry = f"{millrace} queue retry-blocked {where} 'try again' --force"
+                steps.append(NextStep("retry", retry))
+            case ItemState.ACTIVE:
+                # An active item is not to be cancelled before it is freed.
+                cancel = (
+                    f"{millrace} control stop --workspace {workspace} && "
+                    f"{millrace} control clear-stale-state --workspace {workspace} && {cancel}"
+                )
+            case ItemState.MAILBOX | ItemState.INBOX if path is not None:
+                cancel = f"rm {shlex.quote(path)}"
+            case _:
+                pass
+        steps.append(NextStep("cancel", cancel))
+    return tuple(steps)
 
 
 def failed_result(

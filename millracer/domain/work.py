@@ -55,6 +55,13 @@ class Finalizer(StrEnum):
     SUMMARY = "summary"  #: made from the evidence, no model
 
 
+class PiSession(StrEnum):
+    """How the outer pi is kept over the turns of a run."""
+
+    RPC = "rpc"  #: one process, one conversation
+    PRINT = "print"  #: a process a turn, each a conversation of its own
+
+
 class Outcome(StrEnum):
     """How a run ended."""
 
@@ -175,6 +182,7 @@ class RunRequest:
     session_mode: str | None = None  #: the session's selected mode
     finalizer: Finalizer = Finalizer.PI
     keep_daemon: bool = False
+    notify_terminal_stages: bool = True  #: tell pi of stages that end before the run does
     limits: Limits = Limits()
 
 
@@ -323,11 +331,15 @@ class ProgressKind(StrEnum):
     STAGE_PROGRESS = "stage_progress"
     PAUSED = "paused"
     RESTART_NEEDED = "restart_needed"
+    NOTIFIED = "stage_notified"  #: pi was told of a stage's end, or could not be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
-    """One numbered step of a run, told to listeners as it happens and listed in the result."""
+    """One numbered step of a run, told to listeners as it happens and listed in the result.
+
+    A move of the lifecycle is told to listeners alone and carries the number of the step before.
+    """
 
     number: int
     at: datetime

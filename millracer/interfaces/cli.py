@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from millracer import __version__
-from millracer.domain.work import Finalizer, IntakePreference, RoutePreference
-from millracer.errors import ExitCode, UsageError
+from millracer.domain.work import (
+    Finalizer,
+    IntakeKind,
+    IntakePreference,
+    PiSession,
+    RoutePreference,
+)
+from millracer.errors import ExitCode
 from millracer.interfaces import run_options as option
+from millracer.interfaces.output import OutputFormat
 
 _EXIT_CODES = (
     "Exit codes: 0 completed, 1 internal error, 2 invalid use or request, 3 incomplete, "
@@ -68,10 +72,12 @@ def run(  # noqa: PLR0913 - one parameter per option
     poll_interval_seconds: option.PollInterval = 60.0,
     pi_timeout_seconds: option.PiTimeout = 3600.0,
     keep_daemon: option.KeepDaemon = False,
+    pi_session: option.PiSessionChoice = PiSession.RPC,
+    notify_terminal_stages: option.NotifyTerminalStages = True,
     pi_command: option.PiCommand = "pi",
     millrace_command: option.MillraceCommand = "millrace",
     benchmark_json: option.BenchmarkJson = False,
-    output: option.Output = option.OutputFormat.TEXT,
+    output: option.Output = OutputFormat.TEXT,
     request_id: option.RequestId = None,
     resume: option.Resume = None,
     finalizer: option.FinalizerChoice = Finalizer.PI,
@@ -100,6 +106,8 @@ def run(  # noqa: PLR0913 - one parameter per option
                 poll_interval_seconds=poll_interval_seconds,
                 pi_timeout_seconds=pi_timeout_seconds,
                 keep_daemon=keep_daemon,
+                pi_session=pi_session,
+                notify_terminal_stages=notify_terminal_stages,
                 pi_command=pi_command,
                 millrace_command=millrace_command,
                 benchmark_json=benchmark_json,
@@ -119,19 +127,17 @@ def demo(
     *,
     millrace_command: option.MillraceCommand = "millrace",
     pi_command: option.PiCommand = "pi",
-    output: option.Output = option.OutputFormat.JSON,
+    intake: option.DemoIntake = IntakeKind.TASK,
+    output: option.Output = OutputFormat.JSON,
 ) -> None:
-    """Show one delegated task on the real tools with a scripted model; needs no credentials."""
+    """Show one delegated run on the real tools with a scripted model; needs no credentials."""
     from millracer.interfaces import demo_command  # noqa: PLC0415
 
     raise typer.Exit(
-        demo_command.demo(millrace_command=millrace_command, pi_command=pi_command, output=output)
+        demo_command.demo(
+            millrace_command=millrace_command, pi_command=pi_command, intake=intake, output=output
+        )
     )
-
-
-def main() -> NoReturn:
-    """Run the command line and exit."""
-    sys.exit(invoke(sys.argv[1:]))
 
 
 def invoke(arguments: Sequence[str]) -> int:
@@ -139,35 +145,11 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         code = app(args=list(arguments), prog_name="millracer", standalone_mode=False)
     except TyperException as wrong_use:
-        return _refuse(arguments, wrong_use)
+        from millracer.interfaces.early_end import report_wrong_use  # noqa: PLC0415
+
+        known = arguments and arguments[0] in {"run", "demo"}
+        command = f"millracer {arguments[0]}" if known else "millracer"
+        return report_wrong_use(
+            arguments, wrong_use.format_message(), f"see the options with `{command} --help`"
+        )
     return code if isinstance(code, int) else ExitCode.COMPLETED
-
-
-def _refuse(arguments: Sequence[str], wrong_use: TyperException) -> int:
-    from millracer.domain.result import failed_result  # noqa: PLC0415 - only wrong use pays
-    from millracer.interfaces.terminal import say  # noqa: PLC0415
-
-    known = arguments and arguments[0] in {"run", "demo"}
-    command = f"millracer {arguments[0]}" if known else "millracer"
-    error = UsageError(
-        wrong_use.format_message(), suggested_action=f"see the options with `{command} --help`"
-    )
-    say(f"error: {error.message}\n  next: {error.suggested_action}")
-    if _wants_json(arguments):
-        from millracer.contracts.run_result import render_result  # noqa: PLC0415
-
-        result = failed_result(f"run-{uuid.uuid4().hex}", str(Path.cwd()), __version__, error)
-        typer.echo(render_result(result))
-    return ExitCode.USAGE
-
-
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether the caller asked for JSON, read from a command line that did not parse."""
-    before_task = list(arguments)[: arguments.index("--")] if "--" in arguments else arguments
-    asked = os.environ.get("MILLRACER_OUTPUT", "")
-    for at, word in enumerate(before_task):
-        if word.startswith("--output="):
-            asked = word.partition("=")[2]
-        elif word == "--output" and at + 1 < len(before_task):
-            asked = before_task[at + 1]
-    return asked == option.OutputFormat.JSON

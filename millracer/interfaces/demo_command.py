@@ -11,25 +11,35 @@ from millracer import __version__
 from millracer.bootstrap import Settings, open_orchestrator
 from millracer.demo.workspace import DemoWorkspace, prepare_demo
 from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
-from millracer.domain.work import IntakePreference, RoutePreference, RunRequest
+from millracer.domain.work import IntakeKind, IntakePreference, RoutePreference, RunRequest
 from millracer.errors import MillracerError
+from millracer.interfaces.output import OutputFormat
 from millracer.interfaces.run_command import report
-from millracer.interfaces.run_options import OutputFormat, program
+from millracer.interfaces.run_options import program
 from millracer.interfaces.signals import signals_cancel
 from millracer.interfaces.terminal import progress_shown, say
 from millracer.waiting import Cancellation, Cancelled
 
 
-def demo(*, millrace_command: str, pi_command: str, output: OutputFormat) -> int:
-    """Run the demonstration, print its one document, and return the exit code of its run."""
+def demo(
+    *, millrace_command: str, pi_command: str, intake: IntakeKind, output: OutputFormat
+) -> int:
+    """Run the demonstration, print its one document, and return the exit code of its run.
+
+    Args:
+        millrace_command: the Millrace program.
+        pi_command: the pi program.
+        intake: the kind that the scripted model chooses for the work.
+        output: what the document is.
+    """
     request_id = f"demo-{uuid.uuid4().hex}"
     cancellation = Cancellation()
     try:
-        millrace = _absolute(program(millrace_command, "--millrace-command"))
-        pi = _absolute(program(pi_command, "--pi-command"))
+        millrace = program(millrace_command, "--millrace-command")
+        pi = program(pi_command, "--pi-command")
         with tempfile.TemporaryDirectory(prefix="millracer-demo-") as directory:
             say(f"A scripted model, real pi and real Millrace in {directory} (removed at the end)")
-            with prepare_demo(Path(directory), millrace, pi) as prepared:
+            with prepare_demo(Path(directory), millrace, pi, intake) as prepared:
                 say(f"The task: {prepared.task}")
                 result = _run(prepared, millrace, pi, request_id, cancellation)
     except Cancelled as cancelled:
@@ -71,9 +81,3 @@ def _run(
         ) as orchestrator,
     ):
         return orchestrator.run(request, cancellation)
-
-
-def _absolute(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Name a program given by a relative path absolutely: the demonstration runs elsewhere."""
-    head = Path(argv[0])
-    return (str(head.absolute()), *argv[1:]) if head.is_file() else argv

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 import uuid
@@ -12,17 +11,18 @@ from pathlib import Path
 from millracer import __version__
 from millracer.bootstrap import Settings, open_orchestrator
 from millracer.contracts.benchmark_request import BenchmarkRequest, parse_benchmark_request
-from millracer.contracts.run_result import render_result
 from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
 from millracer.domain.work import (
     Finalizer,
     IntakePreference,
     Limits,
+    PiSession,
     RoutePreference,
     RunRequest,
 )
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, UsageError
-from millracer.interfaces.run_options import OutputFormat, program
+from millracer.interfaces.output import OutputFormat, print_document
+from millracer.interfaces.run_options import program
 from millracer.interfaces.signals import signals_cancel, signals_raise
 from millracer.interfaces.terminal import progress_shown, say
 from millracer.waiting import Cancellation, Cancelled
@@ -50,6 +50,8 @@ class RunOptions:
     poll_interval_seconds: float
     pi_timeout_seconds: float
     keep_daemon: bool
+    pi_session: PiSession
+    notify_terminal_stages: bool
     pi_command: str
     millrace_command: str
     benchmark_json: bool
@@ -96,22 +98,16 @@ def report(result: RunResult, output: OutputFormat) -> None:
         say(f"error: {error.message}")
         if error.suggested_action:
             say(f"  next: {error.suggested_action}")
-    document = render_result(result) if output is OutputFormat.JSON else result.output
-    try:
-        sys.stdout.buffer.write(document.encode("utf-8", "backslashreplace") + b"\n")
-        sys.stdout.buffer.flush()
-    except OSError:
-        # The reader went away: nothing can be told any more, and the interpreter's own last flush
-        # must not add a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print_document(result, output)
 
 
 def _perform(options: RunOptions, request: RunRequest, workspace: Path) -> RunResult:
     settings = Settings(
         workspace=workspace,
-        cwd=(options.cwd or workspace).expanduser().absolute(),
+        cwd=workspace if options.cwd is None else _existing(options.cwd, "cwd"),
         millrace=program(options.millrace_command, "--millrace-command"),
         pi=program(options.pi_command, "--pi-command"),
+        pi_session=options.pi_session,
         provider=options.provider,
         model=options.model,
         thinking=options.thinking,
@@ -137,7 +133,8 @@ def _request(options: RunOptions, request_id: str) -> tuple[RunRequest, Path]:
     elif options.benchmark_json:
         legacy = _legacy_request(options)
         task, scope = legacy.task, legacy.scope
-        intake = legacy.intake or intake
+        if legacy.intake not in {None, IntakePreference.AUTO}:
+            intake = legacy.intake
         workspace = workspace if legacy.workspace is None else Path(legacy.workspace)
     else:
         task = _task(options)
@@ -152,22 +149,31 @@ def _request(options: RunOptions, request_id: str) -> tuple[RunRequest, Path]:
         mode=options.millrace_mode,
         finalizer=options.finalizer,
         keep_daemon=options.keep_daemon,
+        # A process a turn has no conversation in which a stage could be told.
+        notify_terminal_stages=options.notify_terminal_stages
+        and options.pi_session is PiSession.RPC,
         limits=Limits(
             daemon_timeout_seconds=options.daemon_timeout_seconds,
             pi_timeout_seconds=options.pi_timeout_seconds,
             max_daemon_restarts=options.max_daemon_restarts,
         ),
     )
-    return request, _existing(workspace)
+    return request, _existing(workspace, "workspace")
 
 
-def _existing(workspace: Path) -> Path:
-    resolved = workspace.expanduser().resolve()
-    if not resolved.is_dir():
+def _existing(workspace: Path, field: str) -> Path:
+    try:
+        resolved = workspace.expanduser().resolve()
+        usable = resolved.is_dir()
+    except (OSError, RuntimeError, ValueError) as exc:
         raise InvalidRequest(
-            f"workspace {resolved} is not a directory",
-            field="workspace",
-            suggested_action="create the directory or pass another --workspace",
+            f"{field} {str(workspace)!r} cannot be used: {exc}", field=field
+        ) from exc
+    if not usable:
+        raise InvalidRequest(
+            f"{field} {resolved} is not a directory",
+            field=field,
+            suggested_action=f"create the directory or pass another --{field}",
         )
     return resolved
 
@@ -195,7 +201,7 @@ def _legacy_request(options: RunOptions) -> BenchmarkRequest:
 def _task(options: RunOptions) -> str:
     if options.task:
         task = " ".join(options.task)
-    elif sys.stdin is None or sys.stdin.isatty():
+    elif sys.stdin.isatty():
         task = ""
     else:
         try:

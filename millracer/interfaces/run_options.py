@@ -1,25 +1,24 @@
-"""The options of `millracer run`, each with its environment variable."""
+"""The options of `millracer run` and `demo`, each with its environment variable."""
 
 from __future__ import annotations
 
 import math
 import shlex
 import shutil
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from millracer.domain.work import Finalizer, IntakePreference, RoutePreference
+from millracer.domain.work import (
+    Finalizer,
+    IntakeKind,
+    IntakePreference,
+    PiSession,
+    RoutePreference,
+)
 from millracer.errors import UsageError
-
-
-class OutputFormat(StrEnum):
-    """What standard output carries."""
-
-    TEXT = "text"
-    JSON = "json"
+from millracer.interfaces.output import OutputFormat
 
 
 def _finite(value: float) -> float:
@@ -49,6 +48,9 @@ Route = Annotated[
 ]
 Intake = Annotated[
     IntakePreference, _option("--intake", "Intake kind of a delegated task: chosen, or forced.")
+]
+DemoIntake = Annotated[
+    IntakeKind, _option("--intake", "Intake kind of the work that is shown, and so its stages.")
 ]
 Workspace = Annotated[Path, _option("--workspace", "Root of the Millrace workspace.")]
 Cwd = Annotated[
@@ -93,6 +95,22 @@ PiTimeout = Annotated[float, _seconds("--pi-timeout-seconds", "Longest turn of p
 KeepDaemon = Annotated[
     bool, _option("--keep-daemon", "Leave Millrace's daemon running at the end.")
 ]
+PiSessionChoice = Annotated[
+    PiSession,
+    _option(
+        "--pi-session",
+        "One conversation with pi for the whole run, or a `pi --print` process a turn, "
+        "which remembers nothing and is told of no stages.",
+    ),
+]
+NotifyTerminalStages = Annotated[
+    bool,
+    typer.Option(
+        "--notify-terminal-stages/--no-notify-terminal-stages",
+        envvar=_variable("--notify-terminal-stages"),
+        help="Tell pi, in its conversation, of stages that end before the delegated run does.",
+    ),
+]
 PiCommand = Annotated[str, _option("--pi-command", "The pi program.")]
 MillraceCommand = Annotated[str, _option("--millrace-command", "The Millrace program.")]
 BenchmarkJson = Annotated[
@@ -118,15 +136,22 @@ Quiet = Annotated[bool, _option("--quiet", "No progress on standard error.")]
 def program(command: str, option: str) -> tuple[str, ...]:
     """Split a program option into argv; a path with blanks that exists is one word.
 
+    A path is made absolute: the program is started in another directory than ours.
+
     Raises:
         UsageError: it is empty or its quoting does not close.
     """
     if Path(command).is_file() or shutil.which(command):
-        return (command,)
+        return (_absolute(command),)
     try:
-        words = tuple(shlex.split(command))
+        words = shlex.split(command)
     except ValueError as exc:
         raise UsageError(f"{option} cannot be read: {exc}") from exc
     if not words:
         raise UsageError(f"{option} is empty", suggested_action="name a program")
-    return words
+    return (_absolute(words[0]), *words[1:])
+
+
+def _absolute(word: str) -> str:
+    """Return a path made absolute, and a bare name, which is looked up on PATH, as it is."""
+    return str(Path(word).expanduser().absolute()) if "/" in word else word

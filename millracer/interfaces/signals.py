@@ -71,3 +71,14 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 def _raise(number: int, _frame: FrameType | None) -> None:
     raise Cancelled(_REASONS[signal.Signals(number)])
+
+
+@contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Within the block, signals do nothing; for the moment in which the result is printed."""
+    former = {number: signal.signal(number, _ignore) for number in _REASONS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -7,16 +7,19 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from millracer.adapters.pi_rpc import RpcPi
+from millracer.application.notifying import Notifier
 from millracer.demo.scripted_model import ModelRequest, Reply, ScriptedModel
 from millracer.errors import ToolFailed, ToolTimeout
 from millracer.waiting import Wait
-from tests.support.real_pi import ScriptedReplies, real_pi
+from tests.support.real_pi import ScriptedReplies, real_pi, real_print_pi
+from tests.unit.domain.test_notification import UPDATED
 
 
 @pytest.fixture
@@ -213,6 +216,76 @@ def test_a_skill_reaches_the_model(
         pi.ask("one", soon())
 
         assert "how to weave" in model.requests[0].system_text
+
+
+def test_with_a_process_a_turn_every_prompt_arrives_and_every_failure_is_told(
+    pi_command: str, tmp_path: Path, replies: ScriptedReplies
+) -> None:
+    large, whole = "-x " + "p" * 300_000, "w" * 1_000_000
+    replies.will(Reply.text("command kept"), Reply.text(whole, chunk_size=50_000))
+    replies.will(Reply.text(""), Reply.error(401, "who are you"))
+
+    with real_print_pi(pi_command, tmp_path, replies) as (pi, model):
+        assert pi.ask("/skill:any @thing", soon()) == "command kept"
+        assert pi.ask(large, soon()) == whole
+        with pytest.raises(ToolFailed) as empty:
+            pi.ask("@file", soon())
+        with pytest.raises(ToolFailed, match="401 who are you") as refused:
+            pi.ask("four", soon())
+
+    assert empty.value.code == "pi_answer_empty"
+    assert "/login" in (refused.value.suggested_action or "")
+    assert [request.last_user_text for request in model.requests] == [
+        "The prompt:\n/skill:any @thing",
+        large,
+        "@file",
+        "four",
+    ]
+
+
+@pytest.mark.slow
+def test_with_a_process_a_turn_the_end_of_time_ends_the_tools_too(
+    pi_command: str, tmp_path: Path, replies: ScriptedReplies
+) -> None:
+    script = "setsid sleep 300 & echo $! > escaped; echo $$ > running; sleep 300"
+    replies.will(Reply.tool_call("bash", {"command": script}), Reply.text("usable"))
+
+    with real_print_pi(pi_command, tmp_path, replies) as (pi, _):
+        with pytest.raises(ToolTimeout):
+            pi.ask("one", Wait.for_seconds(15))
+        tools = [int((tmp_path / "work" / name).read_text()) for name in ("escaped", "running")]
+
+        assert not any(lives(tool) for tool in tools)
+        assert pi.ask("two", soon()) == "usable"
+
+
+def test_pi_is_told_of_a_stage_in_its_conversation_and_free_as_soon_as_the_watch_is_over(
+    pi_command: str, tmp_path: Path
+) -> None:
+    asked = threading.Event()
+
+    def respond(request: ModelRequest) -> Reply:
+        if "second" in request.last_user_text:
+            asked.set()
+            return Reply.hang()
+        return Reply.text("noted")
+
+    with real_pi(pi_command, tmp_path, respond) as (pi, model):
+        notifier = Notifier(pi)
+        notifier.start()
+        for run_id in ("first", "second", "third"):
+            notifier.tell(replace(UPDATED, run_id=run_id, item_id=run_id))
+        assert asked.wait(60)
+
+        assert notifier.finish(soon())
+        assert pi.ask("What did you hear?", soon()) == "noted"
+        told = [note.reason.split(" that ")[0] for note in notifier.drain()]
+        heard = json.dumps(model.requests[-1].messages)
+
+    assert told == ["pi was told", "pi was not told", "pi was not told"]
+    assert "first" in heard
+    assert "third" not in heard
+    assert pi.notices == ()
 
 
 def unasked(request: ModelRequest) -> Reply:

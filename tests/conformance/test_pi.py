@@ -1,4 +1,8 @@
-"""What everybody may rely on in a `Pi`: the same for the fake and for the real one."""
+"""What everybody may rely on in a `Pi`: the same for the fake and for the real ones.
+
+The one difference between them is memory: with a process a turn, pi knows nothing of earlier turns.
+It stands at the end, for the two that have a model which could be shown an earlier turn.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from millracer.demo.scripted_model import Reply
+from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.errors import ToolFailed, ToolTimeout
 from millracer.ports import Pi
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 from tests.fakes.pi import ScriptedPi
-from tests.support.real_pi import ScriptedReplies, real_pi
+from tests.support.real_pi import real_pi, real_print_pi
 
 Happening = Callable[[], None]
 
@@ -50,39 +54,50 @@ class FakeSubject(Subject):
 
 
 class RealSubject(Subject):
-    def __init__(self, pi: Pi, happenings: list[Happening], replies: ScriptedReplies) -> None:
+    """Scripts the turns by their prompts, as a pi that is ended early never asks its model."""
+
+    def __init__(self, pi: Pi, replies: RepliesByPrompt) -> None:
         self.pi = pi
-        self._happenings = happenings
         self._replies = replies
 
     def will_say(self, text: str) -> None:
-        self._replies.will(Reply.text(text))
+        self._replies.add(Reply.text(text))
 
     def will_fail(self, words: str) -> None:
-        self._replies.will(Reply.error(400, words))
+        self._replies.add(Reply.error(400, words))
 
     def will_hang(self, before: Happening) -> None:
-        self._happenings.append(before)
-        self._replies.will(Reply.hang())
+        self._replies.add(Reply.hang(), before)
 
 
-@pytest.fixture(params=["fake", "real"])
+class RepliesByPrompt:
+    """Answers the prompts `one`, `two` and `three`, each with the reply that was added as such."""
+
+    def __init__(self) -> None:
+        self._turns: list[tuple[Reply, Happening]] = []
+
+    def add(self, reply: Reply, before: Happening = lambda: None) -> None:
+        self._turns.append((reply, before))
+
+    def __call__(self, request: ModelRequest) -> Reply:
+        reply, before = self._turns[PROMPTS.index(request.last_user_text)]
+        before()
+        return reply
+
+
+PROMPTS = ("one", "two", "three")
+REAL = {"rpc": real_pi, "print": real_print_pi}
+
+
+@pytest.fixture(params=["fake", *REAL])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     if request.param == "fake":
         yield FakeSubject()
         return
-    replies = ScriptedReplies()
-    happenings: list[Happening] = []
-
-    def respond(asked: object) -> Reply:
-        reply = replies(asked)
-        if reply == Reply.hang() and happenings:
-            happenings.pop(0)()
-        return reply
-
+    replies = RepliesByPrompt()
     command = request.getfixturevalue("pi_command")
-    with real_pi(command, tmp_path, respond) as (pi, _):
-        yield RealSubject(pi, happenings, replies)
+    with REAL[request.param](command, tmp_path, replies) as (pi, _):
+        yield RealSubject(pi, replies)
 
 
 def soon() -> Wait:
@@ -164,3 +179,14 @@ def test_a_closed_conversation_answers_nothing_and_may_be_closed_again(subject: 
         subject.pi.ask("one", soon())
     with pytest.raises(ToolFailed):
         subject.pi.begin()
+
+
+@pytest.mark.parametrize(("session", "remembered"), [("rpc", True), ("print", False)])
+def test_only_a_conversation_remembers_its_earlier_turns(
+    session: str, pi_command: str, tmp_path: Path, *, remembered: bool
+) -> None:
+    with REAL[session](pi_command, tmp_path, lambda _: Reply.text("noted")) as (pi, model):
+        pi.ask("The word is apple.", soon())
+        pi.ask("What is the word?", soon())
+
+        assert ("apple" in str(model.requests[1].messages)) is remembered

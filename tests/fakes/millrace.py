@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from millracer.domain.documents import IntakeDocument, request_hash_in
-from millracer.domain.evidence import Evidence, ItemFact, StageFact
-from millracer.domain.observation import Signs
+from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.observation import STOPPED_EVENT, Signs
 from millracer.domain.work import (
     AddReceipt,
     IntakeKind,
@@ -52,6 +52,7 @@ class HeldItem:
     work_kind: str | None = None
     detail: str = ""
     proven: bool = False  #: a complete run of its updater exists
+    parent_id: str | None = None  #: the item it came out of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,8 @@ def daemon_dies() -> Step:
 
 def daemon_is_stopped() -> Step:
     """Somebody else asked the daemon to stop and it did."""
-    return Step(daemon="stops", stage="")
+    stopped = RuntimeEvent(event_type=STOPPED_EVENT, occurred_at=NOW)
+    return Step(daemon="stops", stage="", events=(stopped,))
 
 
 def workspace_paused() -> Step:
@@ -159,6 +161,7 @@ class ScriptedMillrace(Millrace):
         self._version: str | None = None
         self._holds_work = holds_work
         self.items: dict[str, HeldItem] = {}
+        self.closures: list[ClosureFact] = []
         self.documents: list[IntakeDocument] = []
         self.enqueued: list[str] = []
         self.validated: list[str] = []
@@ -207,6 +210,22 @@ class ScriptedMillrace(Millrace):
         self.items[item_id] = item
         return item
 
+    def derives(
+        self,
+        parent_id: str,
+        item_id: str,
+        state: ItemState,
+        *,
+        work_kind: str = "task",
+        proven: bool = False,
+    ) -> HeldItem:
+        """Let an item have come out of another one."""
+        item = HeldItem(
+            item_id, state, kind=None, work_kind=work_kind, proven=proven, parent_id=parent_id
+        )
+        self.items[item_id] = item
+        return item
+
     def has_daemon(
         self, *, ours: bool = False, mode_id: str | None = "lad_pi", booting: bool = False
     ) -> RunningDaemon:
@@ -228,9 +247,9 @@ class ScriptedMillrace(Millrace):
         """Let something happen before (or after) the next such call, such as another's add."""
         self._faults.setdefault(call, deque()).append(_Fault(action, after))
 
-    def rejects_mode(self, mode: str, detail: str = "Unknown mode id") -> None:
+    def rejects_mode(self, mode: str) -> None:
         """Let a mode not validate."""
-        self._rejected[mode] = detail
+        self._rejected[mode] = f"Unknown mode id: {mode}"
 
     @property
     def unused_steps(self) -> int:
@@ -253,6 +272,16 @@ class ScriptedMillrace(Millrace):
     def holds_work(self) -> bool:
         """See the port."""
         return self._holds_work
+
+    @property
+    def owns_daemon(self) -> bool:
+        """See the port."""
+        return self.daemon is not None and self.daemon.ours
+
+    @property
+    def program(self) -> str:
+        """See the port."""
+        return "millrace"
 
     def check_supported(self, wait: Wait) -> str:
         """See the port."""
@@ -337,10 +366,12 @@ class ScriptedMillrace(Millrace):
     def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
         """See the port."""
         with self._called("gather_evidence", wait):
-            item = self.items.get(standing.item_id)
-            if item is None:
-                return Evidence(item_id=standing.item_id, kind=standing.kind)
-            return _evidence(item)
+            return self._evidence(standing)
+
+    def trace_lineage(self, standing: Standing) -> Evidence:
+        """See the port."""
+        self.calls.append("trace_lineage")
+        return self._evidence(standing)
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -396,6 +427,20 @@ class ScriptedMillrace(Millrace):
             mode_id=self.daemon.mode_id if self.daemon else "lad_pi",
             raw={"process_running": alive, "runtime_ownership_lock": lock},
             observed_at=NOW,
+        )
+
+    def _evidence(self, standing: Standing) -> Evidence:
+        item = self.items.get(standing.item_id)
+        members = [] if item is None else [item]
+        for member in members:
+            members += [each for each in self.items.values() if each.parent_id == member.item_id]
+        return Evidence(
+            item_id=standing.item_id,
+            kind=standing.kind,
+            items=tuple(_item_fact(member) for member in members),
+            stages=tuple(_stage_fact(member) for member in members if member.proven),
+            spawns=tuple(_spawn_fact(member) for member in members[1:]),
+            closures=tuple(self.closures),
         )
 
     def _take(self, step: Step, item_id: str) -> None:
@@ -496,15 +541,16 @@ class _Control(DaemonControl):
 class _Attendance(Attendance):
     def __init__(self, millrace: ScriptedMillrace) -> None:
         self._millrace = millrace
-        self._left = False
+        self._left_running: bool | None = None
         self._looked = False
         self._hint: ItemState | None = None
 
     def next_signs(self, item: Standing, wait: Wait) -> Signs:
-        assert not self._left, "the watch was left already"
+        assert self._left_running is None, "the watch was left already"
         with self._millrace._called("next_signs", wait):
             brief = wait.remaining < _BRIEF_SECONDS
             step = Step() if brief or not self._looked else self._millrace._next_step()
+            before = self._hint if self._looked else item.state
             self._looked = True
             self._millrace._take(step, item.item_id)
             if step.until_deadline:
@@ -512,7 +558,7 @@ class _Attendance(Attendance):
             wait.cancellation.raise_if_cancelled()
             held = self._millrace.items.get(item.item_id)
             hint = held.state if held else None
-            moved, self._hint = hint is not self._hint, hint
+            moved, self._hint = hint is not before, hint
             daemon = self._millrace.daemon
             return Signs(
                 daemon_alive=daemon is not None,
@@ -523,19 +569,24 @@ class _Attendance(Attendance):
                     replace(event, item_id=event.item_id or item.item_id) for event in step.events
                 ),
                 state_changed=moved or step.stage is not None or step.paused is not None,
-                safety_due=step.safety_due,
+                safety_due=step.safety_due or wait.expired,
             )
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
-        if self._left:
-            return False
-        self._left = True
+        if self._left_running is None:
+            self._left_running = self._leave(keep_daemon=keep_daemon)
+        return self._left_running
+
+    def _leave(self, *, keep_daemon: bool) -> bool:
         self._millrace.calls.append("leave")
         self._millrace.watchers -= 1
         daemon = self._millrace.daemon
         if daemon is None or not daemon.ours:
             return False
-        if keep_daemon or self._millrace.watchers:
+        if keep_daemon:
+            self._millrace.daemon = replace(daemon, ours=False)
+            return True
+        if self._millrace.watchers:
             return True
         self._millrace.stopped.append(daemon.pid)
         self._millrace.daemon = None
@@ -557,21 +608,22 @@ def _work_kind(item: HeldItem) -> str | None:
     return None if item.kind is None else item.kind.value
 
 
-def _evidence(item: HeldItem) -> Evidence:
-    millrace_id = item.millrace_id or item.item_id
-    work_kind = item.work_kind or _work_kind(item) or "task"
-    fact = ItemFact(
+def _item_fact(item: HeldItem) -> ItemFact:
+    return ItemFact(
         item_id=item.item_id,
-        work_kind=work_kind,
+        work_kind=item.work_kind or _work_kind(item) or "task",
         state=item.state,
-        source=f"millrace queue show {millrace_id}",
+        source=f"millrace queue show {item.millrace_id or item.item_id}",
         observed_at=NOW,
         detail=item.detail,
     )
-    stage = StageFact(
+
+
+def _stage_fact(item: HeldItem) -> StageFact:
+    return StageFact(
         run_id="run-1",
-        item_id=millrace_id,
-        work_kind=work_kind,
+        item_id=item.millrace_id or item.item_id,
+        work_kind=item.work_kind or _work_kind(item) or "task",
         stage="updater",
         terminal_result="UPDATE_COMPLETE",
         run_status="complete",
@@ -579,9 +631,15 @@ def _evidence(item: HeldItem) -> Evidence:
         source="millrace runs trace run-1 --format json",
         observed_at=NOW,
     )
-    return Evidence(
-        item_id=item.item_id,
-        kind=item.kind,
-        items=(fact,),
-        stages=(stage,) if item.proven else (),
+
+
+def _spawn_fact(item: HeldItem) -> SpawnFact:
+    assert item.parent_id is not None
+    return SpawnFact(
+        parent_id=item.parent_id,
+        child_id=item.item_id,
+        child_kind=item.work_kind or "task",
+        how="the script derived it",
+        source="the script",
+        observed_at=NOW,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from millracer.adapters.pi_rpc import PiOptions, RpcPi
+from millracer.adapters.pi_options import PiOptions
+from millracer.adapters.pi_print import PrintPi
+from millracer.adapters.pi_rpc import RpcPi
 from millracer.demo.scripted_model import (
     MODEL_ID,
     PROVIDER,
@@ -47,6 +49,31 @@ def real_pi(
 
     Keyword arguments replace fields of `PiOptions`.
     """
+    with _model(command, folder, responder, options) as (settings, model):
+        pi = RpcPi(settings)
+        try:
+            yield pi, model
+        finally:
+            pi.close(Wait.for_seconds(20))
+
+
+@contextmanager
+def real_print_pi(
+    command: str, folder: Path, responder: Responder, **options: object
+) -> Iterator[tuple[PrintPi, ScriptedModel]]:
+    """Yield the same with one process a turn."""
+    with _model(command, folder, responder, options) as (settings, model):
+        pi = PrintPi(settings)
+        try:
+            yield pi, model
+        finally:
+            pi.close(Wait.for_seconds(20))
+
+
+@contextmanager
+def _model(
+    command: str, folder: Path, responder: Responder, options: Mapping[str, object]
+) -> Iterator[tuple[PiOptions, ScriptedModel]]:
     with ScriptedModel(responder) as model:
         write_agent_directory(folder / "agent", model.base_url)
         work = folder / "work"
@@ -59,8 +86,4 @@ def real_pi(
             "model": MODEL_ID,
             **options,
         }
-        pi = RpcPi(PiOptions(**settings))
-        try:
-            yield pi, model
-        finally:
-            pi.close(Wait.for_seconds(20))
+        yield PiOptions(**settings), model

@@ -341,6 +341,20 @@ def test_a_run_that_is_still_being_closed_is_read_again(
     assert [fact.run_status for fact in evidence.stages] == ["complete"]
 
 
+@pytest.mark.parametrize(
+    "state", [ItemState.MAILBOX, ItemState.INBOX, ItemState.INVALID, ItemState.REFUSED]
+)
+def test_an_item_that_cannot_have_run_is_not_asked_about(
+    fake: FakeMillrace, millrace: CliMillrace, state: ItemState
+) -> None:
+    use(fake)
+
+    evidence = millrace.gather_evidence(replace(STANDING, state=state), wait())
+
+    assert [fact.state for fact in evidence.items] == [state]
+    assert fake.asked == []
+
+
 def test_where_the_log_names_no_run_the_list_of_runs_is_asked(
     fake: FakeMillrace, millrace: CliMillrace
 ) -> None:

@@ -225,6 +225,38 @@ def test_of_two_archived_copies_the_newer_one_counts(agents: Path, fake: FakeMil
     found = look_up(fake)
 
     assert (found.state, found.path) == (ItemState.SUPERSEDED, str(newer))
+    assert found.source == str(newer)
+
+
+def test_an_archived_item_with_a_longer_id_is_not_ours(agents: Path, fake: FakeMillrace) -> None:
+    name = "widget-0a1b.two.20261123T000000Z.00000000.queue.md"
+    put(agents / "tasks/queue/cancelled" / name, document().text)
+    fake.holds_nothing()
+
+    assert look_up(fake).state is ItemState.ABSENT
+
+
+def test_an_id_that_was_cancelled_as_a_task_and_lives_on_as_an_idea_is_live(
+    agents: Path, fake: FakeMillrace
+) -> None:
+    put(agents / "tasks/queue/cancelled" / ARCHIVE_NAME.format(state="queue"), "old")
+    path = put(agents / "specs/active/idea-widget-0a1b.md", "# the spec\n")
+    fake.shows("idea-widget-0a1b", "spec", "active", path)
+
+    found = look_up(fake)
+
+    assert (found.state, found.millrace_id) == (ItemState.ACTIVE, "idea-widget-0a1b")
+
+
+def test_a_document_that_moves_while_it_is_read_is_found_again(
+    agents: Path, fake: FakeMillrace
+) -> None:
+    queued = put(agents / "tasks/queue/widget-0a1b.md", document().text)
+    active = agents / "tasks/active/widget-0a1b.md"
+    active.parent.mkdir()
+    fake.shows(ITEM.item_id, "task", "queue", queued, moves=[[str(queued), str(active)]])
+
+    assert look_up(fake).request_hash == HASH
 
 
 def test_an_item_added_again_after_it_was_cancelled_is_live(
@@ -301,6 +333,28 @@ def test_a_mailed_probe_and_a_mailed_idea_are_found_too(agents: Path, fake: Fake
     found = look_up(fake, idea.item_id)
     assert (found.state, found.kind) == (ItemState.MAILBOX, IntakeKind.IDEA)
     assert found.request_hash == HASH
+
+
+def test_anothers_command_that_mentions_our_id_is_not_ours(
+    agents: Path, fake: FakeMillrace
+) -> None:
+    mention = {"references": [ITEM.item_id]}
+    mail(agents, "c1", "add_task", {"document": {"task_id": "a", **mention}})
+    mail(agents, "c2", "add_probe", {"document": {"probe_id": "b", **mention}})
+    mail(agents, "c3", "add_idea", {"source_name": "c.md", "markdown": ITEM.item_id})
+    fake.holds_nothing()
+
+    assert look_up(fake).state is ItemState.ABSENT
+
+
+def test_a_refused_duplicate_of_an_item_that_is_gone_leaves_nothing(
+    agents: Path, fake: FakeMillrace
+) -> None:
+    error = "task widget-0a1b already exists"
+    mail(agents, "c1", "add_task", task_payload(), disposition="failed", error=error)
+    fake.holds_nothing()
+
+    assert look_up(fake).state is ItemState.ABSENT
 
 
 def test_a_refused_add_is_told_with_the_daemons_words(agents: Path, fake: FakeMillrace) -> None:
@@ -404,9 +458,10 @@ def test_an_ideas_spec_is_found_by_the_note_0_21_writes(
     note[key] = f"millrace-agents/intake/ideas/inbox/{shaped.file_name}"
     put(agents / f"intake/ideas/normalized/{spec_id}.json", json.dumps(note))
     put(
-        agents / "intake/ideas/normalized/other.json",
+        agents / "intake/ideas/normalized/another.json",
         json.dumps({"spec_id": "idea-other", "source_path": f"x{shaped.file_name}"}),
     )
+    put(agents / "specs/done/idea-other.md", "# of an idea whose file name ends like ours\n")
     put(agents / f"intake/sources/idea/{spec_id}.md", shaped.text)
     path = put(agents / f"specs/queue/{spec_id}.md", "# the spec\n")
     fake.shows(spec_id, "spec", "queue", path)

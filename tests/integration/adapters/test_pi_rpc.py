@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from millracer.adapters import pi_exchange, pi_rpc
-from millracer.adapters.pi_rpc import PiOptions, RpcPi
+from millracer.adapters.pi_options import PiOptions
+from millracer.adapters.pi_rpc import RpcPi
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout, ToolUnsupported
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 

@@ -1,28 +1,38 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from millracer.demo.project import FILES, MENDED_SOURCE, SOURCE_NAME
+from millracer.demo.project import COVER, FILES, MEND
 
 
-def _own_tests(directory: Path) -> int:
-    return subprocess.run(
+def _own_tests(directory: Path) -> tuple[bool, int]:
+    ran = subprocess.run(
         (sys.executable, "-B", "-m", "unittest"),
         cwd=directory,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         timeout=60,
         check=False,
-    ).returncode
+    )
+    count = re.search(r"^Ran (\d+) tests? in", ran.stderr, re.MULTILINE)
+    return ran.returncode == 0, int(count[1]) if count else 0
 
 
-def test_the_projects_own_tests_fail_before_the_fix_and_pass_after_it(tmp_path: Path) -> None:
+def test_the_projects_own_tests_fail_until_it_is_mended_and_hold_when_more_is_covered(
+    tmp_path: Path,
+) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     before = _own_tests(tmp_path)
-    (tmp_path / SOURCE_NAME).write_text(MENDED_SOURCE, encoding="utf-8")
-    after = _own_tests(tmp_path)
+    (tmp_path / COVER.path).write_text(COVER.content, encoding="utf-8")
+    covered_only = _own_tests(tmp_path)
+    (tmp_path / COVER.path).write_text(FILES[COVER.path], encoding="utf-8")
+    (tmp_path / MEND.path).write_text(MEND.content, encoding="utf-8")
+    mended = _own_tests(tmp_path)
+    (tmp_path / COVER.path).write_text(COVER.content, encoding="utf-8")
+    both = _own_tests(tmp_path)
 
-    assert before != 0
-    assert after == 0
+    assert (before, covered_only, mended, both) == ((False, 2), (False, 3), (True, 2), (True, 3))

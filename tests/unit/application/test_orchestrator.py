@@ -611,7 +611,7 @@ def test_one_failed_question_does_not_end_the_watch() -> None:
 
 def test_a_probe_whose_own_end_came_is_incomplete_and_says_so() -> None:
     world = World()
-    world.millrace.will_show(item_ends())
+    world.millrace.will_show(item_ends(), *[nothing_new() for _ in range(4)])
 
     result = world.run(asked(intake=IntakePreference.PROBE))
 
@@ -713,7 +713,9 @@ def test_progress_is_numbered_in_order_and_told_as_it_happens() -> None:
 
     result = world.run(asked())
 
-    assert [event.number for event in world.heard] == list(range(1, len(world.heard) + 1))
+    told = [event for event in world.heard if event.kind != "state_entered"]
+    assert tuple(told) == result.progress_events
+    assert [event.number for event in told] == list(range(1, len(told) + 1))
     assert [event.stage for event in result.progress_events] == ["builder", "updater"]
 
 
@@ -744,3 +746,34 @@ def test_two_orchestrators_run_in_one_process() -> None:
         thread.join(timeout=30)
 
     assert [result.outcome for result in results] == [Outcome.COMPLETED, Outcome.COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("intake", "has_daemon", "place"),
+    [
+        (IntakePreference.TASK, False, "queued"),
+        (IntakePreference.IDEA, False, "inbox"),
+        (IntakePreference.TASK, True, "mailbox"),
+    ],
+)
+def test_a_run_that_fails_right_after_the_add_says_where_the_item_waits(
+    intake: IntakePreference, place: str, *, has_daemon: bool
+) -> None:
+    world = World()
+    if has_daemon:
+        world.millrace.has_daemon()
+    world.millrace.will_fail("attend", ToolFailed("millrace", "broken"))
+
+    result = world.run(asked(intake=intake))
+
+    assert result.outcome is Outcome.FAILED
+    assert result.work_item_id == world.added
+    assert [entry.found for entry in result.missing_evidence] == [place]
+    assert [step.action for step in result.next_steps] == ["continue", "cancel"]
+
+
+def test_a_delegated_result_names_the_millrace_that_did_it() -> None:
+    world = World()
+    world.millrace.will_show(*DONE)
+
+    assert world.run(asked()).versions.millrace == "0.21.1"

@@ -1,7 +1,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.application.prompts import decision_prompt, direct_prompt, quoted, report_prompt
+from millracer.application.prompts import (
+    NOTICE_MARK,
+    decision_prompt,
+    direct_prompt,
+    notification_prompt,
+    quoted,
+    report_prompt,
+)
 from millracer.domain.work import Outcome, ScopedWork
 
 
@@ -38,3 +45,11 @@ def test_the_report_states_the_outcome_that_was_decided() -> None:
     assert "Outcome: blocked" in prompt
     assert "Evidence: task x is blocked" in prompt
     assert "Next step: to retry" in prompt
+
+
+def test_a_notice_says_that_nothing_is_to_be_done() -> None:
+    prompt = notification_prompt("recon ended RECON_NOOP for probe p1")
+
+    assert prompt.startswith(NOTICE_MARK)
+    assert quoted("What ended", "recon ended RECON_NOOP for probe p1") in prompt
+    assert "use no tools" in prompt

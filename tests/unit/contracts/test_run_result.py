@@ -42,6 +42,7 @@ OUR_KEYS = {
     "request_id",
     "work_item_id",
     "missing_evidence",
+    "lineage",
     "errors",
     "next_steps",
     "restarts",

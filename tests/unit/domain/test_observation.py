@@ -1,14 +1,16 @@
+import itertools
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
 from millracer.domain.observation import (
     Observation,
     Signs,
-    interpret,
+    interpret_lineage,
+    interpret_runtime,
     interpret_standing,
+    is_news,
     is_worth_asking,
     is_worth_asking_status,
 )
@@ -49,20 +51,16 @@ def event(**fields: str) -> RuntimeEvent:
 LIVE = [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]
 
 
-@pytest.mark.parametrize("state", LIVE)
-def test_a_live_item_under_a_living_daemon_is_being_worked_on_however_quiet(
-    state: ItemState,
-) -> None:
-    found = interpret(standing(state), status(), daemon_alive=True, stop_seen=False)
+def test_work_under_a_living_daemon_is_being_done_however_quiet() -> None:
+    found = interpret_runtime(status(), daemon_alive=True, stop_seen=False)
 
     assert found is Observation.WORKING
 
 
-@pytest.mark.parametrize("state", LIVE)
-def test_a_live_item_without_a_daemon_needs_one(state: ItemState) -> None:
-    lost = interpret(standing(state), status(), daemon_alive=False, stop_seen=False)
-    stopped = interpret(standing(state), status(), daemon_alive=False, stop_seen=True)
-    asked = interpret(standing(state), status(stop=True), daemon_alive=False, stop_seen=False)
+def test_work_without_a_daemon_needs_one_unless_somebody_stopped_it() -> None:
+    lost = interpret_runtime(status(), daemon_alive=False, stop_seen=False)
+    stopped = interpret_runtime(status(), daemon_alive=False, stop_seen=True)
+    asked = interpret_runtime(status(stop=True), daemon_alive=False, stop_seen=False)
 
     assert (lost, stopped, asked) == (
         Observation.DAEMON_LOST,
@@ -71,32 +69,101 @@ def test_a_live_item_without_a_daemon_needs_one(state: ItemState) -> None:
     )
 
 
-def test_a_pause_is_seen_only_while_the_item_waits_for_it() -> None:
+def test_a_pause_is_seen_while_the_daemon_lives() -> None:
     paused = status(paused=True)
 
-    assert (
-        interpret(standing(ItemState.QUEUED), paused, daemon_alive=True, stop_seen=False)
-        is Observation.PAUSED
+    assert interpret_runtime(paused, daemon_alive=True, stop_seen=False) is Observation.PAUSED
+    assert interpret_runtime(paused, daemon_alive=False, stop_seen=False) is Observation.DAEMON_LOST
+
+
+def place(item_id: str, work_kind: str, state: ItemState) -> ItemFact:
+    return ItemFact(item_id=item_id, work_kind=work_kind, state=state, source="s", observed_at=NOW)
+
+
+def idea(task: ItemState, *targets: ClosureFact) -> Evidence:
+    """An idea that became a spec which became one task."""
+    links = (("item", "spec-1", "spec"), ("spec-1", "task-1", "task"))
+    return Evidence(
+        item_id="item",
+        kind=IntakeKind.IDEA,
+        items=(
+            place("item", "spec", ItemState.DONE),
+            place("spec-1", "spec", ItemState.DONE),
+            place("task-1", "task", task),
+        ),
+        spawns=tuple(
+            SpawnFact(
+                parent_id=parent, child_id=child, child_kind=kind, how="h", source="s",
+                observed_at=NOW,
+            )
+            for parent, child, kind in links
+        ),
+        closures=targets,
+    )  # fmt: skip
+
+
+def target(*, open_: bool, blocked: bool = False, spec_id: str = "spec-1") -> ClosureFact:
+    return ClosureFact(
+        root_spec_id=spec_id,
+        open=open_,
+        last_arbiter_run_id=None,
+        blocked_by_lineage_work=blocked,
+        blocking_ids=(),
+        source="s",
+        observed_at=NOW,
     )
-    assert (
-        interpret(standing(ItemState.DONE), paused, daemon_alive=True, stop_seen=False)
-        is Observation.ENDED
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_a_lineage_goes_on_while_a_member_does(state: ItemState) -> None:
+    assert interpret_lineage(idea(state, target(open_=True, blocked=True))) is None
+
+
+def test_an_open_closure_target_waits_for_the_arbiter() -> None:
+    assert interpret_lineage(idea(ItemState.DONE, target(open_=True))) is None
+
+
+def test_anothers_open_target_holds_nothing_of_ours() -> None:
+    found = interpret_lineage(idea(ItemState.DONE, target(open_=True, spec_id="spec-2")))
+
+    assert found is Observation.AT_REST
+
+
+def test_a_lineage_without_proof_in_which_nothing_goes_on_rests() -> None:
+    assert interpret_lineage(idea(ItemState.DONE)) is Observation.AT_REST
+    assert interpret_lineage(idea(ItemState.CANCELLED)) is Observation.AT_REST
+
+
+def test_a_blocked_member_with_all_else_over_blocks_the_lineage() -> None:
+    held = target(open_=True, blocked=True)
+
+    assert interpret_lineage(idea(ItemState.BLOCKED, held)) is Observation.BLOCKED
+
+
+def test_a_proven_lineage_has_ended() -> None:
+    probe = Evidence(
+        item_id="item",
+        kind=IntakeKind.PROBE,
+        items=(place("item", "probe", ItemState.DONE),),
+        stages=(
+            StageFact(
+                run_id="r",
+                item_id="item",
+                work_kind="probe",
+                stage="recon",
+                terminal_result="RECON_NOOP",
+                run_status="complete",
+                request_kind="active_work_item",
+                source="s",
+                observed_at=NOW,
+            ),
+        ),
     )
 
-
-@pytest.mark.parametrize("kind", [IntakeKind.PROBE, IntakeKind.IDEA])
-def test_a_probe_or_idea_goes_on_behind_its_own_end_until_nothing_is_left(
-    kind: IntakeKind,
-) -> None:
-    done = standing(ItemState.DONE, kind)
-
-    for busy in (status(active=1), status(queued=1)):
-        assert interpret(done, busy, daemon_alive=True, stop_seen=False) is Observation.WORKING
-        assert interpret(done, busy, daemon_alive=False, stop_seen=False) is Observation.DAEMON_LOST
-    assert interpret(done, status(), daemon_alive=True, stop_seen=False) is Observation.ENDED
+    assert interpret_lineage(probe) is Observation.ENDED
 
 
-@given(st.sampled_from(ItemState), st.sampled_from([*IntakeKind, None]))
+@pytest.mark.parametrize(("state", "kind"), list(itertools.product(ItemState, [*IntakeKind, None])))
 def test_the_items_place_alone_decides_exactly_its_own_endings(
     state: ItemState, kind: IntakeKind | None
 ) -> None:
@@ -152,8 +219,54 @@ def test_what_cannot_have_moved_it_is_not(signs: Signs) -> None:
     assert not is_worth_asking(signs, IDS)
 
 
+@pytest.mark.parametrize(
+    "signs", [Signs(daemon_alive=False), Signs(daemon_alive=True, safety_due=True)]
+)
+def test_a_lost_daemon_and_the_safety_interval_are_worth_asking_for_the_status(
+    signs: Signs,
+) -> None:
+    assert is_worth_asking_status(signs)
+    assert not is_worth_asking_status(Signs(daemon_alive=True))
+
+
+def test_only_the_event_of_a_requested_end_is_read_as_a_stop() -> None:
+    stopped = event(event_type="runtime_tick_stopped")
+
+    assert Signs(daemon_alive=False, events=(event(), stopped)).stop_seen
+    assert not Signs(daemon_alive=False, events=(event(),)).stop_seen
+
+
+def test_signs_claim_nothing_that_was_not_seen() -> None:
+    signs = Signs(daemon_alive=True)
+
+    assert signs == Signs(
+        daemon_alive=True,
+        daemon_ours=False,
+        item_hint=None,
+        item_moved=False,
+        events=(),
+        state_changed=False,
+        safety_due=False,
+    )
+
+
 def test_a_silent_change_of_the_runtimes_state_may_be_a_pause() -> None:
     assert is_worth_asking_status(Signs(daemon_alive=True, state_changed=True))
     assert not is_worth_asking_status(
         Signs(daemon_alive=True, state_changed=True, events=(event(action="run_stage"),))
     )
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        Signs(daemon_alive=False),
+        Signs(daemon_alive=True, safety_due=True),
+        Signs(daemon_alive=True, item_moved=True),
+        Signs(daemon_alive=True, state_changed=True),
+        Signs(daemon_alive=True, events=(event(item_id="other"),)),
+    ],
+)
+def test_anything_seen_is_news_enough_to_read_files(signs: Signs) -> None:
+    assert is_news(signs)
+    assert not is_news(Signs(daemon_alive=True))

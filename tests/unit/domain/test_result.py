@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millracer.domain.completion import MissingEvidence, Verdict
+from millracer.domain.evidence import ClosureFact
+from millracer.domain.lineage import LineageItem
 from millracer.domain.result import (
     Ending,
     ErrorRecord,
@@ -28,6 +30,8 @@ OUTCOMES = {
     Ending.ITEM_ENDED: Outcome.INCOMPLETE,
     Ending.BLOCKED: Outcome.BLOCKED,
     Ending.SET_ASIDE: Outcome.INCOMPLETE,
+    Ending.AT_REST: Outcome.INCOMPLETE,
+    Ending.STUCK: Outcome.BLOCKED,
     Ending.UNKNOWN: Outcome.INCOMPLETE,
     Ending.STOPPED: Outcome.RESTART_NEEDED,
     Ending.CRASHED: Outcome.CRASHED,
@@ -63,20 +67,46 @@ def test_every_outcome_can_be_reached() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "expected"),
+    ("ending", "expected"),
     [
-        (Outcome.INCOMPLETE, EventKind.IDLE_NO_WORK),
-        (Outcome.BLOCKED, EventKind.BLOCKED),
-        (Outcome.RESTART_NEEDED, EventKind.RESTART_NEEDED),
-        (Outcome.CRASHED, EventKind.CRASHED),
-        (Outcome.TIMED_OUT, EventKind.TIMED_OUT),
-        (Outcome.CANCELLED, EventKind.CANCELLED),
-        (Outcome.FAILED, None),
+        (Ending.ANSWERED, None),
+        (Ending.ITEM_ENDED, EventKind.IDLE_NO_WORK),
+        (Ending.AT_REST, EventKind.IDLE_NO_WORK),
+        (Ending.STUCK, EventKind.STUCK),
+        (Ending.BLOCKED, EventKind.BLOCKED),
+        (Ending.SET_ASIDE, EventKind.IDLE_NO_WORK),
+        (Ending.UNKNOWN, EventKind.IDLE_NO_WORK),
+        (Ending.STOPPED, EventKind.RESTART_NEEDED),
+        (Ending.CRASHED, EventKind.CRASHED),
+        (Ending.RESTART_NEEDED, EventKind.RESTART_NEEDED),
+        (Ending.TIMED_OUT, EventKind.TIMED_OUT),
+        (Ending.CANCELLED, EventKind.CANCELLED),
+        (Ending.FAILED, None),
     ],
 )
-def test_each_outcome_has_its_event(outcome: Outcome, expected: EventKind | None) -> None:
-    assert expected == event_kind_of(outcome, MISSING)
-    assert event_kind_of(Outcome.COMPLETED, COMPLETED) is EventKind.SCOPED_COMPLETE
+def test_each_ending_has_its_event(ending: Ending, expected: EventKind | None) -> None:
+    assert expected == event_kind_of(ending, MISSING)
+    assert event_kind_of(ending, COMPLETED) is EventKind.SCOPED_COMPLETE
+
+
+def test_what_an_arbiter_closed_has_an_event_of_its_own() -> None:
+    closed = ClosureFact(
+        root_spec_id="s",
+        open=False,
+        last_arbiter_run_id="r",
+        blocked_by_lineage_work=False,
+        blocking_ids=(),
+        source="s",
+        observed_at=NOW,
+    )
+
+    verdict = Verdict(completed=True, proof=(closed,))
+
+    assert event_kind_of(Ending.ITEM_ENDED, verdict) is EventKind.ARBITER_COMPLETE
+
+
+def test_what_is_blocked_is_not_called_stuck() -> None:
+    assert event_kind_of(Ending.STUCK, BLOCKED) is EventKind.BLOCKED
 
 
 def result(outcome: Outcome, *codes: str, reason: CancelReason | None = None) -> RunResult:
@@ -121,7 +151,13 @@ def steps(state: ItemState, path: str | None = "/w/ideas/inbox/x.md") -> dict[st
     standing = Standing(
         item_id="x", millrace_id="spec-x", state=state, source="s", observed_at=NOW, path=path
     )
-    found = next_steps_for(standing, workspace="/w", resume_command="millracer run --resume x")
+    found = next_steps_for(
+        standing,
+        (),
+        millrace="millrace",
+        workspace="/w",
+        resume_command="millracer run --resume x",
+    )
     return {step.action: step.command for step in found}
 
 
@@ -144,3 +180,25 @@ def test_the_way_to_cancel_fits_the_items_state() -> None:
 @pytest.mark.parametrize("state", [ItemState.DONE, ItemState.CANCELLED, ItemState.ABSENT])
 def test_an_item_that_is_over_has_no_next_step(state: ItemState) -> None:
     assert steps(state) == {}
+
+
+def member(item_id: str, state: ItemState) -> LineageItem:
+    return LineageItem(item_id=item_id, work_kind="task", state=state, how="h", source="s")
+
+
+def test_what_came_out_of_a_done_item_is_what_can_be_continued_retried_and_cancelled() -> None:
+    standing = Standing(item_id="x", state=ItemState.DONE, source="s", observed_at=NOW)
+    lineage = (
+        member("x", ItemState.DONE),
+        member("x-task", ItemState.QUEUED),
+        member("x-other", ItemState.BLOCKED),
+    )
+
+    found = next_steps_for(standing, lineage, millrace="mr", workspace="/w", resume_command="go on")
+
+    assert [(step.action, step.command) for step in found] == [
+        ("continue", "go on"),
+        ("cancel", "mr queue cancel x-task --workspace /w --reason 'no longer wanted'"),
+        ("retry", "mr queue retry-blocked x-other --workspace /w --reason 'try again' --force"),
+        ("cancel", "mr queue cancel x-other --workspace /w --reason 'no longer wanted'"),
+    ]

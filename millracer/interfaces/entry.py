@@ -1,0 +1,39 @@
+"""Where the process begins: streams that exist, signals that end in a result, then the command.
+
+Nothing heavy is imported before the signal handlers stand, so that a command stopped while it still
+loads has its one document too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from millracer.interfaces.signals import signals_raise
+from millracer.waiting import Cancelled
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code that tells the outcome."""
+    _replace_missing_streams()
+    with signals_raise():
+        try:
+            from millracer.interfaces.cli import invoke  # noqa: PLC0415 - the handlers stand first
+
+            code = invoke(sys.argv[1:])
+        except Cancelled as cancelled:
+            from millracer.interfaces.early_end import report_cancelled  # noqa: PLC0415
+
+            code = report_cancelled(sys.argv[1:], cancelled.reason)
+    sys.exit(code)
+
+
+def _replace_missing_streams() -> None:
+    """Let a command whose caller closed a standard stream read nothing and write to nowhere."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as we
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115

@@ -1,0 +1,103 @@
+"""What the orchestrator relies on, of the scripted Millrace and of the real one alike."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from millracer.adapters.millrace import CliMillrace
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.domain.documents import render_document
+from millracer.domain.work import AddReceipt, IntakeKind, ItemState, WorkItem
+from millracer.ports import Millrace
+from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+from tests.fakes.millrace import ScriptedMillrace
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+HASH = "0123456789abcdef" * 4
+
+
+@pytest.fixture(params=["scripted", "real"])
+def millrace(request: pytest.FixtureRequest, tmp_path: Path) -> Millrace:
+    if request.param == "scripted":
+        return ScriptedMillrace(workspace=str(tmp_path), holds_work=False)
+    command = str(request.getfixturevalue("millrace_command"))
+    calls = MillraceCalls(argv=(command,), workspace=tmp_path, cwd=tmp_path)
+    return CliMillrace(calls, safety_seconds=60)
+
+
+def wait() -> Wait:
+    return Wait.for_seconds(60)
+
+
+def add(millrace: Millrace, item_id: str, kind: IntakeKind) -> AddReceipt:
+    item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
+    document = render_document(item, kind, task="Make it blue", scope=None, created_at=NOW)
+    path = millrace.store_intake(document)
+    with millrace.lock_item(item_id, wait()) as lock:
+        assert lock.item_id == item_id
+        return millrace.add(path, kind, lock, wait())
+
+
+def test_a_version_is_known_only_after_it_was_asked(millrace: Millrace) -> None:
+    assert millrace.version is None
+    version = millrace.check_supported(wait())
+
+    assert version == millrace.version
+
+
+def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
+    millrace: Millrace,
+) -> None:
+    assert not millrace.holds_work
+    assert millrace.look_up("widget-0a1b", wait()).state is ItemState.ABSENT
+
+    millrace.initialise(wait())
+    millrace.initialise(wait())
+    assert millrace.holds_work
+
+    task = add(millrace, "widget-0a1b", IntakeKind.TASK)
+    idea = add(millrace, "plan-2c3d", IntakeKind.IDEA)
+    assert add(millrace, "widget-0a1b", IntakeKind.TASK) == AddReceipt(duplicate=True)
+    assert task.stored_path is not None
+    assert idea.stored_path is not None
+
+    queued = millrace.look_up("widget-0a1b", wait())
+    inbox = millrace.look_up("plan-2c3d", wait())
+    assert (queued.state, queued.kind, queued.work_kind) == (
+        ItemState.QUEUED,
+        IntakeKind.TASK,
+        "task",
+    )
+    assert (queued.item_id, queued.millrace_id) == ("widget-0a1b", "widget-0a1b")
+    assert (inbox.state, inbox.kind, inbox.work_kind) == (
+        ItemState.INBOX,
+        IntakeKind.IDEA,
+        "idea",
+    )
+    assert (inbox.item_id, inbox.millrace_id) == ("plan-2c3d", "plan-2c3d")
+    assert (queued.request_hash, inbox.request_hash) == (HASH, HASH)
+    status = millrace.read_status(wait())
+    assert (status.process_running, status.lock, status.queued) == (False, "absent", 1)
+
+    evidence = millrace.gather_evidence(queued, wait())
+    assert [(fact.item_id, fact.state) for fact in evidence.items] == [
+        ("widget-0a1b", ItemState.QUEUED)
+    ]
+    assert evidence.stages == ()
+
+
+def test_evidence_of_what_is_nowhere_is_empty(millrace: Millrace) -> None:
+    absent = millrace.look_up("nothing-0a1b", wait())
+    evidence = millrace.gather_evidence(absent, wait())
+
+    assert (evidence.items, evidence.stages, evidence.kind) == ((), (), None)
+
+
+def test_a_caller_who_asked_to_stop_is_not_kept_waiting(millrace: Millrace) -> None:
+    millrace.initialise(wait())
+    cancellation = Cancellation()
+    cancellation.cancel(CancelReason.INTERRUPTED)
+
+    with pytest.raises(Cancelled):
+        millrace.read_status(Wait(cancellation))

@@ -1,0 +1,386 @@
+"""What the orchestrator relies on while a daemon works, of the scripted Millrace and the real."""
+
+from __future__ import annotations
+
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from millracer.adapters import process
+from millracer.adapters.millrace import CliMillrace
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.domain.completion import Verdict, judge
+from millracer.domain.documents import render_document
+from millracer.domain.observation import Signs
+from millracer.domain.work import IntakeKind, ItemState, RunningDaemon, Standing, WorkItem
+from millracer.ports import Attendance, Millrace
+from millracer.waiting import Wait
+from tests.fakes import millrace as script
+from tests.fakes.millrace import ScriptedMillrace
+from tests.support.scenario import Scenario, Step
+from tests.support.workspace import Workspace, make_workspace
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ITEM = "widget-0a1b"
+HASH = "0123456789abcdef" * 4
+BLOCKING = (Step(marker="BLOCKED"),)
+LEAVE_SECONDS = 18.0
+
+
+def wait() -> Wait:
+    return Wait.for_seconds(60)
+
+
+class Site(ABC):
+    """One workspace with one queued task, and the means to bring about what the port tells of."""
+
+    millrace: Millrace
+
+    @abstractmethod
+    def will_finish(self) -> None:
+        """Let the item be done under the next daemon."""
+
+    @abstractmethod
+    def will_block(self) -> None:
+        """Let the item be blocked under the next daemon."""
+
+    @abstractmethod
+    def will_hang(self) -> None:
+        """Let the item's first stage begin under the next daemon and not end."""
+
+    @abstractmethod
+    def kill(self, daemon: RunningDaemon) -> None:
+        """Let the daemon die as it stands."""
+
+    @abstractmethod
+    def be_stopped(self) -> None:
+        """Let somebody ask the daemon to stop, without waiting for it."""
+
+    @abstractmethod
+    def cancel_item(self) -> None:
+        """Cancel the item as an operator does."""
+
+    @abstractmethod
+    def daemon_of_somebody_else(self) -> AbstractContextManager[None]:
+        """Let somebody else's daemon run."""
+
+    @abstractmethod
+    def stop_any_daemon(self) -> None:
+        """Stop the daemon that runs, whose ever it is."""
+
+    def add_item(self) -> None:
+        item = WorkItem(item_id=ITEM, request_hash=HASH, named=True)
+        document = render_document(
+            item, IntakeKind.TASK, task="Make it blue", scope=None, created_at=NOW
+        )
+        path = self.millrace.store_intake(document)
+        with self.millrace.lock_item(ITEM, wait()) as lock:
+            self.millrace.add(path, IntakeKind.TASK, lock, wait())
+
+    def start(self) -> RunningDaemon:
+        with self.millrace.control(wait()) as control:
+            return control.start("default_pi", wait())
+
+    def running(self) -> RunningDaemon | None:
+        with self.millrace.control(wait()) as control:
+            return control.running(wait())
+
+    def look_up(self) -> Standing:
+        return self.millrace.look_up(ITEM, wait())
+
+    def judged(self) -> Verdict:
+        return judge(self.millrace.gather_evidence(self.look_up(), wait()))
+
+
+class ScriptedSite(Site):
+    def __init__(self) -> None:
+        self.scripted = self.millrace = ScriptedMillrace()
+        self.scripted.rejects_mode("no_such_mode")
+
+    def will_finish(self) -> None:
+        self.scripted.will_show(script.stage_runs("builder"), script.item_ends())
+
+    def will_block(self) -> None:
+        self.scripted.will_show(script.stage_runs("builder"), script.item_ends(ItemState.BLOCKED))
+
+    def will_hang(self) -> None:
+        self.scripted.will_show(script.stage_runs("builder"))
+
+    def kill(self, daemon: RunningDaemon) -> None:
+        assert daemon == self.scripted.daemon
+        self.scripted.will_show(script.daemon_dies())
+
+    def be_stopped(self) -> None:
+        self.scripted.will_show(script.daemon_is_stopped())
+
+    def cancel_item(self) -> None:
+        self.scripted.items[ITEM].state = ItemState.CANCELLED
+
+    @contextmanager
+    def daemon_of_somebody_else(self) -> Iterator[None]:
+        self.scripted.has_daemon(ours=False)
+        yield
+
+    def stop_any_daemon(self) -> None:
+        self.scripted.daemon = None
+
+
+class RealSite(Site):
+    def __init__(self, workspace: Workspace, command: str) -> None:
+        root = workspace.root
+        self.workspace = workspace
+        self.calls = MillraceCalls(argv=(command,), workspace=root, cwd=root)
+        self.millrace = CliMillrace(self.calls, safety_seconds=60)
+        self.millrace.check_supported(wait())
+
+    def will_finish(self) -> None:
+        self.workspace.play(Scenario())
+
+    def will_block(self) -> None:
+        stages = ("builder", "troubleshooter", "consultant")
+        self.workspace.play(Scenario(dict.fromkeys(stages, BLOCKING)))
+
+    def will_hang(self) -> None:
+        self.workspace.play(Scenario({"builder": (Step(hang=True),)}))
+
+    def kill(self, daemon: RunningDaemon) -> None:
+        psutil.Process(daemon.pid).kill()
+
+    def be_stopped(self) -> None:
+        self.calls.checked("control", "stop", wait=wait())
+
+    def cancel_item(self) -> None:
+        self.calls.checked("queue", "cancel", ITEM, "--reason", "not needed", wait=wait())
+
+    @contextmanager
+    def daemon_of_somebody_else(self) -> Iterator[None]:
+        command = self.calls.command("run", "daemon", "--mode", "lad_pi")
+        with subprocess.Popen(
+            command.argv,
+            cwd=command.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as daemon:
+            try:
+                limit = wait()
+                while not self.millrace.read_status(limit).process_running:
+                    assert not limit.expired, "the daemon did not come up"
+                yield
+            finally:
+                self.stop_any_daemon()
+                process.end_group(daemon.pid, grace_seconds=10)
+
+    def stop_any_daemon(self) -> None:
+        self.calls.call("control", "stop", wait=wait())
+        limit = wait()
+        while self.running() is not None and not limit.expired:
+            limit.sleep(0.1)
+
+
+@pytest.fixture(params=["scripted", "real"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    site: Site
+    if request.param == "scripted":
+        site = ScriptedSite()
+    else:
+        command = str(request.getfixturevalue("millrace_command"))
+        site = RealSite(make_workspace(tmp_path / "workspace", command), command)
+    site.millrace.check_supported(wait())
+    site.add_item()
+    return site
+
+
+@pytest.fixture
+def attendance(site: Site) -> Iterator[Attendance]:
+    attendance = site.millrace.attend(wait())
+    yield attendance
+    attendance.leave(Wait.for_seconds(LEAVE_SECONDS), keep_daemon=False)
+
+
+def leave(attendance: Attendance, *, keep_daemon: bool = False) -> bool:
+    return attendance.leave(Wait.for_seconds(LEAVE_SECONDS), keep_daemon=keep_daemon)
+
+
+def watch(
+    attendance: Attendance, item: Standing, until: Callable[[Signs], bool], *, seconds: float = 60
+) -> list[Signs]:
+    limit = wait()
+    seen: list[Signs] = []
+    while not seen or not until(seen[-1]):
+        assert not limit.expired, f"it never showed: {seen}"
+        seen.append(attendance.next_signs(item, limit.within(seconds)))
+    return seen
+
+
+def item_is(state: ItemState) -> Callable[[Signs], bool]:
+    return lambda signs: signs.item_hint is state
+
+
+def stage_begins(signs: Signs) -> bool:
+    return any(event.event_type == "stage_started" for event in signs.events)
+
+
+def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
+    site: Site, attendance: Attendance
+) -> None:
+    queued = site.look_up()
+    site.will_finish()
+    with site.millrace.control(wait()) as control:
+        assert control.running(wait()) is None
+        good = control.validate_mode("default_pi", wait())
+        bad = control.validate_mode("no_such_mode", wait())
+        assert (good.ok, good.mode_id) == (True, control.resolve_mode("default_pi"))
+        assert (bad.ok, bad.mode_id) == (False, "no_such_mode")
+        assert "no_such_mode" in bad.detail
+        assert control.resolve_mode("no_such_mode") == "no_such_mode"
+        assert not control.repair(wait())
+        started = control.start("default_pi", wait())
+        running = control.running(wait())
+    assert running is not None
+    assert (running.pid, running.ours, running.mode_id) == (started.pid, True, good.mode_id)
+
+    seen = watch(attendance, queued, item_is(ItemState.DONE))
+    assert all(signs.daemon_alive and signs.daemon_ours for signs in seen)
+    assert seen[-1].item_moved
+    began = [e for signs in seen for e in signs.events if e.event_type == "stage_started"]
+    assert (began[0].stage, began[0].item_id) == ("builder", ITEM)
+    assert all(event.run_id for event in began)
+
+    standing = site.look_up()
+    assert (standing.state, standing.kind, standing.request_hash) == (
+        ItemState.DONE,
+        IntakeKind.TASK,
+        HASH,
+    )
+    assert not leave(attendance)
+    verdict = site.judged()
+    assert verdict.completed
+    assert verdict.missing == ()
+    assert site.running() is None
+    status = site.millrace.read_status(wait())
+    assert (status.process_running, status.lock) == (False, "absent")
+    assert (status.queued, status.active_run_count, status.stop_requested) == (0, 0, False)
+
+
+def test_a_blocked_item_is_blocked_with_its_evidence_and_a_kept_daemon_is_nobodys_to_stop(
+    site: Site, attendance: Attendance
+) -> None:
+    queued = site.look_up()
+    site.will_block()
+    started = site.start()
+    watch(attendance, queued, item_is(ItemState.BLOCKED))
+
+    assert site.look_up().state is ItemState.BLOCKED
+    assert site.judged().blocked
+    assert not site.judged().completed
+
+    try:
+        assert leave(attendance, keep_daemon=True)
+        assert leave(attendance, keep_daemon=True)
+        kept = site.running()
+        assert kept is not None
+        assert (kept.pid, kept.ours) == (started.pid, False)
+
+        assert not leave(site.millrace.attend(wait()))
+        still = site.running()
+        assert still is not None
+        assert still.pid == started.pid
+    finally:
+        site.stop_any_daemon()
+
+
+def test_somebody_elses_daemon_is_told_apart_and_left_running(
+    site: Site, attendance: Attendance
+) -> None:
+    queued = site.look_up()
+    with site.daemon_of_somebody_else():
+        running = site.running()
+        assert running is not None
+        assert (running.ours, running.booting) == (False, False)
+        assert running.mode_id == "lad_pi"
+        (signs,) = watch(attendance, queued, lambda _: True)
+        assert (signs.daemon_alive, signs.daemon_ours) == (True, False)
+
+        assert not leave(attendance)
+
+        assert site.running() == running
+
+
+def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_once(
+    site: Site, attendance: Attendance
+) -> None:
+    queued = site.look_up()
+    site.will_hang()
+    daemon = site.start()
+    watch(attendance, queued, stage_begins)
+
+    site.kill(daemon)
+    seen = watch(attendance, queued, lambda signs: not signs.daemon_alive)
+
+    assert not seen[-1].safety_due
+    assert not any(signs.stop_seen for signs in seen)
+    assert site.look_up().state is ItemState.ACTIVE
+    status = site.millrace.read_status(wait())
+    assert (status.process_running, status.lock, status.stop_requested) == (False, "stale", False)
+    with site.millrace.control(wait()) as control:
+        assert control.running(wait()) is None
+        assert control.repair(wait())
+        assert not control.repair(wait())
+    assert site.look_up().state is ItemState.QUEUED
+    assert not site.judged().completed
+
+
+def test_a_daemon_that_somebody_stopped_says_so_and_leaves_its_queue(
+    site: Site, attendance: Attendance
+) -> None:
+    site.cancel_item()
+    queued = site.look_up()
+    site.start()
+    watch(attendance, queued, lambda signs: signs.daemon_alive)
+
+    site.be_stopped()
+    seen = watch(attendance, queued, lambda signs: not signs.daemon_alive)
+
+    assert any(signs.stop_seen for signs in seen)
+    assert site.running() is None
+
+
+def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(
+    site: Site, attendance: Attendance
+) -> None:
+    queued = site.look_up()
+    site.will_hang()
+    site.start()
+    watch(attendance, queued, stage_begins)
+    assert site.look_up().state is ItemState.ACTIVE
+    quiet = watch(attendance, queued, lambda signs: signs.safety_due, seconds=0.1)
+    assert not quiet[-1].item_moved
+
+    second = site.millrace.attend(wait())
+    assert leave(second)
+    assert site.running() is not None
+    assert not leave(attendance)
+
+    assert site.running() is None
+    standing = site.look_up()
+    assert (standing.state, standing.request_hash) == (ItemState.QUEUED, HASH)
+    with site.millrace.control(wait()) as control:
+        assert not control.repair(wait())
+
+
+def test_a_cancelled_item_is_set_aside_and_proves_nothing(site: Site) -> None:
+    site.cancel_item()
+
+    standing = site.look_up()
+    assert (standing.state, standing.kind) == (ItemState.CANCELLED, IntakeKind.TASK)
+    verdict = site.judged()
+    assert (verdict.completed, verdict.blocked) == (False, False)
+    assert verdict.missing[0].found.startswith("cancelled")

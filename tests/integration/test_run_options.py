@@ -1,0 +1,75 @@
+"""What options and environment of `millracer run` become, without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from millracer.domain.work import PiSession
+from millracer.interfaces import cli, run_command
+from millracer.interfaces.run_command import RunOptions
+
+Read = Callable[..., RunOptions]
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Return a function that reads a command line and an environment."""
+
+    def read_line(*arguments: str, environment: Mapping[str, str] | None = None) -> RunOptions:
+        found: list[RunOptions] = []
+
+        def keep(options: RunOptions) -> int:
+            found.append(options)
+            return 0
+
+        monkeypatch.setattr(run_command, "run", keep)
+        for name, value in (environment or {}).items():
+            monkeypatch.setenv(name, value)
+        assert cli.invoke(("run", "--workspace", str(tmp_path), *arguments, "the task")) == 0
+        return found[0]
+
+    return read_line
+
+
+def notifies(options: RunOptions) -> bool:
+    request, _ = run_command._request(options, "run-1")
+    return request.notify_terminal_stages
+
+
+def test_pi_is_one_conversation_that_is_told_of_stages_unless_asked_otherwise(read: Read) -> None:
+    options = read()
+
+    assert options.pi_session is PiSession.RPC
+    assert notifies(options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (("--pi-session", "print"), {}),
+        ((), {"MILLRACER_PI_SESSION": "print"}),
+    ],
+)
+def test_a_process_a_turn_has_no_conversation_to_tell_stages_in(
+    read: Read, arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    options = read(*arguments, "--notify-terminal-stages", environment=environment)
+
+    assert options.pi_session is PiSession.PRINT
+    assert not notifies(options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (("--no-notify-terminal-stages",), {}),
+        ((), {"MILLRACER_NOTIFY_TERMINAL_STAGES": "false"}),
+    ],
+)
+def test_notifications_can_be_switched_off(
+    read: Read, arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    assert not notifies(read(*arguments, environment=environment))

@@ -1,0 +1,203 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from millracer.application import watching
+from millracer.application.progress import Progress
+from millracer.application.record import RunRecord
+from millracer.application.watching import Watch
+from millracer.domain.lifecycle import RunEvent
+from millracer.domain.result import Ending
+from millracer.domain.work import IntakeKind, ItemState, RunRequest, RuntimeEvent, WorkItem
+from millracer.errors import MillracerError, ToolFailed, ToolTimeout
+from millracer.waiting import Cancellation, Wait
+from tests.fakes.clock import FrozenClock
+from tests.fakes.millrace import (
+    ScriptedMillrace,
+    Step,
+    daemon_dies,
+    item_ends,
+    item_goes,
+    nothing_new,
+    safety_look,
+    then,
+    workspace_paused,
+)
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ITEM = "one"
+STOPPED = RuntimeEvent(event_type="runtime_tick_stopped", occurred_at=NOW)
+
+
+class Watched:
+    """One queued task under a daemon, watched by a run."""
+
+    def __init__(self, *steps: Step, kind: IntakeKind = IntakeKind.TASK) -> None:
+        self.millrace = ScriptedMillrace()
+        self.millrace.has_daemon(ours=True)
+        self.millrace.holds(ITEM, ItemState.QUEUED, kind=kind)
+        self.millrace.will_show(*steps)
+        self.record = RunRecord(
+            request=RunRequest(task="t", request_id="r"),
+            cancellation=Cancellation(),
+            item=WorkItem(item_id=ITEM, request_hash="", named=True),
+            standing=self.millrace.look_up(ITEM, wait()),
+            attendance=self.millrace.attend(wait()),
+        )
+        self.millrace.calls.clear()
+        progress = Progress(self.record, "/w", FrozenClock(), ())
+        self.watch = Watch(self.record, self.millrace, progress)
+
+    def follow(self, seconds: float = 30) -> RunEvent:
+        event = self.watch.follow(Wait.for_seconds(seconds))
+        assert self.millrace.unused_steps == 0
+        return event
+
+    @property
+    def told(self) -> list[str]:
+        return [str(event.kind) for event in self.record.progress]
+
+
+def wait() -> Wait:
+    return Wait.for_seconds(30)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_LOOK_AGAIN_SECONDS", 0.25)
+    monkeypatch.setattr(watching, "_PATIENCE", 2)
+
+
+def test_a_watch_needs_a_lease() -> None:
+    watched = Watched()
+    watched.record.attendance = None
+
+    with pytest.raises(MillracerError, match="nobody attends"):
+        watched.follow()
+
+
+def test_what_is_no_reason_to_ask_starts_no_question() -> None:
+    watched = Watched(nothing_new(), nothing_new(), item_ends())
+
+    assert watched.follow() is RunEvent.WATCH_ENDED
+    assert [call for call in watched.millrace.calls if call != "next_signs"] == [
+        "read_status",
+        "look_up",
+    ]
+
+
+def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
+    watched = Watched(safety_look(), item_ends())
+
+    watched.follow()
+
+    assert [call for call in watched.millrace.calls if call != "next_signs"] == [
+        "read_status",
+        "look_up",
+        "read_status",
+        "look_up",
+    ]
+
+
+def test_a_pause_is_told_once_each_time_it_begins() -> None:
+    watched = Watched(
+        safety_look(), Step(paused=False), workspace_paused(), safety_look(), item_ends()
+    )
+    watched.millrace.paused = True
+
+    watched.follow()
+
+    assert watched.told == ["paused", "paused"]
+
+
+def test_a_stop_seen_long_before_the_daemon_went_is_no_crash() -> None:
+    watched = Watched(Step(events=(STOPPED,)), nothing_new(), daemon_dies())
+
+    assert watched.follow() is RunEvent.WATCH_ENDED
+    assert watched.record.ending is Ending.STOPPED
+
+
+@pytest.mark.parametrize(("state", "active"), [(ItemState.ACTIVE, True), (ItemState.QUEUED, False)])
+def test_a_daemon_lost_says_whether_the_item_was_being_worked_on(
+    state: ItemState, *, active: bool
+) -> None:
+    watched = Watched(item_goes(state), daemon_dies())
+
+    assert watched.follow() is RunEvent.DAEMON_LOST
+    assert watched.record.lost_while_active is active
+    assert watched.record.ending is None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_questions_that_fail_now_and_then_end_no_watch() -> None:
+    watched = Watched(safety_look(), nothing_new(), safety_look(), nothing_new(), item_ends())
+    error = ToolFailed("millrace", "moved meanwhile")
+    for _ in range(2):
+        watched.millrace.will_fail("look_up", error)
+        watched.millrace.will_do("look_up", lambda: None)
+
+    assert watched.follow() is RunEvent.WATCH_ENDED
+    assert watched.record.ending is Ending.ITEM_ENDED
+
+
+@pytest.mark.usefixtures("impatient")
+def test_questions_that_keep_failing_end_it_with_their_error() -> None:
+    watched = Watched(safety_look(), nothing_new())
+    for _ in range(2):
+        watched.millrace.will_fail("look_up", ToolFailed("millrace", "broken"))
+
+    with pytest.raises(ToolFailed, match="broken"):
+        watched.follow()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_item_that_is_back_at_the_next_look_has_not_vanished() -> None:
+    watched = Watched()
+    held = watched.millrace.items[ITEM]
+    watched.millrace.will_show(
+        then(watched.millrace.items.clear),
+        then(lambda: watched.millrace.items.update({ITEM: held})),
+        then(watched.millrace.items.clear),
+        then(lambda: watched.millrace.items.update({ITEM: held})),
+        item_ends(),
+    )
+
+    watched.follow()
+
+    assert watched.record.ending is Ending.ITEM_ENDED
+
+
+def test_a_question_out_of_time_while_time_is_left_is_an_error() -> None:
+    watched = Watched(safety_look())
+    watched.millrace.will_fail("look_up", ToolTimeout("millrace", "slow"))
+
+    with pytest.raises(ToolTimeout):
+        watched.follow()
+
+
+def test_a_question_cut_short_by_the_limit_is_the_limit() -> None:
+    watched = Watched(Step(until_deadline=True))
+    watched.millrace.will_fail("look_up", ToolTimeout("millrace", "slow"))
+
+    assert watched.follow(0.3) is RunEvent.WATCH_ENDED
+    assert watched.record.ending is Ending.TIMED_OUT
+    assert watched.record.reason == "the work item did not end within 7200 s"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_first_question_that_fails_is_put_again() -> None:
+    watched = Watched(nothing_new(), item_ends())
+    watched.millrace.will_fail("read_status", ToolFailed("millrace", "moved meanwhile"))
+
+    watched.follow()
+
+    assert watched.record.ending is Ending.ITEM_ENDED
+
+
+def test_what_came_out_of_the_item_counts_as_being_worked_on() -> None:
+    watched = Watched(item_goes(ItemState.DONE), daemon_dies(), kind=IntakeKind.PROBE)
+    watched.millrace.derives(ITEM, "two", ItemState.ACTIVE)
+
+    assert watched.follow() is RunEvent.DAEMON_LOST
+    assert watched.record.lost_while_active
+    assert [member.item_id for member in watched.record.lineage] == [ITEM, "two"]

@@ -1,0 +1,67 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from millracer.domain.notification import notable, notice_key
+from millracer.domain.work import RuntimeEvent
+
+UPDATED = RuntimeEvent(
+    event_type="stage_completed",
+    occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+    plane="execution",
+    stage="updater",
+    run_id="run-1",
+    item_kind="task",
+    item_id="t1",
+    terminal_result="UPDATE_COMPLETE",
+)
+
+
+@pytest.mark.parametrize(
+    ("stage", "result"),
+    [
+        ("updater", "UPDATE_COMPLETE"),
+        ("recon", "RECON_TO_EXECUTION"),
+        ("recon", "RECON_TO_PLANNING"),
+        ("recon", "RECON_NOOP"),
+        ("recon", "RECON_BLOCKED"),
+        ("manager", "MANAGER_COMPLETE"),
+        ("arbiter", "REMEDIATION_NEEDED"),
+    ],
+)
+def test_the_end_of_a_meaningful_stage_is_worth_telling(stage: str, result: str) -> None:
+    told = notable(replace(UPDATED, stage=stage, terminal_result=result))
+
+    assert told == f"{stage} ended {result} for task t1"
+
+
+@pytest.mark.parametrize(
+    "result",
+    ["BUILDER_COMPLETE", "CHECKER_PASS", "PLANNER_COMPLETE", "ARBITER_COMPLETE", "BLOCKED", None],
+)
+def test_other_ends_and_the_run_s_own_end_are_not_worth_a_turn(result: str | None) -> None:
+    assert notable(replace(UPDATED, terminal_result=result)) is None
+
+
+@pytest.mark.parametrize("event_type", ["stage_started", "router_decision", "stage_failed"])
+def test_only_completed_stages_are_told(event_type: str) -> None:
+    assert notable(replace(UPDATED, event_type=event_type)) is None
+
+
+def test_a_stage_without_a_name_or_an_item_is_no_trap() -> None:
+    assert notable(replace(UPDATED, stage=None)) is None
+    assert notable(replace(UPDATED, item_id=None)) == "updater ended UPDATE_COMPLETE"
+
+
+def test_the_same_end_is_the_same_notice_whenever_it_was_read() -> None:
+    later = replace(UPDATED, occurred_at=datetime(2026, 1, 2, tzinfo=UTC))
+
+    assert notice_key(later) == notice_key(UPDATED)
+
+
+@pytest.mark.parametrize(
+    "other", [{"run_id": "run-2"}, {"stage": "recon"}, {"terminal_result": "RECON_NOOP"}]
+)
+def test_another_run_stage_or_result_is_another_notice(other: dict[str, str]) -> None:
+    assert notice_key(replace(UPDATED, **other)) != notice_key(UPDATED)

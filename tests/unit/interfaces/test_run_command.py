@@ -1,0 +1,189 @@
+"""What the command line makes of its options, and of how a run ends; nothing real is started."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millracer.bootstrap import Settings
+from millracer.domain.result import ErrorRecord, RunResult, Versions
+from millracer.domain.work import (
+    Finalizer,
+    IntakePreference,
+    Limits,
+    Outcome,
+    RoutePreference,
+    RunRequest,
+    RunWarning,
+)
+from millracer.errors import UsageError
+from millracer.interfaces import run_command
+from millracer.interfaces.cli import invoke
+from millracer.ports import ProgressListener
+from millracer.waiting import Cancellation, Cancelled, CancelReason
+
+
+@dataclass
+class Stand:
+    """Stands where the real tools would be opened, and notes what it was given."""
+
+    result: RunResult | None = None
+    error: BaseException | None = None
+    settings: list[Settings] = field(default_factory=list)
+    requests: list[RunRequest] = field(default_factory=list)
+    listeners: list[Sequence[ProgressListener]] = field(default_factory=list)
+
+    @contextmanager
+    def open(
+        self,
+        settings: Settings,
+        cancellation: Cancellation,
+        *,
+        listeners: Sequence[ProgressListener] = (),
+    ) -> Iterator["Stand"]:
+        assert cancellation.reason is None
+        self.settings.append(settings)
+        self.listeners.append(listeners)
+        yield self
+
+    def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
+        assert cancellation.reason is None
+        self.requests.append(request)
+        if self.error is not None:
+            raise self.error
+        return self.result or ended(Outcome.COMPLETED)
+
+
+def ended(outcome: Outcome, **fields: Any) -> RunResult:
+    return RunResult(
+        request_id="r",
+        workspace="/",
+        outcome=outcome,
+        output="The answer.",
+        versions=Versions(millracer="0"),
+        timings={},
+        **fields,
+    )
+
+
+@pytest.fixture
+def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
+    stand = Stand()
+    monkeypatch.setattr(run_command, "open_orchestrator", stand.open)
+    return stand
+
+
+def test_without_options_the_documented_defaults_hold(stand: Stand) -> None:
+    assert invoke(["run", "--workspace", "/", "Fix", "the", "tests"]) == 0
+
+    (request,), (settings,) = stand.requests, stand.settings
+    assert request.request_id.startswith("run-")
+    assert request == RunRequest(task="Fix the tests", request_id=request.request_id)
+    assert request.limits == Limits()
+    assert (settings.workspace, settings.cwd) == (Path("/"), Path("/"))
+    assert (settings.millrace, settings.pi) == (("millrace",), ("pi",))
+    assert (settings.provider, settings.model, settings.thinking) == (None, None, "high")
+    assert (settings.skills, settings.default_skills) == ((), True)
+    assert settings.safety_seconds == 60.0
+    assert len(stand.listeners[0]) == 1
+
+
+def test_every_option_reaches_the_run(stand: Stand) -> None:
+    code = invoke(
+        [
+            "run", "--workspace", "/", "--cwd", "/usr", "--route", "millrace", "--intake", "probe",
+            "--millrace-mode", "lad_pi", "--thinking", "low", "--provider", "p", "--model", "m",
+            "--skill", "/skill-1", "--skill", "/skill-2", "--no-default-skills",
+            "--daemon-timeout-seconds", "11", "--max-daemon-restarts", "3",
+            "--poll-interval-seconds", "12", "--pi-timeout-seconds", "13", "--keep-daemon",
+            "--pi-command", "my-pi --flag", "--millrace-command", "my-millrace",
+            "--request-id", "req", "--finalizer", "summary", "--quiet", "Do it",
+        ]
+    )  # fmt: skip
+
+    assert code == 0
+    (request,), (settings,) = stand.requests, stand.settings
+    assert request == RunRequest(
+        task="Do it",
+        request_id="req",
+        request_id_named=True,
+        route=RoutePreference.MILLRACE,
+        intake=IntakePreference.PROBE,
+        mode="lad_pi",
+        finalizer=Finalizer.SUMMARY,
+        keep_daemon=True,
+        limits=Limits(daemon_timeout_seconds=11, pi_timeout_seconds=13, max_daemon_restarts=3),
+    )
+    assert (settings.workspace, settings.cwd) == (Path("/"), Path("/usr"))
+    assert (settings.millrace, settings.pi) == (("my-millrace",), ("my-pi", "--flag"))
+    assert (settings.provider, settings.model, settings.thinking) == ("p", "m", "low")
+    assert settings.skills == (Path("/skill-1"), Path("/skill-2"))
+    assert not settings.default_skills
+    assert settings.safety_seconds == 12
+    assert stand.listeners == [()]
+
+
+def test_resume_needs_no_task(stand: Stand) -> None:
+    assert invoke(["run", "--workspace", "/", "--resume", "item-1"]) == 0
+
+    assert (stand.requests[0].task, stand.requests[0].resume) == ("", "item-1")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("no such skill"), 2),
+        (Cancelled(CancelReason.INTERRUPTED), 130),
+        (Cancelled(CancelReason.TERMINATED), 143),
+        (ZeroDivisionError("a bug"), 1),
+    ],
+)
+def test_a_run_that_breaks_off_is_one_document_about_this_run(
+    stand: Stand,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+) -> None:
+    stand.error = error
+
+    assert code == invoke(
+        ["run", "--workspace", "/", "--request-id", "req", "--output", "json", "--quiet", "t"]
+    )
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert document["request_id"] == "req"
+    assert document["scoped_completion"] is False
+    assert document["missing_evidence"]
+    assert ("Traceback" in captured.err) is (code == 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "shown"),
+    [("failed", "internal_error", 1), ("failed", "usage", 2), ("failed", "pi_failed", 0)],
+)
+def test_exit_zero_never_hides_a_bug_or_wrong_use(
+    stand: Stand, outcome: str, code: str, shown: int
+) -> None:
+    stand.result = ended(Outcome(outcome), errors=(ErrorRecord(code, "m"),))
+
+    assert shown == invoke(["run", "--workspace", "/", "--exit-zero", "--quiet", "t"])
+
+
+def test_a_text_caller_gets_the_answer_and_the_rest_on_standard_error(
+    stand: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand.result = ended(
+        Outcome.BLOCKED,
+        warnings=(RunWarning("daemon_kept", "it runs on"),),
+        errors=(ErrorRecord("code", "it broke", "mend it"), ErrorRecord("code", "and again")),
+    )
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 4
+    assert capsys.readouterr() == (
+        "The answer.\n",
+        "warning: daemon_kept: it runs on\nerror: it broke\n  next: mend it\nerror: and again\n",
+    )

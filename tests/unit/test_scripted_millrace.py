@@ -1,0 +1,120 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from millracer.domain.documents import render_document
+from millracer.domain.work import AddReceipt, IntakeKind, ItemState, WorkItem
+from millracer.errors import ToolTimeout
+from millracer.waiting import Wait
+from tests.fakes.millrace import (
+    ScriptedMillrace,
+    daemon_dies,
+    item_ends,
+    nothing_new,
+    stage_runs,
+)
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def wait() -> Wait:
+    return Wait.for_seconds(5)
+
+
+def add(millrace: ScriptedMillrace, item_id: str = "one") -> AddReceipt:
+    item = WorkItem(item_id=item_id, request_hash="ab" * 32, named=True)
+    document = render_document(item, IntakeKind.TASK, task="x", scope=None, created_at=NOW)
+    path = millrace.store_intake(document)
+    with millrace.lock_item(item_id, wait()) as lock:
+        return millrace.add(path, IntakeKind.TASK, lock, wait())
+
+
+def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
+    millrace = ScriptedMillrace()
+    item = millrace.holds("one", ItemState.QUEUED)
+    standing = millrace.look_up(item.item_id, wait())
+    attendance = millrace.attend(wait())
+    attendance.next_signs(standing, wait())  # the first look returns at once
+
+    with pytest.raises(AssertionError, match="once more than the script foresees"):
+        attendance.next_signs(standing, wait())
+
+
+def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
+    millrace = ScriptedMillrace()
+    millrace.has_daemon(ours=True)
+    millrace.holds("one", ItemState.QUEUED)
+    millrace.will_show(stage_runs("builder"), nothing_new(), item_ends())
+    attendance = millrace.attend(wait())
+    standing = millrace.look_up("one", wait())
+
+    signs = [attendance.next_signs(standing, wait()) for _ in range(4)]
+
+    assert [sign.item_hint for sign in signs] == [
+        ItemState.QUEUED,
+        ItemState.ACTIVE,
+        ItemState.ACTIVE,
+        ItemState.DONE,
+    ]
+    assert [sign.item_moved for sign in signs] == [False, True, False, True]
+    assert [event.stage for event in signs[1].events] == ["builder"]
+    assert millrace.unused_steps == 0
+
+
+def test_a_failure_strikes_before_or_after_the_effect() -> None:
+    millrace = ScriptedMillrace()
+    error = ToolTimeout("millrace", "too slow")
+    millrace.will_fail("add", error)
+    with pytest.raises(ToolTimeout):
+        add(millrace)
+    assert millrace.enqueued == []
+
+    millrace.will_fail("add", error, after=True)
+    with pytest.raises(ToolTimeout):
+        add(millrace)
+    assert millrace.enqueued == ["one"]
+    assert add(millrace) == AddReceipt(duplicate=True)
+
+
+def test_a_dead_daemon_leaves_its_item_active_until_repair() -> None:
+    millrace = ScriptedMillrace()
+    millrace.has_daemon()
+    millrace.holds("one", ItemState.ACTIVE)
+    millrace.will_show(daemon_dies())
+    attendance = millrace.attend(wait())
+    standing = millrace.look_up("one", wait())
+    attendance.next_signs(standing, wait())
+    attendance.next_signs(standing, wait())
+    assert millrace.look_up("one", wait()).state is ItemState.ACTIVE
+
+    with millrace.control(wait()) as control:
+        assert control.repair(wait())
+        assert not control.repair(wait())
+    assert millrace.look_up("one", wait()).state is ItemState.QUEUED
+
+
+def test_validating_beside_a_daemon_fails_the_test() -> None:
+    millrace = ScriptedMillrace()
+    millrace.has_daemon()
+
+    with (
+        millrace.control(wait()) as control,
+        pytest.raises(AssertionError, match="writes the daemon's plan"),
+    ):
+        control.validate_mode("lad_pi", wait())
+    assert millrace.validated == []
+
+
+def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
+    millrace = ScriptedMillrace()
+    ours = millrace.has_daemon(ours=True)
+    first, last = millrace.attend(wait()), millrace.attend(wait())
+
+    assert first.leave(wait(), keep_daemon=False)
+    assert millrace.stopped == []
+    assert not last.leave(wait(), keep_daemon=False)
+    assert millrace.stopped == [ours.pid]
+
+    theirs = millrace.has_daemon(ours=False)
+    assert not millrace.attend(wait()).leave(wait(), keep_daemon=False)
+    assert millrace.daemon == theirs
