@@ -11,6 +11,7 @@ MillracerError                    .code .message .suggested_action; str() is one
 │   ├── ToolNotFound                  not installed, or not on PATH
 │   ├── ToolUnsupported               a version outside the supported range, or a broken install
 │   ├── ToolFailed                    it said no
+│   │   └── DaemonDied                    it ended while it booted and said nothing
 │   ├── ToolTimeout                   it did not finish in its time; it was ended
 │   └── ProtocolError                 it answered, but not by its contract; .raw
 └── IllegalTransition             the machine was asked for an edge it does not have: our bug
@@ -137,6 +138,10 @@ class ToolUnsupported(ToolError):
 
 class ToolFailed(ToolError):
     """The program ran and refused, or its answer was a failure."""
+
+
+class DaemonDied(ToolFailed):
+    """Millrace's daemon ended while it booted, without a word: it was killed, or crashed."""
 
 
 class ToolTimeout(ToolError):

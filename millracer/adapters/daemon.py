@@ -31,7 +31,7 @@ from millracer.adapters.workspace import WorkspacePaths, locked, try_lock
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.observation import Signs
 from millracer.domain.work import ModeValidation, RunningDaemon, RuntimeStatus, Standing
-from millracer.errors import MillracerError, ToolFailed
+from millracer.errors import DaemonDied, MillracerError, ToolFailed
 from millracer.ports import Attendance, DaemonControl
 from millracer.waiting import Cancelled, Wait
 
@@ -187,6 +187,7 @@ class _Control(DaemonControl):
 
         Raises:
             ToolFailed: it ended at once; the message is its own.
+            DaemonDied: it ended at once and said nothing.
         """
         boot = wait.within(_BOOT_SECONDS)
         found = self._settled(boot)
@@ -213,10 +214,11 @@ class _Control(DaemonControl):
         forget_ownership(self._paths)
         if found is not None:
             return found
-        raise ToolFailed(
+        said = _tail(log)
+        raise (ToolFailed if said else DaemonDied)(
             TOOL,
             f"the Millrace daemon ended at once: {_last_words(log)}",
-            detail=_tail(log),
+            detail=said,
             suggested_action=f"see {log}",
         )
 

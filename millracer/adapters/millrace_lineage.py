@@ -121,14 +121,12 @@ class MillraceLineage:
         spawns += self._descents(roots, documents, set())
         places = list(self._places(roots, spawns, documents))
         if standing.item_id not in specs:
-            places += self._idea_itself(standing, [p for p in places if p.item_id in specs], specs)
+            places += self._idea_itself(standing, [p for p in places if p.item_id in specs])
         return self._evidence(standing, places, spawns, [])
 
-    def _idea_itself(
-        self, standing: Standing, spec_places: list[ItemFact], specs: Mapping[str, str]
-    ) -> Iterator[ItemFact]:
+    def _idea_itself(self, standing: Standing, spec_places: list[ItemFact]) -> Iterator[ItemFact]:
         """Say where the idea stands: where its spec does, once it was made into one."""
-        if not specs and _not_taken_in(standing):
+        if not spec_places and _not_taken_in(standing):
             yield self._as_it_stood(standing, _IDEA)
         for place in spec_places:
             yield ItemFact(

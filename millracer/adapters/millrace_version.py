@@ -58,8 +58,19 @@ def find_version(calls: MillraceCalls, wait: Wait) -> str:
             detail=version,
             suggested_action=INSTALL_HINT,
         )
-    # What seems to be missing may be found elsewhere on the interpreter's path: ask the program.
-    return _ask(calls, wait) if missing else version
+    if not missing:
+        return version
+    # What seems to be missing may lie elsewhere on the interpreter's path: the program knows.
+    try:
+        return _ask(calls, wait)
+    except ToolNotFound as exc:
+        raise ToolUnsupported(
+            TOOL,
+            f"the installed Millrace {version} is broken: it lacks {', '.join(missing)};"
+            f" supported is {SUPPORTED_RANGE}",
+            detail=version,
+            suggested_action=INSTALL_HINT,
+        ) from exc
 
 
 def broken_install(stderr: str) -> ToolUnsupported:

@@ -15,8 +15,9 @@ from millracer.application import prompts
 from millracer.application.record import RunRecord
 from millracer.application.summary import describe_fact, summarise
 from millracer.domain.completion import MissingEvidence, judge
-from millracer.domain.evidence import run_of
+from millracer.domain.evidence import ClosureFact, run_of
 from millracer.domain.lineage import lineage_of
+from millracer.domain.observation import Observation, interpret_lineage, interpret_standing
 from millracer.domain.result import (
     DecidingEvent,
     Ending,
@@ -122,25 +123,28 @@ def _gather(record: RunRecord, millrace: Millrace) -> None:
         return
     if record.ending is Ending.CANCELLED and standing.state is not ItemState.DONE:
         return
-    _judge(record, standing, millrace)
-
-
-def _judge(record: RunRecord, standing: Standing, millrace: Millrace) -> None:
     try:
-        wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
-        evidence = millrace.gather_evidence(standing, wait)
-        record.verdict = judge(evidence)
-        record.lineage = lineage_of(evidence)
-        if record.status is None:
-            record.status = millrace.read_status(wait)
+        _judge(record, standing, millrace)
     except MillracerError as error:
         record.fail(error)
     except Cancelled as cancelled:
         _cancel(record, cancelled.reason)
 
 
+def _judge(record: RunRecord, standing: Standing, millrace: Millrace) -> None:
+    wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
+    evidence = millrace.gather_evidence(standing, wait)
+    record.verdict = judge(evidence)
+    record.lineage = lineage_of(evidence)
+    if record.status is None:
+        record.status = millrace.read_status(wait)
+
+
 def _look_again(record: RunRecord, millrace: Millrace) -> None:
-    """Learn where the item is now that nothing of ours works on it any more."""
+    """Learn where the item is now that nothing of ours works on it any more.
+
+    It may have ended after the last look: what is proven now counts.
+    """
     if record.standing is None or record.ending not in _MOVED_BY_LEAVING:
         return
     if record.verdict.completed or record.verdict.blocked:
@@ -149,14 +153,14 @@ def _look_again(record: RunRecord, millrace: Millrace) -> None:
         found = millrace.look_up(
             record.known_item.item_id, record.wait.cleaning_up(_LOOK_AGAIN_SECONDS)
         )
+        record.standing = found
+        traced = millrace.trace_lineage(found)
+        record.lineage = lineage_of(traced)
+        decided = interpret_standing(found) or interpret_lineage(traced)
+        if decided in {Observation.ENDED, Observation.BLOCKED}:
+            _judge(record, found, millrace)
     except (MillracerError, Cancelled):
         record.warn("place_unknown", "where the work item is now could not be asked of Millrace")
-        return
-    record.standing = found
-    if found.state is ItemState.DONE:
-        _judge(record, found, millrace)
-    else:
-        record.lineage = lineage_of(millrace.trace_lineage(found))
 
 
 def _cancel(record: RunRecord, reason: CancelReason) -> None:
@@ -195,6 +199,14 @@ def _reason(record: RunRecord) -> str:
     ]
     if record.verdict.blocked and others:
         return f"Millrace blocked {', '.join(others)}, which the work item needs"
+    waits = [
+        blocker
+        for fact in record.verdict.proof
+        if isinstance(fact, ClosureFact)
+        for blocker in fact.blocking_ids
+    ]
+    if record.verdict.blocked and waits:
+        return f"Millrace keeps the work open until {', '.join(waits)} is no longer blocked"
     return record.reason
 
 

@@ -42,6 +42,7 @@ from millracer.domain.work import (
     WorkItem,
 )
 from millracer.errors import (
+    DaemonDied,
     DecisionUnreadable,
     IdempotencyConflict,
     InvalidRequest,
@@ -348,8 +349,9 @@ class Orchestrator:
             if record.attendance is None:
                 record.attendance = self._millrace.attend(wait)
             notifier = self._begin_pi(record)
-            if not self._ensure_daemon(record, wait):
-                return RunEvent.WATCH_ENDED
+            without_daemon = self._ensure_daemon(record, wait)
+            if without_daemon is not None:
+                return without_daemon
             try:
                 return Watch(record, self._millrace, progress, notifier).follow(wait)
             finally:
@@ -382,26 +384,30 @@ class Orchestrator:
         record.notifier.start()
         return record.notifier
 
-    def _ensure_daemon(self, record: RunRecord, wait: Wait) -> bool:
-        """Join the daemon that runs, or start one; return whether there is one to watch.
+    def _ensure_daemon(self, record: RunRecord, wait: Wait) -> RunEvent | None:
+        """Join the daemon that runs, or start one; return what follows where neither worked.
 
-        One that cannot be started again after it died ends the run as its death would have.
+        One that dies while it boots is lost like one that dies later. One that cannot be started
+        again after it died ends the run as its death would have.
         """
         with self._millrace.control(wait.within(_LOCK_SECONDS)) as control:
             running = control.running(record.wait)
             if running is not None:
                 reconcile_with_daemon(record, control, running)
-                return True
+                return None
             if record.mode is None:
                 raise MillracerError("no mode was settled before the watch")
             try:
                 control.start(record.mode, record.wait)
+            except DaemonDied:
+                record.lost_while_active = False
+                return RunEvent.DAEMON_LOST
             except ToolFailed as error:
                 if not record.restarts:
                     raise
                 record.warn("restart_failed", error.message)
-                return False
-        return True
+                return RunEvent.WATCH_ENDED
+        return None
 
     def _restart_needed(self, record: RunRecord) -> RunEvent:
         active = record.lost_while_active

@@ -141,6 +141,8 @@ class Watch:
         decided = interpret_standing(standing) if ask_item else None
         if decided is None and leads_to_more_work(standing) and (ask_item or is_news(signs)):
             decided = self._trace()
+            if decided is Observation.AT_REST and not signs.daemon_alive:
+                decided = None  # what rests without a daemon may go on with one
         waits = any(member.waits_for for member in record.lineage)
         if decided is not None or not (ask_item or ask_status or waits):
             return decided

@@ -257,10 +257,11 @@ def _closure(fact: ClosureFact) -> str:
     return f"open, waiting for blocked work: {', '.join(fact.blocking_ids) or 'unnamed'}"
 
 
-def _blocked(evidence: Evidence) -> tuple[ItemFact, ...]:
+def _blocked(evidence: Evidence) -> tuple[Fact, ...]:
     """Return what is blocked if nothing of the lineage can go on by itself.
 
-    A member whose place is not known may be on its way from one to another.
+    A member whose place is not known may be on its way from one to another. Where no member is
+    blocked, Millrace may still hold a closure target open for blocked work that is none of ours.
 
     A task entered as one is judged by its own state alone: what continues it is another item.
     """
@@ -269,14 +270,21 @@ def _blocked(evidence: Evidence) -> tuple[ItemFact, ...]:
         return own
     if evidence.kind is IntakeKind.TASK or not own:
         return ()
-    blocked: tuple[ItemFact, ...] = ()
-    for member in lineage_of(evidence):
+    blocked: tuple[Fact, ...] = ()
+    members = lineage_of(evidence)
+    for member in members:
         facts = _own(evidence, member.item_id)
         if not facts or any(_may_go_on(fact.state) for fact in facts):
             return ()
         if all(fact.state is ItemState.BLOCKED for fact in facts):
             blocked += facts
-    return blocked
+    ids = {member.item_id for member in members}
+    held = tuple(
+        target
+        for target in evidence.closures
+        if target.root_spec_id in ids and target.open and target.blocked_by_lineage_work
+    )
+    return blocked or held
 
 
 def _may_go_on(state: ItemState) -> bool:

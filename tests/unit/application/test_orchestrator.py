@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Thread
@@ -6,7 +7,12 @@ from threading import Thread
 import pytest
 
 from millracer.application.orchestrator import Orchestrator
-from millracer.application.prompts import DECISION_MARK, DIRECT_MARK, REPORT_MARK
+from millracer.application.prompts import (
+    DECISION_MARK,
+    DIRECT_MARK,
+    NOTICE_MARK,
+    REPORT_MARK,
+)
 from millracer.domain.identity import work_item_for
 from millracer.domain.lifecycle import TERMINAL, RunState
 from millracer.domain.result import RunResult
@@ -22,7 +28,14 @@ from millracer.domain.work import (
     RunRequest,
     ScopedWork,
 )
-from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout, WorkspaceUnusable
+from millracer.errors import (
+    DaemonDied,
+    ProtocolError,
+    ToolFailed,
+    ToolNotFound,
+    ToolTimeout,
+    WorkspaceUnusable,
+)
 from millracer.waiting import Cancellation, CancelReason
 from tests.fakes.clock import FrozenClock
 from tests.fakes.millrace import (
@@ -777,3 +790,128 @@ def test_a_delegated_result_names_the_millrace_that_did_it() -> None:
     world.millrace.will_show(*DONE)
 
     assert world.run(asked()).versions.millrace == "0.21.1"
+
+
+# what the first review and the random runs found
+
+
+def test_an_item_that_was_blocked_while_we_left_is_blocked() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), time_runs_out())
+    world.millrace.will_do(
+        "gather_evidence",
+        lambda: setattr(world.millrace.items[world.added], "state", ItemState.BLOCKED),
+        after=True,
+    )
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.BLOCKED
+
+
+def test_an_item_that_was_done_while_we_left_is_completed() -> None:
+    world = World()
+
+    def done() -> None:
+        item = world.millrace.items[world.added]
+        item.state, item.proven = ItemState.DONE, True
+
+    world.millrace.will_show(stage_runs("builder"), time_runs_out())
+    world.millrace.will_do("gather_evidence", done, after=True)
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.scoped_completion
+
+
+def test_a_daemon_that_dies_while_it_boots_is_started_once_more() -> None:
+    world = World()
+    world.millrace.will_fail("start", DaemonDied("millrace", "it said nothing"))
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.restarts == 1
+
+
+def test_a_daemon_that_says_why_it_does_not_start_fails_the_run() -> None:
+    world = World()
+    world.millrace.will_fail("start", ToolFailed("millrace", "error: no such runner"))
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.FAILED
+    assert result.next_steps[0].action == "continue"
+
+
+def test_a_daemon_that_cannot_be_started_again_ends_the_run_as_its_death_did() -> None:
+    world = World()
+    world.millrace.will_show(
+        stage_runs("builder"),
+        then(lambda: world.millrace.will_fail("start", ToolFailed("millrace", "lock is held"))),
+        daemon_dies(),
+    )
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.CRASHED
+    assert codes(result) == ["restart_failed"]
+
+
+def test_an_add_whose_answer_cannot_be_read_is_looked_up() -> None:
+    world = World()
+    world.millrace.will_fail("add", ProtocolError("millrace", "no receipt"), after=True)
+    world.millrace.will_show(*DONE)
+
+    assert world.run(asked()).outcome is Outcome.COMPLETED
+
+
+def test_a_daemon_left_by_a_killed_command_is_stopped_though_nothing_is_watched() -> None:
+    world = World()
+    held(world, ItemState.DONE, named(), proven=True)
+    left = world.millrace.has_daemon(ours=True)
+
+    result = world.run(named())
+
+    assert codes(result) == ["already_completed"]
+    assert world.millrace.stopped == [left.pid]
+
+
+def test_a_lock_that_is_not_given_in_time_is_the_time_limit() -> None:
+    world = World()
+    world.millrace.will_do(
+        "attend",
+        lambda: world.millrace.will_fail("control", ToolTimeout("millrace", "held")),
+        after=True,
+    )
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=1e-9)))
+
+    assert result.outcome is Outcome.TIMED_OUT
+
+
+def test_pi_is_told_of_a_stage_that_settles_something_before_the_run_ends() -> None:
+    world = World("Noted.", "All done.")
+    asked_notice = world.pi.prompts
+
+    def wait_for_notice() -> None:
+        limit = time.monotonic() + 30
+        while not asked_notice and time.monotonic() < limit:
+            time.sleep(0.01)
+
+    ended = replace(
+        stage_runs("recon"),
+        events=tuple(
+            replace(event, event_type="stage_completed", terminal_result="RECON_TO_EXECUTION")
+            for event in stage_runs("recon").events
+        ),
+    )
+    world.millrace.will_show(ended, then(wait_for_notice), *DONE)
+
+    result = world.run(asked(finalizer=Finalizer.PI))
+
+    assert result.output == "All done."
+    assert [prompt.split()[0] for prompt in world.pi.prompts] == [NOTICE_MARK, REPORT_MARK]
+    assert [event.kind for event in result.progress_events].count("stage_notified") == 1
