@@ -190,6 +190,9 @@ def _event(record: RunRecord, clock: Clock, ending: Ending) -> DecidingEvent | N
 
 
 def _reason(record: RunRecord) -> str:
+    closed = [fact for fact in record.verdict.proof if isinstance(fact, ClosureFact)]
+    if record.verdict.completed and closed:
+        return f"the Arbiter closed root spec {closed[0].root_spec_id}"
     if record.verdict.completed:
         return "Millrace holds the work item as done, and the run that did it is complete"
     others = [
