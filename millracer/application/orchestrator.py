@@ -14,37 +14,32 @@ from contextlib import suppress
 from dataclasses import replace
 
 from millracer.application import prompts
-from millracer.application.decision import parse_decision
 from millracer.application.finalizing import finalize
+from millracer.application.finding import find_item
 from millracer.application.mode import reconcile_with_daemon, settle_mode
 from millracer.application.notifying import TURN_SECONDS as NOTICE_SECONDS
 from millracer.application.notifying import Notifier
 from millracer.application.progress import Progress
 from millracer.application.record import RunRecord
+from millracer.application.routing import choose_route
 from millracer.application.watching import Watch
 from millracer.domain.documents import render_document, verify_document
 from millracer.domain.identity import work_item_for
 from millracer.domain.intake import choose_intake
 from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
-from millracer.domain.observation import Observation, interpret_lineage, leads_to_more_work
 from millracer.domain.result import Ending, RunResult
 from millracer.domain.work import (
-    Decision,
     Finalizer,
     IntakeKind,
-    IntakePreference,
     ItemState,
     ProgressKind,
     Route,
-    RoutePreference,
     RunRequest,
     Standing,
     WorkItem,
 )
 from millracer.errors import (
     DaemonDied,
-    DecisionUnreadable,
-    IdempotencyConflict,
     InvalidRequest,
     MillracerError,
     ProtocolError,
@@ -152,7 +147,7 @@ class Orchestrator:
         )
         if record.item.named and self._millrace.holds_work:
             self._millrace.check_supported(record.wait)
-            found = self._look_up(record)
+            found = find_item(record, self._millrace)
             if found is not None:
                 return found
         if request.resume is not None:
@@ -161,7 +156,7 @@ class Orchestrator:
                 field="resume",
                 suggested_action="check the id with `millrace queue ls`, or --workspace",
             )
-        record.decision = self._choose_route(record)
+        record.decision = choose_route(record, self._pi)
         if record.decision.custom_loop_needed:
             record.warn(
                 "custom_loop_needed",
@@ -171,87 +166,6 @@ class Orchestrator:
         if record.decision.route is Route.DIRECT:
             return RunEvent.DIRECT_CHOSEN
         return RunEvent.DELEGATION_CHOSEN
-
-    def _choose_route(self, record: RunRecord) -> Decision:
-        request = record.request
-        match request.route:
-            case RoutePreference.DIRECT:
-                return Decision(route=Route.DIRECT, why="the caller chose the direct route")
-            case RoutePreference.MILLRACE:
-                return Decision(route=Route.MILLRACE, why="the caller chose Millrace")
-            case RoutePreference.AUTO:
-                pass
-        limit = request.limits.pi_timeout_seconds
-        asked = (
-            prompts.decision_prompt(request.task, request.scope),
-            prompts.decision_again_prompt(request.task, request.scope),
-        )
-        for prompt in asked:
-            decision = parse_decision(self._pi.ask(prompt, record.wait.within(limit)))
-            if decision is not None:
-                return decision
-        raise DecisionUnreadable(
-            "pi was asked twice who should do the task and gave no readable decision",
-            suggested_action="force the route with --route direct or --route millrace",
-        )
-
-    def _look_up(self, record: RunRecord) -> RunEvent | None:
-        """Ask Millrace for the item; return None when it is not there, else what it means."""
-        standing = self._millrace.look_up(record.known_item.item_id, record.wait)
-        if standing.state is ItemState.ABSENT:
-            return None
-        self._check_hash(record.known_item, standing)
-        record.standing = standing
-        self._adopt(record, standing)
-        if standing.state.is_live or self._goes_on(standing):
-            return RunEvent.ITEM_FOUND_LIVE
-        record.found_ended = True
-        match standing.state:
-            case ItemState.DONE:
-                record.end(Ending.ITEM_ENDED, "Millrace had done this work item before")
-            case ItemState.BLOCKED:
-                record.end(Ending.BLOCKED, "Millrace holds this work item as blocked")
-            case state:
-                record.end(Ending.SET_ASIDE, f"Millrace holds this work item as {state}")
-        return RunEvent.ITEM_FOUND_ENDED
-
-    def _goes_on(self, standing: Standing) -> bool:
-        """Whether something that came out of an ended item is, or may be, still to be worked on.
-
-        What rests may rest for a moment only: the watch has the patience to tell.
-        """
-        if standing.state is not ItemState.DONE or not leads_to_more_work(standing):
-            return False
-        found = interpret_lineage(self._millrace.trace_lineage(standing))
-        return found in {None, Observation.AT_REST}
-
-    @staticmethod
-    def _check_hash(item: WorkItem, standing: Standing) -> None:
-        if not item.request_hash or standing.request_hash in {None, item.request_hash}:
-            return
-        raise IdempotencyConflict(
-            f"work item {item.item_id} is in Millrace already, with another task text or scope",
-            suggested_action="send the text and scope of the first time, or name this work anew",
-        )
-
-    def _adopt(self, record: RunRecord, standing: Standing) -> None:
-        request = record.request
-        if request.route is RoutePreference.DIRECT:
-            record.warn("kind_fixed", "Millrace holds this work item, so it is not done directly")
-        wanted = request.intake
-        if standing.kind is not None and wanted not in {
-            IntakePreference.AUTO,
-            IntakePreference(standing.kind),
-        }:
-            record.warn(
-                "kind_fixed", f"Millrace holds this work item as {standing.kind}, not as {wanted}"
-            )
-        record.decision = Decision(
-            route=Route.MILLRACE,
-            why="Millrace holds this work item already",
-            intake_kind=standing.kind,
-        )
-        record.intake_kind = standing.kind
 
     # direct
 
@@ -301,7 +215,7 @@ class Orchestrator:
             raise MillracerError("there is no intake document to enqueue")
         with self._millrace.lock_item(item.item_id, record.wait.within(_LOCK_SECONDS)) as lock:
             if item.named:
-                found = self._look_up(record)
+                found = find_item(record, self._millrace)
                 if found is not None:
                     return found
             try:
@@ -312,12 +226,12 @@ class Orchestrator:
                 )
                 raise
             except (ToolTimeout, ProtocolError):
-                found = self._look_up(record)
+                found = find_item(record, self._millrace)
                 if found is None:
                     raise
                 return found
             if receipt.duplicate:
-                found = self._look_up(record)
+                found = find_item(record, self._millrace)
                 if found is None:
                     raise ToolFailed(
                         "millrace",
