@@ -6,9 +6,20 @@ from collections.abc import Sequence
 
 from millracer.application.notifying import ProgressNote
 from millracer.application.record import RunRecord
+from millracer.domain.lifecycle import RunState
 from millracer.domain.work import ProgressEvent, ProgressKind, RuntimeEvent
 from millracer.ports import Clock, ProgressListener
 
+_DOING = {
+    RunState.DECIDE: "choosing who does it",
+    RunState.DIRECT: "pi works on it",
+    RunState.INTAKE: "preparing the workspace and the document",
+    RunState.ENQUEUE: "handing it to Millrace",
+    RunState.MONITOR: "joining or starting the daemon, then watching",
+    RunState.RESTART_NEEDED: "repairing what the daemon left",
+    RunState.FINALIZE: "judging the evidence, ending what is ours",
+    RunState.FINISHED: "finished",
+}
 _STAGE_STARTED = "stage_started"
 _STAGE_COMPLETED = "stage_completed"
 
@@ -30,7 +41,7 @@ class Progress:
 
     def state_entered(self) -> None:
         """Tell that the lifecycle moved on."""
-        self.tell(ProgressKind.STATE_ENTERED, f"entered {self._record.state}")
+        self.tell(ProgressKind.STATE_ENTERED, _DOING[self._record.state])
 
     def stage(self, event: RuntimeEvent) -> None:
         """Tell of a stage of our item that began or ended; other events are not told."""
