@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -16,7 +18,7 @@ from millracer.adapters.daemon import lifecycle_lock, watch_lock
 from millracer.adapters.ownership import read_ownership, write_ownership
 from millracer.adapters.workspace import locked
 from millracer.contracts.ownership import OwnershipRecord
-from millracer.domain.work import RunningDaemon
+from millracer.domain.work import ItemState, RunningDaemon, Standing
 from millracer.errors import ToolTimeout
 from millracer.ports import Attendance
 from millracer.waiting import Cancellation, CancelReason, Wait
@@ -308,3 +310,19 @@ def test_a_stranger_under_a_reused_pid_is_not_ended(site: FakeDaemonSite, wait: 
 
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    attendance, _ = _attend_and_start(site, wait)
+    item = Standing(
+        item_id="item", state=ItemState.QUEUED, source="tests", observed_at=datetime.now(UTC)
+    )
+    attendance.next_signs(item, wait)
+    shutil.rmtree(site.root / ".millracer")
+
+    left_running = _leave(attendance)
+
+    assert not left_running
+    assert site.living() == []
