@@ -126,7 +126,10 @@ def _gather(record: RunRecord, millrace: Millrace) -> None:
     try:
         _judge(record, standing, millrace)
     except MillracerError as error:
-        record.fail(error)
+        if record.ending in _MOVED_BY_LEAVING:
+            record.warn("evidence_unavailable", error.message)
+        else:
+            record.fail(error)
     except Cancelled as cancelled:
         _cancel(record, cancelled.reason)
 

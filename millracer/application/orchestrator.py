@@ -267,6 +267,8 @@ class Orchestrator:
             if without_daemon is not None:
                 return without_daemon
             try:
+                if notifier is not None:
+                    notifier.start()
                 return Watch(record, self._millrace, progress, notifier).follow(wait)
             finally:
                 if notifier is not None:
@@ -295,7 +297,6 @@ class Orchestrator:
         if record.notifier is None:
             limit = min(NOTICE_SECONDS, request.limits.pi_timeout_seconds)
             record.notifier = Notifier(self._pi, turn_seconds=limit)
-        record.notifier.start()
         return record.notifier
 
     def _ensure_daemon(self, record: RunRecord, wait: Wait) -> RunEvent | None:

@@ -194,6 +194,9 @@ def test_a_recon_that_never_gets_anywhere_is_stuck(
     )
 
     assert (ran.exit_code, ran.result["outcome"]) == (4, "blocked"), ran.stderr
+    if ran.result["versions"]["millrace"].startswith(("0.18.", "0.19.")):
+        assert ran.result["event"]["kind"] == "blocked"  # those block it by themselves
+        return
     assert ran.result["event"]["kind"] == "stuck"
     assert "8 times" in ran.result["event"]["reason"]
     assert [step["action"] for step in ran.result["next_steps"]] == ["continue", "cancel"]

@@ -915,3 +915,26 @@ def test_pi_is_told_of_a_stage_that_settles_something_before_the_run_ends() -> N
     assert result.output == "All done."
     assert [prompt.split()[0] for prompt in world.pi.prompts] == [NOTICE_MARK, REPORT_MARK]
     assert [event.kind for event in result.progress_events].count("stage_notified") == 1
+
+
+def test_evidence_that_cannot_be_read_makes_a_time_limit_no_failure() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), time_runs_out())
+    world.millrace.will_fail("gather_evidence", ToolFailed("millrace", "no answer"))
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.TIMED_OUT
+    assert codes(result) == ["evidence_unavailable"]
+
+
+def test_an_ended_item_whose_evidence_cannot_be_read_is_a_failure_and_not_completed() -> None:
+    world = World()
+    world.millrace.will_show(item_ends())
+    for _ in range(2):
+        world.millrace.will_fail("gather_evidence", ToolFailed("millrace", "no answer"))
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.FAILED
+    assert not result.scoped_completion
