@@ -185,7 +185,6 @@ def test_the_same_words_twice_are_two_ideas_and_the_same_request_twice_is_one(
     assert millracer.workspace.stages().count("arbiter") == 3
 
 
-@pytest.mark.slow
 def test_a_recon_that_never_gets_anywhere_is_stuck(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
