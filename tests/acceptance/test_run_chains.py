@@ -197,7 +197,7 @@ def test_a_recon_that_never_gets_anywhere_is_stuck(
         assert ran.result["event"]["kind"] == "blocked"  # those block it by themselves
         return
     assert ran.result["event"]["kind"] == "stuck"
-    assert "8 times" in ran.result["event"]["reason"]
+    assert ran.result["event"]["reason"].startswith("no progress: ")
     assert [step["action"] for step in ran.result["next_steps"]] == ["continue", "cancel"]
 
 
