@@ -36,7 +36,8 @@ _LOOK_AGAIN_SECONDS = 0.5
 _LAST_EVENTS_SECONDS = 0.1
 #: How many events of items not known to be ours are kept: one may turn out to be.
 _UNTOLD_EVENTS = 500
-_PASSING = frozenset({Observation.UNKNOWN, Observation.AT_REST})
+_AT_A_STANDSTILL = frozenset({Observation.AT_REST, Observation.BLOCKED})
+_PASSING = _AT_A_STANDSTILL | {Observation.UNKNOWN}
 
 
 class Watch:
@@ -122,7 +123,9 @@ class Watch:
             if self._doubts >= _PATIENCE:
                 raise
             return None
-        if observation not in _PASSING:
+        standing = self._record.known_standing
+        blocked_itself = standing.state is ItemState.BLOCKED
+        if observation not in _PASSING or blocked_itself:
             self._doubts = 0
             return observation
         self._doubts += 1
@@ -141,8 +144,8 @@ class Watch:
         decided = interpret_standing(standing) if ask_item else None
         if decided is None and leads_to_more_work(standing) and (ask_item or is_news(signs)):
             decided = self._trace()
-            if decided is Observation.AT_REST and not signs.daemon_alive:
-                decided = None  # what rests without a daemon may go on with one
+            if decided in _AT_A_STANDSTILL and not signs.daemon_alive:
+                decided = None  # what stands still without a daemon may go on with one
         waits = any(member.waits_for for member in record.lineage)
         if decided is not None or not (ask_item or ask_status or waits):
             return decided

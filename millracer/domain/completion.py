@@ -6,8 +6,8 @@ for evidence; facts about other items change nothing.
 
 The proof per kind (docs/how-completion-is-judged.md):
 
-- a task: Millrace holds it as done, and the trace of a complete run of it shows the updater ending
-  with UPDATE_COMPLETE;
+- a task: Millrace holds it as done, and the trace of a run of it shows the updater ending with
+  UPDATE_COMPLETE;
 - a spec: Millrace holds it as done, its closure target is closed, and the Arbiter's run that the
   target names last is a complete closure run for this very spec that ended with ARBITER_COMPLETE;
 - an idea: the proof of the one spec it was made into;
@@ -39,6 +39,9 @@ RECON_TO_PLANNING = "RECON_TO_PLANNING"
 CLOSURE_REQUEST = "closure_target"
 #: The status of a run that ended properly.
 RUN_COMPLETE = "complete"
+#: A daemon killed right after a stage's result leaves the run active for ever; the result stands,
+#: and what Millrace made of it (the item done, the target closed) is asked for besides.
+_RESULT_STANDS = frozenset({RUN_COMPLETE, "active"})
 TASK, SPEC, PROBE = "task", "spec", "probe"
 
 _LEADS_TO = {RECON_TO_EXECUTION: TASK, RECON_TO_PLANNING: SPEC}
@@ -126,7 +129,7 @@ def _prove_task(evidence: Evidence, task_id: str) -> _Proof:
         and fact.work_kind == TASK
         and fact.stage == UPDATER_STAGE
         and fact.terminal_result == UPDATE_COMPLETE
-        and fact.run_status == RUN_COMPLETE
+        and fact.run_status in _RESULT_STANDS
     )
     needed = f"a complete run of task {task_id} whose {UPDATER_STAGE} ended {UPDATE_COMPLETE}"
     return _prove_done(evidence, task_id, TASK) + _stages_or_gap(
@@ -149,7 +152,7 @@ def _prove_spec(evidence: Evidence, spec_id: str) -> _Proof:
         if fact.stage == ARBITER_STAGE
         and fact.request_kind == CLOSURE_REQUEST
         and fact.terminal_result == ARBITER_COMPLETE
-        and fact.run_status == RUN_COMPLETE
+        and fact.run_status in _RESULT_STANDS
         and deciding == {fact.run_id}
     )
     needed = f"the Arbiter's closing run for root spec {spec_id} that ended {ARBITER_COMPLETE}"
@@ -178,7 +181,7 @@ def _prove_probe(evidence: Evidence) -> _Proof:
         for fact in own
         if fact.work_kind == PROBE
         and fact.stage == RECON_STAGE
-        and fact.run_status == RUN_COMPLETE
+        and fact.run_status in _RESULT_STANDS
         and fact.terminal_result in {RECON_NOOP, *_LEADS_TO}
     )
     needed = f"a complete run of probe {probe_id} in which {RECON_STAGE} decided what follows"

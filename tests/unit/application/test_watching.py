@@ -201,3 +201,26 @@ def test_what_came_out_of_the_item_counts_as_being_worked_on() -> None:
     assert watched.follow() is RunEvent.DAEMON_LOST
     assert watched.record.lost_while_active
     assert [member.item_id for member in watched.record.lineage] == [ITEM, "two"]
+
+
+def test_a_lineage_that_is_blocked_for_a_moment_only_is_watched_on() -> None:
+    watched = Watched(
+        item_goes(ItemState.DONE),
+        nothing_new(),
+        then(lambda: setattr(derived, "state", ItemState.QUEUED)),
+        daemon_dies(),
+        kind=IntakeKind.PROBE,
+    )
+    derived = watched.millrace.derives(ITEM, "two", ItemState.BLOCKED)
+
+    assert watched.follow() is RunEvent.DAEMON_LOST
+
+
+def test_a_lineage_that_stays_blocked_ends_the_watch() -> None:
+    watched = Watched(
+        item_goes(ItemState.DONE), *[nothing_new() for _ in range(4)], kind=IntakeKind.PROBE
+    )
+    watched.millrace.derives(ITEM, "two", ItemState.BLOCKED)
+
+    assert watched.follow() is RunEvent.WATCH_ENDED
+    assert watched.record.ending is Ending.BLOCKED

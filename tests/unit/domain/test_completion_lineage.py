@@ -163,7 +163,7 @@ def _spoiled(fact: Fact) -> list[Fact]:
                 replace(fact, stage="builder"),
                 replace(fact, terminal_result="BLOCKED"),
                 replace(fact, terminal_result=None),
-                replace(fact, run_status="active"),
+                replace(fact, run_status="failed"),
                 replace(fact, run_status=None),
                 *(
                     [
@@ -334,3 +334,14 @@ def test_a_first_verdict_that_asks_for_more_is_not_the_end() -> None:
 
     assert not judge(evidence(None, "s", facts)).completed
     assert judge(evidence(None, "s", [first, *spec_proof("s")])).completed
+
+
+@pytest.mark.parametrize("shape", PROOFS)
+def test_a_result_stands_though_a_killed_daemon_never_closed_its_run(shape: str) -> None:
+    kind, item_id, facts = PROOFS[shape]
+    cut = [
+        replace(fact, run_status="active") if isinstance(fact, StageFact) else fact
+        for fact in facts
+    ]
+
+    assert judge(evidence(kind, item_id, cut)).completed
