@@ -87,7 +87,7 @@ fixtures: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$(ve
 	  $(bin)/python scripts/record_fixtures.py;)
 
 $(venv_stamp): pyproject.toml | require-python
-	@echo 'Setting up $(VENV) ...'
+	@echo 'Setting up $(VENV) ...' >&2
 	@$(bin)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@$(bin)/python -m pip install --quiet --quiet --editable '.[dev]'
 	@touch $@
@@ -95,7 +95,7 @@ $(venv_stamp): pyproject.toml | require-python
 # Apart from the project: Millrace's dependencies are not ours. The lines before 0.21 do not start
 # with what their own metadata lets pip choose today.
 $(TOOLS)/millrace-%/.stamp: | require-python
-	@echo 'Setting up $(@D) ...'
+	@echo 'Setting up $(@D) ...' >&2
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --quiet 'millrace-ai==$*' \
@@ -104,7 +104,7 @@ $(TOOLS)/millrace-%/.stamp: | require-python
 
 # pi needs none of its dependencies' install scripts.
 $(pi_stamp): $(PI_LOCK)/package.json $(PI_LOCK)/package-lock.json | require-node
-	@echo 'Setting up $(@D) ...'
+	@echo 'Setting up $(@D) ...' >&2
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
