@@ -108,7 +108,7 @@ $(pi_stamp): $(PI_LOCK)/package.json $(PI_LOCK)/package-lock.json | require-node
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
-	@cd $(@D) && $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd $(@D) && $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 .PHONY: require-python require-node
