@@ -6,6 +6,8 @@ MillracerError                    .code .message .suggested_action; str() is one
 ├── IdempotencyConflict           a known identity came back with another body
 ├── ModeConflict                  the running daemon works in another mode than was asked for
 ├── WorkspaceUnusable             the directory cannot serve as a Millrace workspace
+├── WorkspaceUnresolved           no rule says which workspace a request means
+├── StoreUnavailable              the session store cannot be read or written
 ├── DecisionUnreadable            pi answered the decision turn twice without a decision
 ├── ToolError                     an outside program; .tool and its own words
 │   ├── ToolNotFound                  not installed, or not on PATH
@@ -93,6 +95,18 @@ class WorkspaceUnusable(MillracerError):
     """The workspace cannot be used: missing, not writable, or its mode does not compile."""
 
     code = "workspace_unusable"
+
+
+class WorkspaceUnresolved(MillracerError):
+    """Nothing says which workspace is meant, or what says it names none that is known."""
+
+    code = "workspace_unresolved"
+
+
+class StoreUnavailable(MillracerError):
+    """The session store cannot be read or written now; no run and no status depends on it."""
+
+    code = "session_store_unavailable"
 
 
 class DecisionUnreadable(MillracerError):
