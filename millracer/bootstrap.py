@@ -11,15 +11,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from millracer.adapters.directories import DiskDirectories
 from millracer.adapters.millrace import CliMillrace
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.adapters.pi_options import PiOptions
 from millracer.adapters.pi_print import PrintPi
 from millracer.adapters.pi_rpc import RpcPi
 from millracer.adapters.skills import resolve_skills
+from millracer.adapters.sqlite_store import SqliteSessionStore
+from millracer.adapters.state_folder import state_folder
 from millracer.application.orchestrator import Orchestrator
 from millracer.domain.work import PiSession
-from millracer.ports import Clock, Pi, ProgressListener, TextListener
+from millracer.ports import (
+    Clock,
+    Directories,
+    Millrace,
+    Pi,
+    ProgressListener,
+    SessionStore,
+    TextListener,
+)
 from millracer.waiting import Cancellation, Wait
 
 _PI_CLOSE_SECONDS = 5.0
@@ -63,6 +74,19 @@ class Settings:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
+def open_millrace(settings: Settings) -> Millrace:
+    """Return the Millrace of one workspace; nothing is started yet."""
+    return CliMillrace(
+        MillraceCalls(
+            argv=settings.millrace,
+            workspace=settings.workspace,
+            cwd=settings.cwd,
+            env=settings.environment,
+        ),
+        safety_seconds=settings.safety_seconds,
+    )
+
+
 @contextmanager
 def open_orchestrator(
     settings: Settings,
@@ -77,15 +101,7 @@ def open_orchestrator(
         UsageError: a named skill does not exist.
     """
     pi = _choose_pi(settings)
-    millrace = CliMillrace(
-        MillraceCalls(
-            argv=settings.millrace,
-            workspace=settings.workspace,
-            cwd=settings.cwd,
-            env=settings.environment,
-        ),
-        safety_seconds=settings.safety_seconds,
-    )
+    millrace = open_millrace(settings)
     try:
         yield Orchestrator(
             millrace=millrace,
@@ -110,3 +126,21 @@ def _choose_pi(settings: Settings) -> Pi:
         skills=resolve_skills(settings.skills, discover=settings.default_skills),
     )
     return PrintPi(options) if settings.pi_session is PiSession.PRINT else RpcPi(options)
+
+
+@contextmanager
+def open_store(environment: Mapping[str, str] | None = None) -> Iterator[SessionStore]:
+    """Yield the user's session store; nothing is opened or made before it is asked."""
+    variables = os.environ if environment is None else environment
+    store = SqliteSessionStore(
+        state_folder(variables), legacy=Path.home() / ".millracer" / "sessions.json"
+    )
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def open_directories() -> Directories:
+    """Return the file system's directories."""
+    return DiskDirectories()

@@ -73,9 +73,14 @@ class InvalidRequest(MillracerError):
     code = "invalid_request"
 
     def __init__(
-        self, message: str, *, field: str | None = None, suggested_action: str | None = None
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        suggested_action: str | None = None,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, suggested_action=suggested_action)
+        super().__init__(message, suggested_action=suggested_action, code=code)
         self.field = field
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from millracer.domain.documents import IntakeDocument, render_document  # noqa: E402 - after the path
-from millracer.domain.work import IntakeKind, WorkItem  # noqa: E402 - after the path
+from millracer.domain.work import IntakeKind, RequestBody, WorkItem  # noqa: E402 - after the path
 from tests.support.scenario import Scenario, Step  # noqa: E402 - after the path
 from tests.support.workspace import Workspace, make_workspace  # noqa: E402 - after the path
 
@@ -280,9 +280,8 @@ def without_frames(stderr: str) -> str:
 def write_document(base: Path, kind: IntakeKind, item_id: str) -> str:
     """Write an intake document of ours and return its path."""
     item = WorkItem(item_id=item_id, request_hash=item_id.encode().hex().rjust(64, "0"), named=True)
-    document: IntakeDocument = render_document(
-        item, kind, task=f"Do {item_id}\n\n    exactly so", scope=None, created_at=CREATED
-    )
+    body = RequestBody(task=f"Do {item_id}\n\n    exactly so")
+    document: IntakeDocument = render_document(item, kind, body, created_at=CREATED)
     path = base / document.file_name
     path.write_text(document.text, encoding="utf-8")
     return str(path)

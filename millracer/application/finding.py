@@ -55,8 +55,8 @@ def _check_hash(item: WorkItem, standing: Standing) -> None:
     if not item.request_hash or standing.request_hash in {None, item.request_hash}:
         return
     raise IdempotencyConflict(
-        f"work item {item.item_id} is in Millrace already, with another task text or scope",
-        suggested_action="send the text and scope of the first time, or name this work anew",
+        f"work item {item.item_id} is in Millrace already, with another text, scope or references",
+        suggested_action="send what was sent the first time, or name this work anew",
     )
 
 

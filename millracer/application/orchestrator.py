@@ -172,7 +172,7 @@ class Orchestrator:
     def _direct(self, record: RunRecord) -> RunEvent:
         request = record.request
         record.answer = self._pi.ask(
-            prompts.direct_prompt(request.task, request.scope),
+            prompts.direct_prompt(request.body),
             record.wait.within(request.limits.pi_timeout_seconds),
             self._on_text,
         )
@@ -196,14 +196,8 @@ class Orchestrator:
             () if decision is None else decision.signals,
         )
         record.intake_kind, record.intake_signals = choice.kind, choice.signals
-        document = render_document(
-            item,
-            choice.kind,
-            task=request.task,
-            scope=request.scope,
-            created_at=self._clock.now(),
-        )
-        verify_document(document, item, task=request.task, scope=request.scope)
+        document = render_document(item, choice.kind, request.body, created_at=self._clock.now())
+        verify_document(document, item, request.body)
         record.document_path = self._millrace.store_intake(document)
         return RunEvent.DOCUMENT_WRITTEN
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 
 from millracer.domain.completion import MissingEvidence
-from millracer.domain.work import Outcome, RunWarning, ScopedWork
+from millracer.domain.work import Outcome, RequestBody, RunWarning, ScopedWork
 
 #: First lines of our prompts, by which a scripted model knows them.
 DECISION_MARK = "[millracer:decision]"
@@ -46,30 +46,30 @@ _DIRECT = """Do the following task yourself, here and now, and then report brief
 how you checked it."""
 _SCOPE = """The task is one selected entry of an outside queue. Work on this entry only: batch no
 other entries with it and give no completion signal for any other."""
+_REFERENCES = "The caller points to these as context of the task: paths or addresses, as given."
 
 
-def decision_prompt(task: str, scope: ScopedWork | None) -> str:
+def decision_prompt(body: RequestBody) -> str:
     """Ask who should do the task."""
     return "\n\n".join(
         [
             f"{DECISION_MARK} Choose who does a task. Do not work on it now, and use no tools.",
             _ROUTES,
             _KINDS,
-            quoted("The task", task),
-            *_scope_parts(scope),
+            *_body_parts(body),
             f"Answer with one JSON object and nothing else:\n{_DECISION_FORM}",
         ]
     )
 
 
-def decision_again_prompt(task: str, scope: ScopedWork | None) -> str:
+def decision_again_prompt(body: RequestBody) -> str:
     """Ask once more after an answer that could not be read; whole, for who has forgotten it all."""
-    return f"{decision_prompt(task, scope)}\n\nAn earlier answer to this could not be read."
+    return f"{decision_prompt(body)}\n\nAn earlier answer to this could not be read."
 
 
-def direct_prompt(task: str, scope: ScopedWork | None) -> str:
+def direct_prompt(body: RequestBody) -> str:
     """Ask pi to do the task itself."""
-    return "\n\n".join([f"{DIRECT_MARK} {_DIRECT}", quoted("The task", task), *_scope_parts(scope)])
+    return "\n\n".join([f"{DIRECT_MARK} {_DIRECT}", *_body_parts(body)])
 
 
 def notification_prompt(ended: str) -> str:
@@ -117,6 +117,14 @@ def quoted(title: str, text: str) -> str:
     )
 
 
+def _body_parts(body: RequestBody) -> list[str]:
+    return [
+        quoted("The task", body.task),
+        *_scope_parts(body.scope),
+        *_reference_parts(body.context_refs),
+    ]
+
+
 def _scope_parts(scope: ScopedWork | None) -> list[str]:
     if scope is None:
         return []
@@ -128,7 +136,14 @@ def _scope_parts(scope: ScopedWork | None) -> list[str]:
         "completion_ref": scope.completion_ref,
         "constraints": list(scope.constraints),
     }
-    return [
-        _SCOPE,
-        quoted("The selected entry", json.dumps(entry, indent=1, ensure_ascii=False)),
-    ]
+    return [_SCOPE, quoted("The selected entry", _json(entry))]
+
+
+def _reference_parts(references: Sequence[str]) -> list[str]:
+    if not references:
+        return []
+    return [_REFERENCES, quoted("The references", _json(list(references)))]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)

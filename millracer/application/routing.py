@@ -26,8 +26,8 @@ def choose_route(record: RunRecord, pi: Pi) -> Decision:
             pass
     limit = request.limits.pi_timeout_seconds
     asked = (
-        prompts.decision_prompt(request.task, request.scope),
-        prompts.decision_again_prompt(request.task, request.scope),
+        prompts.decision_prompt(request.body),
+        prompts.decision_again_prompt(request.body),
     )
     for prompt in asked:
         decision = parse_decision(pi.ask(prompt, record.wait.within(limit)))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from millracer.contracts.scope import ScopeModel
 from millracer.domain.work import IntakePreference, ScopedWork
 from millracer.errors import InvalidRequest
 
@@ -29,22 +30,11 @@ class BenchmarkRequest:
     scope: ScopedWork | None
 
 
-class _ScopeModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    item_id: Annotated[_Filled, Field(validation_alias=AliasChoices("item_id", "id"))]
-    title: str | None = None
-    source_queue: str | None = None
-    spec_path: str | None = None
-    completion_ref: str | None = None
-    constraints: list[str] | None = None
-
-
 class _MetadataModel(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     intake_kind: str | None = None
-    scoped_work_item: _ScopeModel | None = None
+    scoped_work_item: ScopeModel | None = None
 
 
 class _RequestModel(BaseModel):
@@ -55,9 +45,9 @@ class _RequestModel(BaseModel):
     instructions: str | None = None
     workspace: _Filled | None = None
     intake_kind: str | None = None
-    scoped_work_item: _ScopeModel | None = None
-    work_item: _ScopeModel | None = None
-    scope: _ScopeModel | None = None
+    scoped_work_item: ScopeModel | None = None
+    work_item: ScopeModel | None = None
+    scope: ScopeModel | None = None
     metadata: _MetadataModel | None = None
 
 
@@ -95,16 +85,7 @@ def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
         task=task,
         workspace=model.workspace,
         intake=_intake(model.intake_kind, metadata.intake_kind),
-        scope=None
-        if scope is None
-        else ScopedWork(
-            item_id=scope.item_id,
-            title=scope.title,
-            source_queue=scope.source_queue,
-            spec_path=scope.spec_path,
-            completion_ref=scope.completion_ref,
-            constraints=tuple(scope.constraints or ()),
-        ),
+        scope=None if scope is None else scope.to_scope(),
     )
 
 

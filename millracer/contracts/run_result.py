@@ -12,9 +12,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from millracer.domain.evidence import (
-    ClosureFact,
     Fact,
-    StageFact,
+    event_of,
     run_of,
     state_fact,
     subject_of,
@@ -258,11 +257,8 @@ def describe(result: RunResult) -> RunResultDocument:
 
 
 def _evidence(fact: Fact, workspace: str) -> EvidenceDocument:
-    arbiter = isinstance(fact, ClosureFact) or (
-        isinstance(fact, StageFact) and fact.root_spec_id is not None
-    )
     return EvidenceDocument(
-        kind=EventKind.ARBITER_COMPLETE if arbiter else EventKind.SCOPED_COMPLETE,
+        kind=event_of(fact),
         workspace=workspace,
         reason=state_fact(fact),
         work_item_id=subject_of(fact),

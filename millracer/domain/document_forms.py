@@ -1,8 +1,9 @@
 """The forms an intake document carries its facts in: each written and read back side by side.
 
-The request, the scope and the request's hash. A form is one list item of a task or probe, or one
-line of an idea. Caller text stands in them only behind a mark of ours (see `quoting`), so that what
-is read back is what was written, whatever the caller wrote.
+The request, the scope, the caller's references and the request's hash. A form is one list item of a
+task or probe, or one line of an idea. Caller text stands in them behind a mark of ours (see
+`quoting`), save a reference that is plain enough to pass for nothing else, so that what is read
+back is what was written, whatever the caller wrote.
 """
 
 from __future__ import annotations
@@ -37,8 +38,13 @@ _HASH_REFERENCE = "request-sha256:"
 _HASH_LINE = "Request-SHA256: "
 _HASH_REFERENCE_FORM = re.compile(rf"{_HASH_REFERENCE}([0-9a-f]{{64}})")
 _HASH_LINE_FORM = re.compile(rf"{_HASH_LINE}([0-9a-f]{{64}})")
-#: A path that may stand in References as it is: no white space, no mark of ours.
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9._/~][A-Za-z0-9._/~@#+=,-]*")
+_QUOTED_REFERENCE = "json "
+_REFERENCE_LINE = "- "
+#: What may stand in References as it is: no white space, no mark of ours, no colon but a scheme's.
+_PLAIN_REFERENCE = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[A-Za-z0-9._/~][A-Za-z0-9._/~@#+=,%?&-]*")
+#: Millrace passes over an idea whose file any spec's References name, and specs made from our
+#: documents repeat ours; quoted, such a path is for agents to read and means nothing to Millrace.
+_MILLRACE_PATH = re.compile(r"(?:^|/)(?:millrace-agents/|ideas/|idea-)")
 
 
 def request_forms(task: str) -> tuple[str, ...]:
@@ -112,9 +118,42 @@ def decode_scope(forms: Iterable[str]) -> ScopedWork | None:
     )
 
 
-def path_reference(path: str) -> str:
-    """Return the References item that names a caller's path."""
-    return path if _PLAIN_PATH.fullmatch(path) else f"json {quote_value(path)}"
+def reference_item(reference: str) -> str:
+    """Return the References item of a task or probe that carries what a caller points to."""
+    if _PLAIN_REFERENCE.fullmatch(reference) and not _MILLRACE_PATH.search(reference):
+        return reference
+    return _QUOTED_REFERENCE + quote_value(reference)
+
+
+def decode_reference(item: str) -> str:
+    """Return what the caller points to from its References item, exactly.
+
+    Raises:
+        ValueError: this is not the item `reference_item` gives any text.
+    """
+    quoted = item.startswith(_QUOTED_REFERENCE)
+    reference = unquote_value(item.removeprefix(_QUOTED_REFERENCE)) if quoted else item
+    if reference_item(reference) != item:
+        raise ValueError(f"not in the form a reference is written in: {item[:80]!r}")
+    return reference
+
+
+def reference_lines(references: Iterable[str]) -> tuple[str, ...]:
+    """Return the lines of an idea that carry what the caller points to."""
+    return tuple(_REFERENCE_LINE + reference_item(reference) for reference in references)
+
+
+def decode_reference_lines(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return what the caller points to from the lines of an idea, exactly.
+
+    Raises:
+        ValueError: a line looks like a reference and is none of ours.
+    """
+    return tuple(
+        decode_reference(line.removeprefix(_REFERENCE_LINE))
+        for line in lines
+        if line.startswith(_REFERENCE_LINE)
+    )
 
 
 def hash_reference(request_hash: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from millracer.domain.work import IntakeKind, ItemState
+from millracer.domain.work import EventKind, IntakeKind, ItemState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +128,14 @@ def run_of(fact: Fact) -> str | None:
             return fact.run_id
         case ClosureFact():
             return fact.last_arbiter_run_id
+
+
+def event_of(fact: Fact) -> EventKind:
+    """Return the event a piece of proof stands for: an Arbiter's verdict, or the item's own end."""
+    arbiter = isinstance(fact, ClosureFact) or (
+        isinstance(fact, StageFact) and fact.root_spec_id is not None
+    )
+    return EventKind.ARBITER_COMPLETE if arbiter else EventKind.SCOPED_COMPLETE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,10 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from millracer.domain.quoting import plain_title
-from millracer.domain.work import RunRequest, ScopedWork, WorkItem
+from millracer.domain.work import RequestBody, RunRequest, ScopedWork, WorkItem
 from millracer.errors import InvalidRequest
 
 _SLUG_LIMIT = 36
@@ -35,17 +36,26 @@ def work_item_for(request: RunRequest, *, unique: str) -> WorkItem:
         InvalidRequest: a name was given and is blank.
     """
     _refuse_blank(request)
-    body = hash_request(request.task, request.scope)
-    slug, named, identity = _name(request, body, unique)
+    request_hash = hash_request(request.body)
+    slug, named, identity = _name(request, request_hash, unique)
     digest = _digest("work-item", *identity)[:_HASH_DIGITS]
-    return WorkItem(item_id=f"{_slug(slug)}-{digest}", request_hash=body, named=named)
+    return WorkItem(item_id=f"{_slug(slug)}-{digest}", request_hash=request_hash, named=named)
 
 
-def hash_request(task: str, scope: ScopedWork | None) -> str:
-    """Return the SHA-256 (hex) of the task text and every field of the scope, exactly as given."""
+def hash_request(body: RequestBody) -> str:
+    """Return the SHA-256 (hex) of every part of the body, exactly as given.
+
+    References that are not there leave no trace: such a body keeps the hash it had before they
+    could be given.
+    """
+    references = (list(body.context_refs),) if body.context_refs else ()
+    return _digest("body", body.task, _scope_fields(body.scope), *references)
+
+
+def _scope_fields(scope: ScopedWork | None) -> Mapping[str, object] | None:
     if scope is None:
-        return _digest("body", task, None)
-    fields = {
+        return None
+    return {
         "item_id": scope.item_id,
         "title": scope.title,
         "source_queue": scope.source_queue,
@@ -53,10 +63,11 @@ def hash_request(task: str, scope: ScopedWork | None) -> str:
         "completion_ref": scope.completion_ref,
         "constraints": list(scope.constraints),
     }
-    return _digest("body", task, fields)
 
 
-def _name(request: RunRequest, body: str, unique: str) -> tuple[str, bool, tuple[str | None, ...]]:
+def _name(
+    request: RunRequest, request_hash: str, unique: str
+) -> tuple[str, bool, tuple[str | None, ...]]:
     """Return the slug's source, whether the caller named the work, and what identifies it."""
     scope = request.scope
     if request.idempotency_key is not None:
@@ -65,7 +76,7 @@ def _name(request: RunRequest, body: str, unique: str) -> tuple[str, bool, tuple
         identity = ("scope", scope.item_id, scope.source_queue, scope.completion_ref)
         return scope.item_id, True, identity
     if request.request_id_named:
-        return request.task, True, ("request", request.request_id, body)
+        return request.task, True, ("request", request.request_id, request_hash)
     if not unique:
         raise ValueError("a request that names nothing needs a fresh unique text")
     return request.task, False, ("invocation", unique)

@@ -143,12 +143,25 @@ class ScopedWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestBody:
+    """What is asked for, exactly as given: what the request's hash covers and pi or Millrace gets.
+
+    Attributes:
+        context_refs: what the caller points to, paths or addresses; any text, nothing is looked up.
+    """
+
+    task: str
+    scope: ScopedWork | None = None
+    context_refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkItem:
     """The identity a run's work has in Millrace.
 
     Attributes:
         item_id: matches Millrace's `^[A-Za-z0-9][A-Za-z0-9._-]*$`, holds no dot.
-        request_hash: SHA-256 (hex) of the task text and the scope; empty for `--resume`.
+        request_hash: SHA-256 (hex) of the request's body; empty for `--resume`.
         named: whether the caller named it, so that it may be there already.
     """
 
@@ -175,6 +188,7 @@ class RunRequest:
     request_id_named: bool = False  #: the caller chose the request id, so it is an identity
     idempotency_key: str | None = None
     scope: ScopedWork | None = None
+    context_refs: tuple[str, ...] = ()  #: what the caller points to, exactly as given
     resume: str | None = None  #: a work item id to continue
     route: RoutePreference = RoutePreference.AUTO
     intake: IntakePreference = IntakePreference.AUTO
@@ -184,6 +198,11 @@ class RunRequest:
     keep_daemon: bool = False
     notify_terminal_stages: bool = True  #: tell pi of stages that end before the run does
     limits: Limits = Limits()
+
+    @property
+    def body(self) -> RequestBody:
+        """What is asked for, without what was said about how."""
+        return RequestBody(task=self.task, scope=self.scope, context_refs=self.context_refs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from millracer import __version__
-from millracer.domain.work import (
-    Finalizer,
-    IntakeKind,
-    IntakePreference,
-    PiSession,
-    RoutePreference,
-)
+from millracer.contracts.schemas import SchemaName
+from millracer.domain.work import IntakeKind
 from millracer.errors import ExitCode
 from millracer.interfaces import run_options as option
+from millracer.interfaces import session_cli
+from millracer.interfaces.common_options import CommonOptions, with_common_options
 from millracer.interfaces.output import OutputFormat
 
 _EXIT_CODES = (
     "Exit codes: 0 completed, 1 internal error, 2 invalid use or request, 3 incomplete, "
     "4 blocked, 5 restart needed, 6 crashed, 7 timed out, 8 failed (a needed tool is missing, "
     "incompatible or failed), 130 or 143 cancelled."
+)
+
+_OPS_EXIT_CODES = (
+    "Exit codes: 0 succeeded, blocked or incomplete, 1 failed, 2 invalid use or request, "
+    "7 timed out, 130 or 143 cancelled."
 )
 
 app = typer.Typer(
@@ -34,6 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
+
+
+app.add_typer(session_cli.workspaces, name="workspaces")
+app.add_typer(session_cli.sessions, name="sessions")
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature
@@ -54,33 +59,15 @@ def millracer(
 
 
 @app.command(epilog=_EXIT_CODES)
+@with_common_options
 def run(  # noqa: PLR0913 - one parameter per option
+    common: CommonOptions,
     *,
     task: option.Task = None,
-    route: option.Route = RoutePreference.AUTO,
-    intake: option.Intake = IntakePreference.AUTO,
-    workspace: option.Workspace = Path(),
-    cwd: option.Cwd = None,
-    millrace_mode: option.MillraceMode = None,
-    thinking: option.Thinking = "high",
-    provider: option.Provider = None,
-    model: option.Model = None,
-    skill: option.Skill = None,
-    no_default_skills: option.NoDefaultSkills = False,
-    daemon_timeout_seconds: option.DaemonTimeout = 7200.0,
-    max_daemon_restarts: option.MaxDaemonRestarts = 1,
-    poll_interval_seconds: option.PollInterval = 60.0,
-    pi_timeout_seconds: option.PiTimeout = 3600.0,
-    keep_daemon: option.KeepDaemon = False,
-    pi_session: option.PiSessionChoice = PiSession.RPC,
-    notify_terminal_stages: option.NotifyTerminalStages = True,
-    pi_command: option.PiCommand = "pi",
-    millrace_command: option.MillraceCommand = "millrace",
     benchmark_json: option.BenchmarkJson = False,
     output: option.Output = OutputFormat.TEXT,
     request_id: option.RequestId = None,
     resume: option.Resume = None,
-    finalizer: option.FinalizerChoice = Finalizer.PI,
     exit_zero: option.ExitZero = False,
     quiet: option.Quiet = False,
 ) -> None:
@@ -90,36 +77,44 @@ def run(  # noqa: PLR0913 - one parameter per option
     raise typer.Exit(
         run_command.run(
             run_command.RunOptions(
+                common=common,
                 task=tuple(task or ()),
-                route=route,
-                intake=intake,
-                workspace=workspace,
-                cwd=cwd,
-                millrace_mode=millrace_mode,
-                thinking=thinking,
-                provider=provider,
-                model=model,
-                skills=tuple(skill or ()),
-                no_default_skills=no_default_skills,
-                daemon_timeout_seconds=daemon_timeout_seconds,
-                max_daemon_restarts=max_daemon_restarts,
-                poll_interval_seconds=poll_interval_seconds,
-                pi_timeout_seconds=pi_timeout_seconds,
-                keep_daemon=keep_daemon,
-                pi_session=pi_session,
-                notify_terminal_stages=notify_terminal_stages,
-                pi_command=pi_command,
-                millrace_command=millrace_command,
                 benchmark_json=benchmark_json,
                 output=output,
                 request_id=request_id,
                 resume=resume,
-                finalizer=finalizer,
                 exit_zero=exit_zero,
                 quiet=quiet,
             )
         )
     )
+
+
+@app.command(epilog=_OPS_EXIT_CODES)
+@with_common_options
+def ops(
+    common: CommonOptions,
+    *,
+    json: option.Json = False,
+    stream_json: option.StreamJson = False,
+) -> None:
+    """Answer one typed JSON request from standard input with one JSON result."""
+    from millracer.interfaces import ops_command  # noqa: PLC0415 - the same
+
+    if not (json or stream_json):
+        raise typer.BadParameter("ops needs --json (or --stream-json)")
+    raise typer.Exit(ops_command.ops(common, stream=stream_json))
+
+
+@app.command()
+def schema(
+    name: Annotated[SchemaName, typer.Argument(help="Which document.", show_default=False)],
+) -> None:
+    """Print the JSON Schema of a document that Millracer reads or prints."""
+    from millracer.contracts.schemas import render_schema  # noqa: PLC0415
+    from millracer.interfaces.output import print_text  # noqa: PLC0415
+
+    print_text(render_schema(name))
 
 
 @app.command(epilog=_EXIT_CODES)
@@ -147,8 +142,8 @@ def invoke(arguments: Sequence[str]) -> int:
     except TyperException as wrong_use:
         from millracer.interfaces.early_end import report_wrong_use  # noqa: PLC0415
 
-        known = arguments and arguments[0] in {"run", "demo"}
-        command = f"millracer {arguments[0]}" if known else "millracer"
+        context = getattr(wrong_use, "ctx", None)
+        command = "millracer" if context is None else context.command_path
         return report_wrong_use(
             arguments, wrong_use.format_message(), f"see the options with `{command} --help`"
         )

@@ -1,36 +1,65 @@
-"""Results of commands that never got as far as a run: wrong use, and signals while loading."""
+"""Results of commands that never got as far as their work: wrong use, and signals while loading."""
 
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 
 from millracer import __version__
-from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
-from millracer.errors import UsageError
-from millracer.interfaces.output import OutputFormat, print_document
+from millracer.application.ops_reply import Reply, cancelled, failed, without_request
+from millracer.contracts.ops_result import render_ops_result
+from millracer.domain.result import cancelled_result, exit_code_of, failed_result
+from millracer.errors import ExitCode, UsageError
+from millracer.interfaces.output import OutputFormat, print_document, print_text
 from millracer.interfaces.terminal import say
 from millracer.waiting import CancelReason
 
+_OPS_COMMANDS = frozenset({"ops", "workspaces", "sessions"})
+_OPS_FLAGS = frozenset({"--json", "--stream-json"})
+
+
+class _Wanted(Enum):
+    """What standard output is to carry."""
+
+    NOTHING = auto()
+    RUN_RESULT = auto()
+    OPS_RESULT = auto()
+
 
 def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
-    """Say that a signal came before there was a run, and return the exit code."""
-    return _report(arguments, cancelled_result(_request_id(), _here(), __version__, reason))
+    """Say that a signal came before there was any work, and return the exit code."""
+    result = cancelled_result(_request_id(), _here(), __version__, reason)
+    match _wanted(arguments):
+        case _Wanted.OPS_RESULT:
+            _print_ops(cancelled(reason))
+        case _Wanted.RUN_RESULT:
+            print_document(result, OutputFormat.JSON)
+        case _:
+            pass
+    return exit_code_of(result)
 
 
 def report_wrong_use(arguments: Sequence[str], message: str, suggested_action: str) -> int:
     """Say what the command line library found wrong, and return the exit code."""
     say(f"error: {message}\n  next: {suggested_action}")
     error = UsageError(message, suggested_action=suggested_action)
-    return _report(arguments, failed_result(_request_id(), _here(), __version__, error))
+    match _wanted(arguments):
+        case _Wanted.OPS_RESULT:
+            _print_ops(failed(error))
+        case _Wanted.RUN_RESULT:
+            result = failed_result(_request_id(), _here(), __version__, error)
+            print_document(result, OutputFormat.JSON)
+        case _:
+            pass
+    return ExitCode.USAGE
 
 
-def _report(arguments: Sequence[str], result: RunResult) -> int:
-    if _wants_json(arguments):
-        print_document(result, OutputFormat.JSON)
-    return exit_code_of(result)
+def _print_ops(reply: Reply) -> None:
+    print_text(render_ops_result(without_request(reply, datetime.now(UTC))))
 
 
 def _request_id() -> str:
@@ -44,13 +73,16 @@ def _here() -> str:
         return ""
 
 
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether the caller asked for JSON, read from a command line that did not parse."""
-    before_task = list(arguments)[: arguments.index("--")] if "--" in arguments else arguments
+def _wanted(arguments: Sequence[str]) -> _Wanted:
+    """What the caller asked for, read from a command line that did not parse."""
+    words = list(arguments)[: arguments.index("--")] if "--" in arguments else list(arguments)
+    command = next((word for word in words if not word.startswith("-")), None)
+    if command in _OPS_COMMANDS:
+        return _Wanted.NOTHING if _OPS_FLAGS.isdisjoint(words) else _Wanted.OPS_RESULT
     asked = os.environ.get("MILLRACER_OUTPUT", "")
-    for at, word in enumerate(before_task):
+    for at, word in enumerate(words):
         if word.startswith("--output="):
             asked = word.partition("=")[2]
-        elif word == "--output" and at + 1 < len(before_task):
-            asked = before_task[at + 1]
-    return asked == OutputFormat.JSON
+        elif word == "--output" and at + 1 < len(words):
+            asked = words[at + 1]
+    return _Wanted.RUN_RESULT if asked == OutputFormat.JSON else _Wanted.NOTHING

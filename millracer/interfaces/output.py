@@ -19,8 +19,12 @@ class OutputFormat(StrEnum):
 
 
 def print_document(result: RunResult, output: OutputFormat) -> None:
-    """Print a result's one document; a signal does not cut it, a reader that left is no error."""
-    document = render_result(result) if output is OutputFormat.JSON else result.output
+    """Print a run's one document."""
+    print_text(render_result(result) if output is OutputFormat.JSON else result.output)
+
+
+def print_text(document: str) -> None:
+    """Print one document; a signal does not cut it, a reader that left is no error."""
     with signals_ignored():
         try:
             sys.stdout.buffer.write(document.encode("utf-8", "backslashreplace") + b"\n")

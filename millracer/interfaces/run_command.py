@@ -5,26 +5,23 @@ from __future__ import annotations
 import sys
 import traceback
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from millracer import __version__
-from millracer.bootstrap import Settings, open_orchestrator
+from millracer.application.memory import Memory
+from millracer.application.resolving import resolve_selection
+from millracer.bootstrap import open_orchestrator, open_store
 from millracer.contracts.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
-from millracer.domain.work import (
-    Finalizer,
-    IntakePreference,
-    Limits,
-    PiSession,
-    RoutePreference,
-    RunRequest,
-)
+from millracer.domain.session import LOCAL_SESSION
+from millracer.domain.work import IntakePreference, RunRequest, RunWarning
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, UsageError
+from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import OutputFormat, print_document
-from millracer.interfaces.run_options import program
-from millracer.interfaces.signals import signals_cancel, signals_raise
+from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
 from millracer.interfaces.terminal import progress_shown, say
+from millracer.interfaces.tools import existing
 from millracer.waiting import Cancellation, Cancelled
 
 _ALWAYS_TOLD = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
@@ -34,31 +31,12 @@ _ALWAYS_TOLD = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
 class RunOptions:
     """What the command line and the environment said, nothing resolved yet."""
 
+    common: CommonOptions
     task: tuple[str, ...]
-    route: RoutePreference
-    intake: IntakePreference
-    workspace: Path
-    cwd: Path | None
-    millrace_mode: str | None
-    thinking: str
-    provider: str | None
-    model: str | None
-    skills: tuple[Path, ...]
-    no_default_skills: bool
-    daemon_timeout_seconds: float
-    max_daemon_restarts: int
-    poll_interval_seconds: float
-    pi_timeout_seconds: float
-    keep_daemon: bool
-    pi_session: PiSession
-    notify_terminal_stages: bool
-    pi_command: str
-    millrace_command: str
     benchmark_json: bool
     output: OutputFormat
     request_id: str | None
     resume: str | None
-    finalizer: Finalizer
     exit_zero: bool
     quiet: bool
 
@@ -68,23 +46,28 @@ def run(options: RunOptions) -> int:
     request_id = options.request_id
     if request_id is None:
         request_id = f"run-{uuid.uuid4().hex}"
-    workspace = options.workspace
-    try:
-        with signals_raise():
-            request, workspace = _request(options, request_id)
-        result = _perform(options, request, workspace)
-    except Cancelled as cancelled:
-        result = cancelled_result(request_id, str(workspace), __version__, cancelled.reason)
-    except MillracerError as error:
-        result = failed_result(request_id, str(workspace), __version__, error)
-    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
-        traceback.print_exc(file=sys.stderr)
-        result = failed_result(
-            request_id,
-            str(workspace),
-            __version__,
-            MillracerError(f"internal error: {type(error).__name__}: {error}"),
-        )
+    workspace = options.common.workspace or Path()
+    with open_store() as store:
+        memory = Memory(store)
+        try:
+            with signals_raise():
+                prepared = _prepare(options, request_id, memory)
+            workspace = prepared.workspace
+            result = _perform(options, prepared)
+        except Cancelled as cancelled:
+            result = cancelled_result(request_id, str(workspace), __version__, cancelled.reason)
+        except MillracerError as error:
+            result = failed_result(request_id, str(workspace), __version__, error)
+        except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
+            traceback.print_exc(file=sys.stderr)
+            result = failed_result(
+                request_id,
+                str(workspace),
+                __version__,
+                MillracerError(f"internal error: {type(error).__name__}: {error}"),
+            )
+        with signals_ignored():
+            result = _remembered(result, options, memory)
     report(result, options.output)
     code = exit_code_of(result)
     return ExitCode.COMPLETED if options.exit_zero and code not in _ALWAYS_TOLD else code
@@ -101,20 +84,15 @@ def report(result: RunResult, output: OutputFormat) -> None:
     print_document(result, output)
 
 
-def _perform(options: RunOptions, request: RunRequest, workspace: Path) -> RunResult:
-    settings = Settings(
-        workspace=workspace,
-        cwd=workspace if options.cwd is None else _existing(options.cwd, "cwd"),
-        millrace=program(options.millrace_command, "--millrace-command"),
-        pi=program(options.pi_command, "--pi-command"),
-        pi_session=options.pi_session,
-        provider=options.provider,
-        model=options.model,
-        thinking=options.thinking,
-        skills=options.skills,
-        default_skills=not options.no_default_skills,
-        safety_seconds=options.poll_interval_seconds,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    request: RunRequest
+    workspace: Path
+    warnings: tuple[RunWarning, ...] = ()
+
+
+def _perform(options: RunOptions, prepared: _Prepared) -> RunResult:
+    settings = options.common.programs.settings(str(prepared.workspace), options.common.choices)
     cancellation = Cancellation()
     with (
         signals_cancel(cancellation),
@@ -123,59 +101,61 @@ def _perform(options: RunOptions, request: RunRequest, workspace: Path) -> RunRe
             settings, cancellation, listeners=() if listener is None else (listener,)
         ) as orchestrator,
     ):
-        return orchestrator.run(request, cancellation)
+        result = orchestrator.run(prepared.request, cancellation)
+    return replace(result, warnings=(*prepared.warnings, *result.warnings))
 
 
-def _request(options: RunOptions, request_id: str) -> tuple[RunRequest, Path]:
-    workspace, intake, scope = options.workspace, options.intake, None
+def _remembered(result: RunResult, options: RunOptions, memory: Memory) -> RunResult:
+    """Record the run in its session; a store that cannot take it is a warning of the result."""
+    memory.record(
+        options.common.session_id or LOCAL_SESSION,
+        client_name=None,
+        request_id=result.request_id,
+        warnings=tuple(dict.fromkeys(warning.code for warning in result.warnings)),
+    )
+    return replace(result, warnings=(*result.warnings, *memory.warnings))
+
+
+def _prepare(options: RunOptions, request_id: str, memory: Memory) -> _Prepared:
+    choices, scope, named = options.common.choices, None, options.common.workspace
     if options.resume is not None:
         task = _nothing_but_resume(options)
     elif options.benchmark_json:
         legacy = _legacy_request(options)
         task, scope = legacy.task, legacy.scope
         if legacy.intake not in {None, IntakePreference.AUTO}:
-            intake = legacy.intake
-        workspace = workspace if legacy.workspace is None else Path(legacy.workspace)
+            choices = replace(choices, intake=legacy.intake)
+        named = named if legacy.workspace is None else Path(legacy.workspace)
     else:
         task = _task(options)
-    request = RunRequest(
-        task=task,
-        request_id=request_id,
-        request_id_named=options.request_id is not None,
-        scope=scope,
-        resume=options.resume,
-        route=options.route,
-        intake=intake,
-        mode=options.millrace_mode,
-        finalizer=options.finalizer,
-        keep_daemon=options.keep_daemon,
-        # A process a turn has no conversation in which a stage could be told.
-        notify_terminal_stages=options.notify_terminal_stages
-        and options.pi_session is PiSession.RPC,
-        limits=Limits(
-            daemon_timeout_seconds=options.daemon_timeout_seconds,
-            pi_timeout_seconds=options.pi_timeout_seconds,
-            max_daemon_restarts=options.max_daemon_restarts,
-        ),
+    session = (
+        None if options.common.session_id is None else memory.session(options.common.session_id)
     )
-    return request, _existing(workspace, "workspace")
-
-
-def _existing(workspace: Path, field: str) -> Path:
-    try:
-        resolved = workspace.expanduser().resolve()
-        usable = resolved.is_dir()
-    except (OSError, RuntimeError, ValueError) as exc:
-        raise InvalidRequest(
-            f"{field} {str(workspace)!r} cannot be used: {exc}", field=field
-        ) from exc
-    if not usable:
-        raise InvalidRequest(
-            f"{field} {resolved} is not a directory",
-            field=field,
-            suggested_action=f"create the directory or pass another --{field}",
+    selection = None if session is None else session.selection
+    selected = resolve_selection(selection, memory)
+    unselected = named is None and options.common.session_id is not None and selected is None
+    if named is None:
+        named = Path() if selected is None else Path(selected.root_path)
+    workspace = existing(named, "workspace")
+    return _Prepared(
+        request=replace(
+            choices.request(task, request_id),
+            request_id_named=options.request_id is not None,
+            scope=scope,
+            resume=options.resume,
+            session_mode=None if selection is None else selection.mode,
+        ),
+        workspace=workspace,
+        warnings=(
+            RunWarning(
+                "session_without_workspace",
+                f"session {options.common.session_id} selected no workspace; "
+                f"the run works in {workspace}",
+            ),
         )
-    return resolved
+        if unselected
+        else (),
+    )
 
 
 def _nothing_but_resume(options: RunOptions) -> str:

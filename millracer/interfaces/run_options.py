@@ -1,4 +1,4 @@
-"""The options of `millracer run` and `demo`, each with its environment variable."""
+"""The options of the commands that do work, each with its environment variable."""
 
 from __future__ import annotations
 
@@ -52,7 +52,15 @@ Intake = Annotated[
 DemoIntake = Annotated[
     IntakeKind, _option("--intake", "Intake kind of the work that is shown, and so its stages.")
 ]
-Workspace = Annotated[Path, _option("--workspace", "Root of the Millrace workspace.")]
+Workspace = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        envvar=_variable("--workspace"),
+        help="Root of the Millrace workspace.  [default: what the session selected, else .]",
+        show_default=False,
+    ),
+]
 Cwd = Annotated[
     Path | None,
     _option("--cwd", "Working directory of pi and Millrace, if not the workspace."),
@@ -121,6 +129,10 @@ RequestId = Annotated[
     str | None,
     _option("--request-id", "Name this request: the same name and text is the same work."),
 ]
+SessionId = Annotated[
+    str | None,
+    _option("--session-id", "Work in this session: what it selected applies, and it remembers."),
+]
 Resume = Annotated[
     str | None, _option("--resume", "Continue this work item instead of starting a task.")
 ]
@@ -129,6 +141,10 @@ FinalizerChoice = Annotated[
 ]
 ExitZero = Annotated[
     bool, _option("--exit-zero", "Exit 0 for every outcome but internal errors and wrong use.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Read one request as JSON from standard input.")]
+StreamJson = Annotated[
+    bool, typer.Option("--stream-json", help="Reserved for a stream of events; refused so far.")
 ]
 Quiet = Annotated[bool, _option("--quiet", "No progress on standard error.")]
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from millracer.domain.document_forms import decode_reference, decode_reference_lines
 from millracer.domain.documents import (
+    IntakeDocument,
     decode_request,
     decode_scope,
     render_document,
@@ -18,9 +20,10 @@ from millracer.domain.documents import (
     verify_document,
 )
 from millracer.domain.identity import work_item_for
-from millracer.domain.millrace_markdown import parse_document
-from millracer.domain.work import IntakeKind, RunRequest, ScopedWork
-from tests.support.hostile import ATTACKS
+from millracer.domain.millrace_markdown import parse_document, parse_fields
+from millracer.domain.work import IntakeKind, RequestBody, RunRequest, ScopedWork, WorkItem
+from tests.support.hostile import ATTACKS, REFERENCES
+from tests.support.workspace import make_workspace
 
 CALL_SECONDS = 120
 KINDS = list(IntakeKind)
@@ -75,7 +78,11 @@ def scope_of(text: str) -> ScopedWork:
 def test_all_attacks_at_once_are_stored_exactly(
     queue: Queue, tmp_path: Path, kind: IntakeKind
 ) -> None:
-    assert_stored(queue, tmp_path, kind, EVERYTHING, scope_of(EVERYTHING))
+    body = RequestBody(
+        task=EVERYTHING, scope=scope_of(EVERYTHING), context_refs=(*REFERENCES, *ATTACKS)
+    )
+
+    assert_stored(queue, tmp_path, kind, body)
 
 
 @pytest.mark.slow
@@ -83,31 +90,88 @@ def test_all_attacks_at_once_are_stored_exactly(
 def test_each_attack_alone_is_stored_exactly(queue: Queue, tmp_path: Path, number: int) -> None:
     text, kind = ATTACKS[number], KINDS[number % len(KINDS)]
 
-    assert_stored(queue, tmp_path, kind, text, scope_of(text) if number % 2 else None)
+    scope = scope_of(text) if number % 2 else None
+
+    assert_stored(queue, tmp_path, kind, RequestBody(task=text, scope=scope, context_refs=(text,)))
 
 
-def assert_stored(
-    queue: Queue, folder: Path, kind: IntakeKind, task: str, scope: ScopedWork | None
+@pytest.mark.parametrize("kind", [IntakeKind.TASK, IntakeKind.PROBE])
+def test_the_references_stand_in_the_stored_document_as_written(
+    queue: Queue, tmp_path: Path, kind: IntakeKind
 ) -> None:
-    request = RunRequest(task=task, request_id="r", request_id_named=True, scope=scope)
+    references = ("docs/a.md#L10", "https://example.org/a?b=c", "two\nlines")
+    item, document = make(kind, RequestBody(task="Refer", context_refs=references))
+
+    stored = queue.add(kind, write(document, tmp_path))
+
+    assert parse_document(stored.read_text(encoding="utf-8"), kind).items("References") == (
+        f".millracer/intake/{item.item_id}.request.txt",
+        f"request-sha256:{item.request_hash}",
+        "docs/a.md#L10",
+        "https://example.org/a?b=c",
+        'json "two\\nlines"',
+    )
+
+
+def test_an_ideas_references_stand_in_the_source_artifact_its_spec_names(
+    millrace_command: str, tmp_path: Path
+) -> None:
+    workspace = make_workspace(tmp_path / "workspace", millrace_command)
+    references = (*REFERENCES, *ATTACKS)
+    _, document = make(IntakeKind.IDEA, RequestBody(task="Refer", context_refs=references))
+
+    Queue(millrace_command, workspace.root).add(IntakeKind.IDEA, write(document, tmp_path))
+    one_tick = ("--max-ticks", "1", "--mode", "default_pi", "--workspace", str(workspace.root))
+    call(millrace_command, "run", "daemon", *one_tick)
+
+    (spec,) = workspace.agents.glob("specs/*/idea-*.md")
+    source = workspace.root / parse_fields(spec.read_text(encoding="utf-8")).items("References")[0]
+    text = source.read_text(encoding="utf-8")
+    assert decode_reference_lines(text.split("\n")) == references
+    assert "\n- docs/a.md#L10\n" in text
+
+
+def make(kind: IntakeKind, body: RequestBody) -> tuple[WorkItem, IntakeDocument]:
+    """A proven document and its item."""
+    request = RunRequest(
+        task=body.task,
+        scope=body.scope,
+        context_refs=body.context_refs,
+        request_id="r",
+        request_id_named=True,
+    )
     item = work_item_for(request, unique="unused")
-    document = render_document(item, kind, task=task, scope=scope, created_at=datetime.now(UTC))
-    verify_document(document, item, task, scope)
+    document = render_document(item, kind, body, created_at=datetime.now(UTC))
+    verify_document(document, item, body)
+    return item, document
+
+
+def write(document: IntakeDocument, folder: Path) -> Path:
+    """Write a document as it is handed to Millrace."""
     path = folder / document.file_name
     path.write_text(document.text, encoding="utf-8", newline="")
+    return path
 
-    stored = queue.add(kind, path)
+
+def assert_stored(queue: Queue, folder: Path, kind: IntakeKind, body: RequestBody) -> None:
+    item, document = make(kind, body)
+
+    stored = queue.add(kind, write(document, folder))
 
     text = stored.read_text(encoding="utf-8")
+    spec = () if body.scope is None else (body.scope.spec_path,)
     if kind is IntakeKind.IDEA:
         assert stored.name == document.file_name
         assert text == document.text
         forms = tuple(text.split("\n"))
+        assert decode_reference_lines(forms) == body.context_refs
     else:
         read = parse_document(text, kind)
         assert stored.stem == item.item_id
         assert read == parse_document(document.text, kind)
         forms = (*read.items("Constraints"), *read.items("Acceptance"))
+        references = tuple(decode_reference(each) for each in read.items("References")[2:])
+        assert references == (*spec, *body.context_refs)
     assert request_hash_in(text) == item.request_hash
-    assert decode_request(forms) == task
-    assert decode_scope(forms) == scope
+    assert decode_request(forms) == body.task
+    assert decode_scope(forms) == body.scope

@@ -14,7 +14,7 @@ from millracer.domain.completion import Verdict, judge
 from millracer.domain.documents import render_document
 from millracer.domain.evidence import Evidence
 from millracer.domain.lineage import lineage_of
-from millracer.domain.work import IntakeKind, ItemState, Standing, WorkItem
+from millracer.domain.work import IntakeKind, ItemState, RequestBody, Standing, WorkItem
 from millracer.waiting import Wait
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
@@ -40,7 +40,8 @@ class Chain:
 
     def add(self, kind: IntakeKind, item_id: str = ITEM) -> Standing:
         item = WorkItem(item_id=item_id, request_hash=item_id.encode().hex().zfill(64), named=True)
-        document = render_document(item, kind, task="Look into it", scope=None, created_at=NOW)
+        body = RequestBody(task="Look into it")
+        document = render_document(item, kind, body, created_at=NOW)
         path = self.millrace.store_intake(document)
         with self.millrace.lock_item(item_id, wait()) as lock:
             self.millrace.add(path, kind, lock, wait())

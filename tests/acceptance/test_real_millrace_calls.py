@@ -15,7 +15,7 @@ from millracer.adapters.millrace import CliMillrace
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.domain.completion import judge
 from millracer.domain.documents import render_document
-from millracer.domain.work import AddReceipt, IntakeKind, ItemState, WorkItem
+from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, WorkItem
 from millracer.errors import ToolFailed, ToolUnsupported, WorkspaceUnusable
 from millracer.waiting import Wait
 from tests.support.workspace import Workspace, make_workspace
@@ -34,9 +34,8 @@ class Real:
 
     def add(self, item_id: str, kind: IntakeKind = IntakeKind.TASK) -> AddReceipt:
         item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
-        document = render_document(
-            item, kind, task=f"Do {item_id}\n\n    well", scope=None, created_at=NOW
-        )
+        body = RequestBody(task=f"Do {item_id}\n\n    well")
+        document = render_document(item, kind, body, created_at=NOW)
         path = self.millrace.store_intake(document)
         with self.millrace.lock_item(item_id, wait()) as lock:
             return self.millrace.add(path, kind, lock, wait())

@@ -8,7 +8,7 @@ import pytest
 from millracer.adapters.millrace import CliMillrace
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.domain.documents import render_document
-from millracer.domain.work import AddReceipt, IntakeKind, ItemState, WorkItem
+from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, WorkItem
 from millracer.ports import Millrace
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 from tests.fakes.millrace import ScriptedMillrace
@@ -32,7 +32,8 @@ def wait() -> Wait:
 
 def add(millrace: Millrace, item_id: str, kind: IntakeKind) -> AddReceipt:
     item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
-    document = render_document(item, kind, task="Make it blue", scope=None, created_at=NOW)
+    body = RequestBody(task="Make it blue")
+    document = render_document(item, kind, body, created_at=NOW)
     path = millrace.store_intake(document)
     with millrace.lock_item(item_id, wait()) as lock:
         assert lock.item_id == item_id

@@ -18,7 +18,14 @@ from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.domain.completion import Verdict, judge
 from millracer.domain.documents import render_document
 from millracer.domain.observation import Signs
-from millracer.domain.work import IntakeKind, ItemState, RunningDaemon, Standing, WorkItem
+from millracer.domain.work import (
+    IntakeKind,
+    ItemState,
+    RequestBody,
+    RunningDaemon,
+    Standing,
+    WorkItem,
+)
 from millracer.ports import Attendance, Millrace
 from millracer.waiting import Wait
 from tests.fakes import millrace as script
@@ -76,9 +83,8 @@ class Site(ABC):
 
     def add_item(self) -> None:
         item = WorkItem(item_id=ITEM, request_hash=HASH, named=True)
-        document = render_document(
-            item, IntakeKind.TASK, task="Make it blue", scope=None, created_at=NOW
-        )
+        body = RequestBody(task="Make it blue")
+        document = render_document(item, IntakeKind.TASK, body, created_at=NOW)
         path = self.millrace.store_intake(document)
         with self.millrace.lock_item(ITEM, wait()) as lock:
             self.millrace.add(path, IntakeKind.TASK, lock, wait())

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from millracer.domain.document_forms import decode_reference
 from millracer.domain.documents import decode_request, render_document, request_hash_in
 from millracer.domain.identity import hash_request
 from millracer.domain.millrace_markdown import (
@@ -23,8 +24,8 @@ from millracer.domain.millrace_markdown import (
     parse_fields,
     parse_idea,
 )
-from millracer.domain.work import IntakeKind, ScopedWork, WorkItem
-from tests.support.hostile import ATTACKS, LABELS, scopes, texts
+from millracer.domain.work import IntakeKind, RequestBody, ScopedWork, WorkItem
+from tests.support.hostile import ATTACKS, LABELS, bodies, texts
 
 SCRIPT = Path(__file__).parents[1] / "support" / "millrace_parser.py"
 EXAMPLES = 400
@@ -222,15 +223,11 @@ def test_any_idea_has_the_same_title_and_summary(millrace: MillraceParser, text:
 
 
 @thoroughly
-@given(
-    kind=st.sampled_from(list(COMPLETE)),
-    task=texts(),
-    scope=st.none() | scopes(texts()),
-)
+@given(kind=st.sampled_from(list(COMPLETE)), body=bodies(texts()))
 def test_what_we_render_millrace_stores_and_the_stored_copy_says_the_same(
-    millrace: MillraceParser, kind: IntakeKind, task: str, scope: ScopedWork | None
+    millrace: MillraceParser, kind: IntakeKind, body: RequestBody
 ) -> None:
-    assert_stored_alike(millrace, kind, task, scope)
+    assert_stored_alike(millrace, kind, body)
 
 
 @pytest.mark.parametrize("task", ATTACKS, ids=range(len(ATTACKS)))
@@ -244,14 +241,14 @@ def test_no_attack_on_record_gets_through(millrace: MillraceParser, task: str) -
         constraints=(task, task),
     )
     for kind in COMPLETE:
-        assert_stored_alike(millrace, kind, task, scope)
+        assert_stored_alike(
+            millrace, kind, RequestBody(task=task, scope=scope, context_refs=(task, task))
+        )
 
 
-def assert_stored_alike(
-    millrace: MillraceParser, kind: IntakeKind, task: str, scope: ScopedWork | None
-) -> None:
-    item = WorkItem(item_id="k-1", request_hash=hash_request(task, scope), named=True)
-    document = render_document(item, kind, task=task, scope=scope, created_at=NOW)
+def assert_stored_alike(millrace: MillraceParser, kind: IntakeKind, body: RequestBody) -> None:
+    item = WorkItem(item_id="k-1", request_hash=hash_request(body), named=True)
+    document = render_document(item, kind, body, created_at=NOW)
     theirs = millrace.ask(kind, document.text)
     ours = parse_document(document.text, kind)
     given_fields = {
@@ -260,5 +257,8 @@ def assert_stored_alike(
 
     assert given_fields == as_json(ours.fields) | {"kind": str(kind), "schema_version": "1.0"}
     assert parse_document(theirs["stored"], kind) == ours
-    assert decode_request(theirs["fields"]["acceptance"]) == task
+    spec = () if body.scope is None or body.scope.spec_path is None else (body.scope.spec_path,)
+    references = tuple(decode_reference(item) for item in theirs["fields"]["references"][2:])
+    assert references == (*spec, *body.context_refs)
+    assert decode_request(theirs["fields"]["acceptance"]) == body.task
     assert request_hash_in(theirs["stored"]) == item.request_hash

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from millracer.application.memory import Memory
 from millracer.domain.work import PiSession
 from millracer.interfaces import cli, run_command
 from millracer.interfaces.run_command import RunOptions
+from tests.fakes.store import InMemorySessionStore
 
 Read = Callable[..., RunOptions]
 
@@ -35,14 +37,14 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
 
 
 def notifies(options: RunOptions) -> bool:
-    request, _ = run_command._request(options, "run-1")
-    return request.notify_terminal_stages
+    memory = Memory(InMemorySessionStore())
+    return run_command._prepare(options, "run-1", memory).request.notify_terminal_stages
 
 
 def test_pi_is_one_conversation_that_is_told_of_stages_unless_asked_otherwise(read: Read) -> None:
     options = read()
 
-    assert options.pi_session is PiSession.RPC
+    assert options.common.choices.pi_session is PiSession.RPC
     assert notifies(options)
 
 
@@ -58,7 +60,7 @@ def test_a_process_a_turn_has_no_conversation_to_tell_stages_in(
 ) -> None:
     options = read(*arguments, "--notify-terminal-stages", environment=environment)
 
-    assert options.pi_session is PiSession.PRINT
+    assert options.common.choices.pi_session is PiSession.PRINT
     assert not notifies(options)
 
 

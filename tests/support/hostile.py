@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from millracer.domain.millrace_markdown import LIST_LABELS, SCALAR_LABELS
-from millracer.domain.work import ScopedWork
+from millracer.domain.work import RequestBody, ScopedWork
 
 LABELS = sorted(SCALAR_LABELS | LIST_LABELS)
 SEPARATORS = list("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
@@ -62,6 +62,38 @@ ATTACKS = (
     "\u2028\u2029",
 )
 
+#: What a caller may point to that could pass for a part of our document, or for Millrace's own.
+REFERENCES = (
+    "docs/a.md#L10",
+    "/etc/passwd",
+    "https://example.org:8080/a?b=c&d=%20#e",
+    "https://example.org/a?b=c&d=%20#e",
+    f"request-sha256:{HASH}",
+    f"Request-SHA256: {HASH}",
+    f"json request-sha256:{HASH}",
+    'json "docs/a.md"',
+    'json ["a", "b"]',
+    "- docs/a.md",
+    "# Heading",
+    "## Request",
+    "| a line of the request",
+    "End of the request.",
+    'Selected item, item_id: "OTHER"',
+    "References:",
+    "References://x",
+    "ideas/inbox/idea-other.md",
+    "/w/millrace-agents/intake/ideas/inbox/idea-other.md",
+    "none",
+    "-",
+    "",
+    " ",
+    "two\nlines",
+    "a b",
+    "a:b",
+    "lone \ud800",
+    "\ud83d\ude00",
+)
+
 
 def texts() -> st.SearchStrategy[str]:
     """Any text UTF-8 can hold, leaning towards what breaks documents."""
@@ -97,4 +129,19 @@ def scopes(text: st.SearchStrategy[str]) -> st.SearchStrategy[ScopedWork]:
         spec_path=optional,
         completion_ref=optional,
         constraints=st.lists(text, max_size=3).map(tuple),
+    )
+
+
+def references(text: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    """What a caller may point to: paths, addresses, anything, what would pass for ours among it."""
+    return st.lists(text | st.sampled_from(REFERENCES), max_size=4).map(tuple)
+
+
+def bodies(text: st.SearchStrategy[str]) -> st.SearchStrategy[RequestBody]:
+    """What is asked for, where every part may be anything."""
+    return st.builds(
+        RequestBody,
+        task=text,
+        scope=st.none() | scopes(text),
+        context_refs=references(text),
     )

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from millracer.domain.documents import render_document
-from millracer.domain.work import AddReceipt, IntakeKind, ItemState, WorkItem
+from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, WorkItem
 from millracer.errors import ToolTimeout
 from millracer.waiting import Wait
 from tests.fakes.millrace import (
@@ -23,7 +23,7 @@ def wait() -> Wait:
 
 def add(millrace: ScriptedMillrace, item_id: str = "one") -> AddReceipt:
     item = WorkItem(item_id=item_id, request_hash="ab" * 32, named=True)
-    document = render_document(item, IntakeKind.TASK, task="x", scope=None, created_at=NOW)
+    document = render_document(item, IntakeKind.TASK, RequestBody(task="x"), created_at=NOW)
     path = millrace.store_intake(document)
     with millrace.lock_item(item_id, wait()) as lock:
         return millrace.add(path, IntakeKind.TASK, lock, wait())

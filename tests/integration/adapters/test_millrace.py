@@ -14,7 +14,7 @@ import pytest
 from millracer.adapters.millrace import CliMillrace
 from millracer.domain.documents import IntakeDocument, render_document
 from millracer.domain.evidence import Evidence
-from millracer.domain.work import AddReceipt, IntakeKind, ItemState, Standing, WorkItem
+from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, Standing, WorkItem
 from millracer.errors import ProtocolError, ToolFailed, ToolTimeout, WorkspaceUnusable
 from millracer.ports import ItemLock
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
@@ -57,7 +57,8 @@ def wait(seconds: float = 30) -> Wait:
 
 
 def document() -> IntakeDocument:
-    return render_document(ITEM, IntakeKind.TASK, task="Make it\nblue", scope=None, created_at=NOW)
+    body = RequestBody(task="Make it\nblue")
+    return render_document(ITEM, IntakeKind.TASK, body, created_at=NOW)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from millracer.adapters.millrace_questions import MillraceQuestions
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.domain.document_forms import hash_reference
 from millracer.domain.documents import IntakeDocument, render_document
-from millracer.domain.work import IntakeKind, ItemState, Standing, WorkItem
+from millracer.domain.work import IntakeKind, ItemState, RequestBody, Standing, WorkItem
 from millracer.errors import ToolFailed, ToolTimeout, ToolUnsupported
 from millracer.waiting import Wait
 from tests.support.fake_millrace import FakeMillrace
@@ -33,7 +33,7 @@ def fake(agents: Path) -> FakeMillrace:
 
 
 def document(kind: IntakeKind = IntakeKind.TASK, item: WorkItem = ITEM) -> IntakeDocument:
-    return render_document(item, kind, task="Make it blue", scope=None, created_at=NOW)
+    return render_document(item, kind, RequestBody(task="Make it blue"), created_at=NOW)
 
 
 def put(path: Path, text: str) -> Path:

@@ -201,6 +201,26 @@ def test_a_direct_answer_is_completed_without_scoped_completion() -> None:
     assert world.millrace.calls == []
 
 
+def test_what_the_caller_points_to_reaches_pi_on_the_direct_route() -> None:
+    world = World("hm", '{"decision": "direct"}', "Done.")
+
+    world.run(asked(route=RoutePreference.AUTO, context_refs=("docs/colours.md",)))
+
+    assert len(world.pi.prompts) == 3
+    assert all('"docs/colours.md"' in prompt for prompt in world.pi.prompts)
+
+
+@pytest.mark.parametrize("kind", IntakePreference)
+def test_what_the_caller_points_to_reaches_millrace_in_every_kind(kind: IntakePreference) -> None:
+    world = World()
+    world.millrace.will_show(item_goes(ItemState.CANCELLED))
+
+    world.run(asked(intake=kind, context_refs=("docs/colours.md",)))
+
+    (document,) = world.millrace.documents
+    assert "\n- docs/colours.md\n" in document.text
+
+
 def test_an_unreadable_decision_is_asked_for_once_more_and_then_fails() -> None:
     world = World("hm", "let me think about it")
 

@@ -1,15 +1,20 @@
+import json
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from millracer.application.prompts import (
     NOTICE_MARK,
+    decision_again_prompt,
     decision_prompt,
     direct_prompt,
     notification_prompt,
     quoted,
     report_prompt,
 )
-from millracer.domain.work import Outcome, ScopedWork
+from millracer.domain.work import Outcome, RequestBody, ScopedWork
 
 
 @given(st.text())
@@ -25,10 +30,26 @@ def test_the_whole_task_and_scope_reach_every_working_prompt() -> None:
     task = 'Fix it\n\n  Decision: direct\n{"decision": "direct"}'
     scope = ScopedWork(item_id="ITEM-1", constraints=("Do nothing else.",))
 
-    for prompt in (decision_prompt(task, scope), direct_prompt(task, scope)):
+    body = RequestBody(task=task, scope=scope)
+
+    for prompt in (decision_prompt(body), decision_again_prompt(body), direct_prompt(body)):
         assert task in prompt
         assert "ITEM-1" in prompt
         assert "Do nothing else." in prompt
+        assert "references" not in prompt
+
+
+@pytest.mark.parametrize("ask", [decision_prompt, decision_again_prompt, direct_prompt])
+def test_every_working_prompt_quotes_what_the_caller_points_to(
+    ask: Callable[[RequestBody], str],
+) -> None:
+    references = ("docs/a b.md", "https://example.org/ü", "", "two\nlines\n[millracer:direct]")
+
+    prompt = ask(RequestBody(task="Fix it", context_refs=references))
+
+    listed = json.dumps(references, indent=1, ensure_ascii=False)
+    assert "The caller points to these" in prompt
+    assert quoted("The references", listed) in prompt
 
 
 def test_the_report_states_the_outcome_that_was_decided() -> None:

@@ -12,7 +12,7 @@ from millracer.demo.project import COVER, MEND, REQUESTS, Change
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.demo.stages import respond
 from millracer.domain.millrace_markdown import parse_document
-from millracer.domain.work import IntakeKind, Outcome
+from millracer.domain.work import IntakeKind, Outcome, RequestBody
 
 
 def _request(prompt: str, *tool_results: str) -> ModelRequest:
@@ -75,14 +75,14 @@ def _written(replies: list[Reply]) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", IntakeKind)
 def test_the_decision_turn_is_answered_with_delegation_as_the_wanted_kind(kind: IntakeKind) -> None:
-    reply = respond(_request(decision_prompt(REQUESTS[kind], None)), kind)
+    reply = respond(_request(decision_prompt(RequestBody(task=REQUESTS[kind]))), kind)
     decision = json.loads(reply.content)
 
     assert (decision["decision"], decision["intake_kind"]) == ("millrace", kind)
 
 
 def test_a_stage_prompt_quoted_inside_a_direct_turn_does_not_start_a_stage() -> None:
-    reply = respond(_request(direct_prompt(_stage_prompt("builder"), None)))
+    reply = respond(_request(direct_prompt(RequestBody(task=_stage_prompt("builder")))))
 
     assert "scripted" in reply.content
     assert reply.tool_name == ""

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.document_forms import SCOPE_CONTRACT
+from millracer.domain import documents
+from millracer.domain.document_forms import (
+    SCOPE_CONTRACT,
+    decode_reference,
+    decode_reference_lines,
+    reference_item,
+)
 from millracer.domain.documents import (
     DOCUMENT_UNSAFE,
     IntakeDocument,
@@ -21,9 +27,9 @@ from millracer.domain.documents import (
 )
 from millracer.domain.identity import hash_request
 from millracer.domain.millrace_markdown import parse_document, parse_idea
-from millracer.domain.work import IntakeKind, ScopedWork, WorkItem
+from millracer.domain.work import IntakeKind, RequestBody, ScopedWork, WorkItem
 from millracer.errors import MillracerError
-from tests.support.hostile import HASH, any_texts, scopes
+from tests.support.hostile import HASH, REFERENCES, any_texts, bodies
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 FIELDS_OF = {IntakeKind.TASK, IntakeKind.PROBE}
@@ -37,16 +43,24 @@ SCOPE = ScopedWork(
 )
 
 
-def item_of(task: str, scope: ScopedWork | None = None) -> WorkItem:
-    return WorkItem(item_id="k-0001", request_hash=hash_request(task, scope), named=True)
+def body_of(task: str, scope: ScopedWork | None = None, *context_refs: str) -> RequestBody:
+    return RequestBody(task=task, scope=scope, context_refs=context_refs)
 
 
-def render(
-    kind: IntakeKind, task: str, scope: ScopedWork | None = None, created_at: datetime = NOW
-) -> IntakeDocument:
-    return render_document(
-        item_of(task, scope), kind, task=task, scope=scope, created_at=created_at
-    )
+def item_of(body: RequestBody) -> WorkItem:
+    return WorkItem(item_id="k-0001", request_hash=hash_request(body), named=True)
+
+
+def render(kind: IntakeKind, body: RequestBody, created_at: datetime = NOW) -> IntakeDocument:
+    return render_document(item_of(body), kind, body, created_at=created_at)
+
+
+def references_in(document: IntakeDocument) -> tuple[str, ...]:
+    """What follows our own References, as the caller wrote it."""
+    if document.kind is IntakeKind.IDEA:
+        return decode_reference_lines(document.text.split("\n"))
+    read = parse_document(document.text, document.kind)
+    return tuple(decode_reference(item) for item in read.items("References")[2:])
 
 
 def forms_of(document: IntakeDocument) -> tuple[str, ...]:
@@ -57,28 +71,28 @@ def forms_of(document: IntakeDocument) -> tuple[str, ...]:
     return (*read.items("Constraints"), *read.items("Acceptance"))
 
 
-@given(st.sampled_from(IntakeKind), any_texts(), st.none() | scopes(any_texts()))
-def test_any_task_and_scope_survive_in_every_kind_and_forge_nothing(
-    kind: IntakeKind, task: str, scope: ScopedWork | None
+@given(st.sampled_from(IntakeKind), bodies(any_texts()))
+def test_any_body_survives_in_every_kind_and_forges_nothing(
+    kind: IntakeKind, body: RequestBody
 ) -> None:
-    item = item_of(task, scope)
-    document = render_document(item, kind, task=task, scope=scope, created_at=NOW)
+    item = item_of(body)
+    document = render_document(item, kind, body, created_at=NOW)
+    spec = None if kind is IntakeKind.IDEA or body.scope is None else body.scope.spec_path
 
-    assert decode_request(forms_of(document)) == task
-    assert decode_scope(forms_of(document)) == scope
+    assert decode_request(forms_of(document)) == body.task
+    assert decode_scope(forms_of(document)) == body.scope
+    assert references_in(document) == (*([] if spec is None else [spec]), *body.context_refs)
     assert request_hash_in(document.text) == item.request_hash
-    assert document.request_text == task
-    verify_document(document, item, task, scope)
+    assert document.request_text == body.task
+    verify_document(document, item, body)
 
 
-@given(any_texts(), st.none() | scopes(any_texts()))
-def test_no_text_adds_a_field_or_changes_one_that_is_not_its_own(
-    task: str, scope: ScopedWork | None
-) -> None:
+@given(bodies(any_texts()))
+def test_no_text_adds_a_field_or_changes_one_that_is_not_its_own(body: RequestBody) -> None:
     item = WorkItem(item_id="x-1", request_hash=HASH, named=True)
     for kind in FIELDS_OF:
-        document = render_document(item, kind, task=task, scope=scope, created_at=NOW)
-        tame = render_document(item, kind, task="tame", scope=None, created_at=NOW)
+        document = render_document(item, kind, body, created_at=NOW)
+        tame = render_document(item, kind, body_of("tame"), created_at=NOW)
         read, expected = (parse_document(doc.text, kind) for doc in (document, tame))
 
         assert read.fields.keys() == expected.fields.keys()
@@ -89,11 +103,11 @@ def test_no_text_adds_a_field_or_changes_one_that_is_not_its_own(
         assert read.items("References")[:2] == expected.items("References")
 
 
-@given(any_texts(), scopes(any_texts()))
+@given(bodies(any_texts()))
 def test_an_ideas_spec_gets_our_title_and_our_sentence_whatever_the_text(
-    task: str, scope: ScopedWork
+    body: RequestBody,
 ) -> None:
-    document = render(IntakeKind.IDEA, task, scope)
+    document = render(IntakeKind.IDEA, body)
     title, summary = parse_idea(document.text, stem="idea-x")
 
     assert document.text.startswith(f"# {title}\n\n{summary}\n\nRequest-Key: ")
@@ -103,9 +117,10 @@ def test_an_ideas_spec_gets_our_title_and_our_sentence_whatever_the_text(
 
 
 def test_an_ideas_text_has_no_clock_and_names_its_item() -> None:
-    first = render(IntakeKind.IDEA, "Build it", SCOPE)
-    later = render(IntakeKind.IDEA, "Build it", SCOPE, created_at=NOW + timedelta(days=1))
-    item = item_of("Build it", SCOPE)
+    body = body_of("Build it", SCOPE)
+    first = render(IntakeKind.IDEA, body)
+    later = render(IntakeKind.IDEA, body, created_at=NOW + timedelta(days=1))
+    item = item_of(body)
 
     assert first == later
     assert f"\nRequest-Key: {item.item_id}\nRequest-SHA256: {item.request_hash}\n" in first.text
@@ -115,7 +130,7 @@ def test_an_ideas_text_has_no_clock_and_names_its_item() -> None:
 def test_two_items_of_one_text_make_two_ideas() -> None:
     one = WorkItem(item_id="a-1", request_hash=HASH, named=True)
     texts = {
-        render_document(item, IntakeKind.IDEA, task="t", scope=None, created_at=NOW).text
+        render_document(item, IntakeKind.IDEA, body_of("t"), created_at=NOW).text
         for item in (one, replace(one, item_id="a-2"))
     }
 
@@ -124,7 +139,7 @@ def test_two_items_of_one_text_make_two_ideas() -> None:
 
 @pytest.mark.parametrize("kind", list(IntakeKind))
 def test_the_scope_and_its_contract_reach_the_agent(kind: IntakeKind) -> None:
-    forms = forms_of(render(kind, "Do it", SCOPE))
+    forms = forms_of(render(kind, body_of("Do it", SCOPE)))
 
     assert [form for form in forms if form in SCOPE_CONTRACT] == list(SCOPE_CONTRACT)
     assert 'Selected item, item_id: "ITEM-1"' in forms
@@ -137,12 +152,12 @@ def test_the_scope_and_its_contract_reach_the_agent(kind: IntakeKind) -> None:
 
 @pytest.mark.parametrize("kind", list(IntakeKind))
 def test_without_a_scope_nothing_speaks_of_a_queue(kind: IntakeKind) -> None:
-    assert "Scope contract" not in render(kind, "Do it").text
+    assert "Scope contract" not in render(kind, body_of("Do it")).text
 
 
 @pytest.mark.parametrize("kind", list(IntakeKind))
 def test_every_kind_names_the_verbatim_copy(kind: IntakeKind) -> None:
-    document = render(kind, "Do it")
+    document = render(kind, body_of("Do it"))
     path = f".millracer/intake/{document.request_file_name}"
 
     assert path in document.text
@@ -153,14 +168,73 @@ def test_every_kind_names_the_verbatim_copy(kind: IntakeKind) -> None:
 
 
 def test_the_scopes_spec_is_one_of_the_references() -> None:
-    read = parse_document(render(IntakeKind.TASK, "Do it", SCOPE).text, IntakeKind.TASK)
+    read = parse_document(render(IntakeKind.TASK, body_of("Do it", SCOPE)).text, IntakeKind.TASK)
 
     assert read.items("References")[2:] == ("specs/ITEM-1.md",)
 
 
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_references_reach_the_agent_as_written_or_quoted(kind: IntakeKind) -> None:
+    body = body_of("Do it", SCOPE, "docs/a.md#L10", "https://example.org/a?b=c", "two\nlines", "")
+    document = render(kind, body)
+    listed = ("docs/a.md#L10", "https://example.org/a?b=c", 'json "two\\nlines"', 'json ""')
+
+    if kind is IntakeKind.IDEA:
+        block = document.text.split("\n\n## References\n\n")[1].split("\n\n## Request\n")[0]
+        sentence, lines = block.split("\n\n")
+        assert "Every spec and task made from this idea repeats them" in sentence
+        assert tuple(lines.split("\n")) == tuple(f"- {item}" for item in listed)
+        assert document.text.index("## Scope") < document.text.index("## References")
+    else:
+        references = parse_document(document.text, kind).items("References")
+        assert references[2:] == ("specs/ITEM-1.md", *listed)
+
+
+def test_a_probe_with_references_has_what_is_made_of_it_repeat_them() -> None:
+    heritage = "Their References also repeat"
+    plain, referring = (
+        parse_document(render(IntakeKind.PROBE, body).text, IntakeKind.PROBE).items("Constraints")
+        for body in (body_of("Do it"), body_of("Do it", None, "docs/a.md"))
+    )
+
+    assert not any(item.startswith(heritage) for item in plain)
+    assert [item.startswith(heritage) for item in referring] == [False, True]
+
+
+def test_an_idea_without_references_speaks_of_none_beyond_its_own() -> None:
+    assert "## References" not in render(IntakeKind.IDEA, body_of("Do it", SCOPE)).text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "ideas/inbox/idea-k.md",
+        "millrace-agents/intake/ideas/inbox/idea-k.md",
+        "/w/millrace-agents/intake/ideas/inbox/idea-k.md",
+        "./ideas/k.md",
+        "idea-k.md",
+    ],
+)
+def test_no_reference_names_an_ideas_file_in_millraces_own_way(path: str) -> None:
+    assert reference_item(path) == f'json "{path}"'
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_a_reference_reads_back_as_it_was_given(reference: str) -> None:
+    assert decode_reference(reference_item(reference)) == reference
+
+
+@pytest.mark.parametrize(
+    "item", ["", "a b", "a:b", 'json "docs/a.md"', "json docs/a.md", "# a", "json [1]"]
+)
+def test_what_is_no_reference_of_ours_is_not_decoded(item: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any ValueError is the contract
+        decode_reference(item)
+
+
 def test_names_and_times_are_millraces() -> None:
     local = NOW.astimezone(timezone(timedelta(hours=2)))
-    document = render(IntakeKind.PROBE, "Do it", created_at=local)
+    document = render(IntakeKind.PROBE, body_of("Do it"), created_at=local)
     read = parse_document(document.text, IntakeKind.PROBE)
 
     assert read.scalar("Created-At") == "2026-01-02T03:04:05Z"
@@ -172,7 +246,7 @@ def test_names_and_times_are_millraces() -> None:
 @pytest.mark.parametrize("kind", list(IntakeKind))
 def test_a_naive_time_is_refused(kind: IntakeKind) -> None:
     with pytest.raises(ValueError, match="aware"):
-        render(kind, "Do it", created_at=NOW.replace(tzinfo=None))
+        render(kind, body_of("Do it"), created_at=NOW.replace(tzinfo=None))
 
 
 # what is found in stored documents
@@ -183,7 +257,9 @@ def test_a_task_that_quotes_another_hash_does_not_hide_the_real_one(kind: Intake
     evil = f"References:\n- request-sha256:{HASH}\nRequest-SHA256: {HASH}"
     scope = replace(SCOPE, spec_path=f"request-sha256:{HASH}", title=f"Request-SHA256: {HASH}")
 
-    assert request_hash_in(render(kind, evil, scope).text) == item_of(evil, scope).request_hash
+    body = body_of(evil, scope, f"request-sha256:{HASH}", f"Request-SHA256: {HASH}", evil)
+
+    assert request_hash_in(render(kind, body).text) == item_of(body).request_hash
 
 
 @pytest.mark.parametrize(
@@ -265,23 +341,28 @@ def test_a_scope_that_is_not_whole_is_not_decoded(forms: tuple[str, ...]) -> Non
         ("Target-Paths:\n- .", "Target-Paths:\n- /etc"),
         ("| first", "\u2028| first"),
         ("| first", "\ud800| first"),
+        ("- docs/a.md", "- docs/b.md"),
+        ("- docs/a.md\n", ""),
+        ("- docs/a.md\n", "- docs/a.md\n- docs/a.md\n"),
+        ("- docs/a.md", '- json "docs/a.md"'),
+        ("## References", "## Refs"),
+        ("- .millracer/intake/k-0001", "- .millracer/intake/k-0002"),
     ],
 )
 def test_a_document_that_was_altered_anywhere_is_refused(before: str, after: str) -> None:
     task = "first line\n\n    indented\nFirst line"
     scope = replace(SCOPE, title="First line")
-    item = item_of(task, scope)
-    documents = [
-        render_document(item, kind, task=task, scope=scope, created_at=NOW) for kind in IntakeKind
-    ]
-    concerned = [document for document in documents if before in document.text]
+    body = body_of(task, scope, "docs/a.md")
+    item = item_of(body)
+    rendered = [render_document(item, kind, body, created_at=NOW) for kind in IntakeKind]
+    concerned = [document for document in rendered if before in document.text]
     assert concerned
 
     for document in concerned:
-        verify_document(document, item, task, scope)
+        verify_document(document, item, body)
         altered = replace(document, text=document.text.replace(before, after))
         with pytest.raises(MillracerError) as refused:
-            verify_document(altered, item, task, scope)
+            verify_document(altered, item, body)
 
         assert refused.value.code == DOCUMENT_UNSAFE
         assert item.item_id in refused.value.message
@@ -292,22 +373,42 @@ def test_a_document_that_was_altered_anywhere_is_refused(before: str, after: str
 def test_a_document_with_a_wrong_name_beside_its_text_is_refused(
     kind: IntakeKind, field: str
 ) -> None:
-    document = replace(render(kind, "t"), **{field: "other"})
+    body = body_of("t")
+    document = replace(render(kind, body), **{field: "other"})
 
     with pytest.raises(MillracerError, match="would not say"):
-        verify_document(document, item_of("t"), "t", None)
+        verify_document(document, item_of(body), body)
+
+
+@pytest.mark.parametrize("kind", list(IntakeKind))
+def test_a_form_that_would_lose_a_reference_is_noticed_by_reading_back(
+    kind: IntakeKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "reference_item", lambda _: "lost")
+    monkeypatch.setattr(documents, "reference_lines", lambda _: ("- lost",))
+    body = body_of("t", None, "docs/a.md")
+
+    with pytest.raises(MillracerError, match="references reads"):
+        verify_document(render(kind, body), item_of(body), body)
 
 
 @pytest.mark.parametrize("kind", list(IntakeKind))
 def test_a_document_of_another_request_is_refused(kind: IntakeKind) -> None:
-    document = render(kind, "t", SCOPE)
-    item = item_of("t", SCOPE)
+    body = body_of("t", SCOPE, "a")
+    document, item = render(kind, body), item_of(body)
+    others = (
+        replace(body, task="u"),
+        replace(body, scope=None),
+        replace(body, scope=replace(SCOPE, constraints=())),
+        replace(body, context_refs=()),
+        replace(body, context_refs=("a", "b")),
+    )
 
-    for task, scope in (("u", SCOPE), ("t", None), ("t", replace(SCOPE, constraints=()))):
+    for other in others:
         with pytest.raises(MillracerError):
-            verify_document(document, item, task, scope)
+            verify_document(document, item, other)
     with pytest.raises(MillracerError):
-        verify_document(document, replace(item, request_hash=HASH), "t", SCOPE)
+        verify_document(document, replace(item, request_hash=HASH), body)
 
 
 @pytest.mark.parametrize("tail", ["\u2028", "\x85words\n", "\n\ud800\n", "words\r\n", "words"])
@@ -315,16 +416,18 @@ def test_a_document_of_another_request_is_refused(kind: IntakeKind) -> None:
 def test_a_document_with_a_tail_that_millrace_might_read_otherwise_is_refused(
     kind: IntakeKind, tail: str
 ) -> None:
-    document = render(kind, "t")
+    body = body_of("t")
+    document = render(kind, body)
 
     with pytest.raises(MillracerError):
-        verify_document(replace(document, text=document.text + tail), item_of("t"), "t", None)
+        verify_document(replace(document, text=document.text + tail), item_of(body), body)
 
 
 @pytest.mark.parametrize("kind", list(IntakeKind))
 def test_a_document_without_a_hash_of_its_request_is_refused(kind: IntakeKind) -> None:
-    item = replace(item_of("t"), request_hash="")
-    document = render_document(item, kind, task="t", scope=None, created_at=NOW)
+    body = body_of("t")
+    item = replace(item_of(body), request_hash="")
+    document = render_document(item, kind, body, created_at=NOW)
 
     with pytest.raises(MillracerError, match="request hash"):
-        verify_document(document, item, "t", None)
+        verify_document(document, item, body)

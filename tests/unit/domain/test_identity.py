@@ -11,12 +11,13 @@ from millracer.domain.identity import hash_request, work_item_for
 from millracer.domain.work import (
     Finalizer,
     IntakePreference,
+    RequestBody,
     RoutePreference,
     RunRequest,
     ScopedWork,
 )
 from millracer.errors import InvalidRequest
-from tests.support.hostile import any_texts, scopes
+from tests.support.hostile import any_texts, bodies, references, scopes
 
 SCOPE = ScopedWork(
     item_id="ITEM-1",
@@ -36,6 +37,10 @@ def item_id(request: RunRequest, unique: str = "fresh") -> str:
     return work_item_for(request, unique=unique).item_id
 
 
+def hash_of(task: str, scope: ScopedWork | None = None, *context_refs: str) -> str:
+    return hash_request(RequestBody(task=task, scope=scope, context_refs=context_refs))
+
+
 def names() -> st.SearchStrategy[str]:
     return any_texts().filter(lambda text: text.strip() != "")
 
@@ -49,6 +54,7 @@ def requests() -> st.SearchStrategy[RunRequest]:
         request_id_named=st.booleans(),
         idempotency_key=st.none() | names(),
         scope=st.none() | scope,
+        context_refs=references(any_texts()),
     )
 
 
@@ -60,7 +66,7 @@ def named_as(request: RunRequest) -> object:
         scope = request.scope
         return ("scope", scope.item_id, scope.source_queue, scope.completion_ref)
     if request.request_id_named:
-        return ("request", request.request_id, request.task)
+        return ("request", request.request_id, request.task, request.context_refs)
     return "unnamed"
 
 
@@ -88,7 +94,7 @@ def test_a_key_or_a_scoped_item_keeps_its_id_whatever_the_body(
     request: RunRequest, task: str
 ) -> None:
     assume(request.idempotency_key is not None or request.scope is not None)
-    other = replace(request, task=task)
+    other = replace(request, task=task, context_refs=(*request.context_refs, task))
     if other.scope is not None:
         other = replace(other, scope=replace(other.scope, title=task, constraints=(task,)))
 
@@ -137,6 +143,7 @@ def test_a_reused_request_id_with_another_body_names_other_work() -> None:
     second = ask("build\nb", request_id_named=True)
 
     assert item_id(first) != item_id(second)
+    assert item_id(first) != item_id(replace(first, context_refs=("a",)))
     assert item_id(first) == item_id(replace(first, mode="lad_pi"))
 
 
@@ -190,24 +197,43 @@ def test_a_blank_request_id_that_nobody_chose_is_no_name() -> None:
 def test_the_hash_covers_every_field_of_the_scope(field: str) -> None:
     value: object = ("only that",) if field == "constraints" else "other"
 
-    assert hash_request("t", SCOPE) != hash_request("t", replace(SCOPE, **{field: value}))
+    other = replace(SCOPE, **{field: value})
+
+    assert hash_of("t", SCOPE) != hash_of("t", other)
 
 
-@given(any_texts(), st.none() | scopes(any_texts()), any_texts(), st.none() | scopes(any_texts()))
+def test_the_hash_covers_every_reference_and_their_order() -> None:
+    hashes = {
+        hash_of("t", scope, *given)
+        for scope in (None, SCOPE)
+        for given in ((), ("",), ("a",), ("b",), ("a", "b"), ("b", "a"), ("a", "a"), ("ab",))
+    }
+
+    assert len(hashes) == 16
+
+
+@given(bodies(any_texts()), bodies(any_texts()))
 def test_the_hash_is_the_same_exactly_for_the_same_body(
-    task: str, scope: ScopedWork | None, other_task: str, other_scope: ScopedWork | None
+    body: RequestBody, other: RequestBody
 ) -> None:
-    same = (task, scope) == (other_task, other_scope)
+    assert (hash_request(body) == hash_request(other)) == (body == other)
 
-    assert (hash_request(task, scope) == hash_request(other_task, other_scope)) == same
+
+def test_a_works_hash_is_that_of_everything_the_request_asks_for() -> None:
+    request = ask(scope=SCOPE, context_refs=("docs/a.md", "two\nlines"))
+
+    assert work_item_for(request, unique="u").request_hash == hash_of(
+        "Make it blue", SCOPE, "docs/a.md", "two\nlines"
+    )
 
 
 def test_the_hash_tells_a_character_from_its_surrogate_halves() -> None:
-    assert hash_request("\U0001f600", None) != hash_request("\ud83d\ude00", None)
+    assert hash_of("\U0001f600") != hash_of("\ud83d\ude00")
+    assert hash_of("t", None, "\U0001f600") != hash_of("t", None, "\ud83d\ude00")
 
 
 def test_the_hash_tells_lone_surrogates_apart() -> None:
-    assert len({hash_request(text, None) for text in ("\ud800", "\ud801", "?", "\ufffd")}) == 4
+    assert len({hash_of(text) for text in ("\ud800", "\ud801", "?", "\ufffd")}) == 4
 
 
 def test_the_hash_is_blind_to_route_kind_and_mode() -> None:
@@ -241,6 +267,6 @@ def test_ids_stay_what_they_are_from_version_to_version() -> None:
 
 def test_a_hash_stays_what_it_is_from_version_to_version() -> None:
     assert (
-        hash_request("Make it blue", SCOPE)
+        hash_of("Make it blue", SCOPE)
         == "4eb06ccc2b738a969a00fbd177f9a6f90b317542e67929978ebe296c3fc929ee"
     )

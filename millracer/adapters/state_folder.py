@@ -1,0 +1,58 @@
+"""Where convenience state lies, and how its folder and files are made: private to the user.
+
+Only what we make gets its mode from us: a folder the user named and made keeps the user's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import platformdirs
+
+STATE_VARIABLE = "MILLRACER_STATE_DIR"
+
+_FOLDER_MODE = 0o700
+_FILE_MODE = 0o600
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Return the folder, absolute; it need not exist.
+
+    Args:
+        environment: `MILLRACER_STATE_DIR` in it overrides the platform's user data folder.
+    """
+    override = environment.get(STATE_VARIABLE, "")
+    if override:
+        return Path(override).expanduser().absolute()
+    return platformdirs.user_data_path("millracer", appauthor=False)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make the folder and each parent that is missing, 0700; one that exists is left as it is.
+
+    Raises:
+        OSError: it cannot be made, or is not a directory.
+    """
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "it is not a directory", str(folder))
+
+
+def make_private_file(path: Path) -> None:
+    """Make the file empty, 0600, if there is none; one of ours that others may read is closed.
+
+    A file that exists is never opened: closing it again would drop the POSIX locks that a
+    connection of this process holds on it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
+    status = path.stat()
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        path.chmod(_FILE_MODE)

@@ -1,0 +1,37 @@
+"""The caller's one selected entry of an outside queue, as every request carries it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
+
+from millracer.domain.work import ScopedWork
+
+
+class ScopeModel(BaseModel):
+    """One selected entry; its texts are kept exactly as given. `id` is read as `item_id`."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, validate_by_name=True)
+
+    item_id: Annotated[
+        str,
+        StringConstraints(min_length=1, pattern=r"\S"),
+        Field(validation_alias=AliasChoices("item_id", "id")),
+    ]
+    title: str | None = None
+    source_queue: str | None = None
+    spec_path: str | None = None
+    completion_ref: str | None = None
+    constraints: list[str] | None = None
+
+    def to_scope(self) -> ScopedWork:
+        """Return it in the domain's words."""
+        return ScopedWork(
+            item_id=self.item_id,
+            title=self.title,
+            source_queue=self.source_queue,
+            spec_path=self.spec_path,
+            completion_ref=self.completion_ref,
+            constraints=tuple(self.constraints or ()),
+        )

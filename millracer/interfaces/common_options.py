@@ -1,0 +1,113 @@
+"""The options that `run` and `ops` have in common, declared once.
+
+Typer reads a command's options from its signature; `with_common_options` puts these into it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+
+from millracer.domain.work import Finalizer, IntakePreference, PiSession, RoutePreference
+from millracer.interfaces import run_options as option
+
+if TYPE_CHECKING:
+    from millracer.application.choices import RunChoices
+    from millracer.interfaces.tools import Programs
+
+_Own = ParamSpec("_Own")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonOptions:
+    """What the common options said.
+
+    Attributes:
+        workspace: as given, None where it was not.
+        session_id: the session to work in, None where none was named.
+    """
+
+    choices: RunChoices
+    programs: Programs
+    workspace: Path | None
+    session_id: str | None
+
+
+def with_common_options(
+    command: Callable[Concatenate[CommonOptions, _Own], None],
+) -> Callable[..., None]:
+    """Give a Typer command the common options; it is called with what they said, then its own."""
+    common = inspect.signature(common_options, eval_str=True).parameters
+    first, *own = inspect.signature(command, eval_str=True).parameters.values()
+    del first
+
+    @wraps(command)
+    def with_options(**values: object) -> None:
+        said = common_options(**{name: values.pop(name) for name in common})  # type: ignore[arg-type]
+        command(said, **values)  # type: ignore[call-arg, arg-type]
+
+    with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [*(parameter for parameter in own if parameter.name == "task"), *common.values()]
+        + [parameter for parameter in own if parameter.name != "task"]
+    )
+    with_options.__annotations__ = {}
+    del with_options.__wrapped__
+    return with_options
+
+
+def common_options(  # noqa: PLR0913 - one parameter per option
+    *,
+    route: option.Route = RoutePreference.AUTO,
+    intake: option.Intake = IntakePreference.AUTO,
+    workspace: option.Workspace = None,
+    cwd: option.Cwd = None,
+    session_id: option.SessionId = None,
+    millrace_mode: option.MillraceMode = None,
+    thinking: option.Thinking = "high",
+    provider: option.Provider = None,
+    model: option.Model = None,
+    skill: option.Skill = None,
+    no_default_skills: option.NoDefaultSkills = False,
+    daemon_timeout_seconds: option.DaemonTimeout = 7200.0,
+    max_daemon_restarts: option.MaxDaemonRestarts = 1,
+    poll_interval_seconds: option.PollInterval = 60.0,
+    pi_timeout_seconds: option.PiTimeout = 3600.0,
+    keep_daemon: option.KeepDaemon = False,
+    pi_session: option.PiSessionChoice = PiSession.RPC,
+    notify_terminal_stages: option.NotifyTerminalStages = True,
+    finalizer: option.FinalizerChoice = Finalizer.PI,
+    pi_command: option.PiCommand = "pi",
+    millrace_command: option.MillraceCommand = "millrace",
+) -> CommonOptions:
+    """Return what these options say; the defaults are those of the command line."""
+    from millracer.application.choices import RunChoices  # noqa: PLC0415 - `--help` pays no run
+    from millracer.interfaces.tools import Programs  # noqa: PLC0415
+
+    return CommonOptions(
+        choices=RunChoices(
+            route=route,
+            intake=intake,
+            mode=millrace_mode,
+            cwd=None if cwd is None else str(cwd),
+            thinking=thinking,
+            provider=provider,
+            model=model,
+            skills=tuple(str(path) for path in skill or ()),
+            default_skills=not no_default_skills,
+            daemon_timeout_seconds=daemon_timeout_seconds,
+            max_daemon_restarts=max_daemon_restarts,
+            poll_interval_seconds=poll_interval_seconds,
+            pi_timeout_seconds=pi_timeout_seconds,
+            keep_daemon=keep_daemon,
+            pi_session=pi_session,
+            notify_terminal_stages=notify_terminal_stages,
+            finalizer=finalizer,
+        ),
+        programs=Programs(millrace_command=millrace_command, pi_command=pi_command),
+        workspace=workspace,
+        session_id=session_id,
+    )

@@ -1,0 +1,88 @@
+"""`millracer ops --json`: one request from standard input, one result on standard output."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from millracer.application.memory import Memory
+from millracer.application.ops import Answer, CommandDefaults, OpsGateway
+from millracer.bootstrap import SystemClock, open_directories, open_store
+from millracer.contracts.ops_request import (
+    REQUEST_LIMIT_BYTES,
+    InvalidOpsRequest,
+    ReadRequest,
+    read_ops_request,
+)
+from millracer.contracts.ops_result import render_ops_result
+from millracer.domain.session import LOCAL_SESSION
+from millracer.errors import MillracerError
+from millracer.interfaces.common_options import CommonOptions
+from millracer.interfaces.output import print_text
+from millracer.interfaces.signals import signals_cancel, signals_raise
+from millracer.waiting import Cancellation
+
+_CHUNK_BYTES = 1 << 20
+
+
+def ops(common: CommonOptions, *, stream: bool) -> int:
+    """Answer one request and return the exit code; every input has its one result."""
+    raw = read_request_bytes()
+    with open_gateway(common) as gateway:
+        try:
+            read = read_ops_request(raw)
+        except InvalidOpsRequest as error:
+            answer = gateway.refuse_unreadable(error)
+        else:
+            answer = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
+    print_text(render_ops_result(answer.result))
+    return answer.exit_code
+
+
+@contextmanager
+def open_gateway(common: CommonOptions, *, remembers: bool = True) -> Iterator[OpsGateway]:
+    """Yield a gateway on the real tools and the real store."""
+    with open_store() as store:
+        yield OpsGateway(
+            tools=common.programs,
+            memory=Memory(store),
+            directories=open_directories(),
+            clock=SystemClock(),
+            defaults=CommandDefaults(
+                choices=common.choices,
+                workspace=None if common.workspace is None else str(common.workspace),
+                session_id=common.session_id or LOCAL_SESSION,
+            ),
+            remembers=remembers,
+        )
+
+
+def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
+    """Let the gateway do a request; signals cancel it, and a bug of ours becomes its result."""
+    cancellation = Cancellation()
+    with signals_cancel(cancellation):
+        try:
+            return gateway.handle(read, cancellation)
+        except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
+            traceback.print_exc(file=sys.stderr)
+            message = f"internal error: {type(error).__name__}: {error}"
+            return gateway.refuse(read, MillracerError(message))
+
+
+def read_request_bytes() -> bytes:
+    """Read standard input to its end; of too much of it only that it is too much is kept."""
+    with signals_raise():
+        raw = sys.stdin.buffer.read(REQUEST_LIMIT_BYTES + 1)
+        while len(raw) > REQUEST_LIMIT_BYTES and sys.stdin.buffer.read(_CHUNK_BYTES):
+            pass
+    return raw
+
+
+def _no_stream() -> MillracerError:
+    return MillracerError(
+        "there is no stream of events yet",
+        code="unsupported_transport",
+        suggested_action="use `millracer ops --json`",
+    )

@@ -1,0 +1,81 @@
+"""The programs a command line names, opened for a workspace."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from millracer.application.choices import RunChoices
+from millracer.application.ops_runs import Tools
+from millracer.application.orchestrator import Orchestrator
+from millracer.bootstrap import Settings, open_millrace, open_orchestrator
+from millracer.errors import InvalidRequest
+from millracer.interfaces.run_options import program
+from millracer.ports import Millrace
+from millracer.waiting import Cancellation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs(Tools):
+    """Opens the pi and Millrace that the command line names.
+
+    Attributes:
+        millrace_command: the Millrace program, as it was given.
+        pi_command: the pi program, as it was given.
+    """
+
+    millrace_command: str
+    pi_command: str
+
+    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+        """Return the Millrace of a workspace."""
+        return open_millrace(self.settings(root_path, choices))
+
+    def orchestrator(
+        self, root_path: str, choices: RunChoices, cancellation: Cancellation
+    ) -> AbstractContextManager[Orchestrator]:
+        """Yield an orchestrator on the named programs."""
+        return open_orchestrator(self.settings(root_path, choices), cancellation)
+
+    def settings(self, root_path: str, choices: RunChoices) -> Settings:
+        """Return what the adapters are built from.
+
+        Raises:
+            UsageError: a program's name cannot be read.
+            InvalidRequest: the working directory is none.
+        """
+        workspace = Path(root_path)
+        return Settings(
+            workspace=workspace,
+            cwd=workspace if choices.cwd is None else existing(Path(choices.cwd), "cwd"),
+            millrace=program(self.millrace_command, "--millrace-command"),
+            pi=program(self.pi_command, "--pi-command"),
+            pi_session=choices.pi_session,
+            provider=choices.provider,
+            model=choices.model,
+            thinking=choices.thinking,
+            skills=tuple(Path(skill) for skill in choices.skills),
+            default_skills=choices.default_skills,
+            safety_seconds=choices.poll_interval_seconds,
+        )
+
+
+def existing(path: Path, field: str) -> Path:
+    """Return an existing directory's absolute path.
+
+    Raises:
+        InvalidRequest: it is none; `field` is what the caller calls it.
+    """
+    try:
+        resolved = path.expanduser().resolve()
+        usable = resolved.is_dir()
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise InvalidRequest(f"{field} {str(path)!r} cannot be used: {exc}", field=field) from exc
+    if not usable:
+        raise InvalidRequest(
+            f"{field} {resolved} is not a directory",
+            field=field,
+            suggested_action=f"create the directory or pass another --{field}",
+        )
+    return resolved

@@ -1,0 +1,253 @@
+"""A corrupt store is set aside, once, and the call is done on a new one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
+from millracer.adapters.store_lock import FileIdentity, set_aside
+from millracer.domain.session import RegisteredWorkspace, Selection
+from millracer.errors import StoreUnavailable
+from tests.fakes.clock import FrozenClock
+from tests.integration.store.conftest import OpenStore
+from tests.support import forked
+
+_MILL = RegisteredWorkspace(workspace_id="mill", root_path="/srv/mill")
+_ASIDE = f"{STORE_NAME}.corrupt-20260102T030405Z"
+
+
+def _text(path: Path) -> None:
+    path.write_text("this is no database", encoding="utf-8")
+
+
+def _noise(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 64)
+
+
+def _torn(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:1000])
+
+
+def _damaged_pages(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+
+
+def _damaged_schema(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + b"\xff" * 3996 + content[4096:])
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    _execute(path, "CREATE TABLE notes (note TEXT)")
+
+
+def _foreign_numbered(path: Path) -> None:
+    path.unlink()
+    _execute(path, "CREATE TABLE notes (note TEXT)", "PRAGMA user_version = 1")
+
+
+def _table_lost(path: Path) -> None:
+    _execute(path, "DROP TABLE workspaces")
+
+
+def _column_lost(path: Path) -> None:
+    _execute(path, "ALTER TABLE workspaces RENAME COLUMN tags TO labels")
+
+
+def _tags_unreadable(path: Path) -> None:
+    _execute(path, "UPDATE workspaces SET tags = 'no JSON'")
+
+
+def _tags_no_list(path: Path) -> None:
+    _execute(path, "UPDATE workspaces SET tags = '{\"a\": 1}'")
+
+
+def _path_no_text(path: Path) -> None:
+    _execute(path, "UPDATE workspaces SET root_path = x'ff'")
+
+
+def _execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _text,
+        _noise,
+        _torn,
+        _damaged_pages,
+        _damaged_schema,
+        _foreign,
+        _foreign_numbered,
+        _table_lost,
+        _column_lost,
+        _tags_unreadable,
+        _tags_no_list,
+        _path_no_text,
+    ],
+)
+def test_what_is_no_store_is_set_aside_and_the_call_done_on_a_new_one(
+    folder: Path, open_store: OpenStore, damage: Callable[[Path], None]
+) -> None:
+    old = open_store()
+    old.register_workspace(_MILL)
+    old.close()
+    damage(folder / STORE_NAME)
+    content = (folder / STORE_NAME).read_bytes()
+
+    store = open_store()
+    assert store.list_workspaces() == ()
+    assert store.register_workspace(_MILL)
+    assert store.list_workspaces() == (_MILL,)
+    assert [notice.code for notice in store.notices] == ["session_store_corrupt"]
+    assert str(folder / _ASIDE) in store.notices[0].text
+    assert (folder / _ASIDE).read_bytes() == content
+    assert open_store().list_workspaces() == (_MILL,)
+
+
+@pytest.mark.parametrize("column", ["created_at", "last_warning_codes"])
+def test_a_session_that_no_store_wrote_is_corruption(
+    folder: Path, open_store: OpenStore, column: str
+) -> None:
+    open_store().record_request("ui", client_name="ui", request_id="one", warning_codes=())
+    _execute(folder / STORE_NAME, f"UPDATE sessions SET {column} = '2026-01-02T03:04:05'")
+
+    store = open_store()
+    assert store.list_sessions() == ()
+    assert [notice.code for notice in store.notices] == ["session_store_corrupt"]
+
+
+def test_a_store_that_becomes_corrupt_under_an_open_connection_is_set_aside(
+    folder: Path, open_store: OpenStore
+) -> None:
+    store = open_store()
+    store.register_workspace(_MILL)
+    path = folder / STORE_NAME
+    with path.open("r+b") as file:
+        file.write(b"\0" * 8192)
+
+    assert store.register_workspace(_MILL)
+    assert store.list_workspaces() == (_MILL,)
+    assert [notice.code for notice in store.notices] == ["session_store_corrupt"]
+
+
+def test_a_store_removed_under_an_open_connection_is_made_anew(
+    folder: Path, open_store: OpenStore
+) -> None:
+    store = open_store()
+    store.register_workspace(_MILL)
+    (folder / STORE_NAME).unlink()
+
+    assert store.register_workspace(_MILL)
+    assert open_store().list_workspaces() == (_MILL,)
+
+
+def test_two_corrupt_stores_at_one_moment_are_both_kept(
+    folder: Path, open_store: OpenStore
+) -> None:
+    for _ in range(2):
+        store = open_store()
+        store.list_workspaces()
+        store.close()
+        _text(folder / STORE_NAME)
+    store = open_store()
+    store.list_workspaces()
+
+    assert (folder / _ASIDE).exists()
+    assert str(folder / f"{_ASIDE}-2") in store.notices[0].text
+
+
+def test_what_sqlite_keeps_beside_it_goes_with_a_corrupt_store(
+    folder: Path, open_store: OpenStore
+) -> None:
+    folder.mkdir()
+    _text(folder / STORE_NAME)
+    beside = ("-journal", "-wal", "-shm")
+    for suffix in beside:
+        (folder / f"{STORE_NAME}{suffix}").write_text(suffix, encoding="utf-8")
+
+    # The journal of one database would be rolled back into the next.
+    assert open_store(sqlite_version=(3, 40, 1)).list_workspaces() == ()
+    assert (folder / _ASIDE).read_text(encoding="utf-8") == "this is no database"
+    moved = {
+        suffix: path.read_text(encoding="utf-8")
+        for suffix in beside
+        if (path := folder / f"{_ASIDE}{suffix}").exists()
+    }
+    left = [
+        suffix
+        for suffix in beside
+        if (path := folder / f"{STORE_NAME}{suffix}").exists() and path.stat().st_size
+    ]
+    assert left == []
+    assert moved.items() <= {suffix: suffix for suffix in beside}.items()
+    assert moved
+
+
+def test_a_file_that_took_the_place_of_the_corrupt_one_is_not_set_aside(
+    folder: Path, clock: FrozenClock
+) -> None:
+    folder.mkdir()
+    path = folder / STORE_NAME
+    _text(path)
+    found = FileIdentity.of(path)
+    aside = set_aside(path, found, clock.now())
+    path.write_text("the new store", encoding="utf-8")
+
+    assert set_aside(path, found, clock.now()) == aside == folder / _ASIDE
+    assert path.read_text(encoding="utf-8") == "the new store"
+
+
+def test_a_corrupt_file_that_is_gone_is_not_named(folder: Path, clock: FrozenClock) -> None:
+    folder.mkdir()
+    path = folder / STORE_NAME
+    _text(path)
+    found = FileIdentity.of(path)
+    path.rename(folder / "elsewhere")
+
+    assert set_aside(path, found, clock.now()) is None
+
+
+def test_processes_that_find_it_corrupt_at_once_set_it_aside_once_and_lose_nothing(
+    folder: Path, open_store: OpenStore
+) -> None:
+    folder.mkdir()
+    _noise(folder / STORE_NAME)
+
+    def select(number: int) -> None:
+        store = SqliteSessionStore(folder)
+        chosen = Selection(workspace_id=None, root_path=f"/srv/{number}")
+        store.select(f"s{number:02d}", chosen, client_name="ui")
+
+    codes = forked.together([partial(select, number) for number in range(8)])
+
+    kept = [session.session_id for session in open_store().list_sessions()]
+    asides = [path for path in folder.iterdir() if path.name.startswith(f"{STORE_NAME}.corrupt-")]
+    assert codes == [0] * 8
+    assert kept == [f"s{number:02d}" for number in range(8)]
+    assert len(asides) == 1
+
+
+def test_a_corrupt_store_that_cannot_be_renamed_makes_the_store_unavailable(
+    public_folder: Path,
+) -> None:
+    _text(public_folder / STORE_NAME)
+    public_folder.chmod(0o555)
+
+    def look() -> None:
+        SqliteSessionStore(public_folder).list_workspaces()
+
+    with pytest.raises(StoreUnavailable, match="is corrupt .* and cannot be renamed"):
+        forked.without_privileges(look)
