@@ -62,18 +62,15 @@ def find_migrations(folder: Path | None = None) -> tuple[Migration, ...]:
     return _installed() if folder is None else _find(folder)
 
 
-def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration], path: Path) -> None:
-    """Bring a store to our version; one that has it already is only read.
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Apply to a checked store each script that it lacks.
 
     Raises:
-        Corrupt: the database is not a store of ours.
-        StoreUnavailable: it is newer than we are.
         sqlite3.Error: a script failed; nothing of it was applied.
     """
-    version = check_version(connection, migrations, path)
-    for migration in migrations[version:]:
+    for migration in migrations:
         with transaction(connection, writes=True):
-            # Another process may have applied it since.
+            # Another process may have applied it since the store was checked.
             if read_version(connection) < migration.number:
                 for statement in migration.statements():
                     connection.execute(statement)

@@ -47,7 +47,7 @@ class Opening:
 
     Attributes:
         busy_seconds: how long a call waits for other processes.
-        journal_mode: wanted; while other connections use the file it stays what it is.
+        journal_mode: wanted; see `set_journal_mode`.
     """
 
     busy_seconds: float
@@ -78,12 +78,7 @@ def connect(path: Path, opening: Opening) -> sqlite3.Connection:
         sqlite3.Error: the file is no database, or cannot be opened.
     """
     connection = _open(path, "mode=rw", opening)
-    try:
-        connection.execute("PRAGMA foreign_keys = ON")
-        _set_journal_mode(connection, opening.journal_mode)
-    except BaseException:
-        connection.close()
-        raise
+    connection.execute("PRAGMA foreign_keys = ON")
     return connection
 
 
@@ -108,6 +103,25 @@ def connect_read_only(path: Path, opening: Opening) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def set_journal_mode(connection: sqlite3.Connection, wanted: str) -> None:
+    """Put the database into a journal mode; while other connections use it, it stays what it is.
+
+    Not before it is known to be ours: WAL mode is written into the file.
+    """
+    (current,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if current != wanted:
+        (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            (current,) = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _HELD:
+                raise
+        connection.execute(f"PRAGMA busy_timeout = {patience:d}")
+    # In WAL mode, NORMAL can lose the last transactions with the power, never the database.
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if current == _WAL else 'FULL'}")
 
 
 @contextmanager
@@ -179,21 +193,6 @@ def _open(path: Path, parameters: str, opening: Opening) -> sqlite3.Connection:
 
 def _holds_something(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
-
-
-def _set_journal_mode(connection: sqlite3.Connection, wanted: str) -> None:
-    (current,) = connection.execute("PRAGMA journal_mode").fetchone()
-    if current != wanted:
-        (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
-        connection.execute("PRAGMA busy_timeout = 0")
-        try:
-            (current,) = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
-        except sqlite3.OperationalError as error:
-            if _code(error) not in _HELD:
-                raise
-        connection.execute(f"PRAGMA busy_timeout = {patience:d}")
-    # In WAL mode, NORMAL can lose the last transactions with the power, never the database.
-    connection.execute(f"PRAGMA synchronous = {'NORMAL' if current == _WAL else 'FULL'}")
 
 
 def _code(error: sqlite3.Error) -> int:

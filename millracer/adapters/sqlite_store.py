@@ -26,7 +26,7 @@ from millracer.ports import SessionStore
 
 STORE_NAME = "sessions.sqlite3"
 
-_BUSY_SECONDS = 10.0
+_BUSY_SECONDS = 5.0
 
 _WORKSPACES = """
     SELECT workspace_id, root_path, display_name, default_mode, tags, is_default FROM workspaces

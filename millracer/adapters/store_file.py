@@ -138,10 +138,12 @@ class StoreFile:
 
     def _make_ready(self, connection: sqlite3.Connection, *, read_only: bool) -> None:
         scripts = migrations.find_migrations()
+        version = migrations.check_version(connection, scripts, self._path)
         if not read_only:
-            migrations.migrate(connection, scripts, self._path)
+            sqlite_connection.set_journal_mode(connection, self._opening.journal_mode)
+            migrations.migrate(connection, scripts[version:])
             self._prepare(connection)
-        elif migrations.check_version(connection, scripts, self._path) < len(scripts):
+        elif version < len(scripts):
             raise StoreUnavailable(
                 f"the session store {self._path} is of an older version and read-only",
                 suggested_action=f"make it writable, or set {STATE_VARIABLE} to another folder",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,7 +33,7 @@ def open_store(folder: Path, clock: FrozenClock) -> Iterator[OpenStore]:
     with ExitStack() as stack:
 
         def make(**settings: object) -> SqliteSessionStore:
-            store = SqliteSessionStore(folder, **{"now": clock.now, **settings})
+            store = SqliteSessionStore(**{"folder": folder, "now": clock.now, **settings})
             stack.callback(store.close)
             return store
 

@@ -19,6 +19,8 @@ from tests.integration.store.conftest import OpenStore
 from tests.support import forked
 
 _MILL = RegisteredWorkspace(workspace_id="mill", root_path="/srv/mill")
+#: In WAL mode the file alone does not say what the database holds.
+_NO_WAL = (3, 40, 1)
 _ASIDE = f"{STORE_NAME}.corrupt-20260102T030405Z"
 
 
@@ -53,6 +55,11 @@ def _foreign(path: Path) -> None:
 def _foreign_numbered(path: Path) -> None:
     path.unlink()
     _execute(path, "CREATE TABLE notes (note TEXT)", "PRAGMA user_version = 1")
+
+
+def _foreign_newer(path: Path) -> None:
+    path.unlink()
+    _execute(path, "CREATE TABLE notes (note TEXT)", "PRAGMA user_version = 99")
 
 
 def _table_lost(path: Path) -> None:
@@ -91,6 +98,7 @@ def _execute(path: Path, *statements: str) -> None:
         _damaged_schema,
         _foreign,
         _foreign_numbered,
+        _foreign_newer,
         _table_lost,
         _column_lost,
         _tags_unreadable,
@@ -117,12 +125,20 @@ def test_what_is_no_store_is_set_aside_and_the_call_done_on_a_new_one(
     assert open_store().list_workspaces() == (_MILL,)
 
 
-@pytest.mark.parametrize("column", ["created_at", "last_warning_codes"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE sessions SET created_at = '2026-01-02T03:04:05'",
+        "UPDATE sessions SET updated_at = 'now'",
+        "UPDATE sessions SET last_warning_codes = '[1]'",
+        "UPDATE session_requests SET request_id = x'ff'",
+    ],
+)
 def test_a_session_that_no_store_wrote_is_corruption(
-    folder: Path, open_store: OpenStore, column: str
+    folder: Path, open_store: OpenStore, damage: str
 ) -> None:
     open_store().record_request("ui", client_name="ui", request_id="one", warning_codes=())
-    _execute(folder / STORE_NAME, f"UPDATE sessions SET {column} = '2026-01-02T03:04:05'")
+    _execute(folder / STORE_NAME, damage)
 
     store = open_store()
     assert store.list_sessions() == ()
@@ -132,7 +148,7 @@ def test_a_session_that_no_store_wrote_is_corruption(
 def test_a_store_that_becomes_corrupt_under_an_open_connection_is_set_aside(
     folder: Path, open_store: OpenStore
 ) -> None:
-    store = open_store()
+    store = open_store(sqlite_version=_NO_WAL)
     store.register_workspace(_MILL)
     path = folder / STORE_NAME
     with path.open("r+b") as file:
@@ -146,7 +162,7 @@ def test_a_store_that_becomes_corrupt_under_an_open_connection_is_set_aside(
 def test_a_store_removed_under_an_open_connection_is_made_anew(
     folder: Path, open_store: OpenStore
 ) -> None:
-    store = open_store()
+    store = open_store(sqlite_version=_NO_WAL)
     store.register_workspace(_MILL)
     (folder / STORE_NAME).unlink()
 
@@ -170,30 +186,21 @@ def test_two_corrupt_stores_at_one_moment_are_both_kept(
 
 
 def test_what_sqlite_keeps_beside_it_goes_with_a_corrupt_store(
-    folder: Path, open_store: OpenStore
+    folder: Path, clock: FrozenClock
 ) -> None:
     folder.mkdir()
-    _text(folder / STORE_NAME)
+    path = folder / STORE_NAME
+    _text(path)
     beside = ("-journal", "-wal", "-shm")
     for suffix in beside:
         (folder / f"{STORE_NAME}{suffix}").write_text(suffix, encoding="utf-8")
 
-    # The journal of one database would be rolled back into the next.
-    assert open_store(sqlite_version=(3, 40, 1)).list_workspaces() == ()
-    assert (folder / _ASIDE).read_text(encoding="utf-8") == "this is no database"
-    moved = {
-        suffix: path.read_text(encoding="utf-8")
-        for suffix in beside
-        if (path := folder / f"{_ASIDE}{suffix}").exists()
+    # SQLite would roll the journal of one database back into the next.
+    assert set_aside(path, FileIdentity.of(path), clock.now()) == folder / _ASIDE
+    assert {name.name: name.read_text(encoding="utf-8") for name in folder.iterdir()} == {
+        _ASIDE: "this is no database",
+        **{f"{_ASIDE}{suffix}": suffix for suffix in beside},
     }
-    left = [
-        suffix
-        for suffix in beside
-        if (path := folder / f"{STORE_NAME}{suffix}").exists() and path.stat().st_size
-    ]
-    assert left == []
-    assert moved.items() <= {suffix: suffix for suffix in beside}.items()
-    assert moved
 
 
 def test_a_file_that_took_the_place_of_the_corrupt_one_is_not_set_aside(
@@ -249,5 +256,5 @@ def test_a_corrupt_store_that_cannot_be_renamed_makes_the_store_unavailable(
     def look() -> None:
         SqliteSessionStore(public_folder).list_workspaces()
 
-    with pytest.raises(StoreUnavailable, match="is corrupt .* and cannot be renamed"):
+    with pytest.raises(StoreUnavailable, match=r"is corrupt .* and cannot be renamed"):
         forked.without_privileges(look)

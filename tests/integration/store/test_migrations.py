@@ -70,12 +70,10 @@ def test_missing_scripts_are_a_broken_install(tmp_path: Path) -> None:
         find_migrations(tmp_path / "nowhere")
 
 
-def test_an_empty_database_gets_every_script_once(
-    folder: Path, database: sqlite3.Connection
-) -> None:
-    migrate(database, _SCRIPTS, folder / STORE_NAME)
+def test_an_empty_database_gets_every_script_once(database: sqlite3.Connection) -> None:
+    migrate(database, _SCRIPTS)
     schema = database.execute("SELECT * FROM sqlite_master").fetchall()
-    migrate(database, _SCRIPTS, folder / STORE_NAME)
+    migrate(database, _SCRIPTS)
 
     assert read_version(database) == len(_SCRIPTS)
     assert database.execute("SELECT * FROM sqlite_master").fetchall() == schema
@@ -83,9 +81,9 @@ def test_an_empty_database_gets_every_script_once(
 
 @pytest.mark.parametrize("version", range(1, len(_SCRIPTS)))
 def test_an_older_store_keeps_its_rows(
-    folder: Path, database: sqlite3.Connection, open_store: OpenStore, version: int
+    database: sqlite3.Connection, open_store: OpenStore, version: int
 ) -> None:
-    migrate(database, _SCRIPTS[:version], folder / STORE_NAME)
+    migrate(database, _SCRIPTS[:version])
     for number in range(1, version + 1):
         database.execute(_ROWS[number])
     database.close()
@@ -102,9 +100,7 @@ def test_an_older_store_keeps_its_rows(
     assert store.notices == ()
 
 
-def test_a_script_that_fails_leaves_nothing_of_itself(
-    folder: Path, database: sqlite3.Connection
-) -> None:
+def test_a_script_that_fails_leaves_nothing_of_itself(database: sqlite3.Connection) -> None:
     broken = Migration(
         number=len(_SCRIPTS) + 1,
         name="0004_create_trouble.sql",
@@ -112,7 +108,7 @@ def test_a_script_that_fails_leaves_nothing_of_itself(
     )
 
     with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
-        migrate(database, (*_SCRIPTS, broken), folder / STORE_NAME)
+        migrate(database, (*_SCRIPTS, broken))
 
     tables = database.execute("SELECT name FROM sqlite_master WHERE name = 'trouble'").fetchall()
     assert (tables, read_version(database), database.in_transaction) == ([], len(_SCRIPTS), False)
@@ -128,16 +124,15 @@ def test_a_script_that_ends_within_a_statement_is_refused() -> None:
 def test_another_process_that_comes_between_applies_them_instead(
     folder: Path, database: sqlite3.Connection
 ) -> None:
-    path = folder / STORE_NAME
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(folder / STORE_NAME, isolation_level=None)) as other:
 
         def come_between(statement: str) -> None:
             if statement == "BEGIN IMMEDIATE":
                 database.set_trace_callback(None)
-                migrate(other, _SCRIPTS, path)
+                migrate(other, _SCRIPTS)
 
         database.set_trace_callback(come_between)
-        migrate(database, _SCRIPTS, path)
+        migrate(database, _SCRIPTS)
 
     assert read_version(database) == len(_SCRIPTS)
 

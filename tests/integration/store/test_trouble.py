@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -38,6 +40,9 @@ _WRITES: dict[str, Callable[[SessionStore], object]] = {
 }
 _CALLS = {**_READS, **_WRITES}
 
+#: In WAL mode a writer does not keep readers out.
+_NO_WAL = (3, 40, 1)
+
 
 @pytest.fixture(params=[(3, 40, 1), (3, 51, 3)], ids=["rollback", "wal"])
 def filled(request: pytest.FixtureRequest, public_folder: Path) -> Path:
@@ -60,7 +65,7 @@ def _held(path: Path) -> Iterator[None]:
 def test_a_store_locked_too_long_is_unavailable_and_works_again_later(
     folder: Path, open_store: OpenStore, call: Callable[[SessionStore], object]
 ) -> None:
-    store = open_store(busy_seconds=0)
+    store = open_store(busy_seconds=0, sqlite_version=_NO_WAL)
     store.list_workspaces()
 
     with (
@@ -73,13 +78,15 @@ def test_a_store_locked_too_long_is_unavailable_and_works_again_later(
 
 
 def test_a_locked_store_cannot_be_opened_either(folder: Path, open_store: OpenStore) -> None:
-    open_store().register_workspace(_MILL)
+    store = open_store(sqlite_version=_NO_WAL)
+    store.register_workspace(_MILL)
+    store.close()
 
     with (
         _held(folder / STORE_NAME),
         pytest.raises(StoreUnavailable, match="is locked by another process"),
     ):
-        open_store(busy_seconds=0).list_workspaces()
+        open_store(busy_seconds=0, sqlite_version=_NO_WAL).list_workspaces()
 
 
 def test_a_store_that_is_being_set_aside_is_waited_for_and_not_for_ever(
@@ -134,10 +141,41 @@ def test_a_read_only_store_that_becomes_writable_is_written(filled: Path) -> Non
     def read_then_write() -> object:
         store = SqliteSessionStore(filled)
         assert store.list_workspaces() == (_MILL,)
-        (filled / STORE_NAME).chmod(0o600)
+        _restrict(filled, 0o700, 0o600)
         return store.forget_workspace("mill")
 
     assert forked.without_privileges(read_then_write) is True
+
+
+@pytest.mark.parametrize("index_is_there", [True, False])
+def test_a_read_only_store_is_read_with_what_a_killed_writer_left_beside_it_or_not_at_all(
+    public_folder: Path, *, index_is_there: bool
+) -> None:
+    late = RegisteredWorkspace(workspace_id="late", root_path="/srv/late")
+    whole = SqliteSessionStore(public_folder, sqlite_version=(3, 51, 3))
+    whole.register_workspace(_MILL)
+    whole.close()
+
+    def write_and_die(_: BinaryIO) -> None:
+        store = SqliteSessionStore(public_folder, sqlite_version=(3, 51, 3))
+        store.register_workspace(late)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with forked.started(write_and_die) as child:
+        child.wait()
+    if not index_is_there:
+        (public_folder / f"{STORE_NAME}-shm").unlink()
+    give_away(public_folder)
+    _restrict(public_folder, 0o500, 0o400)
+
+    def read() -> object:
+        return SqliteSessionStore(public_folder).list_workspaces()
+
+    if index_is_there:
+        assert forked.without_privileges(read) == (late, _MILL)
+    else:
+        with pytest.raises(StoreUnavailable):
+            forked.without_privileges(read)
 
 
 def test_a_read_only_store_of_an_older_version_is_unavailable(filled: Path) -> None:
@@ -211,8 +249,27 @@ def test_a_full_disk_makes_the_call_fail_whole(folder: Path, open_store: OpenSto
     assert store.list_workspaces() == (_MILL,)
 
 
+def test_a_connection_that_could_not_end_its_transaction_is_not_used_again(
+    open_store: OpenStore,
+) -> None:
+    store = open_store()
+    store.register_workspace(_MILL)
+    opened = store._file._opened
+    assert opened is not None
+
+    def end_nothing(action: int, argument: str | None, *_: str | None) -> int:
+        ends = action == sqlite3.SQLITE_TRANSACTION and argument != "BEGIN"
+        return sqlite3.SQLITE_DENY if ends else sqlite3.SQLITE_OK
+
+    opened.connection.set_authorizer(end_nothing)
+
+    with pytest.raises(StoreUnavailable, match="not authorized"):
+        store.forget_workspace("mill")
+    assert store.list_workspaces() == (_MILL,)
+
+
 def _restrict(folder: Path, folder_mode: int, file_mode: int) -> None:
     for path in folder.iterdir():
         path.chmod(file_mode)
     folder.chmod(folder_mode)
-    assert os.stat(folder).st_mode & 0o777 == folder_mode
+    assert folder.stat().st_mode & 0o777 == folder_mode
