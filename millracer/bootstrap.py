@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from millracer.adapters.directories import DiskDirectories
+from millracer.adapters.legacy_sessions import legacy_sessions_file
 from millracer.adapters.millrace import CliMillrace
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.adapters.pi_options import PiOptions
@@ -19,7 +20,11 @@ from millracer.adapters.pi_print import PrintPi
 from millracer.adapters.pi_rpc import RpcPi
 from millracer.adapters.skills import resolve_skills
 from millracer.adapters.sqlite_store import SqliteSessionStore
-from millracer.adapters.state_folder import state_folder
+from millracer.adapters.state_folder import (
+    make_private_file,
+    make_private_folder,
+    state_folder,
+)
 from millracer.application.orchestrator import Orchestrator
 from millracer.domain.work import PiSession
 from millracer.ports import (
@@ -100,22 +105,38 @@ def open_orchestrator(
     Raises:
         UsageError: a named skill does not exist.
     """
-    pi = _choose_pi(settings)
+    pi = open_pi(settings)
     millrace = open_millrace(settings)
     try:
-        yield Orchestrator(
-            millrace=millrace,
-            pi=pi,
-            clock=SystemClock(),
-            unique=lambda: secrets.token_hex(16),
-            listeners=listeners,
-            on_text=on_text,
-        )
+        yield orchestrator_over(millrace, pi, listeners=listeners, on_text=on_text)
     finally:
         pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS))
 
 
-def _choose_pi(settings: Settings) -> Pi:
+def orchestrator_over(
+    millrace: Millrace,
+    pi: Pi,
+    *,
+    listeners: Sequence[ProgressListener] = (),
+    on_text: TextListener | None = None,
+) -> Orchestrator:
+    """Return an orchestrator over both; it owns neither."""
+    return Orchestrator(
+        millrace=millrace,
+        pi=pi,
+        clock=SystemClock(),
+        unique=lambda: secrets.token_hex(16),
+        listeners=listeners,
+        on_text=on_text,
+    )
+
+
+def open_pi(settings: Settings) -> Pi:
+    """Return a conversation with pi, not started yet.
+
+    Raises:
+        UsageError: a named skill does not exist.
+    """
     options = PiOptions(
         argv=settings.pi,
         cwd=settings.cwd,
@@ -132,9 +153,7 @@ def _choose_pi(settings: Settings) -> Pi:
 def open_store(environment: Mapping[str, str] | None = None) -> Iterator[SessionStore]:
     """Yield the user's session store; nothing is opened or made before it is asked."""
     variables = os.environ if environment is None else environment
-    store = SqliteSessionStore(
-        state_folder(variables), legacy=Path.home() / ".millracer" / "sessions.json"
-    )
+    store = SqliteSessionStore(state_folder(variables), legacy=legacy_sessions_file(variables))
     try:
         yield store
     finally:
@@ -144,3 +163,14 @@ def open_store(environment: Mapping[str, str] | None = None) -> Iterator[Session
 def open_directories() -> Directories:
     """Return the file system's directories."""
     return DiskDirectories()
+
+
+def operator_history() -> Path | None:
+    """Return the private file that keeps what was typed to the operator, None if there is none."""
+    path = state_folder(os.environ) / "operator_history"
+    try:
+        make_private_folder(path.parent)
+        make_private_file(path)
+    except OSError:
+        return None
+    return path

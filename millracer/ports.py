@@ -20,6 +20,7 @@ from millracer.domain.session import RegisteredWorkspace, Selection, Session
 from millracer.domain.work import (
     AddReceipt,
     IntakeKind,
+    LeftItem,
     ModeValidation,
     ProgressEvent,
     RunningDaemon,
@@ -185,6 +186,27 @@ class Millrace(Protocol):
         """Ask Millrace for its status document."""
         ...
 
+    def list_left(self) -> tuple[LeftItem, ...]:
+        """Return everything Millrace still works on or has blocked, each item once.
+
+        Active items come first, then queued ones, ideas in the inbox, what waits in the mailbox,
+        and blocked ones; of each the newest first. A root spec whose lineage is still open counts,
+        although its own document is done. Asks the disk, not the program; never raises for what
+        lies there, and a workspace that was never initialised has nothing.
+        """
+        ...
+
+    def list_modes(self, wait: Wait) -> tuple[str, ...]:
+        """Return the names of the modes this Millrace knows, those for compatibility last.
+
+        Needs no workspace, and writes nothing.
+
+        Raises:
+            ToolFailed: Millrace refused.
+            ProtocolError: it named no mode.
+        """
+        ...
+
     def initialise(self, wait: Wait) -> None:
         """Make the workspace usable (`init`); repeatable.
 
@@ -273,6 +295,19 @@ class SessionStore(Protocol):
 
     def select(self, session_id: str, selection: Selection, *, client_name: str) -> Session:
         """Set what a session selected; the session is created with the client's name if new."""
+        ...
+
+    def select_workspace(
+        self, session_id: str, workspace_id: str | None, root_path: str, *, client_name: str
+    ) -> Session:
+        """Set the workspace a session selected and leave its mode; the session is made if new."""
+        ...
+
+    def select_mode(self, session_id: str, mode: str | None, *, client_name: str) -> Session:
+        """Set or clear the mode a session selected and leave its workspace, also where it has none.
+
+        The session is made if new.
+        """
         ...
 
     def record_request(

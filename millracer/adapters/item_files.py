@@ -10,25 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from millracer.adapters.millrace_folders import (
+    IDEA_PREFIX,
+    archive_folders,
+    idea_inboxes,
+    invalid_ideas,
+    queue_folders,
+    work_folders,
+)
 from millracer.adapters.millrace_text import names_item
 from millracer.adapters.runtime_files import Stamp, stamp
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.domain.work import IntakeKind, ItemState, Standing
-
-_FAMILIES = ("tasks", "probes", "specs")
-_FOLDERS = (
-    ("queue", ItemState.QUEUED),
-    ("active", ItemState.ACTIVE),
-    ("done", ItemState.DONE),
-    ("blocked", ItemState.BLOCKED),
-)
-_ARCHIVES = (
-    ("queue/cancelled", ItemState.CANCELLED),
-    ("blocked/cancelled", ItemState.CANCELLED),
-    ("queue/superseded", ItemState.SUPERSEDED),
-    ("blocked/superseded", ItemState.SUPERSEDED),
-)
-_IDEA_PREFIX = "idea-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,35 +74,30 @@ class ItemFiles:
 def item_ids(item: Standing) -> tuple[str, ...]:
     """Return every id the item's files may carry, Millrace's present one first."""
     ids = [item.millrace_id or item.item_id, item.item_id]
-    if item.kind in {IntakeKind.IDEA, None} and not item.item_id.startswith(_IDEA_PREFIX):
-        ids.append(_IDEA_PREFIX + item.item_id)
+    if item.kind in {IntakeKind.IDEA, None} and not item.item_id.startswith(IDEA_PREFIX):
+        ids.append(IDEA_PREFIX + item.item_id)
     return tuple(dict.fromkeys(ids))
 
 
 def _documents(paths: WorkspacePaths, ids: Iterable[str]) -> Iterable[ItemPlace]:
     for name in ids:
-        for family in _FAMILIES:
-            for folder, state in _FOLDERS:
-                yield ItemPlace(str(paths.items(family, folder) / f"{name}.md"), state)
+        for folder in work_folders(paths):
+            yield ItemPlace(str(folder.path / f"{name}.md"), folder.state)
 
 
 def _archives(paths: WorkspacePaths) -> Iterable[ItemPlace]:
-    for family in _FAMILIES:
-        for folder, state in _ARCHIVES:
-            yield ItemPlace(str(paths.items(family, folder)), state)
+    for folder in archive_folders(paths):
+        yield ItemPlace(str(folder.path), folder.state)
 
 
 def _aside(paths: WorkspacePaths, ids: Iterable[str]) -> Iterable[ItemPlace]:
-    ideas = paths.agents / "intake" / "ideas"
     for name in ids:
         file = f"{name}.md"
-        for family in _FAMILIES:
-            yield ItemPlace(
-                str(paths.items(family, "queue") / f"{file}.invalid"), ItemState.INVALID
-            )
-        yield ItemPlace(str(ideas / "invalid" / file), ItemState.INVALID)
-        yield ItemPlace(str(ideas / "inbox" / file), ItemState.INBOX)
-        yield ItemPlace(str(paths.root / "ideas" / "inbox" / file), ItemState.INBOX)
+        for folder in queue_folders(paths):
+            yield ItemPlace(str(folder.path / f"{file}.invalid"), ItemState.INVALID)
+        yield ItemPlace(str(invalid_ideas(paths) / file), ItemState.INVALID)
+        for inbox in idea_inboxes(paths):
+            yield ItemPlace(str(inbox / file), ItemState.INBOX)
 
 
 def _first(places: Iterable[ItemPlace]) -> ItemPlace | None:

@@ -15,11 +15,13 @@ from millracer.adapters.daemon import WorkspaceDaemon
 from millracer.adapters.millrace_calls import MillraceCalls, refusal, useful_line
 from millracer.adapters.millrace_evidence import MillraceEvidence
 from millracer.adapters.millrace_items import MillraceItems
+from millracer.adapters.millrace_left import list_left
 from millracer.adapters.millrace_lineage import MillraceLineage
 from millracer.adapters.millrace_questions import MillraceQuestions
 from millracer.adapters.millrace_text import (
     exception_line,
     is_duplicate,
+    parse_modes,
     parse_receipt,
 )
 from millracer.adapters.millrace_version import find_version
@@ -29,7 +31,7 @@ from millracer.adapters.workspace import WorkspacePaths, locked, write_atomicall
 from millracer.contracts.millrace import StatusDocument, parse, parse_object
 from millracer.domain.documents import IntakeDocument
 from millracer.domain.evidence import Evidence
-from millracer.domain.work import AddReceipt, IntakeKind, RuntimeStatus, Standing
+from millracer.domain.work import AddReceipt, IntakeKind, LeftItem, RuntimeStatus, Standing
 from millracer.errors import WorkspaceUnusable
 from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace
 from millracer.waiting import Wait
@@ -139,6 +141,19 @@ class CliMillrace(Millrace):
             raw=raw,
             observed_at=self._now(),
         )
+
+    def list_left(self) -> tuple[LeftItem, ...]:
+        """Return everything Millrace still works on or has blocked; no call."""
+        return list_left(self._paths)
+
+    def list_modes(self, wait: Wait) -> tuple[str, ...]:
+        """Return the names of the modes this Millrace knows; one call, without the workspace.
+
+        Raises:
+            ToolFailed: Millrace refused.
+            ProtocolError: it named no mode.
+        """
+        return parse_modes(self._questions.ask_program("modes", "list", wait=wait).stdout)
 
     def initialise(self, wait: Wait) -> None:
         """Make the workspace usable; no call where an earlier answer showed that it is.

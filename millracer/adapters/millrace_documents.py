@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from millracer.adapters.millrace_places import (
-    ARCHIVES,
-    FAMILIES,
-    Place,
-    archived_place,
-    find_place,
-    states_of,
+from millracer.adapters.millrace_folders import (
+    SUFFIX,
+    WorkFolder,
+    archive_folders,
+    documents_in,
+    work_folders,
 )
+from millracer.adapters.millrace_places import Place, archived_place, find_place
 from millracer.adapters.millrace_text import archived_at, archived_id
 from millracer.adapters.runtime_files import Stamp
 from millracer.adapters.workspace import WorkspacePaths
@@ -26,7 +26,6 @@ from millracer.domain.descent import ItemKey
 from millracer.domain.millrace_markdown import MarkdownFields, UnreadableDocument, parse_fields
 from millracer.domain.work import ItemState
 
-_SUFFIX = ".md"
 _NO_FIELDS = MarkdownFields(heading="", fields={})
 
 
@@ -49,7 +48,7 @@ class WorkDocument:
         """Return where it lies, with the reason where it was archived."""
         if self.state is None:
             return None
-        if self.state.is_set_aside and self.path.name.endswith(_SUFFIX):
+        if self.state.is_set_aside and self.path.name.endswith(SUFFIX):
             return archived_place(self.path, self.work_kind)
         return Place(work_kind=self.work_kind, state=self.state, path=self.path)
 
@@ -79,44 +78,41 @@ class WorkDocuments:
         return found
 
     def _look(self) -> dict[ItemKey, WorkDocument]:
-        archived: dict[ItemKey, WorkDocument] = {}
         found: dict[ItemKey, WorkDocument] = {}
-        for work_kind, family in FAMILIES:
-            for folder, state in states_of(work_kind):
-                directory = self._paths.items(family, folder)
-                for archive, archived_state in ARCHIVES:
-                    for document in self._archived(directory / archive, work_kind, archived_state):
-                        key = work_kind, document.item_id
-                        earlier = archived.get(key)
-                        if earlier is None or _when(earlier) <= _when(document):
-                            archived[key] = document
-                for entry in _entries(directory):
-                    item_id = entry.name.removesuffix(_SUFFIX)
-                    read = self._document(entry, work_kind, item_id, state)
-                    if read is not None:
-                        found[work_kind, item_id] = read
+        for folder in work_folders(self._paths):
+            for entry in documents_in(folder.path):
+                document = self._document(entry, entry.name.removesuffix(SUFFIX), folder)
+                if document is not None:
+                    found[folder.work_kind, document.item_id] = document
+        archived: dict[ItemKey, WorkDocument] = {}
+        for folder in archive_folders(self._paths):
+            for document in self._archived(folder):
+                key = folder.work_kind, document.item_id
+                earlier = archived.get(key)
+                if earlier is None or _when(earlier) <= _when(document):
+                    archived[key] = document
         return archived | found
 
-    def _archived(self, folder: Path, work_kind: str, state: ItemState) -> Iterator[WorkDocument]:
-        for entry in _entries(folder):
+    def _archived(self, folder: WorkFolder) -> Iterator[WorkDocument]:
+        for entry in documents_in(folder.path):
             item_id = archived_id(entry.name)
             if item_id is not None:
-                document = self._document(entry, work_kind, item_id, state)
+                document = self._document(entry, item_id, folder)
                 if document is not None:
                     yield document
 
     def _document(
-        self, entry: os.DirEntry[str], work_kind: str, item_id: str, state: ItemState
+        self, entry: os.DirEntry[str], item_id: str, folder: WorkFolder
     ) -> WorkDocument | None:
         try:
             fields = self._fields(entry)
         except OSError:
             return None  # it moved on between the listing and now
         return WorkDocument(
-            work_kind=work_kind,
+            work_kind=folder.work_kind,
             item_id=item_id,
             path=Path(entry.path),
-            state=state,
+            state=folder.state,
             fields=fields,
         )
 
@@ -139,14 +135,6 @@ class WorkDocuments:
         if place is None or place.work_kind != document.work_kind:
             return replace(document, state=None)
         return replace(document, state=place.state, path=place.path)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if entry.name.endswith(_SUFFIX)]
-    except OSError:
-        return []
 
 
 def _when(document: WorkDocument) -> str:

@@ -7,12 +7,21 @@ before the spec is queued, says which spec it became.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from millracer.adapters.millrace_events import newest_events
+from millracer.adapters.millrace_folders import (
+    IDEA_PREFIX,
+    documents_in,
+    idea_folder,
+    idea_inboxes,
+    invalid_ideas,
+    is_there,
+)
 from millracer.adapters.millrace_places import Place, find_place
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace import NormalizedIdea, parse
@@ -20,7 +29,7 @@ from millracer.domain.documents import document_file_name
 from millracer.domain.work import IntakeKind
 from millracer.errors import ProtocolError
 
-_PREFIX = "idea-"
+_NOT_IN_A_SPEC_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _NOT_TAKEN_IN = frozenset(
     {"idea_source_artifact_write_failed", "idea_normalized_artifact_write_failed"}
 )
@@ -51,14 +60,32 @@ def idea_file_names(item_id: str) -> frozenset[str]:
 def see_idea(paths: WorkspacePaths, item_id: str) -> IdeaSight:
     """Look for the idea in the direction in which it moves: inbox, then the spec made of it."""
     names = idea_file_names(item_id)
-    inbox = _first_file(_inboxes(paths), names)
+    inbox = _first_file(idea_inboxes(paths), names)
     for spec_id in _spec_ids(paths, names):
         spec = find_place(paths, spec_id)
         if spec is not None and spec.work_kind == "spec":
             return IdeaSight(spec_id=spec_id, spec=spec, inbox=inbox)
-    return IdeaSight(
-        inbox=inbox, set_aside=_first_file((_intake(paths) / "ideas" / "invalid",), names)
-    )
+    return IdeaSight(inbox=inbox, set_aside=_first_file((invalid_ideas(paths),), names))
+
+
+def inbox_files(paths: WorkspacePaths) -> Iterator[Path]:
+    """Yield every idea's file that lies in an inbox, also those a spec was made of."""
+    for inbox in idea_inboxes(paths):
+        for entry in documents_in(inbox):
+            yield Path(entry.path)
+
+
+def spec_made_of(paths: WorkspacePaths, file_name: str, text: str | None) -> str | None:
+    """Return the id of the spec that was made of an idea's file; the spec need not be there yet.
+
+    The text is what the file says, if that is known: from 0.21 on a file of the same name with
+    another text is another idea.
+    """
+    for _, note in _notes(paths, frozenset({file_name})):
+        if text is None or source_text(paths, note.spec_id, note.spec_id) in {None, text}:
+            return note.spec_id
+    spec_id = _id_by_name(file_name)
+    return spec_id if has_source(paths, spec_id) else None
 
 
 def noted_specs(paths: WorkspacePaths, item_id: str) -> Iterator[tuple[str, Path]]:
@@ -75,7 +102,7 @@ def source_text(paths: WorkspacePaths, item_id: str, spec_id: str | None) -> str
     names = idea_file_names(item_id)
     candidates += [
         folder / name
-        for folder in (*_inboxes(paths), _intake(paths) / "ideas" / "archived")
+        for folder in (*idea_inboxes(paths), idea_folder(paths) / "archived")
         for name in sorted(names)
     ]
     for path in candidates:
@@ -86,7 +113,7 @@ def source_text(paths: WorkspacePaths, item_id: str, spec_id: str | None) -> str
 
 def has_source(paths: WorkspacePaths, spec_id: str) -> bool:
     """Whether a spec was made of an idea."""
-    return any((folder / f"{spec_id}.md").is_file() for folder in _source_folders(paths))
+    return any(is_there(folder / f"{spec_id}.md") for folder in _source_folders(paths))
 
 
 def why_not_taken_in(paths: WorkspacePaths, inbox: Path) -> str:
@@ -100,11 +127,17 @@ def why_not_taken_in(paths: WorkspacePaths, inbox: Path) -> str:
 def _spec_ids(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[str]:
     yield from (note.spec_id for _, note in _notes(paths, names))
     for name in sorted(names):
-        yield f"{_PREFIX}{PurePath(name).stem.removeprefix(_PREFIX)}"
+        yield _id_by_name(name)
+
+
+def _id_by_name(file_name: str) -> str:
+    """Return the id of the spec that Millrace up to 0.20 makes of an idea's file."""
+    stem = _NOT_IN_A_SPEC_ID.sub("-", PurePath(file_name).stem).strip("-.")
+    return IDEA_PREFIX + (stem.removeprefix(IDEA_PREFIX) or "idea")
 
 
 def _notes(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[tuple[Path, NormalizedIdea]]:
-    folder = _intake(paths) / "ideas" / "normalized"
+    folder = idea_folder(paths) / "normalized"
     try:
         entries = sorted(folder.glob("*.json"))
     except OSError:
@@ -127,18 +160,10 @@ def _names(path: str | None, file_name: str) -> bool:
     return path is not None and PurePath(path).name == file_name
 
 
-def _intake(paths: WorkspacePaths) -> Path:
-    return paths.agents / "intake"
-
-
-def _inboxes(paths: WorkspacePaths) -> tuple[Path, ...]:
-    return (_intake(paths) / "ideas" / "inbox", paths.root / "ideas" / "inbox")
-
-
 def _source_folders(paths: WorkspacePaths) -> tuple[Path, ...]:
-    return (_intake(paths) / "sources" / "idea", _intake(paths) / "ideas")
+    return (paths.agents / "intake" / "sources" / "idea", idea_folder(paths))
 
 
 def _first_file(folders: tuple[Path, ...], names: frozenset[str]) -> Path | None:
     candidates = (folder / name for folder in folders for name in sorted(names))
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_there(path)), None)

@@ -1,4 +1,4 @@
-"""Finds the add command of an item in the mailbox of a running daemon.
+"""Finds add commands in the mailbox of a running daemon: an item's, or all that wait.
 
 A command lies in `incoming` (as `.json`, or `.json.claimed` while it is carried out) until the
 daemon moves it to `processed` or `failed`. Only `incoming` and `failed` speak here: what was
@@ -11,20 +11,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from millracer.adapters.millrace_folders import is_there
 from millracer.adapters.workspace import WorkspacePaths
-from millracer.contracts.millrace import MailboxArchive, MailboxEnvelope, parse
+from millracer.contracts.millrace import AddedDocument, MailboxArchive, MailboxEnvelope, parse
 from millracer.domain.documents import request_hash_in, request_hash_in_references
 from millracer.domain.work import IntakeKind, ItemState
 from millracer.errors import ProtocolError
 
-_WAITING = (".json", ".json.claimed")
-_KINDS = {
-    "add_task": IntakeKind.TASK,
-    "add_probe": IntakeKind.PROBE,
-    "add_idea": IntakeKind.IDEA,
-}
+_CLAIMED = ".claimed"
+_WAITING = (".json", f".json{_CLAIMED}")
+_KINDS = {"task": IntakeKind.TASK, "probe": IntakeKind.PROBE, "idea": IntakeKind.IDEA}
+_IDEA = "idea"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +36,51 @@ class MailedAdd:
     at: datetime
     request_hash: str | None
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingAdd:
+    """An add command that no daemon has carried out yet.
+
+    Attributes:
+        work_kind: what it adds: task, probe, spec or idea.
+        name: the item's id; an idea's file name.
+        text: an idea's text.
+        title: the item's, where it is no idea.
+    """
+
+    work_kind: str
+    name: str
+    path: Path
+    at: datetime
+    request_hash: str | None
+    text: str | None = None
+    title: str | None = None
+
+    @property
+    def still_waits(self) -> bool:
+        """Whether it lies there yet, claimed or not."""
+        path = self.path.with_name(self.path.name.removesuffix(_CLAIMED))
+        return is_there(path) or is_there(path.with_name(path.name + _CLAIMED))
+
+
+def waiting_adds(paths: WorkspacePaths) -> Iterator[WaitingAdd]:
+    """Yield every add command that waits; one Millrace cannot carry out either is passed over."""
+    for path, text in _commands(paths.mailbox / "incoming"):
+        with suppress(ProtocolError):
+            envelope = parse(MailboxEnvelope, text, path.name)
+            work_kind, name = _added(envelope)
+            if name is not None and PurePath(name).name == name:
+                document = envelope.payload.document
+                yield WaitingAdd(
+                    work_kind=work_kind,
+                    name=name,
+                    path=path,
+                    at=envelope.issued_at,
+                    request_hash=_request_hash(envelope),
+                    text=envelope.payload.markdown,
+                    title=None if document is None else document.title,
+                )
 
 
 def find_add(paths: WorkspacePaths, item_id: str, idea_names: frozenset[str]) -> MailedAdd | None:
@@ -83,36 +127,39 @@ def _newest(found: Iterator[MailedAdd]) -> MailedAdd | None:
 
 
 def _naming(folder: Path, item_id: str) -> Iterator[tuple[Path, str]]:
+    return ((path, text) for path, text in _commands(folder) if item_id in text)
+
+
+def _commands(folder: Path) -> Iterator[tuple[Path, str]]:
     try:
         entries = sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return
     for path in entries:
         if not path.name.endswith(_WAITING):
             continue
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
+            yield path, path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue  # the daemon just moved it on
-        if item_id in text:
-            yield path, text
 
 
 def _kind_adding(
     envelope: MailboxEnvelope, item_id: str, idea_names: frozenset[str]
 ) -> IntakeKind | None:
-    kind = _KINDS.get(envelope.command)
-    document = envelope.payload.document
-    match kind:
-        case IntakeKind.TASK:
-            named = document is not None and document.task_id == item_id
-        case IntakeKind.PROBE:
-            named = document is not None and document.probe_id == item_id
-        case IntakeKind.IDEA:
-            named = envelope.payload.source_name in idea_names
-        case None:
-            named = False
-    return kind if named else None
+    work_kind, name = _added(envelope)
+    named = name in idea_names if work_kind == _IDEA else name == item_id
+    return _KINDS.get(work_kind) if named else None
+
+
+def _added(envelope: MailboxEnvelope) -> tuple[str, str | None]:
+    """Return the kind of what a command adds and its id or, of an idea, its file name."""
+    work_kind = envelope.command.removeprefix("add_")
+    if work_kind == _IDEA:
+        return work_kind, envelope.payload.source_name
+    document = envelope.payload.document or AddedDocument()
+    ids = {"task": document.task_id, "probe": document.probe_id, "spec": document.spec_id}
+    return work_kind, ids.get(work_kind)
 
 
 def _request_hash(envelope: MailboxEnvelope) -> str | None:

@@ -1,7 +1,7 @@
 """Where Millrace's folders show an item: read from directory entries, no program is asked.
 
-Millrace keeps one markdown file an item and moves it from folder to folder. Folders are looked
-through in the direction in which items move, so that one on its way is not missed.
+The folders are those of `millrace_folders`, looked through in the direction in which items move, so
+that one on its way is not missed.
 """
 
 from __future__ import annotations
@@ -13,29 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from millracer.adapters.millrace_folders import (
+    archive_folders,
+    archive_state,
+    documents_of,
+    queue_folders,
+)
 from millracer.adapters.millrace_text import archived_at, names_item
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace import Intervention, InvalidArtifact, Theirs, parse
 from millracer.domain.work import ItemState
 from millracer.errors import ProtocolError
 
-#: Millrace's name of a family and its folder, in the order in which Millrace looks.
-FAMILIES = (("task", "tasks"), ("probe", "probes"), ("spec", "specs"), ("incident", "incidents"))
-
-_STATES = (
-    ("queue", ItemState.QUEUED),
-    ("active", ItemState.ACTIVE),
-    ("done", ItemState.DONE),
-    ("blocked", ItemState.BLOCKED),
-)
-_INCIDENT_STATES = (
-    ("incoming", ItemState.QUEUED),
-    ("active", ItemState.ACTIVE),
-    ("resolved", ItemState.DONE),
-    ("blocked", ItemState.BLOCKED),
-)
-#: The folders below a queue or blocked folder that hold what was taken out of it.
-ARCHIVES = (("cancelled", ItemState.CANCELLED), ("superseded", ItemState.SUPERSEDED))
 _Record = TypeVar("_Record", bound=Theirs)
 _ARCHIVE_BLOCKED = "archive_blocked_task"
 
@@ -66,30 +55,25 @@ def find_place(paths: WorkspacePaths, item_id: str) -> Place | None:
 def archived_place(path: Path, work_kind: str) -> Place:
     """Return an archived file's place with the reason its folder recorded."""
     record = _intervention(path)
-    state = next((state for name, state in ARCHIVES if name == path.parent.name), None)
+    state = archive_state(path)
     if record is not None and record.action == _ARCHIVE_BLOCKED:
         state = ItemState.ARCHIVED
     detail = "" if record is None else f"{record.action} by {record.actor}: {record.reason}"
     if record is not None and record.replacement_work_item_id is not None:
         detail += f" (replaced by {record.replacement_work_item_id})"
-    return Place(work_kind=work_kind, state=state or ItemState.CANCELLED, path=path, detail=detail)
+    return Place(work_kind=work_kind, state=state, path=path, detail=detail)
 
 
 def _places(paths: WorkspacePaths, item_id: str) -> Iterator[Place]:
-    for work_kind, family in FAMILIES:
-        for folder, state in states_of(work_kind):
-            path = paths.items(family, folder) / f"{item_id}.md"
-            if path.is_file():
-                yield Place(work_kind=work_kind, state=state, path=path)
+    for folder, path in documents_of(paths, item_id):
+        yield Place(work_kind=folder.work_kind, state=folder.state, path=path)
 
 
 def _archived(paths: WorkspacePaths, item_id: str) -> Place | None:
     found = [
-        (archived_at(path.name), path.name, work_kind, path)
-        for work_kind, family in FAMILIES
-        for folder, _ in states_of(work_kind)
-        for archive, _ in ARCHIVES
-        for path in _entries(paths.items(family, folder) / archive, item_id)
+        (archived_at(path.name), path.name, folder.work_kind, path)
+        for folder in archive_folders(paths)
+        for path in _entries(folder.path, item_id)
         if names_item(str(path), item_id)
     ]
     if not found:
@@ -100,28 +84,22 @@ def _archived(paths: WorkspacePaths, item_id: str) -> Place | None:
 
 def _invalid(paths: WorkspacePaths, item_id: str) -> Place | None:
     set_aside = re.compile(re.escape(f"{item_id}.md.invalid") + r"(\.\d+)?")
-    for work_kind, family in FAMILIES:
-        folder = paths.items(family, states_of(work_kind)[0][0])
-        for path in _entries(folder, item_id):
+    for folder in queue_folders(paths):
+        for path in _entries(folder.path, item_id):
             if set_aside.fullmatch(path.name):
                 return Place(
-                    work_kind=work_kind,
+                    work_kind=folder.work_kind,
                     state=ItemState.INVALID,
                     path=path,
-                    detail=_why_invalid(folder, f"{item_id}.md"),
+                    detail=_why_invalid(folder.path, f"{item_id}.md"),
                 )
     return None
-
-
-def states_of(work_kind: str) -> tuple[tuple[str, ItemState], ...]:
-    """Return a family's folders in the direction in which items move, each with what it means."""
-    return _INCIDENT_STATES if work_kind == "incident" else _STATES
 
 
 def _entries(folder: Path, item_id: str) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.name.startswith(f"{item_id}."))
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return []
 
 

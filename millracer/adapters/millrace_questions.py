@@ -38,17 +38,36 @@ class MillraceQuestions:
             self.initialised = True
         elif is_not_initialised(completed.stdout):
             self.initialised = False
-        elif is_broken_install(completed.stderr):
-            raise broken_install(completed.stderr)
+        else:
+            _refuse_broken(completed)
         return completed
 
+    def ask_program(self, *arguments: str, wait: Wait) -> Completed:
+        """Run one command that is about the program alone and takes no workspace.
+
+        Raises:
+            ToolFailed: it exited non-zero; the message holds Millrace's own line.
+            ToolUnsupported: the install is broken.
+            ToolNotFound, ToolTimeout, Cancelled: as `process.run`.
+        """
+        return _succeeded(self.calls.call(*arguments, wait=wait, in_workspace=False))
+
     def succeed(self, *arguments: str, wait: Wait) -> Completed:
-        """Run one command that has to succeed.
+        """Run one command in the workspace that has to succeed.
 
         Raises:
             ToolFailed: it exited non-zero; the message holds Millrace's own line.
         """
-        completed = self.ask(*arguments, wait=wait)
-        if completed.exit_code != 0:
-            raise refusal(completed)
-        return completed
+        return _succeeded(self.ask(*arguments, wait=wait))
+
+
+def _succeeded(completed: Completed) -> Completed:
+    if completed.exit_code != 0:
+        _refuse_broken(completed)
+        raise refusal(completed)
+    return completed
+
+
+def _refuse_broken(completed: Completed) -> None:
+    if is_broken_install(completed.stderr):
+        raise broken_install(completed.stderr)

@@ -22,6 +22,8 @@ _MISSING_MODULE = frozenset({"ModuleNotFoundError", "ImportError"})
 #: Pydantic's pointer to its documentation, after each field it complains about.
 _BOILERPLATE = "For further information visit"
 _LONGEST_ERROR = 400
+#: A mode with what it is made of, or another name of one.
+_MODE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:: *\w+=| +-> *\S).*")
 _DUPLICATE = re.compile(r"already exists")
 _ARCHIVED_NAME = re.compile(r"(?P<id>.+)\.(?P<when>\d{8}T\d{6}Z)\.[0-9a-f]{8}\.[a-z_]+\.md")
 
@@ -129,6 +131,19 @@ def parse_receipt(stdout: str) -> AddReceipt:
     raise ProtocolError(
         TOOL, "`millrace queue add` answered without a path or a command id", raw=stdout
     )
+
+
+def parse_modes(stdout: str) -> tuple[str, ...]:
+    """Read the names in `modes list`, in Millrace's order; lines of another form are skipped.
+
+    Raises:
+        ProtocolError: it names none.
+    """
+    found = (_MODE.fullmatch(line.strip()) for line in stdout.split("\n"))
+    names = tuple(dict.fromkeys(match["name"] for match in found if match is not None))
+    if not names:
+        raise ProtocolError(TOOL, "`millrace modes list` named no mode", raw=stdout)
+    return names
 
 
 def exception_line(stderr: str) -> str | None:

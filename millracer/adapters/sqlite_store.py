@@ -56,9 +56,15 @@ _ADD_SESSION = """
 """
 _SELECT = """
     UPDATE sessions
-    SET selected_workspace_id = ?2, selected_root_path = ?3, selected_mode = ?4, updated_at = ?5
+    SET selected_workspace_id = ?3, selected_root_path = ?4, selected_mode = ?5, updated_at = ?2
     WHERE session_id = ?1
 """
+_SELECT_WORKSPACE = """
+    UPDATE sessions
+    SET selected_workspace_id = ?3, selected_root_path = ?4, updated_at = ?2
+    WHERE session_id = ?1
+"""
+_SELECT_MODE = "UPDATE sessions SET selected_mode = ?3, updated_at = ?2 WHERE session_id = ?1"
 _WARNED = "UPDATE sessions SET last_warning_codes = ?2, updated_at = ?3 WHERE session_id = ?1"
 _FORGET_REQUEST = "DELETE FROM session_requests WHERE session_id = ? AND request_id = ?"
 _ADD_REQUEST = """
@@ -191,24 +197,19 @@ class SqliteSessionStore(SessionStore):
 
     def select(self, session_id: str, selection: Selection, *, client_name: str) -> Session:
         """Set what a session selected; the session is created with the client's name if new."""
-        key = rows.stored_text(session_id)
+        where = (selection.workspace_id, selection.root_path)
+        return self._select(_SELECT, session_id, client_name, (*where, selection.mode))
 
-        def work(connection: sqlite3.Connection) -> Session:
-            moment = rows.stored_moment(self._now())
-            _add_session(connection, key, client_name, moment)
-            connection.execute(
-                _SELECT,
-                (
-                    key,
-                    rows.stored_optional(selection.workspace_id),
-                    rows.stored_optional(selection.root_path),
-                    rows.stored_optional(selection.mode),
-                    moment,
-                ),
-            )
-            return _written_session(connection, key)
+    def select_workspace(
+        self, session_id: str, workspace_id: str | None, root_path: str, *, client_name: str
+    ) -> Session:
+        """Set the workspace a session selected and leave its mode; the session is made if new."""
+        where = (workspace_id, root_path)
+        return self._select(_SELECT_WORKSPACE, session_id, client_name, where)
 
-        return self._file.run(work, writes=True)
+    def select_mode(self, session_id: str, mode: str | None, *, client_name: str) -> Session:
+        """Set or clear the mode a session selected and leave its workspace; made if new."""
+        return self._select(_SELECT_MODE, session_id, client_name, (mode,))
 
     def record_request(
         self,
@@ -239,6 +240,20 @@ class SqliteSessionStore(SessionStore):
                 "DELETE FROM sessions WHERE session_id = ?", (rows.stored_text(session_id),)
             )
             return deleted.rowcount > 0
+
+        return self._file.run(work, writes=True)
+
+    def _select(
+        self, statement: str, session_id: str, client_name: str, chosen: tuple[str | None, ...]
+    ) -> Session:
+        key = rows.stored_text(session_id)
+        values = tuple(rows.stored_optional(value) for value in chosen)
+
+        def work(connection: sqlite3.Connection) -> Session:
+            moment = rows.stored_moment(self._now())
+            _add_session(connection, key, client_name, moment)
+            connection.execute(statement, (key, moment, *values))
+            return _written_session(connection, key)
 
         return self._file.run(work, writes=True)
 
@@ -324,10 +339,10 @@ def _import_session(connection: sqlite3.Connection, session: LegacySession, mome
         _SELECT,
         (
             key,
+            moment,
             rows.stored_optional(session.workspace_id),
             None,
             rows.stored_optional(session.mode),
-            moment,
         ),
     )
     connection.execute(_WARNED, (key, rows.stored_texts(session.last_warning_codes), moment))

@@ -45,6 +45,10 @@ class Memory:
         )
         return (*self._store.notices, RunWarning(StoreUnavailable.code, lost))
 
+    def give_up(self, trouble: StoreUnavailable) -> None:
+        """Do not ask the store again: it failed at what only it can answer."""
+        self._trouble = trouble
+
     def session(self, session_id: str) -> Session | None:
         """Return a session, None also where the store cannot be used."""
         return self._try(lambda: self._store.find_session(session_id))

@@ -29,7 +29,7 @@ from millracer.contracts.ops_result import OpsResult, OpsStatus
 from millracer.contracts.run_result import ScopedWorkDocument
 from millracer.domain.session import LOCAL_SESSION
 from millracer.domain.work import RunWarning
-from millracer.errors import ExitCode, MillracerError
+from millracer.errors import ExitCode, MillracerError, StoreUnavailable
 from millracer.ports import Clock, Directories
 from millracer.waiting import Cancellation, Cancelled
 
@@ -40,6 +40,9 @@ _EXIT_CODES = {
     OpsStatus.TIMED_OUT: ExitCode.TIMED_OUT,
     OpsStatus.FAILED: ExitCode.INTERNAL_ERROR,
 }
+
+#: What names a session without being its use of Millracer.
+_ABOUT_A_SESSION = frozenset({Action.INSPECT_SESSION, Action.FORGET_SESSION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,8 @@ class OpsGateway:
         except Cancelled as stopped:
             reply = cancelled(stopped.reason)
         except MillracerError as error:
+            if isinstance(error, StoreUnavailable):
+                self._memory.give_up(error)
             reply = failed(error)
         if self._remembers:
             self._remember(envelope, reply)
@@ -215,12 +220,12 @@ class OpsGateway:
 
     def _remember(self, envelope: _Envelope, reply: Reply) -> None:
         if (
-            envelope.action == Action.INSPECT_SESSION
+            envelope.action in _ABOUT_A_SESSION
             and self._memory.session(envelope.session_id) is None
         ):
-            return  # a session does not come to be because somebody looked for it
-        codes = [warning.code for warning in reply.warnings]
-        codes += ["unknown_field"] * bool(envelope.unknown)
+            return  # it does not come to be because somebody looked for it, nor by being forgotten
+        codes = ["unknown_field"] * bool(envelope.unknown)
+        codes += [warning.code for warning in (*reply.warnings, *self._memory.warnings)]
         self._memory.record(
             envelope.session_id,
             client_name=envelope.client_name,

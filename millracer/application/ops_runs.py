@@ -270,7 +270,6 @@ def _evidence_refs(result: RunResult) -> tuple[str, ...]:
     sources = [
         *(fact.source for fact in result.proof),
         *(member.source for member in result.lineage),
-        *(gap.looked_in for gap in result.missing_evidence),
         *([] if result.task_path is None else [result.task_path]),
     ]
     return tuple(dict.fromkeys(sources))

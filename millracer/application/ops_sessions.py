@@ -81,7 +81,7 @@ class SessionActions:
             display_name=payload.display_name,
             default_mode=payload.default_mode,
             tags=tuple(payload.tags or ()),
-            is_default=payload.is_default,
+            is_default=bool(payload.is_default),
         )
         new = self._memory.store.register_workspace(workspace)
         replaced = RunWarning(
@@ -166,7 +166,7 @@ class SessionActions:
         if workspace is None:
             raise WorkspaceUnresolved(
                 f"no workspace is registered as {workspace_id!r}",
-                suggested_action="see `millracer workspaces list`, or register it first",
+                suggested_action="see `millracer workspaces list`, or select it by its path",
             )
         return workspace
 

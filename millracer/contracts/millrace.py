@@ -160,10 +160,12 @@ class EventLine(Theirs):
 
 
 class AddedDocument(Theirs):
-    """The task or probe inside a mailbox command."""
+    """The task, probe or spec inside a mailbox command."""
 
     task_id: str | None = None
     probe_id: str | None = None
+    spec_id: str | None = None
+    title: str | None = None
     references: tuple[str, ...] = ()
 
 

@@ -56,16 +56,17 @@ class RegisterWorkspacePayload(Payload):
     """A workspace and the id it is to be known by.
 
     Attributes:
+        workspace_id: kept exactly as given.
         root_path: an existing directory; a relative one is taken from where the command runs.
         is_default: take it where nothing else names a workspace.
     """
 
-    workspace_id: Annotated[Text, Field(pattern=_WORKSPACE_ID, max_length=128)]
+    workspace_id: Annotated[str, Field(pattern=_WORKSPACE_ID, max_length=128)]
     root_path: Text
     display_name: OptionalText = None
     default_mode: OptionalText = None
     tags: Texts = ()
-    is_default: bool = False
+    is_default: bool | None = None
 
 
 class ForgetWorkspacePayload(Payload):

@@ -1,17 +1,20 @@
 """The JSON that `millracer ops --json` reads: one `millracer.ops.v0.2` request.
 
 The models are the only definition. A field that cannot be used is refused with its path; a field
-nobody reads is accepted and told; null and blank optional texts are absent, as in the reference.
+nobody reads is accepted and told; null and blank optional texts are absent, as in the reference. An
+`idempotency_key` is no such text: a blank one is refused, since it would be nobody's identity.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_core import from_json, to_json
 
+from millracer.contracts.filled import FilledInSchema
 from millracer.contracts.ops_base import Incoming, OptionalText, Text, Texts, unknown_fields
 from millracer.contracts.ops_options import FORBIDDEN_OPTIONS, OpsOptions
 from millracer.contracts.ops_payloads import PAYLOADS, Action, EnqueuePayload, Payload
@@ -24,7 +27,9 @@ SCHEMA_VERSION: Final = "millracer.ops.v0.2"
 #: A request of more bytes is refused.
 REQUEST_LIMIT_BYTES: Final = 16 * 1024 * 1024
 
+#: So much is told of one request's fields, that its result stays readable.
 _MAX_REFUSALS = 20
+_MAX_UNKNOWN = 100
 
 _Payload = TypeVar("_Payload", bound=Payload)
 
@@ -118,7 +123,9 @@ class OpsRequest(Incoming):
     context_refs: Texts = ()
     options: OpsOptions | None = None
     metadata: Metadata | None = None
-    idempotency_key: Annotated[str, Field(min_length=1, pattern=r"\S")] | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, pattern=r"\S"), FilledInSchema] | None = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +136,7 @@ class ReadRequest:
         action: None for one we do not know.
         payload: for an unknown action only the session's name is read.
         payload_path: where the payload's fields stand in the request, with the last dot.
-        unknown: the paths of fields nobody reads.
+        unknown: the paths of fields nobody reads, as far as they were counted.
     """
 
     request: OpsRequest
@@ -220,11 +227,11 @@ def read_request(request: OpsRequest, document: dict[str, Any] | None = None) ->
     action = Action(request.action) if known else None
     given = request.input or OpsInput()
     fields, path = given.payload, "input.payload."
-    unknown = list(unknown_fields(request))
+    free = {"metadata"}
     if fields is None:
         fields, path = dict(given.model_extra or {}), "input."
-        unknown = [name for name in unknown if not name.startswith("input.")]
-    unknown = [name for name in unknown if not name.startswith("metadata.")]
+        free.add("input")
+    unknown = list(unknown_fields(request, free=free))
     model = Payload if action is None else PAYLOADS[action]
     try:
         payload = model.model_validate_json(to_json(fields))
@@ -237,7 +244,7 @@ def read_request(request: OpsRequest, document: dict[str, Any] | None = None) ->
         action=action,
         payload=payload,
         payload_path=path,
-        unknown=tuple(unknown),
+        unknown=tuple(unknown[:_MAX_UNKNOWN]),
     )
 
 
@@ -258,10 +265,22 @@ def _document(raw: bytes) -> dict[str, Any]:
     try:
         document = from_json(raw, allow_inf_nan=False)
     except ValueError as exc:
-        raise _unreadable(f"the request is not JSON: {exc}", "send one JSON object") from exc
+        refusal = InvalidRequest(
+            f"the request cannot be read as JSON: {exc}", suggested_action="send one JSON object"
+        )
+        raise InvalidOpsRequest((refusal,), _document_of_others(raw)) from exc
     if not isinstance(document, dict):
         raise _unreadable("the request is not a JSON object", "send one JSON object")
     return document
+
+
+def _document_of_others(raw: bytes) -> dict[str, Any] | None:
+    """Read what is JSON only for others, such as NaN or half a surrogate pair, for its names."""
+    try:
+        document = json.loads(raw, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _unreadable(message: str, suggested_action: str) -> InvalidOpsRequest:
@@ -284,4 +303,10 @@ def _refusals(error: ValidationError, path: str = "") -> tuple[InvalidRequest, .
 
 
 def _text(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value.strip() or None

@@ -11,9 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from millracer.contracts.ops_request import SCHEMA_VERSION
+from millracer.contracts.published import Published
 from millracer.contracts.run_result import (
     EventDocument,
     EvidenceDocument,
@@ -22,10 +23,6 @@ from millracer.contracts.run_result import (
 )
 from millracer.domain.resolution import ResolutionRule
 from millracer.domain.work import IntakeKind, Outcome
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _is_absent(value: object) -> bool:
@@ -64,7 +61,7 @@ class Verification(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-class WarningDocument(_Document):
+class WarningDocument(Published):
     """Something the caller should know that did not stop the request.
 
     Attributes:
@@ -81,7 +78,7 @@ class WarningDocument(_Document):
     suggested_action: _SparseText = None
 
 
-class OpsErrorDocument(_Document):
+class OpsErrorDocument(Published):
     """Why the request failed.
 
     Attributes:
@@ -101,7 +98,7 @@ class OpsErrorDocument(_Document):
     detail: _SparseText = None
 
 
-class WorkspaceRefDocument(_Document):
+class WorkspaceRefDocument(Published):
     """The workspace that was taken, or what the request said of one where none was needed."""
 
     runtime_kind: str = "local"
@@ -112,7 +109,7 @@ class WorkspaceRefDocument(_Document):
     environment: _SparseText = None
 
 
-class ResolutionDocument(_Document):
+class ResolutionDocument(Published):
     """Which rule said which workspace is meant."""
 
     rule: ResolutionRule
@@ -120,7 +117,7 @@ class ResolutionDocument(_Document):
     workspace_id: str | None
 
 
-class WorkspaceDocument(_Document):
+class WorkspaceDocument(Published):
     """A registered workspace, or the command's own as `default`."""
 
     workspace_id: str
@@ -131,7 +128,7 @@ class WorkspaceDocument(_Document):
     is_default: bool
 
 
-class SessionDocument(_Document):
+class SessionDocument(Published):
     """A session's remembered selections; times are UTC."""
 
     session_id: str
@@ -145,31 +142,31 @@ class SessionDocument(_Document):
     updated_at: datetime
 
 
-class WorkspacesReply(_Document):
+class WorkspacesReply(Published):
     """Result of `list_workspaces`."""
 
     workspaces: list[WorkspaceDocument]
 
 
-class WorkspaceReply(_Document):
+class WorkspaceReply(Published):
     """Result of `register_workspace` and `forget_workspace`: the entry as it is or was."""
 
     workspace: WorkspaceDocument
 
 
-class SessionsReply(_Document):
+class SessionsReply(Published):
     """Result of `list_sessions`."""
 
     sessions: list[SessionDocument]
 
 
-class SessionReply(_Document):
+class SessionReply(Published):
     """Result of `select_workspace`, `inspect_session`, `forget_session`; null: no such session."""
 
     session: SessionDocument | None
 
 
-class EnqueueReply(_Document):
+class EnqueueReply(Published):
     """Result of `enqueue`; `raw_compat` holds the whole run result.
 
     Attributes:
@@ -185,7 +182,7 @@ class EnqueueReply(_Document):
     resolution: ResolutionDocument
 
 
-class CompletionDocument(_Document):
+class CompletionDocument(Published):
     """What was proven about the caller's work item. Gate on `scoped_completion`.
 
     Attributes:
@@ -199,13 +196,13 @@ class CompletionDocument(_Document):
 
     outcome: Outcome | Literal["unknown"]
     scoped_completion: bool
-    evidence_summary: list[EvidenceDocument] = []
-    missing_evidence: list[str] = []
+    evidence_summary: list[EvidenceDocument] = Field(default_factory=list)
+    missing_evidence: list[str] = Field(default_factory=list)
     verification_status: Verification = Verification.UNVERIFIED
     terminal_outcome_ref: str | None = None
 
 
-class OpsResult(_Document):
+class OpsResult(Published):
     """What came of one request.
 
     Attributes:
@@ -238,7 +235,7 @@ class OpsResult(_Document):
     route: Annotated[OpsRoute | None, _Sparse] = None
     intake_kind: Annotated[IntakeKind | None, _Sparse] = None
     scoped_work_item: Annotated[ScopedWorkDocument | None, _Sparse] = None
-    evidence_refs: Annotated[list[str], Field(exclude_if=lambda refs: not refs)] = []
+    evidence_refs: list[str] = Field(default_factory=list, exclude_if=lambda refs: not refs)
     event_cursor: _SparseText = None
     session_ref: _SparseText = None
     raw_compat: Annotated[RunResultDocument | None, _Sparse] = None

@@ -9,8 +9,7 @@ import json
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from millracer.contracts.published import Published
 from millracer.domain.evidence import (
     Fact,
     event_of,
@@ -24,11 +23,7 @@ from millracer.domain.work import EventKind, IntakeKind, Outcome, ProgressEvent,
 SCHEMA_VERSION: Final = "millracer.run.v1"
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DecisionDocument(_Document):
+class DecisionDocument(Published):
     """Who should do the task, and why."""
 
     route: Route
@@ -40,7 +35,7 @@ class DecisionDocument(_Document):
     notes: str
 
 
-class EventDocument(_Document):
+class EventDocument(Published):
     """The event a run ended with."""
 
     kind: EventKind
@@ -51,7 +46,7 @@ class EventDocument(_Document):
     run_id: str | None
 
 
-class ProgressDocument(_Document):
+class ProgressDocument(Published):
     """One step of a run, numbered in order."""
 
     number: int
@@ -66,7 +61,7 @@ class ProgressDocument(_Document):
     queued: int | None
 
 
-class EvidenceDocument(_Document):
+class EvidenceDocument(Published):
     """One proof: whose it is, what it says, the command or file it came from, and when."""
 
     kind: EventKind
@@ -78,7 +73,7 @@ class EvidenceDocument(_Document):
     at: datetime
 
 
-class MissingDocument(_Document):
+class MissingDocument(Published):
     """What completion would have needed, where it was looked for, what stood there."""
 
     needed: str
@@ -86,7 +81,7 @@ class MissingDocument(_Document):
     found: str
 
 
-class ErrorDocument(_Document):
+class ErrorDocument(Published):
     """Why a run failed, and what to do."""
 
     code: str
@@ -95,7 +90,7 @@ class ErrorDocument(_Document):
     detail: str
 
 
-class LineageDocument(_Document):
+class LineageDocument(Published):
     """The work item or something that came out of it; the item itself has no parent."""
 
     work_item_id: str
@@ -106,14 +101,14 @@ class LineageDocument(_Document):
     parent_id: str | None
 
 
-class StepDocument(_Document):
+class StepDocument(Published):
     """A command that goes on from here."""
 
     action: str
     command: str
 
 
-class ScopedWorkDocument(_Document):
+class ScopedWorkDocument(Published):
     """The caller's selected entry, as it was given."""
 
     item_id: str
@@ -124,7 +119,7 @@ class ScopedWorkDocument(_Document):
     constraints: list[str]
 
 
-class VersionsDocument(_Document):
+class VersionsDocument(Published):
     """What took part; null where a program was not asked."""
 
     millracer: str
@@ -132,7 +127,7 @@ class VersionsDocument(_Document):
     pi: str | None
 
 
-class RunResultDocument(_Document):
+class RunResultDocument(Published):
     """One run's result. Gate on `scoped_completion`; `outcome` says how the run ended.
 
     `timings` are seconds per lifecycle state; `status` is Millrace's own status document.

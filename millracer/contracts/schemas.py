@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, assert_never
+
+from millracer.contracts.filled import WHITE_SPACE
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -25,13 +28,12 @@ def render_schema(name: SchemaName) -> str:
 def schema_of(name: SchemaName) -> dict[str, Any]:
     """Return a document's JSON Schema."""
     # Here, so that a command line can know the names without making every model.
-    from millracer.contracts.ops_request import OpsRequest  # noqa: PLC0415
     from millracer.contracts.ops_result import OpsResult  # noqa: PLC0415
     from millracer.contracts.run_result import RunResultDocument  # noqa: PLC0415
 
     match name:
         case SchemaName.OPS_REQUEST:
-            schema = OpsRequest.model_json_schema(mode="validation")
+            schema = _ops_request()
         case SchemaName.OPS_RESULT:
             schema = OpsResult.model_json_schema(mode="serialization")
         case SchemaName.RUN_RESULT:
@@ -39,3 +41,46 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
         case _:
             assert_never(name)
     return {"$schema": _DIALECT, **schema}
+
+
+def _ops_request() -> dict[str, Any]:
+    """Return the request's schema; what is read of the payload depends on the action."""
+    from pydantic import BaseModel  # noqa: PLC0415
+    from pydantic.json_schema import models_json_schema  # noqa: PLC0415
+
+    from millracer.contracts.ops_payloads import PAYLOADS, Payload  # noqa: PLC0415
+    from millracer.contracts.ops_request import OpsRequest  # noqa: PLC0415
+
+    models: list[type[BaseModel]] = [OpsRequest, Payload, *PAYLOADS.values()]
+    _, shared = models_json_schema([(model, "validation") for model in models])
+    definitions = shared["$defs"]
+    request = definitions.pop(OpsRequest.__name__)
+    request["allOf"] = [
+        _payload_schema(Payload.__name__, definitions),
+        *(
+            {
+                "if": {"properties": {"action": {"pattern": _blanks_around(action)}}},
+                "then": _payload_schema(model.__name__, definitions),
+            }
+            for action, model in PAYLOADS.items()
+            if model is not Payload
+        ),
+    ]
+    return {**request, "$defs": definitions}
+
+
+def _payload_schema(name: str, definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Say that the payload is of a model, be it `input.payload` or, without that, `input`."""
+    payload = {"$ref": f"#/$defs/{name}"}
+    needed = bool(definitions[name].get("required"))
+    nested = {"type": "object", "properties": {"payload": payload}, "required": ["payload"]}
+    flat = {"allOf": [payload, {"properties": {"payload": {"type": "null"}}}]}
+    absent = [] if needed else [{"type": "null"}]
+    return {
+        "properties": {"input": {"anyOf": [nested, flat, *absent]}},
+        **({"required": ["input"]} if needed else {}),
+    }
+
+
+def _blanks_around(word: str) -> str:
+    return f"^[{WHITE_SPACE}]*{word}[{WHITE_SPACE}]*$"

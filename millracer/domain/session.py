@@ -38,12 +38,12 @@ class RegisteredWorkspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The workspace and mode a session chose.
+    """The workspace and mode a session chose, or one of them.
 
     Attributes:
-        workspace_id: None for a workspace chosen by its path alone.
-        root_path: absolute, kept so that a selection outlives the registry's entry; None only for
-            one that was imported without it.
+        workspace_id: None for a workspace chosen by its path alone, and where none was chosen.
+        root_path: absolute, kept so that a selection outlives the registry's entry; None where no
+            workspace was chosen, and for one that was imported without it.
     """
 
     workspace_id: str | None

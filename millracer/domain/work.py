@@ -370,3 +370,24 @@ class ProgressEvent:
     item_id: str | None = None
     run_id: str | None = None
     queued: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftItem:
+    """Something Millrace still works on or has blocked.
+
+    Attributes:
+        item_id: the id Millrace uses now.
+        work_kind: Millrace's name of what it is: task, probe, spec, incident, idea.
+        state: queued, active, blocked, inbox or mailbox.
+        title: as its document has it; anybody's words.
+        ours: its document, or what it was derived from, carries a request hash of ours.
+        path: where the document lies.
+    """
+
+    item_id: str
+    work_kind: str
+    state: ItemState
+    title: str
+    ours: bool
+    path: str

@@ -90,6 +90,15 @@ def run(  # noqa: PLR0913 - one parameter per option
     )
 
 
+@app.command()
+@with_common_options
+def operator(common: CommonOptions) -> None:
+    """Talk to Millracer at a prompt: one pi conversation, one task after another."""
+    from millracer.interfaces import operator_command  # noqa: PLC0415 - the same
+
+    raise typer.Exit(operator_command.operator(common))
+
+
 @app.command(epilog=_OPS_EXIT_CODES)
 @with_common_options
 def ops(

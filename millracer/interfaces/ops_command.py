@@ -21,15 +21,14 @@ from millracer.domain.session import LOCAL_SESSION
 from millracer.errors import MillracerError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import print_text
-from millracer.interfaces.signals import signals_cancel, signals_raise
+from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.standard_input import read_standard_input
 from millracer.waiting import Cancellation
-
-_CHUNK_BYTES = 1 << 20
 
 
 def ops(common: CommonOptions, *, stream: bool) -> int:
     """Answer one request and return the exit code; every input has its one result."""
-    raw = read_request_bytes()
+    raw = read_standard_input(limit=REQUEST_LIMIT_BYTES)
     with open_gateway(common) as gateway:
         try:
             read = read_ops_request(raw)
@@ -69,15 +68,6 @@ def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
             traceback.print_exc(file=sys.stderr)
             message = f"internal error: {type(error).__name__}: {error}"
             return gateway.refuse(read, MillracerError(message))
-
-
-def read_request_bytes() -> bytes:
-    """Read standard input to its end; of too much of it only that it is too much is kept."""
-    with signals_raise():
-        raw = sys.stdin.buffer.read(REQUEST_LIMIT_BYTES + 1)
-        while len(raw) > REQUEST_LIMIT_BYTES and sys.stdin.buffer.read(_CHUNK_BYTES):
-            pass
-    return raw
 
 
 def _no_stream() -> MillracerError:

@@ -20,6 +20,7 @@ from millracer.errors import ExitCode, InvalidRequest, MillracerError, UsageErro
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import OutputFormat, print_document
 from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
+from millracer.interfaces.standard_input import read_standard_input
 from millracer.interfaces.terminal import progress_shown, say
 from millracer.interfaces.tools import existing
 from millracer.waiting import Cancellation, Cancelled
@@ -134,8 +135,10 @@ def _prepare(options: RunOptions, request_id: str, memory: Memory) -> _Prepared:
     selection = None if session is None else session.selection
     selected = resolve_selection(selection, memory)
     unselected = named is None and options.common.session_id is not None and selected is None
+    mode = None if selection is None else selection.mode
     if named is None:
         named = Path() if selected is None else Path(selected.root_path)
+        mode = mode or (None if selected is None else selected.default_mode)
     workspace = existing(named, "workspace")
     return _Prepared(
         request=replace(
@@ -143,7 +146,7 @@ def _prepare(options: RunOptions, request_id: str, memory: Memory) -> _Prepared:
             request_id_named=options.request_id is not None,
             scope=scope,
             resume=options.resume,
-            session_mode=None if selection is None else selection.mode,
+            session_mode=mode,
         ),
         workspace=workspace,
         warnings=(
@@ -175,7 +178,7 @@ def _legacy_request(options: RunOptions) -> BenchmarkRequest:
             "--benchmark-json reads the task from standard input",
             suggested_action="leave the task text out of the command line",
         )
-    return parse_benchmark_request(_standard_input())
+    return parse_benchmark_request(read_standard_input())
 
 
 def _task(options: RunOptions) -> str:
@@ -185,7 +188,7 @@ def _task(options: RunOptions) -> str:
         task = ""
     else:
         try:
-            task = _standard_input().decode("utf-8").removesuffix("\n")
+            task = read_standard_input().decode("utf-8").removesuffix("\n")
         except UnicodeDecodeError as exc:
             raise InvalidRequest(
                 f"the task on standard input is not UTF-8: {exc.reason} at byte {exc.start}",
@@ -198,7 +201,3 @@ def _task(options: RunOptions) -> str:
             "or on standard input",
         )
     return task
-
-
-def _standard_input() -> bytes:
-    return sys.stdin.buffer.read()

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import typer
 from rich.cells import cell_len
 
 from millracer.application.ops import Answer
@@ -59,8 +60,14 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
     is_default: bool,
     as_json: bool,
 ) -> int:
-    """Register a directory; without an id it is called as the directory is."""
+    """Register a directory; without an id it is called as the directory is.
+
+    Raises:
+        typer.BadParameter: there is no id, and the directory's name gives none.
+    """
     named = workspace_id or _NOT_IN_IDS.sub("-", path.expanduser().resolve().name).strip("-._")
+    if not named:
+        raise typer.BadParameter(f"{path} gives no id of letters and digits; pass --id")
     payload = {
         "workspace_id": named,
         "root_path": str(path),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from millracer.domain.work import ProgressEvent, ProgressKind
+from millracer.domain.work import ProgressEvent
 from millracer.ports import ProgressListener
+
+_NARROW_COLUMNS = 50
 
 
 def printable(text: str) -> str:
@@ -37,14 +40,28 @@ def progress_shown(*, quiet: bool) -> Iterator[ProgressListener | None]:
     """Yield a listener that shows a run's progress, or None where nobody wants it."""
     if quiet:
         yield None
-    elif sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        with _live() as listener:
-            yield listener
+    elif can_redraw():
+        from millracer.interfaces.live import LiveProgress  # noqa: PLC0415 - only terminals pay
+
+        live = LiveProgress()
+        live.start()
+        try:
+            yield live.listen
+        finally:
+            live.stop()
     else:
-        yield _plain()
+        yield plain_progress()
 
 
-def _plain() -> ProgressListener:
+def can_redraw() -> bool:
+    """Whether standard error is a terminal that can redraw a line, and wide enough for one."""
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    return shutil.get_terminal_size().columns >= _NARROW_COLUMNS
+
+
+def plain_progress() -> ProgressListener:
+    """Return a listener that writes a line an event."""
     began = time.monotonic()
 
     def listener(event: ProgressEvent) -> None:
@@ -52,35 +69,3 @@ def _plain() -> ProgressListener:
         say(f"[{time.monotonic() - began:6.1f}s] {event.state}: {event.reason}{queued}")
 
     return listener
-
-
-@contextmanager
-def _live() -> Iterator[ProgressListener]:
-    from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    console = Console(stderr=True)
-    progress = Progress(
-        SpinnerColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-        console=console,
-        transient=True,
-    )
-    with progress:
-        line = progress.add_task("starting", total=None)
-
-        def listener(event: ProgressEvent) -> None:
-            queued = "" if event.queued is None else f" · {event.queued} queued"
-            reason = escape(printable(event.reason))
-            if event.kind is not ProgressKind.STATE_ENTERED:
-                progress.console.print(f"  {reason}", highlight=False)
-            progress.update(line, description=f"{event.state} · {reason}{queued}")
-
-        yield listener

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from millracer.application.choices import RunChoices
+from millracer.application.operator import OperatorTools
 from millracer.application.ops_runs import Tools
 from millracer.application.orchestrator import Orchestrator
-from millracer.bootstrap import Settings, open_millrace, open_orchestrator
+from millracer.bootstrap import (
+    Settings,
+    open_millrace,
+    open_orchestrator,
+    open_pi,
+    orchestrator_over,
+)
 from millracer.errors import InvalidRequest
 from millracer.interfaces.run_options import program
-from millracer.ports import Millrace
+from millracer.ports import Millrace, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Programs(Tools):
+class Programs(Tools, OperatorTools):
     """Opens the pi and Millrace that the command line names.
 
     Attributes:
@@ -37,6 +45,20 @@ class Programs(Tools):
     ) -> AbstractContextManager[Orchestrator]:
         """Yield an orchestrator on the named programs."""
         return open_orchestrator(self.settings(root_path, choices), cancellation)
+
+    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+        """Return a new conversation, not started yet."""
+        return open_pi(self.settings(root_path, choices))
+
+    def over(
+        self,
+        millrace: Millrace,
+        pi: Pi,
+        listeners: Sequence[ProgressListener],
+        on_text: TextListener | None,
+    ) -> Orchestrator:
+        """Return an orchestrator over both."""
+        return orchestrator_over(millrace, pi, listeners=listeners, on_text=on_text)
 
     def settings(self, root_path: str, choices: RunChoices) -> Settings:
         """Return what the adapters are built from.

@@ -88,6 +88,46 @@ def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
     assert evidence.stages == ()
 
 
+def test_what_is_left_is_listed_with_the_newest_first_and_ideas_after_the_queue(
+    millrace: Millrace,
+) -> None:
+    assert millrace.list_left() == ()
+    millrace.initialise(wait())
+    assert millrace.list_left() == ()
+
+    add(millrace, "plan-2c3d", IntakeKind.IDEA)
+    add(millrace, "widget-0a1b", IntakeKind.TASK)
+    add(millrace, "look-4e5f", IntakeKind.PROBE)
+    left = millrace.list_left()
+
+    assert [(item.item_id, item.work_kind, item.state) for item in left] == [
+        ("look-4e5f", "probe", ItemState.QUEUED),
+        ("widget-0a1b", "task", ItemState.QUEUED),
+        ("plan-2c3d", "idea", ItemState.INBOX),
+    ]
+    assert {(item.title, item.ours) for item in left} == {("Make it blue", True)}
+    assert all(item.path.startswith(millrace.workspace) for item in left)
+    assert [millrace.look_up(item.item_id, wait()).state for item in left] == [
+        item.state for item in left
+    ]
+
+
+def test_the_modes_are_named_without_a_workspace(millrace: Millrace) -> None:
+    modes = millrace.list_modes(wait())
+
+    assert "default_pi" in modes
+    assert len(set(modes)) == len(modes)
+    assert not millrace.holds_work
+
+
+def test_a_list_of_modes_nobody_waits_for_is_given_up(millrace: Millrace) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel(CancelReason.INTERRUPTED)
+
+    with pytest.raises(Cancelled):
+        millrace.list_modes(Wait(cancellation))
+
+
 def test_evidence_of_what_is_nowhere_is_empty(millrace: Millrace) -> None:
     absent = millrace.look_up("nothing-0a1b", wait())
     evidence = millrace.gather_evidence(absent, wait())

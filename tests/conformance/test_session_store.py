@@ -115,6 +115,49 @@ def test_a_second_selection_replaces_the_first_and_keeps_the_rest(
     assert (second.created_at, second.updated_at) == (first.created_at, clock.now())
 
 
+def test_the_mode_is_selected_beside_the_workspace_and_neither_takes_the_other_along(
+    store: SessionStore, clock: FrozenClock
+) -> None:
+    store.select("ui", CHOSEN, client_name="mission-control")
+    ask(store, "one")
+    clock.advance(60)
+    other_mode = store.select_mode("ui", "lad_pi", client_name="another")
+    clock.advance(60)
+    moved = store.select_workspace("ui", "barn", "/srv/barn", client_name="another")
+    by_path = store.select_workspace("ui", None, "/elsewhere", client_name="another")
+    cleared = store.select_mode("ui", None, client_name="another")
+
+    assert other_mode.selection == Selection(
+        workspace_id="mill", root_path="/srv/mill", mode="lad_pi"
+    )
+    assert moved.selection == Selection(workspace_id="barn", root_path="/srv/barn", mode="lad_pi")
+    assert by_path.selection == Selection(workspace_id=None, root_path="/elsewhere", mode="lad_pi")
+    assert cleared.selection == Selection(workspace_id=None, root_path="/elsewhere")
+    assert cleared == store.find_session("ui")
+    assert (cleared.client_name, cleared.recent_request_ids) == ("mission-control", ("one",))
+    assert other_mode.updated_at < moved.updated_at == clock.now()
+
+
+def test_a_mode_makes_the_session_without_a_workspace_and_goes_without_a_trace(
+    store: SessionStore, clock: FrozenClock
+) -> None:
+    made = store.select_mode("ui", "lad_pi", client_name="mission-control")
+
+    assert (made.session_id, made.client_name) == ("ui", "mission-control")
+    assert made.selection == Selection(workspace_id=None, root_path=None, mode="lad_pi")
+    assert made.created_at == made.updated_at == clock.now()
+    assert store.select_mode("ui", None, client_name="ui").selection is None
+    assert store.select_mode("new", None, client_name="ui").selection is None
+
+
+def test_a_workspace_makes_the_session_without_a_mode(store: SessionStore) -> None:
+    made = store.select_workspace("ui", "mill", "/srv/mill", client_name="mission-control")
+
+    assert made == store.find_session("ui")
+    assert made.client_name == "mission-control"
+    assert made.selection == Selection(workspace_id="mill", root_path="/srv/mill")
+
+
 def test_selecting_nothing_leaves_no_selection(store: SessionStore) -> None:
     store.select("ui", CHOSEN, client_name="ui")
     nothing = Selection(workspace_id=None, root_path=None)
@@ -180,7 +223,8 @@ def test_any_text_comes_back_as_it_was(store: SessionStore, text: str) -> None:
         workspace_id=text, root_path=text, display_name=text, default_mode=text, tags=(text, text)
     )
     store.register_workspace(workspace)
-    store.select(text, Selection(workspace_id=text, root_path=text, mode=text), client_name=text)
+    store.select_workspace(text, text, text, client_name=text)
+    store.select_mode(text, text, client_name=text)
     session = store.record_request(
         text, client_name="x", request_id=text, warning_codes=(text, text)
     )

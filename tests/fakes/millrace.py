@@ -20,11 +20,13 @@ from datetime import UTC, datetime
 
 from millracer.domain.documents import IntakeDocument, request_hash_in
 from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.millrace_markdown import parse_idea
 from millracer.domain.observation import STOPPED_EVENT, Signs
 from millracer.domain.work import (
     AddReceipt,
     IntakeKind,
     ItemState,
+    LeftItem,
     ModeValidation,
     RunningDaemon,
     RuntimeEvent,
@@ -37,6 +39,13 @@ from millracer.waiting import Wait
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A look that waits no longer than this takes no step of the script.
 _BRIEF_SECONDS = 0.2
+_LISTED = (
+    ItemState.ACTIVE,
+    ItemState.QUEUED,
+    ItemState.INBOX,
+    ItemState.MAILBOX,
+    ItemState.BLOCKED,
+)
 _ALIASES = {"default_pi": "lad_pi", "default_codex": "lad_codex", "learning_pi": "learning_lad_pi"}
 
 
@@ -53,6 +62,7 @@ class HeldItem:
     detail: str = ""
     proven: bool = False  #: a complete run of its updater exists
     parent_id: str | None = None  #: the item it came out of
+    title: str = ""  #: its document's heading; empty: its id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +185,7 @@ class ScriptedMillrace(Millrace):
         self.active_stage = ""
         self.paused = False
         self.other_queued = 0
+        self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
         self.control_held = False
         self.locks: set[str] = set()
@@ -299,6 +310,21 @@ class ScriptedMillrace(Millrace):
         with self._called("read_status", wait):
             return self._status()
 
+    def list_left(self) -> tuple[LeftItem, ...]:
+        """See the port; what was added last is the newest."""
+        self.calls.append("list_left")
+        if not self._holds_work:
+            return ()
+        left = [item for item in reversed(self.items.values()) if item.state in _LISTED]
+        return tuple(
+            self._left(item) for item in sorted(left, key=lambda item: _LISTED.index(item.state))
+        )
+
+    def list_modes(self, wait: Wait) -> tuple[str, ...]:
+        """See the port."""
+        with self._called("list_modes", wait):
+            return self.modes
+
     def initialise(self, wait: Wait) -> None:
         """See the port."""
         with self._called("initialise", wait):
@@ -341,6 +367,7 @@ class ScriptedMillrace(Millrace):
                 ItemState.MAILBOX if mailed else inbox_or_queue,
                 kind=kind,
                 request_hash=request_hash_in(document.text),
+                title=parse_idea(document.text, stem=document.item_id)[0],
             )
             if mailed:
                 return AddReceipt(mailbox_command=f"command-{len(self.enqueued)}")
@@ -406,6 +433,17 @@ class ScriptedMillrace(Millrace):
             request_hash=item.request_hash,
             detail=item.detail,
             work_kind=item.work_kind or _work_kind(item),
+        )
+
+    def _left(self, item: HeldItem) -> LeftItem:
+        item_id = item.millrace_id or item.item_id
+        return LeftItem(
+            item_id=item_id,
+            work_kind=item.work_kind or _work_kind(item) or "task",
+            state=item.state,
+            title=item.title or item_id,
+            ours=item.request_hash is not None,
+            path=f"{self._workspace}/{item.state.value}/{item_id}.md",
         )
 
     def _status(self) -> RuntimeStatus:

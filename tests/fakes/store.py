@@ -11,6 +11,8 @@ from millracer.domain.session import RECENT_REQUESTS, RegisteredWorkspace, Selec
 from millracer.domain.work import RunWarning
 from millracer.ports import SessionStore
 
+_NOTHING = Selection(workspace_id=None, root_path=None)
+
 
 class InMemorySessionStore(SessionStore):
     """Holds everything in two dictionaries; `copied` is a store of the same content."""
@@ -55,9 +57,18 @@ class InMemorySessionStore(SessionStore):
         return self._sessions.get(session_id)
 
     def select(self, session_id: str, selection: Selection, *, client_name: str) -> Session:
-        nothing = Selection(workspace_id=None, root_path=None)
-        session = self._session(session_id, client_name)
-        return self._put(replace(session, selection=None if selection == nothing else selection))
+        return self._select(session_id, selection, client_name)
+
+    def select_workspace(
+        self, session_id: str, workspace_id: str | None, root_path: str, *, client_name: str
+    ) -> Session:
+        mode = self._selection(session_id).mode
+        selection = Selection(workspace_id=workspace_id, root_path=root_path, mode=mode)
+        return self._select(session_id, selection, client_name)
+
+    def select_mode(self, session_id: str, mode: str | None, *, client_name: str) -> Session:
+        selection = replace(self._selection(session_id), mode=mode)
+        return self._select(session_id, selection, client_name)
 
     def record_request(
         self,
@@ -78,6 +89,14 @@ class InMemorySessionStore(SessionStore):
 
     def forget_session(self, session_id: str) -> bool:
         return self._sessions.pop(session_id, None) is not None
+
+    def _select(self, session_id: str, selection: Selection, client_name: str) -> Session:
+        session = self._session(session_id, client_name)
+        return self._put(replace(session, selection=None if selection == _NOTHING else selection))
+
+    def _selection(self, session_id: str) -> Selection:
+        session = self._sessions.get(session_id)
+        return _NOTHING if session is None else session.selection or _NOTHING
 
     def _session(self, session_id: str, client_name: str) -> Session:
         now = self._now()

@@ -15,7 +15,13 @@ from millracer.adapters.millrace import CliMillrace
 from millracer.domain.documents import IntakeDocument, render_document
 from millracer.domain.evidence import Evidence
 from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, Standing, WorkItem
-from millracer.errors import ProtocolError, ToolFailed, ToolTimeout, WorkspaceUnusable
+from millracer.errors import (
+    ProtocolError,
+    ToolFailed,
+    ToolTimeout,
+    ToolUnsupported,
+    WorkspaceUnusable,
+)
 from millracer.ports import ItemLock
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 from tests.support.fake_millrace import FakeMillrace
@@ -418,3 +424,46 @@ def until_asked(fake: FakeMillrace, calls: int) -> None:
     while len(fake.asked) < calls:
         assert not deadline.expired, "the program was not called"
         deadline.sleep(0.02)
+
+
+def test_modes_are_asked_for_without_the_workspace_and_say_nothing_about_it(
+    fake: FakeMillrace, millrace: CliMillrace, workspace: Path
+) -> None:
+    (workspace / "millrace-agents").mkdir()
+    fake.answers("modes list", stdout="lad_pi: execution_loop=lad\ndefault_pi -> lad_pi (alias)\n")
+    fake.answers("queue ls", stdout=BARE, exit_code=1)
+    fake.answers("init")
+
+    assert millrace.list_modes(wait()) == ("lad_pi", "default_pi")
+    millrace.initialise(wait())
+
+    log = fake.script.with_suffix(".log").read_text(encoding="utf-8").splitlines()
+    assert json.loads(log[0]) == ["modes", "list"]
+    assert fake.asked == ["modes list", "queue ls", "init"]
+
+
+def test_modes_that_cannot_be_had_are_told_like_any_other_refusal(
+    fake: FakeMillrace, millrace: CliMillrace
+) -> None:
+    fake.answers("modes list", stdout="error: no assets\n", exit_code=1, once=True)
+    with pytest.raises(ToolFailed, match="failed with exit code 1: no assets"):
+        millrace.list_modes(wait())
+
+    fake.answers("modes list", stdout="nothing here\n", once=True)
+    with pytest.raises(ProtocolError):
+        millrace.list_modes(wait())
+
+    fake.answers("modes list", stderr="ModuleNotFoundError: No module named 'x'\n", exit_code=1)
+    with pytest.raises(ToolUnsupported):
+        millrace.list_modes(wait())
+
+
+def test_what_is_left_is_listed_without_a_call(
+    fake: FakeMillrace, millrace: CliMillrace, workspace: Path
+) -> None:
+    queue = workspace / "millrace-agents" / "tasks" / "queue"
+    queue.mkdir(parents=True)
+    (queue / "theirs.md").write_text("# Anything\n", encoding="utf-8")
+
+    assert [item.item_id for item in millrace.list_left()] == ["theirs"]
+    assert fake.asked == []

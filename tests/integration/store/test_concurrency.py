@@ -49,6 +49,30 @@ def test_every_one_of_many_selections_at_once_is_kept(
 
 
 @pytest.mark.parametrize("version", _VERSIONS)
+def test_a_mode_and_a_workspace_selected_at_once_are_both_kept(
+    folder: Path, open_store: OpenStore, version: tuple[int, int, int]
+) -> None:
+    def select(caller: int) -> None:
+        store = SqliteSessionStore(folder, sqlite_version=version, busy_seconds=60)
+        for number in range(_UPDATES):
+            if caller % 2:
+                store.select_mode(f"s{number}", f"mode-{number}", client_name="ui")
+            else:
+                store.select_workspace(f"s{number}", None, f"/srv/{number}", client_name="ui")
+
+    codes = forked.together([partial(select, caller) for caller in range(2)])
+
+    kept = {session.session_id: session.selection for session in open_store().list_sessions()}
+    assert codes == [0, 0]
+    assert kept == {
+        f"s{number}": Selection(
+            workspace_id=None, root_path=f"/srv/{number}", mode=f"mode-{number}"
+        )
+        for number in range(_UPDATES)
+    }
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
 def test_every_one_of_many_updates_at_once_is_kept(
     folder: Path, open_store: OpenStore, version: tuple[int, int, int]
 ) -> None:

@@ -33,6 +33,10 @@ _WRITES: dict[str, Callable[[SessionStore], object]] = {
     "register_workspace": lambda store: store.register_workspace(_MILL),
     "forget_workspace": lambda store: store.forget_workspace("mill"),
     "select": lambda store: store.select("ui", _CHOSEN, client_name="ui"),
+    "select_workspace": lambda store: store.select_workspace(
+        "ui", None, "/srv/mill", client_name="ui"
+    ),
+    "select_mode": lambda store: store.select_mode("ui", "lad_pi", client_name="ui"),
     "record_request": lambda store: store.record_request(
         "ui", client_name="ui", request_id="one", warning_codes=()
     ),

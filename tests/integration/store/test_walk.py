@@ -65,6 +65,16 @@ def _select(session_id: str, selection: Selection, client_name: str) -> Call:
     return lambda store: store.select(session_id, selection, client_name=client_name)
 
 
+def _select_workspace(session_id: str, workspace_id: str | None, root_path: str) -> Call:
+    return lambda store: store.select_workspace(
+        session_id, workspace_id, root_path, client_name="ui"
+    )
+
+
+def _select_mode(session_id: str, mode: str | None) -> Call:
+    return lambda store: store.select_mode(session_id, mode, client_name="ui")
+
+
 def _record(session_id: str, request_ids: list[str | None], codes: tuple[str, ...]) -> Call:
     def call(store: SessionStore) -> object:
         return [
@@ -86,6 +96,8 @@ _SINGLE = st.one_of(
     st.builds(_register, _WORKSPACES),
     st.builds(_forget_workspace, _IDS),
     st.builds(_select, _IDS, _SELECTIONS, _TEXTS),
+    st.builds(_select_workspace, _IDS, _MAYBE, _TEXTS),
+    st.builds(_select_mode, _IDS, _MAYBE),
     st.builds(_record, _IDS, st.lists(_MAYBE, min_size=1, max_size=1), _SEVERAL),
     st.builds(_forget_session, _IDS),
 )

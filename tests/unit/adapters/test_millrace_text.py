@@ -16,6 +16,7 @@ from millracer.adapters.millrace_text import (
     names_item,
     parse_item,
     parse_lines,
+    parse_modes,
     parse_receipt,
     parse_runs,
 )
@@ -126,6 +127,29 @@ def test_success_without_a_receipt_is_a_protocol_error(stdout: str) -> None:
     assert caught.value.raw == stdout
 
 
+def test_the_names_of_modes_are_read_in_millraces_order_each_once() -> None:
+    stdout = (
+        "warning: this list will change\n"
+        "lad_pi: execution_loop=execution.lad planning_loop=planning.lad\n"
+        "learning_lad_pi: execution_loop=execution.lad new_key=x and words\n"
+        "\n"
+        "default_pi -> lad_pi (compatibility alias)\n"
+        "standard_millrace -> lad_pi (compatibility alias)\n"
+        "lad_pi: execution_loop=again\n"
+        "3 modes\n"
+    )
+
+    assert parse_modes(stdout) == ("lad_pi", "learning_lad_pi", "default_pi", "standard_millrace")
+
+
+@pytest.mark.parametrize("stdout", ["", "no modes\n", "error: no assets\n", "-> lad_pi\n"])
+def test_a_list_without_a_mode_is_a_protocol_error_with_its_raw_text(stdout: str) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        parse_modes(stdout)
+
+    assert raised.value.raw == stdout
+
+
 def test_a_tracebacks_error_is_found_below_its_boxes_and_joined() -> None:
     stderr = (
         "╭──── Traceback ────╮\n│ ValueError: in a box │\n╰───────────────────╯\n"
@@ -214,7 +238,7 @@ def test_no_text_crashes_the_readers(text: str) -> None:
     parse_runs(text)
     exception_line(text)
     is_broken_install(text)
-    for read in (parse_item, parse_receipt):
+    for read in (parse_item, parse_modes, parse_receipt):
         with suppress(ProtocolError):
             read(text)
 

@@ -1,0 +1,162 @@
+"""`millracer operator`: a prompt, one pi conversation, one task after another."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import uuid
+from contextlib import suppress
+
+from millracer.application.operator import Operator, Voice, Watching
+from millracer.bootstrap import SystemClock, open_directories, open_store, operator_history
+from millracer.domain.result import RunResult, exit_code_of
+from millracer.domain.work import Outcome
+from millracer.errors import ExitCode, MillracerError
+from millracer.interfaces.common_options import CommonOptions
+from millracer.interfaces.operator_prompt import Lines, PipedLines, PlainLines
+from millracer.interfaces.operator_screen import TaskScreen, input_unechoed
+from millracer.interfaces.output import print_text
+from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.terminal import printable, say
+from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+
+_SESSION = "operator"
+_READY = "Millracer operator ready. Type /exit to quit."
+_MODES_SECONDS = 20.0
+
+
+class _Streams(Voice):
+    def answer(self, text: str) -> None:
+        """Write to standard output."""
+        print_text(printable(text))
+
+    def note(self, text: str) -> None:
+        """Write to standard error."""
+        say(text)
+
+
+def operator(common: CommonOptions) -> int:
+    """Take lines until the person leaves, and return the exit code.
+
+    From a pipe that is the code of the first task that did not complete.
+    """
+    with open_store() as store:
+        try:
+            person = Operator(
+                tools=common.programs,
+                store=store,
+                directories=open_directories(),
+                clock=SystemClock(),
+                voice=_Streams(),
+                choices=common.choices,
+                session_id=common.session_id or _SESSION,
+                workspace=None if common.workspace is None else str(common.workspace),
+                new_request_id=lambda: f"operator-{uuid.uuid4().hex}",
+            )
+        except MillracerError as error:
+            say(f"error: {error.message}")
+            return ExitCode.USAGE
+        modes = _Modes(person)
+        try:
+            say(_READY)
+            person.greet()
+            return _loop(person, _lines(person, modes))
+        finally:
+            modes.close()
+            person.close(Cancellation())
+
+
+def _loop(person: Operator, lines: Lines) -> int:
+    first: int | None = None
+    while not person.left:
+        try:
+            line = lines.next()
+        except KeyboardInterrupt:
+            continue
+        except Cancelled as stopped:
+            if stopped.reason is CancelReason.INTERRUPTED and lines.interactive:
+                say("")
+                continue
+            return _code_of(stopped.reason)
+        if line is None:
+            break
+        cancellation = Cancellation()
+        result = _take(person, line, cancellation, interactive=lines.interactive)
+        if result is not None and result.outcome is not Outcome.COMPLETED and first is None:
+            first = exit_code_of(result)
+        reason = cancellation.reason
+        if reason is not None and not (lines.interactive and reason is CancelReason.INTERRUPTED):
+            return _code_of(reason)
+    return ExitCode.COMPLETED if lines.interactive or first is None else first
+
+
+def _take(
+    person: Operator, line: str, cancellation: Cancellation, *, interactive: bool
+) -> RunResult | None:
+    screen = TaskScreen()
+    watching = Watching(
+        cancellation=cancellation,
+        listener=screen.listen,
+        on_text=screen.tell if interactive else None,
+    )
+    try:
+        with signals_cancel(cancellation), input_unechoed():
+            try:
+                result = person.take(line, watching)
+            finally:
+                screen.end()
+            if result is not None:
+                person.report(result, streamed=screen.streamed)
+            return result
+    except Cancelled:
+        say("stopped")
+    except Exception as error:  # noqa: BLE001 - a bug of ours does not end a person's session
+        say(f"error: internal error: {type(error).__name__}: {error}")
+    return None
+
+
+def _lines(person: Operator, modes: _Modes) -> Lines:
+    if not sys.stdin.isatty():
+        return PipedLines()
+    if os.environ.get("TERM", "dumb") == "dumb":
+        return PlainLines()
+    from millracer.interfaces.operator_terminal import TerminalLines  # noqa: PLC0415 - only here
+
+    return TerminalLines(
+        history=operator_history(), workspaces=person.workspace_names, modes=modes.names
+    )
+
+
+def _code_of(reason: CancelReason) -> ExitCode:
+    interrupted = reason is CancelReason.INTERRUPTED
+    return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
+
+
+class _Modes:
+    """Millrace's modes for completion, asked for beside the prompt once somebody wants them."""
+
+    def __init__(self, person: Operator) -> None:
+        self._person = person
+        self._cancellation = Cancellation()
+        self._names: tuple[str, ...] = ()
+        self._thread: threading.Thread | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Return what is known by now; the first call begins to ask."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._ask, daemon=True)
+            self._thread.start()
+        return self._names
+
+    def close(self) -> None:
+        """Stop asking."""
+        self._cancellation.cancel(CancelReason.INTERRUPTED)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _ask(self) -> None:
+        with suppress(MillracerError, Cancelled):
+            self._names = self._person.mode_names(
+                Wait.for_seconds(_MODES_SECONDS, self._cancellation)
+            )

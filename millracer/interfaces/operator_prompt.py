@@ -1,0 +1,52 @@
+"""Where the operator's lines come from when no terminal can edit them: a pipe, a dumb terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol
+
+PROMPT = "millracer> "
+
+
+class Lines(Protocol):
+    """A source of lines."""
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person sees a prompt."""
+        ...
+
+    def next(self) -> str | None:
+        """Return the next line or pasted block, None at the end.
+
+        Raises:
+            KeyboardInterrupt: the person cleared the line.
+        """
+        ...
+
+
+class PipedLines(Lines):
+    """One task a line from standard input."""
+
+    interactive = False
+
+    def next(self) -> str | None:
+        """Return the next line without its end."""
+        line = sys.stdin.buffer.readline()
+        if not line:
+            return None
+        text = line.decode("utf-8", "replace")
+        return text.removesuffix("\n").removesuffix("\r")
+
+
+class PlainLines(Lines):
+    """A terminal that can do nothing but lines."""
+
+    interactive = True
+
+    def next(self) -> str | None:
+        """Ask for the next line."""
+        try:
+            return input(PROMPT)
+        except EOFError:
+            return None

@@ -1,0 +1,81 @@
+"""What a person sees while one of the operator's tasks runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from millracer.domain.work import ProgressEvent
+from millracer.interfaces.terminal import can_redraw, plain_progress, printable
+
+if TYPE_CHECKING:
+    from millracer.interfaces.live import LiveProgress
+
+
+class TaskScreen:
+    """Progress until pi's own words come, then the words; shows nothing before the first event."""
+
+    def __init__(self) -> None:
+        self._live: LiveProgress | None = None
+        self._plain = None if can_redraw() else plain_progress()
+        self._last = "\n"
+        self.streamed = False
+
+    def listen(self, event: ProgressEvent) -> None:
+        """Take in one progress event."""
+        if self.streamed:
+            return
+        if self._plain is not None:
+            self._plain(event)
+            return
+        if self._live is None:
+            from millracer.interfaces.live import LiveProgress  # noqa: PLC0415 - only terminals pay
+
+            self._live = LiveProgress()
+            self._live.start()
+        self._live.listen(event)
+
+    def tell(self, text: str) -> None:
+        """Write pi's words as they come."""
+        if not text:
+            return
+        self._end_progress()
+        self.streamed = True
+        with suppress(OSError):
+            sys.stdout.write(printable(text))
+            sys.stdout.flush()
+        self._last = text[-1]
+
+    def end(self) -> None:
+        """Leave the terminal at the beginning of a line."""
+        self._end_progress()
+        if self._last != "\n":
+            with suppress(OSError):
+                sys.stdout.write("\n")
+                sys.stdout.flush()
+
+    def _end_progress(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+@contextmanager
+def input_unechoed() -> Iterator[None]:
+    """Within the block, what is typed is kept for the next prompt but not shown."""
+    try:
+        import termios  # noqa: PLC0415 - POSIX only
+
+        descriptor = sys.stdin.fileno()
+        former = termios.tcgetattr(descriptor)
+    except (ImportError, OSError, ValueError, termios.error):
+        yield
+        return
+    silent = [*former]
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(descriptor, termios.TCSANOW, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSANOW, former)

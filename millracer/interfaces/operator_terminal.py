@@ -1,0 +1,106 @@
+"""The operator's prompt on a real terminal: editing, history, completion, blocks of lines.
+
+prompt_toolkit is imported here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import FileHistory, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import create_output
+
+from millracer.domain.operator_line import COMMANDS, CommandName
+from millracer.domain.work import IntakePreference, RoutePreference
+from millracer.interfaces.operator_prompt import PROMPT, Lines
+
+Names = Callable[[], Sequence[str]]
+
+
+class TerminalLines(Lines):
+    """A person at a prompt.
+
+    Args:
+        history: the file that keeps what was typed across sessions, None to keep nothing.
+        workspaces: the ids that may follow `/workspace`; asked while the person types.
+        modes: the names that may follow `/mode`; must answer at once.
+    """
+
+    interactive = True
+
+    def __init__(self, *, history: Path | None, workspaces: Names, modes: Names) -> None:
+        self._session: PromptSession[str] = PromptSession(
+            PROMPT,
+            multiline=True,
+            prompt_continuation=" " * (len(PROMPT) - 2) + "· ",
+            history=InMemoryHistory() if history is None else FileHistory(str(history)),
+            completer=OperatorCompleter(workspaces, modes),
+            complete_while_typing=False,
+            key_bindings=_keys(),
+            output=create_output(sys.stdout if sys.stdout.isatty() else sys.stderr),
+        )
+
+    def next(self) -> str | None:
+        """Let the person edit the next line, or block of lines."""
+        try:
+            return self._session.prompt()
+        except EOFError:
+            return None
+
+
+class OperatorCompleter(Completer):
+    """Completes commands, and what may follow them."""
+
+    def __init__(self, workspaces: Names, modes: Names) -> None:
+        self._following: dict[str, Names] = {
+            CommandName.WORKSPACE: workspaces,
+            CommandName.MODE: modes,
+            CommandName.ROUTE: lambda: list(RoutePreference),
+            CommandName.INTAKE: lambda: list(IntakePreference),
+            CommandName.LAST: lambda: ["json"],
+        }
+        self._paths = PathCompleter(only_directories=True, expanduser=True)
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterable[Completion]:
+        """Yield what may stand at the cursor; nothing in a task."""
+        text = document.text_before_cursor
+        if not text.startswith("/"):
+            return
+        word, blank, argument = text[1:].partition(" ")
+        if not blank:
+            for name in COMMANDS:
+                if name.startswith(word):
+                    yield Completion(
+                        name, start_position=-len(word), display_meta=COMMANDS[name][1]
+                    )
+            return
+        for candidate in self._following.get(word, list)():
+            if candidate.startswith(argument):
+                yield Completion(candidate, start_position=-len(argument))
+        if word == CommandName.WORKSPACE and ("/" in argument or argument.startswith("~")):
+            yield from self._paths.get_completions(
+                Document(argument, len(argument)), complete_event
+            )
+
+
+def _keys() -> KeyBindings:
+    """Enter sends, Alt-Enter begins a new line; a pasted block arrives as one text by itself."""
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _send(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    return keys

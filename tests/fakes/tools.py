@@ -1,0 +1,76 @@
+"""pi and Millrace for ops requests: the scripted ones, or a run that has ended already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from millracer.application.choices import RunChoices
+from millracer.application.ops_runs import Tools
+from millracer.application.orchestrator import Orchestrator
+from millracer.domain.result import RunResult
+from millracer.domain.work import RunRequest
+from millracer.errors import MillracerError
+from millracer.ports import Millrace
+from millracer.waiting import Cancellation
+from tests.fakes.clock import FrozenClock
+from tests.fakes.millrace import ScriptedMillrace
+from tests.fakes.pi import ScriptedPi
+
+
+@dataclass(slots=True)
+class ScriptedTools(Tools):
+    """Opens one scripted pi and Millrace, whatever the workspace.
+
+    Attributes:
+        result: what a run comes to; None: what the orchestrator makes of the scripts.
+        run_error: what a run breaks off with.
+        refusal: what stands in the way of opening anything.
+        opened: the workspaces and choices it was asked for.
+        requests: the runs it was asked for.
+        in_use: how many orchestrators are open.
+    """
+
+    millraces: ScriptedMillrace = field(default_factory=ScriptedMillrace)
+    pi: ScriptedPi = field(default_factory=ScriptedPi)
+    result: RunResult | None = None
+    run_error: BaseException | None = None
+    refusal: MillracerError | None = None
+    opened: list[tuple[str, RunChoices]] = field(default_factory=list)
+    requests: list[RunRequest] = field(default_factory=list)
+    in_use: int = 0
+
+    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+        self._open(root_path, choices)
+        return self.millraces
+
+    @contextmanager
+    def orchestrator(
+        self, root_path: str, choices: RunChoices, cancellation: Cancellation
+    ) -> Iterator[Orchestrator]:
+        self._open(root_path, choices)
+        self.in_use += 1
+        try:
+            yield _Noting(self)
+        finally:
+            self.in_use -= 1
+
+    def _open(self, root_path: str, choices: RunChoices) -> None:
+        self.opened.append((root_path, choices))
+        if self.refusal is not None:
+            raise self.refusal
+
+
+class _Noting(Orchestrator):
+    def __init__(self, tools: ScriptedTools) -> None:
+        super().__init__(
+            millrace=tools.millraces, pi=tools.pi, clock=FrozenClock(), unique=lambda: "unique"
+        )
+        self._tools = tools
+
+    def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
+        self._tools.requests.append(request)
+        if self._tools.run_error is not None:
+            raise self._tools.run_error
+        return self._tools.result or super().run(request, cancellation)

@@ -1,0 +1,81 @@
+"""The ops gateway on fakes: each request as its own command, as a caller sends them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from millracer.application.choices import RunChoices
+from millracer.application.memory import Memory
+from millracer.application.ops import Answer, CommandDefaults, OpsGateway
+from millracer.contracts.ops_request import ReadRequest, read_ops_request
+from millracer.contracts.ops_result import OpsResult, render_ops_result
+from millracer.domain.session import LOCAL_SESSION
+from millracer.ports import SessionStore
+from millracer.waiting import Cancellation
+from tests.fakes.clock import FrozenClock
+from tests.fakes.directories import NamedDirectories
+from tests.fakes.store import InMemorySessionStore
+from tests.fakes.tools import ScriptedTools
+
+
+def asked(action: str, **fields: Any) -> ReadRequest:
+    """Return a small valid request with some fields changed."""
+    document = {
+        "schema_version": "millracer.ops.v0.2",
+        "request_id": "req-1",
+        "action": action,
+        "workspace_ref": {},
+        "source": {"kind": "mission_control"},
+        **fields,
+    }
+    return read_ops_request(json.dumps(document).encode())
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Where requests are answered; `/work` is an initialised workspace, `/here` is none."""
+
+    store: SessionStore = field(default_factory=InMemorySessionStore)
+    directories: NamedDirectories = field(
+        default_factory=lambda: NamedDirectories(workspaces={"/work"})
+    )
+    tools: ScriptedTools = field(default_factory=ScriptedTools)
+    choices: RunChoices = field(default_factory=RunChoices)
+    workspace: str | None = None
+    session_id: str = LOCAL_SESSION
+    remembers: bool = True
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def gateway(self) -> OpsGateway:
+        """Return the gateway of a new command."""
+        return OpsGateway(
+            tools=self.tools,
+            memory=Memory(self.store),
+            directories=self.directories,
+            clock=FrozenClock(),
+            defaults=CommandDefaults(
+                choices=self.choices, workspace=self.workspace, session_id=self.session_id
+            ),
+            remembers=self.remembers,
+        )
+
+    def answer(self, action: str, **fields: Any) -> Answer:
+        """Answer one request as a new command does."""
+        return self.gateway().handle(asked(action, **fields), self.cancellation)
+
+    def ask(self, action: str, **fields: Any) -> OpsResult:
+        """Return the result of one request."""
+        return self.answer(action, **fields).result
+
+
+def said(result: OpsResult) -> dict[str, Any]:
+    """Return a result as its caller reads it."""
+    document: dict[str, Any] = json.loads(render_ops_result(result))
+    return document
+
+
+def codes(result: OpsResult) -> tuple[list[str], list[str]]:
+    """Return the codes of a result's warnings and of its errors."""
+    return [each.code for each in result.warnings], [each.code for each in result.errors]

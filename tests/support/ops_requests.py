@@ -1,0 +1,299 @@
+"""Ops requests: a smallest one, and strategies over valid ones, bent ones, and anything at all."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+from millracer.contracts.ops_options import FORBIDDEN_OPTIONS
+from millracer.contracts.ops_payloads import Action
+from millracer.contracts.ops_request import SCHEMA_VERSION
+
+Json = Any
+
+#: What Unicode calls white space; a text of nothing else is blank.
+WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+
+#: Keys of a request and of its parts, and some that nobody reads.
+_KEYS = (
+    *("schema_version", "request_id", "action", "workspace_ref", "source", "input", "options"),
+    *("client_name", "actor", "metadata", "scoped_work_item", "expected_evidence", "context_refs"),
+    *("workspace_id", "root_path", "runtime_kind", "kind", "text", "payload", "task", "tags"),
+    *("item_id", "id", "session_id", "is_default", "resume", "skill", "daemon-timeout-seconds"),
+    *("unheard_of", "input.x", "metadata.x", "", "ключ"),
+)
+_WORDS = (*Action, *_KEYS, SCHEMA_VERSION, "default", "local", "remote", "~nobody", "/", "\0", " ")
+
+
+def asks(action: str, **fields: Json) -> dict[str, Json]:
+    """Return a request that says no more than it has to, and these fields."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "request_id": "req-1",
+        "action": action,
+        "workspace_ref": {},
+        "source": {"kind": "test"},
+        **fields,
+    }
+
+
+def encoded(document: Json) -> bytes:
+    """Return the bytes a client sends; NaN and its like under their names."""
+    return json.dumps(document).encode()
+
+
+def texts() -> st.SearchStrategy[str]:
+    """Any text, blank ones and meaningful words among them."""
+    return st.one_of(
+        st.text(st.characters(codec="utf-8"), max_size=8),
+        st.sampled_from(_WORDS),
+        st.text(WHITE_SPACE, max_size=3),
+    )
+
+
+def filled_texts() -> st.SearchStrategy[str]:
+    """Any text that is not blank."""
+    return texts().map(lambda text: text if text.strip(WHITE_SPACE) else f"{text}x")
+
+
+def json_values(*, strict: bool = False) -> st.SearchStrategy[Json]:
+    """Any JSON value; unless strict, also what only some call JSON: NaN, half surrogate pairs."""
+    text = texts() if strict else st.one_of(texts(), st.text(max_size=3), _half_pairs())
+    number = st.floats(allow_nan=not strict, allow_infinity=not strict)
+    plain = st.one_of(st.none(), st.booleans(), st.integers(), number, text)
+    return st.recursive(
+        plain,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.sampled_from(_KEYS) | text, inner, max_size=4),
+        ),
+        max_leaves=6,
+    )
+
+
+def some_of(
+    fields: Mapping[str, st.SearchStrategy[Json]],
+) -> st.SearchStrategy[dict[str, Json]]:
+    """Some of these fields; a request that says everything at once finds no more, and slower."""
+    names = st.sets(st.sampled_from(sorted(fields)), max_size=4)
+    return names.flatmap(
+        lambda chosen: st.fixed_dictionaries({name: fields[name] for name in sorted(chosen)})
+    )
+
+
+def options() -> st.SearchStrategy[dict[str, Json]]:
+    """Options of a request, each in one of its two spellings."""
+    text, seconds = st.none() | texts(), st.none() | st.floats(0.1, 1e9) | st.integers(1, 10**6)
+    switch = st.none() | st.booleans()
+    named = some_of(
+        {
+            "route": st.sampled_from([None, "auto", "direct", "millrace"]),
+            "intake": st.sampled_from([None, "auto", "probe", "idea", "task"]),
+            "millrace_mode": text,
+            "cwd": text,
+            "thinking": text,
+            "provider": text,
+            "model": text,
+            "skill": st.none() | st.lists(texts(), max_size=3),
+            "no_default_skills": switch,
+            "daemon_timeout_seconds": seconds,
+            "max_daemon_restarts": st.none() | st.integers(0, 5),
+            "poll_interval_seconds": seconds,
+            "pi_timeout_seconds": seconds,
+            "keep_daemon": switch,
+            "pi_session": st.sampled_from([None, "rpc", "print"]),
+            "notify_terminal_stages": switch,
+            "finalizer": st.sampled_from([None, "pi", "summary"]),
+            "resume": text,
+        },
+    )
+    return st.builds(
+        lambda values, dashed: {
+            name.replace("_", "-") if name in dashed else name: value
+            for name, value in values.items()
+        },
+        named,
+        st.sets(st.sampled_from(["max_daemon_restarts", "keep_daemon", "pi_session", "skill"])),
+    )
+
+
+def scopes() -> st.SearchStrategy[dict[str, Json]]:
+    """A selected entry, its id under either name."""
+    text = st.none() | texts()
+    return st.builds(
+        lambda name, item_id, rest: {name: item_id, **rest},
+        st.sampled_from(["item_id", "id"]),
+        filled_texts(),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "title": text,
+                "source_queue": text,
+                "spec_path": text,
+                "completion_ref": text,
+                "constraints": st.none() | st.lists(texts(), max_size=3),
+            },
+        ),
+    )
+
+
+def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
+    """What an action can use."""
+    text = st.none() | texts()
+    session = {"session_id": text}
+    tags = st.none() | st.lists(texts(), max_size=3)
+    workspace_id = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
+    needed: dict[str, st.SearchStrategy[Json]] = {}
+    optional: dict[str, st.SearchStrategy[Json]] = {}
+    match action:
+        case Action.ENQUEUE:
+            optional = {"task": text, "text": text}
+        case Action.SELECT_WORKSPACE:
+            optional = {"workspace_id": text, "root_path": text, "mode": text}
+        case Action.REGISTER_WORKSPACE:
+            needed = {"workspace_id": workspace_id, "root_path": filled_texts()}
+            optional = {
+                "display_name": text,
+                "default_mode": text,
+                "tags": tags,
+                "is_default": st.none() | st.booleans(),
+            }
+        case Action.FORGET_WORKSPACE:
+            needed = {"workspace_id": filled_texts()}
+        case Action.FORGET_SESSION:
+            needed, session = {"session_id": filled_texts()}, {}
+    return st.fixed_dictionaries(needed, optional={**optional, **session})
+
+
+@st.composite
+def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
+    """Any request we can read, for an action we know or not; `unknown` adds fields nobody reads."""
+    text = st.none() | texts()
+    action = draw(st.sampled_from([*Action, *Action, "self_destruct"]))
+    payload = draw(payloads(action))
+    given: st.SearchStrategy[Json] = st.fixed_dictionaries(
+        {"payload": st.just(payload)}, optional={"kind": text, "text": text}
+    )
+    flat = st.just({"payload": None, **payload}) | st.just(payload)
+    places = st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("workspace_id", "root_path", "display_name", "mode"), text),
+            "environment": text,
+            "runtime_kind": st.sampled_from([None, "local", "", "remote"]),
+        },
+    )
+    request = {
+        **draw(
+            st.fixed_dictionaries(
+                {
+                    "schema_version": st.just(SCHEMA_VERSION),
+                    "request_id": filled_texts(),
+                    "action": st.sampled_from([action, f" {action}\n"]),
+                    "workspace_ref": places,
+                    "source": st.fixed_dictionaries(
+                        {"kind": filled_texts()},
+                        optional=dict.fromkeys(("surface", "adapter_id", "trace_ref"), text),
+                    ),
+                    "input": given | flat,
+                }
+            )
+        ),
+        **draw(
+            some_of(
+                {
+                    "client_name": text,
+                    "client_version": text,
+                    "actor": st.none()
+                    | st.fixed_dictionaries(
+                        {"kind": filled_texts()},
+                        optional={
+                            "display_name": text,
+                            "metadata": st.none()
+                            | st.dictionaries(texts(), json_values(strict=True), max_size=2),
+                        },
+                    ),
+                    "route_preference": st.sampled_from([None, "auto", "direct", "millrace"]),
+                    "intake_preference": st.sampled_from([None, "auto", "probe", "idea", "task"]),
+                    "scoped_work_item": st.none() | scopes(),
+                    "expected_evidence": st.none() | st.lists(texts(), max_size=3),
+                    "context_refs": st.none() | st.lists(texts(), max_size=3),
+                    "options": st.none() | options(),
+                    "metadata": st.none()
+                    | st.fixed_dictionaries(
+                        {"anything": json_values(strict=True)}, optional={"session_id": text}
+                    ),
+                    "idempotency_key": st.none() | filled_texts(),
+                }
+            )
+        ),
+    }
+    if unknown and draw(st.booleans()):
+        key = draw(st.text(st.characters(codec="utf-8"), max_size=6)) + "?"
+        places = ("workspace_ref", "source", "options", "scoped_work_item", "actor")
+        parts = [request, *(request[name] for name in places if request.get(name) is not None)]
+        draw(st.sampled_from(parts))[key] = draw(json_values(strict=True))
+    return request
+
+
+@st.composite
+def bent_requests(draw: st.DrawFn) -> Json:
+    """A valid request of which one to three places were changed, added or taken away."""
+    request: Json = {"it": draw(valid_requests())}
+    for _ in range(draw(st.integers(1, 3))):
+        holder = draw(st.sampled_from(_containers(request)))
+        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+        action = draw(st.sampled_from(["change", "change", "add", "remove"]))
+        if action == "add" and isinstance(holder, dict):
+            key = draw(st.sampled_from([*_KEYS, *sorted(FORBIDDEN_OPTIONS)]))
+            holder[key] = draw(json_values())
+        elif keys and action == "remove" and holder is not request:
+            del holder[draw(st.sampled_from(keys))]
+        elif keys:
+            holder[draw(st.sampled_from(keys))] = draw(json_values())
+    return request["it"]
+
+
+@st.composite
+def raw_requests(draw: st.DrawFn) -> bytes:
+    """Bytes: anything, requests and other JSON whole, cut short, or with bytes put into them."""
+    raw = draw(st.binary(max_size=60) | (bent_requests() | json_values()).map(encoded))
+    match draw(st.sampled_from(["as it is", "as it is", "cut", "insert", "marked"])):
+        case "cut":
+            return raw[: draw(st.integers(0, len(raw)))]
+        case "insert":
+            at = draw(st.integers(0, len(raw)))
+            return raw[:at] + draw(st.binary(min_size=1, max_size=3)) + raw[at:]
+        case "marked":
+            return b"\xef\xbb\xbf" + raw
+        case _:
+            return raw
+
+
+def without(document: Mapping[str, Json], *path: str) -> dict[str, Json]:
+    """Return a copy that lacks what stands at a path."""
+    copied = copy.deepcopy(dict(document))
+    holder = copied
+    for name in path[:-1]:
+        holder = holder[name]
+    del holder[path[-1]]
+    return copied
+
+
+def _half_pairs() -> st.SearchStrategy[str]:
+    return st.text(st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF), max_size=2)
+
+
+def _containers(value: Json) -> list[Json]:
+    found = []
+    if isinstance(value, dict | list):
+        found.append(value)
+        for inner in value.values() if isinstance(value, dict) else value:
+            found += _containers(inner)
+    return found
