@@ -1,9 +1,9 @@
 """Everything Millrace still works on or has blocked in a workspace, read from its folders alone.
 
 Items move while they are looked for. Their names are collected in the direction in which they move
-(mailbox, inbox, queue, active, blocked; what is derived after what it is derived from), so that one
-on its way is met at least once, and a second time over for those that were sent back meanwhile.
-Only then is each looked for by its name: where it lies at that moment counts, and only once.
+(mailbox, inbox, queue, active, blocked), so that one on its way is met at least once, and a second
+time over for those that were sent back or handed on meanwhile. Only then is each looked for by its
+name: where it lies at that moment counts, and only once.
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ from millracer.errors import ProtocolError
 
 _IDEA = "idea"
 _SPEC = "spec"
-#: What is derived stands behind what it is derived from.
-_KINDS = ("probe", "incident", _SPEC, "task")
 _LISTED = (
     ItemState.ACTIVE,
     ItemState.QUEUED,
@@ -117,7 +115,7 @@ def _on_the_way(paths: WorkspacePaths) -> Iterator[_Met]:
         yield _Met(work_kind=add.work_kind, name=add.name, add=add)
     for path in inbox_files(paths):
         yield _Met(work_kind=_IDEA, name=path.name)
-    for folder in sorted(work_folders(paths), key=lambda each: _KINDS.index(each.work_kind)):
+    for folder in work_folders(paths):
         if folder.state in _LISTED:
             for entry in documents_in(folder.path):
                 yield _Met(work_kind=folder.work_kind, name=entry.name.removesuffix(SUFFIX))

@@ -130,7 +130,11 @@ class RpcPi(Pi):
                         Wait.for_seconds(_FIRST_WRITE_SECONDS),
                     )
                 if self._lost:
-                    self._note("pi_restarted", "pi was started again; it remembers nothing")
+                    # The count tells each restart of a long conversation from the one before.
+                    self._note(
+                        "pi_restarted",
+                        f"pi was started again after {self._count} turns; it remembers nothing",
+                    )
             return self._channel
 
     def _check_version(self, cancellation: Cancellation) -> None:

@@ -6,33 +6,35 @@ session goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from millracer import __version__
 from millracer.application.choices import RunChoices
 from millracer.application.memory import Memory
+from millracer.application.operator_ports import OperatorTools, Voice, Watching
 from millracer.application.operator_reports import (
+    Done,
+    describe_commands,
     describe_ending,
+    describe_history,
     describe_left,
     describe_status,
     describe_workspaces,
 )
-from millracer.application.orchestrator import Orchestrator
-from millracer.application.resolving import resolve_selection
+from millracer.application.operator_selection import OperatorSelection
 from millracer.contracts.run_result import render_result
 from millracer.domain.operator_line import (
-    COMMANDS,
     CommandLine,
     CommandName,
     TaskLine,
     UnknownCommand,
     parse_line,
 )
-from millracer.domain.result import RunResult
-from millracer.domain.session import Selection
+from millracer.domain.result import RunResult, failed_result
 from millracer.domain.work import (
     IntakePreference,
     Outcome,
@@ -40,16 +42,8 @@ from millracer.domain.work import (
     RunRequest,
     RunWarning,
 )
-from millracer.errors import MillracerError, StoreUnavailable, UsageError
-from millracer.ports import (
-    Clock,
-    Directories,
-    Millrace,
-    Pi,
-    ProgressListener,
-    SessionStore,
-    TextListener,
-)
+from millracer.errors import MillracerError, StoreUnavailable, UsageError, WorkspaceUnusable
+from millracer.ports import Clock, Directories, Millrace, Pi, SessionStore
 from millracer.waiting import Cancellation, Wait
 
 _CLOSE_SECONDS = 5.0
@@ -59,58 +53,6 @@ _CLEAR = "-"
 _Preference = TypeVar("_Preference", bound=StrEnum)
 
 
-class Voice(Protocol):
-    """Where the operator's words go."""
-
-    def answer(self, text: str) -> None:
-        """Say what was asked for: an answer of pi, a report."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Say something beside the answer: how a task ended, a warning, an error."""
-        ...
-
-
-class OperatorTools(Protocol):
-    """Opens pi and Millrace for one workspace; errors as `millracer.errors`."""
-
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
-        """Return a new conversation, not started yet."""
-        ...
-
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
-        """Return the Millrace of a workspace."""
-        ...
-
-    def over(
-        self,
-        millrace: Millrace,
-        pi: Pi,
-        listeners: Sequence[ProgressListener],
-        on_text: TextListener | None,
-    ) -> Orchestrator:
-        """Return an orchestrator over both; it owns neither."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watching:
-    """Who is told of a task while it runs, and who may stop it."""
-
-    cancellation: Cancellation
-    listener: ProgressListener | None = None
-    on_text: TextListener | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """A task of this session and how it ended; seconds on the wall."""
-
-    task: str
-    result: RunResult
-    seconds: float
-
-
 class Operator:
     """Takes lines until it is told to leave.
 
@@ -118,6 +60,10 @@ class Operator:
         workspace: `--workspace`, if given; else what the session selected, the registry's default,
             or the current directory.
         new_request_id: returns a fresh id for each task.
+
+    Raises:
+        WorkspaceUnresolved: nothing says where to work, and the current directory is gone.
+        WorkspaceUnusable: `workspace` is no path.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -135,7 +81,6 @@ class Operator:
     ) -> None:
         self._tools = tools
         self._store = store
-        self._directories = directories
         self._clock = clock
         self._voice = voice
         self._choices = choices
@@ -145,8 +90,13 @@ class Operator:
         self._done: list[Done] = []
         self._warned: set[RunWarning] = set()
         self._left = False
-        self._workspace = ""
-        self._default_mode: str | None = None
+        self._selection = OperatorSelection(
+            store=store,
+            directories=directories,
+            session_id=session_id,
+            workspace=workspace,
+            mode=choices.mode,
+        )
         self._commands: dict[CommandName, Callable[[str, Watching], RunResult | None]] = {
             CommandName.HELP: self._help,
             CommandName.STATUS: self._status,
@@ -160,27 +110,19 @@ class Operator:
             CommandName.EXIT: self._leave,
             CommandName.QUIT: self._leave,
         }
-        self._begin(workspace)
 
     @property
     def left(self) -> bool:
         """Whether the person asked to leave."""
         return self._left
 
-    @property
-    def workspace(self) -> str:
-        """The selected workspace's absolute path."""
-        return self._workspace
-
-    @property
-    def mode(self) -> str | None:
-        """The mode of delegated work, None where pi or the default decides."""
-        return self._choices.mode or self._default_mode
-
     def greet(self) -> None:
-        """Say where tasks will be done and in which mode."""
-        mode = self.mode or "as pi or the default says"
-        self._voice.note(f"workspace {self._workspace} · mode {mode}")
+        """Say where tasks will be done and in which mode, and what stands in the way."""
+        for warning in self._selection.warnings:
+            self._warn(warning)
+        self._say_selection()
+        if not self._selection.usable:
+            self._complain(self._no_directory())
 
     def take(self, line: str, watching: Watching) -> RunResult | None:
         """Do what one line says; returns the result where it was a task.
@@ -193,7 +135,7 @@ class Operator:
                 case None:
                     return None
                 case TaskLine(text=text):
-                    return self._run(self._choices.request(text, self._new_request_id()), watching)
+                    return self._run(self._request(text), watching)
                 case CommandLine(name=name, argument=argument):
                     return self._commands[name](argument, watching)
                 case UnknownCommand(word=word, nearest=nearest):
@@ -228,58 +170,17 @@ class Operator:
         """
         return self._millrace().list_modes(wait)
 
-    # selections
-
-    def _begin(self, workspace: str | None) -> None:
-        memory = Memory(self._store)
-        session = memory.session(self._session_id)
-        selection = None if session is None else session.selection
-        if self._choices.mode is None and selection is not None:
-            self._choices = replace(self._choices, mode=selection.mode)
-        if workspace is not None:
-            self._workspace = self._directories.absolute(workspace)
-        else:
-            self._select_remembered(memory, selection)
-        for warning in memory.warnings:
-            self._warn(warning)
-        if not self._directories.exists(self._workspace):
-            self._voice.note(f"{self._workspace} is not a directory; choose another: /workspace")
-
-    def _select_remembered(self, memory: Memory, selection: Selection | None) -> None:
-        resolution = resolve_selection(selection, memory)
-        if resolution is None:
-            default = memory.default_workspace()
-            current = self._directories.current() or "/"
-            self._workspace = current if default is None else default.root_path
-            self._default_mode = None if default is None else default.default_mode
-        else:
-            self._workspace = resolution.root_path
-            self._default_mode = resolution.default_mode
-
-    def _remember(self, store_selection: Callable[[], object]) -> None:
-        try:
-            store_selection()
-        except StoreUnavailable as error:
-            self._voice.note(f"chosen, but not remembered: {error.message}")
-
     # commands
 
     def _leave(self, _argument: str, _watching: Watching) -> None:
         self._left = True
 
     def _help(self, _argument: str, _watching: Watching) -> None:
-        shown = {f"/{name} {usage}".rstrip(): text for name, (usage, text) in COMMANDS.items()}
-        width = max(map(len, shown))
-        self._voice.answer(
-            "\n".join(
-                [
-                    "Anything else is a task. Alt-Enter begins a new line, Ctrl-C stops a task.",
-                    *(f"  {usage:<{width}}  {text}" for usage, text in shown.items()),
-                ]
-            )
-        )
+        self._voice.answer(describe_commands())
 
     def _status(self, _argument: str, watching: Watching) -> None:
+        if not self._selection.usable:
+            raise self._no_directory()
         millrace = self._millrace()
         if not millrace.holds_work:
             self._voice.answer(
@@ -292,45 +193,37 @@ class Operator:
         status = millrace.read_status(wait)
         self._voice.answer(describe_status(self._workspace, status, millrace.list_left()))
 
-    def _choose_workspace(self, argument: str, _watching: Watching) -> None:
+    def _choose_workspace(self, argument: str, watching: Watching) -> None:
         if not argument:
             registered = self._store.list_workspaces()
             self._voice.answer(describe_workspaces(self._workspace, registered))
             return
-        found = Memory(self._store).find_workspace(argument)
-        path = self._directories.absolute(argument) if found is None else found.root_path
-        if not self._directories.exists(path):
-            raise UsageError(
-                f"{argument!r} is no registered workspace and no directory",
-                suggested_action="see /workspace, or `millracer workspaces add`",
-            )
-        moved = path != self._workspace
-        self._workspace = path
-        self._default_mode = None if found is None else found.default_mode
-        self._remember(
-            lambda: self._store.select_workspace(
-                self._session_id,
-                None if found is None else found.workspace_id,
-                path,
-                client_name=self._session_id,
-            )
-        )
-        self.greet()
+        place = self._selection.find(argument)
+        moved = place.root_path != self._workspace
+        self._remember(lambda: self._selection.choose_place(place))
+        self._say_selection()
         if moved and self._choices.cwd is None and self._pi is not None:
             # pi and its tools work in the directory they were started in.
-            self.close(Cancellation())
+            self.close(watching.cancellation)
             self._voice.note("pi begins a new conversation there")
 
     def _choose_mode(self, argument: str, _watching: Watching) -> None:
         if argument:
             mode = None if argument == _CLEAR else argument
-            self._choices = replace(self._choices, mode=mode)
-            self._remember(
-                lambda: self._store.select_mode(
-                    self._session_id, mode, client_name=self._session_id
-                )
-            )
-        self.greet()
+            self._remember(lambda: self._selection.choose_mode(mode))
+        self._say_selection()
+
+    def _remember(self, choose: Callable[[], None]) -> None:
+        try:
+            choose()
+        except StoreUnavailable as error:
+            self._voice.note(f"chosen, but not remembered: {error.message}")
+
+    def _say_selection(self) -> None:
+        mode = self._selection.mode or self._selection.place.default_mode
+        self._voice.note(
+            f"workspace {self._workspace} · mode {mode or 'as pi or the default says'}"
+        )
 
     def _choose_route(self, argument: str, _watching: Watching) -> None:
         route = self._preference(RoutePreference, self._choices.route, "route", argument)
@@ -370,45 +263,51 @@ class Operator:
         if not self._done:
             self._voice.note("no task was done in this session yet")
             return
-        lines = []
-        for number, done in enumerate(self._done, 1):
-            first = done.task.strip().split("\n", 1)[0]
-            item = "" if done.result.work_item_id is None else f"  {done.result.work_item_id}"
-            lines.append(
-                f"{number:>3}  {done.result.outcome:<14}{done.seconds:>7.1f} s  {first}{item}"
-            )
-        self._voice.answer("\n".join(lines))
+        self._voice.answer(describe_history(self._done))
 
     def _resume(self, item_id: str, watching: Watching) -> RunResult | None:
         if not item_id:
             left = self._millrace().list_left()
             self._voice.answer(describe_left(left, self._workspace))
             return None
-        request = replace(self._choices.request("", self._new_request_id()), resume=item_id)
-        return self._run(request, watching)
+        return self._run(replace(self._request(""), resume=item_id), watching)
 
     # tasks
 
+    def _request(self, task: str) -> RunRequest:
+        return replace(
+            self._choices.request(task, self._new_request_id()),
+            mode=self._selection.mode,
+            session_mode=self._selection.place.default_mode,
+        )
+
     def _run(self, request: RunRequest, watching: Watching) -> RunResult:
         began = self._clock.monotonic()
+        try:
+            result = self._run_in_conversation(request, watching)
+        except MillracerError as error:
+            result = failed_result(request.request_id, self._workspace, __version__, error)
+        seconds = self._clock.monotonic() - began
+        task = request.task or f"/resume {request.resume}"
+        self._done.append(Done(task=task, result=result, seconds=seconds))
+        self._record(result)
+        return result
+
+    def _run_in_conversation(self, request: RunRequest, watching: Watching) -> RunResult:
         millrace = self._millrace()
         if self._pi is None:
             self._pi = self._tools.pi(self._workspace, self._choices)
+        told_before = self._pi.notices
         orchestrator = self._tools.over(
             millrace,
             self._pi,
             () if watching.listener is None else (watching.listener,),
             watching.on_text,
         )
-        result = orchestrator.run(
-            replace(request, session_mode=self._default_mode), watching.cancellation
-        )
-        seconds = self._clock.monotonic() - began
-        self._done.append(
-            Done(task=request.task or f"/resume {request.resume}", result=result, seconds=seconds)
-        )
-        self._record(result)
-        return result
+        result = orchestrator.run(request, watching.cancellation)
+        # The conversation keeps what it noticed; a task is told what happened while it was done.
+        news = tuple(warning for warning in result.warnings if warning not in told_before)
+        return replace(result, warnings=news)
 
     def report(self, result: RunResult, *, streamed: bool) -> None:
         """Say how a task ended: its answer, unless it was told as it came, and what is known."""
@@ -431,6 +330,16 @@ class Operator:
         )
         for warning in memory.warnings:
             self._warn(warning)
+
+    @property
+    def _workspace(self) -> str:
+        return self._selection.place.root_path
+
+    def _no_directory(self) -> WorkspaceUnusable:
+        return WorkspaceUnusable(
+            f"{self._workspace} is not a directory",
+            suggested_action="create it, or choose another one: /workspace PATH",
+        )
 
     def _millrace(self) -> Millrace:
         return self._tools.millrace(self._workspace, self._choices)

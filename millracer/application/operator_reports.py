@@ -3,25 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from millracer.domain.evidence import Fact, ItemFact, StageFact, state_fact
+from millracer.domain.operator_line import COMMANDS
 from millracer.domain.result import RunResult
 from millracer.domain.session import RegisteredWorkspace
 from millracer.domain.work import ItemState, LeftItem, Outcome, Route, RuntimeStatus
 
 _SHOWN_ITEMS = 12
+#: What is said of an item or a task beside what must be whole fits a line of 80 columns.
+_TITLE_LENGTH = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A task of this session and how it ended; seconds on the wall."""
+
+    task: str
+    result: RunResult
+    seconds: float
+
+
+def describe_commands() -> str:
+    """List the commands and the keys."""
+    shown = {f"/{name} {usage}".rstrip(): text for name, (usage, text) in COMMANDS.items()}
+    width = max(map(len, shown))
+    keys = "Anything else is a task. Alt-Enter begins a new line, Ctrl-C stops a task."
+    return "\n".join([keys, *(f"  {usage:<{width}}  {text}" for usage, text in shown.items())])
 
 
 def describe_ending(result: RunResult, seconds: float) -> str:
-    """Say in one line how a task ended, what proves it or is missing, and how long it took."""
+    """Say in one line how a task ended, what proves it or is missing, and how long it took.
+
+    How to go on with what Millrace still holds stands below it.
+    """
     parts = [result.outcome.replace("_", " "), *_grounds(result), _duration(seconds)]
-    if (
-        result.work_item_id is not None
-        and result.outcome is not Outcome.COMPLETED
-        and _left(result)
-    ):
-        parts.append(f"/resume {result.work_item_id}")
-    return " · ".join(parts)
+    return "\n".join([" · ".join(parts), *_how_to_go_on(result)])
+
+
+def describe_history(history: Sequence[Done]) -> str:
+    """List the tasks of this session, oldest first; a delegated one's item below it."""
+    lines = []
+    for number, done in enumerate(history, 1):
+        time = _duration(done.seconds)
+        lines.append(f"{number:>3}  {done.result.outcome:<14}  {time:>12}  {_title(done.task)}")
+        if done.result.work_item_id is not None:
+            lines.append(f"{'':>35}{done.result.work_item_id}")
+    return "\n".join(lines)
 
 
 def describe_status(workspace: str, status: RuntimeStatus, left: Sequence[LeftItem]) -> str:
@@ -44,7 +73,8 @@ def describe_status(workspace: str, status: RuntimeStatus, left: Sequence[LeftIt
         f"  queues   {queues}",
         f"  blocked  {len(blocked) or '-'}",
     ]
-    lines += [f"           {item.item_id}  {item.title}" for item in blocked[:_SHOWN_ITEMS]]
+    for item in blocked[:_SHOWN_ITEMS]:
+        lines += [f"           {_title(item.title)}", f"             {item.item_id}"]
     return "\n".join([*lines, *_more(len(blocked))])
 
 
@@ -52,11 +82,13 @@ def describe_left(left: Sequence[LeftItem], workspace: str) -> str:
     """List what Millrace still works on or has blocked; items of ours carry a mark."""
     if not left:
         return f"Millrace holds nothing unfinished in {workspace}"
-    lines = [
-        f"{'*' if item.ours else ' '} {item.state:<8}{item.work_kind:<9}{item.item_id}"
-        f"  {item.title}"
-        for item in left[:_SHOWN_ITEMS]
-    ]
+    lines = []
+    for item in left[:_SHOWN_ITEMS]:
+        mark = "*" if item.ours else " "
+        lines += [
+            f"{mark} {item.state:<8} {item.work_kind:<8} {_title(item.title)}",
+            f"{'':>20}{item.item_id}",
+        ]
     return "\n".join(
         [*lines, *_more(len(left)), "go on with one: /resume ID   (* enqueued by Millracer)"]
     )
@@ -97,8 +129,23 @@ def _brief(fact: Fact) -> str:
             return state_fact(fact)
 
 
-def _left(result: RunResult) -> bool:
-    return any(step.action in {"continue", "retry"} for step in result.next_steps)
+def _how_to_go_on(result: RunResult) -> list[str]:
+    """Return how to go on with the item, where it does not end by itself."""
+    if result.work_item_id is None or result.outcome is Outcome.COMPLETED:
+        return []
+    resume = f"/resume {result.work_item_id}"
+    actions = {step.action: step.command for step in result.next_steps}
+    if "continue" in actions:
+        return [f"  to go on: {resume}"]
+    if "retry" in actions:
+        return [f"  to try again: {actions['retry']}", f"  and then: {resume}"]
+    return []
+
+
+def _title(text: str) -> str:
+    """Return the first line of anybody's words, cut to what fits beside the rest."""
+    first = text.strip().partition("\n")[0].rstrip()
+    return first if len(first) <= _TITLE_LENGTH else f"{first[: _TITLE_LENGTH - 1]}…"
 
 
 def _duration(seconds: float) -> str:

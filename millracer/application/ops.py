@@ -27,9 +27,10 @@ from millracer.contracts.ops_payloads import Action
 from millracer.contracts.ops_request import InvalidOpsRequest, ReadRequest, WorkspaceRef
 from millracer.contracts.ops_result import OpsResult, OpsStatus
 from millracer.contracts.run_result import ScopedWorkDocument
+from millracer.domain.resolution import Resolution
 from millracer.domain.session import LOCAL_SESSION
 from millracer.domain.work import RunWarning
-from millracer.errors import ExitCode, MillracerError, StoreUnavailable
+from millracer.errors import ExitCode, InvalidRequest, MillracerError, StoreUnavailable
 from millracer.ports import Clock, Directories
 from millracer.waiting import Cancellation, Cancelled
 
@@ -197,7 +198,20 @@ class OpsGateway:
             self._directories,
         )
         target = target_of(read, resolution, session, self._defaults.choices)
-        return self._on_millrace(action, read, target, cancellation)
+        passed_over = self._path_warning(read, resolution)
+        reply = self._on_millrace(action, read, target, cancellation)
+        return replace(reply, warnings=(*passed_over, *reply.warnings))
+
+    def _path_warning(self, read: ReadRequest, resolution: Resolution) -> tuple[RunWarning, ...]:
+        """Tell that a path beside a registered id was passed over."""
+        path = read.request.workspace_ref.root_path
+        if path is None or self._directories.absolute(path) == resolution.root_path:
+            return ()
+        text = (
+            f"workspace_ref.root_path {path!r:.200} is not where {resolution.workspace_id} is "
+            f"registered; the id was taken"
+        )
+        return (RunWarning("root_path_ignored", text),)
 
     def _on_millrace(
         self, action: Action, read: ReadRequest, target: Target, cancellation: Cancellation
@@ -214,6 +228,9 @@ class OpsGateway:
         except Cancelled as stopped:
             reply = cancelled(stopped.reason)
         except MillracerError as error:
+            options = read.request.options
+            if isinstance(error, InvalidRequest) and options is not None and error.field == "cwd":
+                error.field = "options.cwd"
             reply = failed(error, resolution=target.resolution)
         taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
         return replace(reply, workspace_ref=taken)

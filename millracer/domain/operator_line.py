@@ -28,12 +28,12 @@ COMMANDS: dict[CommandName, tuple[str, str]] = {
     CommandName.HELP: ("", "this list"),
     CommandName.STATUS: ("", "what Millrace is doing in the workspace"),
     CommandName.WORKSPACE: ("[ID|PATH]", "show or select the workspace; remembered"),
-    CommandName.MODE: ("[NAME|-]", "show or select the Millrace mode, - for none; remembered"),
+    CommandName.MODE: ("[NAME|-]", "show or select the mode, - for none; remembered"),
     CommandName.ROUTE: ("[auto|direct|millrace]", "who does the tasks of this session"),
     CommandName.INTAKE: ("[auto|probe|idea|task]", "what Millrace is given in this session"),
     CommandName.LAST: ("[json]", "the last result again"),
     CommandName.HISTORY: ("", "the tasks of this session and how they ended"),
-    CommandName.RESUME: ("[ID]", "go on with an item that was left; without an id, list them"),
+    CommandName.RESUME: ("[ID]", "go on with an item that was left, or list them"),
     CommandName.EXIT: ("", "leave; so do /quit and Ctrl-D"),
     CommandName.QUIT: ("", "leave"),
 }
@@ -81,5 +81,11 @@ def parse_line(text: str) -> Line | None:
     word = word.lower()
     if word in COMMANDS:
         return CommandLine(CommandName(word), argument.strip())
-    near = get_close_matches(word, COMMANDS, n=1, cutoff=0.5)
-    return UnknownCommand(word, CommandName(near[0]) if near else None)
+    return UnknownCommand(word, _nearest(word))
+
+
+def _nearest(word: str) -> CommandName | None:
+    """Return the command that begins so, else the one that looks most like it."""
+    begun = [name for name in COMMANDS if word and name.startswith(word)]
+    near = begun or get_close_matches(word, COMMANDS, n=1, cutoff=0.5)
+    return CommandName(near[0]) if near else None

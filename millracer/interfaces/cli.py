@@ -149,8 +149,10 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         code = app(args=list(arguments), prog_name="millracer", standalone_mode=False)
     except TyperException as wrong_use:
-        from millracer.interfaces.early_end import report_wrong_use  # noqa: PLC0415
+        from millracer.interfaces.early_end import report_help, report_wrong_use  # noqa: PLC0415
 
+        if wrong_use.format_message().startswith("Usage: "):  # nothing was asked for
+            return report_help(wrong_use.format_message())
         context = getattr(wrong_use, "ctx", None)
         command = "millracer" if context is None else context.command_path
         return report_wrong_use(

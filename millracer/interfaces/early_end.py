@@ -43,6 +43,12 @@ def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
     return exit_code_of(result)
 
 
+def report_help(usage: str) -> int:
+    """Show how a command is used that was called with nothing, and return the exit code."""
+    say(usage)
+    return ExitCode.USAGE
+
+
 def report_wrong_use(arguments: Sequence[str], message: str, suggested_action: str) -> int:
     """Say what the command line library found wrong, and return the exit code."""
     say(f"error: {message}\n  next: {suggested_action}")

@@ -8,10 +8,10 @@ import threading
 import uuid
 from contextlib import suppress
 
-from millracer.application.operator import Operator, Voice, Watching
+from millracer.application.operator import Operator
+from millracer.application.operator_ports import Voice, Watching
 from millracer.bootstrap import SystemClock, open_directories, open_store, operator_history
-from millracer.domain.result import RunResult, exit_code_of
-from millracer.domain.work import Outcome
+from millracer.domain.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.operator_prompt import Lines, PipedLines, PlainLines
@@ -63,37 +63,39 @@ def operator(common: CommonOptions) -> int:
             person.greet()
             return _loop(person, _lines(person, modes))
         finally:
-            modes.close()
-            person.close(Cancellation())
+            leaving = Cancellation()
+            with signals_cancel(leaving):
+                modes.close()
+                person.close(leaving)
 
 
 def _loop(person: Operator, lines: Lines) -> int:
-    first: int | None = None
+    first = ExitCode.COMPLETED
     while not person.left:
+        cancellation = Cancellation()
         try:
             line = lines.next()
+            if line is None:
+                break
+            code = _take(person, line, cancellation, interactive=lines.interactive)
+            first = first or code
+            if lines.interactive and line.strip() and not person.left:
+                say("")
         except KeyboardInterrupt:
             continue
-        except Cancelled as stopped:
-            if stopped.reason is CancelReason.INTERRUPTED and lines.interactive:
-                say("")
-                continue
-            return _code_of(stopped.reason)
-        if line is None:
-            break
-        cancellation = Cancellation()
-        result = _take(person, line, cancellation, interactive=lines.interactive)
-        if result is not None and result.outcome is not Outcome.COMPLETED and first is None:
-            first = exit_code_of(result)
+        except Cancelled as stopped:  # at the prompt, or just beside it
+            say("")
+            cancellation.cancel(stopped.reason)
         reason = cancellation.reason
         if reason is not None and not (lines.interactive and reason is CancelReason.INTERRUPTED):
             return _code_of(reason)
-    return ExitCode.COMPLETED if lines.interactive or first is None else first
+    return ExitCode.COMPLETED if lines.interactive else first
 
 
 def _take(
     person: Operator, line: str, cancellation: Cancellation, *, interactive: bool
-) -> RunResult | None:
+) -> ExitCode:
+    """Do what a line says and return its exit code, that of a completed task for a command."""
     screen = TaskScreen()
     watching = Watching(
         cancellation=cancellation,
@@ -108,12 +110,13 @@ def _take(
                 screen.end()
             if result is not None:
                 person.report(result, streamed=screen.streamed)
-            return result
+            return ExitCode.COMPLETED if result is None else exit_code_of(result)
     except Cancelled:
         say("stopped")
+        return ExitCode.COMPLETED
     except Exception as error:  # noqa: BLE001 - a bug of ours does not end a person's session
         say(f"error: internal error: {type(error).__name__}: {error}")
-    return None
+        return ExitCode.INTERNAL_ERROR
 
 
 def _lines(person: Operator, modes: _Modes) -> Lines:

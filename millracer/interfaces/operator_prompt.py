@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Protocol
 
 PROMPT = "millracer> "
@@ -26,7 +27,7 @@ class Lines(Protocol):
 
 
 class PipedLines(Lines):
-    """One task a line from standard input."""
+    """One task a line from standard input; bytes that are no text are replaced."""
 
     interactive = False
 
@@ -39,14 +40,21 @@ class PipedLines(Lines):
         return text.removesuffix("\n").removesuffix("\r")
 
 
-class PlainLines(Lines):
+class PlainLines(PipedLines):
     """A terminal that can do nothing but lines."""
 
     interactive = True
 
     def next(self) -> str | None:
         """Ask for the next line."""
-        try:
-            return input(PROMPT)
-        except EOFError:
-            return None
+        _write(PROMPT)
+        line = super().next()
+        if line is None:
+            _write("\n")
+        return line
+
+
+def _write(text: str) -> None:
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -65,11 +66,9 @@ class TaskScreen:
 def input_unechoed() -> Iterator[None]:
     """Within the block, what is typed is kept for the next prompt but not shown."""
     try:
-        import termios  # noqa: PLC0415 - POSIX only
-
         descriptor = sys.stdin.fileno()
         former = termios.tcgetattr(descriptor)
-    except (ImportError, OSError, ValueError, termios.error):
+    except (OSError, ValueError, termios.error):
         yield
         return
     silent = [*former]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -39,7 +40,7 @@ class TerminalLines(Lines):
             PROMPT,
             multiline=True,
             prompt_continuation=" " * (len(PROMPT) - 2) + "· ",
-            history=InMemoryHistory() if history is None else FileHistory(str(history)),
+            history=InMemoryHistory() if history is None else _KeptHistory(str(history)),
             completer=OperatorCompleter(workspaces, modes),
             complete_while_typing=False,
             key_bindings=_keys(),
@@ -49,9 +50,23 @@ class TerminalLines(Lines):
     def next(self) -> str | None:
         """Let the person edit the next line, or block of lines."""
         try:
-            return self._session.prompt()
+            return _as_text(self._session.prompt())
         except EOFError:
             return None
+
+
+class _KeptHistory(FileHistory):
+    """What was typed, kept while that is possible: a full disk does not end a session."""
+
+    def load_history_strings(self) -> Iterable[str]:
+        """Yield what was kept, the newest first."""
+        with suppress(OSError):
+            yield from super().load_history_strings()
+
+    def store_string(self, string: str) -> None:
+        """Keep one more."""
+        with suppress(OSError):
+            super().store_string(_as_text(string))
 
 
 class OperatorCompleter(Completer):
@@ -89,6 +104,11 @@ class OperatorCompleter(Completer):
             yield from self._paths.get_completions(
                 Document(argument, len(argument)), complete_event
             )
+
+
+def _as_text(typed: str) -> str:
+    """Replace bytes that the terminal sent and that are no text."""
+    return typed.encode("utf-8", "replace").decode()
 
 
 def _keys() -> KeyBindings:

@@ -205,13 +205,24 @@ def _session_lines(session: SessionDocument) -> list[str]:
         "mode": session.selected_mode or "-",
         "last used": f"{session.updated_at:%Y-%m-%d %H:%M:%S}Z",
         "warnings": ", ".join(session.last_warning_codes) or "-",
-        "requests": "\n           ".join(reversed(session.recent_request_ids)) or "-",
     }
-    return [f"{name:<11}{value}" for name, value in said.items()]
+    requests = list(reversed(session.recent_request_ids)) or ["-"]
+    return [
+        *(f"{name:<11}{_in_line(value)}" for name, value in said.items()),
+        *(
+            f"{'' if at else 'requests':<11}{_in_line(request)}"
+            for at, request in enumerate(requests)
+        ),
+    ]
+
+
+def _in_line(text: str) -> str:
+    """Return the text on one line: what callers call themselves must not look like ours."""
+    return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    lines = [header, *rows]
+    lines = [header, *(tuple(map(_in_line, row)) for row in rows)]
     widths = [max(cell_len(line[column]) for line in lines) for column in range(len(header))]
     return [
         "  ".join(

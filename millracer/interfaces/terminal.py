@@ -22,7 +22,7 @@ def printable(text: str) -> str:
         char
         if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cs"}
         else "\N{REPLACEMENT CHARACTER}"
-        for char in text
+        for char in text.replace("\r\n", "\n")
     )
 
 

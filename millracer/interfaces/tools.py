@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millracer.application.choices import RunChoices
-from millracer.application.operator import OperatorTools
+from millracer.application.operator_ports import OperatorTools
 from millracer.application.ops_runs import Tools
 from millracer.application.orchestrator import Orchestrator
 from millracer.bootstrap import (

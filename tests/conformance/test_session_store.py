@@ -121,6 +121,7 @@ def test_the_mode_is_selected_beside_the_workspace_and_neither_takes_the_other_a
     store.select("ui", CHOSEN, client_name="mission-control")
     ask(store, "one")
     clock.advance(60)
+    then = clock.now()
     other_mode = store.select_mode("ui", "lad_pi", client_name="another")
     clock.advance(60)
     moved = store.select_workspace("ui", "barn", "/srv/barn", client_name="another")
@@ -135,7 +136,7 @@ def test_the_mode_is_selected_beside_the_workspace_and_neither_takes_the_other_a
     assert cleared.selection == Selection(workspace_id=None, root_path="/elsewhere")
     assert cleared == store.find_session("ui")
     assert (cleared.client_name, cleared.recent_request_ids) == ("mission-control", ("one",))
-    assert other_mode.updated_at < moved.updated_at == clock.now()
+    assert (other_mode.updated_at, moved.updated_at) == (then, clock.now())
 
 
 def test_a_mode_makes_the_session_without_a_workspace_and_goes_without_a_trace(

@@ -1,14 +1,14 @@
 import io
 import json
 import os
-import stat
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from millracer.adapters.millrace_left import list_left
+from millracer.adapters.millrace_folders import documents_in
+from millracer.adapters.millrace_left import _look, list_left
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.domain.document_forms import hash_reference
 from millracer.domain.documents import render_document
@@ -84,6 +84,17 @@ def note(agents: Path, spec_id: str, source_name: str) -> Path:
 def target(agents: Path, spec_id: str, **more: object) -> Path:
     state = {"root_spec_id": spec_id, "closure_open": True, **more}
     return put(agents / f"arbiter/targets/{spec_id}.json", json.dumps(state))
+
+
+def refusing(function: Callable[..., object], closed: set[Path]) -> Callable[..., object]:
+    """The function, save that it may not touch some paths."""
+
+    def call(path: str | bytes | Path, *more: object, **named: object) -> object:
+        if Path(os.fsdecode(path)) in closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return function(path, *more, **named)
+
+    return call
 
 
 @pytest.mark.parametrize("folder", ["tasks/queue", "specs/blocked", "intake/ideas/inbox"])
@@ -232,6 +243,7 @@ def test_an_idea_whose_spec_was_not_queued_yet_is_still_in_the_inbox(agents: Pat
     put(agents / "intake/ideas/inbox/idea-plan-2c3d.md", text)
     put(agents / f"intake/sources/idea/{SPEC}.md", text)
     note(agents, SPEC, "idea-plan-2c3d.md")
+    put(agents / f"tasks/done/{SPEC}.md", FOREIGN)
 
     assert states(agents) == [("idea", "plan-2c3d", "inbox")]
 
@@ -266,11 +278,13 @@ def test_a_spec_of_our_idea_is_ours_by_its_source_or_its_references(
     put(agents / source / f"{SPEC}.md", ours(IntakeKind.IDEA))
     put(agents / "specs/active/derived.md", f"# B\n\nReferences:\n- {hash_reference(HASH)}\n", at=2)
     put(agents / "specs/active/theirs.md", "# C\n", at=1)
+    put(agents / f"tasks/active/{SPEC}.md", "# D\n", at=0)
 
     assert [(i.item_id, i.title, i.ours) for i in left(agents)] == [
         (SPEC, "Blue", True),
         ("derived", "B", True),
         ("theirs", "C", False),
+        (SPEC, "D", False),
     ]
 
 
@@ -307,9 +321,10 @@ def test_an_open_lineage_changes_nothing_of_a_spec_that_stands_somewhere_else(
     agents: Path,
 ) -> None:
     put(agents / f"specs/queue/{SPEC}.md", "# Blue\n")
-    target(agents, SPEC, closure_blocked_by_lineage_work=True)
     target(agents, "nowhere")
-    put(agents / "arbiter/targets/other.json", json.dumps({"root_spec_id": "x"}))
+    put(agents / "specs/done/other.md", FOREIGN)
+    target(agents, SPEC).rename(agents / "arbiter/targets/other.json")
+    target(agents, SPEC, closure_blocked_by_lineage_work=True)
     put(agents / "arbiter/targets/torn.json", "{")
 
     assert states(agents) == [("spec", SPEC, "queued")]
@@ -332,14 +347,7 @@ def test_what_cannot_be_read_is_listed_under_its_id(
     secret = put(agents / "tasks/blocked/secret.md", ours(IntakeKind.TASK), at=3)
     put(agents / "tasks/blocked/bytes.md", "", at=2).write_bytes(b"\xff\xfe\x00")
     put(agents / "tasks/blocked/empty.md", "", at=1)
-    opened = io.open
-
-    def refusing(path: object, *more: object, **named: object) -> object:
-        if path == secret:
-            raise PermissionError(13, "Permission denied", str(path))
-        return opened(path, *more, **named)  # type: ignore[call-overload]  # passed on as they came
-
-    monkeypatch.setattr(io, "open", refusing)
+    monkeypatch.setattr(io, "open", refusing(io.open, {secret}))
     items = {item.item_id: item for item in left(agents)}
 
     assert (items["secret"].title, items["secret"].ours) == ("secret", False)
@@ -354,18 +362,21 @@ def test_what_is_no_plain_file_is_passed_over(agents: Path) -> None:
     (queue / "loop.md").symlink_to("loop.md")
     (queue / "dangling.md").symlink_to("nowhere")
 
+    assert list(documents_in(queue)) == []
     assert left(agents) == ()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
-def test_folders_one_may_not_look_into_are_empty(agents: Path) -> None:
+def test_folders_one_may_not_look_into_are_empty(
+    agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(agents / "tasks/queue/widget.md", FOREIGN)
-    closed = put(agents / "tasks/blocked/closed.md", FOREIGN).parent
-    closed.chmod(0)
-    try:
-        assert states(agents) == [("task", "widget", "queued")]
-    finally:
-        closed.chmod(stat.S_IRWXU)
+    put(agents / "tasks/blocked/closed.md", FOREIGN)
+    mail_task(agents)
+    closed = {agents / "tasks/blocked", agents / "state/mailbox/incoming"}
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name), closed))
+
+    assert states(agents) == [("task", "widget", "queued")]
 
 
 # What moves while it is looked for: the steps of each move are taken before the n-th look at the
@@ -526,6 +537,19 @@ def test_what_ends_while_it_is_looked_for_is_listed_at_most_once(
 
     assert set(counts) == {0, 1}
     assert counts == sorted(counts)
+
+
+def test_a_command_that_was_refused_since_it_was_met_is_not_left(
+    agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = mail_task(agents)
+    refuse = renaming(path, agents / "state/mailbox/failed" / path.name)
+    disk = Disk(monkeypatch)
+    _look(WorkspacePaths(agents.parent))
+    disk.begin([refuse], 2 * disk.looks, 0)
+
+    assert left(agents) == ()
+    assert disk.is_through
 
 
 def test_work_that_is_handed_on_is_met_in_the_old_shape_or_the_new(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import event, given
@@ -10,12 +9,13 @@ from hypothesis import strategies as st
 
 from millracer.contracts.ops_payloads import Action
 from millracer.contracts.schemas import SchemaName
-from millracer.domain.result import RunResult
-from millracer.domain.work import RunRequest
-from millracer.errors import StoreUnavailable, ToolFailed, ToolNotFound, ToolTimeout
-from millracer.waiting import Cancellation, CancelReason
+from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
+from millracer.waiting import Cancellation, Cancelled, CancelReason
+from tests.fakes.directories import NamedDirectories
 from tests.fakes.millrace import ScriptedMillrace
 from tests.fakes.store import InMemorySessionStore
+from tests.fakes.tools import ScriptedTools
+from tests.support.gateway import Desk
 from tests.support.hostile import ATTACKS
 from tests.support.ops_requests import (
     asks,
@@ -27,15 +27,8 @@ from tests.support.ops_requests import (
     valid_requests,
 )
 from tests.support.ops_results import run_results
-from tests.support.ops_world import (
-    HERE,
-    WORKSPACE,
-    Answered,
-    MemoryDirectories,
-    MemoryTools,
-    OpsWorld,
-    assert_published,
-)
+from tests.support.ops_scenes import LostStore
+from tests.support.ops_world import Answered, answer, assert_published
 
 INVALID = {"invalid_request", "invalid_input", "usage"}
 EXIT_CODES = {
@@ -48,23 +41,9 @@ EXIT_CODES = {
 }
 
 
-class LostStore(InMemorySessionStore):
-    """A store on a disk that is gone."""
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("_") or name in {"notices", "copied"}:
-            return super().__getattribute__(name)
-        raise StoreUnavailable("the store is gone")
-
-
 @st.composite
-def worlds(draw: st.DrawFn) -> OpsWorld:
+def desks(draw: st.DrawFn) -> Desk:
     """A machine on which this or that is missing, with or without memories."""
-    made = draw(run_results(texts() | st.sampled_from(ATTACKS) | st.just("half \ud800")))
-
-    def canned(request: RunRequest) -> RunResult:
-        return replace(made, request_id=request.request_id)
-
     millrace = ScriptedMillrace()
     for call in draw(st.sets(st.sampled_from(["check_supported", "read_status"]))):
         error = draw(st.sampled_from([ToolTimeout, ToolFailed, ToolNotFound]))
@@ -72,62 +51,66 @@ def worlds(draw: st.DrawFn) -> OpsWorld:
     cancellation = Cancellation()
     if draw(st.integers(0, 9)) == 0:
         cancellation.cancel(draw(st.sampled_from(CancelReason)))
-    everywhere = frozenset({HERE, WORKSPACE, "/"})
-    directories = MemoryDirectories(
-        existing=draw(st.sampled_from([everywhere, frozenset()])),
-        initialised=draw(st.sampled_from([everywhere, frozenset()])),
-        here=draw(st.sampled_from([HERE, WORKSPACE, None])),
-    )
-    world = OpsWorld(
-        tools=MemoryTools(scripted=millrace, canned=canned),
-        directories=directories,
+    desk = Desk(
+        tools=ScriptedTools(
+            millraces=millrace,
+            result=draw(run_results(texts() | st.sampled_from(ATTACKS) | st.just("half \ud800"))),
+            run_error=draw(st.sampled_from([None, None, Cancelled(CancelReason.TERMINATED)])),
+            refusal=draw(st.sampled_from([None, None, ToolNotFound("pi", "there is no pi")])),
+        ),
+        directories=NamedDirectories(
+            here=draw(st.sampled_from(["/here", "/work", None])),
+            plain=draw(st.sampled_from([{"/here", "/"}, set()])),
+            workspaces=draw(st.sampled_from([{"/work"}, set()])),
+        ),
         store=draw(st.sampled_from([InMemorySessionStore, InMemorySessionStore, LostStore]))(),
-        workspace=draw(st.sampled_from([None, None, WORKSPACE, "sub", "\0"])),
+        workspace=draw(st.sampled_from([None, None, "/work", "sub", "\0"])),
         cancellation=cancellation,
     )
     if draw(st.booleans()):
-        registering = {"workspace_id": "w", "root_path": WORKSPACE, "is_default": True}
-        world.answer(encoded(asks("register_workspace", input=registering)))
+        registering = {"workspace_id": "w", "root_path": "/work", "is_default": True}
+        answer(desk, encoded(asks("register_workspace", input=registering)))
         selecting = {"workspace_id": "w", "session_id": "local"}
-        world.answer(encoded(asks("select_workspace", input=selecting)))
-    return world
+        answer(desk, encoded(asks("select_workspace", input=selecting)))
+    return desk
 
 
-@given(worlds(), valid_requests(), st.booleans())
-def test_any_valid_request_is_answered(world: OpsWorld, request: Any, stream: bool) -> None:  # noqa: FBT001 - drawn
-    answered = world.answer(encoded(request), stream=stream)
+@given(desks(), valid_requests(), st.booleans())
+def test_any_valid_request_is_answered(desk: Desk, request: Any, stream: bool) -> None:  # noqa: FBT001 - drawn
+    answered = answer(desk, encoded(request), stream=stream)
 
-    check(world, answered)
+    check(desk, answered)
     event(f"{answered.document['action']}: {answered.document['status']} {answered.codes}")
     assert answered.exit_code != 2 or set(answered.codes) <= INVALID
 
 
-@given(worlds(), bent_requests() | json_values(), st.booleans())
-def test_any_json_is_answered(world: OpsWorld, document: Any, stream: bool) -> None:  # noqa: FBT001 - drawn
-    answered = world.answer(encoded(document), stream=stream)
+@given(desks(), bent_requests() | json_values(), st.booleans())
+def test_any_json_is_answered(desk: Desk, document: Any, stream: bool) -> None:  # noqa: FBT001 - drawn
+    answered = answer(desk, encoded(document), stream=stream)
 
-    check(world, answered)
+    check(desk, answered)
     event(f"{answered.document['status']} {answered.exit_code} {answered.codes[:1]}")
 
 
-@given(worlds(), raw_requests())
-def test_any_bytes_are_answered(world: OpsWorld, raw: bytes) -> None:
-    answered = world.answer(raw)
+@given(desks(), raw_requests())
+def test_any_bytes_are_answered(desk: Desk, raw: bytes) -> None:
+    answered = answer(desk, raw)
 
-    check(world, answered)
+    check(desk, answered)
     event(f"{answered.document['status']} {answered.exit_code}")
 
 
-@given(worlds(), st.lists(bent_requests() | valid_requests(), min_size=2, max_size=3))
+@given(desks(), st.lists(bent_requests() | valid_requests(), min_size=2, max_size=3))
 def test_whatever_came_before_the_next_request_is_answered(
-    world: OpsWorld, documents: list[Any]
+    desk: Desk, documents: list[Any]
 ) -> None:
     for document in documents:
-        world.tools.opened.clear()
-        check(world, world.answer(encoded(document)))
+        desk.tools.opened.clear()
+        desk.tools.requests.clear()
+        check(desk, answer(desk, encoded(document)))
 
 
-def check(world: OpsWorld, answered: Answered) -> None:
+def check(desk: Desk, answered: Answered) -> None:
     """Hold an answer to what is promised for every request."""
     document = answered.document
     assert_published(SchemaName.OPS_RESULT, document)
@@ -140,12 +123,12 @@ def check(world: OpsWorld, answered: Answered) -> None:
         assert answered.codes
     for error in document["errors"]:
         assert error["code"] != "internal_error" or document.get("raw_compat")
-    if world.tools.opened:
+    if desk.tools.opened:
         assert document["action"] in {Action.STATUS, Action.ENQUEUE}
         assert answered.exit_code != 2 or document.get("raw_compat")
     if "raw_compat" in document:
         assert document["action"] == Action.ENQUEUE
         assert_published(SchemaName.RUN_RESULT, document["raw_compat"])
-        assert world.tools.opened == ["orchestrator"]
+        assert len(desk.tools.requests) == 1
     else:
         assert not document["completion"]["scoped_completion"]

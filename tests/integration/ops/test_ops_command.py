@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from millracer.adapters.sqlite_store import STORE_NAME
+from millracer.interfaces.standard_input import read_standard_input
 from tests.support.cli import wait_until
 from tests.support.fake_millrace import FakeMillrace
 from tests.support.ops_cli import DELEGATED, OpsCaller, Printed, request
@@ -82,6 +83,21 @@ def test_a_body_of_50_megabytes_is_read_to_its_end_and_refused(caller: OpsCaller
     result = document(caller.send(body), exit_code=2)
 
     assert "16 MiB" in result["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "kept"), [(None, b"0123456789"), (10, b"0123456789"), (4, b"01234")]
+)
+def test_of_too_much_only_what_shows_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, limit: int | None, kept: bytes
+) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"0123456789")
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+
+        assert read_standard_input(limit=limit) == kept
 
 
 def test_a_closed_standard_input_is_an_empty_request(caller: OpsCaller) -> None:
@@ -430,34 +446,36 @@ def test_looking_is_not_remembered_and_registering_twice_is_told(caller: OpsCall
     assert caller.run("sessions", "list").stdout == "no sessions yet\n"
 
 
-def test_what_a_store_holds_cannot_steer_the_terminal(caller: OpsCaller) -> None:
-    caller.ask("list_workspaces", client_name="\x1b[2Jevil\r")
+def test_what_callers_call_themselves_stays_on_its_line(caller: OpsCaller) -> None:
+    name = "\x1b[2Jevil\r\nlocal  /etc"
+    caller.ask("list_workspaces", client_name=name, request_id="one\nwarnings")
 
-    printed = caller.run("sessions", "list")
+    listed = caller.run("sessions", "list").stdout
+    shown = caller.run("sessions", "show", name).stdout
 
-    assert "evil" in printed.stdout
-    assert not {"\x1b", "\r"} & set(printed.stdout)
+    assert len(listed.splitlines()) == 2
+    assert len(shown.splitlines()) == 8
+    assert "evil" in listed
+    assert not {"\x1b", "\r"} & set(listed + shown)
 
 
 # run in a session
 
 
-def run_result(caller: OpsCaller, *arguments: str, **environment: str) -> dict[str, Any]:
-    printed = caller.run(
-        "run", "--output", "json", "--quiet", *_NO_PI, *arguments, "task", **environment
-    )
-    return printed.document
+def run_result(caller: OpsCaller, *arguments: str) -> dict[str, Any]:
+    return caller.run("run", "--output", "json", "--quiet", *_NO_PI, *arguments, "task").document
 
 
 def test_a_run_without_a_session_works_here_and_is_recorded_in_local(
     caller: OpsCaller, workspace: Path
 ) -> None:
+    FakeMillrace.of(workspace).answers("init", exit_code=1, stderr="refused\n")
     caller.run("workspaces", "select", str(workspace))
 
-    result = run_result(caller, "--request-id", "run-1", "--route", "millrace")
+    result = run_result(caller, *caller.options, "--request-id", "run-1", "--route", "millrace")
 
-    assert "session" not in "".join(result["warnings"])
-    assert not (workspace / ".millracer").exists()
+    assert str(caller.cwd) in result["errors"][0]["message"]
+    assert result["warnings"] == []
     assert caller.session("local")["recent_request_ids"] == ["run-1"]
 
 
@@ -473,10 +491,11 @@ def test_a_run_in_a_session_works_where_it_selected_and_in_its_mode(
         *("workspaces", "select", str(workspace), "--mode", "learning_pi", "--session-id", "ui")
     )
     named = ("--session-id", "ui") if by == "option" else ()
-    variable = {} if by == "option" else {"MILLRACER_SESSION_ID": "ui"}
+    if by == "variable":
+        caller.environment = {**caller.environment, "MILLRACER_SESSION_ID": "ui"}
 
     result = run_result(
-        caller, *caller.options, *named, "--request-id", "run-1", "--route", "millrace", **variable
+        caller, *caller.options, *named, "--request-id", "run-1", "--route", "millrace"
     )
 
     assert result["outcome"] == "failed"
@@ -486,6 +505,22 @@ def test_a_run_in_a_session_works_where_it_selected_and_in_its_mode(
     session = caller.session("ui")
     assert session["recent_request_ids"] == ["run-1"]
     assert session["selected_root_path"] == str(workspace)
+
+
+def test_a_run_takes_the_mode_its_workspace_is_registered_with_now(
+    caller: OpsCaller, workspace: Path
+) -> None:
+    fake = FakeMillrace.of(workspace)
+    fake.answers("queue ls")
+    fake.answers("compile validate", exit_code=1)
+    register = ("workspaces", "add", str(workspace), "--id", "mill")
+    caller.run(*register)
+    caller.run("workspaces", "select", "mill", "--session-id", "ui")
+    caller.run(*register, "--mode", "lad_pi")
+
+    run_result(caller, *caller.options, "--session-id", "ui", "--route", "millrace")
+
+    assert fake.asked[-1] == "compile validate --mode lad_pi"
 
 
 def test_a_named_workspace_goes_before_the_sessions(caller: OpsCaller, workspace: Path) -> None:

@@ -439,3 +439,15 @@ def test_a_result_carries_what_it_has_and_nothing_else() -> None:
     }  # fmt: skip
     assert document["schema_version"] == "millracer.ops.v0.2"
     assert document["started_at"] == document["finished_at"] == "2026-01-02T03:04:05Z"
+
+
+def test_a_path_that_differs_from_where_the_id_is_registered_is_told() -> None:
+    desk = Desk()
+    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+
+    other = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/here"})
+    same = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/work"})
+
+    assert [warning.code for warning in other.warnings] == ["root_path_ignored"]
+    assert other.workspace_ref.root_path == "/work"
+    assert same.warnings == []

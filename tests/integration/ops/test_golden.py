@@ -1,0 +1,86 @@
+"""Golden requests and results; `pytest --update-docs` writes them anew, to be read as a diff."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millracer import __version__
+from millracer.contracts.ops_payloads import Action
+from millracer.contracts.ops_result import OpsStatus
+from millracer.contracts.schemas import SchemaName
+from tests.support.ops_cases import CASES, INVALID, Case
+from tests.support.ops_world import VALIDATORS, answer, assert_published
+
+FOLDER = Path(__file__).parents[3] / "fixtures" / "ops"
+#: How each case was sent and what the exit code was.
+INDEX = FOLDER / "index.json"
+
+
+def rendered(document: Any) -> str:
+    return json.dumps(document, indent=2).replace(f'"{__version__}"', '"<version>"') + "\n"
+
+
+def described(case: Case) -> dict[str, Any]:
+    return {
+        "arguments": ["ops", "--stream-json" if case.stream else "--json"],
+        "before": list(case.before),
+        "exit_code": answer(case.desk(), case.raw, stream=case.stream).exit_code,
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_request_has_its_golden_result(case: Case, *, update_docs: bool) -> None:
+    request, result = (FOLDER / f"{case.name}.{kind}.json" for kind in ("request", "result"))
+    desk = case.desk()
+    answered = answer(desk, case.raw, stream=case.stream)
+    if update_docs:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        request.write_bytes(case.raw)
+        result.write_text(rendered(answered.document), encoding="utf-8")
+
+    assert_published(SchemaName.OPS_RESULT, answered.document)
+    assert rendered(answered.document) == result.read_text(encoding="utf-8")
+    assert case.raw == request.read_bytes()
+    assert (desk.tools.millraces.unused_steps, desk.tools.pi.unused_turns) == (0, 0)
+
+
+def test_the_index_says_how_each_case_was_sent_and_exited(*, update_docs: bool) -> None:
+    expected = rendered({case.name: described(case) for case in CASES})
+    if update_docs:
+        INDEX.write_text(expected, encoding="utf-8")
+
+    assert expected == INDEX.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_of_a_case_that_is_gone(*, update_docs: bool) -> None:
+    expected = {f"{case.name}.{kind}.json" for case in CASES for kind in ("request", "result")}
+    found = {path.name for path in FOLDER.glob("*.re*.json")}
+    if update_docs:
+        for name in found - expected:
+            (FOLDER / name).unlink()
+        found &= expected
+
+    assert len(CASES) == len({case.name for case in CASES})
+    assert found == expected
+
+
+def test_there_is_a_golden_result_of_every_action_and_every_status() -> None:
+    results = [answer(case.desk(), case.raw, stream=case.stream).document for case in CASES]
+
+    assert {result["action"] for result in results} >= set(Action)
+    assert {result["status"] for result in results} == set(OpsStatus)
+    for action in Action:
+        assert "succeeded" in {one["status"] for one in results if one["action"] == action}, action
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if isinstance(case.request, dict)], ids=lambda case: case.name
+)
+def test_the_schema_tells_the_invalid_requests_from_the_others(case: Case) -> None:
+    valid = VALIDATORS[SchemaName.OPS_REQUEST].is_valid(case.request)
+
+    assert valid is (case not in INVALID)

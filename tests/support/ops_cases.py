@@ -1,0 +1,346 @@
+"""One request per ops action and per way it can fail, each with the world it is sent into.
+
+`/work` is a workspace, `/here` the directory the command runs in. What the reference can be asked
+as well (`millracer==0.2.0`) says how its Millrace ends the work there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from millracer.domain.work import ItemState
+from millracer.errors import ToolTimeout
+from tests.fakes.clock import FrozenClock
+from tests.fakes.millrace import daemon_is_stopped, item_ends, stage_runs, time_runs_out
+from tests.fakes.store import InMemorySessionStore
+from tests.fakes.tools import ScriptedTools
+from tests.support.gateway import Desk
+from tests.support.ops_requests import Json, asks, encoded, without
+from tests.support.ops_scenes import (
+    NO_MILLRACE,
+    OLD_MILLRACE,
+    Prepare,
+    RecordedMillrace,
+    fails,
+    has_no_store,
+    is_cancelled,
+    is_nowhere,
+    refuses,
+    says,
+    shows,
+)
+
+WORKSPACE = "/work"
+HERE = "/here"
+NOWHERE = "/nowhere"
+
+#: Instead of an ending: the reference has no Millrace at all.
+ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One request and what it meets.
+
+    Attributes:
+        name: of its golden files.
+        request: a JSON value, or the bytes themselves.
+        before: requests that were answered earlier.
+        prepare: what is special about the world.
+        stream: whether `--stream-json` is asked for.
+        reference: whether the reference is asked the same; the word says how its Millrace ends
+            delegated work (`arbiter`, `blocked`, `drained`), is empty where there is no such work,
+            and `absent` where there is no Millrace.
+    """
+
+    name: str
+    request: Json
+    before: tuple[dict[str, Json], ...] = ()
+    prepare: Prepare = lambda _desk: None
+    stream: bool = False
+    reference: str | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes that are sent."""
+        if isinstance(self.request, bytes):
+            return self.request
+        return json.dumps(self.request, indent=2).encode() + b"\n"
+
+    def desk(self) -> Desk:
+        """Return the world, as it is when the request comes."""
+        desk = Desk(
+            tools=ScriptedTools(millraces=RecordedMillrace(workspace=WORKSPACE)),
+            store=InMemorySessionStore(now=FrozenClock().now),
+        )
+        desk.directories.workspaces = {WORKSPACE}
+        for earlier in self.before:
+            _ = desk.answer(earlier["action"], **without(earlier, "action"))
+        self.prepare(desk)
+        return desk
+
+
+def _at(path: str | None = WORKSPACE, **fields: Json) -> dict[str, Json]:
+    return {"workspace_ref": {"root_path": path, **fields}}
+
+
+def _delegated(**fields: Json) -> dict[str, Json]:
+    return asks(
+        "enqueue",
+        **{
+            **_at(),
+            "route_preference": "millrace",
+            "intake_preference": "task",
+            "input": {"kind": "natural_language", "text": "Make the widget blue"},
+            "options": {"finalizer": "summary"},
+            "scoped_work_item": {"item_id": "ITEM-1", "source_queue": "QUEUE.md"},
+            **fields,
+        },
+    )
+
+
+_SELECT = asks(
+    "select_workspace",
+    request_id="req-0",
+    input={"payload": {"workspace_id": "default", "session_id": "ui-1"}},
+)
+_REGISTER = asks(
+    "register_workspace",
+    request_id="req-0",
+    input={
+        "payload": {
+            "workspace_id": "widgets",
+            "root_path": WORKSPACE,
+            "display_name": "Widgets",
+            "default_mode": "learning_pi",
+            "tags": ["blue"],
+        }
+    },
+)
+
+#: What the actions answer.
+ACTIONS = (
+    Case(name="status", request=asks("status", **_at(mode="learning_pi")), reference=""),
+    Case(
+        name="status-of-the-selected-workspace",
+        request=asks("status", metadata={"session_id": "ui-1"}),
+        before=(
+            _REGISTER,
+            asks(
+                "select_workspace",
+                input={"payload": {"workspace_id": "widgets"}},
+                metadata={"session_id": "ui-1"},
+            ),
+        ),
+    ),
+    Case(
+        name="enqueue-completed",
+        request=_delegated(expected_evidence=["UPDATE_COMPLETE"], context_refs=["docs/widget.md"]),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+        reference="arbiter",
+    ),
+    Case(
+        name="enqueue-blocked",
+        request=_delegated(),
+        prepare=shows(stage_runs("builder"), item_ends(ItemState.BLOCKED)),
+        reference="blocked",
+    ),
+    Case(
+        name="enqueue-incomplete",
+        request=_delegated(),
+        prepare=shows(item_ends(proven=False)),
+        reference="drained",
+    ),
+    Case(
+        name="enqueue-direct",
+        request=_delegated(route_preference="direct"),
+        prepare=says("It is blue now."),
+        reference="drained",
+    ),
+    Case(
+        name="enqueue-without-the-expected-evidence",
+        request=_delegated(expected_evidence=["UPDATE_COMPLETE", "run-7"]),
+        prepare=shows(stage_runs("updater"), item_ends()),
+    ),
+    Case(
+        name="enqueue-timed-out",
+        request=_delegated(options={"finalizer": "summary", "daemon-timeout-seconds": 1}),
+        prepare=shows(stage_runs("builder"), time_runs_out()),
+    ),
+    Case(name="enqueue-cancelled", request=_delegated(), prepare=is_cancelled),
+    Case(
+        name="enqueue-restart-needed",
+        request=_delegated(),
+        prepare=shows(stage_runs("builder"), daemon_is_stopped()),
+    ),
+    Case(name="list-workspaces", request=asks("list_workspaces"), reference=""),
+    Case(name="list-registered-workspaces", request=asks("list_workspaces"), before=(_REGISTER,)),
+    Case(name="select-workspace", request={**_SELECT, "request_id": "req-1"}, reference=""),
+    Case(
+        name="select-workspace-by-path",
+        request=asks(
+            "select_workspace",
+            client_name="ui",
+            input={"payload": {"root_path": WORKSPACE, "mode": "learning_pi"}},
+        ),
+    ),
+    Case(name="register-workspace", request={**_REGISTER, "request_id": "req-1"}),
+    Case(
+        name="register-workspace-again",
+        request={**_REGISTER, "request_id": "req-1"},
+        before=(_REGISTER,),
+    ),
+    Case(
+        name="forget-workspace",
+        request=asks("forget_workspace", input={"workspace_id": "widgets"}),
+        before=(_REGISTER,),
+    ),
+    Case(name="list-sessions", request=asks("list_sessions"), before=(_SELECT,), reference=""),
+    Case(
+        name="inspect-session",
+        request=asks("inspect_session", input={"payload": {"session_id": "ui-1"}}),
+        before=(_SELECT,),
+        reference="",
+    ),
+    Case(
+        name="inspect-unknown-session",
+        request=asks("inspect_session", input={"payload": {"session_id": "nobody"}}),
+        reference="",
+    ),
+    Case(
+        name="forget-session",
+        request=asks("forget_session", input={"payload": {"session_id": "ui-1"}}),
+        before=(_SELECT,),
+    ),
+    Case(
+        name="unknown-fields",
+        request=asks(
+            "list_sessions",
+            priority="high",
+            workspace_ref={"path": WORKSPACE},
+            input={"payload": {"verbose": True}},
+            options={"dry-run": True},
+            metadata={"free": "as air"},
+        ),
+        reference="",
+    ),
+)
+
+#: What stands in the way of an action.
+FAILURES = (
+    Case(name="unsupported-action", request=asks("self_destruct", **_at()), reference=""),
+    Case(
+        name="unsupported-runtime",
+        request=asks("status", **_at(runtime_kind="remote")),
+        reference="",
+    ),
+    Case(
+        name="unsupported-transport",
+        request=asks("status", **_at()),
+        stream=True,
+        reference="",
+    ),
+    Case(
+        name="workspace-unknown",
+        request=asks("status", workspace_ref={"workspace_id": "nobody"}),
+        reference="",
+    ),
+    Case(name="workspace-unresolved", request=asks("status")),
+    Case(name="workspace-missing", request=asks("status", **_at(NOWHERE)), reference=""),
+    Case(name="workspace-uninitialised", request=asks("status", **_at(HERE)), reference=""),
+    Case(
+        name="select-unknown-workspace",
+        request=asks("select_workspace", input={"payload": {"workspace_id": "nobody"}}),
+        reference="",
+    ),
+    Case(name="select-nothing", request=asks("select_workspace"), reference=""),
+    Case(
+        name="forget-unknown-workspace",
+        request=asks("forget_workspace", input={"payload": {"workspace_id": "nobody"}}),
+    ),
+    Case(
+        name="register-a-missing-directory",
+        request=asks(
+            "register_workspace", input={"payload": {"workspace_id": "w", "root_path": NOWHERE}}
+        ),
+    ),
+    Case(
+        name="register-the-default-id",
+        request=asks(
+            "register_workspace", input={"workspace_id": "default", "root_path": WORKSPACE}
+        ),
+    ),
+    Case(
+        name="millrace-not-found",
+        request=asks("status", **_at()),
+        prepare=fails("check_supported", NO_MILLRACE),
+        reference=ABSENT,
+    ),
+    Case(
+        name="millrace-unsupported",
+        request=asks("status", **_at()),
+        prepare=fails("check_supported", OLD_MILLRACE),
+    ),
+    Case(
+        name="status-timed-out",
+        request=asks("status", **_at()),
+        prepare=fails("read_status", ToolTimeout("millrace", "Millrace did not answer in time")),
+    ),
+    Case(
+        name="enqueue-failed",
+        request=_delegated(),
+        prepare=refuses(NO_MILLRACE),
+    ),
+    Case(
+        name="enqueue-without-a-task",
+        request=_delegated(input={"kind": "natural_language", "text": " "}),
+        reference="drained",
+    ),
+    Case(
+        name="enqueue-and-resume",
+        request=_delegated(options={"resume": "task-1"}),
+    ),
+    Case(name="session-store-unavailable", request=asks("list_sessions"), prepare=has_no_store),
+    Case(name="status-without-a-store", request=asks("status", **_at()), prepare=has_no_store),
+    Case(
+        name="current-directory-gone",
+        request={**_SELECT, "request_id": "req-1"},
+        prepare=is_nowhere,
+    ),
+)
+
+#: What is no request, or not a good one.
+INVALID = (
+    Case(name="invalid-empty", request=b"", reference=""),
+    Case(name="invalid-not-json", request=b"status\n", reference=""),
+    Case(name="invalid-not-an-object", request=["status"], reference=""),
+    Case(name="invalid-not-utf8", request=b'{"request_id": "\xff"}\n', reference=""),
+    Case(name="invalid-cut-off", request=b'{"request_id": "req-1", "act', reference=""),
+    Case(name="invalid-nan", request=encoded(asks("status", metadata={"x": float("nan")}))),
+    Case(
+        name="invalid-half-a-surrogate-pair",
+        request=encoded(asks("status", input={"text": "half \ud800"})),
+    ),
+    Case(
+        name="invalid-schema-version",
+        request=asks("status", schema_version="millracer.ops.v0.1"),
+        reference="",
+    ),
+    Case(name="invalid-missing-fields", request={"request_id": "req-1"}, reference=""),
+    Case(
+        name="invalid-types",
+        request=asks("status", client_name=7, workspace_ref={"root_path": []}, expected_evidence=1),
+    ),
+    Case(
+        name="invalid-options",
+        request=_delegated(options={"route": "home", "daemon-timeout-seconds": 0}),
+    ),
+    Case(name="invalid-program", request=_delegated(options={"pi-command": "sh"})),
+    Case(
+        name="invalid-payload",
+        request=asks("register_workspace", input={"payload": {"workspace_id": "two words"}}),
+    ),
+)
+
+CASES = (*ACTIONS, *FAILURES, *INVALID)

@@ -1,0 +1,102 @@
+"""What is special about the world that a golden request is sent into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from millracer.domain.work import RuntimeStatus
+from millracer.errors import StoreUnavailable, ToolNotFound, ToolUnsupported
+from millracer.waiting import CancelReason, Wait
+from tests.fakes.millrace import ScriptedMillrace, Step, stage_runs, then
+from tests.fakes.store import InMemorySessionStore
+from tests.support.gateway import Desk
+
+Prepare = Callable[[Desk], None]
+
+_RECORDED = Path(__file__).parents[2] / "fixtures/millrace/0.21.1/status-fresh.json"
+
+NO_MILLRACE = ToolNotFound(
+    "millrace",
+    "there is no program `millrace`",
+    suggested_action="install millrace-ai, or pass --millrace-command",
+)
+OLD_MILLRACE = ToolUnsupported(
+    "millrace", "Millrace 0.17.0 is not supported", suggested_action="install millrace-ai 0.21"
+)
+
+
+class RecordedMillrace(ScriptedMillrace):
+    """Tells the status that the real Millrace told of a fresh workspace."""
+
+    def read_status(self, wait: Wait) -> RuntimeStatus:
+        status = super().read_status(wait)
+        recorded = json.loads(json.loads(_RECORDED.read_text(encoding="utf-8"))["stdout"])
+        return replace(status, raw=recorded | {"workspace": self.workspace})
+
+
+class LostStore(InMemorySessionStore):
+    """A store that cannot be opened."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"notices", "_now", "_workspaces", "_sessions"} or name.startswith("__"):
+            return super().__getattribute__(name)
+        raise StoreUnavailable(
+            "the session store is locked by another program", suggested_action="try again"
+        )
+
+
+def shows(*steps: Step) -> Prepare:
+    """Let the watch see these steps."""
+
+    def prepare(desk: Desk) -> None:
+        desk.tools.millraces.will_show(*steps)
+
+    return prepare
+
+
+def fails(call: str, error: Exception) -> Prepare:
+    """Let a call of Millrace fail."""
+
+    def prepare(desk: Desk) -> None:
+        desk.tools.millraces.will_fail(call, error)
+
+    return prepare
+
+
+def refuses(error: ToolNotFound) -> Prepare:
+    """Let no program be opened."""
+
+    def prepare(desk: Desk) -> None:
+        desk.tools.refusal = error
+
+    return prepare
+
+
+def is_cancelled(desk: Desk) -> None:
+    """Let the caller interrupt while a stage runs."""
+    interrupt = then(lambda: desk.cancellation.cancel(CancelReason.INTERRUPTED))
+    desk.tools.millraces.will_show(stage_runs("builder"), interrupt)
+
+
+def says(*answers: str) -> Prepare:
+    """Let pi answer so, turn by turn."""
+
+    def prepare(desk: Desk) -> None:
+        for answer in answers:
+            desk.tools.pi.will_say(answer)
+
+    return prepare
+
+
+def has_no_store(desk: Desk) -> None:
+    """Let the session store be locked for good."""
+    desk.store = LostStore()
+
+
+def is_nowhere(desk: Desk) -> None:
+    """Let the directory the command runs in be gone."""
+    desk.directories.here = None
