@@ -251,11 +251,23 @@ def _reply(read: ReadRequest, target: Target, request: RunRequest, result: RunRe
 
 
 def _errors(result: RunResult) -> tuple[OpsErrorDocument, ...]:
-    return tuple(
+    told = tuple(
         describe_error(
             MillracerError(error.message, suggested_action=error.suggested_action, code=error.code)
         ).model_copy(update={"detail": error.detail or None, "related_ref": result.work_item_id})
         for error in result.errors
+    )
+    if told or _STATUSES[result.outcome] is not OpsStatus.FAILED:
+        return told
+    # A lost daemon is an outcome of a run, but a caller of `failed` wants to be told why.
+    step = result.next_steps[0].command if result.next_steps else None
+    return (
+        OpsErrorDocument(
+            code=result.outcome,
+            message=result.outcome if result.event is None else result.event.reason,
+            related_ref=result.work_item_id,
+            suggested_action=step,
+        ),
     )
 
 

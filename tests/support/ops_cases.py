@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from millracer.domain.work import ItemState
 from millracer.errors import ToolTimeout
 from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import daemon_is_stopped, item_ends, stage_runs, time_runs_out
+from tests.fakes.millrace import (
+    daemon_dies,
+    daemon_is_stopped,
+    item_ends,
+    stage_runs,
+    time_runs_out,
+)
 from tests.fakes.store import InMemorySessionStore
 from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk
@@ -169,6 +175,11 @@ ACTIONS = (
         prepare=shows(stage_runs("builder"), time_runs_out()),
     ),
     Case(name="enqueue-cancelled", request=_delegated(), prepare=is_cancelled),
+    Case(
+        name="enqueue-crashed",
+        request=_delegated(options={"finalizer": "summary", "max_daemon_restarts": 0}),
+        prepare=shows(stage_runs("builder"), daemon_dies()),
+    ),
     Case(
         name="enqueue-restart-needed",
         request=_delegated(),

@@ -28,6 +28,8 @@ _KEYS = (
     *("item_id", "id", "session_id", "is_default", "resume", "skill", "daemon-timeout-seconds"),
     *("unheard_of", "input.x", "metadata.x", "", "ключ"),
 )
+#: A workspace of `tests.support.gateway.Desk`, so that some requests get as far as their work.
+_WORKSPACE = "/work"
 _WORDS = (*Action, *_KEYS, SCHEMA_VERSION, "default", "local", "remote", "~nobody", "/", "\0", " ")
 
 
@@ -157,7 +159,10 @@ def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
         case Action.SELECT_WORKSPACE:
             optional = {"workspace_id": text, "root_path": text, "mode": text}
         case Action.REGISTER_WORKSPACE:
-            needed = {"workspace_id": workspace_id, "root_path": filled_texts()}
+            needed = {
+                "workspace_id": workspace_id,
+                "root_path": st.just(_WORKSPACE) | filled_texts(),
+            }
             optional = {
                 "display_name": text,
                 "default_mode": text,
@@ -184,9 +189,11 @@ def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
     places = st.fixed_dictionaries(
         {},
         optional={
-            **dict.fromkeys(("workspace_id", "root_path", "display_name", "mode"), text),
+            **dict.fromkeys(("display_name", "mode"), text),
+            "workspace_id": st.none() | st.sampled_from([None, "w"]) | text,
+            "root_path": st.just(_WORKSPACE) | st.just(_WORKSPACE) | text,
             "environment": text,
-            "runtime_kind": st.sampled_from([None, "local", "", "remote"]),
+            "runtime_kind": st.sampled_from([None, "local", "", "local", "remote"]),
         },
     )
     request = {

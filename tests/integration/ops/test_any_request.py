@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from millracer.contracts.ops_payloads import Action
 from millracer.contracts.schemas import SchemaName
+from millracer.domain.result import RunResult
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
 from millracer.waiting import Cancellation, Cancelled, CancelReason
 from tests.fakes.directories import NamedDirectories
@@ -39,6 +40,13 @@ EXIT_CODES = {
     "cancelled": {130, 143},
     "failed": {1, 2},
 }
+#: Outcomes of a run whose status is called otherwise.
+STATUSES = {"completed": "succeeded", "crashed": "failed", "restart_needed": "failed"}
+
+
+def seldom() -> st.SearchStrategy[bool]:
+    """Draw true once in a while."""
+    return st.integers(0, 9).map(lambda drawn: drawn == 9)
 
 
 @st.composite
@@ -49,21 +57,21 @@ def desks(draw: st.DrawFn) -> Desk:
         error = draw(st.sampled_from([ToolTimeout, ToolFailed, ToolNotFound]))
         millrace.will_fail(call, error("millrace", "no", detail=draw(texts())))
     cancellation = Cancellation()
-    if draw(st.integers(0, 9)) == 0:
+    if draw(seldom()):
         cancellation.cancel(draw(st.sampled_from(CancelReason)))
     desk = Desk(
         tools=ScriptedTools(
             millraces=millrace,
             result=draw(run_results(texts() | st.sampled_from(ATTACKS) | st.just("half \ud800"))),
-            run_error=draw(st.sampled_from([None, None, Cancelled(CancelReason.TERMINATED)])),
-            refusal=draw(st.sampled_from([None, None, ToolNotFound("pi", "there is no pi")])),
+            run_error=draw(st.sampled_from([*[None] * 5, Cancelled(CancelReason.TERMINATED)])),
+            refusal=draw(st.sampled_from([*[None] * 5, ToolNotFound("pi", "there is no pi")])),
         ),
         directories=NamedDirectories(
             here=draw(st.sampled_from(["/here", "/work", None])),
             plain=draw(st.sampled_from([{"/here", "/"}, set()])),
-            workspaces=draw(st.sampled_from([{"/work"}, set()])),
+            workspaces=draw(st.sampled_from([{"/work"}, {"/work"}, {"/work"}, set()])),
         ),
-        store=draw(st.sampled_from([InMemorySessionStore, InMemorySessionStore, LostStore]))(),
+        store=draw(st.sampled_from([*[InMemorySessionStore] * 5, LostStore]))(),
         workspace=draw(st.sampled_from([None, None, "/work", "sub", "\0"])),
         cancellation=cancellation,
     )
@@ -75,7 +83,7 @@ def desks(draw: st.DrawFn) -> Desk:
     return desk
 
 
-@given(desks(), valid_requests(), st.booleans())
+@given(desks(), valid_requests(), seldom())
 def test_any_valid_request_is_answered(desk: Desk, request: Any, stream: bool) -> None:  # noqa: FBT001 - drawn
     answered = answer(desk, encoded(request), stream=stream)
 
@@ -84,7 +92,7 @@ def test_any_valid_request_is_answered(desk: Desk, request: Any, stream: bool) -
     assert answered.exit_code != 2 or set(answered.codes) <= INVALID
 
 
-@given(desks(), bent_requests() | json_values(), st.booleans())
+@given(desks(), bent_requests() | json_values(), seldom())
 def test_any_json_is_answered(desk: Desk, document: Any, stream: bool) -> None:  # noqa: FBT001 - drawn
     answered = answer(desk, encoded(document), stream=stream)
 
@@ -110,6 +118,19 @@ def test_whatever_came_before_the_next_request_is_answered(
         check(desk, answer(desk, encoded(document)))
 
 
+@given(valid_requests(), run_results(texts()))
+def test_any_run_is_told_as_it_ended(request: dict[str, Any], result: RunResult) -> None:
+    desk = Desk(tools=ScriptedTools(result=result))
+    request |= asks("enqueue", workspace_ref={"root_path": "/work"}, input={"text": "Do it"})
+    request["options"] = None
+    answered = answer(desk, encoded(request))
+
+    check(desk, answered)
+    assert answered.document["raw_compat"]["outcome"] == result.outcome
+    assert answered.document["result"]["task"] == desk.tools.requests[0].task == "Do it"
+    assert answered.document["completion"]["scoped_completion"] == result.scoped_completion
+
+
 def check(desk: Desk, answered: Answered) -> None:
     """Hold an answer to what is promised for every request."""
     document = answered.document
@@ -128,7 +149,9 @@ def check(desk: Desk, answered: Answered) -> None:
         assert answered.exit_code != 2 or document.get("raw_compat")
     if "raw_compat" in document:
         assert document["action"] == Action.ENQUEUE
+        outcome = document["raw_compat"]["outcome"]
         assert_published(SchemaName.RUN_RESULT, document["raw_compat"])
+        assert document["status"] == STATUSES.get(outcome, outcome)
         assert len(desk.tools.requests) == 1
     else:
         assert not document["completion"]["scoped_completion"]

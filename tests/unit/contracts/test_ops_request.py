@@ -101,6 +101,14 @@ def test_half_surrogate_pairs_are_refused_and_the_ids_echoed(odd: Json) -> None:
     assert (error.request_id, error.action) == ("req-1", "status")
 
 
+def test_an_integer_too_long_to_be_read_is_refused_and_the_ids_echoed() -> None:
+    raw = encoded(asks("status", metadata={"x": "LONG"})).replace(b'"LONG"', b"1" * 5_000)
+    error = refused(raw)
+
+    assert "number out of range" in error.message
+    assert (error.request_id, error.action) == ("req-1", "status")
+
+
 def test_half_a_surrogate_pair_is_not_echoed() -> None:
     error = refused(encoded(asks("status", request_id="req \ud800")))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -119,6 +119,9 @@ def test_an_item_has_its_id_under_either_name(first: str, second: str, item_id: 
 
 
 @given(texts())
+@example("\x1c\x1f")
+@example("\ufeff")
+@example("\u200b")
 def test_schema_and_reader_agree_about_blank(text: str) -> None:
     for fields in (
         {"request_id": text},
