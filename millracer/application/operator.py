@@ -89,6 +89,7 @@ class Operator:
         self._pi: Pi | None = None
         self._done: list[Done] = []
         self._warned: set[RunWarning] = set()
+        self._store_warnings: tuple[RunWarning, ...] = ()
         self._left = False
         self._selection = OperatorSelection(
             store=store,
@@ -316,7 +317,7 @@ class Operator:
                 self._say_error(error.message, error.suggested_action)
         elif not streamed:
             self._voice.answer(result.output)
-        for warning in result.warnings:
+        for warning in (*result.warnings, *self._store_warnings):
             self._warn(warning)
         self._voice.note(describe_ending(result, self._done[-1].seconds))
 
@@ -328,8 +329,7 @@ class Operator:
             request_id=result.request_id,
             warnings=tuple(dict.fromkeys(warning.code for warning in result.warnings)),
         )
-        for warning in memory.warnings:
-            self._warn(warning)
+        self._store_warnings = memory.warnings
 
     @property
     def _workspace(self) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from millracer.domain.evidence import Fact, ItemFact, StageFact, state_fact
+from millracer.domain.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
 from millracer.domain.operator_line import COMMANDS
 from millracer.domain.result import RunResult
 from millracer.domain.session import RegisteredWorkspace
 from millracer.domain.work import ItemState, LeftItem, Outcome, Route, RuntimeStatus
 
 _SHOWN_ITEMS = 12
+_SHOWN_FACTS = 4
 #: What is said of an item or a task beside what must be whole fits a line of 80 columns.
-_TITLE_LENGTH = 50
+_TITLE_LENGTH = 45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,9 @@ def describe_history(history: Sequence[Done]) -> str:
     lines = []
     for number, done in enumerate(history, 1):
         time = _duration(done.seconds)
-        lines.append(f"{number:>3}  {done.result.outcome:<14}  {time:>12}  {_title(done.task)}")
+        lines.append(f"{number:>3}  {done.result.outcome:<14}  {time:>11}  {_title(done.task)}")
         if done.result.work_item_id is not None:
-            lines.append(f"{'':>35}{done.result.work_item_id}")
+            lines.append(f"{'':>21}{done.result.work_item_id}")
     return "\n".join(lines)
 
 
@@ -108,25 +109,34 @@ def describe_workspaces(selected: str, registered: Sequence[RegisteredWorkspace]
 def _grounds(result: RunResult) -> list[str]:
     """Return what proves the end, or why it ended so and what is missing."""
     if result.outcome is Outcome.COMPLETED:
-        direct = result.route is Route.DIRECT
-        return ["pi did it directly"] if direct else [", ".join(map(_brief, result.proof))]
+        return ["pi did it directly" if result.route is Route.DIRECT else _proof(result.proof)]
     found = [gap.found for gap in result.missing_evidence[:1] if result.work_item_id is not None]
     if result.outcome is Outcome.CANCELLED:
-        return [f"the item stays in Millrace: {state}" for state in found]
+        kept = "continue" in {step.action for step in result.next_steps}
+        return [f"the item stays in Millrace: {state}" for state in found if kept]
     reason = [] if result.event is None else [result.event.reason]
     needed = [f"missing: {gap.needed}" for gap in result.missing_evidence[:1] if found]
     return [*reason, *needed]
 
 
+def _proof(facts: Sequence[Fact]) -> str:
+    """Say what proves an end, for somebody who knows which item is meant; /last json has it all."""
+    said = list(dict.fromkeys(brief for fact in facts if (brief := _brief(fact))))
+    more = len(said) - _SHOWN_FACTS
+    shown = ", ".join(said[:_SHOWN_FACTS])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def _brief(fact: Fact) -> str:
-    """Say what one piece of proof says, for somebody who knows which item is meant."""
     match fact:
         case ItemFact():
             return f"{fact.work_kind} {fact.state}"
         case StageFact():
             return f"{fact.stage} {fact.terminal_result}"
-        case _:
-            return state_fact(fact)
+        case ClosureFact():
+            return f"lineage {'open' if fact.open else 'closed'}"
+        case SpawnFact():
+            return ""
 
 
 def _how_to_go_on(result: RunResult) -> list[str]:

@@ -111,8 +111,10 @@ def _take(
             if result is not None:
                 person.report(result, streamed=screen.streamed)
             return ExitCode.COMPLETED if result is None else exit_code_of(result)
-    except Cancelled:
+    except Cancelled as stopped:
         say("stopped")
+        if cancellation.reason is None:  # it came while the handlers were changed
+            cancellation.cancel(stopped.reason)
         return ExitCode.COMPLETED
     except Exception as error:  # noqa: BLE001 - a bug of ours does not end a person's session
         say(f"error: internal error: {type(error).__name__}: {error}")

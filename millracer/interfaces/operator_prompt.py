@@ -22,6 +22,7 @@ class Lines(Protocol):
 
         Raises:
             KeyboardInterrupt: the person cleared the line.
+            Cancelled: a signal asked to end.
         """
         ...
 

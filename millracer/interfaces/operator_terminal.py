@@ -20,6 +20,8 @@ from prompt_toolkit.output import create_output
 from millracer.domain.operator_line import COMMANDS, CommandName
 from millracer.domain.work import IntakePreference, RoutePreference
 from millracer.interfaces.operator_prompt import PROMPT, Lines
+from millracer.interfaces.signals import ending_told
+from millracer.waiting import Cancelled, CancelReason
 
 Names = Callable[[], Sequence[str]]
 
@@ -36,6 +38,7 @@ class TerminalLines(Lines):
     interactive = True
 
     def __init__(self, *, history: Path | None, workspaces: Names, modes: Names) -> None:
+        self._ending: CancelReason | None = None
         self._session: PromptSession[str] = PromptSession(
             PROMPT,
             multiline=True,
@@ -48,11 +51,31 @@ class TerminalLines(Lines):
         )
 
     def next(self) -> str | None:
-        """Let the person edit the next line, or block of lines."""
+        """Let the person edit the next line, or block of lines.
+
+        Raises:
+            KeyboardInterrupt: the person cleared the line.
+            Cancelled: a signal asked to end.
+        """
         try:
-            return _as_text(self._session.prompt())
+            with ending_told(self._tell_ending):
+                line = self._session.prompt(pre_run=self._end_if_told)
         except EOFError:
             return None
+        if self._ending is not None:
+            raise Cancelled(self._ending)
+        return _as_text(line)
+
+    def _tell_ending(self, reason: CancelReason) -> None:
+        self._ending = reason
+        loop = self._session.app.loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._end_if_told)
+
+    def _end_if_told(self) -> None:
+        app = self._session.app
+        if self._ending is not None and app.future is not None and not app.future.done():
+            app.exit(exception=Cancelled(self._ending))
 
 
 class _KeptHistory(FileHistory):

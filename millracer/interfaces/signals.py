@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -31,7 +31,12 @@ def signals_cancel(cancellation: Cancellation) -> Iterator[None]:
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    former_handlers = {number: signal.signal(number, _ignore) for number in _REASONS}
+    seen: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        seen.append(number)  # the pipe has told it already, unless it came while we leave
+
+    former_handlers = {number: signal.signal(number, handle) for number in _REASONS}
     former_descriptor = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     listener = threading.Thread(target=_listen, args=(reader, cancellation), daemon=True)
     listener.start()
@@ -43,7 +48,8 @@ def signals_cancel(cancellation: Cancellation) -> Iterator[None]:
             signal.signal(number, handler)
         os.close(writer)
         listener.join()
-        os.close(reader)
+        if seen and cancellation.reason is None:
+            cancellation.cancel(_REASONS[signal.Signals(seen[0])])
 
 
 @contextmanager
@@ -57,16 +63,37 @@ def signals_raise() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def ending_told(tell: Callable[[CancelReason], None]) -> Iterator[None]:
+    """Within the block, SIGTERM and SIGHUP are told; for event loops, which swallow what is raised.
+
+    Args:
+        tell: called in the main thread between any two instructions; must neither raise nor block.
+    """
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        tell(_REASONS[signal.Signals(number)])
+
+    ending = (signal.SIGTERM, signal.SIGHUP)
+    former = {number: signal.signal(number, handle) for number in ending}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
 def _listen(reader: int, cancellation: Cancellation) -> None:
-    while received := os.read(reader, 64):
-        for number in received:
-            reason = _REASONS.get(signal.Signals(number))
-            if reason is not None:
-                cancellation.cancel(reason)
+    with open(reader, "rb", buffering=0) as pipe:
+        while received := pipe.read(64):
+            for number in received:
+                reason = _REASONS.get(signal.Signals(number))
+                if reason is not None:
+                    cancellation.cancel(reason)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Let the wake-up pipe speak; without a handler the signal would end us."""
+    """Do nothing; without a handler the signal would end us."""
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

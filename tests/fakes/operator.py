@@ -1,0 +1,96 @@
+"""Around an operator without a terminal: programs that count what is opened, and what was said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from millracer.application.choices import RunChoices
+from millracer.application.operator_ports import OperatorTools, Voice
+from millracer.application.orchestrator import Orchestrator
+from millracer.errors import MillracerError
+from millracer.ports import Millrace, Pi, ProgressListener, TextListener
+from tests.fakes.clock import FrozenClock
+from tests.fakes.millrace import ScriptedMillrace
+from tests.fakes.pi import ScriptedPi
+
+
+class Words(Voice):
+    """Keeps what was said, oldest first."""
+
+    def __init__(self) -> None:
+        self.answers: list[str] = []
+        self.notes: list[str] = []
+
+    def answer(self, text: str) -> None:
+        self.answers.append(text)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.answers.clear()
+        self.notes.clear()
+
+
+@dataclass(slots=True, kw_only=True)
+class ConversationTools(OperatorTools):
+    """One scripted Millrace a workspace, and the conversations that a test prepared, in order.
+
+    Attributes:
+        prepared: the conversations still to be opened.
+        opened: where each conversation was opened, and it.
+        refusal: what stands in the way of opening Millrace.
+        pi_refusal: what stands in the way of opening pi.
+        run_error: what a run breaks off with.
+    """
+
+    clock: FrozenClock
+    prepared: list[ScriptedPi] = field(default_factory=list)
+    opened: list[tuple[str, ScriptedPi]] = field(default_factory=list)
+    millraces: dict[str, ScriptedMillrace] = field(default_factory=dict)
+    refusal: MillracerError | None = None
+    pi_refusal: MillracerError | None = None
+    run_error: BaseException | None = None
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def will_open(self, *conversations: ScriptedPi) -> None:
+        """Prepare the next conversations."""
+        self.prepared.extend(conversations)
+
+    def millrace_of(self, root_path: str) -> ScriptedMillrace:
+        """Return a workspace's Millrace, to be scripted."""
+        return self.millraces.setdefault(root_path, ScriptedMillrace(workspace=root_path))
+
+    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+        if self.refusal is not None:
+            raise self.refusal
+        return self.millrace_of(root_path)
+
+    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+        if self.pi_refusal is not None:
+            raise self.pi_refusal
+        assert self.prepared, "a conversation more than the test foresees was opened"
+        conversation = self.prepared.pop(0)
+        self.opened.append((root_path, conversation))
+        return conversation
+
+    def over(
+        self,
+        millrace: Millrace,
+        pi: Pi,
+        listeners: Sequence[ProgressListener],
+        on_text: TextListener | None,
+    ) -> Orchestrator:
+        if self.run_error is not None:
+            raise self.run_error
+        return Orchestrator(
+            millrace=millrace,
+            pi=pi,
+            clock=self.clock,
+            unique=lambda: f"unique-{next(self.numbers)}",
+            listeners=listeners,
+            on_text=on_text,
+        )
