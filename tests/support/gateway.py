@@ -35,11 +35,11 @@ def asked(action: str, **fields: Any) -> ReadRequest:
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """Where requests are answered; `/work` is an initialised workspace, `/here` is none."""
+    """Where requests are answered; `/shop` is an initialised workspace, `/here` is none."""
 
     store: SessionStore = field(default_factory=InMemorySessionStore)
     directories: NamedDirectories = field(
-        default_factory=lambda: NamedDirectories(workspaces={"/work"})
+        default_factory=lambda: NamedDirectories(workspaces={"/shop"})
     )
     tools: ScriptedTools = field(default_factory=ScriptedTools)
     choices: RunChoices = field(default_factory=RunChoices)

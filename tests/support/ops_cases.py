@@ -1,6 +1,6 @@
 """One request per ops action and per way it can fail, each with the world it is sent into.
 
-`/work` is a workspace, `/here` the directory the command runs in. What the reference can be asked
+`/shop` is a workspace, `/here` the directory the command runs in. What the reference can be asked
 as well (`millracer==0.2.0`) says how its Millrace ends the work there.
 """
 
@@ -37,7 +37,7 @@ from tests.support.ops_scenes import (
     shows,
 )
 
-WORKSPACE = "/work"
+WORKSPACE = "/shop"
 HERE = "/here"
 NOWHERE = "/nowhere"
 

@@ -29,7 +29,7 @@ _KEYS = (
     *("unheard_of", "input.x", "metadata.x", "", "ключ"),
 )
 #: A workspace of `tests.support.gateway.Desk`, so that some requests get as far as their work.
-_WORKSPACE = "/work"
+_WORKSPACE = "/shop"
 _WORDS = (*Action, *_KEYS, SCHEMA_VERSION, "default", "local", "remote", "~nobody", "/", "\0", " ")
 
 

@@ -67,16 +67,16 @@ def desks(draw: st.DrawFn) -> Desk:
             refusal=draw(st.sampled_from([*[None] * 5, ToolNotFound("pi", "there is no pi")])),
         ),
         directories=NamedDirectories(
-            here=draw(st.sampled_from(["/here", "/work", None])),
+            here=draw(st.sampled_from(["/here", "/shop", None])),
             plain=draw(st.sampled_from([{"/here", "/"}, set()])),
-            workspaces=draw(st.sampled_from([{"/work"}, {"/work"}, {"/work"}, set()])),
+            workspaces=draw(st.sampled_from([{"/shop"}, {"/shop"}, {"/shop"}, set()])),
         ),
         store=draw(st.sampled_from([*[InMemorySessionStore] * 5, LostStore]))(),
-        workspace=draw(st.sampled_from([None, None, "/work", "sub", "\0"])),
+        workspace=draw(st.sampled_from([None, None, "/shop", "sub", "\0"])),
         cancellation=cancellation,
     )
     if draw(st.booleans()):
-        registering = {"workspace_id": "w", "root_path": "/work", "is_default": True}
+        registering = {"workspace_id": "w", "root_path": "/shop", "is_default": True}
         answer(desk, encoded(asks("register_workspace", input=registering)))
         selecting = {"workspace_id": "w", "session_id": "local"}
         answer(desk, encoded(asks("select_workspace", input=selecting)))
@@ -121,7 +121,7 @@ def test_whatever_came_before_the_next_request_is_answered(
 @given(valid_requests(), run_results(texts()))
 def test_any_run_is_told_as_it_ended(request: dict[str, Any], result: RunResult) -> None:
     desk = Desk(tools=ScriptedTools(result=result))
-    request |= asks("enqueue", workspace_ref={"root_path": "/work"}, input={"text": "Do it"})
+    request |= asks("enqueue", workspace_ref={"root_path": "/shop"}, input={"text": "Do it"})
     request["options"] = None
     answered = answer(desk, encoded(request))
 

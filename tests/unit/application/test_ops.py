@@ -17,7 +17,7 @@ from tests.fakes.failing_store import FailingStore
 from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk, asked, codes, said
 
-WORK = {"root_path": "/work"}
+WORK = {"root_path": "/shop"}
 #: For each action, what makes it succeed on `prepared`.
 FIELDS: dict[Action, dict[str, Any]] = {
     Action.STATUS: {"workspace_ref": WORK},
@@ -27,9 +27,9 @@ FIELDS: dict[Action, dict[str, Any]] = {
         "route_preference": "direct",
     },
     Action.LIST_WORKSPACES: {},
-    Action.SELECT_WORKSPACE: {"input": {"payload": {"root_path": "/work"}}},
+    Action.SELECT_WORKSPACE: {"input": {"payload": {"root_path": "/shop"}}},
     Action.REGISTER_WORKSPACE: {
-        "input": {"payload": {"workspace_id": "alpha", "root_path": "/work"}}
+        "input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}
     },
     Action.FORGET_WORKSPACE: {"input": {"payload": {"workspace_id": "alpha"}}},
     Action.LIST_SESSIONS: {},
@@ -321,7 +321,7 @@ def test_a_locked_store_fails_what_needs_it_and_is_waited_for_once(action: Actio
 def test_a_registered_id_is_no_guess_where_the_store_is_locked() -> None:
     store = FailingStore()
     store.lock()
-    desk = Desk(store=store, workspace="/work")
+    desk = Desk(store=store, workspace="/shop")
 
     result = desk.ask("status", workspace_ref={"workspace_id": "alpha"})
 
@@ -392,7 +392,7 @@ def test_a_cancelled_request_says_so_and_is_recorded(
 
     assert (answer.result.status, answer.exit_code) == ("cancelled", exit_code)
     assert codes(answer.result)[1] == ["cancelled"]
-    assert answer.result.workspace_ref.root_path == "/work"
+    assert answer.result.workspace_ref.root_path == "/shop"
     assert answer.result.completion.scoped_completion is False
     assert sessions(desk)["local"].recent_request_ids == ("req-1",)
 
@@ -446,8 +446,8 @@ def test_a_path_that_differs_from_where_the_id_is_registered_is_told() -> None:
     desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
 
     other = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/here"})
-    same = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/work"})
+    same = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/shop"})
 
     assert [warning.code for warning in other.warnings] == ["root_path_ignored"]
-    assert other.workspace_ref.root_path == "/work"
+    assert other.workspace_ref.root_path == "/shop"
     assert same.warnings == []

@@ -41,7 +41,7 @@ from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk, codes, said
 
 NOW = FrozenClock().now()
-WORK = {"root_path": "/work"}
+WORK = {"root_path": "/shop"}
 TASK: dict[str, Any] = {"workspace_ref": WORK, "input": {"text": "Make the widget blue"}}
 DELEGATED: dict[str, Any] = {
     **TASK,
@@ -74,7 +74,7 @@ def ended(outcome: Outcome = Outcome.COMPLETED, **fields: Any) -> RunResult:
     proven = outcome is Outcome.COMPLETED
     plain: dict[str, Any] = {
         "request_id": "req-1",
-        "workspace": "/work",
+        "workspace": "/shop",
         "outcome": outcome,
         "output": "The report.",
         "versions": Versions(millracer="0"),
@@ -209,19 +209,19 @@ def test_raw_compat_is_the_run_result_itself() -> None:
 
 def test_a_run_is_described_by_what_it_was_and_what_it_left() -> None:
     result = desk_with(
-        ended(task_path="/work/.millracer/intake/item-1.md", status={"queue": 0}, scope=None)
+        ended(task_path="/shop/.millracer/intake/item-1.md", status={"queue": 0}, scope=None)
     ).ask("enqueue", **TASK)
 
     document = said(result)
     assert document["result"]["task"] == "Make the widget blue"
-    assert document["result"]["task_path"] == "/work/.millracer/intake/item-1.md"
+    assert document["result"]["task_path"] == "/shop/.millracer/intake/item-1.md"
     assert document["result"]["status"] == {"queue": 0}
     assert document["intake_kind"] == "task"
     assert document["completion"]["terminal_outcome_ref"] == "run-7"
     assert document["evidence_refs"] == [
         "millrace queue show item-1",
         "millrace runs trace run-7 --format json",
-        "/work/.millracer/intake/item-1.md",
+        "/shop/.millracer/intake/item-1.md",
     ]
 
 
@@ -518,9 +518,9 @@ def test_the_mode_is_named_by_request_options_command_session_workspace(  # noqa
 ) -> None:
     desk = desk_with(ended(), choices=RunChoices(mode=command))
     desk.store.register_workspace(
-        RegisteredWorkspace(workspace_id="alpha", root_path="/work", default_mode=workspace)
+        RegisteredWorkspace(workspace_id="alpha", root_path="/shop", default_mode=workspace)
     )
-    chosen = Selection(workspace_id="alpha", root_path="/work", mode=session)
+    chosen = Selection(workspace_id="alpha", root_path="/shop", mode=session)
     desk.store.select("ui", chosen, client_name="ui")
 
     result = desk.ask(
@@ -543,7 +543,7 @@ def test_options_and_the_command_line_reach_the_tools_and_the_run() -> None:
     )
 
     (root_path, choices), *_ = desk.tools.opened
-    assert root_path == "/work"
+    assert root_path == "/shop"
     assert (choices.provider, choices.model) == ("p", "other")
     assert request.limits.daemon_timeout_seconds == 5
     assert request.finalizer is Finalizer.SUMMARY
@@ -554,16 +554,16 @@ def test_options_and_the_command_line_reach_the_tools_and_the_run() -> None:
 
 def test_a_selected_workspace_is_worked_in_and_named_with_the_rule() -> None:
     desk = desk_with(ended())
-    desk.store.select("ui", Selection(workspace_id="alpha", root_path="/work"), client_name="ui")
+    desk.store.select("ui", Selection(workspace_id="alpha", root_path="/shop"), client_name="ui")
 
     result = desk.ask("enqueue", client_name="ui", input=TASK["input"])
 
-    assert desk.tools.opened[0][0] == "/work"
+    assert desk.tools.opened[0][0] == "/shop"
     assert said(result)["result"]["resolution"] == {
-        "rule": "active_session", "root_path": "/work", "workspace_id": "alpha",
+        "rule": "active_session", "root_path": "/shop", "workspace_id": "alpha",
     }  # fmt: skip
     assert said(result)["workspace_ref"] == {
-        "runtime_kind": "local", "workspace_id": "alpha", "root_path": "/work",
+        "runtime_kind": "local", "workspace_id": "alpha", "root_path": "/shop",
     }  # fmt: skip
 
 
@@ -581,7 +581,7 @@ def test_a_directory_that_is_none_is_missing_and_opens_nothing(action: str) -> N
 
 
 def test_a_directory_that_is_no_workspace_yet_can_be_given_work() -> None:
-    desk = desk_with(ended(), directories=NamedDirectories(plain={"/work"}))
+    desk = desk_with(ended(), directories=NamedDirectories(plain={"/shop"}))
 
     assert desk.answer("enqueue", **TASK).exit_code == 0
 
@@ -616,13 +616,13 @@ def test_status_is_millraces_own_with_the_rule_beside_it() -> None:
         "process_running": False,
         "runtime_ownership_lock": "absent",
         "resolution": {
-            "rule": "request_root_path", "root_path": "/work", "workspace_id": None,
+            "rule": "request_root_path", "root_path": "/shop", "workspace_id": None,
         },
     }  # fmt: skip
     assert document["completion"]["verification_status"] == "not_applicable"
     assert document["evidence_refs"] == ["millrace status --format json"]
     assert document["workspace_ref"]["mode"] == "lad_pi"
-    assert document["workspace_ref"]["root_path"] == "/work"
+    assert document["workspace_ref"]["root_path"] == "/shop"
     assert desk.tools.millraces.calls == ["check_supported", "read_status"]
 
 
@@ -666,8 +666,8 @@ def test_a_millrace_in_the_way_is_told_with_its_code(
     assert (told.code, told.message, told.suggested_action) == (
         error.code, error.message, error.suggested_action,
     )  # fmt: skip
-    assert answer.result.workspace_ref.root_path == "/work"
-    assert said(answer.result)["result"]["resolution"]["root_path"] == "/work"
+    assert answer.result.workspace_ref.root_path == "/shop"
+    assert said(answer.result)["result"]["resolution"]["root_path"] == "/shop"
 
 
 def test_status_is_bounded_in_time() -> None:

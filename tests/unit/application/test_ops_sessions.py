@@ -9,7 +9,7 @@ from millracer.domain.session import RegisteredWorkspace, Selection
 from tests.fakes.directories import NamedDirectories
 from tests.support.gateway import Desk, codes, said
 
-ALPHA = RegisteredWorkspace(workspace_id="alpha", root_path="/work", default_mode="learning_pi")
+ALPHA = RegisteredWorkspace(workspace_id="alpha", root_path="/shop", default_mode="learning_pi")
 
 
 def payload(**fields: Any) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def test_the_commands_own_workspace_is_listed_as_the_default_until_one_is_chosen
         ("default", True),
     ]
 
-    desk.ask("register_workspace", **payload(workspace_id="z", root_path="/work", is_default=True))
+    desk.ask("register_workspace", **payload(workspace_id="z", root_path="/shop", is_default=True))
     listed = result_of(desk, "list_workspaces")["workspaces"]
     assert [(each["workspace_id"], each["is_default"]) for each in listed] == [
         ("alpha", False),
@@ -136,11 +136,11 @@ def test_a_forgotten_workspace_is_shown_once_more_and_sessions_keep_its_path() -
 
     result = result_of(desk, "forget_workspace", **payload(workspace_id="alpha"))
 
-    assert result["workspace"]["root_path"] == "/work"
+    assert result["workspace"]["root_path"] == "/shop"
     assert desk.store.list_workspaces() == ()
-    assert selected(desk) == Selection(workspace_id="alpha", root_path="/work", mode="learning_pi")
+    assert selected(desk) == Selection(workspace_id="alpha", root_path="/shop", mode="learning_pi")
     assert result_of(desk, "status")["resolution"] == {
-        "rule": "active_session", "root_path": "/work", "workspace_id": "alpha",
+        "rule": "active_session", "root_path": "/shop", "workspace_id": "alpha",
     }  # fmt: skip
 
 
@@ -169,17 +169,17 @@ def test_the_commands_own_workspace_cannot_be_forgotten() -> None:
     [
         (
             {"workspace_id": "alpha"},
-            Selection(workspace_id="alpha", root_path="/work", mode="learning_pi"),
+            Selection(workspace_id="alpha", root_path="/shop", mode="learning_pi"),
         ),
         (
             {"workspace_id": "alpha", "mode": "lad_pi"},
-            Selection(workspace_id="alpha", root_path="/work", mode="lad_pi"),
+            Selection(workspace_id="alpha", root_path="/shop", mode="lad_pi"),
         ),
         (
             {"workspace_id": "alpha", "root_path": "/here"},
-            Selection(workspace_id="alpha", root_path="/work", mode="learning_pi"),
+            Selection(workspace_id="alpha", root_path="/shop", mode="learning_pi"),
         ),
-        ({"root_path": "/work"}, Selection(workspace_id=None, root_path="/work")),
+        ({"root_path": "/shop"}, Selection(workspace_id=None, root_path="/shop")),
         (
             {"root_path": ".", "mode": "lad_pi"},
             Selection(workspace_id=None, root_path="/here", mode="lad_pi"),
@@ -266,10 +266,10 @@ def test_a_session_made_by_selecting_is_called_as_its_client(client: str | None,
 
 def test_sessions_do_not_see_each_others_selections() -> None:
     desk = desk_with(ALPHA)
-    for session_id, path in (("a", "/here"), ("b", "/work")):
+    for session_id, path in (("a", "/here"), ("b", "/shop")):
         desk.ask("select_workspace", **payload(session_id=session_id, root_path=path))
 
-    for session_id, path in (("a", "/here"), ("b", "/work")):
+    for session_id, path in (("a", "/here"), ("b", "/shop")):
         result = desk.ask("status", client_name=session_id)
         assert result.workspace_ref.root_path == path
 
@@ -279,7 +279,7 @@ def test_sessions_do_not_see_each_others_selections() -> None:
 
 def test_every_session_is_listed_by_id_with_what_it_chose() -> None:
     desk = desk_with(ALPHA)
-    desk.ask("select_workspace", client_name="ui", request_id="one", **payload(root_path="/work"))
+    desk.ask("select_workspace", client_name="ui", request_id="one", **payload(root_path="/shop"))
     desk.ask("explode", client_name="a", request_id="two")
 
     listed = result_of(desk, "list_sessions")["sessions"]
@@ -287,7 +287,7 @@ def test_every_session_is_listed_by_id_with_what_it_chose() -> None:
     assert [
         (each["session_id"], each["selected_root_path"], each["recent_request_ids"])
         for each in listed
-    ] == [("a", None, ["two"]), ("ui", "/work", ["one"])]
+    ] == [("a", None, ["two"]), ("ui", "/shop", ["one"])]
 
 
 def test_a_session_is_inspected_as_it_was_before() -> None:
