@@ -42,7 +42,7 @@ class TerminalLines(Lines):
         self._session: PromptSession[str] = PromptSession(
             PROMPT,
             multiline=True,
-            prompt_continuation=" " * (len(PROMPT) - 2) + "· ",
+            prompt_continuation=_continue,
             history=InMemoryHistory() if history is None else _KeptHistory(str(history)),
             completer=OperatorCompleter(workspaces, modes),
             complete_while_typing=False,
@@ -89,7 +89,7 @@ class _KeptHistory(FileHistory):
     def store_string(self, string: str) -> None:
         """Keep one more."""
         with suppress(OSError):
-            super().store_string(_as_text(string))
+            super().store_string(string)
 
 
 class OperatorCompleter(Completer):
@@ -127,6 +127,11 @@ class OperatorCompleter(Completer):
             yield from self._paths.get_completions(
                 Document(argument, len(argument)), complete_event
             )
+
+
+def _continue(width: int, _line: int, wraps: int) -> str:
+    """Return what stands before a further line; a mark only where the person began it."""
+    return " " * width if wraps else f"{'· ':>{width}}"
 
 
 def _as_text(typed: str) -> str:

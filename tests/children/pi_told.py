@@ -1,8 +1,8 @@
 """A pi that does what the last word of a task says, and counts the tasks of its conversation.
 
 `answer` tells the count and its process id, `hostile` steers terminals, `windows` ends its lines as
-there, `refuse` fails the turn, `die` dies, `hang` says a word and waits to be aborted, `slow` takes
-a moment.
+there, `repeat` tells what it was asked in ASCII, `refuse` fails the turn, `die` dies, `hang` says a
+word and waits to be aborted, `slow` takes a moment, `stay` lets it outlive its input.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from pi_base import commands, emit, message_end, respond, run
+from pi_base import commands, emit, message_end, respond, run, sleep_for_ever
 
 DELTA = {"type": "text_delta", "contentIndex": 0}
 
@@ -27,6 +27,7 @@ def answer(text: str) -> None:
 
 
 count = 0
+stays = False
 for command in commands():
     if command["type"] == "abort":
         message_end("half", "aborted", errorMessage="Request was aborted")
@@ -35,6 +36,7 @@ for command in commands():
     if command["type"] != "prompt":
         continue
     count += 1
+    stays = stays or "stay" in str(command["message"])
     words = str(command["message"]).replace("|", " ").split()
     if "hang" in words:
         emit(type="agent_start")
@@ -46,9 +48,13 @@ for command in commands():
         run("", "error", errorMessage="401 no API key")
     elif "hostile" in words:
         answer("\x1b[31mred\x1b[0m \x07bell \x9b2J end")
+    elif "repeat" in words:
+        answer(ascii(command["message"]))
     elif "windows" in words:
         answer("one\r\ntwo\r\n")
     else:
         if "slow" in words:
             time.sleep(1.5)
         answer(f"answer {count} of {os.getpid()}")
+if stays:
+    sleep_for_ever()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.operator_cli import OperatorCaller, finish
+from tests.support.operator_cli import OperatorCaller, finish, gone
 
 READY = "Millracer operator ready. Type /exit to quit."
 
@@ -120,11 +120,12 @@ def test_a_workspace_that_is_no_path_is_wrong_use(caller: OperatorCaller) -> Non
 
 
 def test_windows_lines_are_lines(caller: OperatorCaller) -> None:
-    ended = caller.pipe(b"/route\r\nanswer\r\n")
+    ended = caller.pipe(b"/route\r\nrepeat\r\n")
 
     assert ended.exit_code == 0, ended.stderr
     assert "route direct" in ended.stderr
-    assert ended.stdout.startswith("answer 1 of ")
+    assert "repeat" in ended.stdout
+    assert "\\r" not in ended.stdout
 
 
 def test_the_last_line_needs_no_end_and_bytes_that_are_no_text_are_replaced(
@@ -201,6 +202,14 @@ def test_a_reader_that_went_away_does_not_end_a_session(caller: OperatorCaller) 
     assert process.returncode == 0
     assert said.count(b"completed") == 2
     assert b"Traceback" not in said
+
+
+def test_a_pi_that_stays_is_ended_with_the_session(caller: OperatorCaller) -> None:
+    ended = caller.pipe("stay\n")
+
+    pid = int(ended.stdout.rpartition(" ")[2])
+    assert ended.exit_code == 0
+    assert gone(pid)
 
 
 # signals
