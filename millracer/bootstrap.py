@@ -1,4 +1,7 @@
-"""The only place that builds adapters and puts them together; no logic."""
+"""The only place that builds adapters and puts them together; no logic.
+
+Each function imports what it builds, so that a command loads the adapters it uses and no others.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from millracer.adapters.directories import DiskDirectories
-from millracer.adapters.legacy_sessions import legacy_sessions_file
-from millracer.adapters.millrace import CliMillrace
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.pi_options import PiOptions
-from millracer.adapters.pi_print import PrintPi
-from millracer.adapters.pi_rpc import RpcPi
-from millracer.adapters.skills import resolve_skills
-from millracer.adapters.sqlite_store import SqliteSessionStore
-from millracer.adapters.state_folder import (
-    make_private_file,
-    make_private_folder,
-    state_folder,
-)
-from millracer.application.orchestrator import Orchestrator
 from millracer.domain.work import PiSession
 from millracer.ports import (
     Clock,
@@ -37,6 +26,9 @@ from millracer.ports import (
     TextListener,
 )
 from millracer.waiting import Cancellation, Wait
+
+if TYPE_CHECKING:
+    from millracer.application.orchestrator import Orchestrator
 
 _PI_CLOSE_SECONDS = 5.0
 
@@ -81,6 +73,9 @@ class Settings:
 
 def open_millrace(settings: Settings) -> Millrace:
     """Return the Millrace of one workspace; nothing is started yet."""
+    from millracer.adapters.millrace import CliMillrace  # noqa: PLC0415 - see above
+    from millracer.adapters.millrace_calls import MillraceCalls  # noqa: PLC0415
+
     return CliMillrace(
         MillraceCalls(
             argv=settings.millrace,
@@ -121,6 +116,8 @@ def orchestrator_over(
     on_text: TextListener | None = None,
 ) -> Orchestrator:
     """Return an orchestrator over both; it owns neither."""
+    from millracer.application.orchestrator import Orchestrator  # noqa: PLC0415 - see above
+
     return Orchestrator(
         millrace=millrace,
         pi=pi,
@@ -137,6 +134,9 @@ def open_pi(settings: Settings) -> Pi:
     Raises:
         UsageError: a named skill does not exist.
     """
+    from millracer.adapters.pi_options import PiOptions  # noqa: PLC0415 - see above
+    from millracer.adapters.skills import resolve_skills  # noqa: PLC0415
+
     options = PiOptions(
         argv=settings.pi,
         cwd=settings.cwd,
@@ -146,12 +146,22 @@ def open_pi(settings: Settings) -> Pi:
         thinking=settings.thinking,
         skills=resolve_skills(settings.skills, discover=settings.default_skills),
     )
-    return PrintPi(options) if settings.pi_session is PiSession.PRINT else RpcPi(options)
+    if settings.pi_session is PiSession.PRINT:
+        from millracer.adapters.pi_print import PrintPi  # noqa: PLC0415
+
+        return PrintPi(options)
+    from millracer.adapters.pi_rpc import RpcPi  # noqa: PLC0415
+
+    return RpcPi(options)
 
 
 @contextmanager
 def open_store(environment: Mapping[str, str] | None = None) -> Iterator[SessionStore]:
     """Yield the user's session store; nothing is opened or made before it is asked."""
+    from millracer.adapters.legacy_sessions import legacy_sessions_file  # noqa: PLC0415 - see above
+    from millracer.adapters.sqlite_store import SqliteSessionStore  # noqa: PLC0415
+    from millracer.adapters.state_folder import state_folder  # noqa: PLC0415
+
     variables = os.environ if environment is None else environment
     store = SqliteSessionStore(state_folder(variables), legacy=legacy_sessions_file(variables))
     try:
@@ -162,11 +172,19 @@ def open_store(environment: Mapping[str, str] | None = None) -> Iterator[Session
 
 def open_directories() -> Directories:
     """Return the file system's directories."""
+    from millracer.adapters.directories import DiskDirectories  # noqa: PLC0415 - see above
+
     return DiskDirectories()
 
 
 def operator_history() -> Path | None:
     """Return the private file that keeps what was typed to the operator, None if there is none."""
+    from millracer.adapters.state_folder import (  # noqa: PLC0415 - see above
+        make_private_file,
+        make_private_folder,
+        state_folder,
+    )
+
     path = state_folder(os.environ) / "operator_history"
     try:
         make_private_folder(path.parent)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from millracer.application.choices import RunChoices
-from millracer.application.orchestrator import Orchestrator
 from millracer.ports import Millrace, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation
+
+if TYPE_CHECKING:  # the programs of a command that runs nothing are described here too
+    from millracer.application.orchestrator import Orchestrator
 
 
 class Voice(Protocol):

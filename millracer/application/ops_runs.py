@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from millracer.application.choices import RunChoices
 from millracer.application.ops_reply import (
@@ -15,7 +15,6 @@ from millracer.application.ops_reply import (
     exit_code_of_error,
     failed,
 )
-from millracer.application.orchestrator import Orchestrator
 from millracer.contracts.ops_options import OpsOptions
 from millracer.contracts.ops_request import ReadRequest
 from millracer.contracts.ops_result import (
@@ -41,6 +40,9 @@ from millracer.errors import (
 )
 from millracer.ports import Directories, Millrace
 from millracer.waiting import Cancellation, Wait
+
+if TYPE_CHECKING:  # reading a status needs none of what runs a task
+    from millracer.application.orchestrator import Orchestrator
 
 #: How long Millrace may take to tell its status.
 STATUS_SECONDS = 60.0

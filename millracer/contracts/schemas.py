@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, assert_never
 
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
 from millracer.contracts.filled import WHITE_SPACE
+from millracer.contracts.ops_payloads import PAYLOADS, Payload
+from millracer.contracts.ops_request import OpsRequest
+from millracer.contracts.ops_result import OpsResult
+from millracer.contracts.run_result import RunResultDocument
+from millracer.contracts.schema_names import SchemaName
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-
-class SchemaName(StrEnum):
-    """The published documents."""
-
-    OPS_REQUEST = "ops-request"
-    OPS_RESULT = "ops-result"
-    RUN_RESULT = "run-result"
 
 
 def render_schema(name: SchemaName) -> str:
@@ -27,10 +26,6 @@ def render_schema(name: SchemaName) -> str:
 
 def schema_of(name: SchemaName) -> dict[str, Any]:
     """Return a document's JSON Schema."""
-    # Here, so that a command line can know the names without making every model.
-    from millracer.contracts.ops_result import OpsResult  # noqa: PLC0415
-    from millracer.contracts.run_result import RunResultDocument  # noqa: PLC0415
-
     match name:
         case SchemaName.OPS_REQUEST:
             schema = _ops_request()
@@ -45,12 +40,6 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
 
 def _ops_request() -> dict[str, Any]:
     """Return the request's schema; what is read of the payload depends on the action."""
-    from pydantic import BaseModel  # noqa: PLC0415
-    from pydantic.json_schema import models_json_schema  # noqa: PLC0415
-
-    from millracer.contracts.ops_payloads import PAYLOADS, Payload  # noqa: PLC0415
-    from millracer.contracts.ops_request import OpsRequest  # noqa: PLC0415
-
     models: list[type[BaseModel]] = [OpsRequest, Payload, *PAYLOADS.values()]
     _, shared = models_json_schema([(model, "validation") for model in models])
     definitions = shared["$defs"]

@@ -1,7 +1,9 @@
+# ruff: noqa: PLC0414 - the words of `preferences` are told as a part of this vocabulary
 """The vocabulary of a run: what is asked, what Millrace holds, how a run ends.
 
 Frozen values only. The judgement over them lives in `completion`, their meaning while a daemon runs
-in `observation`, the order of steps in `lifecycle`.
+in `observation`, the order of steps in `lifecycle`. The words of `preferences` belong to it; they
+stand apart for a command line that only tells how it is used.
 """
 
 from __future__ import annotations
@@ -12,6 +14,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from millracer.domain.preferences import Finalizer as Finalizer
+from millracer.domain.preferences import IntakeKind as IntakeKind
+from millracer.domain.preferences import IntakePreference as IntakePreference
+from millracer.domain.preferences import PiSession as PiSession
+from millracer.domain.preferences import RoutePreference as RoutePreference
+
 #: A JSON object passed through untouched, such as Millrace's own status document.
 JsonObject: TypeAlias = Mapping[str, object]
 
@@ -21,45 +29,6 @@ class Route(StrEnum):
 
     DIRECT = "direct"  #: pi itself
     MILLRACE = "millrace"  #: Millrace's staged runtime
-
-
-class RoutePreference(StrEnum):
-    """What the caller says about the route."""
-
-    AUTO = "auto"
-    DIRECT = "direct"
-    MILLRACE = "millrace"
-
-
-class IntakeKind(StrEnum):
-    """The kind of intake document Millrace is given."""
-
-    PROBE = "probe"  #: investigate first
-    IDEA = "idea"  #: plan and decompose first
-    TASK = "task"  #: execute
-
-
-class IntakePreference(StrEnum):
-    """What the caller says about the intake kind."""
-
-    AUTO = "auto"
-    PROBE = "probe"
-    IDEA = "idea"
-    TASK = "task"
-
-
-class Finalizer(StrEnum):
-    """Who writes the answer of a delegated run."""
-
-    PI = "pi"
-    SUMMARY = "summary"  #: made from the evidence, no model
-
-
-class PiSession(StrEnum):
-    """How the outer pi is kept over the turns of a run."""
-
-    RPC = "rpc"  #: one process, one conversation
-    PRINT = "print"  #: a process a turn, each a conversation of its own
 
 
 class Outcome(StrEnum):

@@ -9,8 +9,8 @@ import typer
 from typer.exceptions import TyperException
 
 from millracer import __version__
-from millracer.contracts.schemas import SchemaName
-from millracer.domain.work import IntakeKind
+from millracer.contracts.schema_names import SchemaName
+from millracer.domain.preferences import IntakeKind
 from millracer.errors import ExitCode
 from millracer.interfaces import run_options as option
 from millracer.interfaces import session_cli

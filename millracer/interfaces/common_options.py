@@ -12,7 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
-from millracer.domain.work import Finalizer, IntakePreference, PiSession, RoutePreference
+from millracer.domain.preferences import Finalizer, IntakePreference, PiSession, RoutePreference
 from millracer.interfaces import run_options as option
 
 if TYPE_CHECKING:

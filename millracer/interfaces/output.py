@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from millracer.contracts.run_result import render_result
-from millracer.domain.result import RunResult
 from millracer.interfaces.signals import signals_ignored
+
+if TYPE_CHECKING:  # the command line knows the formats, and need not know what is printed
+    from millracer.domain.result import RunResult
 
 
 class OutputFormat(StrEnum):
@@ -20,7 +22,12 @@ class OutputFormat(StrEnum):
 
 def print_document(result: RunResult, output: OutputFormat) -> None:
     """Print a run's one document."""
-    print_text(render_result(result) if output is OutputFormat.JSON else result.output)
+    if output is OutputFormat.TEXT:
+        print_text(result.output)
+        return
+    from millracer.contracts.run_result import render_result  # noqa: PLC0415 - `--help` prints none
+
+    print_text(render_result(result))
 
 
 def print_text(document: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from millracer.domain.work import (
+from millracer.domain.preferences import (
     Finalizer,
     IntakeKind,
     IntakePreference,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from millracer.application.choices import RunChoices
 from millracer.application.operator_ports import OperatorTools
 from millracer.application.ops_runs import Tools
-from millracer.application.orchestrator import Orchestrator
 from millracer.bootstrap import (
     Settings,
     open_millrace,
@@ -22,6 +22,9 @@ from millracer.errors import InvalidRequest
 from millracer.interfaces.run_options import program
 from millracer.ports import Millrace, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation
+
+if TYPE_CHECKING:
+    from millracer.application.orchestrator import Orchestrator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

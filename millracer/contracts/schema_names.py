@@ -1,0 +1,13 @@
+"""The published documents by name, for a command line that has to know no more than that."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SchemaName(StrEnum):
+    """The published documents."""
+
+    OPS_REQUEST = "ops-request"
+    OPS_RESULT = "ops-result"
+    RUN_RESULT = "run-result"

@@ -1,0 +1,113 @@
+"""Which modules a command loads, read from a process of its own: what is loaded is waited for."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_TELL = """
+import atexit, json, os, sys
+atexit.register(lambda: os.write({descriptor}, json.dumps(sorted(sys.modules)).encode()))
+sys.argv = ["millracer", *{arguments!r}]
+from millracer.interfaces.entry import main
+main()
+"""
+_LIMIT_SECONDS = 60
+
+#: Models, colours, the machine, the store, processes: nothing that a help text needs.
+_HEAVY = frozenset(
+    {"pydantic", "rich", "transitions", "sqlite3", "psutil", "platformdirs", "prompt_toolkit"}
+)
+_RUNS_A_TASK = frozenset(
+    {
+        "transitions",
+        "millracer.adapters.pi_rpc",
+        "millracer.adapters.pi_print",
+        "millracer.application.orchestrator",
+        "millracer.domain.lifecycle",
+    }
+)
+_CALLS_MILLRACE = frozenset({"psutil", "millracer.adapters.millrace", "millracer.adapters.process"})
+_SHOWS_A_PERSON = frozenset({"rich", "prompt_toolkit", "millracer.application.operator"})
+
+
+def _loaded_by(*arguments: str, request: object = None) -> set[str]:
+    """Return what one command had loaded when it ended."""
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as modules:
+        try:
+            subprocess.run(
+                (sys.executable, "-c", _TELL.format(descriptor=writer, arguments=arguments)),
+                input=json.dumps(request).encode(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(writer,),
+                timeout=_LIMIT_SECONDS,
+                check=False,
+            )
+        finally:
+            os.close(writer)
+        return set(json.loads(modules.read()))
+
+
+def _layers(modules: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in modules if name.startswith("millracer.")}
+
+
+def _request(action: str, **workspace: str) -> dict[str, object]:
+    return {
+        "schema_version": "millracer.ops.v0.2",
+        "request_id": "r",
+        "workspace_ref": workspace,
+        "source": {"kind": "cli"},
+        "action": action,
+        "input": {"kind": "structured_action", "payload": {}},
+    }
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_telling_how_it_is_used_loads_nothing_heavy(argument: str) -> None:
+    loaded = _loaded_by(argument)
+
+    assert "millracer.interfaces.cli" in loaded
+    assert loaded & _HEAVY == set()
+    assert _layers(loaded) <= {"interfaces", "contracts", "domain", "errors", "waiting"}
+
+
+@pytest.mark.parametrize("command", ["run", "ops", "sessions", "operator", "demo"])
+def test_telling_how_a_command_is_used_loads_no_more_than_typer_does(command: str) -> None:
+    loaded = _loaded_by(command, "--help")
+
+    assert "millracer.interfaces.cli" in loaded
+    assert loaded & _HEAVY <= {"pydantic"}  # typer reads the options before the command with it
+    assert _layers(loaded) <= {"interfaces", "contracts", "domain", "errors", "waiting"}
+
+
+@pytest.mark.parametrize("action", ["list_sessions", "list_workspaces"])
+def test_asking_the_store_loads_neither_millrace_nor_what_runs_a_task(action: str) -> None:
+    loaded = _loaded_by("ops", "--json", request=_request(action))
+
+    assert "millracer.adapters.sqlite_store" in loaded
+    assert loaded & (_RUNS_A_TASK | _CALLS_MILLRACE | _SHOWS_A_PERSON) == set()
+
+
+def test_asking_millrace_loads_nothing_that_runs_a_task(tmp_path: Path) -> None:
+    request = _request("status", root_path=str(tmp_path))
+    (tmp_path / "millrace-agents").mkdir()
+    loaded = _loaded_by("ops", "--json", "--millrace-command", "no-millrace", request=request)
+
+    assert "millracer.adapters.millrace" in loaded
+    assert loaded & (_RUNS_A_TASK | _SHOWS_A_PERSON) == set()
+
+
+def test_a_run_in_a_pipe_loads_nothing_that_draws(tmp_path: Path) -> None:
+    tools = ("--millrace-command", "no-millrace", "--pi-command", "no-pi")
+    loaded = _loaded_by(
+        "run", "--route", "millrace", "--workspace", str(tmp_path), *tools, "A task"
+    )
+
+    assert "millracer.application.orchestrator" in loaded
+    assert loaded & _SHOWS_A_PERSON == set()
