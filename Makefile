@@ -8,10 +8,14 @@ MILLRACE_VERSION := 0.21.1
 #: Every Millrace line that is supported, by its last release.
 MILLRACE_VERSIONS := 0.18.6 0.19.0 0.20.3 0.21.1
 
+#: What `make bench` measures against.
+REFERENCE_VERSION := 0.2.0
+
 #: What `make demo` shows: task, probe or idea.
 INTAKE := task
 
 #: What `make truth` plays: how many scenarios, and the first one's seed (none: a random one).
+#: N is also how often `make bench` measures, 5 times unless it is given.
 N := 20
 SEED :=
 
@@ -43,7 +47,7 @@ pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp)
 
-.PHONY: help setup lint test acceptance test-matrix truth demo fixtures clean distclean
+.PHONY: help setup lint test acceptance test-matrix truth bench demo fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -53,6 +57,7 @@ help:
 	@echo 'make acceptance   every test on the real tools, the slow ones too'
 	@echo 'make test-matrix  make acceptance on each supported Millrace'
 	@echo 'make truth        hold random runs against Millrace itself; make truth N=200 SEED=1'
+	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
 	@echo 'make lint         lint, types and layers only'
 	@echo 'make fixtures     record fixtures/ again from the real tools'
 	@echo 'make setup        only set up; make clean, make distclean remove what was built, set up'
@@ -78,6 +83,11 @@ test-matrix: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$
 truth: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.truth.sweep $(N) $(SEED)
 
+bench: N := 5
+bench: $(setup) $(TOOLS)/reference/.stamp
+	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.bench --repeat $(N) \
+	  --reference $(CURDIR)/$(TOOLS)/reference/bin/millracer
+
 demo: $(setup)
 	@$(bin)/millracer demo --intake $(INTAKE) --pi-command $(pi) \
 	  --millrace-command $(call millrace,$(MILLRACE_VERSION))
@@ -100,6 +110,14 @@ $(TOOLS)/millrace-%/.stamp: | require-python
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --quiet 'millrace-ai==$*' \
 	  $(if $(filter 0.18.% 0.19.% 0.20.%,$*),click 'typer<0.20')
+	@touch $@
+
+# Apart from both: it is another millracer.
+$(TOOLS)/reference/.stamp: | require-python
+	@echo 'Setting up $(@D) ...' >&2
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --quiet 'millracer==$(REFERENCE_VERSION)'
 	@touch $@
 
 # pi needs none of its dependencies' install scripts.

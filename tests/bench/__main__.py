@@ -1,0 +1,145 @@
+"""`make bench`: measures both on the real tools, prints the tables, writes docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.adapters.millrace_version import find_version
+from millracer.adapters.pi_install import read_version
+from millracer.waiting import Wait
+from tests.bench import commands, delegated, resident
+from tests.bench.figures import Figure
+from tests.bench.report import Conditions, growth_table, notes, render, table
+from tests.bench.running import Failed
+from tests.bench.scene import Contender, Tools
+
+_ROOT = Path(__file__).parents[2]
+_DOCUMENT = _ROOT / "docs" / "benchmarks.md"
+_CONTENDERS = ("ours", "reference")
+_MAIN_PARTS = ("delegated", "quiet", "commands", "resident")
+_GROWTH_PARTS = ("depths", "workspaces")
+_PARTS = _MAIN_PARTS + _GROWTH_PARTS
+_VERSION_SECONDS = 60.0
+
+Rows = dict[str, Figure]
+
+
+def main() -> None:
+    """Measure what the command line names."""
+    arguments = _arguments()
+    tools = Tools(
+        millrace=os.environ["MILLRACER_TEST_MILLRACE"],
+        pi=os.environ["MILLRACER_TEST_PI"],
+        ours=Contender(
+            name="ours", command=Path(sys.executable).with_name("millracer"), is_ours=True
+        ),
+        reference=Contender(name="reference", command=arguments.reference, is_ours=False),
+    )
+    began = os.getloadavg()[0]
+    figures = {part: _figures(part) for part in arguments.parts}
+    for repetition in range(arguments.repeat):
+        order = _CONTENDERS if repetition % 2 == 0 else _CONTENDERS[::-1]
+        for part in arguments.parts:
+            for name in order:
+                _say(f"{repetition + 1}/{arguments.repeat} {part}: {name}")
+                _measure(part, tools, name, figures[part])
+    conditions = Conditions(
+        repetitions=arguments.repeat,
+        load=(began, os.getloadavg()[0]),
+        date=datetime.now(UTC).date().isoformat(),
+        millrace=_millrace_version(tools),
+        pi=read_version((tools.pi,), cwd=_ROOT, env=os.environ, wait=_patience()),
+    )
+    rows, growth = (
+        [row for part in arguments.parts if part in wanted for row in figures[part].values()]
+        for wanted in (_MAIN_PARTS, _GROWTH_PARTS)
+    )
+    if arguments.parts == list(_PARTS):
+        document = render(rows, growth, conditions)
+        _DOCUMENT.write_text(f"{document}\n", encoding="utf-8")
+    else:
+        told = notes([*rows, *growth])
+        document = "\n".join([conditions.told(), "", table(rows), "", growth_table(growth), *told])
+    sys.stdout.write(f"{document}\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--reference", type=Path, required=True, help="the reference's program")
+    parser.add_argument("--repeat", type=int, default=5, help="how often (default 5)")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        choices=_PARTS,
+        default=list(_PARTS),
+        help="what to measure; only all of it is written to docs/benchmarks.md",
+    )
+    return parser.parse_args()
+
+
+def _figures(part: str) -> Rows:
+    made: dict[str, Callable[[], list[Figure]]] = {
+        "delegated": delegated.delegated_figures,
+        "quiet": delegated.quiet_figures,
+        "commands": commands.command_figures,
+        "resident": resident.resident_figures,
+        "depths": commands.depth_figures,
+        "workspaces": resident.growth_figures,
+    }
+    return {figure.name: figure for figure in made[part]()}
+
+
+def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
+    """Add a sample to each row of a part; what fails or cannot be is noted in its rows."""
+    contender = tools.ours if name == "ours" else tools.reference
+    measures: dict[str, Callable[[Tools, Contender, Rows], None]] = {
+        "delegated": delegated.measure_delegated,
+        "quiet": delegated.measure_quiet,
+        "commands": commands.measure_commands,
+        "resident": partial(_ours_alone, resident.measure_again),
+        "depths": commands.measure_depths,
+        "workspaces": partial(_ours_alone, resident.measure_growth),
+    }
+    filled = {row.name: len(row.of(name).values) for row in rows.values()}
+    try:
+        measures[part](tools, contender, rows)
+    except resident.Absent as absent:
+        for row in rows.values():
+            row.of(name).absent = str(absent)
+    except Failed as failed:
+        _say(f"  failed: {failed}")
+        for row in rows.values():
+            if len(row.of(name).values) == filled[row.name]:
+                row.of(name).failures.append(str(failed))
+
+
+def _ours_alone(
+    measure: Callable[[Tools, Rows], None], tools: Tools, contender: Contender, rows: Rows
+) -> None:
+    if not contender.is_ours:
+        raise resident.Absent("the reference has no resident process")
+    measure(tools, rows)
+
+
+def _millrace_version(tools: Tools) -> str:
+    calls = MillraceCalls(argv=(tools.millrace,), workspace=_ROOT, cwd=_ROOT)
+    return find_version(calls, _patience())
+
+
+def _patience() -> Wait:
+    return Wait.for_seconds(_VERSION_SECONDS)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""What was measured: samples of one figure, by whom, and what they amount to."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class Samples:
+    """The repetitions of one figure by one contender.
+
+    Attributes:
+        failures: why a repetition has no value.
+        absent: why there can be none.
+    """
+
+    values: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    absent: str = ""
+
+    @property
+    def median(self) -> float | None:
+        """The median, None without values."""
+        return statistics.median(self.values) if self.values else None
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """The smallest and the largest value, None without values."""
+        return (min(self.values), max(self.values)) if self.values else None
+
+
+@dataclass(slots=True, kw_only=True)
+class Figure:
+    """One row: a figure of both, and what it was meant to reach.
+
+    Attributes:
+        reach: what was aimed at, in words.
+        ratio_limit: reached when ours is at most so many times the reference.
+        limit: reached when ours is at most this.
+    """
+
+    name: str
+    unit: str
+    reach: str = ""
+    ratio_limit: float | None = None
+    limit: float | None = None
+    ours: Samples = field(default_factory=Samples)
+    reference: Samples = field(default_factory=Samples)
+
+    def of(self, contender: str) -> Samples:
+        """Return the samples of `ours` or of `reference`."""
+        return self.ours if contender == "ours" else self.reference
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours by the reference's, medians; None where one is missing or nothing."""
+        ours, reference = self.ours.median, self.reference.median
+        return None if ours is None or not reference else ours / reference
+
+    @property
+    def is_reached(self) -> bool | None:
+        """Whether ours reaches the aim, None where that cannot be told."""
+        ours, ratio = self.ours.median, self.ratio
+        if self.ratio_limit is not None:
+            return None if ratio is None else ratio <= self.ratio_limit
+        if self.limit is not None:
+            return None if ours is None else ours <= self.limit
+        return None

@@ -1,0 +1,128 @@
+"""The tables: printed, and written to docs/benchmarks.md. Nothing in them names a machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.bench.figures import Figure, Samples
+
+_HEAD = "| figure | reference 0.2.0 | ours | ours ÷ reference | reach | reached |"
+_LINE = "|---|---|---|---|---|---|"
+_GROWTH_HEAD = "| figure | reference 0.2.0 | ours |"
+_GROWTH_LINE = "|---|---|---|"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """Under what was measured."""
+
+    repetitions: int
+    load: tuple[float, float]
+    date: str
+    millrace: str
+    pi: str
+
+    def told(self) -> str:
+        """Return them as one paragraph."""
+        began, ended = self.load
+        return (
+            f"Measured on {self.date}: {os.cpu_count()} cores, {platform.system()} on "
+            f"{platform.machine()}, Python {platform.python_version()}, Millrace {self.millrace}, "
+            f"pi {self.pi}, a scripted model. Load average {began:.1f} at the beginning and "
+            f"{ended:.1f} at the end (the measurements themselves are a load of about one)."
+        )
+
+
+def render(rows: Sequence[Figure], growth: Sequence[Figure], conditions: Conditions) -> str:
+    """Return the document."""
+    return "\n".join(
+        [
+            "# Benchmarks",
+            "",
+            _WHAT,
+            "",
+            conditions.told(),
+            "",
+            f"Each cell: the median of {conditions.repetitions} repetitions (smallest to largest).",
+            "",
+            table(rows),
+            "",
+            "## How the cost grows",
+            "",
+            growth_table(growth),
+            "",
+            "## How it is measured",
+            "",
+            _HOW,
+            *notes([*rows, *growth]),
+            "",
+        ]
+    )
+
+
+def table(rows: Sequence[Figure]) -> str:
+    """Return the rows that have something to reach."""
+    return "\n".join([_HEAD, _LINE, *map(_row, rows)])
+
+
+def growth_table(rows: Sequence[Figure]) -> str:
+    """Return the rows that have nothing to reach."""
+    cells = [
+        f"| {row.name} | {_cell(row.reference, row.unit)} | {_cell(row.ours, row.unit)} |"
+        for row in rows
+    ]
+    return "\n".join([_GROWTH_HEAD, _GROWTH_LINE, *cells])
+
+
+def _row(row: Figure) -> str:
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    reached = {True: "yes", False: "no", None: ""}[row.is_reached]
+    cells = (_cell(row.reference, row.unit), _cell(row.ours, row.unit), ratio, row.reach, reached)
+    return f"| {row.name} | {' | '.join(cells)} |"
+
+
+def _cell(samples: Samples, unit: str) -> str:
+    failed = f"; {len(samples.failures)} failed" if samples.failures else ""
+    if samples.median is None or samples.spread is None:
+        return f"none{failed}"
+    low, high = samples.spread
+    digits = 1 if unit == "ms" else 2
+    return f"{samples.median:.{digits}f} {unit} ({low:.{digits}f} to {high:.{digits}f}){failed}"
+
+
+def notes(rows: Sequence[Figure]) -> list[str]:
+    """Return what failed or cannot be, in lines; none if all rows are whole."""
+    told: dict[str, None] = {}
+    for row in rows:
+        for who, samples in (("ours", row.ours), ("reference", row.reference)):
+            if samples.absent:
+                told[f"- {row.name}, {who}: none; {samples.absent}."] = None
+            for failure in samples.failures:
+                told[f"- {row.name}, {who}: failed: {failure}."] = None
+    return ["", "What has no value, and why:", "", *told] if told else []
+
+
+_WHAT = """\
+Written by `make bench`; do not edit. Millracer and its reference, `millracer==0.2.0` from PyPI, do
+the same in turn on the real tools; nothing is asserted."""
+
+_HOW = """\
+- A command runs below a subreaper, so the CPU is the kernel's own account of everything it started,
+  daemons and stages included, until it ended. What was left running then is counted so far and
+  ended by its pid.
+- Both get the same command line, an empty home, cached bytecode, and a workspace of their own, new
+  for each repetition. The stages are played by a small program in the place of pi; the outer pi is
+  the real one, with a scripted model that notes when it is asked.
+- The reference does not recognise that a task is done: its run ends when the daemon is idle, with
+  the outcome `incomplete`, or after `--daemon-timeout-seconds 50`, which both were given.
+- A change on disk is the end of a stage in the stage program's own log; our event is the line on
+  standard error, by the time at which it can be read.
+- The quiet minute begins five seconds after the only stage did. The daemon and its stage are left
+  out; pi, waiting in its conversation, is counted.
+- A short command is the fastest of five; a repetition of `status` takes Millrace's own fastest from
+  our fastest, asked in turn.
+- Growth: tasks are laid into Millrace's queue as it stores them, with no daemon running; workspaces
+  are copies of one that Millrace initialised."""
