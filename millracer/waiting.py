@@ -38,6 +38,7 @@ class Cancellation:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._event = threading.Event()
         self._reason: CancelReason | None = None
         self._since: float | None = None
@@ -46,9 +47,10 @@ class Cancellation:
     @property
     def urgent(self) -> Cancellation:
         """The token that the caller's second request cancels."""
-        if self._urgent is None:
-            self._urgent = Cancellation()
-        return self._urgent
+        with self._lock:
+            if self._urgent is None:
+                self._urgent = Cancellation()
+            return self._urgent
 
     @property
     def reason(self) -> CancelReason | None:
@@ -62,11 +64,13 @@ class Cancellation:
 
     def cancel(self, reason: CancelReason) -> None:
         """Ask to stop; a second call asks the cleaning up to hurry."""
-        if self._reason is None:
-            self._since = time.monotonic()
-            self._reason = reason
-            self._event.set()
-        elif self.urgent.reason is None:
+        with self._lock:
+            is_first = self._reason is None
+            if is_first:
+                self._since = time.monotonic()
+                self._reason = reason
+                self._event.set()
+        if not is_first and self.urgent.reason is None:
             self.urgent.cancel(reason)
 
     def raise_if_cancelled(self) -> None:

@@ -6,6 +6,7 @@ Only what we make gets its mode from us: a folder the user named and made keeps 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ STATE_VARIABLE = "MILLRACER_STATE_DIR"
 
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
+
+_making = threading.Lock()
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
@@ -46,12 +49,12 @@ def make_private_file(path: Path) -> None:
     """Make the file empty, 0600, if there is none; one of ours that others may read is closed.
 
     A file that exists is never opened: closing it again would drop the POSIX locks that a
-    connection of this process holds on it.
+    connection of this process holds on it. For the same reason one thread at a time makes one.
 
     Raises:
         OSError: it cannot be made.
     """
-    with suppress(FileExistsError):
+    with _making, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
     status = path.stat()
     if status.st_mode & 0o077 and status.st_uid == os.geteuid():
