@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from millracer.ports import (
 from millracer.waiting import Cancellation, Wait
 
 if TYPE_CHECKING:
+    from millracer.adapters.kept_statuses import KeptStatuses
     from millracer.application.orchestrator import Orchestrator
 
 _PI_CLOSE_SECONDS = 5.0
@@ -73,6 +74,22 @@ class Settings:
 
 def open_millrace(settings: Settings) -> Millrace:
     """Return the Millrace of one workspace; nothing is started yet."""
+    return _millrace(settings, None)
+
+
+def resident_millrace() -> Callable[[Settings], Millrace]:
+    """Return what opens a workspace's Millrace in a process that answers for long.
+
+    All it opens share the statuses they have read: one is given again while nothing it depends on
+    has changed. Safe from any thread.
+    """
+    from millracer.adapters.kept_statuses import KeptStatuses  # noqa: PLC0415 - see above
+
+    kept = KeptStatuses()
+    return lambda settings: _millrace(settings, kept)
+
+
+def _millrace(settings: Settings, kept: KeptStatuses | None) -> Millrace:
     from millracer.adapters.millrace import CliMillrace  # noqa: PLC0415 - see above
     from millracer.adapters.millrace_calls import MillraceCalls  # noqa: PLC0415
 
@@ -84,6 +101,7 @@ def open_millrace(settings: Settings) -> Millrace:
             env=settings.environment,
         ),
         safety_seconds=settings.safety_seconds,
+        kept=kept,
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 
 from millracer.adapters.daemon import WorkspaceDaemon
+from millracer.adapters.kept_statuses import KeptStatuses
 from millracer.adapters.millrace_calls import MillraceCalls, refusal, useful_line
 from millracer.adapters.millrace_evidence import MillraceEvidence
 from millracer.adapters.millrace_items import MillraceItems
@@ -48,6 +49,7 @@ class CliMillrace(Millrace):
     Args:
         calls: which program, and for which workspace.
         safety_seconds: how long a watch may go without asking although nothing moved.
+        kept: answers a status while nothing that it depends on has changed; None always asks.
         now: the wall clock.
     """
 
@@ -56,11 +58,13 @@ class CliMillrace(Millrace):
         calls: MillraceCalls,
         *,
         safety_seconds: float,
+        kept: KeptStatuses | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._calls = calls
         self._paths = WorkspacePaths(calls.workspace)
         self._now = now
+        self._kept = kept
         self._version: str | None = None
         self._questions = MillraceQuestions(calls)
         self._items = MillraceItems(questions=self._questions, paths=self._paths, now=now)
@@ -113,12 +117,17 @@ class CliMillrace(Millrace):
         return self._items.look_up(item_id, wait)
 
     def read_status(self, wait: Wait) -> RuntimeStatus:
-        """Ask Millrace for its status document; one call.
+        """Ask Millrace for its status document; one call, none where a kept answer still holds.
 
         Raises:
             ToolFailed: Millrace refused, as it does in a workspace that is not initialised.
             ProtocolError: the document lacks what every supported version prints.
         """
+        if self._kept is None:
+            return self._ask_status(wait)
+        return self._kept.read(self._calls, self._ask_status, wait)
+
+    def _ask_status(self, wait: Wait) -> RuntimeStatus:
         completed = self._questions.succeed("status", "--format", "json", wait=wait)
         raw = parse_object(completed.stdout, "the status")
         status = parse(StatusDocument, completed.stdout, "the status")

@@ -73,6 +73,15 @@ def find_version(calls: MillraceCalls, wait: Wait) -> str:
         ) from exc
 
 
+def find_install(calls: MillraceCalls) -> tuple[Path, Path] | None:
+    """Return the program's file and its package's `dist-info`; None where files do not tell."""
+    program = shutil.which(calls.argv[0], path=calls.env.get("PATH", os.defpath))
+    if program is None or len(calls.argv) != 1:
+        return None
+    folder = _dist_info(Path(program))
+    return None if folder is None else (Path(program), folder)
+
+
 def broken_install(stderr: str) -> ToolUnsupported:
     """Say that Millrace's own install lacks a module, and how to repair it."""
     return ToolUnsupported(
@@ -94,16 +103,21 @@ def _is_supported(version: str) -> bool:
 
 def _installed(script: Path) -> tuple[str, list[str]] | None:
     """Return the version beside the script's interpreter and the modules it lacks, if found."""
+    found = _dist_info(script)
+    match = None if found is None else _DIST_INFO.fullmatch(found.name)
+    if found is None or match is None:
+        return None
+    return match[1], [name for name in _NEEDED_MODULES if not (found.parent / name).is_dir()]
+
+
+def _dist_info(script: Path) -> Path | None:
     interpreter = _interpreter(script)
     if interpreter is None:
         return None
     for folder in sorted(interpreter.parent.parent.glob("lib/python3*/site-packages")):
-        versions = [
-            match[1] for entry in folder.iterdir() if (match := _DIST_INFO.fullmatch(entry.name))
-        ]
-        if len(versions) == 1:
-            missing = [name for name in _NEEDED_MODULES if not (folder / name).is_dir()]
-            return versions[0], missing
+        found = [entry for entry in folder.iterdir() if _DIST_INFO.fullmatch(entry.name)]
+        if len(found) == 1:
+            return found[0]
     return None
 
 

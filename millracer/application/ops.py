@@ -168,6 +168,7 @@ class OpsGateway:
         return self._enveloped(envelope, reply, started)
 
     def _perform(self, read: ReadRequest, cancellation: Cancellation) -> Reply:
+        cancellation.raise_if_cancelled()
         request, action = read.request, read.action
         if action is None:
             raise MillracerError(
@@ -285,6 +286,7 @@ class OpsGateway:
                 constraints=list(scope.constraints),
             ),
             evidence_refs=list(reply.evidence_refs),
+            result_freshness=reply.freshness,
             session_ref=envelope.session_id,
             raw_compat=reply.raw_compat,
         )

@@ -10,6 +10,7 @@ from millracer.contracts.ops_request import InvalidOpsRequest, WorkspaceRef
 from millracer.contracts.ops_result import (
     CompletionDocument,
     EnqueueReply,
+    FreshnessDocument,
     OpsErrorDocument,
     OpsResult,
     OpsRoute,
@@ -66,6 +67,7 @@ class Reply:
     warnings: tuple[RunWarning, ...] = ()
     errors: tuple[OpsErrorDocument, ...] = ()
     evidence_refs: tuple[str, ...] = ()
+    freshness: FreshnessDocument | None = None
     raw_compat: RunResultDocument | None = None
     exit_code: ExitCode | None = None
 

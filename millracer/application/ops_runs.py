@@ -20,6 +20,7 @@ from millracer.contracts.ops_request import ReadRequest
 from millracer.contracts.ops_result import (
     CompletionDocument,
     EnqueueReply,
+    FreshnessDocument,
     OpsErrorDocument,
     OpsRoute,
     OpsStatus,
@@ -162,6 +163,11 @@ def report_status(
         route=OpsRoute.STATUS_ONLY,
         workspace_ref=taken,
         evidence_refs=("millrace status --format json",),
+        freshness=None
+        if status.unchanged_since_read is None
+        else FreshnessDocument(
+            read_at=status.observed_at, unchanged_since_read=status.unchanged_since_read
+        ),
     )
 
 

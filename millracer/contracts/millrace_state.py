@@ -53,3 +53,9 @@ class Snapshot(Theirs):
     queue_depth_planning: int = 0
     queue_depth_learning: int = 0
     current_failure_class: Text = None
+
+
+class LastStageResult(Theirs):
+    """The part of the snapshot that leads a status to more files."""
+
+    last_stage_result_path: str | None = None

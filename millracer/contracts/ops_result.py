@@ -202,6 +202,19 @@ class CompletionDocument(Published):
     terminal_outcome_ref: str | None = None
 
 
+class FreshnessDocument(Published):
+    """How old a status is that a resident process answers; none is ever older than its sources.
+
+    Attributes:
+        read_at: when Millrace gave the status.
+        unchanged_since_read: true: it is an earlier answer, and when this request was answered
+            nothing it depends on had changed since; false: Millrace was asked for this request.
+    """
+
+    read_at: datetime
+    unchanged_since_read: bool
+
+
 class OpsResult(Published):
     """What came of one request.
 
@@ -209,6 +222,7 @@ class OpsResult(Published):
         result: what the action is for: `status` gives Millrace's own status document and
             `resolution`, a failure what is known by then.
         evidence_refs: the files and commands that said so.
+        result_freshness: of a `status` that a resident process (`ops --jsonl`) answers.
         event_cursor: absent until there is a stream of events.
         session_ref: the session the request belongs to.
         raw_compat: the run result of an `enqueue`, as `millracer run` prints it.
@@ -236,6 +250,7 @@ class OpsResult(Published):
     intake_kind: Annotated[IntakeKind | None, _Sparse] = None
     scoped_work_item: Annotated[ScopedWorkDocument | None, _Sparse] = None
     evidence_refs: list[str] = Field(default_factory=list, exclude_if=lambda refs: not refs)
+    result_freshness: Annotated[FreshnessDocument | None, _Sparse] = None
     event_cursor: _SparseText = None
     session_ref: _SparseText = None
     raw_compat: Annotated[RunResultDocument | None, _Sparse] = None
@@ -244,3 +259,8 @@ class OpsResult(Published):
 def render_ops_result(result: OpsResult) -> str:
     """Return the result as one JSON document, ASCII only: any locale and any text can carry it."""
     return json.dumps(result.model_dump(mode="json"), indent=2)
+
+
+def render_ops_line(result: OpsResult) -> str:
+    """Return the result as one line of JSON, ASCII only, without its line end."""
+    return json.dumps(result.model_dump(mode="json"), separators=(",", ":"))

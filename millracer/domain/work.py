@@ -230,7 +230,8 @@ class RuntimeStatus:
     """What `millrace status --format json` said, the parts we use, and the whole as `raw`.
 
     Queue depths count queued items of a plane; `active_stage` and `active_item_id` are None when
-    nothing runs.
+    nothing runs. `unchanged_since_read` tells, in a process that keeps answers, an earlier answer
+    whose sources have not changed since from one that was read just now; None elsewhere.
     """
 
     process_running: bool
@@ -246,6 +247,7 @@ class RuntimeStatus:
     mode_id: str | None
     raw: JsonObject
     observed_at: datetime
+    unchanged_since_read: bool | None = None
 
     @property
     def queued(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,14 +34,16 @@ class Programs(Tools, OperatorTools):
     Attributes:
         millrace_command: the Millrace program, as it was given.
         pi_command: the pi program, as it was given.
+        opens: what opens the Millrace that is asked for a status.
     """
 
     millrace_command: str
     pi_command: str
+    opens: Callable[[Settings], Millrace] = open_millrace
 
     def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
         """Return the Millrace of a workspace."""
-        return open_millrace(self.settings(root_path, choices))
+        return self.opens(self.settings(root_path, choices))
 
     def orchestrator(
         self, root_path: str, choices: RunChoices, cancellation: Cancellation

@@ -145,7 +145,7 @@ def test_what_is_always_there_is_promised_and_what_may_be_left_out_is_not() -> N
 
     assert optional(result) == {
         *("route", "intake_kind", "scoped_work_item", "evidence_refs"),
-        *("event_cursor", "session_ref", "raw_compat"),
+        *("result_freshness", "event_cursor", "session_ref", "raw_compat"),
     }
     for name, part in result["$defs"].items():
         assert optional(part) == left_out.get(name, set()), name
