@@ -25,7 +25,7 @@ _EXIT_CODES = (
 
 _OPS_EXIT_CODES = (
     "Exit codes: 0 succeeded, blocked or incomplete, 1 failed, 2 invalid use or request, "
-    "7 timed out, 130 or 143 cancelled."
+    "7 timed out, 130 or 143 cancelled; with --jsonl 0 at the end of standard input."
 )
 
 app = typer.Typer(
@@ -105,13 +105,18 @@ def ops(
     common: CommonOptions,
     *,
     json: option.Json = False,
+    jsonl: option.Jsonl = False,
     stream_json: option.StreamJson = False,
 ) -> None:
-    """Answer one typed JSON request from standard input with one JSON result."""
-    from millracer.interfaces import ops_command  # noqa: PLC0415 - the same
+    """Answer typed JSON requests from standard input, each with one JSON result."""
+    from millracer.interfaces import ops_command, ops_lines  # noqa: PLC0415 - the same
 
-    if not (json or stream_json):
-        raise typer.BadParameter("ops needs --json (or --stream-json)")
+    if not (json or jsonl or stream_json):
+        raise typer.BadParameter("ops needs --json or --jsonl (or --stream-json)")
+    if json and jsonl:
+        raise typer.BadParameter("--json answers one request and --jsonl many: give one of them")
+    if jsonl and not stream_json:
+        raise typer.Exit(ops_lines.serve(common))
     raise typer.Exit(ops_command.ops(common, stream=stream_json))
 
 

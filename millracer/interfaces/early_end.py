@@ -11,7 +11,7 @@ from pathlib import Path
 
 from millracer import __version__
 from millracer.application.ops_reply import Reply, cancelled, failed, without_request
-from millracer.contracts.ops_result import render_ops_result
+from millracer.contracts.ops_result import render_ops_line, render_ops_result
 from millracer.domain.result import cancelled_result, exit_code_of, failed_result
 from millracer.errors import ExitCode, UsageError
 from millracer.interfaces.output import OutputFormat, print_document, print_text
@@ -20,6 +20,7 @@ from millracer.waiting import CancelReason
 
 _OPS_COMMANDS = frozenset({"ops", "workspaces", "sessions"})
 _OPS_FLAGS = frozenset({"--json", "--stream-json"})
+_LINES_FLAG = "--jsonl"
 
 
 class _Wanted(Enum):
@@ -28,6 +29,7 @@ class _Wanted(Enum):
     NOTHING = auto()
     RUN_RESULT = auto()
     OPS_RESULT = auto()
+    OPS_LINES = auto()
 
 
 def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
@@ -56,6 +58,8 @@ def report_wrong_use(arguments: Sequence[str], message: str, suggested_action: s
     match _wanted(arguments):
         case _Wanted.OPS_RESULT:
             _print_ops(failed(error))
+        case _Wanted.OPS_LINES:
+            print_text(render_ops_line(without_request(failed(error), datetime.now(UTC))))
         case _Wanted.RUN_RESULT:
             result = failed_result(_request_id(), _here(), __version__, error)
             print_document(result, OutputFormat.JSON)
@@ -84,6 +88,8 @@ def _wanted(arguments: Sequence[str]) -> _Wanted:
     words = list(arguments)[: arguments.index("--")] if "--" in arguments else list(arguments)
     command = next((word for word in words if not word.startswith("-")), None)
     if command in _OPS_COMMANDS:
+        if _LINES_FLAG in words:
+            return _Wanted.OPS_LINES
         return _Wanted.NOTHING if _OPS_FLAGS.isdisjoint(words) else _Wanted.OPS_RESULT
     asked = os.environ.get("MILLRACER_OUTPUT", "")
     for at, word in enumerate(words):

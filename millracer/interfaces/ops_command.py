@@ -33,11 +33,11 @@ def ops(common: CommonOptions, *, stream: bool) -> int:
         try:
             read = read_ops_request(raw)
         except InvalidOpsRequest as error:
-            answer = gateway.refuse_unreadable(error)
+            given = gateway.refuse_unreadable(error)
         else:
-            answer = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
-    print_text(render_ops_result(answer.result))
-    return answer.exit_code
+            given = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
+    print_text(render_ops_result(given.result))
+    return given.exit_code
 
 
 @contextmanager
@@ -62,12 +62,17 @@ def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
     """Let the gateway do a request; signals cancel it, and a bug of ours becomes its result."""
     cancellation = Cancellation()
     with signals_cancel(cancellation):
-        try:
-            return gateway.handle(read, cancellation)
-        except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
-            traceback.print_exc(file=sys.stderr)
-            message = f"internal error: {type(error).__name__}: {error}"
-            return gateway.refuse(read, MillracerError(message))
+        return answer(gateway, read, cancellation)
+
+
+def answer(gateway: OpsGateway, read: ReadRequest, cancellation: Cancellation) -> Answer:
+    """Let the gateway do a request; a bug of ours becomes its result. Not for signals."""
+    try:
+        return gateway.handle(read, cancellation)
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
+        traceback.print_exc(file=sys.stderr)
+        message = f"internal error: {type(error).__name__}: {error}"
+        return gateway.refuse(read, MillracerError(message))
 
 
 def _no_stream() -> MillracerError:

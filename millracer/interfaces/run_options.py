@@ -143,6 +143,13 @@ ExitZero = Annotated[
     bool, _option("--exit-zero", "Exit 0 for every outcome but internal errors and wrong use.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Read one request as JSON from standard input.")]
+Jsonl = Annotated[
+    bool,
+    typer.Option(
+        "--jsonl",
+        help="Stay: requests as JSON, one a line; results, one a line, as each is done.",
+    ),
+]
 StreamJson = Annotated[
     bool, typer.Option("--stream-json", help="Reserved for a stream of events; refused so far.")
 ]

@@ -24,10 +24,16 @@ _REASONS = {
 
 
 @contextmanager
-def signals_cancel(cancellation: Cancellation) -> Iterator[None]:
+def signals_cancel(
+    cancellation: Cancellation, *, then: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Within the block, the first SIGINT, SIGTERM or SIGHUP cancels, a second one makes it urgent.
 
     Only the main thread may enter it; the former handlers come back at the end.
+
+    Args:
+        cancellation: what is cancelled.
+        then: called after each, in another thread.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -38,7 +44,7 @@ def signals_cancel(cancellation: Cancellation) -> Iterator[None]:
 
     former_handlers = {number: signal.signal(number, handle) for number in _REASONS}
     former_descriptor = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    listener = threading.Thread(target=_listen, args=(reader, cancellation), daemon=True)
+    listener = threading.Thread(target=_listen, args=(reader, cancellation, then), daemon=True)
     listener.start()
     try:
         yield
@@ -83,13 +89,14 @@ def ending_told(tell: Callable[[CancelReason], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _listen(reader: int, cancellation: Cancellation) -> None:
+def _listen(reader: int, cancellation: Cancellation, then: Callable[[], None]) -> None:
     with open(reader, "rb", buffering=0) as pipe:
         while received := pipe.read(64):
             for number in received:
                 reason = _REASONS.get(signal.Signals(number))
                 if reason is not None:
                     cancellation.cancel(reason)
+                    then()
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
