@@ -343,6 +343,8 @@ def test_lines_that_were_read_before_a_signal_have_their_results(
                 request("status", request_id=f"s{number}", **at(workspace)) + b"\n"
                 for number in range(MOST_UNDER_WAY + 10)
             )
+            + request("list_sessions", request_id="not begun")
+            + b"\n"
         )
         wait_until(lambda: len(fake.asked) == 1, "Millrace is asked")
         talk.send(signal.SIGTERM)
@@ -350,7 +352,7 @@ def test_lines_that_were_read_before_a_signal_have_their_results(
 
     assert talk.exit_code() == 143
     assert {each["status"] for each in results} == {"cancelled"}
-    assert len({each["request_id"] for each in results}) == MOST_UNDER_WAY + 10
+    assert len({each["request_id"] for each in results}) == MOST_UNDER_WAY + 11
 
 
 def test_a_reader_that_went_away_ends_it_although_nothing_is_printed(
