@@ -54,10 +54,12 @@ def measure_again(tools: Tools, figures: dict[str, Figure]) -> None:
         Absent: there is no resident boundary.
         Failed: a request did not succeed.
     """
-    with scene(tools, Scenario()) as prepared, _resident(prepared) as resident:
+    with scene(tools, Scenario()) as prepared:
+        _require_resident(prepared)
         asked = status_request(prepared.workspace.root)
-        resident.ask([asked])
-        taken = [resident.ask([asked]) for _ in range(_REQUESTS)]
+        with _resident(prepared) as resident:
+            resident.ask([asked])
+            taken = [resident.ask([asked]) for _ in range(_REQUESTS)]
         figures[AGAIN].ours.values.append(1000 * statistics.median(taken))
 
 
@@ -69,6 +71,7 @@ def measure_growth(tools: Tools, figures: dict[str, Figure]) -> None:
         Failed: a request did not succeed.
     """
     with scene(tools, Scenario()) as prepared:
+        _require_resident(prepared)
         roots = [prepared.workspace.root]
         while len(roots) < max(WATCHED):
             copy = prepared.workspace.root.with_name(f"copy-{len(roots)}")
@@ -131,18 +134,25 @@ class _Resident:
         self._answers.put(None)
 
 
+def _require_resident(prepared: Scene) -> None:
+    ours = prepared.tools.ours.environment(prepared.home)
+    tried = run(_command(prepared), cwd=prepared.home, env=ours)
+    if tried.exit_code == _UNKNOWN_OPTION:
+        raise Absent("there is no `ops --jsonl` yet")
+
+
+def _command(prepared: Scene) -> tuple[str, ...]:
+    ours = str(prepared.tools.ours.command)
+    return (ours, "ops", "--jsonl", "--millrace-command", prepared.tools.millrace)
+
+
 @contextmanager
 def _resident(prepared: Scene) -> Iterator[_Resident]:
     ours = prepared.tools.ours
-    command = (str(ours.command), "ops", "--jsonl", "--millrace-command", prepared.tools.millrace)
-    environment = ours.environment(prepared.home)
-    tried = run(command, cwd=prepared.home, env=environment)
-    if tried.exit_code == _UNKNOWN_OPTION:
-        raise Absent("there is no `ops --jsonl` yet")
     process = subprocess.Popen(
-        command,
+        _command(prepared),
         cwd=prepared.home,
-        env=environment,
+        env=ours.environment(prepared.home),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
