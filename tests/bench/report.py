@@ -95,13 +95,14 @@ def _cell(samples: Samples, unit: str) -> str:
 
 def notes(rows: Sequence[Figure]) -> list[str]:
     """Return what failed or cannot be, in lines; none if all rows are whole."""
-    told: dict[str, None] = {}
+    why: dict[str, list[str]] = {}
     for row in rows:
         for who, samples in (("ours", row.ours), ("reference", row.reference)):
-            if samples.absent:
-                told[f"- {row.name}, {who}: none; {samples.absent}."] = None
-            for failure in samples.failures:
-                told[f"- {row.name}, {who}: failed: {failure}."] = None
+            reasons = [f"failed: {failure}" for failure in samples.failures]
+            reasons += [samples.absent] if samples.absent else []
+            for reason in dict.fromkeys(reasons):
+                why.setdefault(f"{who}: {reason}", []).append(row.name)
+    told = [f"- {reason} ({'; '.join(names)})." for reason, names in why.items()]
     return ["", "What has no value, and why:", "", *told] if told else []
 
 
