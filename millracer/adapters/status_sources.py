@@ -18,7 +18,7 @@ import psutil
 from pydantic import ValidationError
 
 from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.millrace_version import find_install
+from millracer.adapters.millrace_install import find_install
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace_state import LastStageResult, LockFile
 
@@ -126,10 +126,10 @@ class _Looking:
 
     def at_install(self, calls: MillraceCalls) -> None:
         """Take in which Millrace it is."""
-        found = find_install(calls)
+        found = find_install(calls.argv, calls.env)
         if found is None:
             raise _Unknown
-        for path in found:
+        for path in (found.script, found.metadata):
             self._say(str(path))
             self.at(path.stat())
 
