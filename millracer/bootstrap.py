@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ from millracer.waiting import Cancellation, Wait
 
 if TYPE_CHECKING:
     from millracer.adapters.kept_statuses import KeptStatuses
+    from millracer.adapters.warm_millrace import WarmRunner
     from millracer.application.orchestrator import Orchestrator
 
 _PI_CLOSE_SECONDS = 5.0
@@ -55,6 +57,7 @@ class Settings:
         pi: argv of the pi program.
         pi_session: one conversation for the run, or a process a turn.
         safety_seconds: ask Millrace at least this often although nothing changed.
+        warm_millrace: let one process that has imported Millrace run its commands.
         environment: the whole environment of pi and Millrace.
     """
 
@@ -69,40 +72,68 @@ class Settings:
     skills: tuple[Path, ...] = ()
     default_skills: bool = True
     safety_seconds: float = 60.0
+    warm_millrace: bool = True
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
-def open_millrace(settings: Settings) -> Millrace:
-    """Return the Millrace of one workspace; nothing is started yet."""
-    return _millrace(settings, None)
+class Millraces:
+    """Opens the Millrace of any workspace; all it opens share what is costly. Safe from any thread.
 
+    That is one warm process for their commands, begun by the first run that needs Millrace.
 
-def resident_millrace() -> Callable[[Settings], Millrace]:
-    """Return what opens a workspace's Millrace in a process that answers for long.
-
-    All it opens share the statuses they have read: one is given again while nothing it depends on
-    has changed. Safe from any thread.
+    Args:
+        keep_statuses: for a process that answers for long: a status that was read is given again
+            while nothing it depends on has changed.
     """
-    from millracer.adapters.kept_statuses import KeptStatuses  # noqa: PLC0415 - see above
 
-    kept = KeptStatuses()
-    return lambda settings: _millrace(settings, kept)
+    def __init__(self, *, keep_statuses: bool = False) -> None:
+        self._keep_statuses = keep_statuses
+        self._lock = threading.Lock()
+        self._runner: WarmRunner | None = None
+        self._kept: KeptStatuses | None = None
 
+    def open(self, settings: Settings) -> Millrace:
+        """Return the Millrace of one workspace; nothing is started yet."""
+        from millracer.adapters.command_runner import PlainRunner  # noqa: PLC0415 - see above
+        from millracer.adapters.millrace import CliMillrace  # noqa: PLC0415
+        from millracer.adapters.millrace_calls import MillraceCalls  # noqa: PLC0415
 
-def _millrace(settings: Settings, kept: KeptStatuses | None) -> Millrace:
-    from millracer.adapters.millrace import CliMillrace  # noqa: PLC0415 - see above
-    from millracer.adapters.millrace_calls import MillraceCalls  # noqa: PLC0415
+        return CliMillrace(
+            MillraceCalls(
+                argv=settings.millrace,
+                workspace=settings.workspace,
+                cwd=settings.cwd,
+                env=settings.environment,
+                runner=self._warm_runner() if settings.warm_millrace else PlainRunner(),
+            ),
+            safety_seconds=settings.safety_seconds,
+            kept=self._kept_statuses(),
+        )
 
-    return CliMillrace(
-        MillraceCalls(
-            argv=settings.millrace,
-            workspace=settings.workspace,
-            cwd=settings.cwd,
-            env=settings.environment,
-        ),
-        safety_seconds=settings.safety_seconds,
-        kept=kept,
-    )
+    def close(self) -> None:
+        """End the warm process; never raises, repeatable. What is called later runs plainly."""
+        with self._lock:
+            runner = self._runner
+        if runner is not None:
+            runner.close()
+
+    def _warm_runner(self) -> WarmRunner:
+        from millracer.adapters.warm_millrace import WarmRunner  # noqa: PLC0415 - see above
+
+        with self._lock:
+            if self._runner is None:
+                self._runner = WarmRunner()
+            return self._runner
+
+    def _kept_statuses(self) -> KeptStatuses | None:
+        if not self._keep_statuses:
+            return None
+        from millracer.adapters.kept_statuses import KeptStatuses  # noqa: PLC0415 - see above
+
+        with self._lock:
+            if self._kept is None:
+                self._kept = KeptStatuses()
+            return self._kept
 
 
 @contextmanager
@@ -110,20 +141,30 @@ def open_orchestrator(
     settings: Settings,
     cancellation: Cancellation,
     *,
+    millraces: Millraces | None = None,
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
 ) -> Iterator[Orchestrator]:
-    """Yield an orchestrator on the real tools; its pi conversation ends with the block.
+    """Yield an orchestrator on the real tools; all that it starts for itself ends with the block.
+
+    Args:
+        settings: which tools, and where.
+        cancellation: cuts short how they end, too.
+        millraces: shared with others, closed by the caller; without it, it has its own.
+        listeners: hear each event.
+        on_text: hears what pi says as it says it.
 
     Raises:
         UsageError: a named skill does not exist.
     """
-    pi = open_pi(settings)
-    millrace = open_millrace(settings)
-    try:
+    with ExitStack() as stack:
+        pi = open_pi(settings)
+        stack.callback(lambda: pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS)))
+        if millraces is None:
+            millraces = Millraces()
+            stack.callback(millraces.close)
+        millrace = millraces.open(settings)
         yield orchestrator_over(millrace, pi, listeners=listeners, on_text=on_text)
-    finally:
-        pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS))
 
 
 def orchestrator_over(

@@ -169,6 +169,10 @@ class Millrace(Protocol):
         """How the program is called from a shell."""
         ...
 
+    def warm_up(self) -> None:
+        """Make ready for work that comes soon, without waiting; never raises, repeatable."""
+        ...
+
     def check_supported(self, wait: Wait) -> str:
         """Return the version, or refuse it; asked once, before anything is written.
 

@@ -200,8 +200,8 @@ class _Control(DaemonControl):
         )
         write_ownership(self._paths, record)
         try:
-            pid = self._spawn(mode, record, log)
-        except MillracerError:
+            pid = self._spawn(mode, record, log, boot)
+        except (MillracerError, Cancelled):
             forget_ownership(self._paths)
             raise
         started = process.started_at(pid)
@@ -244,14 +244,14 @@ class _Control(DaemonControl):
                 return found
             wait.sleep(_POLL_SECONDS)
 
-    def _spawn(self, mode: str, record: OwnershipRecord, log: Path) -> int:
+    def _spawn(self, mode: str, record: OwnershipRecord, log: Path, wait: Wait) -> int:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            return process.spawn_detached(
-                self._calls.command(
-                    "run", "daemon", "--mode", mode, "--monitor", "none", token=record.token
-                ),
-                output,
+            return self._calls.spawn_daemon(
+                *("run", "daemon", "--mode", mode, "--monitor", "none"),
+                token=record.token,
+                output=output,
+                wait=wait,
             )
         finally:
             os.close(output)

@@ -106,6 +106,10 @@ class CliMillrace(Millrace):
         """How the program is called from a shell."""
         return shlex.join(self._calls.argv)
 
+    def warm_up(self) -> None:
+        """Make ready for calls that come soon, without waiting for anything."""
+        self._calls.warm_up()
+
     def check_supported(self, wait: Wait) -> str:
         """Return the version, or refuse it; starts no process where the install's files tell it."""
         if self._version is None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millracer.adapters import process
+from millracer.adapters.command_runner import CommandRunner, PlainRunner
 from millracer.adapters.millrace_text import exception_line
 from millracer.adapters.process import Command, Completed
 from millracer.errors import ToolFailed
@@ -34,12 +35,18 @@ class MillraceCalls:
         workspace: passed to every command as `--workspace`.
         cwd: the commands' working directory; a daemon's too.
         env: the environment of every call; tests and the demo add to it.
+        runner: what runs the commands.
     """
 
     argv: tuple[str, ...]
     workspace: Path
     cwd: Path
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    runner: CommandRunner = field(default_factory=PlainRunner, repr=False)
+
+    def warm_up(self) -> None:
+        """Make ready for calls that come soon, without waiting for anything."""
+        self.runner.warm_up(self.command(in_workspace=False))
 
     def call(
         self,
@@ -53,10 +60,18 @@ class MillraceCalls:
         Raises:
             ToolNotFound, ToolTimeout, Cancelled: as `process.run`.
         """
-        return process.run(
+        return self.runner.run(
             self.command(*arguments, in_workspace=in_workspace, pass_fds=pass_fds),
             wait.within(CALL_LIMIT_SECONDS),
         )
+
+    def spawn_daemon(self, *arguments: str, token: str, output: int, wait: Wait) -> int:
+        """Start a command that outlives us, its output going to a descriptor; return its pid.
+
+        Raises:
+            ToolNotFound, ToolFailed, Cancelled: as `CommandRunner.spawn_detached`.
+        """
+        return self.runner.spawn_detached(self.command(*arguments, token=token), output, wait)
 
     def command(
         self,

@@ -91,6 +91,6 @@ def _carriers(token: str) -> list[Carrier]:
     for found in process.processes_with_token(token):
         with suppress(psutil.Error, OSError):
             carriers.append(
-                Carrier(pid=found.pid, started=found.create_time(), argv=tuple(found.cmdline()))
+                Carrier(pid=found.pid, started=found.create_time(), argv=process.words_of(found))
             )
     return carriers

@@ -93,7 +93,7 @@ def run(command: Command, wait: Wait) -> Completed:
                 break
             except subprocess.TimeoutExpired:
                 stdin = None
-            _raise_if_over(command, wait, started)
+            raise_if_over(command, wait, started)
     except BaseException:
         end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
         _reap(process)
@@ -197,15 +197,27 @@ def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield pid and argv of every process that we may look at."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            yield process.pid, tuple(process.cmdline())
+            yield process.pid, words_of(process)
 
 
 def command_line(pid: int) -> tuple[str, ...]:
     """Return a process's argv, empty when there is none to see."""
     try:
-        return tuple(psutil.Process(pid).cmdline())
+        return words_of(psutil.Process(pid))
     except (psutil.Error, OSError):
         return ()
+
+
+def words_of(process: psutil.Process) -> tuple[str, ...]:
+    """Return a process's argv without the empty rest of one that was written over a longer one.
+
+    Raises:
+        psutil.Error, OSError: it is gone or not ours to see.
+    """
+    words = process.cmdline()
+    while words and not words[-1]:
+        words.pop()
+    return tuple(words)
 
 
 def working_directory(pid: int) -> Path | None:
@@ -285,7 +297,13 @@ def end_group(pid: int, *, grace_seconds: float) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _raise_if_over(command: Command, wait: Wait, started: float) -> None:
+def raise_if_over(command: Command, wait: Wait, started: float) -> None:
+    """Raise what ends a command that was started then (`time.monotonic()`).
+
+    Raises:
+        ToolTimeout: the wait's deadline passed.
+        Cancelled: the caller asked to stop.
+    """
     wait.cancellation.raise_if_cancelled()
     if wait.expired:
         raise ToolTimeout(

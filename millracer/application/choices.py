@@ -25,6 +25,7 @@ class RunChoices:
     Attributes:
         cwd: working directory of pi and Millrace; None: the workspace.
         skills: paths of skill folders or SKILL.md files.
+        warm_millrace: let one process that has imported Millrace run its commands.
         poll_interval_seconds: ask Millrace at least this often although nothing changed.
     """
 
@@ -45,10 +46,11 @@ class RunChoices:
     pi_session: PiSession = PiSession.RPC
     notify_terminal_stages: bool = True
     finalizer: Finalizer = Finalizer.PI
+    warm_millrace: bool = True
 
     def overlaid(self, options: OpsOptions) -> RunChoices:
         """Return these choices with everything that a request says instead."""
-        without_skills = options.no_default_skills
+        without_skills, without_warm = options.no_default_skills, options.no_warm_millrace
         return replace(
             self,
             route=_said(options.route, self.route),
@@ -72,6 +74,7 @@ class RunChoices:
             ),
             finalizer=_said(options.finalizer, self.finalizer),
             cwd=_said(options.cwd, self.cwd),
+            warm_millrace=self.warm_millrace if without_warm is None else not without_warm,
         )
 
     def request(self, task: str, request_id: str) -> RunRequest:

@@ -34,6 +34,7 @@ from millracer.domain.work import (
     ItemState,
     ProgressKind,
     Route,
+    RoutePreference,
     RunRequest,
     Standing,
     WorkItem,
@@ -145,7 +146,10 @@ class Orchestrator:
             if request.resume is None
             else WorkItem(item_id=request.resume, request_hash="", named=True)
         )
+        if request.route is RoutePreference.MILLRACE:
+            self._millrace.warm_up()
         if record.item.named and self._millrace.holds_work:
+            self._millrace.warm_up()
             self._millrace.check_supported(record.wait)
             found = find_item(record, self._millrace)
             if found is not None:
@@ -165,6 +169,7 @@ class Orchestrator:
             )
         if record.decision.route is Route.DIRECT:
             return RunEvent.DIRECT_CHOSEN
+        self._millrace.warm_up()
         return RunEvent.DELEGATION_CHOSEN
 
     # direct

@@ -63,4 +63,5 @@ class OpsOptions(Incoming):
     pi_session: PiSession | None = None
     notify_terminal_stages: bool | None = None
     finalizer: Finalizer | None = None
+    no_warm_millrace: bool | None = None
     resume: OptionalText = None

@@ -82,6 +82,7 @@ def common_options(  # noqa: PLR0913 - one parameter per option
     finalizer: option.FinalizerChoice = Finalizer.PI,
     pi_command: option.PiCommand = "pi",
     millrace_command: option.MillraceCommand = "millrace",
+    no_warm_millrace: option.NoWarmMillrace = False,
 ) -> CommonOptions:
     """Return what these options say; the defaults are those of the command line."""
     from millracer.application.choices import RunChoices  # noqa: PLC0415 - `--help` pays no run
@@ -106,6 +107,7 @@ def common_options(  # noqa: PLR0913 - one parameter per option
             pi_session=pi_session,
             notify_terminal_stages=notify_terminal_stages,
             finalizer=finalizer,
+            warm_millrace=not no_warm_millrace,
         ),
         programs=Programs(millrace_command=millrace_command, pi_command=pi_command),
         workspace=workspace,

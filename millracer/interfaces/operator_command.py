@@ -67,6 +67,7 @@ def operator(common: CommonOptions) -> int:
             with signals_cancel(leaving):
                 modes.close()
                 person.close(leaving)
+                common.programs.close()
 
 
 def _loop(person: Operator, lines: Lines) -> int:

@@ -37,6 +37,7 @@ def ops(common: CommonOptions, *, stream: bool) -> int:
         else:
             given = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
     print_text(render_ops_result(given.result))
+    common.programs.close()
     return given.exit_code
 
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from millracer.application.ops_reply import failed, without_request
-from millracer.bootstrap import resident_millrace
+from millracer.bootstrap import Millraces
 from millracer.contracts.ops_request import (
     REQUEST_LIMIT_BYTES,
     InvalidOpsRequest,
@@ -49,13 +49,14 @@ def serve(common: CommonOptions) -> int:
     Returns once standard input has ended and everything is answered. A signal, or a reader of the
     results that went away, cancels what is under way; each still gets its result.
     """
-    programs = replace(common.programs, opens=resident_millrace())
+    programs = replace(common.programs, millraces=Millraces(keep_statuses=True))
     desk = _Desk(replace(common, programs=programs))
     try:
         with signals_cancel(desk.cancellation, then=desk.wake):
             return desk.serve()
     finally:
         desk.close()
+        programs.close()
 
 
 class _Desk:

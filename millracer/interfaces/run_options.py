@@ -121,6 +121,13 @@ NotifyTerminalStages = Annotated[
 ]
 PiCommand = Annotated[str, _option("--pi-command", "The pi program.")]
 MillraceCommand = Annotated[str, _option("--millrace-command", "The Millrace program.")]
+NoWarmMillrace = Annotated[
+    bool,
+    _option(
+        "--no-warm-millrace",
+        "Start a process for each Millrace command, instead of forking one that has started.",
+    ),
+]
 BenchmarkJson = Annotated[
     bool, _option("--benchmark-json", "Read a request as JSON from standard input.")
 ]

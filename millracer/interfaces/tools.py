@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ from millracer.application.choices import RunChoices
 from millracer.application.operator_ports import OperatorTools
 from millracer.application.ops_runs import Tools
 from millracer.bootstrap import (
+    Millraces,
     Settings,
-    open_millrace,
     open_orchestrator,
     open_pi,
     orchestrator_over,
@@ -34,22 +34,27 @@ class Programs(Tools, OperatorTools):
     Attributes:
         millrace_command: the Millrace program, as it was given.
         pi_command: the pi program, as it was given.
-        opens: what opens the Millrace that is asked for a status.
+        millraces: opens every Millrace here until `close`.
     """
 
     millrace_command: str
     pi_command: str
-    opens: Callable[[Settings], Millrace] = open_millrace
+    millraces: Millraces = field(default_factory=Millraces, repr=False, compare=False)
+
+    def close(self) -> None:
+        """End what the Millraces opened here started for themselves; never raises."""
+        self.millraces.close()
 
     def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
         """Return the Millrace of a workspace."""
-        return self.opens(self.settings(root_path, choices))
+        return self.millraces.open(self.settings(root_path, choices))
 
     def orchestrator(
         self, root_path: str, choices: RunChoices, cancellation: Cancellation
     ) -> AbstractContextManager[Orchestrator]:
         """Yield an orchestrator on the named programs."""
-        return open_orchestrator(self.settings(root_path, choices), cancellation)
+        settings = self.settings(root_path, choices)
+        return open_orchestrator(settings, cancellation, millraces=self.millraces)
 
     def pi(self, root_path: str, choices: RunChoices) -> Pi:
         """Return a new conversation, not started yet."""
@@ -85,6 +90,7 @@ class Programs(Tools, OperatorTools):
             skills=tuple(Path(skill) for skill in choices.skills),
             default_skills=choices.default_skills,
             safety_seconds=choices.poll_interval_seconds,
+            warm_millrace=choices.warm_millrace,
         )
 
 

@@ -178,6 +178,7 @@ class ScriptedMillrace(Millrace):
         self.started: list[str] = []
         self.stopped: list[int] = []
         self.repaired = 0
+        self.warmed_up = False
         self.calls: list[str] = []
         self.daemon: RunningDaemon | None = None
         self.stale = False
@@ -293,6 +294,10 @@ class ScriptedMillrace(Millrace):
     def program(self) -> str:
         """See the port."""
         return "millrace"
+
+    def warm_up(self) -> None:
+        """See the port."""
+        self.warmed_up = True
 
     def check_supported(self, wait: Wait) -> str:
         """See the port."""

@@ -104,6 +104,7 @@ def options() -> st.SearchStrategy[dict[str, Json]]:
             "model": text,
             "skill": st.none() | st.lists(texts(), max_size=3),
             "no_default_skills": switch,
+            "no_warm_millrace": switch,
             "daemon_timeout_seconds": seconds,
             "max_daemon_restarts": st.none() | st.integers(0, 5),
             "poll_interval_seconds": seconds,

@@ -33,6 +33,7 @@ CHOSEN = RunChoices(
     pi_session=PiSession.PRINT,
     notify_terminal_stages=False,
     finalizer=Finalizer.SUMMARY,
+    warm_millrace=True,
 )
 
 #: Each option, what a request says, and what that changes.
@@ -54,6 +55,7 @@ OVERLAYS: dict[str, tuple[Any, dict[str, Any]]] = {
     "pi_session": ("rpc", {"pi_session": PiSession.RPC}),
     "notify_terminal_stages": (True, {"notify_terminal_stages": True}),
     "finalizer": ("pi", {"finalizer": Finalizer.PI}),
+    "no_warm_millrace": (True, {"warm_millrace": False}),
     "resume": ("item-1", {}),  # a request of its own, not a way to do one
 }
 

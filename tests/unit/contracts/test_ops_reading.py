@@ -32,6 +32,7 @@ OPTIONS = {
     "model": ("m", "m"),
     "skill": ([" a ", "", "b"], ("a", "b")),
     "no_default_skills": (True, True),
+    "no_warm_millrace": (True, True),
     "daemon_timeout_seconds": (0.1, 0.1),
     "max_daemon_restarts": (0, 0),
     "poll_interval_seconds": (5, 5.0),
