@@ -150,8 +150,9 @@ class Program:
         except SystemExit as ended:
             return _exit_code(ended.code)
         except BaseException as error:  # noqa: BLE001 - Python's own last resort is imitated
-            traceback = error.__traceback__
-            sys.excepthook(type(error), error, None if traceback is None else traceback.tb_next)
+            here = error.__traceback__
+            below = None if here is None else here.tb_next
+            sys.excepthook(type(error), error.with_traceback(below), below)
             if isinstance(error, KeyboardInterrupt):
                 _end_by(signal.SIGINT)
             return 1

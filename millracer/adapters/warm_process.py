@@ -118,10 +118,12 @@ class WarmProcess:
             stdout.close_writing()
             stderr.close_writing()
             try:
-                while not (stdout.is_read and stderr.is_read and answer.is_read):
+                exit_code = None
+                while exit_code is None or not (stdout.is_read and stderr.is_read):
                     _read_some(stdout, stderr, answer)
+                    if answer.is_read:
+                        exit_code = answer.exit_code
                     process.raise_if_over(command, wait, started)
-                exit_code = answer.exit_code
             except BaseException:
                 process.end_group(pid, grace_seconds=_GRACE_SECONDS)
                 raise

@@ -1,0 +1,514 @@
+"""A warm Millrace against plain processes, with an invented install."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from millracer.adapters import process, warm_process
+from millracer.adapters.ownership import is_daemon_command
+from millracer.adapters.process import TOKEN_VARIABLE, Command, Completed
+from millracer.adapters.warm_millrace import WarmRunner
+from millracer.errors import ToolFailed, ToolTimeout
+from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+from tests.support.cli import wait_until
+from tests.support.fake_install import FakeInstall, with_env
+
+_SERVER = "warm_millrace_server.py"
+_WRAPPER = '#!/bin/sh\nexec "{python}" -m millrace_ai.cli "$@"\n'
+_OTHER_IMPORT = "#!{python}\nimport sys, millrace_ai.cli as cli\nsys.exit(cli.main())\n"
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> FakeInstall:
+    return FakeInstall.at(tmp_path / "venv")
+
+
+@pytest.fixture
+def runner(install: FakeInstall) -> Iterator[WarmRunner]:
+    runner = WarmRunner()
+    runner.warm_up(install.command())
+    yield runner
+    runner.close()
+
+
+def wait() -> Wait:
+    return Wait.for_seconds(30)
+
+
+def facts(completed: Completed) -> dict[str, Any]:
+    assert completed.exit_code == 0, completed.stderr
+    said: dict[str, Any] = json.loads(completed.stdout)
+    return said
+
+
+def is_warm(runner: WarmRunner, command: Command) -> bool:
+    return not facts(runner.run(command, wait()))["imported_here"]
+
+
+def servers(parent: int | None = None) -> list[psutil.Process]:
+    """Return the warm processes of ours, or of another process of the test's."""
+    found = []
+    for each in psutil.Process(parent).children(recursive=True):
+        try:
+            if any(word.endswith(_SERVER) for word in each.cmdline()):
+                found.append(each)
+        except psutil.Error:
+            continue
+    return found
+
+
+def server() -> psutil.Process:
+    (found,) = servers()
+    return found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("both",),
+        ("much",),
+        ("raise",),
+        ("interrupt",),
+        ("return-text",),
+        ("exit", "7"),
+        ("exit", "-1"),
+        ("exit", "300"),
+        ("die", "9"),
+        ("die", "15"),
+        ("raw",),
+        ("at-exit",),
+        ("hook",),
+        (),
+    ],
+)
+def test_a_warm_command_ends_and_says_the_same_as_a_plain_one(
+    runner: WarmRunner, install: FakeInstall, arguments: tuple[str, ...]
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    plain = process.run(install.command(*arguments), wait())
+    warm = runner.run(install.command(*arguments), wait())
+
+    assert replace(warm, elapsed_seconds=0.0) == replace(plain, elapsed_seconds=0.0)
+    assert is_warm(runner, install.command("tell"))
+
+
+@pytest.mark.parametrize("env", [{}, {"PYTHONIOENCODING": "latin-1"}, {"PYTHONSAFEPATH": "1"}])
+def test_a_warm_command_knows_the_same_of_itself(install: FakeInstall, env: dict[str, str]) -> None:
+    command = install.command("tell", "ä", "\udcff", "", "a b", **env)
+    plain = facts(process.run(command, wait()))
+    runner = WarmRunner()
+    runner.warm_up(install.command(**env))
+    try:
+        warm = facts(runner.run(command, wait()))
+    finally:
+        runner.close()
+
+    assert (plain.pop("imported_here"), warm.pop("imported_here")) == (True, False)
+    assert warm == plain
+
+
+def test_a_command_inherits_what_it_is_given_and_no_more(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path
+) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        plain = facts(process.run(install.command("tell"), wait()))
+        command = replace(install.command("tell"), pass_fds=(lock.fileno(),))
+        warm = facts(runner.run(command, wait()))
+
+    opened = [
+        target for _, target in warm["opened"] if target not in dict(plain["opened"]).values()
+    ]
+    assert opened == [str(tmp_path / "lock")]
+
+
+def test_a_command_that_outlives_its_caller_holds_the_lock_it_inherited(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path
+) -> None:
+    with (tmp_path / "lock").open("w") as lock, (tmp_path / "lock").open("w") as other:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = replace(install.command("sleep", "60"), pass_fds=(lock.fileno(),))
+        pid = runner.spawn_detached(command, 1, wait())
+        lock.close()
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        process.end_group(pid, grace_seconds=1)
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_commands_of_several_threads_run_side_by_side(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    answers: list[Completed] = []
+
+    def ask() -> None:
+        answers.extend(runner.run(install.command("both"), wait()) for _ in range(5))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {(each.exit_code, each.stdout) for each in answers} == {(3, "to stdout: ä ☃\n")}
+    assert len(answers) == 20
+
+
+def test_it_serves_on_when_the_thread_that_warmed_it_up_has_ended(install: FakeInstall) -> None:
+    runner = WarmRunner()
+    thread = threading.Thread(target=runner.warm_up, args=(install.command(),))
+    thread.start()
+    thread.join()
+    try:
+        assert is_warm(runner, install.command("tell"))
+        assert is_warm(runner, install.command("tell"))
+    finally:
+        runner.close()
+
+
+def test_a_command_without_a_directory_fails_as_a_plain_one(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path
+) -> None:
+    with pytest.raises(ToolFailed, match="is not a directory"):
+        runner.run(replace(install.command("both"), cwd=tmp_path / "none"), wait())
+    assert is_warm(runner, install.command("tell"))
+
+
+# time and cancellation
+
+
+def test_a_command_out_of_time_is_ended_with_its_group(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    with pytest.raises(ToolTimeout, match="sleep 60"):
+        runner.run(install.command("sleep", "60"), Wait.for_seconds(2))
+
+    assert [each.name() for each in server().children(recursive=True)] == []
+    assert is_warm(runner, install.command("tell"))
+
+
+def test_a_cancelled_command_is_ended_with_its_group(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    cancellation = Cancellation()
+    timer = threading.Timer(0.5, cancellation.cancel, (CancelReason.INTERRUPTED,))
+    timer.start()
+    with pytest.raises(Cancelled):
+        runner.run(install.command("sleep", "60"), Wait.for_seconds(30, cancellation))
+
+    assert server().children(recursive=True) == []
+
+
+def test_waiting_for_the_import_can_be_cancelled(install: FakeInstall) -> None:
+    runner = WarmRunner()
+    runner.warm_up(install.command(FAKE_IMPORT="hang"))
+    cancellation = Cancellation()
+    cancellation.cancel(CancelReason.INTERRUPTED)
+    try:
+        with pytest.raises(Cancelled):
+            runner.run(install.command("both", FAKE_IMPORT="hang"), Wait(cancellation))
+    finally:
+        runner.close()
+
+
+# daemons
+
+
+@pytest.fixture
+def spawn(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path
+) -> Iterator[Callable[..., psutil.Process]]:
+    spawned = []
+
+    def start(token: str, **env: str) -> psutil.Process:
+        command = with_env(install.command("run", "daemon"), {TOKEN_VARIABLE: token, **env})
+        with (tmp_path / "log").open("ab") as log:
+            pid = runner.spawn_detached(command, log.fileno(), wait())
+        spawned.append(psutil.Process(pid))
+        return spawned[-1]
+
+    yield start
+    for each in spawned:
+        if each.is_running():
+            each.kill()
+
+
+def test_a_forked_daemon_is_seen_as_one_and_carries_its_own_token(
+    install: FakeInstall, spawn: Callable[..., psutil.Process]
+) -> None:
+    token = process.new_token()
+    daemon = spawn(token)
+
+    assert daemon.parent() == server()
+    argv = process.command_line(daemon.pid)
+    assert argv == (str(install.python), str(install.program), "run", "daemon")
+    assert is_daemon_command(argv)
+    assert (daemon.pid, argv) in list(process.command_lines())
+    assert process.processes_with_token(token) == [daemon]
+    assert daemon.name() == "millrace"
+
+
+def test_each_daemon_has_its_own_token(spawn: Callable[..., psutil.Process]) -> None:
+    tokens = [process.new_token(), process.new_token()]
+    daemons = [spawn(token) for token in tokens]
+
+    assert [process.processes_with_token(token) for token in tokens] == [[each] for each in daemons]
+
+
+def test_a_forked_daemon_lives_on_after_the_warm_process(
+    runner: WarmRunner, spawn: Callable[..., psutil.Process], tmp_path: Path
+) -> None:
+    daemon = spawn(process.new_token())
+    warm = server()
+    runner.close()
+
+    assert not warm.is_running()
+    assert daemon.is_running()
+    assert daemon.ppid() != warm.pid
+    assert os.getsid(daemon.pid) == daemon.pid
+    opened = {str(each.readlink()) for each in Path(f"/proc/{daemon.pid}/fd").iterdir()}
+    assert opened == {"/dev/null", str(tmp_path / "log")}
+    wait_until(lambda: (tmp_path / "log").read_text() == "a daemon runs\n", "the daemon speaks")
+
+
+def test_a_daemon_that_ended_is_no_zombie(spawn: Callable[..., psutil.Process]) -> None:
+    daemon = spawn(process.new_token())
+    daemon.kill()
+
+    wait_until(lambda: not psutil.pid_exists(daemon.pid), "the daemon is reaped")
+
+
+def test_a_token_that_cannot_be_shown_makes_a_plain_daemon(
+    runner: WarmRunner, install: FakeInstall, spawn: Callable[..., psutil.Process]
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    daemon = spawn("too-short")
+
+    assert daemon.parent() == psutil.Process()
+    assert process.processes_with_token("too-short") == [daemon]
+
+
+def test_what_runs_us_with_a_token_of_its_own_is_let_alone(install: FakeInstall) -> None:
+    outer = process.new_token()
+    bystander = subprocess.Popen(("/bin/sleep", "60"), env={**os.environ, TOKEN_VARIABLE: outer})
+    runner = WarmRunner()
+    runner.warm_up(install.command(**{TOKEN_VARIABLE: outer}))
+    command = install.command("tell", **{TOKEN_VARIABLE: outer})
+    try:
+        told = facts(runner.run(command, wait()))
+        assert not told["imported_here"]
+        assert told["environment"][TOKEN_VARIABLE] == outer
+        server().kill()
+        assert facts(runner.run(command, wait()))["imported_here"]
+        assert bystander.poll() is None
+    finally:
+        runner.close()
+        bystander.kill()
+        bystander.wait()
+
+
+# falling back
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"script": _WRAPPER},
+        {"script": _OTHER_IMPORT},
+        {"entry_points": ""},
+        {"entry_points": "[console_scripts]\nother = millrace_ai.cli:main\n"},
+        {"entry_points": "[console_scripts]\nmillrace = elsewhere.cli:main\n"},
+        {"entry_points": "no ini file"},
+        {"version": "0.22.0"},
+        {"version": "0.18.5"},
+    ],
+)
+def test_what_is_not_plainly_a_supported_millrace_is_not_warmed(
+    tmp_path: Path, shape: dict[str, str]
+) -> None:
+    install = FakeInstall.at(tmp_path / "venv", **shape)
+    runner = WarmRunner()
+    runner.warm_up(install.command())
+    try:
+        assert servers() == []
+    finally:
+        runner.close()
+
+
+def test_a_program_behind_another_one_is_run_plainly(install: FakeInstall) -> None:
+    runner = WarmRunner()
+    program = replace(install.command(), argv=("env", str(install.program)))
+    runner.warm_up(program)
+    try:
+        assert servers() == []
+        completed = runner.run(replace(program, argv=(*program.argv, "both")), wait())
+        assert completed.exit_code == 3
+    finally:
+        runner.close()
+
+
+@pytest.mark.parametrize("how", ["fail", "exit", "thread", "hang", "no-fork"])
+def test_an_import_that_goes_wrong_leaves_plain_processes(
+    install: FakeInstall, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_process, "_IMPORT_SECONDS", 3.0)
+    runner = WarmRunner()
+    runner.warm_up(install.command(FAKE_IMPORT=how))
+    try:
+        assert not is_warm(runner, install.command("tell", FAKE_IMPORT=how))
+        if how != "no-fork":
+            assert servers() == []
+    finally:
+        runner.close()
+
+
+def test_an_import_that_went_wrong_is_not_tried_again(install: FakeInstall) -> None:
+    runner = WarmRunner()
+    runner.warm_up(install.command(FAKE_IMPORT="fail"))
+    try:
+        assert not is_warm(runner, install.command("tell", FAKE_IMPORT="fail"))
+        runner.warm_up(install.command(FAKE_IMPORT="fail"))
+        assert servers() == []
+    finally:
+        runner.close()
+
+
+def test_a_command_of_another_environment_is_run_plainly(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    assert not is_warm(runner, install.command("tell", LC_ALL="C"))
+
+
+def test_a_changed_install_is_imported_anew(runner: WarmRunner, install: FakeInstall) -> None:
+    assert is_warm(runner, install.command("tell"))
+    before = server()
+    module = install.site / "millrace_ai" / "cli.py"
+    module.write_text(module.read_text().replace("to stdout", "upgraded"), encoding="utf-8")
+    (install.metadata / "RECORD").write_text("another\n", encoding="utf-8")
+
+    first = runner.run(install.command("both"), wait())
+    assert is_warm(runner, install.command("tell"))
+    second = runner.run(install.command("both"), wait())
+
+    assert first.stdout == second.stdout == "upgraded: ä ☃\n"
+    assert not before.is_running()
+
+
+def test_a_removed_install_is_not_answered_from_memory(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    install.metadata.rename(install.site / "gone")
+
+    assert not is_warm(runner, install.command("tell"))
+    assert servers() == []
+
+
+def test_a_warm_process_that_was_killed_leaves_plain_processes(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    server().kill()
+
+    assert not is_warm(runner, install.command("tell"))
+
+
+def test_a_warm_process_killed_below_a_command_has_it_run_again_alone(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    threading.Thread(
+        target=lambda: (wait_until(marks.exists, "it runs"), server().kill()),
+    ).start()
+    completed = runner.run(install.command("once", str(marks)), wait())
+
+    assert completed.stdout == "time 2\n"
+    first, second = marks.read_text().split()
+    assert process.started_at(int(first)) is None
+    assert first != second
+
+
+def test_a_warm_process_that_does_not_answer_is_given_up(
+    runner: WarmRunner, install: FakeInstall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    monkeypatch.setattr(warm_process, "_FORK_SECONDS", 0.3)
+    server().suspend()
+
+    assert not is_warm(runner, install.command("tell"))
+    assert servers() == []
+
+
+# its end
+
+
+def test_a_closed_runner_leaves_nothing_and_runs_plainly(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    runner.warm_up(install.command())
+    wait_until(lambda: len(servers()) == 1, "it was started")
+    runner.close()
+    runner.close()
+    runner.warm_up(install.command())
+
+    assert servers() == []
+    assert not is_warm(runner, install.command("tell"))
+
+
+def test_one_that_is_closed_while_it_imports_is_gone(install: FakeInstall) -> None:
+    runner = WarmRunner()
+    runner.warm_up(install.command(FAKE_IMPORT="hang"))
+    runner.close()
+
+    assert servers() == []
+
+
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from millracer.adapters.process import Command
+from millracer.adapters.warm_millrace import WarmRunner
+from millracer.waiting import Wait
+import os
+runner = WarmRunner()
+program = Command(tool="millrace", argv=(sys.argv[1],), cwd=Path.cwd(), env=dict(os.environ))
+runner.warm_up(program)
+if sys.argv[2:]:
+    command = Command(tool="millrace", argv=(sys.argv[1], "both"), cwd=Path.cwd(), env=program.env)
+    runner.run(command, Wait.for_seconds(30))
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("when", ["importing", "idle"])
+def test_it_dies_with_us_when_we_are_killed(install: FakeInstall, when: str) -> None:
+    env = {**os.environ, "FAKE_IMPORT": "hang" if when == "importing" else ""}
+    used = () if when == "importing" else ("used",)
+    with subprocess.Popen(
+        (sys.executable, "-c", _HOLDER, str(install.program), *used),
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "ready\n"
+        wait_until(lambda: len(servers(holder.pid)) == 1, "it was started")
+        (warm,) = servers(holder.pid)
+        holder.send_signal(signal.SIGKILL)
+
+    wait_until(lambda: process.started_at(warm.pid) is None, "it is gone")
