@@ -65,7 +65,10 @@ def do_tell(*_: str) -> int:
         "dispositions": [str(signal.getsignal(number)) for number in (2, 13, 15, 17)],
         "mask": [str(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, ())],
         "threads": threading.active_count(),
-        "command_line": Path("/proc/self/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace"),
+        "command_line": Path("/proc/self/cmdline")
+        .read_bytes()
+        .rstrip(b"\0")
+        .decode(errors="replace"),
         "name": Path("/proc/self/comm").read_text(encoding="utf-8"),
         "imported_here": os.getpid() == IMPORTED_IN,
     }
