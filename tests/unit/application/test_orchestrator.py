@@ -259,6 +259,27 @@ def test_a_forced_direct_run_needs_no_millrace() -> None:
     assert world.millrace.calls == []
 
 
+@pytest.mark.parametrize(
+    ("answers", "fields", "warmed_up"),
+    [
+        ((), {"route": RoutePreference.MILLRACE}, True),
+        (("Done.",), {"route": RoutePreference.DIRECT}, False),
+        ((DELEGATE,), {"route": RoutePreference.AUTO}, True),
+        (('{"decision": "direct"}', "Done."), {"route": RoutePreference.AUTO}, False),
+        (("Done.",), {"route": RoutePreference.DIRECT, "scope": SCOPE}, True),
+    ],
+)
+def test_millrace_is_warmed_up_once_it_is_known_to_be_needed(
+    answers: tuple[str, ...], fields: dict[str, object], *, warmed_up: bool
+) -> None:
+    world = World(*answers)
+    world.millrace.will_fail("initialise", WorkspaceUnusable("as scripted"))
+
+    world.run(asked(**fields))
+
+    assert world.millrace.warmed_up is warmed_up
+
+
 def test_with_a_forced_route_and_the_summary_no_pi_is_needed() -> None:
     world = World()
     world.pi.will_not_begin(ToolNotFound("pi", "no pi"))
