@@ -158,7 +158,8 @@ class WarmProcess:
         """End the process and all it runs; daemons, which carry another token, go on."""
         self.close()
         if self._is_marked:
-            process.end_token(self._token, grace_seconds=0.0)
+            for leader in process.processes_with_token(self._token):
+                process.end_group(leader.pid, grace_seconds=0.0)
 
     @contextmanager
     def _started(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,3 +177,34 @@ def test_a_daemon_forked_for_one_who_died_at_once_is_found_and_stopped(
 
 def _no_status(_: Wait) -> RuntimeStatus:
     raise AssertionError("the snapshot says it")
+
+
+def test_an_operators_session_keeps_one_for_all_its_tasks(
+    prepare: Callable[[Scenario], Millracer], tmp_path: Path
+) -> None:
+    millracer = prepare(Scenario())
+    command = (
+        *(sys.executable, "-m", "millracer", "operator", *FORCED),
+        *("--workspace", str(millracer.workspace.root), "--millrace-command", millracer.millrace),
+    )
+    finished = millracer.workspace.agents / "tasks" / "done"
+    with (
+        (tmp_path / "said").open("wb") as said,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said) as session,
+    ):
+        assert session.stdin is not None
+        seen = []
+        for task, done in (("Make it blue", 1), ("Make it green", 2)):
+            session.stdin.write(f"{task}\n".encode())
+            session.stdin.flush()
+            wait_until(
+                lambda done=done: len(list(finished.glob("*.md"))) == done, "the task is done"
+            )
+            seen += warm_processes(session.pid)
+        session.stdin.close()
+        session.wait(60)
+
+    assert session.returncode == 0, (tmp_path / "said").read_text()
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
+    assert not seen[0].is_running()

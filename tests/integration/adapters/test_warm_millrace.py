@@ -86,6 +86,7 @@ def server() -> psutil.Process:
         ("exit", "7"),
         ("exit", "-1"),
         ("exit", "300"),
+        ("exit", str(2**40)),
         ("die", "9"),
         ("die", "15"),
         ("raw",),
@@ -375,12 +376,16 @@ def test_an_import_that_goes_wrong_leaves_plain_processes(
         runner.close()
 
 
-def test_an_import_that_went_wrong_is_not_tried_again(install: FakeInstall) -> None:
+def test_an_import_that_went_wrong_is_not_tried_again(
+    install: FakeInstall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_process, "_IMPORT_SECONDS", 0.5)
     runner = WarmRunner()
-    runner.warm_up(install.command(FAKE_IMPORT="fail"))
+    runner.warm_up(install.command(FAKE_IMPORT="hang"))
     try:
-        assert not is_warm(runner, install.command("tell", FAKE_IMPORT="fail"))
-        runner.warm_up(install.command(FAKE_IMPORT="fail"))
+        assert not is_warm(runner, install.command("tell", FAKE_IMPORT="hang"))
+        runner.warm_up(install.command(FAKE_IMPORT="hang"))
+        process.run(install.command("both"), wait())
         assert servers() == []
     finally:
         runner.close()
@@ -451,6 +456,18 @@ def test_a_warm_process_that_does_not_answer_is_given_up(
 
     assert not is_warm(runner, install.command("tell"))
     assert servers() == []
+
+
+def test_what_a_given_up_process_runs_for_nobody_is_ended(
+    runner: WarmRunner, install: FakeInstall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open("wb") as nowhere:
+        pid = runner.spawn_detached(install.command("sleep", "60"), nowhere.fileno(), wait())
+    monkeypatch.setattr(warm_process, "_FORK_SECONDS", 0.3)
+    server().suspend()
+
+    assert not is_warm(runner, install.command("tell"))
+    assert process.started_at(pid) is None
 
 
 # its end
