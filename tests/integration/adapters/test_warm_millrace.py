@@ -29,6 +29,8 @@ from tests.support.fake_install import FakeInstall, with_env
 
 _SERVER = "warm_millrace_server.py"
 _WRAPPER = '#!/bin/sh\nexec "{python}" -m millrace_ai.cli "$@"\n'
+_ELSEWHERE = "[console_scripts]\nmillrace = elsewhere.cli:main\n"
+_IMPORTS_ELSEWHERE = "#!{python}\nfrom elsewhere.cli import main\nmain()\n"
 _OTHER_IMPORT = "#!{python}\nimport sys, millrace_ai.cli as cli\nsys.exit(cli.main())\n"
 
 
@@ -197,7 +199,7 @@ def test_a_command_out_of_time_is_ended_with_its_group(
     with pytest.raises(ToolTimeout, match="sleep 60"):
         runner.run(install.command("sleep", "60"), Wait.for_seconds(2))
 
-    assert [each.name() for each in server().children(recursive=True)] == []
+    wait_until(lambda: server().children(recursive=True) == [], "the command is gone")
     assert is_warm(runner, install.command("tell"))
 
 
@@ -211,7 +213,7 @@ def test_a_cancelled_command_is_ended_with_its_group(
     with pytest.raises(Cancelled):
         runner.run(install.command("sleep", "60"), Wait.for_seconds(30, cancellation))
 
-    assert server().children(recursive=True) == []
+    wait_until(lambda: server().children(recursive=True) == [], "the command is gone")
 
 
 def test_waiting_for_the_import_can_be_cancelled(install: FakeInstall) -> None:
@@ -350,7 +352,8 @@ def test_what_runs_us_with_a_token_of_its_own_is_let_alone(install: FakeInstall)
         {"script": _OTHER_IMPORT},
         {"entry_points": ""},
         {"entry_points": "[console_scripts]\nother = millrace_ai.cli:main\n"},
-        {"entry_points": "[console_scripts]\nmillrace = elsewhere.cli:main\n"},
+        {"entry_points": _ELSEWHERE},
+        {"entry_points": _ELSEWHERE, "script": _IMPORTS_ELSEWHERE},
         {"entry_points": "no ini file"},
         {"version": "0.22.0"},
         {"version": "0.18.5"},
