@@ -325,7 +325,11 @@ def test_a_daemon_whose_start_was_not_heard_of_is_ended_before_a_plain_one(
 
 def test_what_runs_us_with_a_token_of_its_own_is_let_alone(install: FakeInstall) -> None:
     outer = process.new_token()
-    bystander = subprocess.Popen(("/bin/sleep", "60"), env={**os.environ, TOKEN_VARIABLE: outer})
+    bystander = subprocess.Popen(
+        ("/bin/sleep", "60"),
+        env={**os.environ, TOKEN_VARIABLE: outer},
+        start_new_session=True,
+    )
     runner = WarmRunner()
     runner.warm_up(install.command(**{TOKEN_VARIABLE: outer}))
     command = install.command("tell", **{TOKEN_VARIABLE: outer})
