@@ -283,8 +283,13 @@ def test_a_forked_daemon_lives_on_after_the_warm_process(
     assert daemon.is_running()
     assert daemon.ppid() != warm.pid
     assert os.getsid(daemon.pid) == daemon.pid
-    opened = {str(each.readlink()) for each in Path(f"/proc/{daemon.pid}/fd").iterdir()}
-    assert opened == {"/dev/null", str(tmp_path / "log")}
+    wait_until(
+        lambda: (
+            {str(each.readlink()) for each in Path(f"/proc/{daemon.pid}/fd").iterdir()}
+            == {"/dev/null", str(tmp_path / "log")}
+        ),
+        "nothing else is open",
+    )
     wait_until(lambda: (tmp_path / "log").read_text() == "a daemon runs\n", "the daemon speaks")
 
 
@@ -302,7 +307,7 @@ def test_a_token_that_cannot_be_shown_makes_a_plain_daemon(
     daemon = spawn("too-short")
 
     assert daemon.parent() == psutil.Process()
-    assert process.processes_with_token("too-short") == [daemon]
+    wait_until(lambda: process.processes_with_token("too-short") == [daemon], "it executes")
 
 
 def test_a_daemon_whose_start_was_not_heard_of_is_ended_before_a_plain_one(
@@ -320,7 +325,7 @@ def test_a_daemon_whose_start_was_not_heard_of_is_ended_before_a_plain_one(
     daemon = spawn(token)
 
     assert daemon.pid not in unheard
-    assert process.processes_with_token(token) == [daemon]
+    wait_until(lambda: process.processes_with_token(token) == [daemon], "it executes, alone")
 
 
 def test_what_runs_us_with_a_token_of_its_own_is_let_alone(install: FakeInstall) -> None:
