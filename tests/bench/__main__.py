@@ -72,7 +72,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--reference", type=Path, required=True, help="the reference's program")
+    parser.add_argument("--reference", type=_absolute, required=True, help="the reference's program")
     parser.add_argument("--repeat", type=int, default=5, help="how often (default 5)")
     parser.add_argument(
         "--only",
@@ -83,6 +83,10 @@ def _arguments() -> argparse.Namespace:
         help="what to measure; only all of it is written to docs/benchmarks.md",
     )
     return parser.parse_args()
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).absolute()
 
 
 def _figures(part: str) -> Rows:
