@@ -79,7 +79,7 @@ class Settings:
 class Millraces:
     """Opens the Millrace of any workspace; all it opens share what is costly. Safe from any thread.
 
-    That is one warm process for their commands, begun by the first run that needs Millrace.
+    That is one warm process for their commands, begun by `warm_up` or the first run that needs it.
 
     Args:
         keep_statuses: for a process that answers for long: a status that was read is given again
@@ -109,6 +109,24 @@ class Millraces:
             safety_seconds=settings.safety_seconds,
             kept=self._kept_statuses(),
         )
+
+    def warm_up(self, millrace: tuple[str, ...], environment: Mapping[str, str]) -> None:
+        """Begin the warm process while it is still being found out what to ask; never raises.
+
+        Args:
+            millrace: argv of the Millrace program.
+            environment: the whole environment of the commands to come.
+        """
+        from millracer.adapters.millrace_calls import MillraceCalls  # noqa: PLC0415 - see above
+
+        anywhere = Path("/")
+        MillraceCalls(
+            argv=millrace,
+            workspace=anywhere,
+            cwd=anywhere,
+            env=environment,
+            runner=self._warm_runner(),
+        ).warm_up()
 
     def close(self) -> None:
         """End the warm process; never raises, repeatable. What is called later runs plainly."""

@@ -146,10 +146,9 @@ class Orchestrator:
             if request.resume is None
             else WorkItem(item_id=request.resume, request_hash="", named=True)
         )
-        if request.route is RoutePreference.MILLRACE:
+        if request.route is not RoutePreference.DIRECT or record.item.named:
             self._millrace.warm_up()
         if record.item.named and self._millrace.holds_work:
-            self._millrace.warm_up()
             self._millrace.check_supported(record.wait)
             found = find_item(record, self._millrace)
             if found is not None:
@@ -169,7 +168,6 @@ class Orchestrator:
             )
         if record.decision.route is Route.DIRECT:
             return RunEvent.DIRECT_CHOSEN
-        self._millrace.warm_up()
         return RunEvent.DELEGATION_CHOSEN
 
     # direct

@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 from millracer import __version__
 from millracer.contracts.schema_names import SchemaName
-from millracer.domain.preferences import IntakeKind
+from millracer.domain.preferences import IntakeKind, RoutePreference
 from millracer.errors import ExitCode
 from millracer.interfaces import run_options as option
 from millracer.interfaces import session_cli
@@ -72,6 +72,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     quiet: option.Quiet = False,
 ) -> None:
     """Run one task to its end and print one answer, or one JSON result."""
+    if common.choices.route is not RoutePreference.DIRECT:
+        common.programs.warm_up(common.choices)
     from millracer.interfaces import run_command  # noqa: PLC0415 - `--help` does not pay for a run
 
     raise typer.Exit(

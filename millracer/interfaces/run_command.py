@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def run(options: RunOptions) -> int:
     if request_id is None:
         request_id = f"run-{uuid.uuid4().hex}"
     workspace = options.common.workspace or Path()
-    with open_store() as store:
+    with open_store() as store, closing(options.common.programs):
         memory = Memory(store)
         try:
             with signals_raise():
@@ -99,7 +100,10 @@ def _perform(options: RunOptions, prepared: _Prepared) -> RunResult:
         signals_cancel(cancellation),
         progress_shown(quiet=options.quiet) as listener,
         open_orchestrator(
-            settings, cancellation, listeners=() if listener is None else (listener,)
+            settings,
+            cancellation,
+            millraces=options.common.programs.millraces,
+            listeners=() if listener is None else (listener,),
         ) as orchestrator,
     ):
         result = orchestrator.run(prepared.request, cancellation)

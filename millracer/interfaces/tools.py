@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from millracer.bootstrap import (
     open_pi,
     orchestrator_over,
 )
-from millracer.errors import InvalidRequest
+from millracer.errors import InvalidRequest, UsageError
 from millracer.interfaces.run_options import program
 from millracer.ports import Millrace, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation
@@ -40,6 +41,13 @@ class Programs(Tools, OperatorTools):
     millrace_command: str
     pi_command: str
     millraces: Millraces = field(default_factory=Millraces, repr=False, compare=False)
+
+    def warm_up(self, choices: RunChoices) -> None:
+        """Begin what calls of Millrace will need, before it is known which; never raises."""
+        if choices.warm_millrace:
+            with suppress(UsageError):  # told by who opens the program
+                millrace = program(self.millrace_command, "--millrace-command")
+                self.millraces.warm_up(millrace, dict(os.environ))
 
     def close(self) -> None:
         """End what the Millraces opened here started for themselves; never raises."""

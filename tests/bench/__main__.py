@@ -72,7 +72,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--reference", type=_absolute, required=True, help="the reference's program")
+    parser.add_argument(
+        "--reference", type=_absolute, required=True, help="the reference's program"
+    )
     parser.add_argument("--repeat", type=int, default=5, help="how often (default 5)")
     parser.add_argument(
         "--only",

@@ -265,11 +265,11 @@ def test_a_forced_direct_run_needs_no_millrace() -> None:
         ((), {"route": RoutePreference.MILLRACE}, True),
         (("Done.",), {"route": RoutePreference.DIRECT}, False),
         ((DELEGATE,), {"route": RoutePreference.AUTO}, True),
-        (('{"decision": "direct"}', "Done."), {"route": RoutePreference.AUTO}, False),
+        (('{"decision": "direct"}', "Done."), {"route": RoutePreference.AUTO}, True),
         (("Done.",), {"route": RoutePreference.DIRECT, "scope": SCOPE}, True),
     ],
 )
-def test_millrace_is_warmed_up_once_it_is_known_to_be_needed(
+def test_millrace_is_warmed_up_at_once_wherever_it_may_be_needed(
     answers: tuple[str, ...], fields: dict[str, object], *, warmed_up: bool
 ) -> None:
     world = World(*answers)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from millracer.bootstrap import Settings
+from millracer.bootstrap import Millraces, Settings
 from millracer.domain.result import ErrorRecord, RunResult, Versions
 from millracer.domain.work import (
     Finalizer,
@@ -36,6 +36,7 @@ class Stand:
     settings: list[Settings] = field(default_factory=list)
     requests: list[RunRequest] = field(default_factory=list)
     listeners: list[Sequence[ProgressListener]] = field(default_factory=list)
+    millraces: list[Millraces] = field(default_factory=list)
 
     @contextmanager
     def open(
@@ -43,9 +44,11 @@ class Stand:
         settings: Settings,
         cancellation: Cancellation,
         *,
+        millraces: Millraces,
         listeners: Sequence[ProgressListener] = (),
     ) -> Iterator["Stand"]:
         assert cancellation.reason is None
+        self.millraces.append(millraces)
         self.settings.append(settings)
         self.listeners.append(listeners)
         yield self
