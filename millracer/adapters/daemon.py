@@ -299,6 +299,7 @@ class _Attendance(Attendance):
             try:
                 self._left_running = self._leave(wait, keep_daemon=keep_daemon)
             finally:
+                self._watch.close()
                 self._held.close()
         return self._left_running
 

@@ -71,6 +71,12 @@ class ItemFiles:
         return None
 
 
+def item_folders(paths: WorkspacePaths) -> list[str]:
+    """Return every folder in which the file of an item may lie."""
+    folders = [folder.path for folder in (*work_folders(paths), *archive_folders(paths))]
+    return [str(path) for path in (*folders, invalid_ideas(paths), *idea_inboxes(paths))]
+
+
 def item_ids(item: Standing) -> tuple[str, ...]:
     """Return every id the item's files may carry, Millrace's present one first."""
     ids = [item.millrace_id or item.item_id, item.item_id]

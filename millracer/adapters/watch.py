@@ -1,7 +1,8 @@
 """Waiting for a sign that a work item or its daemon moved, at next to no cost.
 
-A poll is a few dozen stats and one look at the process table; files are read only when their stat
-changed. A daemon's death changes no file, so its process is looked at every time.
+A look is a few dozen stats and one at the process table; files are read only when their stat
+changed. Changes and the daemon's death wake us; we look now and then all the same, for a death that
+nobody told of changes no file.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from dataclasses import dataclass
 
 from millracer.adapters.daemon_finder import DaemonFinder
 from millracer.adapters.event_log import EventLog
-from millracer.adapters.item_files import ItemFiles, ItemPlace, item_ids
+from millracer.adapters.item_files import ItemFiles, ItemPlace, item_folders, item_ids
 from millracer.adapters.runtime_files import RuntimeFiles, Stamp, stamp
+from millracer.adapters.wakeup import Wakeup
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace_state import LockFile, Snapshot
 from millracer.domain.observation import Signs
 from millracer.domain.work import RunningDaemon, RuntimeEvent, Standing
 from millracer.waiting import Wait
 
-_POLL_SECONDS = 0.2
+#: How often we look where the system tells of changes, and where it does not.
+_HEARING_POLL_SECONDS = 1.0
+_DEAF_POLL_SECONDS = 0.2
 #: A transition touches several files within some 50 ms; they are told together.
 _SETTLE_SECONDS = 0.05
 _SETTLE_ROUNDS = 4
@@ -46,7 +50,12 @@ class _Look:
 
 
 class RuntimeWatch:
-    """Looks at one workspace for one watcher; events are told from the moment it is made."""
+    """Looks at one workspace for one watcher; events are told from the moment it is made.
+
+    Args:
+        paths: of the workspace.
+        safety_seconds: say that a sign is due after so long without one that said so.
+    """
 
     def __init__(self, paths: WorkspacePaths, *, safety_seconds: float) -> None:
         self._paths = paths
@@ -56,6 +65,8 @@ class RuntimeWatch:
         self._log = EventLog(paths.event_log)
         self._mailboxes = tuple(str(paths.mailbox / name) for name in _MAILBOXES)
         self._items = ItemFiles(paths, ())
+        states = (str(paths.event_log.parent), str(paths.state), *self._mailboxes)
+        self._wakeup = Wakeup([*states, *item_folders(paths)])
         self._last: _Look | None = None
         self._safety_from = time.monotonic()
 
@@ -73,7 +84,7 @@ class RuntimeWatch:
         events: list[RuntimeEvent] = []
         look = self._look(events)
         while not is_new and not self._is_due(wait) and not events and look == self._last:
-            wait.sleep(min(_POLL_SECONDS, self._safety_left))
+            self._sleep(look, wait)
             look = self._look(events)
         if not is_new:
             look = self._settle(look, events, wait)
@@ -82,6 +93,16 @@ class RuntimeWatch:
             self._safety_from = time.monotonic()
         self._last = look
         return signs
+
+    def close(self) -> None:
+        """Watch no longer; repeatable."""
+        self._wakeup.close()
+
+    def _sleep(self, look: _Look, wait: Wait) -> None:
+        self._wakeup.watch_folders()
+        self._wakeup.watch_process(None if look.daemon is None else look.daemon.pid)
+        poll = _HEARING_POLL_SECONDS if self._wakeup.hears else _DEAF_POLL_SECONDS
+        self._wakeup.sleep(min(poll, self._safety_left), wait)
 
     @property
     def _safety_left(self) -> float:
@@ -138,4 +159,9 @@ class RuntimeWatch:
             events=events,
             state_changed=self._last is not None and look.state != self._last.state,
             safety_due=is_due,
+            may_stand_still=_may_stand_still(look.state.snapshot),
         )
+
+
+def _may_stand_still(snapshot: Snapshot | None) -> bool:
+    return snapshot is None or snapshot.paused or snapshot.stop_requested

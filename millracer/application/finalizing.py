@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from millracer import __version__
@@ -65,19 +66,24 @@ def finalize(
     *,
     leave: Callable[[RunRecord], None],
 ) -> None:
-    """Write the record's result. Everything of ours but the pi conversation has ended by then."""
+    """Write the record's result. Everything of ours but the pi conversation has ended by then.
+
+    Where leaving the daemon can change nothing of the outcome, pi writes its answer meanwhile.
+    """
     try:
         _gather(record, millrace)
-    finally:
+    except BaseException:
         leave(record)
-    _look_again(record, millrace)
-    if record.ending is None:
-        raise MillracerError("the run ended without saying how")
-    outcome = outcome_of(record.ending, record.verdict)
-    if record.found_ended and record.verdict.completed:
-        record.warn("already_completed", "this work item was done before; nothing was run again")
-    steps = _next_steps(record, millrace, outcome)
-    answer = _answer(record, pi, outcome, steps)
+        raise
+    if _is_settled(record):
+        with ThreadPoolExecutor(1, "leaving") as beside:
+            left = beside.submit(leave, record)
+            outcome, steps, answer = _close(record, millrace, pi)
+            left.result()
+    else:
+        leave(record)
+        _look_again(record, millrace)
+        outcome, steps, answer = _close(record, millrace, pi)
     for notice in pi.notices:
         record.warn(notice.code, notice.text)
     record.result = RunResult(
@@ -92,7 +98,7 @@ def finalize(
         decision=None
         if record.decision is None
         else replace(record.decision, mode=record.mode or record.decision.mode),
-        event=_event(record, clock, record.ending),
+        event=_event(record, clock),
         task_path=record.document_path,
         status=None if record.status is None else record.status.raw,
         warnings=tuple(record.warnings),
@@ -111,6 +117,28 @@ def finalize(
         timings={},
         cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
     )
+
+
+def _is_settled(record: RunRecord) -> bool:
+    """Whether leaving can neither move the item nor tell of anything that pi should say."""
+    return (
+        record.ending is not None
+        and record.ending not in _MOVED_BY_LEAVING
+        and not record.request.keep_daemon
+    )
+
+
+def _close(
+    record: RunRecord, millrace: Millrace, pi: Pi
+) -> tuple[Outcome, tuple[NextStep, ...], str]:
+    """Return the outcome, what can be done next, and the answer."""
+    if record.ending is None:
+        raise MillracerError("the run ended without saying how")
+    outcome = outcome_of(record.ending, record.verdict)
+    if record.found_ended and record.verdict.completed:
+        record.warn("already_completed", "this work item was done before; nothing was run again")
+    steps = _next_steps(record, millrace, outcome)
+    return outcome, steps, _answer(record, pi, outcome, steps)
 
 
 def _gather(record: RunRecord, millrace: Millrace) -> None:
@@ -178,8 +206,9 @@ def _item_id(record: RunRecord) -> str | None:
     return record.item.item_id if record.decision.route is Route.MILLRACE else None
 
 
-def _event(record: RunRecord, clock: Clock, ending: Ending) -> DecidingEvent | None:
-    kind = event_kind_of(ending, record.verdict)
+def _event(record: RunRecord, clock: Clock) -> DecidingEvent | None:
+    ending = record.ending
+    kind = None if ending is None else event_kind_of(ending, record.verdict)
     if kind is None:
         return None
     runs = [run_id for fact in record.verdict.proof if (run_id := run_of(fact)) is not None]

@@ -187,6 +187,7 @@ class Orchestrator:
     def _intake(self, record: RunRecord) -> RunEvent:
         request, item = record.request, record.known_item
         self._millrace.check_supported(record.wait)
+        self._begin_pi(record)
         self._millrace.initialise(record.wait)
         settle_mode(record, self._millrace)
         if record.standing is not None:

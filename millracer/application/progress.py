@@ -20,8 +20,6 @@ _DOING = {
     RunState.FINALIZE: "judging the evidence, ending what is ours",
     RunState.FINISHED: "finished",
 }
-_STAGE_STARTED = "stage_started"
-_STAGE_COMPLETED = "stage_completed"
 
 
 class Progress:
@@ -45,12 +43,12 @@ class Progress:
 
     def stage(self, event: RuntimeEvent) -> None:
         """Tell of a stage of our item that began or ended; other events are not told."""
-        if event.event_type not in {_STAGE_STARTED, _STAGE_COMPLETED} or event.stage is None:
+        if not (event.begins_stage or event.ends_stage) or event.stage is None:
             return
         if event.item_id not in self._record.item_ids:
             return
-        ended = event.event_type == _STAGE_COMPLETED
-        text = f"{event.stage} ended {event.terminal_result}" if ended else f"{event.stage} began"
+        result = event.terminal_result
+        text = f"{event.stage} ended {result}" if event.ends_stage else f"{event.stage} began"
         self.tell(ProgressKind.STAGE_PROGRESS, text, event)
 
     def notices(self, notes: Sequence[ProgressNote]) -> None:

@@ -56,6 +56,7 @@ class Watch:
         self._notifier = notifier
         self._untold: deque[RuntimeEvent] = deque(maxlen=_UNTOLD_EVENTS)
         self._repetitions = RepetitionCount()
+        self._stages_under_way = 0
         self._doubts = 0
         self._paused = False
 
@@ -65,17 +66,20 @@ class Watch:
         if attendance is None:
             raise MillracerError("nobody attends the daemon")
         signs = attendance.next_signs(self._record.known_standing, wait)
-        ask_item, ask_status = is_worth_asking(signs, self._record.item_ids), True
+        ask_item = is_worth_asking(signs, self._record.item_ids)
+        ask_status = signs.may_stand_still or is_worth_asking_status(signs)
         while True:
             self._record.stop_seen = self._record.stop_seen or signs.stop_seen
             self._untold.extend(signs.events)
             observation = self._observe(signs, wait, ask_item=ask_item, ask_status=ask_status)
             event = self._conclude(observation)
             if event is not None:
-                last = wait.within(_LAST_EVENTS_SECONDS)
-                late = attendance.next_signs(self._record.known_standing, last)
-                self._untold.extend(late.events)
                 self._tell(None)
+                if self._stages_under_way:
+                    last = wait.within(_LAST_EVENTS_SECONDS)
+                    late = attendance.next_signs(self._record.known_standing, last)
+                    self._untold.extend(late.events)
+                    self._tell(None)
                 return event
             self._tell(self._notifier)
             if wait.expired:
@@ -96,6 +100,8 @@ class Watch:
         waiting = [event for event in self._untold if event.item_id not in ids]
         for event in self._untold:
             if event.item_id in ids:
+                self._stages_under_way += event.begins_stage
+                self._stages_under_way -= event.ends_stage and self._stages_under_way > 0
                 self._progress.stage(event)
                 self._repetitions.note(event)
                 if notifier is not None:

@@ -40,6 +40,7 @@ class Signs:
         events: lines the event log gained, in order.
         state_changed: the runtime's state files changed (snapshot, lock, mailbox).
         safety_due: the safety interval is over: ask although nothing moved.
+        may_stand_still: the runtime is paused or asked to stop, or does not say that it is not.
     """
 
     daemon_alive: bool
@@ -49,6 +50,7 @@ class Signs:
     events: tuple[RuntimeEvent, ...] = ()
     state_changed: bool = False
     safety_due: bool = False
+    may_stand_still: bool = False
 
     @property
     def stop_seen(self) -> bool:

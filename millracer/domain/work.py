@@ -271,6 +271,16 @@ class RuntimeEvent:
     reason: str | None = None
     failure_class: str | None = None
 
+    @property
+    def begins_stage(self) -> bool:
+        """Whether a stage began."""
+        return self.event_type == "stage_started"
+
+    @property
+    def ends_stage(self) -> bool:
+        """Whether a stage ended, however it did."""
+        return self.event_type == "stage_completed"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningDaemon:

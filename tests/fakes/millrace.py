@@ -185,6 +185,7 @@ class ScriptedMillrace(Millrace):
         self.stop_requested = False
         self.active_stage = ""
         self.paused = False
+        self.while_leaving: Callable[[], None] | None = None
         self.other_queued = 0
         self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
@@ -613,9 +614,12 @@ class _Attendance(Attendance):
                 ),
                 state_changed=moved or step.stage is not None or step.paused is not None,
                 safety_due=step.safety_due or wait.expired,
+                may_stand_still=self._millrace.paused,
             )
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+        if self._millrace.while_leaving is not None:
+            self._millrace.while_leaving()
         if self._left_running is None:
             self._left_running = self._leave(keep_daemon=keep_daemon)
         return self._left_running

@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from threading import Thread
 
@@ -40,6 +41,7 @@ from millracer.waiting import Cancellation, CancelReason
 from tests.fakes.clock import FrozenClock
 from tests.fakes.millrace import (
     ScriptedMillrace,
+    Step,
     daemon_dies,
     daemon_is_stopped,
     item_ends,
@@ -329,6 +331,66 @@ def held(world: World, state: ItemState, request: RunRequest, **fields: object) 
     item = work_item_for(request, unique="unique")
     world.millrace.holds(item.item_id, state, request_hash=item.request_hash, **fields)  # type: ignore[arg-type]
     return item.item_id
+
+
+def test_the_daemon_is_left_while_pi_writes_the_answer_to_what_has_ended() -> None:
+    world = World()
+    world.millrace.will_show(*DONE)
+    world.millrace.while_leaving = lambda: _await(lambda: bool(world.pi.prompts))
+    world.pi.will_say("It is blue.", before=lambda: _await(lambda: world.millrace.watchers == 0))
+
+    result = world.run(asked(finalizer=Finalizer.PI))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.output == "It is blue."
+
+
+@pytest.mark.parametrize(
+    ("steps", "fields"),
+    [
+        pytest.param(DONE, {"keep_daemon": True}, id="a kept daemon is something to tell"),
+        pytest.param((daemon_is_stopped(),), {}, id="what is not over may move"),
+    ],
+)
+def test_the_daemon_is_left_before_pi_is_asked_where_that_may_matter(
+    steps: tuple[Step, ...], fields: dict[str, object]
+) -> None:
+    world = World("Here it is.")
+    asked_meanwhile: list[bool] = []
+
+    def look_whether_pi_is_asked() -> None:
+        with suppress(AssertionError):
+            _await(lambda: bool(world.pi.prompts), seconds=0.3)
+        asked_meanwhile.append(bool(world.pi.prompts))
+
+    world.millrace.while_leaving = look_whether_pi_is_asked
+    world.millrace.will_show(*steps)
+
+    world.run(asked(finalizer=Finalizer.PI, **fields))
+
+    assert asked_meanwhile == [False]
+
+
+def test_a_bug_in_the_way_out_beside_pi_is_not_lost() -> None:
+    world = World("It is blue.")
+    bugs = [ZeroDivisionError("a bug")]
+
+    def fail_once() -> None:
+        if bugs:
+            raise bugs.pop()
+
+    world.millrace.while_leaving = fail_once
+    world.millrace.will_show(*DONE)
+
+    with pytest.raises(ZeroDivisionError):
+        world.orchestrator.run(asked(finalizer=Finalizer.PI), world.cancellation)
+
+
+def _await(is_so: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    limit = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < limit, "it did not happen meanwhile"
+        time.sleep(0.005)
 
 
 def test_a_named_item_that_is_done_is_judged_and_nothing_runs() -> None:

@@ -80,6 +80,15 @@ def test_what_is_no_reason_to_ask_starts_no_question() -> None:
     watched = Watched(nothing_new(), nothing_new(), item_ends())
 
     assert watched.follow() is RunEvent.WATCH_ENDED
+    assert [call for call in watched.millrace.calls if call != "next_signs"] == ["look_up"]
+
+
+def test_a_runtime_that_may_stand_still_is_asked_for_its_status_at_once() -> None:
+    watched = Watched(item_ends())
+    watched.millrace.paused = True
+
+    watched.follow()
+
     assert [call for call in watched.millrace.calls if call != "next_signs"] == [
         "read_status",
         "look_up",
@@ -92,7 +101,6 @@ def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
     watched.follow()
 
     assert [call for call in watched.millrace.calls if call != "next_signs"] == [
-        "read_status",
         "look_up",
         "read_status",
         "look_up",

@@ -1,0 +1,192 @@
+"""What ends a sleep early; each wait is far longer than the test may take."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from millracer.adapters import wakeup
+from millracer.adapters.wakeup import Wakeup
+from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+
+_LONG_SECONDS = 45.0
+_SOON_SECONDS = 0.3
+
+
+@contextmanager
+def _soon(act: Callable[[], object]) -> Iterator[None]:
+    timer = threading.Timer(_SOON_SECONDS, act)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+
+
+def _is_woken(sleeper: Wakeup, *, seconds: float = _LONG_SECONDS) -> bool:
+    """Sleep, and return whether something came before the time was over."""
+    wait = Wait.for_seconds(seconds)
+    sleeper.sleep(seconds, wait)
+    return not wait.expired
+
+
+def _replace(path: Path) -> None:
+    new = path.with_suffix(".new")
+    new.write_text("new")
+    new.replace(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda path: path.with_name("other").write_text(""), id="a file is made"),
+        pytest.param(lambda path: path.write_text("more"), id="a file is written"),
+        pytest.param(_replace, id="a file is replaced"),
+        pytest.param(Path.unlink, id="a file is taken away"),
+        pytest.param(lambda path: path.rename(path.parent.parent / "moved"), id="it is moved out"),
+    ],
+)
+def test_a_change_in_a_folder_ends_the_sleep(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "file"
+    path.write_text("")
+
+    with Wakeup([str(folder)]) as sleeper, _soon(lambda: change(path)):
+        assert _is_woken(sleeper)
+
+
+def test_what_was_heard_of_wakes_nobody_again(tmp_path: Path) -> None:
+    with Wakeup([str(tmp_path)]) as sleeper:
+        (tmp_path / "file").write_text("")
+        assert _is_woken(sleeper)
+        assert not _is_woken(sleeper, seconds=0.3)
+
+
+def test_a_folder_that_comes_later_is_watched_once_it_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    with Wakeup([str(folder)]) as sleeper:
+        folder.mkdir()
+        sleeper.watch_folders()
+
+        with _soon(lambda: (folder / "file").write_text("")):
+            assert _is_woken(sleeper)
+
+
+def test_a_folder_that_went_and_came_back_is_watched_again(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with Wakeup([str(folder)]) as sleeper:
+        folder.rmdir()
+        assert _is_woken(sleeper)
+        folder.mkdir()
+        sleeper.watch_folders()
+
+        with _soon(lambda: (folder / "file").write_text("")):
+            assert _is_woken(sleeper)
+
+
+def test_the_end_of_the_process_wakes_once(tmp_path: Path) -> None:
+    child = subprocess.Popen(  # a program of this test's own that waits to be ended
+        (sys.executable, "-c", "input()"), stdin=subprocess.PIPE
+    )
+    try:
+        with Wakeup([str(tmp_path)]) as sleeper:
+            sleeper.watch_process(child.pid)
+            with _soon(child.kill):
+                assert _is_woken(sleeper)
+            assert not _is_woken(sleeper, seconds=0.3)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_another_process_is_watched_instead(tmp_path: Path) -> None:
+    children = [
+        subprocess.Popen((sys.executable, "-c", "input()"), stdin=subprocess.PIPE) for _ in range(2)
+    ]
+    try:
+        with Wakeup([str(tmp_path)]) as sleeper:
+            for child in children:
+                sleeper.watch_process(child.pid)
+            children[0].kill()
+            children[0].wait()
+            assert not _is_woken(sleeper, seconds=0.3)
+            with _soon(children[1].kill):
+                assert _is_woken(sleeper)
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+
+
+def test_a_process_that_is_gone_already_is_no_error(tmp_path: Path) -> None:
+    child = subprocess.Popen((sys.executable, "-c", ""))
+    child.wait()
+
+    with Wakeup([str(tmp_path)]) as sleeper:
+        sleeper.watch_process(child.pid)
+        assert not _is_woken(sleeper, seconds=0.2)
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_request_to_stop_ends_the_sleep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hears: bool
+) -> None:
+    if not hears:
+        monkeypatch.setattr(wakeup, "INotify", _refused)
+    cancellation = Cancellation()
+    with Wakeup([str(tmp_path)]) as sleeper:
+        assert sleeper.hears is hears
+        with (
+            _soon(lambda: cancellation.cancel(CancelReason.INTERRUPTED)),
+            pytest.raises(Cancelled),
+        ):
+            sleeper.sleep(_LONG_SECONDS, Wait(cancellation))
+
+
+def test_the_deadline_of_the_wait_counts_as_well(tmp_path: Path) -> None:
+    wait = Wait.for_seconds(0.2)
+    with Wakeup([str(tmp_path)]) as sleeper:
+        sleeper.sleep(_LONG_SECONDS, wait)
+
+    assert wait.expired
+
+
+def test_where_the_system_has_no_more_to_give_it_only_sleeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakeup, "INotify", _refused)
+
+    with Wakeup([str(tmp_path)]) as sleeper:
+        (tmp_path / "file").write_text("")
+        assert not _is_woken(sleeper, seconds=0.2)
+
+
+def test_closing_gives_every_descriptor_back(tmp_path: Path) -> None:
+    before = _descriptors()
+    sleeper = Wakeup([str(tmp_path)])
+    sleeper.watch_process(os.getpid())
+    assert len(_descriptors() - before) == 2
+
+    sleeper.close()
+    sleeper.close()
+
+    assert _descriptors() <= before
+
+
+def _descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def _refused(**_: object) -> object:
+    raise OSError(24, "Too many open files")
