@@ -7,9 +7,12 @@ caller does not notice.
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from millracer.adapters import process
 from millracer.adapters.command_runner import CommandRunner
@@ -18,6 +21,11 @@ from millracer.adapters.millrace_version import is_supported
 from millracer.adapters.process import TOKEN_VARIABLE, Command, Completed
 from millracer.adapters.warm_process import CommandRefused, WarmProcess, WarmUnusable
 from millracer.waiting import Wait
+
+#: Where a warm Millrace went wrong, the next is not begun sooner.
+_PAUSE_SECONDS = 60.0
+#: It is started here: a workspace may be gone by the next command.
+_ANYWHERE = Path("/")
 
 _Stamp = tuple[FileStamp, ...]
 
@@ -44,13 +52,15 @@ class _Warm:
 class WarmRunner(CommandRunner):
     """Keeps one warm Millrace from `warm_up` to `close`; safe from any thread.
 
-    Commands before `warm_up`, and of another program or environment, are plain processes.
+    Commands before `warm_up`, and of another program or environment, are plain processes. After one
+    that went wrong `warm_up` begins another in a while; nothing else does.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._warm: _Warm | None = None
-        self._failed: set[_Stamp] = set()
+        self._retired: list[WarmProcess] = []
+        self._not_before: dict[_Stamp, float] = {}
         self._is_closed = False
 
     def warm_up(self, program: Command) -> None:
@@ -79,39 +89,45 @@ class WarmRunner(CommandRunner):
         if warm is not None:
             try:
                 warm.process.wait_ready(wait)
-                return warm.process.spawn_detached(command, _arguments(warm, command), output)
+                return warm.process.spawn_detached(command, _arguments(warm, command), output, wait)
             except CommandRefused:
                 pass
             except WarmUnusable:
                 self._give_up(warm)
-                _end_begun(warm, command)
         return process.spawn_detached(command, output)
 
     def close(self) -> None:
         """End the warm Millrace; daemons that it forked go on."""
         with self._lock:
-            warm, self._warm, self._is_closed = self._warm, None, True
-        if warm is not None:
-            warm.process.close()
+            ended, self._retired = self._retired, []
+            if self._warm is not None:
+                ended.append(self._warm.process)
+            self._warm, self._is_closed = None, True
+        for each in ended:
+            each.close()
 
     def _started(self, program: Command) -> _Warm | None:
         install = find_install(program.argv, program.env or {})
         if install is None or not install.script.is_absolute():
             return None
         stamp, module = install.stamp(), install.entry_module()
-        if module is None or stamp is None or stamp in self._failed:
+        if module is None or stamp is None:
             return None
-        if not is_supported(install.version) or install.missing_modules:
+        if not is_supported(install.version) or install.missing_modules or _looks_here(program):
             return None
-        return _Warm(
-            program=program,
-            install=install,
-            stamp=stamp,
-            process=WarmProcess(install, module, program),
-        )
+        if time.monotonic() < self._not_before.get(stamp, 0.0):
+            return None
+        try:
+            begun = WarmProcess(install, module, replace(program, cwd=_ANYWHERE))
+        except OSError:  # no descriptors left
+            return None
+        return _Warm(program=program, install=install, stamp=stamp, process=begun)
 
     def _for(self, command: Command) -> _Warm | None:
-        """Return the warm process for a command; one whose install changed is begun anew."""
+        """Return the warm process for a command; one whose install changed is begun anew.
+
+        What the former one does it does to its end: a plain process would, too.
+        """
         with self._lock:
             warm = self._warm
             if warm is None or not warm.fits(command):
@@ -119,15 +135,17 @@ class WarmRunner(CommandRunner):
             if warm.install.stamp() == warm.stamp:
                 return warm
             self._warm = self._started(warm.program)
-        warm.process.close()
+            self._retired = [each for each in self._retired if not each.is_closed]
+            self._retired.append(warm.process)
+        warm.process.retire()
         return None
 
     def _give_up(self, warm: _Warm) -> None:
         with self._lock:
-            self._failed.add(warm.stamp)
             if self._warm is warm:
+                self._not_before[warm.stamp] = time.monotonic() + _PAUSE_SECONDS
                 self._warm = None
-        warm.process.abandon()
+        warm.process.close()
 
 
 def _arguments(warm: _Warm, command: Command) -> tuple[str, ...]:
@@ -138,8 +156,7 @@ def _without_token(env: Mapping[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in (env or {}).items() if name != TOKEN_VARIABLE}
 
 
-def _end_begun(warm: _Warm, command: Command) -> None:
-    """End what may have been forked without our hearing of it, by a token of the command's own."""
-    token = (command.env or {}).get(TOKEN_VARIABLE)
-    if token is not None and token != (warm.program.env or {}).get(TOKEN_VARIABLE):
-        process.end_token(token, grace_seconds=0.0)
+def _looks_here(program: Command) -> bool:
+    """Whether what it imports depends on the directory that it is run in."""
+    searched = (program.env or {}).get("PYTHONPATH", "")
+    return searched != "" and not all(map(os.path.isabs, searched.split(os.pathsep)))

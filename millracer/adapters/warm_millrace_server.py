@@ -4,10 +4,11 @@ Millracer starts this file as a program; it imports nothing of Millracer and, of
 module that the console script imports. A forked child executes the console script itself, so a
 command takes the code path of the command line. This process never runs a command.
 
-It speaks over the unix socket it is given. A request is four bytes of length and a JSON object
+It speaks over the unix socket it is given. A request is one packet, a JSON object
 {"argv": [...], "cwd": "...", "token": "..." or null}, texts as bytes decoded as Latin-1, with
 descriptors: where to answer, standard output, standard error, and what the command inherits. The
-answer is `started PID`, then `exit CODE` (negative: the signal), each on a line; or `refused WHY`.
+answer is `started PID`, then `exit CODE` (negative: the signal), each on a line, or `refused WHY`.
+The command begins once `!` is said to the first; who goes without saying it has asked for nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import threading
 import types
 from contextlib import suppress
@@ -37,9 +37,10 @@ from typing import Any
 _PROC = Path("/proc/self")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
-_LENGTH = struct.Struct("!I")
+_PACKET_BYTES = 1 << 20
 _DESCRIPTORS = 16
 _NAME_BYTES = 15
+_GO = b"!"
 _UNRAISABLE_EXIT = 120
 
 
@@ -189,13 +190,8 @@ class Server:
                     return exit_code
 
     def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
-        data, descriptors, _, _ = socket.recv_fds(self._control, 65536, _DESCRIPTORS)
-        while len(data) < _LENGTH.size or len(data) < _LENGTH.size + _LENGTH.unpack_from(data)[0]:
-            more = self._control.recv(65536)
-            if not more:
-                return None
-            data += more
-        return json.loads(data[_LENGTH.size :]), descriptors
+        data, descriptors, _, _ = socket.recv_fds(self._control, _PACKET_BYTES, _DESCRIPTORS)
+        return (json.loads(data), descriptors) if data else None
 
     def _fork(self, request: dict[str, Any], descriptors: list[int]) -> int | None:
         answer = socket.socket(fileno=descriptors.pop(0))
@@ -232,6 +228,8 @@ class Server:
             command = [sys.executable, self._program.script, *arguments]
             self._identity.take(command, request["token"])
             _say(answer, f"started {os.getpid()}")
+            if answer.recv(len(_GO)) != _GO:
+                os._exit(_UNRAISABLE_EXIT)
             answer.close()
         except BaseException as error:  # noqa: BLE001 - nothing of the command was done yet
             _say(answer, f"refused {error}")

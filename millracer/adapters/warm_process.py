@@ -1,16 +1,17 @@
 """Our end of the warm Millrace: one process that forks a child for each command.
 
 `warm_millrace_server.py` is the other end and tells the protocol. Where this end raises, nothing of
-the command runs any more, so that it can be run plainly.
+the command runs any more, so that it can be run plainly: what was not heard of never begins, and
+who heard of it ends it. Nobody ends what another thread asked for.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import selectors
+import select
 import socket
-import struct
 import subprocess
 import threading
 import time
@@ -26,12 +27,11 @@ from millracer.errors import ToolError
 from millracer.waiting import Wait
 
 _SERVER = Path(__file__).with_name("warm_millrace_server.py")
-_READY = b"ready\n"
-_LENGTH = struct.Struct("!I")
+_READY, _GO = b"ready\n", b"!"
 _SLICE_SECONDS = 0.1
 #: A start on a loaded machine takes this long; what takes longer hangs.
 _IMPORT_SECONDS = 6.0
-#: Between a request and the word that its child runs: a fork.
+#: Forks are done one after the other; each takes some milliseconds, on a loaded machine many.
 _FORK_SECONDS = 5.0
 _END_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
@@ -60,14 +60,18 @@ class WarmProcess:
     def __init__(self, install: MillraceInstall, module: str, program: Command) -> None:
         self._limit = time.monotonic() + _IMPORT_SECONDS
         env = dict(os.environ if program.env is None else program.env)
-        self._is_marked = TOKEN_VARIABLE not in env
-        self._token = env.setdefault(TOKEN_VARIABLE, process.new_token())
+        env.setdefault(TOKEN_VARIABLE, process.new_token())
         self._child: subprocess.Popen[bytes] | None = None
         self._settled = threading.Event()
         self._is_usable = False
         self._is_closed = False
+        self._is_retired = False
+        self._under_way = 0
+        self._counting = threading.Lock()
+        self._last_started = 0.0
+        #: Held to write to the socket, and to close it.
         self._requests = threading.Lock()
-        self._control, theirs = socket.socketpair()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = Command(
             tool=program.tool,
             argv=(
@@ -93,11 +97,9 @@ class WarmProcess:
             Cancelled: the caller asked to stop.
         """
         while not self._settled.wait(_SLICE_SECONDS):
-            wait.cancellation.raise_if_cancelled()
             if time.monotonic() >= self._limit:
                 raise WarmUnusable
-            if wait.expired:
-                raise CommandRefused
+            _refuse_if_over(wait)
         if not self._is_usable:
             raise WarmUnusable
 
@@ -111,10 +113,12 @@ class WarmProcess:
         """
         started = time.monotonic()
         with (
+            self._counted(),
             _Pipe() as stdout,
             _Pipe() as stderr,
-            self._started(command, arguments, (stdout.writes, stderr.writes)) as (pid, answer),
+            self._started(command, arguments, (stdout.writes, stderr.writes), wait) as begun,
         ):
+            pid, answer = begun
             stdout.close_writing()
             stderr.close_writing()
             try:
@@ -135,56 +139,97 @@ class WarmProcess:
             elapsed_seconds=time.monotonic() - started,
         )
 
-    def spawn_detached(self, command: Command, arguments: tuple[str, ...], output: int) -> int:
+    def spawn_detached(
+        self, command: Command, arguments: tuple[str, ...], output: int, wait: Wait
+    ) -> int:
         """Start a command that outlives us, both its streams going to `output`; return its pid.
 
         Raises:
-            CommandRefused, WarmUnusable: it was not begun.
+            CommandRefused, WarmUnusable, Cancelled: it was not begun.
         """
-        with self._started(command, arguments, (output, output)) as (pid, _):
-            return pid
+        with self._counted(), self._started(command, arguments, (output, output), wait) as begun:
+            return begun[0]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was ended."""
+        return self._is_closed
 
     def close(self) -> None:
-        """End the process; what it forked goes on. Never raises, repeatable."""
+        """End the process; never raises, repeatable.
+
+        What it forked goes on, but that nobody hears of a command's end any more: who waits for one
+        ends it.
+        """
         self._is_closed = True
         if self._child is not None:
             self._child.kill()
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
         self._keeper.join(_END_SECONDS)
-        self._control.close()
 
-    def abandon(self) -> None:
-        """End the process and all it runs; daemons, which carry another token, go on."""
-        self.close()
-        if self._is_marked:
-            for leader in process.processes_with_token(self._token):
-                process.end_group(leader.pid, grace_seconds=0.0)
+    def retire(self) -> None:
+        """Take no more commands, and end the process with the last one under way."""
+        with self._counting:
+            self._is_retired = True
+            is_idle = self._under_way == 0
+        if is_idle:
+            self.close()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._counting:
+            if self._is_retired:
+                raise CommandRefused
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._under_way -= 1
+                is_last = self._is_retired and self._under_way == 0
+            if is_last:
+                self.close()
 
     @contextmanager
     def _started(
-        self, command: Command, arguments: tuple[str, ...], outputs: tuple[int, int]
+        self,
+        command: Command,
+        arguments: tuple[str, ...],
+        outputs: tuple[int, int],
+        wait: Wait,
     ) -> Iterator[tuple[int, _Answer]]:
         token = None if command.env is None else command.env.get(TOKEN_VARIABLE)
         cwd = os.getcwd() if command.cwd is None else os.fspath(command.cwd)  # noqa: PTH109 - text
         request = {"argv": [_encoded(each) for each in arguments], "cwd": _encoded(cwd)}
-        body = json.dumps({**request, "token": token}).encode()
+        message = json.dumps({**request, "token": token}).encode()
         with _Answer() as answer:
-            with self._requests:
-                self._send(_LENGTH.pack(len(body)) + body, answer, (*outputs, *command.pass_fds))
-                pid = answer.started_pid(time.monotonic() + _FORK_SECONDS)
+            self._send(message, answer, (*outputs, *command.pass_fds))
+            pid = self._hear_started(answer, wait)
+            answer.let_go()
             yield pid, answer
 
     def _send(self, message: bytes, answer: _Answer, descriptors: tuple[int, ...]) -> None:
         try:
-            self._control.settimeout(_FORK_SECONDS)
-            fds = [answer.theirs.fileno(), *descriptors]
-            sent = socket.send_fds(self._control, [message], fds)
-            self._control.sendall(message[sent:])
+            with self._requests:
+                self._control.settimeout(_FORK_SECONDS)
+                socket.send_fds(self._control, [message], [answer.theirs.fileno(), *descriptors])
         except OSError as exc:
-            raise WarmUnusable from exc
+            raise (CommandRefused if exc.errno == errno.EMSGSIZE else WarmUnusable) from exc
         finally:
             answer.theirs.close()
+
+    def _hear_started(self, answer: _Answer, wait: Wait) -> int:
+        """Return the pid of the child, which waits for `let_go`; who asked before has it first."""
+        asked = time.monotonic()
+        while not answer.has_line:
+            if _read_some(answer):
+                continue
+            if time.monotonic() - max(asked, self._last_started) >= _FORK_SECONDS:
+                raise WarmUnusable
+            _refuse_if_over(wait)
+        self._last_started = time.monotonic()
+        return answer.started_pid
 
     def _keep(self, command: Command, theirs: socket.socket) -> None:
         try:
@@ -193,31 +238,32 @@ class WarmProcess:
                 child = process.spawn(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
         except ToolError:
             self._settled.set()
-            return
-        self._child = child
-        if self._is_closed:
-            child.kill()
-        self._is_usable = self._hears_ready()
-        self._settled.set()
-        child.wait()
-        self._is_usable = False
+        else:
+            self._child = child
+            if self._is_closed:
+                child.kill()
+            self._is_usable = self._hears_ready()
+            self._settled.set()
+            child.wait()
+            self._is_usable = False
+        # Not below who sends: another file might have its number by then.
+        with self._requests:
+            self._control.close()
 
     def _hears_ready(self) -> bool:
-        heard = b""
         with suppress(OSError):
-            while len(heard) < len(_READY):
-                some = self._control.recv(len(_READY) - len(heard))
-                if not some:
-                    break
-                heard += some
-        return heard == _READY
+            return self._control.recv(len(_READY)) == _READY
+        return False
 
 
 class _Pipe:
     """One output of a command."""
 
     def __init__(self) -> None:
-        self._reads, self.writes = os.pipe()
+        try:
+            self._reads, self.writes = os.pipe()
+        except OSError as exc:
+            raise CommandRefused from exc
         self._open = {self._reads, self.writes}
         self._data = bytearray()
         self.is_read = False
@@ -250,7 +296,10 @@ class _Answer:
     """What the warm process says of one command."""
 
     def __init__(self) -> None:
-        self._ours, self.theirs = socket.socketpair()
+        try:
+            self._ours, self.theirs = socket.socketpair()
+        except OSError as exc:
+            raise CommandRefused from exc
         self._said = b""
         self.is_read = False
 
@@ -272,19 +321,33 @@ class _Answer:
         self._said += data
         self.is_read = not data
 
-    def started_pid(self, limit: float) -> int:
-        """Return the child's pid.
+    @property
+    def has_line(self) -> bool:
+        """Whether something was said, or nothing will be."""
+        return b"\n" in self._said or self.is_read
+
+    @property
+    def started_pid(self) -> int:
+        """The child's pid.
 
         Raises:
             CommandRefused, WarmUnusable: there is none.
         """
-        while b"\n" not in self._said and not self.is_read:
-            self._ours.settimeout(max(0.01, limit - time.monotonic()))
-            self.read_some()
         first = self._said.partition(b"\n")[0]
         if first.startswith(b"refused "):
             raise CommandRefused(first.decode("utf-8", "replace"))
         return self._number(0, b"started ")
+
+    def let_go(self) -> None:
+        """Let the child begin; one that never hears it ends without having done anything.
+
+        Raises:
+            WarmUnusable: it has ended.
+        """
+        try:
+            self._ours.sendall(_GO)
+        except OSError as exc:
+            raise WarmUnusable from exc
 
     @property
     def exit_code(self) -> int:
@@ -305,14 +368,22 @@ class _Answer:
         raise WarmUnusable
 
 
-def _read_some(*sources: _Pipe | _Answer) -> None:
-    with selectors.DefaultSelector() as selector:
-        for source in sources:
-            if not source.is_read:
-                selector.register(source, selectors.EVENT_READ)
-        for key, _ in selector.select(_SLICE_SECONDS):
-            source = key.fileobj  # type: ignore[assignment]
-            source.read_some()
+def _read_some(*sources: _Pipe | _Answer) -> bool:
+    """Read what there is, or wait a moment for it; return whether there was any."""
+    unread = {source.fileno(): source for source in sources if not source.is_read}
+    poll = select.poll()  # needs no descriptor of its own
+    for descriptor in unread:
+        poll.register(descriptor, select.POLLIN)
+    ready = poll.poll(_SLICE_SECONDS * 1000)
+    for descriptor, _ in ready:
+        unread[descriptor].read_some()
+    return bool(ready)
+
+
+def _refuse_if_over(wait: Wait) -> None:
+    wait.cancellation.raise_if_cancelled()
+    if wait.expired:
+        raise CommandRefused
 
 
 def _encoded(text: str) -> str:

@@ -145,6 +145,14 @@ def do_once(path: str) -> None:
     sys.stdout.write(f"time {times}\n")
 
 
+def do_wait_for(go: str, mark: str) -> None:
+    """Say that it runs, and end when it may."""
+    with Path(mark).open("a", encoding="utf-8") as file:
+        file.write(f"{os.getpid()}\n")
+    while not Path(go).exists():
+        time.sleep(0.02)
+
+
 def do_run(*_: str) -> None:
     """Be a daemon for a minute."""
     sys.stdout.write("a daemon runs\n")

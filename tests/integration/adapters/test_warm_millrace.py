@@ -10,15 +10,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import pytest
 
-from millracer.adapters import process, warm_process
+from millracer.adapters import process, warm_millrace, warm_process
 from millracer.adapters.ownership import is_daemon_command
 from millracer.adapters.process import TOKEN_VARIABLE, Command, Completed
 from millracer.adapters.warm_millrace import WarmRunner
@@ -27,6 +28,8 @@ from millracer.errors import ToolFailed, ToolTimeout
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 from tests.support.cli import wait_until
 from tests.support.fake_install import FakeInstall, with_env
+
+_T = TypeVar("_T")
 
 _SERVER = "warm_millrace_server.py"
 _WRAPPER = '#!/bin/sh\nexec "{python}" -m millrace_ai.cli "$@"\n'
@@ -161,24 +164,6 @@ def test_a_command_that_outlives_its_caller_holds_the_lock_it_inherited(
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def test_commands_of_several_threads_run_side_by_side(
-    runner: WarmRunner, install: FakeInstall
-) -> None:
-    answers: list[Completed] = []
-
-    def ask() -> None:
-        answers.extend(runner.run(install.command("both"), wait()) for _ in range(5))
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert {(each.exit_code, each.stdout) for each in answers} == {(3, "to stdout: ä ☃\n")}
-    assert len(answers) == 20
-
-
 def test_it_serves_on_when_the_thread_that_warmed_it_up_has_ended(install: FakeInstall) -> None:
     runner = WarmRunner()
     thread = threading.Thread(target=runner.warm_up, args=(install.command(),))
@@ -235,6 +220,137 @@ def test_waiting_for_the_import_can_be_cancelled(install: FakeInstall) -> None:
             runner.run(install.command("both", FAKE_IMPORT="hang"), Wait(cancellation))
     finally:
         runner.close()
+
+
+def test_a_process_that_hangs_does_not_hold_who_is_cancelled(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    marks = tmp_path / "marks"
+    cancellation = Cancellation()
+    hung = server()
+    hung.suspend()
+    timer = threading.Timer(0.5, cancellation.cancel, (CancelReason.INTERRUPTED,))
+    timer.start()
+    with pytest.raises(Cancelled):
+        runner.run(install.command("once", str(marks)), Wait.for_seconds(30, cancellation))
+
+    hung.resume()
+    assert is_warm(runner, install.command("tell"))
+    wait_until(lambda: hung.children(recursive=True) == [], "the child is gone")
+    assert not marks.exists()
+
+
+# many threads
+
+
+def together(count: int, work: Callable[[int], _T]) -> list[Future[_T]]:
+    """Do it in so many threads and wait for the ends."""
+    with ThreadPoolExecutor(count) as pool:
+        return [pool.submit(work, number) for number in range(count)]
+
+
+def test_commands_of_many_threads_each_have_their_own_words_and_leave_nothing(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    threads, ours, theirs = threading.active_count(), opened_by(os.getpid()), server().num_fds()
+
+    def ask(number: int) -> None:
+        for turn in range(5):
+            completed = runner.run(install.command("exit", str(number + turn)), wait())
+            assert completed.exit_code == number + turn
+
+    for done in together(64, ask):
+        done.result()
+    wait_until(lambda: server().children() == [], "everything is reaped")
+    assert (threading.active_count(), opened_by(os.getpid())) == (threads, ours)
+    assert server().num_fds() == theirs
+
+
+def test_one_that_is_cancelled_and_one_out_of_time_leave_the_others_alone(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path
+) -> None:
+    cancellation, go = Cancellation(), tmp_path / "go"
+
+    def work(number: int) -> int:
+        command = install.command("wait-for", str(go), str(tmp_path / str(number)))
+        limits = {0: Wait.for_seconds(30, cancellation), 1: Wait.for_seconds(3)}
+        return runner.run(command, limits.get(number, wait())).exit_code
+
+    def disturb() -> None:
+        wait_until(lambda: len(list(tmp_path.glob("?"))) == 6, "all run")
+        cancellation.cancel(CancelReason.TERMINATED)
+        wait_until(lambda: len(server().children()) == 4, "two were ended")
+        go.touch()
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    cancelled, late, *others = together(6, work)
+    thread.join()
+
+    assert isinstance(cancelled.exception(), Cancelled)
+    assert isinstance(late.exception(), ToolTimeout)
+    assert [each.result() for each in others] == [0] * 4
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_when_the_process_goes_wrong_each_thread_ends_and_runs_again_its_own(
+    runner: WarmRunner,
+    install: FakeInstall,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: signal.Signals,
+) -> None:
+    monkeypatch.setattr(warm_process, "_FORK_SECONDS", 1.0)
+    daemon = runner.spawn_detached(install.command("sleep", "60"), 1, wait())
+
+    def work(number: int) -> str:
+        return runner.run(install.command("once", str(tmp_path / f"mark-{number}")), wait()).stdout
+
+    def disturb() -> None:
+        wait_until(lambda: len(list(tmp_path.glob("mark-*"))) == 8, "all run")
+        server().send_signal(how)
+        assert not is_warm(runner, install.command("tell"))
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        assert [each.result() for each in together(8, work)] == ["time 2\n"] * 8
+        thread.join()
+        assert process.started_at(daemon) is not None
+        for marks in tmp_path.glob("mark-*"):
+            first, _ = marks.read_text().split()
+            assert process.started_at(int(first)) is None
+    finally:
+        process.end_group(daemon, grace_seconds=1)
+
+
+def test_what_is_under_way_while_the_install_changes_ends_as_it_began(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    before, go = server(), tmp_path / "go"
+
+    def work(number: int) -> int:
+        mark = str(tmp_path / f"mark-{number}")
+        return runner.run(install.command("wait-for", str(go), mark), wait()).exit_code
+
+    def upgrade() -> bool:
+        wait_until(lambda: len(list(tmp_path.glob("mark-*"))) == 4, "all run")
+        (install.metadata / "RECORD").write_text("another\n", encoding="utf-8")
+        runner.run(install.command("both"), wait())
+        is_new = is_warm(runner, install.command("tell"))
+        go.touch()
+        return is_new
+
+    with ThreadPoolExecutor(1) as pool:
+        upgraded = pool.submit(upgrade)
+        ended = [each.result() for each in together(4, work)]
+        assert upgraded.result()
+    assert ended == [0] * 4
+    assert [each.read_text().count("\n") for each in tmp_path.glob("mark-*")] == [1] * 4
+    assert not before.is_running()
 
 
 # daemons
@@ -314,17 +430,36 @@ def test_a_token_that_cannot_be_shown_makes_a_plain_daemon(
     wait_until(lambda: process.processes_with_token("too-short") == [daemon], "it executes")
 
 
-def test_a_daemon_whose_start_was_not_heard_of_is_ended_before_a_plain_one(
-    spawn: Callable[..., psutil.Process], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hear = warm_process._Answer.started_pid
-    unheard = []
+@pytest.fixture
+def unheard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let the word that a child is there be lost, and return whose it was."""
+    hear = warm_process.WarmProcess._hear_started
+    lost = []
 
-    def lose(self: warm_process._Answer, limit: float) -> int:
-        unheard.append(hear(self, limit))
+    def lose(self: warm_process.WarmProcess, answer: warm_process._Answer, wait: Wait) -> int:
+        lost.append(hear(self, answer, wait))
         raise WarmUnusable
 
-    monkeypatch.setattr(warm_process._Answer, "started_pid", lose)
+    monkeypatch.setattr(warm_process.WarmProcess, "_hear_started", lose)
+    return lost
+
+
+def test_a_command_whose_start_was_not_heard_of_never_begins(
+    runner: WarmRunner, install: FakeInstall, tmp_path: Path, unheard: list[int]
+) -> None:
+    marks = tmp_path / "marks"
+    marks.write_text("0\n")
+    completed = runner.run(install.command("once", str(marks)), wait())
+
+    assert completed.stdout == "time 2\n"
+    (lost,) = unheard
+    wait_until(lambda: process.started_at(lost) is None, "the child has ended")
+    assert len(marks.read_text().splitlines()) == 2
+
+
+def test_a_daemon_whose_start_was_not_heard_of_never_begins(
+    spawn: Callable[..., psutil.Process], unheard: list[int]
+) -> None:
     token = process.new_token()
     daemon = spawn(token)
 
@@ -382,6 +517,34 @@ def test_what_is_not_plainly_a_supported_millrace_is_not_warmed(
         assert runner._warm is None  # a process would show a moment later only
     finally:
         runner.close()
+
+
+@pytest.mark.parametrize("searched", ["somewhere", "/opt:", ":/opt"])
+def test_imports_that_depend_on_the_directory_are_not_made_elsewhere(
+    install: FakeInstall, searched: str
+) -> None:
+    runner = WarmRunner()
+    runner.warm_up(install.command(PYTHONPATH=searched))
+    assert runner._warm is None
+
+
+def test_the_directory_of_who_comes_first_need_not_stay(
+    install: FakeInstall, tmp_path: Path
+) -> None:
+    runner = WarmRunner()
+    runner.warm_up(replace(install.command(), cwd=tmp_path / "gone"))
+    try:
+        assert is_warm(runner, install.command("tell"))
+    finally:
+        runner.close()
+
+
+def test_a_command_line_too_long_to_be_told_is_run_plainly(
+    runner: WarmRunner, install: FakeInstall
+) -> None:
+    assert is_warm(runner, install.command("tell"))
+    assert not is_warm(runner, install.command("tell", *["x" * 100_000] * 4))
+    assert is_warm(runner, install.command("tell"))
 
 
 def test_a_program_behind_another_one_is_run_plainly(install: FakeInstall) -> None:
@@ -492,16 +655,16 @@ def test_a_warm_process_that_does_not_answer_is_given_up(
     assert servers() == []
 
 
-def test_what_a_given_up_process_runs_for_nobody_is_ended(
+def test_after_a_warm_process_that_went_wrong_another_is_begun_in_a_while(
     runner: WarmRunner, install: FakeInstall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Path(os.devnull).open("wb") as nowhere:
-        pid = runner.spawn_detached(install.command("sleep", "60"), nowhere.fileno(), wait())
-    monkeypatch.setattr(warm_process, "_FORK_SECONDS", 0.3)
-    server().suspend()
-
+    assert is_warm(runner, install.command("tell"))
+    monkeypatch.setattr(warm_millrace, "_PAUSE_SECONDS", 0.0)
+    server().kill()
     assert not is_warm(runner, install.command("tell"))
-    assert process.started_at(pid) is None
+    runner.warm_up(install.command())
+
+    assert is_warm(runner, install.command("tell"))
 
 
 # its end
