@@ -28,6 +28,8 @@ _SECOND_NS = 1_000_000_000
 _TICK_NS = _SECOND_NS // 10
 _COARSE_TICK_NS = 2 * _SECOND_NS + _TICK_NS
 
+#: Whose call takes longer waits for something, and not for its share of the processors.
+_LONG_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
 
@@ -53,7 +55,7 @@ class KeptStatuses:
     """The last status of each workspace, for one process; safe from any thread.
 
     Args:
-        at_once: how many calls of `millrace status` may run at once.
+        at_once: how many calls of `millrace status` may run at once, those that hang not counted.
         monotonic: seconds that never go back.
         wall_ns: the clock that file systems stamp changes with.
     """
@@ -67,7 +69,7 @@ class KeptStatuses:
     ) -> None:
         self._monotonic = monotonic
         self._wall_ns = wall_ns
-        self._asking = threading.Semaphore(at_once or max(2, os.cpu_count() or 1))
+        self._turns = _Turns(at_once or max(2, os.cpu_count() or 1), monotonic)
         self._places: dict[tuple[object, ...], _Place] = {}
         self._places_lock = threading.Lock()
 
@@ -91,7 +93,7 @@ class KeptStatuses:
             if place.kept is not None and self._holds(place.kept):
                 return replace(place.kept.status, unchanged_since_read=True)
             place.kept = place.last = None
-            with _held(self._asking, wait):
+            with self._turns.taken(wait):
                 begun, begun_ns = self._monotonic(), self._wall_ns()
                 sources = find_sources(calls)
                 before = None if sources is None else sources.look()
@@ -119,12 +121,45 @@ def _is_settled(look: Look, begun_ns: int) -> bool:
 
 
 @contextmanager
-def _held(lock: threading.Lock | threading.Semaphore, wait: Wait) -> Iterator[None]:
+def _held(lock: threading.Lock, wait: Wait) -> Iterator[None]:
     while not lock.acquire(timeout=_POLL_SECONDS):
-        wait.cancellation.raise_if_cancelled()
-        if wait.expired:
-            raise ToolTimeout(TOOL, "other requests asked Millrace for its status all the while")
+        _raise_if_over(wait)
     try:
         yield
     finally:
         lock.release()
+
+
+class _Turns:
+    """Lets only so many ask at once; one that hangs does not hold the others up."""
+
+    def __init__(self, most: int, monotonic: Callable[[], float]) -> None:
+        self._most = most
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._begun: dict[object, float] = {}
+
+    @contextmanager
+    def taken(self, wait: Wait) -> Iterator[None]:
+        mine = object()
+        with self._changed:
+            while not self._is_free():
+                _raise_if_over(wait)
+                self._changed.wait(_POLL_SECONDS)
+            self._begun[mine] = self._monotonic()
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._begun[mine]
+                self._changed.notify()
+
+    def _is_free(self) -> bool:
+        since = self._monotonic() - _LONG_SECONDS
+        return sum(begun > since for begun in self._begun.values()) < self._most
+
+
+def _raise_if_over(wait: Wait) -> None:
+    wait.cancellation.raise_if_cancelled()
+    if wait.expired:
+        raise ToolTimeout(TOOL, "other requests asked Millrace for its status all the while")

@@ -445,6 +445,32 @@ def test_workspaces_are_asked_side_by_side_but_not_all_at_once(tmp_path: Path) -
     assert len(gate.asked) == 3
 
 
+def test_workspaces_whose_millrace_hangs_do_not_hold_the_others(tmp_path: Path) -> None:
+    gate, now = Gate(), [0.0]
+    kept = KeptStatuses(at_once=2, monotonic=lambda: now[0])
+    scenes = []
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        scenes.append(Scene(tmp_path / name))
+    with ThreadPoolExecutor(3) as pool:
+        hung = [
+            pool.submit(kept.read, each.calls, gate.ask, Wait.for_seconds(30))
+            for each in scenes[:2]
+        ]
+        wait_until(lambda: len(gate.asked) == 2, "two hang")
+        try:
+            with pytest.raises(ToolTimeout):
+                kept.read(scenes[2].calls, lambda _: status({}), Wait.for_seconds(0))
+            now[0] += 10
+            other = kept.read(scenes[2].calls, lambda _: status({}), Wait.for_seconds(30))
+        finally:
+            gate.open.set()
+        for each in hung:
+            each.result()
+
+    assert other.unchanged_since_read is False
+
+
 def _move(scene: Scene, number: int) -> None:
     here, there = scene.agents / "tasks" / "queue", scene.agents / "tasks" / "active"
     source = here if number % 2 else there
