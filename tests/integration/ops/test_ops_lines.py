@@ -59,6 +59,9 @@ def codes(result: dict[str, Any]) -> list[str]:
 
 
 def no_times(result: dict[str, Any]) -> dict[str, Any]:
+    compat = result.get("raw_compat")
+    if compat is not None:
+        result = {**result, "raw_compat": {**compat, "timings": None}}
     return {key: value for key, value in result.items() if not key.endswith("_at")}
 
 
