@@ -49,7 +49,8 @@ class CliMillrace(Millrace):
     Args:
         calls: which program, and for which workspace.
         safety_seconds: how long a watch may go without asking although nothing moved.
-        kept: answers a status while nothing that it depends on has changed; None always asks.
+        kept: answers a status while nothing that it depends on has changed, for a process that is
+            asked again and again; None always asks.
         now: the wall clock.
     """
 
@@ -129,7 +130,12 @@ class CliMillrace(Millrace):
         """
         if self._kept is None:
             return self._ask_status(wait)
-        return self._kept.read(self._calls, self._ask_status, wait)
+        return self._kept.read(self._calls, self._ask_warmly, wait)
+
+    def _ask_warmly(self, wait: Wait) -> RuntimeStatus:
+        """Ask as one who asks again, so that the next does not pay for a start."""
+        self.warm_up()
+        return self._ask_status(wait)
 
     def _ask_status(self, wait: Wait) -> RuntimeStatus:
         completed = self._questions.succeed("status", "--format", "json", wait=wait)

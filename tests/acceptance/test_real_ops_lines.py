@@ -17,6 +17,7 @@ import pytest
 from tests.support.cli import daemon_pid, wait_until
 from tests.support.ops_cli import DELEGATED, OpsCaller, request
 from tests.support.ops_lines import Conversation, conversation
+from tests.support.processes import warm_processes
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
@@ -174,6 +175,60 @@ def test_statuses_come_back_while_tasks_run_in_two_workspaces_side_by_side(
     for task, workspace in zip(tasks, workspaces, strict=True):
         assert task["workspace_ref"]["root_path"] == str(workspace.root)
         assert workspace.stages().count("builder") == 1
+
+
+def test_a_warm_millrace_answers_from_the_first_status_on(
+    prepare: Callable[[str, Scenario], Workspace], caller: OpsCaller, millrace_command: str
+) -> None:
+    workspace = prepare("workspace", Scenario())
+    with conversation(caller) as talk:
+        talk.ask("list_sessions", "needs none")
+        assert warm_processes(talk.process.pid) == []
+        watcher = Watcher(talk, workspace)
+        watcher.ask()
+        (warm,) = warm_processes(talk.process.pid)
+        Changes(workspace, millrace_command, workspace.root.parent).configure()
+        assert said(watcher.ask()) == bare_status(millrace_command, workspace)
+        assert warm_processes(talk.process.pid) == [warm]
+        assert talk.end() == 0
+    assert not warm.is_running()
+
+
+def test_a_resident_process_can_do_without_a_warm_millrace(
+    prepare: Callable[[str, Scenario], Workspace], caller: OpsCaller
+) -> None:
+    workspace = prepare("workspace", Scenario())
+    with conversation(caller, "--no-warm-millrace") as talk:
+        Watcher(talk, workspace).ask()
+        assert warm_processes(talk.process.pid) == []
+        assert talk.end() == 0
+
+
+@pytest.mark.slow
+def test_a_warm_millrace_that_is_killed_below_everything_changes_no_result(
+    prepare: Callable[[str, Scenario], Workspace], caller: OpsCaller
+) -> None:
+    slow = Scenario({"builder": (Step(seconds=3),)})
+    workspaces = [prepare("first", slow), prepare("second", slow)]
+    with conversation(caller) as talk:
+        for workspace in workspaces:
+            talk.say("enqueue", f"task {workspace.root.name}", **TASK, **at(workspace))
+        wait_until(lambda: all(each.stages() for each in workspaces), "both work")
+        (warm,) = warm_processes(talk.process.pid)
+        for workspace in workspaces:
+            talk.say("status", f"status {workspace.root.name}", **at(workspace))
+        warm.kill()
+        results = [
+            talk.result_of(f"{what} {each.root.name}")
+            for what in ("status", "task")
+            for each in workspaces
+        ]
+        assert talk.end() == 0
+
+    assert [each["status"] for each in results] == ["succeeded"] * 4
+    assert [each["errors"] for each in results] == [[]] * 4
+    assert [each.stages().count("builder") for each in workspaces] == [1, 1]
+    assert [daemon_pid(each) for each in workspaces] == [None, None]
 
 
 @pytest.mark.slow

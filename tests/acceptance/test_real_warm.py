@@ -22,6 +22,7 @@ from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.work import RuntimeStatus
 from millracer.waiting import Wait
 from tests.support.cli import FORCED, Millracer, Running, daemon_pid, wait_until
+from tests.support.processes import warm_processes
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace
 
@@ -36,15 +37,6 @@ def prepare(tmp_path: Path, millrace_command: str) -> Callable[[Scenario], Millr
         )
 
     return build
-
-
-def warm_processes(parent: int) -> list[psutil.Process]:
-    """Return the warm Millrace below a process; what it forked shows a command line of its own."""
-    return [
-        each
-        for each in psutil.Process(parent).children()
-        if any(word.endswith("warm_millrace_server.py") for word in each.cmdline())
-    ]
 
 
 def at_work(millracer: Millracer, *arguments: str) -> tuple[Running, psutil.Process]:
