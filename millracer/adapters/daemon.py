@@ -209,6 +209,7 @@ class _Control(DaemonControl):
             write_ownership(self._paths, record.model_copy(update={"pid": pid, "started": started}))
         found = self._serving(boot)
         if found is not None and found.ours:
+            self._complete_ownership()
             return found
         process.end_token(record.token, grace_seconds=_SWEEP_GRACE_SECONDS)
         forget_ownership(self._paths)
@@ -257,7 +258,10 @@ class _Control(DaemonControl):
             os.close(output)
 
     def _complete_ownership(self) -> None:
-        """Write down what a command that died between its two writes left out."""
+        """Write down what a command that died between its two writes left out.
+
+        And who took the lock, where what we started is a wrapper that runs Millrace as its child.
+        """
         record = read_ownership(self._paths)
         owned = self._finder.find_owned()
         if record is not None and owned is not None and owned != (record.pid, record.started):

@@ -51,7 +51,7 @@ def stop_daemon(
     process.end_token(
         record.token,
         grace_seconds=0.0 if hurry else _GRACE_SECONDS,
-        group=None if owned is None else owned[0],
+        group=None if owned is None else process.group_of(owned[0]),
     )
     forget_ownership(files.paths)
     if finder.find() is None and files.is_stale() is not False:

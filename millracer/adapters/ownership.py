@@ -56,8 +56,13 @@ def find_owned_daemon(
     Args:
         record: the ownership file's.
         lock_pid: the process that Millrace's lock names, which settles who is the daemon when we
-            died before its pid was written down.
+            died before its pid was written down, or wrote down that of a program which runs
+            Millrace as its child.
     """
+    if lock_pid not in {None, record.pid} and process.carries_token(lock_pid, record.token):
+        started = process.started_at(lock_pid)
+        if started is not None:
+            return lock_pid, started
     if (
         record.pid is not None
         and record.started is not None

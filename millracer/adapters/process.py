@@ -185,12 +185,30 @@ def processes_with_token(token: str) -> list[psutil.Process]:
         if process.pid == os.getpid():
             continue
         with suppress(psutil.Error, OSError):
-            if (
-                process.environ().get(TOKEN_VARIABLE) == token
-                and process.status() != psutil.STATUS_ZOMBIE
-            ):
+            if _carries(process, token):
                 found.append(process)
     return found
+
+
+def carries_token(pid: int, token: str) -> bool:
+    """Whether the process `pid` lives and carries the token in its environment."""
+    try:
+        return _carries(psutil.Process(pid), token)
+    except (psutil.Error, OSError):
+        return False
+
+
+def group_of(pid: int) -> int:
+    """Return the process group of a process, its own pid when it is gone."""
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return pid
+
+
+def _carries(process: psutil.Process, token: str) -> bool:
+    is_marked: bool = process.environ().get(TOKEN_VARIABLE) == token
+    return is_marked and process.status() != psutil.STATUS_ZOMBIE
 
 
 def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:

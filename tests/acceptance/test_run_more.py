@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -287,6 +289,32 @@ def test_a_kept_daemon_stays_and_serves_the_next_run(
     finally:
         millracer.millrace_says("control", "stop")
         wait_until(lambda: pid is None or not psutil.pid_exists(pid), "the daemon ends")
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        '#!/bin/sh\n"{millrace}" "$@"\nexit $?\n',
+        "#!{python}\nimport subprocess, sys\nsubprocess.call(['{millrace}', *sys.argv[1:]])\n",
+    ],
+    ids=["sh", "python"],
+)
+def test_a_millrace_behind_a_program_that_waits_for_it_does_the_same(
+    prepare: Callable[[Scenario], Millracer], tmp_path: Path, wrapper: str
+) -> None:
+    millracer = prepare(Scenario())
+    program = tmp_path / "wrapped-millrace"
+    program.write_text(wrapper.format(millrace=millracer.millrace, python=sys.executable))
+    program.chmod(0o755)
+
+    ran = replace(millracer, millrace=str(program)).delegate("Make it blue")
+
+    assert (ran.exit_code, ran.result["outcome"]) == (0, "completed"), ran.stderr
+    assert (ran.result["restarts"], ran.error_codes, ran.warning_codes) == (0, [], [])
+    assert daemon_pid(millracer.workspace) is None
+    assert not [
+        each for each in psutil.process_iter(["cmdline"]) if str(program) in each.info["cmdline"]
+    ]
 
 
 def test_two_runs_share_a_daemon_and_the_first_to_end_does_not_stop_it(

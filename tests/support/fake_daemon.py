@@ -76,9 +76,10 @@ class FakeDaemonSite:
         safety_seconds: float = 60.0,
         version: str = "0.21.1",
         status_reader: Callable[[Wait], RuntimeStatus] | None = None,
+        wrapper: tuple[str, ...] = (),
     ) -> WorkspaceDaemon:
         return WorkspaceDaemon(
-            MillraceCalls(argv=_FAKE_MILLRACE, workspace=self.root, cwd=self.root),
+            MillraceCalls(argv=(*wrapper, *_FAKE_MILLRACE), workspace=self.root, cwd=self.root),
             self.paths,
             safety_seconds=safety_seconds,
             status_reader=status_reader or _refuse_status,

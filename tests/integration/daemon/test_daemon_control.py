@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import stat
 import sys
@@ -38,6 +39,14 @@ def stranger() -> Iterator[Popen[bytes]]:
     with Popen([sys.executable, "-IS", "-c", "input()"], stdin=-1, stdout=DEVNULL) as living:
         yield living
         living.kill()
+
+
+#: Programs that run another as their child and end when it ends.
+WRAPPERS = [
+    ("sh", "-c", '"$@"; exit $?', "wrapper"),
+    (sys.executable, "-ISc", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"),
+    ("setsid", "--fork", "--wait"),
+]
 
 
 def _write_lock(
@@ -89,6 +98,41 @@ def test_a_started_daemon_has_a_group_of_its_own_and_carries_the_token(
     assert record is not None
     assert os.getpgid(started.pid) == started.pid
     assert [carrier.pid for carrier in process.processes_with_token(record.token)] == [started.pid]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=["sh", "python", "a session of its own"])
+def test_a_daemon_behind_a_program_that_waits_for_it_is_ours_and_ends_with_it(
+    site: FakeDaemonSite, wait: Wait, wrapper: tuple[str, ...]
+) -> None:
+    daemon = site.daemon(wrapper=wrapper)
+    attendance = daemon.attend(wait)
+    with daemon.control(wait) as control:
+        started = control.start("default_pi", wait)
+        found = control.running(wait)
+    lock = json.loads(site.paths.runtime_lock.read_text(encoding="utf-8"))
+    record = read_ownership(site.paths)
+
+    assert found is not None
+    assert [each.pid for each in (started, found)] == [lock["owner_pid"]] * 2
+    assert (started.ours, found.ours) == (True, True)
+    assert record is not None
+    assert (record.pid, record.started) == (started.pid, started.started)
+    assert len(process.processes_with_token(record.token)) > 1
+    assert attendance.leave(wait, keep_daemon=False) is False
+    assert process.processes_with_token(record.token) == []
+    assert site.living() == []
+
+
+def test_a_daemon_that_dies_behind_a_program_that_stays_a_moment_is_dead(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    stays = ("sh", "-c", '"$@"; while [ ! -e end ]; do sleep 0.05; done', "wrapper")
+    with site.daemon(wrapper=stays).control(wait) as control:
+        started = control.start("default_pi", wait)
+        os.kill(started.pid, signal.SIGKILL)
+        wait_until(lambda: process.started_at(started.pid) is None)
+        (site.root / "end").touch()
+        wait_until(lambda: control.running(wait) is None)
 
 
 def test_the_ownership_file_and_the_log_are_private(site: FakeDaemonSite, wait: Wait) -> None:
