@@ -6,10 +6,11 @@ process ids, the names themselves) is taken out of what is said.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,9 @@ from millracer.waiting import Wait
 from tests.support.cli import wait_until
 from tests.support.workspace import Workspace, make_workspace
 
+_ADAPTERS = Path(process.__file__).parent
+#: What runs a command of Millrace, by the names of its functions.
+_CALLING = {"call", "checked", "ask", "ask_program", "succeed", "spawn_daemon", "_answer"}
 _NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "TIME"),
@@ -178,6 +182,58 @@ def twins(
         warm.close()
         for life in twins.both():
             process.end_token(life.token, grace_seconds=1)
+
+
+def test_every_command_that_we_use_is_compared() -> None:
+    used = {
+        words
+        for path in _ADAPTERS.glob("*.py")
+        for call in _calls_in(path)
+        if isinstance(call.func, ast.Attribute) and call.func.attr in _CALLING
+        if (words := _first_words(call.args))
+    }
+    here = Path(__file__)
+    compared = {_first_words(call.args) for call in _calls_in(here)} | {
+        _first_words(each.elts) for each in _nodes(here) if isinstance(each, ast.Tuple)
+    }
+
+    passing_on = {
+        each.name
+        for path in _ADAPTERS.glob("*.py")
+        for each in _nodes(path)
+        if isinstance(each, ast.FunctionDef) and each.args.vararg is not None
+        if each.args.vararg.arg == "arguments"
+    }
+    assert passing_on - {"command"} <= _CALLING
+    assert used > {("--version",), ("run", "daemon", "--mode"), ("queue", "add-…")}
+    assert {
+        words for words in used if not any(each[: len(words)] == words for each in compared)
+    } == set()
+
+
+def _nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _calls_in(path: Path) -> Iterator[ast.Call]:
+    return (each for each in _nodes(path) if isinstance(each, ast.Call))
+
+
+def _first_words(arguments: Sequence[ast.expr]) -> tuple[str, ...]:
+    """Return the words of a command as far as the source spells them out."""
+    if len(arguments) == 1 and isinstance(arguments[0], ast.Starred):
+        starred = arguments[0].value
+        arguments = starred.elts if isinstance(starred, ast.Tuple) else []
+    words: list[str] = []
+    for each in arguments:
+        match each:
+            case ast.Constant(value=str(word)):
+                words.append(word)
+            case ast.JoinedStr(values=[ast.Constant(value=str(word)), *_]):
+                words.append(f"{word}…")
+            case _:
+                break
+    return tuple(words)
 
 
 def test_what_is_asked_and_added_without_a_daemon(twins: _Twins) -> None:
