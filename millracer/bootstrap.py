@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millracer.domain.work import PiSession
+from millracer.domain.preferences import PiSession
 from millracer.ports import (
     Clock,
     Directories,

@@ -8,30 +8,32 @@ Errors are those of `millracer.errors`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from millracer.domain.documents import IntakeDocument
-from millracer.domain.evidence import Evidence
-from millracer.domain.observation import Signs
-from millracer.domain.session import RegisteredWorkspace, Selection, Session
-from millracer.domain.work import (
-    AddReceipt,
-    IntakeKind,
-    LeftItem,
-    ModeValidation,
-    ProgressEvent,
-    RunningDaemon,
-    RuntimeStatus,
-    RunWarning,
-    Standing,
-)
-from millracer.waiting import Wait
+if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and nothing else
+    from contextlib import AbstractContextManager
+    from datetime import datetime
 
-ProgressListener = Callable[[ProgressEvent], None]
-TextListener = Callable[[str], None]
+    from millracer.domain.documents import IntakeDocument
+    from millracer.domain.evidence import Evidence
+    from millracer.domain.observation import Signs
+    from millracer.domain.session import RegisteredWorkspace, Selection, Session
+    from millracer.domain.work import (
+        AddReceipt,
+        IntakeKind,
+        LeftItem,
+        ModeValidation,
+        ProgressEvent,
+        RunningDaemon,
+        RuntimeStatus,
+        RunWarning,
+        Standing,
+    )
+    from millracer.waiting import Wait
+
+ProgressListener: TypeAlias = "Callable[[ProgressEvent], None]"
+TextListener: TypeAlias = Callable[[str], None]
 
 
 class Clock(Protocol):

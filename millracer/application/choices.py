@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from millracer.contracts.ops_options import OpsOptions
 from millracer.domain.work import (
     Finalizer,
     IntakePreference,
@@ -14,6 +13,9 @@ from millracer.domain.work import (
     RoutePreference,
     RunRequest,
 )
+
+if TYPE_CHECKING:  # a command line is no request
+    from millracer.contracts.ops_options import OpsOptions
 
 _Value = TypeVar("_Value")
 

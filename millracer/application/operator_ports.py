@@ -10,7 +10,7 @@ from millracer.application.choices import RunChoices
 from millracer.ports import Millrace, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation
 
-if TYPE_CHECKING:  # the programs of a command that runs nothing are described here too
+if TYPE_CHECKING:  # a question of the operator runs no task
     from millracer.application.orchestrator import Orchestrator
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
 from millracer.application.choices import RunChoices
 from millracer.application.memory import Memory
@@ -20,19 +21,21 @@ from millracer.application.ops_reply import (
     echo_workspace,
     failed,
 )
-from millracer.application.ops_runs import Target, Tools, report_status, run_task, target_of
 from millracer.application.ops_sessions import SessionActions
 from millracer.application.resolving import NamedWorkspace, resolve_workspace
 from millracer.contracts.ops_payloads import Action
 from millracer.contracts.ops_request import InvalidOpsRequest, ReadRequest, WorkspaceRef
 from millracer.contracts.ops_result import OpsResult, OpsStatus
-from millracer.contracts.run_result import ScopedWorkDocument
+from millracer.contracts.run_documents import ScopedWorkDocument
 from millracer.domain.resolution import Resolution
 from millracer.domain.session import LOCAL_SESSION
 from millracer.domain.work import RunWarning
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, StoreUnavailable
 from millracer.ports import Clock, Directories
 from millracer.waiting import Cancellation, Cancelled
+
+if TYPE_CHECKING:  # a question to the store does nothing on Millrace
+    from millracer.application.ops_target import Target, Tools
 
 _EXIT_CODES = {
     OpsStatus.SUCCEEDED: ExitCode.COMPLETED,
@@ -78,6 +81,27 @@ class _Envelope:
     client_name: str | None
     workspace_ref: WorkspaceRef
     unknown: tuple[str, ...] = ()
+
+
+class _OnMillrace(Protocol):
+    """An action on Millrace."""
+
+    def __call__(
+        self,
+        read: ReadRequest,
+        target: Target,
+        *,
+        tools: Tools,
+        directories: Directories,
+        cancellation: Cancellation,
+    ) -> Reply:
+        """Do it, to its end.
+
+        Raises:
+            MillracerError: it could not be done.
+            Cancelled: the caller asked to stop.
+        """
+        ...
 
 
 class OpsGateway:
@@ -198,6 +222,8 @@ class OpsGateway:
             self._memory,
             self._directories,
         )
+        from millracer.application.ops_target import target_of  # noqa: PLC0415 - see above
+
         target = target_of(read, resolution, session, self._defaults.choices)
         passed_over = self._path_warning(read, resolution)
         reply = self._on_millrace(action, read, target, cancellation)
@@ -217,9 +243,8 @@ class OpsGateway:
     def _on_millrace(
         self, action: Action, read: ReadRequest, target: Target, cancellation: Cancellation
     ) -> Reply:
-        act = report_status if action is Action.STATUS else run_task
         try:
-            return act(
+            return _action_on_millrace(action)(
                 read,
                 target,
                 tools=self._tools,
@@ -292,3 +317,14 @@ class OpsGateway:
         )
         code = reply.exit_code
         return Answer(result=result, exit_code=_EXIT_CODES[reply.status] if code is None else code)
+
+
+def _action_on_millrace(action: Action) -> _OnMillrace:
+    """Return what does an action; each loads what it alone needs."""
+    if action is Action.STATUS:
+        from millracer.application.ops_status import report_status  # noqa: PLC0415
+
+        return report_status
+    from millracer.application.ops_runs import run_task  # noqa: PLC0415
+
+    return run_task

@@ -26,7 +26,7 @@ from millracer.contracts.ops_result import (
     WorkspaceReply,
     WorkspacesReply,
 )
-from millracer.contracts.run_result import RunResultDocument
+from millracer.contracts.run_documents import RunResultDocument
 from millracer.domain.resolution import Resolution
 from millracer.domain.session import RegisteredWorkspace, Session
 from millracer.domain.work import IntakeKind, RunWarning, ScopedWork

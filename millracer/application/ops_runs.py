@@ -1,26 +1,21 @@
-"""The ops actions on Millrace: its status, and one task run to its end."""
+"""The ops action that runs one task to its end."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
 
-from millracer.application.choices import RunChoices
 from millracer.application.ops_reply import (
     Reply,
     describe_error,
     describe_resolution,
     describe_taken,
     exit_code_of_error,
-    failed,
 )
-from millracer.contracts.ops_options import OpsOptions
+from millracer.application.ops_target import Target, Tools, require_directory
 from millracer.contracts.ops_request import ReadRequest
 from millracer.contracts.ops_result import (
     CompletionDocument,
     EnqueueReply,
-    FreshnessDocument,
     OpsErrorDocument,
     OpsRoute,
     OpsStatus,
@@ -28,25 +23,11 @@ from millracer.contracts.ops_result import (
 )
 from millracer.contracts.run_result import describe
 from millracer.domain.expectation import unmet
-from millracer.domain.resolution import Resolution
 from millracer.domain.result import RunResult, exit_code_of
-from millracer.domain.session import Session
-from millracer.domain.work import IntakePreference, Outcome, RoutePreference, RunRequest, RunWarning
-from millracer.errors import (
-    ExitCode,
-    InvalidRequest,
-    MillracerError,
-    ToolTimeout,
-    WorkspaceUnusable,
-)
-from millracer.ports import Directories, Millrace
-from millracer.waiting import Cancellation, Wait
-
-if TYPE_CHECKING:  # reading a status needs none of what runs a task
-    from millracer.application.orchestrator import Orchestrator
-
-#: How long Millrace may take to tell its status.
-STATUS_SECONDS = 60.0
+from millracer.domain.work import Outcome, RunRequest, RunWarning
+from millracer.errors import ExitCode, InvalidRequest, MillracerError
+from millracer.ports import Directories
+from millracer.waiting import Cancellation
 
 _STATUSES = {
     Outcome.COMPLETED: OpsStatus.SUCCEEDED,
@@ -60,117 +41,6 @@ _STATUSES = {
 }
 
 
-class Tools(Protocol):
-    """Opens pi and Millrace for one workspace."""
-
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
-        """Return the Millrace of a workspace.
-
-        Raises:
-            MillracerError: a chosen directory or program cannot be used.
-        """
-        ...
-
-    def orchestrator(
-        self, root_path: str, choices: RunChoices, cancellation: Cancellation
-    ) -> AbstractContextManager[Orchestrator]:
-        """Yield an orchestrator; what it started ends with the block.
-
-        Raises:
-            MillracerError: a chosen directory, program or skill cannot be used.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Where one request's work is done, and how."""
-
-    resolution: Resolution
-    choices: RunChoices
-    session_mode: str | None
-
-    @property
-    def mode(self) -> str | None:
-        """The mode that was named for the work, by whoever goes first."""
-        return self.choices.mode or self.session_mode
-
-
-def target_of(
-    read: ReadRequest, resolution: Resolution, session: Session | None, choices: RunChoices
-) -> Target:
-    """Put together what request, command line, session and registry say of the work.
-
-    The request's own words go first, then the command line's, then what the session selected, then
-    what the workspace is registered with.
-    """
-    request = read.request
-    options = request.options or OpsOptions()
-    route, intake = request.route_preference, request.intake_preference
-    if route is RoutePreference.AUTO:
-        route = options.route or route
-    if intake is IntakePreference.AUTO:
-        intake = options.intake or intake
-    choices = choices.overlaid(options)
-    choices = replace(
-        choices,
-        mode=request.workspace_ref.mode or choices.mode,
-        route=route or choices.route,
-        intake=intake or choices.intake,
-    )
-    selected = None if session is None or session.selection is None else session.selection.mode
-    return Target(
-        resolution=resolution,
-        choices=choices,
-        session_mode=selected or resolution.default_mode,
-    )
-
-
-def report_status(
-    read: ReadRequest,
-    target: Target,
-    *,
-    tools: Tools,
-    directories: Directories,
-    cancellation: Cancellation,
-) -> Reply:
-    """Ask Millrace for its status; changes nothing in the workspace."""
-    root_path = target.resolution.root_path
-    _require_directory(root_path, directories)
-    if not directories.is_workspace(root_path):
-        raise WorkspaceUnusable(
-            f"{root_path} is not initialised as a Millrace workspace",
-            code="workspace_uninitialised",
-            suggested_action="enqueue a task there, or run `millrace init`",
-        )
-    wait = Wait(cancellation).within(STATUS_SECONDS)
-    taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
-    resolution = describe_resolution(target.resolution).model_dump(mode="json")
-    try:
-        millrace = tools.millrace(root_path, target.choices)
-        millrace.check_supported(wait)
-        status = millrace.read_status(wait)
-    except ToolTimeout as error:
-        return replace(
-            failed(error, resolution=target.resolution),
-            status=OpsStatus.TIMED_OUT,
-            route=OpsRoute.STATUS_ONLY,
-            workspace_ref=taken,
-            exit_code=ExitCode.TIMED_OUT,
-        )
-    return Reply(
-        result={**status.raw, "resolution": resolution},
-        route=OpsRoute.STATUS_ONLY,
-        workspace_ref=taken,
-        evidence_refs=("millrace status --format json",),
-        freshness=None
-        if status.unchanged_since_read is None
-        else FreshnessDocument(
-            read_at=status.observed_at, unchanged_since_read=status.unchanged_since_read
-        ),
-    )
-
-
 def run_task(
     read: ReadRequest,
     target: Target,
@@ -182,7 +52,7 @@ def run_task(
     """Run one task to its end, exactly as `millracer run` does."""
     request = _run_request(read, target)
     root_path = target.resolution.root_path
-    _require_directory(root_path, directories)
+    require_directory(root_path, directories)
     with tools.orchestrator(root_path, target.choices, cancellation) as orchestrator:
         result = orchestrator.run(request, cancellation)
     return _reply(read, target, request, result)
@@ -303,12 +173,3 @@ def _exit_code(status: OpsStatus, result: RunResult) -> ExitCode | None:
             return exit_code_of_error(result.errors[0].code)
         case _:
             return None
-
-
-def _require_directory(root_path: str, directories: Directories) -> None:
-    if not directories.exists(root_path):
-        raise WorkspaceUnusable(
-            f"the workspace {root_path} is not a directory",
-            code="workspace_missing",
-            suggested_action="create the directory, or name another workspace",
-        )

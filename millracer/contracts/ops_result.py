@@ -15,7 +15,7 @@ from pydantic import Field
 
 from millracer.contracts.ops_request import SCHEMA_VERSION
 from millracer.contracts.published import Published
-from millracer.contracts.run_result import (
+from millracer.contracts.run_documents import (
     EventDocument,
     EvidenceDocument,
     RunResultDocument,

@@ -13,7 +13,7 @@ from millracer.contracts.filled import WHITE_SPACE
 from millracer.contracts.ops_payloads import PAYLOADS, Payload
 from millracer.contracts.ops_request import OpsRequest
 from millracer.contracts.ops_result import OpsResult
-from millracer.contracts.run_result import RunResultDocument
+from millracer.contracts.run_documents import RunResultDocument
 from millracer.contracts.schema_names import SchemaName
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

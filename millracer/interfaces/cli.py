@@ -111,14 +111,16 @@ def ops(
     stream_json: option.StreamJson = False,
 ) -> None:
     """Answer typed JSON requests from standard input, each with one JSON result."""
-    from millracer.interfaces import ops_command, ops_lines  # noqa: PLC0415 - the same
-
     if not (json or jsonl or stream_json):
         raise typer.BadParameter("ops needs --json or --jsonl (or --stream-json)")
     if json and jsonl:
         raise typer.BadParameter("--json answers one request and --jsonl many: give one of them")
     if jsonl and not stream_json:
+        from millracer.interfaces import ops_lines  # noqa: PLC0415 - the same
+
         raise typer.Exit(ops_lines.serve(common))
+    from millracer.interfaces import ops_command  # noqa: PLC0415 - the same
+
     raise typer.Exit(ops_command.ops(common, stream=stream_json))
 
 

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millracer.application.choices import RunChoices
-from millracer.application.operator_ports import OperatorTools
-from millracer.application.ops_runs import Tools
 from millracer.bootstrap import (
     Millraces,
     Settings,
@@ -21,16 +18,17 @@ from millracer.bootstrap import (
 )
 from millracer.errors import InvalidRequest, UsageError
 from millracer.interfaces.run_options import program
-from millracer.ports import Millrace, Pi, ProgressListener, TextListener
-from millracer.waiting import Cancellation
 
 if TYPE_CHECKING:
+    from millracer.application.choices import RunChoices
     from millracer.application.orchestrator import Orchestrator
+    from millracer.ports import Millrace, Pi, ProgressListener, TextListener
+    from millracer.waiting import Cancellation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Programs(Tools, OperatorTools):
-    """Opens the pi and Millrace that the command line names.
+class Programs:
+    """Opens the pi and Millrace that the command line names, for requests and for the operator.
 
     Attributes:
         millrace_command: the Millrace program, as it was given.

@@ -30,6 +30,17 @@ _RUNS_A_TASK = frozenset(
         "millracer.domain.lifecycle",
     }
 )
+_TELLS_OF_A_RUN = frozenset(
+    {
+        "millracer.application.ops_runs",
+        "millracer.contracts.run_result",
+        "millracer.domain.completion",
+        "millracer.domain.documents",
+        "millracer.domain.evidence",
+        "millracer.domain.result",
+    }
+)
+_ANSWERS_OTHERS = frozenset({"millracer.interfaces.ops_lines", "millracer.application.operator"})
 _CALLS_MILLRACE = frozenset({"psutil", "millracer.adapters.millrace", "millracer.adapters.process"})
 _SHOWS_A_PERSON = frozenset({"rich", "prompt_toolkit", "millracer.application.operator"})
 
@@ -91,7 +102,9 @@ def test_asking_the_store_loads_neither_millrace_nor_what_runs_a_task(action: st
     loaded = _loaded_by("ops", "--json", request=_request(action))
 
     assert "millracer.adapters.sqlite_store" in loaded
-    assert loaded & (_RUNS_A_TASK | _CALLS_MILLRACE | _SHOWS_A_PERSON) == set()
+    unneeded = _RUNS_A_TASK | _TELLS_OF_A_RUN | _CALLS_MILLRACE | _ANSWERS_OTHERS | _SHOWS_A_PERSON
+    assert loaded & unneeded == set()
+    assert "millracer.application.ops_status" not in loaded
 
 
 def test_asking_millrace_loads_nothing_that_runs_a_task(tmp_path: Path) -> None:

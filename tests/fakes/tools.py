@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from millracer.application.choices import RunChoices
-from millracer.application.ops_runs import Tools
+from millracer.application.ops_target import Tools
 from millracer.application.orchestrator import Orchestrator
 from millracer.domain.result import RunResult
 from millracer.domain.work import RunRequest

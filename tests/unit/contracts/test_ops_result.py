@@ -27,7 +27,8 @@ from millracer.contracts.ops_result import (
     WorkspacesReply,
     render_ops_result,
 )
-from millracer.contracts.run_result import ScopedWorkDocument, describe, render_result
+from millracer.contracts.run_documents import ScopedWorkDocument
+from millracer.contracts.run_result import describe, render_result
 from millracer.contracts.schemas import SchemaName
 from millracer.domain.resolution import ResolutionRule
 from millracer.domain.result import RunResult

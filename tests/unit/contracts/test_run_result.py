@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.contracts.run_result import RunResultDocument, render_result
+from millracer.contracts.run_documents import RunResultDocument
+from millracer.contracts.run_result import render_result
 from millracer.domain.completion import MissingEvidence
 from millracer.domain.evidence import ItemFact
 from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
