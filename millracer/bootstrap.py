@@ -6,7 +6,6 @@ Each function imports what it builds, so that a command loads the adapters it us
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -199,7 +198,7 @@ def orchestrator_over(
         millrace=millrace,
         pi=pi,
         clock=SystemClock(),
-        unique=lambda: secrets.token_hex(16),
+        unique=lambda: os.urandom(16).hex(),
         listeners=listeners,
         on_text=on_text,
     )

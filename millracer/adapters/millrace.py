@@ -19,12 +19,8 @@ from millracer.adapters.millrace_items import MillraceItems
 from millracer.adapters.millrace_left import list_left
 from millracer.adapters.millrace_lineage import MillraceLineage
 from millracer.adapters.millrace_questions import MillraceQuestions
-from millracer.adapters.millrace_text import (
-    exception_line,
-    is_duplicate,
-    parse_modes,
-    parse_receipt,
-)
+from millracer.adapters.millrace_text import is_duplicate, parse_modes, parse_receipt
+from millracer.adapters.millrace_traceback import exception_line
 from millracer.adapters.millrace_version import find_version
 from millracer.adapters.ownership import read_ownership
 from millracer.adapters.process import Completed

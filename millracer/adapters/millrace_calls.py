@@ -14,7 +14,7 @@ from pathlib import Path
 
 from millracer.adapters import process
 from millracer.adapters.command_runner import CommandRunner, PlainRunner
-from millracer.adapters.millrace_text import exception_line
+from millracer.adapters.millrace_traceback import exception_line
 from millracer.adapters.process import Command, Completed
 from millracer.errors import ToolFailed
 from millracer.waiting import Wait

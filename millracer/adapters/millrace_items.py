@@ -28,13 +28,13 @@ from millracer.adapters.millrace_mailbox import MailedAdd, find_add
 from millracer.adapters.millrace_places import Place, archived_place, find_place
 from millracer.adapters.millrace_questions import MillraceQuestions
 from millracer.adapters.millrace_text import (
-    exception_line,
     is_absent,
     is_duplicate,
     is_not_initialised,
     names_item,
     parse_item,
 )
+from millracer.adapters.millrace_traceback import exception_line
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.domain.documents import request_hash_in
 from millracer.domain.work import IntakeKind, ItemState, Standing

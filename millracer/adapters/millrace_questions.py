@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from millracer.adapters.millrace_calls import MillraceCalls, refusal
-from millracer.adapters.millrace_text import is_absent, is_broken_install, is_not_initialised
+from millracer.adapters.millrace_text import is_absent, is_not_initialised
+from millracer.adapters.millrace_traceback import is_broken_install
 from millracer.adapters.millrace_version import broken_install
 from millracer.adapters.process import Completed
 from millracer.waiting import Wait

@@ -1,7 +1,6 @@
 """Reads what the `millrace` command prints as text. Pure: text in, values out, no I/O.
 
-Three forms occur: `key: value` lines, blocks of such lines one run after another, and a traceback
-on stderr whose last words name the error.
+Two forms occur: `key: value` lines, and blocks of such lines one run after another.
 """
 
 from __future__ import annotations
@@ -17,11 +16,6 @@ from millracer.errors import ProtocolError
 TOOL = "millrace"
 
 _KEY = re.compile(r"([a-z][a-z0-9_]*): ?(.*)")
-_EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)): ?(.*)")
-_MISSING_MODULE = frozenset({"ModuleNotFoundError", "ImportError"})
-#: Pydantic's pointer to its documentation, after each field it complains about.
-_BOILERPLATE = "For further information visit"
-_LONGEST_ERROR = 400
 #: A mode with what it is made of, or another name of one.
 _MODE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:: *\w+=| +-> *\S).*")
 _DUPLICATE = re.compile(r"already exists")
@@ -146,25 +140,9 @@ def parse_modes(stdout: str) -> tuple[str, ...]:
     return names
 
 
-def exception_line(stderr: str) -> str | None:
-    """Return the error a traceback ends with, on one line however many it took."""
-    lines = [line.strip() for line in stderr.split("\n")]
-    for index in range(len(lines) - 1, -1, -1):
-        if _EXCEPTION.fullmatch(lines[index]):
-            words = (line for line in lines[index:] if line and not line.startswith(_BOILERPLATE))
-            return " ".join(words)[:_LONGEST_ERROR]
-    return None
-
-
 def is_duplicate(words: str) -> bool:
     """Whether Millrace's words about an add say that the id or the file is there already."""
     return _DUPLICATE.search(words) is not None
-
-
-def is_broken_install(stderr: str) -> bool:
-    """Whether the program died because one of its Python modules is missing."""
-    line = exception_line(stderr)
-    return line is not None and line.partition(":")[0] in _MISSING_MODULE
 
 
 def is_not_initialised(stdout: str) -> bool:

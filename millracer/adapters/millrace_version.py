@@ -12,7 +12,7 @@ import re
 
 from millracer.adapters.millrace_calls import TOOL, MillraceCalls, useful_line
 from millracer.adapters.millrace_install import find_install, find_program
-from millracer.adapters.millrace_text import exception_line, is_broken_install
+from millracer.adapters.millrace_traceback import exception_line, is_broken_install
 from millracer.errors import ToolNotFound, ToolUnsupported
 from millracer.waiting import Wait
 

@@ -8,7 +8,6 @@ are bounded; no pipe is left unread.
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import subprocess
 import threading
@@ -67,7 +66,7 @@ class Completed:
 
 def new_token() -> str:
     """Return an ownership token nobody can guess."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def run(command: Command, wait: Wait) -> Completed:

@@ -311,11 +311,12 @@ def main() -> None:
     identity = Identity(variable)
     control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
+    gc.disable()  # all of it stays: looking for garbage meanwhile takes a tenth of the import
     program = Program(script, module)
+    gc.enable()
     if not _is_alone():
         return
     os.chdir("/")
-    gc.collect()
     gc.freeze()
     control.sendall(b"ready\n")
     exit_code = Server(control, program, identity).serve()

@@ -8,9 +8,7 @@ from millracer.adapters.millrace_text import (
     ListedRun,
     ShownItem,
     archived_at,
-    exception_line,
     is_absent,
-    is_broken_install,
     is_duplicate,
     is_not_initialised,
     names_item,
@@ -20,6 +18,7 @@ from millracer.adapters.millrace_text import (
     parse_receipt,
     parse_runs,
 )
+from millracer.adapters.millrace_traceback import exception_line, is_broken_install
 from millracer.domain.work import AddReceipt, ItemState
 from millracer.errors import ProtocolError
 
