@@ -16,6 +16,7 @@ from pydantic_core import from_json, to_json
 
 from millracer.contracts.filled import FilledInSchema
 from millracer.contracts.ops_base import Incoming, OptionalText, Text, Texts, unknown_fields
+from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.ops_options import FORBIDDEN_OPTIONS, OpsOptions
 from millracer.contracts.ops_payloads import PAYLOADS, Action, EnqueuePayload, Payload
 from millracer.contracts.scope import ScopeModel
@@ -23,9 +24,6 @@ from millracer.domain.work import IntakePreference, RoutePreference
 from millracer.errors import InvalidRequest
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.2"
-
-#: A request of more bytes is refused.
-REQUEST_LIMIT_BYTES: Final = 16 * 1024 * 1024
 
 #: So much is told of one request's fields, that its result stays readable.
 _MAX_REFUSALS = 20

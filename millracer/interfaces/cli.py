@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -9,12 +10,15 @@ import typer
 from typer.exceptions import TyperException
 
 from millracer import __version__
+from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.schema_names import SchemaName
 from millracer.domain.preferences import IntakeKind, RoutePreference
 from millracer.errors import ExitCode
 from millracer.interfaces import run_options as option
 from millracer.interfaces import session_cli
 from millracer.interfaces.common_options import CommonOptions, with_common_options
+from millracer.interfaces.foresight import asks_millrace
+from millracer.interfaces.head_start import HeadStart
 from millracer.interfaces.output import OutputFormat
 
 _EXIT_CODES = (
@@ -56,6 +60,9 @@ def millracer(
     ] = False,
 ) -> None:
     """The local operations gateway for Millrace: one task in, one truthful result out."""
+    del version
+    gc.freeze()
+    gc.enable()  # `main` loads without it
 
 
 @app.command(epilog=_EXIT_CODES)
@@ -119,9 +126,12 @@ def ops(
         from millracer.interfaces import ops_lines  # noqa: PLC0415 - the same
 
         raise typer.Exit(ops_lines.serve(common))
+    raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
+    if asks_millrace(raw):
+        common.programs.warm_up(common.choices)  # before anything else is loaded
     from millracer.interfaces import ops_command  # noqa: PLC0415 - the same
 
-    raise typer.Exit(ops_command.ops(common, stream=stream_json))
+    raise typer.Exit(ops_command.ops(common, raw, stream=stream_json))
 
 
 @app.command()
@@ -153,10 +163,10 @@ def demo(
     )
 
 
-def invoke(arguments: Sequence[str]) -> int:
+def invoke(arguments: Sequence[str], begun: HeadStart | None = None) -> int:
     """Run one command line and return its exit code; a JSON caller gets JSON for wrong use too."""
     try:
-        code = app(args=list(arguments), prog_name="millracer", standalone_mode=False)
+        code = app(args=list(arguments), prog_name="millracer", standalone_mode=False, obj=begun)
     except TyperException as wrong_use:
         from millracer.interfaces.early_end import report_help, report_wrong_use  # noqa: PLC0415
 

@@ -12,8 +12,12 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
+import typer
+
 from millracer.domain.preferences import Finalizer, IntakePreference, PiSession, RoutePreference
 from millracer.interfaces import run_options as option
+from millracer.interfaces.head_start import HeadStart
+from millracer.interfaces.standard_input import StandardInput
 
 if TYPE_CHECKING:
     from millracer.application.choices import RunChoices
@@ -27,12 +31,14 @@ class CommonOptions:
     """What the common options said.
 
     Attributes:
+        standard_input: what of it was read ahead included.
         workspace: as given, None where it was not.
         session_id: the session to work in, None where none was named.
     """
 
     choices: RunChoices
     programs: Programs
+    standard_input: StandardInput
     workspace: Path | None
     session_id: str | None
 
@@ -41,17 +47,24 @@ def with_common_options(
     command: Callable[Concatenate[CommonOptions, _Own], None],
 ) -> Callable[..., None]:
     """Give a Typer command the common options; it is called with what they said, then its own."""
-    common = inspect.signature(common_options, eval_str=True).parameters
+    begun, *common = inspect.signature(common_options, eval_str=True).parameters.values()
+    names = [parameter.name for parameter in common]
     first, *own = inspect.signature(command, eval_str=True).parameters.values()
-    del first
+    del begun, first
 
     @wraps(command)
-    def with_options(**values: object) -> None:
-        said = common_options(**{name: values.pop(name) for name in common})  # type: ignore[arg-type]
+    def with_options(context: typer.Context, **values: object) -> None:
+        said = common_options(context.obj, **{name: values.pop(name) for name in names})  # type: ignore[arg-type]
         command(said, **values)  # type: ignore[call-arg, arg-type]
 
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [*(parameter for parameter in own if parameter.name == "task"), *common.values()]
+        [
+            inspect.Parameter(
+                "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+            ),
+            *(parameter for parameter in own if parameter.name == "task"),
+            *common,
+        ]
         + [parameter for parameter in own if parameter.name != "task"]
     )
     with_options.__annotations__ = {}
@@ -60,6 +73,7 @@ def with_common_options(
 
 
 def common_options(  # noqa: PLR0913 - one parameter per option
+    begun: HeadStart | None = None,
     *,
     route: option.Route = RoutePreference.AUTO,
     intake: option.Intake = IntakePreference.AUTO,
@@ -84,10 +98,15 @@ def common_options(  # noqa: PLR0913 - one parameter per option
     millrace_command: option.MillraceCommand = "millrace",
     no_warm_millrace: option.NoWarmMillrace = False,
 ) -> CommonOptions:
-    """Return what these options say; the defaults are those of the command line."""
+    """Return what these options say, with what was begun for them.
+
+    The defaults are those of the command line.
+    """
     from millracer.application.choices import RunChoices  # noqa: PLC0415 - `--help` pays no run
+    from millracer.bootstrap import Millraces  # noqa: PLC0415
     from millracer.interfaces.tools import Programs  # noqa: PLC0415
 
+    begun = begun or HeadStart(standard_input=StandardInput())
     return CommonOptions(
         choices=RunChoices(
             route=route,
@@ -109,7 +128,12 @@ def common_options(  # noqa: PLR0913 - one parameter per option
             finalizer=finalizer,
             warm_millrace=not no_warm_millrace,
         ),
-        programs=Programs(millrace_command=millrace_command, pi_command=pi_command),
+        programs=Programs(
+            millrace_command=millrace_command,
+            pi_command=pi_command,
+            millraces=begun.millraces or Millraces(),
+        ),
+        standard_input=begun.standard_input,
         workspace=workspace,
         session_id=session_id,
     )

@@ -14,8 +14,8 @@ from millracer.domain.result import RunResult, cancelled_result, exit_code_of, f
 from millracer.domain.work import IntakeKind, IntakePreference, RoutePreference, RunRequest
 from millracer.errors import MillracerError
 from millracer.interfaces.output import OutputFormat
+from millracer.interfaces.programs import program_words
 from millracer.interfaces.run_command import report
-from millracer.interfaces.run_options import program
 from millracer.interfaces.signals import signals_cancel
 from millracer.interfaces.terminal import progress_shown, say
 from millracer.waiting import Cancellation, Cancelled
@@ -35,8 +35,8 @@ def demo(
     request_id = f"demo-{uuid.uuid4().hex}"
     cancellation = Cancellation()
     try:
-        millrace = program(millrace_command, "--millrace-command")
-        pi = program(pi_command, "--pi-command")
+        millrace = program_words(millrace_command, "--millrace-command")
+        pi = program_words(pi_command, "--pi-command")
         with tempfile.TemporaryDirectory(prefix="millracer-demo-") as directory:
             say(f"A scripted model, real pi and real Millrace in {directory} (removed at the end)")
             with prepare_demo(Path(directory), millrace, pi, intake) as prepared:

@@ -15,11 +15,12 @@ from millracer.contracts.ops_result import render_ops_line, render_ops_result
 from millracer.domain.result import cancelled_result, exit_code_of, failed_result
 from millracer.errors import ExitCode, UsageError
 from millracer.interfaces.output import OutputFormat, print_document, print_text
+from millracer.interfaces.raw_words import RawWords
 from millracer.interfaces.terminal import say
 from millracer.waiting import CancelReason
 
 _OPS_COMMANDS = frozenset({"ops", "workspaces", "sessions"})
-_OPS_FLAGS = frozenset({"--json", "--stream-json"})
+_OPS_FLAGS = ("--json", "--stream-json")
 _LINES_FLAG = "--jsonl"
 
 
@@ -85,16 +86,10 @@ def _here() -> str:
 
 def _wanted(arguments: Sequence[str]) -> _Wanted:
     """What the caller asked for, read from a command line that did not parse."""
-    words = list(arguments)[: arguments.index("--")] if "--" in arguments else list(arguments)
-    command = next((word for word in words if not word.startswith("-")), None)
-    if command in _OPS_COMMANDS:
-        if _LINES_FLAG in words:
+    words = RawWords(arguments, os.environ)
+    if words.command in _OPS_COMMANDS:
+        if words.has(_LINES_FLAG):
             return _Wanted.OPS_LINES
-        return _Wanted.NOTHING if _OPS_FLAGS.isdisjoint(words) else _Wanted.OPS_RESULT
-    asked = os.environ.get("MILLRACER_OUTPUT", "")
-    for at, word in enumerate(words):
-        if word.startswith("--output="):
-            asked = word.partition("=")[2]
-        elif word == "--output" and at + 1 < len(words):
-            asked = words[at + 1]
-    return _Wanted.RUN_RESULT if asked == OutputFormat.JSON else _Wanted.NOTHING
+        return _Wanted.OPS_RESULT if words.has(*_OPS_FLAGS) else _Wanted.NOTHING
+    is_json = words.value("--output") == OutputFormat.JSON
+    return _Wanted.RUN_RESULT if is_json else _Wanted.NOTHING

@@ -17,12 +17,16 @@ from millracer.waiting import Cancelled
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that tells the outcome."""
+    gc.disable()  # until the command begins: what is loaded stays
     _replace_missing_streams()
     with signals_raise():
         try:
-            from millracer.interfaces.cli import invoke  # noqa: PLC0415 - the handlers stand first
+            from millracer.interfaces.head_start import head_start  # noqa: PLC0415 - handlers first
 
-            code = invoke(sys.argv[1:])
+            with head_start(sys.argv[1:]) as begun:
+                from millracer.interfaces.cli import invoke  # noqa: PLC0415 - begun before
+
+                code = invoke(sys.argv[1:], begun)
         except Cancelled as cancelled:
             from millracer.interfaces.early_end import report_cancelled  # noqa: PLC0415
 

@@ -11,7 +11,6 @@ from millracer.application.memory import Memory
 from millracer.application.ops import Answer, CommandDefaults, OpsGateway
 from millracer.bootstrap import SystemClock, open_directories, open_store
 from millracer.contracts.ops_request import (
-    REQUEST_LIMIT_BYTES,
     InvalidOpsRequest,
     ReadRequest,
     read_ops_request,
@@ -22,13 +21,11 @@ from millracer.errors import MillracerError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import print_text
 from millracer.interfaces.signals import signals_cancel
-from millracer.interfaces.standard_input import read_standard_input
 from millracer.waiting import Cancellation
 
 
-def ops(common: CommonOptions, *, stream: bool) -> int:
-    """Answer one request and return the exit code; every input has its one result."""
-    raw = read_standard_input(limit=REQUEST_LIMIT_BYTES)
+def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
+    """Answer what was read and return the exit code; every input has its one result."""
     with open_gateway(common) as gateway:
         try:
             read = read_ops_request(raw)

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 
 from millracer.application.ops_reply import failed, without_request
 from millracer.bootstrap import Millraces
+from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.ops_request import (
-    REQUEST_LIMIT_BYTES,
     InvalidOpsRequest,
     ReadRequest,
     read_ops_request,

@@ -21,7 +21,7 @@ from millracer.errors import ExitCode, InvalidRequest, MillracerError, UsageErro
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import OutputFormat, print_document
 from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
-from millracer.interfaces.standard_input import read_standard_input
+from millracer.interfaces.standard_input import StandardInput
 from millracer.interfaces.terminal import progress_shown, say
 from millracer.interfaces.tools import existing
 from millracer.waiting import Cancellation, Cancelled
@@ -182,7 +182,7 @@ def _legacy_request(options: RunOptions) -> BenchmarkRequest:
             "--benchmark-json reads the task from standard input",
             suggested_action="leave the task text out of the command line",
         )
-    return parse_benchmark_request(read_standard_input())
+    return parse_benchmark_request(StandardInput().read())
 
 
 def _task(options: RunOptions) -> str:
@@ -192,7 +192,7 @@ def _task(options: RunOptions) -> str:
         task = ""
     else:
         try:
-            task = read_standard_input().decode("utf-8").removesuffix("\n")
+            task = StandardInput().read().decode("utf-8").removesuffix("\n")
         except UnicodeDecodeError as exc:
             raise InvalidRequest(
                 f"the task on standard input is not UTF-8: {exc.reason} at byte {exc.start}",

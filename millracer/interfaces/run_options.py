@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
-import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +15,8 @@ from millracer.domain.preferences import (
     PiSession,
     RoutePreference,
 )
-from millracer.errors import UsageError
 from millracer.interfaces.output import OutputFormat
+from millracer.interfaces.raw_words import variable_of
 
 
 def _finite(value: float) -> float:
@@ -28,15 +26,11 @@ def _finite(value: float) -> float:
 
 
 def _option(name: str, help_text: str) -> Any:
-    return typer.Option(name, envvar=_variable(name), help=help_text)
+    return typer.Option(name, envvar=variable_of(name), help=help_text)
 
 
 def _seconds(name: str, help_text: str) -> Any:
-    return typer.Option(name, envvar=_variable(name), help=help_text, min=0.1, callback=_finite)
-
-
-def _variable(name: str) -> str:
-    return f"MILLRACER_{name.removeprefix('--').upper().replace('-', '_')}"
+    return typer.Option(name, envvar=variable_of(name), help=help_text, min=0.1, callback=_finite)
 
 
 Task = Annotated[
@@ -56,7 +50,7 @@ Workspace = Annotated[
     Path | None,
     typer.Option(
         "--workspace",
-        envvar=_variable("--workspace"),
+        envvar=variable_of("--workspace"),
         help="Root of the Millrace workspace.  [default: what the session selected, else .]",
         show_default=False,
     ),
@@ -87,7 +81,7 @@ MaxDaemonRestarts = Annotated[
     int,
     typer.Option(
         "--max-daemon-restarts",
-        envvar=_variable("--max-daemon-restarts"),
+        envvar=variable_of("--max-daemon-restarts"),
         help="Restarts of a daemon that died with work left.",
         min=0,
     ),
@@ -115,7 +109,7 @@ NotifyTerminalStages = Annotated[
     bool,
     typer.Option(
         "--notify-terminal-stages/--no-notify-terminal-stages",
-        envvar=_variable("--notify-terminal-stages"),
+        envvar=variable_of("--notify-terminal-stages"),
         help="Tell pi, in its conversation, of stages that end before the delegated run does.",
     ),
 ]
@@ -161,27 +155,3 @@ StreamJson = Annotated[
     bool, typer.Option("--stream-json", help="Reserved for a stream of events; refused so far.")
 ]
 Quiet = Annotated[bool, _option("--quiet", "No progress on standard error.")]
-
-
-def program(command: str, option: str) -> tuple[str, ...]:
-    """Split a program option into argv; a path with blanks that exists is one word.
-
-    A path is made absolute: the program is started in another directory than ours.
-
-    Raises:
-        UsageError: it is empty or its quoting does not close.
-    """
-    if Path(command).is_file() or shutil.which(command):
-        return (_absolute(command),)
-    try:
-        words = shlex.split(command)
-    except ValueError as exc:
-        raise UsageError(f"{option} cannot be read: {exc}") from exc
-    if not words:
-        raise UsageError(f"{option} is empty", suggested_action="name a program")
-    return (_absolute(words[0]), *words[1:])
-
-
-def _absolute(word: str) -> str:
-    """Return a path made absolute, and a bare name, which is looked up on PATH, as it is."""
-    return str(Path(word).expanduser().absolute()) if "/" in word else word

@@ -14,28 +14,50 @@ from millracer.interfaces.signals import signals_raise
 _CHUNK_BYTES = 1 << 20
 
 
-def read_standard_input(*, limit: int | None = None) -> bytes:
-    """Read standard input to its end; of more than `limit` bytes, one more than that is kept.
+class StandardInput:
+    """Standard input, of which a beginning may have been read ahead."""
 
-    A blocking read is left only by a signal that comes while it blocks: one that comes between two
-    reads would be noticed when the next one ends, which a caller that stalls can put off for ever.
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._has_ended = False
 
-    Raises:
-        Cancelled: a signal came.
-    """
-    kept = bytearray()
-    source = sys.stdin.fileno()
-    with signals_raise(), _signals_readable() as signals:
-        while True:
-            ready, _, _ = select.select([source, signals], [], [])
-            if source not in ready:
-                os.read(signals, _CHUNK_BYTES)
-                continue
-            chunk = os.read(source, _CHUNK_BYTES)
-            if not chunk:
-                return bytes(kept)
-            room = len(chunk) if limit is None else limit + 1 - len(kept)
-            kept += chunk[:room]
+    def read_ahead(self, *, limit: int) -> bytes | None:
+        """Read what has come already, up to `limit` bytes; return it if that is all there is.
+
+        What is wrong with it is found by `read`.
+        """
+        source = sys.stdin.fileno()
+        while not self._has_ended and len(self._kept) < limit:
+            ready, _, _ = select.select([source], [], [], 0)
+            if not ready:
+                break
+            chunk = os.read(source, limit - len(self._kept))
+            self._has_ended = not chunk
+            self._kept += chunk
+        return bytes(self._kept) if self._has_ended else None
+
+    def read(self, *, limit: int | None = None) -> bytes:
+        """Read standard input to its end; of more than `limit` bytes, one more than that is kept.
+
+        A blocking read is left only by a signal that comes while it blocks: one that comes between
+        two reads would be noticed when the next one ends, which a caller that stalls can put off
+        for ever.
+
+        Raises:
+            Cancelled: a signal came.
+        """
+        source = sys.stdin.fileno()
+        with signals_raise(), _signals_readable() as signals:
+            while not self._has_ended:
+                ready, _, _ = select.select([source, signals], [], [])
+                if source not in ready:
+                    os.read(signals, _CHUNK_BYTES)
+                    continue
+                chunk = os.read(source, _CHUNK_BYTES)
+                self._has_ended = not chunk
+                room = len(chunk) if limit is None else max(0, limit + 1 - len(self._kept))
+                self._kept += chunk[:room]
+        return bytes(self._kept)
 
 
 @contextmanager

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,9 @@ from millracer.bootstrap import (
     open_pi,
     orchestrator_over,
 )
-from millracer.errors import InvalidRequest, UsageError
-from millracer.interfaces.run_options import program
+from millracer.errors import InvalidRequest
+from millracer.interfaces.head_start import begin
+from millracer.interfaces.programs import program_words
 
 if TYPE_CHECKING:
     from millracer.application.choices import RunChoices
@@ -43,9 +43,7 @@ class Programs:
     def warm_up(self, choices: RunChoices) -> None:
         """Begin what calls of Millrace will need, before it is known which; never raises."""
         if choices.warm_millrace:
-            with suppress(UsageError):  # told by who opens the program
-                millrace = program(self.millrace_command, "--millrace-command")
-                self.millraces.warm_up(millrace, dict(os.environ))
+            begin(self.millraces, self.millrace_command)
 
     def close(self) -> None:
         """End what the Millraces opened here started for themselves; never raises."""
@@ -87,8 +85,8 @@ class Programs:
         return Settings(
             workspace=workspace,
             cwd=workspace if choices.cwd is None else existing(Path(choices.cwd), "cwd"),
-            millrace=program(self.millrace_command, "--millrace-command"),
-            pi=program(self.pi_command, "--pi-command"),
+            millrace=program_words(self.millrace_command, "--millrace-command"),
+            pi=program_words(self.pi_command, "--pi-command"),
             pi_session=choices.pi_session,
             provider=choices.provider,
             model=choices.model,

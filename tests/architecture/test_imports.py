@@ -41,7 +41,14 @@ _TELLS_OF_A_RUN = frozenset(
     }
 )
 _ANSWERS_OTHERS = frozenset({"millracer.interfaces.ops_lines", "millracer.application.operator"})
-_CALLS_MILLRACE = frozenset({"psutil", "millracer.adapters.millrace", "millracer.adapters.process"})
+_CALLS_MILLRACE = frozenset(
+    {
+        "psutil",
+        "millracer.adapters.millrace",
+        "millracer.adapters.process",
+        "millracer.adapters.warm_millrace",
+    }
+)
 _SHOWS_A_PERSON = frozenset({"rich", "prompt_toolkit", "millracer.application.operator"})
 
 

@@ -76,6 +76,28 @@ def do_tell(*_: str) -> int:
     return 0
 
 
+def do_status(*_: str) -> int:
+    """Say what a status has to, and whether this process imported the package itself."""
+    status = {
+        "process_running": False,
+        "runtime_ownership_lock": "absent",
+        "active_run_count": 0,
+        "active_stage": None,
+        "active_work_item_kind": None,
+        "active_work_item_id": None,
+        "execution_queue_depth": 0,
+        "planning_queue_depth": 0,
+        "learning_queue_depth": 0,
+        "paused": False,
+        "pause_sources": "none",
+        "stop_requested": False,
+        "active_mode_id": None,
+        "imported_here": os.getpid() == IMPORTED_IN,
+    }
+    sys.stdout.write(json.dumps(status))
+    return 0
+
+
 def do_both() -> int:
     sys.stdout.write("to stdout: ä ☃\n")
     sys.stderr.write("to stderr: ä ☃\n")

@@ -31,6 +31,26 @@ def run(
     )
 
 
+def run_told(
+    expression: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that prints an expression's value on standard error at its end."""
+    code = (
+        "import atexit, gc, sys\n"
+        f"atexit.register(lambda: print({expression}, file=sys.stderr))\n"
+        "from millracer.interfaces.entry import main\n"
+        "main()"
+    )
+    return subprocess.run(
+        (sys.executable, "-c", code, *arguments),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def document(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(ran.stdout)
     return result
@@ -190,6 +210,12 @@ def test_help_tells_the_exit_codes_and_a_variable_for_every_option() -> None:
     assert "Exit codes:" in helped
     assert len(options) > 20
     assert variables - {"MILLRACER_HELP"} == set(re.findall(r"MILLRACER_\w+", helped))
+
+
+def test_a_command_works_with_the_garbage_collector_on(tmp_path: Path) -> None:
+    ran = run_told("gc.isenabled()", "workspaces", "list", MILLRACER_STATE_DIR=str(tmp_path))
+
+    assert (ran.returncode, ran.stderr) == (0, "True\n")
 
 
 def test_the_version_is_told() -> None:

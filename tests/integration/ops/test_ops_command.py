@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from millracer.adapters.sqlite_store import STORE_NAME
-from millracer.interfaces.standard_input import read_standard_input
+from millracer.interfaces.standard_input import StandardInput
 from tests.support.cli import wait_until
 from tests.support.fake_millrace import FakeMillrace
 from tests.support.ops_cli import DELEGATED, OpsCaller, Printed, request
@@ -97,7 +97,7 @@ def test_of_too_much_only_what_shows_it_is_kept(
     with os.fdopen(reader, encoding="utf-8") as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
 
-        assert read_standard_input(limit=limit) == kept
+        assert StandardInput().read(limit=limit) == kept
 
 
 def test_a_closed_standard_input_is_an_empty_request(caller: OpsCaller) -> None:

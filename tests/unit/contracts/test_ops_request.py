@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.ops_options import FORBIDDEN_OPTIONS
 from millracer.contracts.ops_request import (
-    REQUEST_LIMIT_BYTES,
     InvalidOpsRequest,
     read_ops_request,
 )

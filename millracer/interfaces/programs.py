@@ -1,0 +1,33 @@
+"""The words that name a program to start."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+from millracer.errors import UsageError
+
+
+def program_words(command: str, option: str) -> tuple[str, ...]:
+    """Split a program option into argv; a path with blanks that exists is one word.
+
+    A path is made absolute: the program is started in another directory than ours.
+
+    Raises:
+        UsageError: it is empty or its quoting does not close.
+    """
+    if Path(command).is_file() or shutil.which(command):
+        return (_absolute(command),)
+    try:
+        words = shlex.split(command)
+    except ValueError as exc:
+        raise UsageError(f"{option} cannot be read: {exc}") from exc
+    if not words:
+        raise UsageError(f"{option} is empty", suggested_action="name a program")
+    return (_absolute(words[0]), *words[1:])
+
+
+def _absolute(word: str) -> str:
+    """Return a path made absolute, and a bare name, which is looked up on PATH, as it is."""
+    return str(Path(word).expanduser().absolute()) if "/" in word else word
