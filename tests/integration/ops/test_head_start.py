@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,19 @@ import pytest
 from tests.support.cli import wait_until
 from tests.support.fake_install import FakeInstall
 from tests.support.ops_cli import OpsCaller, Printed, request
+
+#: Tells what was loaded when the warm process was begun, with a socket to speak over.
+_BEGUN = """
+import atexit, sys
+begun = []
+def note(event, _):
+    if event == "socket.__new__":
+        begun.append("typer" in sys.modules)
+sys.addaudithook(note)
+atexit.register(lambda: print("first socket with typer:", *begun[:1], file=sys.stderr))
+from millracer.interfaces.entry import main
+main()
+"""
 
 
 @pytest.fixture
@@ -51,6 +67,27 @@ def test_a_status_is_asked_of_a_warm_millrace_that_ends_with_the_command(
 ) -> None:
     assert is_warm(caller.send(asks_status()))
     assert left_of(install) == []
+
+
+@pytest.mark.parametrize("command", [("ops", "--json"), ("run",), ("operator",)], ids=" ".join)
+def test_it_is_begun_before_the_command_line_is_read(
+    caller: OpsCaller, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    body = tmp_path / "standard input"
+    body.write_bytes(asks_status() if "ops" in command else b"")
+    with body.open("rb") as stdin:
+        ran = subprocess.run(
+            (sys.executable, "-c", _BEGUN, *command, *caller.options),
+            stdin=stdin,
+            cwd=tmp_path,
+            env={**os.environ, "MILLRACER_STATE_DIR": str(caller.state)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert "first socket with typer: False" in ran.stderr
 
 
 def test_a_request_that_comes_late_is_answered_warm_as_well(caller: OpsCaller) -> None:
