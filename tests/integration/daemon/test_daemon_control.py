@@ -108,9 +108,9 @@ def test_a_daemon_behind_a_program_that_waits_for_it_is_ours_and_ends_with_it(
     attendance = daemon.attend(wait)
     with daemon.control(wait) as control:
         started = control.start("default_pi", wait)
+        record = read_ownership(site.paths)
         found = control.running(wait)
     lock = json.loads(site.paths.runtime_lock.read_text(encoding="utf-8"))
-    record = read_ownership(site.paths)
 
     assert found is not None
     assert [each.pid for each in (started, found)] == [lock["owner_pid"]] * 2
