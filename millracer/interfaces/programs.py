@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from millracer.errors import UsageError
@@ -12,12 +14,14 @@ from millracer.errors import UsageError
 def program_words(command: str, option: str) -> tuple[str, ...]:
     """Split a program option into argv; a path with blanks that exists is one word.
 
-    A path is made absolute: the program is started in another directory than ours.
+    A path is made absolute, where that can be: the program is started in another directory than
+    ours.
 
     Raises:
         UsageError: it is empty or its quoting does not close.
     """
-    if Path(command).is_file() or shutil.which(command):
+    # Not `Path.is_file`, which raises where words are too many to be a path.
+    if os.path.isfile(command) or shutil.which(command):  # noqa: PTH113
         return (_absolute(command),)
     try:
         words = shlex.split(command)
@@ -30,4 +34,12 @@ def program_words(command: str, option: str) -> tuple[str, ...]:
 
 def _absolute(word: str) -> str:
     """Return a path made absolute, and a bare name, which is looked up on PATH, as it is."""
-    return str(Path(word).expanduser().absolute()) if "/" in word else word
+    if "/" not in word:
+        return word
+    path = Path(word)
+    with suppress(RuntimeError):  # `~nobody` is a folder's name then
+        path = path.expanduser()
+    try:
+        return str(path.absolute())
+    except FileNotFoundError:  # our own directory is gone, and what lay there with it
+        return word
