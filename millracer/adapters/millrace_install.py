@@ -102,7 +102,7 @@ def find_install(argv: Sequence[str], env: Mapping[str, str]) -> MillraceInstall
     if interpreter is None:
         return None
     for site in sorted(interpreter.parent.parent.glob("lib/python3*/site-packages")):
-        found = [match for entry in site.iterdir() if (match := _DIST_INFO.fullmatch(entry.name))]
+        found = [match for name in _names_in(site) if (match := _DIST_INFO.fullmatch(name))]
         if len(found) == 1:
             return MillraceInstall(
                 script=script,
@@ -112,6 +112,13 @@ def find_install(argv: Sequence[str], env: Mapping[str, str]) -> MillraceInstall
                 version=found[0][1],
             )
     return None
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [each.name for each in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def _interpreter(script: Path) -> Path | None:

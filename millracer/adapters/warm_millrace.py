@@ -119,7 +119,7 @@ class WarmRunner(CommandRunner):
             return None
         try:
             begun = WarmProcess(install, module, replace(program, cwd=_ANYWHERE))
-        except OSError:  # no descriptors left
+        except (OSError, RuntimeError):  # no descriptors left, or no threads
             return None
         return _Warm(program=program, install=install, stamp=stamp, process=begun)
 

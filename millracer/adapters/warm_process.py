@@ -55,6 +55,9 @@ class WarmProcess:
         install: what it is for.
         module: the module that the console script imports.
         program: the command without arguments: its environment and working directory.
+
+    Raises:
+        OSError, RuntimeError: there are no descriptors left, or no threads.
     """
 
     def __init__(self, install: MillraceInstall, module: str, program: Command) -> None:
@@ -86,7 +89,12 @@ class WarmProcess:
         self._keeper = threading.Thread(
             target=self._keep, args=(command, theirs), name="warm-millrace", daemon=True
         )
-        self._keeper.start()
+        try:
+            self._keeper.start()
+        except RuntimeError:
+            self._control.close()
+            theirs.close()
+            raise
 
     def wait_ready(self, wait: Wait) -> None:
         """Wait until commands can be given, as long as a plain start might take.

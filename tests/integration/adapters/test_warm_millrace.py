@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import psutil
 import pytest
 
 from millracer.adapters import process, warm_millrace, warm_process
+from millracer.adapters.millrace_install import find_install
 from millracer.adapters.ownership import is_daemon_command
 from millracer.adapters.process import TOKEN_VARIABLE, Command, Completed
 from millracer.adapters.warm_millrace import WarmRunner
@@ -428,6 +430,27 @@ def test_a_token_that_cannot_be_shown_makes_a_plain_daemon(
 
     assert daemon.parent() == psutil.Process()
     wait_until(lambda: process.processes_with_token("too-short") == [daemon], "it executes")
+
+
+def test_without_another_thread_commands_are_plain(
+    install: FakeInstall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    runner = WarmRunner()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        runner.warm_up(install.command())
+
+    assert not is_warm(runner, install.command("tell"))
+
+
+def test_an_install_whose_packages_cannot_be_listed_is_none(install: FakeInstall) -> None:
+    shutil.rmtree(install.site)
+    install.site.touch()
+
+    assert find_install(install.command().argv, {}) is None
 
 
 @pytest.fixture
