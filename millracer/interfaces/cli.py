@@ -126,7 +126,10 @@ def ops(
         from millracer.interfaces import ops_lines  # noqa: PLC0415 - the same
 
         raise typer.Exit(ops_lines.serve(common))
-    raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
+    try:
+        raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
+    except OSError as error:
+        raise typer.BadParameter(f"standard input cannot be read: {error.strerror}") from error
     if asks_millrace(raw):
         common.programs.warm_up(common.choices)  # before anything else is loaded
     from millracer.interfaces import ops_command  # noqa: PLC0415 - the same

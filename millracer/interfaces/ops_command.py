@@ -20,7 +20,7 @@ from millracer.domain.session import LOCAL_SESSION
 from millracer.errors import MillracerError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import print_text
-from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.signals import signals_cancel, signals_ignored
 from millracer.waiting import Cancellation
 
 
@@ -33,8 +33,9 @@ def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
             given = gateway.refuse_unreadable(error)
         else:
             given = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
-    print_text(render_ops_result(given.result))
-    common.programs.close()
+    with signals_ignored():  # the result is out, and there is to be no other
+        print_text(render_ops_result(given.result))
+        common.programs.close()
     return given.exit_code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 import uuid
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,8 +49,9 @@ def run(options: RunOptions) -> int:
     if request_id is None:
         request_id = f"run-{uuid.uuid4().hex}"
     workspace = options.common.workspace or Path()
-    with open_store() as store, closing(options.common.programs):
-        memory = Memory(store)
+    with ExitStack() as held:
+        memory = Memory(held.enter_context(open_store()))
+        held.callback(options.common.programs.close)
         try:
             with signals_raise():
                 prepared = _prepare(options, request_id, memory)
@@ -68,9 +69,10 @@ def run(options: RunOptions) -> int:
                 __version__,
                 MillracerError(f"internal error: {type(error).__name__}: {error}"),
             )
-        with signals_ignored():
+        with signals_ignored():  # it has ended: nothing takes its result away, or adds another
             result = _remembered(result, options, memory)
-    report(result, options.output)
+            held.close()
+            report(result, options.output)
     code = exit_code_of(result)
     return ExitCode.COMPLETED if options.exit_zero and code not in _ALWAYS_TOLD else code
 

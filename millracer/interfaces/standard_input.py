@@ -7,7 +7,7 @@ import select
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from millracer.interfaces.signals import signals_raise
 
@@ -27,13 +27,14 @@ class StandardInput:
         What is wrong with it is found by `read`.
         """
         source = sys.stdin.fileno()
-        while not self._has_ended and len(self._kept) < limit:
-            ready, _, _ = select.select([source], [], [], 0)
-            if not ready:
-                break
-            chunk = os.read(source, limit - len(self._kept))
-            self._has_ended = not chunk
-            self._kept += chunk
+        with suppress(OSError):
+            while not self._has_ended and len(self._kept) < limit:
+                ready, _, _ = select.select([source], [], [], 0)
+                if not ready:
+                    break
+                chunk = os.read(source, limit - len(self._kept))
+                self._has_ended = not chunk
+                self._kept += chunk
         return bytes(self._kept) if self._has_ended else None
 
     def read(self, *, limit: int | None = None) -> bytes:
@@ -45,6 +46,7 @@ class StandardInput:
 
         Raises:
             Cancelled: a signal came.
+            OSError: it cannot be read.
         """
         source = sys.stdin.fileno()
         with signals_raise(), _signals_readable() as signals:

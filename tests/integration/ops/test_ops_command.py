@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 
 from millracer.adapters.sqlite_store import STORE_NAME
+from millracer.bootstrap import Millraces
+from millracer.interfaces.cli import invoke
+from millracer.interfaces.signals import signals_raise
 from millracer.interfaces.standard_input import StandardInput
 from tests.support.cli import wait_until
 from tests.support.fake_millrace import FakeMillrace
@@ -100,8 +103,15 @@ def test_of_too_much_only_what_shows_it_is_kept(
         assert StandardInput().read(limit=limit) == kept
 
 
-def test_a_closed_standard_input_is_an_empty_request(caller: OpsCaller) -> None:
-    command = f"exec {shlex.quote(sys.executable)} -m millracer ops --json <&-"
+@pytest.mark.parametrize(
+    ("redirection", "words"),
+    [("<&-", "empty"), ("0>/dev/null", "standard input cannot be read")],
+    ids=["closed", "not readable"],
+)
+def test_a_standard_input_that_gives_nothing_has_its_result(
+    caller: OpsCaller, redirection: str, words: str
+) -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m millracer ops --json {redirection}"
     ran = subprocess.run(
         ("sh", "-c", command),  # noqa: S607 - the system's own shell
         cwd=caller.cwd,
@@ -113,7 +123,21 @@ def test_a_closed_standard_input_is_an_empty_request(caller: OpsCaller) -> None:
     )
 
     assert ran.returncode == 2
-    assert "empty" in json.loads(ran.stdout)["errors"][0]["message"]
+    assert words in json.loads(ran.stdout)["errors"][0]["message"]
+
+
+def test_a_signal_after_the_result_brings_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked = tmp_path / "request.json"
+    asked.write_bytes(request("list_sessions"))
+    monkeypatch.setenv("MILLRACER_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(Millraces, "close", lambda _: signal.raise_signal(signal.SIGTERM))
+    with asked.open(encoding="utf-8") as stdin, signals_raise():
+        monkeypatch.setattr(sys, "stdin", stdin)
+
+        assert invoke(["ops", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "succeeded"
 
 
 def test_standard_output_is_ascii_whatever_the_request_says(caller: OpsCaller) -> None:

@@ -1,6 +1,7 @@
 """What the command line makes of its options, and of how a run ends; nothing real is started."""
 
 import json
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from millracer.domain.work import (
 from millracer.errors import UsageError
 from millracer.interfaces import run_command
 from millracer.interfaces.cli import invoke
+from millracer.interfaces.signals import signals_raise
 from millracer.ports import ProgressListener
 from millracer.waiting import Cancellation, Cancelled, CancelReason
 
@@ -174,6 +176,17 @@ def test_exit_zero_never_hides_a_bug_or_wrong_use(
     stand.result = ended(Outcome(outcome), errors=(ErrorRecord(code, "m"),))
 
     assert shown == invoke(["run", "--workspace", "/", "--exit-zero", "--quiet", "t"])
+
+
+def test_a_signal_after_the_end_takes_no_result_away(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand.result = ended(Outcome.COMPLETED)
+    monkeypatch.setattr(Millraces, "close", lambda _: signal.raise_signal(signal.SIGTERM))
+    with signals_raise():
+        assert invoke(["run", "--workspace", "/", "--output", "json", "--quiet", "t"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["outcome"] == "completed"
 
 
 def test_a_text_caller_gets_the_answer_and_the_rest_on_standard_error(
