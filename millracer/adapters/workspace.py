@@ -18,6 +18,7 @@ from millracer.errors import ToolTimeout, WorkspaceUnusable
 from millracer.waiting import Wait
 
 _LOCK_POLL_SECONDS = 0.05
+_TEMPORARY = ".tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class WorkspacePaths:
     def make_own(self) -> None:
         """Create our folders, private and ignored by git; repeatable.
 
+        Removes what a killed command left half written in them.
+
         Raises:
             WorkspaceUnusable: the workspace is missing or not writable.
         """
@@ -102,6 +105,8 @@ class WorkspacePaths:
             ignore = self.own / ".gitignore"
             if not ignore.exists():
                 write_atomically(ignore, "*\n")
+            for folder in (self.own, self.intake):
+                _remove_abandoned(folder)
         except OSError as exc:
             raise WorkspaceUnusable(
                 f"workspace {self.root} cannot be written: {exc.strerror}",
@@ -110,7 +115,10 @@ class WorkspacePaths:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file in one step, 0600, on disk before it appears; a crash leaves old or new."""
+    """Replace a file in one step, 0600, on disk before it appears; a crash leaves old or new.
+
+    What a killed command left half written is removed by `WorkspacePaths.make_own`.
+    """
     try:
         _write_atomically(path, text)
     except OSError as exc:
@@ -126,7 +134,7 @@ def unwritable(path: Path, error: OSError) -> WorkspaceUnusable:
 
 
 def _write_atomically(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = _new_temporary(path)
     try:
         with os.fdopen(
             descriptor, "w", encoding="utf-8", errors="surrogatepass", newline=""
@@ -134,11 +142,33 @@ def _write_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+            Path(temporary).replace(path)
     except BaseException:
         with suppress(OSError):
             Path(temporary).unlink()
         raise
+
+
+def _new_temporary(path: Path) -> tuple[int, str]:
+    """Make a file beside `path`; while its descriptor is open its lock says that we live."""
+    while True:
+        descriptor, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY
+        )
+        if try_lock(descriptor, shared=False) and os.fstat(descriptor).st_nlink:
+            return descriptor, temporary
+        os.close(descriptor)  # another command took it for an abandoned one before it was locked
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for path in folder.glob(f".*{_TEMPORARY}"):
+        with suppress(OSError):  # its writer was faster
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                if try_lock(descriptor, shared=False):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 @contextmanager
