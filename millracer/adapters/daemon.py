@@ -26,6 +26,7 @@ from millracer.adapters.ownership import (
     write_ownership,
 )
 from millracer.adapters.runtime_files import RuntimeFiles
+from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.adapters.watch import RuntimeWatch
 from millracer.adapters.workspace import WorkspacePaths, locked, try_lock
 from millracer.contracts.ownership import OwnershipRecord
@@ -176,6 +177,7 @@ class _Control(DaemonControl):
                 or (not status.process_running and status.active_run_count > 0)
             )
         if stale:
+            remove_stranded_lock(self._files)
             self._calls.checked("control", "clear-stale-state", wait=wait)
         return stale
 

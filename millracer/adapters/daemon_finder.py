@@ -39,7 +39,7 @@ class DaemonFinder:
         lock = self._files.lock.read()
         owned = self.find_owned()
         ours = record is not None and not record.kept
-        holder = None if lock is None else _holder(lock)
+        holder = None if lock is None else lock_holder(lock)
         if holder is not None:
             is_owned = owned is not None and holder[0] == owned[0]
             return RunningDaemon(
@@ -90,7 +90,7 @@ class DaemonFinder:
         return None if record is None else record.mode_id
 
 
-def _holder(lock: LockFile) -> tuple[int, float] | None:
+def lock_holder(lock: LockFile) -> tuple[int, float] | None:
     """Return pid and start time of the process that took the lock, if it lives."""
     acquired = lock.acquired_at.timestamp()
     if lock.owner_hostname != socket.gethostname():

@@ -14,6 +14,7 @@ from millracer.adapters.daemon_finder import DaemonFinder
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.adapters.ownership import forget_ownership
 from millracer.adapters.runtime_files import RuntimeFiles
+from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.errors import ToolError
 from millracer.waiting import Cancelled, Wait
@@ -55,6 +56,7 @@ def stop_daemon(
     )
     forget_ownership(files.paths)
     if finder.find() is None and files.is_stale() is not False:
+        remove_stranded_lock(files)
         _clear_stale_state(calls, ladder)
 
 

@@ -171,6 +171,11 @@ def started_at(pid: int) -> float | None:
         return None
 
 
+def is_pid_taken(pid: int) -> bool:
+    """Whether the process table has such a pid, be it of one that has ended and is not reaped."""
+    return psutil.pid_exists(pid)
+
+
 def is_same_process(pid: int, started: float) -> bool:
     """Whether `pid` still is the process that started then, and lives."""
     found = started_at(pid)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -231,6 +232,62 @@ def test_modes_are_validated_and_a_bad_one_kills_the_daemon_at_start(site: _Site
     assert (good.ok, good.mode_id) == (True, "lad_pi")
     assert (bad.ok, bad.detail) == (False, "Unknown mode id: nope")
     assert not site.paths.ownership.exists()
+
+
+@pytest.fixture
+def strand(site: _Site, attendance: Attendance) -> Iterator[Callable[[bool], psutil.Popen]]:
+    """Kill the daemon and let its pid live on, as a stranger's or as one that is not reaped."""
+    others: list[psutil.Popen] = []
+
+    def kill(is_reaped: bool) -> psutil.Popen:  # noqa: FBT001 - a test's parameter
+        psutil.Process(site.start().pid).kill()
+        _watch_until(attendance, lambda signs: not signs.daemon_alive)
+        other = psutil.Popen((sys.executable, "-c", "import time; time.sleep(60)"))
+        others.append(other)
+        lock = json.loads(site.paths.runtime_lock.read_text(encoding="utf-8"))
+        taken = datetime.now(UTC) - timedelta(minutes=5 if is_reaped else 0)
+        lock |= {"owner_pid": other.pid, "acquired_at": taken.isoformat()}
+        site.paths.runtime_lock.write_text(json.dumps(lock), encoding="utf-8")
+        if not is_reaped:
+            other.kill()
+            while psutil.Process(other.pid).status() != psutil.STATUS_ZOMBIE:
+                pass
+        return other
+
+    yield kill
+    for other in others:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.parametrize("is_reaped", [True, False], ids=["a stranger's", "not reaped"])
+def test_a_lock_whose_pid_is_still_taken_keeps_no_daemon_from_starting(
+    site: _Site,
+    attendance: Attendance,
+    strand: Callable[[bool], psutil.Popen],
+    *,
+    is_reaped: bool,
+) -> None:
+    other = strand(is_reaped)
+
+    second = site.start()
+
+    assert (second.ours, second.booting) == (True, False)
+    _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
+    assert is_reaped is (other.status() != psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.slow
+def test_a_lock_whose_pid_is_still_taken_is_cleared_on_the_way_out(
+    site: _Site, attendance: Attendance, strand: Callable[[bool], psutil.Popen]
+) -> None:
+    strand(False)  # noqa: FBT003 - see the fixture
+
+    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+
+    assert not site.paths.runtime_lock.exists()
+    assert site.holds("queue")
+    assert site.status()["runtime_ownership_lock"] == "absent"
 
 
 def test_a_lock_left_by_a_killed_daemon_is_repaired_before_the_start(
