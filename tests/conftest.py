@@ -12,11 +12,10 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from tests.support.environment import is_scrubbed
+
 #: Set for each test and inherited by all it starts, so that what it leaves behind is found.
 _RUN_VARIABLE = "MILLRACER_TEST_RUN"
-_KEPT_PREFIX = "MILLRACER_TEST_"
-_SCRUBBED_PREFIXES = ("MILLRACER_", "PI_", "XDG_")
-_PROXY_VARIABLES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 _LEFTOVER_GRACE_SECONDS = 3.0
 _PROCESS_FOLDERS = {"acceptance", "integration", "conformance"}
 
@@ -63,8 +62,7 @@ def clean_environment(
 ) -> Path:
     """Take the caller's settings out of the environment; returns the test's empty home."""
     for name in list(os.environ):
-        settings_of_ours = name.startswith(_SCRUBBED_PREFIXES) and not name.startswith(_KEPT_PREFIX)
-        if settings_of_ours or name.lower() in _PROXY_VARIABLES:
+        if is_scrubbed(name):
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))

@@ -39,12 +39,16 @@ class Ran:
 
 @dataclass(slots=True)
 class Millracer:
-    """Runs `millracer run --output json` in one workspace with the given tools."""
+    """Runs `millracer run --output json` in one workspace with the given tools.
+
+    `module` may be another program that is called like `millracer`.
+    """
 
     workspace: Workspace
     millrace: str
     pi: str = "no-pi-is-needed"
     environment: Mapping[str, str] = field(default_factory=dict)
+    module: str = "millracer"
 
     def run(self, *arguments: str, stdin: str | None = None) -> Ran:
         """Run one command to its end."""
@@ -55,7 +59,7 @@ class Millracer:
         process = subprocess.Popen(
             (
                 sys.executable,
-                *("-m", "millracer", "run", "--output", "json"),
+                *("-m", self.module, "run", "--output", "json"),
                 *("--workspace", str(self.workspace.root)),
                 *("--millrace-command", self.millrace, "--pi-command", self.pi),
                 *arguments,
@@ -107,17 +111,21 @@ class Running:
 
     def finish(self) -> Ran:
         """Wait for the end and read the one document."""
-        try:
-            stdout, stderr = self.process.communicate(self.stdin, timeout=_LIMIT_SECONDS)
-        except BaseException:
-            self.process.kill()
-            self.process.communicate()
-            raise
+        stdout, stderr = self.end()
         try:
             result = json.loads(stdout)
         except ValueError:
             raise AssertionError(f"no JSON on standard output: {stdout!r}\n{stderr}") from None
         return Ran(self.process.returncode, result, stderr)
+
+    def end(self) -> tuple[str, str]:
+        """Wait for the end, also of one that is killed, and return both outputs."""
+        try:
+            return self.process.communicate(self.stdin, timeout=_LIMIT_SECONDS)
+        except BaseException:
+            self.process.kill()
+            self.process.communicate()
+            raise
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

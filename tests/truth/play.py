@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
-import psutil
-
 from tests.support.cli import Millracer, Ran, Running, daemon_pid
+from tests.support.leftovers import end_leftovers
 from tests.support.workspace import Workspace, make_workspace
 from tests.truth.draw import FOREIGN, Action, ActionKind, Draw
 from tests.truth.oracle import Found, Truth, find_truth
 
 _VARIABLE = "MILLRACER_TEST_TRUTH"
-_LEFTOVER_SECONDS = 5.0
 #: As often at least a stage must have ended the same before `stuck` may be said.
 _REPEATS = 5
 _EXIT_CODES = {
@@ -87,7 +85,7 @@ def play(draw: Draw, folder: Path, millrace: str) -> Played:
     try:
         ran = _run(millracer, draw)
     except AssertionError as exc:
-        left = _end_leftovers(token)
+        left = end_leftovers(_VARIABLE, token)
         found = Found(truth=Truth.INCOMPLETE, why="there is no result")
         wrong = (f"no result: {exc}", *left)
         return Played(
@@ -97,7 +95,7 @@ def play(draw: Draw, folder: Path, millrace: str) -> Played:
             wrong=wrong,
             seconds=time.monotonic() - began,
         )
-    left = _end_leftovers(token)
+    left = end_leftovers(_VARIABLE, token)
     answer = folder / f"seed-{draw.seed}-result.json"
     answer.write_text(json.dumps(ran.result, indent=2), encoding="utf-8")
     found = find_truth(workspace.root, ran.result["work_item_id"], ran.result["intake_kind"])
@@ -199,19 +197,3 @@ def _add_foreign(millracer: Millracer) -> None:
     document = millracer.workspace.root.with_name(f"{millracer.workspace.root.name}-{FOREIGN}.md")
     document.write_text(_FOREIGN_TASK, encoding="utf-8")
     millracer.millrace_says("queue", "add-task", str(document))
-
-
-def _end_leftovers(token: str) -> tuple[str, ...]:
-    """End what the run left behind; return what that was."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.environ().get(_VARIABLE) == token:
-                found.append(process)
-    _, alive = psutil.wait_procs(found, timeout=_LEFTOVER_SECONDS)
-    described = []
-    for process in alive:
-        with suppress(psutil.Error):
-            described.append(f"left running: {process.pid} {' '.join(process.cmdline())[:200]}")
-            process.kill()
-    return tuple(described)

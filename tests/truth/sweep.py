@@ -18,12 +18,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.support.environment import scrub
 from tests.truth.draw import KINDS, draw
 from tests.truth.play import Played, play
-
-_SCRUBBED = ("MILLRACER_", "PI_", "XDG_")
-_KEPT = "MILLRACER_TEST_"
-_PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
 
 def main() -> int:
@@ -42,7 +39,7 @@ def main() -> int:
         lambda drawn: arguments.kind in {None, drawn.kind}, map(draw, itertools.count(seed))
     )
     with tempfile.TemporaryDirectory(prefix="millracer-truth-") as folder:
-        _clean_environment(folder)
+        scrub(folder)
         millrace = os.environ["MILLRACER_TEST_MILLRACE"]
         place = arguments.keep or Path(folder)
         with ThreadPoolExecutor(arguments.jobs) as pool:
@@ -78,14 +75,6 @@ def _tell(played: Played) -> Played:
     sys.stdout.write(f"{line}, {told}\n")
     sys.stdout.flush()
     return played
-
-
-def _clean_environment(home: str) -> None:
-    for name in list(os.environ):
-        ours = name.startswith(_SCRUBBED) and not name.startswith(_KEPT)
-        if ours or name.lower() in _PROXIES:
-            del os.environ[name]
-    os.environ["HOME"] = home
 
 
 if __name__ == "__main__":
