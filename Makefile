@@ -47,7 +47,7 @@ pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp)
 
-.PHONY: help setup lint test acceptance test-matrix truth bench demo fixtures clean distclean
+.PHONY: help setup lint test acceptance test-matrix truth crash-matrix bench demo fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -57,6 +57,7 @@ help:
 	@echo 'make acceptance   every test on the real tools, the slow ones too'
 	@echo 'make test-matrix  make acceptance on each supported Millrace'
 	@echo 'make truth        hold random runs against Millrace itself; make truth N=200 SEED=1'
+	@echo 'make crash-matrix kill it at every boundary and write docs/crash-matrix.md; an hour'
 	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
 	@echo 'make lint         lint, types and layers only'
 	@echo 'make fixtures     record fixtures/ again from the real tools'
@@ -82,6 +83,9 @@ test-matrix: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$
 
 truth: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.truth.sweep $(N) $(SEED)
+
+crash-matrix: $(setup)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.crash
 
 bench: N := 5
 bench: $(setup) $(TOOLS)/reference/.stamp

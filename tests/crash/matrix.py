@@ -1,0 +1,116 @@
+"""Which deaths make the matrix: every boundary of every situation, and everybody else's deaths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tests.crash.play import Death, Victim
+from tests.crash.points import AGAIN, registered
+from tests.crash.scene import (
+    BRIEF,
+    DECIDED,
+    DIRECT,
+    FOREIGN,
+    NAMED,
+    NEW,
+    PLAIN,
+    PRINTED,
+    RESTARTED,
+    SLOW,
+    UNNAMED,
+    Situation,
+)
+
+#: The situations whose points are recorded.
+SITUATIONS = (NAMED, PLAIN, UNNAMED, DECIDED, PRINTED, DIRECT, RESTARTED, NEW, FOREIGN)
+
+_STAGES = ("builder", "checker", "updater")
+_TURNS = ("the decision", "the closing turn")
+#: Behind such a point nothing is done before the next one is reached.
+_IDLE = (": entered", " after", " unheard")
+#: What of a situation differs from the named run's, which dies everywhere: words of its points.
+_OWN = {
+    PLAIN: ("queue add-", "run daemon ", "control stop "),
+    UNNAMED: ("entered", "queue add-", "run daemon ", "control stop ", "print "),
+    DECIDED: ("decide: ",),
+    PRINTED: ("Pi.",),
+    RESTARTED: ("restart_needed: ", "monitor 2: "),
+    NEW: ("millrace init ",),
+    FOREIGN: ("queue add-", "Attendance."),
+}
+#: Commands that take their time after the one that started them is gone.
+_HELD = (
+    (NEW, "intake: millrace init begun"),
+    (BRIEF, "enqueue: millrace queue add-task begun"),
+    (PLAIN, "enqueue: millrace queue add-task begun"),
+    (UNNAMED, "enqueue: millrace queue add-task begun"),
+    (BRIEF, "monitor: millrace run daemon begun"),
+    (PLAIN, "monitor: millrace run daemon begun"),
+    (BRIEF, "beside: millrace control stop begun"),
+)
+#: Where all is ended at once, beside the stages.
+_POWER_CUTS = ("queue add-task ", "run daemon begun", "control stop begun", "Pi.ask before")
+
+
+def boundaries(points: Iterable[str]) -> list[tuple[str, ...]]:
+    """Put points together between which nothing is done: dying at one is dying at each of them."""
+    groups: list[list[str]] = []
+    is_idle = False
+    for point in points:
+        beside = point.startswith("beside: ")
+        if is_idle and not beside:
+            groups[-1].append(point)
+        else:
+            groups.append([point])
+        is_idle = not beside and point.removesuffix(AGAIN).endswith(_IDLE)
+    return [tuple(group) for group in groups]
+
+
+def unreached(recorded: Mapping[Situation, Sequence[str]]) -> set[str]:
+    """Return the points that the code has and no situation passes."""
+    passed = {point.removesuffix(AGAIN) for points in recorded.values() for point in points}
+    return registered() - passed - {point.partition(": ")[2] for point in passed}
+
+
+def deaths_of(situation: Situation, points: Sequence[str]) -> list[Death]:
+    """Return the deaths of the command itself in one situation, by its recorded points."""
+    words = _OWN.get(situation, ("",))
+    return [
+        Death(situation=situation, victim=Victim.MILLRACER, point=group[0], same=group[1:])
+        for group in boundaries(points)
+        if any(word in point for point in group for word in words)
+    ]
+
+
+def deaths_of_others(points: Sequence[str]) -> list[Death]:
+    """Return the deaths of everybody else, by the recorded points of the named run."""
+    begun = [
+        point
+        for point in points
+        if ": millrace " in point and point.endswith((" begun", "queue add-task forked"))
+    ]
+    cuts = [group[0] for group in boundaries(points) if _is_power_cut(group)]
+    stages = [f"stage {name}" for name in _STAGES]
+    victims = (Victim.MILLRACER, Victim.DAEMON, Victim.RUNNER, Victim.EVERYTHING)
+    return [
+        *(Death(situation=NAMED, victim=Victim.WARM, point=point) for point in begun),
+        *(
+            Death(situation=situation, victim=Victim.HOLDER, point=point)
+            for situation, point in _HELD
+        ),
+        *(Death(situation=SLOW, victim=victim, point=at) for victim in victims for at in stages),
+        *(
+            Death(situation=situation, victim=Victim.PI, point=f"pi {turn}")
+            for situation in (DECIDED, PRINTED)
+            for turn in _TURNS
+        ),
+        *(Death(situation=NAMED, victim=Victim.EVERYTHING, point=point) for point in cuts),
+        *(
+            Death(situation=SLOW, victim=Victim.EVERYTHING, point=at, reuses_pid=True)
+            for at in stages
+        ),
+    ]
+
+
+def _is_power_cut(group: tuple[str, ...]) -> bool:
+    return any(words in point for point in group for words in _POWER_CUTS)

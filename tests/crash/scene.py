@@ -1,0 +1,230 @@
+"""What a death happens in: a new workspace, a scripted model, and the command that is run twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millracer.application.prompts import DECISION_MARK, REPORT_MARK
+from millracer.demo.scripted_model import (
+    MODEL_ID,
+    PROVIDER,
+    ModelRequest,
+    Reply,
+    ScriptedModel,
+    agent_environment,
+    write_agent_directory,
+)
+from tests.crash.child import RUN_VARIABLE, VARIABLE
+from tests.support.cli import Millracer, Running, wait_until
+from tests.support.leftovers import carriers
+from tests.support.scenario import Scenario, Step
+from tests.support.workspace import Workspace, make_workspace
+
+TASK = "Mend the widget"
+_DECISION = {"decision": "millrace", "intake_kind": "task", "why": "it is work"}
+_MARKS = {"the decision": DECISION_MARK, "the closing turn": REPORT_MARK}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Situation:
+    """A run that can be interrupted.
+
+    Attributes:
+        options: beside those that every run has.
+        named: the caller gives it a request id, so that the same command means the same work.
+        scenario: what the stages do.
+        delegates: whether a work item comes of it.
+        loses_its_daemon: the daemon is killed while the builder runs.
+        is_new: Millrace was never initialised in the workspace.
+        has_a_daemon: somebody else's daemon runs there before, and has to run afterwards.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    named: bool = True
+    scenario: Scenario = field(default_factory=Scenario)
+    delegates: bool = True
+    loses_its_daemon: bool = False
+    is_new: bool = False
+    has_a_daemon: bool = False
+
+
+_DELEGATED = ("--route", "millrace", "--intake", "task")
+#: Where pi's closing turn is not what it is about.
+_BRIEF = (*_DELEGATED, "--finalizer", "summary")
+
+NAMED = Situation(name="named", options=_DELEGATED)
+PLAIN = Situation(name="without a warm Millrace", options=(*_BRIEF, "--no-warm-millrace"))
+UNNAMED = Situation(name="unnamed", options=_BRIEF, named=False)
+DECIDED = Situation(name="pi decides", options=())
+PRINTED = Situation(name="pi, a process a turn", options=("--pi-session", "print"))
+DIRECT = Situation(name="direct", options=("--route", "direct"), delegates=False)
+RESTARTED = Situation(
+    name="daemon lost",
+    options=(*_BRIEF, "--max-daemon-restarts", "2"),
+    scenario=Scenario({"builder": (Step(seconds=30), Step())}),
+    loses_its_daemon=True,
+)
+NEW = Situation(name="new workspace", options=_BRIEF, is_new=True)
+FOREIGN = Situation(name="another's daemon", options=_BRIEF, has_a_daemon=True)
+SLOW = Situation(name="slow stages", options=_BRIEF, scenario=Scenario(default=Step(seconds=1.5)))
+BRIEF = Situation(name="named, brief", options=_BRIEF)
+
+
+class Theatre:
+    """Where deaths are played, one after the other: the tools, one model, numbered folders.
+
+    Args:
+        folder: holds everything that is made.
+    """
+
+    def __init__(self, folder: Path, *, millrace: str, pi: str, model: ScriptedModel) -> None:
+        self._folder = folder
+        self._millrace = millrace
+        self._pi = pi
+        self._count = 0
+        self.model = model
+
+    def scene(self, situation: Situation) -> Scene:
+        """Make new surroundings for one death."""
+        self._count += 1
+        folder = self._folder / f"{self._count:03}"
+        folder.mkdir()
+        write_agent_directory(folder / "agent", self.model.base_url)
+        workspace = make_workspace(folder / "workspace", self._millrace, situation.scenario)
+        if situation.is_new:
+            _forget_init(workspace)
+        return Scene(
+            situation=situation,
+            folder=folder,
+            workspace=workspace,
+            millrace=self._millrace,
+            pi=self._pi,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One workspace and home, and the command that is run in them."""
+
+    situation: Situation
+    folder: Path
+    workspace: Workspace
+    millrace: str
+    pi: str
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def start(
+        self,
+        log: str,
+        *options: str,
+        armed: str | None = None,
+        victim: str = "millracer",
+        same: bool = True,
+    ) -> Running:
+        """Start the command under a trace; `same` says whether it is the situation's own."""
+        order = {
+            "log": str(self.folder / log),
+            "armed": armed,
+            "victim": victim,
+            "workspace": str(self.workspace.root),
+            "home": str(self.folder),
+        }
+        millracer = Millracer(
+            self.workspace,
+            self.millrace,
+            pi=self.pi,
+            environment={
+                **agent_environment(self.folder / "agent", self.folder),
+                VARIABLE: json.dumps(order),
+                RUN_VARIABLE: self.token,
+            },
+            module="tests.crash.child",
+        )
+        request = ("--request-id", "crash-1") if self.situation.named else ()
+        own = (*self.situation.options, *request, TASK) if same else ()
+        return millracer.start("--provider", PROVIDER, "--model", MODEL_ID, *options, *own)
+
+    def points(self, log: str) -> list[str]:
+        """Return what a command reached, in order, with repetitions."""
+        try:
+            return (self.folder / log).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+
+
+def _forget_init(workspace: Workspace) -> None:
+    """Leave of Millrace's folder what a user may have written before: which runner to use."""
+    for path in workspace.agents.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "millrace.toml":
+            path.unlink()
+
+
+@contextmanager
+def foreign_daemon(scene: Scene) -> Iterator[None]:
+    """Let a daemon of somebody else's run, if the situation has one; it must run at the end."""
+    if not scene.situation.has_a_daemon:
+        yield
+        return
+    arguments = ("run", "daemon", "--mode", "default_pi", "--monitor", "none")
+    daemon = subprocess.Popen(
+        (scene.millrace, *arguments, "--workspace", str(scene.workspace.root)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        snapshot = scene.workspace.agents / "state" / "runtime_snapshot.json"
+        wait_until(lambda: '"process_running": true' in snapshot.read_text(), "the daemon boots")
+        yield
+        assert daemon.poll() is None, "another's daemon was ended"
+    finally:
+        daemon.terminate()
+        daemon.wait()
+        (scene.workspace.agents / "state" / "runtime_daemon.lock.json").unlink(missing_ok=True)
+
+
+class Model:
+    """Answers every prompt, and can see pi die before it answers one of a kind."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mark: str | None = None
+        self._token = ""
+
+    def kill_pi_at(self, turn: str, token: str) -> None:
+        """End the pi that asks next in this turn, before it is answered."""
+        with self._lock:
+            self._mark, self._token = _MARKS[turn], token
+
+    def __call__(self, request: ModelRequest) -> Reply:
+        with self._lock:
+            due = self._mark is not None and self._mark in request.last_user_text
+            if due:
+                self._mark = None
+        if due:
+            for process in carriers(RUN_VARIABLE, self._token):
+                if process.name() == "pi" or "rpc" in process.cmdline():
+                    process.kill()
+        if DECISION_MARK in request.last_user_text:
+            return Reply.text(json.dumps(_DECISION))
+        return Reply.text("It was done.")
+
+
+@contextmanager
+def open_theatre(folder: Path, *, millrace: str, pi: str) -> Iterator[tuple[Theatre, Model]]:
+    """Yield where deaths are played, and who answers the prompts there."""
+    model = Model()
+    with ScriptedModel(model) as served:
+        yield Theatre(folder, millrace=millrace, pi=pi, model=served), model
