@@ -317,19 +317,6 @@ def test_a_millrace_behind_a_program_that_waits_for_it_does_the_same(
     ]
 
 
-def test_two_runs_share_a_daemon_and_the_first_to_end_does_not_stop_it(
-    prepare: Callable[[Scenario], Millracer],
-) -> None:
-    millracer = prepare(Scenario({"checker": (Step(), Step(seconds=4))}))
-    running = [millracer.start(*FORCED, f"Task {number}") for number in (1, 2)]
-
-    ended = [each.finish() for each in running]
-
-    assert [ran.exit_code for ran in ended] == [0, 0], [ran.stderr for ran in ended]
-    assert len({ran.result["work_item_id"] for ran in ended}) == 2
-    assert sum(ran.result["restarts"] for ran in ended) == 0
-
-
 def test_two_runs_of_one_scoped_item_build_it_once(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
