@@ -21,6 +21,7 @@ from typing import IO
 import psutil
 
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
+from millracer.secrecy import learn, learn_environment
 from millracer.waiting import Wait
 
 #: Names the environment variable that marks a process as started by us.
@@ -65,8 +66,10 @@ class Completed:
 
 
 def new_token() -> str:
-    """Return an ownership token nobody can guess."""
-    return os.urandom(16).hex()
+    """Return an ownership token nobody can guess, and no output of ours tells."""
+    token = os.urandom(16).hex()
+    learn([token])
+    return token
 
 
 def run(command: Command, wait: Wait) -> Completed:
@@ -115,10 +118,14 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own and return at once.
 
+    What its environment holds of keys is secret from then on.
+
     Raises:
         ToolNotFound: there is no such program, or it cannot be executed.
         ToolFailed: the system could not start it for another reason.
     """
+    if command.env is not None:
+        learn_environment(command.env)
     try:
         return subprocess.Popen(
             command.argv,

@@ -156,7 +156,7 @@ class SqliteSessionStore(SessionStore):
                 _PUT_WORKSPACE,
                 (
                     key,
-                    rows.stored_text(workspace.root_path),
+                    rows.stored_path(workspace.root_path),
                     rows.stored_optional(workspace.display_name),
                     rows.stored_optional(workspace.default_mode),
                     rows.stored_texts(workspace.tags),
@@ -197,19 +197,23 @@ class SqliteSessionStore(SessionStore):
 
     def select(self, session_id: str, selection: Selection, *, client_name: str) -> Session:
         """Set what a session selected; the session is created with the client's name if new."""
-        where = (selection.workspace_id, selection.root_path)
-        return self._select(_SELECT, session_id, client_name, (*where, selection.mode))
+        where = (
+            rows.stored_optional(selection.workspace_id),
+            rows.stored_path(selection.root_path),
+        )
+        mode = rows.stored_optional(selection.mode)
+        return self._select(_SELECT, session_id, client_name, (*where, mode))
 
     def select_workspace(
         self, session_id: str, workspace_id: str | None, root_path: str, *, client_name: str
     ) -> Session:
         """Set the workspace a session selected and leave its mode; the session is made if new."""
-        where = (workspace_id, root_path)
+        where = (rows.stored_optional(workspace_id), rows.stored_path(root_path))
         return self._select(_SELECT_WORKSPACE, session_id, client_name, where)
 
     def select_mode(self, session_id: str, mode: str | None, *, client_name: str) -> Session:
         """Set or clear the mode a session selected and leave its workspace; made if new."""
-        return self._select(_SELECT_MODE, session_id, client_name, (mode,))
+        return self._select(_SELECT_MODE, session_id, client_name, (rows.stored_optional(mode),))
 
     def record_request(
         self,
@@ -244,10 +248,9 @@ class SqliteSessionStore(SessionStore):
         return self._file.run(work, writes=True)
 
     def _select(
-        self, statement: str, session_id: str, client_name: str, chosen: tuple[str | None, ...]
+        self, statement: str, session_id: str, client_name: str, values: tuple[rows.Stored, ...]
     ) -> Session:
         key = rows.stored_text(session_id)
-        values = tuple(rows.stored_optional(value) for value in chosen)
 
         def work(connection: sqlite3.Connection) -> Session:
             moment = rows.stored_moment(self._now())

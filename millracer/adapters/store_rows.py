@@ -1,8 +1,8 @@
 """Rows of the session store from and to domain values.
 
 Text that UTF-8 cannot hold (a path or a request may carry lone surrogates) is kept as a blob of the
-same bytes, so whatever is stored comes back as it was. A row that no store of ours can hold is
-`Corrupt`.
+same bytes, so whatever is stored comes back as it was; but secrets are not stored. A row that no
+store of ours can hold is `Corrupt`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 
 from millracer.adapters.sqlite_connection import Corrupt
 from millracer.domain.session import RegisteredWorkspace, Selection, Session
+from millracer.errors import StoreUnavailable
+from millracer.secrecy import redact
 
 Row = tuple[object, ...]
 Stored = str | bytes | None
@@ -20,6 +22,7 @@ Stored = str | bytes | None
 
 def stored_text(text: str) -> Stored:
     """Return what to bind for a text."""
+    text = redact(text)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -30,6 +33,20 @@ def stored_text(text: str) -> Stored:
 def stored_optional(text: str | None) -> Stored:
     """Return what to bind for a text that may be absent."""
     return None if text is None else stored_text(text)
+
+
+def stored_path(path: str | None) -> Stored:
+    """Return what to bind for a path that may be absent.
+
+    Raises:
+        StoreUnavailable: a part of it is secret, and without that it would be another path.
+    """
+    if path is not None and redact(path) != path:
+        raise StoreUnavailable(
+            "the session store keeps no secrets, and there is one in the path",
+            suggested_action="name the directory another way, as by a symbolic link",
+        )
+    return stored_optional(path)
 
 
 def stored_moment(moment: datetime) -> str:
@@ -96,7 +113,7 @@ def _moment(value: object) -> datetime:
 
 def stored_texts(texts: Iterable[str]) -> str:
     """Return what to bind for a list of texts: JSON, escaped down to ASCII."""
-    return json.dumps(list(texts))
+    return json.dumps([redact(text) for text in texts])
 
 
 def _texts(value: object) -> tuple[str, ...]:

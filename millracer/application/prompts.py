@@ -1,7 +1,8 @@
 """What pi is asked: built from domain values; makes no call.
 
 Whatever a caller or Millrace wrote stands between fences whose marker occurs nowhere in it, named
-as data, so that it can neither end the quotation nor pass for our words.
+as data, so that it can neither end the quotation nor pass for our words. A task is handed on as it
+was given; what programs said of it, without secrets.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 
 from millracer.domain.completion import MissingEvidence
 from millracer.domain.work import Outcome, RequestBody, RunWarning, ScopedWork
+from millracer.secrecy import redact
 
 #: First lines of our prompts, by which a scripted model knows them.
 DECISION_MARK = "[millracer:decision]"
@@ -74,7 +76,7 @@ def direct_prompt(body: RequestBody) -> str:
 
 def notification_prompt(ended: str) -> str:
     """Tell pi that a stage ended while the run goes on."""
-    return "\n\n".join([f"{NOTICE_MARK} {_NOTICE}", quoted("What ended", ended)])
+    return "\n\n".join([f"{NOTICE_MARK} {_NOTICE}", quoted("What ended", redact(ended))])
 
 
 def report_prompt(  # noqa: PLR0913 - one sentence of the prompt each
@@ -103,7 +105,7 @@ def report_prompt(  # noqa: PLR0913 - one sentence of the prompt each
         [
             f"{REPORT_MARK} {_REPORT}",
             *([quoted("The task", task)] if task else []),
-            quoted("The facts", "\n".join(facts)),
+            quoted("The facts", redact("\n".join(facts))),
         ]
     )
 

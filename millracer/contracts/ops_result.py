@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from millracer.contracts.ops_request import SCHEMA_VERSION
-from millracer.contracts.published import Published
+from millracer.contracts.published import Published, redacted
 from millracer.contracts.run_documents import (
     EventDocument,
     EvidenceDocument,
@@ -257,10 +257,16 @@ class OpsResult(Published):
 
 
 def render_ops_result(result: OpsResult) -> str:
-    """Return the result as one JSON document, ASCII only: any locale and any text can carry it."""
-    return json.dumps(result.model_dump(mode="json"), indent=2)
+    """Return the result as one JSON document, ASCII only: any locale and any text can carry it.
+
+    Secrets are not in it.
+    """
+    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)
 
 
 def render_ops_line(result: OpsResult) -> str:
-    """Return the result as one line of JSON, ASCII only, without its line end."""
-    return json.dumps(result.model_dump(mode="json"), separators=(",", ":"))
+    """Return the result as one line of JSON, ASCII only, without its line end.
+
+    Secrets are not in it.
+    """
+    return json.dumps(redacted(result).model_dump(mode="json"), separators=(",", ":"))

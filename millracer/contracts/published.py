@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from enum import Enum
+from typing import Any, Literal, TypeVar, get_origin
+
 from pydantic import BaseModel, ConfigDict
+
+from millracer.secrecy import redact
 
 
 class Published(BaseModel):
@@ -17,3 +22,34 @@ class Published(BaseModel):
         json_schema_serialization_defaults_required=True,
         ser_json_inf_nan="null",
     )
+
+
+_Document = TypeVar("_Document", bound=Published)
+
+
+def redacted(document: _Document) -> _Document:
+    """Return the document without secrets; keys, names of ours and moments stay as they are."""
+    fields = type(document).model_fields
+    return document.model_copy(
+        update={
+            name: _redacted(value)
+            for name, value in document
+            if get_origin(fields[name].annotation) is not Literal
+        }
+    )
+
+
+def _redacted(value: Any) -> Any:
+    match value:
+        case Published():
+            return redacted(value)
+        case Enum():
+            return value
+        case str():
+            return redact(value)
+        case list():
+            return [_redacted(each) for each in value]
+        case dict():
+            return {redact(key): _redacted(each) for key, each in value.items()}
+        case _:
+            return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from millracer.contracts.published import redacted
 from millracer.contracts.run_documents import (
     DecisionDocument,
     ErrorDocument,
@@ -29,8 +30,11 @@ from millracer.domain.work import ProgressEvent
 
 
 def render_result(result: RunResult) -> str:
-    """Return the result as one JSON document, ASCII only: any locale and any text can carry it."""
-    return json.dumps(describe(result).model_dump(mode="json"), indent=2)
+    """Return the result as one JSON document, ASCII only: any locale and any text can carry it.
+
+    Secrets are not in it.
+    """
+    return json.dumps(redacted(describe(result)).model_dump(mode="json"), indent=2)
 
 
 def describe(result: RunResult) -> RunResultDocument:

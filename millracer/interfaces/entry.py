@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 from typing import NoReturn
 
 from millracer.interfaces.signals import signals_raise
@@ -19,6 +20,8 @@ def main() -> NoReturn:
     """Run the command line and exit with the code that tells the outcome."""
     gc.disable()  # until the command begins: what is loaded stays
     _replace_missing_streams()
+    sys.excepthook = _tell_uncaught
+    threading.excepthook = lambda uncaught: _tell_uncaught(None, uncaught.exc_value, None)
     with signals_raise():
         try:
             from millracer.interfaces.head_start import head_start  # noqa: PLC0415 - handlers first
@@ -33,6 +36,15 @@ def main() -> NoReturn:
             code = report_cancelled(sys.argv[1:], cancelled.reason)
     gc.freeze()  # all of it goes with the process; collecting it once more costs 20 ms
     sys.exit(code)
+
+
+def _tell_uncaught(_kind: object, error: BaseException | None, _where: object) -> None:
+    """Let what nobody caught be told as everything else is: without secrets."""
+    if error is None or isinstance(error, SystemExit):
+        return
+    from millracer.interfaces.terminal import say_bug  # noqa: PLC0415 - never needed
+
+    say_bug(error)
 
 
 def _replace_missing_streams() -> None:

@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from millracer.domain.work import ProgressEvent
-from millracer.interfaces.terminal import can_redraw, plain_progress, printable
+from millracer.interfaces.terminal import can_redraw, plain_progress, without_steering
+from millracer.secrecy import redacted_stream
 
 if TYPE_CHECKING:
     from millracer.interfaces.live import LiveProgress
@@ -21,6 +22,7 @@ class TaskScreen:
     def __init__(self) -> None:
         self._live: LiveProgress | None = None
         self._plain = None if can_redraw() else plain_progress()
+        self._words = redacted_stream()
         self._last = "\n"
         self.streamed = False
 
@@ -39,23 +41,27 @@ class TaskScreen:
         self._live.listen(event)
 
     def tell(self, text: str) -> None:
-        """Write pi's words as they come."""
+        """Write pi's words as they come, each once it is known to be no secret."""
         if not text:
             return
         self._end_progress()
         self.streamed = True
-        with suppress(OSError):
-            sys.stdout.write(printable(text))
-            sys.stdout.flush()
-        self._last = text[-1]
+        self._write(self._words.feed(text))
 
     def end(self) -> None:
         """Leave the terminal at the beginning of a line."""
         self._end_progress()
+        self._write(self._words.finish())
         if self._last != "\n":
-            with suppress(OSError):
-                sys.stdout.write("\n")
-                sys.stdout.flush()
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if not text:
+            return
+        with suppress(OSError):
+            sys.stdout.write(without_steering(text))
+            sys.stdout.flush()
+        self._last = text[-1]
 
     def _end_progress(self) -> None:
         if self._live is not None:

@@ -21,6 +21,7 @@ from millracer.domain.operator_line import COMMANDS, CommandName
 from millracer.domain.work import IntakePreference, RoutePreference
 from millracer.interfaces.operator_prompt import PROMPT, Lines
 from millracer.interfaces.signals import ending_told
+from millracer.secrecy import redact
 from millracer.waiting import Cancelled, CancelReason
 
 Names = Callable[[], Sequence[str]]
@@ -87,9 +88,9 @@ class _KeptHistory(FileHistory):
             yield from super().load_history_strings()
 
     def store_string(self, string: str) -> None:
-        """Keep one more."""
+        """Keep one more, without secrets."""
         with suppress(OSError):
-            super().store_string(string)
+            super().store_string(redact(string))
 
 
 class OperatorCompleter(Completer):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +19,7 @@ from millracer.errors import MillracerError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import print_text
 from millracer.interfaces.signals import signals_cancel, signals_ignored
+from millracer.interfaces.terminal import say_bug
 from millracer.waiting import Cancellation
 
 
@@ -69,7 +68,7 @@ def answer(gateway: OpsGateway, read: ReadRequest, cancellation: Cancellation) -
     try:
         return gateway.handle(read, cancellation)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
-        traceback.print_exc(file=sys.stderr)
+        say_bug(error)
         message = f"internal error: {type(error).__name__}: {error}"
         return gateway.refuse(read, MillracerError(message))
 

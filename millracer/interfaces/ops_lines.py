@@ -12,7 +12,6 @@ import select
 import sys
 import threading
 import time
-import traceback
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.ops_command import answer, open_gateway
 from millracer.interfaces.request_lines import RequestLines
 from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.terminal import say_bug
 from millracer.waiting import STOP_SECONDS, Cancellation, CancelReason
 
 #: So many requests are under way at once; more are not read before one of them is done.
@@ -169,7 +169,7 @@ class _Desk:
                     return gateway.refuse_unreadable(error).result
                 return answer(gateway, read, self.cancellation).result
         except Exception as error:  # noqa: BLE001 - whatever happens, the line has its result
-            traceback.print_exc(file=sys.stderr)
+            say_bug(error)
             return _internal_error(read, error)
 
 

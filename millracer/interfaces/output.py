@@ -23,15 +23,26 @@ class OutputFormat(StrEnum):
 def print_document(result: RunResult, output: OutputFormat) -> None:
     """Print a run's one document."""
     if output is OutputFormat.TEXT:
-        print_text(result.output)
+        print_words(result.output)
         return
     from millracer.contracts.run_result import render_result  # noqa: PLC0415 - `--help` prints none
 
     print_text(render_result(result))
 
 
+def print_words(text: str) -> None:
+    """Print what somebody said: without secrets, and on a terminal without what would steer it."""
+    from millracer.interfaces.terminal import printable  # noqa: PLC0415 - `--help` prints none
+    from millracer.secrecy import redact  # noqa: PLC0415
+
+    print_text(printable(text) if sys.stdout.isatty() else redact(text))
+
+
 def print_text(document: str) -> None:
-    """Print one document; a signal does not cut it, a reader that left is no error."""
+    """Print one document that holds no secrets.
+
+    A signal does not cut it, a reader that left is no error.
+    """
     with signals_ignored():
         try:
             sys.stdout.buffer.write(document.encode("utf-8", "backslashreplace") + b"\n")

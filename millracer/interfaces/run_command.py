@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import OutputFormat, print_document
 from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
 from millracer.interfaces.standard_input import StandardInput
-from millracer.interfaces.terminal import progress_shown, say
+from millracer.interfaces.terminal import progress_shown, say, say_bug
 from millracer.interfaces.tools import existing
 from millracer.waiting import Cancellation, Cancelled
 
@@ -62,7 +61,7 @@ def run(options: RunOptions) -> int:
         except MillracerError as error:
             result = failed_result(request_id, str(workspace), __version__, error)
         except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
-            traceback.print_exc(file=sys.stderr)
+            say_bug(error)
             result = failed_result(
                 request_id,
                 str(workspace),

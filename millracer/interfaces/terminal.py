@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
-import unicodedata
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from millracer.domain.work import ProgressEvent
 from millracer.ports import ProgressListener
+from millracer.secrecy import redact
 
 _NARROW_COLUMNS = 50
+#: Control characters but line ends and tabs, lone surrogates, and what turns the order of text.
+_STEERS = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
+    "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
+)
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters, so that nobody else's words steer a terminal."""
-    return "".join(
-        char
-        if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cs"}
-        else "\N{REPLACEMENT CHARACTER}"
-        for char in text.replace("\r\n", "\n")
-    )
+    """Return the text without secrets, and without what lets somebody's words steer a terminal."""
+    return without_steering(redact(text))
+
+
+def without_steering(text: str) -> str:
+    """Return the text without control characters and those that show it in another order."""
+    return _STEERS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def say(text: str) -> None:
@@ -33,6 +40,11 @@ def say(text: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         return
+
+
+def say_bug(error: BaseException) -> None:
+    """Write what a bug of ours was and where; its lines and values may hold anybody's secrets."""
+    say("".join(traceback.format_exception(error)).rstrip("\n"))
 
 
 @contextmanager

@@ -1,0 +1,182 @@
+"""Secrets are taken out of texts here, and nowhere else: known values, and shapes of keys.
+
+Pure. Which values are known in this process, and the one instance that every output asks, is
+`millracer.secrecy`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote, unquote
+
+from millracer.domain.secret_shapes import find_shapes
+
+#: Stands where a secret was.
+MARK = "[redacted]"
+
+Span = tuple[int, int]
+
+#: A shorter value occurs by chance.
+_SHORTEST = 8
+#: Of a value of at least so many characters its beginning and its end are secret, too: texts are
+#: cut to fit, and a cut goes through a value as well.
+_CUT_FROM = 16
+_FEWEST_DISTINCT = 3
+
+#: Names of variables that hold a key.
+_HOLDS_KEY = re.compile(
+    r"SECRET|PASSW|PASSPHRASE|CREDENTIAL|TOKEN(?!IZ)|KEY(?!BOARD|MAP|STROKE|RING)"
+    r"|AUTH(?!OR(?!IZ))|(?:^|_)(?:PASS|PWD|PAT|BEARER|COOKIE)(?:_|$)"
+)
+#: Names of variables that say something about one.
+_IS_ABOUT_KEY = re.compile(
+    r"_(?:FILE|PATH|DIR|DIRECTORY|SOCK|SOCKET|URL|URI|ENDPOINT|HOST|PORT|NAME|TYPE|MODE|METHOD"
+    r"|ALGORITHM|BACKEND|PROVIDER|ISSUER|REALM|DOMAIN|EXPIR[A-Z]*|TTL|TIMEOUT|LIMIT|COUNT|SIZE"
+    r"|LENGTH|ENABLED|DISABLED|VERSION|PREFIX|HEADER|SCOPES?)$"
+)
+_NUMBER = re.compile(r"[\d.,:+\-\s]+")
+_PATH = re.compile(r"(?:~|\.{1,2})?/")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ADDRESS_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[^\s/?#@:]*+:([^\s/?#@]++)@")
+#: What no folder is called.
+_RANDOM = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+=_-]{16,}")
+
+#: Covering one secret can join what stands around it into another; in practice once is enough.
+_PASSES = 8
+
+
+def secret_values(variables: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the values of variables that look like keys, and the passwords in any address."""
+    found: set[str] = set()
+    for name, value in variables:
+        found.update(unquote(each) for each in _ADDRESS_PASSWORD.findall(value))
+        found.update(_ADDRESS_PASSWORD.findall(value))
+        upper = name.upper()
+        if _HOLDS_KEY.search(upper) and not _IS_ABOUT_KEY.search(upper) and _is_key(value.strip()):
+            found.add(value.strip())
+    return frozenset(value for value in found if len(value) >= _SHORTEST)
+
+
+class Redaction:
+    """Takes secrets out of texts; the same text always comes out the same, also a second time.
+
+    Args:
+        values: what is secret. One that is shorter than eight characters, that repeats one or two
+            characters, or that our own mark says, is not kept: it would be everywhere.
+    """
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        spelled = {form for value in values for form in _forms(value)}
+        kept = sorted(form for form in spelled if _can_be_kept(form))
+        self._values = tuple(_Value(form) for form in kept)
+        #: What each known value is told by.
+        self.heads = tuple(value.head for value in self._values)
+
+    def text(self, text: str) -> str:
+        """Return the text with `MARK` in place of each secret, all else unchanged."""
+        for _ in range(_PASSES):
+            covered = cover(text, self.spans(text))
+            if covered == text:
+                return text
+            text = covered
+        return MARK
+
+    def spans(self, text: str) -> tuple[Span, ...]:
+        """Return where secrets stand, in order, apart from one another."""
+        found = list(find_shapes(text))
+        for value in self._values:
+            found.extend(value.find(text))
+        return tuple(_merged(sorted(found)))
+
+
+def cover(text: str, spans: Sequence[Span]) -> str:
+    """Return the text with `MARK` in place of each span."""
+    if not spans:
+        return text
+    pieces, at = [], 0
+    for begin, end in spans:
+        pieces += [text[at:begin], MARK]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+class _Value:
+    """One known value, and how it is found, whole or cut."""
+
+    def __init__(self, value: str) -> None:
+        length = len(value)
+        least = length if length < _CUT_FROM else min(_CUT_FROM, length * 3 // 4)
+        self._value = value
+        self.head, self._tail = value[:least], value[-least:]
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Yield where it stands, and where as much of its beginning or end as is told apart."""
+        value, head, tail = self._value, self.head, self._tail
+        at = text.find(head)
+        while at >= 0:
+            yield at, at + _in_common(value, text[at : at + len(value)])
+            at = text.find(head, at + 1)
+        at = text.find(tail) if tail != head else -1
+        while at >= 0:
+            end = at + len(tail)
+            before = text[max(0, end - len(value)) : end]
+            yield end - _in_common(value[::-1], before[::-1]), end
+            at = text.find(tail, at + 1)
+
+
+def _in_common(one: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    fits, fails = 0, min(len(one), len(other)) + 1
+    if one == other:
+        return len(one)
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        if one.startswith(other[:middle]):
+            fits = middle
+        else:
+            fails = middle
+    return fits
+
+
+def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+    """Join spans, sorted, that touch or overlap."""
+    begin = end = -1
+    for first, last in spans:
+        if first <= end:
+            end = max(end, last)
+            continue
+        if end >= 0:
+            yield begin, end
+        begin, end = first, last
+    if end >= 0:
+        yield begin, end
+
+
+def _is_key(value: str) -> bool:
+    if _NUMBER.fullmatch(value) or _ADDRESS.match(value):
+        return False
+    return not _PATH.match(value) or any(map(_RANDOM.fullmatch, value.split("/")))
+
+
+def _can_be_kept(value: str) -> bool:
+    return (
+        len(value) >= _SHORTEST and len(set(value)) >= _FEWEST_DISTINCT and not _is_in_mark(value)
+    )
+
+
+def _is_in_mark(value: str) -> bool:
+    return value in MARK or MARK in value
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield how programs spell a value: as it is, in JSON, Python or an address, line by line."""
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield repr(value)[1:-1]
+    yield quote(value, safe="", errors="replace")
+    lines = [line.strip() for line in value.splitlines()]
+    if len(lines) > 1:
+        yield from (line for line in lines if len(line) >= _CUT_FROM)
