@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import NoReturn
 
+from millracer.errors import ExitCode
 from millracer.interfaces.signals import signals_raise
 from millracer.waiting import Cancelled
 
@@ -20,8 +21,7 @@ def main() -> NoReturn:
     """Run the command line and exit with the code that tells the outcome."""
     gc.disable()  # until the command begins: what is loaded stays
     _replace_missing_streams()
-    sys.excepthook = _tell_uncaught
-    threading.excepthook = lambda uncaught: _tell_uncaught(None, uncaught.exc_value, None)
+    threading.excepthook = lambda uncaught: _tell_bug(uncaught.exc_value)
     with signals_raise():
         try:
             from millracer.interfaces.head_start import head_start  # noqa: PLC0415 - handlers first
@@ -34,17 +34,19 @@ def main() -> NoReturn:
             from millracer.interfaces.early_end import report_cancelled  # noqa: PLC0415
 
             code = report_cancelled(sys.argv[1:], cancelled.reason)
+        except Exception as error:  # noqa: BLE001 - the interpreter would tell its secrets, too
+            _tell_bug(error)
+            code = ExitCode.INTERNAL_ERROR
     gc.freeze()  # all of it goes with the process; collecting it once more costs 20 ms
     sys.exit(code)
 
 
-def _tell_uncaught(_kind: object, error: BaseException | None, _where: object) -> None:
+def _tell_bug(error: BaseException | None) -> None:
     """Let what nobody caught be told as everything else is: without secrets."""
-    if error is None or isinstance(error, SystemExit):
-        return
-    from millracer.interfaces.terminal import say_bug  # noqa: PLC0415 - never needed
+    from millracer.interfaces.terminal import say_bug  # noqa: PLC0415 - hardly ever needed
 
-    say_bug(error)
+    if error is not None:
+        say_bug(error)
 
 
 def _replace_missing_streams() -> None:
