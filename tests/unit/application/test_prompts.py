@@ -14,7 +14,9 @@ from millracer.application.prompts import (
     quoted,
     report_prompt,
 )
-from millracer.domain.work import Outcome, RequestBody, ScopedWork
+from millracer.domain.completion import MissingEvidence
+from millracer.domain.work import Outcome, RequestBody, RunWarning, ScopedWork
+from tests.support.secret_texts import KEYS
 
 
 @given(st.text())
@@ -74,3 +76,22 @@ def test_a_notice_says_that_nothing_is_to_be_done() -> None:
     assert prompt.startswith(NOTICE_MARK)
     assert quoted("What ended", "recon ended RECON_NOOP for probe p1") in prompt
     assert "use no tools" in prompt
+
+
+def test_what_programs_said_is_told_without_secrets_and_the_task_as_it_was_given() -> None:
+    key = KEYS["anthropic"]
+
+    prompt = report_prompt(
+        task=f"Use {key} here",
+        outcome=Outcome.BLOCKED,
+        reason=f"it said {key}",
+        evidence=[f"a file of {key}"],
+        missing=[MissingEvidence(f"n {key}", f"l {key}", f"f {key}")],
+        warnings=[RunWarning("odd", f"it warned of {key}")],
+        next_steps=[f"to go on: use {key}"],
+    )
+
+    assert prompt.count(key) == 1
+    assert f"Use {key} here" in prompt
+    assert key not in notification_prompt(f"the stage said {key}")
+    assert key in direct_prompt(RequestBody(task=key))

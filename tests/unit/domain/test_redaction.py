@@ -107,7 +107,7 @@ def test_what_would_be_everywhere_is_no_value(value: str) -> None:
     ],
 )
 def test_a_variable_is_known_by_its_name(name: str) -> None:
-    assert secret_values({name: "  some-Value1  "}) == {"some-Value1"}
+    assert secret_values([(name, "  some-Value1  ")]) == {"some-Value1"}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_variable_is_known_by_its_name(name: str) -> None:
     ],
 )
 def test_a_variable_that_holds_no_key_is_none(name: str) -> None:
-    assert secret_values({name: "some-Value1"}) == frozenset()
+    assert secret_values([(name, "some-Value1")]) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -130,17 +130,17 @@ def test_a_variable_that_holds_no_key_is_none(name: str) -> None:
     ],
 )
 def test_a_value_that_is_no_key_is_none(value: str) -> None:
-    assert secret_values({"API_KEY": value}) == frozenset()
+    assert secret_values([("API_KEY", value)]) == frozenset()
 
 
 def test_a_key_that_begins_like_a_path_is_one() -> None:
     value = "/" + "wJalrXUtnFEMI7K7" + "/bPxRfiCY"
 
-    assert secret_values({"AWS_SECRET_ACCESS_KEY": value}) == {value}
+    assert secret_values([("AWS_SECRET_ACCESS_KEY", value)]) == {value}
 
 
 def test_the_password_in_an_address_is_known_as_it_is_and_decoded() -> None:
-    found = secret_values({"DATABASE_URL": "postgres://u:p%40ss-word@host/db"})
+    found = secret_values([("DATABASE_URL", "postgres://u:p%40ss-word@host/db")])
 
     assert found == {"p%40ss-word", "p@ss-word"}
 
