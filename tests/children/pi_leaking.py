@@ -7,7 +7,8 @@ import sys
 
 from pi_base import commands, emit, message_end, respond, run
 
-SAID = f"one {os.environ['LEAKED_API_KEY']} two {os.environ['LEAKED_SHAPE']} three"
+VALUE, SHAPED = os.environ["LEAKED_API_KEY"], os.environ["LEAKED_SHAPE"]
+SAID = f"one {VALUE} two {SHAPED} three {SHAPED}"
 
 for command in commands():
     respond(command)

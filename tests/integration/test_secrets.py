@@ -163,8 +163,8 @@ def test_what_a_wrong_command_line_said(caller: OpsCaller, arguments: tuple[str,
     ("module", "name", "arguments"),
     [
         ("millracer.interfaces.run_command", "_perform", ("run", "--output", "json", "task")),
-        ("millracer.application.ops", "report_status", ("ops", "--json")),
-        ("millracer.application.ops", "report_status", ("ops", "--jsonl")),
+        ("millracer.application.ops_status", "report_status", ("ops", "--json")),
+        ("millracer.application.ops_status", "report_status", ("ops", "--jsonl")),
         ("millracer.interfaces.ops_lines", "read_ops_request", ("ops", "--jsonl")),
         ("millracer.interfaces.cli", "invoke", ("run", "task")),
         ("millracer.interfaces.operator_command", "_lines", ("operator",)),
@@ -252,7 +252,7 @@ def test_what_the_operator_says_on_a_terminal(
     with operator.terminal(TERM=term) as terminal:
         terminal.prompts()
         terminal.type("answer" + ENTER)
-        said = terminal.says("three", "pi did it directly")
+        said = terminal.says("three .redacted.", "pi did it directly")
         terminal.prompts()
         terminal.leave()
 
@@ -296,6 +296,7 @@ def test_json_stays_json(caller: OpsCaller) -> None:
     printed = caller.run(
         *("run", "--route", "direct", "--output", "json", *caller.options, "answer"),
         SOME_TOKEN="completed",
+        FOURTH_TOKEN="millracer.run",
         OTHER_TOKEN="schema_version",
         THIRD_KEY='", "outcome": "',
     )

@@ -51,6 +51,11 @@ def test_no_known_value_survives_and_a_second_time_changes_nothing(
     assert redaction.text(redacted) == redacted
 
 
+def test_values_that_overlap_themselves_or_others_are_covered_whole() -> None:
+    assert Redaction(["abcdabcd"]).text("<abcdabcdabcd>") == f"<{MARK}>"
+    assert Redaction(["abcdefgh", "efghijkl"]).text("<abcdefghijkl>") == f"<{MARK}>"
+
+
 @given(st.lists(st.text("xyz .,\n", max_size=6), min_size=1), st.lists(secrets(), min_size=1))
 def test_all_else_is_unchanged(pieces: list[str], values: list[str]) -> None:
     values = [value for value in values if set(value) <= set("abAB01")] or [_VALUE]
