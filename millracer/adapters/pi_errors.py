@@ -5,6 +5,7 @@ Pure. `code` tells the cases apart that a caller handles differently; all are `T
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ _NO_CREDENTIALS = re.compile(
 )
 _UNKNOWN_PROVIDER = re.compile(r"unknown provider", re.IGNORECASE)
 _REFUSED_CREDENTIALS = re.compile(r"^\W*40[13]\b|unauthori[sz]ed|invalid api key", re.IGNORECASE)
+_BROKEN_PROGRAM = re.compile(r"^(SyntaxError|ReferenceError): |ERR_MODULE_NOT_FOUND|Cannot find ")
 _COMPLAINT = re.compile(r"error|no models|unknown|fail|cannot", re.IGNORECASE)
 _WARNING = re.compile(r"^warning:\s*", re.IGNORECASE)
 _NODE_FRAME = re.compile(r"^(at |node:|Node\.js v|\^+$)")
@@ -27,6 +29,10 @@ _LOGIN = (
     "--provider and --model choose another model"
 )
 _NAME_MODEL = "name a provider and a model `pi --list-models` shows, with --provider and --model"
+_NEWER_NODE = (
+    "pi from 0.74 on needs Node 22.19 or newer: put that first on PATH; if it is there already,"
+    " install pi again"
+)
 _RUN_BY_HAND = "run `pi --mode rpc` by hand to see why it ends"
 
 _TURN_ERRORS: dict[EndKind, tuple[str, str, str]] = {
@@ -66,7 +72,8 @@ def start_failure(exit_code: int | None, stderr: Sequence[str]) -> ToolFailed:
     if _NO_CREDENTIALS.search(words):
         return _failed("pi_no_credentials", f"pi did not start: {words}", stderr, _LOGIN)
     message = f"pi did not start ({_exit(exit_code)}): {words}"
-    return _failed("pi_start_failed", message, stderr, _RUN_BY_HAND)
+    action = _NEWER_NODE if _BROKEN_PROGRAM.search(words) else _RUN_BY_HAND
+    return _failed("pi_start_failed", message, stderr, action)
 
 
 def start_timeout(seconds: float, stderr: Sequence[str], skipped: int) -> ToolFailed:
@@ -92,6 +99,8 @@ def print_failure(exit_code: int, stderr: Sequence[str]) -> ToolFailed:
     words = useful_words(stderr)
     if exit_code != 1:
         return death(exit_code, stderr)
+    if _BROKEN_PROGRAM.search(words):
+        return start_failure(exit_code, stderr)
     if _UNKNOWN_PROVIDER.search(words):
         return _failed("pi_unknown_provider", f"pi did not start: {words}", stderr, _NAME_MODEL)
     if _NO_CREDENTIALS.search(words):
@@ -115,7 +124,7 @@ def turn_failure(end: TurnEnd) -> ToolFailed:
     """Return the error for a turn that ended without an answer."""
     words = end.words.strip()
     detail = (words,) if words else ()
-    shown = _first_paragraph(words) or "it gave no reason"
+    shown = _first_paragraph(_without_json(words)) or "it gave no reason"
     match end.kind:
         case EndKind.REJECTED if _NO_CREDENTIALS.search(words):
             return _failed("pi_no_credentials", f"pi: {shown}", detail, _LOGIN)
@@ -141,7 +150,7 @@ def useful_words(stderr: Sequence[str]) -> str:
     lines = [line for line in stderr if not _NODE_FRAME.match(line)]
     for line in lines:
         if _COMPLAINT.search(line) and not _WARNING.match(line):
-            return line[:_WORDS_LIMIT]
+            return _without_json(line)[:_WORDS_LIMIT]
     return lines[-1][:_WORDS_LIMIT] if lines else "it said nothing"
 
 
@@ -155,6 +164,20 @@ def _exit(exit_code: int | None) -> str:
     if exit_code is None:
         return "it closed its output"
     return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+
+
+def _without_json(words: str) -> str:
+    """Put the message of a provider's JSON error, which pi passes on as it came, in its place."""
+    start = words.find("{")
+    try:
+        document, length = json.JSONDecoder().raw_decode(words[start:] if start >= 0 else "")
+    except (ValueError, RecursionError):
+        return words
+    error = document.get("error", document)
+    message = error.get("message") if isinstance(error, dict) else error
+    if not isinstance(message, str) or not message.strip():
+        return words
+    return f"{words[:start]}{message}{words[start + length :]}"
 
 
 def _first_paragraph(words: str) -> str:

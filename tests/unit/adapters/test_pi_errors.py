@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from millracer.adapters import pi_errors
 from millracer.adapters.pi_turn import EndKind, TurnEnd
+from millracer.errors import ToolFailed
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,40 @@ def test_refused_credentials_suggest_a_login(words: str) -> None:
     error = pi_errors.turn_failure(TurnEnd(EndKind.FAILED, words=words))
 
     assert "/login" in (error.suggested_action or "")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ('401: {"message":"who are you","type":"x"}', "401: who are you"),
+        ('400 {"type":"error","error":{"message":"too long"}} (a)', "400 too long (a)"),
+        ('500: {"error":"oops"}', "500: oops"),
+        ('400: {"message":"' + "m" * 900 + '"}', "400: " + "m" * 395),
+        ('400: {"message":""}', '400: {"message":""}'),
+        ('400: {"error":{"code":7}}', '400: {"error":{"code":7}}'),
+        ('400: {"error":[]}', '400: {"error":[]}'),
+        ("400: {not json}", "400: {not json}"),
+    ],
+)
+def test_a_providers_json_is_shown_by_its_message(words: str, shown: str) -> None:
+    conversation = pi_errors.turn_failure(TurnEnd(EndKind.FAILED, words=words))
+    process = pi_errors.print_failure(1, [f"Error: {words}"])
+
+    assert conversation.message == f"pi's model failed: {shown}"
+    assert words[:300] in conversation.detail
+    assert process.message == f"pi failed: Error: {shown}"[:411]
+    assert words in process.detail
+
+
+@pytest.mark.parametrize("failure", [pi_errors.start_failure, pi_errors.print_failure])
+def test_a_node_too_old_for_this_pi_is_named(failure: Callable[..., ToolFailed]) -> None:
+    words = "SyntaxError: The requested module 'node:fs' does not provide an export named 'x'"
+
+    error = failure(1, ["import { x } from 'node:fs';", words])
+
+    assert error.code == "pi_start_failed"
+    assert words in error.message
+    assert "Node 22.19" in (error.suggested_action or "")
 
 
 def test_warnings_are_collected_once() -> None:
