@@ -12,11 +12,17 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from millracer.adapters import pi_install
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.adapters.millrace_version import find_version
+from millracer.adapters.pi_install import Version
+from millracer.waiting import Wait
 from tests.support.environment import is_scrubbed
 
 #: Set for each test and inherited by all it starts, so that what it leaves behind is found.
 _RUN_VARIABLE = "MILLRACER_TEST_RUN"
 _LEFTOVER_GRACE_SECONDS = 3.0
+_VERSION_SECONDS = 60.0
 _PROCESS_FOLDERS = {"acceptance", "integration", "conformance"}
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100, database=None)
@@ -36,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "acceptance" in _folders(item):
             item.add_marker(pytest.mark.acceptance)
+        if isinstance(item, pytest.Function) and "pi_command" in item.fixturenames:
+            item.add_marker(pytest.mark.pi)
 
 
 @pytest.fixture
@@ -54,6 +62,22 @@ def millrace_command() -> str:
 def pi_command() -> str:
     """The real `pi` to test against."""
     return _tool("MILLRACER_TEST_PI")
+
+
+@pytest.fixture(scope="session")
+def millrace_version(millrace_command: str) -> Version:
+    """The version of that Millrace, for tests of what Millrace itself does differently."""
+    here = Path.cwd()
+    calls = MillraceCalls(argv=(millrace_command,), workspace=here, cwd=here)
+    return pi_install.parse_version(find_version(calls, Wait.for_seconds(_VERSION_SECONDS)))
+
+
+@pytest.fixture(scope="session")
+def pi_version(pi_command: str) -> Version:
+    """The version of that pi, for tests of what pi itself does differently."""
+    wait = Wait.for_seconds(_VERSION_SECONDS)
+    told = pi_install.read_version((pi_command,), cwd=Path.cwd(), env=os.environ, wait=wait)
+    return pi_install.parse_version(told)
 
 
 @pytest.fixture(autouse=True)

@@ -47,8 +47,12 @@ def demo(tmp_path: Path, millrace_command: str, pi_command: str) -> Demo:
 
 
 def _stages(result: dict[str, Any]) -> list[str]:
-    """The stages of the run in order; of an item just found, only the end may have been told."""
-    seen = [event["stage"] for event in result["progress_events"] if event["stage"]]
+    """The stages of the run in order; of an item just found, only the end may have been told.
+
+    What pi was told of a stage comes when pi has read it, among the stages after that.
+    """
+    events = result["progress_events"]
+    seen = [event["stage"] for event in events if event["kind"] == "stage_progress"]
     return [seen[0], *(stage for before, stage in pairwise(seen) if stage != before)]
 
 

@@ -16,12 +16,14 @@ from millracer.adapters import process
 from millracer.adapters.daemon import WorkspaceDaemon
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.adapters.ownership import read_ownership
+from millracer.adapters.pi_install import Version
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.domain.observation import Signs
 from millracer.domain.work import IntakeKind, ItemState, RunningDaemon, RuntimeStatus, Standing
 from millracer.errors import ToolFailed
 from millracer.ports import Attendance
 from millracer.waiting import Cancellation, CancelReason, Wait
+from tests.support.cli import wait_until
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
@@ -56,8 +58,9 @@ Risk:
 class _Site:
     """A real workspace with one queued task, watched by us."""
 
-    def __init__(self, workspace: Workspace, millrace_command: str) -> None:
+    def __init__(self, workspace: Workspace, millrace_command: str, version: Version) -> None:
         self.workspace = workspace
+        self.usual_mode = "lad_pi" if version >= (0, 21, 0) else "default_pi"
         self.paths = WorkspacePaths(workspace.root)
         self.calls = MillraceCalls(
             argv=(millrace_command,), workspace=workspace.root, cwd=workspace.root
@@ -67,7 +70,7 @@ class _Site:
             self.paths,
             safety_seconds=60,
             status_reader=_refuse_status,
-            version=lambda: "0.21.1",
+            version=lambda: ".".join(map(str, version)),
         )
         self.token: str | None = None
 
@@ -101,8 +104,9 @@ def _refuse_status(_: Wait) -> RuntimeStatus:
 
 
 @pytest.fixture
-def site(tmp_path: Path, millrace_command: str) -> _Site:
-    site = _Site(make_workspace(tmp_path / "workspace", millrace_command), millrace_command)
+def site(tmp_path: Path, millrace_command: str, millrace_version: Version) -> _Site:
+    workspace = make_workspace(tmp_path / "workspace", millrace_command)
+    site = _Site(workspace, millrace_command, millrace_version)
     site.queue_task()
     return site
 
@@ -143,7 +147,7 @@ def test_a_task_is_seen_to_be_done_and_the_idle_daemon_is_stopped(
     events = [event for signs in seen for event in signs.events]
     attendance.leave(Wait.for_seconds(18), keep_daemon=False)
 
-    assert (started.ours, started.mode_id) == (True, "lad_pi")
+    assert (started.ours, started.mode_id) == (True, site.usual_mode)
     assert [e.stage for e in events if e.event_type == "stage_started"] == [
         "builder",
         "checker",
@@ -184,6 +188,8 @@ def test_a_killed_daemon_is_seen_and_the_next_one_finishes_the_item(
     )
     first = site.start()
     _watch_until(attendance, _builder_started)
+    # It counts its calls itself: killed before that, the next one would be the first again.
+    wait_until(lambda: site.workspace.stages() == ["builder"], "the stage notes that it began")
     left = [carrier.pid for carrier in site.tokens_carriers() if carrier.pid != first.pid]
 
     psutil.Process(first.pid).kill()
@@ -201,8 +207,9 @@ def test_a_killed_daemon_is_seen_and_the_next_one_finishes_the_item(
 def test_someone_elses_daemon_is_joined_and_left_running(
     site: _Site, attendance: Attendance, millrace_command: str
 ) -> None:
+    mode = ("--mode", site.usual_mode)
     with subprocess.Popen(
-        [millrace_command, "run", "daemon", "--mode", "lad_pi", "--workspace", site.paths.root],
+        [millrace_command, "run", "daemon", *mode, "--workspace", site.paths.root],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -229,7 +236,7 @@ def test_modes_are_validated_and_a_bad_one_kills_the_daemon_at_start(site: _Site
         with pytest.raises(ToolFailed, match="ended at once: Unknown mode id: nope"):
             control.start("nope", wait)
 
-    assert (good.ok, good.mode_id) == (True, "lad_pi")
+    assert (good.ok, good.mode_id) == (True, site.usual_mode)
     assert (bad.ok, bad.detail) == (False, "Unknown mode id: nope")
     assert not site.paths.ownership.exists()
 

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from millracer.adapters.pi_install import Version
 from tests.support.cli import daemon_pid, wait_until
 from tests.support.ops_cli import DELEGATED, OpsCaller, request
 from tests.support.ops_lines import Conversation, conversation
@@ -126,13 +127,18 @@ def daemon_of(workspace: Workspace, millrace_command: str) -> Iterator[subproces
 
 
 def test_a_killed_daemon_is_noticed_although_it_changes_no_file(
-    prepare: Callable[[str, Scenario], Workspace], caller: OpsCaller, millrace_command: str
+    prepare: Callable[[str, Scenario], Workspace],
+    caller: OpsCaller,
+    millrace_command: str,
+    millrace_version: Version,
 ) -> None:
+    is_quiet = millrace_version >= (0, 21, 0)  # before, an idle daemon wrote at each of its ticks
     workspace = prepare("workspace", Scenario())
     with conversation(caller) as talk, daemon_of(workspace, millrace_command) as daemon:
         watcher = Watcher(talk, workspace)
         wait_until(lambda: watcher.ask()["result"]["process_running"] is True, "it runs")
-        watcher.settle()
+        if is_quiet:
+            watcher.settle()
         running = watcher.ask()
         before = _stamps(workspace)
         daemon.kill()
@@ -140,7 +146,7 @@ def test_a_killed_daemon_is_noticed_although_it_changes_no_file(
 
         dead, again = watcher.ask(), watcher.ask()
 
-        assert _stamps(workspace) == before
+        assert _stamps(workspace) == before or not is_quiet
         assert talk.end() == 0
     assert said(dead) == bare_status(millrace_command, workspace)
     owner = [
@@ -149,7 +155,7 @@ def test_a_killed_daemon_is_noticed_although_it_changes_no_file(
     ]
     kept = [each["result_freshness"]["unchanged_since_read"] for each in (running, dead, again)]
     assert owner == [(True, "active"), (False, "stale"), (False, "stale")]
-    assert kept == [True, False, True]
+    assert kept == [is_quiet, False, True]
 
 
 def test_statuses_come_back_while_tasks_run_in_two_workspaces_side_by_side(
@@ -312,7 +318,10 @@ class Changes:
 
     def edit_an_asset(self) -> None:
         """Edit what the compiled plan is made of."""
-        path = self._agents / "graphs" / "execution" / "lad.json"
+        graphs = self._agents / "graphs" / "execution"
+        path = graphs / "lad.json"  # since 0.21
+        if not path.exists():
+            path = graphs / "standard.json"
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
 
     def configure(self) -> None:

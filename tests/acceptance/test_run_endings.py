@@ -38,6 +38,7 @@ def prepare(tmp_path: Path, millrace_command: str) -> Callable[[Scenario], Millr
     return build
 
 
+@pytest.mark.corner
 def test_completed_the_demo_runs_a_task_through_real_stages(
     tmp_path: Path, millrace_command: str, pi_command: str
 ) -> None:
@@ -97,6 +98,7 @@ def test_completed_directly_by_pi(
     assert not (millracer.workspace.root / ".millracer").exists()
 
 
+@pytest.mark.corner
 def test_blocked(prepare: Callable[[Scenario], Millracer]) -> None:
     blocked = (Step(marker="BLOCKED"),)
     millracer = prepare(

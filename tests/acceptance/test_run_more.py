@@ -365,18 +365,3 @@ def test_a_second_interrupt_stops_at_once(prepare: Callable[[Scenario], Millrace
     ran = running.finish()
 
     assert (ran.exit_code, ran.result["outcome"]) == (130, "cancelled"), ran.stderr
-
-
-@pytest.mark.parametrize("kind", ["probe", "idea"])
-def test_a_probe_and_an_idea_are_followed_to_the_end_of_what_is_queued(
-    prepare: Callable[[Scenario], Millracer], kind: str
-) -> None:
-    millracer = prepare(Scenario())
-
-    ran = millracer.run(
-        *("--route", "millrace", "--intake", kind, "--finalizer", "summary"), "Look into it"
-    )
-
-    assert (ran.exit_code, ran.result["outcome"]) == (3, "incomplete"), ran.stderr
-    assert ran.result["scoped_completion"] is False
-    assert kind in ran.result["missing_evidence"][0]["needed"]

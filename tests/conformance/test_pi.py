@@ -89,7 +89,7 @@ PROMPTS = ("one", "two", "three")
 REAL = {"rpc": real_pi, "print": real_print_pi}
 
 
-@pytest.fixture(params=["fake", *REAL])
+@pytest.fixture(params=["fake", *(pytest.param(kind, marks=pytest.mark.pi) for kind in REAL)])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     if request.param == "fake":
         yield FakeSubject()

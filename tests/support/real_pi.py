@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from millracer.adapters.pi_install import Version
 from millracer.adapters.pi_options import PiOptions
 from millracer.adapters.pi_print import PrintPi
 from millracer.adapters.pi_rpc import RpcPi
@@ -23,6 +24,16 @@ from millracer.demo.scripted_model import (
 from millracer.waiting import Wait
 
 Responder = Callable[[ModelRequest], Reply]
+
+
+def requests_of_a_try(version: Version) -> int:
+    """How many failures one try of this pi takes: until 0.76 its model library asks thrice."""
+    return 3 if version < (0, 76, 0) else 1
+
+
+def asks_again_when_cut_off(version: Version) -> bool:
+    """Whether this pi tells a closed connection from a model that stopped."""
+    return version > (0, 73, 1)
 
 
 class ScriptedReplies:
