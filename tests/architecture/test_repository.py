@@ -3,8 +3,11 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
+
 _ROOT = Path(__file__).parents[2]
 _PI = _ROOT / "millracer" / "tools" / "pi"
+_PIS = (_PI, *sorted((_ROOT / "tests" / "matrix" / "pi").iterdir()))
 # Written in halves, so that this file does not name what it forbids.
 _FORBIDDEN = (
     "registry." + "npmjs",
@@ -43,8 +46,9 @@ def test_no_file_names_a_package_registry() -> None:
     assert naming == []
 
 
-def test_the_lock_of_pi_holds_a_checksum_for_each_package_and_no_address() -> None:
-    text = (_PI / "package-lock.json").read_text(encoding="utf-8")
+@pytest.mark.parametrize("folder", _PIS, ids=lambda folder: folder.name)
+def test_a_lock_of_pi_holds_a_checksum_for_each_package_and_no_address(folder: Path) -> None:
+    text = (folder / "package-lock.json").read_text(encoding="utf-8")
     packages = json.loads(text)["packages"]
     unchecked = [name for name, entry in packages.items() if name and "integrity" not in entry]
 
@@ -53,13 +57,15 @@ def test_the_lock_of_pi_holds_a_checksum_for_each_package_and_no_address() -> No
     assert unchecked == []
 
 
-def test_the_lock_of_pi_belongs_to_its_package_file() -> None:
-    wanted = json.loads((_PI / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    packages = json.loads((_PI / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+@pytest.mark.parametrize("folder", _PIS, ids=lambda folder: folder.name)
+def test_a_lock_of_pi_belongs_to_its_package_file(folder: Path) -> None:
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    ((name, version),) = wanted.items()
 
-    assert wanted == {"@mariozechner/pi-coding-agent": "0.73.1"}
+    assert version == ("0.73.1" if folder == _PI else folder.name)
     assert packages[""]["dependencies"] == wanted
-    assert packages["node_modules/@mariozechner/pi-coding-agent"]["version"] == "0.73.1"
+    assert packages[f"node_modules/{name}"]["version"] == version
 
 
 def test_the_licence_the_metadata_names_is_there() -> None:
