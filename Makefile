@@ -157,14 +157,13 @@ $(pi_stamp): $(PI_LOCK)/package.json $(PI_LOCK)/package-lock.json | require-node
 	@cd $(@D) && $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
-# The same for the other versions of pi.
+# The same for the other versions of pi, by the usual Node too: the newer one is for running them.
 $(TOOLS)/pi-%/.stamp: $(PI_LOCKS)/%/package.json $(PI_LOCKS)/%/package-lock.json | require-node
 	@echo 'Setting up $(@D) ...' >&2
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
-	@cd $(@D) && PATH='$(newer_node)':"$$PATH" \
-	  $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@cd $(@D) && $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 $(foreach version,$(NEWER_PIS),$(TOOLS)/pi-$(version)/.stamp): | $(TOOLS)/node/.stamp
