@@ -356,12 +356,14 @@ def write_agent_directory(path: Path, base_url: str) -> None:
 def agent_environment(agent_directory: Path, home: Path) -> dict[str, str]:
     """Return what to put over an environment so that pi knows the scripted model and no network.
 
-    Proxy variables are emptied rather than removed, so that the mapping can simply be merged.
+    Proxy variables are emptied rather than removed, so that the mapping can simply be merged. A
+    newer pi has Node keep what it compiled, by default beside other temporary files.
     """
     proxies = {spelling: "" for name in _PROXY_VARIABLES for spelling in (name, name.lower())}
     return {
         "PI_CODING_AGENT_DIR": str(agent_directory),
         "HOME": str(home),
+        "NODE_COMPILE_CACHE": str(home / "node-compile-cache"),
         "PI_OFFLINE": "1",
         "PI_TELEMETRY": "0",
         "PI_SKIP_VERSION_CHECK": "1",
