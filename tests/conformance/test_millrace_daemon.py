@@ -166,7 +166,7 @@ class RealSite(Site):
 
     @contextmanager
     def daemon_of_somebody_else(self) -> Iterator[None]:
-        command = self.calls.command("run", "daemon", "--mode", "lad_pi")
+        command = self.calls.command("run", "daemon", "--mode", "default_pi")
         with subprocess.Popen(
             command.argv,
             cwd=command.cwd,
@@ -311,7 +311,8 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
         running = site.running()
         assert running is not None
         assert (running.ours, running.booting) == (False, False)
-        assert running.mode_id == "lad_pi"
+        with site.millrace.control(wait()) as control:
+            assert running.mode_id == control.resolve_mode("default_pi")
         (signs,) = watch(attendance, queued, lambda _: True)
         assert (signs.daemon_alive, signs.daemon_ours) == (True, False)
 
