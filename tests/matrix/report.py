@@ -121,7 +121,7 @@ def render(results: Sequence[Result]) -> str:
         *(_row(result) for result in results),
         _WHAT_RAN,
     ]
-    remarks = [*_failures(results), *_absences(results), *_skips(results)]
+    remarks = [*_failures(results), *_absences(results), *_skips(results), *_open(results)]
     parts += ["\n## What did not run, or failed\n", *remarks] if remarks else []
     return "\n".join([*parts, _DIFFERENCES])
 
@@ -160,15 +160,23 @@ def _skips(results: Iterable[Result]) -> Iterable[str]:
             yield f"- {result.cell} left out `{name}`: {reason}."
 
 
+def _open(results: Iterable[Result]) -> Iterable[str]:
+    tried = {result.cell for result in results}
+    for cell in CELLS:
+        if cell.name not in tried:
+            yield f"- {cell.name} has not been run."
+
+
 _HEAD = """\
 # Compatibility
 
 Written by `make test-matrix` from [what it found](compatibility.json); do not edit.
 
-Supported is Millrace {millrace}, pi {pi}, Python from 3.11 on. Another Millrace and an older pi
-are refused, with the command that installs a supported one; a newer pi is taken, with the warning
-`pi_untested`. pi up to 0.73.1 is the npm package `@mariozechner/pi-coding-agent`, from 0.74 on
-`@earendil-works/pi-coding-agent`, which wants Node 22.19 or newer.
+Supported is Millrace {millrace}, pi {pi}, Python from 3.11 on.
+Another Millrace and an older pi are refused, with the command that installs a supported one; a
+newer pi is taken, with the warning `pi_untested`. pi up to 0.73.1 is the npm package
+`@mariozechner/pi-coding-agent`, from 0.74 on `@earendil-works/pi-coding-agent`, which wants Node
+22.19 or newer.
 """
 
 _TABLE_HEAD = """\

@@ -137,6 +137,7 @@ def test_another_process_that_comes_between_applies_them_instead(
         migrate(database, _SCRIPTS)
         database.set_trace_callback(None)
 
+    assert came
     assert read_version(database) == len(_SCRIPTS)
 
 
