@@ -65,7 +65,6 @@ def assert_completed(ran: Ran, kind: str) -> None:
     assert all(entry["source"] for entry in ran.result["completion_evidence"])
 
 
-@pytest.mark.corner
 def test_a_probe_is_followed_to_its_task(prepare: Callable[[Scenario], Millracer]) -> None:
     ran = delegate(prepare(recon("RECON_TO_EXECUTION")), "probe")
 

@@ -98,7 +98,6 @@ def test_completed_directly_by_pi(
     assert not (millracer.workspace.root / ".millracer").exists()
 
 
-@pytest.mark.corner
 def test_blocked(prepare: Callable[[Scenario], Millracer]) -> None:
     blocked = (Step(marker="BLOCKED"),)
     millracer = prepare(
