@@ -2,15 +2,14 @@
 
 Every output asks here: documents, standard error, the operator's screen, what pi is told of
 failures, the session store. The rules are `millracer.domain.redaction`'s, which is loaded with the
-first text only. What a tool is handed in its environment becomes known when it is started, our
-tokens when they are made or read.
+first text only. What a tool is handed in its environment becomes known when it is started.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from millracer.domain.redaction import Redaction
 
 _changing = threading.Lock()
-_known: set[str] = set()
 _variables: set[tuple[str, str]] = set()
 _redaction: Redaction | None = None
 
@@ -35,18 +33,9 @@ def redacted_stream() -> RedactedStream:
     return RedactedStream(_current())
 
 
-def learn(values: Iterable[str]) -> None:
-    """Count these as secret from now on."""
-    global _redaction  # noqa: PLW0603 - one process has one set of secrets
-    with _changing:
-        if not _known.issuperset(values := set(values)):
-            _known.update(values)
-            _redaction = None
-
-
 def learn_environment(environment: Mapping[str, str]) -> None:
     """Count what looks like a key in a tool's environment as secret from now on."""
-    global _redaction  # noqa: PLW0603 - the same
+    global _redaction  # noqa: PLW0603 - one process has one set of secrets
     added = environment.items() - os.environ.items()
     with _changing:
         if not _variables.issuperset(added):
@@ -61,5 +50,5 @@ def _current() -> Redaction:
     with _changing:
         if _redaction is None:
             variables = (*os.environ.items(), *_variables)
-            _redaction = Redaction(_known | secret_values(variables))
+            _redaction = Redaction(secret_values(variables))
         return _redaction

@@ -18,7 +18,6 @@ from pydantic import ValidationError
 from millracer.adapters import process
 from millracer.adapters.workspace import WorkspacePaths, write_atomically
 from millracer.contracts.ownership import OwnershipRecord
-from millracer.secrecy import learn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +32,9 @@ class Carrier:
 def read_ownership(paths: WorkspacePaths) -> OwnershipRecord | None:
     """Return the record; None when there is none or it cannot be read, for then nothing is ours."""
     try:
-        record = OwnershipRecord.model_validate_json(paths.ownership.read_bytes())
+        return OwnershipRecord.model_validate_json(paths.ownership.read_bytes())
     except (OSError, ValidationError):
         return None
-    learn([record.token])
-    return record
 
 
 def write_ownership(paths: WorkspacePaths, record: OwnershipRecord) -> None:

@@ -18,6 +18,9 @@ _NAMED = r"[\"']?\s{0,4}[:=]\s{0,4}[\"']?"
 _BLANK = r"(?:\s|\\[nr])"
 _BASE64 = r"[A-Za-z0-9+/=]"
 
+#: What every ownership token of ours begins with. A process that lives long makes many of them:
+#: their shape tells them, no list.
+OWNER_TOKEN_PREFIX = "millracer_"  # noqa: S105 - what a token begins with is no token
 
 #: By what each kind of key is found, and its pattern: matched where the former begins, its first
 #: group is the secret.
@@ -34,6 +37,7 @@ _SHAPES: dict[str, str] = {
         ("xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-"),
         rf"{_BEGINS}([a-z]{{4}}-[A-Za-z0-9-]{{10,}}+)",
     ),
+    OWNER_TOKEN_PREFIX: rf"{_BEGINS}({OWNER_TOKEN_PREFIX}[0-9a-f]{{32}}(?![A-Za-z0-9]))",
     "ya29.": rf"{_BEGINS}(ya29\.[A-Za-z0-9_-]{{16,}}+)",
     **dict.fromkeys(("AKIA", "ASIA"), rf"{_BEGINS}([A-Z0-9]{{20}}(?![A-Za-z0-9]))"),
     "AIza": rf"{_BEGINS}(AIza[A-Za-z0-9_-]{{35}}(?![A-Za-z0-9]))",

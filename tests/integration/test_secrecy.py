@@ -1,9 +1,7 @@
 import sys
-from pathlib import Path
 
-from millracer.adapters.ownership import read_ownership
-from millracer.adapters.process import Command, new_token, run
-from millracer.adapters.workspace import WorkspacePaths
+from millracer import secrecy
+from millracer.adapters.process import TOKEN_VARIABLE, Command, new_token, run
 from millracer.domain.redaction import MARK
 from millracer.secrecy import redact, redacted_stream
 from millracer.waiting import Cancellation, Wait
@@ -15,17 +13,15 @@ def test_a_token_of_ours_is_secret_from_its_making() -> None:
     assert redact(f"a {token} b") == f"a {MARK} b"
 
 
-def test_a_token_that_was_written_down_is_secret_once_read(tmp_path: Path) -> None:
-    paths = WorkspacePaths(tmp_path)
-    paths.make_own()
-    token = "fedcba98" * 4
-    paths.ownership.write_text(
-        f'{{"token": "{token}", "mode_id": "m", "log": "l"}}', encoding="utf-8"
-    )
-    before = redact(token)
+def test_a_process_that_lives_long_does_not_gather_the_tokens_of_its_tools() -> None:
+    def start() -> object:
+        env = {"TOOLS_API_KEY": "always-the-same", TOKEN_VARIABLE: new_token()}
+        command = Command(tool="millrace", argv=(sys.executable, "-c", ""), env=env)
+        run(command, Wait.for_seconds(60, Cancellation()))
+        redact("something")
+        return secrecy._redaction
 
-    assert read_ownership(paths) is not None
-    assert (before, redact(token)) == (token, MARK)
+    assert start() is start()
 
 
 def test_what_a_tool_is_handed_is_secret_once_it_is_started() -> None:
