@@ -136,7 +136,7 @@ def test_incomplete_when_an_operator_cancels_the_item(
 def test_restart_needed_when_somebody_stops_the_daemon(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
-    millracer = prepare(Scenario({"builder": (Step(seconds=3),)}))
+    millracer = prepare(Scenario({"builder": (Step(seconds=8),)}))
     running = millracer.start(*FORCED, "Be interrupted")
     wait_until(lambda: millracer.workspace.stages() == ["builder"], "the builder starts")
     millracer.millrace_says("control", "stop")

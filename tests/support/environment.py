@@ -6,13 +6,14 @@ import os
 
 SCRUBBED_PREFIXES = ("MILLRACER_", "PI_", "XDG_")
 KEPT_PREFIX = "MILLRACER_TEST_"
+TERMINAL_SIZE_VARIABLES = frozenset({"COLUMNS", "LINES"})
 PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 
 
 def is_scrubbed(name: str) -> bool:
     """Whether a variable is a caller's setting that no test shall depend on."""
     ours = name.startswith(SCRUBBED_PREFIXES) and not name.startswith(KEPT_PREFIX)
-    return ours or name.lower() in PROXY_VARIABLES
+    return ours or name in TERMINAL_SIZE_VARIABLES or name.lower() in PROXY_VARIABLES
 
 
 def scrub(home: str) -> None:
