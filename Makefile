@@ -46,7 +46,8 @@ millrace = $(CURDIR)/$(TOOLS)/millrace-$(1)/bin/millrace
 pi := $(CURDIR)/$(TOOLS)/pi/node_modules/.bin/pi
 tools_environment = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) MILLRACER_TEST_PI=$(pi)
 newer_node := $(CURDIR)/$(TOOLS)/node/bin
-pytest := $(bin)/pytest --hypothesis-profile=ci
+# The real tools wait as much as they work: a test beside another takes little from it.
+pytest := $(bin)/pytest --hypothesis-profile=ci --numprocesses=auto --dist=worksteal
 # $(call corner,MILLRACE,PI): the tests marked so, with these two.
 corner = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) \
   MILLRACER_TEST_PI=$(CURDIR)/$(TOOLS)/pi-$(2)/node_modules/.bin/pi $(pytest) -m corner

@@ -40,6 +40,8 @@ def run_tests(cell: Cell, tools: Tools, folder: Path, *, slow: bool) -> Counted:
     report.unlink(missing_ok=True)
     arguments = (
         "--hypothesis-profile=ci",
+        "--numprocesses=auto",
+        "--dist=worksteal",
         f"--junit-xml={report}",
         *cell.tests.arguments(slow=slow),
     )
