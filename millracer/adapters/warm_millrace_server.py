@@ -32,7 +32,7 @@ import threading
 import types
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 _PROC = Path("/proc/self")
 _PR_SET_PDEATHSIG = 1
@@ -223,6 +223,7 @@ class Server:
             for standard, descriptor in enumerate(descriptors[:2], start=1):
                 os.dup2(descriptor, standard)
                 os.close(descriptor)
+            sys.stdout, sys.stderr = _renewed(sys.stdout), _renewed(sys.stderr)
             for descriptor in descriptors[2:]:
                 os.set_inheritable(descriptor, True)  # noqa: FBT003 - its only form
             command = [sys.executable, self._program.script, *arguments]
@@ -254,6 +255,18 @@ def _say(answer: socket.socket, line: str) -> None:
 
 def _text(encoded: str) -> str:
     return os.fsdecode(encoded.encode("latin-1"))
+
+
+def _renewed(stream: TextIO) -> TextIO:
+    """Return the same stream anew: what it knew of its descriptor (can it seek?) holds no more."""
+    return open(
+        stream.fileno(),
+        "w",
+        buffering=1 if stream.line_buffering else -1,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        closefd=False,
+    )
 
 
 def _exit_code(code: object) -> int:

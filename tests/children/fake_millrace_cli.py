@@ -54,6 +54,7 @@ def do_tell(*_: str) -> int:
     facts = {
         "argv": sys.argv,
         "orig_argv": sys.orig_argv,
+        "can_seek": [sys.stdout.seekable(), sys.stderr.seekable()],
         "path": sys.path,
         "main": [sys.modules["__main__"].__file__, __name__],
         "executable": sys.executable,
