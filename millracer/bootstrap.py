@@ -261,7 +261,10 @@ def operator_history() -> Path | None:
         state_folder,
     )
 
-    path = state_folder(os.environ) / "operator_history"
+    folder = state_folder(os.environ)
+    if folder is None:
+        return None
+    path = folder / "operator_history"
     try:
         make_private_folder(path.parent)
         make_private_file(path)

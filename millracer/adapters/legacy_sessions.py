@@ -36,10 +36,16 @@ class LegacySession:
     last_warning_codes: tuple[str, ...]
 
 
-def legacy_sessions_file(environment: Mapping[str, str]) -> Path:
-    """Return where the reference keeps its sessions, whether or not there are any."""
+def legacy_sessions_file(environment: Mapping[str, str]) -> Path | None:
+    """Return where the reference keeps its sessions, whether or not there are any; None: nowhere.
+
+    That is where the user has no home to be found.
+    """
     home = environment.get("HOME")
-    return (Path(home) if home else Path.home()) / ".millracer" / "sessions.json"
+    try:
+        return (Path(home) if home else Path.home()) / ".millracer" / "sessions.json"
+    except RuntimeError:  # no HOME, and no entry in the user database
+        return None
 
 
 def read_legacy_sessions(path: Path) -> tuple[LegacySession, ...] | None:

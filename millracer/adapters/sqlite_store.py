@@ -19,7 +19,7 @@ from millracer.adapters.legacy_sessions import (
     read_legacy_sessions,
 )
 from millracer.adapters.sqlite_connection import Corrupt, Opening, choose_journal_mode, transaction
-from millracer.adapters.store_file import StoreFile
+from millracer.adapters.store_file import NoStoreFile, StoreFile
 from millracer.domain.session import RECENT_REQUESTS, RegisteredWorkspace, Selection, Session
 from millracer.domain.work import RunWarning
 from millracer.ports import SessionStore
@@ -83,7 +83,7 @@ class SqliteSessionStore(SessionStore):
     """Registered workspaces and sessions in one SQLite file; for one thread at a time.
 
     Args:
-        folder: where the file lies; made when missing.
+        folder: where the file lies; made when missing. Without one every call is refused.
         legacy: the reference's `sessions.json`, taken over once; sessions of ours win.
         now: the wall clock, aware.
         busy_seconds: how long a call waits for other processes.
@@ -92,7 +92,7 @@ class SqliteSessionStore(SessionStore):
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         *,
         legacy: Path | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -102,14 +102,18 @@ class SqliteSessionStore(SessionStore):
         self._legacy = legacy
         self._now = now
         self._notices: dict[RunWarning, None] = {}
-        self._file = StoreFile(
-            folder / STORE_NAME,
-            prepare=self._take_over_legacy,
-            notice=self._note,
-            now=now,
-            opening=Opening(
-                busy_seconds=busy_seconds, journal_mode=choose_journal_mode(sqlite_version)
-            ),
+        self._file = (
+            NoStoreFile()
+            if folder is None
+            else StoreFile(
+                folder / STORE_NAME,
+                prepare=self._take_over_legacy,
+                notice=self._note,
+                now=now,
+                opening=Opening(
+                    busy_seconds=busy_seconds, journal_mode=choose_journal_mode(sqlite_version)
+                ),
+            )
         )
 
     @property

@@ -21,16 +21,19 @@ _FILE_MODE = 0o600
 _making = threading.Lock()
 
 
-def state_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder, absolute; it need not exist.
+def state_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return the folder, absolute; it need not exist. None where the user has no home to be found.
 
     Args:
         environment: `MILLRACER_STATE_DIR` in it overrides the platform's user data folder.
     """
     override = environment.get(STATE_VARIABLE, "")
-    if override:
-        return Path(override).expanduser().absolute()
-    return platformdirs.user_data_path("millracer", appauthor=False)
+    try:
+        if override:
+            return Path(override).expanduser().absolute()
+        return platformdirs.user_data_path("millracer", appauthor=False)
+    except RuntimeError:  # no HOME, and no entry in the user database
+        return None
 
 
 def make_private_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from millracer.adapters import migrations, sqlite_connection, store_lock
 from millracer.adapters.sqlite_connection import Corrupt, Opening, transaction
@@ -169,6 +169,26 @@ class StoreFile:
                 " and a new one took its place",
             )
         )
+
+
+class NoStoreFile:
+    """In the place of a file where nothing says where it could lie."""
+
+    def run(self, work: Callable[[sqlite3.Connection], object], *, writes: bool) -> NoReturn:
+        """Refuse the work.
+
+        Raises:
+            StoreUnavailable: always.
+        """
+        del work, writes
+        raise StoreUnavailable(
+            "there is no place for the session store: HOME is not set,"
+            " and the user database does not know this user",
+            suggested_action=f"set HOME, or {STATE_VARIABLE} to a folder",
+        )
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class _FoundCorrupt(Exception):
