@@ -10,8 +10,10 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from millracer.adapters.daemon import WorkspaceDaemon
+from millracer.adapters.half_added import remove_half_added
 from millracer.adapters.kept_statuses import KeptStatuses
 from millracer.adapters.millrace_calls import MillraceCalls, refusal, useful_line
 from millracer.adapters.millrace_evidence import MillraceEvidence
@@ -216,6 +218,7 @@ class CliMillrace(Millrace):
             return parse_receipt(completed.stdout)
         if is_duplicate(exception_line(completed.stderr) or ""):
             return AddReceipt(duplicate=True)
+        remove_half_added(self._paths, Path(path), kind, lock.item_id)
         raise refusal(completed)
 
     def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:

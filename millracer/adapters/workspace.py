@@ -129,7 +129,7 @@ def unwritable(path: Path, error: OSError) -> WorkspaceUnusable:
     """Say that a file of ours cannot be written, and why."""
     return WorkspaceUnusable(
         f"{path} cannot be written: {error.strerror}",
-        suggested_action="make room, or make the workspace's .millracer folder writable",
+        suggested_action=f"make room, or make {path.parent} writable",
     )
 
 
