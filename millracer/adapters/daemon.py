@@ -17,8 +17,9 @@ from pathlib import Path
 from millracer.adapters import process
 from millracer.adapters.daemon_finder import DaemonFinder
 from millracer.adapters.daemon_stop import stop_daemon
-from millracer.adapters.millrace_calls import TOOL, MillraceCalls
+from millracer.adapters.millrace_calls import TOOL, MillraceCalls, refusal
 from millracer.adapters.millrace_text import parse_lines
+from millracer.adapters.millrace_traceback import is_system_error
 from millracer.adapters.mode_aliases import resolve_alias
 from millracer.adapters.ownership import (
     forget_ownership,
@@ -28,7 +29,7 @@ from millracer.adapters.ownership import (
 from millracer.adapters.runtime_files import RuntimeFiles
 from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.adapters.watch import RuntimeWatch
-from millracer.adapters.workspace import WorkspacePaths, locked, try_lock
+from millracer.adapters.workspace import WorkspacePaths, locked, try_lock, unwritable
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.observation import Signs
 from millracer.domain.work import ModeValidation, RunningDaemon, RuntimeStatus, Standing
@@ -140,11 +141,14 @@ class _Control(DaemonControl):
         """Run `compile validate --mode`; what it refuses is an answer, not an error.
 
         Raises:
-            ToolFailed: a daemon runs, whose compiled plan would be rewritten under it.
+            ToolFailed: a daemon runs, whose compiled plan would be rewritten under it; or the
+                plan could not be written.
         """
         if self._finder.find_any() is not None:
             raise ToolFailed(TOOL, "a mode cannot be validated while a daemon works from its plan")
         completed = self._calls.call("compile", "validate", "--mode", mode, wait=wait)
+        if completed.exit_code != 0 and is_system_error(completed.stderr):
+            raise refusal(completed)
         said = parse_lines(completed.stdout)
         if completed.exit_code == 0 and said.get("ok") == "true":
             return ModeValidation(ok=True, mode_id=said.get("mode_id") or self.resolve_mode(mode))
@@ -248,7 +252,10 @@ class _Control(DaemonControl):
             wait.sleep(_POLL_SECONDS)
 
     def _spawn(self, mode: str, record: OwnershipRecord, log: Path, wait: Wait) -> int:
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise unwritable(log, exc) from exc
         try:
             return self._calls.spawn_daemon(
                 *("run", "daemon", "--mode", mode, "--monitor", "none"),

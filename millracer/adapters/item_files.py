@@ -64,7 +64,11 @@ class ItemFiles:
         return None
 
     def _list(self, archive: ItemPlace) -> ItemPlace | None:
-        for name in sorted(os.listdir(archive.path)):  # noqa: PTH208 - names only, no Path each
+        try:
+            names = sorted(os.listdir(archive.path))  # noqa: PTH208 - names only, no Path each
+        except OSError:
+            return None  # it went with the workspace
+        for name in names:
             path = str(Path(archive.path, name))
             if any(names_item(path, item_id) for item_id in self.ids):
                 return ItemPlace(path, archive.state)

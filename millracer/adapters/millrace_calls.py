@@ -23,6 +23,17 @@ TOOL = "millrace"
 #: One call's limit in seconds; a loaded machine needs up to six for a start alone.
 CALL_LIMIT_SECONDS = 120.0
 
+#: What to do about words in Millrace's own line; the same command again finds the work item.
+_CURES = {
+    "[Errno 28]": "make room on the disk, then run the same command again",
+    "[Errno 30]": "make the workspace writable, then run the same command again",
+    "[Errno 13]": "make the workspace readable and writable, then run the same command again",
+    **dict.fromkeys(
+        ("workspace is not initialized", "/.millracer/intake/"),
+        "put the workspace back if it was removed or moved, then run the same command again",
+    ),
+}
+_IO_ENCODING = "PYTHONIOENCODING"
 _BOX = re.compile(r"[│╭╮╰╯─┃┏┓┗┛━]+")
 
 
@@ -83,6 +94,8 @@ class MillraceCalls:
         """Return the command as a value; `token` marks everything it starts as ours."""
         where = ("--workspace", str(self.workspace)) if in_workspace else ()
         env = {**self.env, "NO_COLOR": "1", "COLUMNS": "400"}
+        if _IO_ENCODING in env:
+            env[_IO_ENCODING] = "utf-8"  # it is what we read, and ASCII cannot name every path
         if token is not None:
             env[process.TOKEN_VARIABLE] = token
         return Command(
@@ -107,11 +120,12 @@ class MillraceCalls:
 
 def refusal(completed: Completed) -> ToolFailed:
     """Turn a failed call into an error with Millrace's own words."""
-    shown = " ".join(completed.argv[1:3])
+    shown, line = " ".join(completed.argv[1:3]), useful_line(completed)
     return ToolFailed(
         TOOL,
-        f"`millrace {shown}` failed with exit code {completed.exit_code}: {useful_line(completed)}",
+        f"`millrace {shown}` failed with exit code {completed.exit_code}: {line}",
         detail=(completed.stdout + completed.stderr)[-4000:],
+        suggested_action=next((cure for words, cure in _CURES.items() if words in line), None),
     )
 
 

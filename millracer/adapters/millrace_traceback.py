@@ -9,6 +9,7 @@ _MISSING_MODULE = frozenset({"ModuleNotFoundError", "ImportError"})
 #: Pydantic's pointer to its documentation, after each field it complains about.
 _BOILERPLATE = "For further information visit"
 _LONGEST_ERROR = 400
+_OF_THE_SYSTEM = re.compile(r"\w+Error: \[Errno \d+\]")
 
 
 def exception_line(stderr: str) -> str | None:
@@ -19,6 +20,12 @@ def exception_line(stderr: str) -> str | None:
             words = (line for line in lines[index:] if line and not line.startswith(_BOILERPLATE))
             return " ".join(words)[:_LONGEST_ERROR]
     return None
+
+
+def is_system_error(stderr: str) -> bool:
+    """Whether the program died because the system refused it something: room, a file."""
+    line = exception_line(stderr)
+    return line is not None and _OF_THE_SYSTEM.match(line) is not None
 
 
 def is_broken_install(stderr: str) -> bool:

@@ -43,8 +43,8 @@ def write_ownership(paths: WorkspacePaths, record: OwnershipRecord) -> None:
 
 
 def forget_ownership(paths: WorkspacePaths) -> None:
-    """Remove the record; nothing is ours any more."""
-    with suppress(FileNotFoundError):
+    """Remove the record; nothing is ours any more. One that stays speaks of no living process."""
+    with suppress(OSError):
         paths.ownership.unlink()
 
 

@@ -139,7 +139,10 @@ def spawn(
     except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
         if command.cwd is not None and not command.cwd.is_dir():
             raise ToolFailed(
-                command.tool, f"the working directory {command.cwd} is not a directory"
+                command.tool,
+                f"the working directory {command.cwd} is not a directory",
+                suggested_action="put it back if it was removed or moved meanwhile, then run the "
+                "same command again",
             ) from exc
         raise ToolNotFound(
             command.tool,

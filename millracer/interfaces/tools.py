@@ -104,15 +104,16 @@ def existing(path: Path, field: str) -> Path:
     Raises:
         InvalidRequest: it is none; `field` is what the caller calls it.
     """
+    action = f"create the directory or pass another --{field}"
     try:
         resolved = path.expanduser().resolve()
         usable = resolved.is_dir()
     except (OSError, RuntimeError, ValueError) as exc:
-        raise InvalidRequest(f"{field} {str(path)!r} cannot be used: {exc}", field=field) from exc
+        raise InvalidRequest(
+            f"{field} {str(path)!r} cannot be used: {exc}", field=field, suggested_action=action
+        ) from exc
     if not usable:
         raise InvalidRequest(
-            f"{field} {resolved} is not a directory",
-            field=field,
-            suggested_action=f"create the directory or pass another --{field}",
+            f"{field} {resolved} is not a directory", field=field, suggested_action=action
         )
     return resolved
