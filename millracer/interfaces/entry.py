@@ -10,35 +10,49 @@ import gc
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from typing import NoReturn
 
 from millracer.errors import ExitCode
+from millracer.interfaces.output import OutputLost
 from millracer.interfaces.signals import signals_raise
+from millracer.interfaces.utf8 import begin_in_utf8
 from millracer.waiting import Cancelled
 
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that tells the outcome."""
+    begin_in_utf8()
     gc.disable()  # until the command begins: what is loaded stays
     _replace_missing_streams()
     threading.excepthook = lambda uncaught: _tell_bug(uncaught.exc_value)
     with signals_raise():
         try:
-            from millracer.interfaces.head_start import head_start  # noqa: PLC0415 - handlers first
+            code = _command(sys.argv[1:])
+        except OutputLost as lost:
+            from millracer.interfaces.terminal import say  # noqa: PLC0415 - hardly ever needed
 
-            with head_start(sys.argv[1:]) as begun:
-                from millracer.interfaces.cli import invoke  # noqa: PLC0415 - begun before
-
-                code = invoke(sys.argv[1:], begun)
-        except Cancelled as cancelled:
-            from millracer.interfaces.early_end import report_cancelled  # noqa: PLC0415
-
-            code = report_cancelled(sys.argv[1:], cancelled.reason)
+            say(f"error: {lost}\n  next: make room, or let standard output go somewhere else")
+            code = ExitCode.FAILED
         except Exception as error:  # noqa: BLE001 - the interpreter would tell its secrets, too
             _tell_bug(error)
             code = ExitCode.INTERNAL_ERROR
     gc.freeze()  # all of it goes with the process; collecting it once more costs 20 ms
     sys.exit(code)
+
+
+def _command(arguments: Sequence[str]) -> int:
+    try:
+        from millracer.interfaces.head_start import head_start  # noqa: PLC0415 - handlers first
+
+        with head_start(arguments) as begun:
+            from millracer.interfaces.cli import invoke  # noqa: PLC0415 - begun before
+
+            return invoke(arguments, begun)
+    except Cancelled as cancelled:
+        from millracer.interfaces.early_end import report_cancelled  # noqa: PLC0415
+
+        return report_cancelled(arguments, cancelled.reason)
 
 
 def _tell_bug(error: BaseException | None) -> None:

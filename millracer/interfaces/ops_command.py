@@ -33,8 +33,10 @@ def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
         else:
             given = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
     with signals_ignored():  # the result is out, and there is to be no other
-        print_text(render_ops_result(given.result))
-        common.programs.close()
+        try:
+            print_text(render_ops_result(given.result))
+        finally:
+            common.programs.close()
     return given.exit_code
 
 
