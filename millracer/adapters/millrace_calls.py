@@ -26,7 +26,10 @@ CALL_LIMIT_SECONDS = 120.0
 #: What to do about words in Millrace's own line; the same command again finds the work item.
 _CURES = {
     "[Errno 28]": "make room on the disk, then run the same command again",
-    "[Errno 30]": "make the workspace writable, then run the same command again",
+    **dict.fromkeys(
+        ("[Errno 30]", "is not writable"),
+        "make the workspace writable, then run the same command again",
+    ),
     "[Errno 13]": "make the workspace readable and writable, then run the same command again",
     **dict.fromkeys(
         ("workspace is not initialized", "/.millracer/intake/"),

@@ -13,15 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.ops_cli import request
+
 _MILLRACER = (sys.executable, "-m", "millracer")
 _HOMELESS = (sys.executable, "-m", "tests.children.homeless")
-_LIST = {
-    "schema_version": "millracer.ops.v0.2",
-    "request_id": "req-1",
-    "action": "list_sessions",
-    "workspace_ref": {},
-    "source": {"kind": "mission_control"},
-}
+LIST = request("list_sessions").decode()
 #: Python would take UTF-8 by itself here, were it not forbidden.
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 
@@ -67,7 +63,7 @@ def nowhere(tmp_path: Path, task: Sequence[str] = ("a task",)) -> tuple[str, ...
     ("command", "stdin"),
     [
         ((*_MILLRACER, "schema", "run-result"), ""),
-        ((*_MILLRACER, "ops", "--json"), json.dumps(_LIST)),
+        ((*_MILLRACER, "ops", "--json"), LIST),
         ((*_MILLRACER, "sessions", "list"), ""),
     ],
     ids=["schema", "ops", "sessions"],
@@ -147,7 +143,7 @@ def test_without_a_home_the_store_is_unavailable_and_says_what_to_set(
     for name in ("HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name)
 
-    ran = run(*_HOMELESS, "ops", "--json", stdin=json.dumps(_LIST))
+    ran = run(*_HOMELESS, "ops", "--json", stdin=LIST)
 
     error = the_error(ran)
     assert (ran.returncode, error["code"]) == (1, "session_store_unavailable")

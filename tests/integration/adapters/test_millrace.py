@@ -394,14 +394,15 @@ def test_a_trace_outside_the_contract_is_a_protocol_error(
         millrace.gather_evidence(STANDING, wait())
 
 
-def test_an_old_standing_is_looked_up_anew_before_it_is_evidence(
-    fake: FakeMillrace, millrace: CliMillrace
+@pytest.mark.parametrize("age", [timedelta(minutes=1), timedelta(hours=-1)], ids=["old", "ahead"])
+def test_a_standing_of_another_time_is_looked_up_anew_before_it_is_evidence(
+    fake: FakeMillrace, millrace: CliMillrace, age: timedelta
 ) -> None:
     use(fake)
     fake.holds_nothing()
-    old = replace(STANDING, observed_at=NOW - timedelta(minutes=1))
+    of_another_time = replace(STANDING, observed_at=NOW - age)
 
-    evidence = millrace.gather_evidence(old, wait())
+    evidence = millrace.gather_evidence(of_another_time, wait())
 
     assert evidence == Evidence(item_id=ITEM.item_id, kind=None)
 
