@@ -29,7 +29,8 @@ _EXIT_CODES = (
 
 _OPS_EXIT_CODES = (
     "Exit codes: 0 succeeded, blocked or incomplete, 1 failed, 2 invalid use or request, "
-    "7 timed out, 8 the result could not be written, 130 or 143 cancelled; with --jsonl 0 at the end of standard input."
+    "7 timed out, 8 the result could not be written, 130 or 143 cancelled; "
+    "with --jsonl 0 at the end of standard input."
 )
 
 app = typer.Typer(

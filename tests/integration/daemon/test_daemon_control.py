@@ -23,7 +23,7 @@ from millracer.adapters.ownership import read_ownership, write_ownership
 from millracer.adapters.workspace import locked
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.work import RunningDaemon, RuntimeStatus
-from millracer.errors import ToolFailed, ToolTimeout
+from millracer.errors import ToolFailed, ToolTimeout, WorkspaceUnusable
 from millracer.waiting import Wait
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
@@ -86,6 +86,17 @@ def test_a_started_daemon_holds_the_lock_and_is_known_by_the_ownership_file(
     assert found == RunningDaemon(
         pid=started.pid, started=started.started, ours=True, mode_id="lad_pi"
     )
+
+
+def test_a_daemon_whose_log_cannot_be_opened_is_not_started(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    with site.daemon().control(wait) as control:
+        site.paths.logs.rmdir()
+        with pytest.raises(WorkspaceUnusable, match="cannot be written: No such file or directory"):
+            control.start("default_pi", wait)
+
+    assert read_ownership(site.paths) is None
 
 
 def test_a_started_daemon_has_a_group_of_its_own_and_carries_the_token(
