@@ -1,7 +1,8 @@
 """Reading pi's answer to the decision turn: JSON, bare, fenced or embedded, or two labelled lines.
 
 Tolerant in form, strict in content: what names no route, or a route that does not exist, is no
-decision, and the caller asks again.
+decision, and the caller asks again. So is an answer far longer than any decision: to try what
+stands behind each of its braces takes time that grows with the square of its length.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ from collections.abc import Iterator
 
 from millracer.domain.work import Decision, IntakeKind, Route
 
+#: In characters.
+LONGEST_ANSWER = 32 * 1024
+
+_NO_REASON = "pi gave no reason"
 _DECODER = json.JSONDecoder()
-_LABEL = r"^[ \t>*-]*\**{}\**[ \t]*:[ \t]*\**[ \t]*"
+#: Possessive, so that a line of nothing but marks or blanks is not tried from each of them.
+_LABEL = r"^[ \t>*-]*+{}\**+[ \t]*+:[ \t]*+\**+[ \t]*+"
 _ROUTE_LINE = re.compile(_LABEL.format("decision") + r"(\w+)", re.IGNORECASE | re.MULTILINE)
-_WHY_LINE = re.compile(_LABEL.format("why") + r"(.+?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_WHY_LINE = re.compile(_LABEL.format("why") + r"(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
 def parse_decision(answer: str) -> Decision | None:
@@ -23,6 +29,8 @@ def parse_decision(answer: str) -> Decision | None:
 
     Two readable decisions that name different routes are none.
     """
+    if len(answer) > LONGEST_ANSWER:
+        return None
     decisions = [found for found in map(_from_object, _objects(answer)) if found is not None]
     if decisions:
         routes = {decision.route for decision in decisions}
@@ -35,7 +43,7 @@ def _objects(text: str) -> Iterator[dict[str, object]]:
     while at != -1:
         try:
             value, end = _DECODER.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # no JSON, or a number too long for Python
             end = at + 1
         else:
             if isinstance(value, dict):
@@ -50,7 +58,7 @@ def _from_object(payload: dict[str, object]) -> Decision | None:
     signals = payload.get("signals")
     return Decision(
         route=route,
-        why=_text(payload.get("why")) or "pi gave no reason",
+        why=_text(payload.get("why")) or _NO_REASON,
         intake_kind=_intake_kind(payload.get("intake_kind")),
         mode=_text(payload.get("mode")) or None,
         custom_loop_needed=payload.get("custom_loop_needed") is True,
@@ -67,7 +75,7 @@ def _from_lines(answer: str) -> Decision | None:
     if route is None:
         return None
     why = _WHY_LINE.search(answer)
-    return Decision(route=route, why=why.group(1) if why else "pi gave no reason")
+    return Decision(route=route, why=_text(why and why.group(1)) or _NO_REASON)
 
 
 def _route(value: object) -> Route | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.application.decision import parse_decision
+from millracer.application.decision import LONGEST_ANSWER, parse_decision
 from millracer.domain.work import IntakeKind, Route
 
 FULL = {
@@ -49,6 +49,7 @@ def test_a_json_decision_is_read_wherever_it_stands(answer: str) -> None:
         "Decision: direct\nWhy: it is small",
         "**Decision:** direct\n**Why:** it is small",
         "- decision : DIRECT\n- why: it is small  ",
+        "* **decision** : *direct*\n> why  :  it is small\t",
     ],
 )
 def test_the_line_form_is_read(answer: str) -> None:
@@ -73,10 +74,29 @@ def test_the_line_form_is_read(answer: str) -> None:
         '{"decision": "direct"} or {"decision": "millrace"}',
         "[" * 5000,
         '{"a":' * 5000,
+        '{"decision": "direct", "cost": ' + "9" * 5000 + "}",
     ],
 )
 def test_what_names_no_single_route_is_no_decision(answer: str) -> None:
     assert parse_decision(answer) is None
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("before", "piece", "after"),
+    [
+        *(("", piece, "") for piece in ("*", " ", "> ", "{", '{"a', '{"a":', '{"a":[', "[{}")),
+        *(("decision", "*", ""), ("decision:", " ", "!"), ("decision", "\t", "")),
+        ("decision:direct\nwhy: a", " ", "b"),
+    ],
+)
+@pytest.mark.parametrize("length", [LONGEST_ANSWER - 30, 10 * LONGEST_ANSWER])
+def test_an_answer_of_any_length_is_read_in_its_time(
+    before: str, piece: str, after: str, length: int
+) -> None:
+    decision = parse_decision(before + piece * (length // len(piece)) + after)
+
+    assert (decision is None) == (length > LONGEST_ANSWER or "direct" not in before)
 
 
 @given(st.text())
