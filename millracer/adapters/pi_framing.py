@@ -126,7 +126,10 @@ def _text_delta(line: bytes) -> pi.TextDelta | None:
     found = _DELTA.match(line, begin) if begin >= 0 else None
     if found is None:
         return None
-    text: str = json.loads(found.group(1))
+    try:
+        text: str = json.loads(found.group(1))
+    except ValueError:
+        return None  # no JSON string after all; the whole message comes once more at its end
     return pi.TextDelta(delta=text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 

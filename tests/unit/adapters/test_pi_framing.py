@@ -145,6 +145,18 @@ def test_a_listener_is_given_nothing_but_text(kind: str) -> None:
     assert list(reader.feed(raw({"type": "message_update", "assistantMessageEvent": event}))) == []
 
 
+@pytest.mark.parametrize("text", [rb"\q", b"\x00", b"\xff", rb"\u12"], ids=repr)
+def test_a_piece_of_text_that_is_no_json_string_is_left_out(text: bytes) -> None:
+    reader = FrameReader()
+    reader.wants_text = True
+    event = b'"assistantMessageEvent":{"type":"text_delta","delta":"%s"}'
+    delta = b'{"type":"message_update",%s}\n' % event
+
+    frames = list(reader.feed(delta % text + delta % b"ok"))
+
+    assert [pi.TextDelta(delta="ok")] == frames
+
+
 def test_half_a_surrogate_pair_loses_no_frame() -> None:
     reader = FrameReader()
     reader.wants_text = True
