@@ -197,7 +197,7 @@ def _read_items(lines: list[str], index: int, label: str) -> tuple[list[str], in
 
 
 def _refuse_items(lines: list[str], index: int, label: str) -> None:
-    following = next((line for line in lines[index:] if line), "")
+    following = next((lines[at] for at in range(index, len(lines)) if lines[at]), "")
     if _ITEM.fullmatch(following):
         raise UnreadableDocument(f"{label} holds one line, not a list")
 

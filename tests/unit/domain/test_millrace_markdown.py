@@ -183,3 +183,8 @@ def test_any_text_is_read_or_refused_and_never_breaks_the_reader(text: str) -> N
         parse_fields(text)
     except UnreadableDocument as refused:
         assert str(refused)  # noqa: PT017 - either answer is right; only a crash is not
+
+
+@pytest.mark.timeout(30)
+def test_an_empty_field_many_times_over_is_read_in_its_time() -> None:
+    assert parse_fields("# Blue\n" + "Title:\n" * 200_000).fields == {}
