@@ -21,7 +21,8 @@ INSTALL_HINT = f"install a supported Millrace ({SUPPORTED_RANGE}): pip install m
 
 _OLDEST = (0, 18, 6)
 _TOO_NEW = (0, 22)
-_NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
+#: Numbers of any sensible length; Python refuses to read one of thousands of digits.
+_NUMBERS = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?")
 
 
 def find_version(calls: MillraceCalls, wait: Wait) -> str:

@@ -27,7 +27,8 @@ _OLDEST: Version = (0, 67, 68)
 _FIRST_UNTESTED: Version = (1, 6, 0)
 _FIRST_WITH_PROVIDER_AND_MODEL: Version = (1, 0, 0)
 _PACKAGES = frozenset({"@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"})
-_VERSION = re.compile(r"(?<![\d.])(\d+)\.(\d+)\.(\d+)")
+#: Numbers of any sensible length; Python refuses to read one of thousands of digits.
+_VERSION = re.compile(r"(?<![\d.])(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 _METADATA_WITHIN_PARENTS = 5
 
 
