@@ -22,6 +22,13 @@ SEED :=
 #: Which cells of the matrix `make test-matrix` runs, by name; none: all. --quick: no slow tests.
 CELLS :=
 
+#: How often `make fuzz` runs each parser, or one alone, and for how many seconds at most (0: any).
+RUNS := 1000000
+TARGET :=
+SECONDS := 0
+#: It needs a wheel of atheris for this Python: 3.11, on Linux.
+ATHERIS_VERSION := 3.0.0
+
 VENV := .venv
 TOOLS := .tools
 PI_LOCK := millracer/tools/pi
@@ -64,8 +71,8 @@ newest_pi := $(lastword $(NEWER_PIS))
 corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDEST_PI)/.stamp \
   $(TOOLS)/pi-$(newest_pi)/.stamp
 
-.PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix bench demo fixtures \
-  clean distclean
+.PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz bench demo \
+  fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -78,6 +85,8 @@ help:
 	@echo '                  make test-matrix CELLS="--quick millrace-0.18.6 oldest"'
 	@echo 'make truth        hold random runs against Millrace itself; make truth N=200 SEED=1'
 	@echo 'make crash-matrix kill it at every boundary and write docs/crash-matrix.md; an hour'
+	@echo 'make fuzz         look for bytes that break a parser, by coverage; half an hour and more;'
+	@echo '                  make fuzz RUNS=100000 TARGET=pi-frames'
 	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
 	@echo 'make lint         lint, types and layers only'
 	@echo 'make fixtures     record fixtures/ again from the real tools'
@@ -111,6 +120,10 @@ truth: $(setup)
 
 crash-matrix: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.crash
+
+fuzz: $(TOOLS)/fuzz/.stamp
+	$(CURDIR)/$(TOOLS)/fuzz/bin/python -m tests.fuzz --runs $(RUNS) --seconds $(SECONDS) \
+	  $(if $(TARGET),--target $(TARGET)) --found $(CURDIR)/$(TOOLS)/fuzz-found
 
 bench: N := 5
 bench: $(setup) $(TOOLS)/reference/.stamp
@@ -147,6 +160,15 @@ $(TOOLS)/reference/.stamp: | require-python
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --quiet 'millracer==$(REFERENCE_VERSION)'
+	@touch $@
+
+# The project once more, beside what fuzzes it: not every Python we support has a wheel of that.
+$(TOOLS)/fuzz/.stamp: pyproject.toml | require-python
+	@echo 'Setting up $(@D) ...' >&2
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --quiet --only-binary=atheris \
+	  --editable . 'atheris==$(ATHERIS_VERSION)'
 	@touch $@
 
 # pi needs none of its dependencies' install scripts.

@@ -1,0 +1,1 @@
+"""Fuzzing of the three parsers: what they promise for any bytes, and ways to look for a breach."""

@@ -1,0 +1,41 @@
+"""The parsers of requests: `ops --json` and the legacy `run --benchmark-json`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pydantic_core import to_json
+
+from millracer.contracts.benchmark_request import parse_benchmark_request
+from millracer.contracts.ops_request import InvalidOpsRequest, ReadRequest, read_ops_request
+from millracer.errors import InvalidRequest
+from millracer.interfaces.foresight import asks_millrace
+
+
+def check(data: bytes) -> None:
+    """Hold the parsers to their promise: a request, or an error that says what is wrong with it."""
+    _check_ops_request(data)
+    with suppress(InvalidRequest):
+        parse_benchmark_request(data)
+    asks_millrace(data)
+
+
+def _check_ops_request(data: bytes) -> None:
+    try:
+        read = read_ops_request(data)
+    except InvalidOpsRequest as exc:
+        _check_refusal(exc)
+    else:
+        again = read_ops_request(to_json(read.request))
+        assert _facts(again) == _facts(read)
+
+
+def _check_refusal(refused: InvalidOpsRequest) -> None:
+    assert refused.refusals
+    assert all(refusal.message for refusal in refused.refusals)
+    for name in (refused.request_id, refused.action, refused.client_name, refused.session_id):
+        assert name is None or name.encode().strip()
+
+
+def _facts(read: ReadRequest) -> tuple[object, ...]:
+    return read.request, read.action, read.payload, read.task, read.session_id
