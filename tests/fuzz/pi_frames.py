@@ -25,13 +25,14 @@ class _Form(IntFlag):
     SHORT_LINES = 2
     ANSWER = 4  #: the model's own words instead of a stream of frames
     ERRORS = 8  #: pi's standard error
+    CHUNKED = 16  #: a stream of frames in pieces, which has to say the same as in one
 
 
 def check(data: bytes) -> None:
     """Hold the parsers to their promise: frames or `ProtocolError`, however the stream is cut."""
     if not data:
         return
-    form, stream = _Form(data[0] % 16), data[1:]
+    form, stream = _Form(data[0] % 32), data[1:]
     if _Form.ERRORS in form:
         _check_errors(stream)
     elif _Form.ANSWER in form:
@@ -42,8 +43,9 @@ def check(data: bytes) -> None:
 
 def _check_stream(form: _Form, stream: bytes) -> None:
     whole = _read(form, [stream])
-    size = len(stream) // 5 + 1
-    assert whole == _read(form, [stream[at : at + size] for at in range(0, len(stream), size)])
+    if _Form.CHUNKED in form:
+        size = len(stream) // 5 + 1
+        assert whole == _read(form, [stream[at : at + size] for at in range(0, len(stream), size)])
     turn = Turn(_PROMPT_ID)
     for frame in whole[0]:
         for action in turn.receive(frame):

@@ -82,7 +82,7 @@ def pi_streams() -> Iterator[bytes]:
     """Yield streams of frames of old and new versions, answers and error output."""
     for version in (_old_turn(), _new_turn(), _failed_turn()):
         stream = b"".join(json.dumps(frame).encode() + b"\n" for frame in version)
-        for form in (0, 1, 2):
+        for form in (0, 1, 2, 17):
             yield bytes([form]) + stream
     for answer in _ANSWERS:
         yield bytes([4]) + answer.encode()
