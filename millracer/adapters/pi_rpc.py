@@ -27,6 +27,9 @@ from millracer.waiting import Cancellation, Cancelled, Wait
 #: How long an aborted turn may take to come to rest before pi is ended instead.
 ABORT_SECONDS = 10.0
 _FIRST_WRITE_SECONDS = 5.0
+#: What a cold start is given however short the turn: a loaded machine needs several times the 3 s
+#: that a quiet one does.
+LEAST_START_SECONDS = 20.0
 _DISCARD_SECONDS = 5.0
 
 
@@ -69,7 +72,8 @@ class RpcPi(Pi):
     def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
         """Send one prompt and return the full text of its answer, never empty.
 
-        A cold start has its own limit and takes nothing from the turn's time. Text may be told to
+        A cold start takes nothing from the turn's time; it is given as long as a turn, but not less
+        than `LEAST_START_SECONDS` and not more than its own limit. Text may be told to
         the listener that a failed attempt wrote before pi asked the model again.
 
         Raises:
@@ -80,7 +84,7 @@ class RpcPi(Pi):
         """
         refuse_spent(wait)
         seconds = wait.remaining
-        channel = self._ready_channel(wait.cancellation)
+        channel = self._ready_channel(wait.cancellation, seconds)
         turn_wait = Wait(wait.cancellation, time.monotonic() + seconds)
         self._count += 1
         exchange = Exchange(channel, Turn(f"prompt-{self._count}"), on_text)
@@ -143,14 +147,15 @@ class RpcPi(Pi):
         for notice in self._options.admit(self._version):
             self._note(notice.code, notice.text)
 
-    def _ready_channel(self, cancellation: Cancellation) -> PiChannel:
+    def _ready_channel(self, cancellation: Cancellation, turn_seconds: float) -> PiChannel:
         channel = self._begin(cancellation)
         if self._ready and channel.exit_code is not None:
             self._discard(channel, Wait(cancellation))
             channel = self._begin(cancellation)
         if self._ready:
             return channel
-        wait = Wait(cancellation, channel.started + self._options.start_timeout_seconds)
+        limit = Wait(cancellation, channel.started + self._options.start_timeout_seconds)
+        wait = limit.within(max(turn_seconds, LEAST_START_SECONDS))
         try:
             while not self._ready:
                 cancellation.raise_if_cancelled()
@@ -159,7 +164,7 @@ class RpcPi(Pi):
                     self._ready = True
                 elif wait.expired:
                     raise pi_errors.start_timeout(
-                        self._options.start_timeout_seconds,
+                        time.monotonic() - channel.started,
                         channel.stderr_lines,
                         channel.skipped_lines,
                     )
