@@ -21,6 +21,9 @@ import psutil
 from millracer.interfaces.operator_prompt import PROMPT
 
 _LIMIT_SECONDS = 60
+#: A prompt that takes keys. The one before it is drawn once more when its line is sent, and what is
+#: typed then is not for the next one: a Ctrl-D would be lost.
+_NEW_PROMPT = r"\x1b\[\?2004h.*?" + PROMPT.rstrip()
 _ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>])")
 
 ENTER = "\r"
@@ -87,20 +90,20 @@ class OperatorCaller:
     ) -> Terminal:
         """Open a session on a terminal of its own."""
         program, *arguments = self._command
+        shown = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment}
         return Terminal(
             pexpect.spawn(
                 program,
                 [*arguments, *options],
                 cwd=str(self.cwd),
                 # Nobody answers here when the terminal is asked where its cursor is.
-                env=self._variables(
-                    **{"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment}
-                ),
+                env=self._variables(**shown),
                 dimensions=(rows, columns),
                 encoding="utf-8",
                 codec_errors="replace",
                 timeout=_LIMIT_SECONDS,
-            )
+            ),
+            prompt=PROMPT.rstrip() if shown["TERM"] == "dumb" else _NEW_PROMPT,
         )
 
     @property
@@ -121,8 +124,9 @@ def finish(process: subprocess.Popen[bytes], lines: bytes | None = None) -> Pipe
 class Terminal:
     """One session on a terminal; leaving the block ends what is left of it."""
 
-    def __init__(self, child: pexpect.spawn[str]) -> None:
+    def __init__(self, child: pexpect.spawn[str], *, prompt: str) -> None:
         self.child = child
+        self._prompt = prompt
         self._seen: list[str] = []
 
     def __enter__(self) -> Self:
@@ -171,7 +175,7 @@ class Terminal:
 
     def prompts(self) -> str:
         """Wait for the prompt and return what came before it."""
-        return self.says(PROMPT.rstrip())
+        return self.says(self._prompt)
 
     def enter(self, line: str, *patterns: str) -> str:
         """Send a line and return what came until the next prompt, the patterns among it."""

@@ -61,6 +61,18 @@ def test_an_answer_its_end_and_a_blank_line_stand_before_the_next_prompt(
         assert terminal.leave() == 0
 
 
+def test_a_line_that_was_seen_before_it_was_sent_is_waited_for(caller: OperatorCaller) -> None:
+    with caller.terminal() as terminal:
+        terminal.prompts()
+        terminal.type("be slow")
+        terminal.says("be slow")
+        terminal.type(ENTER)
+
+        assert "answer 1" in terminal.prompts()
+
+        assert terminal.leave(CTRL_D) == 0
+
+
 def test_a_task_is_kept_for_later_sessions_readable_by_its_owner_alone(
     caller: OperatorCaller,
 ) -> None:
