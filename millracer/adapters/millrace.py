@@ -15,7 +15,7 @@ from pathlib import Path
 from millracer.adapters.daemon import WorkspaceDaemon
 from millracer.adapters.half_added import remove_half_added
 from millracer.adapters.kept_statuses import KeptStatuses
-from millracer.adapters.millrace_calls import MillraceCalls, refusal, useful_line
+from millracer.adapters.millrace_calls import TOOL, MillraceCalls, refusal, useful_line
 from millracer.adapters.millrace_evidence import MillraceEvidence
 from millracer.adapters.millrace_items import MillraceItems
 from millracer.adapters.millrace_left import list_left
@@ -31,7 +31,7 @@ from millracer.contracts.millrace import StatusDocument, parse, parse_object
 from millracer.domain.documents import IntakeDocument
 from millracer.domain.evidence import Evidence
 from millracer.domain.work import AddReceipt, IntakeKind, LeftItem, RuntimeStatus, Standing
-from millracer.errors import WorkspaceUnusable
+from millracer.errors import ProtocolError, WorkspaceUnusable
 from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace
 from millracer.waiting import Wait
 
@@ -124,7 +124,8 @@ class CliMillrace(Millrace):
 
         Raises:
             ToolFailed: Millrace refused, as it does in a workspace that is not initialised.
-            ProtocolError: the document lacks what every supported version prints.
+            ProtocolError: the document lacks what every supported version prints, or is about
+                another workspace.
         """
         if self._kept is None:
             return self._ask_status(wait)
@@ -139,6 +140,13 @@ class CliMillrace(Millrace):
         completed = self._questions.succeed("status", "--format", "json", wait=wait)
         raw = parse_object(completed.stdout, "the status")
         status = parse(StatusDocument, completed.stdout, "the status")
+        if not self._paths.is_named_by(status.workspace):
+            raise ProtocolError(
+                TOOL,
+                f"`millrace status` answered for another workspace: {status.workspace}",
+                raw=completed.stdout,
+                suggested_action="check which program `millrace` on PATH is",
+            )
         return RuntimeStatus(
             process_running=status.process_running,
             lock=status.runtime_ownership_lock,

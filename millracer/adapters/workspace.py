@@ -27,6 +27,13 @@ class WorkspacePaths:
 
     root: Path
 
+    def is_named_by(self, path: str) -> bool:
+        """Whether another program's path means this workspace, however it spells it."""
+        try:
+            return Path(path).is_absolute() and self.root.samefile(path)
+        except (OSError, ValueError):  # it is not there, or no path at all
+            return False
+
     @property
     def agents(self) -> Path:
         """Millrace's own folder; without it the directory holds no work."""

@@ -80,6 +80,7 @@ def _unreadable(text: str | bytes, what: str, exc: ValidationError) -> ProtocolE
 class StatusDocument(Theirs):
     """`status --format json`: keys every supported version prints."""
 
+    workspace: str
     process_running: bool
     runtime_ownership_lock: str
     active_run_count: int

@@ -77,9 +77,10 @@ def do_tell(*_: str) -> int:
     return 0
 
 
-def do_status(*_: str) -> int:
+def do_status(*arguments: str) -> int:
     """Say what a status has to, and whether this process imported the package itself."""
     status = {
+        "workspace": arguments[arguments.index("--workspace") + 1],
         "process_running": False,
         "runtime_ownership_lock": "absent",
         "active_run_count": 0,

@@ -4,7 +4,9 @@ import json
 import os
 import sys
 
+ASKED = sys.argv[sys.argv.index("--workspace") + 1] if "--workspace" in sys.argv else ""
 GOOD = {
+    "workspace": ASKED,
     "process_running": False,
     "runtime_ownership_lock": "absent",
     "active_run_count": 0,
@@ -50,6 +52,14 @@ ANSWERS = {
     "same key twice": f'{TEXT[:-1]}, "paused": true}}'.encode(),
     "surrogate": with_more('"\\ud800"'),
     "escape codes": with_more('"\\u001b[2J\\u001b]0;title\\u0007"'),
+    "of another": json.dumps({**GOOD, "workspace": "/"}).encode(),
+    "of none": json.dumps({**GOOD, "workspace": ""}).encode(),
+    "of a lookalike": json.dumps({**GOOD, "workspace": f"{ASKED}/../x/."}).encode(),
+    "of no path": json.dumps({**GOOD, "workspace": f"{ASKED}\0"}).encode(),
+    "of the same, spelled otherwise": json.dumps({**GOOD, "workspace": f"{ASKED}/."}).encode(),
+    "of another schema": json.dumps(
+        {"run_id": "run-1", "status": "complete", "nodes": []}
+    ).encode(),
     "two documents": f"{TEXT}\n{TEXT}".encode(),
     "ten megabytes": with_more(json.dumps("x" * 10_000_000)),
 }

@@ -1,6 +1,7 @@
-"""A pi that talks and says nothing: HOSTILE_PI is `garbage`, `endless`, `deep`, `one-line`, `ends`.
+"""A pi that talks and says nothing, as HOSTILE_PI has it: `garbage`, `endless`, `deep`, `one-line`,
+`ends`, or not even that: `nothing`.
 
-All but `garbage` and `ends` go on until they are ended.
+All but `garbage`, `ends` and `nothing` go on until they are ended.
 """
 
 import json
@@ -16,6 +17,8 @@ if "--version" in sys.argv:
     OUT.write(b"0.73.1\n")
     sys.exit(0)
 how = os.environ["HOSTILE_PI"]
+if how == "nothing":
+    sys.exit(0)
 if how == "ends":
     OUT.write(GARBAGE)
     sys.exit(0)

@@ -15,13 +15,14 @@ _CHILDREN = Path(__file__).parents[1] / "children"
 _READABLE = frozenset(
     {
         *("good", "same key twice", "escape codes", "ten megabytes"),
-        *("huge float within", "NaN within", "infinity within"),
+        *("huge float within", "NaN within", "infinity within", "of the same, spelled otherwise"),
     }
 )
 _UNREADABLE = (
     *("nothing", "truncated", "a list", "a text", "words", "no UTF-8", "wrong types"),
     *("text for number", "nulls", "deep", "deep within", "NaN", "two documents", "huge number"),
-    *("huge number within", "surrogate"),
+    *("huge number within", "surrogate", "of another", "of none", "of a lookalike", "of no path"),
+    "of another schema",
 )
 
 
@@ -73,9 +74,9 @@ def test_a_status_that_is_none_is_an_error_of_millrace(caller: OpsCaller, answer
 @pytest.mark.parametrize(
     ("session", "how"),
     [
-        *(("print", how) for how in ("garbage", "endless", "deep", "one-line", "ends")),
-        ("rpc", "ends"),
-        *(  # the start of a conversation is given two minutes
+        *(("print", how) for how in ("garbage", "endless", "deep", "one-line")),
+        *((session, how) for session in ("print", "rpc") for how in ("ends", "nothing")),
+        *(  # the start of a conversation is given more than its turns
             pytest.param("rpc", how, marks=pytest.mark.slow)
             for how in ("garbage", "endless", "deep", "one-line")
         ),

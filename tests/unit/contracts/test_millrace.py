@@ -14,6 +14,7 @@ from millracer.contracts.millrace import (
 from millracer.errors import ProtocolError
 
 STATUS = {
+    "workspace": "/w",
     "process_running": False,
     "runtime_ownership_lock": "absent",
     "active_run_count": 0,
