@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from millracer.adapters.millrace_calls import refusal
+from millracer.adapters.millrace_calls import TOOL, refusal
 from millracer.adapters.millrace_items import MillraceItems
 from millracer.adapters.millrace_lineage import MillraceLineage
 from millracer.adapters.millrace_questions import MillraceQuestions
@@ -38,6 +38,7 @@ from millracer.domain.completion import (
 )
 from millracer.domain.evidence import Evidence, ItemFact, StageFact
 from millracer.domain.work import IntakeKind, ItemState, Standing
+from millracer.errors import ProtocolError
 from millracer.waiting import Wait
 
 _NEVER_RAN = frozenset({ItemState.MAILBOX, ItemState.INBOX, ItemState.INVALID, ItemState.REFUSED})
@@ -223,7 +224,7 @@ class _Gathering:
             completed = self._answer("runs", "trace", run_id, "--format", "json")
             if completed.exit_code != 0:
                 return None
-            trace = parse(RunTrace, completed.stdout, f"the trace of {run_id}")
+            trace = _parsed(completed.stdout, run_id)
             if not ended or trace.status != _RUN_ACTIVE:
                 break
             self._wait.sleep(_ENDING_SECONDS)
@@ -238,6 +239,15 @@ class _Gathering:
 
 def _source(run_id: str) -> str:
     return f"millrace runs trace {run_id} --format json"
+
+
+def _parsed(stdout: str, run_id: str) -> RunTrace:
+    trace = parse(RunTrace, stdout, f"the trace of {run_id}")
+    if trace.run_id != run_id:
+        raise ProtocolError(
+            TOOL, f"`millrace runs trace {run_id}` answered for the run {trace.run_id}", raw=stdout
+        )
+    return trace
 
 
 def _settles(trace: RunTrace, item_id: str) -> bool:

@@ -348,6 +348,15 @@ def test_a_run_that_is_still_being_closed_is_read_again(
     assert [fact.run_status for fact in evidence.stages] == ["complete"]
 
 
+def test_the_trace_of_another_run_is_no_evidence(fake: FakeMillrace, millrace: CliMillrace) -> None:
+    agents = use(fake)
+    log_runs(agents, "run-1")
+    fake.answers("runs trace run-1", stdout=trace("run-2"))
+
+    with pytest.raises(ProtocolError, match="answered for the run run-2"):
+        millrace.gather_evidence(STANDING, wait())
+
+
 @pytest.mark.parametrize(
     "state", [ItemState.MAILBOX, ItemState.INBOX, ItemState.INVALID, ItemState.REFUSED]
 )
