@@ -69,9 +69,11 @@ _ERRORS = (
 
 
 def ops_requests() -> Iterator[bytes]:
-    """Yield recorded requests, and a legacy one."""
+    """Yield recorded requests, one whose names are no text, and a legacy one."""
     for path in sorted((_FIXTURES / "ops").glob("*.request.json")):
         yield path.read_bytes()
+    named = dict.fromkeys(("request_id", "action", "client_name"), "half \ud800")
+    yield json.dumps({**named, "metadata": {"session_id": "\udfff"}}).encode()
     scope = {"item_id": "A-1", "title": "t", "constraints": ["c"]}
     yield json.dumps(
         {"task": "Do it", "workspace": "/w", "intake_kind": "task", "scoped_work_item": scope}
@@ -105,6 +107,7 @@ def millrace_outputs() -> Iterator[bytes]:
     yield _output("lock", json.dumps(_LOCK))
     yield _output("snapshot", json.dumps(_SNAPSHOT))
     yield _output("document", _DOCUMENT)
+    yield _output("event", '{"event_type": "x", "occurred_at": "2026-01-02T03:04:05"}')
 
 
 def _call(name: str, recorded: dict[str, Any]) -> Iterator[bytes]:

@@ -67,7 +67,7 @@ def test_a_piece_over_and_over_is_read_in_its_time(target: str, piece: bytes) ->
     many = piece * (_LONG // len(piece))
 
     for form in _forms(target):
-        TARGETS[target](form + many)
+        TARGETS[target](form + many + b"\n")
         TARGETS[target](form + b"# T\ndecision:" + many + b"\nwhy: " + many + b".")
 
 
