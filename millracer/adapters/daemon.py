@@ -7,15 +7,14 @@ up stops a daemon of ours. Take the lease before the lifecycle lock, never the o
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from millracer.adapters import process
 from millracer.adapters.daemon_finder import DaemonFinder
+from millracer.adapters.daemon_log import daemon_output, last_words, name_log, said_in
 from millracer.adapters.daemon_stop import stop_daemon
 from millracer.adapters.millrace_calls import TOOL, MillraceCalls, refusal
 from millracer.adapters.millrace_text import parse_lines
@@ -29,7 +28,7 @@ from millracer.adapters.ownership import (
 from millracer.adapters.runtime_files import RuntimeFiles
 from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.adapters.watch import RuntimeWatch
-from millracer.adapters.workspace import WorkspacePaths, locked, try_lock, unwritable
+from millracer.adapters.workspace import WorkspacePaths, locked, try_lock
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.observation import Signs
 from millracer.domain.work import ModeValidation, RunningDaemon, RuntimeStatus, Standing
@@ -165,7 +164,7 @@ class _Control(DaemonControl):
         Does nothing beside a living daemon.
 
         Raises:
-            ToolFailed: Millrace refused to clear it.
+            ToolFailed: Millrace refused to clear it, or its lock may be a living daemon's.
         """
         if self._finder.find_any() is not None:
             return False
@@ -181,7 +180,7 @@ class _Control(DaemonControl):
                 or (not status.process_running and status.active_run_count > 0)
             )
         if stale:
-            remove_stranded_lock(self._files)
+            remove_stranded_lock(self._files, record)
             self._calls.checked("control", "clear-stale-state", wait=wait)
         return stale
 
@@ -200,7 +199,7 @@ class _Control(DaemonControl):
         if found is not None:
             return found
         self.repair(wait)
-        log = self._paths.logs / f"daemon-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.log"
+        log = name_log(self._paths)
         record = OwnershipRecord(
             token=process.new_token(), mode_id=self.resolve_mode(mode), log=str(log)
         )
@@ -221,10 +220,10 @@ class _Control(DaemonControl):
         forget_ownership(self._paths)
         if found is not None:
             return found
-        said = _tail(log)
+        said = said_in(log)
         raise (ToolFailed if said else DaemonDied)(
             TOOL,
-            f"the Millrace daemon ended at once: {_last_words(log)}",
+            f"the Millrace daemon ended at once: {last_words(said)}",
             detail=said,
             suggested_action=f"see {log}",
         )
@@ -252,19 +251,13 @@ class _Control(DaemonControl):
             wait.sleep(_POLL_SECONDS)
 
     def _spawn(self, mode: str, record: OwnershipRecord, log: Path, wait: Wait) -> int:
-        try:
-            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise unwritable(log, exc) from exc
-        try:
+        with daemon_output(log) as output:
             return self._calls.spawn_daemon(
                 *("run", "daemon", "--mode", mode, "--monitor", "none"),
                 token=record.token,
                 output=output,
                 wait=wait,
             )
-        finally:
-            os.close(output)
 
     def _complete_ownership(self) -> None:
         """Write down what a command that died between its two writes left out.
@@ -349,16 +342,3 @@ class _Attendance(Attendance):
                 return False
             time.sleep(_POLL_SECONDS)
         return True
-
-
-def _tail(log: Path) -> str:
-    try:
-        return log.read_text(encoding="utf-8", errors="replace")[-4000:].strip()
-    except OSError:
-        return ""
-
-
-def _last_words(log: Path) -> str:
-    lines = [line.strip() for line in _tail(log).splitlines() if line.strip()]
-    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
-    return (errors or lines or ["it said nothing"])[-1]

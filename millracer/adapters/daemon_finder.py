@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from millracer.adapters import process
-from millracer.adapters.ownership import find_owned_daemon, is_daemon_command
+from millracer.adapters.daemon_log import has_ended
+from millracer.adapters.ownership import find_owned_daemon, has_taken, is_daemon_command
 from millracer.adapters.runtime_files import CachedDocument, RuntimeFiles, Stamp, stamp
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace_state import LockFile
@@ -33,13 +34,14 @@ class DaemonFinder:
     def find(self) -> RunningDaemon | None:
         """Return the daemon that holds the lock, or the one of ours that is taking it.
 
-        A lock of another host names a process we cannot see: its daemon counts as running.
+        A lock of another host, or of a daemon of ours in another container, names a process we
+        cannot see: its daemon counts as running, and as somebody else's.
         """
         record = self._record.read()
         lock = self._files.lock.read()
         owned = self.find_owned()
         ours = record is not None and not record.kept
-        holder = None if lock is None else lock_holder(lock)
+        holder = None if lock is None else self._holder(lock, record)
         if holder is not None:
             is_owned = owned is not None and holder[0] == owned[0]
             return RunningDaemon(
@@ -83,6 +85,16 @@ class DaemonFinder:
         self._dead_for = seen if owned is None else None
         return owned
 
+    def _holder(self, lock: LockFile, record: OwnershipRecord | None) -> tuple[int, float] | None:
+        holder = lock_holder(lock)
+        if holder is not None or record is None or not has_taken(record, lock):
+            return holder
+        # What a dead one left may have its log, but is here to be seen.
+        is_out_of_sight = has_ended(
+            self._paths, record
+        ) is False and not process.processes_with_token(record.token)
+        return (lock.owner_pid, lock.acquired_at.timestamp()) if is_out_of_sight else None
+
     def _mode(self, record: OwnershipRecord | None) -> str | None:
         snapshot = self._files.snapshot.read()
         if snapshot is not None and snapshot.process_running:
@@ -91,13 +103,13 @@ class DaemonFinder:
 
 
 def lock_holder(lock: LockFile) -> tuple[int, float] | None:
-    """Return pid and start time of the process that took the lock, if it lives."""
+    """Return pid and start time of the process that took the lock, if it lives or may live."""
     acquired = lock.acquired_at.timestamp()
     if lock.owner_hostname != socket.gethostname():
         return lock.owner_pid, acquired
     started = process.started_at(lock.owner_pid)
     if started is None:
-        return None
+        return (lock.owner_pid, acquired) if process.is_hidden(lock.owner_pid) else None
     is_reused = started > acquired + _REUSED_PID_SECONDS
     if is_reused and not is_daemon_command(process.command_line(lock.owner_pid)):
         return None

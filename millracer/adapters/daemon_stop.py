@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from millracer.adapters import process
 from millracer.adapters.daemon_finder import DaemonFinder
+from millracer.adapters.daemon_log import has_ended
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.adapters.ownership import forget_ownership
 from millracer.adapters.runtime_files import RuntimeFiles
@@ -54,10 +55,13 @@ def stop_daemon(
         grace_seconds=0.0 if hurry else _GRACE_SECONDS,
         group=None if owned is None else process.group_of(owned[0]),
     )
+    if has_ended(files.paths, record) is False:
+        return  # it lives where we cannot see it, and its record is for those who can
     forget_ownership(files.paths)
     if finder.find() is None and files.is_stale() is not False:
-        remove_stranded_lock(files)
-        _clear_stale_state(calls, ladder)
+        with suppress(ToolError):
+            remove_stranded_lock(files, record)
+            _clear_stale_state(calls, ladder)
 
 
 def _ask_to_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> None:
@@ -75,9 +79,8 @@ def _ask_to_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> None
 
 def _clear_stale_state(calls: MillraceCalls, wait: Wait) -> None:
     """Repair even when the caller is in a hurry: without it the cut item stays active."""
-    with suppress(ToolError):
-        calls.call(
-            "control",
-            "clear-stale-state",
-            wait=Wait.for_seconds(min(wait.remaining, _REPAIR_SECONDS)),
-        )
+    calls.call(
+        "control",
+        "clear-stale-state",
+        wait=Wait.for_seconds(min(wait.remaining, _REPAIR_SECONDS)),
+    )

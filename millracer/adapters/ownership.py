@@ -17,7 +17,12 @@ from pydantic import ValidationError
 
 from millracer.adapters import process
 from millracer.adapters.workspace import WorkspacePaths, write_atomically
+from millracer.contracts.millrace_state import LockFile
 from millracer.contracts.ownership import OwnershipRecord
+
+#: A daemon takes the lock this soon after its start, or was given up; start times are that rough.
+_TAKES_LOCK_SECONDS = 60.0
+_ROUGH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,14 @@ def find_owned_daemon(
         return record.pid, record.started
     daemon = choose_daemon(_carriers(record.token), lock_pid=lock_pid)
     return None if daemon is None else (daemon.pid, daemon.started)
+
+
+def has_taken(record: OwnershipRecord, lock: LockFile) -> bool:
+    """Whether the daemon that the record speaks of took this lock, living or not."""
+    if record.pid != lock.owner_pid or record.started is None:
+        return False
+    after = lock.acquired_at.timestamp() - record.started
+    return -_ROUGH_SECONDS <= after <= _TAKES_LOCK_SECONDS
 
 
 def choose_daemon(carriers: Iterable[Carrier], *, lock_pid: int | None) -> Carrier | None:

@@ -181,8 +181,28 @@ def started_at(pid: int) -> float | None:
 
 
 def is_pid_taken(pid: int) -> bool:
-    """Whether the process table has such a pid, be it of one that has ended and is not reaped."""
-    return psutil.pid_exists(pid)
+    """Whether a signal would find somebody: a process, one not reaped, any of their threads."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def is_hidden(pid: int) -> bool:
+    """Whether the pid is another user's and the system does not let us look at it."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        try:
+            psutil.Process(pid).status()
+        except psutil.Error:
+            return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return False
 
 
 def is_same_process(pid: int, started: float) -> bool:

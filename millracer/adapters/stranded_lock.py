@@ -2,29 +2,50 @@
 
 Millrace tells the owner of a lock by its pid alone. After a reboot that pid may be anybody's, and a
 dead daemon that nobody reaps keeps it too. To Millrace the lock is then held for ever:
-`clear-stale-state` goes to a mailbox that nobody empties, and no daemon starts.
+`clear-stale-state` goes to a mailbox that nobody empties, and no daemon starts. We remove it with
+proof alone: see docs/decisions/0006-a-lock-is-removed-only-with-proof.md.
 """
 
 from __future__ import annotations
 
 from millracer.adapters import process
 from millracer.adapters.daemon_finder import lock_holder
-from millracer.adapters.runtime_files import RuntimeFiles
+from millracer.adapters.daemon_log import has_ended
+from millracer.adapters.millrace_calls import TOOL
+from millracer.adapters.ownership import has_taken
+from millracer.adapters.runtime_files import RuntimeFiles, stamp
 from millracer.adapters.workspace import unwritable
+from millracer.contracts.ownership import OwnershipRecord
+from millracer.errors import ToolFailed
 
 
-def remove_stranded_lock(files: RuntimeFiles) -> None:
-    """Remove the lock if the daemon that took it is gone and its pid is not.
+def remove_stranded_lock(files: RuntimeFiles, record: OwnershipRecord | None) -> None:
+    """Remove the lock if a daemon of ours took it and is gone, and its pid is not.
 
-    Call under the lifecycle lock, where no daemon runs.
+    Call under the lifecycle lock, where no daemon is found.
+
+    Args:
+        files: the workspace's.
+        record: the ownership file's, which may have been removed since.
 
     Raises:
+        ToolFailed: Millrace takes the lock for a living daemon's, and nothing proves that it is
+            not.
         WorkspaceUnusable: it cannot be removed.
     """
+    seen = stamp(files.paths.runtime_lock)
     lock = files.lock.read()
     if lock is None or lock_holder(lock) is not None or not process.is_pid_taken(lock.owner_pid):
         return
-    try:
-        files.paths.runtime_lock.unlink(missing_ok=True)
-    except OSError as exc:
-        raise unwritable(files.paths.runtime_lock, exc) from exc
+    if record is None or not has_taken(record, lock) or not has_ended(files.paths, record):
+        raise ToolFailed(
+            TOOL,
+            f"the workspace is locked for process {lock.owner_pid}, which is no Millrace daemon",
+            suggested_action="make sure that no Millrace works in this workspace, then remove "
+            f"{files.paths.runtime_lock}",
+        )
+    if stamp(files.paths.runtime_lock) == seen:
+        try:
+            files.paths.runtime_lock.unlink(missing_ok=True)
+        except OSError as exc:
+            raise unwritable(files.paths.runtime_lock, exc) from exc

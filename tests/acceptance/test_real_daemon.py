@@ -15,7 +15,7 @@ import pytest
 from millracer.adapters import process
 from millracer.adapters.daemon import WorkspaceDaemon
 from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.ownership import read_ownership
+from millracer.adapters.ownership import read_ownership, write_ownership
 from millracer.adapters.pi_install import Version
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.domain.observation import Signs
@@ -252,9 +252,16 @@ def strand(site: _Site, attendance: Attendance) -> Iterator[Callable[[bool], psu
         other = psutil.Popen((sys.executable, "-c", "import time; time.sleep(60)"))
         others.append(other)
         lock = json.loads(site.paths.runtime_lock.read_text(encoding="utf-8"))
-        taken = datetime.now(UTC) - timedelta(minutes=5 if is_reaped else 0)
+        ago = timedelta(minutes=5 if is_reaped else 0)
+        taken = datetime.fromisoformat(lock["acquired_at"]) - ago
         lock |= {"owner_pid": other.pid, "acquired_at": taken.isoformat()}
         site.paths.runtime_lock.write_text(json.dumps(lock), encoding="utf-8")
+        record = read_ownership(site.paths)
+        assert record is not None
+        assert record.started is not None
+        started = record.started - ago.total_seconds()
+        changes = {"pid": other.pid, "started": started}
+        write_ownership(site.paths, record.model_copy(update=changes))
         if not is_reaped:
             other.kill()
             while psutil.Process(other.pid).status() != psutil.STATUS_ZOMBIE:

@@ -1,0 +1,231 @@
+"""A lock that nobody seems to hold: removed with proof alone, and a daemon out of sight."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+
+import psutil
+import pytest
+
+from millracer.adapters import process
+from millracer.adapters.daemon_log import daemon_output, has_ended
+from millracer.adapters.ownership import read_ownership, write_ownership
+from millracer.contracts.ownership import OwnershipRecord
+from millracer.errors import ToolFailed
+from millracer.waiting import Wait
+from tests.support.fake_daemon import FakeDaemonSite, wait_until
+
+_AN_HOUR_AGO = timedelta(hours=1)
+
+
+@pytest.fixture
+def wait() -> Wait:
+    return Wait.for_seconds(30)
+
+
+@pytest.fixture
+def stranger() -> Iterator[Popen[bytes]]:
+    """A living process that has nothing to do with us."""
+    with Popen([sys.executable, "-IS", "-c", "input()"], stdin=PIPE, stdout=DEVNULL) as living:
+        yield living
+        living.kill()
+
+
+def _strand(site: FakeDaemonSite, pid: int, *, after: float = 1.0) -> OwnershipRecord:
+    """Leave a lock and a record of an hour ago that name a pid, and the log of who had it then."""
+    site.paths.make_own()
+    started = (datetime.now(UTC) - _AN_HOUR_AGO).timestamp()
+    log = site.paths.logs / "daemon-then.log"
+    log.touch()
+    record = OwnershipRecord(
+        token=process.new_token(), mode_id="lad_pi", log=str(log), pid=pid, started=started
+    )
+    write_ownership(site.paths, record)
+    lock = {
+        "owner_pid": pid,
+        "owner_hostname": socket.gethostname(),
+        "acquired_at": datetime.fromtimestamp(started + after, UTC).isoformat(),
+    }
+    site.paths.runtime_lock.write_text(json.dumps(lock), encoding="utf-8")
+    return record
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["watched", "kept"])
+def test_the_lock_of_a_dead_daemon_of_ours_does_not_outlive_it_as_a_strangers(
+    site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes], *, kept: bool
+) -> None:
+    record = _strand(site, stranger.pid)
+    write_ownership(site.paths, record.model_copy(update={"kept": kept}))
+
+    with site.daemon().control(wait) as control:
+        assert control.running(wait) is None
+        started = control.start("default_pi", wait)
+
+    assert started.ours
+    assert started.pid != stranger.pid
+    assert stranger.poll() is None
+
+
+def _forget_the_record(site: FakeDaemonSite, _: OwnershipRecord) -> None:
+    site.paths.ownership.unlink()
+
+
+def _take_the_lock_later(site: FakeDaemonSite, record: OwnershipRecord) -> None:
+    assert record.pid is not None
+    _strand(site, record.pid, after=600)
+
+
+def _take_the_lock_before(site: FakeDaemonSite, record: OwnershipRecord) -> None:
+    assert record.pid is not None
+    _strand(site, record.pid, after=-600)
+
+
+def _tell_of_another_daemon(site: FakeDaemonSite, record: OwnershipRecord) -> None:
+    assert record.pid is not None
+    write_ownership(site.paths, record.model_copy(update={"pid": record.pid + 1}))
+
+
+def _lose_the_log(_: FakeDaemonSite, record: OwnershipRecord) -> None:
+    Path(record.log).unlink()
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        _forget_the_record,
+        _take_the_lock_later,
+        _take_the_lock_before,
+        _tell_of_another_daemon,
+        _lose_the_log,
+    ],
+)
+def test_a_lock_that_may_be_anybodys_is_not_touched(
+    site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes], doubt: object
+) -> None:
+    assert callable(doubt)
+    doubt(site, _strand(site, stranger.pid))
+    lock = site.paths.runtime_lock.read_bytes()
+
+    with site.daemon().control(wait) as control, pytest.raises(ToolFailed) as refused:
+        control.start("default_pi", wait)
+
+    assert f"locked for process {stranger.pid}" in refused.value.message
+    assert str(site.paths.runtime_lock) in str(refused.value.suggested_action)
+    assert site.paths.runtime_lock.read_bytes() == lock
+    assert site.calls() == []
+
+
+def test_a_daemon_of_ours_in_another_container_is_joined_and_never_cleared_away(
+    site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes]
+) -> None:
+    """Its pid means another process here, or none, and its token is not to be seen."""
+    record = _strand(site, stranger.pid)
+    daemon = site.daemon()
+    with daemon_output(Path(record.log)):
+        attendance = daemon.attend(wait)
+        with daemon.control(wait) as control:
+            found = control.running(wait)
+            repaired = control.repair(wait)
+        attendance.leave(wait, keep_daemon=False)
+
+        assert found is not None
+        assert (found.pid, found.ours, repaired) == (stranger.pid, False, False)
+        assert read_ownership(site.paths) == record
+        assert site.paths.runtime_lock.exists()
+        assert site.calls() == []
+    with daemon.control(wait) as control:
+        assert control.running(wait) is None
+
+
+def test_a_log_tells_that_its_daemon_lives_as_long_as_it_does(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    with site.daemon().control(wait) as control:
+        started = psutil.Process(control.start("default_pi", wait).pid)
+    record = read_ownership(site.paths)
+    assert record is not None
+
+    assert has_ended(site.paths, record) is False
+    started.kill()
+    wait_until(lambda: has_ended(site.paths, record) is True)
+    Path(record.log).unlink()
+    assert has_ended(site.paths, record) is None
+
+
+def test_what_a_dead_daemon_left_with_its_log_does_not_speak_for_it(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(detached=True)
+    with site.daemon().control(wait) as control:
+        started = control.start("default_pi", wait)
+        wait_until(lambda: len(site.living()) > 1)
+        record = read_ownership(site.paths)
+        assert record is not None
+        psutil.Process(started.pid).kill()
+        wait_until(lambda: process.started_at(started.pid) is None)
+        held = has_ended(site.paths, record) is False
+        found = control.running(wait)
+
+    assert held, "what is left has the log; else this shows nothing"
+    assert found is None
+
+
+def test_a_pid_is_taken_as_millrace_sees_it(stranger: Popen[bytes]) -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert thread.native_id is not None
+        assert process.is_pid_taken(thread.native_id)
+        assert process.is_pid_taken(stranger.pid)
+    finally:
+        done.set()
+        thread.join()
+    with Popen([sys.executable, "-IS", "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert process.is_pid_taken(ended.pid)
+        ended.wait()
+    assert not process.is_pid_taken(ended.pid)
+    assert not process.is_pid_taken(1 << 40)
+
+
+@pytest.mark.parametrize("answer", [psutil.AccessDenied, psutil.NoSuchProcess])
+def test_a_process_that_we_may_not_look_at_may_have_the_lock(
+    site: FakeDaemonSite,
+    wait: Wait,
+    stranger: Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: type[psutil.Error],
+) -> None:
+    """What a user sees of another's processes where `/proc` is mounted with `hidepid`."""
+    look, kill = psutil.Process.status, os.kill
+
+    def look_or_not(self: psutil.Process) -> str:
+        if self.pid == stranger.pid:
+            raise answer(self.pid)
+        return str(look(self))
+
+    def kill_or_not(pid: int, number: int) -> None:
+        if pid == stranger.pid and number == 0:
+            raise PermissionError
+        kill(pid, number)
+
+    _strand(site, stranger.pid, after=600)
+    monkeypatch.setattr(psutil.Process, "status", look_or_not)
+    monkeypatch.setattr(os, "kill", kill_or_not)
+
+    with site.daemon().control(wait) as control:
+        found = control.running(wait)
+        repaired = control.repair(wait)
+
+    assert found is not None
+    assert (found.pid, found.ours, repaired) == (stranger.pid, False, False)
+    assert site.calls() == []
