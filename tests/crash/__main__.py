@@ -1,7 +1,8 @@
-"""The whole matrix: `python -m tests.crash`, as `make crash-matrix` does; some 40 minutes.
+"""The whole matrix: `python -m tests.crash`, as `make crash-matrix` does; an hour or more.
 
 Prints each death, writes the page, and exits 1 if anything was lost, done twice, untrue, left
-behind or never reached. `--only WORDS` plays the deaths whose name holds the words.
+behind or never reached. `--only WORDS` plays the deaths whose name holds the words. With `--kept
+FILE` what was played is kept there, and what is there is not played again.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from tests.crash.kept import Kept
 from tests.crash.matrix import SITUATIONS, deaths_of, deaths_of_others, unreached
-from tests.crash.play import Aftermath, NeverReached, play, record
-from tests.crash.scene import NAMED, open_theatre
+from tests.crash.play import Aftermath, Death, NeverReached, play, record
+from tests.crash.scene import NAMED, Model, Situation, Theatre, open_theatre
 from tests.crash.table import render
 from tests.support.environment import scrub
 
@@ -27,40 +32,71 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="", metavar="WORDS")
     parser.add_argument("--page", type=Path, help="where to write; with --only nowhere else")
+    parser.add_argument("--kept", type=Path, help="what was played, to go on with")
     arguments = parser.parse_args()
     only, page = arguments.only, arguments.page
     millrace, pi = os.environ["MILLRACER_TEST_MILLRACE"], os.environ["MILLRACER_TEST_PI"]
+    matrix = _Matrix(Kept(arguments.kept))
     with tempfile.TemporaryDirectory(prefix="millracer-crash-") as folder:
         scrub(folder)
         with open_theatre(Path(folder), millrace=millrace, pi=pi) as (played, model):
-            recorded = {each: record(played, each) for each in SITUATIONS}
-            missing = [f"never reached: {point}" for point in sorted(unreached(recorded))]
-            deaths = [death for each in SITUATIONS for death in deaths_of(each, recorded[each])]
-            deaths += deaths_of_others(recorded[NAMED])
-            rows: list[Aftermath] = []
-            for death in deaths:
-                if only not in str(death):
-                    continue
-                try:
-                    rows.append(_tell(play(played, model, death)))
-                except NeverReached as exc:
-                    missing.append(f"never reached: {exc}")
-                except (subprocess.TimeoutExpired, AssertionError) as exc:
-                    missing.append(f"did not end with an answer: {death}: {exc}")
-    for each in missing:
+            matrix.record(played)
+            matrix.play(played, model, only)
+    for each in matrix.missing:
         sys.stdout.write(f"{each}\n")
     if page or not only:
-        text = render(rows, recorded, millrace=_version(millrace), pi=_version(pi))
+        text = render(matrix.rows, matrix.recorded, millrace=_version(millrace), pi=_version(pi))
         (page or _PAGE).write_text(text, encoding="utf-8")
-    wrong = sum(bool(row.wrong) for row in rows)
-    sys.stdout.write(f"{len(rows)} deaths, {wrong} wrong, {len(missing)} points unanswered\n")
-    return 1 if wrong or missing else 0
+    wrong = sum(bool(row.wrong) for row in matrix.rows)
+    sys.stdout.write(
+        f"{len(matrix.rows)} deaths, {wrong} wrong, {len(matrix.missing)} points unanswered\n"
+    )
+    return 1 if wrong or matrix.missing else 0
 
 
-def _tell(row: Aftermath) -> Aftermath:
-    sys.stdout.write(f"{'WRONG' if row.wrong else 'ok'} {row.seconds:.0f} s, {row}\n")
-    sys.stdout.flush()
-    return row
+@dataclass(slots=True)
+class _Matrix:
+    """What was recorded and played, and what was not to be had."""
+
+    kept: Kept
+    recorded: dict[Situation, list[str]] = field(default_factory=dict)
+    rows: list[Aftermath] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def record(self, theatre: Theatre) -> None:
+        """Run every situation once to its end."""
+        for each in SITUATIONS:
+            self.recorded[each] = self.kept.points(each, partial(record, theatre, each))
+        self.missing += [f"never reached: {point}" for point in sorted(unreached(self.recorded))]
+
+    def play(self, theatre: Theatre, model: Model, only: str) -> None:
+        """Play what was not played before and is asked for."""
+        for death in self._deaths():
+            if only not in str(death):
+                continue
+            row = self.kept.row(death)
+            if row is None:
+                row = self._play(theatre, model, death)
+            if row is not None:
+                self.rows.append(row)
+
+    def _deaths(self) -> Sequence[Death]:
+        own = [death for each in SITUATIONS for death in deaths_of(each, self.recorded[each])]
+        return own + deaths_of_others(self.recorded[NAMED])
+
+    def _play(self, theatre: Theatre, model: Model, death: Death) -> Aftermath | None:
+        try:
+            row = play(theatre, model, death)
+        except NeverReached as exc:
+            self.missing.append(f"never reached: {exc}")
+            return None
+        except (subprocess.TimeoutExpired, AssertionError) as exc:
+            self.missing.append(f"did not end with an answer: {death}: {exc}")
+            return None
+        sys.stdout.write(f"{'WRONG' if row.wrong else 'ok'} {row.seconds:.0f} s, {row}\n")
+        sys.stdout.flush()
+        self.kept.keep(row)
+        return row
 
 
 def _version(command: str) -> str:
