@@ -14,7 +14,8 @@ from tests.support.workspace import Workspace
 from tests.truth.oracle import find_truth
 from tests.truth.play import compare
 
-_LAST_STAGE, _LAST_RESULT = "updater", "UPDATE_COMPLETE"
+#: What ends a task and a probe.
+_LAST = {("updater", "UPDATE_COMPLETE"), ("recon", "RECON_TO_EXECUTION")}
 
 
 def documents(workspace: Workspace) -> dict[str, list[str]]:
@@ -38,7 +39,7 @@ def endings(workspace: Workspace) -> Counter[str]:
     ended: Counter[str] = Counter()
     for path in workspace.agents.glob("runs/*/stage_results/*.json"):
         result = json.loads(path.read_text(encoding="utf-8"))
-        if (result.get("stage"), result.get("terminal_result")) == (_LAST_STAGE, _LAST_RESULT):
+        if (result.get("stage"), result.get("terminal_result")) in _LAST:
             ended[result["work_item_id"]] += 1
     return ended
 

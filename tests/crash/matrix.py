@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tests.crash.play import Death, Victim
-from tests.crash.points import AGAIN, registered
+from tests.crash.play import DAEMON_HAS_LOCK, HALF_PRINTED, Death, Victim
+from tests.crash.points import AGAIN, CALL, registered
 from tests.crash.scene import (
     BRIEF,
     DECIDED,
     DIRECT,
     FOREIGN,
+    LARGE,
     NAMED,
     NEW,
+    OPERATOR,
+    OPS,
     PLAIN,
     PRINTED,
+    PROBE,
     RESTARTED,
     SLOW,
     UNNAMED,
@@ -22,7 +26,10 @@ from tests.crash.scene import (
 )
 
 #: The situations whose points are recorded.
-SITUATIONS = (NAMED, PLAIN, UNNAMED, DECIDED, PRINTED, DIRECT, RESTARTED, NEW, FOREIGN)
+SITUATIONS = (
+    *(NAMED, PLAIN, UNNAMED, DECIDED, PRINTED, DIRECT, RESTARTED, NEW, FOREIGN),
+    *(PROBE, OPS, OPERATOR),
+)
 
 _STAGES = ("builder", "checker", "updater")
 _TURNS = ("the decision", "the closing turn")
@@ -37,6 +44,9 @@ _OWN = {
     RESTARTED: ("restart_needed: ", "monitor 2: "),
     NEW: ("millrace init ",),
     FOREIGN: ("queue add-", "Attendance."),
+    PROBE: ("queue add-", "replace .millracer/intake/", "finalize: entered"),
+    OPS: ("start: ", "queue add-", "run daemon begun", "end: "),
+    OPERATOR: ("queue add-", "run daemon begun", "finalize: entered"),
 }
 #: Commands that take their time after the one that started them is gone.
 _HELD = (
@@ -49,7 +59,17 @@ _HELD = (
     (BRIEF, "beside: millrace control stop begun"),
 )
 #: Where all is ended at once, beside the stages.
-_POWER_CUTS = ("queue add-task ", "run daemon begun", "control stop begun", "Pi.ask before")
+_POWER_CUTS = (
+    *("entered", "replace .millracer/", "queue add-task ", "run daemon begun"),
+    *("control stop begun", "Pi.ask before"),
+)
+#: Where a daemon of ours ends before it works.
+_BOOTS = (
+    (BRIEF, "monitor: millrace run daemon forked"),
+    (BRIEF, "monitor: millrace run daemon begun"),
+    (PLAIN, "monitor: millrace run daemon begun"),
+    (PLAIN, "monitor: replace .millracer/daemon.json, again"),
+)
 
 
 def boundaries(points: Iterable[str]) -> list[tuple[str, ...]]:
@@ -57,6 +77,8 @@ def boundaries(points: Iterable[str]) -> list[tuple[str, ...]]:
     groups: list[list[str]] = []
     is_idle = False
     for point in points:
+        if f": {CALL}" in point:
+            continue
         beside = point.startswith("beside: ")
         if is_idle and not beside:
             groups[-1].append(point)
@@ -87,7 +109,7 @@ def deaths_of_others(points: Sequence[str]) -> list[Death]:
     begun = [
         point
         for point in points
-        if ": millrace " in point and point.endswith((" begun", "queue add-task forked"))
+        if ": millrace " in point and point.endswith((" forked", " begun", "run daemon before"))
     ]
     cuts = [group[0] for group in boundaries(points) if _is_power_cut(group)]
     stages = [f"stage {name}" for name in _STAGES]
@@ -97,6 +119,16 @@ def deaths_of_others(points: Sequence[str]) -> list[Death]:
         *(
             Death(situation=situation, victim=Victim.HOLDER, point=point)
             for situation, point in _HELD
+        ),
+        *(
+            Death(situation=situation, victim=Victim.BOOTING, point=point)
+            for situation, point in _BOOTS
+        ),
+        Death(situation=PLAIN, victim=Victim.BOOTING, point=DAEMON_HAS_LOCK),
+        Death(situation=LARGE, victim=Victim.MILLRACER, point=HALF_PRINTED),
+        *(
+            Death(situation=PROBE, victim=victim, point="stage recon")
+            for victim in (Victim.MILLRACER, Victim.EVERYTHING)
         ),
         *(Death(situation=SLOW, victim=victim, point=at) for victim in victims for at in stages),
         *(

@@ -34,13 +34,19 @@ from millracer.interfaces import output
 #: Ports of which each call is a point: what is asked of pi, each wait, what is remembered.
 WAITED: tuple[type, ...] = (ports.Pi, ports.Attendance, ports.SessionStore)
 
+#: Ports of which each call has to be made by some run; what it does has points of its own.
+CALLED: tuple[type, ...] = (ports.Millrace, ports.DaemonControl)
+
+#: Before the name of such a call, at which nobody dies.
+CALL = "calls "
+
 #: Behind the name of a point that was reached before in the same state.
 AGAIN = ", again"
 
 _UNHEARD_SECONDS = 60.0
 _POLL_SECONDS = 0.002
 #: What only looks is no point of its own.
-_LOOKS = re.compile(r"(find|list)_")
+_LOOKS = re.compile(r"(find|list|read)_")
 _VARYING = re.compile(r"[0-9a-f]{12,}|\d{8}T\d+Z")
 _RANDOM_SUFFIX = re.compile(r"\.[a-z0-9_]{8}\.tmp$")
 
@@ -54,7 +60,8 @@ def registered() -> set[str]:
         for method in _methods(port)
         for side in ("before", "after")
     }
-    return entered | calls
+    made = {f"{CALL}{port.__name__}.{method}" for port in CALLED for method in _methods(port)}
+    return entered | calls | made
 
 
 class Trace:
@@ -105,8 +112,13 @@ class Trace:
         finally:
             self._local.inside = False
 
-    def forked(self) -> None:
+    def note(self, call: str) -> None:
+        """Note that a call is made; it is no point."""
+        os.write(self._log, f"{self._name(f'{CALL}{call}')}\n".encode())
+
+    def forked(self, pid: int) -> None:
         """Note that what this thread calls is there and does nothing before it is let go."""
+        self._started = pid
         self.reach(f"{self._local.call} forked")
 
     def begun(self, pid: int) -> None:
@@ -151,6 +163,8 @@ def install(trace: Trace, *, workspace: Path, home: Path) -> None:
     _trace_states(trace)
     for port in WAITED:
         _trace_port(trace, port)
+    for port in CALLED:
+        _note_port(trace, port)
     for runner in _implementations(command_runner.CommandRunner):
         _trace_runner(trace, runner)
     _trace_starts(trace)
@@ -181,6 +195,23 @@ def _trace_port(trace: Trace, port: type) -> None:
             if method in vars(implementation):
                 name = f"{port.__name__}.{method}"
                 setattr(implementation, method, _told(trace, name, vars(implementation)[method]))
+
+
+def _note_port(trace: Trace, port: type) -> None:
+    for implementation in _implementations(port):
+        for method in _methods(port):
+            if method in vars(implementation):
+                name = f"{port.__name__}.{method}"
+                setattr(implementation, method, _noted(trace, name, vars(implementation)[method]))
+
+
+def _noted(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def noting(*arguments: Any, **options: Any) -> Any:
+        trace.note(name)
+        return function(*arguments, **options)
+
+    return noting
 
 
 def _told(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -222,7 +253,7 @@ def _trace_starts(trace: Trace) -> None:
             return child
 
     def letting_go(self: warm_process._Answer) -> None:
-        trace.forked()
+        trace.forked(self.started_pid)
         let_go(self)
         trace.begun(self.started_pid)
 
@@ -260,6 +291,9 @@ _Arguments = tuple[Any, ...]
 _FILES: dict[str, tuple[str, int, Callable[[_Arguments], object]]] = {
     "open": ("open", 0, lambda told: told[2] & (os.O_WRONLY | os.O_RDWR)),
     "os.rename": ("replace", 1, bool),
+    "os.link": ("make", 1, bool),
+    "os.symlink": ("make", 1, bool),
+    "os.truncate": ("open", 0, bool),
     "os.remove": ("remove", 0, bool),
     "os.rmdir": ("remove", 0, bool),
     "os.mkdir": ("make", 0, lambda told: not Path(told[0]).is_dir()),
@@ -322,6 +356,12 @@ def hold_and_kill_ourselves(started: int | None) -> None:
     if started is not None:
         os.kill(started, signal.SIGSTOP)
     kill_ourselves(started)
+
+
+def kill_what_started(started: int | None) -> None:
+    """End what was started last alone."""
+    if started is not None:
+        os.kill(started, signal.SIGKILL)
 
 
 def kill_the_warm_millrace(_started: int | None) -> None:

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from millracer.application.prompts import DECISION_MARK, REPORT_MARK
 from millracer.demo.scripted_model import (
-    MODEL_ID,
-    PROVIDER,
     ModelRequest,
     Reply,
     ScriptedModel,
@@ -23,12 +21,17 @@ from millracer.demo.scripted_model import (
     write_agent_directory,
 )
 from tests.crash.child import RUN_VARIABLE, VARIABLE
+from tests.crash.commands import Caller, Command
 from tests.support.cli import Millracer, Running, wait_until
 from tests.support.leftovers import carriers
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
 TASK = "Mend the widget"
+#: A task whose answer is longer than a pipe holds.
+LONG_TASK = "Mend the widget, and tell of it at length"
+_AT_LENGTH = "at length"
+_LENGTH = 300_000
 _DECISION = {"decision": "millrace", "intake_kind": "task", "why": "it is work"}
 _MARKS = {"the decision": DECISION_MARK, "the closing turn": REPORT_MARK}
 
@@ -45,6 +48,9 @@ class Situation:
         loses_its_daemon: the daemon is killed while the builder runs.
         is_new: Millrace was never initialised in the workspace.
         has_a_daemon: somebody else's daemon runs there before, and has to run afterwards.
+        command: which of ours it is.
+        task: what it is asked.
+        derived: how many more items come of its own.
     """
 
     name: str
@@ -55,6 +61,9 @@ class Situation:
     loses_its_daemon: bool = False
     is_new: bool = False
     has_a_daemon: bool = False
+    command: Command = Command.RUN
+    task: str = TASK
+    derived: int = 0
 
 
 _DELEGATED = ("--route", "millrace", "--intake", "task")
@@ -77,6 +86,17 @@ NEW = Situation(name="new workspace", options=_BRIEF, is_new=True)
 FOREIGN = Situation(name="another's daemon", options=_BRIEF, has_a_daemon=True)
 SLOW = Situation(name="slow stages", options=_BRIEF, scenario=Scenario(default=Step(seconds=1.5)))
 BRIEF = Situation(name="named, brief", options=_BRIEF)
+PROBE = Situation(
+    name="probe",
+    options=("--route", "millrace", "--intake", "probe", "--finalizer", "summary"),
+    scenario=Scenario(
+        {"recon": (Step(marker="RECON_TO_EXECUTION", seconds=1.5),)}, Step(seconds=1.5)
+    ),
+    derived=1,
+)
+LARGE = Situation(name="large answer", options=_DELEGATED, task=LONG_TASK)
+OPS = Situation(name="ops", options=(), command=Command.OPS)
+OPERATOR = Situation(name="operator", options=_BRIEF, named=False, command=Command.OPERATOR)
 
 
 class Theatre:
@@ -128,9 +148,12 @@ class Scene:
         *options: str,
         armed: str | None = None,
         victim: str = "millracer",
-        same: bool = True,
+        resumes: str | None = None,
     ) -> Running:
-        """Start the command under a trace; `same` says whether it is the situation's own."""
+        """Start the situation's command under a trace, or one that goes on with an item.
+
+        The operator is asked for what is left when no item is named.
+        """
         order = {
             "log": str(self.folder / log),
             "armed": armed,
@@ -149,9 +172,18 @@ class Scene:
             },
             module="tests.crash.child",
         )
-        request = ("--request-id", "crash-1") if self.situation.named else ()
-        own = (*self.situation.options, *request, TASK) if same else ()
-        return millracer.start("--provider", PROVIDER, "--model", MODEL_ID, *options, *own)
+        own, task = (*self.situation.options, *options), self.situation.task
+        match self.situation.command:
+            case Command.OPS:
+                return Caller(millracer).ops(task, "crash-1", *own)
+            case Command.OPERATOR:
+                lines = (task,) if resumes is None else (f"/resume {resumes}",)
+                return Caller(millracer).operator(lines, *own)
+            case Command.RUN if resumes is not None:
+                return Caller(millracer).run(*options, "--resume", resumes)
+            case Command.RUN:
+                request = ("--request-id", "crash-1") if self.situation.named else ()
+                return Caller(millracer).run(*own, *request, task)
 
     def points(self, log: str) -> list[str]:
         """Return what a command reached, in order, with repetitions."""
@@ -219,6 +251,8 @@ class Model:
                     process.kill()
         if DECISION_MARK in request.last_user_text:
             return Reply.text(json.dumps(_DECISION))
+        if _AT_LENGTH in request.last_user_text:
+            return Reply.text("done " * (_LENGTH // 5), chunk_size=_LENGTH)
         return Reply.text("It was done.")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tests.crash.commands import Command
+from tests.crash.matrix import boundaries
 from tests.crash.play import Aftermath
 from tests.crash.scene import Situation
 
@@ -32,6 +34,7 @@ Millrace's files, the process table and the locks.
   waits for it or has ended.
 
 {deaths} deaths, {wrong} of them with something lost, done twice, untrue or left behind.
+
 """
 _COLUMNS = ("killed", "at", "said", "again", "items", "adds", "stages", "left or wrong")
 
@@ -41,20 +44,34 @@ def render(
 ) -> str:
     """Return the page."""
     wrong = sum(bool(row.wrong) for row in rows)
-    parts = [_HEAD.format(deaths=len(rows), wrong=wrong, **versions)]
+    parts = [_HEAD.format(deaths=len(rows), wrong=wrong, **versions), _totals(rows), ""]
     for situation in dict.fromkeys(row.death.situation for row in rows):
         own = [row for row in rows if row.death.situation == situation]
         points = recorded.get(situation)
-        passed = "" if points is None else f" It passes {len(points)} points."
+        passed = "" if points is None else f" It passes {sum(map(len, boundaries(points)))} points."
         parts.append(f"## {situation.name.capitalize()}\n\n`{_command(situation)}`{passed}\n")
         parts.append("\n".join((_line(_COLUMNS), _line(["---"] * len(_COLUMNS)), *map(_row, own))))
         parts.append("")
     return "\n".join(parts)
 
 
+def _totals(rows: Sequence[Aftermath]) -> str:
+    """Return how many died in each situation, and how many of them are wrong."""
+    lines = [_line(("run", "killed", "deaths", "wrong")), _line(["---"] * 4)]
+    for situation, victim in dict.fromkeys((row.death.situation, row.death.victim) for row in rows):
+        own = [
+            row for row in rows if (row.death.situation, row.death.victim) == (situation, victim)
+        ]
+        wrong = sum(bool(row.wrong) for row in own)
+        lines.append(_line((situation.name, victim, str(len(own)), str(wrong))))
+    return "\n".join(lines)
+
+
 def _command(situation: Situation) -> str:
+    if situation.command is Command.OPS:
+        return f"{situation.command} <<< REQUEST"
     request = ("--request-id", "ID") if situation.named else ()
-    return " ".join(("millracer run", *situation.options, *request, "TASK"))
+    return " ".join((situation.command, *situation.options, *request, "TASK"))
 
 
 def _row(row: Aftermath) -> str:
