@@ -45,7 +45,8 @@ def main() -> int:
     for each in matrix.missing:
         sys.stdout.write(f"{each}\n")
     if page or not only:
-        text = render(matrix.rows, matrix.recorded, millrace=_version(millrace), pi=_version(pi))
+        versions = {"millrace": _version(millrace), "pi": _version(pi)}
+        text = render(matrix.rows, matrix.recorded, known=len(matrix.deaths), **versions)
         (page or _PAGE).write_text(text, encoding="utf-8")
     wrong = sum(bool(row.wrong) for row in matrix.rows)
     sys.stdout.write(
@@ -71,7 +72,7 @@ class _Matrix:
 
     def play(self, theatre: Theatre, model: Model, only: str) -> None:
         """Play what was not played before and is asked for."""
-        for death in self._deaths():
+        for death in self.deaths:
             if only not in str(death):
                 continue
             row = self.kept.row(death)
@@ -80,7 +81,9 @@ class _Matrix:
             if row is not None:
                 self.rows.append(row)
 
-    def _deaths(self) -> Sequence[Death]:
+    @property
+    def deaths(self) -> Sequence[Death]:
+        """Every death there is, by what was recorded."""
         own = [death for each in SITUATIONS for death in deaths_of(each, self.recorded[each])]
         return own + deaths_of_others(self.recorded[NAMED])
 

@@ -268,14 +268,17 @@ def _unsafe(scene: Scene, first: _Held, items: list[str]) -> list[str]:
 
 def _left_to_operator(scene: Scene) -> tuple[str | None, list[str]]:
     """Return the item that an operator's next session goes on with, and what its list lacks."""
-    places = documents(scene.workspace)
-    left = [item for item, found in places.items() if found != ["done"]]
+    left = _undone(scene)
     if scene.situation.command is not Command.OPERATOR or not left:
         return None, []
-    stdout, stderr = scene.start("list", resumes="").end()
-    return left[0], [
-        f"{each} is not in /resume's list" for each in left if each not in stdout + stderr
-    ]
+    listed = "".join(scene.start("list", resumes="").end())
+    missing = [item for item in _undone(scene) if item in left and item not in listed]
+    return left[0], [f"{item} is not in /resume's list" for item in missing]
+
+
+def _undone(scene: Scene) -> list[str]:
+    """Return the items that no daemon has brought to their end."""
+    return [item for item, found in documents(scene.workspace).items() if found != ["done"]]
 
 
 def _adds(scene: Scene) -> int:

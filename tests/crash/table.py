@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.crash.commands import Command
 from tests.crash.matrix import boundaries
-from tests.crash.play import Aftermath
+from tests.crash.play import DAEMON_HAS_LOCK, HALF_PRINTED, Aftermath
 from tests.crash.scene import Situation
 
 _HEAD = """\
@@ -22,6 +22,8 @@ Millrace's files, the process table and the locks.
   of pi, each file of ours before it is made, replaced or removed, each signal, the print. *beside*
   is another thread. `=` joins points between which nothing is done, so that dying at one is dying
   at each. A point that is known and not reached fails the run.
+- Other moments are seen from outside: a stage has begun, pi waits for the model,
+  {moments}.
 - **said** is what the interrupted command printed, **again** the same command's answer and exit
   code, held against Millrace's files.
 - **items** are the work items in Millrace at the end, **adds** how often a `queue add-…` was begun.
@@ -33,18 +35,24 @@ Millrace's files, the process table and the locks.
 - *what it started held up*: what it had begun last is stopped, and goes on when the next command
   waits for it or has ended.
 
-{deaths} deaths, {wrong} of them with something lost, done twice, untrue or left behind.
-
+{deaths} of {known} deaths were played, {wrong} of them with something lost, done twice, untrue or
+left behind.
 """
 _COLUMNS = ("killed", "at", "said", "again", "items", "adds", "stages", "left or wrong")
 
 
 def render(
-    rows: Sequence[Aftermath], recorded: Mapping[Situation, Sequence[str]], **versions: str
+    rows: Sequence[Aftermath],
+    recorded: Mapping[Situation, Sequence[str]],
+    *,
+    known: int,
+    **versions: str,
 ) -> str:
-    """Return the page."""
+    """Return the page; `known` is how many deaths there are, played or not."""
     wrong = sum(bool(row.wrong) for row in rows)
-    parts = [_HEAD.format(deaths=len(rows), wrong=wrong, **versions), _totals(rows), ""]
+    moments = f"{DAEMON_HAS_LOCK}, {HALF_PRINTED}"
+    head = _HEAD.format(deaths=len(rows), known=known, wrong=wrong, moments=moments, **versions)
+    parts = [head, _totals(rows), ""]
     for situation in dict.fromkeys(row.death.situation for row in rows):
         own = [row for row in rows if row.death.situation == situation]
         points = recorded.get(situation)
