@@ -199,6 +199,7 @@ class _Control(DaemonControl):
         if found is not None:
             return found
         self.repair(wait)
+        self._paths.remove_old_logs()
         log = name_log(self._paths)
         record = OwnershipRecord(
             token=process.new_token(), mode_id=self.resolve_mode(mode), log=str(log)

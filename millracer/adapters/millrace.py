@@ -208,7 +208,7 @@ class CliMillrace(Millrace):
     def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
         """Hold the item's lock; an add that outlived its run still holds it and is waited for."""
         self._paths.make_own()
-        with locked(self._paths.locks / f"item-{item_id}.lock", wait) as descriptor:
+        with locked(self._paths.item_lock(item_id), wait) as descriptor:
             yield ItemLock(item_id, descriptor)
 
     def add(self, path: str, kind: IntakeKind, lock: ItemLock, wait: Wait) -> AddReceipt:

@@ -19,6 +19,7 @@ from millracer.waiting import Wait
 
 _LOCK_POLL_SECONDS = 0.05
 _TEMPORARY = ".tmp"
+_KEPT_LOGS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,20 @@ class WorkspacePaths:
         """Our lock files."""
         return self.own / "locks"
 
+    def item_lock(self, item_id: str) -> Path:
+        """Return the lock file of one work item."""
+        return self.locks / _item_lock(item_id)
+
     @property
     def logs(self) -> Path:
         """Output of daemons of ours."""
         return self.own / "logs"
+
+    def remove_old_logs(self) -> None:
+        """Keep the output of the last few daemons; what cannot be removed stays."""
+        for log in sorted(self.logs.glob("daemon-*.log"))[:-_KEPT_LOGS]:
+            with suppress(OSError):
+                log.unlink()
 
     @property
     def ownership(self) -> Path:
@@ -96,7 +107,8 @@ class WorkspacePaths:
     def make_own(self) -> None:
         """Create our folders, private and ignored by git; repeatable.
 
-        Removes what a killed command left half written in them.
+        Removes what a killed command left half written in them, and the locks of items that
+        nobody holds.
 
         Raises:
             WorkspaceUnusable: the workspace is missing or not writable.
@@ -113,7 +125,8 @@ class WorkspacePaths:
             if not ignore.exists():
                 write_atomically(ignore, "*\n")
             for folder in (self.own, self.intake):
-                _remove_abandoned(folder)
+                _remove_unheld(folder, f".*{_TEMPORARY}")
+            _remove_unheld(self.locks, _item_lock("*"))
         except OSError as exc:
             raise WorkspaceUnusable(
                 f"workspace {self.root} cannot be written: {exc.strerror}",
@@ -167,9 +180,13 @@ def _new_temporary(path: Path) -> tuple[int, str]:
         os.close(descriptor)  # another command took it for an abandoned one before it was locked
 
 
-def _remove_abandoned(folder: Path) -> None:
-    for path in folder.glob(f".*{_TEMPORARY}"):
-        with suppress(OSError):  # its writer was faster
+def _item_lock(item_id: str) -> str:
+    return f"item-{item_id}.lock"
+
+
+def _remove_unheld(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # another command was faster
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 if try_lock(descriptor, shared=False):
@@ -186,22 +203,38 @@ def locked(path: Path, wait: Wait, *, shared: bool = False) -> Iterator[int]:
         ToolTimeout: another process held it until the deadline.
         Cancelled: the caller asked to stop.
     """
+    descriptor = _lock(path, wait, shared=shared)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise unwritable(path, exc) from exc
-    try:
-        while not try_lock(descriptor, shared=shared):
-            if wait.expired:
-                raise ToolTimeout(
-                    "millrace",
-                    f"another process holds {path}",
-                    suggested_action="wait for the other millracer command, or end it",
-                )
-            wait.sleep(_LOCK_POLL_SECONDS)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _lock(path: Path, wait: Wait, *, shared: bool) -> int:
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise unwritable(path, exc) from exc
+        try:
+            _await_lock(descriptor, path, wait, shared=shared)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # it was removed before it was locked: others lock a new one
+
+
+def _await_lock(descriptor: int, path: Path, wait: Wait, *, shared: bool) -> None:
+    while not try_lock(descriptor, shared=shared):
+        if wait.expired:
+            raise ToolTimeout(
+                "millrace",
+                f"another process holds {path}",
+                suggested_action="wait for the other millracer command, or end it",
+            )
+        wait.sleep(_LOCK_POLL_SECONDS)
 
 
 def try_lock(descriptor: int, *, shared: bool) -> bool:

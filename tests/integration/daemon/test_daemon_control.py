@@ -157,6 +157,21 @@ def test_the_ownership_file_and_the_log_are_private(site: FakeDaemonSite, wait: 
     assert Path(record.log).parent == site.paths.logs
 
 
+def test_a_start_keeps_the_output_of_the_last_daemons_alone(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.paths.make_own()
+    for number in range(100, 130):
+        (site.paths.logs / f"daemon-20200101T000000{number}Z.log").touch()
+
+    with site.daemon().control(wait) as control:
+        control.start("default_pi", wait)
+
+    kept = {path.name for path in site.paths.logs.iterdir()}
+    assert len(kept) == 21
+    assert "daemon-20200101T000000109Z.log" not in kept
+
+
 @pytest.mark.parametrize("when", ["die_with", "die_locked"])
 def test_a_daemon_that_dies_at_start_is_reported_in_its_own_words(
     site: FakeDaemonSite, wait: Wait, when: str
