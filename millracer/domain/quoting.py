@@ -116,15 +116,23 @@ def _json_string(text: str) -> str:
 
 
 def _fold(line: str) -> str:
-    kept = (_fold_character(character) for character in line)
-    return " ".join("".join(kept).split())
+    return " ".join(line.translate(_FOLDED).split())
 
 
-def _fold_character(character: str) -> str:
-    category = unicodedata.category(character)
-    if category in {"Cc", "Cs", "Zl", "Zp", "Zs"}:
-        return " "
-    return "" if category == "Cf" else character
+class _Folded(dict[int, str]):
+    """What characters become in a title, for `str.translate`: a line may have millions of them."""
+
+    def __missing__(self, code: int) -> str:
+        category = unicodedata.category(chr(code))
+        if category in {"Cc", "Cs", "Zl", "Zp", "Zs"}:
+            folded = " "
+        else:
+            folded = "" if category == "Cf" else chr(code)
+        self[code] = folded
+        return folded
+
+
+_FOLDED = _Folded()
 
 
 def _shorten(title: str) -> str:
