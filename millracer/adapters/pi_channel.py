@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import queue
-import re
 import select
 import subprocess
 import threading
@@ -17,6 +16,7 @@ import time
 from contextlib import suppress
 
 from millracer.adapters import process
+from millracer.adapters.outputs import Ends
 from millracer.adapters.pi_framing import FrameReader
 from millracer.adapters.process import Command
 from millracer.contracts import pi
@@ -26,7 +26,6 @@ from millracer.waiting import Wait
 _SLICE_SECONDS = 0.1
 _QUEUE_FRAMES = 256
 _CHUNK_BYTES = 256 * 1024
-_STDERR_END_BYTES = 16 * 1024
 _ABORT_SECONDS = 2.0
 _EXIT_SECONDS = 2.0
 _SIGNAL_SECONDS = 2.0
@@ -34,32 +33,10 @@ _LAST_WORDS_SECONDS = 1.0
 _SWEEP_GRACE_SECONDS = 1.0
 _URGENT_GRACE_SECONDS = 0.2
 _ABORT_ID = "abort-at-close"
-#: Terminal control sequences: colours, titles and their kind.
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 class ChannelEnded(Exception):
     """pi is gone, or its pipes are: a fact for the caller to judge."""
-
-
-class StderrEnds:
-    """The first and the last bytes of a stream of any length."""
-
-    def __init__(self, limit: int = _STDERR_END_BYTES) -> None:
-        self._limit = limit
-        self._head = b""
-        self._tail = b""
-
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        room = self._limit - len(self._head)
-        self._head += chunk[:room]
-        self._tail = (self._tail + chunk[room:])[-self._limit :]
-
-    def lines(self) -> tuple[str, ...]:
-        """Return what is held as lines, without colours and empty lines."""
-        text = _ANSI.sub("", (self._head + self._tail).decode("utf-8", "replace"))
-        return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 class PiChannel:
@@ -83,7 +60,7 @@ class PiChannel:
         self.started = time.monotonic()
         self._reader = FrameReader()
         self._frames: queue.Queue[pi.Frame | ProtocolError] = queue.Queue(_QUEUE_FRAMES)
-        self._stderr = StderrEnds()
+        self._stderr = Ends()
         self._writing = threading.Lock()
         self._ending = threading.Lock()
         self._seen_dead: float | None = None

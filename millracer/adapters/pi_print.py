@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from millracer.adapters import pi_errors, process
-from millracer.adapters.pi_channel import StderrEnds
+from millracer.adapters.outputs import Ends
 from millracer.adapters.pi_exchange import refuse_spent
 from millracer.adapters.pi_options import PiOptions
 from millracer.adapters.pi_turn import EndKind, TurnEnd
@@ -171,7 +171,7 @@ class _Pipes:
     def __init__(self, child: subprocess.Popen[bytes], prompt: bytes) -> None:
         self.selector = selectors.DefaultSelector()
         self.stdout = bytearray()
-        self.stderr = StderrEnds()
+        self.stderr = Ends()
         self._child = child
         self._unsent = memoryview(prompt)
         for pipe, event, serve in (

@@ -20,6 +20,7 @@ from typing import IO
 
 import psutil
 
+from millracer.adapters.outputs import Ends, Whole, collect
 from millracer.domain.secret_shapes import OWNER_TOKEN_PREFIX
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
 from millracer.secrecy import learn_environment
@@ -43,7 +44,6 @@ class Command:
         tool: whose error it is when it fails: `pi` or `millrace`.
         argv: never a shell string.
         env: the whole environment; None inherits ours.
-        stdin: bytes to send; without any, standard input is empty.
         pass_fds: descriptors the child inherits, such as a lock.
     """
 
@@ -51,13 +51,12 @@ class Command:
     argv: tuple[str, ...]
     cwd: Path | None = None
     env: Mapping[str, str] | None = field(default=None, repr=False)
-    stdin: bytes | None = field(default=None, repr=False)
     pass_fds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """How a command ended; undecodable bytes are replaced."""
+    """How a command ended: standard output whole, of a long standard error both its ends."""
 
     argv: tuple[str, ...]
     exit_code: int
@@ -72,38 +71,36 @@ def new_token() -> str:
 
 
 def run(command: Command, wait: Wait) -> Completed:
-    """Run a command to its end and return all it wrote.
+    """Run a command to its end, standard input empty, and return what it wrote.
 
     Raises:
+        ToolFailed: standard output is longer than can be kept; the process group was ended.
         ToolNotFound: there is no such program, or it cannot be executed.
         ToolTimeout: the wait's deadline passed; the process group was ended.
         Cancelled: the caller asked to stop; the process group was ended.
     """
     started = time.monotonic()
     process = spawn(
-        command,
-        stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+    stdout, stderr = Whole(command.tool), Ends()
     try:
-        stdin: bytes | None = command.stdin
-        while True:
-            try:
-                stdout, stderr = process.communicate(stdin, timeout=_SLICE_SECONDS)
-                break
-            except subprocess.TimeoutExpired:
-                stdin = None
-            raise_if_over(command, wait, started)
+        exit_code = collect(
+            process,
+            stdout,
+            stderr,
+            slice_seconds=_SLICE_SECONDS,
+            go_on=lambda: raise_if_over(command, wait, started),
+        )
     except BaseException:
         end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
         _reap(process)
         raise
     return Completed(
         argv=command.argv,
-        exit_code=process.returncode,
-        stdout=stdout.decode("utf-8", "replace"),
-        stderr=stderr.decode("utf-8", "replace"),
+        exit_code=exit_code,
+        stdout=stdout.text,
+        stderr=stderr.text,
         elapsed_seconds=time.monotonic() - started,
     )
 

@@ -42,11 +42,9 @@ class _Warm:
     def fits(self, command: Command) -> bool:
         """Whether it is a command of this program in this environment, but for our token."""
         count = len(self.program.argv)
-        return (
-            command.argv[:count] == self.program.argv
-            and command.stdin is None
-            and _without_token(command.env) == _without_token(self.program.env)
-        )
+        return command.argv[:count] == self.program.argv and _without_token(
+            command.env
+        ) == _without_token(self.program.env)
 
 
 class WarmRunner(CommandRunner):

@@ -22,6 +22,7 @@ from typing import Self
 
 from millracer.adapters import process
 from millracer.adapters.millrace_install import MillraceInstall
+from millracer.adapters.outputs import Ends, Whole
 from millracer.adapters.process import TOKEN_VARIABLE, Command, Completed
 from millracer.errors import ToolError
 from millracer.waiting import Wait
@@ -117,13 +118,13 @@ class WarmProcess:
         Raises:
             CommandRefused: it was not begun.
             WarmUnusable: it was not begun, or broken off.
-            ToolTimeout, Cancelled: as `process.run`.
+            ToolFailed, ToolTimeout, Cancelled: as `process.run`.
         """
         started = time.monotonic()
         with (
             self._counted(),
-            _Pipe() as stdout,
-            _Pipe() as stderr,
+            _Pipe(Whole(command.tool)) as stdout,
+            _Pipe(Ends()) as stderr,
             self._started(command, arguments, (stdout.writes, stderr.writes), wait) as begun,
         ):
             pid, answer = begun
@@ -265,15 +266,15 @@ class WarmProcess:
 
 
 class _Pipe:
-    """One output of a command."""
+    """One output of a command, and what keeps it."""
 
-    def __init__(self) -> None:
+    def __init__(self, sink: Whole | Ends) -> None:
         try:
             self._reads, self.writes = os.pipe()
         except OSError as exc:
             raise CommandRefused from exc
         self._open = {self._reads, self.writes}
-        self._data = bytearray()
+        self._sink = sink
         self.is_read = False
 
     def __enter__(self) -> Self:
@@ -292,12 +293,12 @@ class _Pipe:
 
     def read_some(self) -> None:
         data = os.read(self._reads, _CHUNK_BYTES)
-        self._data += data
+        self._sink.feed(data)
         self.is_read = not data
 
     @property
     def text(self) -> str:
-        return self._data.decode("utf-8", "replace")
+        return self._sink.text
 
 
 class _Answer:
