@@ -15,7 +15,7 @@ from pathlib import Path
 from millracer.adapters.workspace import WorkspacePaths, try_lock, unwritable
 from millracer.contracts.ownership import OwnershipRecord
 
-_SHOWN_CHARACTERS = 4000
+_SHOWN_BYTES = 4000
 
 
 def name_log(paths: WorkspacePaths) -> Path:
@@ -57,10 +57,11 @@ def has_ended(paths: WorkspacePaths, record: OwnershipRecord) -> bool | None:
 def said_in(log: Path) -> str:
     """Return the end of what a daemon said."""
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _SHOWN_BYTES))
+            return file.read().decode("utf-8", "replace").strip()
     except OSError:
         return ""
-    return text[-_SHOWN_CHARACTERS:].strip()
 
 
 def last_words(said: str) -> str:

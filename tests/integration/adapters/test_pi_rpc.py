@@ -81,6 +81,12 @@ def test_a_listener_hears_the_answer_as_it_is_written(start: Start) -> None:
     assert heard == [answer[:3], answer[3:]]
 
 
+def test_a_prompt_and_an_answer_of_twenty_megabytes_are_whole(start: Start) -> None:
+    large = "é \u2028" * 3_400_000
+
+    assert start("polite").ask(large, soon()) == f"a\u2028b\u2029c {large}"
+
+
 def test_floods_of_stderr_and_lines_of_others_disturb_nothing(start: Start) -> None:
     pi = start("noisy")
 

@@ -172,6 +172,19 @@ def test_a_start_keeps_the_output_of_the_last_daemons_alone(
     assert "daemon-20200101T000000109Z.log" not in kept
 
 
+def test_of_a_daemon_that_said_much_before_it_died_the_end_is_told(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    site.behave(die_with="said before\n" * 4_000_000 + "error: the end é")
+
+    with site.daemon().control(wait) as control, pytest.raises(ToolFailed) as caught:
+        control.start("default_pi", wait)
+
+    assert caught.value.message == "the Millrace daemon ended at once: the end é"
+    assert caught.value.detail.endswith("said before\nerror: the end é")
+    assert len(caught.value.detail) <= 4000
+
+
 @pytest.mark.parametrize("when", ["die_with", "die_locked"])
 def test_a_daemon_that_dies_at_start_is_reported_in_its_own_words(
     site: FakeDaemonSite, wait: Wait, when: str

@@ -53,6 +53,20 @@ def document(printed: Printed, *, exit_code: int) -> dict[str, Any]:
     return printed.document
 
 
+def test_a_status_of_ten_megabytes_is_given_whole(caller: OpsCaller, workspace: Path) -> None:
+    recorded = json.loads((_RECORDED / "status-fresh.json").read_text(encoding="utf-8"))
+    status = {**json.loads(recorded["stdout"]), "more": ["a line of a long list"] * 400_000}
+    fake = FakeMillrace.of(workspace)
+    fake.script.write_text("[]", encoding="utf-8")
+    fake.answers("--version", stdout="millrace 0.21.1\n")
+    fake.answers("status --format json", stdout=json.dumps(status))
+    answer = document(
+        caller.ask("status", workspace_ref={"root_path": str(workspace)}), exit_code=0
+    )
+
+    assert answer["result"]["more"] == status["more"]
+
+
 # every input, one document, its exit code
 
 

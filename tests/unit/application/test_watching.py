@@ -107,6 +107,13 @@ def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
     ]
 
 
+def test_a_day_of_silence_under_a_living_daemon_is_no_hang() -> None:
+    watched = Watched(*(safety_look() for _ in range(24 * 60)), item_ends())
+
+    assert watched.follow() is RunEvent.WATCH_ENDED
+    assert watched.told == []
+
+
 def test_a_pause_is_told_once_each_time_it_begins() -> None:
     watched = Watched(
         safety_look(), Step(paused=False), workspace_paused(), safety_look(), item_ends()
