@@ -72,7 +72,7 @@ def descend(roots: Iterable[ItemKey], documents: Mapping[ItemKey, MarkdownFields
 
 def _descents(key: ItemKey, fields: MarkdownFields, known: set[ItemKey]) -> Iterator[Descent]:
     for parent, label in _parents(key[0], fields):
-        if parent in known and parent != key:
+        if parent in known:
             how = f"its {label} names {parent[0]} {parent[1]}"
             yield Descent(parent=parent, child=key, how=how)
 

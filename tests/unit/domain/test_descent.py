@@ -122,3 +122,39 @@ def test_every_member_leads_to_the_root_whatever_documents_name_each_other(
         assert line[-1] == ROOT
     named = {key for key, header in documents.items() if header.scalar("Root-Spec-ID") == "s"}
     assert named <= found.keys()
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "header", "how"),
+    [
+        (
+            ("task", "t"),
+            ("task", "u"),
+            fields(Parent_Task_ID="t"),
+            "its Parent-Task-ID names task t",
+        ),
+        (
+            ("incident", "i"),
+            ("spec", "s2"),
+            fields(Source_Type="incident", Source_ID="i"),
+            "its Source-ID names incident i",
+        ),
+        (ROOT, ("spec", "s2"), fields(Root_Spec_ID="s"), "its Root-Spec-ID names spec s"),
+        (
+            ("probe", "p"),
+            ("task", "t"),
+            fields(Root_Intake_Kind="probe", Root_Intake_ID="p"),
+            "its Root-Intake-ID names probe p",
+        ),
+    ],
+)
+def test_a_descent_says_which_field_named_the_parent(
+    parent: ItemKey, child: ItemKey, header: MarkdownFields, how: str
+) -> None:
+    assert [Descent(parent=parent, child=child, how=how)] == descend([parent], {child: header})
+
+
+def test_a_document_that_names_itself_hangs_below_what_else_it_names() -> None:
+    documents = {("task", "t"): fields(Parent_Task_ID="t", Root_Spec_ID="s")}
+
+    assert parents(documents) == {("task", "t"): ROOT}
