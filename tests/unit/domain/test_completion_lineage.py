@@ -1,69 +1,15 @@
 """The gate on what probes, ideas and specs lead to."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from millracer.domain.completion import judge
-from millracer.domain.evidence import ClosureFact, Evidence, Fact, ItemFact, SpawnFact, StageFact
+from millracer.domain.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
 from millracer.domain.work import IntakeKind, ItemState
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def item(item_id: str, work_kind: str, state: ItemState = ItemState.DONE) -> ItemFact:
-    return ItemFact(
-        item_id=item_id, work_kind=work_kind, state=state, source=f"show {item_id}", observed_at=NOW
-    )
-
-
-def stage(  # noqa: PLR0913, PLR0917 - one argument per thing that can be wrong
-    item_id: str,
-    work_kind: str,
-    name: str,
-    result: str,
-    run_id: str,
-    root_spec_id: str | None = None,
-) -> StageFact:
-    return StageFact(
-        run_id=run_id,
-        item_id=item_id,
-        work_kind=work_kind,
-        stage=name,
-        terminal_result=result,
-        run_status="complete",
-        request_kind="active_work_item" if root_spec_id is None else "closure_target",
-        source=f"trace {run_id}",
-        observed_at=NOW,
-        root_spec_id=root_spec_id,
-    )
-
-
-def spawn(parent: str, child: str, kind: str, run_id: str | None = None) -> SpawnFact:
-    return SpawnFact(
-        parent_id=parent,
-        child_id=child,
-        child_kind=kind,
-        how="as told",
-        source="file",
-        observed_at=NOW,
-        run_id=run_id,
-    )
-
-
-def closure(spec_id: str, run_id: str | None, *, open_: bool = False) -> ClosureFact:
-    return ClosureFact(
-        root_spec_id=spec_id,
-        open=open_,
-        last_arbiter_run_id=run_id,
-        blocked_by_lineage_work=False,
-        blocking_ids=(),
-        source="target",
-        observed_at=NOW,
-    )
+from tests.support.facts import closure, evidence, item, spawn, stage
 
 
 def task_proof(task_id: str) -> list[Fact]:
@@ -105,17 +51,6 @@ PROOFS: dict[str, tuple[IntakeKind | None, str, list[Fact]]] = {
 }
 #: An idea's own entry beside its spec's proves nothing, so hiding it hides no proof.
 NOT_NEEDED = {("idea", 0)}
-
-
-def evidence(kind: IntakeKind | None, item_id: str, facts: list[Fact]) -> Evidence:
-    return Evidence(
-        item_id=item_id,
-        kind=kind,
-        items=tuple(fact for fact in facts if isinstance(fact, ItemFact)),
-        stages=tuple(fact for fact in facts if isinstance(fact, StageFact)),
-        spawns=tuple(fact for fact in facts if isinstance(fact, SpawnFact)),
-        closures=tuple(fact for fact in facts if isinstance(fact, ClosureFact)),
-    )
 
 
 @pytest.mark.parametrize("shape", PROOFS)

@@ -236,3 +236,17 @@ class LifecycleWalk(RuleBasedStateMachine):
 
 
 TestLifecycleWalk = LifecycleWalk.TestCase
+
+
+def test_a_run_may_restart_the_daemon_once_unless_told_otherwise() -> None:
+    assert RunFacts() == RunFacts(restarts=0, max_restarts=1)
+
+
+def test_an_illegal_event_is_told_with_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(IllegalTransition, match=r"^no edge for answered in decide$"):
+        Lifecycle().fire(E.ANSWERED, FACTS)
+    refused = Edge(S.DECIDE, E.FAILED, S.FINALIZE, lambda _facts: False)
+    monkeypatch.setattr("millracer.domain.lifecycle.EDGES", (refused,))
+    with pytest.raises(IllegalTransition) as caught:
+        Lifecycle().fire(E.FAILED, FACTS)
+    assert str(caught.value) == f"the guard of failed in decide refused {FACTS}"

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from millracer.domain.evidence import Evidence, ItemFact, SpawnFact
-from millracer.domain.lineage import lineage_of
+from millracer.domain.lineage import LineageItem, lineage_of
 from millracer.domain.work import IntakeKind, ItemState
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -66,3 +66,15 @@ def test_what_was_read_last_counts() -> None:
     )
 
     assert [member.state for member in lineage_of(evidence)] == [ItemState.DONE]
+
+
+def test_an_item_nobody_knows_is_a_lineage_of_its_own() -> None:
+    expected = LineageItem(
+        item_id="x",
+        work_kind="unknown",
+        state=ItemState.ABSENT,
+        how="the work item itself",
+        source="",
+    )
+
+    assert (expected,) == lineage_of(Evidence(item_id="x", kind=None))

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +14,7 @@ from millracer.domain.observation import (
     is_news,
     is_worth_asking,
     is_worth_asking_status,
+    leads_to_more_work,
 )
 from millracer.domain.work import IntakeKind, ItemState, RuntimeEvent, RuntimeStatus, Standing
 
@@ -270,3 +272,25 @@ def test_a_silent_change_of_the_runtimes_state_may_be_a_pause() -> None:
 def test_anything_seen_is_news_enough_to_read_files(signs: Signs) -> None:
     assert is_news(signs)
     assert not is_news(Signs(daemon_alive=True))
+
+
+def test_a_closed_closure_target_waits_for_nobody() -> None:
+    assert interpret_lineage(idea(ItemState.DONE, target(open_=False))) is Observation.AT_REST
+
+
+@pytest.mark.parametrize(
+    ("kind", "work_kind", "expected"),
+    [
+        (IntakeKind.TASK, "task", False),
+        (IntakeKind.PROBE, "probe", True),
+        (IntakeKind.IDEA, "idea", True),
+        (None, "spec", True),
+        (None, "incident", False),
+    ],
+)
+def test_probes_ideas_and_specs_lead_to_more_work(
+    kind: IntakeKind | None, work_kind: str, *, expected: bool
+) -> None:
+    found = leads_to_more_work(replace(standing(ItemState.DONE, kind), work_kind=work_kind))
+
+    assert found is expected

@@ -18,6 +18,7 @@ from millracer.domain.result import (
     outcome_of,
 )
 from millracer.domain.work import EventKind, ItemState, Outcome, Standing
+from millracer.errors import MillracerError, ToolFailed
 from millracer.waiting import CancelReason
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -202,3 +203,17 @@ def test_what_came_out_of_a_done_item_is_what_can_be_continued_retried_and_cance
         ("retry", "mr queue retry-blocked x-other --workspace /w --reason 'try again' --force"),
         ("cancel", "mr queue cancel x-other --workspace /w --reason 'no longer wanted'"),
     ]
+
+
+def test_an_error_is_told_with_its_code_its_next_step_and_the_tools_own_words() -> None:
+    refused = ToolFailed("millrace", "no", detail="disk full", suggested_action="make room")
+
+    assert ErrorRecord("millrace_failed", "no", "make room", "disk full") == ErrorRecord.of(refused)
+    assert ErrorRecord("internal_error", "odd", None, "") == ErrorRecord.of(MillracerError("odd"))
+    assert ErrorRecord("c", "m") == ErrorRecord("c", "m", None, "")
+
+
+def test_a_result_claims_nothing_by_default() -> None:
+    plain = result(Outcome.INCOMPLETE)
+
+    assert (plain.scoped_completion, plain.restarts, plain.proof) == (False, 0, ())

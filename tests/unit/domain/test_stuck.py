@@ -114,3 +114,61 @@ def test_while_anything_may_still_come_of_it_nothing_is_said() -> None:
     assert unmeetable((waiting,), replace(STATUS, active_run_count=1)) is None
     assert unmeetable((waiting,), None) is None
     assert unmeetable((member("t3", ItemState.QUEUED),), STATUS) is None
+
+
+def repeated(*events: RuntimeEvent) -> str | None:
+    count = RepetitionCount()
+    for event in events:
+        count.note(event)
+    return count.verdict()
+
+
+def test_the_same_eight_times_is_a_loop_and_seven_times_is_none() -> None:
+    assert repeated(*[ended("checker")] * 7) is None
+    assert repeated(*[ended("checker")] * 8) == "no progress: checker of p ended COMPLETE 8 times"
+
+
+def test_what_repeats_is_named_whole_and_what_happened_seldom_is_not() -> None:
+    silent = replace(ended("fixer"), terminal_result=None)
+
+    said = repeated(*[ended("recon")] * 8, *[silent] * 5, *[ended("checker")] * 4)
+
+    assert said == (
+        "no progress: recon of p ended COMPLETE (rejected) 8 times, "
+        "fixer of p ended no result 5 times"
+    )
+
+
+def test_an_end_of_no_stage_is_not_counted() -> None:
+    assert repeated(*[replace(ended("recon"), stage=None)] * 8) is None
+
+
+def test_the_items_own_new_place_and_a_members_are_progress() -> None:
+    for places in (
+        lambda number: (replace(PLACE, state=list(ItemState)[number]), ()),
+        lambda number: (replace(PLACE, item_id=f"p{number}"), ()),
+        lambda number: (PLACE, (member("t", list(ItemState)[number]),)),
+    ):
+        count = RepetitionCount()
+        for number in range(REPETITIONS + 2):
+            count.note_places(*places(number))
+            count.note(ended("checker"))
+
+        assert count.verdict() is None
+
+
+def test_nothing_waits_in_a_lineage_that_is_over() -> None:
+    assert unmeetable((member("t1", ItemState.DONE),), STATUS) is None
+    assert unmeetable((), STATUS) is None
+
+
+def test_everything_that_waits_is_named_with_all_it_waits_for() -> None:
+    lineage = (
+        member("t1", ItemState.QUEUED, "a (absent)", "b (blocked)"),
+        member("t2", ItemState.QUEUED, "c (cancelled)"),
+    )
+
+    assert unmeetable(lineage, STATUS) == (
+        "waiting for what cannot come: task t1 depends on a (absent), b (blocked); "
+        "task t2 depends on c (cancelled)"
+    )

@@ -1,0 +1,167 @@
+"""What is missing is said whole: what was needed, where it was looked for, what stood there."""
+
+from dataclasses import replace
+
+import pytest
+
+from millracer.domain.completion import judge
+from millracer.domain.evidence import Fact
+from millracer.domain.work import IntakeKind, ItemState
+from tests.support.facts import closure, evidence, item, spawn, stage
+
+DONE_RUN = "a complete run of task t whose updater ended UPDATE_COMPLETE"
+RECON = "a complete run of probe p in which recon decided what follows"
+CLOSED = "the closed closure target of root spec s"
+ARBITER = "the Arbiter's closing run for root spec s that ended ARBITER_COMPLETE"
+ONE_SPEC = "the one root spec that this idea was made into"
+PROVABLE = "a task, a probe, an idea or a spec, whose completion can be proven"
+DECOMPOSED = replace(closure("s", None, open_=True), source="targets/s.json")
+
+TASK, PROBE, IDEA, SPEC = IntakeKind.TASK, IntakeKind.PROBE, IntakeKind.IDEA, None
+Missing = list[tuple[str, str, str]]
+
+SAID: dict[str, tuple[IntakeKind | None, str, list[Fact], Missing]] = {
+    "nothing is known of a task": (
+        TASK,
+        "t",
+        [],
+        [
+            ("task t in state done", "Millrace", "nothing about this item"),
+            (DONE_RUN, "its runs", "no such stage"),
+        ],
+    ),
+    "two places, and stages without a result": (
+        TASK,
+        "t",
+        [
+            replace(item("t", "task", ItemState.BLOCKED), detail="no disk"),
+            item("t", "idea", ItemState.INBOX),
+            item("t", "spec", ItemState.QUEUED),
+            item("t", "probe", ItemState.DONE),
+            item("x", "task", ItemState.ACTIVE),
+            replace(stage("t", "task", "builder", "", "run-1"), terminal_result=None),
+            replace(stage("t", "task", "updater", "BLOCKED", "run-2"), run_status=None),
+            stage("x", "task", "checker", "OK", "run-3"),
+        ],
+        [
+            ("task t in state done", "show t", "blocked: no disk, inbox (idea), queued, done"),
+            (
+                DONE_RUN,
+                "trace run-1, trace run-2",
+                (
+                    "builder ended without a result (run complete), "
+                    "updater ended BLOCKED (run of unknown status)"
+                ),
+            ),
+        ],
+    ),
+    "a probe before recon": (
+        PROBE,
+        "p",
+        [item("p", "probe", ItemState.ACTIVE)],
+        [
+            ("probe p in state done", "show p", "active"),
+            (RECON, "its runs", "no such stage"),
+        ],
+    ),
+    "a probe whose task is not there yet": (
+        PROBE,
+        "p",
+        [item("p", "probe"), stage("p", "probe", "recon", "RECON_TO_EXECUTION", "recon-p")],
+        [("the one task that recon sent this to", "show p", "none yet")],
+    ),
+    "a probe that two specs came out of": (
+        PROBE,
+        "p",
+        [
+            item("p", "probe"),
+            stage("p", "probe", "recon", "RECON_TO_PLANNING", "recon-p"),
+            spawn("p", "s", "spec", "recon-p"),
+            spawn("p", "i", "incident", "recon-p"),
+        ],
+        [("the one spec that recon sent this to", "file", "spec s, incident i")],
+    ),
+    "an idea nobody has heard of": (IDEA, "i", [], [(ONE_SPEC, "Millrace", "none yet")]),
+    "an idea that is taken in": (
+        IDEA,
+        "i",
+        [item("i", "idea", ItemState.INBOX)],
+        [(ONE_SPEC, "show i", "none yet")],
+    ),
+    "a spec without a target": (
+        SPEC,
+        "s",
+        [item("s", "spec")],
+        [(CLOSED, "Millrace's closure targets", "none was ever opened for it")],
+    ),
+    "a spec with an open target": (
+        SPEC,
+        "s",
+        [item("s", "spec"), DECOMPOSED],
+        [(CLOSED, "targets/s.json", "open")],
+    ),
+    "a spec with a closed and an open target": (
+        SPEC,
+        "s",
+        [item("s", "spec"), closure("s", "run-1"), DECOMPOSED],
+        [(CLOSED, "target, targets/s.json", "closed, open")],
+    ),
+    "a spec that waits for blocked work": (
+        SPEC,
+        "s",
+        [
+            item("s", "spec"),
+            replace(DECOMPOSED, blocked_by_lineage_work=True, blocking_ids=("a", "b")),
+        ],
+        [(CLOSED, "targets/s.json", "open, waiting for blocked work: a, b")],
+    ),
+    "a spec that waits for work without a name": (
+        SPEC,
+        "s",
+        [item("s", "spec"), replace(DECOMPOSED, blocked_by_lineage_work=True)],
+        [(CLOSED, "targets/s.json", "open, waiting for blocked work: unnamed")],
+    ),
+    "a closed spec without the Arbiter": (
+        SPEC,
+        "s",
+        [item("s", "spec"), closure("s", "run-1")],
+        [(ARBITER, "its runs", "no such stage")],
+    ),
+    "an item of a kind that proves nothing": (
+        None,
+        "n",
+        [item("n", "spec"), item("n", "incident"), replace(item("n", "task"), source="elsewhere")],
+        [(PROVABLE, "show n, elsewhere", "incident, spec, task")],
+    ),
+    "an item of no kind": (
+        None,
+        "n",
+        [],
+        [(PROVABLE, "Millrace", "nothing about this item")],
+    ),
+    "a blocked task that goes on elsewhere": (
+        TASK,
+        "t",
+        [
+            item("t", "task", ItemState.BLOCKED),
+            stage("t", "task", "updater", "UPDATE_COMPLETE", "run-1"),
+            spawn("t", "n", "incident"),
+            item("n", "incident", ItemState.ACTIVE),
+            spawn("t", "m", "incident"),
+            item("m", "incident", ItemState.DONE),
+        ],
+        [
+            ("task t in state done", "show t", "blocked"),
+            ("the end of what continues t", "show n", "incident n is active (as told)"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_what_is_missing_is_said_whole(case: str) -> None:
+    kind, item_id, facts, missing = SAID[case]
+
+    found = judge(evidence(kind, item_id, facts)).missing
+
+    assert missing == [(each.needed, each.looked_in, each.found) for each in found]
