@@ -44,7 +44,6 @@ _LEAVE_LOCK_SECONDS = 4.0
 #: A child of another thread holds our lease between its fork and its exec.
 _LEASE_RETRY_SECONDS = 0.2
 _SWEEP_GRACE_SECONDS = 1.5
-_TAIL_BYTES = 4000
 
 StatusReader = Callable[[Wait], RuntimeStatus]
 
