@@ -28,6 +28,7 @@ FILLER = "filler"
 TASK = "Grüße an 漢字 ☃\u2028 und 'alle' \"anderen\""
 LONG_TASK = "A line of a long task\n" * 3000
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+LATIN = {"PYTHONIOENCODING": "latin-1"}
 SLOW_BUILD = Scenario({"builder": (Step(seconds=3),)})
 
 Prepare = Callable[..., Millracer]
@@ -136,13 +137,14 @@ def test_an_add_on_a_full_disk_is_done_once_by_the_same_command_again(
     assert millracer.workspace.stages() == ["builder", "checker", "updater"]
 
 
-def test_a_task_goes_through_whole_in_the_locale_c_and_behind_a_hard_name(
-    tmp_path: Path, prepare: Prepare
+@pytest.mark.parametrize("locale", [ASCII, pytest.param(LATIN, marks=pytest.mark.slow)])
+def test_a_task_goes_through_whole_whatever_the_locale_and_behind_a_hard_name(
+    tmp_path: Path, prepare: Prepare, locale: dict[str, str]
 ) -> None:
     millracer = prepare(path=tmp_path / '-ü ☃ it\'s "$(x)"')
     link = tmp_path / "a link"
     link.symlink_to(millracer.workspace.root)
-    millracer.environment = ASCII
+    millracer.environment = locale
 
     ran = millracer.delegate(TASK, "--workspace", str(link))
 

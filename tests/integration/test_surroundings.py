@@ -80,6 +80,23 @@ def test_a_result_that_finds_no_room_is_told_and_no_success(
     ]
 
 
+def test_a_reader_that_left_is_no_failure() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ran = subprocess.run(
+            (*_MILLRACER, "schema", "run-result"),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("closed", ["0<&-", "2>&-", "2>/dev/full"])
 def test_a_stream_that_is_closed_keeps_nothing_from_the_result(tmp_path: Path, closed: str) -> None:
     ran = in_shell(f'exec "$@" {closed}', *nowhere(tmp_path))
