@@ -42,16 +42,16 @@ def daemon_output(log: Path) -> Iterator[int]:
 
 
 def has_ended(paths: WorkspacePaths, record: OwnershipRecord) -> bool | None:
-    """Whether the daemon that the record speaks of is gone; None when its log is."""
+    """Whether the daemon that the record speaks of is gone; None when its log cannot tell."""
     try:
         # The record may come from where the workspace has another path.
         log = os.open(paths.logs / Path(record.log).name, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return try_lock(log, shared=True)
+        finally:
+            os.close(log)
     except OSError:
         return None
-    try:
-        return try_lock(log, shared=True)
-    finally:
-        os.close(log)
 
 
 def said_in(log: Path) -> str:
