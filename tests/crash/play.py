@@ -49,6 +49,10 @@ class Victim(StrEnum):
     PI = "pi"
 
 
+#: Who takes the command along that was about to add the item.
+_WITH_WHAT_IT_RUNS = {Victim.WARM, Victim.EVERYTHING}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
     """Who dies where.
@@ -157,9 +161,7 @@ def _play(theatre: Theatre, model: Model, death: Death) -> Aftermath:
         left = end_leftovers(RUN_VARIABLE, scene.token)
     left = (*left, *files_left(scene.workspace))
     items, adds = len(documents(scene.workspace)), _adds(scene)
-    if (
-        adds > items - death.situation.derived and death.victim is not Victim.WARM
-    ):  # which dies with the command it runs
+    if adds > items - death.situation.derived and death.victim not in _WITH_WHAT_IT_RUNS:
         wrong.append(f"{items} items were added {adds} times")
     return Aftermath(
         death=death,
@@ -233,8 +235,11 @@ def _judge(scene: Scene, death: Death, first: _Held, again: Ran) -> list[str]:
         wrong.append(f"the second run said {_said(again)}: {again.stderr}")
     if not death.situation.delegates:
         return wrong
-    items = sorted(documents(scene.workspace))
-    others = [item for item in items if item != again.result["work_item_id"]]
+    own = again.result["work_item_id"]
+    items = sorted({*documents(scene.workspace), *([own] if own else [])})
+    others = [item for item in items if item != own]
+    if not items:
+        wrong.append("Millrace holds nothing")
     if len(items) > 1 + death.situation.derived + (not death.situation.named):
         wrong.append(f"Millrace holds more than was asked for: {items}")
     if not death.situation.named:
