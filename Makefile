@@ -19,6 +19,9 @@ INTAKE := task
 N := 20
 SEED :=
 
+#: How many tasks `make soak` runs.
+TASKS := 200
+
 #: Which cells of the matrix `make test-matrix` runs, by name; none: all. --quick: no slow tests.
 CELLS :=
 
@@ -71,8 +74,8 @@ newest_pi := $(lastword $(NEWER_PIS))
 corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDEST_PI)/.stamp \
   $(TOOLS)/pi-$(newest_pi)/.stamp
 
-.PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz bench demo \
-  fixtures clean distclean
+.PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz soak bench \
+  demo fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -84,6 +87,8 @@ help:
 	@echo 'make test-matrix  the same on each supported Millrace, pi and Python, hours in all;'
 	@echo '                  make test-matrix CELLS="--quick millrace-0.18.6 oldest"'
 	@echo 'make truth        hold random runs against Millrace itself; make truth N=200 SEED=1'
+	@echo 'make soak         hundreds of tasks in one workspace: what they use stays flat, or it fails;'
+	@echo '                  writes docs/soak.md, half an hour; make soak TASKS=50'
 	@echo 'make crash-matrix kill it at every boundary and write docs/crash-matrix.md; an hour'
 	@echo 'make fuzz         look for bytes that break a parser, by coverage; half an hour and more;'
 	@echo '                  make fuzz RUNS=100000 TARGET=pi-frames'
@@ -117,6 +122,9 @@ test-matrix: $(setup)
 
 truth: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.truth.sweep $(N) $(SEED)
+
+soak: $(setup)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.soak --tasks $(TASKS)
 
 crash-matrix: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.crash

@@ -10,10 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.millrace_version import find_version
-from millracer.adapters.pi_install import read_version
-from millracer.waiting import Wait
 from tests.bench import commands, delegated, resident
 from tests.bench.figures import Figure
 from tests.bench.report import Conditions, growth_table, notes, render, table
@@ -26,7 +22,6 @@ _CONTENDERS = ("ours", "reference")
 _MAIN_PARTS = ("delegated", "quiet", "commands", "resident")
 _GROWTH_PARTS = ("depths", "workspaces")
 _PARTS = _MAIN_PARTS + _GROWTH_PARTS
-_VERSION_SECONDS = 60.0
 
 Rows = dict[str, Figure]
 
@@ -54,8 +49,8 @@ def main() -> None:
         repetitions=arguments.repeat,
         load=(began, os.getloadavg()[0]),
         date=datetime.now(UTC).date().isoformat(),
-        millrace=_millrace_version(tools),
-        pi=read_version((tools.pi,), cwd=_ROOT, env=os.environ, wait=_patience()),
+        millrace=tools.millrace_version(),
+        pi=tools.pi_version(),
     )
     rows, growth = (
         [row for part in arguments.parts if part in wanted for row in figures[part].values()]
@@ -133,15 +128,6 @@ def _ours_alone(
     if not contender.is_ours:
         raise resident.Absent("the reference has no resident process")
     measure(tools, rows)
-
-
-def _millrace_version(tools: Tools) -> str:
-    calls = MillraceCalls(argv=(tools.millrace,), workspace=_ROOT, cwd=_ROOT)
-    return find_version(calls, _patience())
-
-
-def _patience() -> Wait:
-    return Wait.for_seconds(_VERSION_SECONDS)
 
 
 def _say(text: str) -> None:

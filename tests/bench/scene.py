@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.adapters.millrace_version import find_version
+from millracer.adapters.pi_install import read_version
 from millracer.demo.scripted_model import (
     MODEL_ID,
     PROVIDER,
@@ -19,10 +22,12 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.waiting import Wait
 from tests.support.scenario import Scenario
 from tests.support.workspace import Workspace, make_workspace
 
 _ROOT = Path(__file__).parents[2]
+_VERSION_SECONDS = 60.0
 #: What a caller may have set and no measurement shall depend on.
 _SCRUBBED = ("MILLRACER_", "PI_", "XDG_", "PYTHON")
 
@@ -55,6 +60,16 @@ class Tools:
     pi: str
     ours: Contender
     reference: Contender
+
+    def millrace_version(self) -> str:
+        """Ask which Millrace it is."""
+        calls = MillraceCalls(argv=(self.millrace,), workspace=_ROOT, cwd=_ROOT)
+        return find_version(calls, Wait.for_seconds(_VERSION_SECONDS))
+
+    def pi_version(self) -> str:
+        """Ask which pi it is."""
+        wait = Wait.for_seconds(_VERSION_SECONDS)
+        return read_version((self.pi,), cwd=_ROOT, env=os.environ, wait=wait)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
