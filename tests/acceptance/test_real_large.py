@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.pi_install import Version
 from millracer.demo.scripted_model import (
     MODEL_ID,
     PROVIDER,
@@ -101,9 +100,8 @@ def test_a_task_of_five_megabytes_comes_by_ops_too(
 
 @pytest.mark.parametrize("session", ["rpc", "print"])
 def test_five_megabytes_go_to_pi_and_twenty_come_back(
-    tmp_path: Path, pi_command: str, pi_version: Version, session: str
+    tmp_path: Path, pi_command: str, session: str
 ) -> None:
-    del pi_version  # every pi takes them
     answer = ("An answer's line, é and all.\n" * 690_000) + "end"
     asked: list[ModelRequest] = []
 
