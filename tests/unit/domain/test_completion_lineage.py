@@ -280,3 +280,47 @@ def test_a_result_stands_though_a_killed_daemon_never_closed_its_run(shape: str)
     ]
 
     assert judge(evidence(kind, item_id, cut)).completed
+
+
+def test_a_task_told_of_as_blocked_and_as_queued_is_not_blocked() -> None:
+    facts = [item("t", "task", ItemState.BLOCKED), item("t", "task", ItemState.QUEUED)]
+
+    assert not judge(evidence(IntakeKind.TASK, "t", facts)).blocked
+
+
+def test_a_task_is_not_blocked_by_what_continues_it() -> None:
+    facts = [
+        *(item("t", "task"), item("i", "incident", ItemState.BLOCKED)),
+        spawn("t", "i", "incident"),
+    ]
+
+    assert not judge(evidence(IntakeKind.TASK, "t", facts)).blocked
+
+
+BLOCKED_TASK: list[Fact] = [spawn("s", "t", "task"), item("t", "task", ItemState.BLOCKED)]
+HELD = replace(closure("s", None, open_=True), blocked_by_lineage_work=True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "blocked"),
+    [
+        (BLOCKED_TASK, True),
+        ([*BLOCKED_TASK, item("t", "task")], False),
+        ([*BLOCKED_TASK, spawn("s", "t2", "task")], False),
+        (
+            [
+                *(*BLOCKED_TASK, spawn("s", "t2", "task")),
+                *(item("t2", "task", ItemState.BLOCKED), item("t2", "task", ItemState.QUEUED)),
+            ],
+            False,
+        ),
+        ([HELD], True),
+        ([replace(HELD, root_spec_id="another")], False),
+        ([replace(HELD, open=False)], False),
+        ([replace(HELD, blocked_by_lineage_work=False)], False),
+    ],
+)
+def test_a_done_spec_is_blocked_where_something_is_blocked_and_nothing_goes_on(
+    facts: list[Fact], *, blocked: bool
+) -> None:
+    assert judge(evidence(None, "s", [item("s", "spec"), *facts])).blocked is blocked

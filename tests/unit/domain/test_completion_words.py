@@ -81,6 +81,19 @@ SAID: dict[str, tuple[IntakeKind | None, str, list[Fact], Missing]] = {
         ],
         [("the one spec that recon sent this to", "file", "spec s, incident i")],
     ),
+    "a probe whose spec is told of as an incident too": (
+        PROBE,
+        "p",
+        [
+            item("p", "probe"),
+            stage("p", "probe", "recon", "RECON_TO_PLANNING", "recon-p"),
+            spawn("p", "s", "spec", "recon-p"),
+            spawn("p", "s", "incident", "recon-p"),
+            *(item("s", "spec"), closure("s", "arbiter-s")),
+            stage("s", "spec", "arbiter", "ARBITER_COMPLETE", "arbiter-s", root_spec_id="s"),
+        ],
+        [("the one spec that recon sent this to", "file", "spec s, incident s")],
+    ),
     "an idea nobody has heard of": (IDEA, "i", [], [(ONE_SPEC, "Millrace", "none yet")]),
     "an idea that is taken in": (
         IDEA,

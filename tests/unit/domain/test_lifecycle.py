@@ -14,6 +14,7 @@ from millracer.domain.lifecycle import (
     RunEvent,
     RunFacts,
     RunState,
+    mermaid,
     restarts_exhausted,
     restarts_left,
 )
@@ -250,3 +251,21 @@ def test_an_illegal_event_is_told_with_its_state(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(IllegalTransition) as caught:
         Lifecycle().fire(E.FAILED, FACTS)
     assert str(caught.value) == f"the guard of failed in decide refused {FACTS}"
+
+
+def test_the_diagram_tells_every_row_its_guard_and_both_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = (
+        Edge(S.DECIDE, E.FAILED, S.FINALIZE),
+        Edge(S.FINALIZE, E.RESULT_READY, S.FINISHED, restarts_left),
+    )
+    monkeypatch.setattr("millracer.domain.lifecycle.EDGES", rows)
+
+    assert mermaid().splitlines() == [
+        "stateDiagram-v2",
+        "    [*] --> decide",
+        "    decide --> finalize: failed",
+        "    finalize --> finished: result_ready [restarts left]",
+        "    finished --> [*]",
+    ]

@@ -12,8 +12,10 @@ from millracer.domain.result import (
     ErrorRecord,
     RunResult,
     Versions,
+    cancelled_result,
     event_kind_of,
     exit_code_of,
+    failed_result,
     next_steps_for,
     outcome_of,
 )
@@ -217,3 +219,61 @@ def test_a_result_claims_nothing_by_default() -> None:
     plain = result(Outcome.INCOMPLETE)
 
     assert (plain.scoped_completion, plain.restarts, plain.proof) == (False, 0, ())
+
+
+NOTHING_BEGUN = MissingEvidence(
+    needed="a work item in Millrace that is done",
+    looked_in="nowhere",
+    found="this run handed nothing to Millrace",
+)
+
+
+@pytest.mark.parametrize(("action", "told"), [(None, ""), ("make room", "\n  next: make room")])
+def test_a_run_that_could_not_begin_failed_and_says_what_next(
+    action: str | None, told: str
+) -> None:
+    error = ToolFailed("millrace", "no room", suggested_action=action)
+
+    assert failed_result("r", "/w", "1.0", error) == RunResult(
+        request_id="r",
+        workspace="/w",
+        outcome=Outcome.FAILED,
+        output=f"failed: no room{told}",
+        versions=Versions(millracer="1.0"),
+        errors=(ErrorRecord.of(error),),
+        missing_evidence=(NOTHING_BEGUN,),
+        timings={},
+    )
+
+
+def test_a_run_that_was_cancelled_before_it_began_says_by_whom() -> None:
+    reason = CancelReason.INTERRUPTED
+
+    assert cancelled_result("r", "/w", "1.0", reason) == RunResult(
+        request_id="r",
+        workspace="/w",
+        outcome=Outcome.CANCELLED,
+        output=f"cancelled: {reason} before the run began",
+        versions=Versions(millracer="1.0"),
+        missing_evidence=(NOTHING_BEGUN,),
+        timings={},
+        cancel_reason=reason,
+    )
+
+
+def test_an_item_without_a_name_in_millrace_is_called_by_its_own() -> None:
+    blocked = Standing(item_id="x", state=ItemState.BLOCKED, source="s", observed_at=NOW)
+    found = next_steps_for(blocked, (), millrace="mr", workspace="/w", resume_command="go on")
+
+    assert [(step.action, step.command) for step in found] == [
+        ("retry", "mr queue retry-blocked x --workspace /w --reason 'try again' --force"),
+        ("cancel", "mr queue cancel x --workspace /w --reason 'no longer wanted'"),
+    ]
+
+
+def test_an_active_item_is_freed_before_it_is_cancelled_and_mail_is_removed() -> None:
+    assert steps(ItemState.ACTIVE)["cancel"] == (
+        "millrace control stop --workspace /w && "
+        "millrace control clear-stale-state --workspace /w && " + steps(ItemState.QUEUED)["cancel"]
+    )
+    assert steps(ItemState.MAILBOX)["cancel"] == "rm /w/ideas/inbox/x.md"

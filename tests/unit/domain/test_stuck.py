@@ -139,6 +139,12 @@ def test_what_repeats_is_named_whole_and_what_happened_seldom_is_not() -> None:
     )
 
 
+def test_an_empty_failure_is_none() -> None:
+    empty = replace(ended("checker"), failure_class="")
+
+    assert repeated(*[ended("checker")] * 4, *[empty] * 4) is not None
+
+
 def test_an_end_of_no_stage_is_not_counted() -> None:
     assert repeated(*[replace(ended("recon"), stage=None)] * 8) is None
 
