@@ -74,8 +74,8 @@ newest_pi := $(lastword $(NEWER_PIS))
 corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDEST_PI)/.stamp \
   $(TOOLS)/pi-$(newest_pi)/.stamp
 
-.PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz soak bench \
-  demo fixtures clean distclean
+.PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz soak statespace \
+  bench demo fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -92,6 +92,7 @@ help:
 	@echo 'make crash-matrix kill it at every boundary and write docs/crash-matrix.md; an hour'
 	@echo 'make fuzz         look for bytes that break a parser, by coverage; half an hour and more;'
 	@echo '                  make fuzz RUNS=100000 TARGET=pi-frames'
+	@echo 'make statespace   go every way of a run, the large space and all wrong rules; minutes'
 	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
 	@echo 'make lint         lint, types and layers only'
 	@echo 'make fixtures     record fixtures/ again from the real tools'
@@ -132,6 +133,9 @@ crash-matrix: $(setup)
 fuzz: $(TOOLS)/fuzz/.stamp
 	$(CURDIR)/$(TOOLS)/fuzz/bin/python -m tests.fuzz --runs $(RUNS) --seconds $(SECONDS) \
 	  $(if $(TARGET),--target $(TARGET)) --found $(CURDIR)/$(TOOLS)/fuzz-found
+
+statespace: $(venv_stamp)
+	$(pytest) -s tests/statespace
 
 bench: N := 5
 bench: $(setup) $(TOOLS)/reference/.stamp

@@ -386,7 +386,7 @@ class ScriptedMillrace(Millrace):
             assert not self.control_held, "the lifecycle lock is held already"
             self.control_held = True
         try:
-            yield _Control(self)
+            yield ScriptedControl(self)
         finally:
             self.control_held = False
 
@@ -394,7 +394,7 @@ class ScriptedMillrace(Millrace):
         """See the port."""
         with self._called("attend", wait):
             self.watchers += 1
-            return _Attendance(self)
+            return ScriptedAttendance(self)
 
     def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
         """See the port."""
@@ -533,7 +533,7 @@ class _Fault:
     after: bool
 
 
-class _Control(DaemonControl):
+class ScriptedControl(DaemonControl):
     def __init__(self, millrace: ScriptedMillrace) -> None:
         self._millrace = millrace
 
@@ -582,7 +582,7 @@ class _Control(DaemonControl):
             yield
 
 
-class _Attendance(Attendance):
+class ScriptedAttendance(Attendance):
     def __init__(self, millrace: ScriptedMillrace) -> None:
         self._millrace = millrace
         self._left_running: bool | None = None

@@ -1,0 +1,209 @@
+"""The state of the running program, as a value: where it stands, and what it knows there.
+
+It is read from the interpreter: the frames of the application that are running, where each of them
+is, what its variables hold, and the exceptions in flight. Two moments with the same value go on
+alike. What nothing is decided by is left out, and named here; a value of a class that is not named
+here ends the exploration, so that nothing is left out by oversight.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import fields
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, NoneType
+from typing import Any, TypeAlias
+
+from millracer import application
+from millracer.application.orchestrator import Orchestrator
+from millracer.application.progress import Progress
+from millracer.application.record import RunRecord
+from millracer.application.watching import Watch
+from millracer.domain.completion import MissingEvidence, Verdict
+from millracer.domain.documents import IntakeDocument
+from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.intake import IntakeChoice
+from millracer.domain.lifecycle import Lifecycle, RunState
+from millracer.domain.lineage import LineageItem
+from millracer.domain.modes import ModeChoice
+from millracer.domain.observation import Signs, is_news
+from millracer.domain.result import ErrorRecord, NextStep, RunResult
+from millracer.domain.work import (
+    AddReceipt,
+    Decision,
+    ModeValidation,
+    RequestBody,
+    RunningDaemon,
+    RunRequest,
+    RuntimeEvent,
+    RuntimeStatus,
+    Standing,
+    WorkItem,
+)
+from millracer.ports import ItemLock
+from millracer.waiting import Cancellation, Wait
+from tests.fakes.clock import FrozenClock
+from tests.fakes.millrace import ScriptedAttendance, ScriptedControl
+from tests.statespace.beside import InTurn, Turn
+from tests.statespace.choices import AskedToStop
+from tests.statespace.world import Lease, ModelPi, World
+
+_HERE = str(Path(application.__file__).parent)
+#: Told to people or the same in every run: nothing is decided by it.
+_UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
+    RunRecord: frozenset(
+        {"request", "cancellation", "item", "document_path", "reason"}
+        | {"warnings", "progress", "timings", "intake_signals"}
+    ),
+    Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
+    RunningDaemon: frozenset({"pid", "started"}),
+    Standing: frozenset({"source", "path", "detail"}),
+    RuntimeStatus: frozenset(each.name for each in fields(RuntimeStatus)) - {"active_run_count"},
+}
+#: No concern of a run that is being finalized, or only told in its result.
+_SPENT_IN_FINALIZE = frozenset(
+    {"watch_wait", "stop_seen", "lost_while_active", "lineage", "mode", "decision", "restarts"}
+)
+#: Set anew, wherever the outside is asked, before they are read again.
+_SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
+    "Orchestrator.run": frozenset({"started", "spent", "event", "left", "entered"}),
+    "Watch.follow": frozenset({"signs", "ask_item", "ask_status", "observation", "last", "late"}),
+    "Watch._observe": frozenset({"signs", "ask_item", "ask_status"}),
+    "Watch._ask": frozenset({"found", "standing", "waits"}),
+}
+#: The same object all the time, or one whose state is the world's.
+_FIXED = (
+    *(Orchestrator, Progress, Lifecycle, FrozenClock, World, ModelPi, ScriptedControl),
+    *(InTurn, RunRequest, RequestBody, WorkItem, IntakeDocument, IntakeChoice, NextStep),
+    *(datetime, ErrorRecord, FunctionType, MethodType, BuiltinFunctionType),
+)
+_VALUES = (
+    *(AddReceipt, ClosureFact, Decision, Evidence, ItemFact, ItemLock, LineageItem),
+    *(MissingEvidence, ModeChoice, ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus),
+    *(SpawnFact, StageFact, Standing),
+)
+
+
+def program_state(now: float) -> Hashable:
+    """Return the state of the program that called what called this; `now` is the model's time."""
+    reader = _Reader(now)
+    return (
+        tuple(reader.frame(frame) for frame in _frames(sys._getframe(1))),
+        reader.each(_in_flight()),
+    )
+
+
+def running_record() -> RunRecord:
+    """Return the record of the run that called what called this."""
+    *_, outermost = _frames(sys._getframe(1))
+    record = outermost.f_locals["record"]
+    assert isinstance(record, RunRecord)
+    return record
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_HERE):
+            yield frame
+        frame = frame.f_back
+
+
+def _in_flight() -> Iterator[BaseException]:
+    error = sys.exception()
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
+class _Reader:
+    """Turns objects into values; one record is read once however many frames hold it."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+        self._known: dict[int, Hashable] = {}
+
+    def frame(self, frame: FrameType) -> Hashable:
+        name = frame.f_code.co_qualname
+        spent = _SPENT_VARIABLES.get(name, frozenset())
+        variables = tuple(
+            (each, self.read(value)) for each, value in frame.f_locals.items() if each not in spent
+        )
+        return name, frame.f_lasti, variables
+
+    def read(self, value: object) -> Hashable:
+        """Return an object as a value.
+
+        Raises:
+            AssertionError: nobody said what objects of its class are in a state.
+        """
+        kind = type(value)
+        reading = _READINGS.get(kind)
+        if reading is None:
+            reading = _READINGS[kind] = _reading_of(kind)
+        return reading(self, value)
+
+    def instant(self, value: float) -> Hashable:
+        """Return how far away an instant is, that it is over once it is."""
+        return round(max(0.0, value - self._now), 3)
+
+    def each(self, values: Iterable[object]) -> Hashable:
+        """Return the values in their order."""
+        return tuple(map(self.read, values))
+
+    def watch(self, value: Watch) -> Hashable:
+        """Return a watch's state; where no stage is told of, none repeats or is under way."""
+        assert not value._repetitions._counts, "the model tells of no stages"
+        assert not value._stages_under_way, "the model tells of no stages"
+        return value._doubts, value._paused
+
+    def record(self, value: object, names: tuple[str, ...]) -> Hashable:
+        """Return what an object's fields hold."""
+        known = self._known.get(id(value))
+        if known is None:
+            known = self._known[id(value)] = self.each(getattr(value, name) for name in names)
+        return known
+
+
+_Reading: TypeAlias = Callable[[_Reader, Any], Hashable]
+_READINGS: dict[type, _Reading] = {
+    float: _Reader.instant,
+    tuple: _Reader.each,
+    list: _Reader.each,
+    deque: _Reader.each,
+    set: lambda reader, value: frozenset(map(reader.read, value)),
+    Wait: lambda reader, value: reader.each((value.deadline, value.cancellation)),
+    AskedToStop: lambda reader, value: reader.each((value.reason, value.since, value.urgent)),
+    Cancellation: lambda reader, value: value.reason,
+    Verdict: lambda reader, value: (value.completed, value.blocked),
+    Signs: lambda reader, value: (value.daemon_alive, is_news(value)),
+    Turn: lambda reader, value: value.begun,
+    RunResult: lambda reader, value: (value.outcome, value.scoped_completion),
+    ScriptedAttendance: lambda reader, value: (value._looked, value._hint, value._left_running),
+    Watch: lambda reader, value: reader.watch(value),
+}
+_RECORD = frozenset(each.name for each in fields(RunRecord)) - _UNUSED_FIELDS[RunRecord]
+_RECORD_IN_STATE = {
+    state: tuple(sorted(_RECORD - (_SPENT_IN_FINALIZE if state is RunState.FINALIZE else set())))
+    for state in RunState
+}
+_READINGS[RunRecord] = lambda reader, value: reader.record(value, _RECORD_IN_STATE[value.state])
+_READINGS[Lease] = _READINGS[ScriptedAttendance]
+
+
+def _reading_of(kind: type) -> _Reading:
+    """Say how objects of a class are read."""
+    if kind in _VALUES:
+        unused = _UNUSED_FIELDS.get(kind, frozenset())
+        names = tuple(each.name for each in fields(kind) if each.name not in unused)
+        return lambda reader, value: reader.record(value, names)
+    if issubclass(kind, BaseException):
+        return lambda _, value: (kind.__name__, str(value))
+    if issubclass(kind, (str, int, NoneType, Enum)):
+        return lambda _, value: value
+    if issubclass(kind, _FIXED):
+        return lambda _, value: kind.__name__
+    raise AssertionError(f"what is a {kind.__name__} in a state?")

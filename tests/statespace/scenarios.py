@@ -1,0 +1,187 @@
+"""The commands that are explored, the worlds they begin in, and what must hold of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from millracer.application import watching
+from millracer.application.record import RunRecord
+from millracer.domain import lifecycle
+from millracer.domain.identity import work_item_for
+from millracer.domain.lifecycle import RunEvent, RunState
+from millracer.domain.result import RunResult, exit_code_of
+from millracer.domain.work import (
+    Finalizer,
+    IntakePreference,
+    ItemState,
+    Limits,
+    Outcome,
+    RoutePreference,
+    RunRequest,
+    ScopedWork,
+)
+from tests.statespace.answers import USUAL, Bounds
+from tests.statespace.choices import Answer, Choice, Move
+from tests.statespace.explore import Explorer, Rules, Space, Step
+from tests.statespace.world import World
+
+_MAX_RESTARTS = 1
+#: Millrace does nothing more for what is there, unless somebody asks it to.
+_OVER = frozenset({ItemState.DONE, ItemState.CANCELLED, ItemState.REFUSED})
+_DEATHS = frozenset({Answer.DIES, Answer.DID_BUT_DIES})
+_TROUBLES = frozenset({Answer.SLOW, Move.STOP_ASKED, Move.OTHER_ADDS})
+_EVERYTHING: frozenset[Choice] = frozenset(Answer) | frozenset(Move)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One command, given again and again.
+
+    Attributes:
+        request: the command.
+        bounds: how much may happen to one run.
+        patience: how often a watch asks before it believes, where it is not the product's.
+        over: where an item may stay for ever.
+        limit: more states than this are not expected.
+    """
+
+    request: RunRequest
+    bounds: Bounds
+    patience: int | None = None
+    over: frozenset[ItemState] = _OVER
+    limit: int
+
+
+def _request(route: RoutePreference, finalizer: Finalizer) -> RunRequest:
+    return RunRequest(
+        task="Make the widget blue",
+        request_id="req-1",
+        scope=ScopedWork(item_id="ITEM-1"),
+        route=route,
+        intake=IntakePreference.TASK,
+        finalizer=finalizer,
+        notify_terminal_stages=False,  # a thread's steps cannot be chosen
+        limits=Limits(daemon_timeout_seconds=100.0, max_daemon_restarts=_MAX_RESTARTS),
+    )
+
+
+DELEGATED = _request(RoutePreference.MILLRACE, Finalizer.SUMMARY)
+DECIDED_BY_PI = _request(RoutePreference.AUTO, Finalizer.PI)
+
+
+#: Any number of deaths and of refused calls at every step; what Millrace and its daemon do happens
+#: while we watch. Nobody else does anything, and nobody asks us to stop.
+SMALL = Scenario(
+    request=DECIDED_BY_PI,
+    bounds=Bounds(
+        usual=USUAL | _DEATHS | {Answer.REFUSED},
+        troubles=0,
+        left_out=frozenset({Answer.SAFETY, Answer.BOOTING}),
+        moves_at=frozenset({"next_signs"}),
+    ),
+    patience=1,
+    over=_OVER | {ItemState.BLOCKED},
+    limit=10_000,
+)
+#: Besides, one of these befalls each run: a slow answer, a wish to stop, somebody else's add; what
+#: happens outside also happens before we look for a daemon.
+LARGE = Scenario(
+    request=DECIDED_BY_PI,
+    bounds=Bounds(
+        usual=USUAL | _DEATHS,
+        troubles=1,
+        left_out=(_EVERYTHING - USUAL - _DEATHS - _TROUBLES) | {Answer.SAFETY, Answer.BOOTING},
+        moves_at=frozenset({"next_signs", "running"}),
+    ),
+    patience=1,
+    over=_OVER | {ItemState.BLOCKED},
+    limit=20_000,
+)
+#: What needs a failing pi, which the small space has, or an add that ends before we look again.
+NOT_IN_LARGE: frozenset[Step] = frozenset(
+    {
+        (RunState.DIRECT, RunEvent.FAILED, RunState.FINALIZE),
+        (RunState.ENQUEUE, RunEvent.ITEM_FOUND_ENDED, RunState.FINALIZE),
+    }
+)
+
+
+def explore(scenario: Scenario) -> Space:
+    """Go every way of a scenario; see `Explorer.explore`."""
+    item = work_item_for(scenario.request, unique="u")
+    world = World(item.item_id, item.request_hash, scenario.bounds)
+    with pytest.MonkeyPatch.context() as patch:
+        if scenario.patience is not None:
+            patch.setattr(watching, "_PATIENCE", scenario.patience)
+        rules = Rules(always=wrong_so_far, at_end=wrong_at_the_end)
+        return Explorer(scenario.request, [world], rules, limit=scenario.limit).explore()
+
+
+def wrong_so_far(record: RunRecord, world: World) -> str | None:
+    """Say which promise a running command breaks."""
+    if record.verdict.completed and not world.was_done:
+        return "judged as completed, which was never true"
+    if world.starts > 1 + _MAX_RESTARTS or record.restarts > _MAX_RESTARTS:
+        return "the daemon was started more often than allowed"
+    return _wrong_in_millrace(world)
+
+
+def wrong_at_the_end(result: RunResult, world: World) -> str | None:  # noqa: PLR0911 - one for each
+    """Say which promise a result breaks, or what its run left behind."""
+    completed = result.outcome is Outcome.COMPLETED
+    delegated = result.work_item_id is not None
+    if result.scoped_completion and not world.was_done:
+        return "completed, which was never true"
+    if completed and result.scoped_completion is not delegated:
+        return "a delegated run is completed exactly by its item's proof"
+    if result.scoped_completion and not (completed and result.proof):
+        return "proven, and not told as completed with the proof"
+    if completed is bool(result.missing_evidence):
+        return "what is missing is told exactly of what is not completed"
+    if completed is not (exit_code_of(result) == 0):
+        return "exit code 0 means completed, and nothing else does"
+    if (result.cancel_reason is not None) is not (result.outcome is Outcome.CANCELLED):
+        return "who cancelled is told exactly of what was cancelled"
+    if world.watchers or world.locks or world.control_held:
+        return "a lease or a lock is still held"
+    if world.owns_daemon and not world.refused_lease:
+        return "a daemon of ours runs on"
+    return _wrong_in_millrace(world)
+
+
+def _wrong_in_millrace(world: World) -> str | None:
+    if len(world.enqueued) > 1 or len(world.items) > 1:
+        return "the work was added twice"
+    return None
+
+
+def wrong_with(space: Space, over: frozenset[ItemState]) -> list[str]:
+    """Say what is wrong with a whole space, where no single state of it breaks a promise.
+
+    Args:
+        space: what was explored.
+        over: where an item may stay for ever.
+    """
+    problems = [f"no way leads on: {node.place}" for node in space.nodes.values() if not node.menu]
+    if space.not_gone:
+        problems.append(f"{space.not_gone} ways were not gone")
+    if space.endless():
+        problems.append("a run may go round for ever")
+    lost = {rest.world.place_of_item() for rest in space.lost()} - over
+    return [*problems, *(f"no run completes an item that is {place}" for place in lost)]
+
+
+def untaken(space: Space) -> set[Step]:
+    """Return the rows of the lifecycle's table that no run of a space took."""
+    return {(row.source, row.event, row.dest) for row in lifecycle.EDGES} - space.steps
+
+
+def needs_others(step: Step) -> bool:
+    """Whether only a wish to stop, a slow pi or somebody else's add leads to a row."""
+    source, event, _ = step
+    found = event in {RunEvent.ITEM_FOUND_LIVE, RunEvent.ITEM_FOUND_ENDED}
+    return event in {RunEvent.CANCELLED, RunEvent.TIMED_OUT} or (
+        source is RunState.ENQUEUE and found
+    )

@@ -1,0 +1,98 @@
+"""The whole space of a run's states keeps the promises, and a broken rule would be noticed.
+
+`make test` goes the small space, `make statespace` the large one too; `scenarios` states their
+bounds.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from millracer.domain.work import Outcome
+from tests.statespace.circles import circles
+from tests.statespace.explore import Broken, Space
+from tests.statespace.mutants import MUTATIONS
+from tests.statespace.scenarios import (
+    LARGE,
+    NOT_IN_LARGE,
+    SMALL,
+    explore,
+    needs_others,
+    untaken,
+    wrong_with,
+)
+
+#: Those that are noticed soon; `make statespace` tries them all.
+QUICK_MUTATIONS = (
+    "a done item needs no run",
+    "a run needs no done item",
+    "any result will do",
+    "another id each time",
+    "a failed repair goes on watching",
+    "one restart too many",
+    "restarts without end",
+    "nothing is left at the end",
+    "timed_out is completed",
+)
+
+
+def _refuses(name: str) -> bool:
+    """Whether the small space shows that something is wrong."""
+    with pytest.MonkeyPatch.context() as patch:
+        MUTATIONS[name](patch)
+        try:
+            space = explore(SMALL)
+        except Broken:
+            return True
+        return bool(wrong_with(space, SMALL.over)) or not all(map(needs_others, untaken(space)))
+
+
+def _tell(space: Space) -> None:
+    counts = f"{len(space.nodes)} states, {space.transitions} ways between them"
+    worlds = f"{len(space.rests)} worlds between two runs, {space.runs} runs"
+    sys.stdout.write(f"{counts}, {worlds}\n")
+
+
+def test_a_run_keeps_its_promises_in_every_state() -> None:
+    space = explore(SMALL)
+    _tell(space)
+
+    assert wrong_with(space, SMALL.over) == []
+    assert all(map(needs_others, untaken(space)))
+    assert set(map(str, Outcome)) - {Outcome.CANCELLED} == space.outcomes
+
+
+@pytest.mark.parametrize("name", QUICK_MUTATIONS)
+def test_a_wrong_rule_is_noticed(name: str) -> None:
+    assert _refuses(name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_a_run_keeps_its_promises_whatever_befalls_it() -> None:
+    space = explore(LARGE)
+    _tell(space)
+
+    assert wrong_with(space, LARGE.over) == []
+    assert untaken(space) == NOT_IN_LARGE
+    assert set(map(str, Outcome)) == space.outcomes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(MUTATIONS) - set(QUICK_MUTATIONS)))
+def test_each_wrong_rule_is_noticed(name: str) -> None:
+    assert _refuses(name)
+
+
+def test_more_states_than_expected_are_refused() -> None:
+    with pytest.raises(Broken, match="more than 20 states"):
+        explore(replace(SMALL, limit=20))
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": ["b"], "b": ["c", "d"], "c": ["a"], "d": ["e", "d"], "e": [], "f": ["a"]}
+
+    assert [{"d"}, {"a", "b", "c"}] == list(circles(graph))
