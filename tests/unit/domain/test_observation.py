@@ -294,3 +294,16 @@ def test_probes_ideas_and_specs_lead_to_more_work(
     found = leads_to_more_work(replace(standing(ItemState.DONE, kind), work_kind=work_kind))
 
     assert found is expected
+
+
+def test_signs_say_nothing_by_default() -> None:
+    assert Signs(daemon_alive=True) == Signs(
+        daemon_alive=True,
+        daemon_ours=False,
+        item_hint=None,
+        item_moved=False,
+        events=(),
+        state_changed=False,
+        safety_due=False,
+        may_stand_still=False,
+    )
