@@ -22,6 +22,9 @@ SEED :=
 #: How many tasks `make soak` runs.
 TASKS := 200
 
+#: Which modules of the domain `make mutants` changes, by name; none: all.
+MODULES :=
+
 #: Which cells of the matrix `make test-matrix` runs, by name; none: all. --quick: no slow tests.
 CELLS :=
 
@@ -75,6 +78,7 @@ corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDES
   $(TOOLS)/pi-$(newest_pi)/.stamp
 
 .PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz soak statespace \
+  mutants bench demo fixtures clean distclean
   bench demo fixtures clean distclean
 .DELETE_ON_ERROR:
 
@@ -93,6 +97,8 @@ help:
 	@echo 'make fuzz         look for bytes that break a parser, by coverage; half an hour and more;'
 	@echo '                  make fuzz RUNS=100000 TARGET=pi-frames'
 	@echo 'make statespace   go every way of a run, the large space and all wrong rules; minutes'
+	@echo 'make mutants      change each rule of the domain in turn, which a test must notice;'
+	@echo '                  some 15 minutes; make mutants MODULES="stuck result"'
 	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
 	@echo 'make lint         lint, types and layers only'
 	@echo 'make fixtures     record fixtures/ again from the real tools'
@@ -136,6 +142,9 @@ fuzz: $(TOOLS)/fuzz/.stamp
 
 statespace: $(venv_stamp)
 	$(pytest) -s tests/statespace
+
+mutants: $(venv_stamp)
+	nice -n 10 $(bin)/python -m tests.mutation $(MODULES)
 
 bench: N := 5
 bench: $(setup) $(TOOLS)/reference/.stamp
