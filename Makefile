@@ -141,7 +141,7 @@ fuzz: $(TOOLS)/fuzz/.stamp
 	  $(if $(TARGET),--target $(TARGET)) --found $(CURDIR)/$(TOOLS)/fuzz-found
 
 statespace: $(venv_stamp)
-	$(pytest) -s tests/statespace
+	$(pytest) --numprocesses=0 -s tests/statespace
 
 mutants: $(venv_stamp)
 	nice -n 10 $(bin)/python -m tests.mutation $(MODULES)
