@@ -51,12 +51,12 @@ def main() -> int:
             tried = list(pool.map(try_mutant, mutants_of(module)))
             counts = count(tried)
             keep({module: counts})
+            DOCUMENT.write_text(render(modules(), read_counts(), reasons), encoding="utf-8")
             told = ", ".join(f"{number} {fate}" for fate, number in counts.items())
             found = wrong(tried, explained_in(reasons))
             sys.stdout.writelines(f"{line}\n" for line in (f"{module}: {told}", *found))
             sys.stdout.flush()
             problems += found
-    DOCUMENT.write_text(render(modules(), read_counts(), reasons), encoding="utf-8")
     return 1 if problems else 0
 
 

@@ -52,6 +52,7 @@ def test_only_completed_stages_are_told(event_type: str) -> None:
 def test_a_stage_without_a_name_or_an_item_is_no_trap() -> None:
     assert notable(replace(UPDATED, stage=None)) is None
     assert notable(replace(UPDATED, item_id=None)) == "updater ended UPDATE_COMPLETE"
+    assert notable(replace(UPDATED, item_kind=None)) == "updater ended UPDATE_COMPLETE for item t1"
 
 
 def test_the_same_end_is_the_same_notice_whenever_it_was_read() -> None:
