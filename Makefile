@@ -79,7 +79,6 @@ corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDES
 
 .PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz soak statespace \
   mutants bench demo fixtures clean distclean
-  bench demo fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
