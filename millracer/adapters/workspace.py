@@ -189,7 +189,8 @@ def _remove_unheld(folder: Path, pattern: str) -> None:
         with suppress(OSError):  # another command was faster
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
-                if try_lock(descriptor, shared=False):
+                # One that is removed already says nothing of what took its name since.
+                if try_lock(descriptor, shared=False) and os.fstat(descriptor).st_nlink:
                     path.unlink()
             finally:
                 os.close(descriptor)

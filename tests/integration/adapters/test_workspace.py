@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.workspace import WorkspacePaths, locked
+from millracer.adapters import workspace
+from millracer.adapters.workspace import WorkspacePaths, locked, try_lock
 from millracer.errors import ToolTimeout
 from millracer.waiting import Wait
 
@@ -55,6 +56,27 @@ def test_a_lock_that_was_removed_while_it_was_waited_for_is_taken_anew(
             assert waits.wait(30)
             path.unlink()
         assert holds.wait(30)
+
+        with pytest.raises(ToolTimeout), locked(path, Wait.for_seconds(0.2)):
+            pass
+
+
+def test_a_lock_that_was_taken_anew_while_the_old_one_was_looked_at_stays(
+    paths: WorkspacePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command removes the lock, and a third takes it, after ours opened the old file."""
+    path = paths.item_lock("one")
+    path.touch()
+    with ExitStack() as held:
+
+        def be_late(descriptor: int, *, shared: bool) -> bool:
+            monkeypatch.setattr(workspace, "try_lock", try_lock)
+            path.unlink()
+            held.enter_context(locked(path, Wait.for_seconds(5)))
+            return try_lock(descriptor, shared=shared)
+
+        monkeypatch.setattr(workspace, "try_lock", be_late)
+        paths.make_own()
 
         with pytest.raises(ToolTimeout), locked(path, Wait.for_seconds(0.2)):
             pass
