@@ -25,10 +25,10 @@ _SHORTEST = 8
 _CUT_FROM = 16
 _FEWEST_DISTINCT = 3
 
-#: Names of variables that hold a key.
+#: Names of variables that hold a key; PWD alone is every shell's working directory.
 _HOLDS_KEY = re.compile(
     r"SECRET|PASSW|PASSPHRASE|CREDENTIAL|TOKEN(?!IZ)|KEY(?!BOARD|MAP|STROKE|RING)"
-    r"|AUTH(?!OR(?!IZ))|(?:^|_)(?:PASS|PWD|PAT|BEARER|COOKIE)(?:_|$)"
+    r"|AUTH(?!OR(?!IZ))|(?:^(?!PWD$)|_)(?:PASS|PWD|PAT|BEARER|COOKIE)(?:_|$)"
 )
 #: Names of variables that say something about one.
 _IS_ABOUT_KEY = re.compile(

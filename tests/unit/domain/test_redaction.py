@@ -138,6 +138,11 @@ def test_a_value_that_is_no_key_is_none(value: str) -> None:
     assert secret_values([("API_KEY", value)]) == frozenset()
 
 
+@pytest.mark.parametrize("name", ["PWD", "OLDPWD"])
+def test_a_folder_that_is_called_like_a_key_stays(name: str) -> None:
+    assert secret_values([(name, "/home/ann/Kubernetes-Migration-2024")]) == frozenset()
+
+
 def test_a_key_that_begins_like_a_path_is_one() -> None:
     value = "/" + "wJalrXUtnFEMI7K7" + "/bPxRfiCY"
 
