@@ -14,6 +14,8 @@ from functools import cache
 #: A key begins where no word goes on, behind an escaped line end, or behind a colour's code.
 _BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=[0-9;\[]m))"
 _HAS_DIGIT = r"(?=[A-Za-z._~+/=-]{0,200}+[0-9])"
+#: Words that are joined, as a work item's id is made of them, are none: `npm_config_cache_folder`.
+_IS_NO_NAME = r"(?=[a-z_-]{0,60}+[A-Z0-9])"
 _NAMED = r"[\"']?\s{0,4}[:=]\s{0,4}[\"']?"
 _BLANK = r"(?:\s|\\[nr])"
 _BASE64 = r"[A-Za-z0-9+/=]"
@@ -31,7 +33,7 @@ _SHAPES: dict[str, str] = {
             *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"),
             *("gsk_", "hf_", "npm_", "pypi-", "xai-"),
         ),
-        rf"{_BEGINS}([a-z]++(?:_pat_|_live_|_test_|[_-])[A-Za-z0-9_-]{{16,}}+)",
+        rf"{_BEGINS}{_IS_NO_NAME}([a-z]++(?:_pat_|_live_|_test_|[_-])[A-Za-z0-9_-]{{16,}}+)",
     ),
     **dict.fromkeys(
         ("xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-"),

@@ -37,6 +37,7 @@ IN_PLACE = {
 HARMLESS = (
     "task-0123456789abcdef0123456789abcdef",
     "risk-assessment-of-the-whole-thing",
+    "pypi-trusted-publishing-setup, sk-learn-model-training_job: npm_config_cache_folder",
     "see https://example.org:8080/a?b=c@d and ssh://git@example.org/x.git",
     "Bearer authentication is described below in the documentation",
     "Authorization: required for all of these requests",

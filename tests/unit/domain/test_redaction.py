@@ -160,6 +160,7 @@ def test_the_password_in_an_address_is_known_as_it_is_and_decoded() -> None:
     [
         *(
             "sk-",
+            "sk-aaaa-",
             "eyJ",
             "eyJaaaaa.",
             "-----BEGIN ",
