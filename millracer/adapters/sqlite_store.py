@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from millracer.adapters.sqlite_connection import Corrupt, Opening, choose_journa
 from millracer.adapters.store_file import NoStoreFile, StoreFile
 from millracer.domain.session import RECENT_REQUESTS, RegisteredWorkspace, Selection, Session
 from millracer.domain.work import RunWarning
+from millracer.errors import StoreUnavailable
 from millracer.ports import SessionStore
 
 STORE_NAME = "sessions.sqlite3"
@@ -147,7 +149,7 @@ class SqliteSessionStore(SessionStore):
 
     def register_workspace(self, workspace: RegisteredWorkspace) -> bool:
         """Add a workspace or replace the one of the same id; return whether it was new."""
-        key = rows.stored_text(workspace.workspace_id)
+        key = rows.stored_id(workspace.workspace_id)
 
         def work(connection: sqlite3.Connection) -> bool:
             moment = rows.stored_moment(self._now())
@@ -228,7 +230,7 @@ class SqliteSessionStore(SessionStore):
         warning_codes: tuple[str, ...],
     ) -> Session:
         """Remember one request of a session; the session is created if new."""
-        key = rows.stored_text(session_id)
+        key = rows.stored_id(session_id)
 
         def work(connection: sqlite3.Connection) -> Session:
             moment = rows.stored_moment(self._now())
@@ -254,7 +256,7 @@ class SqliteSessionStore(SessionStore):
     def _select(
         self, statement: str, session_id: str, client_name: str, values: tuple[rows.Stored, ...]
     ) -> Session:
-        key = rows.stored_text(session_id)
+        key = rows.stored_id(session_id)
 
         def work(connection: sqlite3.Connection) -> Session:
             moment = rows.stored_moment(self._now())
@@ -281,7 +283,8 @@ class SqliteSessionStore(SessionStore):
                 return
             moment = rows.stored_moment(self._now())
             for session in sessions:
-                _import_session(connection, session, moment)
+                with suppress(StoreUnavailable):  # one whose id is a secret is not remembered
+                    _import_session(connection, session, moment)
             connection.execute(
                 "INSERT INTO imports (source_path, imported_at) VALUES (?, ?)",
                 (rows.stored_text(str(self._legacy)), moment),
@@ -339,7 +342,7 @@ def _was_imported(connection: sqlite3.Connection, source: Path) -> bool:
 
 
 def _import_session(connection: sqlite3.Connection, session: LegacySession, moment: str) -> None:
-    key = rows.stored_text(session.session_id)
+    key = rows.stored_id(session.session_id)
     if not _add_session(connection, key, session.client_name, moment):
         return
     connection.execute(

@@ -19,6 +19,8 @@ from millracer.secrecy import redact
 Row = tuple[object, ...]
 Stored = str | bytes | None
 
+_OTHER_PATH = "name the directory another way, as by a symbolic link"
+
 
 def stored_text(text: str) -> Stored:
     """Return what to bind for a text."""
@@ -41,12 +43,25 @@ def stored_path(path: str | None) -> Stored:
     Raises:
         StoreUnavailable: a part of it is secret, and without that it would be another path.
     """
-    if path is not None and redact(path) != path:
+    return None if path is None else _stored_whole(path, "path", _OTHER_PATH)
+
+
+def stored_id(name: str) -> Stored:
+    """Return what to bind for the id of a workspace or a session that is to be remembered.
+
+    Raises:
+        StoreUnavailable: a part of it is secret, and without that it could be another's.
+    """
+    return _stored_whole(name, "id", "choose an id without it")
+
+
+def _stored_whole(text: str, what: str, action: str) -> Stored:
+    if redact(text) != text:
         raise StoreUnavailable(
-            "the session store keeps no secrets, and there is one in the path",
-            suggested_action="name the directory another way, as by a symbolic link",
+            f"the session store keeps no secrets, and there is one in the {what}",
+            suggested_action=action,
         )
-    return stored_optional(path)
+    return stored_text(text)
 
 
 def stored_moment(moment: datetime) -> str:

@@ -195,7 +195,7 @@ def test_what_callers_call_things_in_the_store(caller: OpsCaller) -> None:
         "register_workspace",
         request_id=f"request {_VALUE}",
         source={"kind": "test", "client_name": f"client {_SHAPED}"},
-        metadata={"session_id": f"session {_VALUE}"},
+        metadata={"session_id": "here"},
         input={
             "payload": {
                 "workspace_id": "one",
@@ -207,12 +207,12 @@ def test_what_callers_call_things_in_the_store(caller: OpsCaller) -> None:
         },
     )
     caller.ask("select_workspace", input={"payload": {"workspace_id": "one", "mode": _VALUE}})
-    caller.ask("list_sessions", request_id=_SHAPED, metadata={"session_id": f"session {_VALUE}"})
+    caller.ask("list_sessions", request_id=_SHAPED, metadata={"session_id": "here"})
 
     kept = b"".join(path.read_bytes() for path in caller.state.rglob("*") if path.is_file())
     _holds_no_secret(kept.decode("latin-1"))
     assert b"harmless" in kept
-    assert f"session {MARK}" in _shown(caller.run("sessions", "list"))
+    assert f"request {MARK}" in _shown(caller.run("sessions", "show", "here"))
 
 
 @pytest.mark.parametrize("action", ["register_workspace", "select_workspace"])
@@ -228,6 +228,25 @@ def test_a_path_with_a_secret_is_not_remembered(caller: OpsCaller, action: str) 
     _shown(printed)
     assert printed.error_codes == ["session_store_unavailable"]
     assert "keeps no secrets" in printed.document["errors"][0]["message"]
+
+
+def test_ids_with_secrets_are_not_remembered_for_they_would_be_one(caller: OpsCaller) -> None:
+    place = {"workspace_id": f"of-{_VALUE}", "root_path": str(caller.cwd)}
+    of_secret = {"session_id": f"of {_VALUE}"}
+
+    registered = caller.ask("register_workspace", input={"payload": place})
+    selected = caller.ask(
+        "select_workspace",
+        metadata=of_secret,
+        input={"payload": {"root_path": str(caller.cwd)}},
+    )
+    listed = caller.ask("list_sessions", metadata=of_secret)
+
+    for printed in (registered, selected):
+        _shown(printed)
+        assert printed.error_codes == ["session_store_unavailable"]
+        assert "one in the id" in printed.document["errors"][0]["message"]
+    assert [each["code"] for each in listed.document["warnings"]] == ["session_store_unavailable"]
 
 
 def test_what_the_operator_says_in_a_pipe(caller: OpsCaller, tools: tuple[str, ...]) -> None:

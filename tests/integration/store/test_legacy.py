@@ -17,6 +17,7 @@ from millracer.errors import StoreUnavailable
 from tests.fakes.clock import FrozenClock
 from tests.integration.store.conftest import OpenStore
 from tests.support import forked
+from tests.support.secret_texts import KEYS
 
 _UI = {
     "session_id": "ui",
@@ -134,6 +135,14 @@ def test_one_that_cannot_be_read_is_told_of_once_and_left(
     again = open_store(legacy=legacy)
     assert (again.list_sessions(), again.notices) == ((), ())
     assert _imports(folder) == [str(legacy)]
+
+
+def test_a_session_whose_id_is_a_secret_is_left_out(legacy: Path, open_store: OpenStore) -> None:
+    _write(legacy, ui=_UI, **{KEYS["anthropic"]: _UI, KEYS["openai"]: _UI})
+
+    sessions = open_store(legacy=legacy).list_sessions()
+
+    assert [session.session_id for session in sessions] == ["ui"]
 
 
 def test_one_that_is_no_file_is_told_of(legacy: Path, open_store: OpenStore) -> None:
