@@ -28,6 +28,7 @@ from millracer.contracts.ops_result import OpsResult, render_ops_line
 from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.ops_command import answer, open_gateway
+from millracer.interfaces.output import OutputLost, output_lost
 from millracer.interfaces.request_lines import RequestLines
 from millracer.interfaces.signals import signals_cancel
 from millracer.interfaces.terminal import say_bug
@@ -48,12 +49,17 @@ def serve(common: CommonOptions) -> int:
 
     Returns once standard input has ended and everything is answered. A signal, or a reader of the
     results that went away, cancels what is under way; each still gets its result.
+
+    Raises:
+        OutputLost: a result could not be written; what was under way then is cancelled.
     """
     programs = replace(common.programs, millraces=Millraces(keep_statuses=True))
     desk = _Desk(replace(common, programs=programs))
     try:
         with signals_cancel(desk.cancellation, then=desk.wake):
-            return desk.serve()
+            code = desk.serve()
+        desk.raise_if_lost()
+        return code
     finally:
         desk.close()
         programs.close()
@@ -94,6 +100,15 @@ class _Desk:
                 return self._break_off()
             self._wait()
         return ExitCode.COMPLETED
+
+    def raise_if_lost(self) -> None:
+        """Tell that a result could not be written although somebody may wait for it.
+
+        Raises:
+            OutputLost: so it was.
+        """
+        if self._results.failure is not None:
+            raise self._results.failure
 
     @property
     def _has_room(self) -> bool:
@@ -180,12 +195,13 @@ class _Results:
         self.descriptor = descriptor
         self._lock = threading.Lock()
         self._is_lost = False
+        self.failure: OutputLost | None = None
         self._writable = select.poll()  # for a descriptor that the caller does not let block
         self._writable.register(descriptor, select.POLLOUT)
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody reads any more."""
+        """Whether nothing can be printed any more."""
         return self._is_lost
 
     def lose(self) -> None:
@@ -193,7 +209,7 @@ class _Results:
         self._is_lost = True
 
     def print(self, line: str) -> None:
-        """Print one line; a reader that went away is no error."""
+        """Print one line; a reader that went away is no error, anything else `failure`."""
         rest = memoryview(line.encode("ascii") + b"\n")
         with self._lock:
             while rest and not self._is_lost:
@@ -201,7 +217,8 @@ class _Results:
                     rest = rest[os.write(self.descriptor, rest) :]
                 except BlockingIOError:
                     self._writable.poll()
-                except OSError:
+                except OSError as error:
+                    self.failure = output_lost(error)
                     self.lose()
 
 

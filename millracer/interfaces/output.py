@@ -67,7 +67,13 @@ def print_text(document: str) -> None:
         except OSError as error:
             # The interpreter's own last flush must not add a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if not isinstance(error, _READER_LEFT):
-                raise OutputLost(
-                    f"standard output cannot be written: {error.strerror}; the result is lost"
-                ) from error
+            lost = output_lost(error)
+            if lost is not None:
+                raise lost from error
+
+
+def output_lost(error: OSError) -> OutputLost | None:
+    """Return what to tell of standard output that could not be written; None: its reader left."""
+    if isinstance(error, _READER_LEFT):
+        return None
+    return OutputLost(f"standard output cannot be written: {error.strerror}; the result is lost")

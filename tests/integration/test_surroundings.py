@@ -64,9 +64,10 @@ def nowhere(tmp_path: Path, task: Sequence[str] = ("a task",)) -> tuple[str, ...
     [
         ((*_MILLRACER, "schema", "run-result"), ""),
         ((*_MILLRACER, "ops", "--json"), LIST),
+        ((*_MILLRACER, "ops", "--jsonl"), f"{LIST}\n{LIST}\n"),
         ((*_MILLRACER, "sessions", "list"), ""),
     ],
-    ids=["schema", "ops", "sessions"],
+    ids=["schema", "ops", "jsonl", "sessions"],
 )
 def test_a_result_that_finds_no_room_is_told_and_no_success(
     command: tuple[str, ...], stdin: str
