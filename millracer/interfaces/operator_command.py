@@ -16,7 +16,7 @@ from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.operator_prompt import Lines, PipedLines, PlainLines
 from millracer.interfaces.operator_screen import TaskScreen, input_unechoed
-from millracer.interfaces.output import print_text
+from millracer.interfaces.output import OutputLost, print_text
 from millracer.interfaces.signals import signals_cancel
 from millracer.interfaces.terminal import printable, say
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
@@ -117,6 +117,8 @@ def _take(
         if cancellation.reason is None:  # it came while the handlers were changed
             cancellation.cancel(stopped.reason)
         return ExitCode.COMPLETED
+    except OutputLost:  # nothing else could be told either
+        raise
     except Exception as error:  # noqa: BLE001 - a bug of ours does not end a person's session
         say(f"error: internal error: {type(error).__name__}: {error}")
         return ExitCode.INTERNAL_ERROR
