@@ -15,7 +15,13 @@ from pathlib import Path
 from millracer.adapters.daemon import WorkspaceDaemon
 from millracer.adapters.half_added import remove_half_added
 from millracer.adapters.kept_statuses import KeptStatuses
-from millracer.adapters.millrace_calls import TOOL, MillraceCalls, refusal, useful_line
+from millracer.adapters.millrace_calls import (
+    TOOL,
+    WRONG_PROGRAM,
+    MillraceCalls,
+    refusal,
+    useful_line,
+)
 from millracer.adapters.millrace_evidence import MillraceEvidence
 from millracer.adapters.millrace_items import MillraceItems
 from millracer.adapters.millrace_left import list_left
@@ -145,7 +151,7 @@ class CliMillrace(Millrace):
                 TOOL,
                 f"`millrace status` answered for another workspace: {status.workspace}",
                 raw=completed.stdout,
-                suggested_action="check which program `millrace` on PATH is",
+                suggested_action=WRONG_PROGRAM,
             )
         return RuntimeStatus(
             process_running=status.process_running,

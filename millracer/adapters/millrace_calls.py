@@ -23,6 +23,9 @@ TOOL = "millrace"
 #: One call's limit in seconds; a loaded machine needs up to six for a start alone.
 CALL_LIMIT_SECONDS = 120.0
 
+#: What to do where it answers another question than was asked.
+WRONG_PROGRAM = "check which program `millrace` on PATH is"
+
 #: What to do about words in Millrace's own line; the same command again finds the work item.
 _CURES = {
     "[Errno 28]": "make room on the disk, then run the same command again",

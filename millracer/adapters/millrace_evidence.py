@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from millracer.adapters.millrace_calls import TOOL, refusal
+from millracer.adapters.millrace_calls import TOOL, WRONG_PROGRAM, refusal
 from millracer.adapters.millrace_items import MillraceItems
 from millracer.adapters.millrace_lineage import MillraceLineage
 from millracer.adapters.millrace_questions import MillraceQuestions
@@ -245,7 +245,10 @@ def _parsed(stdout: str, run_id: str) -> RunTrace:
     trace = parse(RunTrace, stdout, f"the trace of {run_id}")
     if trace.run_id != run_id:
         raise ProtocolError(
-            TOOL, f"`millrace runs trace {run_id}` answered for the run {trace.run_id}", raw=stdout
+            TOOL,
+            f"`millrace runs trace {run_id}` answered for the run {trace.run_id}",
+            raw=stdout,
+            suggested_action=WRONG_PROGRAM,
         )
     return trace
 

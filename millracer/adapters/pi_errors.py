@@ -18,7 +18,9 @@ _NO_CREDENTIALS = re.compile(
 )
 _UNKNOWN_PROVIDER = re.compile(r"unknown provider", re.IGNORECASE)
 _REFUSED_CREDENTIALS = re.compile(r"^\W*40[13]\b|unauthori[sz]ed|invalid api key", re.IGNORECASE)
-_BROKEN_PROGRAM = re.compile(r"^(SyntaxError|ReferenceError): |ERR_MODULE_NOT_FOUND|Cannot find ")
+_BROKEN_PROGRAM = re.compile(
+    r"^(SyntaxError|ReferenceError): |ERR_MODULE_NOT_FOUND|Cannot find (module|package) "
+)
 _COMPLAINT = re.compile(r"error|no models|unknown|fail|cannot", re.IGNORECASE)
 _WARNING = re.compile(r"^warning:\s*", re.IGNORECASE)
 _NODE_FRAME = re.compile(r"^(at |node:|Node\.js v|\^+$)")

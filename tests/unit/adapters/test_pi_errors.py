@@ -113,6 +113,12 @@ def test_a_node_too_old_for_this_pi_is_named(failure: Callable[..., ToolFailed])
     assert "Node 22.19" in (error.suggested_action or "")
 
 
+def test_what_an_extension_of_pi_cannot_find_is_no_matter_of_node() -> None:
+    error = pi_errors.start_failure(1, ["Error: Cannot find the model 'x' of this provider"])
+
+    assert "Node" not in str(error.suggested_action)
+
+
 def test_warnings_are_collected_once() -> None:
     lines = ["Warning: no such model", "noise", "warning:  no such model", "Warning: other"]
 
