@@ -47,7 +47,7 @@ def _redacted(value: Any) -> Any:
             return value
         case str():
             return redact(value)
-        case list():
+        case list() | tuple():
             return [_redacted(each) for each in value]
         case dict():
             return {redact(key): _redacted(each) for key, each in value.items()}

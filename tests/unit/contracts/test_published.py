@@ -18,7 +18,7 @@ class _Part(Published):
 
 
 class _Document(Published):
-    version: Literal["sk-is-a-name-of-ours"] = "sk-is-a-name-of-ours"
+    version: Literal["sk-is-a-name-of-OURS"] = "sk-is-a-name-of-OURS"
     part: _Part
     parts: list[_Part]
     theirs: dict[str, Any]
@@ -30,7 +30,7 @@ def test_texts_and_the_keys_of_others_are_told_without_secrets_and_all_else_as_i
     document = _Document(
         part=_Part(said=f"a {_KEY}"),
         parts=[_Part(said=None), _Part(said=_KEY)],
-        theirs={_KEY: [{"x": (_KEY)}, 1, None, True], "plain": "text"},
+        theirs={_KEY: [{"x": (_KEY,)}, 1, None, True], "plain": "text"},
     )
 
     told = redacted(document)
@@ -38,7 +38,7 @@ def test_texts_and_the_keys_of_others_are_told_without_secrets_and_all_else_as_i
     assert told == _Document(
         part=_Part(said="a [redacted]"),
         parts=[_Part(said=None), _Part(said="[redacted]")],
-        theirs={"[redacted]": [{"x": "[redacted]"}, 1, None, True], "plain": "text"},
+        theirs={"[redacted]": [{"x": ["[redacted]"]}, 1, None, True], "plain": "text"},
     )
     assert told.part.named is _Named.ONE
     assert document.part.said == f"a {_KEY}"
