@@ -9,7 +9,7 @@ from tests.crash.matrix import boundaries
 from tests.crash.play import DAEMON_HAS_LOCK, HALF_PRINTED, Aftermath
 from tests.crash.scene import Situation
 
-_HEAD = """\
+HEAD = """\
 # Killed anywhere
 
 Written by `make crash-matrix`: real Millrace {millrace}, real pi {pi}, a scripted model. Each row
@@ -51,7 +51,7 @@ def render(
     """Return the page; `known` is how many deaths there are, played or not."""
     wrong = sum(bool(row.wrong) for row in rows)
     moments = f"{DAEMON_HAS_LOCK}, {HALF_PRINTED}"
-    head = _HEAD.format(deaths=len(rows), known=known, wrong=wrong, moments=moments, **versions)
+    head = HEAD.format(deaths=len(rows), known=known, wrong=wrong, moments=moments, **versions)
     parts = [head, _totals(rows), ""]
     for situation in dict.fromkeys(row.death.situation for row in rows):
         own = [row for row in rows if row.death.situation == situation]

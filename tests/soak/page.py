@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.soak.flatness import Gauge, Judgement
 from tests.soak.readings import Readings
 
-_HEAD = """\
+HEAD = """\
 # The soak
 
 Written by `make soak`; do not edit. Real Millrace {millrace}, real pi {pi}, a scripted model,
@@ -50,7 +50,7 @@ class Part:
 
 def render(parts: Sequence[Part], *, millrace: str, pi: str) -> str:
     """Return the page."""
-    head = _HEAD.format(millrace=millrace, pi=pi, python=platform.python_version())
+    head = HEAD.format(millrace=millrace, pi=pi, python=platform.python_version())
     return "\n".join([head, *(_table(part) for part in parts)])
 
 

@@ -1,0 +1,24 @@
+"""Pages that take an hour to write begin as what writes them would begin them today."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.crash import table
+from tests.soak import page
+
+_DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("crash-matrix.md", table.HEAD), ("soak.md", page.HEAD)]
+)
+def test_a_page_begins_as_its_command_writes_it(name: str, head: str) -> None:
+    texts = re.split(r"\{\w+\}", head)
+
+    written = re.compile(".+?".join(map(re.escape, texts)))
+
+    assert written.match((_DOCS / name).read_text(encoding="utf-8"))
