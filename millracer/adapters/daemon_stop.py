@@ -17,7 +17,7 @@ from millracer.adapters.ownership import forget_ownership
 from millracer.adapters.runtime_files import RuntimeFiles
 from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.contracts.ownership import OwnershipRecord
-from millracer.errors import ToolError
+from millracer.errors import ToolError, WorkspaceUnusable
 from millracer.waiting import Cancelled, Wait
 
 #: The whole ladder, the wait for the lifecycle lock before it not included.
@@ -59,7 +59,7 @@ def stop_daemon(
         return  # it lives where we cannot see it, and its record is for those who can
     forget_ownership(files.paths)
     if finder.find() is None and files.is_stale() is not False:
-        with suppress(ToolError):
+        with suppress(ToolError, WorkspaceUnusable):
             remove_stranded_lock(files, record)
             _clear_stale_state(calls, ladder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -143,6 +144,24 @@ def test_a_daemon_of_ours_in_another_container_is_joined_and_never_cleared_away(
         assert site.calls() == []
     with daemon.control(wait) as control:
         assert control.running(wait) is None
+
+
+def test_a_lock_that_cannot_be_removed_takes_nothing_from_the_way_out(
+    site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = Path.unlink
+
+    def remove_or_not(self: Path, *, missing_ok: bool = False) -> None:
+        if self == site.paths.runtime_lock:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        remove(self, missing_ok=missing_ok)
+
+    _strand(site, stranger.pid)
+    attendance = site.daemon().attend(wait)
+    monkeypatch.setattr(Path, "unlink", remove_or_not)
+
+    assert not attendance.leave(wait, keep_daemon=False)
+    assert site.paths.runtime_lock.exists()
 
 
 def test_a_log_tells_that_its_daemon_lives_as_long_as_it_does(
