@@ -201,6 +201,7 @@ def locked(path: Path, wait: Wait, *, shared: bool = False) -> Iterator[int]:
     """Hold a file lock (flock) and yield its descriptor; the kernel frees it when we die.
 
     Raises:
+        WorkspaceUnusable: the file cannot be made, or not be locked.
         ToolTimeout: another process held it until the deadline.
         Cancelled: the caller asked to stop.
     """
@@ -221,6 +222,9 @@ def _lock(path: Path, wait: Wait, *, shared: bool) -> int:
             _await_lock(descriptor, path, wait, shared=shared)
             if os.fstat(descriptor).st_nlink:
                 return descriptor
+        except OSError as exc:
+            os.close(descriptor)
+            raise unwritable(path, exc) from exc
         except BaseException:
             os.close(descriptor)
             raise

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 
 from millracer.adapters import workspace
 from millracer.adapters.workspace import WorkspacePaths, locked, try_lock
-from millracer.errors import ToolTimeout
+from millracer.errors import ToolTimeout, WorkspaceUnusable
 from millracer.waiting import Wait
 
 
@@ -80,6 +83,21 @@ def test_a_lock_that_was_taken_anew_while_the_old_one_was_looked_at_stays(
 
         with pytest.raises(ToolTimeout), locked(path, Wait.for_seconds(0.2)):
             pass
+
+
+def test_where_no_lock_is_to_be_had_the_file_is_named(
+    paths: WorkspacePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+    with (
+        pytest.raises(WorkspaceUnusable, match=f"one.lock.*{os.strerror(errno.ENOLCK)}"),
+        locked(paths.item_lock("one"), Wait.for_seconds(5)),
+    ):
+        pass
 
 
 def test_half_written_files_of_the_dead_are_removed_and_those_of_the_living_are_not(
