@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from millracer.contracts.ops_request import SCHEMA_VERSION
-from millracer.contracts.published import Published, redacted
+from millracer.contracts.published import Code, Published, redacted
 from millracer.contracts.run_documents import (
     EventDocument,
     EvidenceDocument,
@@ -69,7 +69,7 @@ class WarningDocument(Published):
         related_ref: what else it is about, such as a file.
     """
 
-    code: str
+    code: Code
     message: str
     severity: Literal["warning"] = "warning"
     recoverable: bool = True
@@ -88,7 +88,7 @@ class OpsErrorDocument(Published):
         detail: an outside program's own words.
     """
 
-    code: str
+    code: Code
     message: str
     severity: Literal["error"] = "error"
     recoverable: bool = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from millracer.contracts.published import Published
+from millracer.contracts.published import Code, Published
 from millracer.domain.work import EventKind, IntakeKind, Outcome, Route
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
@@ -75,7 +75,7 @@ class MissingDocument(Published):
 class ErrorDocument(Published):
     """Why a run failed, and what to do."""
 
-    code: str
+    code: Code
     message: str
     suggested_action: str | None
     detail: str

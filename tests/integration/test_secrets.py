@@ -117,6 +117,15 @@ def test_what_millrace_says_of_its_status(caller: OpsCaller) -> None:
         assert printed.document["status"] == "failed"
 
 
+def test_a_password_that_is_a_common_word_changes_no_code_of_ours(caller: OpsCaller) -> None:
+    asked = request("status", workspace_ref={"root_path": str(caller.cwd)})
+
+    printed = caller.run("ops", "--json", *caller.options, stdin=asked, DB_PASSWORD="millrace")
+
+    assert printed.error_codes == ["millrace_failed"]
+    assert "millrace" not in printed.document["errors"][0]["message"]
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from millracer.contracts.published import Published, redacted
+from millracer.contracts.published import Code, Published, redacted
 from tests.support.secret_texts import KEYS
 
 _KEY = KEYS["openai"]
@@ -19,6 +19,7 @@ class _Part(Published):
 
 class _Document(Published):
     version: Literal["sk-is-a-name-of-OURS"] = "sk-is-a-name-of-OURS"
+    code: Code = _KEY
     part: _Part
     parts: list[_Part]
     theirs: dict[str, Any]
