@@ -55,7 +55,11 @@ def document(printed: Printed, *, exit_code: int) -> dict[str, Any]:
 
 def test_a_status_of_ten_megabytes_is_given_whole(caller: OpsCaller, workspace: Path) -> None:
     recorded = json.loads((_RECORDED / "status-fresh.json").read_text(encoding="utf-8"))
-    status = {**json.loads(recorded["stdout"]), "more": ["a line of a long list"] * 400_000}
+    status = {
+        **json.loads(recorded["stdout"]),
+        "workspace": str(workspace),
+        "more": ["a line of a long list"] * 400_000,
+    }
     fake = FakeMillrace.of(workspace)
     fake.script.write_text("[]", encoding="utf-8")
     fake.answers("--version", stdout="millrace 0.21.1\n")
