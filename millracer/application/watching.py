@@ -141,17 +141,16 @@ class Watch:
         self, signs: Signs, wait: Wait, *, ask_item: bool, ask_status: bool
     ) -> Observation | None:
         record = self._record
-        if ask_item:
-            found = self._millrace.look_up(record.known_item.item_id, wait)
-            if found.state is ItemState.ABSENT:
-                return Observation.UNKNOWN
-            record.standing = found
+        if ask_item and not self._look_up(wait):
+            return Observation.UNKNOWN
         standing = record.known_standing
         decided = interpret_standing(standing) if ask_item else None
         if decided is None and leads_to_more_work(standing) and (ask_item or is_news(signs)):
             decided = self._trace()
             if decided in _AT_A_STANDSTILL and not signs.daemon_alive:
                 decided = None  # what stands still without a daemon may go on with one
+            if decided is not None and standing.state.is_live:
+                return self._confirmed(decided, wait)
         waits = any(member.waits_for for member in record.lineage)
         if decided is not None or not (ask_item or ask_status or waits):
             return decided
@@ -159,6 +158,23 @@ class Watch:
         return interpret_runtime(
             record.status, daemon_alive=signs.daemon_alive, stop_seen=record.stop_seen
         )
+
+    def _look_up(self, wait: Wait) -> bool:
+        """Ask Millrace where the item stands; return whether it knows the item."""
+        found = self._millrace.look_up(self._record.known_item.item_id, wait)
+        if found.state is ItemState.ABSENT:
+            return False
+        self._record.standing = found
+        return True
+
+    def _confirmed(self, decided: Observation, wait: Wait) -> Observation:
+        """Ask for the item again, which by its files ended since Millrace was asked for it.
+
+        What a watch ends with is judged by Millrace's answer: one from before the end proves none.
+        """
+        if not self._look_up(wait):
+            return Observation.UNKNOWN
+        return Observation.AT_REST if self._record.known_standing.state.is_live else decided
 
     def _trace(self) -> Observation | None:
         """Read what came out of the item so far, and what that decides."""

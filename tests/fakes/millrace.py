@@ -60,7 +60,9 @@ class HeldItem:
     millrace_id: str | None = None
     work_kind: str | None = None
     detail: str = ""
-    proven: bool = False  #: a complete run of its updater exists
+    proven: bool = (
+        False  #: a complete run proves it: its updater's, a probe's recon with nothing to do
+    )
     parent_id: str | None = None  #: the item it came out of
     title: str = ""  #: its document's heading; empty: its id
 
@@ -667,12 +669,14 @@ def _item_fact(item: HeldItem) -> ItemFact:
 
 
 def _stage_fact(item: HeldItem) -> StageFact:
+    work_kind = item.work_kind or _work_kind(item) or "task"
+    is_probe = work_kind == "probe"
     return StageFact(
         run_id="run-1",
         item_id=item.millrace_id or item.item_id,
-        work_kind=item.work_kind or _work_kind(item) or "task",
-        stage="updater",
-        terminal_result="UPDATE_COMPLETE",
+        work_kind=work_kind,
+        stage="recon" if is_probe else "updater",
+        terminal_result="RECON_NOOP" if is_probe else "UPDATE_COMPLETE",
         run_status="complete",
         request_kind="active_work_item",
         source="millrace runs trace run-1 --format json",

@@ -727,7 +727,7 @@ def test_one_failed_question_does_not_end_the_watch() -> None:
 
 def test_a_probe_whose_own_end_came_is_incomplete_and_says_so() -> None:
     world = World()
-    world.millrace.will_show(item_ends(), *[nothing_new() for _ in range(4)])
+    world.millrace.will_show(item_ends(proven=False), *[nothing_new() for _ in range(4)])
 
     result = world.run(asked(intake=IntakePreference.PROBE))
 

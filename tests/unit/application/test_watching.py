@@ -53,6 +53,14 @@ class Watched:
         assert self.millrace.unused_steps == 0
         return event
 
+    def end(self) -> None:
+        item = self.millrace.items[ITEM]
+        item.state, item.proven = ItemState.DONE, True
+
+    def begin_again(self) -> None:
+        item = self.millrace.items[ITEM]
+        item.state, item.proven = ItemState.ACTIVE, False
+
     @property
     def told(self) -> list[str]:
         return [str(event.kind) for event in self.record.progress]
@@ -239,3 +247,42 @@ def test_a_lineage_that_stays_blocked_ends_the_watch() -> None:
 
     assert watched.follow() is RunEvent.WATCH_ENDED
     assert watched.record.ending is Ending.BLOCKED
+
+
+def test_an_item_that_ended_between_the_question_and_the_look_at_its_files_is_asked_for_again() -> (
+    None
+):
+    watched = Watched(item_goes(ItemState.ACTIVE), kind=IntakeKind.PROBE)
+    watched.millrace.will_do("look_up", watched.end, after=True)
+
+    watched.follow()
+
+    assert watched.record.ending is Ending.ITEM_ENDED
+    assert watched.record.known_standing.state is ItemState.DONE
+
+
+def test_an_item_that_millrace_calls_live_although_its_files_say_it_ended_is_not_over_at_once(
+    impatient: None,
+) -> None:
+    del impatient
+    watched = Watched(item_goes(ItemState.ACTIVE), nothing_new(), kind=IntakeKind.PROBE)
+    for _ in range(2):
+        watched.millrace.will_do("look_up", watched.end, after=True)
+        watched.millrace.will_do("look_up", watched.begin_again)
+
+    watched.follow()
+
+    assert watched.record.ending is Ending.AT_REST
+    assert watched.millrace.calls.count("look_up") == 4
+
+
+def test_an_item_that_vanished_between_the_question_and_the_look_is_looked_for_again() -> None:
+    watched = Watched(item_goes(ItemState.ACTIVE), nothing_new(), kind=IntakeKind.PROBE)
+    item = watched.millrace.items[ITEM]
+    watched.millrace.will_do("look_up", watched.end, after=True)
+    watched.millrace.will_do("look_up", watched.millrace.items.clear)
+    watched.millrace.will_do("look_up", lambda: watched.millrace.items.update({ITEM: item}))
+
+    watched.follow()
+
+    assert watched.record.ending is Ending.ITEM_ENDED
