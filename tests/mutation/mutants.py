@@ -2,7 +2,7 @@
 
 A mutant's name says where it is and what it changes, never a line, so that it stays the same while
 other code moves. Changed are expressions, statements and the entries of tables; not changed are
-annotations, docstrings, decorators and imports, which decide nothing.
+annotations, docstrings, decorators, imports and `__all__`, which decide nothing.
 """
 
 from __future__ import annotations
@@ -124,17 +124,21 @@ def _places(node: ast.AST, scope: str) -> Iterator[_Place]:
             continue
         children = value if isinstance(value, list) else [value]
         for index, child in enumerate(children):
-            if not isinstance(child, ast.AST) or _is_docstring(node, field, index, child):
+            if not isinstance(child, ast.AST) or _decides_nothing(field, index, child):
                 continue
             at = index if isinstance(value, list) else None
             yield _Place(node=child, parent=node, field=field, index=at, scope=scope)
             yield from _places(child, _scope(scope, child))
 
 
-def _is_docstring(node: ast.AST, field: str, index: int, child: ast.AST) -> bool:
-    del node
-    alone = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
-    return field == "body" and index == 0 and alone
+def _decides_nothing(field: str, index: int, child: ast.AST) -> bool:
+    match child:
+        case ast.Expr(value=ast.Constant()):
+            return field == "body" and index == 0
+        case ast.Assign(targets=[ast.Name(id="__all__")]):
+            return True
+        case _:
+            return False
 
 
 def _scope(scope: str, node: ast.AST) -> str:

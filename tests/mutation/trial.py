@@ -25,7 +25,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.mutation.mutants import DOMAIN, Mutant, compile_mutant, modules
 
@@ -36,12 +36,20 @@ _PROCESSOR_SECONDS = 30
 _WALL_SECONDS = 600
 _PROFILE = "mutation"
 #: The rules start nothing, so no test of theirs needs a fixture that looks after processes; a
-#: failure needs no assertion explained.
+#: failure needs no assertion explained, and what `make test` leaves out is left out.
 _OPTIONS = (
-    *("-x", "-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider"),
+    *("-x", "-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "-m", "not slow"),
     f"--hypothesis-profile={_PROFILE}",
 )
-settings.register_profile(_PROFILE, derandomize=True, deadline=None, max_examples=25, database=None)
+#: Nobody reads by what example a mutant was killed, so none is looked for that is smaller.
+settings.register_profile(
+    _PROFILE,
+    derandomize=True,
+    deadline=None,
+    max_examples=25,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+)
 _PASSED = int(pytest.ExitCode.OK)
 _NO_TESTS = int(pytest.ExitCode.NO_TESTS_COLLECTED)
 _USAGE = int(pytest.ExitCode.USAGE_ERROR)
@@ -134,9 +142,17 @@ def _child(module: str | None, code: CodeType | None, tests: Sequence[Path]) -> 
         gc.freeze()  # or each of pytest's collections goes through all that was inherited
         if module is not None and code is not None:
             sys.meta_path.insert(0, _Changed(f"millracer.domain.{module}", code))
-        ended = int(pytest.main([*_OPTIONS, *map(str, tests)]))
+        ended = int(pytest.main([*_OPTIONS, *map(str, tests)], plugins=[_DrawnLast()]))
     finally:
         os._exit(ended)
+
+
+class _DrawnLast:
+    """Puts the tests that draw examples behind all others: most mutants need none of them."""
+
+    @staticmethod
+    def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: item.get_closest_marker("hypothesis") is not None)
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
