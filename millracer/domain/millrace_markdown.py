@@ -117,7 +117,7 @@ def parse_document(text: str, kind: IntakeKind) -> MarkdownFields:
     """
     schema = _SCHEMAS.get(kind)
     if schema is None:
-        raise ValueError(f"a {kind} has no fields")
+        raise ValueError("an idea has no fields")
     document = parse_fields(text)
     strange = document.fields.keys() - schema.scalars - schema.lists
     if strange:

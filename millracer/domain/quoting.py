@@ -26,6 +26,8 @@ TITLE_LIMIT = 60
 _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPLIT_PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 _JSON_MARK = "json "
+#: What control, surrogate and format characters become in a title.
+_FOLDED_TO = {"Cc": " ", "Cs": " ", "Cf": ""}
 
 
 def quote_text(text: str) -> tuple[str, ...]:
@@ -123,11 +125,7 @@ class _Folded(dict[int, str]):
     """What characters become in a title, for `str.translate`: a line may have millions of them."""
 
     def __missing__(self, code: int) -> str:
-        category = unicodedata.category(chr(code))
-        if category in {"Cc", "Cs", "Zl", "Zp", "Zs"}:
-            folded = " "
-        else:
-            folded = "" if category == "Cf" else chr(code)
+        folded = _FOLDED_TO.get(unicodedata.category(chr(code)), chr(code))
         self[code] = folded
         return folded
 
@@ -140,4 +138,4 @@ def _shorten(title: str) -> str:
         return title
     cut = title[: TITLE_LIMIT - 1]
     head, _, _ = cut.rpartition(" ")
-    return (head if len(head) > TITLE_LIMIT // 2 else cut).rstrip() + "…"
+    return (head if len(head) > TITLE_LIMIT // 2 else cut) + "…"

@@ -147,13 +147,22 @@ def test_a_reused_request_id_with_another_body_names_other_work() -> None:
     assert item_id(first) == item_id(replace(first, mode="lad_pi"))
 
 
+def test_work_is_named_by_a_key_a_scope_or_a_request_id() -> None:
+    for request in (
+        ask(idempotency_key="k"),
+        ask(scope=SCOPE),
+        ask(request_id_named=True),
+    ):
+        assert work_item_for(request, unique="u").named
+
+
 def test_two_unnamed_runs_of_one_task_are_two_items() -> None:
     assert item_id(ask(), "1") != item_id(ask(), "2")
     assert not work_item_for(ask(), unique="1").named
 
 
 def test_an_unnamed_request_without_a_fresh_text_is_our_bug() -> None:
-    with pytest.raises(ValueError, match="unique"):
+    with pytest.raises(ValueError, match=r"^a request that names nothing needs a fresh unique"):
         work_item_for(ask(), unique="")
 
 
@@ -168,6 +177,9 @@ def test_an_unnamed_request_without_a_fresh_text_is_our_bug() -> None:
         (ask("ideal"), "ideal"),
         (ask("你好"), "item"),
         (ask("w" * 80), "w" * 36),
+        (ask("w" * 35 + " cut at the blank"), "w" * 35),
+        (ask("(idea) in brackets"), "in-brackets"),
+        (ask("?"), "item"),
     ],
 )
 def test_an_id_is_readable(request_: RunRequest, slug: str) -> None:
@@ -187,6 +199,10 @@ def test_a_blank_name_is_refused_with_its_field(blank: str) -> None:
 
         assert refused.value.field == field
         assert refused.value.code == "invalid_request"
+        assert refused.value.message == (
+            f"{field} is blank: it names the work, so it cannot be empty"
+        )
+        assert refused.value.suggested_action == f"give {field} a value or leave it out"
 
 
 def test_a_blank_request_id_that_nobody_chose_is_no_name() -> None:
@@ -256,12 +272,14 @@ def test_ids_stay_what_they_are_from_version_to_version() -> None:
         item_id(ask(idempotency_key="nightly")),
         item_id(ask(scope=SCOPE)),
         item_id(ask(request_id_named=True)),
+        item_id(ask(), unique="fresh"),
     ]
 
     assert ids == [
         "nightly-f188a99976c789d86b68",
         "item-1-0037ec048603b972c11e",
         "make-it-blue-60f4ca8aaa0168772822",
+        "make-it-blue-12a7bf2f389ecf618f4d",
     ]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 
 import pytest
@@ -19,6 +20,8 @@ from millracer.domain.quoting import (
     unquote_value,
 )
 from tests.support.hostile import any_texts
+
+NOT_THE_LINES_FORM = "not in the form a line is quoted in: "
 
 
 @pytest.mark.parametrize(
@@ -72,31 +75,40 @@ def test_any_value_becomes_one_line_of_json_and_comes_back_exactly(text: str) ->
 
 
 @pytest.mark.parametrize(
-    "form",
+    ("form", "why"),
     [
-        "words",
-        "|words",
-        "",
-        "| ",
-        "| trailing ",
-        "| a\u2028b",
-        'json "plain"',
-        'json "a\\nb "',
-        "json 5",
-        'json {"a": 1}',
-        'json ["a", "b"]',
-        "json [1, 2]",
-        "json [",
+        ("words", "not a quoted line: 'words'"),
+        ("|words", "not a quoted line: '|words'"),
+        ("", "not a quoted line: ''"),
+        ("x" * 100, f"not a quoted line: '{'x' * 80}'"),
+        ("| ", f"{NOT_THE_LINES_FORM}'| '"),
+        ("| trailing ", f"{NOT_THE_LINES_FORM}'| trailing '"),
+        ("| a\u2028b", f"{NOT_THE_LINES_FORM}'| a\\u2028b'"),
+        ("| a\nb", f"{NOT_THE_LINES_FORM}'| a\\nb'"),
+        (f"| {'x' * 100} ", f"{NOT_THE_LINES_FORM}'| {'x' * 78}'"),
+        ('json "plain"', f"{NOT_THE_LINES_FORM}'json \"plain\"'"),
+        ('json "a\\nb "', f"{NOT_THE_LINES_FORM}'json \"a\\\\nb \"'"),
+        ("json 5", "not a quoted text: '5'"),
+        ('json {"a": 1}', "not a quoted text: '{\"a\": 1}'"),
+        ('json ["a", "b"]', 'not in the form a text is quoted in: \'["a", "b"]\''),
+        ("json [1, 2]", "not a quoted text: '[1, 2]'"),
+        ('json ["a", 2]', "not a quoted text: '[\"a\", 2]'"),
+        (f"json [{'1' * 100}]", f"not a quoted text: '[{'1' * 79}'"),
+        ("json [", "Expecting value: line 1 column 2 (char 1)"),
     ],
 )
-def test_only_the_form_a_line_is_given_is_read(form: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - any ValueError is the contract
+def test_only_the_form_a_line_is_given_is_read(form: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
         unquote_line(form)
 
 
 def test_a_value_is_read_only_in_its_own_form() -> None:
-    with pytest.raises(ValueError, match="not in the form"):
-        unquote_value(json.dumps("a\u2028b", ensure_ascii=False))
+    form = json.dumps("\u2028" * 100, ensure_ascii=False)
+
+    with pytest.raises(ValueError, match=r"^not in the form a text is quoted in: ") as refused:
+        unquote_value(form)
+
+    assert str(refused.value).endswith(repr(form[:80]))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +126,10 @@ def test_a_value_is_read_only_in_its_own_form() -> None:
         ("", "untitled"),
         ("x" * 60, "x" * 60),
         ("x" * 61, "x" * 59 + "…"),
+        ("X marks", "X marks"),
+        ("Use C#", "Use C#"),
+        ("w" * 30 + " " + "x" * 40, "w" * 30 + " " + "x" * 28 + "…"),
+        ("w" * 31 + " " + "x" * 40, "w" * 31 + "…"),
         ("many words " * 9, "many words many words many words many words many words…"),
     ],
 )
