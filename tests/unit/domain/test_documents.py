@@ -2,20 +2,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain import documents
 from millracer.domain.document_forms import (
     SCOPE_CONTRACT,
     decode_reference,
     decode_reference_lines,
 )
 from millracer.domain.documents import (
-    DOCUMENT_UNSAFE,
     IntakeDocument,
     decode_request,
     decode_scope,
@@ -23,34 +21,12 @@ from millracer.domain.documents import (
     request_hash_in,
     verify_document,
 )
-from millracer.domain.identity import hash_request
 from millracer.domain.millrace_markdown import parse_document, parse_idea
-from millracer.domain.work import IntakeKind, RequestBody, ScopedWork, WorkItem
-from millracer.errors import MillracerError
+from millracer.domain.work import IntakeKind, RequestBody, WorkItem
 from tests.support.hostile import HASH, any_texts, bodies
+from tests.support.intake_documents import NOW, SCOPE, body_of, item_of, render
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
-FIELDS_OF = {IntakeKind.TASK, IntakeKind.PROBE}
-SCOPE = ScopedWork(
-    item_id="ITEM-1",
-    title="Fix the widget",
-    source_queue="queues/main.md",
-    spec_path="specs/ITEM-1.md",
-    completion_ref="submit-ITEM-1",
-    constraints=("Touch no other item.", "two\nlines"),
-)
-
-
-def body_of(task: str, scope: ScopedWork | None = None, *context_refs: str) -> RequestBody:
-    return RequestBody(task=task, scope=scope, context_refs=context_refs)
-
-
-def item_of(body: RequestBody) -> WorkItem:
-    return WorkItem(item_id="k-0001", request_hash=hash_request(body), named=True)
-
-
-def render(kind: IntakeKind, body: RequestBody, created_at: datetime = NOW) -> IntakeDocument:
-    return render_document(item_of(body), kind, body, created_at=created_at)
+FIELDS_OF = (IntakeKind.TASK, IntakeKind.PROBE)
 
 
 def references_in(document: IntakeDocument) -> tuple[str, ...]:
@@ -231,136 +207,3 @@ def test_a_task_that_quotes_another_hash_does_not_hide_the_real_one(kind: Intake
     body = body_of(evil, scope, f"request-sha256:{HASH}", f"Request-SHA256: {HASH}", evil)
 
     assert request_hash_in(render(kind, body).text) == item_of(body).request_hash
-
-
-# the proof before a document is added
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("| first line", "| last line"),
-        ("|     indented", "| indented"),
-        ("|\n", ""),
-        ("- |\n", ""),
-        ("# First line", "# Other"),
-        ("End of the request.", "End."),
-        ("request-sha256:", "request-sha256: "),
-        ("Request-SHA256: ", "Request-SHA256:  "),
-        ('constraint: "Touch no other item."', 'constraint: ""'),
-        (SCOPE_CONTRACT[1], "Batch."),
-        ("k-", "other-"),
-        ("Created-By: millracer", "Created-By: somebody"),
-        ("Created-By: millracer", "Created-By: millracer\nRoot-Spec-ID: zzz"),
-        ("Risk:", "Depends-On:\n- zzz\n\nRisk:"),
-        ("Created-At: 2026", "Created-At: soon"),
-        ("Target-Paths:\n- .", "Target-Paths:\n- /etc"),
-        ("| first", "\u2028| first"),
-        ("| first", "\ud800| first"),
-        ("- docs/a.md", "- docs/b.md"),
-        ("- docs/a.md\n", ""),
-        ("- docs/a.md\n", "- docs/a.md\n- docs/a.md\n"),
-        ("- docs/a.md", '- json "docs/a.md"'),
-        ("## References", "## Refs"),
-        ("- .millracer/intake/k-0001", "- .millracer/intake/k-0002"),
-    ],
-)
-def test_a_document_that_was_altered_anywhere_is_refused(before: str, after: str) -> None:
-    task = "first line\n\n    indented\nFirst line"
-    scope = replace(SCOPE, title="First line")
-    body = body_of(task, scope, "docs/a.md")
-    item = item_of(body)
-    rendered = [render_document(item, kind, body, created_at=NOW) for kind in IntakeKind]
-    concerned = [document for document in rendered if before in document.text]
-    assert concerned
-
-    for document in concerned:
-        verify_document(document, item, body)
-        altered = replace(document, text=document.text.replace(before, after))
-        with pytest.raises(MillracerError) as refused:
-            verify_document(altered, item, body)
-
-        assert refused.value.code == DOCUMENT_UNSAFE
-        assert item.item_id in refused.value.message
-
-
-@pytest.mark.parametrize("kind", list(IntakeKind))
-@pytest.mark.parametrize(
-    ("field", "told"),
-    [
-        ("item_id", "item id"),
-        ("file_name", "file name"),
-        ("request_file_name", "request file"),
-        ("request_text", "verbatim request"),
-    ],
-)
-def test_a_document_with_a_wrong_name_beside_its_text_is_refused(
-    kind: IntakeKind, field: str, told: str
-) -> None:
-    body = body_of("t")
-    document = replace(render(kind, body), **{field: "other"})
-
-    with pytest.raises(MillracerError, match=f"asked: {told} reads 'other' where"):
-        verify_document(document, item_of(body), body)
-
-
-@pytest.mark.parametrize("kind", list(IntakeKind))
-def test_a_form_that_would_lose_a_reference_is_noticed_by_reading_back(
-    kind: IntakeKind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(documents, "reference_item", lambda _: "lost")
-    monkeypatch.setattr(documents, "reference_lines", lambda _: ("- lost",))
-    body = body_of("t", None, "docs/a.md")
-
-    with pytest.raises(MillracerError, match="asked: references reads"):
-        verify_document(render(kind, body), item_of(body), body)
-
-
-@pytest.mark.parametrize("kind", list(IntakeKind))
-def test_a_document_of_another_request_is_refused(kind: IntakeKind) -> None:
-    body = body_of("t", SCOPE, "a")
-    document, item = render(kind, body), item_of(body)
-    others = (
-        replace(body, task="u"),
-        replace(body, scope=None),
-        replace(body, scope=replace(SCOPE, constraints=())),
-        replace(body, context_refs=()),
-        replace(body, context_refs=("a", "b")),
-    )
-
-    for other in others:
-        with pytest.raises(MillracerError):
-            verify_document(document, item, other)
-    with pytest.raises(MillracerError):
-        verify_document(document, replace(item, request_hash=HASH), body)
-
-
-@pytest.mark.parametrize(
-    ("tail", "told"),
-    [
-        ("\u2028", "lines reads"),
-        ("\x85words\n", "lines reads"),
-        ("\n\ud800\n", "surrogates not allowed"),
-        ("words\r\n", "lines reads"),
-        ("words", "lines reads"),
-    ],
-)
-@pytest.mark.parametrize("kind", list(IntakeKind))
-def test_a_document_with_a_tail_that_millrace_might_read_otherwise_is_refused(
-    kind: IntakeKind, tail: str, told: str
-) -> None:
-    body = body_of("t")
-    document = render(kind, body)
-
-    with pytest.raises(MillracerError, match=f"asked: .*{told}"):
-        verify_document(replace(document, text=document.text + tail), item_of(body), body)
-
-
-@pytest.mark.parametrize("kind", list(IntakeKind))
-def test_a_document_without_a_hash_of_its_request_is_refused(kind: IntakeKind) -> None:
-    body = body_of("t")
-    item = replace(item_of(body), request_hash="")
-    document = render_document(item, kind, body, created_at=NOW)
-
-    with pytest.raises(MillracerError, match="asked: request hash reads None where '' was meant"):
-        verify_document(document, item, body)
