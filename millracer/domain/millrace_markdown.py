@@ -146,7 +146,7 @@ def parse_fields(text: str) -> MarkdownFields:
         index += 1
         if field is None:
             continue
-        label, inline = field[1], field[2].strip()
+        label, inline = field[1], field[2].lstrip()
         if label not in SCALAR_LABELS | LIST_LABELS:
             continue  # what it swallows holds no label, so it would be ignored anyway
         if label in fields:
@@ -158,7 +158,7 @@ def parse_fields(text: str) -> MarkdownFields:
             fields[label] = inline
         else:
             _refuse_items(lines, index, label)
-    return MarkdownFields(heading=heading[1].strip(), fields=fields)
+    return MarkdownFields(heading=heading[1], fields=fields)
 
 
 def parse_idea(text: str, *, stem: str) -> tuple[str, str]:
@@ -192,7 +192,7 @@ def _read_items(lines: list[str], index: int, label: str) -> tuple[list[str], in
         item = _ITEM.fullmatch(line)
         if item is None:
             raise UnreadableDocument(f"{label} holds a line that is no list item")
-        items.append(item[1].strip())
+        items.append(item[1])
     return items, index
 
 
@@ -205,7 +205,7 @@ def _refuse_items(lines: list[str], index: int, label: str) -> None:
 def _without_placeholders(label: str, items: list[str]) -> tuple[str, ...]:
     if label not in _RELATIONS:
         return tuple(items)
-    return tuple(item for item in items if item.strip().casefold() not in _NO_RELATION)
+    return tuple(item for item in items if item.casefold() not in _NO_RELATION)
 
 
 def _check_scalars(document: MarkdownFields, schema: _Schema) -> None:

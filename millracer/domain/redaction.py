@@ -177,6 +177,5 @@ def _forms(value: str) -> Iterator[str]:
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield repr(value)[1:-1]
     yield quote(value, safe="", errors="replace")
-    lines = [line.strip() for line in value.splitlines()]
-    if len(lines) > 1:
-        yield from (line for line in lines if len(line) >= _CUT_FROM)
+    lines = (line.strip() for line in value.splitlines())
+    yield from (line for line in lines if len(line) >= _CUT_FROM)

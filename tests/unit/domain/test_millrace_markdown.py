@@ -89,6 +89,7 @@ def test_a_scalar_keeps_one_line_and_other_words_vanish() -> None:
         ("words", NO_TITLE),
         ("#", NO_TITLE),
         ("#T", NO_TITLE),
+        ("#  ", NO_TITLE),
         ("\n# T", NO_TITLE),
         ("words # T", NO_TITLE),
         ("# T\nTags: a\nTags: b\n", "field Tags appears twice"),
@@ -96,6 +97,7 @@ def test_a_scalar_keeps_one_line_and_other_words_vanish() -> None:
         ("# T\nSummary: a\n\nSummary: b\n", "field Summary appears twice"),
         ("# T\nTags:\n- a\nwords\n", "Tags holds a line that is no list item"),
         ("# T\nTags:\n-\n", "Tags holds a line that is no list item"),
+        ("# T\nTags:\n-  \n", "Tags holds a line that is no list item"),
         ("# T\nTags:\n\nwords\n", "Tags holds a line that is no list item"),
         ("# T\nSummary:\n\n- item\n", "Summary holds one line, not a list"),
     ],
@@ -159,6 +161,7 @@ def test_a_whole_task_and_a_whole_probe_are_accepted() -> None:
         ("Updated-At: yesterday", "Updated-At is not an ISO 8601 date"),
         ("Updated-At: 2026-13-01T00:00:00Z", "Updated-At is not an ISO 8601 date"),
         ("Updated-At: 2026-01-01T00:00:00Z later", "Updated-At is not an ISO 8601 date"),
+        ("Updated-At: 2026-01-01T00:00:00+0100", "Updated-At is not an ISO 8601 date"),
         ("Updated-At: 2026-01-01", "Updated-At is not an ISO 8601 date"),
     ],
 )
@@ -241,6 +244,8 @@ def test_an_idea_has_no_fields() -> None:
         ("# stem\nrest", "# stem", "stem"),
         ("stem\nrest", "stem", "rest"),
         ("# T #\n#  first  ", "T #", "first"),
+        ("\n \nwords  \nmore", "words", "more"),
+        ("#XT\n#XS", "XT", "XS"),
         ("", "stem", "Idea captured from stem"),
     ],
 )

@@ -72,8 +72,21 @@ def test_an_unknown_command_suggests_the_nearest(word: str, nearest: CommandName
 
 
 def test_every_command_is_described() -> None:
-    assert set(COMMANDS) == set(CommandName)
-    assert all(text for _, text in COMMANDS.values())
+    described = [f"{name} {follows}: {does}" for name, (follows, does) in COMMANDS.items()]
+
+    assert described == [
+        "help : this list",
+        "status : what Millrace is doing in the workspace",
+        "workspace [ID|PATH]: show or select the workspace; remembered",
+        "mode [NAME|-]: the same for the Millrace mode; - for none",
+        "route [auto|direct|millrace]: who does the tasks of this session",
+        "intake [auto|probe|idea|task]: what Millrace is given in this session",
+        "last [json]: the last result again",
+        "history : the tasks of this session and how they ended",
+        "resume [ID]: go on with an item, or list what is left",
+        "exit : leave; so do /quit and Ctrl-D",
+        "quit : leave",
+    ]
 
 
 @given(st.text())

@@ -8,15 +8,19 @@ from millracer.domain.session import (
     RegisteredWorkspace,
 )
 from millracer.domain.work import (
+    AddReceipt,
     Decision,
     Finalizer,
     IntakePreference,
     ItemState,
     Limits,
+    ModeValidation,
     RequestBody,
     Route,
     RoutePreference,
+    RunningDaemon,
     RunRequest,
+    RuntimeEvent,
     RuntimeStatus,
     RunWarning,
     ScopedWork,
@@ -92,6 +96,23 @@ def test_what_is_queued_counts_over_all_planes() -> None:
 
     assert status.queued == 5
     assert replace(status, queue_depths={}).queued == 0
+
+
+def test_an_event_may_begin_a_stage_end_one_or_neither() -> None:
+    began, ended, other = (
+        RuntimeEvent(event_type=said, occurred_at=NOW)
+        for said in ("stage_started", "stage_completed", "item_queued")
+    )
+
+    assert [event.begins_stage for event in (began, ended, other)] == [True, False, False]
+    assert [event.ends_stage for event in (began, ended, other)] == [False, True, False]
+
+
+def test_a_daemon_an_answer_and_a_receipt_claim_nothing_that_was_not_said() -> None:
+    daemon = RunningDaemon(pid=1, started=0.0, ours=True)
+
+    assert (daemon.booting, AddReceipt().duplicate) == (False, False)
+    assert ModeValidation(ok=True, mode_id="m").detail == ""
 
 
 def test_a_session_remembers_twenty_requests_and_names_are_fixed() -> None:

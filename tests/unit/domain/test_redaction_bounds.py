@@ -1,0 +1,108 @@
+"""Where exactly a known value begins and ends to be one."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from millracer.domain.redaction import MARK, Redaction, cover, secret_values
+
+LONG = "correct-horse-battery-staple-0123456789"
+
+
+def test_spans_are_covered_and_all_else_stays() -> None:
+    assert cover("abcdef", []) == "abcdef"
+    assert cover("abcdef", [(1, 2), (4, 6)]) == f"a{MARK}cd{MARK}"
+    assert cover("abcdef", [(0, 6)]) == MARK == "[redacted]"
+
+
+def test_eight_characters_of_three_kinds_are_enough() -> None:
+    redaction = Redaction(["aabbccaa", "abcdefg"])
+
+    assert redaction.text("<aabbccaa abcdefg>") == f"<{MARK} abcdefg>"
+    assert redaction.heads == ("aabbccaa",)
+
+
+@pytest.mark.parametrize(
+    ("length", "least"), [(15, 15), (16, 12), (20, 15), (21, 15), (22, 16), (39, 16)]
+)
+def test_a_cut_value_is_known_by_as_much_as_tells_it(length: int, least: int) -> None:
+    value = LONG[:length]
+    redaction = Redaction([value])
+
+    for known in range(least, length + 1):
+        assert redaction.text(f"<{value[:known]}>{value[-known:]}") == f"<{MARK}>{MARK}"
+    for unknown in (value[: least - 1], value[-least + 1 :]):
+        assert redaction.text(f"<{unknown}>") == f"<{unknown}>"
+
+
+def test_what_stands_beside_a_cut_value_stays() -> None:
+    redaction = Redaction([LONG])
+
+    assert redaction.text(f"{LONG[:20]}XY{LONG[-20:]} c {LONG}") == f"{MARK}XY{MARK} c {MARK}"
+    assert redaction.text(f"ec{LONG[2:]}") == f"ec{MARK}"
+    assert redaction.text(f"{LONG[:-2]}98") == f"{MARK}98"
+
+
+def test_a_value_is_known_each_time_and_beside_itself() -> None:
+    redaction = Redaction(["abcdefgh", "ijklmnop", LONG])
+
+    assert redaction.text("abcdefghijklmnop abcdefgh") == f"{MARK} {MARK}"
+    assert redaction.text(f"{LONG}{LONG} {LONG}") == f"{MARK} {MARK}"
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda value: json.dumps(value)[1:-1],
+        lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+        lambda value: repr(value)[1:-1],
+        lambda value: quote(value, safe=""),
+        str,
+    ],
+    ids=["json", "utf8-json", "python", "address", "plain"],
+)
+def test_of_a_spelled_value_what_stands_around_it_stays(spelled: object) -> None:
+    assert callable(spelled)
+    for value in ('"é\'"\\\n three', 'é/"\\\té and two', "\u20ac-horse-\x07-staple/\u20ac"):
+        text = "'{0}' and \"{0}\""
+        assert Redaction([value]).text(text.format(spelled(value))) == text.format(MARK)
+
+
+def test_a_value_that_no_file_can_hold_is_known_as_well() -> None:
+    assert Redaction(["lone-\ud800-half"]).text("<lone-\ud800-half>") == f"<{MARK}>"
+
+
+def test_a_line_of_a_value_is_known_from_sixteen_characters() -> None:
+    redaction = Redaction([f"  {LONG[:16]}  \nshort-of-sixteen"[:-1]])
+
+    assert redaction.text(f"<{LONG[:16]}>") == f"<{MARK}>"
+    assert redaction.text("<short-of-sixtee>") == "<short-of-sixtee>"
+
+
+def test_where_covering_makes_new_secrets_without_end_all_is_covered() -> None:
+    redaction = Redaction(["acted[redac", "[red[red", "]acted]t"])
+
+    assert redaction.text("it said [redacted[redacted]ed]") == MARK
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("12345678abc", "abc12345678", "Zm9v/YmFyYmF6", "k3y!https://host"),
+        *("/bPxRfiCY/" + "wJalrXUtnFEMI7K7", "eightlon"),
+    ],
+)
+def test_what_only_looks_like_a_number_a_path_or_an_address_is_a_key(value: str) -> None:
+    assert secret_values([("API_KEY", f" {value} ")]) == {value}
+
+
+@pytest.mark.parametrize(("password", "found"), [("7-chars", False), ("8--chars", True)])
+def test_the_password_in_an_address_is_known_from_eight_characters(
+    password: str, *, found: bool
+) -> None:
+    values = secret_values([("HOME_PAGE", f"see http://me:{password}@host and"), ("X", "y")])
+
+    assert values == ({password} if found else frozenset())
