@@ -99,7 +99,21 @@ LARGE = Scenario(
     over=_OVER | {ItemState.BLOCKED},
     limit=20_000,
 )
-#: What needs a failing pi, which the small space has, or an add that ends before we look again.
+#: Somebody else adds the item and it ends, or is taken back, before any of our looks: also between
+#: the one before the command and the one under the item's lock.
+BETWEEN = Scenario(
+    request=DELEGATED,
+    bounds=Bounds(
+        usual=USUAL | {Move.OTHER_ADDS, Move.CANCELLED},
+        troubles=0,
+        left_out=frozenset({Answer.SAFETY, Answer.BOOTING}),
+        moves_at=frozenset({"look_up"}),
+    ),
+    patience=1,
+    over=_OVER | {ItemState.BLOCKED},
+    limit=5_000,
+)
+#: What needs a failing pi, which the small space has, or an item that ended between two looks.
 NOT_IN_LARGE: frozenset[Step] = frozenset(
     {
         (RunState.DIRECT, RunEvent.FAILED, RunState.FINALIZE),
