@@ -129,7 +129,8 @@ def test_an_overlap_is_the_longest_but_not_the_whole(text: str, other: str) -> N
         ("API-KEY: abc", "abc"),
         ("see postgres://user:abc", "postgres://user:abc"),
         ("Bearer " + "word " * 60 + "abc", ""),
-        ("Bearer " + "w" * 248 + " abc", "abc"),
+        ("Bearer " + "w" * 249 + " abc", "abc"),
+        ("Bearer " + "w" * 250 + " abc", ""),
     ],
 )
 def test_what_may_become_a_key_begins_where_its_shape_does(text: str, begun: str) -> None:
