@@ -27,6 +27,7 @@ from millracer.contracts.ops_request import (
 from millracer.contracts.ops_result import OpsResult, render_ops_line
 from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.common_options import CommonOptions
+from millracer.interfaces.heap import share_one_heap
 from millracer.interfaces.ops_command import answer, open_gateway
 from millracer.interfaces.output import OutputLost, output_lost
 from millracer.interfaces.request_lines import RequestLines
@@ -53,6 +54,7 @@ def serve(common: CommonOptions) -> int:
     Raises:
         OutputLost: a result could not be written; what was under way then is cancelled.
     """
+    share_one_heap()
     programs = replace(common.programs, millraces=Millraces(keep_statuses=True))
     desk = _Desk(replace(common, programs=programs))
     try:
