@@ -36,6 +36,15 @@ def test_a_key_that_comes_in_pieces_is_covered(key: str, size: int, after: str) 
         assert told == f"the key is {MARK}{after}"
 
 
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_a_key_that_is_all_there_is_is_covered(size: int) -> None:
+    key = KEYS["openai"]
+
+    told = _streamed(Redaction(), [key[at : at + size] for at in range(0, len(key), size)])
+
+    assert told == MARK
+
+
 @pytest.mark.parametrize(("text", "secret"), IN_PLACE.values(), ids=IN_PLACE.keys())
 @given(places=_PLACES)
 def test_a_key_that_its_place_tells_is_covered(text: str, secret: str, places: list[int]) -> None:
@@ -66,6 +75,56 @@ def test_words_are_told_as_they_come() -> None:
     told = ["one t", "wo th", "ree", " ", "sk-short ", "", "correct mistake"]
     assert [stream.feed(piece) for piece in pieces] == told
     assert stream.finish() == ""
+
+
+@pytest.mark.parametrize("ends", [" and more", None])
+def test_a_long_key_is_held_until_its_word_ends(ends: str | None) -> None:
+    key = "".join(f"{number:04}" for number in range(1500))
+    stream = RedactedStream(Redaction([key]))
+
+    assert [stream.feed(key[at : at + 100]) for at in range(0, len(key), 100)] == [""] * 60
+    if ends is not None:
+        assert stream.feed(ends) == MARK + ends
+    assert stream.finish() == ("" if ends else MARK)
+
+
+def test_a_value_whose_last_word_looks_like_a_key_is_told_once() -> None:
+    stream = RedactedStream(Redaction(["one two sk-three"]))
+
+    assert stream.feed("it is one two sk-three,") == "it is "
+    assert stream.feed(" and") == f"{MARK}, and"
+
+
+def test_a_value_is_told_although_a_key_may_begin_behind_it() -> None:
+    stream = RedactedStream(Redaction(["one two three."]))
+
+    assert stream.feed("it is one two three.s") == f"it is {MARK}"
+    assert stream.feed("a") == "sa"
+
+
+def test_of_a_key_that_never_ends_not_more_is_held_than_any_key_is_long() -> None:
+    stream = RedactedStream(Redaction())
+    stream.feed("sk-")
+
+    assert [stream.feed("aB3_" * 250) for _ in range(66)] == [*[""] * 65, MARK]
+
+
+def test_a_key_that_begins_behind_too_long_a_word_is_still_held() -> None:
+    stream = RedactedStream(Redaction())
+
+    told = stream.feed("sk-" + "a1" * 33_000 + ",AKIA" + "EXAMPLE0")
+    told += stream.feed("EXAMPLE0 and")
+
+    assert "EXAM" not in told
+    assert told.endswith(f",{MARK} and")
+
+
+def test_a_key_that_begins_behind_many_words_is_held_whole() -> None:
+    stream = RedactedStream(Redaction())
+    words = "word " * 10_000
+
+    assert stream.feed(words + "eyJ" + "a" * 2000) == words
+    assert stream.feed("." + "b" * 50 + "." + "c" * 20 + " and") == f"{MARK} and"
 
 
 def test_a_word_without_an_end_is_not_held_for_ever() -> None:
