@@ -34,6 +34,9 @@ _TERMINATE_GRACE_SECONDS = 1.0
 _KILL_WAIT_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 _SWEEP_ROUNDS = 5
+#: The system's start times move by a second while its clock is being set right; no pid is given
+#: again so soon.
+_SAME_START_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +173,22 @@ def started_at(pid: int) -> float | None:
     """Return when the living process `pid` started (epoch seconds), None if none lives."""
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return process.create_time()
+        return None if is_zombie(process) else process.create_time()
     except psutil.Error:
         return None
+
+
+def is_zombie(process: psutil.Process) -> bool:
+    """Whether it has ended and nobody has reaped it.
+
+    Its files are then closed. A process whose first thread has ended looks the same, but its other
+    threads hold them still.
+
+    Raises:
+        psutil.Error: it is gone or not ours to see.
+    """
+    is_leader_dead: bool = process.status() == psutil.STATUS_ZOMBIE
+    return is_leader_dead and process.num_threads() <= 1
 
 
 def is_pid_taken(pid: int) -> bool:
@@ -205,7 +219,7 @@ def is_hidden(pid: int) -> bool:
 def is_same_process(pid: int, started: float) -> bool:
     """Whether `pid` still is the process that started then, and lives."""
     found = started_at(pid)
-    return found is not None and abs(found - started) < 0.05  # noqa: PLR2004 - clock tick
+    return found is not None and abs(found - started) < _SAME_START_SECONDS
 
 
 def processes_with_token(token: str) -> list[psutil.Process]:
@@ -238,7 +252,7 @@ def group_of(pid: int) -> int:
 
 def _carries(process: psutil.Process, token: str) -> bool:
     is_marked: bool = process.environ().get(TOKEN_VARIABLE) == token
-    return is_marked and process.status() != psutil.STATUS_ZOMBIE
+    return is_marked and not is_zombie(process)
 
 
 def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -321,7 +335,7 @@ def _still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil
 
 def _is_alive(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and not is_zombie(process)
     except psutil.Error:
         return False
 

@@ -1,0 +1,78 @@
+"""Processes as the system shows them, real ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from millracer.adapters import process
+from millracer.adapters.process import TOKEN_VARIABLE
+from millracer.adapters.workspace import try_lock
+from millracer.waiting import Wait
+
+HEADLESS = Path(__file__).parents[2] / "children" / "headless.py"
+TOKEN = "t" * 32
+
+
+@contextmanager
+def headless(lock: Path, *, lingers: float) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield a process of ours that has the lock and whose first thread has ended."""
+    with subprocess.Popen(
+        [sys.executable, HEADLESS, lock, str(lingers)],
+        env={**os.environ, TOKEN_VARIABLE: TOKEN},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"held\n"
+            limit = Wait.for_seconds(10)
+            while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+                assert not limit.expired, "its first thread did not end"
+                limit.sleep(0.01)
+            yield child
+        finally:
+            child.kill()
+
+
+def is_free(lock: Path) -> bool:
+    descriptor = os.open(lock, os.O_RDWR)
+    try:
+        return try_lock(descriptor, shared=True)
+    finally:
+        os.close(descriptor)
+
+
+def test_a_process_lives_while_any_of_its_threads_does(tmp_path: Path) -> None:
+    with headless(tmp_path / "lock", lingers=0) as child:
+        started = process.started_at(child.pid)
+
+        assert started is not None
+        assert process.is_same_process(child.pid, started)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert process.started_at(child.pid) is None
+
+
+@pytest.mark.parametrize("lingers", [0.3, 60])
+def test_what_was_ended_has_closed_its_files(tmp_path: Path, lingers: float) -> None:
+    lock = tmp_path / "lock"
+    with headless(lock, lingers=lingers) as child:
+        process.end_token(TOKEN, grace_seconds=1, group=child.pid)
+
+        assert is_free(lock)
+
+
+def test_a_start_time_that_moved_with_the_clock_is_the_same_process() -> None:
+    started = process.started_at(os.getpid())
+
+    assert started is not None
+    assert process.is_same_process(os.getpid(), started + 1)
+    assert not process.is_same_process(os.getpid(), started + 3)
