@@ -30,6 +30,8 @@ from millracer.waiting import Cancellation, Wait
 if TYPE_CHECKING:
     from millracer.adapters.kept_statuses import KeptStatuses
     from millracer.adapters.warm_millrace import WarmRunner
+    from millracer.application.ops import CommandDefaults, OpsGateway
+    from millracer.application.ops_target import Tools
     from millracer.application.orchestrator import Orchestrator
 
 _PI_CLOSE_SECONDS = 5.0
@@ -244,6 +246,30 @@ def open_store(environment: Mapping[str, str] | None = None) -> Iterator[Session
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def open_gateway(
+    tools: Tools, defaults: CommandDefaults, *, remembers: bool = True
+) -> Iterator[OpsGateway]:
+    """Yield what answers ops requests with these tools and the user's session store."""
+    from millracer.application.memory import Memory  # noqa: PLC0415 - see above
+    from millracer.application.ops import OpsGateway  # noqa: PLC0415
+
+    with open_store() as store:
+        yield OpsGateway(
+            tools=tools,
+            memory=Memory(store),
+            directories=open_directories(),
+            clock=SystemClock(),
+            defaults=defaults,
+            remembers=remembers,
+        )
+
+
+def new_request_id() -> str:
+    """Return the id of a request whose caller gave it none."""
+    return f"run-{os.urandom(16).hex()}"
 
 
 def open_directories() -> Directories:

@@ -12,12 +12,18 @@ from pydantic import (
 )
 
 from millracer.contracts.ops_base import Incoming, OptionalText, Texts
-from millracer.domain.work import Finalizer, IntakePreference, PiSession, RoutePreference
+from millracer.domain.preferences import (
+    LEAST_SECONDS,
+    Finalizer,
+    IntakePreference,
+    PiSession,
+    RoutePreference,
+)
 
 #: What only the command line may choose, because it names programs to start.
 FORBIDDEN_OPTIONS = frozenset({"pi_command", "pi-command", "millrace_command", "millrace-command"})
 
-_Seconds = Annotated[float | None, Field(ge=0.1, allow_inf_nan=False)]
+_Seconds = Annotated[float | None, Field(ge=LEAST_SECONDS, allow_inf_nan=False)]
 
 
 def _spellings(name: str) -> AliasChoices:

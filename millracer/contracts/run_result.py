@@ -100,7 +100,7 @@ def describe(result: RunResult) -> RunResultDocument:
             completion_ref=scope.completion_ref,
             constraints=list(scope.constraints),
         ),
-        progress_events=[_progress(progress) for progress in result.progress_events],
+        progress_events=[describe_progress(progress) for progress in result.progress_events],
         warnings=[str(warning) for warning in result.warnings],
         errors=[
             ErrorDocument(
@@ -136,7 +136,8 @@ def _evidence(fact: Fact, workspace: str) -> EvidenceDocument:
     )
 
 
-def _progress(event: ProgressEvent) -> ProgressDocument:
+def describe_progress(event: ProgressEvent) -> ProgressDocument:
+    """Put one step of a run into its published shape."""
     return ProgressDocument(
         number=event.number,
         at=event.at,

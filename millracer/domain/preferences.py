@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+#: The shortest time limit and interval there can be.
+LEAST_SECONDS: Final = 0.1
 
 
 class RoutePreference(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from millracer import __version__
 from millracer.application.ops_reply import Reply, cancelled, failed, without_request
+from millracer.bootstrap import new_request_id
 from millracer.contracts.ops_result import render_ops_line, render_ops_result
 from millracer.domain.result import cancelled_result, exit_code_of, failed_result
 from millracer.errors import ExitCode, UsageError
@@ -35,7 +35,7 @@ class _Wanted(Enum):
 
 def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
     """Say that a signal came before there was any work, and return the exit code."""
-    result = cancelled_result(_request_id(), _here(), __version__, reason)
+    result = cancelled_result(new_request_id(), _here(), __version__, reason)
     match _wanted(arguments):
         case _Wanted.OPS_RESULT:
             _print_ops(cancelled(reason))
@@ -62,7 +62,7 @@ def report_wrong_use(arguments: Sequence[str], message: str, suggested_action: s
         case _Wanted.OPS_LINES:
             print_text(render_ops_line(without_request(failed(error), datetime.now(UTC))))
         case _Wanted.RUN_RESULT:
-            result = failed_result(_request_id(), _here(), __version__, error)
+            result = failed_result(new_request_id(), _here(), __version__, error)
             print_document(result, OutputFormat.JSON)
         case _:
             pass
@@ -71,10 +71,6 @@ def report_wrong_use(arguments: Sequence[str], message: str, suggested_action: s
 
 def _print_ops(reply: Reply) -> None:
     print_text(render_ops_result(without_request(reply, datetime.now(UTC))))
-
-
-def _request_id() -> str:
-    return f"run-{uuid.uuid4().hex}"
 
 
 def _here() -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from millracer.application.memory import Memory
+from millracer import bootstrap
 from millracer.application.ops import Answer, CommandDefaults, OpsGateway
-from millracer.bootstrap import SystemClock, open_directories, open_store
 from millracer.contracts.ops_request import (
     InvalidOpsRequest,
     ReadRequest,
@@ -40,22 +38,19 @@ def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
     return given.exit_code
 
 
-@contextmanager
-def open_gateway(common: CommonOptions, *, remembers: bool = True) -> Iterator[OpsGateway]:
+def open_gateway(
+    common: CommonOptions, *, remembers: bool = True
+) -> AbstractContextManager[OpsGateway]:
     """Yield a gateway on the real tools and the real store."""
-    with open_store() as store:
-        yield OpsGateway(
-            tools=common.programs,
-            memory=Memory(store),
-            directories=open_directories(),
-            clock=SystemClock(),
-            defaults=CommandDefaults(
-                choices=common.choices,
-                workspace=None if common.workspace is None else str(common.workspace),
-                session_id=common.session_id or LOCAL_SESSION,
-            ),
-            remembers=remembers,
-        )
+    return bootstrap.open_gateway(
+        common.programs,
+        CommandDefaults(
+            choices=common.choices,
+            workspace=None if common.workspace is None else str(common.workspace),
+            session_id=common.session_id or LOCAL_SESSION,
+        ),
+        remembers=remembers,
+    )
 
 
 def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from millracer import __version__
 from millracer.application.memory import Memory
 from millracer.application.resolving import resolve_selection
-from millracer.bootstrap import open_orchestrator, open_store
+from millracer.bootstrap import new_request_id, open_store
 from millracer.contracts.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
 from millracer.domain.session import LOCAL_SESSION
@@ -46,7 +45,7 @@ def run(options: RunOptions) -> int:
     """Do one run, print its one document, and return the exit code."""
     request_id = options.request_id
     if request_id is None:
-        request_id = f"run-{uuid.uuid4().hex}"
+        request_id = new_request_id()
     workspace = options.common.workspace or Path()
     with ExitStack() as held:
         memory = Memory(held.enter_context(open_store()))
@@ -95,16 +94,12 @@ class _Prepared:
 
 
 def _perform(options: RunOptions, prepared: _Prepared) -> RunResult:
-    settings = options.common.programs.settings(str(prepared.workspace), options.common.choices)
-    cancellation = Cancellation()
+    common, cancellation = options.common, Cancellation()
     with (
         signals_cancel(cancellation),
         progress_shown(quiet=options.quiet) as listener,
-        open_orchestrator(
-            settings,
-            cancellation,
-            millraces=options.common.programs.millraces,
-            listeners=() if listener is None else (listener,),
+        replace(common.programs, listeners=() if listener is None else (listener,)).orchestrator(
+            str(prepared.workspace), common.choices, cancellation
         ) as orchestrator,
     ):
         result = orchestrator.run(prepared.request, cancellation)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from millracer.domain.preferences import (
+    LEAST_SECONDS,
     Finalizer,
     IntakeKind,
     IntakePreference,
@@ -30,7 +31,9 @@ def _option(name: str, help_text: str) -> Any:
 
 
 def _seconds(name: str, help_text: str) -> Any:
-    return typer.Option(name, envvar=variable_of(name), help=help_text, min=0.1, callback=_finite)
+    return typer.Option(
+        name, envvar=variable_of(name), help=help_text, min=LEAST_SECONDS, callback=_finite
+    )
 
 
 Task = Annotated[

@@ -33,11 +33,13 @@ class Programs:
     Attributes:
         millrace_command: the Millrace program, as it was given.
         pi_command: the pi program, as it was given.
+        listeners: hear each event of a run.
         millraces: opens every Millrace here until `close`.
     """
 
     millrace_command: str
     pi_command: str
+    listeners: tuple[ProgressListener, ...] = ()
     millraces: Millraces = field(default_factory=Millraces, repr=False, compare=False)
 
     def warm_up(self, choices: RunChoices) -> None:
@@ -58,7 +60,9 @@ class Programs:
     ) -> AbstractContextManager[Orchestrator]:
         """Yield an orchestrator on the named programs."""
         settings = self.settings(root_path, choices)
-        return open_orchestrator(settings, cancellation, millraces=self.millraces)
+        return open_orchestrator(
+            settings, cancellation, millraces=self.millraces, listeners=self.listeners
+        )
 
     def pi(self, root_path: str, choices: RunChoices) -> Pi:
         """Return a new conversation, not started yet."""

@@ -86,6 +86,17 @@ def _request(action: str, **workspace: str) -> dict[str, object]:
     }
 
 
+def test_the_package_alone_loads_nothing_of_the_library() -> None:
+    tell = "import json, sys, millracer; print(json.dumps(sorted(sys.modules)))"
+    told = subprocess.run(
+        (sys.executable, "-c", tell), capture_output=True, timeout=_LIMIT_SECONDS, check=True
+    )
+    loaded = set(json.loads(told.stdout))
+
+    assert {name for name in loaded if name.startswith("millracer")} == {"millracer"}
+    assert loaded & _HEAVY == set()
+
+
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_telling_how_it_is_used_loads_nothing_heavy(argument: str) -> None:
     loaded = _loaded_by(argument)

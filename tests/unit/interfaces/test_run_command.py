@@ -22,7 +22,7 @@ from millracer.domain.work import (
     RunWarning,
 )
 from millracer.errors import UsageError
-from millracer.interfaces import run_command
+from millracer.interfaces import tools
 from millracer.interfaces.cli import invoke
 from millracer.interfaces.signals import signals_raise
 from millracer.ports import ProgressListener
@@ -78,7 +78,7 @@ def ended(outcome: Outcome, **fields: Any) -> RunResult:
 @pytest.fixture
 def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
     stand = Stand()
-    monkeypatch.setattr(run_command, "open_orchestrator", stand.open)
+    monkeypatch.setattr(tools, "open_orchestrator", stand.open)
     return stand
 
 

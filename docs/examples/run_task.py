@@ -1,0 +1,71 @@
+"""Delegate one task to Millrace and say whether it is done; Ctrl-C asks it to stop.
+
+Usage: python run_task.py path/to/workspace "Fix the failing tests"
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from millracer import (
+    Cancellation,
+    CancelReason,
+    Finalizer,
+    IntakePreference,
+    MillracerError,
+    ProgressDocument,
+    RoutePreference,
+    RunChoices,
+    RunResultDocument,
+    run_task,
+)
+
+CHOICES = RunChoices(
+    route=RoutePreference.MILLRACE,
+    intake=IntakePreference.TASK,
+    finalizer=Finalizer.SUMMARY,
+    daemon_timeout_seconds=3600,
+)
+
+
+def tell(step: ProgressDocument) -> None:
+    """Show one step of the run."""
+    print(f"{step.state}: {step.reason}", file=sys.stderr)
+
+
+def delegate(workspace: str, task: str) -> RunResultDocument:
+    """Run the task in a thread of its own, so that this one hears Ctrl-C."""
+    cancellation = Cancellation()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(
+            run_task,
+            task,
+            workspace=workspace,
+            choices=CHOICES,
+            on_progress=tell,
+            cancellation=cancellation,
+        )
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            cancellation.cancel(CancelReason.INTERRUPTED)
+            return running.result()
+
+
+def main() -> int:
+    """Return 0 exactly when Millrace's own evidence says that this task is done."""
+    workspace, task = sys.argv[1:]
+    try:
+        result = delegate(workspace, task)
+    except MillracerError as error:
+        print(f"not begun: {error}", file=sys.stderr)
+        return 2
+    print(f"{result.outcome}: {result.output}")
+    for proof in result.completion_evidence:
+        print(f"  {proof.work_item_id}: {proof.reason}, said by {proof.source}")
+    return 0 if result.scoped_completion else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""The library: what `from millracer import …` gives to Python programs; see docs/api.md.
+
+It is the code of the commands without what belongs to a command: no signal is handled, nothing is
+printed. Each call has its own pi, Millrace and store; any thread may call, many at once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+
+from millracer.application.choices import RunChoices
+from millracer.application.ops import CommandDefaults
+from millracer.bootstrap import new_request_id, open_gateway
+from millracer.contracts.ops_request import InvalidOpsRequest, OpsRequest, read_ops_request
+from millracer.contracts.ops_result import OpsResult, OpsStatus
+from millracer.contracts.published import redacted
+from millracer.contracts.run_documents import ProgressDocument, RunResultDocument
+from millracer.contracts.run_result import describe, describe_progress
+from millracer.domain.preferences import (
+    LEAST_SECONDS,
+    Finalizer,
+    IntakePreference,
+    PiSession,
+    RoutePreference,
+)
+from millracer.domain.session import LOCAL_SESSION
+from millracer.domain.work import Outcome, ProgressEvent
+from millracer.errors import InvalidRequest, MillracerError, UsageError
+from millracer.interfaces.tools import Programs, existing
+from millracer.waiting import Cancellation, CancelReason
+
+__all__ = [
+    "CancelReason",
+    "Cancellation",
+    "Finalizer",
+    "IntakePreference",
+    "InvalidRequest",
+    "MillracerError",
+    "OpsRequest",
+    "OpsResult",
+    "OpsStatus",
+    "Outcome",
+    "PiSession",
+    "ProgressDocument",
+    "RoutePreference",
+    "RunChoices",
+    "RunResultDocument",
+    "UsageError",
+    "handle_request",
+    "run_task",
+]
+
+_Kind = TypeVar("_Kind", bound=StrEnum)
+
+_BY_DEFAULT: Final = RunChoices()
+
+_SECONDS: Final = ("daemon_timeout_seconds", "poll_interval_seconds", "pi_timeout_seconds")
+
+
+def run_task(  # noqa: PLR0913 - all but two are optional
+    task: str,
+    *,
+    workspace: str | os.PathLike[str],
+    choices: RunChoices = _BY_DEFAULT,
+    request_id: str | None = None,
+    on_progress: Callable[[ProgressDocument], None] | None = None,
+    cancellation: Cancellation | None = None,
+    millrace_command: str = "millrace",
+    pi_command: str = "pi",
+) -> RunResultDocument:
+    """Take one task to its end, as `millracer run` does, and return the result it would print.
+
+    Once the work has begun, however it ends is told by the result: a tool that is missing or fails
+    is `outcome` failed with `errors`. Millracer's sessions are neither asked nor told.
+
+    Args:
+        task: what is to be done.
+        workspace: root of the Millrace workspace, an existing directory.
+        choices: how it is done.
+        request_id: names the work: the same name and text is the same work. None: new work.
+        on_progress: told each step from the calling thread; what it raises ends the run.
+        cancellation: asks the run to stop, from any thread; the result is `cancelled`. Asked a
+            second time, ending its programs is hurried.
+        millrace_command: the Millrace program, with arguments if need be.
+        pi_command: the pi program, likewise.
+
+    Raises:
+        UsageError: the task is empty, or a program or skill is named that cannot be used.
+        InvalidRequest: a directory or a choice cannot be used; `field` says which. As with
+            `UsageError`, nothing was begun.
+        Exception: `on_progress` raised, or a bug of ours; everything begun here has ended.
+    """
+    if not task.strip():
+        raise UsageError("there is no task", suggested_action="give its text as `task`")
+    checked = _checked(choices)
+    root = existing(Path(workspace), "workspace")
+    request = replace(
+        checked.request(task, new_request_id() if request_id is None else request_id),
+        request_id_named=request_id is not None,
+    )
+    asked_to_stop = cancellation or Cancellation()
+    with (
+        _programs(millrace_command, pi_command, on_progress) as programs,
+        programs.orchestrator(str(root), checked, asked_to_stop) as orchestrator,
+    ):
+        result = orchestrator.run(request, asked_to_stop)
+    return redacted(describe(result))
+
+
+def handle_request(  # noqa: PLR0913 - all but one are optional
+    request: OpsRequest | Mapping[str, object] | bytes,
+    *,
+    workspace: str | os.PathLike[str] | None = None,
+    session_id: str = LOCAL_SESSION,
+    choices: RunChoices = _BY_DEFAULT,
+    on_progress: Callable[[ProgressDocument], None] | None = None,
+    cancellation: Cancellation | None = None,
+    millrace_command: str = "millrace",
+    pi_command: str = "pi",
+) -> OpsResult:
+    """Answer one ops request, as `millracer ops --json` does, and return the result it would print.
+
+    Every request has its result, one that cannot be read too. It is remembered in its session.
+
+    Args:
+        request: as JSON, as what JSON would say, or as the model of it.
+        workspace: where a request works that names no workspace.
+        session_id: the session of a request that names neither a session nor its client.
+        choices: how a run is done where the request does not say.
+        on_progress: told each step of an `enqueue`, as by `run_task`.
+        cancellation: as for `run_task`.
+        millrace_command: as for `run_task`.
+        pi_command: as for `run_task`.
+
+    Raises:
+        InvalidRequest: a choice cannot be used; nothing was begun.
+        TypeError: the mapping holds what JSON cannot say.
+        Exception: `on_progress` raised, or a bug of ours; everything begun here has ended.
+    """
+    raw = _as_json(request)
+    defaults = CommandDefaults(
+        choices=_checked(choices),
+        workspace=None if workspace is None else os.fspath(workspace),
+        session_id=session_id,
+    )
+    with (
+        _programs(millrace_command, pi_command, on_progress) as programs,
+        open_gateway(programs, defaults) as gateway,
+    ):
+        try:
+            read = read_ops_request(raw)
+        except InvalidOpsRequest as error:
+            answer = gateway.refuse_unreadable(error)
+        else:
+            answer = gateway.handle(read, cancellation or Cancellation())
+    return redacted(answer.result)
+
+
+class _ListenerRaised(Exception):
+    """Carries an error of our kind past the run, which would take it for its own."""
+
+    def __init__(self, error: MillracerError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def _programs(
+    millrace_command: str, pi_command: str, on_progress: Callable[[ProgressDocument], None] | None
+) -> Iterator[Programs]:
+    """Yield the named programs; what they start for themselves ends with the block."""
+
+    def listener(event: ProgressEvent) -> None:
+        if on_progress is None:
+            return
+        try:
+            on_progress(redacted(describe_progress(event)))
+        except MillracerError as error:
+            raise _ListenerRaised(error) from error
+
+    programs = Programs(
+        millrace_command=millrace_command, pi_command=pi_command, listeners=(listener,)
+    )
+    try:
+        yield programs
+    except _ListenerRaised as broken_off:
+        raise broken_off.error from None
+    finally:
+        programs.close()
+
+
+def _checked(choices: RunChoices) -> RunChoices:
+    """Return choices of which each can be used, as the command line and a request would have them.
+
+    Raises:
+        InvalidRequest: one cannot; `field` names it.
+    """
+    for name in _SECONDS:
+        seconds = getattr(choices, name)
+        if not (math.isfinite(seconds) and seconds >= LEAST_SECONDS):
+            raise InvalidRequest(
+                f"{name} is {seconds}; it must be {LEAST_SECONDS} seconds at least and finite",
+                field=name,
+            )
+    if choices.max_daemon_restarts < 0:
+        raise InvalidRequest(
+            f"max_daemon_restarts is {choices.max_daemon_restarts}; it must not be negative",
+            field="max_daemon_restarts",
+        )
+    return replace(
+        choices,
+        route=_one_of(RoutePreference, choices.route, "route"),
+        intake=_one_of(IntakePreference, choices.intake, "intake"),
+        pi_session=_one_of(PiSession, choices.pi_session, "pi_session"),
+        finalizer=_one_of(Finalizer, choices.finalizer, "finalizer"),
+    )
+
+
+def _one_of(kind: type[_Kind], value: str, field: str) -> _Kind:
+    """Return the member that a text names; callers without a type checker give one."""
+    try:
+        return kind(value)
+    except ValueError as exc:
+        raise InvalidRequest(
+            f"{field} is {value!r:.200}; use one of {', '.join(kind)}", field=field
+        ) from exc
+
+
+def _as_json(request: OpsRequest | Mapping[str, object] | bytes) -> bytes:
+    match request:
+        case OpsRequest():
+            return request.model_dump_json(exclude_unset=True).encode()
+        case bytes():
+            return request
+        case _:
+            return json.dumps(dict(request)).encode()

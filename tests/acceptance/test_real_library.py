@@ -1,0 +1,110 @@
+"""`from millracer import …` on the real Millrace: a delegated task, and one that is broken off."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from millracer import (
+    Finalizer,
+    IntakePreference,
+    InvalidRequest,
+    ProgressDocument,
+    RoutePreference,
+    RunChoices,
+    run_task,
+)
+from tests.support.cli import daemon_pid, stored, wait_until
+from tests.support.ops_cli import Running
+from tests.support.scenario import Scenario, Step
+from tests.support.workspace import Workspace, make_workspace
+
+_ROOT = Path(__file__).parents[2]
+_EXAMPLE = _ROOT / "docs" / "examples" / "run_task.py"
+
+DELEGATED = RunChoices(
+    route=RoutePreference.MILLRACE, intake=IntakePreference.TASK, finalizer=Finalizer.SUMMARY
+)
+
+
+def _start_example(workspace: Workspace, millrace_command: str, programs: Path) -> Running:
+    """Start the example with the real Millrace first on PATH."""
+    programs.mkdir()
+    (programs / "millrace").symlink_to(millrace_command)
+    return Running(
+        subprocess.Popen(
+            (sys.executable, str(_EXAMPLE), str(workspace.root), "Build what was asked for"),
+            env={
+                **os.environ,
+                "PATH": f"{programs}:{os.environ['PATH']}",
+                "PYTHONPATH": str(_ROOT),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    )
+
+
+def test_the_example_delegates_a_task_to_its_proven_end(
+    tmp_path: Path, millrace_command: str
+) -> None:
+    workspace = make_workspace(tmp_path / "workspace", millrace_command)
+
+    with _start_example(workspace, millrace_command, tmp_path / "bin") as example:
+        ended = example.finish()
+
+    assert ended.exit_code == 0, ended.stderr
+    assert ended.stdout.startswith("completed: ")
+    assert "monitor: " in ended.stderr
+
+
+@pytest.mark.slow
+def test_the_example_is_stopped_by_ctrl_c(tmp_path: Path, millrace_command: str) -> None:
+    scenario = Scenario({"builder": (Step(hang=True),)})
+    workspace = make_workspace(tmp_path / "workspace", millrace_command, scenario)
+
+    with _start_example(workspace, millrace_command, tmp_path / "bin") as example:
+        wait_until(lambda: workspace.stages() == ["builder"], "the builder starts")
+        example.send(signal.SIGINT)
+        ended = example.finish()
+
+    assert (ended.exit_code, ended.stdout.partition(":")[0]) == (1, "cancelled"), ended.stderr
+    assert daemon_pid(workspace) is None
+
+
+def test_a_listener_that_raises_in_a_watch_leaves_nothing_running(
+    tmp_path: Path, millrace_command: str
+) -> None:
+    scenario = Scenario({"builder": (Step(hang=True),)})
+    workspace = make_workspace(tmp_path / "workspace", millrace_command, scenario)
+    before = set(psutil.Process().children(recursive=True))
+    items: list[str | None] = []
+
+    def listener(step: ProgressDocument) -> None:
+        if step.kind == "stage_progress":
+            items.append(step.work_item_id)
+            raise InvalidRequest("enough", field="listener's own")
+
+    with pytest.raises(InvalidRequest, match="enough"):
+        run_task(
+            "Build what was asked for",
+            workspace=workspace.root,
+            choices=DELEGATED,
+            on_progress=listener,
+            millrace_command=millrace_command,
+        )
+
+    assert set(psutil.Process().children(recursive=True)) <= before
+    assert daemon_pid(workspace) is None
+    (item_id,) = items
+    assert item_id is not None
+    place = stored(workspace, item_id)
+    assert place is not None
+    assert place.parent.name == "queue"
