@@ -47,7 +47,7 @@ def get_tools(cell: Cell) -> Tools:
     python = ROOT / ".venv" / "bin" / "python"
     if cell.python is not None:
         folder = _TOOLS / f"python-{cell.python}"
-        _make(folder, f"PYTHON={_find_python(cell.python)}")
+        _make(folder, f"PYTHON={find_python(cell.python)}")
         python = folder / "bin" / "python"
     _make(millrace_folder)
     _make(pi_folder)
@@ -108,7 +108,12 @@ def _complaint(output: str) -> str:
     return _ADDRESS.sub("(address)", (told or lines or ["it said nothing"])[0])[:300]
 
 
-def _find_python(version: str) -> str:
+def find_python(version: str) -> str:
+    """Return an interpreter of a version such as "3.12", one that can make environments.
+
+    Raises:
+        NotHad: there is none.
+    """
     for candidate in _candidates(version):
         script = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
         if _first_line(candidate, "-c", script) == version:
