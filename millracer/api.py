@@ -73,8 +73,8 @@ def run_task(  # noqa: PLR0913 - all but two are optional
     request_id: str | None = None,
     on_progress: Callable[[ProgressDocument], None] | None = None,
     cancellation: Cancellation | None = None,
-    millrace_command: str = "millrace",
-    pi_command: str = "pi",
+    millrace_command: str | None = None,
+    pi_command: str | None = None,
 ) -> RunResultDocument:
     """Take one task to its end, as `millracer run` does, and return the result it would print.
 
@@ -89,8 +89,9 @@ def run_task(  # noqa: PLR0913 - all but two are optional
         on_progress: told each step from the calling thread; what it raises ends the run.
         cancellation: asks the run to stop, from any thread; the result is `cancelled`. Asked a
             second time, ending its programs is hurried.
-        millrace_command: the Millrace program, with arguments if need be.
-        pi_command: the pi program, likewise.
+        millrace_command: the Millrace program, with arguments if need be. None: `millrace`, as
+            the command finds it.
+        pi_command: the pi program, likewise. None: `pi`.
 
     Raises:
         UsageError: the task is empty, or a program or skill is named that cannot be used.
@@ -123,8 +124,8 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
     choices: RunChoices = _BY_DEFAULT,
     on_progress: Callable[[ProgressDocument], None] | None = None,
     cancellation: Cancellation | None = None,
-    millrace_command: str = "millrace",
-    pi_command: str = "pi",
+    millrace_command: str | None = None,
+    pi_command: str | None = None,
 ) -> OpsResult:
     """Answer one ops request, as `millracer ops --json` does, and return the result it would print.
 
@@ -174,7 +175,9 @@ class _ListenerRaised(Exception):
 
 @contextmanager
 def _programs(
-    millrace_command: str, pi_command: str, on_progress: Callable[[ProgressDocument], None] | None
+    millrace_command: str | None,
+    pi_command: str | None,
+    on_progress: Callable[[ProgressDocument], None] | None,
 ) -> Iterator[Programs]:
     """Yield the named programs; what they start for themselves ends with the block."""
 
@@ -187,7 +190,9 @@ def _programs(
             raise _ListenerRaised(error) from error
 
     programs = Programs(
-        millrace_command=millrace_command, pi_command=pi_command, listeners=(listener,)
+        millrace_command="millrace" if millrace_command is None else millrace_command,
+        pi_command="pi" if pi_command is None else pi_command,
+        listeners=(listener,),
     )
     try:
         yield programs

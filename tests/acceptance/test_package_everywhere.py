@@ -34,6 +34,8 @@ def _works(environment: Environment, elsewhere: Path) -> None:
     assert says("--version") == f"millracer {millracer.__version__}\n"
     assert "$schema" in json.loads(says("schema", "run-result"))
     assert json.loads(says("sessions", "list", "--json"))["errors"] == []
+    asked = "from millracer import handle_request; print(handle_request(b'{}').status)"
+    assert command(environment.python, "-c", asked, cwd=elsewhere) == "failed\n"
 
 
 @pytest.mark.parametrize("version", PYTHONS)

@@ -71,6 +71,15 @@ def _loaded_by(*arguments: str, request: object = None) -> set[str]:
         return set(json.loads(modules.read()))
 
 
+def _loaded_with(statement: str) -> set[str]:
+    """Return what one import had loaded."""
+    tell = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    told = subprocess.run(
+        (sys.executable, "-c", tell), capture_output=True, timeout=_LIMIT_SECONDS, check=True
+    )
+    return set(json.loads(told.stdout))
+
+
 def _layers(modules: set[str]) -> set[str]:
     return {name.split(".")[1] for name in modules if name.startswith("millracer.")}
 
@@ -87,14 +96,19 @@ def _request(action: str, **workspace: str) -> dict[str, object]:
 
 
 def test_the_package_alone_loads_nothing_of_the_library() -> None:
-    tell = "import json, sys, millracer; print(json.dumps(sorted(sys.modules)))"
-    told = subprocess.run(
-        (sys.executable, "-c", tell), capture_output=True, timeout=_LIMIT_SECONDS, check=True
-    )
-    loaded = set(json.loads(told.stdout))
+    loaded = _loaded_with("import millracer")
 
     assert {name for name in loaded if name.startswith("millracer")} == {"millracer"}
     assert loaded & _HEAVY == set()
+
+
+def test_the_library_loads_no_command_line_and_no_tool_before_it_is_called() -> None:
+    loaded = _loaded_with("from millracer import run_task, handle_request")
+
+    assert "millracer.api" in loaded
+    unneeded = _RUNS_A_TASK | _CALLS_MILLRACE | _ANSWERS_OTHERS | _SHOWS_A_PERSON
+    assert loaded & (unneeded | {"typer", "sqlite3"}) == set()
+    assert "adapters" not in _layers(loaded)
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

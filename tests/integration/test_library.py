@@ -159,9 +159,11 @@ def test_a_missing_tool_is_a_result(workspace: Path) -> None:
 
 
 def test_what_cannot_be_begun_is_raised(workspace: Path) -> None:
+    steps: list[ProgressDocument] = []
+
     def begin(task: str = "a task", **arguments: object) -> None:
         given = {"workspace": workspace, "choices": DIRECT, "pi_command": PI, **arguments}
-        run_task(task, **given)  # type: ignore[arg-type]
+        run_task(task, on_progress=steps.append, **given)  # type: ignore[arg-type]
 
     def refused(name: str, value: object) -> None:
         with pytest.raises(InvalidRequest) as error:
@@ -184,6 +186,7 @@ def test_what_cannot_be_begun_is_raised(workspace: Path) -> None:
     refused("daemon_timeout_seconds", float("nan"))
     refused("pi_timeout_seconds", 0.0)
     refused("max_daemon_restarts", -1)
+    assert steps == []
 
 
 def test_a_choice_may_be_given_by_its_text(workspace: Path) -> None:
