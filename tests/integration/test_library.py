@@ -37,6 +37,7 @@ from millracer import (
     run_task,
 )
 from tests.support.cli import wait_until
+from tests.support.ops_cli import Running
 
 _ROOT = Path(__file__).parents[2]
 _CHILDREN = _ROOT / "tests" / "children"
@@ -242,6 +243,35 @@ def test_a_run_is_cancelled_from_another_thread(workspace: Path) -> None:
 
     assert result.outcome is Outcome.CANCELLED
     assert set(psutil.Process().children()) <= before
+
+
+def test_an_interrupt_in_the_calling_thread_is_raised_with_nothing_left_running(
+    workspace: Path,
+) -> None:
+    program = (
+        "from millracer import *; "
+        f"run_task('now hang', workspace={str(workspace)!r}, pi_command={PI!r}, "
+        "choices=RunChoices(route=RoutePreference.DIRECT, default_skills=False))"
+    )
+    calling = Running(
+        subprocess.Popen(
+            (sys.executable, "-c", program),
+            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    )
+
+    with calling:
+        below = psutil.Process(calling.process.pid)
+        wait_until(lambda: any("rpc" in each.cmdline() for each in below.children()), "pi starts")
+        started = below.children(recursive=True)
+        calling.send(signal.SIGINT)
+        ended = calling.finish()
+
+    assert ended.stderr.rstrip().endswith("KeyboardInterrupt")
+    assert [each.pid for each in started if each.is_running()] == []
 
 
 def test_runs_go_on_side_by_side_in_threads_and_touch_no_signal_handler(workspace: Path) -> None:
