@@ -1,16 +1,13 @@
-"""`from millracer import …` as a Python program meets it; pi and Millrace are scripts."""
+"""`run_task` as a Python program meets it, on a pi that is a script."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,30 +21,20 @@ from millracer import (
     CancelReason,
     InvalidRequest,
     MillracerError,
-    OpsRequest,
-    OpsStatus,
     Outcome,
     ProgressDocument,
-    RoutePreference,
-    RunChoices,
     RunResultDocument,
     UsageError,
     api,
-    handle_request,
     run_task,
 )
 from tests.support.cli import wait_until
+from tests.support.library import DIRECT, PI
 from tests.support.ops_cli import Running
 
 _ROOT = Path(__file__).parents[2]
-_CHILDREN = _ROOT / "tests" / "children"
-_EXAMPLES = _ROOT / "docs" / "examples"
 _LIMIT_SECONDS = 60
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-PI = shlex.join((sys.executable, str(_CHILDREN / "pi_told.py")))
-MILLRACE = shlex.join((sys.executable, str(_CHILDREN / "hostile_millrace.py")))
-DIRECT = RunChoices(route=RoutePreference.DIRECT, default_skills=False)
 
 
 @pytest.fixture
@@ -56,29 +43,6 @@ def workspace(tmp_path: Path) -> Path:
     path = tmp_path / "workspace"
     path.mkdir()
     return path
-
-
-@pytest.fixture
-def seen_workspace(workspace: Path) -> Path:
-    """One whose status can be asked."""
-    (workspace / "millrace-agents").mkdir()
-    return workspace
-
-
-@pytest.fixture(autouse=True)
-def status_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOSTILE_STATUS", "good")
-
-
-def _request(action: str, **fields: object) -> dict[str, object]:
-    return {
-        "schema_version": "millracer.ops.v0.2",
-        "request_id": "r-1",
-        "action": action,
-        "workspace_ref": {},
-        "source": {"kind": "script"},
-        **fields,
-    }
 
 
 def _without_moments(result: RunResultDocument) -> dict[str, object]:
@@ -134,12 +98,13 @@ def test_a_result_is_what_the_command_prints(workspace: Path) -> None:
 
 
 def test_only_named_work_is_looked_up_in_millrace_before_it_is_done_directly(
-    seen_workspace: Path,
+    workspace: Path,
 ) -> None:
+    (workspace / "millrace-agents").mkdir()
     unnamed, named = (
         run_task(
             "give an answer",
-            workspace=seen_workspace,
+            workspace=workspace,
             choices=DIRECT,
             request_id=request_id,
             millrace_command="no-such-millrace",
@@ -323,80 +288,6 @@ def test_neither_result_nor_progress_carries_a_key(
     assert all(key not in step.model_dump_json() for step in steps)
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        lambda request: request,
-        lambda request: json.dumps(request).encode(),
-        lambda request: OpsRequest.model_validate_json(json.dumps(request)),
-    ],
-    ids=["mapping", "bytes", "model"],
-)
-def test_a_request_is_answered_in_each_form(
-    seen_workspace: Path, form: Callable[[dict[str, object]], bytes]
-) -> None:
-    asked = form(_request("status"))
-
-    result = handle_request(asked, workspace=seen_workspace, millrace_command=MILLRACE)
-
-    assert (result.status, result.errors) == (OpsStatus.SUCCEEDED, [])
-    assert result.request_id == "r-1"
-    assert result.workspace_ref.root_path == str(seen_workspace)
-
-
-def test_requests_are_remembered_in_their_session() -> None:
-    handle_request(_request("list_workspaces"), session_id="mine")
-
-    result = handle_request(_request("list_sessions"))
-
-    sessions = result.model_dump()["result"]["sessions"]
-    assert [each["session_id"] for each in sessions] == ["mine"]
-
-
-def test_a_requested_task_is_done_and_its_steps_are_told(workspace: Path) -> None:
-    steps: list[ProgressDocument] = []
-    asked = _request("enqueue", input={"kind": "text", "text": "give an answer"})
-
-    result = handle_request(
-        asked, workspace=workspace, choices=DIRECT, on_progress=steps.append, pi_command=PI
-    )
-
-    assert (result.status, result.errors) == (OpsStatus.SUCCEEDED, [])
-    assert [step.state for step in steps] == ["decide", "direct", "finalize"]
-
-
-def test_what_is_no_request_has_its_result_too() -> None:
-    results = [handle_request(raw) for raw in (b"", b"{", b"\xff", b"[]", b"{}")]
-
-    assert {result.status for result in results} == {OpsStatus.FAILED}
-    assert {error.code for result in results for error in result.errors} == {"invalid_request"}
-
-
-def test_a_listener_that_raises_breaks_off_a_request(workspace: Path) -> None:
-    def listener(step: ProgressDocument) -> None:
-        raise ZeroDivisionError(step.state)
-
-    asked = _request("enqueue", input={"kind": "text", "text": "give an answer"})
-    with pytest.raises(ZeroDivisionError):
-        handle_request(
-            asked, workspace=workspace, choices=DIRECT, on_progress=listener, pi_command=PI
-        )
-
-
-def test_a_cancelled_request_has_its_result(workspace: Path) -> None:
-    cancellation = Cancellation()
-    cancellation.cancel(CancelReason.TERMINATED)
-
-    result = handle_request(_request("status"), workspace=workspace, cancellation=cancellation)
-
-    assert result.status is OpsStatus.CANCELLED
-
-
-def test_what_json_cannot_say_is_a_type_error() -> None:
-    with pytest.raises(TypeError):
-        handle_request(_request("status", metadata={"when": object()}))
-
-
 def test_the_snippet_of_the_documentation_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -409,21 +300,3 @@ def test_the_snippet_of_the_documentation_runs(
     exec(snippet, {})  # noqa: S102 - our own words
 
     assert capsys.readouterr().out == "failed False\n"
-
-
-def test_the_example_of_a_request_runs(seen_workspace: Path, tmp_path: Path) -> None:
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    program = programs / "millrace"
-    program.write_text(f'#!/bin/sh\nexec {MILLRACE} "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
-
-    ran = subprocess.run(
-        (sys.executable, str(_EXAMPLES / "handle_request.py"), str(seen_workspace)),
-        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(_ROOT)},
-        capture_output=True,
-        timeout=_LIMIT_SECONDS,
-        check=True,
-    )
-
-    assert json.loads(ran.stdout)["status"] == "succeeded"
