@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
 
-from millracer.application.choices import RunChoices
+from millracer.application.choices import LayeredChoices, RunChoices
 from millracer.application.ops import CommandDefaults
 from millracer.bootstrap import new_request_id, open_gateway
 from millracer.contracts.ops_request import InvalidOpsRequest, OpsRequest, read_ops_request
@@ -148,7 +148,7 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
     """
     raw = _as_json(request)
     defaults = CommandDefaults(
-        choices=_checked(choices),
+        choices=LayeredChoices(base=_checked(choices)),
         workspace=None if workspace is None else os.fspath(workspace),
         session_id=session_id,
     )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from millracer.application.ops import CommandDefaults, OpsGateway
     from millracer.application.ops_target import Tools
     from millracer.application.orchestrator import Orchestrator
+    from millracer.contracts.config_file import ConfigOptions
 
 _PI_CLOSE_SECONDS = 5.0
 
@@ -277,6 +278,49 @@ def open_directories() -> Directories:
     from millracer.adapters.directories import DiskDirectories  # noqa: PLC0415 - see above
 
     return DiskDirectories()
+
+
+def user_config_file() -> Path | None:
+    """Return where the user's configuration file lies, be it there or not; None without a home."""
+    from millracer.adapters import config_files  # noqa: PLC0415 - see above
+
+    return config_files.user_config_file(os.environ)
+
+
+def workspace_config_file(root_path: str) -> Path:
+    """Return where a workspace's configuration file lies, be it there or not."""
+    from millracer.adapters import config_files  # noqa: PLC0415 - see above
+
+    return config_files.workspace_config_file(root_path)
+
+
+def read_user_config() -> ConfigOptions | None:
+    """Return what the user's configuration file says; None where there is none.
+
+    Raises:
+        ConfigInvalid: it cannot be read, or holds what it must not.
+    """
+    from millracer.adapters.config_files import read_config_file  # noqa: PLC0415 - see above
+
+    return read_config_file(user_config_file(), of_workspace=False)
+
+
+def read_workspace_config(root_path: str) -> ConfigOptions | None:
+    """Return what a workspace's configuration file says; None where there is none.
+
+    Raises:
+        ConfigInvalid: it cannot be read, or holds what it must not.
+    """
+    from millracer.adapters.config_files import read_config_file  # noqa: PLC0415 - see above
+
+    return read_config_file(workspace_config_file(root_path), of_workspace=True)
+
+
+def glance_at_user_config() -> Mapping[str, object]:
+    """Return the keys and values of the user's configuration file, unchecked; never raises."""
+    from millracer.adapters.config_files import glance_at_user_file  # noqa: PLC0415 - see above
+
+    return glance_at_user_file(os.environ)
 
 
 def operator_history() -> Path | None:

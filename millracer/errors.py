@@ -2,6 +2,7 @@
 
 MillracerError                    .code .message .suggested_action; str() is one line for people
 ├── UsageError                    the command line is wrong
+├── ConfigInvalid                 a configuration file cannot be read, or says what it must not
 ├── InvalidRequest                a request names something impossible, and which field
 ├── IdempotencyConflict           a known identity came back with another body
 ├── ModeConflict                  the running daemon works in another mode than was asked for
@@ -65,6 +66,12 @@ class UsageError(MillracerError):
     """The command line does not say something we can do."""
 
     code = "usage"
+
+
+class ConfigInvalid(MillracerError):
+    """A configuration file cannot be read, or holds a key or a value that it must not."""
+
+    code = "config_invalid"
 
 
 class InvalidRequest(MillracerError):

@@ -1,10 +1,12 @@
-"""How a run is done: what the command line chose, and what a request chooses instead."""
+"""How a run is done: what files and the command line chose, and what a request chooses instead."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
+from millracer.contracts.said_options import SaidOptions
 from millracer.domain.work import (
     Finalizer,
     IntakePreference,
@@ -14,17 +16,16 @@ from millracer.domain.work import (
     RunRequest,
 )
 
-if TYPE_CHECKING:  # a command line is no request
-    from millracer.contracts.ops_options import OpsOptions
-
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChoices:
-    """The options of a run that the command line, its environment and a request may set.
+    """The options of a run that files, the command line, its environment and a request may set.
 
     Attributes:
+        configured_mode: the mode that a configuration file names, for work of which neither its
+            caller nor its session nor the registry says any.
         cwd: working directory of pi and Millrace; None: the workspace.
         skills: paths of skill folders or SKILL.md files.
         warm_millrace: let one process that has imported Millrace run its commands.
@@ -34,6 +35,7 @@ class RunChoices:
     route: RoutePreference = RoutePreference.AUTO
     intake: IntakePreference = IntakePreference.AUTO
     mode: str | None = None
+    configured_mode: str | None = None
     cwd: str | None = None
     thinking: str = "high"
     provider: str | None = None
@@ -50,8 +52,16 @@ class RunChoices:
     finalizer: Finalizer = Finalizer.PI
     warm_millrace: bool = True
 
-    def overlaid(self, options: OpsOptions) -> RunChoices:
-        """Return these choices with everything that a request says instead."""
+    def configured(self, options: SaidOptions) -> RunChoices:
+        """Return these choices with everything that a configuration file says instead."""
+        return replace(
+            self.overlaid(options),
+            mode=self.mode,
+            configured_mode=_said(options.millrace_mode, self.configured_mode),
+        )
+
+    def overlaid(self, options: SaidOptions) -> RunChoices:
+        """Return these choices with everything that a command line or a request says instead."""
         without_skills, without_warm = options.no_default_skills, options.no_warm_millrace
         return replace(
             self,
@@ -97,6 +107,45 @@ class RunChoices:
                 max_daemon_restarts=self.max_daemon_restarts,
             ),
         )
+
+
+def _says_nothing(_root_path: str) -> SaidOptions:
+    return SaidOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayeredChoices:
+    """What is chosen for runs by whom, while it is not known yet in which workspace.
+
+    Attributes:
+        base: what counts where nobody says anything.
+        user: what the user's configuration file says.
+        workspace: returns what the file of a workspace says; raises ConfigInvalid.
+        said: what options and environment say.
+    """
+
+    base: RunChoices = field(default_factory=RunChoices)
+    user: SaidOptions = field(default_factory=SaidOptions)
+    workspace: Callable[[str], SaidOptions] = _says_nothing
+    said: SaidOptions = field(default_factory=SaidOptions)
+
+    @property
+    def anywhere(self) -> RunChoices:
+        """What is chosen whatever the workspace, as far as its file does not say otherwise."""
+        return self.base.configured(self.user).overlaid(self.said)
+
+    def at(self, root_path: str) -> RunChoices:
+        """Return what is chosen for runs in a workspace.
+
+        Raises:
+            ConfigInvalid: its configuration file cannot be read, or says what it must not.
+        """
+        configured = self.base.configured(self.user).configured(self.workspace(root_path))
+        return configured.overlaid(self.said)
+
+    def saying(self, **said: object) -> LayeredChoices:
+        """Return the choices of a caller who says these options, too."""
+        return replace(self, said=self.said.model_copy(update=said))
 
 
 def _said(value: _Value | None, otherwise: _Value) -> _Value:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from millracer import __version__
-from millracer.application.choices import RunChoices
+from millracer.application.choices import LayeredChoices, RunChoices
 from millracer.application.memory import Memory
 from millracer.application.operator_ports import OperatorTools, Voice, Watching
 from millracer.application.operator_reports import (
@@ -74,7 +74,7 @@ class Operator:
         directories: Directories,
         clock: Clock,
         voice: Voice,
-        choices: RunChoices,
+        choices: LayeredChoices,
         session_id: str,
         workspace: str | None,
         new_request_id: Callable[[], str],
@@ -87,6 +87,7 @@ class Operator:
         self._session_id = session_id
         self._new_request_id = new_request_id
         self._pi: Pi | None = None
+        self._pi_choices: RunChoices | None = None
         self._done: list[Done] = []
         self._warned: set[RunWarning] = set()
         self._store_warnings: tuple[RunWarning, ...] = ()
@@ -96,7 +97,7 @@ class Operator:
             directories=directories,
             session_id=session_id,
             workspace=workspace,
-            mode=choices.mode,
+            mode=choices.anywhere.mode,
         )
         self._commands: dict[CommandName, Callable[[str, Watching], RunResult | None]] = {
             CommandName.HELP: self._help,
@@ -121,7 +122,10 @@ class Operator:
         """Say where tasks will be done and in which mode, and what stands in the way."""
         for warning in self._selection.warnings:
             self._warn(warning)
-        self._say_selection()
+        try:
+            self._say_selection()
+        except MillracerError as error:
+            self._complain(error)
         if not self._selection.usable:
             self._complain(self._no_directory())
 
@@ -201,10 +205,11 @@ class Operator:
             return
         place = self._selection.find(argument)
         moved = place.root_path != self._workspace
+        choices = self._choices.at(place.root_path)  # or nobody moves
         self._remember(lambda: self._selection.choose_place(place))
         self._say_selection()
-        if moved and self._choices.cwd is None and self._pi is not None:
-            # pi and its tools work in the directory they were started in.
+        if moved and self._pi is not None and not self._pi_serves(choices):
+            # pi and its tools work in the directory they were started in, as they were started.
             self.close(watching.cancellation)
             self._voice.note("pi begins a new conversation there")
 
@@ -221,18 +226,22 @@ class Operator:
             self._voice.note(f"chosen, but not remembered: {error.message}")
 
     def _say_selection(self) -> None:
-        mode = self._selection.mode or self._selection.place.default_mode
+        mode = self._selection.mode or self._session_mode(self._choices_here())
         self._voice.note(
             f"workspace {self._workspace} · mode {mode or 'as pi or the default says'}"
         )
 
     def _choose_route(self, argument: str, _watching: Watching) -> None:
-        route = self._preference(RoutePreference, self._choices.route, "route", argument)
-        self._choices = replace(self._choices, route=route)
+        present = self._choices_here().route
+        route = self._preference(RoutePreference, present, "route", argument)
+        if argument:
+            self._choices = self._choices.saying(route=route)
 
     def _choose_intake(self, argument: str, _watching: Watching) -> None:
-        intake = self._preference(IntakePreference, self._choices.intake, "intake", argument)
-        self._choices = replace(self._choices, intake=intake)
+        present = self._choices_here().intake
+        intake = self._preference(IntakePreference, present, "intake", argument)
+        if argument:
+            self._choices = self._choices.saying(intake=intake)
 
     def _preference(
         self, kind: type[_Preference], present: _Preference, name: str, argument: str
@@ -276,10 +285,11 @@ class Operator:
     # tasks
 
     def _request(self, task: str) -> RunRequest:
+        choices = self._choices_here()
         return replace(
-            self._choices.request(task, self._new_request_id()),
+            choices.request(task, self._new_request_id()),
             mode=self._selection.mode,
-            session_mode=self._selection.place.default_mode,
+            session_mode=self._session_mode(choices),
         )
 
     def _run(self, request: RunRequest, watching: Watching) -> RunResult:
@@ -297,7 +307,8 @@ class Operator:
     def _run_in_conversation(self, request: RunRequest, watching: Watching) -> RunResult:
         millrace = self._millrace()
         if self._pi is None:
-            self._pi = self._tools.pi(self._workspace, self._choices)
+            self._pi_choices = self._choices_here()
+            self._pi = self._tools.pi(self._workspace, self._pi_choices)
         told_before = self._pi.notices
         orchestrator = self._tools.over(
             millrace,
@@ -342,7 +353,26 @@ class Operator:
         )
 
     def _millrace(self) -> Millrace:
-        return self._tools.millrace(self._workspace, self._choices)
+        return self._tools.millrace(self._workspace, self._choices_here())
+
+    def _choices_here(self) -> RunChoices:
+        """Return how tasks are done in the selected workspace.
+
+        Raises:
+            ConfigInvalid: its configuration file cannot be read, or says what it must not.
+        """
+        return self._choices.at(self._workspace)
+
+    def _session_mode(self, choices: RunChoices) -> str | None:
+        return self._selection.place.default_mode or choices.configured_mode
+
+    def _pi_serves(self, choices: RunChoices) -> bool:
+        """Whether the open conversation is what these choices would open in the new workspace."""
+        return (
+            choices.cwd is not None
+            and self._pi_choices is not None
+            and (_how_pi_starts(choices) == _how_pi_starts(self._pi_choices))
+        )
 
     def _warn(self, warning: RunWarning) -> None:
         if warning not in self._warned:
@@ -355,3 +385,7 @@ class Operator:
     def _say_error(self, message: str, suggested_action: str | None) -> None:
         action = f"\n  next: {suggested_action}" if suggested_action else ""
         self._voice.note(f"error: {message}{action}")
+
+
+def _how_pi_starts(choices: RunChoices) -> tuple[object, ...]:
+    return (choices.cwd, choices.pi_session, choices.provider, choices.model, choices.thinking)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from millracer.application.choices import RunChoices
+from millracer.application.choices import LayeredChoices
 from millracer.application.memory import Memory
 from millracer.application.ops_reply import (
     Reply,
@@ -66,7 +66,7 @@ class CommandDefaults:
         session_id: the session of a request that names neither a session nor its client.
     """
 
-    choices: RunChoices
+    choices: LayeredChoices
     workspace: str | None = None
     session_id: str = LOCAL_SESSION
 
@@ -131,7 +131,7 @@ class OpsGateway:
             memory=memory,
             directories=directories,
             command_workspace=defaults.workspace,
-            command_mode=defaults.choices.mode,
+            command_mode=defaults.choices.anywhere.mode,
         )
         self._sessions: dict[Action, Callable[[ReadRequest, str], Reply]] = {
             Action.LIST_WORKSPACES: sessions.list_workspaces,
@@ -224,7 +224,8 @@ class OpsGateway:
         )
         from millracer.application.ops_target import target_of  # noqa: PLC0415 - see above
 
-        target = target_of(read, resolution, session, self._defaults.choices)
+        choices = self._defaults.choices.at(resolution.root_path)
+        target = target_of(read, resolution, session, choices)
         passed_over = self._path_warning(read, resolution)
         reply = self._on_millrace(action, read, target, cancellation)
         return replace(reply, warnings=(*passed_over, *reply.warnings))

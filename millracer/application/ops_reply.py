@@ -34,7 +34,7 @@ from millracer.errors import INTERNAL_ERROR, ExitCode, InvalidRequest, Millracer
 from millracer.waiting import CancelReason
 
 #: Errors that say the request itself is wrong.
-_INVALID_CODES = frozenset({"invalid_request", "invalid_input", "usage"})
+_INVALID_CODES = frozenset({"invalid_request", "invalid_input", "usage", "config_invalid"})
 
 NOTHING_TO_COMPLETE = CompletionDocument(
     outcome="unknown", scoped_completion=False, verification_status=Verification.NOT_APPLICABLE

@@ -63,7 +63,7 @@ def target_of(
     """Put together what request, command line, session and registry say of the work.
 
     The request's own words go first, then the command line's, then what the session selected, then
-    what the workspace is registered with.
+    what the workspace is registered with, then what configuration files say.
     """
     request = read.request
     options = request.options or OpsOptions()
@@ -83,7 +83,7 @@ def target_of(
     return Target(
         resolution=resolution,
         choices=choices,
-        session_mode=selected or resolution.default_mode,
+        session_mode=selected or resolution.default_mode or choices.configured_mode,
     )
 
 

@@ -157,7 +157,9 @@ _EXIT_CODES = {
     Outcome.TIMED_OUT: ExitCode.TIMED_OUT,
 }
 
-_USAGE_CODES = frozenset({"usage", "invalid_request", "idempotency_conflict", "mode_conflict"})
+_USAGE_CODES = frozenset(
+    {"usage", "config_invalid", "invalid_request", "idempotency_conflict", "mode_conflict"}
+)
 
 
 def outcome_of(ending: Ending, verdict: Verdict) -> Outcome:

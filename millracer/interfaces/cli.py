@@ -13,9 +13,9 @@ from millracer import __version__
 from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.schema_names import SchemaName
 from millracer.domain.preferences import IntakeKind, RoutePreference
-from millracer.errors import ExitCode
+from millracer.errors import ConfigInvalid, ExitCode
+from millracer.interfaces import config_cli, session_cli
 from millracer.interfaces import run_options as option
-from millracer.interfaces import session_cli
 from millracer.interfaces.common_options import CommonOptions, with_common_options
 from millracer.interfaces.foresight import asks_millrace
 from millracer.interfaces.head_start import HeadStart
@@ -44,6 +44,7 @@ app = typer.Typer(
 
 app.add_typer(session_cli.workspaces, name="workspaces")
 app.add_typer(session_cli.sessions, name="sessions")
+app.add_typer(config_cli.config, name="config")
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature
@@ -80,8 +81,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     quiet: option.Quiet = False,
 ) -> None:
     """Run one task to its end and print one answer, or one JSON result."""
-    if common.choices.route is not RoutePreference.DIRECT:
-        common.programs.warm_up(common.choices)
+    if common.choices.anywhere.route is not RoutePreference.DIRECT:
+        common.programs.warm_up(common.choices.anywhere)
     from millracer.interfaces import run_command  # noqa: PLC0415 - `--help` does not pay for a run
 
     raise typer.Exit(
@@ -132,7 +133,7 @@ def ops(
     except OSError as error:
         raise typer.BadParameter(f"standard input cannot be read: {error.strerror}") from error
     if asks_millrace(raw):
-        common.programs.warm_up(common.choices)  # before anything else is loaded
+        common.programs.warm_up(common.choices.anywhere)  # before anything else is loaded
     from millracer.interfaces import ops_command  # noqa: PLC0415 - the same
 
     raise typer.Exit(ops_command.ops(common, raw, stream=stream_json))
@@ -171,6 +172,10 @@ def invoke(arguments: Sequence[str], begun: HeadStart | None = None) -> int:
     """Run one command line and return its exit code; a JSON caller gets JSON for wrong use too."""
     try:
         code = app(args=list(arguments), prog_name="millracer", standalone_mode=False, obj=begun)
+    except ConfigInvalid as wrong_file:
+        from millracer.interfaces.early_end import report_refused  # noqa: PLC0415
+
+        return report_refused(arguments, wrong_file)
     except TyperException as wrong_use:
         from millracer.interfaces.early_end import report_help, report_wrong_use  # noqa: PLC0415
 

@@ -6,22 +6,26 @@ Typer reads a command's options from its signature; `with_common_options` puts t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import typer
 
+from millracer.domain.configuration import ValueOrigin
 from millracer.domain.preferences import Finalizer, IntakePreference, PiSession, RoutePreference
 from millracer.interfaces import run_options as option
 from millracer.interfaces.head_start import HeadStart
 from millracer.interfaces.standard_input import StandardInput
 
 if TYPE_CHECKING:
-    from millracer.application.choices import RunChoices
+    from millracer.application.choices import LayeredChoices
+    from millracer.contracts.config_file import ConfigOptions
     from millracer.interfaces.tools import Programs
+
+_ORIGINS = {"COMMANDLINE": ValueOrigin.OPTION, "ENVIRONMENT": ValueOrigin.ENVIRONMENT}
 
 _Own = ParamSpec("_Own")
 
@@ -31,13 +35,18 @@ class CommonOptions:
     """What the common options said.
 
     Attributes:
+        choices: how runs are done, by whoever says it.
+        user_config: what the user's configuration file says, None without one.
+        origins: who said each option that was said.
         standard_input: what of it was read ahead included.
         workspace: as given, None where it was not.
         session_id: the session to work in, None where none was named.
     """
 
-    choices: RunChoices
+    choices: LayeredChoices
     programs: Programs
+    user_config: ConfigOptions | None
+    origins: Mapping[str, ValueOrigin]
     standard_input: StandardInput
     workspace: Path | None
     session_id: str | None
@@ -47,14 +56,15 @@ def with_common_options(
     command: Callable[Concatenate[CommonOptions, _Own], None],
 ) -> Callable[..., None]:
     """Give a Typer command the common options; it is called with what they said, then its own."""
-    begun, *common = inspect.signature(common_options, eval_str=True).parameters.values()
+    begun, origins, *common = inspect.signature(common_options, eval_str=True).parameters.values()
     names = [parameter.name for parameter in common]
     first, *own = inspect.signature(command, eval_str=True).parameters.values()
-    del begun, first
+    del begun, origins, first
 
     @wraps(command)
     def with_options(context: typer.Context, **values: object) -> None:
-        said = common_options(context.obj, **{name: values.pop(name) for name in names})  # type: ignore[arg-type]
+        given = {name: values.pop(name) for name in names}
+        said = common_options(context.obj, _origins(context, names), **given)  # type: ignore[arg-type]
         command(said, **values)  # type: ignore[call-arg, arg-type]
 
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -72,8 +82,19 @@ def with_common_options(
     return with_options
 
 
+def _origins(context: typer.Context, names: Iterable[str]) -> dict[str, ValueOrigin]:
+    """Return who said each option that was said: its default says nothing."""
+    sources = ((name, context.get_parameter_source(name)) for name in names)
+    return {
+        name: _ORIGINS[source.name]
+        for name, source in sources
+        if source is not None and source.name in _ORIGINS
+    }
+
+
 def common_options(  # noqa: PLR0913 - one parameter per option
     begun: HeadStart | None = None,
+    origins: Mapping[str, ValueOrigin] | None = None,
     *,
     route: option.Route = RoutePreference.AUTO,
     intake: option.Intake = IntakePreference.AUTO,
@@ -100,40 +121,78 @@ def common_options(  # noqa: PLR0913 - one parameter per option
 ) -> CommonOptions:
     """Return what these options say, with what was begun for them.
 
-    The defaults are those of the command line.
+    The defaults are those of a run of which nobody says anything. `origins` tell who said each
+    option that was said; what was not gives way to configuration files. Without them everything is
+    said here, and no file is read.
+
+    Raises:
+        ConfigInvalid: the user's configuration file cannot be read, or says what it must not.
     """
-    from millracer.application.choices import RunChoices  # noqa: PLC0415 - `--help` pays no run
-    from millracer.bootstrap import Millraces  # noqa: PLC0415
+    from millracer.application.choices import LayeredChoices  # noqa: PLC0415 - `--help` pays no run
+    from millracer.bootstrap import (  # noqa: PLC0415
+        Millraces,
+        read_user_config,
+        read_workspace_config,
+    )
+    from millracer.contracts.said_options import SaidOptions  # noqa: PLC0415
     from millracer.interfaces.tools import Programs  # noqa: PLC0415
 
+    values: dict[str, Any] = {
+        "route": route,
+        "intake": intake,
+        "millrace_mode": millrace_mode,
+        "cwd": None if cwd is None else str(cwd),
+        "thinking": thinking,
+        "provider": provider,
+        "model": model,
+        "skill": tuple(str(path) for path in skill or ()),
+        "no_default_skills": no_default_skills,
+        "daemon_timeout_seconds": daemon_timeout_seconds,
+        "max_daemon_restarts": max_daemon_restarts,
+        "poll_interval_seconds": poll_interval_seconds,
+        "pi_timeout_seconds": pi_timeout_seconds,
+        "keep_daemon": keep_daemon,
+        "pi_session": pi_session,
+        "notify_terminal_stages": notify_terminal_stages,
+        "finalizer": finalizer,
+        "no_warm_millrace": no_warm_millrace,
+    }
     begun = begun or HeadStart(standard_input=StandardInput())
+    user = None
+    if origins is None:
+        choices = LayeredChoices(said=SaidOptions.model_construct(None, **values))
+    else:
+        user = read_user_config()
+        choices = LayeredChoices(
+            user=user or SaidOptions(),
+            workspace=lambda root_path: read_workspace_config(root_path) or SaidOptions(),
+            said=SaidOptions.model_construct(
+                None, **{name: values[name] for name in values if name in origins}
+            ),
+        )
     return CommonOptions(
-        choices=RunChoices(
-            route=route,
-            intake=intake,
-            mode=millrace_mode,
-            cwd=None if cwd is None else str(cwd),
-            thinking=thinking,
-            provider=provider,
-            model=model,
-            skills=tuple(str(path) for path in skill or ()),
-            default_skills=not no_default_skills,
-            daemon_timeout_seconds=daemon_timeout_seconds,
-            max_daemon_restarts=max_daemon_restarts,
-            poll_interval_seconds=poll_interval_seconds,
-            pi_timeout_seconds=pi_timeout_seconds,
-            keep_daemon=keep_daemon,
-            pi_session=pi_session,
-            notify_terminal_stages=notify_terminal_stages,
-            finalizer=finalizer,
-            warm_millrace=not no_warm_millrace,
-        ),
+        choices=choices,
         programs=Programs(
-            millrace_command=millrace_command,
-            pi_command=pi_command,
+            millrace_command=_program("millrace_command", millrace_command, user, origins),
+            pi_command=_program("pi_command", pi_command, user, origins),
             millraces=begun.millraces or Millraces(),
         ),
+        user_config=user,
+        origins=origins or {},
         standard_input=begun.standard_input,
         workspace=workspace,
         session_id=session_id,
     )
+
+
+def _program(
+    name: str,
+    given: str,
+    user: ConfigOptions | None,
+    origins: Mapping[str, ValueOrigin] | None,
+) -> str:
+    """Return the program that was named, else the user's own, else the default."""
+    if user is None or origins is None or name in origins:
+        return given
+    own = user.millrace_command if name == "millrace_command" else user.pi_command
+    return own or given

@@ -13,13 +13,14 @@ from millracer.application.ops_reply import Reply, cancelled, failed, without_re
 from millracer.bootstrap import new_request_id
 from millracer.contracts.ops_result import render_ops_line, render_ops_result
 from millracer.domain.result import cancelled_result, exit_code_of, failed_result
-from millracer.errors import ExitCode, UsageError
+from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.interfaces.output import OutputFormat, print_document, print_text
 from millracer.interfaces.raw_words import RawWords
 from millracer.interfaces.terminal import say
 from millracer.waiting import CancelReason
 
 _OPS_COMMANDS = frozenset({"ops", "workspaces", "sessions"})
+_CONFIG_COMMAND = "config"
 _OPS_FLAGS = ("--json", "--stream-json")
 _LINES_FLAG = "--jsonl"
 
@@ -31,6 +32,7 @@ class _Wanted(Enum):
     RUN_RESULT = auto()
     OPS_RESULT = auto()
     OPS_LINES = auto()
+    CONFIG_RESULT = auto()
 
 
 def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
@@ -54,8 +56,13 @@ def report_help(usage: str) -> int:
 
 def report_wrong_use(arguments: Sequence[str], message: str, suggested_action: str) -> int:
     """Say what the command line library found wrong, and return the exit code."""
-    say(f"error: {message}\n  next: {suggested_action}")
-    error = UsageError(message, suggested_action=suggested_action)
+    return report_refused(arguments, UsageError(message, suggested_action=suggested_action))
+
+
+def report_refused(arguments: Sequence[str], error: MillracerError) -> int:
+    """Say why a command was not begun, its command line or a file being wrong; exit code 2."""
+    action = f"\n  next: {error.suggested_action}" if error.suggested_action else ""
+    say(f"error: {error.message}{action}")
     match _wanted(arguments):
         case _Wanted.OPS_RESULT:
             _print_ops(failed(error))
@@ -64,6 +71,13 @@ def report_wrong_use(arguments: Sequence[str], message: str, suggested_action: s
         case _Wanted.RUN_RESULT:
             result = failed_result(new_request_id(), _here(), __version__, error)
             print_document(result, OutputFormat.JSON)
+        case _Wanted.CONFIG_RESULT:
+            from millracer.contracts.config_result import (  # noqa: PLC0415 - hardly ever needed
+                config_refused,
+                render_config_result,
+            )
+
+            print_text(render_config_result(config_refused(error)))
         case _:
             pass
     return ExitCode.USAGE
@@ -87,5 +101,7 @@ def _wanted(arguments: Sequence[str]) -> _Wanted:
         if words.has(_LINES_FLAG):
             return _Wanted.OPS_LINES
         return _Wanted.OPS_RESULT if words.has(*_OPS_FLAGS) else _Wanted.NOTHING
+    if words.command == _CONFIG_COMMAND:
+        return _Wanted.CONFIG_RESULT if words.has(*_OPS_FLAGS) else _Wanted.NOTHING
     is_json = words.value("--output") == OutputFormat.JSON
     return _Wanted.RUN_RESULT if is_json else _Wanted.NOTHING

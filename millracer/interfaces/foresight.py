@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from millracer.interfaces.raw_words import RawWords, variable_of
 
@@ -32,21 +33,31 @@ class Foresight:
     Args:
         arguments: the command line without the program.
         environment: of the process.
+        configured: the keys and values of the user's configuration file, unchecked.
     """
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        configured: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         words = RawWords(arguments, environment)
         self._words = words
+        self._configured = configured
         self._may_warm = not (
             words.has(_NO_WARM, _HELP)
             or environment.get(variable_of(_NO_WARM))
-            or words.value(_ROUTE) == _DIRECT
+            or (words.value(_ROUTE) or configured.get("route")) == _DIRECT
+            or configured.get("no_warm_millrace") is True
         )
 
     @property
     def program(self) -> str:
         """The Millrace program, as it was given."""
-        return self._words.value(_PROGRAM) or _DEFAULT_PROGRAM
+        configured = self._configured.get("millrace_command")
+        said = self._words.value(_PROGRAM)
+        return said or (configured if isinstance(configured, str) else "") or _DEFAULT_PROGRAM
 
     @property
     def is_certain(self) -> bool:

@@ -39,6 +39,10 @@ def head_start(arguments: Sequence[str]) -> Iterator[HeadStart]:
     Of standard input only what has come already is read, and only for one ops request.
     """
     foresight = Foresight(arguments, os.environ)
+    if foresight.is_certain or foresight.depends_on_request:
+        from millracer.bootstrap import glance_at_user_config  # noqa: PLC0415 - see above
+
+        foresight = Foresight(arguments, os.environ, glance_at_user_config())
     standard_input = StandardInput()
     if not (foresight.is_certain or _is_asked_for(foresight, standard_input)):
         yield HeadStart(standard_input=standard_input)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from millracer import __version__
+from millracer.application.choices import RunChoices
 from millracer.application.memory import Memory
-from millracer.application.resolving import resolve_selection
 from millracer.bootstrap import new_request_id, open_store
 from millracer.contracts.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
@@ -18,10 +18,10 @@ from millracer.domain.work import IntakePreference, RunRequest, RunWarning
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, UsageError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import OutputFormat, print_document
+from millracer.interfaces.place import find_place
 from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
 from millracer.interfaces.standard_input import StandardInput
 from millracer.interfaces.terminal import progress_shown, say, say_bug
-from millracer.interfaces.tools import existing
 from millracer.waiting import Cancellation, Cancelled
 
 _ALWAYS_TOLD = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
@@ -89,17 +89,18 @@ def report(result: RunResult, output: OutputFormat) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     request: RunRequest
+    choices: RunChoices
     workspace: Path
     warnings: tuple[RunWarning, ...] = ()
 
 
 def _perform(options: RunOptions, prepared: _Prepared) -> RunResult:
-    common, cancellation = options.common, Cancellation()
+    programs, cancellation = options.common.programs, Cancellation()
     with (
         signals_cancel(cancellation),
         progress_shown(quiet=options.quiet) as listener,
-        replace(common.programs, listeners=() if listener is None else (listener,)).orchestrator(
-            str(prepared.workspace), common.choices, cancellation
+        replace(programs, listeners=() if listener is None else (listener,)).orchestrator(
+            str(prepared.workspace), prepared.choices, cancellation
         ) as orchestrator,
     ):
         result = orchestrator.run(prepared.request, cancellation)
@@ -118,46 +119,32 @@ def _remembered(result: RunResult, options: RunOptions, memory: Memory) -> RunRe
 
 
 def _prepare(options: RunOptions, request_id: str, memory: Memory) -> _Prepared:
-    choices, scope, named = options.common.choices, None, options.common.workspace
+    intake, scope, named = None, None, options.common.workspace
     if options.resume is not None:
         task = _nothing_but_resume(options)
     elif options.benchmark_json:
         legacy = _legacy_request(options)
         task, scope = legacy.task, legacy.scope
-        if legacy.intake not in {None, IntakePreference.AUTO}:
-            choices = replace(choices, intake=legacy.intake)
+        if legacy.intake is not IntakePreference.AUTO:
+            intake = legacy.intake
         named = named if legacy.workspace is None else Path(legacy.workspace)
     else:
         task = _task(options)
-    session = (
-        None if options.common.session_id is None else memory.session(options.common.session_id)
-    )
-    selection = None if session is None else session.selection
-    selected = resolve_selection(selection, memory)
-    unselected = named is None and options.common.session_id is not None and selected is None
-    mode = None if selection is None else selection.mode
-    if named is None:
-        named = Path() if selected is None else Path(selected.root_path)
-        mode = mode or (None if selected is None else selected.default_mode)
-    workspace = existing(named, "workspace")
+    place = find_place(named, options.common.session_id, memory)
+    choices = options.common.choices.at(str(place.workspace))
+    if intake is not None:
+        choices = replace(choices, intake=intake)
     return _Prepared(
         request=replace(
             choices.request(task, request_id),
             request_id_named=options.request_id is not None,
             scope=scope,
             resume=options.resume,
-            session_mode=mode,
+            session_mode=place.mode or choices.configured_mode,
         ),
-        workspace=workspace,
-        warnings=(
-            RunWarning(
-                "session_without_workspace",
-                f"session {options.common.session_id} selected no workspace; "
-                f"the run works in {workspace}",
-            ),
-        )
-        if unselected
-        else (),
+        choices=choices,
+        workspace=place.workspace,
+        warnings=place.warnings,
     )
 
 

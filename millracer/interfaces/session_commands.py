@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
-from rich.cells import cell_len
 
 from millracer.application.ops import Answer
 from millracer.contracts.ops_payloads import Action
@@ -39,6 +38,7 @@ from millracer.errors import MillracerError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.ops_command import open_gateway, perform
 from millracer.interfaces.output import print_text
+from millracer.interfaces.table import in_line, table
 from millracer.interfaces.terminal import printable, say
 
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
@@ -160,16 +160,14 @@ def _report(answer: Answer, action: Action, *, as_json: bool) -> int:
 def _lines(result: OpsResult, action: Action) -> list[str]:
     match result.result:
         case WorkspacesReply(workspaces=workspaces):
-            return _table(("", "ID", "PATH", "MODE", "TAGS"), map(_workspace_row, workspaces))
+            return table(("", "ID", "PATH", "MODE", "TAGS"), map(_workspace_row, workspaces))
         case WorkspaceReply(workspace=workspace):
             done = "forgot" if action is Action.FORGET_WORKSPACE else "registered"
             return [f"{done} {workspace.workspace_id}: {workspace.root_path}"]
         case SessionsReply(sessions=[]):
             return ["no sessions yet"]
         case SessionsReply(sessions=sessions):
-            return _table(
-                ("SESSION", "WORKSPACE", "MODE", "LAST USED"), map(_session_row, sessions)
-            )
+            return table(("SESSION", "WORKSPACE", "MODE", "LAST USED"), map(_session_row, sessions))
         case SessionReply(session=SessionDocument() as session):
             forgotten = [f"forgot session {session.session_id}"]
             return forgotten if action is Action.FORGET_SESSION else _session_lines(session)
@@ -208,25 +206,9 @@ def _session_lines(session: SessionDocument) -> list[str]:
     }
     requests = list(reversed(session.recent_request_ids)) or ["-"]
     return [
-        *(f"{name:<11}{_in_line(value)}" for name, value in said.items()),
+        *(f"{name:<11}{in_line(value)}" for name, value in said.items()),
         *(
-            f"{'' if at else 'requests':<11}{_in_line(request)}"
+            f"{'' if at else 'requests':<11}{in_line(request)}"
             for at, request in enumerate(requests)
         ),
-    ]
-
-
-def _in_line(text: str) -> str:
-    """Return the text on one line: what callers call themselves must not look like ours."""
-    return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    lines = [header, *(tuple(map(_in_line, row)) for row in rows)]
-    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(header))]
-    return [
-        "  ".join(
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
-        ).rstrip()
-        for line in lines
     ]

@@ -44,7 +44,7 @@ def notifies(options: RunOptions) -> bool:
 def test_pi_is_one_conversation_that_is_told_of_stages_unless_asked_otherwise(read: Read) -> None:
     options = read()
 
-    assert options.common.choices.pi_session is PiSession.RPC
+    assert options.common.choices.anywhere.pi_session is PiSession.RPC
     assert notifies(options)
 
 
@@ -60,7 +60,7 @@ def test_a_process_a_turn_has_no_conversation_to_tell_stages_in(
 ) -> None:
     options = read(*arguments, "--notify-terminal-stages", environment=environment)
 
-    assert options.common.choices.pi_session is PiSession.PRINT
+    assert options.common.choices.anywhere.pi_session is PiSession.PRINT
     assert not notifies(options)
 
 

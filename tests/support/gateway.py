@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from millracer.application.choices import RunChoices
+from millracer.application.choices import LayeredChoices, RunChoices
 from millracer.application.memory import Memory
 from millracer.application.ops import Answer, CommandDefaults, OpsGateway
 from millracer.contracts.ops_request import ReadRequest, read_ops_request
 from millracer.contracts.ops_result import OpsResult, render_ops_result
+from millracer.contracts.said_options import SaidOptions
 from millracer.domain.session import LOCAL_SESSION
 from millracer.ports import SessionStore
 from millracer.waiting import Cancellation
@@ -43,10 +44,15 @@ class Desk:
     )
     tools: ScriptedTools = field(default_factory=ScriptedTools)
     choices: RunChoices = field(default_factory=RunChoices)
+    files: dict[str, SaidOptions] = field(default_factory=dict)
     workspace: str | None = None
     session_id: str = LOCAL_SESSION
     remembers: bool = True
     cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def configured(self, root_path: str) -> SaidOptions:
+        """Return what the configuration file of a workspace says."""
+        return self.files.get(root_path, SaidOptions())
 
     def gateway(self) -> OpsGateway:
         """Return the gateway of a new command."""
@@ -56,7 +62,9 @@ class Desk:
             directories=self.directories,
             clock=FrozenClock(),
             defaults=CommandDefaults(
-                choices=self.choices, workspace=self.workspace, session_id=self.session_id
+                choices=LayeredChoices(base=self.choices, workspace=self.configured),
+                workspace=self.workspace,
+                session_id=self.session_id,
             ),
             remembers=self.remembers,
         )

@@ -90,6 +90,35 @@ def test_it_is_begun_before_the_command_line_is_read(
     assert "first socket with typer: False" in ran.stderr
 
 
+@pytest.mark.parametrize("command", [("ops", "--json"), ("run",)], ids=" ".join)
+def test_the_program_of_the_users_file_is_begun_as_early(
+    caller: OpsCaller, tmp_path: Path, install: FakeInstall, command: tuple[str, ...]
+) -> None:
+    configured = tmp_path / "config.toml"
+    configured.write_text(f'millrace_command = "{install.program}"\n')
+    body = tmp_path / "standard input"
+    body.write_bytes(asks_status() if "ops" in command else b"")
+    variables = {
+        "MILLRACER_STATE_DIR": str(caller.state),
+        "MILLRACER_CONFIG_DIR": str(tmp_path),
+    }
+    with body.open("rb") as stdin:
+        ran = subprocess.run(
+            (sys.executable, "-c", _BEGUN, *command),
+            stdin=stdin,
+            cwd=tmp_path,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert "first socket with typer: False" in ran.stderr
+    if "ops" in command:
+        assert is_warm(Printed(ran.returncode, ran.stdout, ran.stderr))
+
+
 def test_a_request_that_comes_late_is_answered_warm_as_well(caller: OpsCaller) -> None:
     with caller.start("ops", "--json", *caller.options) as running:
         maps = Path(f"/proc/{running.process.pid}/maps")

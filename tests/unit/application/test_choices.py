@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from millracer.application.choices import RunChoices
+from millracer.application.choices import LayeredChoices, RunChoices
 from millracer.contracts.ops_options import OpsOptions
+from millracer.contracts.said_options import SaidOptions
 from millracer.domain.work import (
     Finalizer,
     IntakePreference,
@@ -67,7 +68,8 @@ def options(**said: Any) -> OpsOptions:
 def test_every_option_and_every_choice_is_named_here() -> None:
     assert set(OVERLAYS) == set(OpsOptions.model_fields)
     changed = {name for _, fields in OVERLAYS.values() for name in fields}
-    assert changed == {field.name for field in dataclasses.fields(RunChoices)}
+    by_a_file_alone = {"configured_mode"}
+    assert changed == {field.name for field in dataclasses.fields(RunChoices)} - by_a_file_alone
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -124,3 +126,61 @@ def test_stages_are_told_only_where_there_is_a_conversation(
 
 def test_the_defaults_are_those_of_a_run_that_says_nothing() -> None:
     assert RunChoices().request("t", "r") == RunRequest(task="t", request_id="r")
+
+
+def layered(*, user: SaidOptions, workspace: SaidOptions, said: SaidOptions) -> LayeredChoices:
+    return LayeredChoices(
+        base=CHOSEN,
+        user=user,
+        workspace={"/w": workspace, "/other": SaidOptions()}.__getitem__,
+        said=said,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(OVERLAYS) - {"resume"}))
+def test_what_is_said_goes_before_the_workspace_before_the_user_before_the_default(
+    name: str,
+) -> None:
+    value, changed = OVERLAYS[name]
+    speaks, silent = options(**{name: value}), SaidOptions()
+    field = next(iter(changed))
+    present = {name: _as_option(name, getattr(CHOSEN, field))}
+    contradicts = SaidOptions.model_construct(None, **present)
+    wanted = dataclasses.replace(CHOSEN, **changed)
+    in_file = (
+        dataclasses.replace(CHOSEN, configured_mode=value) if name == "millrace_mode" else wanted
+    )
+
+    from_user = layered(user=speaks, workspace=silent, said=silent)
+    from_workspace = layered(user=contradicts, workspace=speaks, said=silent)
+    said = layered(user=contradicts, workspace=contradicts, said=speaks)
+
+    assert from_user.at("/w") == in_file == from_user.anywhere
+    assert from_workspace.at("/w") == in_file
+    assert _but_the_files_mode(said.at("/w")) == wanted
+    assert _but_the_files_mode(said.anywhere) == wanted
+
+
+def test_a_workspaces_file_counts_there_alone() -> None:
+    choices = layered(
+        user=SaidOptions(thinking="user"), workspace=SaidOptions(thinking="w"), said=SaidOptions()
+    )
+
+    assert choices.at("/w").thinking == "w"
+    assert choices.at("/other").thinking == "user"
+    assert choices.anywhere.thinking == "user"
+
+
+def test_who_speaks_later_is_heard_before_any_file() -> None:
+    choices = LayeredChoices(user=SaidOptions(route=RoutePreference.DIRECT))
+
+    assert choices.at("/w").route is RoutePreference.DIRECT
+    assert choices.saying(route=RoutePreference.AUTO).at("/w").route is RoutePreference.AUTO
+
+
+def _as_option(name: str, value: Any) -> Any:
+    return not value if name in {"no_default_skills", "no_warm_millrace"} else value
+
+
+def _but_the_files_mode(choices: RunChoices) -> RunChoices:
+    return dataclasses.replace(choices, configured_mode=None)

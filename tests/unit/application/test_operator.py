@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from millracer.application.choices import RunChoices
+from millracer.application.choices import LayeredChoices, RunChoices
 from millracer.application.operator import Operator
 from millracer.application.operator_ports import Watching
+from millracer.contracts.said_options import SaidOptions
 from millracer.domain.operator_line import COMMANDS
 from millracer.domain.result import RunResult
 from millracer.domain.session import RegisteredWorkspace, Selection
@@ -24,6 +25,7 @@ from millracer.domain.work import (
     RunWarning,
 )
 from millracer.errors import (
+    ConfigInvalid,
     StoreUnavailable,
     ToolFailed,
     ToolNotFound,
@@ -60,12 +62,18 @@ class World:
     cancellation: Cancellation = field(default_factory=Cancellation)
     heard: list[ProgressEvent] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    files: dict[str, SaidOptions] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tools = ConversationTools(clock=self.clock)
 
     def operator(
-        self, *, workspace: str | None = None, session_id: str = "operator", **choices: Any
+        self,
+        *,
+        workspace: str | None = None,
+        session_id: str = "operator",
+        reads: Callable[[str], SaidOptions] | None = None,
+        **choices: Any,
     ) -> Operator:
         """Open a session; what it says on its own account comes with `greet`."""
         return Operator(
@@ -74,7 +82,10 @@ class World:
             directories=self.directories,
             clock=self.clock,
             voice=self.words,
-            choices=RunChoices(**{"finalizer": Finalizer.SUMMARY, **choices}),
+            choices=LayeredChoices(
+                base=RunChoices(**{"finalizer": Finalizer.SUMMARY, **choices}),
+                workspace=reads or (lambda root_path: self.files.get(root_path, SaidOptions())),
+            ),
             session_id=session_id,
             workspace=workspace,
             new_request_id=lambda: f"req-{next(self.tools.numbers)}",
@@ -598,6 +609,63 @@ def test_tasks_are_done_in_the_selected_workspace_and_mode(world: World) -> None
     assert first.workspace == "/alpha"
     assert millrace.started == ["learning_pi", "lad_codex"]
     assert world.here().enqueued == []
+
+
+def test_the_configuration_file_of_each_workspace_counts_there(world: World) -> None:
+    world.files["/other"] = SaidOptions(route=RoutePreference.MILLRACE, millrace_mode="lad_pi")
+    operator = world.operator()
+
+    assert world.notes(operator, "/route") == "route auto"
+    assert world.notes(operator, "/workspace /other") == "workspace /other · mode lad_pi"
+    assert world.notes(operator, "/route") == "route millrace"
+    assert world.notes(operator, "/route direct") == "route direct"
+    assert world.notes(operator, "/workspace /here").startswith("workspace /here · mode as pi")
+    assert world.notes(operator, "/route") == "route direct"
+
+
+@pytest.mark.parametrize(
+    ("said", "opened"),
+    [
+        ({}, ["/here", "/other"]),
+        ({"model": "m"}, ["/here", "/other"]),
+        ({"cwd": "/elsewhere"}, ["/here"]),
+        ({"cwd": "/elsewhere", "model": "m"}, ["/here", "/other"]),
+    ],
+)
+def test_pi_begins_anew_where_it_would_be_started_otherwise(
+    world: World, said: dict[str, str], opened: list[str]
+) -> None:
+    world.files["/other"] = SaidOptions.model_construct(
+        None, **{name: value for name, value in said.items() if name == "model"}
+    )
+    world.tools.will_open(ScriptedPi("done", "done"), ScriptedPi("done"))
+    operator = world.operator(route=RoutePreference.DIRECT, cwd=said.get("cwd"))
+    world.ask(operator, "do it")
+
+    world.take(operator, "/workspace /other")
+    world.ask(operator, "do it there")
+
+    assert [where for where, _ in world.tools.opened] == opened
+
+
+def test_a_workspace_whose_file_is_wrong_is_told_and_not_moved_to(world: World) -> None:
+    def refuse(root_path: str) -> SaidOptions:
+        if root_path == "/other":
+            raise ConfigInvalid("/other/millracer.toml is no TOML", suggested_action="correct it")
+        return SaidOptions()
+
+    operator = world.operator(reads=refuse)
+
+    said = world.notes(operator, "/workspace /other")
+    assert said == "error: /other/millracer.toml is no TOML\n  next: correct it"
+    assert world.notes(operator, "/mode").startswith("workspace /here ·")
+
+
+def test_the_operator_opens_where_the_file_is_wrong(world: World) -> None:
+    def refuse(_root_path: str) -> SaidOptions:
+        raise ConfigInvalid("/here/millracer.toml is no TOML")
+
+    assert world.greeting(world.operator(reads=refuse)) == "error: /here/millracer.toml is no TOML"
 
 
 def test_a_mode_is_not_changed_by_a_workspace(world: World) -> None:

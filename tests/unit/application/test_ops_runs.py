@@ -7,6 +7,7 @@ import pytest
 
 from millracer.application.choices import RunChoices
 from millracer.contracts.ops_result import render_ops_result
+from millracer.contracts.said_options import SaidOptions
 from millracer.domain.completion import MissingEvidence
 from millracer.domain.evidence import ItemFact, StageFact
 from millracer.domain.lineage import LineageItem
@@ -504,10 +505,10 @@ def test_the_intake_is_the_requests_then_the_options_then_the_commands(
         (None, None, "m3", "m4", "m5", ("m3", "m4", "m3")),
         (None, None, None, "m4", "m5", (None, "m4", "m4")),
         (None, None, None, None, "m5", (None, "m5", "m5")),
-        (None, None, None, None, None, (None, None, None)),
+        (None, None, None, None, None, (None, "m6", "m6")),
     ],
 )
-def test_the_mode_is_named_by_request_options_command_session_workspace(  # noqa: PLR0913 - a table
+def test_the_mode_is_named_by_request_options_command_session_workspace_file(  # noqa: PLR0913
     *,
     request_mode: str | None,
     option: str | None,
@@ -517,6 +518,7 @@ def test_the_mode_is_named_by_request_options_command_session_workspace(  # noqa
     expected: tuple[str | None, str | None, str | None],
 ) -> None:
     desk = desk_with(ended(), choices=RunChoices(mode=command))
+    desk.files["/shop"] = SaidOptions(millrace_mode="m6")
     desk.store.register_workspace(
         RegisteredWorkspace(workspace_id="alpha", root_path="/shop", default_mode=workspace)
     )
@@ -547,6 +549,17 @@ def test_options_and_the_command_line_reach_the_tools_and_the_run() -> None:
     assert (choices.provider, choices.model) == ("p", "other")
     assert request.limits.daemon_timeout_seconds == 5
     assert request.finalizer is Finalizer.SUMMARY
+
+
+def test_a_request_goes_before_the_file_of_the_workspace_it_is_about() -> None:
+    desk = desk_with(ended(), choices=RunChoices(provider="p"))
+    desk.files["/shop"] = SaidOptions(model="file", thinking="low")
+    desk.files["/elsewhere"] = SaidOptions(thinking="off", provider="other")
+
+    run_asked(desk, options={"model": "request"})
+
+    (_, choices), *_ = desk.tools.opened
+    assert (choices.provider, choices.model, choices.thinking) == ("p", "request", "low")
 
 
 # where

@@ -97,3 +97,37 @@ def test_a_request_says_whether_millrace_is_asked(request_: object, *, asks: boo
 )
 def test_of_what_is_no_plain_request_nothing_is_seen(raw: bytes) -> None:
     assert not asks_millrace(raw)
+
+
+@pytest.mark.parametrize(
+    ("line", "environment", "program"),
+    [
+        ("run", {}, "their"),
+        ("run --millrace-command its", {}, "its"),
+        ("run", {"MILLRACER_MILLRACE_COMMAND": "other"}, "other"),
+    ],
+)
+def test_a_program_that_nobody_names_is_the_users_own(
+    line: str, environment: dict[str, str], program: str
+) -> None:
+    configured = {"millrace_command": "their"}
+
+    assert Foresight(line.split(), environment, configured).program == program
+
+
+@pytest.mark.parametrize("odd", [{"millrace_command": 3}, {"millrace_command": ""}, {"route": []}])
+def test_a_file_that_says_what_it_must_not_is_told_later(odd: dict[str, object]) -> None:
+    foresight = Foresight(["run"], {}, odd)
+
+    assert foresight.is_certain
+    assert foresight.program == "millrace"
+
+
+def test_the_users_file_says_whether_millrace_is_asked() -> None:
+    direct = {"route": "direct"}
+
+    assert not Foresight(["run"], {}, direct).is_certain
+    assert not Foresight(["ops", "--json"], {}, direct).depends_on_request
+    assert Foresight(["run", "--route", "auto"], {}, direct).is_certain
+    assert not Foresight(["run"], {}, {"no_warm_millrace": True}).is_certain
+    assert Foresight(["run"], {}, {"no_warm_millrace": False}).is_certain

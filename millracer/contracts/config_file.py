@@ -1,0 +1,173 @@
+"""What a configuration file may say, read from its text; each error names file, line and key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError, field_validator
+
+from millracer.contracts.ops_base import OptionalText
+from millracer.contracts.said_options import SaidOptions
+from millracer.domain.configuration import (
+    LONGEST_CONFIG_BYTES,
+    NOT_FOR_A_FILE,
+    NOT_FOR_A_WORKSPACE,
+)
+from millracer.errors import ConfigInvalid
+
+_LONGEST_SHOWN = 100
+_FROM_ANYWHERE = ("/", "~")
+_MODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f]")
+
+
+class ConfigOptions(SaidOptions):
+    """The options that a configuration file sets; None: none.
+
+    What is handed to a program as an argument must not look like one of its options, and a path
+    must not depend on the directory a command is given in.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    millrace_command: OptionalText = None
+    pi_command: OptionalText = None
+
+    @field_validator(
+        "millrace_mode", "cwd", "thinking", "provider", "model", "millrace_command", "pi_command"
+    )
+    @classmethod
+    def _is_a_word(cls, text: str | None) -> str | None:
+        if text is None:
+            raise ValueError("it should not be empty")
+        if text.startswith("-") or _CONTROL.search(text):
+            raise ValueError("it should be one line, and not begin with a dash")
+        return text
+
+    @field_validator("millrace_mode")
+    @classmethod
+    def _is_a_name(cls, mode: str) -> str:
+        if not _MODE.fullmatch(mode):
+            raise ValueError("it should be a mode's name, of letters, digits, '.', '_' and '-'")
+        return mode
+
+    @field_validator("cwd")
+    @classmethod
+    def _is_anywhere_the_same(cls, path: str) -> str:
+        return _from_anywhere(path)
+
+    @field_validator("millrace_command", "pi_command")
+    @classmethod
+    def _starts_the_same_anywhere(cls, command: str) -> str:
+        program = command.lstrip("'\"")
+        if "/" in program.split()[0]:
+            _from_anywhere(program)
+        return command
+
+    @field_validator("skill")
+    @classmethod
+    def _are_anywhere_the_same(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_from_anywhere(path) for path in paths)
+
+
+def parse_config(raw: bytes, path: str, *, of_workspace: bool) -> ConfigOptions:
+    """Return what a configuration file says.
+
+    Args:
+        raw: its content.
+        path: how errors name it.
+        of_workspace: whether it came with a workspace, and so must not decide what runs.
+
+    Raises:
+        ConfigInvalid: it is no TOML, or has a key or a value that it must not have.
+    """
+    text, table = _read_toml(raw, path)
+    for key in table:
+        _check_key(key, f"{path}{_line_of(text, key)}", of_workspace=of_workspace)
+    try:
+        return ConfigOptions.model_validate_json(json.dumps(table, default=_as_object))
+    except ValidationError as error:
+        raise _wrong_value(error, text, table, path) from error
+
+
+def _read_toml(raw: bytes, path: str) -> tuple[str, dict[str, Any]]:
+    import tomllib  # noqa: PLC0415 - most have no file, and do not pay for reading one
+
+    correct = "correct it, or remove the file"
+    if len(raw) > LONGEST_CONFIG_BYTES:
+        raise ConfigInvalid(
+            f"{path} is longer than {LONGEST_CONFIG_BYTES} bytes",
+            suggested_action="shorten it, or remove the file",
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid(
+            f"{path} is not UTF-8: {error.reason} at byte {error.start}", suggested_action=correct
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigInvalid(f"{path} is no TOML: {error}", suggested_action=correct) from error
+
+
+def _check_key(key: str, where: str, *, of_workspace: bool) -> None:
+    if of_workspace and key in NOT_FOR_A_WORKSPACE:
+        action = NOT_FOR_A_FILE.get(
+            key, f"set {key} in your own file (`millracer config path` says where), or as an option"
+        )
+        raise ConfigInvalid(
+            f"{where}: the file of a workspace must not set {key}: {NOT_FOR_A_WORKSPACE[key]}",
+            suggested_action=f"take it out; {action}",
+        )
+    if key in NOT_FOR_A_FILE:
+        raise ConfigInvalid(
+            f"{where}: a configuration file does not set {key}",
+            suggested_action=f"take it out; {NOT_FOR_A_FILE[key]}",
+        )
+    names = [
+        name
+        for name in ConfigOptions.model_fields
+        if not (of_workspace and name in NOT_FOR_A_WORKSPACE)
+    ]
+    if key in names:
+        return
+    near = get_close_matches(key.replace("-", "_").lower(), names, n=1)
+    action = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(names)}"
+    raise ConfigInvalid(
+        f"{where}: there is no key {key!r:.{_LONGEST_SHOWN}}", suggested_action=action
+    )
+
+
+def _wrong_value(
+    error: ValidationError, text: str, table: Mapping[str, Any], path: str
+) -> ConfigInvalid:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = str(first["loc"][0])
+    why = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    shown = json.dumps(table[key], ensure_ascii=False, default=str)
+    return ConfigInvalid(
+        f"{path}{_line_of(text, key)}: {key} is {shown:.{_LONGEST_SHOWN}}: {why}",
+        suggested_action=f"correct {key}, or take it out",
+    )
+
+
+def _as_object(value: object) -> dict[str, str]:
+    """Put what JSON does not know, a date or a time, into what no option is."""
+    return {"value": str(value)}
+
+
+def _line_of(text: str, key: str) -> str:
+    """Return which line sets a key, as it is told; nothing where that is not plain to see."""
+    quoted = rf"^[ \t]*\[?[ \t]*([\"']?){re.escape(key)}\1[ \t]*[=.\]]"
+    found = re.search(quoted, text, re.MULTILINE)
+    return "" if found is None else f", line {text.count(chr(10), 0, found.start()) + 1}"
+
+
+def _from_anywhere(path: str) -> str:
+    if not path.startswith(_FROM_ANYWHERE):
+        raise ValueError("it should be absolute, or begin with ~")
+    return path

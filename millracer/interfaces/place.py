@@ -1,0 +1,52 @@
+"""Where a command works that names its workspace, or leaves that to its session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from millracer.application.memory import Memory
+from millracer.application.resolving import resolve_selection
+from millracer.domain.work import RunWarning
+from millracer.interfaces.tools import existing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandPlace:
+    """A workspace that is a directory, and what was selected with it.
+
+    Attributes:
+        mode: what the session, else the registry, says of the mode.
+    """
+
+    workspace: Path
+    mode: str | None = None
+    warnings: tuple[RunWarning, ...] = ()
+
+
+def find_place(named: Path | None, session_id: str | None, memory: Memory) -> CommandPlace:
+    """Return the named workspace, else what the session selected, else the current directory.
+
+    Raises:
+        InvalidRequest: it is no directory.
+    """
+    session = None if session_id is None else memory.session(session_id)
+    selection = None if session is None else session.selection
+    selected = resolve_selection(selection, memory)
+    mode = None if selection is None else selection.mode
+    if named is not None:
+        return CommandPlace(workspace=existing(named, "workspace"), mode=mode)
+    if selected is not None:
+        return CommandPlace(
+            workspace=existing(Path(selected.root_path), "workspace"),
+            mode=mode or selected.default_mode,
+        )
+    workspace = existing(Path(), "workspace")
+    if session_id is None:
+        return CommandPlace(workspace=workspace, mode=mode)
+    text = f"session {session_id} selected no workspace; the run works in {workspace}"
+    return CommandPlace(
+        workspace=workspace,
+        mode=mode,
+        warnings=(RunWarning("session_without_workspace", text),),
+    )

@@ -1,0 +1,230 @@
+"""Configuration files as a person and a program meet them: what they set, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millracer.application.choices import RunChoices
+from millracer.contracts.config_file import ConfigOptions
+from millracer.interfaces.common_options import common_options
+from tests.support.ops_cli import OpsCaller, Printed, request
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    root = tmp_path / "workspace"
+    (root / "millrace-agents").mkdir(parents=True)
+    return root
+
+
+@pytest.fixture
+def user_file(tmp_path: Path) -> Path:
+    path = tmp_path / "config" / "config.toml"
+    path.parent.mkdir()
+    return path
+
+
+@pytest.fixture
+def caller(tmp_path: Path, user_file: Path) -> OpsCaller:
+    return OpsCaller(
+        cwd=tmp_path,
+        state=tmp_path / "state",
+        environment={"MILLRACER_CONFIG_DIR": str(user_file.parent)},
+    )
+
+
+def shown(printed: Printed) -> dict[str, tuple[Any, str]]:
+    assert printed.exit_code == 0, printed.stderr
+    return {each["name"]: (each["value"], each["origin"]) for each in printed.document["values"]}
+
+
+def test_without_files_everything_is_as_it_is_by_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MILLRACER_CONFIG_DIR", str(tmp_path / "nowhere"))
+
+    assert common_options(None, {}).choices.at(str(tmp_path)) == RunChoices()
+    assert common_options().choices.at(str(tmp_path)) == RunChoices()
+
+
+def test_each_value_is_shown_with_where_it_comes_from(
+    caller: OpsCaller, workspace: Path, user_file: Path
+) -> None:
+    user_file.write_text(
+        'thinking = "low"\nmodel = "user"\nfinalizer = "summary"\nskill = ["~/s"]\n'
+        'intake = "idea"\nmillrace_mode = "lad_pi"\npi_command = "my-pi"\n'
+    )
+    (workspace / "millracer.toml").write_text(
+        'model = "workspace"\nfinalizer = "pi"\nintake = "probe"\nkeep_daemon = true\n'
+    )
+
+    values = shown(
+        caller.run(
+            *("config", "show", "--json", "--workspace", "workspace", "--intake", "task"),
+            MILLRACER_FINALIZER="summary",
+            MILLRACER_KEEP_DAEMON="0",
+        )
+    )
+
+    assert {name: each for name, each in values.items() if each[1] != "default"} == {
+        "intake": ("task", "option"),
+        "finalizer": ("summary", "environment"),
+        "keep_daemon": (False, "environment"),
+        "model": ("workspace", "workspace_file"),
+        "thinking": ("low", "user_file"),
+        "millrace_mode": ("lad_pi", "user_file"),
+        "skill": (["~/s"], "user_file"),
+        "pi_command": ("my-pi", "user_file"),
+    }
+    assert list(values) == list(ConfigOptions.model_fields)
+    assert values["daemon_timeout_seconds"] == (RunChoices().daemon_timeout_seconds, "default")
+
+
+def test_a_person_is_shown_the_files_and_the_variables(
+    caller: OpsCaller, workspace: Path, user_file: Path
+) -> None:
+    user_file.write_text('thinking = "low"')
+    (workspace / "millracer.toml").write_text('model = "m"')
+
+    said = caller.run(
+        "config", "show", "--workspace", str(workspace), MILLRACER_PROVIDER="p"
+    ).stdout
+
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in said.splitlines()}
+    assert lines["thinking"] == f"low user file: {user_file}"
+    assert lines["model"] == f"m workspace file: {workspace / 'millracer.toml'}"
+    assert lines["provider"] == "p environment: MILLRACER_PROVIDER"
+    assert lines["skill"] == "- default"
+
+
+def test_the_mode_a_session_selected_goes_before_the_files(
+    caller: OpsCaller, workspace: Path, user_file: Path
+) -> None:
+    user_file.write_text('millrace_mode = "lad_pi"')
+    caller.run("workspaces", "add", str(workspace), "--id", "w", "--mode", "learning_pi")
+    caller.run("workspaces", "select", "w", "--session-id", "s")
+
+    values = shown(caller.run("config", "show", "--json", "--session-id", "s"))
+
+    assert values["millrace_mode"] == ("learning_pi", "session")
+
+
+def test_the_path_of_the_users_file_is_told_whatever_is_in_it(
+    caller: OpsCaller, user_file: Path
+) -> None:
+    user_file.write_text("wrong")
+
+    assert caller.run("config", "path").stdout == f"{user_file}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--output", "json", "task"),
+        ("ops", "--json"),
+        ("ops", "--jsonl"),
+        ("config", "show", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_a_users_file_that_is_wrong_ends_each_command_with_its_one_document(
+    caller: OpsCaller, user_file: Path, arguments: tuple[str, ...]
+) -> None:
+    user_file.write_text("\n\nthinkng = 'low'\n")
+
+    printed = caller.run(*arguments)
+
+    (error,) = printed.document["errors"]
+    assert (printed.exit_code, error["code"]) == (2, "config_invalid")
+    assert error["message"] == f"{user_file}, line 3: there is no key 'thinkng'"
+    assert error["suggested_action"] == "did you mean thinking?"
+    assert f"error: {error['message']}\n  next: did you mean thinking?" in printed.stderr
+
+
+def test_the_operator_does_not_begin_with_a_file_that_is_wrong(
+    caller: OpsCaller, user_file: Path
+) -> None:
+    user_file.write_text("wrong")
+
+    printed = caller.run("operator")
+
+    assert (printed.exit_code, printed.stdout) == (2, "")
+    assert f"{user_file} is no TOML" in printed.stderr
+
+
+@pytest.mark.parametrize("key", ["millrace_command", "pi_command"])
+def test_a_repository_that_was_cloned_runs_nothing_of_its_own(
+    caller: OpsCaller, workspace: Path, key: str
+) -> None:
+    marker = workspace / "ran"
+    program = workspace / "evil"
+    program.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    program.chmod(0o755)
+    (workspace / "millracer.toml").write_text(f'{key} = "{program}"\n')
+
+    run = caller.run("run", "--output", "json", "--workspace", str(workspace), "task")
+    status = caller.ask("status", workspace_ref={"root_path": str(workspace)})
+
+    assert (run.exit_code, run.error_codes) == (2, ["config_invalid"])
+    assert (status.exit_code, status.error_codes) == (2, ["config_invalid"])
+    assert f"must not set {key}" in run.document["errors"][0]["message"]
+    assert not marker.exists()
+
+
+def test_a_run_in_the_workspace_of_a_session_is_done_by_its_file(
+    caller: OpsCaller, workspace: Path
+) -> None:
+    (workspace / "millracer.toml").write_text("wrong")
+    caller.run("workspaces", "add", str(workspace), "--id", "w")
+    caller.run("workspaces", "select", "w", "--session-id", "s")
+
+    printed = caller.run("run", "--output", "json", "--session-id", "s", "task")
+
+    assert printed.exit_code == 2
+    assert printed.document["errors"][0]["message"].startswith(f"{workspace}/millracer.toml is no")
+
+
+def test_of_many_requests_each_is_done_by_the_file_of_its_workspace(
+    caller: OpsCaller, workspace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "millracer.toml").write_text("wrong")
+    lines = [
+        request("status", request_id=name, workspace_ref={"root_path": str(tmp_path / name)})
+        for name in ("workspace", "other")
+    ]
+
+    printed = caller.run("ops", "--jsonl", "--millrace-command", "none", stdin=b"\n".join(lines))
+
+    told: Mapping[str, str] = {
+        result["request_id"]: result["errors"][0]["code"]
+        for result in map(json.loads, printed.stdout.splitlines())
+    }
+    assert told == {"workspace": "millrace_not_found", "other": "config_invalid"}
+
+
+def test_a_files_programs_and_choices_are_those_of_a_run(
+    caller: OpsCaller, workspace: Path, user_file: Path, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    pi = tmp_path / "my pi"
+    pi.write_text(f'#!/bin/sh\necho "$@" >> {said}\n[ "$1" = --version ] && echo 0.73.1\n')
+    pi.chmod(0o755)
+    user_file.write_text(f'pi_command = "{pi}"\nroute = "direct"\nprovider = "p"\nmodel = "u"\n')
+    (workspace / "millracer.toml").write_text('model = "w"\nthinking = "off"\n')
+
+    caller.run("run", "--output", "json", "--workspace", str(workspace), "--thinking", "low", "t")
+
+    assert "--thinking low --provider p --model w" in said.read_text()
+
+
+def test_a_command_that_reads_no_options_reads_no_file(caller: OpsCaller, user_file: Path) -> None:
+    user_file.write_text("wrong")
+
+    assert caller.run("sessions", "list").exit_code == 0
+    assert caller.run("run", "--help").exit_code == 0

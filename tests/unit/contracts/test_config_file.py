@@ -1,0 +1,176 @@
+"""What a configuration file may say, and how what it may not is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from millracer.contracts.config_file import ConfigOptions, parse_config
+from millracer.contracts.said_options import SaidOptions
+from millracer.domain.configuration import (
+    LONGEST_CONFIG_BYTES,
+    NOT_FOR_A_FILE,
+    NOT_FOR_A_WORKSPACE,
+)
+from millracer.errors import ConfigInvalid
+
+EVERYTHING = b"""
+route = "millrace"
+intake = "probe"
+millrace_mode = "lad_pi"
+cwd = "~/work"
+thinking = "low"
+provider = "p"
+model = "p/m:high"
+skill = ["/skills/one", "~/two"]
+no_default_skills = true
+daemon_timeout_seconds = 10
+max_daemon_restarts = 0
+poll_interval_seconds = 0.5
+pi_timeout_seconds = 1e3
+keep_daemon = true
+pi_session = "print"
+notify_terminal_stages = false
+finalizer = "summary"
+no_warm_millrace = true
+millrace_command = "/opt/millrace/bin/millrace"
+pi_command = "pi --offline"
+"""
+
+
+def parse(text: str | bytes, *, of_workspace: bool = False) -> ConfigOptions:
+    raw = text.encode() if isinstance(text, str) else text
+    return parse_config(raw, "/the/file.toml", of_workspace=of_workspace)
+
+
+def refusal(text: str | bytes, *, of_workspace: bool = False) -> ConfigInvalid:
+    with pytest.raises(ConfigInvalid) as refused:
+        parse(text, of_workspace=of_workspace)
+    return refused.value
+
+
+def test_a_file_can_set_every_option_of_a_run_and_the_programs() -> None:
+    options = parse(EVERYTHING)
+
+    assert options.model_fields_set == set(ConfigOptions.model_fields)
+    assert None not in options.model_dump().values()
+    assert set(ConfigOptions.model_fields) == {
+        *SaidOptions.model_fields,
+        "millrace_command",
+        "pi_command",
+    }
+
+
+def test_an_empty_file_says_nothing() -> None:
+    assert parse("") == ConfigOptions()
+    assert parse("\ufeff# a comment\r\n".encode(), of_workspace=True) == ConfigOptions()
+
+
+@pytest.mark.parametrize("key", sorted(set(NOT_FOR_A_WORKSPACE) & set(ConfigOptions.model_fields)))
+def test_a_workspace_decides_neither_what_runs_nor_where(key: str) -> None:
+    (line,) = [line for line in EVERYTHING.decode().splitlines() if line.startswith(f"{key} =")]
+    parse(line)
+
+    error = refusal(f"# mine\n{line}", of_workspace=True)
+
+    assert error.message.startswith("/the/file.toml, line 2: the file of a workspace must not set")
+    assert NOT_FOR_A_WORKSPACE[key] in error.message
+    assert "in your own file" in (error.suggested_action or "")
+
+
+@pytest.mark.parametrize("of_workspace", [True, False])
+@pytest.mark.parametrize(
+    "text", ['workspace = "/w"', 'session_id = "s"', 'environment = {A = "1"}', "[environment]"]
+)
+def test_what_no_file_sets_is_refused_with_who_does(text: str, *, of_workspace: bool) -> None:
+    error = refusal(text, of_workspace=of_workspace)
+
+    (key,) = [key for key in NOT_FOR_A_FILE if key in text]
+    assert ", line 1" in error.message
+    assert NOT_FOR_A_FILE[key] in (error.suggested_action or "")
+
+
+def test_everything_else_is_a_workspaces_to_say() -> None:
+    lines = EVERYTHING.decode().splitlines()
+    kept = [line for line in lines if line.partition(" ")[0] not in NOT_FOR_A_WORKSPACE]
+
+    said = parse("\n".join(kept), of_workspace=True).model_fields_set
+
+    assert said == set(ConfigOptions.model_fields) - set(NOT_FOR_A_WORKSPACE)
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("thinkng", "thinking"),
+        ("daemon-timeout-seconds", "daemon_timeout_seconds"),
+        ("Route", "route"),
+        ("millrace-comand", "millrace_command"),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_nearest(key: str, meant: str) -> None:
+    error = refusal(f"\n\n{key} = 1")
+
+    assert error.message == f"/the/file.toml, line 3: there is no key {key!r}"
+    assert error.suggested_action == f"did you mean {meant}?"
+
+
+def test_a_key_that_is_near_nothing_is_told_all_that_could_be_meant() -> None:
+    action = refusal("[tool.other]\nx = 1", of_workspace=True).suggested_action or ""
+
+    assert "route, intake, millrace_mode" in action
+    assert "command" not in action
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('route = "sideways"', "route is \"sideways\": it should be 'auto'"),
+        ("thinking = 3", "thinking is 3: it should be a valid string"),
+        ("thinking = 2020-01-01", 'thinking is "2020-01-01": it should be a valid string'),
+        ('model = ""', 'model is "": it should not be empty'),
+        ('model = "--extension=/evil.js"', "not begin with a dash"),
+        ('provider = "a\\nb"', "it should be one line"),
+        ('millrace_mode = "../../mode"', "it should be a mode's name"),
+        ('cwd = "here"', "it should be absolute, or begin with ~"),
+        ('skill = ["/a", "b"]', "it should be absolute, or begin with ~"),
+        ('skill = "/a"', "skill is"),
+        ('pi_command = "./pi"', "it should be absolute, or begin with ~"),
+        ("pi_command = \"'bin/my pi' --x\"", "it should be absolute, or begin with ~"),
+        ("keep_daemon = 1", "it should be a valid boolean"),
+        ("max_daemon_restarts = 1.5", "max_daemon_restarts is 1.5"),
+        ("max_daemon_restarts = -1", "greater than or equal to 0"),
+        ("pi_timeout_seconds = 0", "greater than or equal to 0.1"),
+        ("pi_timeout_seconds = inf", "it should be a finite number"),
+        ("pi_timeout_seconds = nan", "pi_timeout_seconds is NaN"),
+        ('pi_timeout_seconds = "5"', "it should be a valid number"),
+    ],
+)
+def test_a_wrong_value_is_told_with_file_line_and_key(text: str, why: str) -> None:
+    error = refusal(f'finalizer = "pi"\n{text}')
+
+    assert error.message.startswith("/the/file.toml, line 2: ")
+    assert why in error.message
+    assert error.suggested_action == f"correct {text.split(' ', maxsplit=1)[0]}, or take it out"
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"route = direct", "is no TOML: Invalid value (at line 1, column 9)"),
+        (b"a = 1\na = 2", "is no TOML"),
+        (b"a = " + b"[" * 30_000, "is no TOML"),
+        (b"a = " + b"9" * 5_000, "is no TOML"),
+        (b"route = '\xff'", "is not UTF-8"),
+        (b"#" * (LONGEST_CONFIG_BYTES + 1), "is longer than"),
+    ],
+    ids=["value", "twice", "deep", "large number", "bytes", "long"],
+)
+def test_what_is_no_toml_is_told_with_the_file(raw: bytes, why: str) -> None:
+    error = refusal(raw)
+
+    assert error.message.startswith(f"/the/file.toml {why}")
+    assert error.suggested_action
+
+
+def test_a_value_of_any_length_is_told_in_a_line() -> None:
+    assert len(refusal(f"thinking = [{'1, ' * 9_999}]").message) < 250
