@@ -280,6 +280,17 @@ def open_directories() -> Directories:
     return DiskDirectories()
 
 
+def append_to_log(entry: str) -> Path:
+    """Keep an entry, already without secrets, in the user's log and return the file it is in.
+
+    Raises:
+        NoLog: there is no place for it, or it cannot be written.
+    """
+    from millracer.adapters import log_file  # noqa: PLC0415 - see above
+
+    return log_file.append_to_log(entry, os.environ)
+
+
 def user_config_file() -> Path | None:
     """Return where the user's configuration file lies, be it there or not; None without a home."""
     from millracer.adapters import config_files  # noqa: PLC0415 - see above

@@ -14,7 +14,7 @@ from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.schema_names import SchemaName
 from millracer.domain.preferences import IntakeKind, RoutePreference
 from millracer.errors import ConfigInvalid, ExitCode
-from millracer.interfaces import config_cli, session_cli
+from millracer.interfaces import config_cli, debugging, session_cli
 from millracer.interfaces import run_options as option
 from millracer.interfaces.common_options import CommonOptions, with_common_options
 from millracer.interfaces.foresight import asks_millrace
@@ -60,9 +60,19 @@ def millracer(
         bool,
         typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            debugging.OPTION,
+            envvar=debugging.VARIABLE,
+            help="Show an internal error in full; it may stand behind the command, too.",
+        ),
+    ] = False,
 ) -> None:
     """The local operations gateway for Millrace: one task in, one truthful result out."""
     del version
+    if debug:
+        debugging.show_tracebacks()
     gc.freeze()
     gc.enable()  # `main` loads without it
 
@@ -170,8 +180,11 @@ def demo(
 
 def invoke(arguments: Sequence[str], begun: HeadStart | None = None) -> int:
     """Run one command line and return its exit code; a JSON caller gets JSON for wrong use too."""
+    words = debugging.without_option(arguments)
+    if words != list(arguments):
+        debugging.show_tracebacks()
     try:
-        code = app(args=list(arguments), prog_name="millracer", standalone_mode=False, obj=begun)
+        code = app(args=words, prog_name="millracer", standalone_mode=False, obj=begun)
     except ConfigInvalid as wrong_file:
         from millracer.interfaces.early_end import report_refused  # noqa: PLC0415
 

@@ -56,8 +56,8 @@ def _command(arguments: Sequence[str]) -> int:
 
 
 def _tell_bug(error: BaseException | None) -> None:
-    """Let what nobody caught be told as everything else is: without secrets."""
-    from millracer.interfaces.terminal import say_bug  # noqa: PLC0415 - hardly ever needed
+    """Let what nobody caught be told as everything else is: in a line, without secrets."""
+    from millracer.interfaces.bugs import say_bug  # noqa: PLC0415 - hardly ever needed
 
     if error is not None:
         say_bug(error)

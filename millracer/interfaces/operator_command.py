@@ -13,6 +13,7 @@ from millracer.application.operator_ports import Voice, Watching
 from millracer.bootstrap import SystemClock, open_directories, open_store, operator_history
 from millracer.domain.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError
+from millracer.interfaces.bugs import say_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.operator_prompt import Lines, PipedLines, PlainLines
 from millracer.interfaces.operator_screen import TaskScreen, input_unechoed
@@ -56,6 +57,8 @@ def operator(common: CommonOptions) -> int:
             )
         except MillracerError as error:
             say(f"error: {error.message}")
+            if error.suggested_action:
+                say(f"  next: {error.suggested_action}")
             return ExitCode.USAGE
         modes = _Modes(person)
         try:
@@ -120,7 +123,7 @@ def _take(
     except OutputLost:  # nothing else could be told either
         raise
     except Exception as error:  # noqa: BLE001 - a bug of ours does not end a person's session
-        say(f"error: internal error: {type(error).__name__}: {error}")
+        say_bug(error)
         return ExitCode.INTERNAL_ERROR
 
 

@@ -14,10 +14,10 @@ from millracer.contracts.ops_request import (
 from millracer.contracts.ops_result import render_ops_result
 from millracer.domain.session import LOCAL_SESSION
 from millracer.errors import MillracerError
+from millracer.interfaces.bugs import say_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import print_text
 from millracer.interfaces.signals import signals_cancel, signals_ignored
-from millracer.interfaces.terminal import say_bug
 from millracer.waiting import Cancellation
 
 
@@ -65,9 +65,7 @@ def answer(gateway: OpsGateway, read: ReadRequest, cancellation: Cancellation) -
     try:
         return gateway.handle(read, cancellation)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
-        say_bug(error)
-        message = f"internal error: {type(error).__name__}: {error}"
-        return gateway.refuse(read, MillracerError(message))
+        return gateway.refuse(read, say_bug(error))
 
 
 def _no_stream() -> MillracerError:

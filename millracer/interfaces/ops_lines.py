@@ -26,13 +26,13 @@ from millracer.contracts.ops_request import (
 )
 from millracer.contracts.ops_result import OpsResult, render_ops_line
 from millracer.errors import ExitCode, MillracerError
+from millracer.interfaces.bugs import say_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.heap import share_one_heap
 from millracer.interfaces.ops_command import answer, open_gateway
 from millracer.interfaces.output import OutputLost, output_lost
 from millracer.interfaces.request_lines import RequestLines
 from millracer.interfaces.signals import signals_cancel
-from millracer.interfaces.terminal import say_bug
 from millracer.waiting import STOP_SECONDS, Cancellation, CancelReason
 
 #: So many requests are under way at once; more are not read before one of them is done.
@@ -186,8 +186,7 @@ class _Desk:
                     return gateway.refuse_unreadable(error).result
                 return answer(gateway, read, self.cancellation).result
         except Exception as error:  # noqa: BLE001 - whatever happens, the line has its result
-            say_bug(error)
-            return _internal_error(read, error)
+            return _internal_error(read, say_bug(error))
 
 
 class _Results:
@@ -224,9 +223,8 @@ class _Results:
                     self.lose()
 
 
-def _internal_error(read: ReadRequest | None, error: Exception) -> OpsResult:
-    message = f"internal error: {type(error).__name__}: {error}"
-    result = without_request(failed(MillracerError(message)), datetime.now(UTC))
+def _internal_error(read: ReadRequest | None, bug: MillracerError) -> OpsResult:
+    result = without_request(failed(bug), datetime.now(UTC))
     if read is None:
         return result
     asked = read.request

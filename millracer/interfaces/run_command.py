@@ -16,12 +16,13 @@ from millracer.domain.result import RunResult, cancelled_result, exit_code_of, f
 from millracer.domain.session import LOCAL_SESSION
 from millracer.domain.work import IntakePreference, RunRequest, RunWarning
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, UsageError
+from millracer.interfaces.bugs import record_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import OutputFormat, print_document
 from millracer.interfaces.place import find_place
 from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
 from millracer.interfaces.standard_input import StandardInput
-from millracer.interfaces.terminal import progress_shown, say, say_bug
+from millracer.interfaces.terminal import progress_shown, say
 from millracer.waiting import Cancellation, Cancelled
 
 _ALWAYS_TOLD = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
@@ -60,13 +61,7 @@ def run(options: RunOptions) -> int:
         except MillracerError as error:
             result = failed_result(request_id, str(workspace), __version__, error)
         except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
-            say_bug(error)
-            result = failed_result(
-                request_id,
-                str(workspace),
-                __version__,
-                MillracerError(f"internal error: {type(error).__name__}: {error}"),
-            )
+            result = failed_result(request_id, str(workspace), __version__, record_bug(error))
         with signals_ignored():  # it has ended: nothing takes its result away, or adds another
             result = _remembered(result, options, memory)
             held.close()

@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,11 +39,6 @@ def say(text: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         return
-
-
-def say_bug(error: BaseException) -> None:
-    """Write what a bug of ours was and where; its lines and values may hold anybody's secrets."""
-    say("".join(traceback.format_exception(error)).rstrip("\n"))
 
 
 @contextmanager

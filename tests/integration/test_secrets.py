@@ -172,17 +172,29 @@ def test_what_a_wrong_command_line_said(caller: OpsCaller, arguments: tuple[str,
     ("module", "name", "arguments"),
     [
         ("millracer.interfaces.run_command", "_perform", ("run", "--output", "json", "task")),
+        ("millracer.interfaces.run_command", "_perform", ("run", "task", "--debug")),
+        ("millracer.interfaces.run_command", "_perform", ("--debug", "run", "task")),
         ("millracer.application.ops_status", "report_status", ("ops", "--json")),
         ("millracer.application.ops_status", "report_status", ("ops", "--jsonl")),
         ("millracer.interfaces.ops_lines", "read_ops_request", ("ops", "--jsonl")),
         ("millracer.interfaces.cli", "invoke", ("run", "task")),
         ("millracer.interfaces.operator_command", "_lines", ("operator",)),
     ],
-    ids=["run", "ops", "jsonl", "jsonl-reading", "nobody-catches", "operator"],
+    ids=[
+        "run",
+        "debug behind",
+        "debug before",
+        "ops",
+        "jsonl",
+        "jsonl-reading",
+        "nobody-catches",
+        "operator",
+    ],
 )
 def test_what_a_bug_of_ours_says(
     caller: OpsCaller, module: str, name: str, arguments: tuple[str, ...]
 ) -> None:
+    in_full = "--debug" in arguments
     asked = request("status", workspace_ref={"root_path": str(caller.cwd)}) + b"\n"
     ran = subprocess.run(
         (sys.executable, "-c", _WITH_BUG.format(module=module, name=name, arguments=arguments)),
@@ -195,8 +207,14 @@ def test_what_a_bug_of_ours_says(
     )
 
     said = _shown(Printed(ran.returncode, ran.stdout.decode(), ran.stderr.decode()))
-    assert "Traceback (most recent call last)" in ran.stderr.decode()
+    log = caller.state / "logs" / "millracer.log"
+    kept = log.read_text()
+    assert (_VALUE in kept, _SHAPED in kept) == (False, False)
+    assert f"('one {MARK}', '{MARK}')" in kept
     assert f"('one {MARK}', '{MARK}')" in said
+    assert "Traceback (most recent call last)" in kept
+    assert ("Traceback (most recent call last)" in ran.stderr.decode()) is in_full
+    assert f"next: report it with the traceback, which is in {log}" in ran.stderr.decode()
 
 
 def test_what_callers_call_things_in_the_store(caller: OpsCaller) -> None:

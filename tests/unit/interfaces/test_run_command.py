@@ -163,7 +163,7 @@ def test_a_run_that_breaks_off_is_one_document_about_this_run(
     assert document["request_id"] == "req"
     assert document["scoped_completion"] is False
     assert document["missing_evidence"]
-    assert ("Traceback" in captured.err) is (code == 1)
+    assert "Traceback" not in captured.err
 
 
 @pytest.mark.parametrize(
