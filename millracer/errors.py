@@ -57,9 +57,11 @@ class MillracerError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.suggested_action = suggested_action
         if code is not None:
             self.code = code
+        if suggested_action is None and self.code == INTERNAL_ERROR:
+            suggested_action = "report it: this is a fault of Millracer itself"
+        self.suggested_action = suggested_action
 
 
 class UsageError(MillracerError):
@@ -136,6 +138,8 @@ class ToolError(MillracerError):
     """
 
     suffix: ClassVar[str] = "failed"
+    #: What to do next where nobody who raises it knows better; `{tool}` is the program's name.
+    default_action: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -145,6 +149,8 @@ class ToolError(MillracerError):
         detail: str = "",
         suggested_action: str | None = None,
     ) -> None:
+        if suggested_action is None and self.default_action is not None:
+            suggested_action = self.default_action.format(tool=tool)
         super().__init__(message, suggested_action=suggested_action, code=f"{tool}_{self.suffix}")
         self.tool = tool
         self.detail = detail
@@ -154,6 +160,7 @@ class ToolNotFound(ToolError):
     """The program is not installed where we looked."""
 
     suffix = "not_found"
+    default_action = "run `millracer setup`, or name the program with --{tool}-command"
 
 
 class ToolUnsupported(ToolError):
@@ -174,12 +181,20 @@ class ToolTimeout(ToolError):
     """The program did not finish in its time; it was ended, what it did is unknown."""
 
     suffix = "timed_out"
+    default_action = (
+        "run the same command again; if {tool} does not end in time again, see what "
+        "`millracer doctor` says of it"
+    )
 
 
 class ProtocolError(ToolError):
     """The program answered outside its contract; `raw` keeps what it said."""
 
     suffix = "protocol_error"
+    default_action = (
+        "see with `millracer doctor` whether this {tool} is of a tested version; if it is, report "
+        "what it said"
+    )
 
     def __init__(
         self, tool: str, message: str, *, raw: str = "", suggested_action: str | None = None

@@ -144,7 +144,12 @@ class _Control(DaemonControl):
                 plan could not be written.
         """
         if self._finder.find_any() is not None:
-            raise ToolFailed(TOOL, "a mode cannot be validated while a daemon works from its plan")
+            raise ToolFailed(
+                TOOL,
+                "a mode cannot be validated while a daemon works from its plan",
+                suggested_action="run the same command again once that daemon has ended, or stop "
+                "it with `millrace control stop` in the workspace",
+            )
         completed = self._calls.call("compile", "validate", "--mode", mode, wait=wait)
         if completed.exit_code != 0 and is_system_error(completed.stderr):
             raise refusal(completed)
@@ -226,7 +231,7 @@ class _Control(DaemonControl):
             TOOL,
             f"the Millrace daemon ended at once: {last_words(said)}",
             detail=said,
-            suggested_action=f"see {log}",
+            suggested_action=f"see {log}, mend what it says, and run the same command again",
         )
 
     def _settled(self, wait: Wait) -> RunningDaemon | None:

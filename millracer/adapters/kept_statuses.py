@@ -162,4 +162,8 @@ class _Turns:
 def _raise_if_over(wait: Wait) -> None:
     wait.cancellation.raise_if_cancelled()
     if wait.expired:
-        raise ToolTimeout(TOOL, "other requests asked Millrace for its status all the while")
+        raise ToolTimeout(
+            TOOL,
+            "other requests asked Millrace for its status all the while",
+            suggested_action="ask again, and for fewer at a time",
+        )

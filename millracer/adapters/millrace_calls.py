@@ -39,6 +39,9 @@ _CURES = {
         "put the workspace back if it was removed or moved, then run the same command again",
     ),
 }
+_SEE_STATUS = (
+    "see what `millrace status` says in the workspace, mend that, and run the same command again"
+)
 _IO_ENCODING = "PYTHONIOENCODING"
 _BOX = re.compile(r"[│╭╮╰╯─┃┏┓┗┛━]+")
 
@@ -131,7 +134,9 @@ def refusal(completed: Completed) -> ToolFailed:
         TOOL,
         f"`millrace {shown}` failed with exit code {completed.exit_code}: {line}",
         detail=(completed.stdout + completed.stderr)[-4000:],
-        suggested_action=next((cure for words, cure in _CURES.items() if words in line), None),
+        suggested_action=next(
+            (cure for words, cure in _CURES.items() if words in line), _SEE_STATUS
+        ),
     )
 
 

@@ -35,7 +35,7 @@ _NEWER_NODE = (
     "pi from 0.74 on needs Node 22.19 or newer: put that first on PATH; if it is there already,"
     " install pi again"
 )
-_RUN_BY_HAND = "run `pi --mode rpc` by hand to see why it ends"
+_RUN_BY_HAND = "run `pi --mode rpc` by hand to see why"
 
 _TURN_ERRORS: dict[EndKind, tuple[str, str, str]] = {
     EndKind.EMPTY: (
@@ -119,7 +119,7 @@ def silence(seconds: float, stderr: Sequence[str]) -> ToolFailed:
 
 def closed() -> ToolFailed:
     """Return the error for a prompt to a conversation that was closed."""
-    return _failed("pi_closed", "the conversation with pi is closed", (), None)
+    return _failed("pi_closed", "the conversation with pi is closed", (), "run it again")
 
 
 def turn_failure(end: TurnEnd) -> ToolFailed:
@@ -131,7 +131,8 @@ def turn_failure(end: TurnEnd) -> ToolFailed:
         case EndKind.REJECTED if _NO_CREDENTIALS.search(words):
             return _failed("pi_no_credentials", f"pi: {shown}", detail, _LOGIN)
         case EndKind.REJECTED:
-            return _failed("pi_prompt_rejected", f"pi refused the prompt: {shown}", detail, None)
+            message = f"pi refused the prompt: {shown}"
+            return _failed("pi_prompt_rejected", message, detail, _RUN_BY_HAND)
         case EndKind.FAILED:
             refused = _REFUSED_CREDENTIALS.search(words) or _NO_CREDENTIALS.search(words)
             action = _LOGIN if refused else "run the command again later, or choose another model"
@@ -156,7 +157,7 @@ def useful_words(stderr: Sequence[str]) -> str:
     return lines[-1][:_WORDS_LIMIT] if lines else "it said nothing"
 
 
-def _failed(code: str, message: str, detail: Sequence[str], action: str | None) -> ToolFailed:
+def _failed(code: str, message: str, detail: Sequence[str], action: str) -> ToolFailed:
     error = ToolFailed(TOOL, message, detail="\n".join(detail)[-4000:], suggested_action=action)
     error.code = code
     return error

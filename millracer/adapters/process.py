@@ -151,7 +151,11 @@ def spawn(
         ) from exc
     except OSError as exc:
         raise ToolFailed(
-            command.tool, f"`{command.argv[0]}` cannot be started: {exc.strerror}", detail=str(exc)
+            command.tool,
+            f"`{command.argv[0]}` cannot be started: {exc.strerror}",
+            detail=str(exc),
+            suggested_action="see that it is a program of this machine, and that the machine has "
+            "room for one more process",
         ) from exc
 
 

@@ -250,8 +250,11 @@ class Operator:
         if argument:
             if argument not in list(kind):
                 near = get_close_matches(argument, list(kind), n=1)
-                meant = f"; did you mean {near[0]}?" if near else ""
-                raise UsageError(f"/{name} takes one of {', '.join(kind)}{meant}")
+                example = near[0] if near else present
+                raise UsageError(
+                    f"/{name} takes one of {', '.join(kind)}",
+                    suggested_action=f"type one of them, as in /{name} {example}",
+                )
             chosen = kind(argument)
         self._voice.note(f"{name} {chosen}")
         return chosen
@@ -264,7 +267,9 @@ class Operator:
         if argument == "json":
             self._voice.answer(render_result(last.result))
         elif argument:
-            raise UsageError("/last takes nothing, or json")
+            raise UsageError(
+                "/last takes nothing, or json", suggested_action="type /last, or /last json"
+            )
         else:
             self._voice.answer(last.result.output)
             self._voice.note(describe_ending(last.result, last.seconds))

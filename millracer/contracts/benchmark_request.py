@@ -16,6 +16,7 @@ from millracer.domain.work import IntakePreference, ScopedWork
 from millracer.errors import InvalidRequest
 
 _Filled = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+_SEND_OBJECT = "send one JSON object, in UTF-8, on standard input"
 _SCOPE_FIELDS = ("scoped_work_item", "work_item", "scope")
 _TASK_FIELDS = ("task", "prompt", "instructions")
 
@@ -60,7 +61,10 @@ def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise InvalidRequest(f"the request is not UTF-8: {exc.reason} at byte {exc.start}") from exc
+        raise InvalidRequest(
+            f"the request is not UTF-8: {exc.reason} at byte {exc.start}",
+            suggested_action=_SEND_OBJECT,
+        ) from exc
     try:
         model = _RequestModel.model_validate_json(text)
     except ValidationError as exc:
@@ -70,7 +74,9 @@ def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
     )
     if task is None:
         raise InvalidRequest(
-            "the request needs a non-empty `task` (or `prompt`, or `instructions`)", field="task"
+            "the request needs a non-empty `task` (or `prompt`, or `instructions`)",
+            field="task",
+            suggested_action="give the task as `task`",
         )
     metadata = model.metadata or _MetadataModel()
     given = [getattr(model, name) for name in _SCOPE_FIELDS] + [metadata.scoped_work_item]
@@ -78,8 +84,9 @@ def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
     scope = scopes[0] if scopes else None
     if any(other != scope for other in scopes):
         raise InvalidRequest(
-            "the request names two different scoped items; give one `scoped_work_item`",
+            "the request names two different scoped items",
             field="scoped_work_item",
+            suggested_action="give one `scoped_work_item`",
         )
     return BenchmarkRequest(
         task=task,
@@ -96,9 +103,9 @@ def _intake(named: str | None, in_metadata: str | None) -> IntakePreference | No
                 return IntakePreference(value.strip().lower())
             except ValueError as exc:
                 raise InvalidRequest(
-                    f"{field} is {value!r}; use one of "
-                    f"{', '.join(kind.value for kind in IntakePreference)}",
+                    f"{field} is {value!r}",
                     field=field,
+                    suggested_action=f"use one of {', '.join(IntakePreference)}",
                 ) from exc
     return None
 
@@ -107,7 +114,13 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     first: Any = error.errors(include_url=False, include_context=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "json_invalid":
-        return InvalidRequest(f"the request is not JSON: {first['msg']}")
+        return InvalidRequest(
+            f"the request is not JSON: {first['msg']}", suggested_action=_SEND_OBJECT
+        )
     if not field:
-        return InvalidRequest("the request must be a JSON object")
-    return InvalidRequest(f"field {field}: {first['msg']}", field=field)
+        return InvalidRequest("the request must be a JSON object", suggested_action=_SEND_OBJECT)
+    return InvalidRequest(
+        f"field {field}: {first['msg']}",
+        field=field,
+        suggested_action=f"correct {field}, or leave it out",
+    )

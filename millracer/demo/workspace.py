@@ -106,6 +106,7 @@ def _run(tool: str, argv: tuple[str, ...], cwd: Path, environment: Mapping[str, 
             tool,
             f"`{' '.join(argv[:2])}` failed while the demonstration was prepared",
             detail=f"{completed.stdout}{completed.stderr}".strip(),
+            suggested_action=f"see that {tool} works, and run the demonstration again",
         )
 
 

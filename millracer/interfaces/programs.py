@@ -26,7 +26,10 @@ def program_words(command: str, option: str) -> tuple[str, ...]:
     try:
         words = shlex.split(command)
     except ValueError as exc:
-        raise UsageError(f"{option} cannot be read: {exc}") from exc
+        raise UsageError(
+            f"{option} cannot be read: {exc}",
+            suggested_action="quote it as a shell would read it: the program, then its arguments",
+        ) from exc
     if not words:
         raise UsageError(f"{option} is empty", suggested_action="name a program")
     return (_absolute(words[0]), *words[1:])

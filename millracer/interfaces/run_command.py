@@ -150,7 +150,10 @@ def _nothing_but_resume(options: RunOptions) -> str:
             suggested_action="leave the task and --benchmark-json out",
         )
     if not (options.resume or "").strip():
-        raise UsageError("--resume needs a work item id")
+        raise UsageError(
+            "--resume needs a work item id",
+            suggested_action="give the `work_item_id` that a result named",
+        )
     return ""
 
 
@@ -175,6 +178,7 @@ def _task(options: RunOptions) -> str:
             raise InvalidRequest(
                 f"the task on standard input is not UTF-8: {exc.reason} at byte {exc.start}",
                 field="task",
+                suggested_action="send the task as UTF-8",
             ) from exc
     if not task.strip():
         raise UsageError(

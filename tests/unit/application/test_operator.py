@@ -264,17 +264,22 @@ def test_route_and_intake_are_chosen_for_the_session(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "said", "example"),
     [
-        ("/route milrace", "/route takes one of auto, direct, millrace; did you mean millrace?"),
-        ("/intake 7", "/intake takes one of auto, probe, idea, task"),
+        ("/route milrace", "one of auto, direct, millrace", "/route millrace"),
+        ("/intake 7", "one of auto, probe, idea, task", "/intake auto"),
     ],
 )
-def test_a_wrong_preference_is_told_what_can_be_chosen(world: World, line: str, said: str) -> None:
+def test_a_wrong_preference_is_told_what_can_be_chosen(
+    world: World, line: str, said: str, example: str
+) -> None:
     operator = world.operator()
+    command = line.split(maxsplit=1)[0]
 
-    assert world.notes(operator, line) == f"error: {said}"
-    assert world.notes(operator, line.split(maxsplit=1)[0]).endswith(" auto")
+    assert world.notes(operator, line) == (
+        f"error: {command} takes {said}\n  next: type one of them, as in {example}"
+    )
+    assert world.notes(operator, command).endswith(" auto")
 
 
 # commands
@@ -930,9 +935,12 @@ def test_a_command_that_cannot_ask_millrace_is_an_error(world: World, line: str)
 
 
 def test_a_millrace_of_another_version_is_refused_by_status(world: World) -> None:
-    world.here().will_fail("check_supported", ToolNotFound("millrace", "no millrace"))
+    world.here().will_fail("check_supported", ToolNotFound("millrace", "no one"))
 
-    assert world.notes(world.operator(), "/status") == "error: no millrace"
+    said = world.notes(world.operator(), "/status")
+    assert said == (
+        "error: no one\n  next: run `millracer setup`, or name the program with --millrace-command"
+    )
 
 
 # a store that cannot be used

@@ -211,7 +211,8 @@ def test_an_error_is_told_with_its_code_its_next_step_and_the_tools_own_words() 
     refused = ToolFailed("millrace", "no", detail="disk full", suggested_action="make room")
 
     assert ErrorRecord("millrace_failed", "no", "make room", "disk full") == ErrorRecord.of(refused)
-    assert ErrorRecord("internal_error", "odd", None, "") == ErrorRecord.of(MillracerError("odd"))
+    ours = MillracerError("odd", suggested_action="report it")
+    assert ErrorRecord("internal_error", "odd", "report it", "") == ErrorRecord.of(ours)
     assert ErrorRecord("c", "m") == ErrorRecord("c", "m", None, "")
 
 
