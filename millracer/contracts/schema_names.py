@@ -11,3 +11,4 @@ class SchemaName(StrEnum):
     OPS_REQUEST = "ops-request"
     OPS_RESULT = "ops-result"
     RUN_RESULT = "run-result"
+    CONFIG_RESULT = "config-result"

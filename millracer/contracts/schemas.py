@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from millracer.contracts.config_result import ConfigResult
 from millracer.contracts.filled import WHITE_SPACE
 from millracer.contracts.ops_payloads import PAYLOADS, Payload
 from millracer.contracts.ops_request import OpsRequest
@@ -33,6 +34,8 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
             schema = OpsResult.model_json_schema(mode="serialization")
         case SchemaName.RUN_RESULT:
             schema = RunResultDocument.model_json_schema(mode="serialization")
+        case SchemaName.CONFIG_RESULT:
+            schema = ConfigResult.model_json_schema(mode="serialization")
         case _:
             assert_never(name)
     return {"$schema": _DIALECT, **schema}

@@ -11,8 +11,10 @@ import pytest
 
 from millracer.application.choices import RunChoices
 from millracer.contracts.config_file import ConfigOptions
+from millracer.contracts.schemas import SchemaName
 from millracer.interfaces.common_options import common_options
 from tests.support.ops_cli import OpsCaller, Printed, request
+from tests.support.ops_world import assert_published
 
 
 @pytest.fixture
@@ -40,6 +42,7 @@ def caller(tmp_path: Path, user_file: Path) -> OpsCaller:
 
 def shown(printed: Printed) -> dict[str, tuple[Any, str]]:
     assert printed.exit_code == 0, printed.stderr
+    assert_published(SchemaName.CONFIG_RESULT, printed.document)
     return {each["name"]: (each["value"], each["origin"]) for each in printed.document["values"]}
 
 
@@ -144,6 +147,18 @@ def test_a_users_file_that_is_wrong_ends_each_command_with_its_one_document(
     assert error["message"] == f"{user_file}, line 3: there is no key 'thinkng'"
     assert error["suggested_action"] == "did you mean thinking?"
     assert f"error: {error['message']}\n  next: did you mean thinking?" in printed.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "code"), [("--workspace=nowhere", "invalid_request"), ("--no-such", "usage")]
+)
+def test_showing_what_cannot_be_shown_is_one_document_too(
+    caller: OpsCaller, option: str, code: str
+) -> None:
+    printed = caller.run("config", "show", "--json", option)
+
+    assert (printed.exit_code, printed.error_codes) == (2, [code])
+    assert_published(SchemaName.CONFIG_RESULT, printed.document)
 
 
 def test_the_operator_does_not_begin_with_a_file_that_is_wrong(
