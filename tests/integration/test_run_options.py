@@ -75,3 +75,18 @@ def test_notifications_can_be_switched_off(
     read: Read, arguments: tuple[str, ...], environment: dict[str, str]
 ) -> None:
     assert not notifies(read(*arguments, environment=environment))
+
+
+@pytest.mark.parametrize(
+    ("said", "mode", "session_mode"),
+    [((), None, "lad_pi"), (("--millrace-mode", "other"), "other", "lad_pi")],
+)
+def test_the_mode_of_a_file_gives_way_to_every_callers(
+    read: Read, tmp_path: Path, said: tuple[str, ...], mode: str | None, session_mode: str
+) -> None:
+    (tmp_path / "millracer.toml").write_text('millrace_mode = "lad_pi"')
+
+    memory = Memory(InMemorySessionStore())
+    request = run_command._prepare(read(*said), "run-1", memory).request
+
+    assert (request.mode, request.session_mode) == (mode, session_mode)

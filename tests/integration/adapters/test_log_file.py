@@ -46,10 +46,10 @@ def test_folder_and_files_are_the_users_alone(place: dict[str, str]) -> None:
     entry = "x" * 100_000
     for _ in range(30):
         path = append_to_log(entry, place)
+        assert modes(path.parent) == {0o600}
 
-    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert modes(path.parent.parent) == {0o700}
     assert path.parent.parent.stat().st_mode & 0o777 == 0o700
-    assert modes(path.parent) == {0o600}
     assert len(list(path.parent.iterdir())) == 3
 
 
@@ -83,6 +83,16 @@ def test_a_full_disk_is_told(place: dict[str, str]) -> None:
     path.symlink_to("/dev/full")
 
     with pytest.raises(NoLog, match="No space left on device"):
+        append_to_log("two", place)
+
+
+def test_what_keeps_a_full_file_from_being_set_aside_is_told(place: dict[str, str]) -> None:
+    path = append_to_log("one", place)
+    path.write_bytes(b"x" * (1 << 20))
+    for number in (2, 3):
+        path.with_name(f"{path.name}.{number}").mkdir()
+
+    with pytest.raises(NoLog, match="cannot be written: "):
         append_to_log("two", place)
 
 
