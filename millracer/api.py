@@ -214,11 +214,13 @@ def _checked(choices: RunChoices) -> RunChoices:
             raise InvalidRequest(
                 f"{name} is {seconds}; it must be {LEAST_SECONDS} seconds at least and finite",
                 field=name,
+                suggested_action=f"give {name} as a number of seconds, or leave it out",
             )
     if choices.max_daemon_restarts < 0:
         raise InvalidRequest(
             f"max_daemon_restarts is {choices.max_daemon_restarts}; it must not be negative",
             field="max_daemon_restarts",
+            suggested_action="give max_daemon_restarts as 0 or more, or leave it out",
         )
     return replace(
         choices,
@@ -235,7 +237,9 @@ def _one_of(kind: type[_Kind], value: str, field: str) -> _Kind:
         return kind(value)
     except ValueError as exc:
         raise InvalidRequest(
-            f"{field} is {value!r:.200}; use one of {', '.join(kind)}", field=field
+            f"{field} is {value!r:.200}",
+            field=field,
+            suggested_action=f"use one of {', '.join(kind)}",
         ) from exc
 
 

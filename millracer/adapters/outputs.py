@@ -37,7 +37,7 @@ class Whole:
             raise ToolFailed(
                 self._tool,
                 f"{self._tool} wrote more than {self._limit // 2**20} MiB to standard output",
-                suggested_action=f"see what {self._tool} writes there by running it by hand",
+                suggested_action=f"see with `millracer doctor` which `{self._tool}` is used",
             )
 
     @property

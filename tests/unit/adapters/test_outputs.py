@@ -40,4 +40,4 @@ def test_standard_output_is_kept_whole_up_to_its_limit() -> None:
     assert whole.text == "x" * (2**20 - 2) + "ä"
     with pytest.raises(ToolFailed, match="millrace wrote more than 1 MiB") as refused:
         whole.feed(b"x")
-    assert "`millrace` on PATH" in str(refused.value.suggested_action)
+    assert "which `millrace` is used" in str(refused.value.suggested_action)
