@@ -34,6 +34,7 @@ from millracer.domain.preferences import (
 from millracer.domain.session import LOCAL_SESSION
 from millracer.domain.work import Outcome, ProgressEvent
 from millracer.errors import InvalidRequest, MillracerError, UsageError
+from millracer.interfaces.programs import find_programs
 from millracer.interfaces.tools import Programs, existing
 from millracer.waiting import Cancellation, CancelReason
 
@@ -89,9 +90,9 @@ def run_task(  # noqa: PLR0913 - all but two are optional
         on_progress: told each step from the calling thread; what it raises ends the run.
         cancellation: asks the run to stop, from any thread; the result is `cancelled`. Asked a
             second time, ending its programs is hurried.
-        millrace_command: the Millrace program, with arguments if need be. None: `millrace`, as
-            the command finds it.
-        pi_command: the pi program, likewise. None: `pi`.
+        millrace_command: the Millrace program, with arguments if need be. None: the one that
+            `millracer setup` installed, else `millrace` on PATH.
+        pi_command: the pi program, likewise.
 
     Raises:
         UsageError: the task is empty, or a program or skill is named that cannot be used.
@@ -190,8 +191,7 @@ def _programs(
             raise _ListenerRaised(error) from error
 
     programs = Programs(
-        millrace_command="millrace" if millrace_command is None else millrace_command,
-        pi_command="pi" if pi_command is None else pi_command,
+        found=find_programs({"millrace_command": millrace_command, "pi_command": pi_command}),
         listeners=(listener,),
     )
     try:

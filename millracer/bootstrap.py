@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millracer.domain.preferences import PiSession
+from millracer.domain.programs import NO_TOOLS, ToolsUsed
 from millracer.ports import (
     Clock,
     Directories,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from millracer.application.ops_target import Tools
     from millracer.application.orchestrator import Orchestrator
     from millracer.contracts.config_file import ConfigOptions
+    from millracer.domain.programs import InstalledTool, Tool
 
 _PI_CLOSE_SECONDS = 5.0
 
@@ -60,6 +62,7 @@ class Settings:
         pi_session: one conversation for the run, or a process a turn.
         safety_seconds: ask Millrace at least this often although nothing changed.
         warm_millrace: let one process that has imported Millrace run its commands.
+        used: what results tell of the programs.
         environment: the whole environment of pi and Millrace.
     """
 
@@ -67,6 +70,7 @@ class Settings:
     cwd: Path
     millrace: tuple[str, ...] = ("millrace",)
     pi: tuple[str, ...] = ("pi",)
+    used: ToolsUsed = NO_TOOLS
     pi_session: PiSession = PiSession.RPC
     provider: str | None = None
     model: str | None = None
@@ -184,13 +188,16 @@ def open_orchestrator(
             millraces = Millraces()
             stack.callback(millraces.close)
         millrace = millraces.open(settings)
-        yield orchestrator_over(millrace, pi, listeners=listeners, on_text=on_text)
+        yield orchestrator_over(
+            millrace, pi, tools=settings.used, listeners=listeners, on_text=on_text
+        )
 
 
 def orchestrator_over(
     millrace: Millrace,
     pi: Pi,
     *,
+    tools: ToolsUsed,
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
 ) -> Orchestrator:
@@ -202,6 +209,7 @@ def orchestrator_over(
         pi=pi,
         clock=SystemClock(),
         unique=lambda: os.urandom(16).hex(),
+        tools=tools,
         listeners=listeners,
         on_text=on_text,
     )
@@ -325,6 +333,13 @@ def read_workspace_config(root_path: str) -> ConfigOptions | None:
     from millracer.adapters.config_files import read_config_file  # noqa: PLC0415 - see above
 
     return read_config_file(workspace_config_file(root_path), of_workspace=True)
+
+
+def installed_tools() -> Mapping[Tool, InstalledTool]:
+    """Return what `millracer setup` installed and is still there; never raises."""
+    from millracer.adapters.installed_tools import read_installed  # noqa: PLC0415 - see above
+
+    return read_installed(os.environ)
 
 
 def glance_at_user_config() -> Mapping[str, object]:

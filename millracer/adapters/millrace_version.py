@@ -13,11 +13,12 @@ import re
 from millracer.adapters.millrace_calls import TOOL, MillraceCalls, useful_line
 from millracer.adapters.millrace_install import find_install, find_program
 from millracer.adapters.millrace_traceback import exception_line, is_broken_install
+from millracer.domain.programs import Tool
 from millracer.errors import ToolNotFound, ToolUnsupported
 from millracer.waiting import Wait
 
 SUPPORTED_RANGE = "0.18.6 to 0.21.x"
-INSTALL_HINT = f"install a supported Millrace ({SUPPORTED_RANGE}): pip install millrace-ai==0.21.1"
+INSTALL_HINT = Tool.MILLRACE.install_hint
 
 _OLDEST = (0, 18, 6)
 _TOO_NEW = (0, 22)
@@ -36,7 +37,7 @@ def find_version(calls: MillraceCalls, wait: Wait) -> str:
     if find_program(calls.argv, calls.env) is None:
         raise ToolNotFound(
             TOOL,
-            f"`{calls.argv[0]}` was not found: Millrace is not installed, or not on PATH",
+            f"`{calls.argv[0]}` was not found{'' if '/' in calls.argv[0] else ' on PATH'}",
             suggested_action=INSTALL_HINT,
         )
     install = find_install(calls.argv, calls.env)

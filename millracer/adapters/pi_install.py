@@ -15,10 +15,11 @@ from pathlib import Path
 from millracer.adapters import process
 from millracer.adapters.process import Command
 from millracer.contracts.pi import TOOL
+from millracer.domain.programs import Tool
 from millracer.errors import ToolNotFound, ToolUnsupported
 from millracer.waiting import Wait
 
-INSTALL_COMMAND = "npm install -g @mariozechner/pi-coding-agent@0.73.1"
+INSTALL_HINT = Tool.PI.install_hint
 SUPPORTED_RANGE = "0.67.68 to 1.5.x"
 
 Version = tuple[int, int, int]
@@ -44,8 +45,8 @@ def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wa
     if found is None:
         raise ToolNotFound(
             TOOL,
-            f"`{argv[0]}` was not found",
-            suggested_action=f"install it with `{INSTALL_COMMAND}` or name it with --pi-command",
+            f"`{argv[0]}` was not found{'' if '/' in argv[0] else ' on PATH'}",
+            suggested_action=INSTALL_HINT,
         )
     for program in (Path(found), *(Path(part) for part in argv[1:])):
         version = _packaged_version(program)
@@ -61,7 +62,7 @@ def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wa
         TOOL,
         f"`{argv[0]} --version` names no version; pi {SUPPORTED_RANGE} is supported",
         detail=(completed.stdout + completed.stderr)[-2000:],
-        suggested_action=f"install a supported pi with `{INSTALL_COMMAND}`",
+        suggested_action=INSTALL_HINT,
     )
 
 
@@ -84,7 +85,7 @@ def refuse_unsupported(version: str) -> None:
         raise ToolUnsupported(
             TOOL,
             f"pi {version} is not supported; pi {SUPPORTED_RANGE} is",
-            suggested_action=f"install a supported pi with `{INSTALL_COMMAND}`",
+            suggested_action=INSTALL_HINT,
         )
 
 

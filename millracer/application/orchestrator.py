@@ -27,6 +27,7 @@ from millracer.domain.documents import render_document, verify_document
 from millracer.domain.identity import work_item_for
 from millracer.domain.intake import choose_intake
 from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
+from millracer.domain.programs import NO_TOOLS, ToolsUsed
 from millracer.domain.result import Ending, RunResult
 from millracer.domain.work import (
     Finalizer,
@@ -62,6 +63,7 @@ class Orchestrator:
 
     Args:
         unique: returns a fresh text for the identity of work that the caller did not name.
+        tools: what results tell of the programs.
         listeners: told every progress event as it happens, from the running thread.
         on_text: told pi's words of a direct answer as they come.
     """
@@ -73,6 +75,7 @@ class Orchestrator:
         pi: Pi,
         clock: Clock,
         unique: Callable[[], str],
+        tools: ToolsUsed = NO_TOOLS,
         listeners: Sequence[ProgressListener] = (),
         on_text: TextListener | None = None,
     ) -> None:
@@ -80,6 +83,7 @@ class Orchestrator:
         self._pi = pi
         self._clock = clock
         self._unique = unique
+        self._used = tools
         self._listeners = tuple(listeners)
         self._on_text = on_text
         self._effects: dict[RunState, Callable[[RunRecord], RunEvent]] = {
@@ -115,7 +119,7 @@ class Orchestrator:
             self._leave(record)
         if record.result is None:
             raise MillracerError("the run ended without a result")
-        return replace(record.result, timings=dict(record.timings))
+        return replace(record.result, tools=self._used, timings=dict(record.timings))
 
     def _perform(self, record: RunRecord) -> RunEvent:
         try:

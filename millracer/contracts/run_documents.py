@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from millracer.contracts.published import Code, Published
+from millracer.domain.programs import ToolOrigin
 from millracer.domain.work import EventKind, IntakeKind, Outcome, Route
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
@@ -118,6 +119,20 @@ class VersionsDocument(Published):
     pi: str | None
 
 
+class ToolDocument(Published):
+    """A program as it was found, and who said that it is this one."""
+
+    command: str
+    origin: ToolOrigin
+
+
+class ToolsDocument(Published):
+    """The programs that the run uses, or would; null where it ended before any was looked for."""
+
+    millrace: ToolDocument | None = None
+    pi: ToolDocument | None = None
+
+
 class RunResultDocument(Published):
     """One run's result. Gate on `scoped_completion`; `outcome` says how the run ended.
 
@@ -148,3 +163,4 @@ class RunResultDocument(Published):
     restarts: int
     timings: dict[str, float]
     versions: VersionsDocument
+    tools: ToolsDocument

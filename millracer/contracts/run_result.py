@@ -16,6 +16,8 @@ from millracer.contracts.run_documents import (
     RunResultDocument,
     ScopedWorkDocument,
     StepDocument,
+    ToolDocument,
+    ToolsDocument,
     VersionsDocument,
 )
 from millracer.domain.evidence import (
@@ -25,6 +27,7 @@ from millracer.domain.evidence import (
     state_fact,
     subject_of,
 )
+from millracer.domain.programs import ToolUsed
 from millracer.domain.result import RunResult
 from millracer.domain.work import ProgressEvent
 
@@ -121,7 +124,12 @@ def describe(result: RunResult) -> RunResultDocument:
             millrace=result.versions.millrace,
             pi=result.versions.pi,
         ),
+        tools=ToolsDocument(millrace=_tool(result.tools.millrace), pi=_tool(result.tools.pi)),
     )
+
+
+def _tool(used: ToolUsed | None) -> ToolDocument | None:
+    return None if used is None else ToolDocument(command=used.command, origin=used.origin)
 
 
 def _evidence(fact: Fact, workspace: str) -> EvidenceDocument:

@@ -24,6 +24,7 @@ class ValueOrigin(StrEnum):
     SESSION = "session"  #: a session's selection, or the registry: a mode alone
     WORKSPACE_FILE = "workspace_file"
     USER_FILE = "user_file"
+    SETUP = "setup"  #: what `millracer setup` installed: a program alone
     DEFAULT = "default"
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from millracer.domain.completion import MissingEvidence, Verdict
 from millracer.domain.evidence import ClosureFact, Fact
 from millracer.domain.lineage import LineageItem
+from millracer.domain.programs import NO_TOOLS, ToolsUsed
 from millracer.domain.work import (
     Decision,
     EventKind,
@@ -102,6 +103,7 @@ class RunResult:
     outcome: Outcome
     output: str
     versions: Versions
+    tools: ToolsUsed = NO_TOOLS
     route: Route | None = None
     intake_kind: IntakeKind | None = None
     intake_signals: tuple[str, ...] = ()

@@ -16,7 +16,12 @@ from millracer.domain.preferences import IntakeKind, RoutePreference
 from millracer.errors import ConfigInvalid, ExitCode
 from millracer.interfaces import config_cli, debugging, session_cli
 from millracer.interfaces import run_options as option
-from millracer.interfaces.common_options import CommonOptions, with_common_options
+from millracer.interfaces.common_options import (
+    CommonOptions,
+    named_programs,
+    said_by,
+    with_common_options,
+)
 from millracer.interfaces.foresight import asks_millrace
 from millracer.interfaces.head_start import HeadStart
 from millracer.interfaces.output import OutputFormat
@@ -162,20 +167,20 @@ def schema(
 
 @app.command(epilog=_EXIT_CODES)
 def demo(
+    context: typer.Context,
     *,
-    millrace_command: option.MillraceCommand = "millrace",
-    pi_command: option.PiCommand = "pi",
+    millrace_command: option.MillraceCommand = None,
+    pi_command: option.PiCommand = None,
     intake: option.DemoIntake = IntakeKind.TASK,
     output: option.Output = OutputFormat.JSON,
 ) -> None:
     """Show one delegated run on the real tools with a scripted model; needs no credentials."""
+    from millracer.bootstrap import read_user_config  # noqa: PLC0415
     from millracer.interfaces import demo_command  # noqa: PLC0415
 
-    raise typer.Exit(
-        demo_command.demo(
-            millrace_command=millrace_command, pi_command=pi_command, intake=intake, output=output
-        )
-    )
+    given = {"millrace_command": millrace_command, "pi_command": pi_command}
+    found = named_programs(given, read_user_config(), said_by(context, given))
+    raise typer.Exit(demo_command.demo(found, intake=intake, output=output))
 
 
 def invoke(arguments: Sequence[str], begun: HeadStart | None = None) -> int:

@@ -6,6 +6,7 @@ Typer reads a command's options from its signature; `with_common_options` puts t
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -23,6 +24,7 @@ from millracer.interfaces.standard_input import StandardInput
 if TYPE_CHECKING:
     from millracer.application.choices import LayeredChoices
     from millracer.contracts.config_file import ConfigOptions
+    from millracer.interfaces.programs import FoundPrograms
     from millracer.interfaces.tools import Programs
 
 _ORIGINS = {"COMMANDLINE": ValueOrigin.OPTION, "ENVIRONMENT": ValueOrigin.ENVIRONMENT}
@@ -64,7 +66,7 @@ def with_common_options(
     @wraps(command)
     def with_options(context: typer.Context, **values: object) -> None:
         given = {name: values.pop(name) for name in names}
-        said = common_options(context.obj, _origins(context, names), **given)  # type: ignore[arg-type]
+        said = common_options(context.obj, said_by(context, names), **given)  # type: ignore[arg-type]
         command(said, **values)  # type: ignore[call-arg, arg-type]
 
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -82,7 +84,7 @@ def with_common_options(
     return with_options
 
 
-def _origins(context: typer.Context, names: Iterable[str]) -> dict[str, ValueOrigin]:
+def said_by(context: typer.Context, names: Iterable[str]) -> dict[str, ValueOrigin]:
     """Return who said each option that was said: its default says nothing."""
     sources = ((name, context.get_parameter_source(name)) for name in names)
     return {
@@ -115,8 +117,8 @@ def common_options(  # noqa: PLR0913 - one parameter per option
     pi_session: option.PiSessionChoice = PiSession.RPC,
     notify_terminal_stages: option.NotifyTerminalStages = True,
     finalizer: option.FinalizerChoice = Finalizer.PI,
-    pi_command: option.PiCommand = "pi",
-    millrace_command: option.MillraceCommand = "millrace",
+    pi_command: option.PiCommand = None,
+    millrace_command: option.MillraceCommand = None,
     no_warm_millrace: option.NoWarmMillrace = False,
 ) -> CommonOptions:
     """Return what these options say, with what was begun for them.
@@ -173,8 +175,9 @@ def common_options(  # noqa: PLR0913 - one parameter per option
     return CommonOptions(
         choices=choices,
         programs=Programs(
-            millrace_command=_program("millrace_command", millrace_command, user, origins),
-            pi_command=_program("pi_command", pi_command, user, origins),
+            found=named_programs(
+                {"millrace_command": millrace_command, "pi_command": pi_command}, user, origins
+            ),
             millraces=begun.millraces or Millraces(),
         ),
         user_config=user,
@@ -185,14 +188,22 @@ def common_options(  # noqa: PLR0913 - one parameter per option
     )
 
 
-def _program(
-    name: str,
-    given: str,
+def named_programs(
+    given: Mapping[str, str | None],
     user: ConfigOptions | None,
     origins: Mapping[str, ValueOrigin] | None,
-) -> str:
-    """Return the program that was named, else the user's own, else the default."""
-    if user is None or origins is None or name in origins:
-        return given
-    own = user.millrace_command if name == "millrace_command" else user.pi_command
-    return own or given
+) -> FoundPrograms:
+    """Find both programs, by whoever names them.
+
+    Args:
+        given: by the key of each, what its option or its variable said.
+        user: what the user's configuration file says.
+        origins: who said it; without them all is the option's.
+    """
+    from millracer.interfaces.programs import find_programs  # noqa: PLC0415 - `--help` finds none
+
+    if origins is None:
+        return find_programs(given)
+    by_option = {key: name for key, name in given.items() if origins.get(key) is ValueOrigin.OPTION}
+    own = {} if user is None else {key: getattr(user, key) for key in given}
+    return find_programs(by_option, os.environ, own)

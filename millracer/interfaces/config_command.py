@@ -21,6 +21,7 @@ from millracer.contracts.config_result import (
     render_config_result,
 )
 from millracer.domain.configuration import ValueOrigin
+from millracer.domain.programs import Tool, ToolOrigin
 from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.common_options import CommonOptions, common_options
 from millracer.interfaces.output import print_text
@@ -29,6 +30,13 @@ from millracer.interfaces.raw_words import variable_of
 from millracer.interfaces.table import table
 from millracer.interfaces.terminal import printable, say
 
+_PROGRAM_ORIGINS = {
+    ToolOrigin.OPTION: ValueOrigin.OPTION,
+    ToolOrigin.ENVIRONMENT: ValueOrigin.ENVIRONMENT,
+    ToolOrigin.USER_FILE: ValueOrigin.USER_FILE,
+    ToolOrigin.SETUP: ValueOrigin.SETUP,
+    ToolOrigin.PATH: ValueOrigin.DEFAULT,
+}
 _DEFAULTS = inspect.signature(common_options).parameters
 
 
@@ -90,9 +98,12 @@ def _value(
     """Say what an option comes to; the first who says it counts."""
     value: object = None
     origin = common.origins.get(name)
-    if origin is not None:
-        programs = common.programs
-        value = getattr(programs if name.endswith("_command") else common.choices.said, name)
+    found = common.programs.found
+    if name in {Tool.MILLRACE.key, Tool.PI.key}:
+        program = found.millrace if name == Tool.MILLRACE.key else found.pi
+        value, origin = program.used.command, _PROGRAM_ORIGINS[program.origin]
+    elif origin is not None:
+        value = getattr(common.choices.said, name)
     elif name == "millrace_mode" and place.mode is not None:
         value, origin = place.mode, ValueOrigin.SESSION
     elif of_workspace is not None and _says(of_workspace, name):

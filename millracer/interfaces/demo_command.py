@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import uuid
 from pathlib import Path
@@ -14,34 +13,30 @@ from millracer.domain.result import RunResult, cancelled_result, exit_code_of, f
 from millracer.domain.work import IntakeKind, IntakePreference, RoutePreference, RunRequest
 from millracer.errors import MillracerError
 from millracer.interfaces.output import OutputFormat
-from millracer.interfaces.programs import program_words
+from millracer.interfaces.programs import FoundPrograms
 from millracer.interfaces.run_command import report
 from millracer.interfaces.signals import signals_cancel
 from millracer.interfaces.terminal import progress_shown, say
 from millracer.waiting import Cancellation, Cancelled
 
 
-def demo(
-    *, millrace_command: str, pi_command: str, intake: IntakeKind, output: OutputFormat
-) -> int:
+def demo(found: FoundPrograms, *, intake: IntakeKind, output: OutputFormat) -> int:
     """Run the demonstration, print its one document, and return the exit code of its run.
 
     Args:
-        millrace_command: the Millrace program.
-        pi_command: the pi program.
+        found: the programs.
         intake: the kind that the scripted model chooses for the work.
         output: what the document is.
     """
     request_id = f"demo-{uuid.uuid4().hex}"
     cancellation = Cancellation()
     try:
-        millrace = program_words(millrace_command, "--millrace-command")
-        pi = program_words(pi_command, "--pi-command")
+        millrace, pi = found.millrace.words, found.pi.words
         with tempfile.TemporaryDirectory(prefix="millracer-demo-") as directory:
             say(f"A scripted model, real pi and real Millrace in {directory} (removed at the end)")
             with prepare_demo(Path(directory), millrace, pi, intake) as prepared:
                 say(f"The task: {prepared.task}")
-                result = _run(prepared, millrace, pi, request_id, cancellation)
+                result = _run(prepared, found, request_id, cancellation)
     except Cancelled as cancelled:
         result = cancelled_result(request_id, "", __version__, cancelled.reason)
     except MillracerError as error:
@@ -52,20 +47,20 @@ def demo(
 
 def _run(
     prepared: DemoWorkspace,
-    millrace: tuple[str, ...],
-    pi: tuple[str, ...],
+    found: FoundPrograms,
     request_id: str,
     cancellation: Cancellation,
 ) -> RunResult:
     settings = Settings(
         workspace=prepared.root,
         cwd=prepared.root,
-        millrace=millrace,
-        pi=pi,
+        millrace=found.millrace.words,
+        pi=found.pi.words,
+        used=found.used,
         provider="scripted",
         model="scripted-model",
         default_skills=False,
-        environment={**os.environ, **prepared.environment},
+        environment={**found.environment(), **prepared.environment},
     )
     request = RunRequest(
         task=prepared.task,

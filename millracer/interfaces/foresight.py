@@ -19,10 +19,9 @@ _OTHER_FORMS = ("--jsonl", "--stream-json")
 _HELP = "--help"
 _NO_WARM = "--no-warm-millrace"
 _NO_WARM_FIELDS = frozenset({"no_warm_millrace", "no-warm-millrace"})
-_PROGRAM = "--millrace-command"
+_PROGRAMS = {"millrace_command": "--millrace-command", "pi_command": "--pi-command"}
 _ROUTE = "--route"
 _DIRECT = "direct"
-_DEFAULT_PROGRAM = "millrace"
 #: A larger request is not looked at twice.
 LONGEST_FORESEEN_BYTES = 1 << 20
 
@@ -44,7 +43,6 @@ class Foresight:
     ) -> None:
         words = RawWords(arguments, environment)
         self._words = words
-        self._configured = configured
         self._may_warm = not (
             words.has(_NO_WARM, _HELP)
             or environment.get(variable_of(_NO_WARM))
@@ -53,11 +51,9 @@ class Foresight:
         )
 
     @property
-    def program(self) -> str:
-        """The Millrace program, as it was given."""
-        configured = self._configured.get("millrace_command")
-        said = self._words.value(_PROGRAM)
-        return said or (configured if isinstance(configured, str) else "") or _DEFAULT_PROGRAM
+    def programs(self) -> dict[str, str | None]:
+        """What options and variables call each program, None where they call it nothing."""
+        return {key: self._words.value(option) for key, option in _PROGRAMS.items()}
 
     @property
     def is_certain(self) -> bool:

@@ -6,9 +6,10 @@ What reads it takes half as long to load as Millrace does, and both can be done 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from millracer.errors import UsageError
@@ -17,6 +18,9 @@ from millracer.interfaces.standard_input import StandardInput
 
 if TYPE_CHECKING:  # a command that asks no Millrace builds none
     from millracer.bootstrap import Millraces
+    from millracer.interfaces.programs import FoundPrograms
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,31 +42,31 @@ def head_start(arguments: Sequence[str]) -> Iterator[HeadStart]:
 
     Of standard input only what has come already is read, and only for one ops request.
     """
-    foresight = Foresight(arguments, os.environ)
+    foresight, configured = Foresight(arguments, os.environ), _NOTHING
     if foresight.is_certain or foresight.depends_on_request:
         from millracer.bootstrap import glance_at_user_config  # noqa: PLC0415 - see above
 
-        foresight = Foresight(arguments, os.environ, glance_at_user_config())
+        configured = glance_at_user_config()
+        foresight = Foresight(arguments, os.environ, configured)
     standard_input = StandardInput()
     if not (foresight.is_certain or _is_asked_for(foresight, standard_input)):
         yield HeadStart(standard_input=standard_input)
         return
     from millracer.bootstrap import Millraces  # noqa: PLC0415 - see above
+    from millracer.interfaces.programs import find_programs  # noqa: PLC0415
 
     millraces = Millraces()
     try:
-        begin(millraces, foresight.program)
+        begin(millraces, find_programs(foresight.programs, configured=configured))
         yield HeadStart(standard_input=standard_input, millraces=millraces)
     finally:
         millraces.close()
 
 
-def begin(millraces: Millraces, program: str) -> None:
-    """Begin the warm process of a program as it was given; never raises."""
-    from millracer.interfaces.programs import program_words  # noqa: PLC0415 - see above
-
+def begin(millraces: Millraces, programs: FoundPrograms) -> None:
+    """Begin the warm process of the Millrace that was found; never raises."""
     with suppress(UsageError):  # told by who opens the program
-        millraces.warm_up(program_words(program, "--millrace-command"), dict(os.environ))
+        millraces.warm_up(programs.millrace.words, programs.environment())
 
 
 def _is_asked_for(foresight: Foresight, standard_input: StandardInput) -> bool:

@@ -1,18 +1,156 @@
-"""The words that name a program to start."""
+"""Which pi and Millrace are used: the one place that looks for them.
+
+The first of these counts: the option, its environment variable, the user's configuration file, what
+`millracer setup` installed, PATH.
+"""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+from millracer.bootstrap import installed_tools
+from millracer.domain.configuration import USER_FILE
+from millracer.domain.programs import InstalledTool, Tool, ToolOrigin, ToolsUsed, ToolUsed
 from millracer.errors import UsageError
+from millracer.interfaces.raw_words import variable_of
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def program_words(command: str, option: str) -> tuple[str, ...]:
-    """Split a program option into argv; a path with blanks that exists is one word.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundProgram:
+    """A program, and who said that it is this one.
+
+    Attributes:
+        named: what it was called; None where it is setup's.
+        installed: what setup installed, where it is that.
+    """
+
+    tool: Tool
+    origin: ToolOrigin
+    named: str | None = None
+    installed: InstalledTool | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What starts it; whether there is such a program is not known.
+
+        Raises:
+            UsageError: what it was called names nothing.
+        """
+        if self.installed is not None:
+            return self.installed.argv
+        return program_words(self.named or "", self._said_by)
+
+    @property
+    def used(self) -> ToolUsed:
+        """What results tell of it."""
+        command = self.named if self.installed is None else shlex.join(self.installed.argv)
+        return ToolUsed(command=command or "", origin=self.origin)
+
+    @property
+    def _said_by(self) -> str:
+        match self.origin:
+            case ToolOrigin.ENVIRONMENT:
+                return variable_of(self.tool.option)
+            case ToolOrigin.USER_FILE:
+                return f"{self.tool.key} in {USER_FILE}"
+            case _:
+                return self.tool.option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPrograms:
+    """Both programs, and what they shall find themselves."""
+
+    millrace: FoundProgram
+    pi: FoundProgram
+
+    @property
+    def used(self) -> ToolsUsed:
+        """What results tell of them."""
+        return ToolsUsed(millrace=self.millrace.used, pi=self.pi.used)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of all that is started.
+
+        Millrace starts pi by its name for each stage, and pi may call Millrace by its name: what
+        setup installed and is used here is found there too, before others of its name.
+        """
+        folders = [
+            each.installed.folder for each in (self.millrace, self.pi) if each.installed is not None
+        ]
+        environment = dict(os.environ)
+        if folders:
+            path = environment.get("PATH", os.defpath)
+            environment["PATH"] = os.pathsep.join([*folders, path] if path else folders)
+        return environment
+
+
+def find_programs(
+    options: Mapping[str, str | None],
+    environment: Mapping[str, str] = _NOTHING,
+    configured: Mapping[str, object] = _NOTHING,
+) -> FoundPrograms:
+    """Find both programs, each as `find_program` does.
+
+    Args:
+        options: by the key of each, what its option was given; None: nothing.
+        environment: whose variables stand in for options.
+        configured: the keys and values of the user's configuration file, unchecked.
+    """
+    installed = installed_tools()
+    millrace, pi = (
+        find_program(
+            tool,
+            options.get(tool.key),
+            environment=environment,
+            configured=configured.get(tool.key),
+            installed=installed.get(tool),
+        )
+        for tool in (Tool.MILLRACE, Tool.PI)
+    )
+    return FoundPrograms(millrace=millrace, pi=pi)
+
+
+def find_program(
+    tool: Tool,
+    option: str | None,
+    *,
+    environment: Mapping[str, str],
+    configured: object,
+    installed: InstalledTool | None,
+) -> FoundProgram:
+    """Return the program that the first one names who names any.
+
+    Args:
+        tool: which of them.
+        option: what its option was given; None: nothing.
+        environment: holds the variable that stands in for the option.
+        configured: what the user's configuration file says, unchecked.
+        installed: what setup installed, None where that is nothing, or is gone.
+    """
+    if option is not None:
+        return FoundProgram(tool=tool, origin=ToolOrigin.OPTION, named=option)
+    variable = environment.get(variable_of(tool.option))
+    if variable:
+        return FoundProgram(tool=tool, origin=ToolOrigin.ENVIRONMENT, named=variable)
+    if isinstance(configured, str) and configured:
+        return FoundProgram(tool=tool, origin=ToolOrigin.USER_FILE, named=configured)
+    if installed is not None:
+        return FoundProgram(tool=tool, origin=ToolOrigin.SETUP, installed=installed)
+    return FoundProgram(tool=tool, origin=ToolOrigin.PATH, named=str(tool))
+
+
+def program_words(command: str, said_by: str) -> tuple[str, ...]:
+    """Split what names a program into argv; a path with blanks that exists is one word.
 
     A path is made absolute, where that can be: the program is started in another directory than
     ours.
@@ -27,11 +165,11 @@ def program_words(command: str, option: str) -> tuple[str, ...]:
         words = shlex.split(command)
     except ValueError as exc:
         raise UsageError(
-            f"{option} cannot be read: {exc}",
+            f"{said_by} cannot be read: {exc}",
             suggested_action="quote it as a shell would read it: the program, then its arguments",
         ) from exc
     if not words:
-        raise UsageError(f"{option} is empty", suggested_action="name a program")
+        raise UsageError(f"{said_by} is empty", suggested_action="name a program")
     return (_absolute(words[0]), *words[1:])
 
 

@@ -116,8 +116,16 @@ NotifyTerminalStages = Annotated[
         help="Tell pi, in its conversation, of stages that end before the delegated run does.",
     ),
 ]
-PiCommand = Annotated[str, _option("--pi-command", "The pi program.")]
-MillraceCommand = Annotated[str, _option("--millrace-command", "The Millrace program.")]
+PiCommand = Annotated[
+    str | None,
+    _option("--pi-command", "The pi program.  [default: setup's, else pi on PATH]"),
+]
+MillraceCommand = Annotated[
+    str | None,
+    _option(
+        "--millrace-command", "The Millrace program.  [default: setup's, else millrace on PATH]"
+    ),
+]
 NoWarmMillrace = Annotated[
     bool,
     _option(

@@ -17,7 +17,7 @@ from millracer.bootstrap import (
 )
 from millracer.errors import InvalidRequest
 from millracer.interfaces.head_start import begin
-from millracer.interfaces.programs import program_words
+from millracer.interfaces.programs import FoundPrograms
 
 if TYPE_CHECKING:
     from millracer.application.choices import RunChoices
@@ -31,21 +31,19 @@ class Programs:
     """Opens the pi and Millrace that the command line names, for requests and for the operator.
 
     Attributes:
-        millrace_command: the Millrace program, as it was given.
-        pi_command: the pi program, as it was given.
+        found: the programs.
         listeners: hear each event of a run.
         millraces: opens every Millrace here until `close`.
     """
 
-    millrace_command: str
-    pi_command: str
+    found: FoundPrograms
     listeners: tuple[ProgressListener, ...] = ()
     millraces: Millraces = field(default_factory=Millraces, repr=False, compare=False)
 
     def warm_up(self, choices: RunChoices) -> None:
         """Begin what calls of Millrace will need, before it is known which; never raises."""
         if choices.warm_millrace:
-            begin(self.millraces, self.millrace_command)
+            begin(self.millraces, self.found)
 
     def close(self) -> None:
         """End what the Millraces opened here started for themselves; never raises."""
@@ -76,7 +74,9 @@ class Programs:
         on_text: TextListener | None,
     ) -> Orchestrator:
         """Return an orchestrator over both."""
-        return orchestrator_over(millrace, pi, listeners=listeners, on_text=on_text)
+        return orchestrator_over(
+            millrace, pi, tools=self.found.used, listeners=listeners, on_text=on_text
+        )
 
     def settings(self, root_path: str, choices: RunChoices) -> Settings:
         """Return what the adapters are built from.
@@ -89,8 +89,9 @@ class Programs:
         return Settings(
             workspace=workspace,
             cwd=workspace if choices.cwd is None else existing(Path(choices.cwd), "cwd"),
-            millrace=program_words(self.millrace_command, "--millrace-command"),
-            pi=program_words(self.pi_command, "--pi-command"),
+            millrace=self.found.millrace.words,
+            pi=self.found.pi.words,
+            used=self.found.used,
             pi_session=choices.pi_session,
             provider=choices.provider,
             model=choices.model,
@@ -99,6 +100,7 @@ class Programs:
             default_skills=choices.default_skills,
             safety_seconds=choices.poll_interval_seconds,
             warm_millrace=choices.warm_millrace,
+            environment=self.found.environment(),
         )
 
 

@@ -1,8 +1,9 @@
 """A pi that does what the last word of a task says, and counts the tasks of its conversation.
 
 `answer` tells the count and its process id, `hostile` steers terminals, `windows` ends its lines as
-there, `repeat` tells what it was asked in ASCII, `refuse` fails the turn, `die` dies, `hang` says a
-word and waits to be aborted, `slow` takes a moment, `stay` lets it outlive its input.
+there, `repeat` tells what it was asked in ASCII, `path` tells its PATH, `refuse` fails the turn,
+`die` dies, `hang` says a word and waits to be aborted, `slow` takes a moment, `stay` lets it
+outlive its input.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ for command in commands():
         answer("\x1b[31mred\x1b[0m \x07bell \x9b2J end")
     elif "repeat" in words:
         answer(ascii(command["message"]))
+    elif "path" in words:
+        answer(os.environ["PATH"])
     elif "windows" in words:
         answer("one\r\ntwo\r\n")
     else:

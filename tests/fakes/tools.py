@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from millracer.application.choices import RunChoices
 from millracer.application.ops_target import Tools
 from millracer.application.orchestrator import Orchestrator
+from millracer.domain.programs import ToolOrigin, ToolsUsed, ToolUsed
 from millracer.domain.result import RunResult
 from millracer.domain.work import RunRequest
 from millracer.errors import MillracerError
@@ -17,6 +18,11 @@ from millracer.waiting import Cancellation
 from tests.fakes.clock import FrozenClock
 from tests.fakes.millrace import ScriptedMillrace
 from tests.fakes.pi import ScriptedPi
+
+_USED = ToolsUsed(
+    millrace=ToolUsed(command="millrace", origin=ToolOrigin.PATH),
+    pi=ToolUsed(command="/opt/pi/bin/pi", origin=ToolOrigin.ENVIRONMENT),
+)
 
 
 @dataclass(slots=True)
@@ -65,7 +71,11 @@ class ScriptedTools(Tools):
 class _Noting(Orchestrator):
     def __init__(self, tools: ScriptedTools) -> None:
         super().__init__(
-            millrace=tools.millraces, pi=tools.pi, clock=FrozenClock(), unique=lambda: "unique"
+            millrace=tools.millraces,
+            pi=tools.pi,
+            clock=FrozenClock(),
+            unique=lambda: "unique",
+            tools=_USED,
         )
         self._tools = tools
 

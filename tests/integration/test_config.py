@@ -12,7 +12,9 @@ import pytest
 from millracer.application.choices import RunChoices
 from millracer.contracts.config_file import ConfigOptions
 from millracer.contracts.schemas import SchemaName
+from millracer.domain.programs import Tool
 from millracer.interfaces.common_options import common_options
+from tests.support.installed_tools import record_installed
 from tests.support.ops_cli import OpsCaller, Printed, request
 from tests.support.ops_world import assert_published
 
@@ -86,6 +88,19 @@ def test_each_value_is_shown_with_where_it_comes_from(
     }
     assert list(values) == list(ConfigOptions.model_fields)
     assert values["daemon_timeout_seconds"] == (RunChoices().daemon_timeout_seconds, "default")
+
+
+def test_programs_that_nobody_names_are_setups_else_those_on_path(
+    caller: OpsCaller, tmp_path: Path
+) -> None:
+    before = shown(caller.run("config", "show", "--json"))
+    installed = record_installed(tmp_path / "data")
+    after = shown(caller.run("config", "show", "--json", MILLRACER_DATA_DIR=str(tmp_path / "data")))
+
+    assert before["millrace_command"] == ("millrace", "default")
+    assert before["pi_command"] == ("pi", "default")
+    assert after["millrace_command"] == (installed[Tool.MILLRACE].argv[0], "setup")
+    assert after["pi_command"] == (" ".join(installed[Tool.PI].argv), "setup")
 
 
 def test_a_person_is_shown_the_files_and_the_variables(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from millracer.domain.completion import MissingEvidence
 from millracer.domain.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
 from millracer.domain.lineage import LineageItem
+from millracer.domain.programs import ToolOrigin, ToolsUsed, ToolUsed
 from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
 from millracer.domain.work import (
     Decision,
@@ -40,6 +41,7 @@ ERROR_CODES = (
 def run_results(text: st.SearchStrategy[str]) -> st.SearchStrategy[RunResult]:
     """Any run result; every text of it but Millrace's own status is drawn from `text`."""
     maybe = st.none() | text
+    used = st.none() | st.builds(ToolUsed, command=text, origin=st.sampled_from(ToolOrigin))
     warnings = st.builds(RunWarning, st.sampled_from(["a_code", "unknown_field"]), text)
     errors = st.builds(ErrorRecord, st.sampled_from(ERROR_CODES), text, maybe, text)
     return st.builds(
@@ -49,6 +51,7 @@ def run_results(text: st.SearchStrategy[str]) -> st.SearchStrategy[RunResult]:
         outcome=st.sampled_from(Outcome),
         output=text,
         versions=st.builds(Versions, millracer=text, millrace=maybe, pi=maybe),
+        tools=st.builds(ToolsUsed, millrace=used, pi=used),
         route=st.none() | st.sampled_from(Route),
         intake_kind=st.none() | st.sampled_from(IntakeKind),
         intake_signals=_some(text),

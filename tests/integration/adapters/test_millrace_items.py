@@ -527,7 +527,7 @@ def test_a_broken_install_is_no_answer(agents: Path, fake: FakeMillrace) -> None
 
     with pytest.raises(ToolUnsupported, match="click") as caught:
         look_up(fake)
-    assert "pip install millrace-ai==" in (caught.value.suggested_action or "")
+    assert "`millracer setup`" in (caught.value.suggested_action or "")
 
 
 def test_a_refusal_for_another_reason_is_an_error_with_millraces_line(

@@ -63,7 +63,7 @@ def test_a_missing_program_is_named_with_the_install_command(tmp_path: Path) -> 
         read("no-such-pi", cwd=tmp_path)
 
     assert "no-such-pi" in caught.value.message
-    assert pi_install.INSTALL_COMMAND in (caught.value.suggested_action or "")
+    assert pi_install.INSTALL_HINT in (caught.value.suggested_action or "")
 
 
 @pytest.mark.parametrize("version", ["0.67.67", "0.60.0", "nonsense"])
@@ -72,7 +72,7 @@ def test_older_versions_are_refused_with_the_range_and_the_command(version: str)
         pi_install.refuse_unsupported(version)
 
     assert "0.67.68 to 1.5.x" in caught.value.message
-    assert pi_install.INSTALL_COMMAND in (caught.value.suggested_action or "")
+    assert pi_install.INSTALL_HINT in (caught.value.suggested_action or "")
 
 
 @pytest.mark.parametrize("version", ["0.67.68", "0.73.1", "1.5.2", "1.5.99"])

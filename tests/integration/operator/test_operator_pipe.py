@@ -90,7 +90,7 @@ def test_the_first_failure_decides_not_the_worst(caller: OperatorCaller) -> None
 @pytest.mark.parametrize(
     ("options", "exit_code", "said"),
     [
-        (("--pi-command", "/nowhere/pi"), 8, "install it with"),
+        (("--pi-command", "/nowhere/pi"), 8, "run `millracer setup`"),
         (("--pi-command", "'unclosed"), 2, "--pi-command"),
         (("--skill", "/nowhere/skill"), 2, "/nowhere/skill"),
         (("--cwd", "/nowhere"), 2, "/nowhere is not a directory"),

@@ -8,6 +8,7 @@ from millracer.contracts.run_documents import RunResultDocument
 from millracer.contracts.run_result import render_result
 from millracer.domain.completion import MissingEvidence
 from millracer.domain.evidence import ItemFact
+from millracer.domain.programs import ToolOrigin, ToolsUsed, ToolUsed
 from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
 from millracer.domain.work import (
     Decision,
@@ -49,6 +50,7 @@ OUR_KEYS = {
     "restarts",
     "timings",
     "versions",
+    "tools",
 }
 
 
@@ -62,6 +64,7 @@ def result(text: str, *, completed: bool = True) -> RunResult:
         outcome=Outcome.COMPLETED if completed else Outcome.BLOCKED,
         output=text,
         versions=Versions(millracer="0", millrace="0.21.1", pi=None),
+        tools=ToolsUsed(millrace=ToolUsed(command=text, origin=ToolOrigin.SETUP)),
         route=Route.MILLRACE,
         intake_kind=IntakeKind.TASK,
         intake_signals=("s",),
@@ -87,6 +90,13 @@ def test_any_text_becomes_one_ascii_json_document_of_the_published_shape(text: s
     document = json.loads(rendered)
     assert REFERENCE_KEYS | OUR_KEYS == set(document) == set(RunResultDocument.model_fields)
     assert document["output"] == text
+
+
+def test_each_program_is_told_with_who_named_it() -> None:
+    assert json.loads(render_result(result("/m")))["tools"] == {
+        "millrace": {"command": "/m", "origin": "setup"},
+        "pi": None,
+    }
 
 
 def test_the_references_shapes_are_kept() -> None:

@@ -52,19 +52,26 @@ def test_the_environment_says_it_too(name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "environment", "program"),
     [
-        ("run", {}, "millrace"),
+        ("run", {}, None),
         ("run", {"MILLRACER_MILLRACE_COMMAND": "other"}, "other"),
         ("run --millrace-command its", {"MILLRACER_MILLRACE_COMMAND": "other"}, "its"),
         ("run --millrace-command=its", {}, "its"),
         ("run --millrace-command first --millrace-command last", {}, "last"),
-        ("run -- --millrace-command task", {}, "millrace"),
-        ("run --millrace-command", {}, "millrace"),
+        ("run -- --millrace-command task", {}, None),
+        ("run --millrace-command", {}, None),
+        ("run --pi-command its", {}, None),
     ],
 )
 def test_the_program_is_the_one_that_is_named(
-    line: str, environment: dict[str, str], program: str
+    line: str, environment: dict[str, str], program: str | None
 ) -> None:
-    assert Foresight(line.split(), environment).program == program
+    assert Foresight(line.split(), environment).programs["millrace_command"] == program
+
+
+def test_the_pi_program_is_seen_too() -> None:
+    foresight = Foresight(["run", "--pi-command", "its"], {})
+
+    assert foresight.programs == {"millrace_command": None, "pi_command": "its"}
 
 
 @pytest.mark.parametrize(
@@ -99,28 +106,8 @@ def test_of_what_is_no_plain_request_nothing_is_seen(raw: bytes) -> None:
     assert not asks_millrace(raw)
 
 
-@pytest.mark.parametrize(
-    ("line", "environment", "program"),
-    [
-        ("run", {}, "their"),
-        ("run --millrace-command its", {}, "its"),
-        ("run", {"MILLRACER_MILLRACE_COMMAND": "other"}, "other"),
-    ],
-)
-def test_a_program_that_nobody_names_is_the_users_own(
-    line: str, environment: dict[str, str], program: str
-) -> None:
-    configured = {"millrace_command": "their"}
-
-    assert Foresight(line.split(), environment, configured).program == program
-
-
-@pytest.mark.parametrize("odd", [{"millrace_command": 3}, {"millrace_command": ""}, {"route": []}])
-def test_a_file_that_says_what_it_must_not_is_told_later(odd: dict[str, object]) -> None:
-    foresight = Foresight(["run"], {}, odd)
-
-    assert foresight.is_certain
-    assert foresight.program == "millrace"
+def test_a_file_that_says_what_it_must_not_is_told_later() -> None:
+    assert Foresight(["run"], {}, {"route": []}).is_certain
 
 
 def test_the_users_file_says_whether_millrace_is_asked() -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from millracer.domain.programs import InstalledTool, Tool, ToolOrigin, ToolUsed
 from millracer.errors import UsageError
-from millracer.interfaces.programs import program_words
+from millracer.interfaces.programs import (
+    FoundProgram,
+    FoundPrograms,
+    find_program,
+    find_programs,
+    program_words,
+)
+from tests.support.installed_tools import record_installed
 
 _MANY_WORDS = ("run-it", *["word"] * 200)
 
@@ -53,3 +62,91 @@ def test_a_path_below_a_directory_that_is_gone_stays_as_it_is(
     gone.rmdir()
 
     assert program_words("./millrace", "--millrace-command") == ("./millrace",)
+
+
+_SETUPS = InstalledTool(version="0.21.1", argv=("/data/millrace",), folder="/data/launch")
+_VARIABLE = "MILLRACER_MILLRACE_COMMAND"
+
+
+@pytest.mark.parametrize(
+    ("option", "environment", "configured", "installed", "used"),
+    [
+        ("a", {_VARIABLE: "b"}, "c", _SETUPS, ("a", ToolOrigin.OPTION)),
+        (None, {_VARIABLE: "b"}, "c", _SETUPS, ("b", ToolOrigin.ENVIRONMENT)),
+        (None, {_VARIABLE: ""}, "c", _SETUPS, ("c", ToolOrigin.USER_FILE)),
+        (None, {}, None, _SETUPS, ("/data/millrace", ToolOrigin.SETUP)),
+        (None, {}, 3, _SETUPS, ("/data/millrace", ToolOrigin.SETUP)),
+        (None, {}, "", None, ("millrace", ToolOrigin.PATH)),
+        (None, {"MILLRACER_PI_COMMAND": "b"}, None, None, ("millrace", ToolOrigin.PATH)),
+    ],
+)
+def test_the_first_who_names_a_program_counts(
+    option: str | None,
+    environment: dict[str, str],
+    configured: object,
+    installed: InstalledTool | None,
+    used: tuple[str, ToolOrigin],
+) -> None:
+    found = find_program(
+        Tool.MILLRACE,
+        option,
+        environment=environment,
+        configured=configured,
+        installed=installed,
+    )
+
+    assert found.used == ToolUsed(command=used[0], origin=used[1])
+    assert found.words == (used[0],)
+
+
+@pytest.mark.parametrize(
+    ("origin", "said_by"),
+    [
+        (ToolOrigin.OPTION, "--pi-command is empty"),
+        (ToolOrigin.ENVIRONMENT, "MILLRACER_PI_COMMAND is empty"),
+        (ToolOrigin.USER_FILE, "pi_command in config.toml is empty"),
+    ],
+)
+def test_an_error_names_who_named_the_program(origin: ToolOrigin, said_by: str) -> None:
+    found = FoundProgram(tool=Tool.PI, origin=origin, named=" ")
+
+    with pytest.raises(UsageError, match=said_by):
+        _ = found.words
+
+
+def test_what_setup_installed_is_found_by_what_is_started_and_before_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = record_installed(tmp_path / "data")
+    monkeypatch.setenv("MILLRACER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("PATH", "/usr/bin")
+
+    both = find_programs({})
+    one = find_programs({"millrace_command": "mine"})
+
+    assert both.millrace.words == installed[Tool.MILLRACE].argv
+    assert both.pi.words == installed[Tool.PI].argv
+    folders = [installed[tool].folder for tool in (Tool.MILLRACE, Tool.PI)]
+    assert both.environment()["PATH"].split(":") == [*folders, "/usr/bin"]
+    assert one.millrace.origin is ToolOrigin.OPTION
+    assert one.environment()["PATH"].split(":") == [folders[1], "/usr/bin"]
+
+
+@pytest.mark.parametrize("path", ["", None])
+def test_without_a_path_setups_tools_stand_alone(
+    path: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PATH")
+    if path is not None:
+        monkeypatch.setenv("PATH", path)
+    setups = FoundProgram(tool=Tool.MILLRACE, origin=ToolOrigin.SETUP, installed=_SETUPS)
+    named = FoundProgram(tool=Tool.PI, origin=ToolOrigin.PATH, named="pi")
+
+    environment = FoundPrograms(millrace=setups, pi=named).environment()
+
+    rest = f":{os.defpath}" if path is None else ""
+    assert environment["PATH"] == f"/data/launch{rest}"
+
+
+def test_what_nobody_installed_leaves_the_environment_alone() -> None:
+    assert find_programs({}).environment() == dict(os.environ)

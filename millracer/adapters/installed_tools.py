@@ -1,0 +1,86 @@
+"""What `millracer setup` installed for the user, as its record says; starts and makes nothing.
+
+Read by every command before anything else is, so it loads no models.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from millracer.domain.programs import InstalledTool, Tool
+
+DATA_VARIABLE = "MILLRACER_DATA_DIR"
+
+#: The record in the tools' folder, and the form of it that is read here.
+RECORD_NAME = "installed.json"
+RECORD_VERSION = "millracer.tools.v1"
+
+
+def tools_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return the folder of what setup installs, absolute; it need not exist. None without a home.
+
+    Args:
+        environment: `MILLRACER_DATA_DIR` in it overrides the platform's user data folder.
+    """
+    override = environment.get(DATA_VARIABLE, "")
+    try:
+        if override:
+            return Path(override).expanduser().absolute() / "tools"
+        import platformdirs  # noqa: PLC0415 - a folder that is named is not looked for
+
+        return platformdirs.user_data_path("millracer", appauthor=False) / "tools"
+    except (OSError, RuntimeError):  # no HOME, and no entry in the user database
+        return None
+
+
+def read_installed(environment: Mapping[str, str]) -> dict[Tool, InstalledTool]:
+    """Return each tool that setup recorded and that is there; never raises.
+
+    A tool that was removed by other means, or whose interpreter is gone, is none.
+    """
+    folder = tools_folder(environment)
+    if folder is None:
+        return {}
+    try:
+        record = json.loads((folder / RECORD_NAME).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(record, dict) or record.get("schema_version") != RECORD_VERSION:
+        return {}
+    entries = record.get("tools")
+    found: dict[Tool, InstalledTool] = {}
+    for tool in Tool:
+        entry = entries.get(tool) if isinstance(entries, dict) else None
+        installed = _installed(entry, environment) if isinstance(entry, dict) else None
+        if installed is not None:
+            found[tool] = installed
+    return found
+
+
+def _installed(entry: dict[str, Any], environment: Mapping[str, str]) -> InstalledTool | None:
+    version, program, folder = (entry.get(name) for name in ("version", "program", "folder"))
+    interpreter = entry.get("interpreter")
+    argv: tuple[str, ...]
+    if not (isinstance(version, str) and isinstance(program, str) and isinstance(folder, str)):
+        return None
+    if interpreter is None:
+        argv = (program,)
+    else:
+        started_by = _interpreter(str(interpreter), environment)
+        if started_by is None:
+            return None
+        argv = (started_by, program)
+    is_there = os.access(program, os.R_OK if interpreter else os.X_OK)
+    return InstalledTool(version=version, argv=argv, folder=folder) if is_there else None
+
+
+def _interpreter(recorded: str, environment: Mapping[str, str]) -> str | None:
+    """Return what starts a program; one of the machine's may have moved since it was recorded."""
+    if os.access(recorded, os.X_OK):
+        return recorded
+    return shutil.which(Path(recorded).name, path=environment.get("PATH", os.defpath))

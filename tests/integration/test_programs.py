@@ -1,0 +1,105 @@
+"""Which programs a run takes, and what its result tells of them."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from millracer.application.choices import RunChoices
+from millracer.bootstrap import Millraces
+from millracer.domain.programs import Tool
+from millracer.interfaces.head_start import begin
+from millracer.interfaces.programs import find_programs
+from millracer.interfaces.tools import Programs
+from tests.support.cli import Ran, Running
+from tests.support.installed_tools import record_installed
+
+_PI = Path(__file__).parents[1] / "children" / "pi_told.py"
+
+
+def _run(*arguments: str, workspace: Path, environment: dict[str, str]) -> Ran:
+    process = subprocess.Popen(
+        (
+            *(sys.executable, "-m", "millracer", "run", "--output", "json", "--route", "direct"),
+            *("--workspace", str(workspace), "--no-default-skills", *arguments),
+        ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    return Running(process).finish()
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A PATH with nothing on it, and a data folder that is the test's own."""
+    return {"HOME": str(tmp_path), "PATH": "/nowhere", "MILLRACER_DATA_DIR": str(tmp_path / "data")}
+
+
+def test_a_run_takes_what_setup_installed_and_says_so(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    installed = record_installed(tmp_path / "data", pi=_PI, interpreter=sys.executable)
+
+    ran = _run("tell your path", workspace=tmp_path, environment=environment)
+
+    assert ran.result["tools"] == {
+        tool: {"command": shlex.join(installed[tool].argv), "origin": "setup"} for tool in Tool
+    }
+    folders = [installed[tool].folder for tool in (Tool.MILLRACE, Tool.PI)]
+    assert ran.result["output"].split(":") == [*folders, "/nowhere"]
+
+
+def test_the_users_file_and_the_environment_go_before_setup(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    record_installed(tmp_path / "data")
+    (tmp_path / "config.toml").write_text('millrace_command = "their-millrace"')
+    command = shlex.join((sys.executable, str(_PI)))
+    said = {"MILLRACER_CONFIG_DIR": str(tmp_path), "MILLRACER_PI_COMMAND": command}
+
+    ran = _run("tell your path", workspace=tmp_path, environment={**environment, **said})
+
+    assert ran.result["tools"] == {
+        "millrace": {"command": "their-millrace", "origin": "user_file"},
+        "pi": {"command": command, "origin": "environment"},
+    }
+    assert ran.result["output"] == "/nowhere"
+
+
+def test_where_nothing_is_found_the_next_step_is_setup(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    ran = _run("a task", workspace=tmp_path, environment=environment)
+
+    assert ran.exit_code == 8
+    assert ran.error_codes == ["pi_not_found"]
+    assert ran.result["errors"][0]["message"] == "`pi` was not found on PATH"
+    assert "`millracer setup`" in ran.result["errors"][0]["suggested_action"]
+    assert ran.result["tools"]["pi"] == {"command": "pi", "origin": "path"}
+
+
+class _Seeing(Millraces):
+    """Notes what it is to begin, and begins nothing."""
+
+    def warm_up(self, millrace: tuple[str, ...], environment: dict[str, str]) -> None:
+        self.asked = (millrace, environment)
+
+
+def test_what_is_begun_ahead_is_what_a_run_will_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_installed(tmp_path / "data")
+    monkeypatch.setenv("MILLRACER_DATA_DIR", str(tmp_path / "data"))
+    found, seeing = find_programs({}), _Seeing()
+
+    begin(seeing, found)
+    settings = Programs(found=found).settings(str(tmp_path), RunChoices())
+
+    assert seeing.asked == (settings.millrace, settings.environment)
