@@ -14,7 +14,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from millracer.errors import ExitCode
-from millracer.interfaces.output import OutputLost
+from millracer.interfaces.output import (
+    OutputLost,
+    own_standard_output,
+    silence_standard_output,
+)
 from millracer.interfaces.signals import signals_raise
 from millracer.interfaces.utf8 import begin_in_utf8
 from millracer.waiting import Cancelled
@@ -24,7 +28,7 @@ def main() -> NoReturn:
     """Run the command line and exit with the code that tells the outcome."""
     begin_in_utf8()
     gc.disable()  # until the command begins: what is loaded stays
-    _replace_missing_streams()
+    _prepare_streams()
     threading.excepthook = lambda uncaught: _tell_bug(uncaught.exc_value)
     with signals_raise():
         try:
@@ -32,6 +36,7 @@ def main() -> NoReturn:
         except OutputLost as lost:
             from millracer.interfaces.terminal import say  # noqa: PLC0415 - hardly ever needed
 
+            silence_standard_output()
             say(f"error: {lost}\n  next: make room, or let standard output go somewhere else")
             code = ExitCode.FAILED
         except Exception as error:  # noqa: BLE001 - the interpreter would tell its secrets, too
@@ -63,11 +68,13 @@ def _tell_bug(error: BaseException | None) -> None:
         say_bug(error)
 
 
-def _replace_missing_streams() -> None:
+def _prepare_streams() -> None:
     """Let a command whose caller closed a standard stream read nothing and write to nowhere."""
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as we
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    else:
+        own_standard_output()
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from millracer.domain.work import ProgressEvent
+from millracer.interfaces.output import OutputLost
 from millracer.interfaces.terminal import can_redraw, plain_progress, without_steering
 from millracer.secrecy import redacted_stream
 
@@ -24,6 +25,7 @@ class TaskScreen:
         self._plain = None if can_redraw() else plain_progress()
         self._words = redacted_stream()
         self._last = "\n"
+        self._lost: OutputLost | None = None
         self.streamed = False
 
     def listen(self, event: ProgressEvent) -> None:
@@ -49,18 +51,26 @@ class TaskScreen:
         self._write(self._words.feed(text))
 
     def end(self) -> None:
-        """Leave the terminal at the beginning of a line."""
+        """Leave the terminal at the beginning of a line.
+
+        Raises:
+            OutputLost: something of what was said could not be written.
+        """
         self._end_progress()
         self._write(self._words.finish())
         if self._last != "\n":
             self._write("\n")
+        if self._lost is not None:
+            raise self._lost
 
     def _write(self, text: str) -> None:
         if not text:
             return
-        with suppress(OSError):
+        try:
             sys.stdout.write(without_steering(text))
             sys.stdout.flush()
+        except OutputLost as lost:  # the task goes on
+            self._lost = lost
         self._last = text[-1]
 
     def _end_progress(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -12,6 +14,8 @@ from millracer.interfaces.signals import signals_ignored
 _READER_LEFT = (BrokenPipeError, ConnectionResetError)
 
 if TYPE_CHECKING:  # the command line knows the formats, and need not know what is printed
+    from typing_extensions import Buffer
+
     from millracer.domain.result import RunResult
 
 
@@ -61,15 +65,49 @@ def print_text(document: str) -> None:
         OutputLost: the disk is full, or whatever else keeps it from being written.
     """
     with signals_ignored():
+        sys.stdout.buffer.write(document.encode("utf-8", "backslashreplace") + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def own_standard_output() -> None:
+    """Let everybody's writes to standard output fail as `print_text` does: `--help` is not ours."""
+    named = sys.stdout
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_StandardOutput(named.fileno(), "w", closefd=False)),
+        encoding=named.encoding,
+        errors=named.errors,
+        line_buffering=named.isatty(),
+    )
+
+
+def silence_standard_output() -> None:
+    """Drop what could not be written: the interpreter's last flush would add a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _StandardOutput(io.FileIO):
+    """The descriptor, below whatever collects what is written."""
+
+    def write(self, data: Buffer, /) -> int:
+        """Write, and wait where the caller does not let the descriptor block.
+
+        Raises:
+            OutputLost: as `print_text`.
+        """
         try:
-            sys.stdout.buffer.write(document.encode("utf-8", "backslashreplace") + b"\n")
-            sys.stdout.buffer.flush()
+            while (written := super().write(data)) is None:
+                self._wait()
         except OSError as error:
-            # The interpreter's own last flush must not add a traceback.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             lost = output_lost(error)
             if lost is not None:
                 raise lost from error
+            return memoryview(data).nbytes
+        return written
+
+    def _wait(self) -> None:
+        writable = select.poll()
+        writable.register(self, select.POLLOUT)
+        writable.poll()
 
 
 def output_lost(error: OSError) -> OutputLost | None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
+from tests.support.cli import wait_until
 from tests.support.ops_cli import request
 
 _MILLRACER = (sys.executable, "-m", "millracer")
@@ -67,8 +70,10 @@ def nowhere(tmp_path: Path, task: Sequence[str] = ("a task",)) -> tuple[str, ...
         ((*_MILLRACER, "ops", "--jsonl"), f"{LIST}\n{LIST}\n"),
         ((*_MILLRACER, "sessions", "list"), ""),
         ((*_MILLRACER, "operator"), "/help\n/help\n"),
+        ((*_MILLRACER, "--help"), ""),
+        ((*_MILLRACER, "--version"), ""),
     ],
-    ids=["schema", "ops", "jsonl", "sessions", "operator"],
+    ids=["schema", "ops", "jsonl", "sessions", "operator", "help", "version"],
 )
 def test_a_result_that_finds_no_room_is_told_and_no_success(
     command: tuple[str, ...], stdin: str
@@ -83,12 +88,13 @@ def test_a_result_that_finds_no_room_is_told_and_no_success(
     ]
 
 
-def test_a_reader_that_left_is_no_failure() -> None:
+@pytest.mark.parametrize("words", [("schema", "run-result"), ("--help",)])
+def test_a_reader_that_left_is_no_failure(words: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
         ran = subprocess.run(
-            (*_MILLRACER, "schema", "run-result"),
+            (*_MILLRACER, *words),
             stdout=writer,
             stderr=subprocess.PIPE,
             timeout=60,
@@ -98,6 +104,29 @@ def test_a_reader_that_left_is_no_failure() -> None:
         os.close(writer)
 
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_a_reader_that_takes_its_time_gets_all_of_a_pipe_that_does_not_block() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    room = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    command = (*_MILLRACER, "schema", "run-result")
+    with (
+        os.fdopen(reader, "rb") as told,
+        subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE) as running,
+    ):
+        os.close(writer)
+        wait_until(lambda: _waiting_in(told) == room, "the pipe is full")
+        schema = told.read()
+        _, errors = running.communicate(timeout=60)
+
+    assert (running.returncode, errors) == (0, b"")
+    assert json.loads(schema)["title"]
+
+
+def _waiting_in(pipe: IO[bytes]) -> int:
+    """Return how many bytes can be read of a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "2>&-", "2>/dev/full"])
