@@ -78,7 +78,7 @@ corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDES
   $(TOOLS)/pi-$(newest_pi)/.stamp
 
 .PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz soak statespace \
-  mutants bench demo fixtures clean distclean
+  mutants bench demo docs screens fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -100,6 +100,7 @@ help:
 	@echo '                  some 15 minutes; make mutants MODULES="stuck result"'
 	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
 	@echo 'make lint         lint, types and layers only'
+	@echo 'make docs         write docs/cli.md and the state diagram anew; make screens its pictures'
 	@echo 'make fixtures     record fixtures/ again from the real tools'
 	@echo 'make setup        only set up; make clean, make distclean remove what was built, set up'
 
@@ -153,6 +154,12 @@ bench: $(setup) $(TOOLS)/reference/.stamp
 demo: $(setup)
 	@$(bin)/millracer demo --intake $(INTAKE) --pi-command $(pi) \
 	  --millrace-command $(call millrace,$(MILLRACE_VERSION))
+
+docs: $(venv_stamp)
+	$(bin)/python -m tests.docs
+
+screens: $(setup)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.docs.screens
 
 fixtures: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$(version)/.stamp)
 	@set -e; $(foreach version,$(MILLRACE_VERSIONS),$(call tools_environment,$(version)) \

@@ -177,7 +177,7 @@ class Lifecycle:
 
 
 def mermaid() -> str:
-    """Return the table as a Mermaid state diagram, the one in docs/state-machine.md."""
+    """Return the table as a Mermaid state diagram, the one in docs/architecture.md."""
     rows = [f"    [*] --> {INITIAL}"]
     for edge in EDGES:
         guard = "" if edge.guard is None else f" [{edge.guard.__name__.replace('_', ' ')}]"

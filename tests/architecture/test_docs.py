@@ -1,29 +1,23 @@
-"""Generated documents are fresh; `pytest --update-docs` writes them anew, to be read as a diff."""
+"""What the pages say of the code is so."""
 
 import re
+import tomllib
 from pathlib import Path
 
-from millracer.domain.lifecycle import mermaid
 from millracer.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
-STATE_MACHINE = ROOT / "docs" / "state-machine.md"
-_PAGE = """\
-# The state machine
-
-Generated from the table in `millracer/domain/lifecycle.py`; a test keeps it fresh.
-
-```mermaid
-{diagram}```
-"""
 
 
-def test_the_state_diagram_is_the_table(*, update_docs: bool) -> None:
-    expected = _PAGE.format(diagram=mermaid())
-    if update_docs:
-        STATE_MACHINE.write_text(expected, encoding="utf-8")
+def test_the_layers_on_the_page_are_those_that_are_enforced() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```text\n(api .*?)^```", page, re.MULTILINE | re.DOTALL)
+    shown = [line.split()[0] for line in block.splitlines()]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    enforced = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
 
-    assert expected == STATE_MACHINE.read_text(encoding="utf-8")
+    assert shown == [layer.split(" | ")[0] for layer in enforced if layer != "__main__"]
+    assert "| application " in block
 
 
 def test_the_readme_lists_every_exit_code() -> None:

@@ -1,0 +1,64 @@
+"""Every command's `--help` as one page, at a fixed width and without colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from millracer.interfaces.cli import app
+
+_COLUMNS = 100
+
+_HEAD = """\
+# The command line
+
+What `--help` says of every command, written by `make docs`; a test keeps it fresh.
+
+Each option with an `env var` can be set by that variable; [configuration](configuration.md) says
+which value counts. What the exit codes mean, and what to do: [troubleshooting](troubleshooting.md).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A command, as it is called, and what it tells of itself."""
+
+    words: tuple[str, ...]
+    help: str
+    is_group: bool
+
+
+def told() -> Iterator[Told]:
+    """Yield every command in the order that its group lists it."""
+    root = get_command(app)
+    yield from _told(root, (str(root.name),), None)
+
+
+def render() -> str:
+    """Return the page."""
+    sections = [f"\n## `{' '.join(each.words)}`\n\n```text\n{each.help}\n```\n" for each in told()]
+    return _HEAD + "".join(sections)
+
+
+def _told(
+    command: TyperCommand | TyperGroup, words: tuple[str, ...], parent: object
+) -> Iterator[Told]:
+    context = command.context_class(
+        command,
+        info_name=words[-1],
+        parent=parent,
+        terminal_width=_COLUMNS,
+        max_content_width=_COLUMNS,
+        color=False,
+    )
+    lines = command.get_help(context).replace(str(Path.home()), "~").splitlines()
+    text = "\n".join(line.rstrip() for line in lines)
+    subcommands = getattr(command, "commands", {})
+    yield Told(words, text, bool(subcommands))
+    for name, subcommand in subcommands.items():
+        if not subcommand.hidden:
+            yield from _told(subcommand, (*words, name), context)
