@@ -58,6 +58,8 @@ bin := $(CURDIR)/$(VENV)/bin
 millrace = $(CURDIR)/$(TOOLS)/millrace-$(1)/bin/millrace
 pi := $(CURDIR)/$(TOOLS)/pi/node_modules/.bin/pi
 tools_environment = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) MILLRACER_TEST_PI=$(pi)
+# Not by its own name in a recipe: `make --dry-run` runs a line that holds that.
+this_make = $(MAKE)
 newer_node := $(CURDIR)/$(TOOLS)/node/bin
 # The real tools wait as much as they work: a test beside another takes little from it.
 pytest := $(bin)/pytest --hypothesis-profile=ci --numprocesses=auto --dist=worksteal
@@ -125,7 +127,7 @@ acceptance: $(setup)
 
 # It calls make for what a cell needs, so that what cannot be set up stops no other cell.
 test-matrix: $(setup)
-	@MAKE='$(MAKE)' $(bin)/python -m tests.matrix $(CELLS)
+	@MAKE='$(this_make)' $(bin)/python -m tests.matrix $(CELLS)
 
 truth: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.truth.sweep $(N) $(SEED)

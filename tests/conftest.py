@@ -23,7 +23,7 @@ from tests.support.environment import is_scrubbed
 _RUN_VARIABLE = "MILLRACER_TEST_RUN"
 _LEFTOVER_GRACE_SECONDS = 3.0
 _VERSION_SECONDS = 60.0
-_PROCESS_FOLDERS = {"acceptance", "integration", "conformance"}
+_PROCESS_FOLDERS = {"acceptance", "integration", "conformance", "docs"}
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100, database=None)
 settings.register_profile("dev", deadline=None, max_examples=25)

@@ -23,7 +23,7 @@ from millracer.interfaces.operator_prompt import PROMPT
 _LIMIT_SECONDS = 60
 #: A prompt that takes keys. The one before it is drawn once more when its line is sent, and what is
 #: typed then is not for the next one: a Ctrl-D would be lost.
-_NEW_PROMPT = r"\x1b\[\?2004h.*?" + PROMPT.rstrip()
+NEW_PROMPT = r"\x1b\[\?2004h.*?" + PROMPT.rstrip()
 _ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>])")
 
 ENTER = "\r"
@@ -103,7 +103,7 @@ class OperatorCaller:
                 codec_errors="replace",
                 timeout=_LIMIT_SECONDS,
             ),
-            prompt=PROMPT.rstrip() if shown["TERM"] == "dumb" else _NEW_PROMPT,
+            prompt=PROMPT.rstrip() if shown["TERM"] == "dumb" else NEW_PROMPT,
         )
 
     @property
