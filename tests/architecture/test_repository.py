@@ -73,3 +73,19 @@ def test_the_licence_the_metadata_names_is_there() -> None:
 
     assert project["license"] == "Apache-2.0"
     assert "Apache License" in (_ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_what_uv_writes_is_no_part_of_the_project() -> None:
+    ignored = subprocess.run(
+        ("git", "check-ignore", "uv.lock", ".venv/bin/python", ".tools/pi/package.json"),  # noqa: S607 - whichever git
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        timeout=30,
+        check=True,
+    ).stdout.decode()
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert ignored.split() == ["uv.lock", ".venv/bin/python", ".tools/pi/package.json"]
+    assert {"pytest", "ruff", "mypy"} <= {
+        requirement.partition(">")[0] for requirement in project["optional-dependencies"]["dev"]
+    }
