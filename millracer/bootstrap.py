@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from millracer.domain.preferences import PiSession
 from millracer.domain.programs import NO_TOOLS, ToolsUsed
+from millracer.errors import UsageError
 from millracer.ports import (
     Clock,
     Directories,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from millracer.application.ops import CommandDefaults, OpsGateway
     from millracer.application.ops_target import Tools
     from millracer.application.orchestrator import Orchestrator
+    from millracer.application.setup import Installer
     from millracer.contracts.config_file import ConfigOptions
     from millracer.domain.programs import InstalledTool, Tool
 
@@ -340,6 +342,24 @@ def installed_tools() -> Mapping[Tool, InstalledTool]:
     from millracer.adapters.installed_tools import read_installed  # noqa: PLC0415 - see above
 
     return read_installed(os.environ)
+
+
+def open_installer() -> tuple[Path, Installer]:
+    """Return the user's tools folder, be it there or not, and what installs in it.
+
+    Raises:
+        UsageError: the user has no home, and no folder is named.
+    """
+    from millracer.adapters.installed_tools import tools_folder  # noqa: PLC0415 - see above
+    from millracer.adapters.tool_install import DiskInstaller  # noqa: PLC0415
+
+    folder = tools_folder(os.environ)
+    if folder is None:
+        raise UsageError(
+            "there is no home to install in",
+            suggested_action="name a folder in MILLRACER_DATA_DIR",
+        )
+    return folder, DiskInstaller(folder, dict(os.environ))
 
 
 def glance_at_user_config() -> Mapping[str, object]:

@@ -9,6 +9,7 @@ MillracerError                    .code .message .suggested_action; str() is one
 ├── WorkspaceUnusable             the directory cannot serve as a Millrace workspace
 ├── WorkspaceUnresolved           no rule says which workspace a request means
 ├── StoreUnavailable              the session store cannot be read or written
+├── SetupFailed                   a tool could not be installed, or not be removed
 ├── DecisionUnreadable            pi answered the decision turn twice without a decision
 ├── ToolError                     an outside program; .tool and its own words
 │   ├── ToolNotFound                  not installed, or not on PATH
@@ -121,6 +122,12 @@ class StoreUnavailable(MillracerError):
     """The session store cannot be read or written now; no run and no status depends on it."""
 
     code = "session_store_unavailable"
+
+
+class SetupFailed(MillracerError):
+    """`millracer setup` could not install a tool, or not remove it."""
+
+    code = "setup_failed"
 
 
 class DecisionUnreadable(MillracerError):

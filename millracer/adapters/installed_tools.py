@@ -10,9 +10,12 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millracer.domain.programs import InstalledTool, Tool
+
+if TYPE_CHECKING:
+    from millracer.domain.setup_plan import Part
 
 DATA_VARIABLE = "MILLRACER_DATA_DIR"
 
@@ -46,6 +49,13 @@ def read_installed(environment: Mapping[str, str]) -> dict[Tool, InstalledTool]:
     folder = tools_folder(environment)
     if folder is None:
         return {}
+    entries = read_record(folder)
+    found = {tool: _installed(entries[tool], environment) for tool in Tool if tool.value in entries}
+    return {tool: installed for tool, installed in found.items() if installed is not None}
+
+
+def read_record(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what setup recorded of each part, nothing where that cannot be read."""
     try:
         record = json.loads((folder / RECORD_NAME).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -53,13 +63,14 @@ def read_installed(environment: Mapping[str, str]) -> dict[Tool, InstalledTool]:
     if not isinstance(record, dict) or record.get("schema_version") != RECORD_VERSION:
         return {}
     entries = record.get("tools")
-    found: dict[Tool, InstalledTool] = {}
-    for tool in Tool:
-        entry = entries.get(tool) if isinstance(entries, dict) else None
-        installed = _installed(entry, environment) if isinstance(entry, dict) else None
-        if installed is not None:
-            found[tool] = installed
-    return found
+    if not isinstance(entries, dict):
+        return {}
+    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
+
+
+def render_record(entries: Mapping[Part, Mapping[str, Any]]) -> str:
+    """Return the record of these parts, as `read_record` reads it."""
+    return json.dumps({"schema_version": RECORD_VERSION, "tools": entries}, indent=2) + "\n"
 
 
 def _installed(entry: dict[str, Any], environment: Mapping[str, str]) -> InstalledTool | None:

@@ -108,6 +108,26 @@ def run(command: Command, wait: Wait) -> Completed:
     )
 
 
+def run_noted(command: Command, output: int, wait: Wait) -> int:
+    """Run a command to its end, all it writes going to a descriptor; return its exit code.
+
+    Raises:
+        ToolNotFound, ToolFailed: as `spawn`.
+        ToolTimeout, Cancelled: as `run`; the process group was ended.
+    """
+    started = time.monotonic()
+    process = spawn(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=_SLICE_SECONDS)
+            raise_if_over(command, wait, started)
+    except BaseException:
+        end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
+        _reap(process)
+        raise
+
+
 def spawn(
     command: Command,
     *,

@@ -165,6 +165,20 @@ def schema(
     print_text(render_schema(name))
 
 
+@app.command()
+def setup(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove what setup installed, instead.")
+    ] = False,
+) -> None:
+    """Install the tested Millrace and pi for yourself: says what it will do, and asks."""
+    from millracer.interfaces import setup_command  # noqa: PLC0415
+
+    raise typer.Exit(setup_command.setup(yes=yes, remove=remove))
+
+
 @app.command(epilog=_EXIT_CODES)
 def demo(
     context: typer.Context,
