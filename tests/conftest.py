@@ -40,7 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "acceptance" in _folders(item):
+        slow_page = "docs" in _folders(item) and item.get_closest_marker("slow")
+        if "acceptance" in _folders(item) or slow_page:
             item.add_marker(pytest.mark.acceptance)
         if isinstance(item, pytest.Function) and "pi_command" in item.fixturenames:
             item.add_marker(pytest.mark.pi)

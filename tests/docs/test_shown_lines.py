@@ -82,12 +82,12 @@ def test_every_command_of_a_page_does_what_the_page_says(
                 assert code == 0, f"{each}\nended with {code}:\n{ran.printed}"
             elif not likeness.is_like(ran.printed, each.output):
                 wrong.append((each, ran.printed))
-        assert code == 0, f"exit code {code} at the end of {page}"
 
     if update_docs:
         _write_anew(page, wrong)
     else:
         assert not wrong, "\n".join(f"{each}\nprinted:\n{printed}" for each, printed in wrong)
+    assert code == 0, f"exit code {code} at the end of {page}"
 
 
 @pytest.mark.slow
