@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and n
         ModeValidation,
         ProgressEvent,
         RunningDaemon,
+        RuntimeEvent,
         RuntimeStatus,
         RunWarning,
         Standing,
@@ -143,6 +144,24 @@ class Attendance(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Somebody who looks on."""
+
+    def next_change(self, wait: Wait) -> None:
+        """Block until something in the workspace may have changed, or the wait's deadline.
+
+        Returns at once on the first call.
+
+        Raises:
+            Cancelled: the caller asked to stop.
+        """
+        ...
+
+    def close(self) -> None:
+        """Look on no longer; repeatable."""
+        ...
+
+
 class Millrace(Protocol):
     """The runtime of one workspace."""
 
@@ -199,6 +218,32 @@ class Millrace(Protocol):
         and blocked ones; of each the newest first. A root spec whose lineage is still open counts,
         although its own document is done. Asks the disk, not the program; never raises for what
         lies there, and a workspace that was never initialised has nothing.
+        """
+        ...
+
+    def find_daemon(self) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock; asks disk and process table alone.
+
+        Takes no lock and writes nothing: it may be gone by the time the caller reads of it.
+        """
+        ...
+
+    def is_watched(self) -> bool:
+        """Whether a command of ours watches here; asks the disk and writes nothing."""
+        ...
+
+    def recent_events(self) -> tuple[RuntimeEvent, ...]:
+        """Return the last stages begun, decisions made and items cancelled, the newest first.
+
+        Asks the disk, not the program, and no further back than is cheap; what cannot be read has
+        not happened.
+        """
+        ...
+
+    def observe(self) -> Observer:
+        """Be told of changes without a lease: nobody waits for an observer, and it stops nothing.
+
+        Writes nothing, and works where there is no workspace yet.
         """
         ...
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from millracer.adapters import process
@@ -20,6 +21,7 @@ from millracer.adapters.millrace_calls import TOOL, MillraceCalls, refusal
 from millracer.adapters.millrace_text import parse_lines
 from millracer.adapters.millrace_traceback import is_system_error
 from millracer.adapters.mode_aliases import resolve_alias
+from millracer.adapters.observer import DiskObserver
 from millracer.adapters.ownership import (
     forget_ownership,
     read_ownership,
@@ -28,12 +30,12 @@ from millracer.adapters.ownership import (
 from millracer.adapters.runtime_files import RuntimeFiles
 from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.adapters.watch import RuntimeWatch
-from millracer.adapters.workspace import WorkspacePaths, locked, try_lock
+from millracer.adapters.workspace import WorkspacePaths, is_locked, locked, try_lock
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.observation import Signs
 from millracer.domain.work import ModeValidation, RunningDaemon, RuntimeStatus, Standing
 from millracer.errors import DaemonDied, MillracerError, ToolFailed
-from millracer.ports import Attendance, DaemonControl
+from millracer.ports import Attendance, DaemonControl, Observer
 from millracer.waiting import Cancelled, Wait
 
 _BOOT_SECONDS = 60.0
@@ -93,6 +95,22 @@ class WorkspaceDaemon:
             watch = RuntimeWatch(self._paths, safety_seconds=self._safety_seconds)
             return _Attendance(self._calls, self._paths, watch, lease, stack.pop_all())
 
+    def find(self) -> RunningDaemon | None:
+        """Return the daemon that is there, without a lock."""
+        return DaemonFinder(self._paths, RuntimeFiles.of(self._paths)).find_any()
+
+    def is_watched(self) -> bool:
+        """Whether somebody holds the watch lease, which is not made where there was none."""
+        return is_locked(watch_lock(self._paths))
+
+    def observe(self) -> Observer:
+        """Look on without a lease."""
+        return DiskObserver(
+            self._paths,
+            watch_lease=watch_lock(self._paths),
+            safety_seconds=self._safety_seconds,
+        )
+
 
 def lifecycle_lock(paths: WorkspacePaths) -> Path:
     """Return the file whose lock orders starting, validating and stopping."""
@@ -132,9 +150,7 @@ class _Control(DaemonControl):
         if found is None or found.booting or self._files.snapshot.read() is not None:
             return found
         status = self._status_reader(wait)
-        return RunningDaemon(
-            pid=found.pid, started=found.started, ours=found.ours, mode_id=status.mode_id
-        )
+        return replace(found, mode_id=status.mode_id)
 
     def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
         """Run `compile validate --mode`; what it refuses is an answer, not an error.

@@ -49,10 +49,16 @@ class DaemonFinder:
                 started=holder[1],
                 ours=ours and is_owned,
                 mode_id=self._mode(record if is_owned else None),
+                kept=is_owned and not ours,
             )
         if owned is not None and record is not None:
             return RunningDaemon(
-                pid=owned[0], started=owned[1], ours=ours, booting=True, mode_id=record.mode_id
+                pid=owned[0],
+                started=owned[1],
+                ours=ours,
+                booting=True,
+                mode_id=record.mode_id,
+                kept=record.kept,
             )
         return None
 

@@ -45,9 +45,13 @@ class EventLog:
 
 def _parse(line: bytes) -> RuntimeEvent | None:
     try:
-        said = EventLine.model_validate_json(line)
+        return runtime_event(EventLine.model_validate_json(line))
     except ValidationError:
         return None
+
+
+def runtime_event(said: EventLine) -> RuntimeEvent:
+    """Put a line of the log into the domain's words."""
     data = said.data
     is_about_spec = data.work_item_id is None and data.spec_id is not None
     return RuntimeEvent(

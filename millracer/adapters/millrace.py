@@ -22,6 +22,7 @@ from millracer.adapters.millrace_calls import (
     refusal,
     useful_line,
 )
+from millracer.adapters.millrace_events import recent_events
 from millracer.adapters.millrace_evidence import MillraceEvidence
 from millracer.adapters.millrace_items import MillraceItems
 from millracer.adapters.millrace_left import list_left
@@ -36,9 +37,17 @@ from millracer.adapters.workspace import WorkspacePaths, locked, write_atomicall
 from millracer.contracts.millrace import StatusDocument, parse, parse_object
 from millracer.domain.documents import IntakeDocument
 from millracer.domain.evidence import Evidence
-from millracer.domain.work import AddReceipt, IntakeKind, LeftItem, RuntimeStatus, Standing
+from millracer.domain.work import (
+    AddReceipt,
+    IntakeKind,
+    LeftItem,
+    RunningDaemon,
+    RuntimeEvent,
+    RuntimeStatus,
+    Standing,
+)
 from millracer.errors import ProtocolError, WorkspaceUnusable
-from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace
+from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace, Observer
 from millracer.waiting import Wait
 
 
@@ -176,6 +185,22 @@ class CliMillrace(Millrace):
     def list_left(self) -> tuple[LeftItem, ...]:
         """Return everything Millrace still works on or has blocked; no call."""
         return list_left(self._paths)
+
+    def find_daemon(self) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock; no call, no lock."""
+        return self._daemon.find()
+
+    def is_watched(self) -> bool:
+        """Whether a command of ours holds the watch lease; no call."""
+        return self._daemon.is_watched()
+
+    def recent_events(self) -> tuple[RuntimeEvent, ...]:
+        """Return what the end of Millrace's event log tells of stages and items; no call."""
+        return recent_events(self._paths)
+
+    def observe(self) -> Observer:
+        """Be told of changes without a lease; no call."""
+        return self._daemon.observe()
 
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
         """Return the names of the modes this Millrace knows; one call, without the workspace.

@@ -22,8 +22,8 @@ from millracer.domain.work import RunningDaemon, RuntimeEvent, Standing
 from millracer.waiting import Wait
 
 #: How often we look where the system tells of changes, and where it does not.
-_HEARING_POLL_SECONDS = 1.0
-_DEAF_POLL_SECONDS = 0.2
+HEARING_POLL_SECONDS = 1.0
+DEAF_POLL_SECONDS = 0.2
 #: A transition touches several files within some 50 ms; they are told together.
 _SETTLE_SECONDS = 0.05
 _SETTLE_ROUNDS = 4
@@ -101,7 +101,7 @@ class RuntimeWatch:
     def _sleep(self, look: _Look, wait: Wait) -> None:
         self._wakeup.watch_folders()
         self._wakeup.watch_process(None if look.daemon is None else look.daemon.pid)
-        poll = _HEARING_POLL_SECONDS if self._wakeup.hears else _DEAF_POLL_SECONDS
+        poll = HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS
         self._wakeup.sleep(min(poll, self._safety_left), wait)
 
     @property

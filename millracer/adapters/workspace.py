@@ -249,3 +249,17 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process holds a file lock, shared or not; one that was never made is free."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not try_lock(descriptor, shared=False)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)

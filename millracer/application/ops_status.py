@@ -6,14 +6,12 @@ from dataclasses import replace
 
 from millracer.application.ops_reply import Reply, describe_resolution, describe_taken, failed
 from millracer.application.ops_target import Target, Tools, require_directory
+from millracer.application.overseeing import STATUS_SECONDS
 from millracer.contracts.ops_request import ReadRequest
 from millracer.contracts.ops_result import FreshnessDocument, OpsRoute, OpsStatus
 from millracer.errors import ExitCode, ToolTimeout, WorkspaceUnusable
 from millracer.ports import Directories
 from millracer.waiting import Cancellation, Wait
-
-#: How long Millrace may take to tell its status.
-STATUS_SECONDS = 60.0
 
 
 def report_status(

@@ -28,7 +28,7 @@ from millracer.domain.evidence import (
     subject_of,
 )
 from millracer.domain.programs import ToolUsed
-from millracer.domain.result import RunResult
+from millracer.domain.result import ErrorRecord, RunResult
 from millracer.domain.work import ProgressEvent
 
 
@@ -105,15 +105,7 @@ def describe(result: RunResult) -> RunResultDocument:
         ),
         progress_events=[describe_progress(progress) for progress in result.progress_events],
         warnings=[str(warning) for warning in result.warnings],
-        errors=[
-            ErrorDocument(
-                code=error.code,
-                message=error.message,
-                suggested_action=error.suggested_action,
-                detail=error.detail,
-            )
-            for error in result.errors
-        ],
+        errors=[describe_error(error) for error in result.errors],
         next_steps=[
             StepDocument(action=step.action, command=step.command) for step in result.next_steps
         ],
@@ -130,6 +122,16 @@ def describe(result: RunResult) -> RunResultDocument:
 
 def _tool(used: ToolUsed | None) -> ToolDocument | None:
     return None if used is None else ToolDocument(command=used.command, origin=used.origin)
+
+
+def describe_error(error: ErrorRecord) -> ErrorDocument:
+    """Put an error into its published shape."""
+    return ErrorDocument(
+        code=error.code,
+        message=error.message,
+        suggested_action=error.suggested_action,
+        detail=error.detail,
+    )
 
 
 def _evidence(fact: Fact, workspace: str) -> EvidenceDocument:

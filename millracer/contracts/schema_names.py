@@ -12,3 +12,4 @@ class SchemaName(StrEnum):
     OPS_RESULT = "ops-result"
     RUN_RESULT = "run-result"
     CONFIG_RESULT = "config-result"
+    STATUS_RESULT = "status-result"

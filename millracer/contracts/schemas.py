@@ -16,6 +16,7 @@ from millracer.contracts.ops_request import OpsRequest
 from millracer.contracts.ops_result import OpsResult
 from millracer.contracts.run_documents import RunResultDocument
 from millracer.contracts.schema_names import SchemaName
+from millracer.contracts.status_result import StatusResult
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -36,6 +37,8 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
             schema = RunResultDocument.model_json_schema(mode="serialization")
         case SchemaName.CONFIG_RESULT:
             schema = ConfigResult.model_json_schema(mode="serialization")
+        case SchemaName.STATUS_RESULT:
+            schema = StatusResult.model_json_schema(mode="serialization")
         case _:
             assert_never(name)
     return {"$schema": _DIALECT, **schema}

@@ -196,11 +196,15 @@ def exit_code_of(result: RunResult) -> ExitCode:
         terminated = result.cancel_reason is CancelReason.TERMINATED
         return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
     if result.outcome is Outcome.FAILED:
-        code = result.errors[0].code if result.errors else INTERNAL_ERROR
-        if code == INTERNAL_ERROR:
-            return ExitCode.INTERNAL_ERROR
-        return ExitCode.USAGE if code in _USAGE_CODES else ExitCode.FAILED
+        return exit_code_of_error(result.errors[0].code if result.errors else INTERNAL_ERROR)
     return _EXIT_CODES[result.outcome]
+
+
+def exit_code_of_error(code: str) -> ExitCode:
+    """Return the exit code that tells an error of ours by its code."""
+    if code == INTERNAL_ERROR:
+        return ExitCode.INTERNAL_ERROR
+    return ExitCode.USAGE if code in _USAGE_CODES else ExitCode.FAILED
 
 
 def next_steps_for(

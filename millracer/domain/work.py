@@ -291,6 +291,7 @@ class RunningDaemon:
         ours: it carries the token of this workspace's ownership file and is not marked kept.
         booting: it lives but does not hold the lock yet.
         mode_id: the mode it runs in, when Millrace says so.
+        kept: it carries that token, and was left running on purpose (`--keep-daemon`).
     """
 
     pid: int
@@ -298,6 +299,7 @@ class RunningDaemon:
     ours: bool
     booting: bool = False
     mode_id: str | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.schema_names import SchemaName
 from millracer.domain.preferences import IntakeKind, RoutePreference
 from millracer.errors import ConfigInvalid, ExitCode
-from millracer.interfaces import config_cli, debugging, session_cli
+from millracer.interfaces import config_cli, debugging, queue_cli, session_cli
 from millracer.interfaces import run_options as option
 from millracer.interfaces.common_options import (
     CommonOptions,
@@ -123,6 +123,9 @@ def operator(common: CommonOptions) -> None:
     from millracer.interfaces import operator_command  # noqa: PLC0415 - the same
 
     raise typer.Exit(operator_command.operator(common))
+
+
+queue_cli.declare(app, _EXIT_CODES)
 
 
 @app.command(epilog=_OPS_EXIT_CODES)

@@ -9,7 +9,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from millracer.interfaces.tools import Programs
 
 _ORIGINS = {"COMMANDLINE": ValueOrigin.OPTION, "ENVIRONMENT": ValueOrigin.ENVIRONMENT}
+
+#: What stands behind a command without an option's name goes before the options.
+_ARGUMENTS = frozenset({"task", "item"})
 
 _Own = ParamSpec("_Own")
 
@@ -54,11 +57,29 @@ class CommonOptions:
     session_id: str | None
 
 
+def with_options(
+    *wanted: str,
+) -> Callable[[Callable[Concatenate[CommonOptions, _Own], None]], Callable[..., None]]:
+    """Give a Typer command these common options; of the others it has what files and defaults say.
+
+    Args:
+        wanted: names of parameters of `common_options`.
+    """
+    return partial(_with_options, wanted=frozenset(wanted))
+
+
 def with_common_options(
     command: Callable[Concatenate[CommonOptions, _Own], None],
 ) -> Callable[..., None]:
     """Give a Typer command the common options; it is called with what they said, then its own."""
+    return _with_options(command, wanted=None)
+
+
+def _with_options(
+    command: Callable[Concatenate[CommonOptions, _Own], None], *, wanted: frozenset[str] | None
+) -> Callable[..., None]:
     begun, origins, *common = inspect.signature(common_options, eval_str=True).parameters.values()
+    common = [each for each in common if wanted is None or each.name in wanted]
     names = [parameter.name for parameter in common]
     first, *own = inspect.signature(command, eval_str=True).parameters.values()
     del begun, origins, first
@@ -74,10 +95,10 @@ def with_common_options(
             inspect.Parameter(
                 "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
             ),
-            *(parameter for parameter in own if parameter.name == "task"),
+            *(parameter for parameter in own if parameter.name in _ARGUMENTS),
             *common,
         ]
-        + [parameter for parameter in own if parameter.name != "task"]
+        + [parameter for parameter in own if parameter.name not in _ARGUMENTS]
     )
     with_options.__annotations__ = {}
     del with_options.__wrapped__

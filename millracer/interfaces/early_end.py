@@ -20,7 +20,6 @@ from millracer.interfaces.terminal import say
 from millracer.waiting import CancelReason
 
 _OPS_COMMANDS = frozenset({"ops", "workspaces", "sessions"})
-_CONFIG_COMMAND = "config"
 _OPS_FLAGS = ("--json", "--stream-json")
 _LINES_FLAG = "--jsonl"
 
@@ -33,6 +32,11 @@ class _Wanted(Enum):
     OPS_RESULT = auto()
     OPS_LINES = auto()
     CONFIG_RESULT = auto()
+    STATUS_RESULT = auto()
+
+
+#: Commands that print a document of their own with `--json`.
+_OWN_RESULTS = {"config": _Wanted.CONFIG_RESULT, "status": _Wanted.STATUS_RESULT}
 
 
 def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
@@ -43,6 +47,8 @@ def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
             _print_ops(cancelled(reason))
         case _Wanted.RUN_RESULT:
             print_document(result, OutputFormat.JSON)
+        case _Wanted.STATUS_RESULT:
+            _print_status(was_cancelled(reason))
         case _:
             pass
     return exit_code_of(result)
@@ -71,6 +77,8 @@ def report_refused(arguments: Sequence[str], error: MillracerError) -> int:
         case _Wanted.RUN_RESULT:
             result = failed_result(new_request_id(), _here(), __version__, error)
             print_document(result, OutputFormat.JSON)
+        case _Wanted.STATUS_RESULT:
+            _print_status(error)
         case _Wanted.CONFIG_RESULT:
             from millracer.contracts.config_result import (  # noqa: PLC0415 - hardly ever needed
                 config_refused,
@@ -87,6 +95,22 @@ def _print_ops(reply: Reply) -> None:
     print_text(render_ops_result(without_request(reply, datetime.now(UTC))))
 
 
+def was_cancelled(reason: CancelReason) -> MillracerError:
+    """Return what is told in the document of a command that a signal ended."""
+    return MillracerError(
+        f"cancelled ({reason})", code="cancelled", suggested_action="run the same command again"
+    )
+
+
+def _print_status(error: MillracerError) -> None:
+    from millracer.contracts.status_result import (  # noqa: PLC0415 - hardly ever needed
+        render_status,
+        status_refused,
+    )
+
+    print_text(render_status(status_refused(error)))
+
+
 def _here() -> str:
     try:
         return str(Path.cwd())
@@ -101,7 +125,8 @@ def _wanted(arguments: Sequence[str]) -> _Wanted:
         if words.has(_LINES_FLAG):
             return _Wanted.OPS_LINES
         return _Wanted.OPS_RESULT if words.has(*_OPS_FLAGS) else _Wanted.NOTHING
-    if words.command == _CONFIG_COMMAND:
-        return _Wanted.CONFIG_RESULT if words.has(*_OPS_FLAGS) else _Wanted.NOTHING
+    own = _OWN_RESULTS.get(words.command or "")
+    if own is not None:
+        return own if words.has("--json") else _Wanted.NOTHING
     is_json = words.value("--output") == OutputFormat.JSON
     return _Wanted.RUN_RESULT if is_json else _Wanted.NOTHING

@@ -69,6 +69,13 @@ def print_text(document: str) -> None:
         sys.stdout.buffer.flush()
 
 
+def has_reader() -> bool:
+    """Whether there may still be somebody who reads standard output; of a pipe the system knows."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
 def own_standard_output() -> None:
     """Let everybody's writes to standard output fail as `print_text` does: `--help` is not ours."""
     named = sys.stdout

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from millracer.application.memory import Memory
 from millracer.application.resolving import resolve_selection
+from millracer.domain.resolution import Resolution, ResolutionRule
 from millracer.domain.work import RunWarning
 from millracer.interfaces.tools import existing
 
@@ -16,10 +17,12 @@ class CommandPlace:
     """A workspace that is a directory, and what was selected with it.
 
     Attributes:
+        resolution: which rule said so.
         mode: what the session, else the registry, says of the mode.
     """
 
     workspace: Path
+    resolution: Resolution
     mode: str | None = None
     warnings: tuple[RunWarning, ...] = ()
 
@@ -35,18 +38,29 @@ def find_place(named: Path | None, session_id: str | None, memory: Memory) -> Co
     selected = resolve_selection(selection, memory)
     mode = None if selection is None else selection.mode
     if named is not None:
-        return CommandPlace(workspace=existing(named, "workspace"), mode=mode)
-    if selected is not None:
+        workspace = existing(named, "workspace")
         return CommandPlace(
-            workspace=existing(Path(selected.root_path), "workspace"),
+            workspace=workspace, resolution=_by(ResolutionRule.CLI_WORKSPACE, workspace), mode=mode
+        )
+    if selected is not None:
+        workspace = existing(Path(selected.root_path), "workspace")
+        return CommandPlace(
+            workspace=workspace,
+            resolution=replace(selected, root_path=str(workspace)),
             mode=mode or selected.default_mode,
         )
     workspace = existing(Path(), "workspace")
+    resolution = _by(ResolutionRule.CWD, workspace)
     if session_id is None:
-        return CommandPlace(workspace=workspace, mode=mode)
+        return CommandPlace(workspace=workspace, resolution=resolution, mode=mode)
     text = f"session {session_id} selected no workspace; the run works in {workspace}"
     return CommandPlace(
         workspace=workspace,
+        resolution=resolution,
         mode=mode,
         warnings=(RunWarning("session_without_workspace", text),),
     )
+
+
+def _by(rule: ResolutionRule, workspace: Path) -> Resolution:
+    return Resolution(rule=rule, root_path=str(workspace))

@@ -61,9 +61,14 @@ def progress_shown(*, quiet: bool) -> Iterator[ProgressListener | None]:
 
 def can_redraw() -> bool:
     """Whether standard error is a terminal that can redraw a line, and wide enough for one."""
-    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+    if not (sys.stderr.isatty() and can_clear()):
         return False
     return shutil.get_terminal_size().columns >= _NARROW_COLUMNS
+
+
+def can_clear() -> bool:
+    """Whether the terminal knows how to be cleared."""
+    return os.environ.get("TERM", "dumb") != "dumb"
 
 
 def plain_progress() -> ProgressListener:

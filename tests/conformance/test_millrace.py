@@ -142,3 +142,29 @@ def test_a_caller_who_asked_to_stop_is_not_kept_waiting(millrace: Millrace) -> N
 
     with pytest.raises(Cancelled):
         millrace.read_status(Wait(cancellation))
+
+
+def test_who_looks_on_sees_no_daemon_and_no_watcher_and_is_answered_at_once(
+    millrace: Millrace,
+) -> None:
+    assert millrace.find_daemon() is None
+    assert not millrace.is_watched()
+    assert millrace.recent_events() == ()
+    observer = millrace.observe()
+    try:
+        observer.next_change(wait())
+        cancellation = Cancellation()
+        cancellation.cancel(CancelReason.INTERRUPTED)
+        with pytest.raises(Cancelled):
+            observer.next_change(Wait(cancellation))
+    finally:
+        observer.close()
+    assert not millrace.holds_work
+
+
+def test_who_watches_is_seen_until_the_watch_is_left(millrace: Millrace) -> None:
+    attendance = millrace.attend(wait())
+    seen = millrace.is_watched()
+    attendance.leave(wait(), keep_daemon=False)
+
+    assert (seen, millrace.is_watched()) == (True, False)

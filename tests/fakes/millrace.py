@@ -33,7 +33,7 @@ from millracer.domain.work import (
     RuntimeStatus,
     Standing,
 )
-from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace
+from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace, Observer
 from millracer.waiting import Wait
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -191,6 +191,7 @@ class ScriptedMillrace(Millrace):
         self.other_queued = 0
         self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
+        self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
         self.control_held = False
         self.locks: set[str] = set()
         self._rejected: dict[str, str] = {}
@@ -327,6 +328,25 @@ class ScriptedMillrace(Millrace):
         return tuple(
             self._left(item) for item in sorted(left, key=lambda item: _LISTED.index(item.state))
         )
+
+    def find_daemon(self) -> RunningDaemon | None:
+        """See the port."""
+        self.calls.append("find_daemon")
+        return self.daemon
+
+    def is_watched(self) -> bool:
+        """See the port."""
+        return self.watchers > 0
+
+    def recent_events(self) -> tuple[RuntimeEvent, ...]:
+        """See the port."""
+        self.calls.append("recent_events")
+        return tuple(reversed(self.events))
+
+    def observe(self) -> Observer:
+        """See the port."""
+        self.calls.append("observe")
+        return ScriptedObserver(self)
 
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
         """See the port."""
@@ -582,6 +602,24 @@ class ScriptedControl(DaemonControl):
         assert self._millrace.control_held, f"{name} outside the lifecycle lock"
         with self._millrace._called(name, wait):
             yield
+
+
+class ScriptedObserver(Observer):
+    """Sees a change with each step of the script, and waits for ever once there is none left."""
+
+    def __init__(self, millrace: ScriptedMillrace) -> None:
+        self._millrace = millrace
+        self._looked = False
+
+    def next_change(self, wait: Wait) -> None:
+        with self._millrace._called("next_change", wait):
+            if self._looked:
+                self._millrace._take(self._millrace._next_step(), "")
+            self._looked = True
+            wait.cancellation.raise_if_cancelled()
+
+    def close(self) -> None:
+        self._millrace.calls.append("close_observer")
 
 
 class ScriptedAttendance(Attendance):

@@ -1,0 +1,141 @@
+"""`millracer status`: what goes on in a workspace, once or at every change."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from millracer.application.memory import Memory
+from millracer.application.overseeing import look_at
+from millracer.bootstrap import open_store
+from millracer.contracts.status_result import (
+    StatusResult,
+    describe_overview,
+    render_status,
+    render_status_line,
+    status_refused,
+)
+from millracer.domain.overview import Overview
+from millracer.domain.result import exit_code_of_error
+from millracer.domain.work import RunWarning
+from millracer.errors import ExitCode, MillracerError
+from millracer.interfaces.bugs import record_bug
+from millracer.interfaces.common_options import CommonOptions
+from millracer.interfaces.early_end import was_cancelled
+from millracer.interfaces.output import has_reader, print_text
+from millracer.interfaces.place import CommandPlace, find_place
+from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.status_lines import in_brief, status_lines
+from millracer.interfaces.terminal import can_clear, printable, say
+from millracer.ports import Millrace
+from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+
+_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """One look, and what it is to be told with."""
+
+    overview: Overview
+    place: CommandPlace
+    warnings: tuple[RunWarning, ...]
+
+    @property
+    def document(self) -> StatusResult:
+        return describe_overview(self.overview, self.place.resolution, self.warnings)
+
+
+def status(common: CommonOptions, *, as_json: bool, watch: bool) -> int:
+    """Tell what goes on and return the exit code."""
+    cancellation = Cancellation()
+    try:
+        with signals_cancel(cancellation):
+            return (
+                _watch(common, cancellation, as_json=as_json)
+                if watch
+                else _once(common, cancellation, as_json=as_json)
+            )
+    except Cancelled as cancelled:
+        return _cancelled(cancelled.reason, as_json=as_json and not watch)
+    except MillracerError as error:
+        return _refused(error, as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
+        return _refused(record_bug(error), as_json=as_json)
+    finally:
+        common.programs.close()
+
+
+def _once(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) -> int:
+    place, warnings, millrace = _open(common)
+    look = _Look(overview=look_at(millrace, Wait(cancellation)), place=place, warnings=warnings)
+    for error in look.overview.errors:
+        _say_error(error.message, error.suggested_action)
+    if as_json:
+        print_text(render_status(look.document))
+    else:
+        print_text(printable("\n".join(status_lines(look.document))))
+    return _exit_code(look.overview)
+
+
+def _watch(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) -> int:
+    """Tell at every change, until a signal comes or nobody reads any more."""
+    place, warnings, millrace = _open(common)
+    tell = _teller(as_json=as_json)
+    told: Overview | None = None
+    with closing(millrace.observe()) as observer:
+        while True:
+            observer.next_change(Wait(cancellation))
+            overview = look_at(millrace, Wait(cancellation))
+            if told is None or not overview.tells_the_same(told):
+                told = overview
+                print_text(tell(_Look(overview=overview, place=place, warnings=warnings).document))
+                if not has_reader():
+                    return ExitCode.COMPLETED
+
+
+def _teller(*, as_json: bool) -> Callable[[StatusResult], str]:
+    """Return what puts one status into the form in which it is told."""
+    if as_json:
+        return render_status_line
+    if not (sys.stdout.isatty() and can_clear()):
+        return lambda document: printable(in_brief(document))
+    return lambda document: _CLEAR + printable("\n".join(status_lines(document)))
+
+
+def _open(common: CommonOptions) -> tuple[CommandPlace, tuple[RunWarning, ...], Millrace]:
+    with open_store() as store:
+        memory = Memory(store)
+        place = find_place(common.workspace, common.session_id, memory)
+        warnings = (*place.warnings, *memory.warnings)
+    root_path = str(place.workspace)
+    millrace = common.programs.millrace(root_path, common.choices.at(root_path))
+    return place, warnings, millrace
+
+
+def _exit_code(overview: Overview) -> ExitCode:
+    if overview.errors:
+        return exit_code_of_error(overview.errors[0].code)
+    return ExitCode.COMPLETED
+
+
+def _refused(error: MillracerError, *, as_json: bool) -> int:
+    _say_error(error.message, error.suggested_action)
+    if as_json:
+        print_text(render_status(status_refused(error)))
+    return exit_code_of_error(error.code)
+
+
+def _cancelled(reason: CancelReason, *, as_json: bool) -> int:
+    if as_json:
+        print_text(render_status(status_refused(was_cancelled(reason))))
+    terminated = reason is CancelReason.TERMINATED
+    return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+
+
+def _say_error(message: str, suggested_action: str | None) -> None:
+    say(f"error: {message}")
+    if suggested_action:
+        say(f"  next: {suggested_action}")

@@ -1,0 +1,114 @@
+"""What a person reads of a status, and what a pipe gets at each change."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from millracer.contracts.status_result import StatusResult, describe_overview
+from millracer.domain.overview import Overview
+from millracer.domain.resolution import Resolution, ResolutionRule
+from millracer.domain.work import ItemState
+from millracer.interfaces.status_lines import in_brief, status_lines
+from tests.unit.domain.test_overview import DAEMON, NOW, event, left, says, sees
+
+
+def described(overview: Overview, workspace_id: str | None = None) -> StatusResult:
+    rule = ResolutionRule.ACTIVE_SESSION if workspace_id else ResolutionRule.CWD
+    return describe_overview(
+        overview, Resolution(rule=rule, root_path="/w", workspace_id=workspace_id)
+    )
+
+
+def test_one_screen_tells_all() -> None:
+    overview = sees(
+        daemon=DAEMON,
+        watched=True,
+        status=says(
+            active_stage="builder",
+            active_item_id="t1",
+            active_item_kind="task",
+            active_run_count=1,
+            queue_depths={"execution": 1, "planning": 0},
+        ),
+        left=(left("t2", ItemState.QUEUED), left("t3", ItemState.BLOCKED)),
+        events=(
+            event("stage_started", "t1", 3, stage="builder"),
+            event("router_decision", "t3", 65, action="blocked", reason="no way"),
+        ),
+    )
+
+    retry = "millrace queue retry-blocked t3"
+    assert status_lines(described(overview, "shop"), NOW) == [
+        "/w  (selected by the session, registered as shop)",
+        "  daemon  runs (process 7), started by Millracer, a millracer watches it",
+        "  mode    lad_pi",
+        "  active  builder on t1, 3 min ago",
+        "  queue   execution 1 · planning 0",
+        "  waiting t2  t2",
+        "  blocked t3  t3",
+        "            no way",
+        "  ended   blocked    t3  1 h ago  no way",
+        "  warning 1 blocked, waiting for somebody to decide",
+        f"  next    to retry: {retry} --workspace /w --reason 'try again' --force",
+        "  next    to cancel: millracer cancel t3 --workspace /w",
+    ]
+
+
+def test_many_items_are_cut_and_their_words_stay_on_one_line() -> None:
+    many = [left(f"t{number}", ItemState.QUEUED) for number in range(8)]
+    many[0] = replace(many[0], title="x" * 100 + "\nforged  daemon  none")
+
+    lines = status_lines(described(sees(daemon=DAEMON, left=tuple(many))), NOW)
+
+    assert "          … and 3 more" in lines
+    assert f"  waiting t0  {'x' * 59}…" in lines
+    assert not any("forged" in line for line in lines)
+
+
+def test_a_place_without_millrace_says_so() -> None:
+    document = described(sees(initialised=False, status=None))
+
+    assert status_lines(document, NOW)[:2] == [
+        "/w  (the current directory)",
+        "  no Millrace workspace yet",
+    ]
+    assert in_brief(document, NOW).endswith("no Millrace workspace yet")
+    assert status_lines(StatusResult(), NOW) == []
+
+
+def test_a_change_is_one_line_whatever_it_is_about() -> None:
+    overview = sees(
+        daemon=DAEMON,
+        status=says(paused=True, stop_requested=True, active_stage="builder"),
+        events=(event("router_decision", "t\n9", action="idle"),),
+    )
+
+    line = in_brief(described(overview), NOW)
+
+    assert "\n" not in line
+    assert line.split(" · ")[1:4] == [
+        "daemon runs, paused, asked to stop",
+        "builder on its own work",
+        "0 queued",
+    ]
+
+
+def test_ages_go_from_seconds_to_days() -> None:
+    ages = (5, 90, 7200, 90 * 3600)
+    overview = sees(
+        events=tuple(
+            replace(
+                event("router_decision", f"t{age}", action="idle"),
+                occurred_at=NOW - timedelta(seconds=age),
+            )
+            for age in ages
+        )
+    )
+
+    lines = status_lines(described(overview), NOW)
+
+    assert [line.split("  ")[-1] for line in lines if "done" in line] == [
+        "5 s ago",
+        "1 min ago",
+        "2 h ago",
+        "2026-11-18 18:00Z",
+    ]
