@@ -210,7 +210,7 @@ def orchestrator_over(
         millrace=millrace,
         pi=pi,
         clock=SystemClock(),
-        unique=lambda: os.urandom(16).hex(),
+        unique=new_identity,
         tools=tools,
         listeners=listeners,
         on_text=on_text,
@@ -276,6 +276,11 @@ def open_gateway(
             defaults=defaults,
             remembers=remembers,
         )
+
+
+def new_identity() -> str:
+    """Return a fresh text for the identity of work that its caller did not name."""
+    return os.urandom(16).hex()
 
 
 def new_request_id() -> str:

@@ -7,7 +7,7 @@ Errors are those of `millracer.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and n
     from millracer.domain.session import RegisteredWorkspace, Selection, Session
     from millracer.domain.work import (
         AddReceipt,
+        CommandFate,
         IntakeKind,
         LeftItem,
         ModeValidation,
@@ -270,6 +271,10 @@ class Millrace(Protocol):
         """Write the document and the verbatim request atomically; return the document's path."""
         ...
 
+    def stored_requests(self) -> Iterable[tuple[str, str]]:
+        """Yield the item id and the request's hash of each document that was stored here."""
+        ...
+
     def lock_item(self, item_id: str, wait: Wait) -> AbstractContextManager[ItemLock]:
         """Hold the item's lock; waits for the orphaned add of a run that was killed."""
         ...
@@ -281,6 +286,10 @@ class Millrace(Protocol):
             ToolFailed: Millrace refused the document; nothing was queued.
             ToolTimeout: unknown whether it was queued: look the item up.
         """
+        ...
+
+    def fate_of(self, command_id: str) -> CommandFate:
+        """Return what became of a command that was handed to a daemon; asks the disk alone."""
         ...
 
     def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:

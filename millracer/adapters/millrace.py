@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,9 +24,11 @@ from millracer.adapters.millrace_calls import (
 )
 from millracer.adapters.millrace_events import recent_events
 from millracer.adapters.millrace_evidence import MillraceEvidence
+from millracer.adapters.millrace_folders import IDEA_PREFIX, SUFFIX
 from millracer.adapters.millrace_items import MillraceItems
 from millracer.adapters.millrace_left import list_left
 from millracer.adapters.millrace_lineage import MillraceLineage
+from millracer.adapters.millrace_mailbox import find_fate
 from millracer.adapters.millrace_questions import MillraceQuestions
 from millracer.adapters.millrace_text import is_duplicate, parse_modes, parse_receipt
 from millracer.adapters.millrace_traceback import exception_line
@@ -35,10 +37,11 @@ from millracer.adapters.ownership import read_ownership
 from millracer.adapters.process import Completed
 from millracer.adapters.workspace import WorkspacePaths, locked, write_atomically
 from millracer.contracts.millrace import StatusDocument, parse, parse_object
-from millracer.domain.documents import IntakeDocument
+from millracer.domain.documents import IntakeDocument, request_hash_in
 from millracer.domain.evidence import Evidence
 from millracer.domain.work import (
     AddReceipt,
+    CommandFate,
     IntakeKind,
     LeftItem,
     RunningDaemon,
@@ -235,6 +238,14 @@ class CliMillrace(Millrace):
         write_atomically(path, document.text)
         return str(path)
 
+    def stored_requests(self) -> Iterator[tuple[str, str]]:
+        """Yield what our own folder says of each document; one that cannot be read is no item."""
+        for path in sorted(self._paths.intake.glob(f"*{SUFFIX}")):
+            with suppress(OSError):
+                request_hash = request_hash_in(path.read_text(encoding="utf-8", errors="replace"))
+                if request_hash is not None:
+                    yield path.name.partition(".")[0].removeprefix(IDEA_PREFIX), request_hash
+
     @contextmanager
     def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
         """Hold the item's lock; an add that outlived its run still holds it and is waited for."""
@@ -259,6 +270,10 @@ class CliMillrace(Millrace):
             return AddReceipt(duplicate=True)
         remove_half_added(self._paths, Path(path), kind, lock.item_id)
         raise refusal(completed)
+
+    def fate_of(self, command_id: str) -> CommandFate:
+        """Return what became of a command in the mailbox; no call."""
+        return find_fate(self._paths, command_id)
 
     def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
         """Hold the workspace's lifecycle lock."""

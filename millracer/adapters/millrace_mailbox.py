@@ -17,13 +17,14 @@ from millracer.adapters.millrace_folders import is_there
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace import AddedDocument, MailboxArchive, MailboxEnvelope, parse
 from millracer.domain.documents import request_hash_in, request_hash_in_references
-from millracer.domain.work import IntakeKind, ItemState
+from millracer.domain.work import CommandFate, CommandState, IntakeKind, ItemState
 from millracer.errors import ProtocolError
 
 _CLAIMED = ".claimed"
 _WAITING = (".json", f".json{_CLAIMED}")
 _KINDS = {"task": IntakeKind.TASK, "probe": IntakeKind.PROBE, "idea": IntakeKind.IDEA}
 _IDEA = "idea"
+_WITHOUT_REASON = "the daemon refused it without a reason"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,22 @@ def find_add(paths: WorkspacePaths, item_id: str, idea_names: frozenset[str]) ->
     return waiting or _newest(_refused(paths.mailbox / "failed", item_id, idea_names))
 
 
+def find_fate(paths: WorkspacePaths, command_id: str) -> CommandFate:
+    """Return what became of a command; looks in the direction in which commands move, twice."""
+    for _ in range(2):
+        incoming = paths.mailbox / "incoming" / f"{command_id}.json"
+        if is_there(incoming) or is_there(incoming.with_name(incoming.name + _CLAIMED)):
+            return CommandFate(state=CommandState.WAITING)
+        if is_there(paths.mailbox / "processed" / incoming.name):
+            return CommandFate(state=CommandState.CARRIED_OUT)
+        failed = paths.mailbox / "failed" / incoming.name
+        with suppress(OSError, ProtocolError):
+            archive = parse(MailboxArchive, failed.read_bytes(), failed.name)
+            detail = archive.error or _WITHOUT_REASON
+            return CommandFate(state=CommandState.REFUSED, detail=detail)
+    return CommandFate(state=CommandState.UNKNOWN)
+
+
 def _waiting(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:
     for path, text in _naming(folder, item_id):
         with suppress(ProtocolError):
@@ -118,7 +135,7 @@ def _refused(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator
                     path=path,
                     at=archive.archived_at,
                     request_hash=_request_hash(archive.envelope),
-                    detail=archive.error or "the daemon refused it without a reason",
+                    detail=archive.error or _WITHOUT_REASON,
                 )
 
 

@@ -26,6 +26,7 @@ from millracer.domain.result import (
     RunResult,
     Versions,
     event_kind_of,
+    millracer_command,
     next_steps_for,
     outcome_of,
 )
@@ -265,14 +266,13 @@ def _next_steps(record: RunRecord, millrace: Millrace, outcome: Outcome) -> tupl
     if outcome is Outcome.COMPLETED or standing is None:
         return ()
     workspace = shlex.quote(millrace.workspace)
-    program = millrace.program
-    other = "" if program == "millrace" else f" --millrace-command {shlex.quote(program)}"
+    run = millracer_command("run", workspace=millrace.workspace, program=millrace.program)
     return next_steps_for(
         standing,
         record.lineage,
         millrace=millrace.program,
         workspace=workspace,
-        resume_command=f"millracer run --workspace {workspace}{other} --resume {standing.item_id}",
+        resume_command=f"{run} --resume {standing.item_id}",
     )
 
 

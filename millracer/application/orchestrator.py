@@ -14,37 +14,38 @@ from contextlib import suppress
 from dataclasses import replace
 
 from millracer.application import prompts
+from millracer.application.enqueuing import (
+    LOCK_SECONDS,
+    LOOK_AGAIN_SECONDS,
+    enqueue,
+    write_document,
+)
 from millracer.application.finalizing import finalize
 from millracer.application.finding import find_item
 from millracer.application.mode import reconcile_with_daemon, settle_mode
+from millracer.application.naming import item_named
 from millracer.application.notifying import TURN_SECONDS as NOTICE_SECONDS
 from millracer.application.notifying import Notifier
 from millracer.application.progress import Progress
 from millracer.application.record import RunRecord
 from millracer.application.routing import choose_route
 from millracer.application.watching import Watch
-from millracer.domain.documents import render_document, verify_document
 from millracer.domain.identity import work_item_for
-from millracer.domain.intake import choose_intake
 from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
 from millracer.domain.programs import NO_TOOLS, ToolsUsed
 from millracer.domain.result import Ending, RunResult
 from millracer.domain.work import (
     Finalizer,
-    IntakeKind,
-    ItemState,
     ProgressKind,
     Route,
     RoutePreference,
     RunRequest,
-    Standing,
     WorkItem,
 )
 from millracer.errors import (
     DaemonDied,
     InvalidRequest,
     MillracerError,
-    ProtocolError,
     ToolFailed,
     ToolTimeout,
 )
@@ -52,10 +53,7 @@ from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation, Cancelled, Wait
 
 _LEAVE_SECONDS = 14.0
-#: Another millracer may start a daemon, or add an item, meanwhile.
-_LOCK_SECONDS = 150.0
 _NOTICE_ENDS_SECONDS = 2.0
-_LOOK_AGAIN_SECONDS = 5.0
 
 
 class Orchestrator:
@@ -148,7 +146,9 @@ class Orchestrator:
         record.item = (
             work_item_for(request, unique=self._unique())
             if request.resume is None
-            else WorkItem(item_id=request.resume, request_hash="", named=True)
+            else WorkItem(
+                item_id=item_named(request.resume, self._millrace), request_hash="", named=True
+            )
         )
         if request.route is not RoutePreference.DIRECT or record.item.named:
             self._millrace.warm_up()
@@ -161,7 +161,7 @@ class Orchestrator:
             raise InvalidRequest(
                 f"workspace {self._millrace.workspace} holds no work item {request.resume}",
                 field="resume",
-                suggested_action="check the id with `millrace queue ls`, or --workspace",
+                suggested_action="see what there is with `millracer status`, or check --workspace",
             )
         record.decision = choose_route(record, self._pi)
         if record.decision.custom_loop_needed:
@@ -189,69 +189,19 @@ class Orchestrator:
     # intake
 
     def _intake(self, record: RunRecord) -> RunEvent:
-        request, item = record.request, record.known_item
         self._millrace.check_supported(record.wait)
         self._begin_pi(record)
         self._millrace.initialise(record.wait)
         settle_mode(record, self._millrace)
         if record.standing is not None:
             return RunEvent.WORKSPACE_READY
-        decision = record.decision
-        choice = choose_intake(
-            request.task,
-            request.intake,
-            None if decision is None else decision.intake_kind,
-            () if decision is None else decision.signals,
-        )
-        record.intake_kind, record.intake_signals = choice.kind, choice.signals
-        document = render_document(item, choice.kind, request.body, created_at=self._clock.now())
-        verify_document(document, item, request.body)
-        record.document_path = self._millrace.store_intake(document)
+        write_document(record, self._millrace, self._clock)
         return RunEvent.DOCUMENT_WRITTEN
 
     # enqueue
 
     def _enqueue(self, record: RunRecord) -> RunEvent:
-        item, kind, path = record.known_item, record.intake_kind, record.document_path
-        if kind is None or path is None:
-            raise MillracerError("there is no intake document to enqueue")
-        with self._millrace.lock_item(item.item_id, record.wait.within(_LOCK_SECONDS)) as lock:
-            if item.named:
-                found = find_item(record, self._millrace)
-                if found is not None:
-                    return found
-            try:
-                receipt = self._millrace.add(path, kind, lock, record.wait)
-            except Cancelled:
-                record.standing = self._millrace.look_up(
-                    item.item_id, record.wait.cleaning_up(_LOOK_AGAIN_SECONDS)
-                )
-                raise
-            except (ToolTimeout, ProtocolError):
-                found = find_item(record, self._millrace)
-                if found is None:
-                    raise
-                return found
-            if receipt.duplicate:
-                found = find_item(record, self._millrace)
-                if found is None:
-                    raise ToolFailed(
-                        "millrace",
-                        f"Millrace calls {item.item_id} a duplicate but shows no such item",
-                        suggested_action="run `millrace doctor` in the workspace",
-                    )
-                return found
-        record.standing = Standing(
-            item_id=item.item_id,
-            kind=kind,
-            state=_enqueued_state(kind, in_mailbox=receipt.stored_path is None),
-            millrace_id=None if kind is IntakeKind.IDEA else item.item_id,
-            request_hash=item.request_hash,
-            source=f"millrace queue add-{kind}",
-            path=receipt.stored_path,
-            observed_at=self._clock.now(),
-        )
-        return RunEvent.ITEM_ENQUEUED
+        return enqueue(record, self._millrace, self._clock) or RunEvent.ITEM_ENQUEUED
 
     # monitor and restart_needed
 
@@ -307,7 +257,7 @@ class Orchestrator:
         One that dies while it boots is lost like one that dies later. One that cannot be started
         again after it died ends the run as its death would have.
         """
-        with self._millrace.control(wait.within(_LOCK_SECONDS)) as control:
+        with self._millrace.control(wait.within(LOCK_SECONDS)) as control:
             running = control.running(record.wait)
             if running is not None:
                 reconcile_with_daemon(record, control, running)
@@ -332,7 +282,7 @@ class Orchestrator:
         reason = f"Millrace's daemon ended while the work item was {where}"
         self._progress(record).tell(ProgressKind.RESTART_NEEDED, reason)
         record.end(Ending.CRASHED if active else Ending.RESTART_NEEDED, reason)
-        with self._millrace.control(record.wait.within(_LOCK_SECONDS)) as control:
+        with self._millrace.control(record.wait.within(LOCK_SECONDS)) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)
         return RunEvent.DAEMON_REPAIRED
@@ -352,7 +302,7 @@ class Orchestrator:
         wait = record.wait.cleaning_up(_LEAVE_SECONDS)
         if attendance is None and self._millrace.owns_daemon:
             with suppress(MillracerError, Cancelled):
-                attendance = self._millrace.attend(wait.within(_LOOK_AGAIN_SECONDS))
+                attendance = self._millrace.attend(wait.within(LOOK_AGAIN_SECONDS))
         if attendance is None:
             return
         left_running = attendance.leave(wait, keep_daemon=record.request.keep_daemon)
@@ -363,9 +313,3 @@ class Orchestrator:
                 f"Millrace's daemon is left running in {self._millrace.workspace}; stop it with "
                 f"`{self._millrace.program} control stop --workspace {where}`",
             )
-
-
-def _enqueued_state(kind: IntakeKind, *, in_mailbox: bool) -> ItemState:
-    if in_mailbox:
-        return ItemState.MAILBOX
-    return ItemState.INBOX if kind is IntakeKind.IDEA else ItemState.QUEUED

@@ -37,6 +37,7 @@ class RunRecord:
     intake_signals: tuple[str, ...] = ()
     mode: str | None = None
     document_path: str | None = None
+    mailbox_command: str | None = None  #: what a daemon has yet to carry out
     standing: Standing | None = None
     lineage: tuple[LineageItem, ...] = ()
     found_ended: bool = False

@@ -13,3 +13,5 @@ class SchemaName(StrEnum):
     RUN_RESULT = "run-result"
     CONFIG_RESULT = "config-result"
     STATUS_RESULT = "status-result"
+    SUBMIT_RESULT = "submit-result"
+    CONTROL_RESULT = "control-result"

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from millracer.contracts.config_result import ConfigResult
+from millracer.contracts.control_result import ControlResult
 from millracer.contracts.filled import WHITE_SPACE
 from millracer.contracts.ops_payloads import PAYLOADS, Payload
 from millracer.contracts.ops_request import OpsRequest
@@ -17,6 +18,7 @@ from millracer.contracts.ops_result import OpsResult
 from millracer.contracts.run_documents import RunResultDocument
 from millracer.contracts.schema_names import SchemaName
 from millracer.contracts.status_result import StatusResult
+from millracer.contracts.submit_result import SubmitResult
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -39,6 +41,10 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
             schema = ConfigResult.model_json_schema(mode="serialization")
         case SchemaName.STATUS_RESULT:
             schema = StatusResult.model_json_schema(mode="serialization")
+        case SchemaName.SUBMIT_RESULT:
+            schema = SubmitResult.model_json_schema(mode="serialization")
+        case SchemaName.CONTROL_RESULT:
+            schema = ControlResult.model_json_schema(mode="serialization")
         case _:
             assert_never(name)
     return {"$schema": _DIALECT, **schema}

@@ -22,6 +22,7 @@ from millracer.errors import InvalidRequest
 _SLUG_LIMIT = 36
 _HASH_DIGITS = 20
 _SCHEME = "millracer-1"
+_ITEM_ID = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{_HASH_DIGITS}}}")
 
 
 def work_item_for(request: RunRequest, *, unique: str) -> WorkItem:
@@ -40,6 +41,24 @@ def work_item_for(request: RunRequest, *, unique: str) -> WorkItem:
     slug, named, identity = _name(request, request_hash, unique)
     digest = _digest("work-item", *identity)[:_HASH_DIGITS]
     return WorkItem(item_id=f"{_slug(slug)}-{digest}", request_hash=request_hash, named=named)
+
+
+def is_item_id(text: str) -> bool:
+    """Whether a text has the form of an id that `work_item_for` makes."""
+    return _ITEM_ID.fullmatch(text) is not None
+
+
+def is_named(item_id: str, request_hash: str, name: str) -> bool:
+    """Whether a work item was made of a request by this name: its request id or idempotency key.
+
+    Args:
+        item_id: as `work_item_for` made it.
+        request_hash: of the request's body.
+        name: what the caller called the request.
+    """
+    identities = (("request", name, request_hash), ("key", name))
+    digests = {_digest("work-item", *identity)[:_HASH_DIGITS] for identity in identities}
+    return item_id.rpartition("-")[2] in digests
 
 
 def hash_request(body: RequestBody) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 
-from millracer.domain.result import ErrorRecord, NextStep
+from millracer.domain.result import ErrorRecord, NextStep, millracer_command
 from millracer.domain.work import (
     ItemState,
     LeftItem,
@@ -245,22 +246,22 @@ def _warnings(overview: Overview) -> Sequence[RunWarning]:
 
 def _next_steps(overview: Overview) -> Sequence[NextStep]:
     where = shlex.quote(overview.workspace)
+    ours = partial(millracer_command, workspace=overview.workspace, program=overview.program)
     status = overview.status
     steps = []
     if not overview.initialised:
-        return [NextStep("submit", f"millracer submit --workspace {where} 'what is to be done'")]
+        return [NextStep("submit", ours("submit", "what is to be done"))]
     if status is not None and status.paused:
-        steps.append(NextStep("resume", f"millracer resume --workspace {where}"))
+        steps.append(NextStep("resume", ours("resume")))
     waiting = _waiting(overview)
     if overview.daemon is None and waiting is not None:
-        command = f"millracer watch {waiting.item_id} --workspace {where}"
-        steps.append(NextStep("work", command))
+        steps.append(NextStep("work", ours("watch", waiting.item_id)))
     blocked = next((item for item in overview.left if item.state is ItemState.BLOCKED), None)
     if blocked is not None:
         retry = f"{overview.program} queue retry-blocked {blocked.item_id} --workspace {where}"
         steps += [
             NextStep("retry", f"{retry} --reason 'try again' --force"),
-            NextStep("cancel", f"millracer cancel {blocked.item_id} --workspace {where}"),
+            NextStep("cancel", ours("cancel", blocked.item_id)),
         ]
     return steps
 

@@ -193,11 +193,16 @@ def event_kind_of(ending: Ending, verdict: Verdict) -> EventKind | None:
 def exit_code_of(result: RunResult) -> ExitCode:
     """Return the exit code that tells this result's outcome."""
     if result.outcome is Outcome.CANCELLED:
-        terminated = result.cancel_reason is CancelReason.TERMINATED
-        return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+        return exit_code_of_cancel(result.cancel_reason)
     if result.outcome is Outcome.FAILED:
         return exit_code_of_error(result.errors[0].code if result.errors else INTERNAL_ERROR)
     return _EXIT_CODES[result.outcome]
+
+
+def exit_code_of_cancel(reason: CancelReason | None) -> ExitCode:
+    """Return the exit code of what the caller asked to stop."""
+    terminated = reason is CancelReason.TERMINATED
+    return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
 
 
 def exit_code_of_error(code: str) -> ExitCode:
@@ -257,6 +262,18 @@ def next_steps_for(
                 pass
         steps.append(NextStep("cancel", cancel))
     return tuple(steps)
+
+
+def millracer_command(*words: str, workspace: str, program: str) -> str:
+    """Return a command line of ours that means the same workspace and the same Millrace.
+
+    Args:
+        words: the command and what belongs to it.
+        workspace: its path.
+        program: how Millrace is called from a shell.
+    """
+    other = () if program == "millrace" else ("--millrace-command", program)
+    return shlex.join(("millracer", *words, "--workspace", workspace, *other))
 
 
 def failed_result(

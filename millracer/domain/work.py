@@ -326,6 +326,23 @@ class AddReceipt:
     duplicate: bool = False
 
 
+class CommandState(StrEnum):
+    """How far a daemon is with a command in its mailbox."""
+
+    WAITING = "waiting"
+    CARRIED_OUT = "carried_out"  #: or put off, which Millrace files alike: look what became of it
+    REFUSED = "refused"
+    UNKNOWN = "unknown"  #: it lies nowhere, or cannot be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFate:
+    """What became of a command in a daemon's mailbox; `detail` is why it was refused."""
+
+    state: CommandState
+    detail: str = ""
+
+
 class ProgressKind(StrEnum):
     """What a step of a run is about; all but `state_entered` are events of the result."""
 

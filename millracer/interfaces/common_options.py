@@ -68,6 +68,17 @@ def with_options(
     return partial(_with_options, wanted=frozenset(wanted))
 
 
+def with_all_options_but(
+    *unwanted: str,
+) -> Callable[[Callable[Concatenate[CommonOptions, _Own], None]], Callable[..., None]]:
+    """Give a Typer command the common options but these, as `with_options` does.
+
+    Args:
+        unwanted: names of parameters of `common_options`.
+    """
+    return with_options(*({*inspect.signature(common_options).parameters} - {*unwanted}))
+
+
 def with_common_options(
     command: Callable[Concatenate[CommonOptions, _Own], None],
 ) -> Callable[..., None]:

@@ -33,10 +33,17 @@ class _Wanted(Enum):
     OPS_LINES = auto()
     CONFIG_RESULT = auto()
     STATUS_RESULT = auto()
+    SUBMIT_RESULT = auto()
+    CONTROL_RESULT = auto()
 
 
 #: Commands that print a document of their own with `--json`.
-_OWN_RESULTS = {"config": _Wanted.CONFIG_RESULT, "status": _Wanted.STATUS_RESULT}
+_OWN_RESULTS = {
+    "config": _Wanted.CONFIG_RESULT,
+    "status": _Wanted.STATUS_RESULT,
+    "submit": _Wanted.SUBMIT_RESULT,
+    **dict.fromkeys(("cancel", "pause", "resume", "stop"), _Wanted.CONTROL_RESULT),
+}
 
 
 def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
@@ -47,10 +54,8 @@ def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
             _print_ops(cancelled(reason))
         case _Wanted.RUN_RESULT:
             print_document(result, OutputFormat.JSON)
-        case _Wanted.STATUS_RESULT:
-            _print_status(was_cancelled(reason))
-        case _:
-            pass
+        case wanted:
+            _print_own(wanted, arguments, was_cancelled(reason))
     return exit_code_of(result)
 
 
@@ -77,17 +82,8 @@ def report_refused(arguments: Sequence[str], error: MillracerError) -> int:
         case _Wanted.RUN_RESULT:
             result = failed_result(new_request_id(), _here(), __version__, error)
             print_document(result, OutputFormat.JSON)
-        case _Wanted.STATUS_RESULT:
-            _print_status(error)
-        case _Wanted.CONFIG_RESULT:
-            from millracer.contracts.config_result import (  # noqa: PLC0415 - hardly ever needed
-                config_refused,
-                render_config_result,
-            )
-
-            print_text(render_config_result(config_refused(error)))
-        case _:
-            pass
+        case wanted:
+            _print_own(wanted, arguments, error)
     return ExitCode.USAGE
 
 
@@ -102,13 +98,29 @@ def was_cancelled(reason: CancelReason) -> MillracerError:
     )
 
 
-def _print_status(error: MillracerError) -> None:
-    from millracer.contracts.status_result import (  # noqa: PLC0415 - hardly ever needed
-        render_status,
-        status_refused,
-    )
+def _print_own(wanted: _Wanted, arguments: Sequence[str], error: MillracerError) -> None:
+    """Print the document of a command that has one of its own; what renders it is loaded here."""
+    match wanted:
+        case _Wanted.CONFIG_RESULT:
+            from millracer.contracts import config_result  # noqa: PLC0415 - see above
 
-    print_text(render_status(status_refused(error)))
+            print_text(config_result.render_config_result(config_result.config_refused(error)))
+        case _Wanted.STATUS_RESULT:
+            from millracer.contracts import status_result  # noqa: PLC0415
+
+            print_text(status_result.render_status(status_result.status_refused(error)))
+        case _Wanted.SUBMIT_RESULT:
+            from millracer.contracts import submit_result  # noqa: PLC0415
+
+            print_text(submit_result.render_submit_result(submit_result.submit_refused(error)))
+        case _Wanted.CONTROL_RESULT:
+            from millracer.contracts import control_result  # noqa: PLC0415
+
+            command = RawWords(arguments, os.environ).command or ""
+            refused = control_result.control_refused(command, error)
+            print_text(control_result.render_control_result(refused))
+        case _:
+            pass
 
 
 def _here() -> str:
@@ -126,7 +138,10 @@ def _wanted(arguments: Sequence[str]) -> _Wanted:
             return _Wanted.OPS_LINES
         return _Wanted.OPS_RESULT if words.has(*_OPS_FLAGS) else _Wanted.NOTHING
     own = _OWN_RESULTS.get(words.command or "")
-    if own is not None:
-        return own if words.has("--json") else _Wanted.NOTHING
-    is_json = words.value("--output") == OutputFormat.JSON
-    return _Wanted.RUN_RESULT if is_json else _Wanted.NOTHING
+    if own is not None and words.has("--json"):
+        return own
+    if words.value("--output") != OutputFormat.JSON:
+        return _Wanted.NOTHING
+    if own is None:
+        return _Wanted.RUN_RESULT
+    return own if own is _Wanted.SUBMIT_RESULT else _Wanted.NOTHING

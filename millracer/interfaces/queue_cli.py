@@ -6,8 +6,20 @@ from typing import Annotated
 
 import typer
 
-from millracer.interfaces.common_options import CommonOptions, with_options
+from millracer.interfaces import run_options as option
+from millracer.interfaces.common_options import (
+    CommonOptions,
+    with_all_options_but,
+    with_options,
+)
+from millracer.interfaces.output import OutputFormat
 
+_Item = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="The work item's id, or its request's id.", show_default=False
+    ),
+]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 #: What a command needs that works in one workspace and runs no task.
 _HERE = ("workspace", "session_id", "millrace_command", "no_warm_millrace")
@@ -20,7 +32,10 @@ def declare(app: typer.Typer, exit_codes: str) -> None:
         app: what they are added to.
         exit_codes: what is said of them below the options.
     """
-    app.command(epilog=exit_codes)(with_options(*_HERE, "poll_interval_seconds")(status))
+    add = app.command(epilog=exit_codes)
+    add(with_options(*_HERE, "poll_interval_seconds")(status))
+    add(with_options(*_HERE, "intake", "millrace_mode", "cwd")(submit))
+    add(with_all_options_but("route", "intake")(watch))
 
 
 def status(
@@ -36,3 +51,58 @@ def status(
     from millracer.interfaces import status_command  # noqa: PLC0415 - `--help` pays for no look
 
     raise typer.Exit(status_command.status(common, as_json=as_json, watch=watch))
+
+
+def submit(  # noqa: PLR0913 - one parameter per option
+    common: CommonOptions,
+    *,
+    task: option.Task = None,
+    benchmark_json: option.BenchmarkJson = False,
+    request_id: option.RequestId = None,
+    output: option.Output = OutputFormat.TEXT,
+    as_json: _AsJson = False,
+) -> None:
+    """Put one task in Millrace's queue and print its item's id; nothing is started or watched."""
+    common.programs.warm_up(common.choices.anywhere)
+    from millracer.interfaces import submit_command  # noqa: PLC0415 - `--help` pays for no run
+    from millracer.interfaces.preparing import AskedTask  # noqa: PLC0415
+
+    asked = AskedTask(
+        common=common,
+        task=tuple(task or ()),
+        benchmark_json=benchmark_json,
+        request_id=request_id,
+    )
+    is_json = as_json or output is OutputFormat.JSON
+    raise typer.Exit(submit_command.submit(asked, as_json=is_json))
+
+
+def watch(
+    common: CommonOptions,
+    *,
+    item: _Item,
+    output: option.Output = OutputFormat.TEXT,
+    exit_zero: option.ExitZero = False,
+    quiet: option.Quiet = False,
+) -> None:
+    """Follow one item to its end and give its result, as `run` does; starts a daemon if none runs.
+
+    An item that has ended already gives its result at once.
+    """
+    common.programs.warm_up(common.choices.anywhere)
+    from millracer.interfaces import run_command  # noqa: PLC0415 - `--help` pays for no run
+
+    raise typer.Exit(
+        run_command.run(
+            run_command.RunOptions(
+                common=common,
+                task=(),
+                benchmark_json=False,
+                output=output,
+                request_id=None,
+                resume=item,
+                exit_zero=exit_zero,
+                quiet=quiet,
+            )
+        )
+    )

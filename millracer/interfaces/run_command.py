@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from millracer import __version__
-from millracer.application.choices import RunChoices
 from millracer.application.memory import Memory
 from millracer.bootstrap import new_request_id, open_store
-from millracer.contracts.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
 from millracer.domain.session import LOCAL_SESSION
-from millracer.domain.work import IntakePreference, RunRequest, RunWarning
-from millracer.errors import ExitCode, InvalidRequest, MillracerError, UsageError
+from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.bugs import record_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import OutputFormat, print_document
-from millracer.interfaces.place import find_place
+from millracer.interfaces.preparing import AskedTask, Prepared, prepare
 from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
-from millracer.interfaces.standard_input import StandardInput
-from millracer.interfaces.terminal import progress_shown, say
+from millracer.interfaces.terminal import progress_shown, say, say_error
 from millracer.waiting import Cancellation, Cancelled
 
 _ALWAYS_TOLD = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
@@ -41,6 +36,17 @@ class RunOptions:
     exit_zero: bool
     quiet: bool
 
+    @property
+    def asked(self) -> AskedTask:
+        """What is to be done, and where."""
+        return AskedTask(
+            common=self.common,
+            task=self.task,
+            benchmark_json=self.benchmark_json,
+            request_id=self.request_id,
+            resume=self.resume,
+        )
+
 
 def run(options: RunOptions) -> int:
     """Do one run, print its one document, and return the exit code."""
@@ -53,7 +59,7 @@ def run(options: RunOptions) -> int:
         held.callback(options.common.programs.close)
         try:
             with signals_raise():
-                prepared = _prepare(options, request_id, memory)
+                prepared = prepare(options.asked, request_id, memory)
             workspace = prepared.workspace
             result = _perform(options, prepared)
         except Cancelled as cancelled:
@@ -75,21 +81,11 @@ def report(result: RunResult, output: OutputFormat) -> None:
     for warning in result.warnings:
         say(f"warning: {warning}")
     for error in result.errors:
-        say(f"error: {error.message}")
-        if error.suggested_action:
-            say(f"  next: {error.suggested_action}")
+        say_error(error.message, error.suggested_action)
     print_document(result, output)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    request: RunRequest
-    choices: RunChoices
-    workspace: Path
-    warnings: tuple[RunWarning, ...] = ()
-
-
-def _perform(options: RunOptions, prepared: _Prepared) -> RunResult:
+def _perform(options: RunOptions, prepared: Prepared) -> RunResult:
     programs, cancellation = options.common.programs, Cancellation()
     with (
         signals_cancel(cancellation),
@@ -111,79 +107,3 @@ def _remembered(result: RunResult, options: RunOptions, memory: Memory) -> RunRe
         warnings=tuple(dict.fromkeys(warning.code for warning in result.warnings)),
     )
     return replace(result, warnings=(*result.warnings, *memory.warnings))
-
-
-def _prepare(options: RunOptions, request_id: str, memory: Memory) -> _Prepared:
-    intake, scope, named = None, None, options.common.workspace
-    if options.resume is not None:
-        task = _nothing_but_resume(options)
-    elif options.benchmark_json:
-        legacy = _legacy_request(options)
-        task, scope = legacy.task, legacy.scope
-        if legacy.intake is not IntakePreference.AUTO:
-            intake = legacy.intake
-        named = named if legacy.workspace is None else Path(legacy.workspace)
-    else:
-        task = _task(options)
-    place = find_place(named, options.common.session_id, memory)
-    choices = options.common.choices.at(str(place.workspace))
-    if intake is not None:
-        choices = replace(choices, intake=intake)
-    return _Prepared(
-        request=replace(
-            choices.request(task, request_id),
-            request_id_named=options.request_id is not None,
-            scope=scope,
-            resume=options.resume,
-            session_mode=place.mode or choices.configured_mode,
-        ),
-        choices=choices,
-        workspace=place.workspace,
-        warnings=place.warnings,
-    )
-
-
-def _nothing_but_resume(options: RunOptions) -> str:
-    if options.task or options.benchmark_json:
-        raise UsageError(
-            "--resume continues a work item and takes no task",
-            suggested_action="leave the task and --benchmark-json out",
-        )
-    if not (options.resume or "").strip():
-        raise UsageError(
-            "--resume needs a work item id",
-            suggested_action="give the `work_item_id` that a result named",
-        )
-    return ""
-
-
-def _legacy_request(options: RunOptions) -> BenchmarkRequest:
-    if options.task:
-        raise UsageError(
-            "--benchmark-json reads the task from standard input",
-            suggested_action="leave the task text out of the command line",
-        )
-    return parse_benchmark_request(StandardInput().read())
-
-
-def _task(options: RunOptions) -> str:
-    if options.task:
-        task = " ".join(options.task)
-    elif sys.stdin.isatty():
-        task = ""
-    else:
-        try:
-            task = StandardInput().read().decode("utf-8").removesuffix("\n")
-        except UnicodeDecodeError as exc:
-            raise InvalidRequest(
-                f"the task on standard input is not UTF-8: {exc.reason} at byte {exc.start}",
-                field="task",
-                suggested_action="send the task as UTF-8",
-            ) from exc
-    if not task.strip():
-        raise UsageError(
-            "there is no task",
-            suggested_action='give it as an argument, as in `millracer run "Fix the tests"`, '
-            "or on standard input",
-        )
-    return task

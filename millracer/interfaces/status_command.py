@@ -18,7 +18,7 @@ from millracer.contracts.status_result import (
     status_refused,
 )
 from millracer.domain.overview import Overview
-from millracer.domain.result import exit_code_of_error
+from millracer.domain.result import exit_code_of_cancel, exit_code_of_error
 from millracer.domain.work import RunWarning
 from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.bugs import record_bug
@@ -28,7 +28,7 @@ from millracer.interfaces.output import has_reader, print_text
 from millracer.interfaces.place import CommandPlace, find_place
 from millracer.interfaces.signals import signals_cancel
 from millracer.interfaces.status_lines import in_brief, status_lines
-from millracer.interfaces.terminal import can_clear, printable, say
+from millracer.interfaces.terminal import can_clear, printable, say_error
 from millracer.ports import Millrace
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 
@@ -72,7 +72,7 @@ def _once(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) -
     place, warnings, millrace = _open(common)
     look = _Look(overview=look_at(millrace, Wait(cancellation)), place=place, warnings=warnings)
     for error in look.overview.errors:
-        _say_error(error.message, error.suggested_action)
+        say_error(error.message, error.suggested_action)
     if as_json:
         print_text(render_status(look.document))
     else:
@@ -122,7 +122,7 @@ def _exit_code(overview: Overview) -> ExitCode:
 
 
 def _refused(error: MillracerError, *, as_json: bool) -> int:
-    _say_error(error.message, error.suggested_action)
+    say_error(error.message, error.suggested_action)
     if as_json:
         print_text(render_status(status_refused(error)))
     return exit_code_of_error(error.code)
@@ -131,11 +131,4 @@ def _refused(error: MillracerError, *, as_json: bool) -> int:
 def _cancelled(reason: CancelReason, *, as_json: bool) -> int:
     if as_json:
         print_text(render_status(status_refused(was_cancelled(reason))))
-    terminated = reason is CancelReason.TERMINATED
-    return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
-
-
-def _say_error(message: str, suggested_action: str | None) -> None:
-    say(f"error: {message}")
-    if suggested_action:
-        say(f"  next: {suggested_action}")
+    return exit_code_of_cancel(reason)

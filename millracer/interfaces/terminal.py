@@ -41,6 +41,13 @@ def say(text: str) -> None:
         return
 
 
+def say_error(message: str, suggested_action: str | None) -> None:
+    """Write an error to standard error, and what to do about it."""
+    say(f"error: {message}")
+    if suggested_action:
+        say(f"  next: {suggested_action}")
+
+
 @contextmanager
 def progress_shown(*, quiet: bool) -> Iterator[ProgressListener | None]:
     """Yield a listener that shows a run's progress, or None where nobody wants it."""

@@ -24,6 +24,8 @@ from millracer.domain.millrace_markdown import parse_idea
 from millracer.domain.observation import STOPPED_EVENT, Signs
 from millracer.domain.work import (
     AddReceipt,
+    CommandFate,
+    CommandState,
     IntakeKind,
     ItemState,
     LeftItem,
@@ -191,6 +193,7 @@ class ScriptedMillrace(Millrace):
         self.other_queued = 0
         self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
+        self.fates: deque[CommandFate] = deque()  #: what is told of mailed commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
         self.control_held = False
         self.locks: set[str] = set()
@@ -366,6 +369,11 @@ class ScriptedMillrace(Millrace):
         self._paths[path] = document
         return path
 
+    def stored_requests(self) -> Iterator[tuple[str, str]]:
+        """See the port."""
+        for document in self.documents:
+            yield document.item_id, request_hash_in(document.text) or ""
+
     @contextmanager
     def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
         """See the port."""
@@ -401,6 +409,11 @@ class ScriptedMillrace(Millrace):
                 return AddReceipt(mailbox_command=f"command-{len(self.enqueued)}")
             return AddReceipt(stored_path=f"{self._workspace}/queue/{document.item_id}.md")
 
+    def fate_of(self, command_id: str) -> CommandFate:
+        """See the port; what the mailbox holds is dealt with while it is asked for."""
+        self.calls.append("fate_of")
+        return self.fates.popleft() if self.fates else self._taken_in()
+
     @contextmanager
     def control(self, wait: Wait) -> Iterator[DaemonControl]:
         """See the port."""
@@ -427,6 +440,13 @@ class ScriptedMillrace(Millrace):
         """See the port."""
         self.calls.append("trace_lineage")
         return self._evidence(standing)
+
+    def _taken_in(self) -> CommandFate:
+        for item in self.items.values():
+            if item.state is ItemState.MAILBOX:
+                idea = item.kind is IntakeKind.IDEA
+                item.state = ItemState.INBOX if idea else ItemState.QUEUED
+        return CommandFate(state=CommandState.CARRIED_OUT)
 
     # --- inside -------------------------------------------------------------------------------
 

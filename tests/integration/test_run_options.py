@@ -10,6 +10,7 @@ import pytest
 from millracer.application.memory import Memory
 from millracer.domain.work import PiSession
 from millracer.interfaces import cli, run_command
+from millracer.interfaces.preparing import prepare
 from millracer.interfaces.run_command import RunOptions
 from tests.fakes.store import InMemorySessionStore
 
@@ -38,7 +39,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
 
 def notifies(options: RunOptions) -> bool:
     memory = Memory(InMemorySessionStore())
-    return run_command._prepare(options, "run-1", memory).request.notify_terminal_stages
+    return prepare(options.asked, "run-1", memory).request.notify_terminal_stages
 
 
 def test_pi_is_one_conversation_that_is_told_of_stages_unless_asked_otherwise(read: Read) -> None:
@@ -87,6 +88,6 @@ def test_the_mode_of_a_file_gives_way_to_every_callers(
     (tmp_path / "millracer.toml").write_text('millrace_mode = "lad_pi"')
 
     memory = Memory(InMemorySessionStore())
-    request = run_command._prepare(read(*said), "run-1", memory).request
+    request = prepare(read(*said).asked, "run-1", memory).request
 
     assert (request.mode, request.session_mode) == (mode, session_mode)

@@ -1,0 +1,84 @@
+"""What became of one request to put an item in the queue, and how to go on with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millracer.domain.result import (
+    ErrorRecord,
+    NextStep,
+    exit_code_of_cancel,
+    exit_code_of_error,
+    next_steps_for,
+)
+from millracer.domain.work import (
+    IntakeKind,
+    ItemState,
+    RunningDaemon,
+    RunRequest,
+    RunWarning,
+    Standing,
+)
+from millracer.errors import ExitCode
+from millracer.waiting import CancelReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What became of one request to put an item in the queue.
+
+    Attributes:
+        item_id: None where there was none yet.
+        standing: where the item is; None where nothing is known of it.
+        found: it was in Millrace already.
+        daemon: the one that will work on it, None where none runs.
+        cancel_reason: the caller asked to stop.
+    """
+
+    workspace: str
+    program: str
+    request: RunRequest
+    item_id: str | None = None
+    standing: Standing | None = None
+    found: bool = False
+    intake_kind: IntakeKind | None = None
+    intake_signals: tuple[str, ...] = ()
+    task_path: str | None = None
+    daemon: RunningDaemon | None = None
+    version: str | None = None
+    warnings: tuple[RunWarning, ...] = ()
+    errors: tuple[ErrorRecord, ...] = ()
+    cancel_reason: CancelReason | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that tells it: an item that is there but not worked on is no success."""
+        if self.cancel_reason is not None:
+            return exit_code_of_cancel(self.cancel_reason)
+        if self.errors:
+            return exit_code_of_error(self.errors[0].code)
+        state = None if self.standing is None else self.standing.state
+        if state is ItemState.BLOCKED:
+            return ExitCode.BLOCKED
+        is_aside = state is None or state.is_set_aside
+        return ExitCode.INCOMPLETE if is_aside else ExitCode.COMPLETED
+
+    def next_steps(self, *, workspace: str, watch: str, cancel: str) -> tuple[NextStep, ...]:
+        """Return how to go on with the item.
+
+        Args:
+            workspace: quoted for a shell.
+            watch: the command that attaches to it.
+            cancel: the command that takes it out of the queue.
+        """
+        standing = self.standing
+        if standing is None:
+            return ()
+        if standing.state is ItemState.BLOCKED:
+            steps = next_steps_for(
+                standing, (), millrace=self.program, workspace=workspace, resume_command=watch
+            )
+            return (*(step for step in steps if step.action == "retry"), NextStep("cancel", cancel))
+        if standing.state.is_live:
+            return (NextStep("watch", watch), NextStep("cancel", cancel))
+        return (NextStep("watch", watch),) if standing.state is ItemState.DONE else ()

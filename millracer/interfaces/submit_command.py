@@ -1,0 +1,142 @@
+"""`millracer submit`: one item into the queue, its id on standard output, and no watching."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+
+from millracer.application.memory import Memory
+from millracer.application.submitting import submit as submit_item
+from millracer.bootstrap import SystemClock, new_identity, new_request_id, open_store
+from millracer.contracts.submit_result import (
+    describe_submission,
+    render_submit_result,
+    submit_refused,
+)
+from millracer.domain.preferences import RoutePreference
+from millracer.domain.result import (
+    ErrorRecord,
+    NextStep,
+    exit_code_of_cancel,
+    exit_code_of_error,
+    millracer_command,
+)
+from millracer.domain.session import LOCAL_SESSION
+from millracer.domain.submission import Submission
+from millracer.domain.work import ItemState, RunWarning
+from millracer.errors import MillracerError
+from millracer.interfaces.bugs import record_bug
+from millracer.interfaces.early_end import was_cancelled
+from millracer.interfaces.output import print_text
+from millracer.interfaces.preparing import AskedTask, Prepared, prepare
+from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
+from millracer.interfaces.terminal import printable, say, say_error
+from millracer.waiting import Cancellation, Cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What became of the request, and what of it the session remembers."""
+
+    submission: Submission
+    warnings: tuple[RunWarning, ...]
+
+
+def submit(asked: AskedTask, *, as_json: bool) -> int:
+    """Put the task in the queue, print its item's id, and return the exit code."""
+    request_id = asked.request_id if asked.request_id is not None else new_request_id()
+    with ExitStack() as held:
+        memory = Memory(held.enter_context(open_store()))
+        held.callback(asked.common.programs.close)
+        try:
+            with signals_raise():
+                prepared = prepare(asked, request_id, memory)
+            done = _perform(asked, prepared, memory)
+        except Cancelled as cancelled:
+            code = exit_code_of_cancel(cancelled.reason)
+            return _refused(was_cancelled(cancelled.reason), request_id, code, as_json=as_json)
+        except MillracerError as error:
+            code = exit_code_of_error(error.code)
+            return _refused(error, request_id, code, as_json=as_json)
+        except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
+            bug = record_bug(error)
+            code = exit_code_of_error(bug.code)
+            return _refused(bug, request_id, code, as_json=as_json)
+        with signals_ignored():
+            held.close()
+            _report(done, as_json=as_json)
+    return done.submission.exit_code
+
+
+def _perform(asked: AskedTask, prepared: Prepared, memory: Memory) -> _Done:
+    common, cancellation = asked.common, Cancellation()
+    with signals_cancel(cancellation):
+        submission = submit_item(
+            replace(prepared.request, route=RoutePreference.MILLRACE),
+            millrace=common.programs.millrace(str(prepared.workspace), prepared.choices),
+            clock=SystemClock(),
+            unique=new_identity,
+            cancellation=cancellation,
+        )
+    warnings = (*prepared.warnings, *submission.warnings)
+    memory.record(
+        common.session_id or LOCAL_SESSION,
+        client_name=None,
+        request_id=submission.request.request_id,
+        warnings=tuple(dict.fromkeys(warning.code for warning in warnings)),
+    )
+    return _Done(submission=submission, warnings=(*prepared.warnings, *memory.warnings))
+
+
+def _report(done: _Done, *, as_json: bool) -> None:
+    submission = done.submission
+    steps = _next_steps(submission)
+    errors = submission.errors
+    if submission.cancel_reason is not None:
+        errors = (ErrorRecord.of(was_cancelled(submission.cancel_reason)),)
+        submission = replace(submission, errors=errors)
+    for warning in (*done.warnings, *submission.warnings):
+        say(f"warning: {warning}")
+    for error in errors:
+        say_error(error.message, error.suggested_action)
+    if submission.standing is not None:
+        say(_told(submission))
+    for step in steps:
+        say(f"  to {step.action}: {step.command}")
+    if as_json:
+        print_text(render_submit_result(describe_submission(submission, steps, done.warnings)))
+    elif submission.standing is not None and submission.item_id is not None:
+        print_text(printable(submission.item_id))
+
+
+def _told(submission: Submission) -> str:
+    """Say where the item is, for a person."""
+    standing = submission.standing
+    state = ItemState.ABSENT if standing is None else standing.state
+    was = "is in Millrace already" if submission.found else "is in the queue"
+    if submission.found or state not in {ItemState.QUEUED, ItemState.INBOX}:
+        was += f" ({state})"
+    worker = "a daemon runs" if submission.daemon is not None else "no daemon runs"
+    return (
+        f"{submission.item_id} {was}; {worker}" if state.is_live else f"{submission.item_id} {was}"
+    )
+
+
+def _next_steps(submission: Submission) -> tuple[NextStep, ...]:
+    mode = submission.request.mode
+    ours = partial(millracer_command, workspace=submission.workspace, program=submission.program)
+    item_id = submission.item_id or ""
+    return submission.next_steps(
+        workspace=shlex.quote(submission.workspace),
+        watch=ours("watch", item_id, *(() if mode is None else ("--millrace-mode", mode))),
+        cancel=ours("cancel", item_id),
+    )
+
+
+def _refused(error: MillracerError, request_id: str, code: int, *, as_json: bool) -> int:
+    say_error(error.message, error.suggested_action)
+    if as_json:
+        print_text(render_submit_result(submit_refused(error, request_id)))
+    return code
