@@ -80,7 +80,7 @@ def _nothing_but_resume(options: AskedTask) -> str:
         )
     if not (options.resume or "").strip():
         raise UsageError(
-            "a work item's id is needed, and this one is empty",
+            "`--resume` and `watch` need a work item's id, and this one is empty",
             suggested_action="give the `work_item_id` that a result named",
         )
     return ""
