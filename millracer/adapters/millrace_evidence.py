@@ -189,7 +189,8 @@ class _Gathering:
     def _note(self, trace: RunTrace) -> None:
         """Take a run's stages, and what recon's run made in place of what the files say of it."""
         source, now = _source(trace.run_id), self._tools.now()
-        self._stages += stage_facts(trace, source, now)
+        failures = self._tools.lineage.runner_failures(trace)
+        self._stages += stage_facts(trace, source, now, failures)
         if trace.work_item_id == self._standing.item_id and self._standing.work_kind == PROBE:
             made = tuple(spawn_facts(trace, source, now))
             known = {fact.child_id for fact in made}

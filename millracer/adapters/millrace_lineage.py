@@ -80,6 +80,10 @@ class MillraceLineage:
             places.append(self._as_it_stood(standing, work_kind))
         return self._evidence(standing, places, spawns, runs)
 
+    def runner_failures(self, trace: RunTrace) -> dict[str, str]:
+        """Return by the request's id why a stage's program failed; see `TraceFiles`."""
+        return self._traces.runner_failures(trace)
+
     def closure_of(self, spec_id: str) -> ClosureFact | None:
         """Return what the closure target of a spec says now, None where none was opened."""
         path = self._paths.agents / "arbiter" / "targets" / f"{spec_id}.json"

@@ -6,13 +6,15 @@ before the events of the same stage's end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from millracer.adapters.runtime_files import CachedDocument
 from millracer.adapters.workspace import WorkspacePaths
-from millracer.contracts.millrace import RunTrace
+from millracer.contracts.millrace import RunnerCompletion, RunTrace
 from millracer.domain.completion import RECON_TO_EXECUTION, RECON_TO_PLANNING
 from millracer.domain.evidence import SpawnFact, StageFact
 
@@ -20,6 +22,10 @@ _DECISIONS = {
     RECON_TO_EXECUTION: "recon sent it to execution",
     RECON_TO_PLANNING: "recon sent it to planning",
 }
+_NO_FAILURES: Mapping[str, str] = MappingProxyType({})
+_REQUEST_ID = re.compile(r"[\w-]+")
+_COMPLETED = "completed"
+_LONGEST_SAID = 300
 
 
 class TraceFiles:
@@ -42,8 +48,32 @@ class TraceFiles:
         trace = document.read()
         return trace if trace is not None and trace.run_id == run_id else None
 
+    def runner_failures(self, trace: RunTrace) -> dict[str, str]:
+        """Return by the request's id why a stage's program failed, of each that did."""
+        failures = {}
+        for node in trace.nodes:
+            if node.request_id is None or not _REQUEST_ID.fullmatch(node.request_id):
+                continue
+            name = f"runner_completion.{node.request_id}.json"
+            document = CachedDocument(
+                self._runs / trace.run_id / name, RunnerCompletion.model_validate_json
+            )
+            completion = document.read()
+            if completion is not None and completion.exit_kind != _COMPLETED:
+                failures[node.request_id] = _why(completion)
+        return failures
 
-def stage_facts(trace: RunTrace, source: str, now: datetime) -> list[StageFact]:
+
+def _why(completion: RunnerCompletion) -> str:
+    """Return the first thing that the program said, else how it ended."""
+    lines = (line.strip() for note in completion.notes for line in note.splitlines())
+    code = "" if completion.exit_code is None else f" (exit code {completion.exit_code})"
+    return next(filter(None, lines), f"{completion.exit_kind}{code}")[:_LONGEST_SAID]
+
+
+def stage_facts(
+    trace: RunTrace, source: str, now: datetime, runner_failures: Mapping[str, str] = _NO_FAILURES
+) -> list[StageFact]:
     """Say how each stage of a run ended."""
     return [
         StageFact(
@@ -58,6 +88,7 @@ def stage_facts(trace: RunTrace, source: str, now: datetime) -> list[StageFact]:
             observed_at=now,
             root_spec_id=node.closure_target_root_spec_id or trace.closure_target_root_spec_id,
             completed_at=node.completed_at,
+            runner_failure=runner_failures.get(node.request_id or ""),
         )
         for node in trace.nodes
     ]

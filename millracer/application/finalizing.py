@@ -16,7 +16,7 @@ from millracer.application import prompts
 from millracer.application.record import RunRecord
 from millracer.application.summary import describe_fact, summarise
 from millracer.domain.completion import MissingEvidence, judge
-from millracer.domain.evidence import ClosureFact, run_of
+from millracer.domain.evidence import ClosureFact, Evidence, run_of
 from millracer.domain.lineage import lineage_of
 from millracer.domain.observation import Observation, interpret_lineage, interpret_standing
 from millracer.domain.result import (
@@ -168,8 +168,24 @@ def _judge(record: RunRecord, standing: Standing, millrace: Millrace) -> None:
     evidence = millrace.gather_evidence(standing, wait)
     record.verdict = judge(evidence)
     record.lineage = lineage_of(evidence)
+    if not record.verdict.completed:
+        _tell_failed_runners(record, evidence)
     if record.status is None:
         record.status = millrace.read_status(wait)
+
+
+def _tell_failed_runners(record: RunRecord, evidence: Evidence) -> None:
+    """Warn of stages that nobody worked on, because the program that should have could not."""
+    stages: dict[str, list[str]] = {}
+    for fact in evidence.stages:
+        if fact.runner_failure is not None:
+            stages.setdefault(fact.runner_failure, []).append(fact.stage)
+    for failure, failed in stages.items():
+        record.warn(
+            "stage_runner_failed",
+            f"{', '.join(dict.fromkeys(failed))}: {failure}; "
+            "`millracer doctor` says what is missing",
+        )
 
 
 def _look_again(record: RunRecord, millrace: Millrace) -> None:

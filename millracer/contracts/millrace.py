@@ -100,6 +100,7 @@ class TraceNode(Theirs):
     """One stage of a run in its trace."""
 
     stage: str
+    request_id: str | None = None
     work_item_kind: str | None = None
     work_item_id: str | None = None
     request_kind: str | None = None
@@ -120,6 +121,20 @@ class TraceEdge(Theirs):
 
     outcome: str | None = None
     spawned_work: tuple[SpawnedWork, ...] = ()
+
+
+class RunnerCompletion(Theirs):
+    """How a stage's program ended: `runs/RUN/runner_completion.REQUEST.json`.
+
+    Attributes:
+        exit_kind: `completed`, or how it failed, such as `runner_error` and `timeout`.
+        notes: what it said, where it failed.
+    """
+
+    request_id: str
+    exit_kind: str
+    exit_code: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class RunTrace(Theirs):

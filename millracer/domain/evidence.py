@@ -36,6 +36,8 @@ class StageFact:
     Attributes:
         run_status: the status of the whole run (`complete` when it ended properly).
         request_kind: `active_work_item`, or `closure_target` for an Arbiter's run.
+        runner_failure: why the program that was to do the stage failed, in its words; None where it
+            did its part, or nothing is known.
     """
 
     run_id: str
@@ -49,6 +51,7 @@ class StageFact:
     observed_at: datetime
     root_spec_id: str | None = None
     completed_at: datetime | None = None
+    runner_failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,9 @@ _OPS_EXIT_CODES = (
     "with --jsonl 0 at the end of standard input."
 )
 
+#: Said before a message by what checks an option's value.
+_OF_THE_VALIDATOR = "Value error, "
+
 app = typer.Typer(
     name="millracer",
     help="The local operations gateway for Millrace: one task in, one truthful result out.",
@@ -214,11 +217,10 @@ def invoke(arguments: Sequence[str], begun: HeadStart | None = None) -> int:
     except TyperException as wrong_use:
         from millracer.interfaces.early_end import report_help, report_wrong_use  # noqa: PLC0415
 
-        if wrong_use.format_message().startswith("Usage: "):  # nothing was asked for
-            return report_help(wrong_use.format_message())
+        message = wrong_use.format_message().replace(_OF_THE_VALIDATOR, "")
+        if message.startswith("Usage: "):  # nothing was asked for
+            return report_help(message)
         context = getattr(wrong_use, "ctx", None)
         command = "millracer" if context is None else context.command_path
-        return report_wrong_use(
-            arguments, wrong_use.format_message(), f"see the options with `{command} --help`"
-        )
+        return report_wrong_use(arguments, message, f"see the options with `{command} --help`")
     return code if isinstance(code, int) else ExitCode.COMPLETED

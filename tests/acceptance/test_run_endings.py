@@ -115,6 +115,24 @@ def test_blocked(prepare: Callable[[Scenario], Millracer]) -> None:
     assert place.parent.name == "blocked"
 
 
+def test_blocked_because_pi_has_no_key_says_so(
+    tmp_path: Path, prepare: Callable[[Scenario], Millracer], pi_command: str
+) -> None:
+    millracer = prepare(Scenario())
+    (millracer.workspace.agents / "millrace.toml").write_text(
+        f"[runners.pi]\ncommand = {json.dumps(pi_command)}\n", encoding="utf-8"
+    )
+    (tmp_path / "agent").mkdir()
+    millracer.environment = agent_environment(tmp_path / "agent", tmp_path)
+
+    ran = millracer.delegate("Do what nobody has a key for")
+
+    assert (ran.exit_code, ran.result["outcome"]) == (4, "blocked"), ran.stderr
+    (warning,) = ran.result["warnings"]
+    assert warning.startswith("stage_runner_failed: ")
+    assert "No API key found" in warning
+
+
 def test_incomplete_when_an_operator_cancels_the_item(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:

@@ -66,6 +66,7 @@ class HeldItem:
         False  #: a complete run proves it: its updater's, a probe's recon with nothing to do
     )
     parent_id: str | None = None  #: the item it came out of
+    runner_failure: str | None = None  #: why the program of its stage failed
     title: str = ""  #: its document's heading; empty: its id
 
 
@@ -524,7 +525,9 @@ class ScriptedMillrace(Millrace):
             item_id=standing.item_id,
             kind=standing.kind,
             items=tuple(_item_fact(member) for member in members),
-            stages=tuple(_stage_fact(member) for member in members if member.proven),
+            stages=tuple(
+                _stage_fact(member) for member in members if member.proven or member.runner_failure
+            ),
             spawns=tuple(_spawn_fact(member) for member in members[1:]),
             closures=tuple(self.closures),
         )
@@ -729,16 +732,18 @@ def _item_fact(item: HeldItem) -> ItemFact:
 def _stage_fact(item: HeldItem) -> StageFact:
     work_kind = item.work_kind or _work_kind(item) or "task"
     is_probe = work_kind == "probe"
+    result = "RECON_NOOP" if is_probe else "UPDATE_COMPLETE"
     return StageFact(
         run_id="run-1",
         item_id=item.millrace_id or item.item_id,
         work_kind=work_kind,
         stage="recon" if is_probe else "updater",
-        terminal_result="RECON_NOOP" if is_probe else "UPDATE_COMPLETE",
-        run_status="complete",
+        terminal_result=result if item.runner_failure is None else "BLOCKED",
+        run_status="complete" if item.runner_failure is None else "blocked",
         request_kind="active_work_item",
         source="millrace runs trace run-1 --format json",
         observed_at=NOW,
+        runner_failure=item.runner_failure,
     )
 
 

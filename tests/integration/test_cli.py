@@ -60,7 +60,11 @@ def document(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     ("arguments", "stdin", "code", "said"),
     [
         pytest.param(["--nope"], "", "usage", "--nope", id="unknown option"),
-        pytest.param(["--route", "sideways", "t"], "", "usage", "--route", id="unknown choice"),
+        pytest.param(
+            ["--route", "sideways", "t"], "", "usage",
+            "Invalid value for '--route' (env var: 'MILLRACER_ROUTE'): 'sideways' is not one of",
+            id="unknown choice",
+        ),
         pytest.param(
             ["--daemon-timeout-seconds", "inf", "t"], "", "usage", "finite", id="no limit"
         ),

@@ -418,6 +418,20 @@ def test_a_named_item_that_is_blocked_stays_blocked() -> None:
     assert world.millrace.enqueued == []
 
 
+def test_why_nobody_worked_on_a_blocked_item_is_told() -> None:
+    world = World()
+    held(world, ItemState.BLOCKED, named())
+    for item in world.millrace.items.values():
+        item.runner_failure = "No API key found for the provider."
+
+    result = world.run(named())
+
+    assert result.outcome is Outcome.BLOCKED
+    assert codes(result) == ["stage_runner_failed"]
+    assert "updater: No API key found for the provider." in result.warnings[0].text
+    assert "millracer doctor" in result.warnings[0].text
+
+
 @pytest.mark.parametrize(
     "state", [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]
 )
