@@ -40,6 +40,10 @@ _OPS_EXIT_CODES = (
 
 #: Said before a message by what checks an option's value.
 _OF_THE_VALIDATOR = "Value error, "
+_SETUP_EXIT_CODES = (
+    "Exit codes: 0 all is there, or removed, 2 invalid use, 3 not agreed to: nothing was done, "
+    "8 an installer failed, 130 or 143 cancelled."
+)
 
 app = typer.Typer(
     name="millracer",
@@ -171,7 +175,7 @@ def schema(
     print_text(render_schema(name))
 
 
-@app.command()
+@app.command(epilog=_SETUP_EXIT_CODES)
 def setup(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

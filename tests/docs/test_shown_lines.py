@@ -47,6 +47,7 @@ _INSTALLS = {
     "uv sync --extra dev": "tests/architecture/test_repository.py: the extra, and uv.lock ignored",
     "pip install dist/": "tests/acceptance/test_package_everywhere.py",
     "python -m build": "the same",
+    "millracer setup": "tests/integration/setup, and tests/acceptance/test_real_setup.py for real",
     "pip install 'millrace-ai": "`make setup`, which installs the tools these tests run with",
     "npm install -g @mariozechner/pi-coding-agent": "the same",
 }
