@@ -13,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 
+from idle_status import idle_status
+
 IMPORTED_IN = os.getpid()
 
 
@@ -79,23 +81,8 @@ def do_tell(*_: str) -> int:
 
 def do_status(*arguments: str) -> int:
     """Say what a status has to, and whether this process imported the package itself."""
-    status = {
-        "workspace": arguments[arguments.index("--workspace") + 1],
-        "process_running": False,
-        "runtime_ownership_lock": "absent",
-        "active_run_count": 0,
-        "active_stage": None,
-        "active_work_item_kind": None,
-        "active_work_item_id": None,
-        "execution_queue_depth": 0,
-        "planning_queue_depth": 0,
-        "learning_queue_depth": 0,
-        "paused": False,
-        "pause_sources": "none",
-        "stop_requested": False,
-        "active_mode_id": None,
-        "imported_here": os.getpid() == IMPORTED_IN,
-    }
+    status = idle_status(arguments[arguments.index("--workspace") + 1])
+    status["imported_here"] = os.getpid() == IMPORTED_IN
     sys.stdout.write(json.dumps(status))
     return 0
 

@@ -4,23 +4,10 @@ import json
 import os
 import sys
 
+from idle_status import idle_status
+
 ASKED = sys.argv[sys.argv.index("--workspace") + 1] if "--workspace" in sys.argv else ""
-GOOD = {
-    "workspace": ASKED,
-    "process_running": False,
-    "runtime_ownership_lock": "absent",
-    "active_run_count": 0,
-    "active_stage": None,
-    "active_work_item_kind": None,
-    "active_work_item_id": None,
-    "execution_queue_depth": 0,
-    "planning_queue_depth": 0,
-    "learning_queue_depth": 0,
-    "paused": False,
-    "pause_sources": "none",
-    "stop_requested": False,
-    "active_mode_id": None,
-}
+GOOD = idle_status(ASKED)
 TEXT = json.dumps(GOOD)
 
 

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from millracer.adapters.process import Command
 
-_CLI = Path(__file__).parents[1] / "children" / "fake_millrace_cli.py"
+_CHILDREN = Path(__file__).parents[1] / "children"
+_CLI = _CHILDREN / "fake_millrace_cli.py"
+#: What that imports.
+_BESIDE = _CHILDREN / "idle_status.py"
 _MODULES = ("click", "pydantic", "tomlkit", "typer", "watchdog")
 _ENTRY_POINTS = "[console_scripts]\nmillrace = millrace_ai.cli:main\n"
 _SCRIPT = """\
@@ -52,6 +55,7 @@ class FakeInstall:
             (install.site / name).mkdir(parents=True)
         (install.site / "millrace_ai" / "__init__.py").touch()
         shutil.copy(_CLI, install.site / "millrace_ai" / "cli.py")
+        shutil.copy(_BESIDE, install.site)
         (install.metadata / "entry_points.txt").write_text(entry_points, encoding="utf-8")
         (install.metadata / "RECORD").write_text(f"{version}\n", encoding="utf-8")
         install.program.write_text(script.format(python=install.python), encoding="utf-8")
