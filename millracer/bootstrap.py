@@ -236,10 +236,10 @@ def open_pi(settings: Settings) -> Pi:
         skills=resolve_skills(settings.skills, discover=settings.default_skills),
     )
     if settings.pi_session is PiSession.PRINT:
-        from millracer.adapters.pi_print import PrintPi  # noqa: PLC0415
+        from millracer.adapters.pi_print import PrintPi  # noqa: PLC0415 - see above
 
         return PrintPi(options)
-    from millracer.adapters.pi_rpc import RpcPi  # noqa: PLC0415
+    from millracer.adapters.pi_rpc import RpcPi  # noqa: PLC0415 - see above
 
     return RpcPi(options)
 

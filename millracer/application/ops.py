@@ -323,9 +323,9 @@ class OpsGateway:
 def _action_on_millrace(action: Action) -> _OnMillrace:
     """Return what does an action; each loads what it alone needs."""
     if action is Action.STATUS:
-        from millracer.application.ops_status import report_status  # noqa: PLC0415
+        from millracer.application.ops_status import report_status  # noqa: PLC0415 - see above
 
         return report_status
-    from millracer.application.ops_runs import run_task  # noqa: PLC0415
+    from millracer.application.ops_runs import run_task  # noqa: PLC0415 - see above
 
     return run_task

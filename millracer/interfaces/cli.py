@@ -169,7 +169,7 @@ def schema(
     name: Annotated[SchemaName, typer.Argument(help="Which document.", show_default=False)],
 ) -> None:
     """Print the JSON Schema of a document that Millracer reads or prints."""
-    from millracer.contracts.schemas import render_schema  # noqa: PLC0415
+    from millracer.contracts.schemas import render_schema  # noqa: PLC0415 - the same
     from millracer.interfaces.output import print_text  # noqa: PLC0415
 
     print_text(render_schema(name))
@@ -199,7 +199,7 @@ def demo(
     output: option.Output = OutputFormat.JSON,
 ) -> None:
     """Show one delegated run on the real tools with a scripted model; needs no credentials."""
-    from millracer.bootstrap import read_user_config  # noqa: PLC0415
+    from millracer.bootstrap import read_user_config  # noqa: PLC0415 - the same
     from millracer.interfaces import demo_command  # noqa: PLC0415
 
     given = {"millrace_command": millrace_command, "pi_command": pi_command}
@@ -215,11 +215,11 @@ def invoke(arguments: Sequence[str], begun: HeadStart | None = None) -> int:
     try:
         code = app(args=words, prog_name="millracer", standalone_mode=False, obj=begun)
     except ConfigInvalid as wrong_file:
-        from millracer.interfaces.early_end import report_refused  # noqa: PLC0415
+        from millracer.interfaces.early_end import report_refused  # noqa: PLC0415 - hardly ever needed
 
         return report_refused(arguments, wrong_file)
     except TyperException as wrong_use:
-        from millracer.interfaces.early_end import report_help, report_wrong_use  # noqa: PLC0415
+        from millracer.interfaces.early_end import report_help, report_wrong_use  # noqa: PLC0415 - same
 
         message = wrong_use.format_message().replace(_OF_THE_VALIDATOR, "")
         if message.startswith("Usage: "):  # nothing was asked for

@@ -168,7 +168,7 @@ def common_options(  # noqa: PLR0913 - one parameter per option
         read_user_config,
         read_workspace_config,
     )
-    from millracer.contracts.said_options import SaidOptions  # noqa: PLC0415
+    from millracer.contracts.said_options import SaidOptions  # noqa: PLC0415 - the same
     from millracer.interfaces.tools import Programs  # noqa: PLC0415
 
     values: dict[str, Any] = {

@@ -55,7 +55,7 @@ def _command(arguments: Sequence[str]) -> int:
 
             return invoke(arguments, begun)
     except Cancelled as cancelled:
-        from millracer.interfaces.early_end import report_cancelled  # noqa: PLC0415
+        from millracer.interfaces.early_end import report_cancelled  # noqa: PLC0415 - hardly ever
 
         return report_cancelled(arguments, cancelled.reason)
 
@@ -73,8 +73,8 @@ def _prepare_streams() -> None:
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as we
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the same
     else:
         own_standard_output()
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the same

@@ -158,8 +158,8 @@ def program_words(command: str, said_by: str) -> tuple[str, ...]:
     Raises:
         UsageError: it is empty or its quoting does not close.
     """
-    # Not `Path.is_file`, which raises where words are too many to be a path.
-    if os.path.isfile(command) or shutil.which(command):  # noqa: PTH113
+    # `Path.is_file` raises where words are too many to be a path.
+    if os.path.isfile(command) or shutil.which(command):  # noqa: PTH113 - see above
         return (_absolute(command),)
     try:
         words = shlex.split(command)

@@ -1,4 +1,7 @@
-"""The command lines of `millracer workspaces` and `millracer sessions`."""
+"""The command lines of `millracer workspaces` and `millracer sessions`.
+
+Each loads what it does when it is called: `--help` does not pay for the store.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
     as_json: _AsJson = False,
 ) -> None:
     """Register a directory under an id; the same id again replaces it."""
-    from millracer.interfaces import session_commands  # noqa: PLC0415
+    from millracer.interfaces import session_commands  # noqa: PLC0415 - see above
 
     raise typer.Exit(
         session_commands.add_workspace(
@@ -72,7 +75,7 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
 @workspaces.command("remove")
 def remove_workspace(workspace_id: _WorkspaceId, *, as_json: _AsJson = False) -> None:
     """Forget a registered workspace; the directory is left as it is."""
-    from millracer.interfaces import session_commands  # noqa: PLC0415
+    from millracer.interfaces import session_commands  # noqa: PLC0415 - see above
 
     raise typer.Exit(
         session_commands.remove_workspace(common_options(), workspace_id, as_json=as_json)
@@ -93,7 +96,7 @@ def select_workspace(
     as_json: _AsJson = False,
 ) -> None:
     """Select what a session works with where a request names nothing else."""
-    from millracer.interfaces import session_commands  # noqa: PLC0415
+    from millracer.interfaces import session_commands  # noqa: PLC0415 - see above
 
     common = common_options(session_id=session_id)
     raise typer.Exit(
@@ -104,7 +107,7 @@ def select_workspace(
 @sessions.command("list")
 def list_sessions(*, as_json: _AsJson = False) -> None:
     """Show every session."""
-    from millracer.interfaces import session_commands  # noqa: PLC0415
+    from millracer.interfaces import session_commands  # noqa: PLC0415 - see above
 
     raise typer.Exit(session_commands.list_sessions(common_options(), as_json=as_json))
 
@@ -112,7 +115,7 @@ def list_sessions(*, as_json: _AsJson = False) -> None:
 @sessions.command("show")
 def show_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
     """Show what is remembered of one session."""
-    from millracer.interfaces import session_commands  # noqa: PLC0415
+    from millracer.interfaces import session_commands  # noqa: PLC0415 - see above
 
     raise typer.Exit(session_commands.show_session(common_options(), session_id, as_json=as_json))
 
@@ -120,6 +123,6 @@ def show_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
 @sessions.command("forget")
 def forget_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
     """Forget one session."""
-    from millracer.interfaces import session_commands  # noqa: PLC0415
+    from millracer.interfaces import session_commands  # noqa: PLC0415 - see above
 
     raise typer.Exit(session_commands.forget_session(common_options(), session_id, as_json=as_json))

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,34 @@ def test_a_lock_of_pi_belongs_to_its_package_file(folder: Path) -> None:
     assert version == ("0.73.1" if folder == _PI else folder.name)
     assert packages[""]["dependencies"] == wanted
     assert packages[f"node_modules/{name}"]["version"] == version
+
+
+def test_each_rule_that_is_broken_on_purpose_has_its_reason_on_the_line_or_the_one_above() -> None:
+    without = [
+        f"{path.relative_to(_ROOT)}:{number}"
+        for path in _repository_files()
+        if path.suffix == ".py"
+        for number in _noqa_without_reason(path.read_text(encoding="utf-8"))
+    ]
+
+    assert without == []
+
+
+def test_a_reason_holds_for_the_lines_right_below_that_break_the_same_rule() -> None:
+    lines = ["a  # " + "noqa: A1 - why", "b  # " + "noqa: A1", "c", "d  # " + "noqa: A1"]
+
+    assert list(_noqa_without_reason("\n".join(lines))) == [4]
+    assert list(_noqa_without_reason(lines[0] + "\n" + lines[1].replace("A1", "A2"))) == [2]
+
+
+def _noqa_without_reason(source: str) -> Iterator[int]:
+    told = ""
+    for number, line in enumerate(source.splitlines(), start=1):
+        _, _, said = line.partition("# noqa" + ": ")
+        rules, _, reason = said.partition(" - ")
+        if rules and not reason and rules != told:
+            yield number
+        told = rules
 
 
 def test_the_licence_the_metadata_names_is_there() -> None:

@@ -508,7 +508,7 @@ def test_the_intake_is_the_requests_then_the_options_then_the_commands(
         (None, None, None, None, None, (None, "m6", "m6")),
     ],
 )
-def test_the_mode_is_named_by_request_options_command_session_workspace_file(  # noqa: PLR0913
+def test_the_mode_is_named_by_request_options_command_session_workspace_file(  # noqa: PLR0913 - one a place
     *,
     request_mode: str | None,
     option: str | None,
