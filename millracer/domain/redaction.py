@@ -69,8 +69,7 @@ class Redaction:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         spelled = {form for value in values for form in _forms(value)}
-        kept = sorted(form for form in spelled if _can_be_kept(form))
-        self._values = tuple(_Value(form) for form in kept)
+        self._values = tuple(_Value(form) for form in spelled if _can_be_kept(form))
         #: What each known value is told by.
         self.heads = tuple(value.head for value in self._values)
 
@@ -140,18 +139,16 @@ def _in_common(one: str, other: str) -> int:
     return fits
 
 
-def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+def _merged(spans: Iterable[Span]) -> Sequence[Span]:
     """Join spans, sorted, that touch or overlap."""
-    begin = end = -1
-    for first, last in spans:
-        if first <= end:
-            end = max(end, last)
-            continue
-        if end >= 0:
-            yield begin, end
-        begin, end = first, last
-    if end >= 0:
-        yield begin, end
+    merged: list[Span] = []
+    for begin, end in spans:
+        if merged and begin <= merged[-1][1]:
+            first, last = merged.pop()
+            merged.append((first, max(last, end)))
+        else:
+            merged.append((begin, end))
+    return merged
 
 
 def _is_key(value: str) -> bool:

@@ -46,6 +46,29 @@ def test_what_stands_beside_a_cut_value_stays() -> None:
     assert redaction.text(f"{LONG[:-2]}98") == f"{MARK}98"
 
 
+@pytest.mark.parametrize("known", [LONG[:20], LONG[-20:], LONG[:16], LONG[-16:]])
+def test_a_cut_value_is_known_where_the_text_begins_and_ends(known: str) -> None:
+    redaction = Redaction([LONG])
+
+    assert redaction.spans(known) == ((0, len(known)),)
+    assert redaction.spans(f"<{known}") == ((1, len(known) + 1),)
+    assert redaction.spans(f"{known}>") == ((0, len(known)),)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a" * 16 + "bcdefghijklmnop", "a" * 17 + "bcd"),
+        ("ponmlkjihgfedcb" + "a" * 16, "dcb" + "a" * 17),
+    ],
+    ids=["beginning", "end"],
+)
+def test_a_cut_value_is_known_in_a_run_of_what_it_begins_or_ends_with(
+    value: str, text: str
+) -> None:
+    assert Redaction([value]).text(text) == MARK
+
+
 def test_a_value_is_known_each_time_and_beside_itself() -> None:
     redaction = Redaction(["abcdefgh", "ijklmnop", LONG])
 
@@ -79,6 +102,7 @@ def test_a_line_of_a_value_is_known_from_sixteen_characters() -> None:
     redaction = Redaction([f"  {LONG[:16]}  \nshort-of-sixteen"[:-1]])
 
     assert redaction.text(f"<{LONG[:16]}>") == f"<{MARK}>"
+    assert redaction.text(f"<{LONG[:12]}>") == f"<{MARK}>"
     assert redaction.text("<short-of-sixtee>") == "<short-of-sixtee>"
 
 
@@ -86,6 +110,14 @@ def test_where_covering_makes_new_secrets_without_end_all_is_covered() -> None:
     redaction = Redaction(["acted[redac", "[red[red", "]acted]t"])
 
     assert redaction.text("it said [redacted[redacted]ed]") == MARK
+
+
+@pytest.mark.parametrize(("made", "told"), [(6, f"{'[red' * 6}{MARK}"), (7, MARK)])
+def test_what_covering_joins_is_covered_seven_times_then_all_of_it(made: int, told: str) -> None:
+    ends = [f"-{number}" for number in range(made)]
+    redaction = Redaction(["12345678abc", *(f"acted]{end}" for end in ends)])
+
+    assert redaction.text("".join(["12345678abc", *ends])) == told
 
 
 @pytest.mark.parametrize(
@@ -106,3 +138,12 @@ def test_the_password_in_an_address_is_known_from_eight_characters(
     values = secret_values([("HOME_PAGE", f"see http://me:{password}@host and"), ("X", "y")])
 
     assert values == ({password} if found else frozenset())
+
+
+def test_an_end_of_a_value_costs_alike_however_long_the_text_before_it_is() -> None:
+    """Looking through all that stands before each would not end within the test's own limit."""
+    ends = 50_000
+
+    redacted = Redaction([LONG]).text(" " * 2_000_000 + f"{LONG[-16:]}\n" * ends)
+
+    assert redacted.count(MARK) == ends

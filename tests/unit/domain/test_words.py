@@ -5,24 +5,28 @@ from enum import StrEnum
 import pytest
 
 from millracer.domain import (
+    configuration,
     intake,
     lifecycle,
     modes,
     observation,
     operator_line,
     preferences,
+    programs,
     resolution,
     result,
     work,
 )
 
 MODULES = (
+    configuration,
     intake,
     lifecycle,
     modes,
     observation,
     operator_line,
     preferences,
+    programs,
     resolution,
     result,
     work,

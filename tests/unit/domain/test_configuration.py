@@ -1,0 +1,45 @@
+"""What configuration files are called, and what they must not say; the words are for people."""
+
+from __future__ import annotations
+
+from millracer.domain.configuration import (
+    LONGEST_CONFIG_BYTES,
+    NOT_FOR_A_FILE,
+    NOT_FOR_A_WORKSPACE,
+    USER_FILE,
+    WORKSPACE_FILE,
+    ValueOrigin,
+)
+
+WHAT_RUNS = "it would decide what runs on the machine of whoever opens the repository"
+WHERE = "it would decide where somebody else's work is done"
+
+
+def test_the_files_are_called_as_the_pages_say() -> None:
+    assert (USER_FILE, WORKSPACE_FILE) == ("config.toml", "millracer.toml")
+    assert LONGEST_CONFIG_BYTES == 64 * 1024
+
+
+def test_an_origin_goes_before_those_behind_it() -> None:
+    known = ("option", "environment", "session", "workspace_file", "user_file", "setup", "default")
+
+    assert tuple(ValueOrigin) == known
+
+
+def test_a_workspace_is_told_why_it_decides_neither_what_runs_nor_where() -> None:
+    assert {
+        **dict.fromkeys(("millrace_command", "pi_command", "environment"), WHAT_RUNS),
+        **dict.fromkeys(("skill", "no_default_skills"), WHAT_RUNS),
+        **dict.fromkeys(("cwd", "workspace", "session_id"), WHERE),
+    } == NOT_FOR_A_WORKSPACE
+
+
+def test_what_no_file_sets_is_told_with_who_does() -> None:
+    assert NOT_FOR_A_FILE == {
+        "workspace": (
+            "name the workspace with --workspace, or register it for good with "
+            "`millracer workspaces add PATH --default`"
+        ),
+        "session_id": "name the session with --session-id or MILLRACER_SESSION_ID",
+        "environment": "set the variables before millracer is started: pi and Millrace get them",
+    }
