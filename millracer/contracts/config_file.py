@@ -20,6 +20,7 @@ from millracer.domain.configuration import (
 from millracer.errors import ConfigInvalid
 
 _LONGEST_SHOWN = 100
+_WIDEST_BITS = 64
 _FROM_ANYWHERE = ("/", "~")
 _MODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f]")
@@ -63,7 +64,9 @@ class ConfigOptions(SaidOptions):
     @field_validator("millrace_command", "pi_command")
     @classmethod
     def _starts_the_same_anywhere(cls, command: str) -> str:
-        program = command.lstrip("'\"")
+        program = command.strip("'\" ")
+        if not program:
+            raise ValueError("it should name a program")
         if "/" in program.split()[0]:
             _from_anywhere(program)
         return command
@@ -86,8 +89,10 @@ def parse_config(raw: bytes, path: str, *, of_workspace: bool) -> ConfigOptions:
         ConfigInvalid: it is no TOML, or has a key or a value that it must not have.
     """
     text, table = _read_toml(raw, path)
-    for key in table:
-        _check_key(key, f"{path}{_line_of(text, key)}", of_workspace=of_workspace)
+    for key, value in table.items():
+        where = f"{path}{_line_of(text, key)}"
+        _check_key(key, where, of_workspace=of_workspace)
+        _check_shape(key, value, where)
     try:
         return ConfigOptions.model_validate_json(json.dumps(table, default=_as_object))
     except ValidationError as error:
@@ -142,6 +147,18 @@ def _check_key(key: str, where: str, *, of_workspace: bool) -> None:
     )
 
 
+def _check_shape(key: str, value: object, where: str) -> None:
+    """Refuse what no option is, and may be deeper or longer than can be written down again."""
+    parts = value if isinstance(value, list) else [value]
+    if any(isinstance(part, dict | list) for part in parts):
+        why = "it should not hold tables or lists of its own"
+    elif any(isinstance(part, int) and part.bit_length() > _WIDEST_BITS for part in parts):
+        why = "it should not be so large a number"
+    else:
+        return
+    raise ConfigInvalid(f"{where}: {key}: {why}", suggested_action=_correct(key))
+
+
 def _wrong_value(
     error: ValidationError, text: str, table: Mapping[str, Any], path: str
 ) -> ConfigInvalid:
@@ -151,8 +168,12 @@ def _wrong_value(
     shown = json.dumps(table[key], ensure_ascii=False, default=str)
     return ConfigInvalid(
         f"{path}{_line_of(text, key)}: {key} is {shown:.{_LONGEST_SHOWN}}: {why}",
-        suggested_action=f"correct {key}, or take it out",
+        suggested_action=_correct(key),
     )
+
+
+def _correct(key: str) -> str:
+    return f"correct {key}, or take it out"
 
 
 def _as_object(value: object) -> dict[str, str]:
