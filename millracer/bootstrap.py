@@ -31,6 +31,9 @@ from millracer.waiting import Cancellation, Wait
 
 if TYPE_CHECKING:
     from millracer.adapters.kept_statuses import KeptStatuses
+    from millracer.adapters.pi_look import PiLook
+    from millracer.adapters.pi_options import PiOptions
+    from millracer.adapters.surroundings import DiskSurroundings
     from millracer.adapters.warm_millrace import WarmRunner
     from millracer.application.ops import CommandDefaults, OpsGateway
     from millracer.application.ops_target import Tools
@@ -223,10 +226,21 @@ def open_pi(settings: Settings) -> Pi:
     Raises:
         UsageError: a named skill does not exist.
     """
-    from millracer.adapters.pi_options import PiOptions  # noqa: PLC0415 - see above
-    from millracer.adapters.skills import resolve_skills  # noqa: PLC0415
+    options = _pi_options(settings)
+    if settings.pi_session is PiSession.PRINT:
+        from millracer.adapters.pi_print import PrintPi  # noqa: PLC0415 - see above
 
-    options = PiOptions(
+        return PrintPi(options)
+    from millracer.adapters.pi_rpc import RpcPi  # noqa: PLC0415 - see above
+
+    return RpcPi(options)
+
+
+def _pi_options(settings: Settings) -> PiOptions:
+    from millracer.adapters.pi_options import PiOptions  # noqa: PLC0415 - see above
+    from millracer.adapters.skills import resolve_skills  # noqa: PLC0415 - see above
+
+    return PiOptions(
         argv=settings.pi,
         cwd=settings.cwd,
         env=settings.environment,
@@ -235,13 +249,55 @@ def open_pi(settings: Settings) -> Pi:
         thinking=settings.thinking,
         skills=resolve_skills(settings.skills, discover=settings.default_skills),
     )
-    if settings.pi_session is PiSession.PRINT:
-        from millracer.adapters.pi_print import PrintPi  # noqa: PLC0415 - see above
 
-        return PrintPi(options)
-    from millracer.adapters.pi_rpc import RpcPi  # noqa: PLC0415 - see above
 
-    return RpcPi(options)
+def look_at_pi(settings: Settings, folder: Path) -> PiLook:
+    """Return the pi of a run, to be looked at.
+
+    Args:
+        settings: of the run.
+        folder: an empty one, for what pi writes.
+
+    Raises:
+        UsageError: a named skill does not exist.
+    """
+    from millracer.adapters.pi_look import PiLook  # noqa: PLC0415 - see above
+
+    return PiLook(_pi_options(settings), folder)
+
+
+def look_at_stage_pi(settings: Settings, compiled: Path, model: str | None, folder: Path) -> PiLook:
+    """Return the pi of a stage, to be looked at.
+
+    Args:
+        settings: of the run.
+        compiled: the workspace, or a copy, whose Millrace configuration says how it is started.
+        model: as Millrace's plan names it.
+        folder: an empty one, for what pi writes.
+
+    Raises:
+        ProtocolError: Millrace's configuration cannot be read.
+    """
+    from millracer.adapters.pi_look import PiLook  # noqa: PLC0415 - see above
+    from millracer.adapters.pi_options import PiOptions  # noqa: PLC0415
+    from millracer.adapters.stage_models import read_pi_runner  # noqa: PLC0415
+
+    runner = read_pi_runner(compiled)
+    options = PiOptions(
+        argv=(runner.command, *runner.args),
+        cwd=settings.cwd,
+        env={**settings.environment, **runner.env},
+        provider=runner.provider,
+        model=model,
+    )
+    return PiLook(options, folder)
+
+
+def open_surroundings(folder: Path) -> DiskSurroundings:
+    """Return what lies around a run; what has to be written goes to the folder."""
+    from millracer.adapters.surroundings import DiskSurroundings  # noqa: PLC0415 - see above
+
+    return DiskSurroundings(os.environ, folder)
 
 
 @contextmanager

@@ -212,6 +212,14 @@ class Millrace(Protocol):
         """Ask Millrace for its status document."""
         ...
 
+    def is_stale(self, wait: Wait) -> bool:
+        """Whether a daemon that is gone left what the next start repairs; writes nothing.
+
+        Raises:
+            ToolError: the files do not tell, and Millrace cannot be asked.
+        """
+        ...
+
     def list_left(self) -> tuple[LeftItem, ...]:
         """Return everything Millrace still works on or has blocked, each item once.
 

@@ -80,6 +80,12 @@ class WorkspaceDaemon:
         with locked(lifecycle_lock(self._paths), wait):
             yield _Control(self._calls, self._paths, self._status_reader, self._version)
 
+    def is_stale(self, wait: Wait) -> bool:
+        """Whether the next start of a daemon has to repair something; writes nothing."""
+        if self.find() is not None:
+            return False
+        return is_stale(RuntimeFiles.of(self._paths), self._status_reader, wait)
+
     def attend(self, wait: Wait) -> Attendance:
         """Take the watch lease; waits for a command that is stopping the daemon right now.
 
@@ -192,14 +198,7 @@ class _Control(DaemonControl):
         record = read_ownership(self._paths)
         if record is not None and not record.kept:
             process.end_token(record.token, grace_seconds=_SWEEP_GRACE_SECONDS)
-        stale = self._files.is_stale()
-        if stale is None:
-            status = self._status_reader(wait)
-            stale = (
-                status.lock != "absent"
-                or status.stop_requested
-                or (not status.process_running and status.active_run_count > 0)
-            )
+        stale = is_stale(self._files, self._status_reader, wait)
         if stale:
             remove_stranded_lock(self._files, record)
             self._calls.checked("control", "clear-stale-state", wait=wait)
@@ -292,6 +291,19 @@ class _Control(DaemonControl):
             write_ownership(
                 self._paths, record.model_copy(update={"pid": owned[0], "started": owned[1]})
             )
+
+
+def is_stale(files: RuntimeFiles, status_reader: StatusReader, wait: Wait) -> bool:
+    """Whether `clear-stale-state` is due, given that no daemon runs; asks only if need be."""
+    stale = files.is_stale()
+    if stale is None:
+        status = status_reader(wait)
+        stale = (
+            status.lock != "absent"
+            or status.stop_requested
+            or (not status.process_running and status.active_run_count > 0)
+        )
+    return stale
 
 
 class _Attendance(Attendance):

@@ -185,6 +185,10 @@ class CliMillrace(Millrace):
             observed_at=self._now(),
         )
 
+    def is_stale(self, wait: Wait) -> bool:
+        """Whether a daemon left something to repair; no call where its files tell."""
+        return self._daemon.is_stale(wait)
+
     def list_left(self) -> tuple[LeftItem, ...]:
         """Return everything Millrace still works on or has blocked; no call."""
         return list_left(self._paths)

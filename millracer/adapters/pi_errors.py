@@ -142,6 +142,12 @@ def turn_failure(end: TurnEnd) -> ToolFailed:
             return _failed(code, message, detail, action)
 
 
+def refused(what: str, said: str | None, stderr: Sequence[str]) -> ToolFailed:
+    """Return the error for a pi that answered a question with a no."""
+    message = f"pi does not {what}: {said or 'it gave no reason'}"
+    return _failed("pi_refused", message, stderr, _RUN_BY_HAND)
+
+
 def warning_texts(stderr: Sequence[str]) -> tuple[str, ...]:
     """Return what pi warned of, such as a model it does not know, each once."""
     warned = (line for line in stderr if _WARNING.match(line))

@@ -30,6 +30,7 @@ _FIRST_WITH_PROVIDER_AND_MODEL: Version = (1, 0, 0)
 _PACKAGES = frozenset({"@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"})
 #: Numbers of any sensible length; Python refuses to read one of thousands of digits.
 _VERSION = re.compile(r"(?<![\d.])(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
+_AT_LEAST = re.compile(r">=\s*(\d{1,9}\.\d{1,9}\.\d{1,9})")
 _METADATA_WITHIN_PARENTS = 5
 
 
@@ -48,10 +49,10 @@ def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wa
             f"`{argv[0]}` was not found{'' if '/' in argv[0] else ' on PATH'}",
             suggested_action=INSTALL_HINT,
         )
-    for program in (Path(found), *(Path(part) for part in argv[1:])):
-        version = _packaged_version(program)
-        if version is not None:
-            return version
+    metadata = _find_metadata(argv, env)
+    version = metadata.get("version")
+    if isinstance(version, str):
+        return version
     command = Command(tool=TOOL, argv=(*argv, "--version"), cwd=cwd, env=env)
     completed = process.run(command, wait)
     for said in (completed.stdout, completed.stderr):
@@ -64,6 +65,14 @@ def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wa
         detail=(completed.stdout + completed.stderr)[-2000:],
         suggested_action=INSTALL_HINT,
     )
+
+
+def needed_node(argv: tuple[str, ...], env: Mapping[str, str]) -> Version | None:
+    """Return the oldest Node that this pi says it works with; None where it says nothing plain."""
+    engines = _find_metadata(argv, env).get("engines")
+    said = engines.get("node") if isinstance(engines, dict) else None
+    match = _AT_LEAST.fullmatch(said.strip()) if isinstance(said, str) else None
+    return None if match is None else parse_version(match[1])
 
 
 def parse_version(text: str) -> Version:
@@ -99,17 +108,23 @@ def wants_model_with_provider(version: str) -> bool:
     return parse_version(version) >= _FIRST_WITH_PROVIDER_AND_MODEL
 
 
-def _packaged_version(program: Path) -> str | None:
+def _find_metadata(argv: tuple[str, ...], env: Mapping[str, str]) -> Mapping[str, object]:
+    """Return what the package of the pi that a command starts says of itself, else nothing."""
+    found = shutil.which(argv[0], path=env.get("PATH"))
+    words = argv[1:] if found is None else (found, *argv[1:])
+    return next(filter(None, map(_packaged, map(Path, words))), {})
+
+
+def _packaged(program: Path) -> Mapping[str, object]:
     try:
         folders = program.resolve(strict=True).parents
     except (OSError, RuntimeError):
-        return None
+        return {}
     for folder in folders[:_METADATA_WITHIN_PARENTS]:
         try:
             metadata = json.loads((folder / "package.json").read_bytes())
         except (OSError, ValueError):
             continue
         if isinstance(metadata, dict) and metadata.get("name") in _PACKAGES:
-            version = metadata.get("version")
-            return version if isinstance(version, str) else None
-    return None
+            return metadata
+    return {}

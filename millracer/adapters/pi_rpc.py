@@ -19,8 +19,9 @@ from millracer.adapters.pi_exchange import Exchange, receive, refuse_spent
 from millracer.adapters.pi_options import PiOptions
 from millracer.adapters.pi_turn import EndKind, Turn
 from millracer.contracts import pi
+from millracer.domain.diagnosis import PiModel, PiModels
 from millracer.domain.work import RunWarning
-from millracer.errors import MillracerError, ProtocolError, ToolFailed
+from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
 from millracer.ports import Pi, TextListener
 from millracer.waiting import Cancellation, Cancelled, Wait
 
@@ -31,6 +32,8 @@ _FIRST_WRITE_SECONDS = 5.0
 #: that a quiet one does.
 LEAST_START_SECONDS = 20.0
 _DISCARD_SECONDS = 5.0
+#: What pi calls the provider of the model it has where it has none.
+_NO_PROVIDER = "unknown"
 
 
 class RpcPi(Pi):
@@ -42,6 +45,7 @@ class RpcPi(Pi):
         self._lock = threading.Lock()
         self._channel: PiChannel | None = None
         self._ready = False
+        self._model: pi.ModelData | None = None
         self._busy = False
         self._closed = False
         self._lost = False
@@ -84,7 +88,8 @@ class RpcPi(Pi):
         """
         refuse_spent(wait)
         seconds = wait.remaining
-        channel = self._ready_channel(wait.cancellation, seconds)
+        patience = Wait(wait.cancellation).within(max(seconds, LEAST_START_SECONDS))
+        channel = self._ready_channel(patience)
         turn_wait = Wait(wait.cancellation, time.monotonic() + seconds)
         self._count += 1
         exchange = Exchange(channel, Turn(f"prompt-{self._count}"), on_text)
@@ -106,6 +111,32 @@ class RpcPi(Pi):
         if end.kind is not EndKind.ANSWERED:
             raise pi_errors.turn_failure(end)
         return end.text
+
+    def list_models(self, wait: Wait) -> PiModels:
+        """Return the model it was started with and those it has credentials for; asks no model.
+
+        Raises:
+            ToolTimeout: pi did not answer in time; it may be ended, and nothing else.
+            ToolFailed: pi ended, or refused to tell.
+            ProtocolError: pi said something outside its protocol.
+            Cancelled: the caller asked to stop.
+        """
+        channel = self._ready_channel(wait)
+        request = pi.Request(type="get_available_models", id="models")
+        try:
+            channel.send(request, wait)
+            while not wait.expired:
+                wait.cancellation.raise_if_cancelled()
+                match receive(channel, wait.remaining, wait):
+                    case pi.ModelsResponse(data=data):
+                        return _models(self._model, data.models)
+                    case pi.Response(id=request.id, error=error):
+                        raise pi_errors.refused("list its models", error, channel.stderr_lines)
+        except ChannelEnded as exc:
+            raise self._after_death(channel, wait) from exc
+        finally:
+            self._note_warnings(channel)
+        raise ToolTimeout(pi.TOOL, "pi did not list its models in time")
 
     def close(self, wait: Wait) -> None:
         """End the conversation and every process it left; never raises, repeatable.
@@ -147,7 +178,8 @@ class RpcPi(Pi):
         for notice in self._options.admit(self._version):
             self._note(notice.code, notice.text)
 
-    def _ready_channel(self, cancellation: Cancellation, turn_seconds: float) -> PiChannel:
+    def _ready_channel(self, patience: Wait) -> PiChannel:
+        cancellation = patience.cancellation
         channel = self._begin(cancellation)
         if self._ready and channel.exit_code is not None:
             self._discard(channel, Wait(cancellation))
@@ -155,13 +187,13 @@ class RpcPi(Pi):
         if self._ready:
             return channel
         limit = Wait(cancellation, channel.started + self._options.start_timeout_seconds)
-        wait = limit.within(max(turn_seconds, LEAST_START_SECONDS))
+        wait = limit.within(patience.remaining)
         try:
             while not self._ready:
                 cancellation.raise_if_cancelled()
                 frame = receive(channel, wait.remaining, wait)
                 if isinstance(frame, pi.StateResponse):
-                    self._ready = True
+                    self._ready, self._model = True, frame.data.model
                 elif wait.expired:
                     raise pi_errors.start_timeout(
                         time.monotonic() - channel.started,
@@ -213,6 +245,16 @@ class RpcPi(Pi):
         warning = RunWarning(code, text)
         if warning not in self._notices:
             self._notices.append(warning)
+
+
+def _models(selected: pi.ModelData | None, usable: tuple[pi.ModelData, ...]) -> PiModels:
+    chosen = (
+        None
+        if selected is None or selected.provider == _NO_PROVIDER
+        else PiModel(provider=selected.provider, model_id=selected.id)
+    )
+    providers = tuple(dict.fromkeys(model.provider for model in usable))
+    return PiModels(selected=chosen, providers=providers, count=len(usable))
 
 
 def _as_plain_text(prompt: str) -> str:

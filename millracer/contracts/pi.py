@@ -10,7 +10,15 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 from millracer.errors import ProtocolError
@@ -26,12 +34,25 @@ class _Theirs(BaseModel):
     )
 
 
+class ModelData(_Theirs):
+    """A model, and who offers it."""
+
+    provider: str
+    id: str
+
+
+def _model_or_none(value: object) -> object:
+    is_model = isinstance(_field(value, "provider"), str) and isinstance(_field(value, "id"), str)
+    return value if is_model or isinstance(value, ModelData) else None
+
+
 class StateData(_Theirs):
-    """The payload of a `get_state` response: whether pi is at rest."""
+    """The payload of a `get_state` response: whether pi is at rest, and its model if it has one."""
 
     is_streaming: bool
     is_compacting: bool
     pending_message_count: int
+    model: Annotated[ModelData | None, BeforeValidator(_model_or_none)] = None
 
     @property
     def is_idle(self) -> bool:
@@ -50,6 +71,18 @@ class StateResponse(_Theirs):
 
     data: StateData
     id: str | None = None
+
+
+class ModelsData(_Theirs):
+    """The payload of a `get_available_models` response: the models pi has credentials for."""
+
+    models: tuple[ModelData, ...]
+
+
+class ModelsResponse(_Theirs):
+    """A successful answer to `get_available_models`."""
+
+    data: ModelsData
 
 
 class Response(_Theirs):
@@ -162,6 +195,7 @@ class OtherFrame(_Theirs):
 
 Frame: TypeAlias = (
     StateResponse
+    | ModelsResponse
     | Response
     | AgentStart
     | AgentEnd
@@ -190,6 +224,7 @@ _TAGS = {
     "message_end": "message_end",
     "extension_ui_request": "ui_request",
 }
+_ANSWERS = {"get_state": "state", "get_available_models": "models"}
 #: The frame types worth parsing; every other one may be thrown away unread.
 USED_TYPES = frozenset(_TAGS)
 
@@ -201,14 +236,15 @@ def _field(value: object, name: str) -> object:
 def _tag(value: object) -> str:
     kind = _field(value, "type")
     if kind == "response":
-        answers_state = _field(value, "command") == "get_state" and _field(value, "success")
-        return "state" if answers_state else "response"
+        command = _field(value, "command") if _field(value, "success") else None
+        return _ANSWERS.get(command, "response") if isinstance(command, str) else "response"
     return _TAGS.get(kind, "other") if isinstance(kind, str) else "other"
 
 
 _FRAME: TypeAdapter[Frame] = TypeAdapter(
     Annotated[
         Annotated[StateResponse, Tag("state")]
+        | Annotated[ModelsResponse, Tag("models")]
         | Annotated[Response, Tag("response")]
         | Annotated[AgentStart, Tag("agent_start")]
         | Annotated[AgentEnd, Tag("agent_end")]
@@ -240,7 +276,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    type: Literal["get_state", "abort"]
+    type: Literal["get_state", "get_available_models", "abort"]
     id: str
 
 

@@ -27,7 +27,7 @@ from millracer.domain.evidence import (
     state_fact,
     subject_of,
 )
-from millracer.domain.programs import ToolUsed
+from millracer.domain.programs import ToolsUsed, ToolUsed
 from millracer.domain.result import ErrorRecord, RunResult
 from millracer.domain.work import ProgressEvent
 
@@ -116,8 +116,13 @@ def describe(result: RunResult) -> RunResultDocument:
             millrace=result.versions.millrace,
             pi=result.versions.pi,
         ),
-        tools=ToolsDocument(millrace=_tool(result.tools.millrace), pi=_tool(result.tools.pi)),
+        tools=describe_tools(result.tools),
     )
+
+
+def describe_tools(used: ToolsUsed) -> ToolsDocument:
+    """Return the programs as they were found."""
+    return ToolsDocument(millrace=_tool(used.millrace), pi=_tool(used.pi))
 
 
 def _tool(used: ToolUsed | None) -> ToolDocument | None:

@@ -15,3 +15,4 @@ class SchemaName(StrEnum):
     STATUS_RESULT = "status-result"
     SUBMIT_RESULT = "submit-result"
     CONTROL_RESULT = "control-result"
+    DOCTOR_RESULT = "doctor-result"

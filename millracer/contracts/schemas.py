@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from millracer.contracts.config_result import ConfigResult
 from millracer.contracts.control_result import ControlResult
+from millracer.contracts.doctor_result import DoctorResult
 from millracer.contracts.filled import WHITE_SPACE
 from millracer.contracts.ops_payloads import PAYLOADS, Payload
 from millracer.contracts.ops_request import OpsRequest
@@ -45,6 +46,8 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
             schema = SubmitResult.model_json_schema(mode="serialization")
         case SchemaName.CONTROL_RESULT:
             schema = ControlResult.model_json_schema(mode="serialization")
+        case SchemaName.DOCTOR_RESULT:
+            schema = DoctorResult.model_json_schema(mode="serialization")
         case _:
             assert_never(name)
     return {"$schema": _DIALECT, **schema}

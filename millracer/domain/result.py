@@ -247,9 +247,7 @@ def next_steps_for(
         cancel = f"{millrace} queue cancel {where} 'no longer wanted'"
         match state:
             case ItemState.BLOCKED:
-                # Millrace refuses to retry most of what it blocked unless it is told to.
-                retry = f"{millrace} queue retry-blocked {where} 'try again' --force"
-                steps.append(NextStep("retry", retry))
+                steps.append(NextStep("retry", retry_command(millrace, item_id, workspace)))
             case ItemState.ACTIVE:
                 # An active item is not to be cancelled before it is freed.
                 cancel = (
@@ -274,6 +272,13 @@ def millracer_command(*words: str, workspace: str, program: str) -> str:
     """
     other = () if program == "millrace" else ("--millrace-command", program)
     return shlex.join(("millracer", *words, "--workspace", workspace, *other))
+
+
+def retry_command(millrace: str, item_id: str, workspace: str) -> str:
+    """Return what puts a blocked item back into the queue; Millrace and workspace are quoted."""
+    # Millrace refuses to retry most of what it blocked unless it is told to.
+    where = f"{item_id} --workspace {workspace} --reason"
+    return f"{millrace} queue retry-blocked {where} 'try again' --force"
 
 
 def failed_result(

@@ -14,7 +14,7 @@ from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.schema_names import SchemaName
 from millracer.domain.preferences import IntakeKind, RoutePreference
 from millracer.errors import ConfigInvalid, ExitCode
-from millracer.interfaces import config_cli, debugging, queue_cli, session_cli
+from millracer.interfaces import config_cli, debugging, doctor_cli, queue_cli, session_cli
 from millracer.interfaces import run_options as option
 from millracer.interfaces.common_options import (
     CommonOptions,
@@ -57,6 +57,9 @@ app = typer.Typer(
 app.add_typer(session_cli.workspaces, name="workspaces")
 app.add_typer(session_cli.sessions, name="sessions")
 app.add_typer(config_cli.config, name="config")
+
+
+app.command(epilog=doctor_cli.EXIT_CODES)(doctor_cli.doctor)
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature

@@ -17,6 +17,7 @@ import typer
 
 from millracer.domain.configuration import ValueOrigin
 from millracer.domain.preferences import Finalizer, IntakePreference, PiSession, RoutePreference
+from millracer.errors import ConfigInvalid
 from millracer.interfaces import run_options as option
 from millracer.interfaces.head_start import HeadStart
 from millracer.interfaces.standard_input import StandardInput
@@ -42,6 +43,7 @@ class CommonOptions:
     Attributes:
         choices: how runs are done, by whoever says it.
         user_config: what the user's configuration file says, None without one.
+        user_config_error: why it cannot be used, for a command that goes on without it.
         origins: who said each option that was said.
         standard_input: what of it was read ahead included.
         workspace: as given, None where it was not.
@@ -51,6 +53,7 @@ class CommonOptions:
     choices: LayeredChoices
     programs: Programs
     user_config: ConfigOptions | None
+    user_config_error: ConfigInvalid | None
     origins: Mapping[str, ValueOrigin]
     standard_input: StandardInput
     workspace: Path | None
@@ -80,25 +83,36 @@ def with_all_options_but(
 
 
 def with_common_options(
-    command: Callable[Concatenate[CommonOptions, _Own], None],
+    command: Callable[Concatenate[CommonOptions, _Own], None], *, despite_config: bool = False
 ) -> Callable[..., None]:
-    """Give a Typer command the common options; it is called with what they said, then its own."""
-    return _with_options(command, wanted=None)
+    """Give a Typer command the common options; it is called with what they said, then its own.
+
+    Args:
+        command: what is called.
+        despite_config: whether it is called although the user's configuration file is unusable.
+    """
+    return _with_options(command, wanted=None, despite_config=despite_config)
 
 
 def _with_options(
-    command: Callable[Concatenate[CommonOptions, _Own], None], *, wanted: frozenset[str] | None
+    command: Callable[Concatenate[CommonOptions, _Own], None],
+    *,
+    wanted: frozenset[str] | None,
+    despite_config: bool = False,
 ) -> Callable[..., None]:
-    begun, origins, *common = inspect.signature(common_options, eval_str=True).parameters.values()
+    begun, origins_, despite, *common = inspect.signature(
+        common_options, eval_str=True
+    ).parameters.values()
     common = [each for each in common if wanted is None or each.name in wanted]
     names = [parameter.name for parameter in common]
     first, *own = inspect.signature(command, eval_str=True).parameters.values()
-    del begun, origins, first
+    del begun, origins_, despite, first
 
     @wraps(command)
     def with_options(context: typer.Context, **values: object) -> None:
         given = {name: values.pop(name) for name in names}
-        said = common_options(context.obj, said_by(context, names), **given)  # type: ignore[arg-type]
+        origins = said_by(context, names)
+        said = common_options(context.obj, origins, despite_config, **given)  # type: ignore[arg-type]
         command(said, **values)  # type: ignore[call-arg, arg-type]
 
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -129,6 +143,7 @@ def said_by(context: typer.Context, names: Iterable[str]) -> dict[str, ValueOrig
 def common_options(  # noqa: PLR0913 - one parameter per option
     begun: HeadStart | None = None,
     origins: Mapping[str, ValueOrigin] | None = None,
+    despite_config: bool = False,  # noqa: FBT001, FBT002 - no option, as those before it
     *,
     route: option.Route = RoutePreference.AUTO,
     intake: option.Intake = IntakePreference.AUTO,
@@ -157,7 +172,8 @@ def common_options(  # noqa: PLR0913 - one parameter per option
 
     The defaults are those of a run of which nobody says anything. `origins` tell who said each
     option that was said; what was not gives way to configuration files. Without them everything is
-    said here, and no file is read.
+    said here, and no file is read. `despite_config` keeps a file that cannot be used for the caller
+    to tell of, and goes on without it.
 
     Raises:
         ConfigInvalid: the user's configuration file cannot be read, or says what it must not.
@@ -192,11 +208,16 @@ def common_options(  # noqa: PLR0913 - one parameter per option
         "no_warm_millrace": no_warm_millrace,
     }
     begun = begun or HeadStart(standard_input=StandardInput())
-    user = None
+    user, unusable = None, None
     if origins is None:
         choices = LayeredChoices(said=SaidOptions.model_construct(None, **values))
     else:
-        user = read_user_config()
+        try:
+            user = read_user_config()
+        except ConfigInvalid as error:
+            if not despite_config:
+                raise
+            unusable = error
         choices = LayeredChoices(
             user=user or SaidOptions(),
             workspace=lambda root_path: read_workspace_config(root_path) or SaidOptions(),
@@ -213,6 +234,7 @@ def common_options(  # noqa: PLR0913 - one parameter per option
             millraces=begun.millraces or Millraces(),
         ),
         user_config=user,
+        user_config_error=unusable,
         origins=origins or {},
         standard_input=begun.standard_input,
         workspace=workspace,

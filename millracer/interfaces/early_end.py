@@ -35,11 +35,13 @@ class _Wanted(Enum):
     STATUS_RESULT = auto()
     SUBMIT_RESULT = auto()
     CONTROL_RESULT = auto()
+    DOCTOR_RESULT = auto()
 
 
 #: Commands that print a document of their own with `--json`.
 _OWN_RESULTS = {
     "config": _Wanted.CONFIG_RESULT,
+    "doctor": _Wanted.DOCTOR_RESULT,
     "status": _Wanted.STATUS_RESULT,
     "submit": _Wanted.SUBMIT_RESULT,
     **dict.fromkeys(("cancel", "pause", "resume", "stop"), _Wanted.CONTROL_RESULT),
@@ -119,6 +121,11 @@ def _print_own(wanted: _Wanted, arguments: Sequence[str], error: MillracerError)
             command = RawWords(arguments, os.environ).command or ""
             refused = control_result.control_refused(command, error)
             print_text(control_result.render_control_result(refused))
+        case _Wanted.DOCTOR_RESULT:
+            from millracer.contracts import doctor_result  # noqa: PLC0415
+
+            refused_doctor = doctor_result.doctor_refused(error, __version__)
+            print_text(doctor_result.render_doctor_result(refused_doctor))
         case _:
             pass
 

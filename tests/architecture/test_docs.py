@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from millracer.domain.diagnosis import CheckName
 from millracer.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
@@ -43,3 +44,12 @@ def test_every_decision_record_is_linked() -> None:
 
     for record in (ROOT / "docs" / "decisions").glob("*.md"):
         assert f"decisions/{record.name}" in text
+
+
+def test_the_doctors_page_lists_every_check_in_order() -> None:
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    table = page.split("## The checks", 1)[1]
+
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [str(name) for name in CheckName]
+    for row in re.findall(r"^\| `.*", table, re.MULTILINE):
+        assert len(row.split(" | ")) == 5, row

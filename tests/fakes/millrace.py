@@ -323,6 +323,12 @@ class ScriptedMillrace(Millrace):
         with self._called("read_status", wait):
             return self._status()
 
+    def is_stale(self, wait: Wait) -> bool:
+        """See the port."""
+        with self._called("is_stale", wait):
+            active = any(i.state is ItemState.ACTIVE for i in self.items.values())
+            return self.daemon is None and (self.stale or self.stop_requested or active)
+
     def list_left(self) -> tuple[LeftItem, ...]:
         """See the port; what was added last is the newest."""
         self.calls.append("list_left")
@@ -600,8 +606,7 @@ class ScriptedControl(DaemonControl):
     def repair(self, wait: Wait) -> bool:
         with self._called("repair", wait):
             assert self._millrace.daemon is None, "a living daemon's state is never stale"
-            active = any(i.state is ItemState.ACTIVE for i in self._millrace.items.values())
-            needed = self._millrace.stale or self._millrace.stop_requested or active
+            needed = self._millrace.is_stale(wait)
             self._millrace.repaired += needed
             self._millrace.stale = self._millrace.stop_requested = False
             self._millrace._requeue_active()

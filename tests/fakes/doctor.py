@@ -1,0 +1,184 @@
+"""What the doctor looks at, as plain values that a test changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from millracer.application.choices import RunChoices
+from millracer.application.doctor_ports import CopiedStore, DoctorTools, PiLook, Surroundings
+from millracer.domain.diagnosis import FolderLook, PiModel, PiModels, StageModel, StoreLook
+from millracer.domain.work import RunWarning
+from millracer.errors import MillracerError
+from millracer.ports import Millrace, Pi, SessionStore
+from millracer.waiting import Wait
+from tests.fakes.millrace import ScriptedMillrace
+from tests.fakes.pi import ScriptedPi
+from tests.fakes.store import InMemorySessionStore
+
+_T = TypeVar("_T")
+
+MODELS = PiModels(
+    selected=PiModel(provider="stub", model_id="large"), providers=("stub", "other"), count=3
+)
+STAGES = StageModel(
+    runner="pi_rpc",
+    model="gpt-5.5",
+    alias="standard",
+    thinking="high",
+    stages=("builder", "checker"),
+)
+
+
+@dataclass(slots=True)
+class ScriptedStore(CopiedStore):
+    """A store that is, or is not, what commands can use."""
+
+    found: StoreLook | MillracerError = field(default_factory=lambda: StoreLook(exists=True))
+    sessions: SessionStore = field(default_factory=InMemorySessionStore)
+    copied: int = 0
+
+    @property
+    def store(self) -> SessionStore:
+        return self.sessions
+
+    def copy(self, wait: Wait) -> None:
+        del wait
+        self.copied += 1
+
+    def look(self) -> StoreLook:
+        return _given(self.found)
+
+
+@dataclass(slots=True)
+class ScriptedSurroundings(Surroundings):
+    """A machine on which everything is well, until a test says otherwise."""
+
+    python: tuple[int, int, int] = (3, 12, 1)
+    new_store: str | MillracerError = "SQLite 3.51.3, journal mode wal"
+    state: FolderLook = field(
+        default_factory=lambda: FolderLook(path="/home/me/state", exists=True)
+    )
+    writable: bool = True
+    store: ScriptedStore = field(default_factory=ScriptedStore)
+    stages: tuple[StageModel, ...] | MillracerError = (STAGES,)
+    copies: int = 0
+    open_copies: int = 0
+    copy_error: Exception | None = None
+
+    @property
+    def python_version(self) -> tuple[int, int, int]:
+        return self.python
+
+    def open_new_store(self) -> str:
+        return _given(self.new_store)
+
+    def look_at_state_folder(self) -> FolderLook:
+        return self.state
+
+    def may_write(self, path: str) -> bool:
+        del path
+        return self.writable
+
+    @contextmanager
+    def copied_store(self) -> Iterator[CopiedStore]:
+        yield self.store
+
+    @contextmanager
+    def copied_workspace(self, root_path: str, wait: Wait) -> Iterator[str]:
+        del root_path, wait
+        if self.copy_error is not None:
+            raise self.copy_error
+        self.copies += 1
+        self.open_copies += 1
+        try:
+            yield f"/throw-away/{self.copies}"
+        finally:
+            self.open_copies -= 1
+
+    def read_stage_models(self, root_path: str) -> tuple[StageModel, ...]:
+        assert root_path.startswith("/throw-away/")
+        return _given(self.stages)
+
+
+@dataclass(slots=True)
+class ScriptedLook(PiLook):
+    """One pi that is looked at."""
+
+    version: str | MillracerError = "0.73.1"
+    warnings: tuple[RunWarning, ...] = ()
+    node: str | MillracerError | None = "24.19.0"
+    models: PiModels | MillracerError = MODELS
+    warned: tuple[RunWarning, ...] = ()
+    started: int = 0
+
+    @property
+    def program(self) -> str:
+        return "/opt/pi/bin/pi"
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        return self.warned
+
+    def find_version(self, wait: Wait) -> tuple[str, tuple[RunWarning, ...]]:
+        del wait
+        return _given(self.version), self.warnings
+
+    def find_node(self, wait: Wait) -> str | None:
+        del wait
+        return None if self.node is None else _given(self.node)
+
+    def list_models(self, wait: Wait) -> PiModels:
+        del wait
+        self.started += 1
+        return _given(self.models)
+
+
+@dataclass(slots=True)
+class ScriptedDoctorTools(DoctorTools):
+    """One Millrace for the workspace and another for its copies, and two pis to look at.
+
+    Attributes:
+        stage_models: the models that a stage's pi was asked for.
+    """
+
+    millraces: ScriptedMillrace = field(default_factory=ScriptedMillrace)
+    copied: ScriptedMillrace = field(default_factory=ScriptedMillrace)
+    conversation: ScriptedPi = field(default_factory=lambda: ScriptedPi("ready"))
+    look: ScriptedLook = field(default_factory=ScriptedLook)
+    stage_look: ScriptedLook = field(default_factory=ScriptedLook)
+    stage_models: list[str | None] = field(default_factory=list)
+    refusal: MillracerError | None = None
+
+    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+        del choices
+        if self.refusal is not None:
+            raise self.refusal
+        return self.copied if root_path.startswith("/throw-away/") else self.millraces
+
+    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+        del root_path, choices
+        return self.conversation
+
+    def look_at_pi(self, root_path: str, choices: RunChoices) -> PiLook:
+        del root_path, choices
+        return self.look
+
+    def look_at_stage_pi(
+        self, root_path: str, choices: RunChoices, compiled: str, model: str | None
+    ) -> PiLook:
+        del root_path, choices
+        assert compiled.startswith("/throw-away/")
+        self.stage_models.append(model)
+        return self.stage_look
+
+    def origin(self, tool: str) -> str:
+        return f"PATH for {tool}"
+
+
+def _given(value: _T | MillracerError) -> _T:
+    if isinstance(value, MillracerError):
+        raise value
+    return value

@@ -1,0 +1,129 @@
+"""`millracer doctor --json` as a caller meets it: one document, and nothing written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from millracer.contracts.schema_names import SchemaName
+from millracer.demo.scripted_model import PROVIDER, write_agent_directory
+from tests.support.ops_cli import Printed
+from tests.support.ops_world import assert_published
+from tests.support.trees import tree
+
+_LIMIT_SECONDS = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What one command told."""
+
+    exit_code: int
+    document: dict[str, Any]
+    stderr: str
+
+    @property
+    def levels(self) -> dict[str, str]:
+        """The level of each check."""
+        return {check["name"]: check["level"] for check in self.document["checks"]}
+
+    def not_ok(self) -> dict[str, str]:
+        """The level of each check that is not ok."""
+        return {name: level for name, level in self.levels.items() if level != "ok"}
+
+    def check(self, name: str) -> dict[str, Any]:
+        """Return one check."""
+        (found,) = [check for check in self.document["checks"] if check["name"] == name]
+        return dict(found)
+
+
+@dataclass(slots=True, kw_only=True)
+class DoctorCaller:
+    """Calls the doctor for a workspace, and holds it to changing nothing.
+
+    Attributes:
+        folder: an empty folder, in which home, state, temporary files and configuration lie.
+    """
+
+    folder: Path
+    millrace: str
+    pi: str
+    workspace: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for each in (self.home, self.temporary):
+            each.mkdir(parents=True)
+
+    @property
+    def home(self) -> Path:
+        """The user's home."""
+        return self.folder / "home"
+
+    @property
+    def state(self) -> Path:
+        """Where sessions are kept."""
+        return self.folder / "state"
+
+    @property
+    def temporary(self) -> Path:
+        """Where throw-away folders are made."""
+        return self.folder / "tmp"
+
+    def signs_in(self, base_url: str = "http://127.0.0.1:9/v1") -> None:
+        """Give pi a model with credentials."""
+        write_agent_directory(self.home / ".pi" / "agent", base_url)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of the command."""
+        return {
+            **os.environ,
+            "HOME": str(self.home),
+            "MILLRACER_STATE_DIR": str(self.state),
+            "MILLRACER_CONFIG_DIR": str(self.folder / "config"),
+            "TMPDIR": str(self.temporary),
+            "NODE_COMPILE_CACHE": str(self.temporary / "node"),
+            **self.environment,
+        }
+
+    def words(self, *arguments: str) -> tuple[str, ...]:
+        """Return the command line."""
+        return (
+            *(sys.executable, "-m", "millracer", "doctor"),
+            *("--workspace", str(self.workspace)),
+            *("--millrace-command", self.millrace, "--pi-command", self.pi),
+            *arguments,
+        )
+
+    def says(self, *arguments: str) -> Printed:
+        """Run the doctor and return what it printed."""
+        done = subprocess.run(
+            self.words(*arguments),
+            env=self.variables(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_SECONDS,
+            check=False,
+        )
+        return Printed(done.returncode, done.stdout, done.stderr)
+
+    def examine(self, *arguments: str) -> Examined:
+        """Run the doctor; fail if it wrote anything, or its document is not as published."""
+        looked_at = [self.home, self.folder / "config", self.state, self.workspace]
+        before = tree(*looked_at)
+        printed = self.says("--json", *arguments)
+        assert tree(*looked_at) == before
+        assert list(self.temporary.glob("millracer-*")) == []
+        assert_published(SchemaName.DOCTOR_RESULT, printed.document)
+        return Examined(printed.exit_code, printed.document, printed.stderr)
+
+
+def stages_on_scripted_models() -> str:
+    """Return what lets the stages of a workspace take their model from the scripted provider."""
+    return f'\n[runners.pi]\nprovider = "{PROVIDER}"\n'
