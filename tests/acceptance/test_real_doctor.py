@@ -110,6 +110,7 @@ def test_what_dead_daemons_and_blocked_work_left_is_told_and_left(
     assert str(caller.state / STORE_NAME) in examined.check("session_store")["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_a_turn_is_answered_by_the_model_and_told(caller: DoctorCaller) -> None:
     with ScriptedModel(lambda _request: Reply.text("ready when you are")) as model:
