@@ -6,6 +6,7 @@ MillracerError                    .code .message .suggested_action; str() is one
 ├── InvalidRequest                a request names something impossible, and which field
 ├── IdempotencyConflict           a known identity came back with another body
 ├── ModeConflict                  the running daemon works in another mode than was asked for
+├── DaemonInUse                   the daemon to stop is another's, or somebody watches it
 ├── WorkspaceUnusable             the directory cannot serve as a Millrace workspace
 ├── WorkspaceUnresolved           no rule says which workspace a request means
 ├── StoreUnavailable              the session store cannot be read or written
@@ -104,6 +105,12 @@ class ModeConflict(MillracerError):
     """A daemon already works here in another mode than the caller named."""
 
     code = "mode_conflict"
+
+
+class DaemonInUse(MillracerError):
+    """The daemon is somebody else's, or somebody watches it, and nobody said to end it anyway."""
+
+    code = "daemon_in_use"
 
 
 class WorkspaceUnusable(MillracerError):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and n
     from millracer.domain.work import (
         AddReceipt,
         CommandFate,
+        ControlReceipt,
+        DaemonEnd,
         IntakeKind,
         LeftItem,
         ModeValidation,
@@ -117,6 +119,20 @@ class DaemonControl(Protocol):
         """Run `control clear-stale-state` if anything is stale; return whether it was needed.
 
         No item is lost: an active one goes back to the queue.
+        """
+        ...
+
+    def end(
+        self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
+    ) -> DaemonEnd:
+        """End a daemon; one of ours by force if need be, another's by asking it alone.
+
+        Its cut work goes back to the queue, and commands that watch learn that it was stopped on
+        purpose. A daemon of ours that somebody watches is left alone unless told otherwise.
+        Bounded by the wait.
+
+        Raises:
+            ToolFailed: Millrace refused to stop it.
         """
         ...
 
@@ -293,6 +309,30 @@ class Millrace(Protocol):
         Raises:
             ToolFailed: Millrace refused the document; nothing was queued.
             ToolTimeout: unknown whether it was queued: look the item up.
+        """
+        ...
+
+    def cancel_item(self, item_id: str, reason: str, wait: Wait) -> ControlReceipt:
+        """Ask for a waiting or blocked item to be taken away.
+
+        Raises:
+            ToolFailed: Millrace refused; it holds no such item that can be cancelled.
+        """
+        ...
+
+    def pause(self, wait: Wait) -> ControlReceipt:
+        """Ask for nothing new to be begun.
+
+        Raises:
+            ToolFailed: Millrace refused.
+        """
+        ...
+
+    def resume(self, wait: Wait) -> ControlReceipt:
+        """Ask for an end of the pause.
+
+        Raises:
+            ToolFailed: Millrace refused.
         """
         ...
 

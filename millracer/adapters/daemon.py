@@ -24,16 +24,23 @@ from millracer.adapters.mode_aliases import resolve_alias
 from millracer.adapters.observer import DiskObserver
 from millracer.adapters.ownership import (
     forget_ownership,
+    note_stopped,
     read_ownership,
     write_ownership,
 )
 from millracer.adapters.runtime_files import RuntimeFiles
 from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.adapters.watch import RuntimeWatch
-from millracer.adapters.workspace import WorkspacePaths, is_locked, locked, try_lock
+from millracer.adapters.workspace import (
+    WorkspacePaths,
+    is_locked,
+    locked,
+    opened_lock,
+    try_lock,
+)
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.observation import Signs
-from millracer.domain.work import ModeValidation, RunningDaemon, RuntimeStatus, Standing
+from millracer.domain.work import DaemonEnd, ModeValidation, RunningDaemon, RuntimeStatus, Standing
 from millracer.errors import DaemonDied, MillracerError, ToolFailed
 from millracer.ports import Attendance, DaemonControl, Observer
 from millracer.waiting import Cancelled, Wait
@@ -46,6 +53,7 @@ _LEAVE_LOCK_SECONDS = 4.0
 #: A child of another thread holds our lease between its fork and its exec.
 _LEASE_RETRY_SECONDS = 0.2
 _SWEEP_GRACE_SECONDS = 1.5
+_REPAIR_SECONDS = 30.0
 
 StatusReader = Callable[[Wait], RuntimeStatus]
 
@@ -203,6 +211,40 @@ class _Control(DaemonControl):
             remove_stranded_lock(self._files, record)
             self._calls.checked("control", "clear-stale-state", wait=wait)
         return stale
+
+    def end(
+        self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
+    ) -> DaemonEnd:
+        """End a daemon: ours by the ladder, another's by `control stop` alone.
+
+        Raises:
+            ToolFailed: Millrace refused to stop it.
+            WorkspaceUnusable: our folder cannot be written.
+        """
+        record = read_ownership(self._paths)
+        if record is None or not (running.ours or running.kept):
+            return self._ask_to_end(running, wait)
+        with ExitStack() as held:
+            lease = held.enter_context(opened_lock(watch_lock(self._paths)))
+            if not try_lock(lease, shared=False) and not despite_watchers:
+                return DaemonEnd.WATCHED
+            note_stopped(self._paths, running)
+            record = record.model_copy(update={"kept": False})
+            write_ownership(self._paths, record)
+            stop_daemon(
+                record, calls=self._calls, finder=self._finder, files=self._files, wait=wait
+            )
+        return DaemonEnd.GONE if self._finder.find() is None else DaemonEnd.STILL_RUNS
+
+    def _ask_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
+        note_stopped(self._paths, running)
+        self._calls.checked("control", "stop", wait=wait)
+        while process.is_same_process(running.pid, running.started):
+            if wait.expired:
+                return DaemonEnd.STILL_RUNS
+            wait.sleep(_POLL_SECONDS)
+        self.repair(wait.cleaning_up(_REPAIR_SECONDS))
+        return DaemonEnd.GONE
 
     def start(self, mode: str, wait: Wait) -> RunningDaemon:
         """Repair, start a daemon of ours and wait until it holds the lock and serves.

@@ -30,7 +30,12 @@ from millracer.adapters.millrace_left import list_left
 from millracer.adapters.millrace_lineage import MillraceLineage
 from millracer.adapters.millrace_mailbox import find_fate
 from millracer.adapters.millrace_questions import MillraceQuestions
-from millracer.adapters.millrace_text import is_duplicate, parse_modes, parse_receipt
+from millracer.adapters.millrace_text import (
+    is_duplicate,
+    parse_control,
+    parse_modes,
+    parse_receipt,
+)
 from millracer.adapters.millrace_traceback import exception_line
 from millracer.adapters.millrace_version import find_version
 from millracer.adapters.ownership import read_ownership
@@ -42,6 +47,7 @@ from millracer.domain.evidence import Evidence
 from millracer.domain.work import (
     AddReceipt,
     CommandFate,
+    ControlReceipt,
     IntakeKind,
     LeftItem,
     RunningDaemon,
@@ -274,6 +280,19 @@ class CliMillrace(Millrace):
             return AddReceipt(duplicate=True)
         remove_half_added(self._paths, Path(path), kind, lock.item_id)
         raise refusal(completed)
+
+    def cancel_item(self, item_id: str, reason: str, wait: Wait) -> ControlReceipt:
+        """Ask for an item to be taken away; one call."""
+        words = ("queue", "cancel", item_id, "--reason", reason)
+        return parse_control(self._questions.succeed(*words, wait=wait).stdout)
+
+    def pause(self, wait: Wait) -> ControlReceipt:
+        """Ask for nothing new to be begun; one call."""
+        return parse_control(self._questions.succeed("control", "pause", wait=wait).stdout)
+
+    def resume(self, wait: Wait) -> ControlReceipt:
+        """Ask for an end of the pause; one call."""
+        return parse_control(self._questions.succeed("control", "resume", wait=wait).stdout)
 
     def fate_of(self, command_id: str) -> CommandFate:
         """Return what became of a command in the mailbox; no call."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from millracer.domain.work import AddReceipt, ItemState
+from millracer.domain.work import AddReceipt, ControlReceipt, ItemState
 from millracer.errors import ProtocolError
 
 TOOL = "millrace"
@@ -125,6 +125,23 @@ def parse_receipt(stdout: str) -> AddReceipt:
     raise ProtocolError(
         TOOL, "`millrace queue add` answered without a path or a command id", raw=stdout
     )
+
+
+def parse_control(stdout: str) -> ControlReceipt:
+    """Read the answer of a successful `control` command or `queue cancel`.
+
+    Raises:
+        ProtocolError: it says neither what was done nor what is to be followed.
+    """
+    lines = parse_lines(stdout)
+    applied, detail = lines.get("applied"), lines.get("detail", "")
+    if lines.get("mode") == "mailbox" and lines.get("command_id"):
+        return ControlReceipt(applied=False, mailbox_command=lines["command_id"], detail=detail)
+    if applied not in {"true", "false"}:
+        raise ProtocolError(
+            TOOL, "Millrace answered without saying whether it did what it was asked", raw=stdout
+        )
+    return ControlReceipt(applied=applied == "true", detail=detail)
 
 
 def parse_modes(stdout: str) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from millracer.adapters import process
 from millracer.adapters.workspace import WorkspacePaths, write_atomically
 from millracer.contracts.millrace_state import LockFile
-from millracer.contracts.ownership import OwnershipRecord
+from millracer.contracts.ownership import OwnershipRecord, StoppedRecord
+from millracer.domain.work import RunningDaemon
 
 #: A daemon takes the lock this soon after its start, or was given up; start times are that rough.
 _TAKES_LOCK_SECONDS = 60.0
@@ -51,6 +52,21 @@ def forget_ownership(paths: WorkspacePaths) -> None:
     """Remove the record; nothing is ours any more. One that stays speaks of no living process."""
     with suppress(OSError):
         paths.ownership.unlink()
+
+
+def note_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> None:
+    """Write down that this daemon is stopped on purpose, for those who watch it."""
+    record = StoppedRecord(pid=daemon.pid, started=daemon.started)
+    write_atomically(paths.stopped, record.model_dump_json() + "\n")
+
+
+def was_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> bool:
+    """Whether somebody stopped this daemon on purpose."""
+    try:
+        record = StoppedRecord.model_validate_json(paths.stopped.read_bytes())
+    except (OSError, ValidationError):
+        return False
+    return (record.pid, record.started) == (daemon.pid, daemon.started)
 
 
 def find_owned_daemon(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from millracer.adapters.daemon_finder import DaemonFinder
 from millracer.adapters.event_log import EventLog
 from millracer.adapters.item_files import ItemFiles, ItemPlace, item_folders, item_ids
+from millracer.adapters.ownership import was_stopped
 from millracer.adapters.runtime_files import RuntimeFiles, Stamp, stamp
 from millracer.adapters.wakeup import Wakeup
 from millracer.adapters.workspace import WorkspacePaths
@@ -68,6 +69,7 @@ class RuntimeWatch:
         states = (str(paths.event_log.parent), str(paths.state), *self._mailboxes)
         self._wakeup = Wakeup([*states, *item_folders(paths)])
         self._last: _Look | None = None
+        self._known: RunningDaemon | None = None
         self._safety_from = time.monotonic()
 
     def next_signs(self, item: Standing, wait: Wait) -> Signs:
@@ -160,7 +162,15 @@ class RuntimeWatch:
             state_changed=self._last is not None and look.state != self._last.state,
             safety_due=is_due,
             may_stand_still=_may_stand_still(look.state.snapshot),
+            stopped_on_purpose=self._was_stopped(look),
         )
+
+    def _was_stopped(self, look: _Look) -> bool:
+        """Whether the daemon that was there and is not any more was stopped by one of ours."""
+        self._known = look.daemon or self._known
+        if look.daemon is not None or self._known is None:
+            return False
+        return was_stopped(self._paths, self._known)
 
 
 def _may_stand_still(snapshot: Snapshot | None) -> bool:

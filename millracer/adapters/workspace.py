@@ -104,6 +104,11 @@ class WorkspacePaths:
         """The token, pid and start time of the daemon we started."""
         return self.own / "daemon.json"
 
+    @property
+    def stopped(self) -> Path:
+        """Which daemon was stopped on purpose last, by `millracer stop`."""
+        return self.own / "stopped.json"
+
     def make_own(self) -> None:
         """Create our folders, private and ignored by git; repeatable.
 
@@ -249,6 +254,23 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def opened_lock(path: Path) -> Iterator[int]:
+    """Yield the descriptor of a lock file, not locked yet; its lock ends with the block.
+
+    Raises:
+        WorkspaceUnusable: the file cannot be made.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise unwritable(path, exc) from exc
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:

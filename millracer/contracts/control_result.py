@@ -41,11 +41,16 @@ class ControlResult(Published):
     next_steps: list[StepDocument] = Field(default_factory=list)
 
 
-def describe_control(report: ControlReport, warnings: tuple[RunWarning, ...] = ()) -> ControlResult:
+def describe_control(
+    report: ControlReport,
+    errors: tuple[ErrorRecord, ...] = (),
+    warnings: tuple[RunWarning, ...] = (),
+) -> ControlResult:
     """Put what became of a command into its published shape.
 
     Args:
         report: what became of it.
+        errors: why it failed.
         warnings: what else the caller should know.
     """
     return ControlResult(
@@ -57,7 +62,7 @@ def describe_control(report: ControlReport, warnings: tuple[RunWarning, ...] = (
         state=report.state,
         millrace_version=report.version,
         warnings=[str(warning) for warning in (*warnings, *report.warnings)],
-        errors=[describe_error(error) for error in report.errors],
+        errors=[describe_error(error) for error in errors],
         next_steps=[
             StepDocument(action=step.action, command=step.command) for step in report.next_steps
         ],

@@ -25,3 +25,12 @@ class OwnershipRecord(BaseModel):
     pid: int | None = Field(default=None, gt=0)
     started: float | None = None
     kept: bool = False
+
+
+class StoppedRecord(BaseModel):
+    """`stopped.json`: the daemon that somebody stopped on purpose last."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    pid: int
+    started: float

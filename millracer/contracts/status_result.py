@@ -34,6 +34,7 @@ class DaemonDocument(Published):
     """Whether Millrace works there, and whose daemon it is.
 
     Attributes:
+        mode: that it works in.
         owner: `millracer`: one of ours, which the last command to watch stops; `kept`: one of ours
             that was left running (`--keep-daemon`); `other`: somebody else's.
         watched: whether a command of Millracer watches.
@@ -140,8 +141,7 @@ def describe_overview(
             state=overview.daemon_state,
             owner=overview.owner,
             pid=None if daemon is None else daemon.pid,
-            mode=(None if daemon is None else daemon.mode_id)
-            or (None if status is None else status.mode_id),
+            mode=None if daemon is None else daemon.mode_id,
             watched=overview.watched,
             paused=status is not None and status.paused,
             pause_sources=status.pause_sources if status is not None and status.paused else None,

@@ -40,6 +40,7 @@ class Signs:
         events: lines the event log gained, in order.
         state_changed: the runtime's state files changed (snapshot, lock, mailbox).
         safety_due: the safety interval is over: ask although nothing moved.
+        stopped_on_purpose: the daemon that is gone was stopped by a command of ours.
         may_stand_still: the runtime is paused or asked to stop, or does not say that it is not.
     """
 
@@ -51,11 +52,14 @@ class Signs:
     state_changed: bool = False
     safety_due: bool = False
     may_stand_still: bool = False
+    stopped_on_purpose: bool = False
 
     @property
     def stop_seen(self) -> bool:
-        """Whether a daemon wrote that it ended on request."""
-        return any(event.event_type == STOPPED_EVENT for event in self.events)
+        """Whether a daemon wrote that it ended on request, or was ended on purpose."""
+        return self.stopped_on_purpose or any(
+            event.event_type == STOPPED_EVENT for event in self.events
+        )
 
 
 class Observation(StrEnum):

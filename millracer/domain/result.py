@@ -160,7 +160,14 @@ _EXIT_CODES = {
 }
 
 _USAGE_CODES = frozenset(
-    {"usage", "config_invalid", "invalid_request", "idempotency_conflict", "mode_conflict"}
+    {
+        "usage",
+        "config_invalid",
+        "invalid_request",
+        "idempotency_conflict",
+        "mode_conflict",
+        "daemon_in_use",
+    }
 )
 
 

@@ -343,6 +343,29 @@ class CommandFate:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlReceipt:
+    """What a command said that changes the queue or the runtime.
+
+    Attributes:
+        applied: it took effect at once.
+        mailbox_command: the mailbox command to follow; None where no daemon was asked.
+        detail: Millrace's own words.
+    """
+
+    applied: bool
+    mailbox_command: str | None = None
+    detail: str = ""
+
+
+class DaemonEnd(StrEnum):
+    """What came of ending a daemon."""
+
+    GONE = "gone"
+    WATCHED = "watched"  #: a command of ours watches, so nothing was done
+    STILL_RUNS = "still_runs"  #: it was asked, and had not ended in time
+
+
 class ProgressKind(StrEnum):
     """What a step of a run is about; all but `state_entered` are events of the result."""
 

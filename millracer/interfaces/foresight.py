@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from millracer.interfaces.raw_words import RawWords, variable_of
 
-_COMMANDS = frozenset({"run", "operator", "status", "submit", "watch"})
+_COMMANDS = frozenset({"run", "operator", "status", "submit", "watch", "cancel", "pause", "resume"})
 _OPS = "ops"
 _ONE_REQUEST = "--json"
 _OTHER_FORMS = ("--jsonl", "--stream-json")

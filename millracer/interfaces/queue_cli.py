@@ -36,6 +36,8 @@ def declare(app: typer.Typer, exit_codes: str) -> None:
     add(with_options(*_HERE, "poll_interval_seconds")(status))
     add(with_options(*_HERE, "intake", "millrace_mode", "cwd")(submit))
     add(with_all_options_but("route", "intake")(watch))
+    for command in (cancel, pause, resume, stop):
+        add(with_options(*_HERE)(command))
 
 
 def status(
@@ -106,3 +108,53 @@ def watch(
             )
         )
     )
+
+
+def cancel(
+    common: CommonOptions,
+    *,
+    item: _Item,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", help="Why; Millrace keeps it.  [default: no longer wanted]"),
+    ] = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Take one item out of Millrace's queue, waiting or blocked; what is worked on cannot be."""
+    common.programs.warm_up(common.choices.anywhere)
+    from millracer.interfaces import control_command  # noqa: PLC0415 - `--help` pays for nothing
+
+    raise typer.Exit(control_command.cancel(common, item, reason=reason, as_json=as_json))
+
+
+def pause(common: CommonOptions, *, as_json: _AsJson = False) -> None:
+    """Let Millrace begin nothing new; the stage that runs goes on to its end."""
+    common.programs.warm_up(common.choices.anywhere)
+    from millracer.interfaces import control_command  # noqa: PLC0415 - the same
+
+    raise typer.Exit(control_command.pause(common, as_json=as_json))
+
+
+def resume(common: CommonOptions, *, as_json: _AsJson = False) -> None:
+    """End the pause; starts nothing where no daemon runs."""
+    common.programs.warm_up(common.choices.anywhere)
+    from millracer.interfaces import control_command  # noqa: PLC0415 - the same
+
+    raise typer.Exit(control_command.resume(common, as_json=as_json))
+
+
+def stop(
+    common: CommonOptions,
+    *,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Also a daemon that somebody else started, or that somebody watches."
+        ),
+    ] = False,
+    as_json: _AsJson = False,
+) -> None:
+    """End the daemon that Millracer left or keeps running; cut work goes back to the queue."""
+    from millracer.interfaces import control_command  # noqa: PLC0415 - the same
+
+    raise typer.Exit(control_command.stop(common, force=force, as_json=as_json))

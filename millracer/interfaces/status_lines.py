@@ -55,7 +55,8 @@ def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]
         return [*lines, "  no Millrace workspace yet", *_next(status)]
     now = now or datetime.now(UTC)
     lines.append(_row("daemon", _daemon(status.daemon)))
-    lines.append(_row("mode", (status.daemon and status.daemon.mode) or "-"))
+    if status.daemon is not None and status.daemon.mode is not None:
+        lines.append(_row("mode", status.daemon.mode))
     lines.append(_row("active", _active(status.active, now)))
     lines.append(_row("queue", _queue(status)))
     lines += _listed("waiting", _in(status, waiting=True))

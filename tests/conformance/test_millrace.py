@@ -9,6 +9,7 @@ from millracer.adapters.millrace import CliMillrace
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.domain.documents import render_document
 from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, WorkItem
+from millracer.errors import ToolFailed
 from millracer.ports import Millrace
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 from tests.fakes.millrace import ScriptedMillrace
@@ -168,3 +169,38 @@ def test_who_watches_is_seen_until_the_watch_is_left(millrace: Millrace) -> None
     attendance.leave(wait(), keep_daemon=False)
 
     assert (seen, millrace.is_watched()) == (True, False)
+
+
+def test_a_waiting_item_is_cancelled_at_once_where_no_daemon_runs(millrace: Millrace) -> None:
+    millrace.initialise(wait())
+    add(millrace, "widget-0a1b", IntakeKind.TASK)
+
+    receipt = millrace.cancel_item("widget-0a1b", "not needed", wait())
+    after = millrace.look_up("widget-0a1b", wait())
+
+    assert (receipt.applied, receipt.mailbox_command) == (True, None)
+    assert after.state is ItemState.CANCELLED
+    assert "not needed" in after.detail
+    with pytest.raises(ToolFailed):
+        millrace.cancel_item("widget-0a1b", "not needed", wait())
+
+
+def test_a_pause_is_applied_once_and_ends(millrace: Millrace) -> None:
+    millrace.initialise(wait())
+
+    applied = [millrace.pause(wait()).applied, millrace.pause(wait()).applied]
+    paused = millrace.read_status(wait())
+    ended = millrace.resume(wait()).applied
+
+    assert (applied, ended) == ([True, False], True)
+    assert (paused.paused, paused.pause_sources) == (True, "operator")
+    assert not millrace.read_status(wait()).paused
+
+
+def test_what_was_stored_names_its_items(millrace: Millrace) -> None:
+    assert list(millrace.stored_requests()) == []
+    millrace.initialise(wait())
+    add(millrace, "widget-0a1b", IntakeKind.TASK)
+    add(millrace, "plan-2c3d", IntakeKind.IDEA)
+
+    assert sorted(millrace.stored_requests()) == [("plan-2c3d", HASH), ("widget-0a1b", HASH)]

@@ -26,6 +26,8 @@ from millracer.domain.work import (
     AddReceipt,
     CommandFate,
     CommandState,
+    ControlReceipt,
+    DaemonEnd,
     IntakeKind,
     ItemState,
     LeftItem,
@@ -35,6 +37,7 @@ from millracer.domain.work import (
     RuntimeStatus,
     Standing,
 )
+from millracer.errors import ToolFailed
 from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace, Observer
 from millracer.waiting import Wait
 
@@ -416,6 +419,40 @@ class ScriptedMillrace(Millrace):
                 return AddReceipt(mailbox_command=f"command-{len(self.enqueued)}")
             return AddReceipt(stored_path=f"{self._workspace}/queue/{document.item_id}.md")
 
+    def cancel_item(self, item_id: str, reason: str, wait: Wait) -> ControlReceipt:
+        """See the port; a daemon that works on something puts it off."""
+        with self._called("cancel_item", wait):
+            item = next(
+                (
+                    each
+                    for each in self.items.values()
+                    if item_id in {each.millrace_id, each.item_id}
+                    and each.state in {ItemState.QUEUED, ItemState.BLOCKED}
+                ),
+                None,
+            )
+            if item is None:
+                raise ToolFailed(
+                    "millrace", "cancelable work item not found", suggested_action="look"
+                )
+            if self.daemon is not None and self.active_stage:
+                return ControlReceipt(applied=False, mailbox_command="cancel-1", detail="queued")
+            item.state, item.detail = ItemState.CANCELLED, f"cancel by operator: {reason}"
+            mailed = self.daemon is not None
+            return ControlReceipt(
+                applied=not mailed, mailbox_command="cancel-1" if mailed else None, detail="done"
+            )
+
+    def pause(self, wait: Wait) -> ControlReceipt:
+        """See the port."""
+        with self._called("pause", wait):
+            return self._set_paused(paused=True)
+
+    def resume(self, wait: Wait) -> ControlReceipt:
+        """See the port."""
+        with self._called("resume", wait):
+            return self._set_paused(paused=False)
+
     def fate_of(self, command_id: str) -> CommandFate:
         """See the port; what the mailbox holds is dealt with while it is asked for."""
         self.calls.append("fate_of")
@@ -447,6 +484,12 @@ class ScriptedMillrace(Millrace):
         """See the port."""
         self.calls.append("trace_lineage")
         return self._evidence(standing)
+
+    def _set_paused(self, *, paused: bool) -> ControlReceipt:
+        applied = self.paused is not paused
+        self.paused = paused
+        mailed = None if self.daemon is None else "control-1"
+        return ControlReceipt(applied=applied and mailed is None, mailbox_command=mailed)
 
     def _taken_in(self) -> CommandFate:
         for item in self.items.values():
@@ -611,6 +654,22 @@ class ScriptedControl(DaemonControl):
             self._millrace.stale = self._millrace.stop_requested = False
             self._millrace._requeue_active()
             return needed
+
+    def end(
+        self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
+    ) -> DaemonEnd:
+        with self._called("end", wait):
+            assert self._millrace.daemon == running, "another daemon runs"
+            ours = running.ours or running.kept
+            if ours and self._millrace.watchers and not despite_watchers:
+                return DaemonEnd.WATCHED
+            if not ours and self._millrace.active_stage:
+                self._millrace.stop_requested = True
+                return DaemonEnd.STILL_RUNS
+            self._millrace.stopped.append(running.pid)
+            self._millrace.daemon = None
+            self._millrace._requeue_active()
+            return DaemonEnd.GONE
 
     def start(self, mode: str, wait: Wait) -> RunningDaemon:
         self.repair(wait)
