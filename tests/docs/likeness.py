@@ -18,6 +18,7 @@ _VARYING = (
     (re.compile(r"\[ *[\d.]+s\]"), "[<seconds>]"),
     (re.compile(r"\b\d+\.\d+ s\b"), "<seconds>"),
     (re.compile(r"(?<!\d)\d+:\d\d(?!\d)"), "<elapsed>"),
+    (re.compile("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]"), "<spinner>"),
     (re.compile(r'("\w+": )\d+\.\d+'), r"\1<seconds>"),
     (re.compile(r"\b\d+\.\d+\.\d+(\.dev\d+)?\b"), "<version>"),
 )

@@ -167,7 +167,7 @@ def _converse(command: str, output: Sequence[str], here: World) -> Ran:
         for line in typed:
             terminal.enter(line)
         code = terminal.leave(CTRL_D)
-        printed = here.as_shown(screen.text())
+        printed = screen.text()
     while printed.rstrip().endswith(PROMPT.rstrip()):
         printed = printed.rstrip().removesuffix(PROMPT.rstrip())
     return Ran(code, printed)

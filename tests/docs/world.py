@@ -86,7 +86,7 @@ class World:
         self, command: str, *, columns: int = COLUMNS, rows: int = ROWS
     ) -> Iterator[tuple[Terminal, Screen]]:
         """Open a terminal on which the command runs; what is left of it ends with the block."""
-        screen = Screen(columns, rows)
+        screen = Screen(columns, rows, ((str(self.home), HOME),))
         child: pexpect.spawn[str] = pexpect.spawn(
             "bash",
             ["-c", f"exec {command}"],
@@ -129,7 +129,7 @@ def world(
     folder: Path, millrace: str, pi: str, scenario: Scenario | None = None
 ) -> Iterator[World]:
     """Prepare the world below an empty folder and serve its model while the block is open."""
-    home = folder / "home"
+    home = folder.resolve() / "home"
     workspace_folder = home / WORKSPACE
     workspace_folder.parent.mkdir(parents=True)
     workspace = make_workspace(workspace_folder, millrace, scenario, files=FILES)
