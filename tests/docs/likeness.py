@@ -16,7 +16,7 @@ _VARYING = (
     (re.compile(r"(?<=-demo-)\w{8}\b"), "<id>"),
     (re.compile(r"-[0-9a-f]{10}\b"), "-<id>"),
     (re.compile(r"\[ *[\d.]+s\]"), "[<seconds>]"),
-    (re.compile(r"\b\d+\.\d+ s\b"), "<seconds>"),
+    (re.compile(r"\b\d+(\.\d+)? (s|min)\b"), "<seconds>"),
     (re.compile(r"(?<!\d)\d+:\d\d(?!\d)"), "<elapsed>"),
     (re.compile("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]"), "<spinner>"),
     (re.compile(r'("\w+": )\d+\.\d+'), r"\1<seconds>"),

@@ -8,6 +8,7 @@ simply run:
   the prompt there is typed, and the screen compared.
 * `make` lines: that the target is there and can be made is asked of `make --dry-run`; what a target
   does is the tests' own business, takes up to hours, and some of it is this very test.
+* What asks first (`setup`) is run on a terminal and answered no; a yes has tests of its own.
 * What installs something is named in `_INSTALLS`, with what holds it.
 
 A command that is of no kind, or cannot be run, fails its page.
@@ -25,15 +26,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from millracer.errors import ExitCode
 from millracer.interfaces.cli import app
 from tests.docs import likeness
 from tests.docs.shown import ELISION, ROOT, Block, Shown, blocks, pages, shown, shown_by
 from tests.docs.world import MAKES_OWN, Ran, World, world
-from tests.support.operator_cli import CTRL_D, PROMPT
+from tests.support.operator_cli import CTRL_D, ENTER, PROMPT
 
 #: A shell's languages that would hide commands from these tests.
 _HIDING = {"bash", "shell", "zsh", "shell-session", "terminal", "powershell"}
@@ -41,7 +44,6 @@ _HIDING = {"bash", "shell", "zsh", "shell-session", "terminal", "powershell"}
 #: What changes the machine it is given on, and which test holds what it stands for.
 _INSTALLS = {
     "git clone ": "the checkout in which this test runs",
-    "cd ": "the same",
     "pipx install .": "tests/acceptance/test_package_everywhere.py, by what pipx itself does: pip",
     "uv tool install .": "the same",
     "uv sync --extra dev": "tests/architecture/test_repository.py: the extra, and uv.lock ignored",
@@ -54,6 +56,7 @@ _INSTALLS = {
 _DEMO = re.compile(r"^(make|millracer) demo\b")
 _COMMAND = re.compile(r"^\s*(\$ )?(- )?(run: )?(make|millracer) \S")
 _OVER_LINES = re.MULTILINE | re.DOTALL
+_ASKS = re.compile(r"^millracer setup\b(?!.*--yes)")
 _NOTHING = Ran(0, "")
 _WANTS_A_PERSON = re.compile(r"^millracer operator\b[^|<]*$")
 
@@ -74,10 +77,13 @@ def test_every_command_of_a_page_does_what_the_page_says(
 ) -> None:
     wrong: list[tuple[Shown, str]] = []
     with world(tmp_path, millrace_command, pi_command) as here:
-        code = 0
+        code, folder = 0, "."
         for each in _in_order(page, here):
             assert code == 0 or "$?" in each.command, f"exit code {code} before {each}"
-            ran = _give(each, here, before=code)
+            if each.command.startswith("cd "):
+                folder = each.command.removeprefix("cd ")
+                continue
+            ran = _give(each, here, folder=folder, before=code)
             code = ran.exit_code
             if each.output is None:
                 assert code == 0, f"{each}\nended with {code}:\n{ran.printed}"
@@ -137,7 +143,7 @@ def _in_order(page: Path, here: World) -> Iterator[Shown]:
         yield from shown(block)
 
 
-def _give(each: Shown, here: World, *, before: int) -> Ran:
+def _give(each: Shown, here: World, *, folder: str, before: int) -> Ran:
     """Run one command as its kind is run."""
     command = here.as_meant(each.command)
     if any(command.startswith(begun) for begun in _INSTALLS):
@@ -151,7 +157,9 @@ def _give(each: Shown, here: World, *, before: int) -> Ran:
         return _as_shown(each)
     if _WANTS_A_PERSON.match(command):
         return _converse(command, each.output or (), here)
-    return here.run(command, before=before)
+    if _ASKS.match(command):
+        return _refuse(command, here, is_shown=each.output is not None)
+    return here.run(command, folder=folder, before=before)
 
 
 def _as_shown(each: Shown) -> Ran:
@@ -171,6 +179,16 @@ def _converse(command: str, output: Sequence[str], here: World) -> Ran:
     while printed.rstrip().endswith(PROMPT.rstrip()):
         printed = printed.rstrip().removesuffix(PROMPT.rstrip())
     return Ran(code, printed)
+
+
+def _refuse(command: str, here: World, *, is_shown: bool) -> Ran:
+    """Run a command that asks before it does something, and say no, which is no failure."""
+    with here.terminal(command) as (terminal, screen):
+        if terminal.child.expect([r"\[[yY]/[nN]\]", pexpect.EOF]) == 0:
+            terminal.type(f"n{ENTER}")
+        code = terminal.ended()
+    assert code in {ExitCode.COMPLETED, ExitCode.INCOMPLETE}, screen.text()
+    return Ran(code, screen.text()) if is_shown else _NOTHING
 
 
 @functools.cache

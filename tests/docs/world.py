@@ -66,11 +66,14 @@ class World:
     workspace: Workspace
     model: ScriptedModel
 
-    def run(self, command: str, *, before: int = 0) -> Ran:
-        """Give one command to a shell in which the one before ended with this exit code."""
+    def run(self, command: str, *, folder: str = ".", before: int = 0) -> Ran:
+        """Give one command to a shell in which the one before ended with this exit code.
+
+        `folder` is where, seen from the home folder.
+        """
         ran = subprocess.run(
             ("bash", "-c", f"set -o pipefail; (exit {before})\n{command}"),  # noqa: S607 - any
-            cwd=self.home,
+            cwd=self.home / folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -137,12 +140,17 @@ def world(
     with ScriptedModel(respond) as model:
         write_agent_directory(folder / "agent", model.base_url)
         environment = {
-            **{name: value for name, value in os.environ.items() if name not in MAKES_OWN},
+            **{name: value for name, value in os.environ.items() if not _is_left_out(name)},
             **agent_environment(folder / "agent", home),
             "PATH": f"{_commands(folder / 'bin', millrace, pi)}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
         }
         yield World(home=home, environment=environment, workspace=workspace, model=model)
+
+
+def _is_left_out(name: str) -> bool:
+    """Whether a variable would put something elsewhere than below the home folder, or is make's."""
+    return name in MAKES_OWN or name.startswith("XDG_")
 
 
 def respond(request: ModelRequest) -> Reply:
