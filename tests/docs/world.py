@@ -150,7 +150,7 @@ def world(
 
 def _is_left_out(name: str) -> bool:
     """Whether a variable would put something elsewhere than below the home folder, or is make's."""
-    return name in MAKES_OWN or name.startswith("XDG_")
+    return name in {*MAKES_OWN, "TMPDIR"} or name.startswith("XDG_")
 
 
 def respond(request: ModelRequest) -> Reply:
