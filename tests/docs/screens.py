@@ -31,12 +31,14 @@ class Picture:
         name: of its file, without `.svg`.
         command: what is run.
         play: what a person does until the picture is taken.
+        before: commands given before, of which nothing is shown.
         leave: what ends the command then; None where it ends by itself.
     """
 
     name: str
     command: str
     play: Callable[[Terminal], object]
+    before: tuple[str, ...] = ()
     leave: Callable[[Terminal], object] | None = None
     scenario: Scenario = field(default=_SEEN)
     columns: int = 96
@@ -76,6 +78,12 @@ def _end(terminal: Terminal) -> None:
     terminal.ended()
 
 
+def _refuse(terminal: Terminal) -> None:
+    terminal.says(r"\[y/N\]")
+    terminal.type(f"n{ENTER}")
+    terminal.ended()
+
+
 PICTURES = (
     Picture(name="operator", command=f"millracer operator {_WORKSPACE}", play=_talk, leave=_leave),
     Picture(
@@ -92,22 +100,31 @@ PICTURES = (
         leave=_leave,
         scenario=_ENDLESS,
     ),
+    Picture(name="setup", command="millracer setup", play=_refuse, columns=104),
+    Picture(
+        name="status",
+        columns=150,
+        command=f"millracer status {_WORKSPACE}",
+        before=(f'millracer submit {_WORKSPACE} "{_TASK}"', f"millrace control pause {_WORKSPACE}"),
+        play=_end,
+    ),
     Picture(name="run", command=f'millracer run {_WORKSPACE} "{_TASK}"', play=_end),
 )
 
 
 def draw(picture: Picture, folder: Path, millrace: str, pi: str) -> str:
     """Play one picture in a world below an empty folder and return it as SVG."""
-    with (
-        world(folder, millrace, pi, picture.scenario) as here,
-        here.terminal(picture.command, columns=picture.columns) as (terminal, screen),
-    ):
-        screen.write(f"$ {picture.command}\r\n")
-        picture.play(terminal)
-        drawn = screen.picture(picture.command.partition(" --")[0], picture.name)
-        if picture.leave is not None:
-            picture.leave(terminal)
-    return drawn
+    with world(folder, millrace, pi, picture.scenario) as here:
+        for command in picture.before:
+            ran = here.run(command)
+            assert ran.exit_code == 0, ran.printed
+        with here.terminal(picture.command, columns=picture.columns) as (terminal, screen):
+            screen.write(f"$ {picture.command}\r\n")
+            picture.play(terminal)
+            drawn = screen.picture(picture.command.partition(" --")[0], picture.name)
+            if picture.leave is not None:
+                picture.leave(terminal)
+        return drawn
 
 
 def main() -> None:

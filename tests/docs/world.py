@@ -34,8 +34,9 @@ from tests.support.operator_cli import NEW_PROMPT, Terminal
 from tests.support.scenario import Scenario
 from tests.support.workspace import Workspace, make_workspace
 
-#: The home folder that pages show.
+#: The home folder, and the Node, that pages show.
 HOME = "/home/me"
+NODE = "/usr/bin/node"
 WORKSPACE = "path/to/workspace"
 _LIMIT_SECONDS = 150
 COLUMNS, ROWS = 100, 50
@@ -89,7 +90,8 @@ class World:
         self, command: str, *, columns: int = COLUMNS, rows: int = ROWS
     ) -> Iterator[tuple[Terminal, Screen]]:
         """Open a terminal on which the command runs; what is left of it ends with the block."""
-        screen = Screen(columns, rows, ((str(self.home), HOME),))
+        node = shutil.which("node") or NODE
+        screen = Screen(columns, rows, ((str(self.home), HOME), (node, NODE)))
         child: pexpect.spawn[str] = pexpect.spawn(
             "bash",
             ["-c", f"exec {command}"],
