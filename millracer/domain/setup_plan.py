@@ -104,6 +104,6 @@ def plan_setup(found: Found) -> SetupPlan:
 def is_new_enough(version: str) -> bool:
     """Whether a Node of this version, such as `v24.1.0`, runs pi."""
     numbers = version.strip().removeprefix("v").split(".")[:2]
-    if not all(number.isdecimal() and len(number) < 10 for number in numbers):  # noqa: PLR2004
+    if not all(number.isdecimal() and len(number) < 10 for number in numbers):  # noqa: PLR2004 - no real version has more
         return False
     return tuple(map(int, numbers)) >= OLDEST_NODE

@@ -187,7 +187,7 @@ def setup(
     ] = False,
 ) -> None:
     """Install the tested Millrace and pi for yourself: says what it will do, and asks."""
-    from millracer.interfaces import setup_command  # noqa: PLC0415
+    from millracer.interfaces import setup_command  # noqa: PLC0415 - see above
 
     raise typer.Exit(setup_command.setup(yes=yes, remove=remove))
 

@@ -108,21 +108,21 @@ def _print_own(wanted: _Wanted, arguments: Sequence[str], error: MillracerError)
 
             print_text(config_result.render_config_result(config_result.config_refused(error)))
         case _Wanted.STATUS_RESULT:
-            from millracer.contracts import status_result  # noqa: PLC0415
+            from millracer.contracts import status_result  # noqa: PLC0415 - of one command
 
             print_text(status_result.render_status(status_result.status_refused(error)))
         case _Wanted.SUBMIT_RESULT:
-            from millracer.contracts import submit_result  # noqa: PLC0415
+            from millracer.contracts import submit_result  # noqa: PLC0415 - of one command
 
             print_text(submit_result.render_submit_result(submit_result.submit_refused(error)))
         case _Wanted.CONTROL_RESULT:
-            from millracer.contracts import control_result  # noqa: PLC0415
+            from millracer.contracts import control_result  # noqa: PLC0415 - of one command
 
             command = RawWords(arguments, os.environ).command or ""
             refused = control_result.control_refused(command, error)
             print_text(control_result.render_control_result(refused))
         case _Wanted.DOCTOR_RESULT:
-            from millracer.contracts import doctor_result  # noqa: PLC0415
+            from millracer.contracts import doctor_result  # noqa: PLC0415 - of one command
 
             refused_doctor = doctor_result.doctor_refused(error, __version__)
             print_text(doctor_result.render_doctor_result(refused_doctor))
