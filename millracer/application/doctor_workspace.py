@@ -8,7 +8,7 @@ from pathlib import PurePath
 from millracer.application.doctor_checks import no_credentials
 from millracer.application.doctor_sight import CompiledMode, Sight
 from millracer.domain.diagnosis import CheckLevel, Finding, StageModel
-from millracer.domain.result import retry_command
+from millracer.domain.result import millracer_command, retry_command
 from millracer.domain.work import ItemState
 from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
 from millracer.ports import Millrace
@@ -111,13 +111,13 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; it is paused by {status.pause_sources}, and no item goes on",
-            next_command=f"{millrace.program} control resume {_of(millrace)}",
+            next_command=_ours(millrace, "resume"),
         )
     if status is not None and status.stop_requested:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; it was asked to stop, and ends after its stage",
-            next_command=f"{millrace.program} status {_of(millrace)}",
+            next_command=_ours(millrace, "status", "--watch"),
         )
     return Finding(message=message)
 
@@ -226,6 +226,10 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
         except ToolFailed:
             return False
     return True
+
+
+def _ours(millrace: Millrace, *words: str) -> str:
+    return millracer_command(*words, workspace=millrace.workspace, program=millrace.program)
 
 
 def _of(millrace: Millrace) -> str:

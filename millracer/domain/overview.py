@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 
-from millracer.domain.result import ErrorRecord, NextStep, millracer_command
+from millracer.domain.result import ErrorRecord, NextStep, millracer_command, retry_command
 from millracer.domain.work import (
     ItemState,
     LeftItem,
@@ -258,9 +258,8 @@ def _next_steps(overview: Overview) -> Sequence[NextStep]:
         steps.append(NextStep("work", ours("watch", waiting.item_id)))
     blocked = next((item for item in overview.left if item.state is ItemState.BLOCKED), None)
     if blocked is not None:
-        retry = f"{overview.program} queue retry-blocked {blocked.item_id} --workspace {where}"
         steps += [
-            NextStep("retry", f"{retry} --reason 'try again' --force"),
+            NextStep("retry", retry_command(overview.program, blocked.item_id, where)),
             NextStep("cancel", ours("cancel", blocked.item_id)),
         ]
     return steps

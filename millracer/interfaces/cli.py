@@ -59,9 +59,6 @@ app.add_typer(session_cli.sessions, name="sessions")
 app.add_typer(config_cli.config, name="config")
 
 
-app.command(epilog=doctor_cli.EXIT_CODES)(doctor_cli.doctor)
-
-
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature
     if asked:
         typer.echo(f"millracer {__version__}")
@@ -190,6 +187,9 @@ def setup(
     from millracer.interfaces import setup_command  # noqa: PLC0415 - see above
 
     raise typer.Exit(setup_command.setup(yes=yes, remove=remove))
+
+
+app.command(epilog=doctor_cli.EXIT_CODES)(doctor_cli.doctor)
 
 
 @app.command(epilog=_EXIT_CODES)

@@ -366,9 +366,19 @@ _CASES = [
     Case(NAME.DAEMON, LEVEL.OK, None, "none works here", None),
     Case(NAME.DAEMON, LEVEL.OK, _has_daemon(), "works here in mode lad_pi", None),
     Case(
-        NAME.DAEMON, LEVEL.WARNING, _has_daemon(paused=True), "paused by operator", "control resume"
+        NAME.DAEMON,
+        LEVEL.WARNING,
+        _has_daemon(paused=True),
+        "paused by operator",
+        "millracer resume --workspace /shop",
     ),
-    Case(NAME.DAEMON, LEVEL.WARNING, _has_daemon(stop_requested=True), "asked to stop", "status"),
+    Case(
+        NAME.DAEMON,
+        LEVEL.WARNING,
+        _has_daemon(stop_requested=True),
+        "asked to stop",
+        "millracer status --watch",
+    ),
     Case(NAME.DAEMON, LEVEL.FAIL, _names_mode, "learning_pi was named", "--millrace-mode lad_pi"),
     Case(NAME.STALE_STATE, LEVEL.OK, None, "nothing stale", None),
     Case(
