@@ -19,6 +19,7 @@ from millracer.adapters import process
 from millracer.adapters.outputs import Ends
 from millracer.adapters.pi_framing import FrameReader
 from millracer.adapters.process import Command
+from millracer.adapters.process_start import reap
 from millracer.contracts import pi
 from millracer.errors import ProtocolError, ToolTimeout
 from millracer.waiting import Wait
@@ -51,13 +52,6 @@ class PiChannel:
         self._token = process.new_token()
         env = {**(os.environ if command.env is None else command.env)}
         env[process.TOKEN_VARIABLE] = self._token
-        self._process = process.spawn(
-            Command(tool=command.tool, argv=command.argv, cwd=command.cwd, env=env),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        self.started = time.monotonic()
         self._reader = FrameReader()
         self._frames: queue.Queue[pi.Frame | ProtocolError] = queue.Queue(_QUEUE_FRAMES)
         self._stderr = Ends()
@@ -67,12 +61,27 @@ class PiChannel:
         self._discards = threading.Event()
         self._abort_answered = threading.Event()
         self._output_ended = threading.Event()
-        assert self._process.stdin is not None  # noqa: S101 - asked for as a pipe above
-        os.set_blocking(self._process.stdin.fileno(), False)
         self._threads = (
             threading.Thread(target=self._read_output, name="pi-stdout", daemon=True),
             threading.Thread(target=self._read_errors, name="pi-stderr", daemon=True),
         )
+        self._process = process.spawn(
+            Command(tool=command.tool, argv=command.argv, cwd=command.cwd, env=env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.started = time.monotonic()
+        try:
+            self._open()
+        except BaseException:  # nobody has us yet who could end it
+            process.end_token(self._token, grace_seconds=0.0, group=self._process.pid)
+            reap(self._process)
+            raise
+
+    def _open(self) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - asked for as a pipe above
+        os.set_blocking(self._process.stdin.fileno(), False)
         for thread in self._threads:
             thread.start()
 

@@ -21,6 +21,7 @@ from typing import IO
 import psutil
 
 from millracer.adapters.outputs import Ends, Whole, collect
+from millracer.adapters.process_start import reap, start_whole
 from millracer.domain.secret_shapes import OWNER_TOKEN_PREFIX
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
 from millracer.secrecy import learn_environment
@@ -83,10 +84,10 @@ def run(command: Command, wait: Wait) -> Completed:
         Cancelled: the caller asked to stop; the process group was ended.
     """
     started = time.monotonic()
+    stdout, stderr = Whole(command.tool), Ends()
     process = spawn(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    stdout, stderr = Whole(command.tool), Ends()
     try:
         exit_code = collect(
             process,
@@ -97,7 +98,7 @@ def run(command: Command, wait: Wait) -> Completed:
         )
     except BaseException:
         end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
-        _reap(process)
+        reap(process)
         raise
     return Completed(
         argv=command.argv,
@@ -124,7 +125,7 @@ def run_noted(command: Command, output: int, wait: Wait) -> int:
             raise_if_over(command, wait, started)
     except BaseException:
         end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
-        _reap(process)
+        reap(process)
         raise
 
 
@@ -137,7 +138,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own and return at once.
 
-    What its environment holds of keys is secret from then on.
+    What its environment holds of keys is secret from then on. If a signal's handler raises before
+    it is returned, the program is killed.
 
     Raises:
         ToolNotFound: there is no such program, or it cannot be executed.
@@ -146,15 +148,17 @@ def spawn(
     if command.env is not None:
         learn_environment({k: v for k, v in command.env.items() if k != TOKEN_VARIABLE})
     try:
-        return subprocess.Popen(
-            command.argv,
-            cwd=command.cwd,
-            env=None if command.env is None else dict(command.env),
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            pass_fds=command.pass_fds,
-            start_new_session=True,
+        return start_whole(
+            lambda: subprocess.Popen(
+                command.argv,
+                cwd=command.cwd,
+                env=None if command.env is None else dict(command.env),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=command.pass_fds,
+                start_new_session=True,
+            )
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
         if command.cwd is not None and not command.cwd.is_dir():
@@ -397,15 +401,6 @@ def raise_if_over(command: Command, wait: Wait, started: float) -> None:
             f"`{_shown(command)}` did not finish within "
             f"{time.monotonic() - started:.0f} s and was ended",
         )
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=_TERMINATE_GRACE_SECONDS)
 
 
 def _shown(command: Command) -> str:

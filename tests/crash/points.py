@@ -14,6 +14,7 @@ import os
 import pkgutil
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ from typing import Any
 import psutil
 
 from millracer import adapters, ports
-from millracer.adapters import command_runner, process, warm_process
+from millracer.adapters import command_runner, process, process_start, warm_process
 from millracer.application.orchestrator import Orchestrator
 from millracer.domain.lifecycle import RunState
 from millracer.interfaces import output
@@ -258,7 +259,13 @@ def _trace_starts(trace: Trace) -> None:
         trace.begun(self.started_pid)
 
     process.spawn = spawning
+    # What another thread starts for this one would be taken for that one's doing.
+    process.start_whole = _started
     warm_process._Answer.let_go = letting_go  # type: ignore[method-assign]
+
+
+def _started(start: process_start.Start) -> subprocess.Popen[bytes]:
+    return start()
 
 
 def _trace_print(trace: Trace) -> None:

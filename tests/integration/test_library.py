@@ -28,6 +28,7 @@ from millracer import (
     api,
     run_task,
 )
+from millracer.adapters.process import command_line
 from tests.support.cli import wait_until
 from tests.support.library import DIRECT, PI
 from tests.support.ops_cli import Running
@@ -230,7 +231,9 @@ def test_an_interrupt_in_the_calling_thread_is_raised_with_nothing_left_running(
 
     with calling:
         below = psutil.Process(calling.process.pid)
-        wait_until(lambda: any("rpc" in each.cmdline() for each in below.children()), "pi starts")
+        wait_until(
+            lambda: any("rpc" in command_line(each.pid) for each in below.children()), "pi starts"
+        )
         started = below.children(recursive=True)
         calling.send(signal.SIGINT)
         ended = calling.finish()

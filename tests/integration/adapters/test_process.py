@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,8 +16,10 @@ import psutil
 import pytest
 
 from millracer.adapters import process
-from millracer.adapters.process import TOKEN_VARIABLE
+from millracer.adapters.pi_channel import PiChannel
+from millracer.adapters.process import TOKEN_VARIABLE, Command
 from millracer.adapters.workspace import try_lock
+from millracer.errors import ToolNotFound
 from millracer.waiting import Wait
 
 HEADLESS = Path(__file__).parents[2] / "children" / "headless.py"
@@ -76,3 +81,54 @@ def test_a_start_time_that_moved_with_the_clock_is_the_same_process() -> None:
     assert started is not None
     assert process.is_same_process(os.getpid(), started + 1)
     assert not process.is_same_process(os.getpid(), started + 3)
+
+
+@pytest.fixture
+def interrupted_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ctrl-C come when a program has been started and its pid is told to nobody yet."""
+    fork_exec = subprocess._fork_exec
+
+    def interrupted(*arguments: object) -> object:
+        started = fork_exec(*arguments)
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+        return started
+
+    monkeypatch.setattr(subprocess, "_fork_exec", interrupted)
+
+
+@pytest.mark.usefixtures("interrupted_starts")
+def test_a_program_that_is_just_started_is_not_left_behind_by_an_interrupt() -> None:
+    before = set(psutil.Process().children())
+    command = Command(tool="sleep", argv=("sleep", "60"))
+
+    with pytest.raises(KeyboardInterrupt):
+        process.run(command, Wait.for_seconds(60))
+
+    assert set(psutil.Process().children()) == before
+
+
+def test_a_pi_that_is_just_started_is_not_left_behind_by_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "start_whole", lambda start: start())
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    before = set(psutil.Process().children())
+
+    with pytest.raises(KeyboardInterrupt):
+        PiChannel(Command(tool="pi", argv=("sleep", "60")))
+
+    assert set(psutil.Process().children()) == before
+
+
+def test_what_cannot_be_started_is_told_from_either_thread() -> None:
+    command = Command(tool="tool", argv=("/no/such/program",))
+
+    with pytest.raises(ToolNotFound, match="No such file"):
+        process.run(command, Wait.for_seconds(60))
+    with ThreadPoolExecutor(1) as other, pytest.raises(ToolNotFound, match="No such file"):
+        other.submit(process.run, command, Wait.for_seconds(60)).result()
