@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,13 @@ def read_installed(environment: Mapping[str, str]) -> dict[Tool, InstalledTool]:
     if folder is None:
         return {}
     entries = read_record(folder)
-    found = {tool: _installed(entries[tool], environment) for tool in Tool if tool.value in entries}
-    return {tool: installed for tool, installed in found.items() if installed is not None}
+    found: dict[Tool, InstalledTool] = {}
+    for tool in Tool:
+        with suppress(ValueError):  # a path that no file can have
+            installed = _installed(entries.get(tool, {}), environment)
+            if installed is not None:
+                found[tool] = installed
+    return found
 
 
 def read_record(folder: Path) -> dict[str, dict[str, Any]]:

@@ -77,6 +77,15 @@ def test_a_program_that_cannot_be_executed_is_none(tmp_path: Path) -> None:
     assert set(read_installed(_environment(tmp_path))) == {Tool.PI}
 
 
+@pytest.mark.parametrize("path", ["/a\0b", "/\ud800"])
+@pytest.mark.parametrize("name", ["program", "interpreter"])
+def test_a_path_that_no_file_can_have_is_none(tmp_path: Path, name: str, path: str) -> None:
+    record_installed(tmp_path)
+    _edit(tmp_path, "pi", **{name: path})
+
+    assert set(read_installed(_environment(tmp_path))) == {Tool.MILLRACE}
+
+
 def test_an_interpreter_that_moved_is_looked_for_on_path(tmp_path: Path) -> None:
     record_installed(tmp_path)
     _edit(tmp_path, "pi", interpreter="/gone/sh")
