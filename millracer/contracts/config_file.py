@@ -16,12 +16,13 @@ from millracer.domain.configuration import (
     LONGEST_CONFIG_BYTES,
     NOT_FOR_A_FILE,
     NOT_FOR_A_WORKSPACE,
+    is_from_anywhere,
+    starts_the_same_anywhere,
 )
 from millracer.errors import ConfigInvalid
 
 _LONGEST_SHOWN = 100
 _WIDEST_BITS = 64
-_FROM_ANYWHERE = ("/", "~")
 _MODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f]")
 
@@ -64,11 +65,8 @@ class ConfigOptions(SaidOptions):
     @field_validator("millrace_command", "pi_command")
     @classmethod
     def _starts_the_same_anywhere(cls, command: str) -> str:
-        program = command.strip("'\" ")
-        if not program:
-            raise ValueError("it should name a program")
-        if "/" in program.split()[0]:
-            _from_anywhere(program)
+        if not starts_the_same_anywhere(command):
+            raise ValueError("it should name a program, absolute or beginning with ~ where a path")
         return command
 
     @field_validator("skill")
@@ -189,6 +187,6 @@ def _line_of(text: str, key: str) -> str:
 
 
 def _from_anywhere(path: str) -> str:
-    if not path.startswith(_FROM_ANYWHERE):
+    if not is_from_anywhere(path):
         raise ValueError("it should be absolute, or begin with ~")
     return path

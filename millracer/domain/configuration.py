@@ -55,3 +55,16 @@ NOT_FOR_A_FILE: Mapping[str, str] = MappingProxyType(
         "environment": "set the variables before millracer is started: pi and Millrace get them",
     }
 )
+
+_FROM_ANYWHERE = ("/", "~")
+
+
+def is_from_anywhere(path: str) -> bool:
+    """Whether a path means the same in whatever directory a command is given."""
+    return path.startswith(_FROM_ANYWHERE)
+
+
+def starts_the_same_anywhere(command: str) -> bool:
+    """Whether a program is the same in whatever directory: a path from the root, or a bare name."""
+    program = command.strip("'\" ")
+    return bool(program) and ("/" not in program.split()[0] or is_from_anywhere(program))

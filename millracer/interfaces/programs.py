@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from millracer.bootstrap import installed_tools
-from millracer.domain.configuration import USER_FILE
+from millracer.domain.configuration import USER_FILE, starts_the_same_anywhere
 from millracer.domain.programs import InstalledTool, Tool, ToolOrigin, ToolsUsed, ToolUsed
 from millracer.errors import UsageError
 from millracer.interfaces.raw_words import variable_of
@@ -134,7 +134,8 @@ def find_program(
         tool: which of them.
         option: what its option was given; None: nothing.
         environment: holds the variable that stands in for the option.
-        configured: what the user's configuration file says, unchecked.
+        configured: what the user's configuration file says, unchecked; a program that depends on
+            our directory is not taken from it: that may be a repository that was only cloned.
         installed: what setup installed, None where that is nothing, or is gone.
     """
     if option is not None:
@@ -142,7 +143,7 @@ def find_program(
     variable = environment.get(variable_of(tool.option))
     if variable:
         return FoundProgram(tool=tool, origin=ToolOrigin.ENVIRONMENT, named=variable)
-    if isinstance(configured, str) and configured:
+    if isinstance(configured, str) and starts_the_same_anywhere(configured):
         return FoundProgram(tool=tool, origin=ToolOrigin.USER_FILE, named=configured)
     if installed is not None:
         return FoundProgram(tool=tool, origin=ToolOrigin.SETUP, installed=installed)

@@ -76,6 +76,8 @@ _VARIABLE = "MILLRACER_MILLRACE_COMMAND"
         (None, {_VARIABLE: ""}, "c", _SETUPS, ("c", ToolOrigin.USER_FILE)),
         (None, {}, None, _SETUPS, ("/data/millrace", ToolOrigin.SETUP)),
         (None, {}, 3, _SETUPS, ("/data/millrace", ToolOrigin.SETUP)),
+        (None, {}, "bin/millrace", _SETUPS, ("/data/millrace", ToolOrigin.SETUP)),
+        (None, {}, "'./millrace'", None, ("millrace", ToolOrigin.PATH)),
         (None, {}, "", None, ("millrace", ToolOrigin.PATH)),
         (None, {"MILLRACER_PI_COMMAND": "b"}, None, None, ("millrace", ToolOrigin.PATH)),
     ],
