@@ -49,8 +49,7 @@ NOT_FOR_A_WORKSPACE: Mapping[str, str] = MappingProxyType(
 #: What no file sets, and who does.
 NOT_FOR_A_FILE: Mapping[str, str] = MappingProxyType(
     {
-        "workspace": "name the workspace with --workspace, or register it for good with "
-        "`millracer workspaces add PATH --default`",
+        "workspace": "name the workspace with --workspace or MILLRACER_WORKSPACE",
         "session_id": "name the session with --session-id or MILLRACER_SESSION_ID",
         "environment": "set the variables before millracer is started: pi and Millrace get them",
     }
