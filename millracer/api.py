@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import math
 import os
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from enum import StrEnum
+from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from millracer.application.choices import LayeredChoices, RunChoices
 from millracer.application.ops import CommandDefaults
@@ -58,8 +61,6 @@ __all__ = [
     "handle_request",
     "run_task",
 ]
-
-_Kind = TypeVar("_Kind", bound=StrEnum)
 
 _BY_DEFAULT: Final = RunChoices()
 
@@ -144,7 +145,7 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
 
     Raises:
         InvalidRequest: a choice cannot be used; nothing was begun.
-        TypeError: the mapping holds what JSON cannot say.
+        TypeError: the request is of another type, or holds what JSON cannot say.
         Exception: `on_progress` raised, or a bug of ours; everything begun here has ended.
     """
     raw = _as_json(request)
@@ -203,44 +204,42 @@ def _programs(
 
 
 def _checked(choices: RunChoices) -> RunChoices:
-    """Return choices of which each can be used, as the command line and a request would have them.
+    """Return choices of which each can be used; callers without a type checker give texts for some.
 
     Raises:
         InvalidRequest: one cannot; `field` names it.
     """
-    for name in _SECONDS:
-        seconds = getattr(choices, name)
-        if not (math.isfinite(seconds) and seconds >= LEAST_SECONDS):
-            raise InvalidRequest(
-                f"{name} is {seconds}; it must be {LEAST_SECONDS} seconds at least and finite",
-                field=name,
-                suggested_action=f"give {name} as a number of seconds, or leave it out",
-            )
-    if choices.max_daemon_restarts < 0:
-        raise InvalidRequest(
-            f"max_daemon_restarts is {choices.max_daemon_restarts}; it must not be negative",
-            field="max_daemon_restarts",
-            suggested_action="give max_daemon_restarts as 0 or more, or leave it out",
-        )
-    return replace(
-        choices,
-        route=_one_of(RoutePreference, choices.route, "route"),
-        intake=_one_of(IntakePreference, choices.intake, "intake"),
-        pi_session=_one_of(PiSession, choices.pi_session, "pi_session"),
-        finalizer=_one_of(Finalizer, choices.finalizer, "finalizer"),
-    )
-
-
-def _one_of(kind: type[_Kind], value: str, field: str) -> _Kind:
-    """Return the member that a text names; callers without a type checker give one."""
+    given = {each.name: getattr(choices, each.name) for each in fields(RunChoices)}
     try:
-        return kind(value)
-    except ValueError as exc:
-        raise InvalidRequest(
-            f"{field} is {value!r:.200}",
-            field=field,
-            suggested_action=f"use one of {', '.join(kind)}",
-        ) from exc
+        checked = _choices_type().validate_python(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name = str(first["loc"][0])
+        why = first["msg"].replace("Input should", "it should")
+        raise _unusable(name, given[name], why) from error
+    for name in _SECONDS:
+        seconds = getattr(checked, name)
+        if not (math.isfinite(seconds) and seconds >= LEAST_SECONDS):
+            why = f"it should be {LEAST_SECONDS} seconds at least and finite"
+            raise _unusable(name, seconds, why)
+    if checked.max_daemon_restarts < 0:
+        raise _unusable(
+            "max_daemon_restarts", checked.max_daemon_restarts, "it should not be negative"
+        )
+    return checked
+
+
+@cache
+def _choices_type() -> TypeAdapter[RunChoices]:
+    return TypeAdapter(RunChoices)
+
+
+def _unusable(name: str, value: object, why: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{name} is {reprlib.repr(value)}: {why}",
+        field=name,
+        suggested_action=f"correct {name}, or leave it out",
+    )
 
 
 def _as_json(request: OpsRequest | Mapping[str, object] | bytes) -> bytes:
@@ -249,5 +248,11 @@ def _as_json(request: OpsRequest | Mapping[str, object] | bytes) -> bytes:
             return request.model_dump_json(exclude_unset=True).encode()
         case bytes():
             return request
+        case Mapping():
+            try:
+                return json.dumps(dict(request)).encode()
+            except (ValueError, RecursionError) as error:  # it goes in circles
+                raise TypeError(f"the request is nothing that JSON can say: {error}") from error
         case _:
-            return json.dumps(dict(request)).encode()
+            kind = type(request).__name__
+            raise TypeError(f"a request is bytes of JSON or a mapping, not {kind}")

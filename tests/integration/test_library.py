@@ -152,7 +152,13 @@ def test_what_cannot_be_begun_is_raised(workspace: Path) -> None:
     refused("route", "sideways")
     refused("daemon_timeout_seconds", float("nan"))
     refused("pi_timeout_seconds", 0.0)
+    refused("pi_timeout_seconds", "soon")
+    refused("pi_timeout_seconds", 10**400)
     refused("max_daemon_restarts", -1)
+    refused("max_daemon_restarts", 1.5)
+    refused("thinking", None)
+    refused("model", 5)
+    refused("skills", "no/such/skill")
     assert steps == []
 
 
@@ -162,6 +168,18 @@ def test_a_choice_may_be_given_by_its_text(workspace: Path) -> None:
     result = run_task("give an answer", workspace=workspace, choices=choices, pi_command=PI)
 
     assert (result.outcome, result.route) == (Outcome.COMPLETED, "direct")
+
+
+def test_no_configuration_file_counts(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILLRACER_CONFIG_DIR", str(tmp_path))
+    for file in (tmp_path / "config.toml", workspace / "millracer.toml"):
+        file.write_text("wrong")
+
+    result = run_task("give an answer", workspace=workspace, choices=DIRECT, pi_command=PI)
+
+    assert result.outcome is Outcome.COMPLETED
 
 
 @pytest.mark.parametrize(

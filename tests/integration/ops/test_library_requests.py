@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,8 +124,17 @@ def test_a_cancelled_request_has_its_result(workspace: Path) -> None:
 
 
 def test_what_json_cannot_say_is_a_type_error() -> None:
-    with pytest.raises(TypeError):
-        handle_request(_request("status", metadata={"when": object()}))
+    circle: dict[str, object] = {}
+    circle["again"] = circle
+    for metadata in ({"when": object()}, circle):
+        with pytest.raises(TypeError):
+            handle_request(_request("status", metadata=metadata))
+
+
+@pytest.mark.parametrize("request_", ["{}", [], bytearray(b"{}"), None])
+def test_what_is_no_form_of_a_request_is_a_type_error(request_: Any) -> None:
+    with pytest.raises(TypeError, match="a request is bytes of JSON or a mapping, not"):
+        handle_request(request_)
 
 
 def test_the_example_of_a_request_runs(seen_workspace: Path, tmp_path: Path) -> None:
