@@ -9,6 +9,7 @@ says what goes wrong: `no-venv`, `no-network`, `disk-full`, `odd`, `broken-millr
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -55,7 +56,8 @@ def pip(binaries: Path, words: list[str]) -> None:
             "ERROR: Could not find a version that satisfies the requirement x\n"
         )
     if FAULT == "odd":
-        fail("Collecting x\nERROR: an odd thing\nnpm error A complete log of this run\n", 3)
+        said = ("Collecting x", "ERROR: an odd thing", "npm error A complete log of this run")
+        fail("\n".join((f"Key {os.environ.get('AN_INDEX_TOKEN')}", *said, "")), 3)
     package, _, version = words[-1].partition("==")
     if package == "millrace-ai":
         program = binaries / "millrace"
@@ -72,6 +74,8 @@ def pip(binaries: Path, words: list[str]) -> None:
 def npm(words: list[str]) -> None:
     if words == ["--version"]:
         fail("10.2.0\n", 0)
+    if shutil.which("node") is None:
+        fail("npm error sh: node: not found\n")
     if FAULT == "disk-full":
         fail("npm error code ENOSPC\nnpm error nospc ENOSPC: no space left on device\n", 228)
     cli = Path("node_modules/@mariozechner/pi-coding-agent/dist/cli.js")

@@ -7,9 +7,12 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
+import psutil
 import pytest
 
 from millracer.adapters.installed_tools import RECORD_NAME
@@ -32,6 +35,21 @@ def _say_version(program: Path, user: SetupUser) -> str:
         (str(program), "--version"), env=user.variables, capture_output=True, text=True, check=True
     )
     return told.stdout.strip()
+
+
+@contextmanager
+def _running(path: str) -> Iterator[int]:
+    """Run a program that is called with a path, and yield its id."""
+    process = subprocess.Popen((sys.executable, "-c", "input()", path), stdin=subprocess.PIPE)
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _is_npm(process: psutil.Process) -> bool:
+    return "ci" in process.cmdline()
 
 
 def test_a_first_setup_installs_the_tested_tools_and_says_where(user: SetupUser) -> None:
@@ -188,13 +206,15 @@ def test_what_fails_is_told_leaves_nothing_half_and_is_taken_up_again(
 
 
 def test_all_that_installers_say_is_in_a_private_log_that_the_error_names(user: SetupUser) -> None:
-    user.environment["A_TOKEN"] = "abcdef0123456789abcdef"
+    key = "abcdef0123456789abcdef"
+    user.environment["AN_INDEX_TOKEN"] = key
     failed = user.setup(fault="odd")
 
     assert str(user.log) in failed.stderr
     assert stat.S_IMODE(user.log.stat().st_mode) == 0o600
     said = user.log.read_text()
-    assert "$ " in said
+    assert said.startswith(f"$ {user.python} -m venv ")
+    assert key not in said
     assert "Collecting x\nERROR: an odd thing\n" in said
 
 
@@ -248,6 +268,18 @@ def test_an_older_node_stays_as_long_as_the_recorded_pi_runs_on_it(user: SetupUs
     assert "pi-0.72.0" not in user.folders()
 
 
+def test_an_older_version_that_somebody_runs_goes_with_the_next_setup(user: SetupUser) -> None:
+    user.setup()
+    _make_older(user, "pi", "0.72.0")
+    inside = str(user.tools / "pi-0.72.0" / "x")
+    with _running(inside):
+        assert user.setup().exit_code == 0
+        assert user.folders() == {*_ALL, "pi-0.72.0"}
+
+    assert user.setup().exit_code == 0
+    assert user.folders() == _ALL
+
+
 def test_a_tool_that_does_not_start_any_more_is_made_anew(user: SetupUser) -> None:
     user.setup()
     program = Path(user.installed()[Tool.MILLRACE].argv[0])
@@ -282,6 +314,25 @@ def test_a_setup_that_is_stopped_leaves_nothing_half_and_no_process(
     assert user.folders() == _ALL - {"pi-0.73.1"}
 
 
+def test_what_a_killed_setup_began_ends_before_the_next_begins(user: SetupUser) -> None:
+    killed = user.start("--yes", fault="hang")
+    wait_until(lambda: "hanging" in user.asked, "npm has begun")
+    (npm,) = [each for each in psutil.Process(killed.pid).children(recursive=True) if _is_npm(each)]
+    killed.kill()
+    killed.communicate()
+    second = user.start("--yes")
+    try:
+        assert second.stderr is not None
+        waiting = any("another `millracer setup` is at work" in line for line in second.stderr)
+    finally:
+        npm.kill()
+        ended = finish(second)
+
+    assert waiting
+    assert ended.exit_code == 0
+    assert (set(user.installed()), user.folders()) == (set(Tool), _ALL)
+
+
 def test_two_setups_at_once_do_the_work_once(user: SetupUser) -> None:
     first, second = (user.start("--yes", fault="slow") for _ in range(2))
     ended = [finish(first), finish(second)]
@@ -311,16 +362,11 @@ def test_remove_undoes_it_and_keeps_what_is_not_ours(user: SetupUser) -> None:
 
 def test_what_is_in_use_is_not_removed(user: SetupUser) -> None:
     user.setup()
-    inside = str(user.tools / "pi-0.73.1" / "x")
-    sleeping = subprocess.Popen((sys.executable, "-c", "input()", inside), stdin=subprocess.PIPE)
-    try:
+    with _running(str(user.tools / "pi-0.73.1" / "x")) as pid:
         ended = user.setup("--remove")
-    finally:
-        sleeping.kill()
-        sleeping.communicate()
 
     assert ended.exit_code == 8
-    assert f"in use by process {sleeping.pid}" in ended.stderr
+    assert f"in use by process {pid}" in ended.stderr
     assert set(user.installed()) == set(Tool)
 
 
