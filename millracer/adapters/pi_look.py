@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -54,6 +55,11 @@ class PiLook:
         """The file that is started, or the name it was looked for by."""
         name = self._options.argv[0]
         return shutil.which(name, path=self._options.env.get("PATH")) or name
+
+    @property
+    def command(self) -> str:
+        """What starts it, for a shell."""
+        return shlex.join((self.program, *self._options.argv[1:]))
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:

@@ -173,7 +173,9 @@ class DiskInstaller:
                 lock = Path(millracer.__file__).parent / "tools" / "pi" / name
                 (folder / name).write_bytes(lock.read_bytes())
         path = os.pathsep.join((str(Path(node).parent), self._environment.get("PATH", os.defpath)))
-        self._do(Part.PI, (*npm, "ci", *_NPM_OPTIONS), folder, wait, PATH=path)
+        # What the machine trusts, Node of itself would not: a company's own certificates.
+        trust = {"NODE_USE_SYSTEM_CA": self._environment.get("NODE_USE_SYSTEM_CA", "1")}
+        self._do(Part.PI, (*npm, "ci", *_NPM_OPTIONS), folder, wait, PATH=path, **trust)
         program = folder / _PI_PROGRAM
         with self._disk():
             launch.mkdir()

@@ -128,7 +128,7 @@ def pi(sight: Sight, wait: Wait) -> Finding:
     look = sight.pi()
     version, warnings = look.find_version(wait)
     sight.versions["pi"] = version
-    message = f"pi {version}, {look.program}, found by {sight.tools.origin('pi')}"
+    message = f"pi {version}, {look.command}, found by {sight.tools.origin('pi')}"
     if warnings:
         return Finding(
             level=CheckLevel.WARNING,
@@ -158,34 +158,35 @@ def pi_model(sight: Sight, _wait: Wait) -> Finding:
     models, look = sight.models, sight.pi()
     assert models is not None  # noqa: S101 - `pi_start` came before
     if not models.is_usable:
-        return no_credentials(models, look.program)
+        return no_credentials(models, look.command)
     message = f"{models.selected}, one of {models.count} that pi has credentials for"
     if look.notices:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; pi warns: {'; '.join(each.text for each in look.notices)}",
-            next_command=f"{shlex.quote(look.program)} --list-models",
+            next_command=f"{look.command} --list-models",
         )
     return Finding(message=message)
 
 
-def no_credentials(models: PiModels, program: str) -> Finding:
+def no_credentials(models: PiModels, command: str) -> Finding:
     """Say that pi cannot use the model it selected, and how to come by one that it can."""
-    quoted = shlex.quote(program)
     if models.selected is None:
         return Finding(
             level=CheckLevel.FAIL,
             message=f"pi has credentials for no model: {_SIGN_IN}",
-            next_command=quoted,
+            next_command=command,
         )
     message = f"pi has no credentials for {models.selected.provider}, whose model it would use"
     if not models.providers:
-        return Finding(level=CheckLevel.FAIL, message=f"{message}: {_SIGN_IN}", next_command=quoted)
+        return Finding(
+            level=CheckLevel.FAIL, message=f"{message}: {_SIGN_IN}", next_command=command
+        )
     return Finding(
         level=CheckLevel.FAIL,
         message=f"{message} ({models.selected}); it has them for {', '.join(models.providers)}: "
         "choose one of their models, or sign in",
-        next_command=f"{quoted} --list-models",
+        next_command=f"{command} --list-models",
     )
 
 

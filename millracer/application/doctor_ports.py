@@ -43,6 +43,11 @@ class PiLook(Protocol):
         ...
 
     @property
+    def command(self) -> str:
+        """What starts it, for a shell."""
+        ...
+
+    @property
     def notices(self) -> tuple[RunWarning, ...]:
         """What pi warned of when it listed its models."""
         ...

@@ -195,7 +195,7 @@ def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait:
     whose = "pi's own choice" if stage.model is None else f"the model {named}"
     if models.is_usable:
         return Finding(message=f"stages work with {whose}; pi takes {models.selected} for it")
-    refused_model = no_credentials(models, look.program)
+    refused_model = no_credentials(models, look.command)
     return Finding(
         level=CheckLevel.FAIL,
         message=f"stages such as {stage.stages[0]} work with {whose}: {refused_model.message}",

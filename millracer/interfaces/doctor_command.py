@@ -159,7 +159,8 @@ def _print_line(check: Check) -> None:
 
 def _summary(checks: list[Check]) -> str:
     counted = {level: sum(check.finding.level is level for check in checks) for level in CheckLevel}
-    told = [f"{counted[CheckLevel.OK]} ok", f"{counted[CheckLevel.WARNING]} warnings"]
+    warnings = counted[CheckLevel.WARNING]
+    told = [f"{counted[CheckLevel.OK]} ok", f"{warnings} warning{'' if warnings == 1 else 's'}"]
     told.append(f"{counted[CheckLevel.FAIL]} failed")
     if counted[CheckLevel.SKIPPED]:
         told.append(f"{counted[CheckLevel.SKIPPED]} not checked")

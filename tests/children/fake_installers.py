@@ -78,6 +78,7 @@ def npm(words: list[str]) -> None:
         fail("npm error sh: node: not found\n")
     if FAULT == "disk-full":
         fail("npm error code ENOSPC\nnpm error nospc ENOSPC: no space left on device\n", 228)
+    sys.stdout.write(f"trusts the system: {os.environ.get('NODE_USE_SYSTEM_CA')}\n")
     cli = Path("node_modules/@mariozechner/pi-coding-agent/dist/cli.js")
     cli.parent.mkdir(parents=True)
     if FAULT == "hang":

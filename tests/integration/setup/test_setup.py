@@ -218,6 +218,17 @@ def test_all_that_installers_say_is_in_a_private_log_that_the_error_names(user: 
     assert "Collecting x\nERROR: an odd thing\n" in said
 
 
+@pytest.mark.parametrize(("said", "trusts"), [(None, "1"), ("0", "0")])
+def test_npm_trusts_what_the_machine_trusts_unless_it_is_told_not_to(
+    user: SetupUser, said: str | None, trusts: str
+) -> None:
+    if said is not None:
+        user.environment["NODE_USE_SYSTEM_CA"] = said
+
+    assert user.setup().exit_code == 0
+    assert f"trusts the system: {trusts}\n" in user.log.read_text()
+
+
 def test_what_a_setup_left_half_is_not_used_and_removed_by_the_next(user: SetupUser) -> None:
     for name in ("pi-0.73.1", "millrace-0.21.1/bin", "node-24.1.0"):
         (user.tools / name).mkdir(parents=True)
