@@ -119,6 +119,10 @@ class ScriptedLook(PiLook):
         return "/opt/pi/bin/pi"
 
     @property
+    def command(self) -> str:
+        return self.program
+
+    @property
     def notices(self) -> tuple[RunWarning, ...]:
         return self.warned
 
