@@ -244,7 +244,7 @@ def test_failed_without_millrace(prepare: Callable[[Scenario], Millracer]) -> No
 
     assert (ran.exit_code, ran.result["outcome"]) == (8, "failed")
     assert ran.error_codes == ["millrace_not_found"]
-    assert "millrace-ai==0.21.1" in ran.result["errors"][0]["suggested_action"]
+    assert "`millracer setup`" in ran.result["errors"][0]["suggested_action"]
 
 
 def test_failed_without_pi(prepare: Callable[[Scenario], Millracer]) -> None:
@@ -255,7 +255,7 @@ def test_failed_without_pi(prepare: Callable[[Scenario], Millracer]) -> None:
 
     assert (ran.exit_code, ran.result["outcome"]) == (8, "failed")
     assert ran.error_codes == ["pi_not_found"]
-    assert "pi-coding-agent" in ran.result["errors"][0]["suggested_action"]
+    assert "`millracer setup`" in ran.result["errors"][0]["suggested_action"]
 
 
 def test_a_missing_pi_at_the_end_changes_no_outcome(
