@@ -20,6 +20,7 @@ from millracer.interfaces.terminal import say
 from millracer.waiting import CancelReason
 
 _OPS_COMMANDS = frozenset({"ops", "workspaces", "sessions"})
+_DEMO_COMMAND = "demo"  #: prints JSON where nothing else is asked for
 _OPS_FLAGS = ("--json", "--stream-json")
 _LINES_FLAG = "--jsonl"
 
@@ -147,7 +148,8 @@ def _wanted(arguments: Sequence[str]) -> _Wanted:
     own = _OWN_RESULTS.get(words.command or "")
     if own is not None and words.has("--json"):
         return own
-    if words.value("--output") != OutputFormat.JSON:
+    by_default = OutputFormat.JSON if words.command == _DEMO_COMMAND else OutputFormat.TEXT
+    if (words.value("--output") or by_default) != OutputFormat.JSON:
         return _Wanted.NOTHING
     if own is None:
         return _Wanted.RUN_RESULT

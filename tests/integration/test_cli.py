@@ -108,6 +108,7 @@ def test_wrong_use_is_json_for_a_json_caller(
         (["run", "--nope", "--output=json"], {}),
         (["run", "--nope"], {"MILLRACER_OUTPUT": "json"}),
         (["run", "--output", "json"], {"MILLRACER_ROUTE": "sideways"}),
+        (["demo", "--nope"], {}),
     ],
 )
 def test_json_is_asked_for_in_every_way(arguments: list[str], environment: dict[str, str]) -> None:
