@@ -50,6 +50,11 @@ CURES = (
         "reached",
     ),
     Cure(
+        re.compile(r"from versions: |No matching distribution"),
+        "see that the index that pip is configured for can be used, and has this version for this "
+        "Python and machine",
+    ),
+    Cure(
         re.compile(r"EACCES|EPERM|permission denied|errno 13|EROFS|read-only", re.IGNORECASE),
         "let the folder of the tools be written, or name another in MILLRACER_DATA_DIR",
     ),
@@ -110,7 +115,7 @@ def what_went_wrong(output: str) -> tuple[str, str]:
         said = [line for line in lines if cure.signs.search(line)]
         if said:
             errors = [line for line in said if _TELLING.match(line)]
-            return (errors or said)[-1][:_LONGEST_TOLD], cure.action
+            return max(errors or said, key=len)[:_LONGEST_TOLD], cure.action
     errors = [line for line in lines if _TELLING.match(line) and not _SAYS_NOTHING.search(line)]
     told = errors[:1] or lines[-1:]
     return (told[0][:_LONGEST_TOLD] if told else "it said nothing"), _OTHERWISE

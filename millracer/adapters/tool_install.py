@@ -200,7 +200,7 @@ class DiskInstaller:
             tool=Path(argv[0]).name,
             argv=argv,
             cwd=folder,
-            env={**self._environment, **variables},
+            env={**self._unmixed(), **variables},
             pass_fds=() if self._lock is None else (self._lock,),
         )
         if process.run_noted(command, log.descriptor, wait):
@@ -210,6 +210,10 @@ class DiskInstaller:
                 suggested_action=f"{action}, then run `millracer setup` again; all that was said "
                 f"is in {log.path}",
             )
+
+    def _unmixed(self) -> dict[str, str]:
+        """Return the environment of installers: pip does not install what PYTHONPATH has."""
+        return {name: each for name, each in self._environment.items() if name != "PYTHONPATH"}
 
     # Trying
 

@@ -3,7 +3,7 @@
 The first argument says which; what they would install is a script that says its version. What they
 are asked is noted in the file that MILLRACER_TEST_ASKED names, a line each. MILLRACER_TEST_FAULT
 says what goes wrong: `no-venv`, `no-network`, `disk-full`, `odd`, `broken-millrace`, `broken-pi`,
-`hang` (npm begins and does not end), `slow` (npm takes a moment).
+`broken-npm`, `hang` (npm begins and does not end), `slow` (npm takes a moment).
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def venv(folder: Path) -> None:
 
 
 def pip(binaries: Path, words: list[str]) -> None:
+    if "PYTHONPATH" in os.environ:
+        fail("ERROR: it is there already, on PYTHONPATH\n")
     if FAULT == "no-network":
         fail(
             "WARNING: Retrying (Retry(total=0)) after connection broken by "
@@ -73,7 +75,7 @@ def pip(binaries: Path, words: list[str]) -> None:
 
 def npm(words: list[str]) -> None:
     if words == ["--version"]:
-        fail("10.2.0\n", 0)
+        fail("10.2.0\n", 1 if FAULT == "broken-npm" else 0)
     if shutil.which("node") is None:
         fail("npm error sh: node: not found\n")
     if FAULT == "disk-full":

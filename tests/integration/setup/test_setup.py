@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import stat
@@ -135,6 +136,13 @@ def test_a_node_that_is_too_old_or_has_no_npm_is_left_alone(
     assert user.installed()[Tool.PI].argv[0] == str(user.tools / _NODE_OF_SETUP)
 
 
+def test_a_node_whose_npm_does_not_start_is_left_alone(user: SetupUser) -> None:
+    user.has_node("v24.0.0")
+
+    assert user.setup(fault="broken-npm").exit_code == 0
+    assert user.installed()[Tool.PI].argv[0] == str(user.tools / _NODE_OF_SETUP)
+
+
 @pytest.mark.parametrize("arguments", [(), ("--remove",)])
 def test_without_a_terminal_and_without_yes_nothing_is_done(
     user: SetupUser, arguments: tuple[str, ...]
@@ -153,14 +161,15 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(
 
 
 @pytest.mark.parametrize(
-    ("answer", "exit_code", "installed"), [("y", 0, True), ("n", 3, False), ("", 3, False)]
+    ("answer", "terminal", "exit_code", "installed"),
+    [("y", "xterm", 0, True), ("n", "dumb", 3, False), ("", "dumb", 3, False)],
 )
 def test_a_person_is_asked(
-    user: SetupUser, answer: str, exit_code: int, *, installed: bool
+    user: SetupUser, answer: str, terminal: str, exit_code: int, *, installed: bool
 ) -> None:
     command, *arguments = user.argv()
     with pexpect.spawn(
-        command, arguments, env={**user.variables, "TERM": "dumb"}, encoding="utf-8", timeout=60
+        command, arguments, env={**user.variables, "TERM": terminal}, encoding="utf-8", timeout=60
     ) as child:
         child.expect_exact("Install this? [y/N]")
         child.sendline(answer)
@@ -342,6 +351,21 @@ def test_what_a_killed_setup_began_ends_before_the_next_begins(user: SetupUser) 
     assert waiting
     assert ended.exit_code == 0
     assert (set(user.installed()), user.folders()) == (set(Tool), _ALL)
+
+
+def test_a_lock_that_a_removal_took_along_holds_nobody(user: SetupUser) -> None:
+    user.tools.mkdir(parents=True)
+    lock = user.tools / ".lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = user.start("--yes")
+        assert process.stderr is not None
+        assert any("is at work" in line for line in process.stderr)
+        lock.unlink()
+    ended = finish(process)
+
+    assert ended.exit_code == 0
+    assert lock.exists()
 
 
 def test_two_setups_at_once_do_the_work_once(user: SetupUser) -> None:

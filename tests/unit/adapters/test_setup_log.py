@@ -13,6 +13,16 @@ WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionErro
 ERROR: Could not find a version that satisfies the requirement x==1 (from versions: none)
 ERROR: No matching distribution found for x==1
 """
+_NO_INDEX = """\
+WARNING: The repository located at index.example is not a trusted or secure host
+ERROR: Could not find a version that satisfies the requirement x==1 (from versions: none)
+ERROR: No matching distribution found for x==1
+"""
+_NPM_REFUSED = """\
+npm error code ECONNREFUSED
+npm error FetchError: request to http://index.example/x failed, reason: connect ECONNREFUSED
+npm error   errno: 'ECONNREFUSED',
+"""
 _NPM_OFFLINE = """\
 npm error code ENOTFOUND
 npm error syscall getaddrinfo
@@ -32,6 +42,8 @@ _REFUSED = "npm error code EBADENGINE\nnpm error engine Unsupported engine\nnpm 
     ("output", "line", "action"),
     [
         (_NO_NETWORK, "NewConnectionError(last)", "network"),
+        (_NO_INDEX, "Could not find a version", "has this version for this Python"),
+        (_NPM_REFUSED, "reason: connect ECONNREFUSED", "network"),
         (_NPM_OFFLINE, "npm error network request to", "network"),
         (_DISK, "[Errno 28] No space left", "room on the disk"),
         (_DEBIAN, "because ensurepip is not", "apt install python3-venv"),
