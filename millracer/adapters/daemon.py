@@ -178,7 +178,7 @@ class _Control(DaemonControl):
                 TOOL,
                 "a mode cannot be validated while a daemon works from its plan",
                 suggested_action="run the same command again once that daemon has ended, or stop "
-                "it with `millrace control stop` in the workspace",
+                "it with `millracer stop`",
             )
         completed = self._calls.call("compile", "validate", "--mode", mode, wait=wait)
         if completed.exit_code != 0 and is_system_error(completed.stderr):

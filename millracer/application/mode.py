@@ -68,7 +68,7 @@ def reconcile_with_daemon(
             raise ModeConflict(
                 f"a daemon already works here in mode {found}, not in {wanted.mode}",
                 suggested_action=f"use --millrace-mode {found}, or stop that daemon first with "
-                "`millrace control stop` in the workspace",
+                "`millracer stop`",
             )
         record.warn("mode_of_daemon", f"the running daemon's mode {found} is used")
     record.mode = found

@@ -8,7 +8,6 @@ was ended.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -33,7 +32,7 @@ from millracer.application.watching import Watch
 from millracer.domain.identity import work_item_for
 from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
 from millracer.domain.programs import NO_TOOLS, ToolsUsed
-from millracer.domain.result import Ending, RunResult
+from millracer.domain.result import Ending, RunResult, millracer_command
 from millracer.domain.work import (
     Finalizer,
     ProgressKind,
@@ -307,9 +306,9 @@ class Orchestrator:
             return
         left_running = attendance.leave(wait, keep_daemon=record.request.keep_daemon)
         if left_running and record.request.keep_daemon:
-            where = shlex.quote(self._millrace.workspace)
+            where, program = self._millrace.workspace, self._millrace.program
+            stop = millracer_command("stop", workspace=where, program=program)
             record.warn(
                 "daemon_kept",
-                f"Millrace's daemon is left running in {self._millrace.workspace}; stop it with "
-                f"`{self._millrace.program} control stop --workspace {where}`",
+                f"Millrace's daemon is left running in {where}; stop it with `{stop}`",
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import deque
 
 from millracer.application.notifying import Notifier
@@ -21,7 +20,7 @@ from millracer.domain.observation import (
     is_worth_asking_status,
     leads_to_more_work,
 )
-from millracer.domain.result import Ending
+from millracer.domain.result import Ending, millracer_command
 from millracer.domain.stuck import RepetitionCount, unmeetable
 from millracer.domain.work import ItemState, ProgressKind, RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
@@ -233,11 +232,10 @@ class Watch:
     def _pause_text(self) -> str:
         status = self._record.status
         by = "" if status is None else f" by {status.pause_sources}"
-        workspace = shlex.quote(self._millrace.workspace)
-        return (
-            f"Millrace is paused{by}; resume it with "
-            f"`{self._millrace.program} control resume --workspace {workspace}`"
+        go_on = millracer_command(
+            "resume", workspace=self._millrace.workspace, program=self._millrace.program
         )
+        return f"Millrace is paused{by}; resume it with `{go_on}`"
 
     def _time_out(self) -> RunEvent:
         limit = self._record.request.limits.daemon_timeout_seconds

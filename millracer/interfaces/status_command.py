@@ -71,9 +71,9 @@ def status(common: CommonOptions, *, as_json: bool, watch: bool) -> int:
 def _once(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) -> int:
     place, warnings, millrace = _open(common)
     look = _Look(overview=look_at(millrace, Wait(cancellation)), place=place, warnings=warnings)
-    for error in look.overview.errors:
-        say_error(error.message, error.suggested_action)
     if as_json:
+        for error in look.overview.errors:
+            say_error(error.message, error.suggested_action)
         print_text(render_status(look.document))
     else:
         print_text(printable("\n".join(status_lines(look.document))))

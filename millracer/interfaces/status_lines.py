@@ -62,6 +62,9 @@ def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]
     lines += _listed("waiting", _in(status, waiting=True))
     lines += _listed("blocked", _in(status, waiting=False))
     lines += _ended(status.ended, now)
+    for error in status.errors:
+        lines.append(_row("error", error.message))
+        lines.append(_row("next", error.suggested_action or "-"))
     lines += [_row("warning", warning.message) for warning in status.warnings]
     return [*lines, *_next(status)]
 

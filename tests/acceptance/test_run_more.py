@@ -137,7 +137,7 @@ def test_a_paused_workspace_is_said_at_once_and_times_out(
 
     assert (ran.exit_code, ran.result["outcome"]) == (7, "timed_out"), ran.stderr
     assert [event["kind"] for event in ran.result["progress_events"]] == ["paused"]
-    assert "millrace control resume" in ran.result["event"]["reason"]
+    assert "millracer resume" in ran.result["event"]["reason"]
 
 
 def test_the_same_scoped_item_is_built_once_and_another_text_is_a_conflict(

@@ -704,7 +704,7 @@ def test_a_pause_is_said_and_named_when_time_runs_out() -> None:
 
     assert [event.kind for event in result.progress_events] == ["paused"]
     assert result.event is not None
-    assert "millrace control resume" in result.event.reason
+    assert "millracer resume" in result.event.reason
 
 
 def test_another_items_end_says_nothing_about_ours() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from millracer.contracts.status_result import StatusResult, describe_overview
 from millracer.domain.overview import Overview
 from millracer.domain.resolution import Resolution, ResolutionRule
+from millracer.domain.result import ErrorRecord
 from millracer.domain.work import ItemState
 from millracer.interfaces.status_lines import in_brief, status_lines
 from tests.unit.domain.test_overview import DAEMON, NOW, event, left, says, sees
@@ -73,6 +74,15 @@ def test_a_place_without_millrace_says_so() -> None:
     ]
     assert in_brief(document, NOW).endswith("no Millrace workspace yet")
     assert status_lines(StatusResult(), NOW) == []
+
+
+def test_what_millrace_would_not_tell_stands_on_the_screen_with_what_to_do() -> None:
+    error = ErrorRecord("millrace_not_found", "there is no millrace", "run `millracer setup`")
+
+    lines = status_lines(described(sees(status=None, errors=(error,))), NOW)
+
+    assert lines[-2:] == ["  error   there is no millrace", "  next    run `millracer setup`"]
+    assert "  queue   not known" in lines
 
 
 def test_a_change_is_one_line_whatever_it_is_about() -> None:
