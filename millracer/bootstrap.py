@@ -430,6 +430,41 @@ def glance_at_user_config() -> Mapping[str, object]:
     return glance_at_user_file(os.environ)
 
 
+def glance_at_items(root: Path) -> Iterator[str]:
+    """Yield the ids of what is unfinished in a workspace; starts and makes nothing."""
+    from millracer.adapters import names  # noqa: PLC0415 - see above
+
+    return names.item_names(root)
+
+
+def glance_at_modes(root: Path) -> Iterator[str]:
+    """Yield the names of a workspace's modes; starts and makes nothing."""
+    from millracer.adapters import names  # noqa: PLC0415 - see above
+
+    return names.mode_names(root)
+
+
+def glance_at_sessions() -> tuple[str, ...]:
+    """Return the ids of the user's sessions; opens nothing for writing and waits for nobody."""
+    from millracer.adapters import names  # noqa: PLC0415 - see above
+
+    return names.session_names(os.environ)
+
+
+def glance_at_workspaces() -> tuple[str, ...]:
+    """Return the ids of the user's registered workspaces, as `glance_at_sessions` does."""
+    from millracer.adapters import names  # noqa: PLC0415 - see above
+
+    return names.workspace_names(os.environ)
+
+
+def glance_at_selection(session_id: str) -> str | None:
+    """Return the path of the workspace a session selected, as `glance_at_sessions` does."""
+    from millracer.adapters import names  # noqa: PLC0415 - see above
+
+    return names.selected_workspace(session_id, os.environ)
+
+
 def operator_history() -> Path | None:
     """Return the private file that keeps what was typed to the operator, None if there is none."""
     from millracer.adapters.state_folder import (  # noqa: PLC0415 - see above

@@ -20,13 +20,12 @@ from millracer.adapters.legacy_sessions import (
     read_legacy_sessions,
 )
 from millracer.adapters.sqlite_connection import Corrupt, Opening, choose_journal_mode, transaction
+from millracer.adapters.state_folder import STORE_NAME
 from millracer.adapters.store_file import NoStoreFile, StoreFile
 from millracer.domain.session import RECENT_REQUESTS, RegisteredWorkspace, Selection, Session
 from millracer.domain.work import RunWarning
 from millracer.errors import StoreUnavailable
 from millracer.ports import SessionStore
-
-STORE_NAME = "sessions.sqlite3"
 
 _BUSY_SECONDS = 5.0
 

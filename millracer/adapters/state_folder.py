@@ -14,6 +14,8 @@ from pathlib import Path
 import platformdirs
 
 STATE_VARIABLE = "MILLRACER_STATE_DIR"
+#: The session store's file in it.
+STORE_NAME = "sessions.sqlite3"
 
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600

@@ -16,8 +16,8 @@ from pathlib import Path
 from millracer.adapters import sqlite_connection
 from millracer.adapters.legacy_sessions import legacy_sessions_file
 from millracer.adapters.runtime_files import stamp
-from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
-from millracer.adapters.state_folder import state_folder
+from millracer.adapters.sqlite_store import SqliteSessionStore
+from millracer.adapters.state_folder import STORE_NAME, state_folder
 from millracer.domain.diagnosis import FolderLook, StoreLook
 from millracer.errors import StoreUnavailable
 from millracer.ports import SessionStore

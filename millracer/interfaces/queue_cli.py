@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from millracer.interfaces import completion
 from millracer.interfaces import run_options as option
 from millracer.interfaces.common_options import (
     CommonOptions,
@@ -17,7 +18,10 @@ from millracer.interfaces.output import OutputFormat
 _Item = Annotated[
     str,
     typer.Argument(
-        metavar="ID", help="The work item's id, or its request's id.", show_default=False
+        metavar="ID",
+        help="The work item's id, or its request's id.",
+        show_default=False,
+        autocompletion=completion.items,
     ),
 ]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from millracer.domain.preferences import (
     PiSession,
     RoutePreference,
 )
+from millracer.interfaces import completion
 from millracer.interfaces.output import OutputFormat
 from millracer.interfaces.raw_words import variable_of
 
@@ -26,8 +28,8 @@ def _finite(value: float) -> float:
     return value
 
 
-def _option(name: str, help_text: str) -> Any:
-    return typer.Option(name, envvar=variable_of(name), help=help_text)
+def _option(name: str, help_text: str, *, complete: Callable[..., list[str]] | None = None) -> Any:
+    return typer.Option(name, envvar=variable_of(name), help=help_text, autocompletion=complete)
 
 
 def _seconds(name: str, help_text: str) -> Any:
@@ -64,7 +66,11 @@ Cwd = Annotated[
 ]
 MillraceMode = Annotated[
     str | None,
-    _option("--millrace-mode", "Millrace mode of delegated work.  [default: default_pi]"),
+    _option(
+        "--millrace-mode",
+        "Millrace mode of delegated work.  [default: default_pi]",
+        complete=completion.modes,
+    ),
 ]
 Thinking = Annotated[str, _option("--thinking", "Thinking level of the outer pi.")]
 Provider = Annotated[str | None, _option("--provider", "Model provider of the outer pi.")]
@@ -143,10 +149,19 @@ RequestId = Annotated[
 ]
 SessionId = Annotated[
     str | None,
-    _option("--session-id", "Work in this session: what it selected applies, and it remembers."),
+    _option(
+        "--session-id",
+        "Work in this session: what it selected applies, and it remembers.",
+        complete=completion.sessions,
+    ),
 ]
 Resume = Annotated[
-    str | None, _option("--resume", "Continue this work item instead of starting a task.")
+    str | None,
+    _option(
+        "--resume",
+        "Continue this work item instead of starting a task.",
+        complete=completion.items,
+    ),
 ]
 FinalizerChoice = Annotated[
     Finalizer, _option("--finalizer", "Who writes the answer of a delegated run.")

@@ -10,12 +10,23 @@ from typing import Annotated
 
 import typer
 
+from millracer.interfaces import completion
 from millracer.interfaces import run_options as option
 from millracer.interfaces.common_options import common_options
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the ops result as JSON.")]
-_WorkspaceId = Annotated[str, typer.Argument(help="The workspace's id.", show_default=False)]
-_SessionName = Annotated[str, typer.Argument(help="The session's id.", show_default=False)]
+_WorkspaceId = Annotated[
+    str,
+    typer.Argument(
+        help="The workspace's id.", show_default=False, autocompletion=completion.workspaces
+    ),
+]
+_SessionName = Annotated[
+    str,
+    typer.Argument(
+        help="The session's id.", show_default=False, autocompletion=completion.sessions
+    ),
+]
 
 workspaces = typer.Typer(
     help="The workspaces that requests may name by an id, and what a session selects.",
@@ -85,7 +96,12 @@ def remove_workspace(workspace_id: _WorkspaceId, *, as_json: _AsJson = False) ->
 @workspaces.command("select")
 def select_workspace(
     selected: Annotated[
-        str, typer.Argument(metavar="ID|PATH", help="An id, or a path with a slash.")
+        str,
+        typer.Argument(
+            metavar="ID|PATH",
+            help="An id, or a path with a slash.",
+            autocompletion=completion.workspaces,
+        ),
     ],
     *,
     mode: Annotated[

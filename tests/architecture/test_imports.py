@@ -120,7 +120,9 @@ def test_telling_how_it_is_used_loads_nothing_heavy(argument: str) -> None:
     assert _layers(loaded) <= {"interfaces", "contracts", "domain", "errors", "waiting"}
 
 
-@pytest.mark.parametrize("command", ["run", "ops", "sessions", "operator", "demo"])
+@pytest.mark.parametrize(
+    "command", ["run", "ops", "sessions", "operator", "demo", "status", "submit", "watch", "stop"]
+)
 def test_telling_how_a_command_is_used_loads_no_more_than_typer_does(command: str) -> None:
     loaded = _loaded_by(command, "--help")
 
@@ -156,3 +158,18 @@ def test_a_run_in_a_pipe_loads_nothing_that_draws(tmp_path: Path) -> None:
 
     assert "millracer.application.orchestrator" in loaded
     assert loaded & _SHOWS_A_PERSON == set()
+
+
+@pytest.mark.parametrize("line", ["millracer watch ", "millracer run --session-id "])
+def test_completing_a_line_loads_no_more_than_it_reads_with(
+    monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setenv("_MILLRACER_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    loaded = _loaded_by()
+
+    assert "millracer.adapters.names" in loaded
+    # As `--help` of a command does, typer reads the options with pydantic.
+    assert loaded & (_HEAVY | _CALLS_MILLRACE) <= {"pydantic", "sqlite3", "platformdirs"}
+    assert loaded & (_RUNS_A_TASK | _TELLS_OF_A_RUN) == set()

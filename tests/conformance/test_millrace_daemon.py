@@ -19,6 +19,7 @@ from millracer.domain.completion import Verdict, judge
 from millracer.domain.documents import render_document
 from millracer.domain.observation import Signs
 from millracer.domain.work import (
+    DaemonEnd,
     IntakeKind,
     ItemState,
     RequestBody,
@@ -293,12 +294,15 @@ def test_a_blocked_item_is_blocked_with_its_evidence_and_a_kept_daemon_is_nobody
         assert leave(attendance, keep_daemon=True)
         kept = site.running()
         assert kept is not None
-        assert (kept.pid, kept.ours) == (started.pid, False)
+        assert (kept.pid, kept.ours, kept.kept) == (started.pid, False, True)
 
         assert not leave(site.millrace.attend(wait()))
         still = site.running()
         assert still is not None
         assert still.pid == started.pid
+        with site.millrace.control(wait()) as control:
+            assert control.end(still, wait()) is DaemonEnd.GONE
+        assert site.running() is None
     finally:
         site.stop_any_daemon()
 
@@ -310,7 +314,7 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
     with site.daemon_of_somebody_else():
         running = site.running()
         assert running is not None
-        assert (running.ours, running.booting) == (False, False)
+        assert (running.ours, running.booting, running.kept) == (False, False, False)
         with site.millrace.control(wait()) as control:
             assert running.mode_id == control.resolve_mode("default_pi")
         (signs,) = watch(attendance, queued, lambda _: True)
@@ -319,6 +323,9 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
         assert not leave(attendance)
 
         assert site.running() == running
+        with site.millrace.control(wait()) as control:
+            assert control.end(running, wait()) is DaemonEnd.GONE
+        assert site.running() is None
 
 
 def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_once(
@@ -358,6 +365,27 @@ def test_a_daemon_that_somebody_stopped_says_so_and_leaves_its_queue(
 
     assert any(signs.stop_seen for signs in seen)
     assert site.running() is None
+
+
+def test_a_daemon_that_is_watched_is_ended_on_purpose_alone_and_who_watches_learns_of_it(
+    site: Site, attendance: Attendance
+) -> None:
+    queued = site.look_up()
+    site.will_hang()
+    site.start()
+    watch(attendance, queued, stage_begins)
+
+    with site.millrace.control(wait()) as control:
+        running = control.running(wait())
+        assert running is not None
+        assert control.end(running, wait()) is DaemonEnd.WATCHED
+        assert control.running(wait()) == running
+        assert control.end(running, wait(), despite_watchers=True) is DaemonEnd.GONE
+    seen = watch(attendance, queued, lambda signs: not signs.daemon_alive)
+
+    assert seen[-1].stop_seen
+    assert not any(signs.stop_seen for signs in seen if signs.daemon_alive)
+    assert site.look_up().state is ItemState.QUEUED
 
 
 def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(

@@ -197,6 +197,7 @@ class ScriptedMillrace(Millrace):
         self.other_queued = 0
         self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
+        self.stopped_on_purpose = False
         self.fates: deque[CommandFate] = deque()  #: what is told of mailed commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
         self.control_held = False
@@ -668,7 +669,10 @@ class ScriptedControl(DaemonControl):
                 return DaemonEnd.STILL_RUNS
             self._millrace.stopped.append(running.pid)
             self._millrace.daemon = None
+            self._millrace.stopped_on_purpose = True
             self._millrace._requeue_active()
+            if self._millrace.watchers:
+                self._millrace.will_show(nothing_new())
             return DaemonEnd.GONE
 
     def start(self, mode: str, wait: Wait) -> RunningDaemon:
@@ -676,6 +680,7 @@ class ScriptedControl(DaemonControl):
         with self._called("start", wait):
             assert self._millrace.daemon is None, "a second daemon cannot start"
             self._millrace.started.append(mode)
+            self._millrace.stopped_on_purpose = False
             self._millrace.daemon = RunningDaemon(
                 pid=self._millrace._new_pid(),
                 started=1.0,
@@ -742,6 +747,7 @@ class ScriptedAttendance(Attendance):
                 state_changed=moved or step.stage is not None or step.paused is not None,
                 safety_due=step.safety_due or wait.expired,
                 may_stand_still=self._millrace.paused,
+                stopped_on_purpose=daemon is None and self._millrace.stopped_on_purpose,
             )
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
@@ -758,7 +764,7 @@ class ScriptedAttendance(Attendance):
         if daemon is None or not daemon.ours:
             return False
         if keep_daemon:
-            self._millrace.daemon = replace(daemon, ours=False)
+            self._millrace.daemon = replace(daemon, ours=False, kept=True)
             return True
         if self._millrace.watchers:
             return True

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from millracer.adapters.sqlite_store import STORE_NAME
+from millracer.adapters.state_folder import STORE_NAME
 from millracer.bootstrap import Millraces
 from millracer.interfaces.cli import invoke
 from millracer.interfaces.signals import signals_raise
