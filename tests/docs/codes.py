@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -70,9 +71,14 @@ def _codes_of(module: ModuleType) -> set[str]:
     }
 
 
-def _calls(path: Path) -> Iterator[ast.Call]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _calls(path: Path) -> Sequence[ast.Call]:
+    return [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)]
 
 
 def _name(call: ast.Call) -> str:
@@ -89,7 +95,7 @@ def _text(value: ast.expr, path: Path) -> str | None:
         case ast.Constant(value=str(text)):
             return text
         case ast.Name(id=name) if name.isupper():
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for node in _tree(path).body:
                 match node:
                     case ast.Assign(
                         targets=[ast.Name(id=found)], value=ast.Constant(value=str(text))

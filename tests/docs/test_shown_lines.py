@@ -43,15 +43,8 @@ _HIDING = {"bash", "shell", "zsh", "shell-session", "terminal", "powershell"}
 
 #: What changes the machine it is given on, and which test holds what it stands for.
 _INSTALLS = {
-    "git clone ": "the checkout in which this test runs",
     "pipx install .": "tests/acceptance/test_package_everywhere.py, by what pipx itself does: pip",
-    "uv tool install .": "the same",
     "uv sync --extra dev": "tests/architecture/test_repository.py: the extra, and uv.lock ignored",
-    "pip install dist/": "tests/acceptance/test_package_everywhere.py",
-    "python -m build": "the same",
-    "millracer setup": "tests/integration/setup, and tests/acceptance/test_real_setup.py for real",
-    "pip install 'millrace-ai": "`make setup`, which installs the tools these tests run with",
-    "npm install -g @mariozechner/pi-coding-agent": "the same",
 }
 _DEMO = re.compile(r"^(make|millracer) demo\b")
 _COMMAND = re.compile(r"^\s*(\$ )?(- )?(run: )?(make|millracer) \S")
@@ -63,6 +56,8 @@ _NOTHING = Ran(0, "")
 _WANTS_A_PERSON = re.compile(r"^millracer operator\b[^|<]*$")
 
 _PAGES = [page for page in pages() if shown_by(page)]
+#: Several delegated runs each.
+_LONG = {"docs/recipes.md", "docs/running.md"}
 _DEMONSTRATING = [
     page for page in _PAGES if any(_DEMO.match(each.command) for each in shown_by(page))
 ]
@@ -72,8 +67,14 @@ def _name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def _once(page: Path) -> object:
+    """Return a page as a parameter, marked where its runs take long."""
+    marks = [pytest.mark.slow] if _name(page) in _LONG else []
+    return pytest.param(page, id=_name(page), marks=marks)
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", _PAGES, ids=_name)
+@pytest.mark.parametrize("page", [_once(page) for page in _PAGES])
 def test_every_command_of_a_page_does_what_the_page_says(
     page: Path, tmp_path: Path, millrace_command: str, pi_command: str, *, update_docs: bool
 ) -> None:
