@@ -98,6 +98,7 @@ def test_an_example_is_what_a_run_says(
 
     picked = json.dumps(_those(json.loads(shown), ran.result), indent=1)
     made = f"{picked}\n".replace(str(workspace.root), "/workspace")
+    made = made.replace(millrace_command, "millrace")
     if update_docs:
         page = _PAGE.read_text(encoding="utf-8")
         _PAGE.write_text(page.replace(shown, made), encoding="utf-8")
