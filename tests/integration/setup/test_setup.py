@@ -17,7 +17,9 @@ import psutil
 import pytest
 
 from millracer.adapters.installed_tools import RECORD_NAME
+from millracer.adapters.tool_install import DiskInstaller
 from millracer.domain.programs import Tool
+from millracer.waiting import Wait
 from tests.support.cli import wait_until
 from tests.support.installers import SetupUser, finish
 
@@ -353,19 +355,22 @@ def test_what_a_killed_setup_began_ends_before_the_next_begins(user: SetupUser) 
     assert (set(user.installed()), user.folders()) == (set(Tool), _ALL)
 
 
-def test_a_lock_that_a_removal_took_along_holds_nobody(user: SetupUser) -> None:
-    user.tools.mkdir(parents=True)
-    lock = user.tools / ".lock"
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        process = user.start("--yes")
-        assert process.stderr is not None
-        assert any("is at work" in line for line in process.stderr)
-        lock.unlink()
-    ended = finish(process)
+def test_a_lock_that_a_removal_takes_along_holds_nobody(
+    user: SetupUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, take = user.tools / ".lock", fcntl.flock
+    removed: list[int] = []
 
-    assert ended.exit_code == 0
-    assert lock.exists()
+    def remove_once(descriptor: int, operation: int) -> None:
+        if not removed:
+            lock.unlink()
+            removed.append(descriptor)
+        take(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", remove_once)
+    with DiskInstaller(user.tools, {}).alone(Wait.for_seconds(5), lambda: None):
+        assert removed
+        assert lock.exists()
 
 
 def test_two_setups_at_once_do_the_work_once(user: SetupUser) -> None:
