@@ -166,7 +166,9 @@ def test_a_node_that_is_named_before_pi_is_the_one_that_counts(tmp_path: Path) -
     node = _script(tmp_path / "own" / "node", "#!/bin/sh\necho v22.19.0\n")
     options = PiOptions(cwd=tmp_path, argv=(str(node), "cli.js"), env={"PATH": "/nowhere"})
 
-    assert PiLook(options, tmp_path / "agent").find_node(_wait()) == "22.19.0"
+    look = PiLook(options, tmp_path / "agent")
+    assert look.find_node(_wait()) == "22.19.0"
+    assert look.command == f"{node} cli.js"
 
 
 def test_a_pi_that_is_no_program_for_node_needs_none(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from millracer.domain.work import RunningDaemon, RuntimeStatus
 from millracer.errors import ToolFailed, ToolTimeout, WorkspaceUnusable
 from millracer.waiting import Wait
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
+from tests.support.trees import tree
 
 
 @pytest.fixture
@@ -477,6 +478,28 @@ def test_where_the_snapshot_cannot_be_read_millrace_is_asked_whether_repair_is_d
 
     with site.daemon(status_reader=lambda _: status).control(wait) as control:
         assert control.repair(wait) is stop_requested
+
+
+@pytest.mark.parametrize("stop_requested", [True, False])
+def test_whether_repair_is_due_is_told_without_a_lock_and_without_repairing(
+    site: FakeDaemonSite, wait: Wait, *, stop_requested: bool
+) -> None:
+    daemon = site.daemon()
+    site.write_snapshot(process_running=False, stop_requested=stop_requested)
+    before = tree(site.paths.root)
+
+    assert daemon.is_stale(wait) is stop_requested
+    assert tree(site.paths.root) == before
+    assert site.calls() == []
+
+
+def test_nothing_is_stale_beside_a_running_daemon(site: FakeDaemonSite, wait: Wait) -> None:
+    daemon = site.daemon()
+    with daemon.control(wait) as control:
+        control.start("default_pi", wait)
+    site.write_snapshot(process_running=True, stop_requested=True)
+
+    assert not daemon.is_stale(wait)
 
 
 def test_repair_leaves_a_running_daemon_alone(site: FakeDaemonSite, wait: Wait) -> None:
