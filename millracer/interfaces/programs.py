@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ from millracer.domain.configuration import USER_FILE, starts_the_same_anywhere
 from millracer.domain.programs import InstalledTool, Tool, ToolOrigin, ToolsUsed, ToolUsed
 from millracer.errors import UsageError
 from millracer.interfaces.raw_words import variable_of
+from millracer.secrecy import learn_environment
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -130,6 +132,9 @@ def find_program(
 ) -> FoundProgram:
     """Return the program that the first one names who names any.
 
+    What its words give a key's name to, as in `pi --api-key …`, counts as secret from now on: the
+    command is told in results.
+
     Args:
         tool: which of them.
         option: what its option was given; None: nothing.
@@ -139,15 +144,34 @@ def find_program(
         installed: what setup installed, None where that is nothing, or is gone.
     """
     if option is not None:
-        return FoundProgram(tool=tool, origin=ToolOrigin.OPTION, named=option)
+        return _named(tool, ToolOrigin.OPTION, option)
     variable = environment.get(variable_of(tool.option))
     if variable:
-        return FoundProgram(tool=tool, origin=ToolOrigin.ENVIRONMENT, named=variable)
+        return _named(tool, ToolOrigin.ENVIRONMENT, variable)
     if isinstance(configured, str) and starts_the_same_anywhere(configured):
-        return FoundProgram(tool=tool, origin=ToolOrigin.USER_FILE, named=configured)
+        return _named(tool, ToolOrigin.USER_FILE, configured)
     if installed is not None:
         return FoundProgram(tool=tool, origin=ToolOrigin.SETUP, installed=installed)
     return FoundProgram(tool=tool, origin=ToolOrigin.PATH, named=str(tool))
+
+
+def _named(tool: Tool, origin: ToolOrigin, command: str) -> FoundProgram:
+    for name, value in _values_named(command):
+        learn_environment({name: value})
+    return FoundProgram(tool=tool, origin=origin, named=command)
+
+
+def _values_named(command: str) -> Iterator[tuple[str, str]]:
+    """Yield what a command's words give a name to: `--api-key x`, `--api-key=x`, `API_KEY=x`."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
+        name, is_given, value = word.partition("=")
+        if not is_given and word.startswith("-") and not following.startswith("-"):
+            value = following
+        yield name.lstrip("-").replace("-", "_"), value
 
 
 def program_words(command: str, said_by: str) -> tuple[str, ...]:

@@ -97,6 +97,24 @@ def test_a_task_reaches_pi_as_it_was_given_and_comes_back_without_secrets(
     assert f"repeat {_VALUE} {MARK}" in hidden.stdout
 
 
+@pytest.mark.parametrize(
+    ("given", "is_option"), [(f"--api-key {_VALUE}", True), (f"--api-key='{_VALUE}'", False)]
+)
+def test_a_key_in_the_command_that_starts_pi(
+    caller: OpsCaller, tools: tuple[str, ...], given: str, *, is_option: bool
+) -> None:
+    command = f"{tools[1]} {given} --offline"
+    said = ("--pi-command", command) if is_option else ()
+    environment = {"LEAKED_API_KEY": "", "MILLRACER_PI_COMMAND": "" if is_option else command}
+
+    run = caller.run("run", "--output", "json", *tools[2:], *said, "die", **environment)
+    shown = caller.run("config", "show", *said, **environment)
+
+    _holds_no_secret(run.stderr + run.stdout)
+    assert run.document["tools"]["pi"]["command"] == command.replace(_VALUE, MARK)
+    assert command.replace(_VALUE, MARK) in _shown(shown)
+
+
 def test_what_millrace_says_of_a_delegated_task(caller: OpsCaller) -> None:
     printed = caller.run(
         *("run", "--route", "millrace", "--output", "json", *caller.options, "a task"),
