@@ -77,6 +77,12 @@ def report_refused(arguments: Sequence[str], error: MillracerError) -> int:
     """Say why a command was not begun, its command line or a file being wrong; exit code 2."""
     action = f"\n  next: {error.suggested_action}" if error.suggested_action else ""
     say(f"error: {error.message}{action}")
+    print_refusal(arguments, error)
+    return ExitCode.USAGE
+
+
+def print_refusal(arguments: Sequence[str], error: MillracerError) -> None:
+    """Print the document of a command that got no further, where its caller reads documents."""
     match _wanted(arguments):
         case _Wanted.OPS_RESULT:
             _print_ops(failed(error))
@@ -87,7 +93,6 @@ def report_refused(arguments: Sequence[str], error: MillracerError) -> int:
             print_document(result, OutputFormat.JSON)
         case wanted:
             _print_own(wanted, arguments, error)
-    return ExitCode.USAGE
 
 
 def _print_ops(reply: Reply) -> None:

@@ -16,6 +16,7 @@ from typing import NoReturn
 from millracer.errors import ExitCode
 from millracer.interfaces.output import (
     OutputLost,
+    is_written_to,
     own_standard_output,
     silence_standard_output,
 )
@@ -58,6 +59,17 @@ def _command(arguments: Sequence[str]) -> int:
         from millracer.interfaces.early_end import report_cancelled  # noqa: PLC0415 - hardly ever
 
         return report_cancelled(arguments, cancelled.reason)
+    except OutputLost:
+        raise
+    except Exception as error:  # noqa: BLE001 - a JSON caller reads one document of this, too
+        from millracer.interfaces.bugs import say_bug  # noqa: PLC0415 - hardly ever
+
+        bug = say_bug(error)
+        if not is_written_to():
+            from millracer.interfaces.early_end import print_refusal  # noqa: PLC0415 - hardly ever
+
+            print_refusal(arguments, bug)
+        return ExitCode.INTERNAL_ERROR
 
 
 def _tell_bug(error: BaseException | None) -> None:

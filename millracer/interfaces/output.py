@@ -87,6 +87,12 @@ def own_standard_output() -> None:
     )
 
 
+def is_written_to() -> bool:
+    """Whether standard output, since it is ours, carries anything already."""
+    raw = getattr(sys.stdout.buffer, "raw", None)
+    return isinstance(raw, _StandardOutput) and raw.is_written_to
+
+
 def silence_standard_output() -> None:
     """Drop what could not be written: the interpreter's last flush would add a traceback."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -95,12 +101,15 @@ def silence_standard_output() -> None:
 class _StandardOutput(io.FileIO):
     """The descriptor, below whatever collects what is written."""
 
+    is_written_to = False
+
     def write(self, data: Buffer, /) -> int:
         """Write, and wait where the caller does not let the descriptor block.
 
         Raises:
             OutputLost: as `print_text`.
         """
+        self.is_written_to = True
         try:
             while (written := super().write(data)) is None:
                 self._wait()

@@ -196,6 +196,8 @@ def test_what_a_wrong_command_line_said(caller: OpsCaller, arguments: tuple[str,
         ("millracer.application.ops_status", "report_status", ("ops", "--jsonl")),
         ("millracer.interfaces.ops_lines", "read_ops_request", ("ops", "--jsonl")),
         ("millracer.interfaces.cli", "invoke", ("run", "task")),
+        ("millracer.interfaces.common_options", "named_programs", ("run", "--output", "json", "t")),
+        ("millracer.interfaces.config_command", "_result", ("config", "show", "--json")),
         ("millracer.interfaces.operator_command", "_lines", ("operator",)),
     ],
     ids=[
@@ -206,6 +208,8 @@ def test_what_a_wrong_command_line_said(caller: OpsCaller, arguments: tuple[str,
         "jsonl",
         "jsonl-reading",
         "nobody-catches",
+        "before a run",
+        "own document",
         "operator",
     ],
 )
@@ -224,7 +228,10 @@ def test_what_a_bug_of_ours_says(
         check=False,
     )
 
-    said = _shown(Printed(ran.returncode, ran.stdout.decode(), ran.stderr.decode()))
+    printed = Printed(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+    said = _shown(printed)
+    if not {"--json", "json"}.isdisjoint(arguments):
+        assert (printed.exit_code, printed.error_codes) == (1, ["internal_error"])
     log = caller.state / "logs" / "millracer.log"
     kept = log.read_text()
     assert (_VALUE in kept, _SHAPED in kept) == (False, False)
