@@ -108,6 +108,13 @@ PICTURES = (
         before=(f'millracer submit {_WORKSPACE} "{_TASK}"', f"millrace control pause {_WORKSPACE}"),
         play=_end,
     ),
+    Picture(
+        name="doctor",
+        columns=150,
+        command="millracer doctor --workspace shop",
+        before=("mkdir shop && millrace init --workspace shop",),
+        play=_end,
+    ),
     Picture(name="run", command=f'millracer run {_WORKSPACE} "{_TASK}"', play=_end),
 )
 

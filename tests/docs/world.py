@@ -144,7 +144,7 @@ def world(
         environment = {
             **{name: value for name, value in os.environ.items() if not _is_left_out(name)},
             **agent_environment(folder / "agent", home),
-            "PATH": f"{_commands(folder / 'bin', millrace, pi)}:{os.environ['PATH']}",
+            "PATH": f"{_commands(home / '.local' / 'bin', millrace, pi)}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
         }
         yield World(home=home, environment=environment, workspace=workspace, model=model)
@@ -172,7 +172,7 @@ def respond(request: ModelRequest) -> Reply:
 
 def _commands(folder: Path, millrace: str, pi: str) -> Path:
     """Return a folder with the three programs under the names that pages call them by."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, program in (("millrace", millrace), ("pi", pi)):
         (folder / name).symlink_to(program)
     for name, words in (("millracer", " -m millracer"), ("python", "")):
