@@ -73,12 +73,17 @@ def mode(sight: Sight, wait: Wait) -> Finding:
     with millrace.control(wait) as control:
         validation = control.validate_mode(choice.mode, wait)
     if not validation.ok:
+        detail = validation.detail.replace(copy, sight.root_path)
+        here = sight.millrace()
+        is_of_another_version = here.holds_work and sight.status is None
         return Finding(
             level=CheckLevel.FAIL,
             message=f"mode {choice.mode}, named by {_who(choice.source)}, cannot be used: "
-            f"{_first_line(validation.detail)}",
-            next_command=f"{millrace.program} modes list",
-            detail=validation.detail,
+            f"{_first_line(detail)}",
+            next_command=f"{here.program} upgrade {_of(here)}"
+            if is_of_another_version
+            else f"{here.program} modes list",
+            detail=detail,
         )
     sight.mode = CompiledMode(
         choice=choice,

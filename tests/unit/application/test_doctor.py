@@ -568,6 +568,19 @@ def test_what_needs_a_failed_check_is_told_as_not_checked_and_the_rest_goes_on(
         assert checks[name].next_command is None
 
 
+def test_a_workspace_of_another_version_is_to_be_upgraded_and_named_by_its_own_path(
+    room: Room,
+) -> None:
+    _needs_init(room)
+    room.tools.copied._rejected["default_pi"] = "asset /throw-away/2/millrace-agents/x is old"
+
+    found = room.checks()[NAME.MODE]
+
+    assert found.message.endswith("asset /shop/millrace-agents/x is old")
+    assert found.detail == "asset /shop/millrace-agents/x is old"
+    assert found.next_command == "millrace upgrade --workspace /shop"
+
+
 def test_what_was_skipped_names_what_stood_in_the_way(room: Room) -> None:
     room.tools.look.models = _TIMEOUT
     room.surroundings.writable = False
