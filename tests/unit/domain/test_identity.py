@@ -7,7 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from millracer.domain.identity import hash_request, work_item_for
+from millracer.domain.identity import (
+    hash_request,
+    is_item_id,
+    is_named,
+    work_item_for,
+)
 from millracer.domain.work import (
     Finalizer,
     IntakePreference,
@@ -288,3 +293,34 @@ def test_a_hash_stays_what_it_is_from_version_to_version() -> None:
         hash_of("Make it blue", SCOPE)
         == "4eb06ccc2b738a969a00fbd177f9a6f90b317542e67929978ebe296c3fc929ee"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fix-it-0123456789abcdef0123", True),
+        ("fix-it-0123456789abcdef012", False),
+        ("fix-it-0123456789abcdef01234", False),
+        ("Fix-it-0123456789abcdef0123", False),
+        ("0123456789abcdef0123", False),
+        ("ticket-12", False),
+        ("", False),
+    ],
+)
+def test_the_form_of_an_items_id_is_known(text: str, *, expected: bool) -> None:
+    assert is_item_id(text) is expected
+
+
+def test_an_item_is_known_by_the_name_of_its_request_alone() -> None:
+    request = RunRequest(task="Fix it", request_id="r-1", request_id_named=True)
+    item = work_item_for(request, unique="")
+    keyed = work_item_for(replace(request, idempotency_key="k-1"), unique="")
+    unnamed = work_item_for(replace(request, request_id_named=False), unique="r-1")
+
+    assert is_item_id(item.item_id)
+    assert is_named(item.item_id, item.request_hash, "r-1")
+    assert not is_named(item.item_id, item.request_hash, "r-2")
+    assert not is_named(item.item_id, "0" * 64, "r-1")
+    assert is_named(keyed.item_id, "0" * 64, "k-1")
+    assert not is_named(keyed.item_id, keyed.request_hash, "r-1")
+    assert not is_named(unnamed.item_id, unnamed.request_hash, "r-1")

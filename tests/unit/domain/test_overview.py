@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from millracer.domain.overview import RECENT_ENDS, DaemonOwner, DaemonState, Overview
+from millracer.domain.result import ErrorRecord
 from millracer.domain.work import (
     ItemState,
     LeftItem,
@@ -189,3 +190,95 @@ def test_only_what_is_told_makes_two_looks_differ() -> None:
     assert not sees().tells_the_same(sees(daemon=DAEMON))
     assert not sees().tells_the_same(sees(watched=True))
     assert not sees().tells_the_same(sees(left=(left("t1", ItemState.QUEUED),)))
+
+
+def test_the_words_are_the_published_ones() -> None:
+    assert [str(each) for each in DaemonState] == ["runs", "boots", "stale", "none"]
+    assert [str(each) for each in DaemonOwner] == ["millracer", "kept", "other"]
+
+
+def test_a_stage_is_not_since_the_begin_of_another() -> None:
+    began = (
+        event("stage_completed", "t1", 1, stage="builder"),
+        event("stage_started", "t1", 2, stage="checker"),
+        event("stage_started", "t2", 3, stage="builder"),
+    )
+    builder = says(active_stage="builder", active_item_id="t1")
+
+    active = sees(status=builder, events=began).active
+    assert active is not None
+    assert active.since is None
+    own = event("stage_started", None, 4, stage="builder")
+    active = sees(status=builder, events=(*began, own)).active
+    assert active is not None
+    assert active.since == own.occurred_at
+
+
+def test_a_stage_without_an_item_is_work_and_so_is_an_item_between_two_stages() -> None:
+    assert sees(status=says(active_stage="arbiter")).active is not None
+    assert sees(status=says(active_item_id="t1")).active is not None
+    assert sees(status=None).active is None
+
+
+def test_a_blocked_item_that_nothing_tells_of_has_no_reason() -> None:
+    blocked = (left("t1", ItemState.BLOCKED),)
+    events = (
+        event("router_decision", "t2", 1, action="blocked", reason="another's"),
+        event("router_decision", "t1", 2, action="blocked"),
+    )
+
+    assert [each.reason for each in sees(left=blocked, events=events).unfinished] == [None]
+    assert sees(events=(event("router_decision", "t1"),)).ended == ()
+
+
+def test_each_warning_says_what_it_is_in_words() -> None:
+    asked = says(stop_requested=True, paused=True, pause_sources="operator", lock="stale")
+    blocked = (left("t1", ItemState.BLOCKED), left("t2", ItemState.QUEUED))
+
+    told = [warning.text for warning in sees(status=asked, left=blocked).warnings]
+    stopping = [warning.text for warning in sees(status=asked, daemon=DAEMON).warnings]
+
+    assert told == [
+        "the last daemon died or was cut off; what it left is cleared before the next starts",
+        "Millrace is paused by operator",
+        "1 blocked, waiting for somebody to decide",
+        "work waits, and no daemon runs to do it",
+    ]
+    assert stopping[1:] == ["the daemon was asked to stop and ends when its stage does"]
+
+
+def test_each_next_step_is_the_command_that_does_it() -> None:
+    paused = sees(
+        status=says(paused=True),
+        program="/opt/millrace",
+        left=(left("t1", ItemState.BLOCKED), left("t2", ItemState.QUEUED)),
+    )
+    other = "--workspace /w --millrace-command /opt/millrace"
+
+    assert [step.command for step in paused.next_steps] == [
+        f"millracer resume {other}",
+        f"millracer watch t2 {other}",
+        "/opt/millrace queue retry-blocked t1 --workspace /w --reason 'try again' --force",
+        f"millracer cancel t1 {other}",
+    ]
+    assert actions(paused) == ["resume", "work", "retry", "cancel"]
+    assert [step.command for step in sees(initialised=False, status=None).next_steps] == [
+        "millracer submit 'what is to be done' --workspace /w"
+    ]
+    assert actions(sees()) == actions(sees(status=None)) == []
+    assert actions(sees(daemon=DAEMON, left=(left("t2", ItemState.QUEUED),))) == []
+
+
+def test_whatever_is_told_makes_two_looks_differ() -> None:
+    ended = (event("router_decision", "t1", 1, action="idle"),)
+    began = (event("stage_started", "t1", 1, stage="builder"),)
+    working = says(active_stage="builder", active_item_id="t1")
+
+    assert not sees().tells_the_same(sees(initialised=False))
+    assert not sees().tells_the_same(sees(events=ended))
+    assert not sees().tells_the_same(sees(errors=(ErrorRecord("c", "m"),)))
+    assert not sees(status=working).tells_the_same(sees(status=working, events=began))
+
+
+def test_five_ends_are_told() -> None:
+    assert RECENT_ENDS == 5
