@@ -1,12 +1,16 @@
 """How pages are read, and when output counts as what a page shows."""
 
+import ast
+import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import millracer
 from tests.docs import likeness
 from tests.docs.screen import Screen
-from tests.docs.shown import Block, blocks, shown
+from tests.docs.shown import ROOT, Block, blocks, pages, shown
 
 _PAGE = """\
 Text with `millracer run`.
@@ -116,3 +120,28 @@ def test_a_screen_keeps_what_was_drawn_over_out_and_what_scrolled_away_in() -> N
     screen.write("working\r\x1b[2Kone\r\n\x1b[1mtwo\x1b[0m\r\nthree\r\nfour\r\n")
 
     assert screen.text() == "one\ntwo\nthree\nfour\n"
+
+
+def _is_of(language: str, block: Block) -> None:
+    """Hold a block to the language it is said to be of."""
+    match language:
+        case "json" if str(block.file_name).endswith(".jsonl"):
+            for line in block.lines:
+                json.loads(line)
+        case "json":
+            json.loads(block.text)
+        case "toml":
+            tomllib.loads(block.text)
+        case "python":
+            for statement in ast.parse(block.text).body:
+                if isinstance(statement, ast.ImportFrom) and statement.module == "millracer":
+                    assert {name.name for name in statement.names} <= set(millracer.__all__)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_shows_is_of_the_language_it_says(page: Path) -> None:
+    for block in blocks(page):
+        assert block.language in {
+            *("sh", "console", "text", "json", "toml", "python", "yaml", "mermaid", ""),
+        }, f"{page}:{block.line}"
+        _is_of(block.language, block)
