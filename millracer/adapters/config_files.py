@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from millracer.adapters.user_folders import config_folder
 from millracer.domain.configuration import LONGEST_CONFIG_BYTES, USER_FILE, WORKSPACE_FILE
 from millracer.errors import ConfigInvalid
 
@@ -27,15 +28,8 @@ def user_config_file(environment: Mapping[str, str]) -> Path | None:
     Args:
         environment: `MILLRACER_CONFIG_DIR` in it overrides the platform's configuration folder.
     """
-    override = environment.get(CONFIG_VARIABLE, "")
-    try:
-        if override:
-            return Path(override).expanduser().absolute() / USER_FILE
-        import platformdirs  # noqa: PLC0415 - a folder that is named is not looked for
-
-        return platformdirs.user_config_path("millracer", appauthor=False) / USER_FILE
-    except (OSError, RuntimeError):  # no HOME, and no entry in the user database
-        return None
+    folder = config_folder(environment, CONFIG_VARIABLE)
+    return None if folder is None else folder / USER_FILE
 
 
 def workspace_config_file(root_path: str) -> Path:
@@ -52,7 +46,7 @@ def read_config_file(path: Path | None, *, of_workspace: bool) -> ConfigOptions 
     raw = None if path is None else _content(path)
     if raw is None:
         return None
-    from millracer.contracts.config_file import parse_config  # noqa: PLC0415 - as above
+    from millracer.contracts.config_file import parse_config  # noqa: PLC0415 - most have no file
 
     return parse_config(raw, str(path), of_workspace=of_workspace)
 
@@ -65,7 +59,7 @@ def glance_at_user_file(environment: Mapping[str, str]) -> dict[str, Any]:
         raw = None if path is None else _content(path)
     if raw is None:
         return {}
-    import tomllib  # noqa: PLC0415 - as above
+    import tomllib  # noqa: PLC0415 - the same
 
     try:
         return tomllib.loads(raw.decode("utf-8-sig"))

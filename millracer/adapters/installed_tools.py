@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from millracer.adapters.user_folders import data_folder
 from millracer.domain.programs import InstalledTool, Tool
 
 if TYPE_CHECKING:
@@ -31,15 +32,8 @@ def tools_folder(environment: Mapping[str, str]) -> Path | None:
     Args:
         environment: `MILLRACER_DATA_DIR` in it overrides the platform's user data folder.
     """
-    override = environment.get(DATA_VARIABLE, "")
-    try:
-        if override:
-            return Path(override).expanduser().absolute() / "tools"
-        import platformdirs  # noqa: PLC0415 - a folder that is named is not looked for
-
-        return platformdirs.user_data_path("millracer", appauthor=False) / "tools"
-    except (OSError, RuntimeError):  # no HOME, and no entry in the user database
-        return None
+    folder = data_folder(environment, DATA_VARIABLE)
+    return None if folder is None else folder / "tools"
 
 
 def read_installed(environment: Mapping[str, str]) -> dict[Tool, InstalledTool]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import platformdirs
+from millracer.adapters.user_folders import data_folder
 
 STATE_VARIABLE = "MILLRACER_STATE_DIR"
 #: The session store's file in it.
@@ -29,13 +29,7 @@ def state_folder(environment: Mapping[str, str]) -> Path | None:
     Args:
         environment: `MILLRACER_STATE_DIR` in it overrides the platform's user data folder.
     """
-    override = environment.get(STATE_VARIABLE, "")
-    try:
-        if override:
-            return Path(override).expanduser().absolute()
-        return platformdirs.user_data_path("millracer", appauthor=False)
-    except RuntimeError:  # no HOME, and no entry in the user database
-        return None
+    return data_folder(environment, STATE_VARIABLE)
 
 
 def make_private_folder(folder: Path) -> None:
