@@ -118,18 +118,20 @@ def _read_toml(raw: bytes, path: str) -> tuple[str, dict[str, Any]]:
 
 
 def _check_key(key: str, where: str, *, of_workspace: bool) -> None:
-    if of_workspace and key in NOT_FOR_A_WORKSPACE:
+    meant = key.replace("-", "_").lower()
+    if of_workspace and meant in NOT_FOR_A_WORKSPACE:
         action = NOT_FOR_A_FILE.get(
-            key, f"set {key} in your own file (`millracer config path` says where), or as an option"
+            meant,
+            f"set {meant} in your own file (`millracer config path` says where), or as an option",
         )
         raise ConfigInvalid(
-            f"{where}: the file of a workspace must not set {key}: {NOT_FOR_A_WORKSPACE[key]}",
+            f"{where}: the file of a workspace must not set {meant}: {NOT_FOR_A_WORKSPACE[meant]}",
             suggested_action=f"take it out; {action}",
         )
-    if key in NOT_FOR_A_FILE:
+    if meant in NOT_FOR_A_FILE:
         raise ConfigInvalid(
-            f"{where}: a configuration file does not set {key}",
-            suggested_action=f"take it out; {NOT_FOR_A_FILE[key]}",
+            f"{where}: a configuration file does not set {meant}",
+            suggested_action=f"take it out; {NOT_FOR_A_FILE[meant]}",
         )
     names = [
         name
@@ -138,7 +140,7 @@ def _check_key(key: str, where: str, *, of_workspace: bool) -> None:
     ]
     if key in names:
         return
-    near = get_close_matches(key.replace("-", "_").lower(), names, n=1)
+    near = get_close_matches(meant, names, n=1)
     action = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(names)}"
     raise ConfigInvalid(
         f"{where}: there is no key {key!r:.{_LONGEST_SHOWN}}", suggested_action=action

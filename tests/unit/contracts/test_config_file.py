@@ -81,6 +81,14 @@ def test_a_workspace_decides_neither_what_runs_nor_where(key: str) -> None:
     assert "in your own file" in (error.suggested_action or "")
 
 
+@pytest.mark.parametrize("key", ["millrace-command", "PI_COMMAND", "'Skill'"])
+def test_another_spelling_is_advised_no_key_that_is_near_by_chance(key: str) -> None:
+    error = refusal(f"{key} = 'x'", of_workspace=True)
+
+    assert "/the/file.toml, line 1: the file of a workspace must not set" in error.message
+    assert "in your own file" in (error.suggested_action or "")
+
+
 @pytest.mark.parametrize("of_workspace", [True, False])
 @pytest.mark.parametrize(
     "text", ['workspace = "/w"', 'session_id = "s"', 'environment = {A = "1"}', "[environment]"]
