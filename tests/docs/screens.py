@@ -105,7 +105,10 @@ PICTURES = (
         name="status",
         columns=150,
         command=f"millracer status {_WORKSPACE}",
-        before=(f'millracer submit {_WORKSPACE} "{_TASK}"', f"millrace control pause {_WORKSPACE}"),
+        before=(
+            f'millracer submit {_WORKSPACE} --intake task "{_TASK}"',
+            f"millrace control pause {_WORKSPACE}",
+        ),
         play=_end,
     ),
     Picture(
