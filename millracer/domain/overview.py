@@ -7,7 +7,7 @@ event log still says of it; what it does not say is left open.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,11 +26,11 @@ from millracer.domain.work import (
 #: How many ends a status tells of.
 RECENT_ENDS = 5
 
-_ENDED = {"idle": ItemState.DONE, "blocked": ItemState.BLOCKED}
+_ENDED: Mapping[str | None, ItemState] = {"idle": ItemState.DONE, "blocked": ItemState.BLOCKED}
 _CANCELLED_EVENT = "work_item_cancelled"
 _DECISION_EVENT = "router_decision"
 _GONE_WRONG = "stale"
-_ANY_TIME = datetime.fromtimestamp(0, UTC)
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class DaemonState(StrEnum):
@@ -216,7 +216,7 @@ def _told(overview: Overview) -> tuple[object, ...]:
 def _end_of(event: RuntimeEvent) -> ItemState | None:
     if event.event_type == _CANCELLED_EVENT:
         return ItemState.CANCELLED
-    return _ENDED.get(event.action or "") if event.event_type == _DECISION_EVENT else None
+    return _ENDED.get(event.action) if event.event_type == _DECISION_EVENT else None
 
 
 def _reason(event: RuntimeEvent) -> str | None:
