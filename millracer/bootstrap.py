@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millracer.domain.preferences import PiSession
-from millracer.domain.programs import NO_TOOLS, ToolsUsed
+from millracer.domain.programs import FOUND_UNTOLD, NO_TOOLS, ToolsUsed
 from millracer.errors import UsageError
 from millracer.ports import (
     Clock,
@@ -118,6 +118,8 @@ class Millraces:
                 runner=self._warm_runner() if settings.warm_millrace else PlainRunner(),
             ),
             safety_seconds=settings.safety_seconds,
+            is_found=settings.used.millrace is not None
+            and settings.used.millrace.origin in FOUND_UNTOLD,
             kept=self._kept_statuses(),
         )
 

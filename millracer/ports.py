@@ -207,6 +207,11 @@ class Millrace(Protocol):
         """How the program is called from a shell."""
         ...
 
+    @property
+    def option(self) -> str | None:
+        """What `--millrace-command` has to say for it; None where a command finds it without."""
+        ...
+
     def warm_up(self) -> None:
         """Make ready for work that comes soon, without waiting; never raises, repeatable."""
         ...

@@ -70,6 +70,7 @@ class CliMillrace(Millrace):
 
     Args:
         calls: which program, and for which workspace.
+        is_found: commands find this program without being told.
         safety_seconds: how long a watch may go without asking although nothing moved.
         kept: answers a status while nothing that it depends on has changed, for a process that is
             asked again and again; None always asks.
@@ -81,12 +82,14 @@ class CliMillrace(Millrace):
         calls: MillraceCalls,
         *,
         safety_seconds: float,
+        is_found: bool = False,
         kept: KeptStatuses | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._calls = calls
         self._paths = WorkspacePaths(calls.workspace)
         self._now = now
+        self._is_found = is_found
         self._kept = kept
         self._version: str | None = None
         self._questions = MillraceQuestions(calls)
@@ -128,6 +131,11 @@ class CliMillrace(Millrace):
     def program(self) -> str:
         """How the program is called from a shell."""
         return shlex.join(self._calls.argv)
+
+    @property
+    def option(self) -> str | None:
+        """What `--millrace-command` has to say for it; None where a command finds it without."""
+        return None if self._is_found else self.program
 
     def warm_up(self) -> None:
         """Make ready for calls that come soon, without waiting for anything."""

@@ -107,7 +107,7 @@ def reported(
 
 def step(action: str, millrace: Millrace, *words: str) -> NextStep:
     """Return a command of ours as a next step in the same workspace."""
-    command = millracer_command(*words, workspace=millrace.workspace, program=millrace.program)
+    command = millracer_command(*words, workspace=millrace.workspace, option=millrace.option)
     return NextStep(action, command)
 
 

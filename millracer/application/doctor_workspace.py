@@ -234,7 +234,7 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
 
 
 def _ours(millrace: Millrace, *words: str) -> str:
-    return millracer_command(*words, workspace=millrace.workspace, program=millrace.program)
+    return millracer_command(*words, workspace=millrace.workspace, option=millrace.option)
 
 
 def _of(millrace: Millrace) -> str:

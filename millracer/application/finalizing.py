@@ -282,7 +282,7 @@ def _next_steps(record: RunRecord, millrace: Millrace, outcome: Outcome) -> tupl
     if outcome is Outcome.COMPLETED or standing is None:
         return ()
     workspace = shlex.quote(millrace.workspace)
-    run = millracer_command("run", workspace=millrace.workspace, program=millrace.program)
+    run = millracer_command("run", workspace=millrace.workspace, option=millrace.option)
     return next_steps_for(
         standing,
         record.lineage,

@@ -306,8 +306,8 @@ class Orchestrator:
             return
         left_running = attendance.leave(wait, keep_daemon=record.request.keep_daemon)
         if left_running and record.request.keep_daemon:
-            where, program = self._millrace.workspace, self._millrace.program
-            stop = millracer_command("stop", workspace=where, program=program)
+            where = self._millrace.workspace
+            stop = millracer_command("stop", workspace=where, option=self._millrace.option)
             record.warn(
                 "daemon_kept",
                 f"Millrace's daemon is left running in {where}; stop it with `{stop}`",

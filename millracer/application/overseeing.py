@@ -23,7 +23,10 @@ def look_at(millrace: Millrace, wait: Wait) -> Overview:
         Cancelled: the caller asked to stop.
     """
     found = Overview(
-        workspace=millrace.workspace, program=millrace.program, initialised=millrace.holds_work
+        workspace=millrace.workspace,
+        program=millrace.program,
+        option=millrace.option,
+        initialised=millrace.holds_work,
     )
     if not found.initialised:
         return found

@@ -60,6 +60,7 @@ def submit(
     submission = Submission(
         workspace=millrace.workspace,
         program=millrace.program,
+        option=millrace.option,
         request=request,
         item_id=None if record.item is None else record.item.item_id,
         standing=record.standing,

@@ -233,7 +233,7 @@ class Watch:
         status = self._record.status
         by = "" if status is None else f" by {status.pause_sources}"
         go_on = millracer_command(
-            "resume", workspace=self._millrace.workspace, program=self._millrace.program
+            "resume", workspace=self._millrace.workspace, option=self._millrace.option
         )
         return f"Millrace is paused{by}; resume it with `{go_on}`"
 

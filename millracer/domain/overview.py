@@ -90,6 +90,7 @@ class Overview:
 
     Attributes:
         program: how Millrace is called from a shell.
+        option: what `--millrace-command` has to say for it; None where it is found without.
         initialised: whether Millrace was ever initialised there; the rest is empty otherwise.
         status: Millrace's own words; None where it could not be asked, which `errors` tells.
         watched: whether a command of ours watches.
@@ -97,6 +98,7 @@ class Overview:
 
     workspace: str
     program: str
+    option: str | None
     initialised: bool
     daemon: RunningDaemon | None = None
     watched: bool = False
@@ -246,7 +248,7 @@ def _warnings(overview: Overview) -> Sequence[RunWarning]:
 
 def _next_steps(overview: Overview) -> Sequence[NextStep]:
     where = shlex.quote(overview.workspace)
-    ours = partial(millracer_command, workspace=overview.workspace, program=overview.program)
+    ours = partial(millracer_command, workspace=overview.workspace, option=overview.option)
     status = overview.status
     steps = []
     if not overview.initialised:

@@ -47,6 +47,10 @@ class ToolOrigin(StrEnum):
     PATH = "path"  #: nobody, and it is looked up on PATH by its name
 
 
+#: The program that is found so is found again by a command that names none.
+FOUND_UNTOLD = frozenset({ToolOrigin.USER_FILE, ToolOrigin.SETUP, ToolOrigin.PATH})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledTool:
     """A tool that `millracer setup` installed, and that is still there.

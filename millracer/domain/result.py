@@ -269,15 +269,15 @@ def next_steps_for(
     return tuple(steps)
 
 
-def millracer_command(*words: str, workspace: str, program: str) -> str:
+def millracer_command(*words: str, workspace: str, option: str | None) -> str:
     """Return a command line of ours that means the same workspace and the same Millrace.
 
     Args:
         words: the command and what belongs to it.
         workspace: its path.
-        program: how Millrace is called from a shell.
+        option: what `--millrace-command` has to say; None where that Millrace is found without.
     """
-    other = () if program == "millrace" else ("--millrace-command", program)
+    other = () if option is None else ("--millrace-command", option)
     return shlex.join(("millracer", *words, "--workspace", workspace, *other))
 
 

@@ -37,6 +37,7 @@ class Submission:
 
     workspace: str
     program: str
+    option: str | None  #: what `--millrace-command` has to say; None where it is found without
     request: RunRequest
     item_id: str | None = None
     standing: Standing | None = None

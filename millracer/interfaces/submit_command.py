@@ -126,7 +126,7 @@ def _told(submission: Submission) -> str:
 
 def _next_steps(submission: Submission) -> tuple[NextStep, ...]:
     mode = submission.request.mode
-    ours = partial(millracer_command, workspace=submission.workspace, program=submission.program)
+    ours = partial(millracer_command, workspace=submission.workspace, option=submission.option)
     item_id = submission.item_id or ""
     return submission.next_steps(
         workspace=shlex.quote(submission.workspace),

@@ -307,6 +307,11 @@ class ScriptedMillrace(Millrace):
         """See the port."""
         return "millrace"
 
+    @property
+    def option(self) -> str | None:
+        """See the port."""
+        return None
+
     def warm_up(self) -> None:
         """See the port."""
         self.warmed_up = True

@@ -103,3 +103,28 @@ def test_what_is_begun_ahead_is_what_a_run_will_use(
     settings = Programs(found=found).settings(str(tmp_path), RunChoices())
 
     assert seeing.asked == (settings.millrace, settings.environment)
+
+
+@pytest.mark.parametrize(
+    ("said", "option"),
+    [
+        pytest.param({}, None, id="setup's"),
+        pytest.param({"configured": {"millrace_command": "theirs"}}, None, id="the user's file"),
+        pytest.param(
+            {"environment": {"MILLRACER_MILLRACE_COMMAND": "its"}}, "its", id="the environment"
+        ),
+        pytest.param({"options": {"millrace_command": "a b"}}, "a b", id="the option"),
+    ],
+)
+def test_advice_names_a_program_that_the_next_command_would_not_find(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: dict[str, dict[str, str | None]],
+    option: str | None,
+) -> None:
+    record_installed(tmp_path / "data")
+    monkeypatch.setenv("MILLRACER_DATA_DIR", str(tmp_path / "data"))
+    found = find_programs(**{"options": {}, **said})
+    settings = Programs(found=found).settings(str(tmp_path), RunChoices(warm_millrace=False))
+
+    assert Millraces().open(settings).option == option

@@ -49,6 +49,7 @@ def sees(**fields: Any) -> Overview:
     values: dict[str, Any] = {
         "workspace": "/w",
         "program": "millrace",
+        "option": None,
         "initialised": True,
         "status": says(),
         **fields,
@@ -251,6 +252,7 @@ def test_each_next_step_is_the_command_that_does_it() -> None:
     paused = sees(
         status=says(paused=True),
         program="/opt/millrace",
+        option="/opt/millrace",
         left=(left("t1", ItemState.BLOCKED), left("t2", ItemState.QUEUED)),
     )
     other = "--workspace /w --millrace-command /opt/millrace"

@@ -22,7 +22,12 @@ def submission(state: ItemState | None, **fields: Any) -> Submission:
         )
     request = RunRequest(task="t", request_id="r")
     return Submission(
-        workspace="/w", program="millrace", request=request, standing=standing, **fields
+        workspace="/w",
+        program="millrace",
+        option=None,
+        request=request,
+        standing=standing,
+        **fields,
     )
 
 
