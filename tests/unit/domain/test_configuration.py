@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from millracer.domain.configuration import (
     LONGEST_CONFIG_BYTES,
     NOT_FOR_A_FILE,
@@ -9,6 +11,8 @@ from millracer.domain.configuration import (
     USER_FILE,
     WORKSPACE_FILE,
     ValueOrigin,
+    is_from_anywhere,
+    starts_the_same_anywhere,
 )
 
 WHAT_RUNS = "it would decide what runs on the machine of whoever opens the repository"
@@ -17,7 +21,7 @@ WHERE = "it would decide where somebody else's work is done"
 
 def test_the_files_are_called_as_the_pages_say() -> None:
     assert (USER_FILE, WORKSPACE_FILE) == ("config.toml", "millracer.toml")
-    assert LONGEST_CONFIG_BYTES == 64 * 1024
+    assert LONGEST_CONFIG_BYTES == 8 * 1024
 
 
 def test_an_origin_goes_before_those_behind_it() -> None:
@@ -36,10 +40,33 @@ def test_a_workspace_is_told_why_it_decides_neither_what_runs_nor_where() -> Non
 
 def test_what_no_file_sets_is_told_with_who_does() -> None:
     assert NOT_FOR_A_FILE == {
-        "workspace": (
-            "name the workspace with --workspace, or register it for good with "
-            "`millracer workspaces add PATH --default`"
-        ),
+        "workspace": "name the workspace with --workspace or MILLRACER_WORKSPACE",
         "session_id": "name the session with --session-id or MILLRACER_SESSION_ID",
         "environment": "set the variables before millracer is started: pi and Millrace get them",
     }
+
+
+@pytest.mark.parametrize(
+    ("command", "is_the_same"),
+    [
+        *(("pi", True), ("pi --offline --cwd a/b", True), ("/opt/pi", True), ("~/bin/pi", True)),
+        *((" '/opt/my pi' -x", True), ('"/opt/my pi"', True)),
+        *(
+            ("./pi", False),
+            ("bin/pi", False),
+            ("bin/pi x", False),
+            ("X/pi", False),
+            ("'bin/my pi'", False),
+        ),
+        *(("", False), (" ", False), ("''", False), ('" "', False)),
+    ],
+)
+def test_a_program_is_named_for_every_directory_or_for_one(
+    command: str, *, is_the_same: bool
+) -> None:
+    assert starts_the_same_anywhere(command) is is_the_same
+
+
+@pytest.mark.parametrize(("path", "is_one"), [("/a", True), ("~/a", True), ("a", False)])
+def test_a_path_from_the_root_or_from_home_is_one_from_anywhere(path: str, *, is_one: bool) -> None:
+    assert is_from_anywhere(path) is is_one

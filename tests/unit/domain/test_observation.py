@@ -306,4 +306,9 @@ def test_signs_say_nothing_by_default() -> None:
         state_changed=False,
         safety_due=False,
         may_stand_still=False,
+        stopped_on_purpose=False,
     )
+
+
+def test_a_daemon_that_a_command_of_ours_ended_wrote_nothing_and_was_stopped() -> None:
+    assert Signs(daemon_alive=False, stopped_on_purpose=True).stop_seen

@@ -6,29 +6,37 @@ import pytest
 
 from millracer.domain import (
     configuration,
+    control,
+    diagnosis,
     intake,
     lifecycle,
     modes,
     observation,
     operator_line,
+    overview,
     preferences,
     programs,
     resolution,
     result,
+    setup_plan,
     work,
 )
 
 MODULES = (
     configuration,
+    control,
+    diagnosis,
     intake,
     lifecycle,
     modes,
     observation,
     operator_line,
+    overview,
     preferences,
     programs,
     resolution,
     result,
+    setup_plan,
     work,
 )
 #: What is not called as its name.

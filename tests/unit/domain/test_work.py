@@ -9,6 +9,9 @@ from millracer.domain.session import (
 )
 from millracer.domain.work import (
     AddReceipt,
+    CommandFate,
+    CommandState,
+    ControlReceipt,
     Decision,
     Finalizer,
     IntakePreference,
@@ -111,7 +114,9 @@ def test_an_event_may_begin_a_stage_end_one_or_neither() -> None:
 def test_a_daemon_an_answer_and_a_receipt_claim_nothing_that_was_not_said() -> None:
     daemon = RunningDaemon(pid=1, started=0.0, ours=True)
 
-    assert (daemon.booting, AddReceipt().duplicate) == (False, False)
+    assert (daemon.booting, daemon.kept, AddReceipt().duplicate) == (False, False, False)
+    assert CommandFate(state=CommandState.WAITING).detail == ""
+    assert ControlReceipt(applied=True).detail == ""
     assert ModeValidation(ok=True, mode_id="m").detail == ""
 
 
