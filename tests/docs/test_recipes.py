@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,22 @@ def test_the_nightly_job_is_silent_when_all_is_well_and_says_what_is_not(blockin
     assert ran.exit_code == 2
     assert "nowhere is not a directory" in ran.printed
     assert ran.printed.endswith("millracer ended with exit code 2\n")
+
+
+@pytest.mark.slow
+def test_cron_finds_all_that_the_nightly_job_needs(
+    tmp_path: Path, millrace_command: str, pi_command: str
+) -> None:
+    _, path, job = (_EXAMPLES / "crontab").read_text(encoding="utf-8").splitlines()
+    with world(tmp_path, millrace_command, pi_command) as here:
+        (here.home / "bin").mkdir()
+        shutil.copy(_EXAMPLES / "nightly.sh", here.home / "bin")
+        # cron gives a job this much and no more; the rest lets these sources be found.
+        given = f"HOME={here.home} SHELL=/bin/sh PYTHONPATH={ROOT} {here.as_meant(path)}"
+
+        ran = here.run(f"env -i {given} {here.as_meant(job.split(maxsplit=5)[5])}")
+
+    assert (ran.exit_code, ran.printed) == (0, "")
 
 
 def test_the_workflow_is_one_and_runs_what_is_there() -> None:

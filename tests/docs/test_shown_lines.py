@@ -56,8 +56,8 @@ _NOTHING = Ran(0, "")
 _WANTS_A_PERSON = re.compile(r"^millracer operator\b[^|<]*$")
 
 _PAGES = [page for page in pages() if shown_by(page)]
-#: Several delegated runs each.
-_LONG = {"docs/recipes.md", "docs/running.md"}
+#: Several delegated runs, or doctors, each.
+_LONG = {"docs/doctor.md", "docs/recipes.md", "docs/running.md"}
 _DEMONSTRATING = [
     page for page in _PAGES if any(_DEMO.match(each.command) for each in shown_by(page))
 ]
