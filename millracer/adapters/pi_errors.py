@@ -27,8 +27,8 @@ _NODE_FRAME = re.compile(r"^(at |node:|Node\.js v|\^+$)")
 _WORDS_LIMIT = 400
 
 _LOGIN = (
-    "run `pi` and use /login, or set the provider's API key in the environment; "
-    "--provider and --model choose another model"
+    "use /login in pi, whose command `millracer doctor` names, or set the provider's API key in "
+    "the environment; --provider and --model choose another model"
 )
 _NAME_MODEL = "name a provider and a model `pi --list-models` shows, with --provider and --model"
 _NEWER_NODE = (
