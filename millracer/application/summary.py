@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from millracer.domain.completion import MissingEvidence
 from millracer.domain.evidence import Fact, run_of, state_fact
-from millracer.domain.result import NextStep
+from millracer.domain.result import NextStep, RunResult
 from millracer.domain.work import Outcome
 
 
@@ -34,3 +34,16 @@ def summarise(
     ]
     lines += [f"  to {step.action}: {step.command}" for step in next_steps]
     return "\n".join(lines)
+
+
+def summary_of(result: RunResult) -> str | None:
+    """Return the plain answer for a run that has its result; None where nothing was decided."""
+    if result.event is None:
+        return None
+    return summarise(
+        outcome=result.outcome,
+        reason=result.event.reason,
+        proof=result.proof,
+        missing=result.missing_evidence,
+        next_steps=result.next_steps,
+    )

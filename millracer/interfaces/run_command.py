@@ -8,9 +8,11 @@ from pathlib import Path
 
 from millracer import __version__
 from millracer.application.memory import Memory
+from millracer.application.summary import summary_of
 from millracer.bootstrap import new_request_id, open_store
 from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
 from millracer.domain.session import LOCAL_SESSION
+from millracer.domain.work import Outcome
 from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.bugs import record_bug
 from millracer.interfaces.common_options import CommonOptions
@@ -77,12 +79,20 @@ def run(options: RunOptions) -> int:
 
 
 def report(result: RunResult, output: OutputFormat) -> None:
-    """Print the one document on standard output; warnings and errors go to standard error."""
+    """Print the one document on standard output; warnings and errors go to standard error.
+
+    Words of pi are no evidence: below an answer of pi's that is no proof of completion stands, on
+    standard error, how the run ended and how it goes on.
+    """
     for warning in result.warnings:
         say(f"warning: {warning}")
     for error in result.errors:
         say_error(error.message, error.suggested_action)
     print_document(result, output)
+    if output is OutputFormat.TEXT and result.outcome is not Outcome.COMPLETED:
+        ending = summary_of(result)
+        if ending is not None and ending != result.output:
+            say(ending)
 
 
 def _perform(options: RunOptions, prepared: Prepared) -> RunResult:

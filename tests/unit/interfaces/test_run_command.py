@@ -4,15 +4,18 @@ import json
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from millracer.bootstrap import Millraces, Settings
-from millracer.domain.result import ErrorRecord, RunResult, Versions
+from millracer.domain.completion import MissingEvidence
+from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
 from millracer.domain.work import (
+    EventKind,
     Finalizer,
     IntakePreference,
     Limits,
@@ -203,3 +206,36 @@ def test_a_text_caller_gets_the_answer_and_the_rest_on_standard_error(
         "The answer.\n",
         "warning: daemon_kept: it runs on\nerror: it broke\n  next: mend it\nerror: and again\n",
     )
+
+
+BLOCKED = ended(
+    Outcome.BLOCKED,
+    event=DecidingEvent(EventKind.BLOCKED, "Millrace blocked it", datetime(2026, 1, 1, tzinfo=UTC)),
+    missing_evidence=(MissingEvidence("an item that is done", "the queue", "blocked"),),
+    next_steps=(NextStep("retry", "millrace queue retry-blocked item-1"),),
+)
+HOW_IT_ENDED = """\
+blocked: Millrace blocked it
+  missing: an item that is done (looked in the queue; found blocked)
+  to retry: millrace queue retry-blocked item-1
+"""
+
+
+def test_an_answer_of_pi_never_stands_alone_where_the_work_is_not_done(
+    stand: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand.result = replace(BLOCKED, output="All is done.")
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 4
+    assert capsys.readouterr() == ("All is done.\n", HOW_IT_ENDED)
+
+
+def test_how_a_run_ended_is_told_once(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+    stand.result = replace(BLOCKED, output=HOW_IT_ENDED.rstrip())
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 4
+    assert capsys.readouterr() == (HOW_IT_ENDED, "")
+
+    stand.result = replace(BLOCKED, output="All is done.")
+    assert invoke(["run", "--workspace", "/", "--quiet", "--output", "json", "t"]) == 4
+    assert capsys.readouterr().err == ""
