@@ -183,7 +183,7 @@ def _tell_failed_runners(record: RunRecord, evidence: Evidence) -> None:
     for failure, failed in stages.items():
         record.warn(
             "stage_runner_failed",
-            f"{', '.join(dict.fromkeys(failed))}: {failure}; "
+            f"{', '.join(dict.fromkeys(failed))}: {failure.rstrip('.')}; "
             "`millracer doctor` says what is missing",
         )
 
