@@ -47,7 +47,7 @@ def _install(folder: Path, installer: Installer, cancellation: Cancellation, *, 
     cancellation.raise_if_cancelled()
     if todo.install:
         _describe(todo, folder)
-        if not _agreed("Install this?", yes=yes):
+        if not _agreed("Install this?", "millracer setup", yes=yes):
             say("nothing was installed")
             return ExitCode.INCOMPLETE
     with signals_cancel(cancellation):
@@ -67,10 +67,10 @@ def _remove(folder: Path, installer: Installer, cancellation: Cancellation, *, y
         say(f"nothing is installed in {folder}")
         return ExitCode.COMPLETED
     say(f"This removes what `millracer setup` installed in {folder}.")
-    if not _agreed("Remove it?", yes=yes):
+    if not _agreed("Remove it?", "millracer setup --remove", yes=yes):
         say("nothing was removed")
         return ExitCode.INCOMPLETE
-    with signals_cancel(cancellation):
+    with signals_cancel(cancellation), _at_work("removing it"):
         take_away(installer, Wait(cancellation), on_wait=_say_waiting)
     say(f"removed {folder}")
     say(
@@ -88,14 +88,12 @@ def _describe(todo: SetupPlan, folder: Path) -> None:
         say(f"  {part:<9}is there already, and stays")
     if todo.machine_node is not None:
         say(f"  pi will run on this machine's Node, {todo.machine_node}")
-    say(
-        f"About {todo.megabytes} MB in all, from the indexes that pip and npm are configured for; "
-        "`millracer setup --remove` undoes it."
-    )
+    say(f"About {todo.megabytes} MB in all, from the indexes that pip and npm are configured for.")
+    say("`millracer setup --remove` undoes it.")
 
 
-def _agreed(question: str, *, yes: bool) -> bool:
-    """Ask, where nobody has said yes already.
+def _agreed(question: str, command: str, *, yes: bool) -> bool:
+    """Ask what the command asks, where nobody has said yes already.
 
     Raises:
         UsageError: nobody is there to be asked.
@@ -106,7 +104,7 @@ def _agreed(question: str, *, yes: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             "nobody is there to say yes: standard input or standard error is no terminal",
-            suggested_action="run `millracer setup` in a terminal, or say yes with --yes",
+            suggested_action=f"run `{command}` in a terminal, or say yes with --yes",
         )
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
@@ -116,17 +114,24 @@ def _agreed(question: str, *, yes: bool) -> bool:
 
 @contextmanager
 def _doing(text: str) -> Iterator[None]:
-    """Show what is being done: a line that moves on a terminal, plain lines elsewhere."""
+    """Show what is being done, and how long it took."""
     began = time.monotonic()
-    if can_redraw():
-        from rich.console import Console  # noqa: PLC0415 - only terminals pay
-
-        with Console(file=sys.stderr, highlight=False).status(printable(text)):
-            yield
-    else:
-        say(f"{text} ...")
+    with _at_work(text):
         yield
     say(f"{text}: done in {time.monotonic() - began:.0f} s")
+
+
+@contextmanager
+def _at_work(text: str) -> Iterator[None]:
+    """Show what is being done: a line that moves on a terminal, a plain line elsewhere."""
+    if not can_redraw():
+        say(f"{text} ...")
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - only terminals pay
+
+    with Console(file=sys.stderr, highlight=False).status(printable(text)):
+        yield
 
 
 def _say_waiting() -> None:

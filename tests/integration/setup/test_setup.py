@@ -158,7 +158,8 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(
 
     assert ended.exit_code == 2
     assert ended.stdout == ""
-    assert "next: run `millracer setup` in a terminal, or say yes with --yes" in ended.stderr
+    command = " ".join(("millracer setup", *arguments))
+    assert f"next: run `{command}` in a terminal, or say yes with --yes" in ended.stderr
     assert sorted((user.root / "data").rglob("*")) == before
 
 
