@@ -102,7 +102,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     exit_zero: option.ExitZero = False,
     quiet: option.Quiet = False,
 ) -> None:
-    """Run one task to its end and print one answer, or one JSON result."""
+    """Run one task to its end, and print an answer or a JSON result."""
     if common.choices.anywhere.route is not RoutePreference.DIRECT:
         common.programs.warm_up(common.choices.anywhere)
     from millracer.interfaces import run_command  # noqa: PLC0415 - `--help` does not pay for a run
@@ -126,7 +126,10 @@ def run(  # noqa: PLR0913 - one parameter per option
 @app.command()
 @with_common_options
 def operator(common: CommonOptions) -> None:
-    """Talk to Millracer at a prompt: one pi conversation, one task after another."""
+    """Talk to Millracer at a prompt, one task after another.
+
+    pi keeps one conversation for all of them.
+    """
     from millracer.interfaces import operator_command  # noqa: PLC0415 - the same
 
     raise typer.Exit(operator_command.operator(common))
@@ -144,7 +147,10 @@ def ops(
     jsonl: option.Jsonl = False,
     stream_json: option.StreamJson = False,
 ) -> None:
-    """Answer typed JSON requests from standard input, each with one JSON result."""
+    """Answer typed JSON requests from standard input.
+
+    Each gets one JSON result on standard output.
+    """
     if not (json or jsonl or stream_json):
         raise typer.BadParameter("ops needs --json or --jsonl (or --stream-json)")
     if json and jsonl:
@@ -168,7 +174,7 @@ def ops(
 def schema(
     name: Annotated[SchemaName, typer.Argument(help="Which document.", show_default=False)],
 ) -> None:
-    """Print the JSON Schema of a document that Millracer reads or prints."""
+    """Print the JSON Schema of a document that is read or printed."""
     from millracer.contracts.schemas import render_schema  # noqa: PLC0415 - the same
     from millracer.interfaces.output import print_text  # noqa: PLC0415
 
@@ -183,7 +189,10 @@ def setup(
         bool, typer.Option("--remove", help="Remove what setup installed, instead.")
     ] = False,
 ) -> None:
-    """Install the tested Millrace and pi for yourself: says what it will do, and asks."""
+    """Install the tested Millrace and pi for yourself.
+
+    It says what it will do, and asks.
+    """
     from millracer.interfaces import setup_command  # noqa: PLC0415 - see above
 
     raise typer.Exit(setup_command.setup(yes=yes, remove=remove))
@@ -201,7 +210,10 @@ def demo(
     intake: option.DemoIntake = IntakeKind.TASK,
     output: option.Output = OutputFormat.JSON,
 ) -> None:
-    """Show one delegated run on the real tools with a scripted model; needs no credentials."""
+    """Show one run on the real tools with a scripted model.
+
+    It needs no credentials.
+    """
     from millracer.bootstrap import read_user_config  # noqa: PLC0415 - the same
     from millracer.interfaces import demo_command  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ import typer
 from millracer.interfaces.common_options import CommonOptions, with_common_options
 
 config = typer.Typer(
-    help="The configuration files: what they set, and what that comes to.",
+    help="What the configuration files set, and what it comes to.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -22,7 +22,7 @@ def show_config(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the values as JSON.")] = False,
 ) -> None:
-    """Show each value that a run with these options would have, and where it comes from."""
+    """Show each value that a run would have, and where it comes from."""
     from millracer.interfaces import config_command  # noqa: PLC0415 - `--help` pays for no run
 
     raise typer.Exit(config_command.show(common, as_json=as_json))

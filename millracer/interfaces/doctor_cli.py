@@ -25,7 +25,7 @@ def doctor(
         typer.Option("--try", help="Let pi answer one short prompt, too; that asks its model."),
     ] = False,
 ) -> None:
-    """Check that a run with these options could work here, and change nothing."""
+    """Check that a run could work here, and change nothing."""
     from millracer.interfaces import doctor_command  # noqa: PLC0415 - `--help` pays for no check
 
     raise typer.Exit(doctor_command.doctor(common, as_json=as_json, with_turn=with_turn))

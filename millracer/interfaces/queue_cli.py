@@ -53,7 +53,10 @@ def status(
         typer.Option("--watch", help="Stay, and show it anew at every change; Ctrl-C ends it."),
     ] = False,
 ) -> None:
-    """Show what goes on in a workspace: daemon, queue, what is active, blocked and ended."""
+    """Show what goes on in a workspace.
+
+    That is the daemon, the queue, what is active, blocked and ended, and what to do next.
+    """
     from millracer.interfaces import status_command  # noqa: PLC0415 - `--help` pays for no look
 
     raise typer.Exit(status_command.status(common, as_json=as_json, watch=watch))
@@ -68,7 +71,10 @@ def submit(  # noqa: PLR0913 - one parameter per option
     output: option.Output = OutputFormat.TEXT,
     as_json: _AsJson = False,
 ) -> None:
-    """Put one task in Millrace's queue and print its item's id; nothing is started or watched."""
+    """Put one task in Millrace's queue and print its item's id.
+
+    Nothing is started or watched.
+    """
     common.programs.warm_up(common.choices.anywhere)
     from millracer.interfaces import submit_command  # noqa: PLC0415 - `--help` pays for no run
     from millracer.interfaces.preparing import AskedTask  # noqa: PLC0415
@@ -91,9 +97,9 @@ def watch(
     exit_zero: option.ExitZero = False,
     quiet: option.Quiet = False,
 ) -> None:
-    """Follow one item to its end and give its result, as `run` does; starts a daemon if none runs.
+    """Follow one item to its end and give its result, as `run` does.
 
-    An item that has ended already gives its result at once.
+    If no daemon runs it starts one. An item that has ended already gives its result at once.
     """
     common.programs.warm_up(common.choices.anywhere)
     from millracer.interfaces import run_command  # noqa: PLC0415 - `--help` pays for no run
@@ -124,7 +130,10 @@ def cancel(
     ] = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Take one item out of Millrace's queue, waiting or blocked; what is worked on cannot be."""
+    """Take one waiting or blocked item out of Millrace's queue.
+
+    What is worked on cannot be cancelled.
+    """
     common.programs.warm_up(common.choices.anywhere)
     from millracer.interfaces import control_command  # noqa: PLC0415 - `--help` pays for nothing
 
@@ -132,7 +141,10 @@ def cancel(
 
 
 def pause(common: CommonOptions, *, as_json: _AsJson = False) -> None:
-    """Let Millrace begin nothing new; the stage that runs goes on to its end."""
+    """Let Millrace begin nothing new.
+
+    The stage that runs goes on to its end.
+    """
     common.programs.warm_up(common.choices.anywhere)
     from millracer.interfaces import control_command  # noqa: PLC0415 - the same
 
@@ -140,7 +152,10 @@ def pause(common: CommonOptions, *, as_json: _AsJson = False) -> None:
 
 
 def resume(common: CommonOptions, *, as_json: _AsJson = False) -> None:
-    """End the pause; starts nothing where no daemon runs."""
+    """End the pause.
+
+    Nothing is started where no daemon runs.
+    """
     common.programs.warm_up(common.choices.anywhere)
     from millracer.interfaces import control_command  # noqa: PLC0415 - the same
 
@@ -158,7 +173,10 @@ def stop(
     ] = False,
     as_json: _AsJson = False,
 ) -> None:
-    """End the daemon that Millracer left or keeps running; cut work goes back to the queue."""
+    """End the daemon that Millracer left or keeps running.
+
+    Work that is cut goes back to the queue.
+    """
     from millracer.interfaces import control_command  # noqa: PLC0415 - the same
 
     raise typer.Exit(control_command.stop(common, force=force, as_json=as_json))

@@ -29,12 +29,12 @@ _SessionName = Annotated[
 ]
 
 workspaces = typer.Typer(
-    help="The workspaces that requests may name by an id, and what a session selects.",
+    help="The workspaces that requests may name, and select.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
 sessions = typer.Typer(
-    help="What Millracer remembers for each caller: selections and recent request ids.",
+    help="What is remembered for each caller.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -111,7 +111,7 @@ def select_workspace(
     session_id: option.SessionId = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Select what a session works with where a request names nothing else."""
+    """Select what a session works with if nothing else is named."""
     from millracer.interfaces import session_commands  # noqa: PLC0415 - see above
 
     common = common_options(session_id=session_id)

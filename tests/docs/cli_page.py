@@ -32,10 +32,10 @@ class Told:
     is_group: bool
 
 
-def told() -> Iterator[Told]:
+def told(columns: int = _COLUMNS) -> Iterator[Told]:
     """Yield every command in the order that its group lists it."""
     root = get_command(app)
-    yield from _told(root, (str(root.name),), None)
+    yield from _told(root, (str(root.name),), None, columns)
 
 
 def render() -> str:
@@ -45,14 +45,14 @@ def render() -> str:
 
 
 def _told(
-    command: TyperCommand | TyperGroup, words: tuple[str, ...], parent: object
+    command: TyperCommand | TyperGroup, words: tuple[str, ...], parent: object, columns: int
 ) -> Iterator[Told]:
     context = command.context_class(
         command,
         info_name=words[-1],
         parent=parent,
-        terminal_width=_COLUMNS,
-        max_content_width=_COLUMNS,
+        terminal_width=columns,
+        max_content_width=columns,
         color=False,
     )
     lines = command.get_help(context).replace(str(Path.home()), "~").splitlines()
@@ -61,4 +61,4 @@ def _told(
     yield Told(words, text, bool(subcommands))
     for name, subcommand in subcommands.items():
         if not subcommand.hidden:
-            yield from _told(subcommand, (*words, name), context)
+            yield from _told(subcommand, (*words, name), context, columns)
