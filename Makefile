@@ -165,7 +165,7 @@ screens: $(setup)
 
 fixtures: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$(version)/.stamp)
 	@set -e; $(foreach version,$(MILLRACE_VERSIONS),$(call tools_environment,$(version)) \
-	  $(bin)/python scripts/record_fixtures.py;)
+	  $(bin)/python -m tests.recording.fixtures;)
 
 $(venv_stamp): pyproject.toml | require-python
 	@echo 'Setting up $(VENV) ...' >&2

@@ -118,3 +118,12 @@ def test_what_uv_writes_is_no_part_of_the_project() -> None:
     assert {"pytest", "ruff", "mypy"} <= {
         requirement.partition(">")[0] for requirement in project["optional-dependencies"]["dev"]
     }
+
+
+def test_the_top_level_holds_what_was_agreed_and_dotfiles() -> None:
+    shown = {path.relative_to(_ROOT).parts[0] for path in _repository_files()}
+
+    assert {name for name in shown if not name.startswith(".")} == {
+        *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile"),
+        *("millracer", "migrations", "tests", "docs", "fixtures"),
+    }

@@ -1,6 +1,6 @@
 """Ours beside what `millracer==0.2.0` answered to the same requests; every difference has a reason.
 
-The answers were recorded by scripts/record_ops_reference.py.
+The answers were recorded by tests/recording/ops_reference.py.
 """
 
 from __future__ import annotations

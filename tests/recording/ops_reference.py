@@ -1,6 +1,6 @@
 """Record what the reference (`millracer==0.2.0`) answers to the requests of the golden files.
 
-    python scripts/record_ops_reference.py --reference PYTHON
+    python -m tests.recording.ops_reference --reference PYTHON
 
 PYTHON is an interpreter that has the reference installed. Each request is sent to its
 `millracer ops --json` in a home and a workspace of its own, with small programs of the tests in the
@@ -22,11 +22,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tests.support.fake_millrace import FakeMillrace  # noqa: E402 - after the path
-from tests.support.ops_cases import (  # noqa: E402 - after the path
+from tests.support.fake_millrace import FakeMillrace
+from tests.support.ops_cases import (
     ABSENT,
     CASES,
     HERE,
@@ -34,6 +31,8 @@ from tests.support.ops_cases import (  # noqa: E402 - after the path
     WORKSPACE,
     Case,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
 
 VERSION = "0.2.0"
 TARGET = ROOT / "fixtures" / "ops" / f"reference-{VERSION}.json"
@@ -66,7 +65,7 @@ def main() -> int:
     answers = {case.name: record(python, case) for case in CASES if case.reference is not None}
     document = {
         "reference": f"millracer=={VERSION}",
-        "recorded_by": "scripts/record_ops_reference.py",
+        "recorded_by": "tests/recording/ops_reference.py",
         "cases": answers,
     }
     TARGET.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ each session gets as many requests as it remembers, from several writers in turn
 writer alone. Prints how many were kept and, in the same run on the same machine, how the times
 compare; a writer that fails ends early, so only the times of loads that were kept compare fairly.
 
-    python scripts/compare_store.py [--reference PYTHON]
+    python -m tests.bench.store [--reference PYTHON]
 
 PYTHON is an interpreter that has the reference installed (`millracer==0.2.0`).
 """

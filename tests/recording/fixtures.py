@@ -21,13 +21,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from millracer.domain.documents import IntakeDocument, render_document
+from millracer.domain.work import IntakeKind, RequestBody, WorkItem
+from tests.support.scenario import Scenario, Step
+from tests.support.workspace import Workspace, make_workspace
 
-from millracer.domain.documents import IntakeDocument, render_document  # noqa: E402 - after the path
-from millracer.domain.work import IntakeKind, RequestBody, WorkItem  # noqa: E402 - after the path
-from tests.support.scenario import Scenario, Step  # noqa: E402 - after the path
-from tests.support.workspace import Workspace, make_workspace  # noqa: E402 - after the path
+ROOT = Path(__file__).resolve().parents[2]
 
 VARIABLE = "MILLRACER_TEST_MILLRACE"
 CALL_SECONDS = 60
@@ -86,7 +85,7 @@ class Recorder:
         self.files[name] = self._shown(str(path))
 
     def _shown(self, text: str) -> str:
-        venv = self._command.resolve().parents[1]
+        venv = self._command.resolve().parents[2]
         for path, name in (
             (self._workspace, "/workspace"),
             (self._workspace.parent, "/intake"),
@@ -128,7 +127,7 @@ def main() -> int:
 
 def record_without_init(recorder: Recorder, base: Path) -> None:
     """Record the refusals of a directory that was never initialised."""
-    bare = Recorder(recorder._command, base / "bare", recorder._folder)  # noqa: SLF001 - one file
+    bare = Recorder(recorder._command, base / "bare", recorder._folder)
     (base / "bare").mkdir()
     bare.record("show-uninitialised", "queue", "show", "plain")
     bare.record("status-uninitialised", "status", "--format", "json")
@@ -233,7 +232,7 @@ def running_daemon(recorder: Recorder, workspace: Workspace) -> Iterator[subproc
     arguments = ("run", "daemon", "--mode", "default_pi", "--monitor", "none")
     with log.open("wb") as output:
         daemon = subprocess.Popen(
-            (str(recorder._command), *arguments, "--workspace", str(workspace.root)),  # noqa: SLF001 - one file
+            (str(recorder._command), *arguments, "--workspace", str(workspace.root)),
             cwd=workspace.root,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -255,7 +254,7 @@ def write_manifest(folder: Path, version: str, recorder: Recorder) -> None:
     manifest = {
         "tool": "millrace-ai",
         "version": version,
-        "recorded_by": "scripts/record_fixtures.py",
+        "recorded_by": "tests/recording/fixtures.py",
         "record_again": "make fixtures",
         "recorded_on": datetime.now(UTC).date().isoformat(),
         "normalised": {

@@ -1,0 +1,1 @@
+"""Records what real tools say, for fixtures/."""
