@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from millracer.domain.programs import (
+    FOUND_UNTOLD,
     NO_TOOLS,
     TESTED_VERSIONS,
     Tool,
@@ -45,6 +46,10 @@ def test_what_was_tested_is_what_the_tests_set_up() -> None:
 
 def test_an_origin_goes_before_those_behind_it() -> None:
     assert list(ToolOrigin) == ["option", "environment", "user_file", "setup", "path"]
+
+
+def test_what_a_command_line_or_its_variables_said_has_to_be_said_again() -> None:
+    assert set(ToolOrigin) - FOUND_UNTOLD == {"option", "environment"}
 
 
 def test_where_no_tool_was_looked_for_none_is_told() -> None:

@@ -132,6 +132,7 @@ def result(outcome: Outcome, *codes: str, reason: CancelReason | None = None) ->
         (result(Outcome.FAILED, "internal_error"), 1),
         (result(Outcome.FAILED), 1),
         (result(Outcome.FAILED, "usage"), 2),
+        (result(Outcome.FAILED, "config_invalid"), 2),
         (result(Outcome.FAILED, "invalid_request"), 2),
         (result(Outcome.FAILED, "idempotency_conflict"), 2),
         (result(Outcome.FAILED, "mode_conflict", "millrace_failed"), 2),
