@@ -95,7 +95,7 @@ def session_store(sight: Sight, wait: Wait) -> Finding:
         )
     if not found.exists:
         return Finding(message="there is none yet; the first command makes it")
-    return Finding(message=f"{found.workspaces} workspaces and {found.sessions} sessions")
+    return Finding(message=f"workspaces: {found.workspaces}, sessions: {found.sessions}")
 
 
 def configuration(sight: Sight, _wait: Wait) -> Finding:

@@ -204,21 +204,31 @@ def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait:
     return Finding(
         level=CheckLevel.FAIL,
         message=f"stages such as {stage.stages[0]} work with {whose}: {refused_model.message}",
-        next_command=_how_to_name_a_model(sight, stage) or refused_model.next_command,
+        next_command=_how_to_name_a_model(sight, compiled, stage.model)
+        or refused_model.next_command,
     )
 
 
-def _how_to_name_a_model(sight: Sight, stage: StageModel) -> str | None:
-    """Return the command that gives the stages the model of a run's pi; None where it has none."""
+def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None) -> str | None:
+    """Return what gives all stages that work with `model` the model of a run's pi.
+
+    None where that has none, or where nothing of Millrace's stands for `model`.
+    """
     models = sight.models
-    if stage.alias is None or models is None or not models.is_usable:
+    if models is None or not models.is_usable:
         return None
     millrace = sight.millrace()
-    return (
-        f"{millrace.program} model-aliases set {shlex.quote(stage.alias)} "
+    thinking: dict[str, str | None] = {}
+    for stage in compiled.stage_models:
+        if stage.runner == _PI_RUNNER and stage.model == model and stage.alias is not None:
+            thinking.setdefault(stage.alias, stage.thinking)
+    commands = [
+        f"{millrace.program} model-aliases set {shlex.quote(alias)} "
         f"--model {shlex.quote(str(models.selected))} "
-        f"--thinking-level {shlex.quote(stage.thinking or _THINKING)} {_of(millrace)}"
-    )
+        f"--thinking-level {shlex.quote(level or _THINKING)} {_of(millrace)}"
+        for alias, level in thinking.items()
+    ]
+    return " && ".join(commands) or None
 
 
 def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:

@@ -152,7 +152,7 @@ def test_what_sessions_remember_is_counted_and_followed_and_not_touched(
     document = json.loads(done.stdout)
     assert document["workspace"] == str(other)
     (store,) = [check for check in document["checks"] if check["name"] == "session_store"]
-    assert (store["level"], store["message"][:13]) == ("ok", "1 workspaces ")
+    assert (store["level"], store["message"][:13]) == ("ok", "workspaces: 1")
     assert tree(caller.state) == before
 
 

@@ -210,7 +210,7 @@ _CASES = [
         NAME.SESSION_STORE,
         LEVEL.OK,
         _sets("surroundings.store.found", to=_FOUND),
-        "1 workspaces",
+        "workspaces: 1, ",
         None,
     ),
     Case(
@@ -639,6 +639,19 @@ def test_each_model_of_the_stages_is_looked_at_once(room: Room, selected: PiMode
 
     wanted = ["gpt-5.5", "fast"] if selected.is_usable else ["gpt-5.5"]
     assert room.tools.stage_models == wanted
+
+
+def test_one_command_names_a_model_for_all_stages_that_have_none(room: Room) -> None:
+    deep = replace(STAGES, alias="deep", thinking="xhigh", stages=("arbiter",))
+    other = replace(STAGES, alias="fast", model="fast", stages=("recon",))
+    room.surroundings.stages = (STAGES, deep, replace(deep, stages=("planner",)), other, _STUB)
+    room.tools.stage_look.models = FOREIGN
+
+    first, second = (room.checks()[NAME.STAGE_MODEL].next_command or "").split(" && ")
+
+    options = "--workspace /shop"
+    assert first.endswith(f"set standard --model stub/large --thinking-level high {options}")
+    assert second.endswith(f"set deep --model stub/large --thinking-level xhigh {options}")
 
 
 def test_stages_without_a_model_of_their_own_are_told_to_get_credentials(room: Room) -> None:
