@@ -37,6 +37,8 @@ _PROGRAM_ORIGINS = {
     ToolOrigin.SETUP: ValueOrigin.SETUP,
     ToolOrigin.PATH: ValueOrigin.DEFAULT,
 }
+#: The command of a program that setup installed would push who said it off the screen.
+_WIDEST = 40
 _DEFAULTS = inspect.signature(common_options).parameters
 
 
@@ -127,7 +129,7 @@ def _says(options: ConfigOptions, name: str) -> bool:
 
 def _lines(result: ConfigResult) -> list[str]:
     rows = [(each.name, _shown(each.value), _whence(each, result)) for each in result.values]
-    return table(("OPTION", "VALUE", "FROM"), rows)
+    return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST)
 
 
 def _shown(value: object) -> str:

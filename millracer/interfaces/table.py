@@ -12,13 +12,23 @@ def in_line(text: str) -> str:
     return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
-def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Return lines of columns, each as wide as its widest cell."""
+def table(
+    header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, widest: int | None = None
+) -> list[str]:
+    """Return lines of columns, each as wide as its widest cell.
+
+    A cell wider than `widest` makes its own line longer, and no other.
+    """
     lines = [header, *(tuple(map(in_line, row)) for row in rows)]
-    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(header))]
+    widths = [_width([line[column] for line in lines], widest) for column in range(len(header))]
     return [
         "  ".join(
             cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
         ).rstrip()
         for line in lines
     ]
+
+
+def _width(cells: Iterable[str], widest: int | None) -> int:
+    widths = map(cell_len, cells)
+    return max(width for width in widths if widest is None or width <= widest)

@@ -103,6 +103,14 @@ def test_programs_that_nobody_names_are_setups_else_those_on_path(
     assert after["pi_command"] == (" ".join(installed[Tool.PI].argv), "setup")
 
 
+def test_a_long_command_pushes_nobodys_word_off_the_screen(caller: OpsCaller) -> None:
+    pi = f"/{'long' * 30}/pi"
+    said = caller.run("config", "show", MILLRACER_PI_COMMAND=pi).stdout.splitlines()
+
+    assert len(said[0]) < 80
+    assert said[-1].endswith(f"{pi}  environment: MILLRACER_PI_COMMAND")
+
+
 def test_a_person_is_shown_the_files_and_the_variables(
     caller: OpsCaller, workspace: Path, user_file: Path
 ) -> None:
