@@ -15,7 +15,7 @@ from millracer import __version__
 from millracer.application import prompts
 from millracer.application.record import RunRecord
 from millracer.application.summary import describe_fact, summarise
-from millracer.domain.completion import MissingEvidence, judge
+from millracer.domain.completion import NOWHERE, MissingEvidence, judge
 from millracer.domain.evidence import ClosureFact, Evidence, run_of
 from millracer.domain.lineage import lineage_of
 from millracer.domain.observation import Observation, interpret_lineage, interpret_standing
@@ -272,7 +272,7 @@ def _missing(record: RunRecord, outcome: Outcome) -> tuple[MissingEvidence, ...]
         found = "the run ended before anything was handed to Millrace"
         if record.decision is not None and record.decision.route is Route.DIRECT:
             return (MissingEvidence("pi's complete answer", "pi's turn", record.reason),)
-        return (MissingEvidence("a work item in Millrace that is done", "nowhere", found),)
+        return (MissingEvidence("a work item in Millrace that is done", NOWHERE, found),)
     needed = "the work item in state done, and the run that did it"
     return (MissingEvidence(needed, standing.source, str(standing.state)),)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from millracer.domain.completion import MissingEvidence
+from millracer.domain.completion import NOWHERE, MissingEvidence
 from millracer.domain.evidence import Fact, run_of, state_fact
 from millracer.domain.result import NextStep, RunResult
 from millracer.domain.work import Outcome
@@ -28,10 +28,7 @@ def summarise(
     """Return the closing answer: outcome, what proves it, what is missing, how to go on."""
     lines = [f"{outcome}: {reason}"]
     lines += [f"  evidence: {describe_fact(fact)}" for fact in proof]
-    lines += [
-        f"  missing: {entry.needed} (looked in {entry.looked_in}; found {entry.found})"
-        for entry in missing
-    ]
+    lines += [f"  missing: {_describe_gap(entry)}" for entry in missing]
     lines += [f"  to {step.action}: {step.command}" for step in next_steps]
     return "\n".join(lines)
 
@@ -47,3 +44,9 @@ def summary_of(result: RunResult) -> str | None:
         missing=result.missing_evidence,
         next_steps=result.next_steps,
     )
+
+
+def _describe_gap(entry: MissingEvidence) -> str:
+    if entry.looked_in == NOWHERE:
+        return f"{entry.needed} ({entry.found})"
+    return f"{entry.needed} (looked in {entry.looked_in}; found {entry.found})"

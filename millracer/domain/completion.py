@@ -47,6 +47,10 @@ TASK, SPEC, PROBE = "task", "spec", "probe"
 _LEADS_TO = {RECON_TO_EXECUTION: TASK, RECON_TO_PLANNING: SPEC}
 
 
+#: Where evidence was looked for that nobody could have left: nothing was handed to Millrace.
+NOWHERE = "nowhere"
+
+
 @dataclass(frozen=True, slots=True)
 class MissingEvidence:
     """What completion would have needed, where it was looked for, what stood there."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from millracer.domain.completion import MissingEvidence, Verdict
+from millracer.domain.completion import NOWHERE, MissingEvidence, Verdict
 from millracer.domain.evidence import ClosureFact, Fact
 from millracer.domain.lineage import LineageItem
 from millracer.domain.programs import NO_TOOLS, ToolsUsed
@@ -324,6 +324,6 @@ def cancelled_result(
 def _nothing_begun() -> MissingEvidence:
     return MissingEvidence(
         needed="a work item in Millrace that is done",
-        looked_in="nowhere",
+        looked_in=NOWHERE,
         found="this run handed nothing to Millrace",
     )

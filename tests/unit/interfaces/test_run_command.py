@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from millracer.bootstrap import Millraces, Settings
-from millracer.domain.completion import MissingEvidence
+from millracer.domain.completion import NOWHERE, MissingEvidence
 from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
 from millracer.domain.work import (
     EventKind,
@@ -239,3 +239,15 @@ def test_how_a_run_ended_is_told_once(stand: Stand, capsys: pytest.CaptureFixtur
     stand.result = replace(BLOCKED, output="All is done.")
     assert invoke(["run", "--workspace", "/", "--quiet", "--output", "json", "t"]) == 4
     assert capsys.readouterr().err == ""
+
+
+def test_what_was_looked_for_nowhere_is_told_without_a_place(
+    stand: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gap = MissingEvidence("an item that is done", NOWHERE, "nothing was handed over")
+    stand.result = replace(BLOCKED, missing_evidence=(gap,), next_steps=())
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 4
+    assert (
+        "\n  missing: an item that is done (nothing was handed over)\n" in capsys.readouterr().err
+    )
