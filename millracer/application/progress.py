@@ -11,7 +11,7 @@ from millracer.domain.work import ProgressEvent, ProgressKind, RuntimeEvent
 from millracer.ports import Clock, ProgressListener
 
 _DOING = {
-    RunState.DECIDE: "choosing who does it",
+    RunState.DECIDE: "finding out who does it, and whether it is there already",
     RunState.DIRECT: "pi works on it",
     RunState.INTAKE: "preparing the workspace and the document",
     RunState.ENQUEUE: "handing it to Millrace",
