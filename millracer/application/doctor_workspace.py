@@ -228,6 +228,8 @@ def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None
         f"--thinking-level {shlex.quote(level or _THINKING)} {_of(millrace)}"
         for alias, level in thinking.items()
     ]
+    if commands and not millrace.holds_work:  # Millrace keeps no alias outside a workspace
+        commands.insert(0, f"{millrace.program} init {_of(millrace)}")
     return " && ".join(commands) or None
 
 

@@ -654,6 +654,16 @@ def test_one_command_names_a_model_for_all_stages_that_have_none(room: Room) -> 
     assert second.endswith(f"set deep --model stub/large --thinking-level xhigh {options}")
 
 
+def test_a_folder_has_to_be_a_workspace_before_its_stages_are_given_a_model(room: Room) -> None:
+    room.millrace._holds_work = False
+    room.tools.stage_look.models = FOREIGN
+
+    first, second = (room.checks()[NAME.STAGE_MODEL].next_command or "").split(" && ")
+
+    assert first == "millrace init --workspace /shop"
+    assert second.startswith("millrace model-aliases set standard ")
+
+
 def test_stages_without_a_model_of_their_own_are_told_to_get_credentials(room: Room) -> None:
     room.surroundings.stages = (replace(STAGES, model=None, alias=None),)
     room.tools.stage_look.models = NO_MODELS
