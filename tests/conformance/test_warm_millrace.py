@@ -244,6 +244,8 @@ def test_what_is_asked_and_added_without_a_daemon(twins: _Twins) -> None:
         ("runs", "ls"),
         ("status", "--format", "json"),
         ("compile", "validate", "--mode", "default_pi"),
+        ("control", "pause"),
+        ("control", "resume"),
         ("control", "clear-stale-state"),
         ("control", "stop"),
     ):

@@ -335,8 +335,7 @@ class ScriptedMillrace(Millrace):
     def is_stale(self, wait: Wait) -> bool:
         """See the port."""
         with self._called("is_stale", wait):
-            active = any(i.state is ItemState.ACTIVE for i in self.items.values())
-            return self.daemon is None and (self.stale or self.stop_requested or active)
+            return self._is_stale()
 
     def list_left(self) -> tuple[LeftItem, ...]:
         """See the port; what was added last is the newest."""
@@ -571,6 +570,10 @@ class ScriptedMillrace(Millrace):
             observed_at=NOW,
         )
 
+    def _is_stale(self) -> bool:
+        active = any(item.state is ItemState.ACTIVE for item in self.items.values())
+        return self.daemon is None and (self.stale or self.stop_requested or active)
+
     def _evidence(self, standing: Standing) -> Evidence:
         item = self.items.get(standing.item_id)
         members = [] if item is None else [item]
@@ -655,7 +658,7 @@ class ScriptedControl(DaemonControl):
     def repair(self, wait: Wait) -> bool:
         with self._called("repair", wait):
             assert self._millrace.daemon is None, "a living daemon's state is never stale"
-            needed = self._millrace.is_stale(wait)
+            needed = self._millrace._is_stale()
             self._millrace.repaired += needed
             self._millrace.stale = self._millrace.stop_requested = False
             self._millrace._requeue_active()
