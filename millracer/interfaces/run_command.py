@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,13 @@ from millracer import __version__
 from millracer.application.memory import Memory
 from millracer.application.summary import summary_of
 from millracer.bootstrap import new_request_id, open_store
-from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
+from millracer.domain.result import (
+    ErrorRecord,
+    RunResult,
+    cancelled_result,
+    exit_code_of,
+    failed_result,
+)
 from millracer.domain.session import LOCAL_SESSION
 from millracer.domain.work import Outcome
 from millracer.errors import ExitCode, MillracerError
@@ -87,12 +94,20 @@ def report(result: RunResult, output: OutputFormat) -> None:
     for warning in result.warnings:
         say(f"warning: {warning}")
     for error in result.errors:
-        say_error(error.message, error.suggested_action)
+        if not (output is OutputFormat.TEXT and _is_on_the_same_screen(error, result.output)):
+            say_error(error.message, error.suggested_action)
     print_document(result, output)
     if output is OutputFormat.TEXT and result.outcome is not Outcome.COMPLETED:
         ending = summary_of(result)
         if ending is not None and ending != result.output:
             say(ending)
+
+
+def _is_on_the_same_screen(error: ErrorRecord, answer: str) -> bool:
+    """Whether the answer says the error, and what to do, to the same person once more."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return False
+    return error.message in answer and (error.suggested_action or "") in answer
 
 
 def _perform(options: RunOptions, prepared: Prepared) -> RunResult:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -251,3 +252,34 @@ def test_what_was_looked_for_nowhere_is_told_without_a_place(
     assert (
         "\n  missing: an item that is done (nothing was handed over)\n" in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize("piped", [None, "stdout", "stderr"])
+def test_what_the_answer_says_is_not_told_on_the_same_screen_twice(
+    stand: Stand,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    piped: str | None,
+) -> None:
+    for name in {"stdout", "stderr"} - {piped}:
+        monkeypatch.setattr(getattr(sys, name), "isatty", lambda: True)
+    stand.error = UsageError("no such skill", suggested_action="name one")
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 2
+    told = capsys.readouterr()
+    assert told.out == "failed: no such skill\n  next: name one\n"
+    assert told.err == ("" if piped is None else "error: no such skill\n  next: name one\n")
+
+
+def test_an_error_that_the_answer_says_in_part_is_told_in_whole(
+    stand: Stand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    stand.result = replace(
+        ended(Outcome.FAILED, errors=(ErrorRecord("code", "it broke", "mend it"),)),
+        output="failed: it broke",
+    )
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 8
+    assert capsys.readouterr().err == "error: it broke\n  next: mend it\n"
