@@ -88,8 +88,9 @@ def run(options: RunOptions) -> int:
 def report(result: RunResult, output: OutputFormat) -> None:
     """Print the one document on standard output; warnings and errors go to standard error.
 
-    Words of pi are no evidence: below an answer of pi's that is no proof of completion stands, on
-    standard error, how the run ended and how it goes on.
+    Words of pi are no evidence: below an answer of pi's stands, on standard error, how the run
+    ended, with the evidence, or what is missing and how it goes on. A person to whom a whole
+    document is shown has at its end a line that says how the run ended.
     """
     for warning in result.warnings:
         say(f"warning: {warning}")
@@ -97,10 +98,13 @@ def report(result: RunResult, output: OutputFormat) -> None:
         if not (output is OutputFormat.TEXT and _is_on_the_same_screen(error, result.output)):
             say_error(error.message, error.suggested_action)
     print_document(result, output)
-    if output is OutputFormat.TEXT and result.outcome is not Outcome.COMPLETED:
-        ending = summary_of(result)
-        if ending is not None and ending != result.output:
-            say(ending)
+    ending = summary_of(result)
+    if ending is None or ending == result.output:
+        return
+    if output is OutputFormat.TEXT and (result.proof or result.outcome is not Outcome.COMPLETED):
+        say(ending)
+    elif output is OutputFormat.JSON and sys.stdout.isatty():
+        say(ending.partition("\n")[0])
 
 
 def _is_on_the_same_screen(error: ErrorRecord, answer: str) -> bool:

@@ -14,11 +14,13 @@ import pytest
 
 from millracer.bootstrap import Millraces, Settings
 from millracer.domain.completion import NOWHERE, MissingEvidence
+from millracer.domain.evidence import ItemFact
 from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
 from millracer.domain.work import (
     EventKind,
     Finalizer,
     IntakePreference,
+    ItemState,
     Limits,
     Outcome,
     RoutePreference,
@@ -283,3 +285,49 @@ def test_an_error_that_the_answer_says_in_part_is_told_in_whole(
 
     assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 8
     assert capsys.readouterr().err == "error: it broke\n  next: mend it\n"
+
+
+DONE = ended(
+    Outcome.COMPLETED,
+    event=DecidingEvent(EventKind.SCOPED_COMPLETE, "it is done", datetime(2026, 1, 1, tzinfo=UTC)),
+    proof=(
+        ItemFact(
+            item_id="item-1",
+            work_kind="task",
+            state=ItemState.DONE,
+            source="millrace queue show item-1",
+            observed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        ),
+    ),
+)
+
+
+def test_the_evidence_stands_below_an_answer_of_pi(
+    stand: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand.result = replace(DONE, output="All is done.")
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 0
+    assert capsys.readouterr() == (
+        "All is done.\n",
+        "completed: it is done\n  evidence: task item-1 is done (millrace queue show item-1)\n",
+    )
+
+
+def test_what_pi_did_directly_needs_no_evidence(
+    stand: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand.result = replace(DONE, output="Forty-two.", proof=())
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 0
+    assert capsys.readouterr() == ("Forty-two.\n", "")
+
+
+def test_a_document_on_a_terminal_ends_with_how_the_run_ended(
+    stand: Stand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.result = replace(BLOCKED, output="All is done.")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "--output", "json", "t"]) == 4
+    assert capsys.readouterr().err == "blocked: Millrace blocked it\n"
