@@ -169,22 +169,23 @@ def _judge(record: RunRecord, standing: Standing, millrace: Millrace) -> None:
     record.verdict = judge(evidence)
     record.lineage = lineage_of(evidence)
     if not record.verdict.completed:
-        _tell_failed_runners(record, evidence)
+        _tell_failed_runners(record, evidence, millrace)
     if record.status is None:
         record.status = millrace.read_status(wait)
 
 
-def _tell_failed_runners(record: RunRecord, evidence: Evidence) -> None:
+def _tell_failed_runners(record: RunRecord, evidence: Evidence, millrace: Millrace) -> None:
     """Warn of stages that nobody worked on, because the program that should have could not."""
     stages: dict[str, list[str]] = {}
     for fact in evidence.stages:
         if fact.runner_failure is not None:
             stages.setdefault(fact.runner_failure, []).append(fact.stage)
+    look = millracer_command("doctor", workspace=millrace.workspace, option=millrace.option)
     for failure, failed in stages.items():
         record.warn(
             "stage_runner_failed",
             f"{', '.join(dict.fromkeys(failed))}: {failure.rstrip('.')}; "
-            "`millracer doctor` says what is missing",
+            f"`{look}` says what is missing",
         )
 
 

@@ -429,7 +429,8 @@ def test_why_nobody_worked_on_a_blocked_item_is_told() -> None:
     assert result.outcome is Outcome.BLOCKED
     assert codes(result) == ["stage_runner_failed"]
     assert result.warnings[0].text == (
-        "updater: No API key found for the provider; `millracer doctor` says what is missing"
+        "updater: No API key found for the provider; "
+        "`millracer doctor --workspace /workspace` says what is missing"
     )
 
 
