@@ -33,7 +33,7 @@ def say_bug(error: BaseException) -> MillracerError:
 def _kept(told: str) -> str:
     """Keep a traceback, and return what to do next."""
     try:
-        from millracer.bootstrap import append_to_log  # noqa: PLC0415 - hardly ever needed
+        from millracer.bootstrap.files import append_to_log  # noqa: PLC0415 - hardly ever needed
 
         path = append_to_log(f"millracer {__version__}\n{told}")
     except Exception as trouble:  # noqa: BLE001 - telling of a bug must not become another

@@ -214,7 +214,7 @@ def demo(
 
     It needs no credentials.
     """
-    from millracer.bootstrap import read_user_config  # noqa: PLC0415 - the same
+    from millracer.bootstrap.files import read_user_config  # noqa: PLC0415 - the same
     from millracer.interfaces import demo_command  # noqa: PLC0415
 
     given = {"millrace_command": millrace_command, "pi_command": pi_command}

@@ -179,11 +179,8 @@ def common_options(  # noqa: PLR0913 - one parameter per option
         ConfigInvalid: the user's configuration file cannot be read, or says what it must not.
     """
     from millracer.application.choices import LayeredChoices  # noqa: PLC0415 - `--help` pays no run
-    from millracer.bootstrap import (  # noqa: PLC0415
-        Millraces,
-        read_user_config,
-        read_workspace_config,
-    )
+    from millracer.bootstrap import Millraces  # noqa: PLC0415
+    from millracer.bootstrap.files import read_user_config, read_workspace_config  # noqa: PLC0415
     from millracer.contracts.said_options import SaidOptions  # noqa: PLC0415 - the same
     from millracer.interfaces.tools import Programs  # noqa: PLC0415
 

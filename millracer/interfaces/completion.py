@@ -22,7 +22,7 @@ def items(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the id of an item that Millrace works on, will work on or has blocked."""
 
     def found() -> Iterable[str]:
-        from millracer.bootstrap import glance_at_items  # noqa: PLC0415 - only a completion pays
+        from millracer.bootstrap.files import glance_at_items  # noqa: PLC0415 - only a completion pays
 
         return glance_at_items(_workspace(context))
 
@@ -33,7 +33,7 @@ def modes(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the name of a Millrace mode."""
 
     def found() -> Iterable[str]:
-        from millracer.bootstrap import glance_at_modes  # noqa: PLC0415 - see above
+        from millracer.bootstrap.files import glance_at_modes  # noqa: PLC0415 - see above
 
         return glance_at_modes(_workspace(context))
 
@@ -44,7 +44,7 @@ def sessions(incomplete: str) -> list[str]:
     """Complete the id of a session."""
 
     def found() -> Iterable[str]:
-        from millracer.bootstrap import glance_at_sessions  # noqa: PLC0415 - see above
+        from millracer.bootstrap.files import glance_at_sessions  # noqa: PLC0415 - see above
 
         return glance_at_sessions()
 
@@ -55,7 +55,7 @@ def workspaces(incomplete: str) -> list[str]:
     """Complete the id of a registered workspace."""
 
     def found() -> Iterable[str]:
-        from millracer.bootstrap import glance_at_workspaces  # noqa: PLC0415 - see above
+        from millracer.bootstrap.files import glance_at_workspaces  # noqa: PLC0415 - see above
 
         return glance_at_workspaces()
 
@@ -76,7 +76,7 @@ def _workspace(context: typer.Context) -> Path:
         return Path(named).expanduser()
     session_id = _said(context, "session_id")
     if session_id:
-        from millracer.bootstrap import glance_at_selection  # noqa: PLC0415 - see above
+        from millracer.bootstrap.files import glance_at_selection  # noqa: PLC0415 - see above
 
         selected = glance_at_selection(session_id)
         if selected is not None:

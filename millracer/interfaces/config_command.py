@@ -6,12 +6,8 @@ import inspect
 from pathlib import Path
 
 from millracer.application.memory import Memory
-from millracer.bootstrap import (
-    open_store,
-    read_workspace_config,
-    user_config_file,
-    workspace_config_file,
-)
+from millracer.bootstrap import open_store
+from millracer.bootstrap.files import read_workspace_config, user_config_file, workspace_config_file
 from millracer.contracts.config_file import ConfigOptions
 from millracer.contracts.config_result import (
     ConfigFileDocument,

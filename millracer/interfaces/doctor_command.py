@@ -13,13 +13,8 @@ from millracer.application.choices import RunChoices
 from millracer.application.doctor import examine
 from millracer.application.doctor_sight import DoctorPlace, Sight
 from millracer.application.memory import Memory
-from millracer.bootstrap import (
-    look_at_pi,
-    look_at_stage_pi,
-    open_surroundings,
-    user_config_file,
-    workspace_config_file,
-)
+from millracer.bootstrap import look_at_pi, look_at_stage_pi, open_surroundings
+from millracer.bootstrap.files import user_config_file, workspace_config_file
 from millracer.contracts.doctor_result import (
     DoctorResult,
     DoctorVersionsDocument,

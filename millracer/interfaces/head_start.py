@@ -44,7 +44,7 @@ def head_start(arguments: Sequence[str]) -> Iterator[HeadStart]:
     """
     foresight, configured = Foresight(arguments, os.environ), _NOTHING
     if foresight.is_certain or foresight.depends_on_request:
-        from millracer.bootstrap import glance_at_user_config  # noqa: PLC0415 - see above
+        from millracer.bootstrap.files import glance_at_user_config  # noqa: PLC0415 - see above
 
         configured = glance_at_user_config()
         foresight = Foresight(arguments, os.environ, configured)

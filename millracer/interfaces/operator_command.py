@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from millracer.application.operator import Operator
 from millracer.application.operator_ports import Voice, Watching
-from millracer.bootstrap import SystemClock, open_directories, open_store, operator_history
+from millracer.bootstrap import SystemClock, open_directories, open_store
+from millracer.bootstrap.files import operator_history
 from millracer.domain.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.bugs import say_bug

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 
-from millracer.bootstrap import installed_tools
+from millracer.bootstrap.files import installed_tools
 from millracer.domain.configuration import USER_FILE, starts_the_same_anywhere
 from millracer.domain.programs import InstalledTool, Tool, ToolOrigin, ToolsUsed, ToolUsed
 from millracer.errors import UsageError

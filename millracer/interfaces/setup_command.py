@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from millracer.application.setup import Installer, plan, set_up, take_away, tidy_up
-from millracer.bootstrap import installed_tools, open_installer
+from millracer.bootstrap.files import installed_tools, open_installer
 from millracer.domain.setup_plan import MEGABYTES, SOURCES, SetupPlan
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.interfaces.output import print_text

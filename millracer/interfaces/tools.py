@@ -8,13 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millracer.bootstrap import (
-    Millraces,
-    Settings,
-    open_orchestrator,
-    open_pi,
-    orchestrator_over,
-)
+from millracer.bootstrap import Millraces, Settings, open_orchestrator, open_pi, orchestrator_over
 from millracer.errors import InvalidRequest
 from millracer.interfaces.head_start import begin
 from millracer.interfaces.programs import FoundPrograms
