@@ -15,7 +15,7 @@ from pathlib import Path
 
 from millracer.adapters import process
 from millracer.adapters.daemon_finder import DaemonFinder
-from millracer.adapters.daemon_log import daemon_output, last_words, name_log, said_in
+from millracer.adapters.daemon_log import daemon_output, has_ended, last_words, name_log, said_in
 from millracer.adapters.daemon_stop import stop_daemon
 from millracer.adapters.millrace_calls import TOOL, MillraceCalls, refusal
 from millracer.adapters.millrace_text import parse_lines
@@ -210,6 +210,8 @@ class _Control(DaemonControl):
         if stale:
             remove_stranded_lock(self._files, record)
             self._calls.checked("control", "clear-stale-state", wait=wait)
+        if record is not None and has_ended(self._paths, record):
+            forget_ownership(self._paths)
         return stale
 
     def end(

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash import controls
 from tests.crash.aftermath import documents
+from tests.crash.controls import CONTROLS, Control
 from tests.crash.matrix import SITUATIONS, boundaries, deaths_of, deaths_of_others, unreached
 from tests.crash.play import Death, NeverReached, Victim, play, record
 from tests.crash.scene import BRIEF, NAMED, SLOW, UNNAMED, Model, Situation, Theatre, open_theatre
@@ -126,8 +128,9 @@ def test_every_point_the_code_has_is_passed_by_some_situation(
     theatre: tuple[Theatre, Model],
 ) -> None:
     recorded = {situation: record(theatre[0], situation) for situation in SITUATIONS}
+    given = [controls.record(theatre[0], control) for control in CONTROLS]
 
-    assert unreached(recorded) == set()
+    assert unreached(recorded, given) == set()
 
 
 @pytest.mark.slow
@@ -149,6 +152,18 @@ def test_a_sample_of_everybody_elses_deaths(theatre: tuple[Theatre, Model]) -> N
 
     assert deaths
     assert_harmless(theatre, deaths[::_SAMPLE])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(_SAMPLE_SECONDS)
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
+def test_a_killed_command_about_the_queue_does_its_work_when_it_is_given_again(
+    theatre: tuple[Theatre, Model], control: Control
+) -> None:
+    deaths = controls.deaths_of(controls.record(theatre[0], control))
+
+    assert deaths
+    assert [controls.play(theatre[0], control, point) for point in deaths] == [()] * len(deaths)
 
 
 def assert_harmless(theatre: tuple[Theatre, Model], deaths: Sequence[Death]) -> None:

@@ -25,6 +25,7 @@ class Command(StrEnum):
     RUN = "millracer run"
     OPS = "millracer ops --json"
     OPERATOR = "millracer operator"
+    SUBMIT = "millracer submit"
 
 
 class _OpsRunning(Running):
@@ -74,10 +75,16 @@ class Caller:
         process = self._start("operator", "--workspace", root, *_MODEL, *arguments)
         return _OperatorRunning(process, "".join(f"{line}\n" for line in lines))
 
-    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+    def command(self, name: str, *arguments: str) -> Running:
+        """Start a command about the queue, which asks no pi and prints one document."""
+        root = str(self.millracer.workspace.root)
+        words = (name, "--workspace", root, "--json", *arguments)
+        return Running(self._start(*words, asks_pi=False), None)
+
+    def _start(self, *arguments: str, asks_pi: bool = True) -> subprocess.Popen[str]:
         tools = (
             *("--millrace-command", self.millracer.millrace),
-            *("--pi-command", self.millracer.pi),
+            *(("--pi-command", self.millracer.pi) if asks_pi else ()),
         )
         return subprocess.Popen(
             (sys.executable, "-m", _MODULE, *arguments, *tools),

@@ -21,6 +21,7 @@ from tests.crash.scene import (
     PROBE,
     RESTARTED,
     SLOW,
+    SUBMIT,
     UNNAMED,
     Situation,
 )
@@ -28,7 +29,7 @@ from tests.crash.scene import (
 #: The situations whose points are recorded.
 SITUATIONS = (
     *(NAMED, PLAIN, UNNAMED, DECIDED, PRINTED, DIRECT, RESTARTED, NEW, FOREIGN),
-    *(PROBE, OPS, OPERATOR),
+    *(PROBE, OPS, OPERATOR, SUBMIT),
 )
 
 _STAGES = ("builder", "checker", "updater")
@@ -88,9 +89,12 @@ def boundaries(points: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups]
 
 
-def unreached(recorded: Mapping[Situation, Sequence[str]]) -> set[str]:
-    """Return the points that the code has and no situation passes."""
-    passed = {point.removesuffix(AGAIN) for points in recorded.values() for point in points}
+def unreached(
+    recorded: Mapping[Situation, Sequence[str]], controls: Iterable[Sequence[str]]
+) -> set[str]:
+    """Return the points that the code has and neither a situation nor another command passes."""
+    every = (*recorded.values(), *controls)
+    passed = {point.removesuffix(AGAIN) for points in every for point in points}
     return registered() - passed - {point.partition(": ")[2] for point in passed}
 
 

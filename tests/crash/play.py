@@ -303,7 +303,8 @@ def _untrue(scene: Scene, ran: Ran) -> list[str]:
 
 
 def _said(ran: Ran) -> str:
-    return f"{ran.result['outcome']} ({ran.exit_code})"
+    told = ran.result.get("outcome") or ran.result["state"]
+    return f"{told} ({ran.exit_code})"
 
 
 def _inside(victim: Victim) -> str:

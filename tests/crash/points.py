@@ -47,7 +47,7 @@ AGAIN = ", again"
 _UNHEARD_SECONDS = 60.0
 _POLL_SECONDS = 0.002
 #: What only looks is no point of its own.
-_LOOKS = re.compile(r"(find|list|read)_")
+_LOOKS = re.compile(r"(fate|find|is|list|read|recent|stored)_|observe$")
 _VARYING = re.compile(r"[0-9a-f]{12,}|\d{8}T\d+Z")
 _RANDOM_SUFFIX = re.compile(r"\.[a-z0-9_]{8}\.tmp$")
 

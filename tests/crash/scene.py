@@ -66,6 +66,7 @@ class Situation:
     derived: int = 0
 
 
+_NAME = ("--request-id", "crash-1")
 _DELEGATED = ("--route", "millrace", "--intake", "task")
 #: Where pi's closing turn is not what it is about.
 _BRIEF = (*_DELEGATED, "--finalizer", "summary")
@@ -97,6 +98,8 @@ PROBE = Situation(
 LARGE = Situation(name="large answer", options=_DELEGATED, task=LONG_TASK)
 OPS = Situation(name="ops", options=(), command=Command.OPS)
 OPERATOR = Situation(name="operator", options=_BRIEF, named=False, command=Command.OPERATOR)
+#: The item that is submitted is done by the run that follows.
+SUBMIT = Situation(name="submit, then run", options=_BRIEF, command=Command.SUBMIT)
 
 
 class Theatre:
@@ -154,6 +157,23 @@ class Scene:
 
         The operator is asked for what is left when no item is named.
         """
+        caller = self.caller(log, armed=armed, victim=victim)
+        own, task = (*self.situation.options, *options), self.situation.task
+        match self.situation.command:
+            case Command.OPS:
+                return caller.ops(task, "crash-1", *own)
+            case Command.OPERATOR:
+                lines = (task,) if resumes is None else (f"/resume {resumes}",)
+                return caller.operator(lines, *own)
+            case Command.SUBMIT if log == "first":
+                return caller.command("submit", "--intake", "task", *_NAME, task)
+            case Command.RUN if resumes is not None:
+                return caller.run(*options, "--resume", resumes)
+            case Command.RUN | Command.SUBMIT:
+                return caller.run(*own, *(_NAME if self.situation.named else ()), task)
+
+    def caller(self, log: str, *, armed: str | None = None, victim: str = "millracer") -> Caller:
+        """Return what starts commands under a trace."""
         order = {
             "log": str(self.folder / log),
             "armed": armed,
@@ -161,29 +181,19 @@ class Scene:
             "workspace": str(self.workspace.root),
             "home": str(self.folder),
         }
-        millracer = Millracer(
-            self.workspace,
-            self.millrace,
-            pi=self.pi,
-            environment={
-                **agent_environment(self.folder / "agent", self.folder),
-                VARIABLE: json.dumps(order),
-                RUN_VARIABLE: self.token,
-            },
-            module="tests.crash.child",
+        return Caller(
+            Millracer(
+                self.workspace,
+                self.millrace,
+                pi=self.pi,
+                environment={
+                    **agent_environment(self.folder / "agent", self.folder),
+                    VARIABLE: json.dumps(order),
+                    RUN_VARIABLE: self.token,
+                },
+                module="tests.crash.child",
+            )
         )
-        own, task = (*self.situation.options, *options), self.situation.task
-        match self.situation.command:
-            case Command.OPS:
-                return Caller(millracer).ops(task, "crash-1", *own)
-            case Command.OPERATOR:
-                lines = (task,) if resumes is None else (f"/resume {resumes}",)
-                return Caller(millracer).operator(lines, *own)
-            case Command.RUN if resumes is not None:
-                return Caller(millracer).run(*options, "--resume", resumes)
-            case Command.RUN:
-                request = ("--request-id", "crash-1") if self.situation.named else ()
-                return Caller(millracer).run(*own, *request, task)
 
     def points(self, log: str) -> list[str]:
         """Return what a command reached, in order, with repetitions."""
