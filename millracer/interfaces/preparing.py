@@ -112,7 +112,7 @@ def _task(options: AskedTask) -> str:
     if not task.strip():
         raise UsageError(
             "there is no task",
-            suggested_action='give it as an argument, as in `millracer run "Fix the tests"`, '
-            "or on standard input",
+            suggested_action='give it behind the command, in quotes ("Fix the tests"), or on '
+            "standard input",
         )
     return task

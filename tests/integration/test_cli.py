@@ -225,3 +225,14 @@ def test_a_command_works_with_the_garbage_collector_on(tmp_path: Path) -> None:
 
 def test_the_version_is_told() -> None:
     assert run("--version").stdout.startswith("millracer 0.")
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_advice_on_a_missing_task_sends_nobody_to_another_command(
+    tmp_path: Path, command: str
+) -> None:
+    ran = run(command, "--output", "json", cwd=tmp_path)
+
+    (error,) = document(ran)["errors"]
+    assert error["message"] == "there is no task"
+    assert "millracer" not in error["suggested_action"]
