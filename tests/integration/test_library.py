@@ -30,7 +30,7 @@ from millracer import (
 )
 from millracer.adapters.process import command_line
 from tests.support.cli import wait_until
-from tests.support.library import DIRECT, PI
+from tests.support.library_calls import DIRECT, PI
 from tests.support.ops_cli import Running
 
 _ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from millracer import (
     ProgressDocument,
     handle_request,
 )
-from tests.support.library import DIRECT, MILLRACE, PI
+from tests.support.library_calls import DIRECT, MILLRACE, PI
 
 _ROOT = Path(__file__).parents[3]
 _EXAMPLE = _ROOT / "docs" / "examples" / "handle_request.py"
