@@ -184,10 +184,10 @@ _TABLE_HEAD = """\
 |---|---|---|---|---|---|---|---|---|---|"""
 
 _WHAT_RAN = """
-"real tools" are `tests/acceptance` and `tests/conformance`; "real pi" the part of them that starts
-a pi, since only they depend on its version; "our own code" is all of `make test` but the real
-runs, plus the few of those marked `corner`. `make test` also runs these few with the oldest and the
-newest Millrace and pi.\
+"real tools" are the tests of `tests/acceptance` and `tests/conformance`. "real pi" are those of them
+that start pi, since only they depend on its version. "project code" is `make test` without the runs
+on the real tools, plus the few of those marked `corner`. `make test` also runs these few with the
+oldest and the newest Millrace and pi.\
 """
 
 _DIFFERENCES = """
