@@ -1,4 +1,7 @@
-"""`make bench`: measures both on the real tools, prints the tables, writes docs/evidence/benchmarks.md."""
+"""`make bench`: measures both programs on the real tools and reports the tables.
+
+Prints them, and writes docs/evidence/benchmarks.md.
+"""
 
 from __future__ import annotations
 

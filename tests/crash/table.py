@@ -17,11 +17,12 @@ is one SIGKILL in a new workspace, followed by the same command again. The test 
 Millrace's files, the process table and the locks directly, without using Millracer.
 
 - **at** is a point in the code, found by running it under a trace (`tests/crash/points.py`): each
-  entered state, each side of each `millrace` command (*before*, *begun*, *unheard*: it ended and its
-  answer was not read; *forked*: the fork server has made the process, which has not started the
+  entered state, each side of each `millrace` command (*before*, *begun*, *unheard*: it ended and
+  its answer was not read; *forked*: the fork server has made the process, which has not started the
   command yet), each wait, each turn of pi, each file of Millracer before it is created, replaced or
-  removed, each signal, and the print. *beside* means another thread. `=` joins points with no effect
-  between them, so that one death covers all of them. A known point that is not reached fails the run.
+  removed, each signal, and the print. *beside* means another thread. `=` joins points with no
+  effect between them, so that one death covers all of them. A known point that is not reached fails
+  the run.
 - Other moments are observed from outside: a stage has begun, pi waits for the model,
   {moments}.
 - **first run** is what the interrupted command printed. **second run** is the outcome and exit code

@@ -43,7 +43,7 @@ _HIDING = {"bash", "shell", "zsh", "shell-session", "terminal", "powershell"}
 
 #: What changes the machine it is given on, and which test holds what it stands for.
 _INSTALLS = {
-    "pipx install .": "tests/acceptance/test_package_everywhere.py, which installs with pip, as pipx does",
+    "pipx install .": "tests/acceptance/test_package_everywhere.py, by what pipx itself does: pip",
     "uv tool install .": "the same test",
     "python3 -m venv ~/.venvs/millracer &&": "the same test, in a virtual environment",
     "uv sync --extra dev": "tests/architecture/test_repository.py: the extra, and uv.lock ignored",

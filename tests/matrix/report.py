@@ -173,10 +173,10 @@ _HEAD = """\
 Written by `make test-matrix` from [its results](compatibility.json); do not edit.
 
 Supported are Millrace {millrace}, pi {pi}, and Python 3.11 or newer.
-Millracer refuses any other Millrace and an older pi, and names the command that installs a supported
-version. It accepts a newer pi with the warning `pi_untested`. pi up to 0.73.1 is the npm package
-`@mariozechner/pi-coding-agent`; from 0.74 it is `@earendil-works/pi-coding-agent`, which needs Node
-22.19 or newer.
+Millracer refuses any other Millrace and an older pi, and names the command that installs a
+supported version. It accepts a newer pi with the warning `pi_untested`. pi up to 0.73.1 is the npm
+package `@mariozechner/pi-coding-agent`; from 0.74 it is `@earendil-works/pi-coding-agent`, which
+needs Node 22.19 or newer.
 """
 
 _TABLE_HEAD = """\
@@ -184,16 +184,17 @@ _TABLE_HEAD = """\
 |---|---|---|---|---|---|---|---|---|---|"""
 
 _WHAT_RAN = """
-"real tools" are the tests of `tests/acceptance` and `tests/conformance`. "real pi" are those of them
-that start pi, since only they depend on its version. "project code" is `make test` without the runs
-on the real tools, plus the few of those marked `corner`. `make test` also runs these few with the
-oldest and the newest Millrace and pi.\
+"real tools" are the tests of `tests/acceptance` and `tests/conformance`. "real pi" are those of
+them that start pi, since only they depend on its version. "project code" is `make test` without the
+runs on the real tools, plus the few of those marked `corner`. `make test` also runs these few with
+the oldest and the newest Millrace and pi.\
 """
 
 _DIFFERENCES = """
 ## Differences between versions
 
-Millracer reports the same outcome on all versions, except where the tool itself behaves differently:
+Millracer reports the same outcome on all versions, except where the tool itself behaves
+differently:
 
 - Millrace 0.18 and 0.19 block a probe whose recon makes no progress. Later versions retry without a
   limit, and Millracer ends the run with the event `stuck`. In both cases the outcome is blocked.
@@ -202,8 +203,8 @@ Millracer reports the same outcome on all versions, except where the tool itself
 - Before 0.21 an idle daemon writes at each tick, so `ops --jsonl` reads each status from Millrace
   while a daemon runs. With 0.21 it answers from the status cache.
 - Millrace 0.21 reports the mode `default_pi` by its new name `lad_pi`. Both names work.
-- pi up to 0.73.1 cannot distinguish a connection that the model's server closed in mid-answer from a
-  complete answer, and takes the text received so far as the answer. Newer versions retry.
+- pi up to 0.73.1 cannot distinguish a connection that the model's server closed in mid-answer from
+  a complete answer, and takes the text received so far as the answer. Newer versions retry.
 - pi up to 0.75 asks a failing model three times before it counts one of its own retries as failed.
 - pi 1.x requires `--model` together with `--provider`. Millracer checks this before it starts pi.
 """

@@ -41,9 +41,10 @@ has no relevant effect. Annotations, docstrings, decorators, imports and `__all_
 A quarter of these mutants change code outside functions: the lifecycle table, the enums, and the
 completion gate's requirements per kind of work. mutmut 3.8.1 changes functions only: it makes 57
 mutants of `lifecycle`, none of them in the table, and none of `work`, `session`, `resolution` and
-`preferences`. cosmic-ray 8.7.0 changes operators, numbers and truth values, but no words, entries or
-members: it makes 54 mutants of `lifecycle`, none in a row of the table, and starts an interpreter for
-each. Here a mutant costs one fork and its module's tests, 0.2 to 0.6 s of one processor.
+`preferences`. cosmic-ray 8.7.0 changes operators, numbers and truth values, but no words, entries
+or members: it makes 54 mutants of `lifecycle`, none in a row of the table, and starts an
+interpreter for each. Here a mutant costs one fork and its module's tests, 0.2 to 0.6 s of one
+processor.
 """
 
 #: How many mutants of a module met each fate.

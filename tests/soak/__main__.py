@@ -1,8 +1,7 @@
 """The soak: `python -m tests.soak`, as `make soak` does; half an hour for 200 tasks.
 
-Writes docs/evidence/soak.md and exits 1 where something is not flat. Every reading is kept as it is taken
-in the file that `--samples` names, one JSON object a line, so that a run that is cut off tells
-something, too.
+Writes docs/evidence/soak.md and exits 1 if a figure is not flat. Each reading is appended to the
+file that `--samples` names, one JSON object per line, so an interrupted run keeps its readings.
 """
 
 from __future__ import annotations

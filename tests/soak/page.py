@@ -16,8 +16,8 @@ Written by `make soak`; do not edit. Real Millrace {millrace}, real pi {pi}, a s
 Python {python}; every stage ends at once, and everything runs in one workspace. The command
 exits 1 if a figure is not flat.
 
-- **first** and **last** are the medians of the first and the last tenth of the readings. For figures
-  marked "added" they are the mean growth per task or round.
+- **first** and **last** are the medians of the first and the last tenth of the readings. For
+  figures marked "added" they are the mean growth per task or round.
 - A figure is **flat** if its end value is at most **allowed**: a tenth above the first value, plus
   some slack. If 0 is allowed, every reading has to be 0. Millrace's own files and durations, which
   depend on the load of the machine, are reported without a limit.

@@ -33,9 +33,7 @@ GAUGES = (
     Gauge(key="processes", name="processes below it", unit="", rule=Rule.LEVEL, slack=1),
     Gauge(key="memory_below", name="their memory", unit="MiB", rule=Rule.LEVEL, slack=5),
     Gauge(key="zombies", name="zombie processes", unit="", rule=Rule.NONE),
-    Gauge(
-        key="unexpected", name="unexpected results", unit="", rule=Rule.NONE
-    ),
+    Gauge(key="unexpected", name="unexpected results", unit="", rule=Rule.NONE),
     Gauge(key="said_beside", name="standard error, a round", unit="KiB", rule=Rule.STEADY, slack=1),
     Gauge(key="seconds", name="a round without a task", unit="s", rule=Rule.LEVEL, is_judged=False),
     Gauge(key="task_seconds", name="the latest task", unit="s", rule=Rule.LEVEL, is_judged=False),
