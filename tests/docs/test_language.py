@@ -11,7 +11,7 @@ import pytest
 from tests.docs.language import RULES, Rule, findings
 from tests.docs.shown import ROOT
 
-_PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md")
+_PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "docs/examples/*.py")
 #: Not scanned yet; "millracer/**/*.py" belongs here once its texts follow the rule.
 _CODE: tuple[str, ...] = ()
 #: Pages that are not scanned, with the reason.
