@@ -1,4 +1,4 @@
-"""A pi that leaves two orphans a turn, which end soon, and notes each in the file ORPHANS."""
+"""A pi that leaves two orphans a turn, which live for ORPHAN_SECONDS and are noted in ORPHANS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 
 from pi_base import commands, respond, run
 
-ORPHAN = 'sleep 0.1 & echo "$!" >> "$ORPHANS"'
+ORPHAN = 'sleep "${ORPHAN_SECONDS:-0.1}" & echo "$!" >> "$ORPHANS"'
 
 for command in commands():
     respond(command)

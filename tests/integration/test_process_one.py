@@ -26,17 +26,11 @@ _LIMIT_SECONDS = 60
 def started(tmp_path: Path, *arguments: str, pi: str) -> Iterator[subprocess.Popen[str]]:
     """Start a command as process 1; it ends with the block."""
     with subprocess.Popen(
-        as_process_one(
-            (
-                *(sys.executable, "-m", "millracer", *arguments),
-                *(
-                    "--workspace",
-                    str(tmp_path),
-                    "--pi-command",
-                    f"{sys.executable} {_CHILDREN / pi}",
-                ),
-                *("--millrace-command", "no-such-millrace"),
-            )
+        (
+            *as_process_one(),
+            *(sys.executable, "-m", "millracer", *arguments),
+            *("--workspace", str(tmp_path), "--pi-command", f"{sys.executable} {_CHILDREN / pi}"),
+            *("--millrace-command", "no-such-millrace"),
         ),
         env={**os.environ, "ORPHANS": str(tmp_path / "orphans")},
         stdin=subprocess.PIPE,
@@ -126,7 +120,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
         cwd=tmp_path,
         state=tmp_path / "state",
         options=("--route", "direct", "--pi-command", f"{sys.executable} {_CHILDREN}/pi_told.py"),
-        before=as_process_one(()),
+        before=as_process_one(),
     )
     with caller.terminal() as terminal:
         terminal.prompts()
