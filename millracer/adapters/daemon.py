@@ -28,6 +28,7 @@ from millracer.adapters.ownership import (
     read_ownership,
     write_ownership,
 )
+from millracer.adapters.proc_folder import shows_processes
 from millracer.adapters.runtime_files import RuntimeFiles
 from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.adapters.watch import RuntimeWatch
@@ -399,6 +400,8 @@ class _Attendance(Attendance):
             record = read_ownership(self._paths) or self._known
             if record is None or record.kept:
                 return False
+            if not shows_processes():
+                return has_ended(self._paths, record) is False
             if keep_daemon and finder.find_owned() is not None:
                 write_ownership(self._paths, record.model_copy(update={"kept": True}))
                 return True

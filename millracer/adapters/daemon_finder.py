@@ -12,6 +12,7 @@ from pathlib import Path
 from millracer.adapters import process
 from millracer.adapters.daemon_log import has_ended
 from millracer.adapters.ownership import find_owned_daemon, has_taken, is_daemon_command
+from millracer.adapters.proc_folder import refuse_unseen
 from millracer.adapters.runtime_files import CachedDocument, RuntimeFiles, Stamp, stamp
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace_state import LockFile
@@ -36,7 +37,11 @@ class DaemonFinder:
 
         A lock of another host, or of a daemon of ours in another container, names a process we
         cannot see: its daemon counts as running, and as somebody else's.
+
+        Raises:
+            ProcUnavailable: `/proc` does not tell which processes live.
         """
+        refuse_unseen()
         record = self._record.read()
         lock = self._files.lock.read()
         owned = self.find_owned()
@@ -63,7 +68,11 @@ class DaemonFinder:
         return None
 
     def find_any(self) -> RunningDaemon | None:
-        """Return the daemon as `find` does, or someone else's that has not taken the lock yet."""
+        """Return the daemon as `find` does, or someone else's that has not taken the lock yet.
+
+        Raises:
+            ProcUnavailable: as `find`.
+        """
         found = self.find()
         if found is not None:
             return found

@@ -21,9 +21,10 @@ from typing import IO
 import psutil
 
 from millracer.adapters.outputs import Ends, Whole, collect
+from millracer.adapters.proc_folder import refuse_unseen, shows_processes, start_time
 from millracer.adapters.process_start import reap, start_whole
 from millracer.domain.secret_shapes import OWNER_TOKEN_PREFIX
-from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
+from millracer.errors import ProcUnavailable, ToolFailed, ToolNotFound, ToolTimeout
 from millracer.secrecy import learn_environment
 from millracer.waiting import Wait
 
@@ -198,11 +199,16 @@ def spawn_detached(command: Command, output: int) -> int:
 
 
 def started_at(pid: int) -> float | None:
-    """Return when the living process `pid` started (epoch seconds), None if none lives."""
+    """Return when the living process `pid` started (epoch seconds), None if none lives.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
+    refuse_unseen()
     try:
         process = psutil.Process(pid)
-        return None if is_zombie(process) else process.create_time()
-    except psutil.Error:
+        return None if is_zombie(process) else start_time(process)
+    except (psutil.Error, OSError):
         return None
 
 
@@ -245,15 +251,28 @@ def is_hidden(pid: int) -> bool:
 
 
 def is_same_process(pid: int, started: float) -> bool:
-    """Whether `pid` still is the process that started then, and lives."""
+    """Whether `pid` still is the process that started then, and lives.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
     found = started_at(pid)
-    return found is not None and abs(found - started) < _SAME_START_SECONDS
+    return found is not None and is_same_start(found, started)
+
+
+def is_same_start(one: float, other: float) -> bool:
+    """Whether two looks at a process's start time can have seen the same one."""
+    return abs(one - other) < _SAME_START_SECONDS
 
 
 def processes_with_token(token: str) -> list[psutil.Process]:
-    """Return every living process, but us, that carries the token in its environment."""
+    """Return every living process, but us, that carries the token in its environment.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
     found = []
-    for process in psutil.process_iter():
+    for process in _every_process():
         if process.pid == os.getpid():
             continue
         with suppress(psutil.Error, OSError):
@@ -270,6 +289,11 @@ def carries_token(pid: int, token: str) -> bool:
         return False
 
 
+def _every_process() -> Iterator[psutil.Process]:
+    refuse_unseen()
+    yield from psutil.process_iter()
+
+
 def group_of(pid: int) -> int:
     """Return the process group of a process, its own pid when it is gone."""
     try:
@@ -284,8 +308,12 @@ def _carries(process: psutil.Process, token: str) -> bool:
 
 
 def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield pid and argv of every process that we may look at."""
-    for process in psutil.process_iter():
+    """Yield pid and argv of every process that we may look at.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
+    for process in _every_process():
         with suppress(psutil.Error, OSError):
             yield process.pid, words_of(process)
 
@@ -322,7 +350,7 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
     """End every process that carries the token: SIGTERM, a grace, SIGKILL, and look again.
 
     Returns how many were ended. The grace lets pi end the tools it keeps in sessions of their own;
-    without one, SIGKILL comes first.
+    without one, SIGKILL comes first. Where `/proc` shows no processes, the group alone is ended.
 
     Args:
         token: the ownership token.
@@ -330,6 +358,10 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
         group: the process group of a leader that is known to be ours: its members are ended too,
             even those that dropped the token.
     """
+    if not shows_processes():
+        if group is not None:
+            end_group(group, grace_seconds=grace_seconds)
+        return 0
     ended: set[int] = set()
     members = [] if group is None else _group_members(group)
     for _ in range(_SWEEP_ROUNDS):
@@ -370,7 +402,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 def _group_members(group: int) -> list[psutil.Process]:
     members = []
-    for process in psutil.process_iter():
+    for process in _every_process():
         with suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and os.getpgid(process.pid) == group:
                 members.append(process)
@@ -382,9 +414,20 @@ def end_group(pid: int, *, grace_seconds: float) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGTERM)
         limit = time.monotonic() + grace_seconds
-        while time.monotonic() < limit and started_at(pid) is not None:
+        while time.monotonic() < limit and _lives(pid):
             time.sleep(_POLL_SECONDS)
         os.killpg(pid, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return started_at(pid) is not None
+    except ProcUnavailable:
+        pass
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:  # not a child of ours, or reaped
+        return is_pid_taken(pid)
 
 
 def raise_if_over(command: Command, wait: Wait, started: float) -> None:

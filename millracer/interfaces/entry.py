@@ -28,6 +28,12 @@ from millracer.waiting import Cancelled
 def main() -> NoReturn:
     """Run the command line and exit with the code that tells the outcome."""
     begin_in_utf8()
+    if os.getpid() == 1:
+        from millracer.interfaces.process_one import (  # noqa: PLC0415 - in a container only
+            run_below_process_one,
+        )
+
+        run_below_process_one()
     gc.disable()  # until the command begins: what is loaded stays
     _prepare_streams()
     threading.excepthook = lambda uncaught: _tell_bug(uncaught.exc_value)

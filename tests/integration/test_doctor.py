@@ -69,7 +69,7 @@ def test_a_person_reads_a_line_a_check_with_what_to_do_below_it(caller: DoctorCa
         for line, name in zip(told, names, strict=True)
     ] == names
     assert "  next: millracer setup" in printed.stdout
-    assert lines[-1] == "8 ok, 0 warnings, 2 failed, 8 not checked"
+    assert lines[-1] == "9 ok, 0 warnings, 2 failed, 8 not checked"
     assert printed.stderr == ""
     assert printed.exit_code == 1
 

@@ -51,12 +51,14 @@ class OperatorCaller:
     Attributes:
         options: common options of every session.
         environment: what is added to the test's.
+        before: words before the command, such as a program that runs it.
     """
 
     cwd: Path
     state: Path
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
 
     @contextmanager
     def started(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -108,7 +110,7 @@ class OperatorCaller:
 
     @property
     def _command(self) -> tuple[str, ...]:
-        return (sys.executable, "-m", "millracer", "operator", *self.options)
+        return (*self.before, sys.executable, "-m", "millracer", "operator", *self.options)
 
     def _variables(self, **more: str) -> dict[str, str]:
         state = {"MILLRACER_STATE_DIR": str(self.state)}

@@ -326,3 +326,17 @@ def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
 
     assert not left_running
     assert site.living() == []
+
+
+def test_a_daemon_that_cannot_be_looked_up_any_more_is_said_to_run_and_stays_ours(
+    site: FakeDaemonSite, wait: Wait, tmp_path: Path
+) -> None:
+    attendance, daemon = _attend_and_start(site, wait)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "no-proc"))
+        left_running = _leave(attendance)
+
+    assert left_running
+    assert [each.pid for each in site.living()] == [daemon.pid]
+    assert read_ownership(site.paths) is not None

@@ -28,6 +28,7 @@ from millracer.domain.work import ItemState, RunWarning
 from millracer.errors import (
     ConfigInvalid,
     InvalidRequest,
+    ProcUnavailable,
     StoreUnavailable,
     ToolFailed,
     ToolNotFound,
@@ -175,6 +176,7 @@ def _store_error() -> StoreUnavailable:
 
 
 _TIMEOUT = ToolTimeout("pi", "no answer in time")
+_UNSEEN = ProcUnavailable("/proc is empty", suggested_action="mount it")
 _FOUND = StoreLook(exists=True, sessions=2, workspaces=1)
 _STUB = StageModel(runner="codex_cli", model="m", alias=None, stages=("builder",))
 _CASES = [
@@ -183,6 +185,8 @@ _CASES = [
     Case(NAME.PYTHON, LEVEL.OK, _sets("surroundings.python", to=(3, 13, 9)), "3.13.9", None),
     Case(NAME.PYTHON, LEVEL.WARNING, _sets("surroundings.python", to=(3, 14, 0)), "newer", "pipx"),
     Case(NAME.PYTHON, LEVEL.FAIL, _sets("surroundings.python", to=(3, 10, 9)), "older", "pipx"),
+    Case(NAME.PROC, LEVEL.OK, None, "/proc", None),
+    Case(NAME.PROC, LEVEL.FAIL, _sets("surroundings.unseen", to=_UNSEEN), "/proc", "mount"),
     Case(NAME.SQLITE, LEVEL.OK, None, "SQLite 3.51.3, journal mode wal", None),
     Case(
         NAME.SQLITE,
@@ -466,7 +470,7 @@ def test_every_check_is_seen_in_every_level_that_it_has() -> None:
     seen = {name: {case.level for case in _CASES if case.name is name} for name in NAME}
     never_fail = {NAME.BLOCKED_ITEMS}
     never_warn = {NAME.SQLITE, NAME.CONFIGURATION, NAME.MILLRACE, NAME.MILLRACE_START, NAME.NODE}
-    never_warn |= {NAME.PI_START, NAME.MODE}
+    never_warn |= {NAME.PI_START, NAME.MODE, NAME.PROC}
 
     del seen[NAME.PI_TURN]  # it has tests of its own
     for name, levels in seen.items():
@@ -518,6 +522,11 @@ def test_every_check_needs_only_what_is_checked_before_it() -> None:
     [
         (_sets("surroundings.new_store", to=_store_error()), NAME.SQLITE, {NAME.SESSION_STORE}),
         (_folder(path=None), NAME.STATE_FOLDER, {NAME.SESSION_STORE}),
+        (
+            _sets("surroundings.unseen", to=_UNSEEN),
+            NAME.PROC,
+            {NAME.MODE, NAME.DAEMON, NAME.STALE_STATE, NAME.STAGE_MODEL},
+        ),
         (
             _sets("surroundings.writable", to=False),
             NAME.WORKSPACE,
