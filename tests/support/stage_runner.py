@@ -329,6 +329,8 @@ def perform(scenario: Scenario, request: Request) -> str:
         subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S607 - the system's own sleep
     send({"type": "agent_start"})
     work(step)
+    while step.get("until") and not os.path.exists(step["until"]):  # noqa: PTH110 - a text
+        work({"seconds": 0.1})
     if step.get("exit_code") is not None:
         raise SystemExit(step["exit_code"])
     if request.stage in LEAVE and not step.get("no_artifacts"):
