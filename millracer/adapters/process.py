@@ -20,6 +20,7 @@ from typing import IO
 
 import psutil
 
+from millracer.adapters.child_environment import child_environment
 from millracer.adapters.outputs import Ends, Whole, collect
 from millracer.adapters.proc_folder import refuse_unseen, shows_processes, start_time
 from millracer.adapters.process_start import reap, start_whole
@@ -48,7 +49,8 @@ class Command:
     Attributes:
         tool: whose error it is when it fails: `pi` or `millrace`.
         argv: never a shell string.
-        env: the whole environment; None inherits ours.
+        env: the whole environment, of which `child_environment` takes git's variables out; None
+            inherits ours.
         pass_fds: descriptors the child inherits, such as a lock.
     """
 
@@ -153,7 +155,7 @@ def spawn(
             lambda: subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
-                env=None if command.env is None else dict(command.env),
+                env=child_environment(command.env),
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,

@@ -12,6 +12,7 @@ from millracer.application.operator import Operator
 from millracer.application.operator_ports import Voice, Watching
 from millracer.bootstrap import SystemClock, open_directories, open_store
 from millracer.bootstrap.files import operator_history
+from millracer.bootstrap.loading import load_run
 from millracer.domain.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.bugs import say_bug
@@ -19,8 +20,9 @@ from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.operator_prompt import Lines, PipedLines, PlainLines
 from millracer.interfaces.operator_screen import TaskScreen, input_unechoed
 from millracer.interfaces.output import OutputLost, print_text
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.signals import signals_cancel
-from millracer.interfaces.terminal import printable, say
+from millracer.interfaces.terminal import can_redraw, printable, say
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 
 _SESSION = "operator"
@@ -64,6 +66,7 @@ def operator(common: CommonOptions) -> int:
         modes = _Modes(person)
         try:
             say(_READY)
+            _load_all()
             person.greet()
             return _loop(person, _lines(person, modes))
         finally:
@@ -72,6 +75,14 @@ def operator(common: CommonOptions) -> int:
                 modes.close()
                 person.close(leaving)
                 common.programs.close()
+
+
+def _load_all() -> None:
+    """Load what any line may need: the person may upgrade the package between two of them."""
+    load_endings()
+    load_run()
+    if can_redraw():
+        from millracer.interfaces import live  # noqa: F401, PLC0415 - only terminals pay
 
 
 def _loop(person: Operator, lines: Lines) -> int:

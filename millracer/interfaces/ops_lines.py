@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 from millracer.application.ops_reply import failed, without_request
 from millracer.bootstrap import Millraces
+from millracer.bootstrap.loading import load_answers
 from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.ops_request import (
     InvalidOpsRequest,
@@ -31,6 +32,7 @@ from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.heap import share_one_heap
 from millracer.interfaces.ops_command import answer, open_gateway
 from millracer.interfaces.output import OutputLost, output_lost
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.request_lines import RequestLines
 from millracer.interfaces.signals import signals_cancel
 from millracer.waiting import STOP_SECONDS, Cancellation, CancelReason
@@ -55,6 +57,8 @@ def serve(common: CommonOptions) -> int:
         OutputLost: a result could not be written; what was under way then is cancelled.
     """
     share_one_heap()
+    load_endings()
+    load_answers()
     programs = replace(common.programs, millraces=Millraces(keep_statuses=True))
     desk = _Desk(replace(common, programs=programs))
     try:

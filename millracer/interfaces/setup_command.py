@@ -15,6 +15,7 @@ from millracer.bootstrap.files import installed_tools, open_installer
 from millracer.domain.setup_plan import MEGABYTES, SOURCES, SetupPlan
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.interfaces.output import print_text
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.raw_words import variable_of
 from millracer.interfaces.signals import signals_cancel, signals_raise
 from millracer.interfaces.terminal import can_redraw, printable, say
@@ -23,6 +24,7 @@ from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 
 def setup(*, yes: bool, remove: bool) -> int:
     """Install the tested tools for the user, or remove them, and return the exit code."""
+    load_endings()
     cancellation = Cancellation()
     try:
         folder, installer = open_installer()

