@@ -81,7 +81,8 @@ class Held:
     @property
     def children(self) -> list[psutil.Process]:
         """What it started and has not ended."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        started = psutil.Process(self.process.pid).children(recursive=True)
+        return [each for each in started if each.status() != psutil.STATUS_ZOMBIE]
 
     def end(self, number: signal.Signals) -> int:
         """Send one signal and return the exit code; it has to end in time."""
