@@ -21,7 +21,7 @@ from millracer.interfaces.operator_prompt import Lines, PipedLines, PlainLines
 from millracer.interfaces.operator_screen import TaskScreen, input_unechoed
 from millracer.interfaces.output import OutputLost, print_text
 from millracer.interfaces.preloading import load_endings
-from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.signals import forget_signals, signals_cancel
 from millracer.interfaces.terminal import can_redraw, printable, say
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 
@@ -112,6 +112,7 @@ def _take(
     person: Operator, line: str, cancellation: Cancellation, *, interactive: bool
 ) -> ExitCode:
     """Do what a line says and return its exit code, that of a completed task for a command."""
+    forget_signals()  # one that ended the line before says nothing about this one
     screen = TaskScreen()
     watching = Watching(
         cancellation=cancellation,

@@ -32,11 +32,9 @@ def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
             given = gateway.refuse_unreadable(error)
         else:
             given = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
-    with signals_ignored():  # the result is out, and there is to be no other
-        try:
-            print_text(render_ops_result(given.result))
-        finally:
-            common.programs.close()
+    with signals_ignored():  # it has ended: there is to be no other result
+        common.programs.close()
+        print_text(render_ops_result(given.result))
     return given.exit_code
 
 

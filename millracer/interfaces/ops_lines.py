@@ -41,8 +41,10 @@ from millracer.waiting import STOP_SECONDS, Cancellation, CancelReason
 MOST_UNDER_WAY = 64
 
 _CHUNK_BYTES = 1 << 20
-#: What cancelled requests may take beyond what ending their work may take.
-_LAST_WORDS_SECONDS = 5.0
+#: What cancelled requests may take beyond what ending their work may take, and how long a reader
+#: that stands still may hold up all of them.
+_LAST_WORDS_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
 
 _DONE, _LOOK = b"d", b"!"
 
@@ -162,8 +164,10 @@ class _Desk:
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         limit = time.monotonic() + STOP_SECONDS + _LAST_WORDS_SECONDS
-        while self._under_way and (left := limit - time.monotonic()) > 0:
-            poll.poll(left * 1000)
+        while self._under_way and time.monotonic() < limit:
+            if self._results.stand_still(self._under_way, since=self.cancellation.since or 0):
+                break
+            poll.poll(_LOOK_SECONDS * 1000)
             self._count_done()
         interrupted = self.cancellation.reason is CancelReason.INTERRUPTED
         return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
@@ -200,6 +204,8 @@ class _Results:
         self.descriptor = descriptor
         self._lock = threading.Lock()
         self._is_lost = False
+        self._printing: set[int] = set()
+        self._moved_at = time.monotonic()
         self.failure: OutputLost | None = None
         self._writable = select.poll()  # for a descriptor that the caller does not let block
         self._writable.register(descriptor, select.POLLOUT)
@@ -213,13 +219,31 @@ class _Results:
         """Print nothing from now on."""
         self._is_lost = True
 
+    def stand_still(self, threads: int, *, since: float) -> bool:
+        """Whether so many threads only wait for the reader, who has taken nothing for a while.
+
+        Args:
+            threads: how many answer requests.
+            since: what the reader did before does not count (`time.monotonic()`).
+        """
+        still = time.monotonic() - max(self._moved_at, since)
+        return len(self._printing) >= threads and still > _LAST_WORDS_SECONDS
+
     def print(self, line: str) -> None:
         """Print one line; a reader that went away is no error, anything else `failure`."""
-        rest = memoryview(line.encode("ascii") + b"\n")
+        self._moved_at = time.monotonic()
+        self._printing.add(threading.get_ident())
+        try:
+            self._print(memoryview(line.encode("ascii") + b"\n"))
+        finally:
+            self._printing.discard(threading.get_ident())
+
+    def _print(self, rest: memoryview) -> None:
         with self._lock:
             while rest and not self._is_lost:
                 try:
                     rest = rest[os.write(self.descriptor, rest) :]
+                    self._moved_at = time.monotonic()
                 except BlockingIOError:
                     self._writable.poll()
                 except OSError as error:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 from millracer.waiting import Cancellation, Cancelled, CancelReason
@@ -21,6 +23,37 @@ _REASONS = {
     signal.SIGTERM: CancelReason.TERMINATED,
     signal.SIGHUP: CancelReason.TERMINATED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSignal:
+    """A signal that came, and when (`time.monotonic()`)."""
+
+    reason: CancelReason
+    at: float
+
+
+_first: SeenSignal | None = None
+
+
+def first_signal() -> SeenSignal | None:
+    """Return the first SIGINT, SIGTERM or SIGHUP that a block of this module met, or None."""
+    return _first
+
+
+def forget_signals() -> None:
+    """Count signals anew, for a command that goes on after one."""
+    global _first  # noqa: PLW0603 - a process has one set of handlers
+    _first = None
+
+
+def _notice(number: int) -> CancelReason:
+    """Remember the first signal; called in handlers, so it takes no lock."""
+    global _first  # noqa: PLW0603 - the same
+    reason = _REASONS[signal.Signals(number)]
+    if _first is None:
+        _first = SeenSignal(reason, time.monotonic())
+    return reason
 
 
 @contextmanager
@@ -40,6 +73,7 @@ def signals_cancel(
     seen: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        _notice(number)
         seen.append(number)  # the pipe has told it already, unless it came while we leave
 
     former_handlers = {number: signal.signal(number, handle) for number in _REASONS}
@@ -78,7 +112,7 @@ def ending_told(tell: Callable[[CancelReason], None]) -> Iterator[None]:
     """
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        tell(_REASONS[signal.Signals(number)])
+        tell(_notice(number))
 
     ending = (signal.SIGTERM, signal.SIGHUP)
     former = {number: signal.signal(number, handle) for number in ending}
@@ -99,17 +133,21 @@ def _listen(reader: int, cancellation: Cancellation, then: Callable[[], None]) -
                     then()
 
 
-def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing; without a handler the signal would end us."""
+def _ignore(number: int, _frame: FrameType | None) -> None:
+    """Do nothing more; without a handler the signal would end us."""
+    _notice(number)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
-    raise Cancelled(_REASONS[signal.Signals(number)])
+    raise Cancelled(_notice(number))
 
 
 @contextmanager
 def signals_ignored() -> Iterator[None]:
-    """Within the block, signals do nothing; for the moment in which the result is printed."""
+    """Within the block, signals are only noticed; for the moment in which the result is printed.
+
+    The print itself asks `first_signal`: a reader that stands still must not keep the process.
+    """
     former = {number: signal.signal(number, _ignore) for number in _REASONS}
     try:
         yield
