@@ -166,6 +166,30 @@ def test_a_command_that_outlives_its_caller_holds_the_lock_it_inherited(
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_a_command_blocks_no_signal_and_its_caller_blocks_what_it_did(
+    install: FakeInstall,
+) -> None:
+    blocked = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1}
+
+    def ask() -> tuple[list[dict[str, Any]], set[int]]:
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+        runner = WarmRunner()
+        plain = facts(runner.run(install.command("tell"), wait()))
+        runner.warm_up(install.command())
+        try:
+            warm = facts(runner.run(install.command("tell"), wait()))
+        finally:
+            runner.close()
+        return [plain, warm], set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    with ThreadPoolExecutor(1) as foreign:
+        told, kept = foreign.submit(ask).result()
+
+    assert [each["imported_here"] for each in told] == [True, False]
+    assert [each["mask"] for each in told] == [[], []]
+    assert kept == blocked
+
+
 def test_it_serves_on_when_the_thread_that_warmed_it_up_has_ended(install: FakeInstall) -> None:
     runner = WarmRunner()
     thread = threading.Thread(target=runner.warm_up, args=(install.command(),))
