@@ -33,6 +33,7 @@ from millracer.interfaces.ops_command import answer, open_gateway
 from millracer.interfaces.output import OutputLost, output_lost
 from millracer.interfaces.request_lines import RequestLines
 from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.standard_input import unreadable
 from millracer.waiting import STOP_SECONDS, Cancellation, CancelReason
 
 #: So many requests are under way at once; more are not read before one of them is done.
@@ -53,6 +54,7 @@ def serve(common: CommonOptions) -> int:
 
     Raises:
         OutputLost: a result could not be written; what was under way then is cancelled.
+        UsageError: standard input cannot be read.
     """
     share_one_heap()
     programs = replace(common.programs, millraces=Millraces(keep_statuses=True))
@@ -77,6 +79,7 @@ class _Desk:
         self._results = _Results(sys.stdout.fileno())
         self._source = sys.stdin.fileno()
         self._under_way = 0
+        self._has_read = False
         self._has_ended = False
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._woken, False)
@@ -138,8 +141,11 @@ class _Desk:
             chunk = os.read(self._source, _CHUNK_BYTES)
         except BlockingIOError:
             return
-        except OSError:
+        except OSError as error:
+            if not self._has_read:
+                raise unreadable(error) from error
             chunk = b""  # a terminal that is gone has nothing more to say
+        self._has_read = True
         self._lines.feed(chunk)
         if not chunk:
             self._lines.end()
