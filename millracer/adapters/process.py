@@ -141,8 +141,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own and return at once.
 
-    What its environment holds of keys is secret from then on. If a signal's handler raises before
-    it is returned, the program is killed.
+    It blocks no signal, whatever the calling thread blocks. What its environment holds of keys is
+    secret from then on. If a signal's handler raises before it is returned, the program is killed.
 
     Raises:
         ToolNotFound: there is no such program, or it cannot be executed.
@@ -161,6 +161,7 @@ def spawn(
                 stderr=stderr,
                 pass_fds=command.pass_fds,
                 start_new_session=True,
+                preexec_fn=_unblock_signals if _blocks_signals() else None,  # noqa: PLW1509 - rare
             )
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
@@ -184,6 +185,20 @@ def spawn(
             suggested_action="see that it is a program of this machine, and that the machine has "
             "room for one more process",
         ) from exc
+
+
+def _blocks_signals() -> bool:
+    """Whether this thread blocks a signal, which a child would inherit."""
+    return bool(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def _unblock_signals() -> None:
+    """Let a child get every signal; the thread that starts it keeps its own mask.
+
+    That thread may belong to a program that waits for what it blocks (`sigwait`), so not even for
+    a moment is anything let through there.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def spawn_detached(command: Command, output: int) -> int:

@@ -22,7 +22,7 @@ from millracer.interfaces.output import (
     own_standard_output,
     silence_standard_output,
 )
-from millracer.interfaces.signals import signals_ignored, signals_raise
+from millracer.interfaces.signals import signals_ignored, signals_raise, undo_parents_blocking
 from millracer.interfaces.standard_error import finish_standard_error, own_standard_error
 from millracer.interfaces.utf8 import begin_in_utf8
 from millracer.waiting import Cancelled
@@ -58,6 +58,7 @@ def main() -> NoReturn:
 
 def _command(arguments: Sequence[str]) -> int:
     try:
+        undo_parents_blocking()
         from millracer.interfaces.head_start import head_start  # noqa: PLC0415 - handlers first
 
         with head_start(arguments) as begun:

@@ -14,7 +14,7 @@ from millracer.bootstrap import SystemClock, open_directories, open_store
 from millracer.bootstrap.files import operator_history
 from millracer.bootstrap.loading import load_run
 from millracer.domain.result import exit_code_of
-from millracer.errors import ExitCode, MillracerError
+from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.interfaces.bugs import say_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.operator_prompt import Lines, PipedLines, PlainLines
@@ -22,7 +22,7 @@ from millracer.interfaces.operator_screen import TaskScreen, input_unechoed
 from millracer.interfaces.output import OutputLost, print_text
 from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.signals import forget_signals, signals_cancel
-from millracer.interfaces.terminal import can_redraw, printable, say
+from millracer.interfaces.terminal import can_redraw, printable, say, say_error
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 
 _SESSION = "operator"
@@ -59,16 +59,15 @@ def operator(common: CommonOptions) -> int:
                 new_request_id=lambda: f"operator-{uuid.uuid4().hex}",
             )
         except MillracerError as error:
-            say(f"error: {error.message}")
-            if error.suggested_action:
-                say(f"  next: {error.suggested_action}")
-            return ExitCode.USAGE
+            return _refused(error)
         modes = _Modes(person)
         try:
             say(_READY)
             _load_all()
             person.greet()
             return _loop(person, _lines(person, modes))
+        except UsageError as error:
+            return _refused(error)
         finally:
             leaving = Cancellation()
             with signals_cancel(leaving):
@@ -83,6 +82,11 @@ def _load_all() -> None:
     load_run()
     if can_redraw():
         from millracer.interfaces import live  # noqa: F401, PLC0415 - only terminals pay
+
+
+def _refused(error: MillracerError) -> int:
+    say_error(error.message, error.suggested_action)
+    return ExitCode.USAGE
 
 
 def _loop(person: Operator, lines: Lines) -> int:

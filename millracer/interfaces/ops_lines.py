@@ -35,6 +35,7 @@ from millracer.interfaces.output import OutputLost, output_lost
 from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.request_lines import RequestLines
 from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.standard_input import unreadable
 from millracer.waiting import STOP_SECONDS, Cancellation, CancelReason
 
 #: So many requests are under way at once; more are not read before one of them is done.
@@ -57,6 +58,7 @@ def serve(common: CommonOptions) -> int:
 
     Raises:
         OutputLost: a result could not be written; what was under way then is cancelled.
+        UsageError: standard input cannot be read.
     """
     share_one_heap()
     load_endings()
@@ -83,6 +85,7 @@ class _Desk:
         self._results = _Results(sys.stdout.fileno())
         self._source = sys.stdin.fileno()
         self._under_way = 0
+        self._has_read = False
         self._has_ended = False
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._woken, False)
@@ -144,8 +147,11 @@ class _Desk:
             chunk = os.read(self._source, _CHUNK_BYTES)
         except BlockingIOError:
             return
-        except OSError:
+        except OSError as error:
+            if not self._has_read:
+                raise unreadable(error) from error
             chunk = b""  # a terminal that is gone has nothing more to say
+        self._has_read = True
         self._lines.feed(chunk)
         if not chunk:
             self._lines.end()

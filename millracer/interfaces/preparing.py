@@ -15,6 +15,8 @@ from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.place import find_place
 from millracer.interfaces.standard_input import StandardInput
 
+_GIVE_TASK = 'give it behind the command, in quotes ("Fix the tests"), or on standard input'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedTask:
@@ -109,10 +111,10 @@ def _task(options: AskedTask) -> str:
                 field="task",
                 suggested_action="send the task as UTF-8",
             ) from exc
+        except UsageError as error:
+            raise UsageError(
+                f"there is no task, and {error.message}", suggested_action=_GIVE_TASK
+            ) from error
     if not task.strip():
-        raise UsageError(
-            "there is no task",
-            suggested_action='give it behind the command, in quotes ("Fix the tests"), or on '
-            "standard input",
-        )
+        raise UsageError("there is no task", suggested_action=_GIVE_TASK)
     return task

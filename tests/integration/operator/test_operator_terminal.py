@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.operator_cli import (
     ALT_ENTER,
+    CTRL_BACKSLASH,
     CTRL_C,
     CTRL_D,
     ENTER,
@@ -169,7 +170,7 @@ def test_an_interrupt_from_outside_clears_the_line_too(caller: OperatorCaller) -
         assert terminal.leave() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_at_the_prompt_ends_it_and_gives_the_terminal_back(
     caller: OperatorCaller, number: signal.Signals
 ) -> None:
@@ -181,6 +182,22 @@ def test_a_signal_at_the_prompt_ends_it_and_gives_the_terminal_back(
         assert terminal.ended() == 143
 
         assert "Traceback" not in terminal.last
+        assert termios.tcgetattr(terminal.child.child_fd)[3] & termios.ECHO
+
+
+def test_ctrl_backslash_while_pi_works_ends_everything_and_gives_the_terminal_back(
+    caller: OperatorCaller,
+) -> None:
+    with caller.terminal() as terminal:
+        terminal.prompts()
+        terminal.type("please hang" + ENTER)
+        terminal.says("begun")
+        (pi,) = terminal.pis
+
+        terminal.type(CTRL_BACKSLASH)
+
+        assert terminal.ended() == 143
+        assert gone(pi)
         assert termios.tcgetattr(terminal.child.child_fd)[3] & termios.ECHO
 
 
