@@ -12,6 +12,7 @@ from functools import partial
 
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
 from millracer.domain.result import ErrorRecord, NextStep, millracer_command
+from millracer.domain.unseen import describe_unseen, how_to_free
 from millracer.domain.work import (
     CommandState,
     ControlReceipt,
@@ -216,6 +217,8 @@ def _end(
     millrace: Millrace, control: DaemonControl, running: RunningDaemon, wait: Wait, *, force: bool
 ) -> Found:
     is_ours = running.ours or running.kept
+    if running.out_of_sight is not None and not force:
+        raise DaemonInUse(describe_unseen(running), suggested_action=how_to_free(running))
     if not (is_ours or force):
         raise DaemonInUse(
             f"the daemon (process {running.pid}) is somebody else's: Millracer did not start it",
@@ -229,6 +232,9 @@ def _end(
                 suggested_action="let it come to its end or end it, or stop the daemon with "
                 "--force: what watches then says that it was stopped",
             )
+        case DaemonEnd.UNREACHABLE:
+            message = f"{describe_unseen(running)}; nobody took the request to stop"
+            return Found(ControlOutcome.NOT_CONFIRMED, f"{message}. Next: {how_to_free(running)}")
         case DaemonEnd.STILL_RUNS:
             stage = millrace.read_status(wait).active_stage
             until = "" if stage is None else f"; it ends once its {stage} has"

@@ -142,6 +142,13 @@ def clear_stale_state(workspace: Workspace) -> int:
     return 0
 
 
+def ask_to_stop(workspace: Workspace) -> int:
+    command = f"stop-{os.getpid()}"
+    (workspace.incoming / f"{command}.json").write_text("{}", encoding="utf-8")
+    print(f"action: stop\nmode: mailbox\napplied: false\ncommand_id: {command}")  # noqa: T201 - a command output
+    return 0
+
+
 def validate(mode: str) -> int:
     known = mode != "nope"
     print(f"ok: {'true' if known else 'false'}\nmode_id: {mode}")  # noqa: T201 - a command's output
@@ -167,8 +174,7 @@ def main(argv: list[str]) -> int:
         case ["run", "daemon"]:
             return run_daemon(workspace, behaviour)
         case ["control", "stop"]:
-            (workspace.incoming / f"stop-{os.getpid()}.json").write_text("{}", encoding="utf-8")
-            return 0
+            return ask_to_stop(workspace)
         case ["control", "clear-stale-state"]:
             return clear_stale_state(workspace)
         case ["compile", "validate"]:

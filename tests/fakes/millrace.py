@@ -32,6 +32,7 @@ from millracer.domain.work import (
     ItemState,
     LeftItem,
     ModeValidation,
+    OutOfSight,
     RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
@@ -190,6 +191,7 @@ class ScriptedMillrace(Millrace):
         self.calls: list[str] = []
         self.daemon: RunningDaemon | None = None
         self.stale = False
+        self.pid_taken = False  #: Millrace takes the lock that was left for a living daemon's
         self.stop_requested = False
         self.active_stage = ""
         self.paused = False
@@ -257,6 +259,12 @@ class ScriptedMillrace(Millrace):
         self.daemon = RunningDaemon(
             pid=self._new_pid(), started=1.0, ours=ours, booting=booting, mode_id=mode_id
         )
+        return self.daemon
+
+    def has_daemon_out_of_sight(self, *, is_alive: bool = False) -> RunningDaemon:
+        """Let another host's lock say that a daemon runs."""
+        unseen = OutOfSight(host="gone", since=NOW, lock_file="/w/lock.json", is_alive=is_alive)
+        self.daemon = replace(self.has_daemon(), out_of_sight=unseen)
         return self.daemon
 
     def will_show(self, *steps: Step) -> None:
@@ -553,7 +561,8 @@ class ScriptedMillrace(Millrace):
         active = [i.item_id for i in self.items.values() if i.state is ItemState.ACTIVE]
         waiting = [i.item_id for i in self.items.values() if i.state is ItemState.QUEUED]
         alive = self.daemon is not None and not self.daemon.booting
-        lock = "active" if self.daemon else ("stale" if self.stale else "absent")
+        left = "active" if self.pid_taken else "stale"
+        lock = "active" if self.daemon else (left if self.stale else "absent")
         return RuntimeStatus(
             process_running=alive,
             lock=lock,
@@ -669,6 +678,8 @@ class ScriptedControl(DaemonControl):
     ) -> DaemonEnd:
         with self._called("end", wait):
             assert self._millrace.daemon == running, "another daemon runs"
+            if running.out_of_sight is not None:
+                return DaemonEnd.UNREACHABLE
             ours = running.ours or running.kept
             if ours and self._millrace.watchers and not despite_watchers:
                 return DaemonEnd.WATCHED

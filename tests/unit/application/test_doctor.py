@@ -129,6 +129,10 @@ def _names_mode(room: Room) -> None:
     room.millrace.has_daemon(ours=False, mode_id="lad_pi")
 
 
+def _strands_a_lock(room: Room) -> None:
+    room.millrace.stale = room.millrace.pid_taken = True
+
+
 def _has_daemon(**values: object) -> Change:
     def change(room: Room) -> None:
         room.millrace.has_daemon()
@@ -379,6 +383,13 @@ _CASES = [
         "asked to stop",
         "millracer status --watch",
     ),
+    Case(
+        NAME.DAEMON,
+        LEVEL.WARNING,
+        lambda room: room.millrace.has_daemon_out_of_sight(),
+        "on host gone holds the workspace since 2026-11-22 12:00:00 UTC",
+        "rm /w/lock.json",
+    ),
     Case(NAME.DAEMON, LEVEL.FAIL, _names_mode, "learning_pi was named", "--millrace-mode lad_pi"),
     Case(NAME.STALE_STATE, LEVEL.OK, None, "nothing stale", None),
     Case(
@@ -394,6 +405,13 @@ _CASES = [
         _sets("tools.millraces.stale", to=True),
         "left its lock",
         "millrace control clear-stale-state --workspace /shop",
+    ),
+    Case(
+        NAME.STALE_STATE,
+        LEVEL.WARNING,
+        _strands_a_lock,
+        "left its lock",
+        "millracer stop --workspace /shop",
     ),
     Case(
         NAME.STALE_STATE,
