@@ -249,11 +249,20 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
     surroundings = sight.surroundings
     with surroundings.copied_workspace(sight.root_path, wait) as copy:
         millrace = sight.tools.millrace(copy, sight.here)
+        if _tells_its_status(millrace, wait):
+            return False  # what is wrong lies in what was not copied
         try:
             millrace.initialise(wait)
-            millrace.read_status(wait)
         except ToolFailed:
             return False
+        return _tells_its_status(millrace, wait)
+
+
+def _tells_its_status(millrace: Millrace, wait: Wait) -> bool:
+    try:
+        millrace.read_status(wait)
+    except ToolFailed:
+        return False
     return True
 
 

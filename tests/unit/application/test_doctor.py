@@ -150,9 +150,15 @@ def _blocks(count: int) -> Change:
     return change
 
 
+def _damages_what_is_not_copied(room: Room) -> None:
+    error = ToolFailed("millrace", "the event log is damaged", suggested_action="move it away")
+    room.millrace.will_fail("read_status", error)
+
+
 def _needs_init(room: Room) -> None:
     error = ToolFailed("millrace", "workspace is not initialized", suggested_action="a")
-    room.millrace.will_fail("read_status", error)
+    for millrace in (room.millrace, room.tools.copied):
+        millrace.will_fail("read_status", error)
 
 
 def _beyond_init(room: Room) -> None:
@@ -351,6 +357,13 @@ _CASES = [
     ),
     Case(NAME.INITIALISED, LEVEL.WARNING, _needs_init, "anew", "millrace init --workspace /shop"),
     Case(NAME.INITIALISED, LEVEL.FAIL, _beyond_init, "not initialized", "a"),
+    Case(
+        NAME.INITIALISED,
+        LEVEL.FAIL,
+        _damages_what_is_not_copied,
+        "event log is damaged",
+        "move it away",
+    ),
     Case(NAME.MODE, LEVEL.OK, None, "mode default_pi, named by default, compiles", None),
     Case(
         NAME.MODE,
