@@ -41,7 +41,14 @@ from millracer.adapters.workspace import (
 )
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.observation import Signs
-from millracer.domain.work import DaemonEnd, ModeValidation, RunningDaemon, RuntimeStatus, Standing
+from millracer.domain.work import (
+    DaemonEnd,
+    ModeValidation,
+    RunningDaemon,
+    RuntimeStatus,
+    RunWarning,
+    Standing,
+)
 from millracer.errors import DaemonDied, MillracerError, ToolFailed
 from millracer.ports import Attendance, DaemonControl, Observer
 from millracer.waiting import Cancelled, Wait
@@ -155,6 +162,12 @@ class _Control(DaemonControl):
         self._version = version
         self._files = RuntimeFiles.of(paths)
         self._finder = DaemonFinder(paths, self._files)
+        self._notices: list[RunWarning] = []
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed."""
+        return tuple(self._notices)
 
     def running(self, wait: Wait) -> RunningDaemon | None:
         """Return the daemon that holds or is taking the lock, ours or anybody's.
@@ -238,9 +251,11 @@ class _Control(DaemonControl):
             note_stopped(self._paths, running)
             record = record.model_copy(update={"kept": False})
             write_ownership(self._paths, record)
-            stop_daemon(
+            failed = stop_daemon(
                 record, calls=self._calls, finder=self._finder, files=self._files, wait=wait
             )
+            if failed is not None:
+                self._notices.append(failed)
         return DaemonEnd.GONE if self._finder.find() is None else DaemonEnd.STILL_RUNS
 
     def _ask_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
@@ -392,6 +407,12 @@ class _Attendance(Attendance):
         self._held = held
         self._left_running: bool | None = None
         self._known: OwnershipRecord | None = None
+        self._notices: list[RunWarning] = []
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know of the way out although nothing failed."""
+        return tuple(self._notices)
 
     def next_signs(self, item: Standing, wait: Wait) -> Signs:
         """Block until something may have changed; see `RuntimeWatch.next_signs`.
@@ -428,13 +449,9 @@ class _Attendance(Attendance):
                 return True
             if not self._is_last():
                 return finder.find_owned() is not None
-            stop_daemon(
-                record,
-                calls=self._calls,
-                finder=finder,
-                files=files,
-                wait=wait,
-            )
+            failed = stop_daemon(record, calls=self._calls, finder=finder, files=files, wait=wait)
+            if failed is not None:
+                self._notices.append(failed)
             return False
 
     def _is_last(self) -> bool:

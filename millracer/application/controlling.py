@@ -7,7 +7,7 @@ what becomes of it there is waited for, and only for so long.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
@@ -20,6 +20,7 @@ from millracer.domain.work import (
     ItemState,
     RunningDaemon,
     RuntimeStatus,
+    RunWarning,
 )
 from millracer.errors import DaemonInUse, InvalidRequest, MillracerError, ToolFailed
 from millracer.ports import DaemonControl, Millrace
@@ -44,6 +45,7 @@ class Found:
     item_id: str | None = None
     state: ItemState | None = None
     next_steps: tuple[NextStep, ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
 
 
 def pause(millrace: Millrace, cancellation: Cancellation) -> ControlReport:
@@ -103,6 +105,7 @@ def reported(
         state=found.state,
         version=millrace.version,
         next_steps=found.next_steps,
+        warnings=found.warnings,
     )
 
 
@@ -210,7 +213,8 @@ def _stop(millrace: Millrace, wait: Wait, *, force: bool) -> Found:
         if running is None:
             cleared = "; what a dead one left was cleared" if control.repair(wait) else ""
             return Found(ControlOutcome.ALREADY, f"no daemon runs{cleared}")
-        return _end(millrace, control, running, wait, force=force)
+        found = _end(millrace, control, running, wait, force=force)
+        return replace(found, warnings=control.notices)
 
 
 def _end(

@@ -53,7 +53,7 @@ from millracer.errors import (
 from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation, Cancelled, Wait
 
-_LEAVE_SECONDS = 14.0
+_LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
 
 
@@ -315,6 +315,8 @@ class Orchestrator:
         if attendance is None:
             return
         left_running = attendance.leave(wait, keep_daemon=record.request.keep_daemon)
+        for notice in attendance.notices:
+            record.warn(notice.code, notice.text)
         if left_running and record.request.keep_daemon:
             where = self._millrace.workspace
             stop = millracer_command("stop", workspace=where, option=self._millrace.option)

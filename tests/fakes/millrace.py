@@ -36,6 +36,7 @@ from millracer.domain.work import (
     RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
+    RunWarning,
     Standing,
 )
 from millracer.errors import ToolFailed
@@ -191,6 +192,7 @@ class ScriptedMillrace(Millrace):
         self.calls: list[str] = []
         self.daemon: RunningDaemon | None = None
         self.stale = False
+        self.notices_at_end: tuple[RunWarning, ...] = ()  #: what ending a daemon warns of
         self.pid_taken = False  #: Millrace takes the lock that was left for a living daemon's
         self.stop_requested = False
         self.active_stage = ""
@@ -649,6 +651,10 @@ class ScriptedControl(DaemonControl):
     def __init__(self, millrace: ScriptedMillrace) -> None:
         self._millrace = millrace
 
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        return self._millrace.notices_at_end
+
     def running(self, wait: Wait) -> RunningDaemon | None:
         with self._called("running", wait):
             return self._millrace.daemon
@@ -739,6 +745,10 @@ class ScriptedAttendance(Attendance):
         self._left_running: bool | None = None
         self._looked = False
         self._hint: ItemState | None = None
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        return self._millrace.notices_at_end
 
     def next_signs(self, item: Standing, wait: Wait) -> Signs:
         assert self._left_running is None, "the watch was left already"

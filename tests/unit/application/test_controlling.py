@@ -6,7 +6,13 @@ import pytest
 
 from millracer.application import controlling
 from millracer.domain.control import ControlOutcome, ControlReport
-from millracer.domain.work import CommandFate, CommandState, ItemState, RunningDaemon
+from millracer.domain.work import (
+    CommandFate,
+    CommandState,
+    ItemState,
+    RunningDaemon,
+    RunWarning,
+)
 from millracer.errors import ExitCode, ToolFailed
 from millracer.waiting import Cancellation, CancelReason
 from tests.fakes.millrace import ScriptedMillrace
@@ -221,3 +227,14 @@ def test_a_daemon_out_of_sight_is_never_called_stopped(*, is_alive: bool) -> Non
         assert ("/w/lock.json" in words) is not is_alive
         assert "gone" in words
     assert millrace.daemon == running
+
+
+def test_a_stop_hands_on_that_the_repair_after_it_failed() -> None:
+    millrace = ScriptedMillrace()
+    millrace.has_daemon(ours=True)
+    millrace.notices_at_end = (RunWarning("repair_failed", "too slow"),)
+
+    report = stop(millrace)
+
+    assert told(report) == (ControlOutcome.DONE, ExitCode.COMPLETED)
+    assert report.warnings == millrace.notices_at_end

@@ -27,6 +27,7 @@ from millracer.domain.work import (
     ProgressEvent,
     RoutePreference,
     RunRequest,
+    RunWarning,
     ScopedWork,
 )
 from millracer.errors import (
@@ -1076,3 +1077,14 @@ def test_a_run_says_at_once_that_the_daemon_it_joins_may_be_dead(*, is_alive: bo
         told = next(event for event in world.heard if event.kind == "daemon_unseen")
         assert "host gone" in told.reason
         assert "/w/lock.json" in told.reason
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_run_hands_on_that_the_repair_after_it_failed(*, settled: bool) -> None:
+    world = World()
+    world.millrace.notices_at_end = (RunWarning("repair_failed", "too slow"),)
+    world.millrace.will_show(*(DONE if settled else (time_runs_out(),)))
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=30 if settled else 0.3)))
+
+    assert "repair_failed" in [warning.code for warning in result.warnings]
