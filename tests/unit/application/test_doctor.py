@@ -130,6 +130,10 @@ def _names_mode(room: Room) -> None:
     room.millrace.has_daemon(ours=False, mode_id="lad_pi")
 
 
+def _strands_a_lock(room: Room) -> None:
+    room.millrace.stale = room.millrace.pid_taken = True
+
+
 def _has_daemon(**values: object) -> Change:
     def change(room: Room) -> None:
         room.millrace.has_daemon()
@@ -147,9 +151,15 @@ def _blocks(count: int) -> Change:
     return change
 
 
+def _damages_what_is_not_copied(room: Room) -> None:
+    error = ToolFailed("millrace", "the event log is damaged", suggested_action="move it away")
+    room.millrace.will_fail("read_status", error)
+
+
 def _needs_init(room: Room) -> None:
     error = ToolFailed("millrace", "workspace is not initialized", suggested_action="a")
-    room.millrace.will_fail("read_status", error)
+    for millrace in (room.millrace, room.tools.copied):
+        millrace.will_fail("read_status", error)
 
 
 def _beyond_init(room: Room) -> None:
@@ -351,6 +361,13 @@ _CASES = [
     ),
     Case(NAME.INITIALISED, LEVEL.WARNING, _needs_init, "anew", "millrace init --workspace /shop"),
     Case(NAME.INITIALISED, LEVEL.FAIL, _beyond_init, "not initialized", "a"),
+    Case(
+        NAME.INITIALISED,
+        LEVEL.FAIL,
+        _damages_what_is_not_copied,
+        "event log is damaged",
+        "move it away",
+    ),
     Case(NAME.MODE, LEVEL.OK, None, "mode default_pi, named by default, compiles", None),
     Case(
         NAME.MODE,
@@ -383,6 +400,13 @@ _CASES = [
         "asked to stop",
         "millracer status --watch",
     ),
+    Case(
+        NAME.DAEMON,
+        LEVEL.WARNING,
+        lambda room: room.millrace.has_daemon_out_of_sight(),
+        "on host gone holds the workspace since 2026-11-22 12:00:00 UTC",
+        "rm /w/lock.json",
+    ),
     Case(NAME.DAEMON, LEVEL.FAIL, _names_mode, "learning_pi was named", "--millrace-mode lad_pi"),
     Case(NAME.STALE_STATE, LEVEL.OK, None, "nothing stale", None),
     Case(
@@ -398,6 +422,13 @@ _CASES = [
         _sets("tools.millraces.stale", to=True),
         "left its lock",
         "millrace control clear-stale-state --workspace /shop",
+    ),
+    Case(
+        NAME.STALE_STATE,
+        LEVEL.WARNING,
+        _strands_a_lock,
+        "left its lock",
+        "millracer stop --workspace /shop",
     ),
     Case(
         NAME.STALE_STATE,

@@ -1,5 +1,6 @@
 """What is told of a workspace beyond Millrace's own words, and what is advised."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from millracer.domain.result import ErrorRecord
 from millracer.domain.work import (
     ItemState,
     LeftItem,
+    OutOfSight,
     RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
@@ -78,6 +80,7 @@ def actions(overview: Overview) -> list[str]:
         (sees(status=says(lock="stale")), DaemonState.STALE),
         (sees(status=says(stop_requested=True)), DaemonState.STALE),
         (sees(status=says(active_run_count=1)), DaemonState.STALE),
+        (sees(status=says(lock="active"), stranded=True), DaemonState.STALE),
         (sees(daemon=DAEMON, status=says(active_run_count=1)), DaemonState.RUNS),
         (
             sees(daemon=RunningDaemon(pid=7, started=1.0, ours=True, booting=True)),
@@ -284,3 +287,12 @@ def test_whatever_is_told_makes_two_looks_differ() -> None:
 
 def test_five_ends_are_told() -> None:
     assert RECENT_ENDS == 5
+
+
+def test_a_daemon_that_may_be_dead_is_warned_of_and_one_that_lives_is_not() -> None:
+    unseen = OutOfSight(host="gone", since=NOW, lock_file="/w/lock.json", is_alive=False)
+    daemon = RunningDaemon(pid=7, started=1.0, ours=False, out_of_sight=unseen)
+    living = replace(daemon, out_of_sight=replace(unseen, is_alive=True))
+
+    assert codes(sees(daemon=daemon)) == ["daemon_unseen"]
+    assert codes(sees(daemon=living)) == []
