@@ -183,7 +183,7 @@ def _as_object(value: object) -> dict[str, str]:
 
 def _line_of(text: str, key: str) -> str:
     """Return which line sets a key, as it is told; nothing where that is not plain to see."""
-    quoted = rf"^[ \t]*\[?[ \t]*([\"']?){re.escape(key)}\1[ \t]*[=.\]]"
+    quoted = rf"^[ \t]*+(?:\[[ \t]*+)?([\"']?){re.escape(key)}\1[ \t]*+[=.\]]"
     found = re.search(quoted, text, re.MULTILINE)
     return "" if found is None else f", line {text.count(chr(10), 0, found.start()) + 1}"
 
