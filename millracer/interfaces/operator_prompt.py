@@ -31,7 +31,7 @@ class Lines(Protocol):
 
 
 class PipedLines(Lines):
-    """One task a line from standard input; bytes that are no text are replaced."""
+    """One task a line from standard input; what is no text is replaced."""
 
     interactive = False
 
@@ -43,7 +43,7 @@ class PipedLines(Lines):
             raise unreadable(error) from error
         if not line:
             return None
-        text = line.decode("utf-8", "replace")
+        text = line.decode("utf-8", "replace").removeprefix("\ufeff")
         return text.removesuffix("\n").removesuffix("\r")
 
 

@@ -223,6 +223,15 @@ def test_arguments_are_utf8_where_python_was_told_that_they_are_ascii(tmp_path: 
     assert f"{tmp_path}/ü ☃ is not a directory" in the_error(ran)["message"]
 
 
+@pytest.mark.parametrize("how", ["--json", "--jsonl"])
+def test_requests_with_a_byte_order_mark_are_read(how: str) -> None:
+    requests = [f"\ufeff{LIST}"] * (1 if how == "--json" else 2)
+    ran = run(*_MILLRACER, "ops", how, stdin="\n".join(requests))
+
+    assert ran.returncode == 0
+    assert ran.stdout.count("succeeded") == len(requests)
+
+
 def test_a_request_that_never_ends_can_be_interrupted() -> None:
     process = subprocess.Popen(
         (*_MILLRACER, "ops", "--json"),

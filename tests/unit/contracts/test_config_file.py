@@ -195,6 +195,7 @@ def test_a_file_made_to_be_slow_to_read_is_refused_before_anybody_gives_up() -> 
         (b"a = " + b"[" * 8_000, "is no TOML"),
         (b"a = " + b"9" * 5_000, "is no TOML"),
         (b"route = '\xff'", "is not UTF-8"),
+        ("route = 'auto'".encode("utf-16"), "is UTF-16, not UTF-8"),
         (b"#" * (LONGEST_CONFIG_BYTES + 1), "is longer than"),
     ],
     ids=["value", "twice", "deep", "large number", "bytes", "long"],
