@@ -18,7 +18,7 @@ _FORBIDDEN = (
     "upload." + "pypi",
     "test." + "pypi",
     "files." + "pythonhosted",
-    "extra-" + "index-url",
+    "--extra-" + "index-url",
 )
 
 
