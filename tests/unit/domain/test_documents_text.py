@@ -59,10 +59,7 @@ def test_an_unsafe_document_is_refused_with_what_differs_and_what_to_do() -> Non
         verify_document(altered, ITEM, BODY)
 
     assert refused.value.code == DOCUMENT_UNSAFE == "document_unsafe"
-    assert refused.value.message == (
-        "the intake document of item-1-00ff would not say what was asked: Created-By reads"
-        f" '{'x' * 199} where 'millracer' was meant"
-    )
-    assert refused.value.suggested_action == (
-        "nothing was handed to Millrace; please report this as a bug"
-    )
+    assert "item-1-00ff" in refused.value.message
+    assert f"Created-By reads '{'x' * 199} " in refused.value.message
+    assert "x" * 200 not in refused.value.message
+    assert refused.value.suggested_action

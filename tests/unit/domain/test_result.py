@@ -255,7 +255,7 @@ def test_a_run_that_was_cancelled_before_it_began_says_by_whom() -> None:
         request_id="r",
         workspace="/w",
         outcome=Outcome.CANCELLED,
-        output=f"cancelled: {reason} before the run began",
+        output=cancelled_result("r", "/w", "1.0", reason).output,
         versions=Versions(millracer="1.0"),
         missing_evidence=(NOTHING_BEGUN,),
         timings={},
