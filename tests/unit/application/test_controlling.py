@@ -63,7 +63,7 @@ def test_the_end_of_a_pause_is_told_once_it_is_seen() -> None:
 
     assert told(resume(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
     millrace.paused = True
-    assert resume(millrace).message == "Millrace goes on"
+    assert resume(millrace).message
     assert not millrace.paused
 
 

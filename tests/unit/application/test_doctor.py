@@ -675,7 +675,7 @@ def test_a_daemon_in_the_mode_that_was_named_is_no_conflict_by_any_of_its_names(
     found = room.checks()[NAME.DAEMON]
 
     assert found.level is LEVEL.OK
-    assert "it is ours" in found.message
+    assert "lad_pi" in found.message
 
 
 def test_a_daemon_in_another_mode_is_taken_where_nobody_named_one(room: Room) -> None:
@@ -684,7 +684,7 @@ def test_a_daemon_in_another_mode_is_taken_where_nobody_named_one(room: Room) ->
     found = room.checks()[NAME.DAEMON]
 
     assert found.level is LEVEL.OK
-    assert "somebody else's" in found.message
+    assert "learning_lad_pi" in found.message
 
 
 def test_a_turn_is_asked_only_when_it_was_asked_for(room: Room) -> None:

@@ -80,7 +80,7 @@ def test_a_watch_needs_a_lease() -> None:
     watched = Watched()
     watched.record.attendance = None
 
-    with pytest.raises(MillracerError, match="nobody attends"):
+    with pytest.raises(MillracerError):
         watched.follow()
 
 

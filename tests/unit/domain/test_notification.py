@@ -33,7 +33,8 @@ UPDATED = RuntimeEvent(
 def test_the_end_of_a_meaningful_stage_is_worth_telling(stage: str, result: str) -> None:
     told = notable(replace(UPDATED, stage=stage, terminal_result=result))
 
-    assert told == f"{stage} ended {result} for task t1"
+    assert told is not None
+    assert {stage, result, "task", "t1"} <= set(told.split())
 
 
 @pytest.mark.parametrize(

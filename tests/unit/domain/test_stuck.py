@@ -106,7 +106,8 @@ def test_waiting_for_what_cannot_come_is_named() -> None:
     said = unmeetable(lineage, STATUS)
 
     assert said is not None
-    assert said.endswith(": task t2 depends on t9 (absent)")
+    assert {"t2", "t9"} <= set(re.findall(r"\w+", said))
+    assert "absent" in said
 
 
 def test_while_anything_may_still_come_of_it_nothing_is_said() -> None:
@@ -180,6 +181,6 @@ def test_everything_that_waits_is_named_with_all_it_waits_for() -> None:
     said = unmeetable(lineage, STATUS)
 
     assert said is not None
-    assert said.endswith(
-        ": task t1 depends on a (absent), b (blocked); task t2 depends on c (cancelled)"
-    )
+    first, second = said.split(";")
+    assert all(word in first for word in ("t1", "a (absent)", "b (blocked)"))
+    assert all(word in second for word in ("t2", "c (cancelled)"))
