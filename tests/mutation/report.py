@@ -25,8 +25,8 @@ _PAGE = """\
 Written by `make mutants`; do not edit. Each module of `millracer/domain/` is changed in one small
 place at a time: a comparison, a word, a number, an entry of a table, a statement left out, another
 member of a closed set. A change that no unit test of the domain notices is a hole in the tests, or
-changes nothing that matters. Not changed are annotations, docstrings, decorators, imports and
-`__all__`.
+changes nothing that matters. Not changed are annotations, docstrings, sentences, decorators,
+imports and `__all__`.
 
 {table}
 

@@ -28,7 +28,7 @@ from tests.support.operator_cli import (
     wait_for,
 )
 
-DONE = r"completed · pi did it directly · [\d.]+ s"
+DONE = r"completed · [^·\n]+ · [\d.]+ s"
 #: What begins a line of plain progress.
 _ELAPSED = re.compile(r"\[ *\d+\.\ds\] ")
 #: What gives a colour; attributes such as dim are none.
@@ -43,8 +43,8 @@ def kept_history(caller: OperatorCaller) -> str:
 def test_it_says_it_is_ready_and_each_way_out_has_code_0(caller: OperatorCaller, how: str) -> None:
     with caller.terminal() as terminal:
         said = terminal.prompts()
-        assert said.splitlines()[0] == "Millracer operator ready. Type /exit to quit."
-        assert f"workspace {caller.cwd}" in said.replace("\n", "")
+        assert "/exit" in said.splitlines()[0]
+        assert str(caller.cwd) in said.replace("\n", "")
 
         assert terminal.leave(how) == 0
 
@@ -275,9 +275,9 @@ def test_tab_completes_commands_and_what_follows_them(
         terminal.type(" mi" + TAB)
         assert "route millrace" in terminal.enter("", "route millrace")
         terminal.type(f"/workspace {tmp_path}/a-fo" + TAB)
-        assert f"workspace {folder}" in terminal.enter("", "workspace /.* · mode")
+        assert str(folder) in terminal.enter("", f"{folder}.* · ")
         terminal.type("/xyz" + TAB)
-        assert "no command /xyz" in terminal.enter("", "no command /xyz")
+        assert "/help" in terminal.enter("", r"error: [^\n]*/xyz")
         assert terminal.leave() == 0
 
 
