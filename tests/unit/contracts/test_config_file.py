@@ -198,7 +198,7 @@ def test_a_file_made_to_be_slow_to_read_is_refused_before_anybody_gives_up() -> 
         ("route = 'auto'".encode("utf-16"), "is UTF-16, not UTF-8"),
         (b"#" * (LONGEST_CONFIG_BYTES + 1), "is longer than"),
     ],
-    ids=["value", "twice", "deep", "large number", "bytes", "long"],
+    ids=["value", "twice", "deep", "large number", "bytes", "UTF-16", "long"],
 )
 def test_what_is_no_toml_is_told_with_the_file(raw: bytes, why: str) -> None:
     error = refusal(raw)
