@@ -10,6 +10,7 @@ MillracerError                    .code .message .suggested_action; str() is one
 ├── WorkspaceUnusable             the directory cannot serve as a Millrace workspace
 ├── WorkspaceUnresolved           no rule says which workspace a request means
 ├── StoreUnavailable              the session store cannot be read or written
+├── ProcUnavailable               /proc does not show the processes here
 ├── SetupFailed                   a tool could not be installed, or not be removed
 ├── DecisionUnreadable            pi answered the decision turn twice without a decision
 ├── ToolError                     an outside program; .tool and its own words
@@ -129,6 +130,12 @@ class StoreUnavailable(MillracerError):
     """The session store cannot be read or written now; no run and no status depends on it."""
 
     code = "session_store_unavailable"
+
+
+class ProcUnavailable(MillracerError):
+    """`/proc` does not show the processes here, so nobody can say which of them live."""
+
+    code = "proc_unavailable"
 
 
 class SetupFailed(MillracerError):

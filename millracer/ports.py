@@ -103,6 +103,11 @@ class ItemLock:
 class DaemonControl(Protocol):
     """Starting, validating and stopping, under the workspace's exclusive lifecycle lock."""
 
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed, such as a repair after `end`."""
+        return ()
+
     def running(self, wait: Wait) -> RunningDaemon | None:
         """Return the daemon that holds or is taking the lock, if one lives."""
         ...
@@ -143,6 +148,11 @@ class DaemonControl(Protocol):
 
 class Attendance(Protocol):
     """Our shared lease on a workspace's daemon while we watch."""
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know after `leave` although nothing failed."""
+        return ()
 
     def next_signs(self, item: Standing, wait: Wait) -> Signs:
         """Block until something about the item or the daemon may have changed.

@@ -18,7 +18,8 @@ from millracer.adapters.daemon_finder import DaemonFinder
 from millracer.adapters.daemon_log import daemon_output, has_ended, last_words, name_log, said_in
 from millracer.adapters.daemon_stop import stop_daemon
 from millracer.adapters.millrace_calls import TOOL, MillraceCalls, refusal
-from millracer.adapters.millrace_text import parse_lines
+from millracer.adapters.millrace_mailbox import withdraw
+from millracer.adapters.millrace_text import parse_control, parse_lines
 from millracer.adapters.millrace_traceback import is_system_error
 from millracer.adapters.mode_aliases import resolve_alias
 from millracer.adapters.observer import DiskObserver
@@ -28,6 +29,7 @@ from millracer.adapters.ownership import (
     read_ownership,
     write_ownership,
 )
+from millracer.adapters.proc_folder import shows_processes
 from millracer.adapters.runtime_files import RuntimeFiles
 from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.adapters.watch import RuntimeWatch
@@ -40,7 +42,14 @@ from millracer.adapters.workspace import (
 )
 from millracer.contracts.ownership import OwnershipRecord
 from millracer.domain.observation import Signs
-from millracer.domain.work import DaemonEnd, ModeValidation, RunningDaemon, RuntimeStatus, Standing
+from millracer.domain.work import (
+    DaemonEnd,
+    ModeValidation,
+    RunningDaemon,
+    RuntimeStatus,
+    RunWarning,
+    Standing,
+)
 from millracer.errors import DaemonDied, MillracerError, ToolFailed
 from millracer.ports import Attendance, DaemonControl, Observer
 from millracer.waiting import Cancelled, Wait
@@ -54,6 +63,8 @@ _LEAVE_LOCK_SECONDS = 4.0
 _LEASE_RETRY_SECONDS = 0.2
 _SWEEP_GRACE_SECONDS = 1.5
 _REPAIR_SECONDS = 30.0
+#: How long a daemon out of sight may take to read a request: its mailbox waits for a deep queue.
+_UNSEEN_SECONDS = 20.0
 
 StatusReader = Callable[[Wait], RuntimeStatus]
 
@@ -152,6 +163,12 @@ class _Control(DaemonControl):
         self._version = version
         self._files = RuntimeFiles.of(paths)
         self._finder = DaemonFinder(paths, self._files)
+        self._notices: list[RunWarning] = []
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed."""
+        return tuple(self._notices)
 
     def running(self, wait: Wait) -> RunningDaemon | None:
         """Return the daemon that holds or is taking the lock, ours or anybody's.
@@ -224,6 +241,8 @@ class _Control(DaemonControl):
             WorkspaceUnusable: our folder cannot be written.
         """
         record = read_ownership(self._paths)
+        if running.out_of_sight is not None:
+            return self._ask_unseen_to_end(running, wait.within(_UNSEEN_SECONDS))
         if record is None or not (running.ours or running.kept):
             return self._ask_to_end(running, wait)
         with ExitStack() as held:
@@ -233,9 +252,11 @@ class _Control(DaemonControl):
             note_stopped(self._paths, running)
             record = record.model_copy(update={"kept": False})
             write_ownership(self._paths, record)
-            stop_daemon(
+            failed = stop_daemon(
                 record, calls=self._calls, finder=self._finder, files=self._files, wait=wait
             )
+            if failed is not None:
+                self._notices.append(failed)
         return DaemonEnd.GONE if self._finder.find() is None else DaemonEnd.STILL_RUNS
 
     def _ask_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
@@ -244,6 +265,25 @@ class _Control(DaemonControl):
         while process.is_same_process(running.pid, running.started):
             if wait.expired:
                 return DaemonEnd.STILL_RUNS
+            wait.sleep(_POLL_SECONDS)
+        self.repair(wait.cleaning_up(_REPAIR_SECONDS))
+        return DaemonEnd.GONE
+
+    def _ask_unseen_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
+        """Ask through the mailbox alone, and believe nothing but the lock.
+
+        Where no process here has its pid Millrace takes the lock for stale: `control stop` would
+        then change the state below a daemon that may live, and end nothing.
+        """
+        if not process.is_pid_taken(running.pid):
+            return DaemonEnd.UNREACHABLE
+        note_stopped(self._paths, running)
+        receipt = parse_control(self._calls.checked("control", "stop", wait=wait).stdout)
+        while self._finder.find() == running:
+            if wait.expired:
+                command = receipt.mailbox_command
+                is_unread = command is None or withdraw(self._paths, command)
+                return DaemonEnd.UNREACHABLE if is_unread else DaemonEnd.STILL_RUNS
             wait.sleep(_POLL_SECONDS)
         self.repair(wait.cleaning_up(_REPAIR_SECONDS))
         return DaemonEnd.GONE
@@ -368,6 +408,12 @@ class _Attendance(Attendance):
         self._held = held
         self._left_running: bool | None = None
         self._known: OwnershipRecord | None = None
+        self._notices: list[RunWarning] = []
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know of the way out although nothing failed."""
+        return tuple(self._notices)
 
     def next_signs(self, item: Standing, wait: Wait) -> Signs:
         """Block until something may have changed; see `RuntimeWatch.next_signs`.
@@ -399,18 +445,16 @@ class _Attendance(Attendance):
             record = read_ownership(self._paths) or self._known
             if record is None or record.kept:
                 return False
+            if not shows_processes():
+                return has_ended(self._paths, record) is False
             if keep_daemon and finder.find_owned() is not None:
                 write_ownership(self._paths, record.model_copy(update={"kept": True}))
                 return True
             if not self._is_last():
                 return finder.find_owned() is not None
-            stop_daemon(
-                record,
-                calls=self._calls,
-                finder=finder,
-                files=files,
-                wait=wait,
-            )
+            failed = stop_daemon(record, calls=self._calls, finder=finder, files=files, wait=wait)
+            if failed is not None:
+                self._notices.append(failed)
             return False
 
     def _is_last(self) -> bool:

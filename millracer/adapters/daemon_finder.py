@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from millracer.adapters import process
 from millracer.adapters.daemon_log import has_ended
+from millracer.adapters.file_systems import is_local
 from millracer.adapters.ownership import find_owned_daemon, has_taken, is_daemon_command
+from millracer.adapters.proc_folder import refuse_unseen
 from millracer.adapters.runtime_files import CachedDocument, RuntimeFiles, Stamp, stamp
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace_state import LockFile
 from millracer.contracts.ownership import OwnershipRecord
-from millracer.domain.work import RunningDaemon
+from millracer.domain.work import OutOfSight, RunningDaemon
 
 #: A process that started this much later than the lock was taken did not take it.
 _REUSED_PID_SECONDS = 5.0
@@ -35,21 +38,29 @@ class DaemonFinder:
         """Return the daemon that holds the lock, or the one of ours that is taking it.
 
         A lock of another host, or of a daemon of ours in another container, names a process we
-        cannot see: its daemon counts as running, and as somebody else's.
+        cannot see: without proof that it is dead its daemon counts as running, and as somebody
+        else's.
+
+        Raises:
+            ProcUnavailable: `/proc` does not tell which processes live.
         """
+        refuse_unseen()
         record = self._record.read()
         lock = self._files.lock.read()
         owned = self.find_owned()
         ours = record is not None and not record.kept
-        holder = None if lock is None else self._holder(lock, record)
+        holder = None if lock is None else find_holder(lock, record, self._paths)
         if holder is not None:
-            is_owned = owned is not None and holder[0] == owned[0]
+            is_owned = owned is not None and holder.pid == owned[0]
+            if owned is not None and is_owned:
+                holder = LockHolder(pid=owned[0], started=owned[1])
             return RunningDaemon(
-                pid=holder[0],
-                started=holder[1],
+                pid=holder.pid,
+                started=holder.started,
                 ours=ours and is_owned,
                 mode_id=self._mode(record if is_owned else None),
                 kept=is_owned and not ours,
+                out_of_sight=holder.out_of_sight,
             )
         if owned is not None and record is not None:
             return RunningDaemon(
@@ -63,7 +74,11 @@ class DaemonFinder:
         return None
 
     def find_any(self) -> RunningDaemon | None:
-        """Return the daemon as `find` does, or someone else's that has not taken the lock yet."""
+        """Return the daemon as `find` does, or someone else's that has not taken the lock yet.
+
+        Raises:
+            ProcUnavailable: as `find`.
+        """
         found = self.find()
         if found is not None:
             return found
@@ -91,16 +106,6 @@ class DaemonFinder:
         self._dead_for = seen if owned is None else None
         return owned
 
-    def _holder(self, lock: LockFile, record: OwnershipRecord | None) -> tuple[int, float] | None:
-        holder = lock_holder(lock)
-        if holder is not None or record is None or not has_taken(record, lock):
-            return holder
-        # What a dead one left may have its log, but is here to be seen.
-        is_out_of_sight = has_ended(
-            self._paths, record
-        ) is False and not process.processes_with_token(record.token)
-        return (lock.owner_pid, lock.acquired_at.timestamp()) if is_out_of_sight else None
-
     def _mode(self, record: OwnershipRecord | None) -> str | None:
         snapshot = self._files.snapshot.read()
         if snapshot is not None and snapshot.process_running:
@@ -108,18 +113,62 @@ class DaemonFinder:
         return None if record is None else record.mode_id
 
 
-def lock_holder(lock: LockFile) -> tuple[int, float] | None:
-    """Return pid and start time of the process that took the lock, if it lives or may live."""
-    acquired = lock.acquired_at.timestamp()
-    if lock.owner_hostname != socket.gethostname():
-        return lock.owner_pid, acquired
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockHolder:
+    """The process that took Millrace's lock; `started` is then the best that is known."""
+
+    pid: int
+    started: float
+    out_of_sight: OutOfSight | None = None
+
+
+def find_holder(
+    lock: LockFile, record: OwnershipRecord | None, paths: WorkspacePaths
+) -> LockHolder | None:
+    """Return the process that took the lock, if it lives or nothing proves that it does not.
+
+    Args:
+        lock: Millrace's.
+        record: the ownership file's.
+        paths: of the workspace.
+    """
+    is_here = lock.owner_hostname == socket.gethostname()
+    seen = _seen_holder(lock) if is_here else None
+    if seen is not None:
+        return seen
+    may_be_unseen = not is_here or process.is_hidden(lock.owner_pid)
+    is_alive = False
+    if record is not None and has_taken(record, lock):
+        ended = has_ended(paths, record)
+        if ended and (not may_be_unseen or is_local(paths.logs)):
+            return None
+        # What a dead daemon left behind may have its log, but can be seen here.
+        is_alive = ended is False and not process.processes_with_token(record.token)
+        if ended is False and not is_alive and is_here:
+            return None
+    if not (may_be_unseen or is_alive):
+        return None
+    return LockHolder(
+        pid=lock.owner_pid,
+        started=lock.acquired_at.timestamp(),
+        out_of_sight=OutOfSight(
+            host=lock.owner_hostname,
+            since=lock.acquired_at,
+            lock_file=str(paths.runtime_lock),
+            is_alive=is_alive,
+        ),
+    )
+
+
+def _seen_holder(lock: LockFile) -> LockHolder | None:
+    """Return the living process on this host that took the lock, if we may look at it."""
     started = process.started_at(lock.owner_pid)
     if started is None:
-        return (lock.owner_pid, acquired) if process.is_hidden(lock.owner_pid) else None
-    is_reused = started > acquired + _REUSED_PID_SECONDS
+        return None
+    is_reused = started > lock.acquired_at.timestamp() + _REUSED_PID_SECONDS
     if is_reused and not is_daemon_command(process.command_line(lock.owner_pid)):
         return None
-    return lock.owner_pid, started
+    return LockHolder(pid=lock.owner_pid, started=started)
 
 
 def _works_in(argv: Sequence[str], pid: int, root: Path) -> bool:

@@ -7,6 +7,7 @@ and `control clear-stale-state`, so that the item whose stage was cut is back in
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 
 from millracer.adapters import process
@@ -17,15 +18,17 @@ from millracer.adapters.ownership import forget_ownership
 from millracer.adapters.runtime_files import RuntimeFiles
 from millracer.adapters.stranded_lock import remove_stranded_lock
 from millracer.contracts.ownership import OwnershipRecord
+from millracer.domain.work import RunWarning
 from millracer.errors import ToolError, WorkspaceUnusable
 from millracer.waiting import Cancelled, Wait
 
 #: The whole ladder, the wait for the lifecycle lock before it not included.
-LADDER_SECONDS = 14.0
+LADDER_SECONDS = 17.0
 _ASK_SECONDS = 4.0
 _DRAIN_SECONDS = 3.0
 _GRACE_SECONDS = 1.5
-_REPAIR_SECONDS = 5.0
+#: Kept for the repair: under load the start of `millrace` alone takes up to six.
+_REPAIR_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
 
@@ -36,17 +39,21 @@ def stop_daemon(
     finder: DaemonFinder,
     files: RuntimeFiles,
     wait: Wait,
-) -> None:
+) -> RunWarning | None:
     """End the daemon the record speaks of and all it left, and put its cut work back in the queue.
 
     Call under the lifecycle lock, when nobody else watches. A daemon that is gone already costs no
     `millrace` process but the repair, if something is stale. A cancelled wait skips asking and
     waiting. Never raises for what the daemon or `millrace` do.
+
+    Returns:
+        The warning that the repair failed, and the record stays, which proves whose lock is left;
+        None where it did not fail, or nothing was stale.
     """
     ladder = wait.within(LADDER_SECONDS)
     hurry = False
     try:
-        _ask_to_stop(calls, finder, ladder)
+        _ask_to_stop(calls, finder, _all_but_repair(ladder))
     except Cancelled:
         hurry = True
     owned = finder.find_owned()
@@ -56,19 +63,29 @@ def stop_daemon(
         group=None if owned is None else process.group_of(owned[0]),
     )
     if has_ended(files.paths, record) is False:
-        return  # it lives where we cannot see it, and its record is for those who can
-    forget_ownership(files.paths)
+        return None  # it lives where we cannot see it, and its record is for those who can
     if finder.find() is None and files.is_stale() is not False:
-        with suppress(ToolError, WorkspaceUnusable):
+        try:
             remove_stranded_lock(files, record)
             _clear_stale_state(calls, ladder)
+        except (ToolError, WorkspaceUnusable) as error:
+            return _repair_failed(calls, error.message, error.suggested_action)
+        if finder.find() is None and files.is_stale():
+            return _repair_failed(calls, "`millrace control clear-stale-state` left it", None)
+    forget_ownership(files.paths)
+    return None
+
+
+def _all_but_repair(ladder: Wait) -> Wait:
+    """Return what the ladder may take before its last two steps."""
+    return ladder.within(max(0.0, ladder.remaining - _GRACE_SECONDS - _REPAIR_SECONDS))
 
 
 def _ask_to_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> None:
     """Ask a daemon that holds the lock, and give it a moment; a booting one would not hear."""
     wait.cancellation.raise_if_cancelled()
     found = finder.find()
-    if found is None or found.booting or not found.ours:
+    if found is None or found.booting or not found.ours or wait.expired:
         return
     with suppress(ToolError):
         calls.call("control", "stop", wait=wait.within(_ASK_SECONDS))
@@ -79,8 +96,20 @@ def _ask_to_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> None
 
 def _clear_stale_state(calls: MillraceCalls, wait: Wait) -> None:
     """Repair even when the caller is in a hurry: without it the cut item stays active."""
-    calls.call(
+    calls.checked(
         "control",
         "clear-stale-state",
         wait=Wait.for_seconds(min(wait.remaining, _REPAIR_SECONDS)),
+    )
+
+
+def _repair_failed(calls: MillraceCalls, reason: str, action: str | None) -> RunWarning:
+    by_hand = shlex.join(
+        (*calls.argv, "control", "clear-stale-state", "--workspace", str(calls.workspace))
+    )
+    mend = "" if action is None else f" ({action})"
+    return RunWarning(
+        "repair_failed",
+        f"what the daemon left could not be cleared, and the item it worked on may still be "
+        f"active: {reason}{mend}; the next run clears it, or `{by_hand}`",
     )

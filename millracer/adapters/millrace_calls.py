@@ -39,8 +39,13 @@ _CURES = {
         "put the workspace back if it was removed or moved, then run the same command again",
     ),
 }
-_SEE_STATUS = (
-    "see what `millrace status` says in the workspace, mend that, and run the same command again"
+#: Commands that say what is wrong in a workspace; one that failed itself is no advice.
+_TELLING = ("status", "doctor")
+#: What a traceback over Millrace's event log shows: its own words, or where it read the log.
+_DAMAGED_LOG = re.compile(r"runtime event |\bfind_latest_runtime_event\b")
+_MOVE_LOG = (
+    "move millrace-agents/logs/runtime_events.jsonl in the workspace away: it is damaged, and "
+    "Millrace begins a new one; then run the same command again"
 )
 _IO_ENCODING = "PYTHONIOENCODING"
 _BOX = re.compile(r"[│╭╮╰╯─┃┏┓┗┛━]+")
@@ -134,9 +139,21 @@ def refusal(completed: Completed) -> ToolFailed:
         TOOL,
         f"`millrace {shown}` failed with exit code {completed.exit_code}: {line}",
         detail=(completed.stdout + completed.stderr)[-4000:],
-        suggested_action=next(
-            (cure for words, cure in _CURES.items() if words in line), _SEE_STATUS
-        ),
+        suggested_action=_advise(completed, line),
+    )
+
+
+def _advise(completed: Completed, line: str) -> str:
+    """Return the next step after a failed call; it never names the command that failed."""
+    for words, cure in _CURES.items():
+        if words in line:
+            return cure
+    if _DAMAGED_LOG.search(line) or _DAMAGED_LOG.search(completed.stderr):
+        return _MOVE_LOG
+    telling = next(command for command in _TELLING if command not in completed.argv[1:3])
+    return (
+        f"see what `millrace {telling}` says in the workspace, mend that, and run the same "
+        "command again"
     )
 
 

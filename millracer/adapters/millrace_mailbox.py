@@ -106,6 +106,18 @@ def find_fate(paths: WorkspacePaths, command_id: str) -> CommandFate:
     return CommandFate(state=CommandState.UNKNOWN)
 
 
+def withdraw(paths: WorkspacePaths, command_id: str) -> bool:
+    """Take a command back that no daemon has taken yet; return whether it was still there.
+
+    A command that stays in the mailbox reaches the next daemon.
+    """
+    try:
+        (paths.mailbox / "incoming" / f"{command_id}.json").unlink()
+    except OSError:
+        return False
+    return True
+
+
 def _waiting(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:
     for path, text in _naming(folder, item_id):
         with suppress(ProtocolError):

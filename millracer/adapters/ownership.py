@@ -16,6 +16,7 @@ import psutil
 from pydantic import ValidationError
 
 from millracer.adapters import process
+from millracer.adapters.proc_folder import start_time
 from millracer.adapters.workspace import WorkspacePaths, write_atomically
 from millracer.contracts.millrace_state import LockFile
 from millracer.contracts.ownership import OwnershipRecord, StoppedRecord
@@ -66,7 +67,7 @@ def was_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> bool:
         record = StoppedRecord.model_validate_json(paths.stopped.read_bytes())
     except (OSError, ValidationError):
         return False
-    return (record.pid, record.started) == (daemon.pid, daemon.started)
+    return record.pid == daemon.pid and process.is_same_start(record.started, daemon.started)
 
 
 def find_owned_daemon(
@@ -125,6 +126,6 @@ def _carriers(token: str) -> list[Carrier]:
     for found in process.processes_with_token(token):
         with suppress(psutil.Error, OSError):
             carriers.append(
-                Carrier(pid=found.pid, started=found.create_time(), argv=process.words_of(found))
+                Carrier(pid=found.pid, started=start_time(found), argv=process.words_of(found))
             )
     return carriers

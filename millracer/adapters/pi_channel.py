@@ -18,6 +18,7 @@ from contextlib import suppress
 from millracer.adapters import process
 from millracer.adapters.outputs import Ends
 from millracer.adapters.pi_framing import FrameReader
+from millracer.adapters.proc_folder import shows_processes
 from millracer.adapters.process import Command
 from millracer.adapters.process_start import reap
 from millracer.contracts import pi
@@ -170,6 +171,8 @@ class PiChannel:
             process.end_token(
                 self._token,
                 grace_seconds=_URGENT_GRACE_SECONDS if hurried else _SWEEP_GRACE_SECONDS,
+                # pi is gone and its pid may be another's, but where no process can be looked up.
+                group=None if shows_processes() else self._process.pid,
             )
             pipes = (self._process.stdout, self._process.stderr)
             for thread, pipe in zip(self._threads, pipes, strict=True):

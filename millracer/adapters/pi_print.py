@@ -22,6 +22,7 @@ from millracer.adapters.outputs import Ends
 from millracer.adapters.pi_exchange import refuse_spent
 from millracer.adapters.pi_options import PiOptions
 from millracer.adapters.pi_turn import EndKind, TurnEnd
+from millracer.adapters.proc_folder import shows_processes, warn_unseen
 from millracer.contracts.pi import TOOL
 from millracer.domain.work import RunWarning
 from millracer.errors import ProtocolError
@@ -55,6 +56,7 @@ class PrintPi(Pi):
         self._token = process.new_token()
         self._lock = threading.Lock()
         self._closed = False
+        self._child: subprocess.Popen[bytes] | None = None
         self._notices: list[RunWarning] = []
 
     @property
@@ -95,6 +97,7 @@ class PrintPi(Pi):
         finally:
             self._end_all(wait.cleaning_up(_GRACE_SECONDS))
             _let_go(child)
+            self._child = None
         if self._closed:
             raise pi_errors.closed()
         for text in pi_errors.warning_texts(said.stderr):
@@ -118,7 +121,7 @@ class PrintPi(Pi):
             raise pi_errors.closed()
         if self._version is None:
             self._version = self._options.read_version(cancellation)
-        for notice in self._options.admit(self._version):
+        for notice in (*self._options.admit(self._version), *warn_unseen()):
             self._note(notice)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -128,9 +131,10 @@ class PrintPi(Pi):
         with self._lock:
             if self._closed:
                 raise pi_errors.closed()
-            return process.spawn(
+            self._child = process.spawn(
                 owned, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
+            return self._child
 
     def _refuse_over(self, wait: Wait) -> None:
         if self._closed:
@@ -140,7 +144,12 @@ class PrintPi(Pi):
     def _end_all(self, wait: Wait) -> None:
         hurried = wait.cancellation.reason is not None or wait.expired
         grace = _URGENT_GRACE_SECONDS if hurried else min(_GRACE_SECONDS, wait.remaining)
-        process.end_token(self._token, grace_seconds=grace)
+        child = self._child
+        process.end_token(
+            self._token,
+            grace_seconds=grace,
+            group=None if child is None or shows_processes() else child.pid,
+        )
 
     def _note(self, notice: RunWarning) -> None:
         if notice not in self._notices:

@@ -18,6 +18,7 @@ from millracer.adapters.pi_channel import ChannelEnded, PiChannel
 from millracer.adapters.pi_exchange import Exchange, receive, refuse_spent
 from millracer.adapters.pi_options import PiOptions
 from millracer.adapters.pi_turn import EndKind, Turn
+from millracer.adapters.proc_folder import warn_unseen
 from millracer.contracts import pi
 from millracer.domain.diagnosis import PiModel, PiModels
 from millracer.domain.work import RunWarning
@@ -175,7 +176,7 @@ class RpcPi(Pi):
     def _check_version(self, cancellation: Cancellation) -> None:
         if self._version is None:
             self._version = self._options.read_version(cancellation)
-        for notice in self._options.admit(self._version):
+        for notice in (*self._options.admit(self._version), *warn_unseen()):
             self._note(notice.code, notice.text)
 
     def _ready_channel(self, patience: Wait) -> PiChannel:

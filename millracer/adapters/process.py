@@ -20,10 +20,12 @@ from typing import IO
 
 import psutil
 
+from millracer.adapters.child_environment import child_environment
 from millracer.adapters.outputs import Ends, Whole, collect
+from millracer.adapters.proc_folder import refuse_unseen, shows_processes, start_time
 from millracer.adapters.process_start import reap, start_whole
 from millracer.domain.secret_shapes import OWNER_TOKEN_PREFIX
-from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
+from millracer.errors import ProcUnavailable, ToolFailed, ToolNotFound, ToolTimeout
 from millracer.secrecy import learn_environment
 from millracer.waiting import Wait
 
@@ -47,7 +49,8 @@ class Command:
     Attributes:
         tool: whose error it is when it fails: `pi` or `millrace`.
         argv: never a shell string.
-        env: the whole environment; None inherits ours.
+        env: the whole environment, of which `child_environment` takes git's variables out; None
+            inherits ours.
         pass_fds: descriptors the child inherits, such as a lock.
     """
 
@@ -138,8 +141,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own and return at once.
 
-    What its environment holds of keys is secret from then on. If a signal's handler raises before
-    it is returned, the program is killed.
+    It blocks no signal, whatever the calling thread blocks. What its environment holds of keys is
+    secret from then on. If a signal's handler raises before it is returned, the program is killed.
 
     Raises:
         ToolNotFound: there is no such program, or it cannot be executed.
@@ -152,12 +155,13 @@ def spawn(
             lambda: subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
-                env=None if command.env is None else dict(command.env),
+                env=child_environment(command.env),
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 pass_fds=command.pass_fds,
                 start_new_session=True,
+                preexec_fn=_unblock_signals if _blocks_signals() else None,  # noqa: PLW1509 - rare
             )
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
@@ -183,6 +187,20 @@ def spawn(
         ) from exc
 
 
+def _blocks_signals() -> bool:
+    """Whether this thread blocks a signal, which a child would inherit."""
+    return bool(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def _unblock_signals() -> None:
+    """Let a child get every signal; the thread that starts it keeps its own mask.
+
+    That thread may belong to a program that waits for what it blocks (`sigwait`), so not even for
+    a moment is anything let through there.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def spawn_detached(command: Command, output: int) -> int:
     """Start a program that outlives the call, both its streams going to `output`; return its pid.
 
@@ -198,11 +216,16 @@ def spawn_detached(command: Command, output: int) -> int:
 
 
 def started_at(pid: int) -> float | None:
-    """Return when the living process `pid` started (epoch seconds), None if none lives."""
+    """Return when the living process `pid` started (epoch seconds), None if none lives.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
+    refuse_unseen()
     try:
         process = psutil.Process(pid)
-        return None if is_zombie(process) else process.create_time()
-    except psutil.Error:
+        return None if is_zombie(process) else start_time(process)
+    except (psutil.Error, OSError):
         return None
 
 
@@ -245,15 +268,28 @@ def is_hidden(pid: int) -> bool:
 
 
 def is_same_process(pid: int, started: float) -> bool:
-    """Whether `pid` still is the process that started then, and lives."""
+    """Whether `pid` still is the process that started then, and lives.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
     found = started_at(pid)
-    return found is not None and abs(found - started) < _SAME_START_SECONDS
+    return found is not None and is_same_start(found, started)
+
+
+def is_same_start(one: float, other: float) -> bool:
+    """Whether two looks at a process's start time can have seen the same one."""
+    return abs(one - other) < _SAME_START_SECONDS
 
 
 def processes_with_token(token: str) -> list[psutil.Process]:
-    """Return every living process, but us, that carries the token in its environment."""
+    """Return every living process, but us, that carries the token in its environment.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
     found = []
-    for process in psutil.process_iter():
+    for process in _every_process():
         if process.pid == os.getpid():
             continue
         with suppress(psutil.Error, OSError):
@@ -270,6 +306,11 @@ def carries_token(pid: int, token: str) -> bool:
         return False
 
 
+def _every_process() -> Iterator[psutil.Process]:
+    refuse_unseen()
+    yield from psutil.process_iter()
+
+
 def group_of(pid: int) -> int:
     """Return the process group of a process, its own pid when it is gone."""
     try:
@@ -284,8 +325,12 @@ def _carries(process: psutil.Process, token: str) -> bool:
 
 
 def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield pid and argv of every process that we may look at."""
-    for process in psutil.process_iter():
+    """Yield pid and argv of every process that we may look at.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
+    for process in _every_process():
         with suppress(psutil.Error, OSError):
             yield process.pid, words_of(process)
 
@@ -322,7 +367,7 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
     """End every process that carries the token: SIGTERM, a grace, SIGKILL, and look again.
 
     Returns how many were ended. The grace lets pi end the tools it keeps in sessions of their own;
-    without one, SIGKILL comes first.
+    without one, SIGKILL comes first. Where `/proc` shows no processes, the group alone is ended.
 
     Args:
         token: the ownership token.
@@ -330,6 +375,10 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
         group: the process group of a leader that is known to be ours: its members are ended too,
             even those that dropped the token.
     """
+    if not shows_processes():
+        if group is not None:
+            end_group(group, grace_seconds=grace_seconds)
+        return 0
     ended: set[int] = set()
     members = [] if group is None else _group_members(group)
     for _ in range(_SWEEP_ROUNDS):
@@ -370,7 +419,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 def _group_members(group: int) -> list[psutil.Process]:
     members = []
-    for process in psutil.process_iter():
+    for process in _every_process():
         with suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and os.getpgid(process.pid) == group:
                 members.append(process)
@@ -382,9 +431,20 @@ def end_group(pid: int, *, grace_seconds: float) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGTERM)
         limit = time.monotonic() + grace_seconds
-        while time.monotonic() < limit and started_at(pid) is not None:
+        while time.monotonic() < limit and _lives(pid):
             time.sleep(_POLL_SECONDS)
         os.killpg(pid, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return started_at(pid) is not None
+    except ProcUnavailable:
+        pass
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:  # not a child of ours, or reaped
+        return is_pid_taken(pid)
 
 
 def raise_if_over(command: Command, wait: Wait, started: float) -> None:

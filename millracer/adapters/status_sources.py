@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from millracer.adapters.millrace_calls import MillraceCalls
 from millracer.adapters.millrace_install import find_install
+from millracer.adapters.proc_folder import shows_processes, start_time
 from millracer.adapters.workspace import WorkspacePaths
 from millracer.contracts.millrace_state import LastStageResult, LockFile
 
@@ -143,10 +144,12 @@ class _Looking:
         """Take in whether the lock's owner lives, as `kill(pid, 0)` sees it, and since when."""
         if pid is None:
             return
+        if not shows_processes():
+            raise _Unknown
         try:
             process = psutil.Process(pid)
             is_zombie = process.status() == psutil.STATUS_ZOMBIE
-            self._say(f"{pid} {process.create_time()} {is_zombie}")
+            self._say(f"{pid} {start_time(process)} {is_zombie}")
         except psutil.NoSuchProcess as gone:
             self._say(f"{pid} {type(gone).__name__}")
 

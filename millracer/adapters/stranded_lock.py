@@ -9,7 +9,7 @@ proof alone: see docs/decisions/0006-a-lock-is-removed-only-with-proof.md.
 from __future__ import annotations
 
 from millracer.adapters import process
-from millracer.adapters.daemon_finder import lock_holder
+from millracer.adapters.daemon_finder import find_holder
 from millracer.adapters.daemon_log import has_ended
 from millracer.adapters.millrace_calls import TOOL
 from millracer.adapters.ownership import has_taken
@@ -35,7 +35,9 @@ def remove_stranded_lock(files: RuntimeFiles, record: OwnershipRecord | None) ->
     """
     seen = stamp(files.paths.runtime_lock)
     lock = files.lock.read()
-    if lock is None or lock_holder(lock) is not None or not process.is_pid_taken(lock.owner_pid):
+    if lock is None or not process.is_pid_taken(lock.owner_pid):
+        return  # there is none, or Millrace clears it itself
+    if find_holder(lock, record, files.paths) is not None:
         return
     if record is None or not has_taken(record, lock) or not has_ended(files.paths, record):
         raise ToolFailed(

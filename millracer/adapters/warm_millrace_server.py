@@ -176,12 +176,15 @@ class Server:
         """Return the child's exit code in a child, None here at the end."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+        poll = select.poll()  # our end has the number it had for Millracer: any
+        for end in (self._control, self._woken):
+            poll.register(end, select.POLLIN)
         while True:
-            ready, _, _ = select.select([self._control, self._woken], [], [])
-            if self._woken in ready:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self._woken.fileno() in ready:
                 self._woken.recv(4096)
                 self._report_ended()
-            if self._control in ready:
+            if self._control.fileno() in ready:
                 request = self._receive()
                 if request is None:
                     return None

@@ -7,11 +7,12 @@ what becomes of it there is waited for, and only for so long.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
 from millracer.domain.result import ErrorRecord, NextStep, millracer_command
+from millracer.domain.unseen import describe_unseen, how_to_free
 from millracer.domain.work import (
     CommandState,
     ControlReceipt,
@@ -19,6 +20,7 @@ from millracer.domain.work import (
     ItemState,
     RunningDaemon,
     RuntimeStatus,
+    RunWarning,
 )
 from millracer.errors import DaemonInUse, InvalidRequest, MillracerError, ToolFailed
 from millracer.ports import DaemonControl, Millrace
@@ -43,6 +45,7 @@ class Found:
     item_id: str | None = None
     state: ItemState | None = None
     next_steps: tuple[NextStep, ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
 
 
 def pause(millrace: Millrace, cancellation: Cancellation) -> ControlReport:
@@ -102,6 +105,7 @@ def reported(
         state=found.state,
         version=millrace.version,
         next_steps=found.next_steps,
+        warnings=found.warnings,
     )
 
 
@@ -209,13 +213,16 @@ def _stop(millrace: Millrace, wait: Wait, *, force: bool) -> Found:
         if running is None:
             cleared = "; what a dead one left was cleared" if control.repair(wait) else ""
             return Found(ControlOutcome.ALREADY, f"no daemon runs{cleared}")
-        return _end(millrace, control, running, wait, force=force)
+        found = _end(millrace, control, running, wait, force=force)
+        return replace(found, warnings=control.notices)
 
 
 def _end(
     millrace: Millrace, control: DaemonControl, running: RunningDaemon, wait: Wait, *, force: bool
 ) -> Found:
     is_ours = running.ours or running.kept
+    if running.out_of_sight is not None and not force:
+        raise DaemonInUse(describe_unseen(running), suggested_action=how_to_free(running))
     if not (is_ours or force):
         raise DaemonInUse(
             f"the daemon (process {running.pid}) is somebody else's: Millracer did not start it",
@@ -229,6 +236,9 @@ def _end(
                 suggested_action="let it come to its end or end it, or stop the daemon with "
                 "--force: what watches then says that it was stopped",
             )
+        case DaemonEnd.UNREACHABLE:
+            message = f"{describe_unseen(running)}; nobody took the request to stop"
+            return Found(ControlOutcome.NOT_CONFIRMED, f"{message}. Next: {how_to_free(running)}")
         case DaemonEnd.STILL_RUNS:
             stage = millrace.read_status(wait).active_stage
             until = "" if stage is None else f"; it ends once its {stage} has"

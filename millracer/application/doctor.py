@@ -43,6 +43,7 @@ _NAME: Final = CheckName
 
 EXAMINATIONS: Final[dict[CheckName, Examination]] = {
     _NAME.PYTHON: Examination(examine=checks.python),
+    _NAME.PROC: Examination(examine=checks.proc),
     _NAME.SQLITE: Examination(examine=checks.sqlite),
     _NAME.STATE_FOLDER: Examination(examine=checks.state_folder),
     _NAME.SESSION_STORE: Examination(
@@ -63,11 +64,11 @@ EXAMINATIONS: Final[dict[CheckName, Examination]] = {
     ),
     _NAME.MODE: Examination(
         examine=workspace.mode,
-        needs=(_NAME.WORKSPACE, _NAME.CONFIGURATION, _NAME.MILLRACE_START),
+        needs=(_NAME.PROC, _NAME.WORKSPACE, _NAME.CONFIGURATION, _NAME.MILLRACE_START),
     ),
-    _NAME.DAEMON: Examination(examine=workspace.daemon, needs=(_NAME.WORKSPACE,)),
+    _NAME.DAEMON: Examination(examine=workspace.daemon, needs=(_NAME.PROC, _NAME.WORKSPACE)),
     _NAME.STALE_STATE: Examination(
-        examine=workspace.stale_state, needs=(_NAME.WORKSPACE, _NAME.MILLRACE)
+        examine=workspace.stale_state, needs=(_NAME.PROC, _NAME.WORKSPACE, _NAME.MILLRACE)
     ),
     _NAME.BLOCKED_ITEMS: Examination(examine=workspace.blocked_items, needs=(_NAME.WORKSPACE,)),
     _NAME.STAGE_MODEL: Examination(

@@ -41,6 +41,12 @@ def python(sight: Sight, _wait: Wait) -> Finding:
     return Finding(message=f"Python {told}")
 
 
+def proc(sight: Sight, _wait: Wait) -> Finding:
+    """Whether processes can be looked up, as delegated work needs it."""
+    sight.surroundings.see_processes()
+    return Finding(message="/proc shows the processes here")
+
+
 def sqlite(sight: Sight, _wait: Wait) -> Finding:
     """Whether this SQLite can hold a session store."""
     told = sight.surroundings.open_new_store()

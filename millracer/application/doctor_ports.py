@@ -73,6 +73,14 @@ class Surroundings(Protocol):
         """The version of the Python that runs us."""
         ...
 
+    def see_processes(self) -> None:
+        """Do nothing where processes can be looked up.
+
+        Raises:
+            ProcUnavailable: they cannot.
+        """
+        ...
+
     def open_new_store(self) -> str:
         """Make a session store in a throw-away folder, and say how it is kept.
 

@@ -9,6 +9,7 @@ from millracer.application.doctor_checks import no_credentials
 from millracer.application.doctor_sight import CompiledMode, Sight
 from millracer.domain.diagnosis import CheckLevel, Finding, StageModel
 from millracer.domain.result import millracer_command, retry_command
+from millracer.domain.unseen import describe_unseen
 from millracer.domain.work import ItemState
 from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
 from millracer.ports import Millrace
@@ -16,6 +17,7 @@ from millracer.waiting import Wait
 
 _PI_RUNNER = "pi_rpc"
 _SHOWN_ITEMS = 3
+_HELD = "active"  #: what Millrace says of a lock whose process lives
 _THINKING = "medium"  #: what a stage is asked for that nobody said more of
 
 
@@ -100,6 +102,13 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
     found = sight.daemon = millrace.find_daemon()
     if found is None:
         return Finding(message="none works here; a delegated task starts one and ends it")
+    if found.out_of_sight is not None and found.may_be_dead:
+        return Finding(
+            level=CheckLevel.WARNING,
+            message=f"{describe_unseen(found)}; a run waits for it. Unlock the workspace only when "
+            f"{found.out_of_sight.host} is gone",
+            next_command=f"rm {shlex.quote(found.out_of_sight.lock_file)}",
+        )
     works_in = found.mode_id or (None if status is None else status.mode_id)
     whose = "ours" if found.ours else "somebody else's, used and never ended"
     message = f"process {found.pid} works here in mode {works_in or 'unknown'}; it is {whose}"
@@ -134,11 +143,14 @@ def stale_state(sight: Sight, wait: Wait) -> Finding:
         return Finding(message="nothing is there yet")
     if not millrace.is_stale(wait):
         return Finding(message="nothing stale")
+    clear = f"{millrace.program} control clear-stale-state {_of(millrace)}"
+    if sight.status is not None and sight.status.lock == _HELD:
+        clear = _ours(millrace, "stop")  # Millrace clears no lock that it takes for held
     return Finding(
         level=CheckLevel.WARNING,
         message="a daemon that is gone left its lock, a request to stop, or active work; "
         "the next delegated task clears it",
-        next_command=f"{millrace.program} control clear-stale-state {_of(millrace)}",
+        next_command=clear,
     )
 
 
@@ -237,11 +249,20 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
     surroundings = sight.surroundings
     with surroundings.copied_workspace(sight.root_path, wait) as copy:
         millrace = sight.tools.millrace(copy, sight.here)
+        if _tells_its_status(millrace, wait):
+            return False  # what is wrong lies in what was not copied
         try:
             millrace.initialise(wait)
-            millrace.read_status(wait)
         except ToolFailed:
             return False
+        return _tells_its_status(millrace, wait)
+
+
+def _tells_its_status(millrace: Millrace, wait: Wait) -> bool:
+    try:
+        millrace.read_status(wait)
+    except ToolFailed:
+        return False
     return True
 
 

@@ -42,7 +42,8 @@ from millracer.errors import MillracerError
 from millracer.ports import Clock, Millrace, Pi
 from millracer.waiting import Cancelled, CancelReason
 
-_LOOK_AGAIN_SECONDS = 5.0
+#: Under load the start of `millrace` alone takes up to six.
+_LOOK_AGAIN_SECONDS = 10.0
 _EVIDENCE_SECONDS = 60.0
 #: The item may have moved since we looked: stopping a daemon puts it back into the queue.
 _MOVED_BY_LEAVING = frozenset(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from millracer.application.memory import Memory
-from millracer.application.resolving import resolve_selection
+from millracer.application.resolving import resolve_remembered
 from millracer.domain.session import RegisteredWorkspace, Selection
 from millracer.domain.work import RunWarning
 from millracer.errors import StoreUnavailable, UsageError, WorkspaceUnresolved
@@ -128,16 +128,13 @@ class OperatorSelection:
         self._store.select_mode(self._session_id, mode, client_name=self._session_id)
 
     def _remembered(self, selection: Selection | None, memory: Memory) -> Place:
-        resolution = resolve_selection(selection, memory)
+        resolution = resolve_remembered(selection, memory)
         if resolution is not None:
             return Place(
                 root_path=resolution.root_path,
                 workspace_id=resolution.workspace_id,
                 default_mode=resolution.default_mode,
             )
-        default = memory.default_workspace()
-        if default is not None:
-            return _registered(default)
         current = self._directories.current()
         if current is None:
             raise WorkspaceUnresolved(

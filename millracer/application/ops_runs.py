@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from millracer.application.ops_reply import (
@@ -12,6 +13,7 @@ from millracer.application.ops_reply import (
     exit_code_of_error,
 )
 from millracer.application.ops_target import Target, Tools, require_directory
+from millracer.contracts.ops_preferences import chooses_nothing
 from millracer.contracts.ops_request import ReadRequest
 from millracer.contracts.ops_result import (
     CompletionDocument,
@@ -120,7 +122,11 @@ def _reply(read: ReadRequest, target: Target, request: RunRequest, result: RunRe
         intake_kind=result.intake_kind,
         scope=result.scope or request.scope,
         workspace_ref=describe_taken(read.request.workspace_ref, target.resolution, target.mode),
-        warnings=(*result.warnings, *_expectation_warning(expected)),
+        warnings=(
+            *_preference_warnings(read),
+            *result.warnings,
+            *_expectation_warning(expected),
+        ),
         errors=_errors(result),
         evidence_refs=_evidence_refs(result),
         raw_compat=document,
@@ -147,6 +153,15 @@ def _errors(result: RunResult) -> tuple[OpsErrorDocument, ...]:
             suggested_action=step,
         ),
     )
+
+
+def _preference_warnings(read: ReadRequest) -> Iterator[RunWarning]:
+    request = read.request
+    for field in ("route_preference", "intake_preference"):
+        asked = getattr(request, field)
+        if chooses_nothing(asked):
+            text = f"{field} {asked!r} says nothing about a task; `auto` was taken"
+            yield RunWarning("preference_ignored", text)
 
 
 def _expectation_warning(expected: tuple[str, ...]) -> tuple[RunWarning, ...]:

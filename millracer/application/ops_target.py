@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from millracer.application.choices import RunChoices
 from millracer.contracts.ops_options import OpsOptions
+from millracer.contracts.ops_preferences import chosen_intake, chosen_route
 from millracer.contracts.ops_request import ReadRequest
 from millracer.domain.preferences import IntakePreference, RoutePreference
 from millracer.domain.resolution import Resolution
@@ -67,7 +68,8 @@ def target_of(
     """
     request = read.request
     options = request.options or OpsOptions()
-    route, intake = request.route_preference, request.intake_preference
+    route = chosen_route(request.route_preference)
+    intake = chosen_intake(request.intake_preference)
     if route is RoutePreference.AUTO:
         route = options.route or route
     if intake is IntakePreference.AUTO:

@@ -33,11 +33,13 @@ from millracer.domain.identity import work_item_for
 from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
 from millracer.domain.programs import NO_TOOLS, ToolsUsed
 from millracer.domain.result import Ending, RunResult, millracer_command
+from millracer.domain.unseen import unseen_warning
 from millracer.domain.work import (
     Finalizer,
     ProgressKind,
     Route,
     RoutePreference,
+    RunningDaemon,
     RunRequest,
     WorkItem,
 )
@@ -51,7 +53,7 @@ from millracer.errors import (
 from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
 from millracer.waiting import Cancellation, Cancelled, Wait
 
-_LEAVE_SECONDS = 14.0
+_LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
 
 
@@ -259,6 +261,7 @@ class Orchestrator:
         with self._millrace.control(wait.within(LOCK_SECONDS)) as control:
             running = control.running(record.wait)
             if running is not None:
+                self._warn_of_unseen(record, running)
                 reconcile_with_daemon(record, control, running)
                 return None
             if record.mode is None:
@@ -274,6 +277,13 @@ class Orchestrator:
                 record.warn("restart_failed", error.message)
                 return RunEvent.WATCH_ENDED
         return None
+
+    def _warn_of_unseen(self, record: RunRecord, running: RunningDaemon) -> None:
+        """Say at once that a daemon may be dead: joining it, the run may wait until its limit."""
+        warning = unseen_warning(running)
+        if warning is not None:
+            record.warn(warning.code, warning.text)
+            self._progress(record).tell(ProgressKind.DAEMON_UNSEEN, warning.text)
 
     def _restart_needed(self, record: RunRecord) -> RunEvent:
         active = record.lost_while_active
@@ -305,6 +315,8 @@ class Orchestrator:
         if attendance is None:
             return
         left_running = attendance.leave(wait, keep_daemon=record.request.keep_daemon)
+        for notice in attendance.notices:
+            record.warn(notice.code, notice.text)
         if left_running and record.request.keep_daemon:
             where = self._millrace.workspace
             stop = millracer_command("stop", workspace=where, option=self._millrace.option)

@@ -12,6 +12,8 @@ from millracer.waiting import Wait
 
 #: How long Millrace may take to tell its status.
 STATUS_SECONDS = 60.0
+#: What Millrace says of its lock while the process that it names lives.
+_HELD = "active"
 
 
 def look_at(millrace: Millrace, wait: Wait) -> Overview:
@@ -31,14 +33,24 @@ def look_at(millrace: Millrace, wait: Wait) -> Overview:
     if not found.initialised:
         return found
     within = wait.within(STATUS_SECONDS)
+    daemon = None
     try:
         version = millrace.check_supported(within)
-        found = replace(found, version=version, status=millrace.read_status(within))
+        status = millrace.read_status(within)
+        daemon = millrace.find_daemon()
+        is_held = status.lock == _HELD
+        found = replace(
+            found,
+            version=version,
+            status=status,
+            stranded=is_held and daemon is None and millrace.is_stale(within),
+        )
     except MillracerError as error:
+        daemon = daemon or millrace.find_daemon()
         found = replace(found, errors=(ErrorRecord.of(error),))
     return replace(
         found,
-        daemon=millrace.find_daemon(),
+        daemon=daemon,
         watched=millrace.is_watched(),
         left=millrace.list_left(),
         events=millrace.recent_events(),

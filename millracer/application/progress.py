@@ -61,10 +61,8 @@ class Progress:
     def tell(self, kind: ProgressKind, reason: str, event: RuntimeEvent | None = None) -> None:
         """Number, keep and pass on one event."""
         record = self._record
-        moved_on = kind is ProgressKind.STATE_ENTERED
-        told = sum(event.kind is not ProgressKind.STATE_ENTERED for event in record.progress)
         progress = ProgressEvent(
-            number=told if moved_on else told + 1,
+            number=len(record.progress) + 1,
             at=self._clock.now(),
             kind=kind,
             workspace=self._workspace,

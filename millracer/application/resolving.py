@@ -47,12 +47,9 @@ def resolve_workspace(
     if named.command_workspace is not None:
         path = directories.absolute(named.command_workspace)
         return Resolution(rule=ResolutionRule.CLI_WORKSPACE, root_path=path)
-    selected = None if session is None else resolve_selection(session.selection, memory)
-    if selected is not None:
-        return selected
-    default = memory.default_workspace()
-    if default is not None:
-        return _registered(default, ResolutionRule.REGISTRY_DEFAULT)
+    remembered = resolve_remembered(None if session is None else session.selection, memory)
+    if remembered is not None:
+        return remembered
     current = directories.current()
     if current is not None and directories.is_workspace(current):
         return Resolution(rule=ResolutionRule.CWD, root_path=current)
@@ -79,6 +76,18 @@ def command_workspace(named: str | None, directories: Directories) -> Registered
         root_path=path,
         display_name=path.rpartition("/")[2] or path,
     )
+
+
+def resolve_remembered(selection: Selection | None, memory: Memory) -> Resolution | None:
+    """Return the selected workspace, else the registry's default; None where there is neither.
+
+    For callers that do not stand in a directory of their own choice: ops and the operator.
+    """
+    selected = resolve_selection(selection, memory)
+    if selected is not None:
+        return selected
+    default = memory.default_workspace()
+    return None if default is None else _registered(default, ResolutionRule.REGISTRY_DEFAULT)
 
 
 def resolve_selection(selection: Selection | None, memory: Memory) -> Resolution | None:

@@ -8,7 +8,6 @@ is the caller's or read from the task's words, as for a run whose route is force
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from millracer.application.enqueuing import enqueue, write_document
 from millracer.application.finding import find_item
@@ -16,6 +15,7 @@ from millracer.application.mode import settle_mode
 from millracer.application.record import RunRecord
 from millracer.domain.identity import work_item_for
 from millracer.domain.submission import Submission
+from millracer.domain.unseen import unseen_warning
 from millracer.domain.work import (
     CommandState,
     Decision,
@@ -57,7 +57,11 @@ def submit(
         record.cancel_reason = cancelled.reason
     except MillracerError as error:
         record.fail(error)
-    submission = Submission(
+    daemon = None if record.standing is None else millrace.find_daemon()
+    unseen = unseen_warning(daemon)
+    if unseen is not None:
+        record.warn(unseen.code, unseen.text)
+    return Submission(
         workspace=millrace.workspace,
         program=millrace.program,
         option=millrace.option,
@@ -68,14 +72,12 @@ def submit(
         intake_kind=record.intake_kind,
         intake_signals=record.intake_signals,
         task_path=record.document_path,
+        daemon=daemon,
         version=millrace.version,
         warnings=tuple(record.warnings),
         errors=tuple(record.errors),
         cancel_reason=record.cancel_reason,
     )
-    if submission.standing is None:
-        return submission
-    return replace(submission, daemon=millrace.find_daemon())
 
 
 def _submit(record: RunRecord, millrace: Millrace, clock: Clock, unique: Callable[[], str]) -> bool:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from millracer.bootstrap.loading import load_run
 from millracer.domain.preferences import PiSession
 from millracer.domain.programs import FOUND_UNTOLD, NO_TOOLS, ToolsUsed
 from millracer.ports import (
@@ -185,6 +186,7 @@ def open_orchestrator(
         UsageError: a named skill does not exist.
     """
     with ExitStack() as stack:
+        load_run()
         pi = open_pi(settings)
         stack.callback(lambda: pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS)))
         if millraces is None:
@@ -205,6 +207,7 @@ def orchestrator_over(
     on_text: TextListener | None = None,
 ) -> Orchestrator:
     """Return an orchestrator over both; it owns neither."""
+    load_run()
     from millracer.application.orchestrator import Orchestrator  # noqa: PLC0415 - see above
 
     return Orchestrator(

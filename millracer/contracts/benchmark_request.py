@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from millracer.contracts.scope import ScopeModel
+from millracer.contracts.utf8 import NotUtf8, read_document
 from millracer.domain.work import IntakePreference, ScopedWork
 from millracer.errors import InvalidRequest
 
@@ -59,12 +60,9 @@ def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
         InvalidRequest: it is not a JSON object, or a field cannot be used; the message names it.
     """
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise InvalidRequest(
-            f"the request is not UTF-8: {exc.reason} at byte {exc.start}",
-            suggested_action=_SEND_OBJECT,
-        ) from exc
+        text = read_document(raw)
+    except NotUtf8 as exc:
+        raise InvalidRequest(f"the request {exc}", suggested_action=exc.suggested_action) from exc
     try:
         model = _RequestModel.model_validate_json(text)
     except ValidationError as exc:

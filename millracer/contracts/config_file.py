@@ -12,6 +12,7 @@ from pydantic import ConfigDict, ValidationError, field_validator
 
 from millracer.contracts.ops_base import OptionalText
 from millracer.contracts.said_options import SaidOptions
+from millracer.contracts.utf8 import NotUtf8, read_document
 from millracer.domain.configuration import (
     LONGEST_CONFIG_BYTES,
     NOT_FOR_A_FILE,
@@ -107,12 +108,10 @@ def _read_toml(raw: bytes, path: str) -> tuple[str, dict[str, Any]]:
             suggested_action="shorten it, or remove the file",
         )
     try:
-        text = raw.decode("utf-8-sig")
+        text = read_document(raw)
         return text, tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise ConfigInvalid(
-            f"{path} is not UTF-8: {error.reason} at byte {error.start}", suggested_action=correct
-        ) from error
+    except NotUtf8 as error:
+        raise ConfigInvalid(f"{path} {error}", suggested_action=error.suggested_action) from error
     except (ValueError, RecursionError) as error:
         raise ConfigInvalid(f"{path} is no TOML: {error}", suggested_action=correct) from error
 
@@ -183,7 +182,7 @@ def _as_object(value: object) -> dict[str, str]:
 
 def _line_of(text: str, key: str) -> str:
     """Return which line sets a key, as it is told; nothing where that is not plain to see."""
-    quoted = rf"^[ \t]*\[?[ \t]*([\"']?){re.escape(key)}\1[ \t]*[=.\]]"
+    quoted = rf"^[ \t]*+(?:\[[ \t]*+)?([\"']?){re.escape(key)}\1[ \t]*+[=.\]]"
     found = re.search(quoted, text, re.MULTILINE)
     return "" if found is None else f", line {text.count(chr(10), 0, found.start()) + 1}"
 

@@ -58,7 +58,7 @@ class RegisterWorkspacePayload(Payload):
     Attributes:
         workspace_id: kept exactly as given.
         root_path: an existing directory; a relative one is taken from where the command runs.
-        is_default: take it where nothing else names a workspace.
+        is_default: ops and the operator take it where nothing else names a workspace.
     """
 
     workspace_id: Annotated[str, Field(pattern=_WORKSPACE_ID, max_length=128)]

@@ -19,8 +19,9 @@ from millracer.contracts.ops_base import Incoming, OptionalText, Text, Texts, un
 from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.ops_options import FORBIDDEN_OPTIONS, OpsOptions
 from millracer.contracts.ops_payloads import PAYLOADS, Action, EnqueuePayload, Payload
+from millracer.contracts.ops_preferences import AskedIntake, AskedRoute
 from millracer.contracts.scope import ScopeModel
-from millracer.domain.work import IntakePreference, RoutePreference
+from millracer.contracts.utf8 import NotUtf8, read_document
 from millracer.errors import InvalidRequest
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.2"
@@ -99,6 +100,9 @@ class OpsRequest(Incoming):
     Attributes:
         request_id: echoed; with the body it names an `enqueue` that nothing else names.
         client_name: names the session where neither payload nor metadata does.
+        route_preference: who does the task of an `enqueue`. `status_only` and `inspect_only` name
+            what other actions do, and choose nothing.
+        intake_preference: the intake kind of an `enqueue`; `none` chooses nothing.
         expected_evidence: names the proof of a run has to carry: an event kind, a stage's terminal
             result, a run id, a work item id or a source. What is not met is listed as missing.
         context_refs: paths or addresses that belong to the task, carried to whoever does it.
@@ -114,8 +118,8 @@ class OpsRequest(Incoming):
     client_name: OptionalText = None
     client_version: OptionalText = None
     actor: ActorRef | None = None
-    route_preference: RoutePreference | None = None
-    intake_preference: IntakePreference | None = None
+    route_preference: AskedRoute | None = None
+    intake_preference: AskedIntake | None = None
     scoped_work_item: ScopedWorkItem | None = None
     expected_evidence: Texts = ()
     context_refs: Texts = ()
@@ -192,9 +196,10 @@ def read_ops_request(raw: bytes) -> ReadRequest:
     Raises:
         InvalidOpsRequest: it is not one; the error names every field that is wrong.
     """
-    document = _document(raw)
+    text = _text_of(raw)
+    document = _document(text)
     try:
-        request = OpsRequest.model_validate_json(raw)
+        request = OpsRequest.model_validate_json(text)
     except ValidationError as exc:
         raise InvalidOpsRequest(_refusals(exc), document) from exc
     forbidden = FORBIDDEN_OPTIONS.intersection(
@@ -246,36 +251,38 @@ def read_request(request: OpsRequest, document: dict[str, Any] | None = None) ->
     )
 
 
-def _document(raw: bytes) -> dict[str, Any]:
+def _text_of(raw: bytes) -> str:
     if len(raw) > REQUEST_LIMIT_BYTES:
         raise _unreadable(
             f"the request is larger than {REQUEST_LIMIT_BYTES // 2**20} MiB",
             "send less; a large text can be named in context_refs",
         )
-    if not raw.strip():
+    try:
+        text = read_document(raw)
+    except NotUtf8 as exc:
+        raise _unreadable(f"the request {exc}", exc.suggested_action) from exc
+    if not text.strip():
         raise _unreadable("the request is empty", "send one JSON object on standard input")
+    return text
+
+
+def _document(text: str) -> dict[str, Any]:
     try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise _unreadable(
-            f"the request is not UTF-8: {exc.reason} at byte {exc.start}", "encode it as UTF-8"
-        ) from exc
-    try:
-        document = from_json(raw, allow_inf_nan=False)
+        document = from_json(text, allow_inf_nan=False)
     except ValueError as exc:
         refusal = InvalidRequest(
             f"the request cannot be read as JSON: {exc}", suggested_action="send one JSON object"
         )
-        raise InvalidOpsRequest((refusal,), _document_of_others(raw)) from exc
+        raise InvalidOpsRequest((refusal,), _document_of_others(text)) from exc
     if not isinstance(document, dict):
         raise _unreadable("the request is not a JSON object", "send one JSON object")
     return document
 
 
-def _document_of_others(raw: bytes) -> dict[str, Any] | None:
+def _document_of_others(text: str) -> dict[str, Any] | None:
     """Read what is JSON only for others, such as NaN or half a surrogate pair, for its names."""
     try:
-        document = json.loads(raw, parse_int=float)
+        document = json.loads(text, parse_int=float)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

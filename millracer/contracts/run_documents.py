@@ -39,7 +39,7 @@ class EventDocument(Published):
 
 
 class ProgressDocument(Published):
-    """One step of a run, numbered in order."""
+    """One step of a run; numbers rise within it, and not every number is in the result."""
 
     number: int
     at: datetime

@@ -248,9 +248,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _hang(self) -> None:
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
         while not self.server.closing.wait(_HANG_SLICE_SECONDS):
-            readable, _, _ = select.select([self.connection], [], [], 0)
-            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            if poll.poll(0) and not self.connection.recv(1, socket.MSG_PEEK):
                 return
 
 

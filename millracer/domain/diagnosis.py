@@ -11,6 +11,7 @@ class CheckName(StrEnum):
     """Every check, in the order they are made."""
 
     PYTHON = "python"
+    PROC = "proc"
     SQLITE = "sqlite"
     STATE_FOLDER = "state_folder"
     SESSION_STORE = "session_store"

@@ -114,7 +114,8 @@ _THING = (
     r"|games?|plug-?ins?|integrations?|pages?|internationali[sz]ation|locali[sz]ation|support for)"
 )
 _BUILD_WORDS = re.compile(
-    r"(?:^|[.;:!?\n]\s*|\b(?:and|then|please)\s+)(?:"
+    # Of white space that ends a line only its beginning is tried: every line end would read it all.
+    r"(?:^|[.;:!?]\s*+|(?<!\s)(?=[^\S\n]*+\n)\s++|\b(?:and|then|please)\s++)(?:"
     r"(?:build|create|design|develop|implement|introduce)\b"
     rf"|(?:add|write)\s+(?:[\w-]+\s+){{0,3}}{_THING}\b)"
     r"|\bwant\b.{0,80}\bto be able to\b",

@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import partial
 
 from millracer.domain.result import ErrorRecord, NextStep, millracer_command, retry_command
+from millracer.domain.unseen import unseen_warning
 from millracer.domain.work import (
     ItemState,
     LeftItem,
@@ -94,6 +95,7 @@ class Overview:
         initialised: whether Millrace was ever initialised there; the rest is empty otherwise.
         status: Millrace's own words; None where it could not be asked, which `errors` tells.
         watched: whether a command of ours watches.
+        stranded: Millrace's lock is left, and Millrace takes it for a living daemon's.
     """
 
     workspace: str
@@ -102,6 +104,7 @@ class Overview:
     initialised: bool
     daemon: RunningDaemon | None = None
     watched: bool = False
+    stranded: bool = False
     status: RuntimeStatus | None = None
     left: tuple[LeftItem, ...] = ()
     events: tuple[RuntimeEvent, ...] = ()  #: the newest first
@@ -118,9 +121,10 @@ class Overview:
         if self.daemon is not None:
             return DaemonState.BOOTS if self.daemon.booting else DaemonState.RUNS
         status = self.status
-        if status is not None and (
+        is_stale = status is not None and (
             status.lock == _GONE_WRONG or status.stop_requested or status.active_run_count
-        ):
+        )
+        if self.stranded or is_stale:
             return DaemonState.STALE
         return DaemonState.NONE
 
@@ -207,6 +211,7 @@ def _told(overview: Overview) -> tuple[object, ...]:
         overview.initialised,
         overview.daemon,
         overview.watched,
+        overview.stranded,
         None if status is None else replace(status, raw={}, observed_at=_ANY_TIME),
         overview.unfinished,
         overview.ended,
@@ -229,6 +234,9 @@ def _reason(event: RuntimeEvent) -> str | None:
 def _warnings(overview: Overview) -> Sequence[RunWarning]:
     status, state = overview.status, overview.daemon_state
     found = []
+    unseen = unseen_warning(overview.daemon)
+    if unseen is not None:
+        found.append(unseen)
     if state is DaemonState.STALE:
         text = "the last daemon died or was cut off; what it left is cleared before the next starts"
         found.append(RunWarning("stale_state", text))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from millracer.domain.redaction import Redaction, Span, cover
-from millracer.domain.secret_shapes import begun_shape, overlap
+from millracer.domain.secret_shapes import begun_shape
 
 #: What was passed on and is looked at again: a key may be known by what stands before it.
 _LOOKED_BACK = 256
 #: So much that is held back is looked at with each piece, more only when a word ends.
 _LOOKED_AT = 2048
+#: Still more only when it has grown by an eighth, too: the work stays in proportion to the text.
+_LOOKED_AT_BY_WORDS = 8192
 #: More is not held back: no key is as long.
 _MOST_HELD = 64 * 1024
 _KEPT_OF_MOST = 1024
@@ -26,12 +28,13 @@ class RedactedStream:
         self._before = ""
         self._held: list[str] = []
         self._count = 0
+        self._left = 0
 
     def feed(self, piece: str) -> str:
         """Take the next piece and return what can be told by now."""
         self._held.append(piece)
         self._count += len(piece)
-        if _LOOKED_AT < self._count <= _MOST_HELD and not any(map(str.isspace, piece)):
+        if self._can_wait(piece):
             return ""
         text = self._before + "".join(self._held)
         spans = self._redaction.spans(text)
@@ -45,14 +48,21 @@ class RedactedStream:
         text = self._before + "".join(self._held)
         return self._tell(text, self._redaction.spans(text), len(text))
 
+    def _can_wait(self, piece: str) -> bool:
+        """Whether what is held is looked at with a later piece, when more can be told."""
+        if not _LOOKED_AT < self._count <= _MOST_HELD:
+            return False
+        if self._left > _LOOKED_AT_BY_WORDS and self._count < self._left * 9 // 8:
+            return True
+        return not any(map(str.isspace, piece))
+
     def _told_until(self, text: str, spans: tuple[Span, ...]) -> int:
         """Return where that begins which a next piece could make a secret, or a longer one."""
         word = len(text)
         while word > 0 and not text[word - 1].isspace():
             word -= 1
         until = begun_shape(text, word)
-        for head in self._redaction.heads:
-            until = min(until, len(text) - overlap(text, head))
+        until = min(until, len(text) - self._redaction.begun(text))
         for begin, end in spans:
             if end > until or not text[end:].strip():
                 until = min(until, begin)
@@ -64,5 +74,5 @@ class RedactedStream:
         shown = cover(text[:until], [span for span in clipped if span[0] < span[1]])[told:]
         self._before = text[max(0, until - _LOOKED_BACK) : until]
         self._held = [text[until:]]
-        self._count = len(text) - until
+        self._count = self._left = len(text) - until
         return shown

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from urllib.parse import quote, unquote
 
 from millracer.domain.secret_shapes import find_shapes
@@ -39,7 +40,9 @@ _IS_ABOUT_KEY = re.compile(
 _NUMBER = re.compile(r"[\d.,:+\-\s]+")
 _PATH = re.compile(r"(?:~|\.{1,2})?/")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_ADDRESS_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[^\s/?#@:]*+:([^\s/?#@]++)@")
+#: Of the scheme only the last character counts: a search for a whole one would begin anew at each
+#: character of a long word.
+_ADDRESS_PASSWORD = re.compile(r"(?<=[A-Za-z0-9+.-])://[^\s/?#@:]*+:([^\s/?#@]++)@")
 #: What no folder is called.
 _RANDOM = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+=_-]{16,}")
 
@@ -70,8 +73,9 @@ class Redaction:
     def __init__(self, values: Iterable[str] = ()) -> None:
         spelled = {form for value in values for form in _forms(value)}
         self._values = tuple(_Value(form) for form in spelled if _can_be_kept(form))
-        #: What each known value is told by.
-        self.heads = tuple(value.head for value in self._values)
+        heads = [value.head for value in self._values]
+        self._beginnings = {head[:count] for head in heads for count in range(1, len(head))}
+        self._longest = max(map(len, self._beginnings), default=0)
 
     def text(self, text: str) -> str:
         """Return the text with `MARK` in place of each secret, all else unchanged."""
@@ -82,11 +86,21 @@ class Redaction:
             text = covered
         return MARK
 
+    def begun(self, text: str) -> int:
+        """Return how many characters at the end of a text may be the beginning of a known value.
+
+        A value of which as much stands there as tells it is in `spans` instead.
+        """
+        longest = min(self._longest, len(text))
+        counts = (count for count in range(longest, 0, -1) if text[-count:] in self._beginnings)
+        return next(counts, 0)
+
     def spans(self, text: str) -> tuple[Span, ...]:
         """Return where secrets stand, in order, apart from one another."""
         found = list(find_shapes(text))
         for value in self._values:
-            found.extend(value.find(text))
+            if value.head in text or value.tail in text:
+                found.extend(value.find(text))
         return tuple(_merged(sorted(found)))
 
 
@@ -107,36 +121,77 @@ class _Value:
     def __init__(self, value: str) -> None:
         length = len(value)
         least = length if length < _CUT_FROM else min(_CUT_FROM, length * 3 // 4)
-        self._value = value
-        self.head, self._tail = value[:least], value[-least:]
+        self.head, self.tail = value[:least], value[-least:]
+        self._begun = _Beginnings(value, least)
+        self._ended = _Beginnings(value[::-1], least)
 
     def find(self, text: str) -> Iterator[Span]:
-        """Yield where it stands, and where as much of its beginning or end as is told apart."""
-        value, head, tail = self._value, self.head, self._tail
-        at = text.find(head)
-        while at >= 0:
-            yield at, at + _in_common(value, text[at : at + len(value)])
-            at = text.find(head, at + 1)
-        at = text.find(tail) if tail != head else -1
-        while at >= 0:
-            end = at + len(tail)
-            before = text[max(0, end - len(value)) : end]
-            yield end - _in_common(value[::-1], before[::-1]), end
-            at = text.find(tail, at + 1)
+        """Yield where it stands, and where as much of its beginning or end as is told apart.
+
+        A span that lies within another one may be left out.
+        """
+        yield from self._begun.find(text)
+        if self.tail in text:
+            length = len(text)
+            for begin, end in self._ended.find(text[::-1]):
+                yield length - end, length - begin
 
 
-def _in_common(one: str, other: str) -> int:
-    """Return how many characters both begin with."""
-    fits, fails = 0, min(len(one), len(other)) + 1
-    if one == other:
-        return len(one)
-    while fails - fits > 1:
-        middle = (fits + fails) // 2
-        if one.startswith(other[:middle]):
-            fits = middle
-        else:
-            fails = middle
-    return fits
+class _Beginnings:
+    """The beginnings of one value in texts, found in time linear in the text and the value.
+
+    Args:
+        value: what is looked for.
+        least: the shortest beginning that counts, in characters.
+    """
+
+    def __init__(self, value: str, least: int) -> None:
+        self._value = value
+        self._head = value[:least]
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Yield the longest beginning at each place; one within an earlier one may be left out."""
+        begin = end = 0
+        at = text.find(self._head)
+        while at >= 0:
+            # What the last span shares with this one is not compared again.
+            within = max(0, end - at)
+            if within == 0 or self._repeats[at - begin] >= within:
+                begin = at
+                end = at + within + _in_common(self._value, within, text, at + within)
+                yield begin, end
+            at = text.find(self._head, at + 1)
+
+    @cached_property
+    def _repeats(self) -> Sequence[int]:
+        """For each place in the value, how many characters from there on are its beginning."""
+        value, lengths = self._value, [len(self._value)]
+        begin = end = 0
+        for at in range(1, len(value)):
+            length = min(end - at, lengths[at - begin]) if at < end else 0
+            length += _in_common(value, length, value, at + length)
+            if at + length > end:
+                begin, end = at, at + length
+            lengths.append(length)
+        return lengths
+
+
+def _in_common(one: str, at_one: int, other: str, at_other: int) -> int:
+    """Return how many characters are the same in both from these places on."""
+    most, alike, step = min(len(one) - at_one, len(other) - at_other), 0, 1
+
+    def agree() -> bool:
+        begin, end = at_one + alike, at_other + alike
+        return alike + step <= most and one[begin : begin + step] == other[end : end + step]
+
+    while agree():
+        alike += step
+        step *= 2
+    while step > 1:
+        step //= 2
+        if agree():
+            alike += step
+    return alike
 
 
 def _merged(spans: Iterable[Span]) -> Sequence[Span]:

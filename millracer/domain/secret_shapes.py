@@ -25,7 +25,7 @@ _BASE64 = r"[A-Za-z0-9+/=]"
 OWNER_TOKEN_PREFIX = "millracer_"  # noqa: S105 - what a token begins with is no token
 
 #: By what each kind of key is found, and its pattern: matched where the former begins, its first
-#: group is the secret.
+#: group is the secret. A match without that group is none, and nothing within it is one.
 _SHAPES: dict[str, str] = {
     **dict.fromkeys(
         (
@@ -43,9 +43,10 @@ _SHAPES: dict[str, str] = {
     "ya29.": rf"{_BEGINS}(ya29\.[A-Za-z0-9_-]{{16,}}+)",
     **dict.fromkeys(("AKIA", "ASIA"), rf"{_BEGINS}([A-Z0-9]{{20}}(?![A-Za-z0-9]))"),
     "AIza": rf"{_BEGINS}(AIza[A-Za-z0-9_-]{{35}}(?![A-Za-z0-9]))",
-    # A JSON Web Token: its header is an object, `{"`.
-    "eyJ": rf"{_BEGINS}(?<![_-])"
-    r"(eyJ[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]*+(?:\.[A-Za-z0-9_-]++)*+)",
+    # A JSON Web Token: its header is an object, `{"`. A word that is none is none anywhere in it.
+    "eyJ": rf"{_BEGINS}(?<![_-])(?:"
+    r"(eyJ[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]*+(?:\.[A-Za-z0-9_-]++)*+)"
+    r"|eyJ[A-Za-z0-9_-]*+)",
     "-----BEGIN ": r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r"(?:(?:(?!-----)[\s\S])*+-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     rf"|(?:{_BLANK}*+{_BASE64}{{16,}}+)*+(?:{_BLANK}*+{_BASE64}++)?+))",
@@ -79,7 +80,7 @@ def find_shapes(text: str) -> Iterator[tuple[int, int]]:
         match = _compiled(pattern).match
         while at >= 0:
             found = match(text, at)
-            if found is not None:
+            if found is not None and found[1] is not None:
                 yield found.span(1)
             at = text.find(anchor, at + 1 if found is None else found.end())
 

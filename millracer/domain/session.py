@@ -25,7 +25,8 @@ class RegisteredWorkspace:
     Attributes:
         root_path: absolute; it may have ceased to exist since.
         default_mode: the Millrace mode to select with it, if any.
-        is_default: taken where nothing else names a workspace; at most one is.
+        is_default: ops and the operator take it where nothing else names a workspace; at most one
+            is. Other commands work in the current directory.
     """
 
     workspace_id: str

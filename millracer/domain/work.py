@@ -283,6 +283,23 @@ class RuntimeEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfSight:
+    """Why a daemon counts as running although its process cannot be seen from here.
+
+    Attributes:
+        host: the host name in Millrace's lock.
+        since: when the lock was taken.
+        lock_file: the path of Millrace's lock.
+        is_alive: whether it is proven to live; where it is not, it may be dead.
+    """
+
+    host: str
+    since: datetime
+    lock_file: str
+    is_alive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningDaemon:
     """A Millrace daemon that holds, or is about to take, the workspace's lock.
 
@@ -292,6 +309,7 @@ class RunningDaemon:
         booting: it lives but does not hold the lock yet.
         mode_id: the mode it runs in, when Millrace says so.
         kept: it carries that token, and was left running on purpose (`--keep-daemon`).
+        out_of_sight: set where its process cannot be seen from here, such as another container's.
     """
 
     pid: int
@@ -300,6 +318,12 @@ class RunningDaemon:
     booting: bool = False
     mode_id: str | None = None
     kept: bool = False
+    out_of_sight: OutOfSight | None = None
+
+    @property
+    def may_be_dead(self) -> bool:
+        """Whether nothing but its lock says that it lives."""
+        return self.out_of_sight is not None and not self.out_of_sight.is_alive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,6 +388,7 @@ class DaemonEnd(StrEnum):
     GONE = "gone"
     WATCHED = "watched"  #: a command of ours watches, so nothing was done
     STILL_RUNS = "still_runs"  #: it was asked, and had not ended in time
+    UNREACHABLE = "unreachable"  #: it is out of sight, and nobody took the request
 
 
 class ProgressKind(StrEnum):
@@ -374,13 +399,17 @@ class ProgressKind(StrEnum):
     PAUSED = "paused"
     RESTART_NEEDED = "restart_needed"
     NOTIFIED = "stage_notified"  #: pi was told of a stage's end, or could not be
+    DAEMON_UNSEEN = "daemon_unseen"  #: nothing shows whether the daemon that was joined lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
     """One numbered step of a run, told to listeners as it happens and listed in the result.
 
-    A move of the lifecycle is told to listeners alone and carries the number of the step before.
+    A move of the lifecycle is told to listeners alone: its number is missing in the result.
+
+    Attributes:
+        number: unique in the run, and higher than that of every step before; from 1.
     """
 
     number: int

@@ -13,7 +13,7 @@ from millracer import __version__
 from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.schema_names import SchemaName
 from millracer.domain.preferences import IntakeKind, RoutePreference
-from millracer.errors import ConfigInvalid, ExitCode
+from millracer.errors import ConfigInvalid, ExitCode, UsageError
 from millracer.interfaces import config_cli, debugging, doctor_cli, queue_cli, session_cli
 from millracer.interfaces import run_options as option
 from millracer.interfaces.common_options import (
@@ -159,10 +159,7 @@ def ops(
         from millracer.interfaces import ops_lines  # noqa: PLC0415 - the same
 
         raise typer.Exit(ops_lines.serve(common))
-    try:
-        raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
-    except OSError as error:
-        raise typer.BadParameter(f"standard input cannot be read: {error.strerror}") from error
+    raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
     if asks_millrace(raw):
         common.programs.warm_up(common.choices.anywhere)  # before anything else is loaded
     from millracer.interfaces import ops_command  # noqa: PLC0415 - the same
@@ -229,10 +226,10 @@ def invoke(arguments: Sequence[str], begun: HeadStart | None = None) -> int:
         debugging.show_tracebacks()
     try:
         code = app(args=words, prog_name="millracer", standalone_mode=False, obj=begun)
-    except ConfigInvalid as wrong_file:
+    except (ConfigInvalid, UsageError) as error:
         from millracer.interfaces.early_end import report_refused  # noqa: PLC0415 - hardly ever needed
 
-        return report_refused(arguments, wrong_file)
+        return report_refused(arguments, error)
     except TyperException as wrong_use:
         from millracer.interfaces.early_end import report_help, report_wrong_use  # noqa: PLC0415 - same
 

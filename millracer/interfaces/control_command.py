@@ -21,6 +21,7 @@ from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.early_end import was_cancelled
 from millracer.interfaces.output import print_text
 from millracer.interfaces.place import find_place
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.signals import signals_cancel, signals_ignored
 from millracer.interfaces.terminal import printable, say, say_error
 from millracer.ports import Millrace
@@ -63,6 +64,7 @@ def stop(common: CommonOptions, *, force: bool, as_json: bool) -> int:
 
 
 def _do(common: CommonOptions, command: ControlCommand, do: _Do, *, as_json: bool) -> int:
+    load_endings()
     cancellation = Cancellation()
     try:
         with signals_cancel(cancellation):

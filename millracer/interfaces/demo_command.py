@@ -13,6 +13,7 @@ from millracer.domain.result import RunResult, cancelled_result, exit_code_of, f
 from millracer.domain.work import IntakeKind, IntakePreference, RoutePreference, RunRequest
 from millracer.errors import MillracerError
 from millracer.interfaces.output import OutputFormat
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.programs import FoundPrograms
 from millracer.interfaces.run_command import report
 from millracer.interfaces.signals import signals_cancel
@@ -28,6 +29,7 @@ def demo(found: FoundPrograms, *, intake: IntakeKind, output: OutputFormat) -> i
         intake: the kind that the scripted model chooses for the work.
         output: what the document is.
     """
+    load_endings()
     request_id = f"demo-{uuid.uuid4().hex}"
     cancellation = Cancellation()
     try:

@@ -16,11 +16,14 @@ from typing import NoReturn
 from millracer.errors import ExitCode
 from millracer.interfaces.output import (
     OutputLost,
+    OutputUnread,
+    finish_standard_output,
     is_written_to,
     own_standard_output,
     silence_standard_output,
 )
-from millracer.interfaces.signals import signals_raise
+from millracer.interfaces.signals import signals_ignored, signals_raise, undo_parents_blocking
+from millracer.interfaces.standard_error import finish_standard_error, own_standard_error
 from millracer.interfaces.utf8 import begin_in_utf8
 from millracer.waiting import Cancelled
 
@@ -28,6 +31,12 @@ from millracer.waiting import Cancelled
 def main() -> NoReturn:
     """Run the command line and exit with the code that tells the outcome."""
     begin_in_utf8()
+    if os.getpid() == 1:
+        from millracer.interfaces.process_one import (  # noqa: PLC0415 - in a container only
+            run_below_process_one,
+        )
+
+        run_below_process_one()
     gc.disable()  # until the command begins: what is loaded stays
     _prepare_streams()
     threading.excepthook = lambda uncaught: _tell_bug(uncaught.exc_value)
@@ -35,20 +44,21 @@ def main() -> NoReturn:
         try:
             code = _command(sys.argv[1:])
         except OutputLost as lost:
-            from millracer.interfaces.terminal import say  # noqa: PLC0415 - hardly ever needed
-
             silence_standard_output()
-            say(f"error: {lost}\n  next: make room, or let standard output go somewhere else")
-            code = ExitCode.FAILED
+            code = _report_lost(lost)
         except Exception as error:  # noqa: BLE001 - the interpreter would tell its secrets, too
             _tell_bug(error)
             code = ExitCode.INTERNAL_ERROR
+    with signals_ignored():  # it has ended
+        finish_standard_output()
+        finish_standard_error()
     gc.freeze()  # all of it goes with the process; collecting it once more costs 20 ms
     sys.exit(code)
 
 
 def _command(arguments: Sequence[str]) -> int:
     try:
+        undo_parents_blocking()
         from millracer.interfaces.head_start import head_start  # noqa: PLC0415 - handlers first
 
         with head_start(arguments) as begun:
@@ -72,6 +82,15 @@ def _command(arguments: Sequence[str]) -> int:
         return ExitCode.INTERNAL_ERROR
 
 
+def _report_lost(lost: OutputLost) -> int:
+    """Say that the document is lost, and return the exit code: the signal's where one came."""
+    from millracer.domain.result import exit_code_of_cancel  # noqa: PLC0415 - hardly ever needed
+    from millracer.interfaces.terminal import say_error  # noqa: PLC0415 - the same
+
+    say_error(str(lost), lost.suggested_action)
+    return exit_code_of_cancel(lost.reason) if isinstance(lost, OutputUnread) else ExitCode.FAILED
+
+
 def _tell_bug(error: BaseException | None) -> None:
     """Let what nobody caught be told as everything else is: in a line, without secrets."""
     from millracer.interfaces.bugs import say_bug  # noqa: PLC0415 - hardly ever needed
@@ -90,3 +109,5 @@ def _prepare_streams() -> None:
         own_standard_output()
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the same
+    else:
+        own_standard_error()

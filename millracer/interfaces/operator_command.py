@@ -12,15 +12,17 @@ from millracer.application.operator import Operator
 from millracer.application.operator_ports import Voice, Watching
 from millracer.bootstrap import SystemClock, open_directories, open_store
 from millracer.bootstrap.files import operator_history
+from millracer.bootstrap.loading import load_run
 from millracer.domain.result import exit_code_of
-from millracer.errors import ExitCode, MillracerError
+from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.interfaces.bugs import say_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.operator_prompt import Lines, PipedLines, PlainLines
 from millracer.interfaces.operator_screen import TaskScreen, input_unechoed
 from millracer.interfaces.output import OutputLost, print_text
-from millracer.interfaces.signals import signals_cancel
-from millracer.interfaces.terminal import printable, say
+from millracer.interfaces.preloading import load_endings
+from millracer.interfaces.signals import forget_signals, signals_cancel
+from millracer.interfaces.terminal import can_redraw, printable, say, say_error
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 
 _SESSION = "operator"
@@ -57,21 +59,34 @@ def operator(common: CommonOptions) -> int:
                 new_request_id=lambda: f"operator-{uuid.uuid4().hex}",
             )
         except MillracerError as error:
-            say(f"error: {error.message}")
-            if error.suggested_action:
-                say(f"  next: {error.suggested_action}")
-            return ExitCode.USAGE
+            return _refused(error)
         modes = _Modes(person)
         try:
             say(_READY)
+            _load_all()
             person.greet()
             return _loop(person, _lines(person, modes))
+        except UsageError as error:
+            return _refused(error)
         finally:
             leaving = Cancellation()
             with signals_cancel(leaving):
                 modes.close()
                 person.close(leaving)
                 common.programs.close()
+
+
+def _load_all() -> None:
+    """Load what any line may need: the person may upgrade the package between two of them."""
+    load_endings()
+    load_run()
+    if can_redraw():
+        from millracer.interfaces import live  # noqa: F401, PLC0415 - only terminals pay
+
+
+def _refused(error: MillracerError) -> int:
+    say_error(error.message, error.suggested_action)
+    return ExitCode.USAGE
 
 
 def _loop(person: Operator, lines: Lines) -> int:
@@ -101,6 +116,7 @@ def _take(
     person: Operator, line: str, cancellation: Cancellation, *, interactive: bool
 ) -> ExitCode:
     """Do what a line says and return its exit code, that of a completed task for a command."""
+    forget_signals()  # one that ended the line before says nothing about this one
     screen = TaskScreen()
     watching = Watching(
         cancellation=cancellation,

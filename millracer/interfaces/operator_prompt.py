@@ -6,6 +6,8 @@ import sys
 from contextlib import suppress
 from typing import Protocol
 
+from millracer.interfaces.standard_input import unreadable
+
 PROMPT = "millracer> "
 
 
@@ -23,21 +25,25 @@ class Lines(Protocol):
         Raises:
             KeyboardInterrupt: the person cleared the line.
             Cancelled: a signal asked to end.
+            UsageError: standard input cannot be read.
         """
         ...
 
 
 class PipedLines(Lines):
-    """One task a line from standard input; bytes that are no text are replaced."""
+    """One task a line from standard input; what is no text is replaced."""
 
     interactive = False
 
     def next(self) -> str | None:
         """Return the next line without its end."""
-        line = sys.stdin.buffer.readline()
+        try:
+            line = sys.stdin.buffer.readline()
+        except OSError as error:
+            raise unreadable(error) from error
         if not line:
             return None
-        text = line.decode("utf-8", "replace")
+        text = line.decode("utf-8", "replace").removeprefix("\ufeff")
         return text.removesuffix("\n").removesuffix("\r")
 
 

@@ -6,6 +6,7 @@ prompt_toolkit is imported here and nowhere else.
 from __future__ import annotations
 
 import sys
+import termios
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from millracer.domain.operator_line import COMMANDS, CommandName
 from millracer.domain.work import IntakePreference, RoutePreference
 from millracer.interfaces.operator_prompt import PROMPT, Lines
 from millracer.interfaces.signals import ending_told
+from millracer.interfaces.standard_input import unreadable
 from millracer.secrecy import redact
 from millracer.waiting import Cancelled, CancelReason
 
@@ -57,12 +59,15 @@ class TerminalLines(Lines):
         Raises:
             KeyboardInterrupt: the person cleared the line.
             Cancelled: a signal asked to end.
+            UsageError: the terminal belongs to another job, or is gone.
         """
         try:
             with ending_told(self._tell_ending):
                 line = self._session.prompt(pre_run=self._end_if_told)
         except EOFError:
             return None
+        except termios.error as error:
+            raise unreadable(OSError(*error.args)) from error
         if self._ending is not None:
             raise Cancelled(self._ending)
         return _as_text(line)

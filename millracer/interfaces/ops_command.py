@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from millracer import bootstrap
 from millracer.application.ops import Answer, CommandDefaults, OpsGateway
+from millracer.contracts.ops_payloads import Action
 from millracer.contracts.ops_request import (
     InvalidOpsRequest,
     ReadRequest,
@@ -17,6 +18,7 @@ from millracer.errors import MillracerError
 from millracer.interfaces.bugs import say_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import print_text
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.signals import signals_cancel, signals_ignored
 from millracer.waiting import Cancellation
 
@@ -30,11 +32,9 @@ def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
             given = gateway.refuse_unreadable(error)
         else:
             given = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
-    with signals_ignored():  # the result is out, and there is to be no other
-        try:
-            print_text(render_ops_result(given.result))
-        finally:
-            common.programs.close()
+    with signals_ignored():  # it has ended: there is to be no other result
+        common.programs.close()
+        print_text(render_ops_result(given.result))
     return given.exit_code
 
 
@@ -55,6 +55,8 @@ def open_gateway(
 
 def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
     """Let the gateway do a request; signals cancel it, and a bug of ours becomes its result."""
+    if read.action is Action.ENQUEUE:
+        load_endings()
     cancellation = Cancellation()
     with signals_cancel(cancellation):
         return answer(gateway, read, cancellation)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 from millracer.application.ops_reply import failed, without_request
 from millracer.bootstrap import Millraces
+from millracer.bootstrap.loading import load_answers
 from millracer.contracts.ops_limits import REQUEST_LIMIT_BYTES
 from millracer.contracts.ops_request import (
     InvalidOpsRequest,
@@ -31,16 +32,20 @@ from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.heap import share_one_heap
 from millracer.interfaces.ops_command import answer, open_gateway
 from millracer.interfaces.output import OutputLost, output_lost
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.request_lines import RequestLines
 from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.standard_input import unreadable
 from millracer.waiting import STOP_SECONDS, Cancellation, CancelReason
 
 #: So many requests are under way at once; more are not read before one of them is done.
 MOST_UNDER_WAY = 64
 
 _CHUNK_BYTES = 1 << 20
-#: What cancelled requests may take beyond what ending their work may take.
-_LAST_WORDS_SECONDS = 5.0
+#: What cancelled requests may take beyond what ending their work may take, and how long a reader
+#: that stands still may hold up all of them.
+_LAST_WORDS_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
 
 _DONE, _LOOK = b"d", b"!"
 
@@ -53,8 +58,11 @@ def serve(common: CommonOptions) -> int:
 
     Raises:
         OutputLost: a result could not be written; what was under way then is cancelled.
+        UsageError: standard input cannot be read.
     """
     share_one_heap()
+    load_endings()
+    load_answers()
     programs = replace(common.programs, millraces=Millraces(keep_statuses=True))
     desk = _Desk(replace(common, programs=programs))
     try:
@@ -77,6 +85,7 @@ class _Desk:
         self._results = _Results(sys.stdout.fileno())
         self._source = sys.stdin.fileno()
         self._under_way = 0
+        self._has_read = False
         self._has_ended = False
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._woken, False)
@@ -138,8 +147,11 @@ class _Desk:
             chunk = os.read(self._source, _CHUNK_BYTES)
         except BlockingIOError:
             return
-        except OSError:
+        except OSError as error:
+            if not self._has_read:
+                raise unreadable(error) from error
             chunk = b""  # a terminal that is gone has nothing more to say
+        self._has_read = True
         self._lines.feed(chunk)
         if not chunk:
             self._lines.end()
@@ -158,8 +170,10 @@ class _Desk:
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         limit = time.monotonic() + STOP_SECONDS + _LAST_WORDS_SECONDS
-        while self._under_way and (left := limit - time.monotonic()) > 0:
-            poll.poll(left * 1000)
+        while self._under_way and time.monotonic() < limit:
+            if self._results.stand_still(self._under_way, since=self.cancellation.since or 0):
+                break
+            poll.poll(_LOOK_SECONDS * 1000)
             self._count_done()
         interrupted = self.cancellation.reason is CancelReason.INTERRUPTED
         return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
@@ -196,6 +210,8 @@ class _Results:
         self.descriptor = descriptor
         self._lock = threading.Lock()
         self._is_lost = False
+        self._printing: set[int] = set()
+        self._moved_at = time.monotonic()
         self.failure: OutputLost | None = None
         self._writable = select.poll()  # for a descriptor that the caller does not let block
         self._writable.register(descriptor, select.POLLOUT)
@@ -209,13 +225,31 @@ class _Results:
         """Print nothing from now on."""
         self._is_lost = True
 
+    def stand_still(self, threads: int, *, since: float) -> bool:
+        """Whether so many threads only wait for the reader, who has taken nothing for a while.
+
+        Args:
+            threads: how many answer requests.
+            since: what the reader did before does not count (`time.monotonic()`).
+        """
+        still = time.monotonic() - max(self._moved_at, since)
+        return len(self._printing) >= threads and still > _LAST_WORDS_SECONDS
+
     def print(self, line: str) -> None:
         """Print one line; a reader that went away is no error, anything else `failure`."""
-        rest = memoryview(line.encode("ascii") + b"\n")
+        self._moved_at = time.monotonic()
+        self._printing.add(threading.get_ident())
+        try:
+            self._print(memoryview(line.encode("ascii") + b"\n"))
+        finally:
+            self._printing.discard(threading.get_ident())
+
+    def _print(self, rest: memoryview) -> None:
         with self._lock:
             while rest and not self._is_lost:
                 try:
                     rest = rest[os.write(self.descriptor, rest) :]
+                    self._moved_at = time.monotonic()
                 except BlockingIOError:
                     self._writable.poll()
                 except OSError as error:

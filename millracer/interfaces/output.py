@@ -1,22 +1,33 @@
-"""Standard output: exactly one document, whatever happens meanwhile."""
+"""Standard output: exactly one document, whatever happens meanwhile.
+
+A reader may be late: without a signal it is waited for without a limit. After a signal it has a
+short time to take the document; then the process gives the document up and ends.
+"""
 
 from __future__ import annotations
 
 import io
-import os
 import select
 import sys
+import time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from millracer.interfaces.signals import signals_ignored
+from millracer.interfaces.signals import first_signal, signals_ignored
+from millracer.interfaces.writer import DescriptorWriter
 
 _READER_LEFT = (BrokenPipeError, ConnectionResetError)
+
+#: After a signal a document waits so long for its reader. With what ending the work may take
+#: before (`STOP_SECONDS`), the process ends within 20 s of the signal.
+_LAST_READING_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
 
 if TYPE_CHECKING:  # the command line knows the formats, and need not know what is printed
     from typing_extensions import Buffer
 
     from millracer.domain.result import RunResult
+    from millracer.waiting import CancelReason
 
 
 class OutputFormat(StrEnum):
@@ -28,6 +39,18 @@ class OutputFormat(StrEnum):
 
 class OutputLost(Exception):
     """A document could not be written although somebody may wait for it; the text says why."""
+
+    suggested_action = "make room, or let standard output go somewhere else"
+
+
+class OutputUnread(OutputLost):
+    """A signal came while the reader stood still; what it had not taken by then is lost."""
+
+    suggested_action = "run it again and read standard output, or let it go to a file"
+
+    def __init__(self, reason: CancelReason) -> None:
+        super().__init__(f"nobody reads standard output ({reason}); the result is lost")
+        self.reason = reason
 
 
 def print_document(result: RunResult, output: OutputFormat) -> None:
@@ -59,10 +82,11 @@ def print_words(text: str) -> None:
 def print_text(document: str) -> None:
     """Print one document that holds no secrets.
 
-    A signal does not cut it, a reader that left is no error.
+    A signal cuts it only where the reader stands still; a reader that left is no error.
 
     Raises:
         OutputLost: the disk is full, or whatever else keeps it from being written.
+        OutputUnread: a signal came, and the reader did not take it in time.
     """
     with signals_ignored():
         sys.stdout.buffer.write(document.encode("utf-8", "backslashreplace") + b"\n")
@@ -94,36 +118,62 @@ def is_written_to() -> bool:
 
 
 def silence_standard_output() -> None:
-    """Drop what could not be written: the interpreter's last flush would add a traceback."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Drop what could not be written, and all that comes: the last flush would try it again."""
+    raw = getattr(sys.stdout.buffer, "raw", None)
+    if isinstance(raw, _StandardOutput):
+        raw.is_silent = True
+
+
+def finish_standard_output() -> None:
+    """Write without a thread from here on: at the interpreter's own end there is no other."""
+    raw = getattr(sys.stdout.buffer, "raw", None)
+    if isinstance(raw, _StandardOutput):
+        raw.is_finished = True
 
 
 class _StandardOutput(io.FileIO):
     """The descriptor, below whatever collects what is written."""
 
     is_written_to = False
+    is_silent = False
+    is_finished = False
+
+    def __init__(self, descriptor: int, mode: str, *, closefd: bool) -> None:
+        super().__init__(descriptor, mode, closefd=closefd)
+        self._writer = DescriptorWriter(descriptor)
 
     def write(self, data: Buffer, /) -> int:
-        """Write, and wait where the caller does not let the descriptor block.
+        """Write, and wait for the reader.
 
         Raises:
-            OutputLost: as `print_text`.
+            OutputLost, OutputUnread: as `print_text`.
         """
         self.is_written_to = True
+        chunk = bytes(data)
+        if self.is_silent:
+            return len(chunk)
+        if self.is_finished:
+            return super().write(chunk) or len(chunk)
         try:
-            while (written := super().write(data)) is None:
-                self._wait()
-        except OSError as error:
-            lost = output_lost(error)
-            if lost is not None:
-                raise lost from error
-            return memoryview(data).nbytes
-        return written
+            self._writer.give(chunk)
+            self._wait()
+        except BaseException:  # its rest may be written yet: nothing may follow it
+            self.is_silent = True
+            raise
+        error = self._writer.take_error()
+        lost = None if error is None else output_lost(error)
+        if lost is not None:
+            raise lost from error
+        return len(chunk)
 
     def _wait(self) -> None:
-        writable = select.poll()
-        writable.register(self, select.POLLOUT)
-        writable.poll()
+        began = time.monotonic()
+        while not self._writer.wait(_LOOK_SECONDS):
+            seen = first_signal()
+            if seen is None:
+                continue
+            if time.monotonic() > max(began, seen.at) + _LAST_READING_SECONDS:
+                raise OutputUnread(seen.reason)
 
 
 def output_lost(error: OSError) -> OutputLost | None:

@@ -30,6 +30,8 @@ class CommandPlace:
 def find_place(named: Path | None, session_id: str | None, memory: Memory) -> CommandPlace:
     """Return the named workspace, else what the session selected, else the current directory.
 
+    The registry's default does not count: a command that is given in a directory works there.
+
     Raises:
         InvalidRequest: it is no directory.
     """

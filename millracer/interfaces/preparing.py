@@ -9,11 +9,14 @@ from pathlib import Path
 from millracer.application.choices import RunChoices
 from millracer.application.memory import Memory
 from millracer.contracts.benchmark_request import BenchmarkRequest, parse_benchmark_request
+from millracer.contracts.utf8 import NotUtf8, read_utf8
 from millracer.domain.work import IntakePreference, RunRequest, RunWarning
 from millracer.errors import InvalidRequest, UsageError
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.place import find_place
 from millracer.interfaces.standard_input import StandardInput
+
+_GIVE_TASK = 'give it behind the command, in quotes ("Fix the tests"), or on standard input'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,17 +105,17 @@ def _task(options: AskedTask) -> str:
         task = ""
     else:
         try:
-            task = StandardInput().read().decode("utf-8").removesuffix("\n")
-        except UnicodeDecodeError as exc:
+            task = read_utf8(StandardInput().read()).removesuffix("\n")
+        except NotUtf8 as exc:
             raise InvalidRequest(
-                f"the task on standard input is not UTF-8: {exc.reason} at byte {exc.start}",
+                f"the task on standard input {exc}",
                 field="task",
-                suggested_action="send the task as UTF-8",
+                suggested_action=exc.suggested_action,
             ) from exc
+        except UsageError as error:
+            raise UsageError(
+                f"there is no task, and {error.message}", suggested_action=_GIVE_TASK
+            ) from error
     if not task.strip():
-        raise UsageError(
-            "there is no task",
-            suggested_action='give it behind the command, in quotes ("Fix the tests"), or on '
-            "standard input",
-        )
+        raise UsageError("there is no task", suggested_action=_GIVE_TASK)
     return task

@@ -24,6 +24,7 @@ from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.bugs import record_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.output import OutputFormat, print_document
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.preparing import AskedTask, Prepared, prepare
 from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
 from millracer.interfaces.terminal import progress_shown, say, say_error
@@ -59,6 +60,7 @@ class RunOptions:
 
 def run(options: RunOptions) -> int:
     """Do one run, print its one document, and return the exit code."""
+    load_endings()
     request_id = options.request_id
     if request_id is None:
         request_id = new_request_id()

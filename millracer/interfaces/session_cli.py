@@ -62,7 +62,12 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
     ] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag; repeatable.")] = None,
     default: Annotated[
-        bool, typer.Option("--default", help="Take it where nothing else names a workspace.")
+        bool,
+        typer.Option(
+            "--default",
+            help="Ops and the operator take it where nothing else names a workspace; other "
+            "commands take the current directory.",
+        ),
     ] = False,
     as_json: _AsJson = False,
 ) -> None:

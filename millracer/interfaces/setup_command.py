@@ -15,14 +15,17 @@ from millracer.bootstrap.files import installed_tools, open_installer
 from millracer.domain.setup_plan import MEGABYTES, SOURCES, SetupPlan
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.interfaces.output import print_text
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.raw_words import variable_of
 from millracer.interfaces.signals import signals_cancel, signals_raise
+from millracer.interfaces.standard_input import unreadable
 from millracer.interfaces.terminal import can_redraw, printable, say
 from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 
 
 def setup(*, yes: bool, remove: bool) -> int:
     """Install the tested tools for the user, or remove them, and return the exit code."""
+    load_endings()
     cancellation = Cancellation()
     try:
         folder, installer = open_installer()
@@ -96,7 +99,7 @@ def _agreed(question: str, command: str, *, yes: bool) -> bool:
     """Ask what the command asks, where nobody has said yes already.
 
     Raises:
-        UsageError: nobody is there to be asked.
+        UsageError: nobody is there to be asked, or standard input cannot be read.
         Cancelled: a signal was the answer.
     """
     if yes:
@@ -108,8 +111,11 @@ def _agreed(question: str, command: str, *, yes: bool) -> bool:
         )
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    with signals_raise():
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    try:
+        with signals_raise():
+            return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    except OSError as error:
+        raise unreadable(error) from error
 
 
 @contextmanager

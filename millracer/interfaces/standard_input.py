@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from millracer.errors import UsageError
 from millracer.interfaces.signals import signals_raise
 
 _CHUNK_BYTES = 1 << 20
@@ -29,8 +30,7 @@ class StandardInput:
         source = sys.stdin.fileno()
         with suppress(OSError):
             while not self._has_ended and len(self._kept) < limit:
-                ready, _, _ = select.select([source], [], [], 0)
-                if not ready:
+                if not _readable(source, seconds=0):
                     break
                 chunk = os.read(source, limit - len(self._kept))
                 self._has_ended = not chunk
@@ -46,20 +46,38 @@ class StandardInput:
 
         Raises:
             Cancelled: a signal came.
-            OSError: it cannot be read.
+            UsageError: it cannot be read.
         """
         source = sys.stdin.fileno()
         with signals_raise(), _signals_readable() as signals:
             while not self._has_ended:
-                ready, _, _ = select.select([source, signals], [], [])
-                if source not in ready:
+                if source not in _readable(source, signals):
                     os.read(signals, _CHUNK_BYTES)
                     continue
-                chunk = os.read(source, _CHUNK_BYTES)
+                try:
+                    chunk = os.read(source, _CHUNK_BYTES)
+                except OSError as error:
+                    raise unreadable(error) from error
                 self._has_ended = not chunk
                 room = len(chunk) if limit is None else max(0, limit + 1 - len(self._kept))
                 self._kept += chunk[:room]
         return bytes(self._kept)
+
+
+def unreadable(error: OSError) -> UsageError:
+    """Return what a caller is told whose standard input cannot be read."""
+    return UsageError(
+        f"standard input cannot be read: {error.strerror}",
+        suggested_action="run the command with a pipe, a file or a terminal as standard input",
+    )
+
+
+def _readable(*descriptors: int, seconds: float | None = None) -> set[int]:
+    """Wait until one can be read, or its read fails at once; return which."""
+    poll = select.poll()  # `select.select` refuses descriptors from 1,024 on
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {ready for ready, _ in poll.poll(None if seconds is None else seconds * 1000)}
 
 
 @contextmanager

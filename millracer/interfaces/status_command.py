@@ -24,9 +24,10 @@ from millracer.errors import ExitCode, MillracerError
 from millracer.interfaces.bugs import record_bug
 from millracer.interfaces.common_options import CommonOptions
 from millracer.interfaces.early_end import was_cancelled
-from millracer.interfaces.output import has_reader, print_text
+from millracer.interfaces.output import OutputLost, has_reader, print_text
 from millracer.interfaces.place import CommandPlace, find_place
-from millracer.interfaces.signals import signals_cancel
+from millracer.interfaces.preloading import load_endings
+from millracer.interfaces.signals import signals_cancel, signals_ignored
 from millracer.interfaces.status_lines import in_brief, status_lines
 from millracer.interfaces.terminal import can_clear, printable, say_error
 from millracer.ports import Millrace
@@ -50,34 +51,34 @@ class _Look:
 
 def status(common: CommonOptions, *, as_json: bool, watch: bool) -> int:
     """Tell what goes on and return the exit code."""
+    load_endings()
     cancellation = Cancellation()
     try:
-        with signals_cancel(cancellation):
-            return (
-                _watch(common, cancellation, as_json=as_json)
-                if watch
-                else _once(common, cancellation, as_json=as_json)
-            )
+        with closing(common.programs), signals_cancel(cancellation):
+            if watch:
+                return _watch(common, cancellation, as_json=as_json)
+            place, warnings, millrace = _open(common)
+            overview = look_at(millrace, Wait(cancellation))
     except Cancelled as cancelled:
         return _cancelled(cancelled.reason, as_json=as_json and not watch)
     except MillracerError as error:
         return _refused(error, as_json=as_json)
+    except OutputLost:
+        raise
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
         return _refused(record_bug(error), as_json=as_json)
-    finally:
-        common.programs.close()
+    with signals_ignored():
+        _print(_Look(overview=overview, place=place, warnings=warnings), as_json=as_json)
+    return _exit_code(overview)
 
 
-def _once(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) -> int:
-    place, warnings, millrace = _open(common)
-    look = _Look(overview=look_at(millrace, Wait(cancellation)), place=place, warnings=warnings)
+def _print(look: _Look, *, as_json: bool) -> None:
     if as_json:
         for error in look.overview.errors:
             say_error(error.message, error.suggested_action)
         print_text(render_status(look.document))
     else:
         print_text(printable("\n".join(status_lines(look.document))))
-    return _exit_code(look.overview)
 
 
 def _watch(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) -> int:

@@ -30,6 +30,7 @@ from millracer.errors import MillracerError
 from millracer.interfaces.bugs import record_bug
 from millracer.interfaces.early_end import was_cancelled
 from millracer.interfaces.output import print_text
+from millracer.interfaces.preloading import load_endings
 from millracer.interfaces.preparing import AskedTask, Prepared, prepare
 from millracer.interfaces.signals import signals_cancel, signals_ignored, signals_raise
 from millracer.interfaces.terminal import printable, say, say_error
@@ -46,6 +47,7 @@ class _Done:
 
 def submit(asked: AskedTask, *, as_json: bool) -> int:
     """Put the task in the queue, print its item's id, and return the exit code."""
+    load_endings()
     request_id = asked.request_id if asked.request_id is not None else new_request_id()
     with ExitStack() as held:
         memory = Memory(held.enter_context(open_store()))

@@ -166,14 +166,14 @@ def test_a_probe_sent_to_planning_leads_to_its_spec(
         rests = len(states) == 3 and set(states) == {ItemState.DONE}
         return rests if old else completed(traced)
 
-    gathered, verdict = ends_alike(chain, IntakeKind.PROBE, settled)
+    gathered, _ = ends_alike(chain, IntakeKind.PROBE, settled)
 
     assert members(gathered) == [
         (ITEM, "probe", ItemState.DONE, None),
         (f"{ITEM}-spec", "spec", ItemState.DONE, ITEM),
         (f"{ITEM}-spec-t1", "task", ItemState.DONE, f"{ITEM}-spec"),
     ]
-    assert ("none was ever opened for it" in found(verdict)) is old
+    assert judge(gathered).completed is not old
 
 
 @pytest.mark.slow
@@ -190,7 +190,7 @@ def test_a_probe_whose_task_is_blocked_is_blocked(prepare: Callable[[Scenario], 
     gathered, verdict = ends_alike(prepare(scenario), IntakeKind.PROBE, blocked)
 
     assert (f"{ITEM}-task", "task", ItemState.BLOCKED, ITEM) in members(gathered)
-    assert f"task {ITEM}-task in state done: blocked" in found(verdict)
+    assert any(f"{ITEM}-task" in each and "blocked" in each for each in found(verdict))
 
 
 @pytest.mark.slow
@@ -235,7 +235,7 @@ def test_one_of_three_tasks_blocked_blocks_the_idea(
         ItemState.BLOCKED,
         ItemState.DONE,
     ]
-    assert "waiting for blocked work: t-2" in found(verdict)
+    assert any(each.endswith(": t-2") for each in found(verdict))
 
 
 @pytest.mark.slow

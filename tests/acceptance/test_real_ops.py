@@ -125,7 +125,8 @@ def test_a_selected_workspace_completes_a_task_with_its_references_and_evidence(
     completion, raw = result["completion"], result["raw_compat"]
     assert result["result"]["resolution"]["rule"] == "active_session"
     assert (completion["outcome"], completion["scoped_completion"]) == ("completed", True)
-    assert completion["missing_evidence"] == ["expected evidence: all is well"]
+    (missing,) = completion["missing_evidence"]
+    assert missing.endswith(": all is well")
     assert completion["verification_status"] == "unverified"
     assert completion["terminal_outcome_ref"] == raw["event"]["run_id"]
     assert completion["evidence_summary"] == raw["completion_evidence"] != []

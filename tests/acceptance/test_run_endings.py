@@ -214,7 +214,9 @@ def test_timed_out_on_a_hanging_stage_and_resumed_to_the_end(
 
 
 @pytest.mark.parametrize(
-    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+    ("number", "exit_code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGQUIT, 143)],
+    ids=["INT", "TERM", "QUIT"],
 )
 def test_cancelled_by_a_signal_with_a_tool_that_lives_in_its_own_session(
     prepare: Callable[[Scenario], Millracer], number: signal.Signals, exit_code: int

@@ -1,10 +1,13 @@
 import json
+import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from millracer.domain.programs import TESTED_VERSIONS, Tool
 
 _ROOT = Path(__file__).parents[2]
 _PI = _ROOT / "millracer" / "tools" / "pi"
@@ -18,7 +21,7 @@ _FORBIDDEN = (
     "upload." + "pypi",
     "test." + "pypi",
     "files." + "pythonhosted",
-    "extra-" + "index-url",
+    "--extra-" + "index-url",
 )
 
 
@@ -102,6 +105,15 @@ def test_the_licence_the_metadata_names_is_there() -> None:
 
     assert project["license"] == "Apache-2.0"
     assert "Apache License" in (_ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_versions_that_were_tested_are_those_the_tests_set_up() -> None:
+    makefile = (_ROOT / "Makefile").read_text(encoding="utf-8")
+    package = json.loads((_PI / "package.json").read_text(encoding="utf-8"))
+
+    (millrace,) = re.findall(r"^MILLRACE_VERSION := (\S+)$", makefile, re.MULTILINE)
+    (pi,) = package["dependencies"].values()
+    assert {Tool.MILLRACE: millrace, Tool.PI: pi} == TESTED_VERSIONS
 
 
 def test_what_uv_writes_is_no_part_of_the_project() -> None:

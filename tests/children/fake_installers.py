@@ -51,6 +51,13 @@ def venv(folder: Path) -> None:
 def pip(binaries: Path, words: list[str]) -> None:
     if "PYTHONPATH" in os.environ:
         fail("ERROR: it is there already, on PYTHONPATH\n")
+    settings = {name for name in os.environ if name.startswith("PIP_")}
+    if (
+        settings - {"PIP_CONFIG_FILE", "PIP_INDEX_URL"}
+        or os.environ["PIP_CONFIG_FILE"] != "/dev/null"
+    ):
+        fail(f"ERROR: it is installed elsewhere: {settings}\n")
+    sys.stdout.write(f"from {os.environ.get('PIP_INDEX_URL')}\n")
     if FAULT == "no-network":
         fail(
             "WARNING: Retrying (Retry(total=0)) after connection broken by "
@@ -80,6 +87,8 @@ def npm(words: list[str]) -> None:
         fail("npm error sh: node: not found\n")
     if FAULT == "disk-full":
         fail("npm error code ENOSPC\nnpm error nospc ENOSPC: no space left on device\n", 228)
+    if "--global=false" not in words or f"--prefix={Path.cwd()}" not in words:
+        fail("npm error code ECIGLOBAL\n")
     sys.stdout.write(f"trusts the system: {os.environ.get('NODE_USE_SYSTEM_CA')}\n")
     cli = Path("node_modules/@mariozechner/pi-coding-agent/dist/cli.js")
     cli.parent.mkdir(parents=True)
@@ -101,7 +110,7 @@ def node(program: Path, words: list[str]) -> None:
         case ["-e", _]:
             fail(f"{told} {program}", 0)
         case [script, *rest] if script.endswith("npm-cli.js"):
-            note("npm", *rest)
+            note("npm", rest[0])
             npm(rest)
         case [script, *_]:
             fail(f"{Path(script).read_text()}\n", 0)
@@ -113,11 +122,13 @@ def main() -> None:
         case "python", [_, "-m", "venv", folder]:
             note("venv", Path(folder).name)
             venv(Path(folder))
-        case "python", [binaries, "-m", "pip", "install", *rest]:
+        case "python", [_, "-m", "pip", *_, "config", "list"]:
+            fail(os.environ.get("MILLRACER_TEST_PIP_SETTINGS", ""), 0)
+        case "python", [binaries, "-m", "pip", _, _, "install", *rest]:
             note("pip", rest[-1])
             pip(Path(binaries), rest)
         case "npm", _:
-            note("npm", *words)
+            note("npm", words[0])
             npm(words)
         case "node", [program, *rest]:
             node(Path(program), rest)

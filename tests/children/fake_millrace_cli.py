@@ -25,6 +25,11 @@ def _misbehave(how: str) -> None:
         sys.exit(0)
     if how == "hang":
         time.sleep(60)
+    if how == "slow":
+        time.sleep(7)
+    if how == "held":
+        while not Path(os.environ["FAKE_IMPORT_GO"]).exists():
+            time.sleep(0.02)
     if how == "thread":
         threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
     if how == "no-fork":

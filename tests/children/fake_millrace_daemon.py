@@ -10,6 +10,9 @@ Millrace's files and words. How it behaves stands in `<workspace>/fake.json`:
     deaf_to_term   ignores SIGTERM
     detached       starts a process in a session of its own that ignores SIGTERM
     forgetful      starts such a process in its own group, without its environment
+    clear_seconds  how long clear-stale-state takes
+    clear_with     what clear-stale-state refuses with, and does nothing
+    clear_nothing  clear-stale-state succeeds, and does nothing
     active         takes the queued item into its active folder, where it stays
 
 Every call is noted in `<workspace>/calls.log`. Nothing here lives longer than two minutes.
@@ -129,7 +132,12 @@ def tick(workspace: Workspace, behaviour: dict) -> int:
     return 0
 
 
-def clear_stale_state(workspace: Workspace) -> int:
+def clear_stale_state(workspace: Workspace, behaviour: dict) -> int:
+    time.sleep(behaviour.get("clear_seconds", 0.0))
+    if behaviour.get("clear_with"):
+        return refuse(behaviour["clear_with"])
+    if behaviour.get("clear_nothing"):
+        return 0
     if workspace.lock.exists():
         if is_alive(workspace.lock_owner()):
             return 0
@@ -139,6 +147,13 @@ def clear_stale_state(workspace: Workspace) -> int:
     for command in workspace.incoming.glob("stop*"):
         command.unlink()
     workspace.write_snapshot()
+    return 0
+
+
+def ask_to_stop(workspace: Workspace) -> int:
+    command = f"stop-{os.getpid()}"
+    (workspace.incoming / f"{command}.json").write_text("{}", encoding="utf-8")
+    print(f"action: stop\nmode: mailbox\napplied: false\ncommand_id: {command}")  # noqa: T201 - a command output
     return 0
 
 
@@ -167,10 +182,9 @@ def main(argv: list[str]) -> int:
         case ["run", "daemon"]:
             return run_daemon(workspace, behaviour)
         case ["control", "stop"]:
-            (workspace.incoming / f"stop-{os.getpid()}.json").write_text("{}", encoding="utf-8")
-            return 0
+            return ask_to_stop(workspace)
         case ["control", "clear-stale-state"]:
-            return clear_stale_state(workspace)
+            return clear_stale_state(workspace, behaviour)
         case ["compile", "validate"]:
             return validate(argv[argv.index("--mode") + 1])
         case _:

@@ -57,6 +57,7 @@ class ScriptedSurroundings(Surroundings):
     """A machine on which everything is well, until a test says otherwise."""
 
     python: tuple[int, int, int] = (3, 12, 1)
+    unseen: MillracerError | None = None
     new_store: str | MillracerError = "SQLite 3.51.3, journal mode wal"
     state: FolderLook = field(
         default_factory=lambda: FolderLook(path="/home/me/state", exists=True)
@@ -71,6 +72,10 @@ class ScriptedSurroundings(Surroundings):
     @property
     def python_version(self) -> tuple[int, int, int]:
         return self.python
+
+    def see_processes(self) -> None:
+        if self.unseen is not None:
+            raise self.unseen
 
     def open_new_store(self) -> str:
         return _given(self.new_store)

@@ -32,9 +32,11 @@ from millracer.domain.work import (
     ItemState,
     LeftItem,
     ModeValidation,
+    OutOfSight,
     RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
+    RunWarning,
     Standing,
 )
 from millracer.errors import ToolFailed
@@ -190,6 +192,8 @@ class ScriptedMillrace(Millrace):
         self.calls: list[str] = []
         self.daemon: RunningDaemon | None = None
         self.stale = False
+        self.notices_at_end: tuple[RunWarning, ...] = ()  #: what ending a daemon warns of
+        self.pid_taken = False  #: Millrace takes the lock that was left for a living daemon's
         self.stop_requested = False
         self.active_stage = ""
         self.paused = False
@@ -257,6 +261,12 @@ class ScriptedMillrace(Millrace):
         self.daemon = RunningDaemon(
             pid=self._new_pid(), started=1.0, ours=ours, booting=booting, mode_id=mode_id
         )
+        return self.daemon
+
+    def has_daemon_out_of_sight(self, *, is_alive: bool = False) -> RunningDaemon:
+        """Let another host's lock say that a daemon runs."""
+        unseen = OutOfSight(host="gone", since=NOW, lock_file="/w/lock.json", is_alive=is_alive)
+        self.daemon = replace(self.has_daemon(), out_of_sight=unseen)
         return self.daemon
 
     def will_show(self, *steps: Step) -> None:
@@ -553,7 +563,8 @@ class ScriptedMillrace(Millrace):
         active = [i.item_id for i in self.items.values() if i.state is ItemState.ACTIVE]
         waiting = [i.item_id for i in self.items.values() if i.state is ItemState.QUEUED]
         alive = self.daemon is not None and not self.daemon.booting
-        lock = "active" if self.daemon else ("stale" if self.stale else "absent")
+        left = "active" if self.pid_taken else "stale"
+        lock = "active" if self.daemon else (left if self.stale else "absent")
         return RuntimeStatus(
             process_running=alive,
             lock=lock,
@@ -640,6 +651,10 @@ class ScriptedControl(DaemonControl):
     def __init__(self, millrace: ScriptedMillrace) -> None:
         self._millrace = millrace
 
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        return self._millrace.notices_at_end
+
     def running(self, wait: Wait) -> RunningDaemon | None:
         with self._called("running", wait):
             return self._millrace.daemon
@@ -669,6 +684,8 @@ class ScriptedControl(DaemonControl):
     ) -> DaemonEnd:
         with self._called("end", wait):
             assert self._millrace.daemon == running, "another daemon runs"
+            if running.out_of_sight is not None:
+                return DaemonEnd.UNREACHABLE
             ours = running.ours or running.kept
             if ours and self._millrace.watchers and not despite_watchers:
                 return DaemonEnd.WATCHED
@@ -728,6 +745,10 @@ class ScriptedAttendance(Attendance):
         self._left_running: bool | None = None
         self._looked = False
         self._hint: ItemState | None = None
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        return self._millrace.notices_at_end
 
     def next_signs(self, item: Standing, wait: Wait) -> Signs:
         assert self._left_running is None, "the watch was left already"

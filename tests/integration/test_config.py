@@ -167,9 +167,10 @@ def test_a_users_file_that_is_wrong_ends_each_command_with_its_one_document(
 
     (error,) = printed.document["errors"]
     assert (printed.exit_code, error["code"]) == (2, "config_invalid")
-    assert error["message"] == f"{user_file}, line 3: there is no key 'thinkng'"
-    assert error["suggested_action"] == "did you mean thinking?"
-    assert f"error: {error['message']}\n  next: did you mean thinking?" in printed.stderr
+    assert error["message"].startswith(f"{user_file}, line 3: ")
+    assert "'thinkng'" in error["message"]
+    assert "thinking" in error["suggested_action"]
+    assert f"error: {error['message']}\n  next: {error['suggested_action']}" in printed.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import psutil
 import pytest
 
-from millracer.interfaces.signals import ending_told, signals_cancel
+from millracer.interfaces.signals import ending_told, signals_cancel, signals_raise
 from millracer.waiting import Cancellation, Cancelled, CancelReason
 
 REASONS = {
     signal.SIGINT: CancelReason.INTERRUPTED,
     signal.SIGTERM: CancelReason.TERMINATED,
     signal.SIGHUP: CancelReason.TERMINATED,
+    signal.SIGQUIT: CancelReason.TERMINATED,
+    signal.SIGXCPU: CancelReason.TERMINATED,
+    signal.SIGUSR1: CancelReason.TERMINATED,
 }
 
 
@@ -78,7 +82,44 @@ def test_leaving_leaves_no_descriptor_and_no_thread() -> None:
     assert threading.active_count() == threads
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@contextmanager
+def handled_by(number: signal.Signals, handler: Callable[..., object] | int) -> Iterator[None]:
+    former = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, former)
+
+
+@pytest.mark.parametrize("block", [signals_raise, lambda: signals_cancel(Cancellation())])
+def test_a_signal_that_is_ignored_stays_so(
+    block: Callable[[], AbstractContextManager[None]],
+) -> None:
+    with handled_by(signal.SIGHUP, signal.SIG_IGN), block():
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        os.kill(os.getpid(), signal.SIGHUP)
+
+
+def test_a_timer_of_other_code_in_this_process_goes_on() -> None:
+    cancellation, rung = Cancellation(), threading.Event()
+
+    with handled_by(signal.SIGPROF, lambda *_: rung.set()):
+        with signals_cancel(cancellation):
+            os.kill(os.getpid(), signal.SIGPROF)
+            assert rung.wait(20)
+        assert cancellation.reason is None
+
+
+def test_the_listener_hears_each_signal_that_may_end_a_command_inside_another_block() -> None:
+    cancellation = Cancellation()
+
+    with handled_by(signal.SIGALRM, signal.SIG_DFL), signals_raise(), signals_cancel(cancellation):
+        os.kill(os.getpid(), signal.SIGALRM)
+        with pytest.raises(Cancelled):
+            cancellation.sleep(20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_an_ending_is_told_and_raises_nothing(number: signal.Signals) -> None:
     told: list[CancelReason] = []
 

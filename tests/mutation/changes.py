@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -55,6 +56,10 @@ _CALLED = {
     "partition": "rpartition",
     "rpartition": "partition",
 }
+
+
+#: Two words of a sentence: its wording decides nothing.
+_PROSE = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,7 @@ def _constants(node: ast.Constant) -> Iterator[Change]:
             yield _changed(node, ast.Constant(value=not value))
         case int(value) | float(value):
             yield _changed(node, ast.Constant(value=value + 1))
-        case str(value):
+        case str(value) if not _PROSE.search(value):
             yield _changed(node, ast.Constant(value=f"XX{value}"))
 
 

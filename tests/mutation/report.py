@@ -25,7 +25,8 @@ _PAGE = """\
 Written by `make mutants`; do not edit. Each module of `millracer/domain/` is changed in one small
 place at a time: a comparison, a word, a number, an entry of a table, a removed statement, another
 member of an enum. A change that no unit test of the domain detects is either a gap in the tests or
-has no relevant effect. Annotations, docstrings, decorators, imports and `__all__` are not changed.
+has no relevant effect. Annotations, docstrings, sentences, decorators, imports and `__all__` are
+not changed.
 
 {table}
 

@@ -34,6 +34,7 @@ def changed(source: str) -> list[str]:
         ("3", ["4"]),
         ("True", ["False"]),
         ("'word'", ["'XXword'"]),
+        ("'two words'", []),
         ("None", []),
         ("(a, b)", ["(b,)", "(a,)"]),
         ("{a}", ["set()"]),

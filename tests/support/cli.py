@@ -41,7 +41,7 @@ class Ran:
 class Millracer:
     """Runs `millracer run --output json` in one workspace with the given tools.
 
-    `module` may be another program that is called like `millracer`.
+    `module` may be another program that is called like `millracer`, and `before` one that runs it.
     """
 
     workspace: Workspace
@@ -49,6 +49,7 @@ class Millracer:
     pi: str = "no-pi-is-needed"
     environment: Mapping[str, str] = field(default_factory=dict)
     module: str = "millracer"
+    before: tuple[str, ...] = ()
 
     def run(self, *arguments: str, stdin: str | None = None) -> Ran:
         """Run one command to its end."""
@@ -58,6 +59,7 @@ class Millracer:
         """Start one command and return at once."""
         process = subprocess.Popen(
             (
+                *self.before,
                 sys.executable,
                 *("-m", self.module, "run", "--output", "json"),
                 *("--workspace", str(self.workspace.root)),

@@ -29,6 +29,7 @@ _ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>]
 ENTER = "\r"
 CTRL_C = "\x03"
 CTRL_D = "\x04"
+CTRL_BACKSLASH = "\x1c"
 ALT_ENTER = "\x1b\r"
 PASTE_BEGINS, PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 TAB = "\t"
@@ -51,12 +52,14 @@ class OperatorCaller:
     Attributes:
         options: common options of every session.
         environment: what is added to the test's.
+        before: words before the command, such as a program that runs it.
     """
 
     cwd: Path
     state: Path
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
 
     @contextmanager
     def started(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -108,7 +111,7 @@ class OperatorCaller:
 
     @property
     def _command(self) -> tuple[str, ...]:
-        return (sys.executable, "-m", "millracer", "operator", *self.options)
+        return (*self.before, sys.executable, "-m", "millracer", "operator", *self.options)
 
     def _variables(self, **more: str) -> dict[str, str]:
         state = {"MILLRACER_STATE_DIR": str(self.state)}

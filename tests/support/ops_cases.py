@@ -106,6 +106,23 @@ def _delegated(**fields: Json) -> dict[str, Json]:
     )
 
 
+def _of_mission_control(action: str, **fields: Json) -> dict[str, Json]:
+    """Return a request with everything that Mission Control says of itself."""
+    return asks(
+        action,
+        client_name="mission-control",
+        **_at(
+            workspace_id="shop",
+            display_name="Shop",
+            runtime_kind="local",
+            mode="learning_codex",
+        ),
+        source={"kind": "mission_control", "surface": "command_panel"},
+        actor={"kind": "local_user", "display_name": "operator"},
+        **fields,
+    )
+
+
 _SELECT = asks(
     "select_workspace",
     request_id="req-0",
@@ -128,6 +145,49 @@ _REGISTER = asks(
 #: What the actions answer.
 ACTIONS = (
     Case(name="status", request=asks("status", **_at(mode="learning_pi")), reference=""),
+    Case(
+        name="status-only-preference",
+        request=_of_mission_control(
+            "status",
+            route_preference="status_only",
+            input={"kind": "structured_action", "payload": {}},
+        ),
+        reference="",
+    ),
+    Case(
+        name="inspect-only-preference",
+        request=_of_mission_control(
+            "list_sessions",
+            route_preference="inspect_only",
+            intake_preference="none",
+            input={"kind": "structured_action", "payload": {}},
+        ),
+        reference="",
+    ),
+    Case(
+        name="enqueue-from-mission-control",
+        request=_of_mission_control(
+            "enqueue",
+            route_preference="millrace",
+            intake_preference="task",
+            input={"kind": "natural_language", "text": "Make only the selected widget blue."},
+            scoped_work_item={
+                "item_id": "W-7",
+                "title": "One widget",
+                "constraints": ["Leave the other widgets alone."],
+            },
+            expected_evidence=["changed file list", "tests run", "terminal outcome"],
+            options={"finalizer": "summary"},
+        ),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+        reference="arbiter",
+    ),
+    Case(
+        name="enqueue-with-preferences-that-choose-nothing",
+        request=_delegated(route_preference="status_only", intake_preference="none"),
+        prepare=says('{"decision": "direct", "why": "it is small"}', "It is blue now."),
+        reference="drained",
+    ),
     Case(
         name="status-of-the-selected-workspace",
         request=asks("status", metadata={"session_id": "ui-1"}),

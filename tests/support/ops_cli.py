@@ -96,19 +96,21 @@ class OpsCaller:
     Attributes:
         state: the store's folder.
         options: common options of every `ops` call.
+        parent: words before the command, such as those of `tests.support.parents`.
     """
 
     cwd: Path
     state: Path
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    parent: tuple[str, ...] = ()
 
     def start(self, *arguments: str, **environment: str) -> Running:
         """Start any command and return at once."""
         variables = {"MILLRACER_STATE_DIR": str(self.state), **self.environment, **environment}
         return Running(
             subprocess.Popen(
-                (sys.executable, "-m", "millracer", *arguments),
+                (*self.parent, sys.executable, "-m", "millracer", *arguments),
                 cwd=self.cwd,
                 env={**os.environ, **variables},
                 stdin=subprocess.PIPE,

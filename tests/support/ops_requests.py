@@ -227,8 +227,12 @@ def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
                             | st.dictionaries(texts(), json_values(strict=True), max_size=2),
                         },
                     ),
-                    "route_preference": st.sampled_from([None, "auto", "direct", "millrace"]),
-                    "intake_preference": st.sampled_from([None, "auto", "probe", "idea", "task"]),
+                    "route_preference": st.sampled_from(
+                        [None, "auto", "direct", "millrace", "status_only", "inspect_only", " "]
+                    ),
+                    "intake_preference": st.sampled_from(
+                        [None, "auto", "probe", "idea", "task", "none", " task\n", ""]
+                    ),
                     "scoped_work_item": st.none() | scopes(),
                     "expected_evidence": st.none() | st.lists(texts(), max_size=3),
                     "context_refs": st.none() | st.lists(texts(), max_size=3),

@@ -22,6 +22,8 @@ class Step:
         no_artifacts: do not write what the stage owes.
         run_files: more files for the run's directory, by name.
         workspace_files: files for the workspace, by path.
+        until: wait for this file.
+        commit: commit the workspace with this message, by the git on PATH.
         task: for recon: `id`, `title` or `depends_on` of the derived task.
         spec_id: for recon: the id of the derived spec.
         tasks: for the manager: its tasks, each with `id`, and `title`, `depends_on` if wanted.
@@ -37,6 +39,8 @@ class Step:
     no_artifacts: bool = False
     run_files: dict[str, str] = field(default_factory=dict)
     workspace_files: dict[str, str] = field(default_factory=dict)
+    until: str | None = None
+    commit: str | None = None
     task: dict[str, object] = field(default_factory=dict)
     spec_id: str | None = None
     tasks: tuple[dict[str, object], ...] | None = None

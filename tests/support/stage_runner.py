@@ -312,6 +312,13 @@ def work(step: dict) -> None:
             raise SystemExit(0)
 
 
+def commit(message: str) -> None:
+    """Commit all that lies in the workspace, as an agent does."""
+    identity = ("-c", "user.name=agent", "-c", "user.email=agent@localhost")
+    for arguments in (("add", "."), (*identity, "commit", "--quiet", "--message", message)):
+        subprocess.run(("git", *arguments), stdin=subprocess.DEVNULL, check=True)  # noqa: S607 - git on PATH
+
+
 def perform(scenario: Scenario, request: Request) -> str:
     step = scenario.step(request)
     marker = step.get("marker") or SUCCESS[request.stage]
@@ -322,6 +329,8 @@ def perform(scenario: Scenario, request: Request) -> str:
         subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S607 - the system's own sleep
     send({"type": "agent_start"})
     work(step)
+    while step.get("until") and not os.path.exists(step["until"]):  # noqa: PTH110 - a text
+        work({"seconds": 0.1})
     if step.get("exit_code") is not None:
         raise SystemExit(step["exit_code"])
     if request.stage in LEAVE and not step.get("no_artifacts"):
@@ -330,6 +339,8 @@ def perform(scenario: Scenario, request: Request) -> str:
         write(request.run_directory / name, text)
     for name, text in step.get("workspace_files", {}).items():
         write(Path(name), text)
+    if step.get("commit"):
+        commit(step["commit"])
     scenario.note("ended", request, marker)
     return f"### {marker}"
 

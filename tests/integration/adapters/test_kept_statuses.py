@@ -253,7 +253,7 @@ def test_a_process_that_took_a_dead_owners_pid_is_another_owner(
         scene.read()
         assert scene.is_kept()
 
-        monkeypatch.setattr("psutil.Process.create_time", lambda _process: 1.0)
+        monkeypatch.setattr("millracer.adapters.status_sources.start_time", lambda _process: 1.0)
 
         assert not scene.is_kept()
 

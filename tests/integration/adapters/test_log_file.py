@@ -73,7 +73,7 @@ def test_what_is_kept_is_bounded(place: dict[str, str]) -> None:
 def test_what_cannot_be_written_is_told(tmp_path: Path, state: str) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(NoLog, match=r"millracer\.log cannot be written: "):
+    with pytest.raises(NoLog, match=r"millracer\.log"):
         append_to_log("one", {"MILLRACER_STATE_DIR": str(tmp_path / state)})
 
 

@@ -353,7 +353,7 @@ def test_the_trace_of_another_run_is_no_evidence(fake: FakeMillrace, millrace: C
     log_runs(agents, "run-1")
     fake.answers("runs trace run-1", stdout=trace("run-2"))
 
-    with pytest.raises(ProtocolError, match="answered for the run run-2"):
+    with pytest.raises(ProtocolError, match="run-2"):
         millrace.gather_evidence(STANDING, wait())
 
 
@@ -456,7 +456,7 @@ def test_modes_that_cannot_be_had_are_told_like_any_other_refusal(
     fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     fake.answers("modes list", stdout="error: no assets\n", exit_code=1, once=True)
-    with pytest.raises(ToolFailed, match="failed with exit code 1: no assets"):
+    with pytest.raises(ToolFailed, match="no assets"):
         millrace.list_modes(wait())
 
     fake.answers("modes list", stdout="nothing here\n", once=True)

@@ -100,7 +100,7 @@ def test_a_probe_is_followed_through_recons_trace_to_its_done_task(
         "wish": (None, ItemState.DONE),
         "t-1": ("wish", ItemState.DONE),
     }
-    assert hows(evidence)["t-1"] == "recon sent it to execution"
+    assert "recon" in hows(evidence)["t-1"]
 
 
 def test_a_task_that_only_claims_to_come_from_a_probe_does_not_stand_for_it(
@@ -253,7 +253,7 @@ def test_what_continues_a_blocked_task_is_named(files: LineageFiles, millrace: C
 
     assert verdict.blocked
     assert members(evidence)["inc-t"] == ("inc", ItemState.QUEUED)
-    assert any("task inc-t is queued" in gap.found for gap in verdict.missing)
+    assert any("inc-t" in gap.found and "queued" in gap.found for gap in verdict.missing)
 
 
 def test_a_cancelled_member_is_found_in_the_archive(

@@ -58,9 +58,7 @@ def test_any_other_version_is_refused_with_the_range_and_the_install_command(
     with pytest.raises(ToolUnsupported, match=r"0\.18\.6 to 0\.21\.x") as caught:
         find(install(tmp_path, version))
     assert version in caught.value.message
-    assert "`millracer setup`, which installs millrace 0.21.1" in (
-        caught.value.suggested_action or ""
-    )
+    assert "`millracer setup`" in (caught.value.suggested_action or "")
 
 
 def test_an_install_without_click_is_refused_before_it_is_started(tmp_path: Path) -> None:

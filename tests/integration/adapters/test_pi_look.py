@@ -55,7 +55,7 @@ def test_a_pi_without_a_model_has_none(tmp_path: Path, how: str) -> None:
 
 
 def test_a_pi_that_refuses_to_tell_is_told_in_its_words(tmp_path: Path) -> None:
-    with pytest.raises(ToolFailed, match="pi does not list its models: not today"):
+    with pytest.raises(ToolFailed, match="not today"):
         _look(tmp_path, "refuse").list_models(_wait())
 
 
@@ -151,12 +151,12 @@ def test_a_node_that_is_new_enough_is_told(tmp_path: Path, node: str, needs: obj
 
 
 def test_a_node_that_is_too_old_is_refused_with_what_this_pi_asks_for(tmp_path: Path) -> None:
-    with pytest.raises(ToolUnsupported, match=r"Node 20\.5\.9 is older than the 20\.6\.0"):
+    with pytest.raises(ToolUnsupported, match=r"20\.5\.9 .*20\.6\.0"):
         _node_pi(tmp_path, node="echo v20.5.9").find_node(_wait())
 
 
 def test_a_node_that_is_missing_or_broken_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ToolNotFound, match="`node` was not found"):
+    with pytest.raises(ToolNotFound, match="`node`"):
         _node_pi(tmp_path, node=None).find_node(_wait())
     with pytest.raises(ToolFailed, match="exit code 4"):
         _node_pi(tmp_path, node="exit 4").find_node(_wait())

@@ -166,6 +166,30 @@ def test_a_command_that_outlives_its_caller_holds_the_lock_it_inherited(
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_a_command_blocks_no_signal_and_its_caller_blocks_what_it_did(
+    install: FakeInstall,
+) -> None:
+    blocked = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1}
+
+    def ask() -> tuple[list[dict[str, Any]], set[int]]:
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+        runner = WarmRunner()
+        plain = facts(runner.run(install.command("tell"), wait()))
+        runner.warm_up(install.command())
+        try:
+            warm = facts(runner.run(install.command("tell"), wait()))
+        finally:
+            runner.close()
+        return [plain, warm], set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    with ThreadPoolExecutor(1) as foreign:
+        told, kept = foreign.submit(ask).result()
+
+    assert [each["imported_here"] for each in told] == [True, False]
+    assert [each["mask"] for each in told] == [[], []]
+    assert kept == blocked
+
+
 def test_it_serves_on_when_the_thread_that_warmed_it_up_has_ended(install: FakeInstall) -> None:
     runner = WarmRunner()
     thread = threading.Thread(target=runner.warm_up, args=(install.command(),))
@@ -181,7 +205,7 @@ def test_it_serves_on_when_the_thread_that_warmed_it_up_has_ended(install: FakeI
 def test_a_command_without_a_directory_fails_as_a_plain_one(
     runner: WarmRunner, install: FakeInstall, tmp_path: Path
 ) -> None:
-    with pytest.raises(ToolFailed, match="is not a directory"):
+    with pytest.raises(ToolFailed, match="none"):
         runner.run(replace(install.command("both"), cwd=tmp_path / "none"), wait())
     assert is_warm(runner, install.command("tell"))
 
@@ -586,7 +610,7 @@ def test_a_program_behind_another_one_is_run_plainly(install: FakeInstall) -> No
 def test_an_import_that_goes_wrong_leaves_plain_processes(
     install: FakeInstall, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm_process, "_IMPORT_SECONDS", 3.0)
+    monkeypatch.setattr(warm_process, "_HUNG_SECONDS", 3.0)
     runner = WarmRunner()
     runner.warm_up(install.command(FAKE_IMPORT=how))
     try:
@@ -600,13 +624,41 @@ def test_an_import_that_goes_wrong_leaves_plain_processes(
 def test_an_import_that_went_wrong_is_not_tried_again(
     install: FakeInstall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm_process, "_IMPORT_SECONDS", 0.5)
+    monkeypatch.setattr(warm_process, "_HUNG_SECONDS", 0.5)
     runner = WarmRunner()
     runner.warm_up(install.command(FAKE_IMPORT="hang"))
     try:
         assert not is_warm(runner, install.command("tell", FAKE_IMPORT="hang"))
         runner.warm_up(install.command(FAKE_IMPORT="hang"))
         assert runner._warm is None
+    finally:
+        runner.close()
+
+
+def test_an_import_that_a_loaded_machine_makes_slow_is_waited_for(install: FakeInstall) -> None:
+    runner = WarmRunner()
+    runner.warm_up(install.command(FAKE_IMPORT="slow"))
+    try:
+        assert is_warm(runner, install.command("tell", FAKE_IMPORT="slow"))
+    finally:
+        runner.close()
+
+
+def test_a_late_import_is_used_by_the_commands_after_it(
+    install: FakeInstall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_process, "_IMPORT_SECONDS", 0.5)
+    go = tmp_path / "go"
+    env = {"FAKE_IMPORT": "held", "FAKE_IMPORT_GO": str(go)}
+    runner = WarmRunner()
+    runner.warm_up(install.command(**env))
+    try:
+        assert not is_warm(runner, install.command("tell", **env))
+        begun = server()
+        go.touch()
+
+        wait_until(lambda: is_warm(runner, install.command("tell", **env)), "it is used")
+        assert server() == begun
     finally:
         runner.close()
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.adapters import process
+from millracer.adapters import daemon_stop, process
 from millracer.adapters.daemon import lifecycle_lock, watch_lock
 from millracer.adapters.ownership import read_ownership, write_ownership
 from millracer.adapters.workspace import locked
 from millracer.contracts.ownership import OwnershipRecord
-from millracer.domain.work import ItemState, RunningDaemon, Standing
+from millracer.domain.work import DaemonEnd, ItemState, RunningDaemon, Standing
 from millracer.errors import ToolTimeout
 from millracer.ports import Attendance
 from millracer.waiting import Cancellation, CancelReason, Wait
@@ -326,3 +326,98 @@ def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
 
     assert not left_running
     assert site.living() == []
+
+
+def test_a_daemon_that_cannot_be_looked_up_any_more_is_said_to_run_and_stays_ours(
+    site: FakeDaemonSite, wait: Wait, tmp_path: Path
+) -> None:
+    attendance, daemon = _attend_and_start(site, wait)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "no-proc"))
+        left_running = _leave(attendance)
+
+    assert left_running
+    assert [each.pid for each in site.living()] == [daemon.pid]
+    assert read_ownership(site.paths) is not None
+
+
+def _kill_with_an_active_item(site: FakeDaemonSite, wait: Wait, **repair: object) -> Attendance:
+    site.behave(active=True, **repair)
+    queued = site.queue_task("t-1")
+    attendance, started = _attend_and_start(site, wait)
+    wait_until(lambda: not queued.exists())
+    psutil.Process(started.pid).kill()
+    wait_until(lambda: process.started_at(started.pid) is None)
+    return attendance
+
+
+def test_a_repair_may_take_as_long_as_a_loaded_machine_needs_for_a_start(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    attendance = _kill_with_an_active_item(site, wait, clear_seconds=6)
+
+    _leave(attendance)
+
+    assert (site.paths.items("tasks", "queue") / "t-1.md").exists()
+    assert attendance.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("repair", "reason"),
+    [
+        ({"clear_with": "not today"}, "not today"),
+        ({"clear_nothing": True}, "left it"),
+        ({"clear_seconds": 60}, "did not finish"),
+    ],
+    ids=["refused", "without effect", "too slow"],
+)
+def test_a_repair_that_failed_is_a_warning_and_the_next_start_repairs(
+    site: FakeDaemonSite,
+    wait: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+    repair: dict[str, object],
+    reason: str,
+) -> None:
+    monkeypatch.setattr(daemon_stop, "_REPAIR_SECONDS", 1.0)
+    attendance = _kill_with_an_active_item(site, wait, **repair)
+
+    _leave(attendance)
+
+    (notice,) = attendance.notices
+    assert notice.code == "repair_failed"
+    assert reason in notice.text
+    assert f"control clear-stale-state --workspace {site.root}" in notice.text
+    site.behave()
+    with site.daemon().control(wait) as control:
+        assert control.start("default_pi", wait).ours
+    assert (site.paths.items("tasks", "queue") / "t-1.md").exists()
+
+
+def test_who_stops_a_daemon_hears_that_the_repair_failed(site: FakeDaemonSite, wait: Wait) -> None:
+    site.behave(active=True, deaf_to_stop=True, clear_with="not today")
+    queued = site.queue_task("t-1")
+    daemon = site.daemon()
+    with daemon.control(wait) as control:
+        started = control.start("default_pi", wait)
+        wait_until(lambda: not queued.exists())
+        assert control.notices == ()
+
+        assert control.end(started, wait) is DaemonEnd.GONE
+
+        assert [notice.code for notice in control.notices] == ["repair_failed"]
+
+
+def test_the_repair_keeps_its_time_whatever_was_spent_before(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    """The whole way out is bounded; asking and waiting take what the repair does not need."""
+    site.behave(active=True, deaf_to_stop=True, clear_seconds=2)
+    queued = site.queue_task("t-1")
+    attendance, _ = _attend_and_start(site, wait)
+    wait_until(lambda: not queued.exists())
+
+    attendance.leave(Wait.for_seconds(6), keep_daemon=False)
+
+    assert queued.exists()
+    assert attendance.notices == ()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -20,11 +21,14 @@ from millracer.adapters import process
 from millracer.adapters.daemon_log import daemon_output, has_ended
 from millracer.adapters.ownership import read_ownership, write_ownership
 from millracer.contracts.ownership import OwnershipRecord
+from millracer.domain.work import DaemonEnd
 from millracer.errors import ToolFailed
 from millracer.waiting import Wait
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
 _AN_HOUR_AGO = timedelta(hours=1)
+_ELSEWHERE = "a-dead-container"
+_NOBODYS_PID = 1 << 30
 
 
 @pytest.fixture
@@ -40,7 +44,9 @@ def stranger() -> Iterator[Popen[bytes]]:
         living.kill()
 
 
-def _strand(site: FakeDaemonSite, pid: int, *, after: float = 1.0) -> OwnershipRecord:
+def _strand(
+    site: FakeDaemonSite, pid: int, *, after: float = 1.0, host: str | None = None
+) -> OwnershipRecord:
     """Leave a lock and a record of an hour ago that name a pid, and the log of who had it then."""
     site.paths.make_own()
     started = (datetime.now(UTC) - _AN_HOUR_AGO).timestamp()
@@ -52,7 +58,7 @@ def _strand(site: FakeDaemonSite, pid: int, *, after: float = 1.0) -> OwnershipR
     write_ownership(site.paths, record)
     lock = {
         "owner_pid": pid,
-        "owner_hostname": socket.gethostname(),
+        "owner_hostname": host or socket.gethostname(),
         "acquired_at": datetime.fromtimestamp(started + after, UTC).isoformat(),
     }
     site.paths.runtime_lock.write_text(json.dumps(lock), encoding="utf-8")
@@ -248,3 +254,118 @@ def test_a_process_that_we_may_not_look_at_may_have_the_lock(
     assert found is not None
     assert (found.pid, found.ours, repaired) == (stranger.pid, False, False)
     assert site.calls() == []
+
+
+@pytest.fixture(params=["taken", "free"])
+def pid_elsewhere(request: pytest.FixtureRequest, stranger: Popen[bytes]) -> int:
+    """A pid of another container, which here is a stranger's or nobody's."""
+    return stranger.pid if request.param == "taken" else _NOBODYS_PID
+
+
+def test_the_lock_of_a_dead_container_does_not_outlive_our_daemon(
+    site: FakeDaemonSite, wait: Wait, pid_elsewhere: int
+) -> None:
+    _strand(site, pid_elsewhere, host=_ELSEWHERE)
+    daemon = site.daemon()
+
+    assert daemon.find() is None
+    assert daemon.is_stale(wait)
+    with daemon.control(wait) as control:
+        assert control.running(wait) is None
+        started = control.start("default_pi", wait)
+
+    assert started.ours
+    assert json.loads(site.paths.runtime_lock.read_text())["owner_pid"] == started.pid
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        _forget_the_record,
+        _tell_of_another_daemon,
+        _lose_the_log,
+        lambda site, record: _strand(site, record.pid, after=600, host=_ELSEWHERE),
+        lambda site, record: _strand(site, record.pid, after=-600, host=_ELSEWHERE),
+    ],
+    ids=["no record", "another pid", "no log", "taken later", "taken before"],
+)
+def test_the_lock_of_another_host_is_not_touched_without_proof(
+    site: FakeDaemonSite, wait: Wait, pid_elsewhere: int, doubt: object
+) -> None:
+    assert callable(doubt)
+    doubt(site, _strand(site, pid_elsewhere, host=_ELSEWHERE))
+
+    _is_joined_as_one_that_may_be_dead(site, wait, pid_elsewhere)
+
+
+def test_a_free_log_proves_nothing_of_another_host_on_a_shared_file_system(
+    site: FakeDaemonSite, wait: Wait, pid_elsewhere: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _strand(site, pid_elsewhere, host=_ELSEWHERE)
+    mounts = [SimpleNamespace(mountpoint="/", fstype="nfs4")]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounts)
+
+    _is_joined_as_one_that_may_be_dead(site, wait, pid_elsewhere)
+
+
+def _is_joined_as_one_that_may_be_dead(site: FakeDaemonSite, wait: Wait, pid: int) -> None:
+    lock = site.paths.runtime_lock.read_bytes()
+    with site.daemon().control(wait) as control:
+        found = control.running(wait)
+        repaired = control.repair(wait)
+
+    assert found is not None
+    assert (found.pid, found.ours, repaired) == (pid, False, False)
+    assert found.may_be_dead
+    assert found.out_of_sight is not None
+    assert found.out_of_sight.host == _ELSEWHERE
+    assert found.out_of_sight.lock_file == str(site.paths.runtime_lock)
+    assert site.paths.runtime_lock.read_bytes() == lock
+    assert site.calls() == []
+
+
+def test_a_locked_log_proves_that_our_daemon_lives_on_another_host(
+    site: FakeDaemonSite, wait: Wait, pid_elsewhere: int
+) -> None:
+    record = _strand(site, pid_elsewhere, host=_ELSEWHERE)
+
+    with daemon_output(Path(record.log)), site.daemon().control(wait) as control:
+        found = control.running(wait)
+
+    assert found is not None
+    assert found.out_of_sight is not None
+    assert not found.may_be_dead
+
+
+def test_a_daemon_out_of_sight_is_not_called_stopped_while_its_lock_stays(
+    site: FakeDaemonSite, wait: Wait, pid_elsewhere: int
+) -> None:
+    _strand(site, pid_elsewhere, host=_ELSEWHERE)
+    site.paths.ownership.unlink()
+
+    with site.daemon().control(wait) as control:
+        found = control.running(wait)
+        assert found is not None
+        ended = control.end(found, Wait.for_seconds(2), despite_watchers=True)
+
+    assert ended is DaemonEnd.UNREACHABLE
+    assert site.paths.runtime_lock.exists()
+    assert site.calls() == (["control stop"] if pid_elsewhere != _NOBODYS_PID else [])
+    assert not list((site.paths.mailbox / "incoming").iterdir()), "it would stop the next daemon"
+
+
+def test_a_daemon_out_of_sight_that_gives_up_its_lock_is_stopped(
+    site: FakeDaemonSite, wait: Wait
+) -> None:
+    with site.start_someone_elses() as living:
+        lock = json.loads(site.paths.runtime_lock.read_text())
+        lock["owner_hostname"] = _ELSEWHERE
+        site.paths.runtime_lock.write_text(json.dumps(lock))
+        with site.daemon().control(wait) as control:
+            found = control.running(wait)
+            assert found is not None
+            assert found.may_be_dead
+            ended = control.end(found, wait, despite_watchers=True)
+        living.wait(20)
+
+    assert ended is DaemonEnd.GONE

@@ -1,5 +1,7 @@
 import http.client
 import json
+import os
+import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,6 +110,31 @@ def test_a_dropped_answer_breaks_off_after_its_text() -> None:
     assert "part" in text
     assert "[DONE]" not in text
     assert '"finish_reason": "stop"' not in text
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Let what is opened from now on have a number above 1,024."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, limits[1]))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    yield
+    for descriptor in opened:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.usefixtures("many_files")
+def test_an_answer_that_hangs_does_so_beside_many_open_files() -> None:
+    model = ScriptedModel(lambda _: Reply.hang("waiting"))
+
+    with model, _asked(model, _body(_user("hi"))) as response:
+        while b"waiting" not in response.fp.readline():
+            pass
+        response.fp.readline()
+        response.fp.raw._sock.settimeout(1)
+        with pytest.raises(TimeoutError):
+            response.fp.readline()
 
 
 def test_closing_the_model_ends_an_answer_that_hangs() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.operator_cli import (
     ALT_ENTER,
+    CTRL_BACKSLASH,
     CTRL_C,
     CTRL_D,
     ENTER,
@@ -27,7 +28,7 @@ from tests.support.operator_cli import (
     wait_for,
 )
 
-DONE = r"completed · pi did it directly · [\d.]+ s"
+DONE = r"completed · [^·\n]+ · [\d.]+ s"
 #: What begins a line of plain progress.
 _ELAPSED = re.compile(r"\[ *\d+\.\ds\] ")
 #: What gives a colour; attributes such as dim are none.
@@ -42,8 +43,8 @@ def kept_history(caller: OperatorCaller) -> str:
 def test_it_says_it_is_ready_and_each_way_out_has_code_0(caller: OperatorCaller, how: str) -> None:
     with caller.terminal() as terminal:
         said = terminal.prompts()
-        assert said.splitlines()[0] == "Millracer operator ready. Type /exit to quit."
-        assert f"workspace {caller.cwd}" in said.replace("\n", "")
+        assert "/exit" in said.splitlines()[0]
+        assert str(caller.cwd) in said.replace("\n", "")
 
         assert terminal.leave(how) == 0
 
@@ -169,7 +170,7 @@ def test_an_interrupt_from_outside_clears_the_line_too(caller: OperatorCaller) -
         assert terminal.leave() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_at_the_prompt_ends_it_and_gives_the_terminal_back(
     caller: OperatorCaller, number: signal.Signals
 ) -> None:
@@ -181,6 +182,22 @@ def test_a_signal_at_the_prompt_ends_it_and_gives_the_terminal_back(
         assert terminal.ended() == 143
 
         assert "Traceback" not in terminal.last
+        assert termios.tcgetattr(terminal.child.child_fd)[3] & termios.ECHO
+
+
+def test_ctrl_backslash_while_pi_works_ends_everything_and_gives_the_terminal_back(
+    caller: OperatorCaller,
+) -> None:
+    with caller.terminal() as terminal:
+        terminal.prompts()
+        terminal.type("please hang" + ENTER)
+        terminal.says("begun")
+        (pi,) = terminal.pis
+
+        terminal.type(CTRL_BACKSLASH)
+
+        assert terminal.ended() == 143
+        assert gone(pi)
         assert termios.tcgetattr(terminal.child.child_fd)[3] & termios.ECHO
 
 
@@ -258,9 +275,9 @@ def test_tab_completes_commands_and_what_follows_them(
         terminal.type(" mi" + TAB)
         assert "route millrace" in terminal.enter("", "route millrace")
         terminal.type(f"/workspace {tmp_path}/a-fo" + TAB)
-        assert f"workspace {folder}" in terminal.enter("", "workspace /.* · mode")
+        assert str(folder) in terminal.enter("", f"{folder}.* · ")
         terminal.type("/xyz" + TAB)
-        assert "no command /xyz" in terminal.enter("", "no command /xyz")
+        assert "/help" in terminal.enter("", r"error: [^\n]*/xyz")
         assert terminal.leave() == 0
 
 

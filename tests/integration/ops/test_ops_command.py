@@ -609,3 +609,17 @@ def test_an_enqueue_and_a_run_are_told_the_same_of_a_missing_millrace(caller: Op
 
     assert ran["errors"][0]["code"] == asked["errors"][0]["code"] == "millrace_not_found"
     assert asked["raw_compat"]["errors"] == ran["errors"]
+
+
+def test_a_default_workspace_is_for_ops_and_moves_no_command_given_in_a_directory(
+    caller: OpsCaller, workspace: Path
+) -> None:
+    caller.run("workspaces", "add", str(workspace), "--id", "other", "--default")
+
+    told = caller.run("status", "--json").document
+    asked = caller.ask("status").document
+    promised = caller.run("workspaces", "add", "--help").stdout
+
+    assert told["workspace"]["root_path"] == str(caller.cwd)
+    assert asked["result"]["resolution"]["rule"] == "registry_default"
+    assert "Ops and the operator" in promised

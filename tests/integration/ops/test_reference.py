@@ -64,9 +64,25 @@ DIFFERENCES: dict[str, dict[str, str]] = {
             _ITS_MILLRACE
         ),
     },
+    "enqueue-from-mission-control": {
+        'result.status.planning_status_marker: "### ARBITER_COMPLETE", ours "### IDLE"': (
+            _ITS_MILLRACE
+        ),
+        'completion.verification_status: "verified", ours "unverified"': (
+            "the reference does not look for the expected evidence"
+        ),
+    },
     "enqueue-blocked": {
         "result.status.blocked_idle: true, ours false": _ITS_MILLRACE,
         'result.status.current_failure_class: "builder_blocked", ours null': _ITS_MILLRACE,
+    },
+    "enqueue-with-preferences-that-choose-nothing": {
+        'status: "failed", ours "succeeded"': _CLOSED_NOTHING,
+        "completion.missing_evidence is empty": _CLOSED_NOTHING,
+        "intake_kind is not there": _NO_INTAKE,
+        'raw_compat.intake_kind: "probe", ours null': _NO_INTAKE,
+        "raw_compat.intake_signals is empty": _NO_INTAKE,
+        "raw_compat.decision.signals is empty": _NO_INTAKE,
     },
     "enqueue-direct": {
         'status: "failed", ours "succeeded"': _CLOSED_NOTHING,
@@ -93,6 +109,7 @@ REFUSED = {"unsupported-runtime": (_UNSUPPORTED, "unsupported_runtime")}
 #: Per case: the reference's exit code and ours, where they are meant to differ.
 EXIT_CODES = {
     "enqueue-direct": (1, 0),  # it succeeded
+    "enqueue-with-preferences-that-choose-nothing": (1, 0),  # the same
     "unsupported-runtime": (0, 1),  # it is refused
     "enqueue-without-a-task": (1, 2),  # the request does not validate
 }

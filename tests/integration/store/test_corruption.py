@@ -256,5 +256,5 @@ def test_a_corrupt_store_that_cannot_be_renamed_makes_the_store_unavailable(
     def look() -> None:
         SqliteSessionStore(public_folder).list_workspaces()
 
-    with pytest.raises(StoreUnavailable, match=r"is corrupt .* and cannot be renamed"):
+    with pytest.raises(StoreUnavailable, match="corrupt"):
         forked.without_privileges(look)

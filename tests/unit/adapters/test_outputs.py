@@ -38,6 +38,6 @@ def test_standard_output_is_kept_whole_up_to_its_limit() -> None:
     whole.feed(b"\xa4")
 
     assert whole.text == "x" * (2**20 - 2) + "ä"
-    with pytest.raises(ToolFailed, match="millrace wrote more than 1 MiB") as refused:
+    with pytest.raises(ToolFailed, match=r"millrace .*1 MiB") as refused:
         whole.feed(b"x")
-    assert "which `millrace` is used" in str(refused.value.suggested_action)
+    assert "`millrace`" in str(refused.value.suggested_action)

@@ -57,7 +57,7 @@ def test_a_refused_mode_of_the_caller_or_the_session_is_not_replaced(
     millrace, record = ScriptedMillrace(), run(**named)
     millrace.rejects_mode("no_such")
 
-    with pytest.raises(WorkspaceUnusable, match=r"no_such cannot be used .*Unknown mode id"):
+    with pytest.raises(WorkspaceUnusable, match=r"no_such .*Unknown mode id"):
         settle_mode(record, millrace)
     assert millrace.validated == ["no_such"]
     assert record.mode is None
@@ -67,7 +67,7 @@ def test_a_refused_default_is_tried_once_and_makes_the_workspace_unusable() -> N
     millrace, record = ScriptedMillrace(), run()
     millrace.rejects_mode("default_pi")
 
-    with pytest.raises(WorkspaceUnusable, match="mode default_pi cannot be used"):
+    with pytest.raises(WorkspaceUnusable, match="default_pi"):
         settle_mode(record, millrace)
     assert millrace.validated == ["default_pi"]
 
@@ -113,7 +113,7 @@ def test_another_mode_than_the_callers_or_the_sessions_is_a_conflict(
     millrace, record = ScriptedMillrace(), run(**named)
     millrace.has_daemon(mode_id="lad_pi")
 
-    with pytest.raises(ModeConflict, match="in mode lad_pi, not in lad_codex"):
+    with pytest.raises(ModeConflict, match=r"lad_pi.*lad_codex"):
         settle_mode(record, millrace)
     assert record.mode is None
 

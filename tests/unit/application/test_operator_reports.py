@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,9 +93,9 @@ def missing(needed: str, found: str) -> tuple[MissingEvidence, ...]:
     ],
 )
 def test_the_time_is_said_in_words(seconds: float, said: str) -> None:
-    assert describe_ending(result(Outcome.COMPLETED, route=Route.DIRECT), seconds) == (
-        f"completed · pi did it directly · {said}"
-    )
+    *_, last = describe_ending(result(Outcome.COMPLETED, route=Route.DIRECT), seconds).split(" · ")
+
+    assert last == said
 
 
 @pytest.mark.parametrize(
@@ -128,9 +129,10 @@ def test_an_incomplete_task_says_why_and_what_is_missing() -> None:
         missing_evidence=missing("a complete updater run", "none"),
     )
 
-    assert describe_ending(ended, 1) == (
-        "incomplete · nothing goes on · missing: a complete updater run · 1.0 s"
-    )
+    outcome, why, missed, time = describe_ending(ended, 1).split(" · ")
+
+    assert (outcome, why, time) == ("incomplete", "nothing goes on", "1.0 s")
+    assert missed.endswith("a complete updater run")
 
 
 def test_what_millrace_goes_on_with_is_named_below() -> None:
@@ -144,8 +146,9 @@ def test_what_millrace_goes_on_with_is_named_below() -> None:
 
     line, how = describe_ending(ended, 1).splitlines()
 
-    assert line == "timed out · the time limit ended · missing: the item done · 1.0 s"
-    assert how == f"  to go on: /resume {LONG_ID}"
+    assert line.startswith("timed out · the time limit ended · ")
+    assert "the item done" in line
+    assert how.endswith(f": /resume {LONG_ID}")
 
 
 def test_a_blocked_item_is_to_be_freed_before_it_is_resumed() -> None:
@@ -156,11 +159,11 @@ def test_a_blocked_item_is_to_be_freed_before_it_is_resumed() -> None:
         next_steps=(NextStep("retry", "millrace queue retry-blocked x"), CANCEL),
     )
 
-    assert describe_ending(ended, 1).splitlines() == [
-        "blocked · Millrace blocked it · 1.0 s",
-        "  to try again: millrace queue retry-blocked x",
-        "  and then: /resume x",
-    ]
+    line, first, second = describe_ending(ended, 1).splitlines()
+
+    assert line == "blocked · Millrace blocked it · 1.0 s"
+    assert first.endswith(": millrace queue retry-blocked x")
+    assert second.endswith(": /resume x")
 
 
 def test_a_cancelled_item_stays_in_millrace() -> None:
@@ -172,10 +175,11 @@ def test_a_cancelled_item_stays_in_millrace() -> None:
         next_steps=(CONTINUE, CANCEL),
     )
 
-    assert describe_ending(ended, 1).splitlines() == [
-        "cancelled · the item stays in Millrace: queued · 1.0 s",
-        "  to go on: /resume x",
-    ]
+    line, how = describe_ending(ended, 1).splitlines()
+
+    assert line.startswith("cancelled · ")
+    assert "queued" in line
+    assert how.endswith(": /resume x")
 
 
 @pytest.mark.parametrize(
@@ -261,32 +265,40 @@ def left(
 
 
 def test_status_is_a_few_lines() -> None:
-    said = describe_status("/workspace", status(), [left("a", ItemState.QUEUED)])
+    workspace, *said = describe_status(
+        "/workspace", status(), [left("a", ItemState.QUEUED)]
+    ).splitlines()
 
-    assert said.splitlines() == [
-        "/workspace",
-        "  daemon   running",
-        "  mode     lad_pi",
-        "  active   -",
-        "  queues   execution 2 · planning 0",
-        "  blocked  -",
+    assert workspace == "/workspace"
+    assert [line.split() for line in said] == [
+        ["daemon", "running"],
+        ["mode", "lad_pi"],
+        ["active", "-"],
+        ["queues", "execution", "2", "·", "planning", "0"],
+        ["blocked", "-"],
     ]
 
 
 @pytest.mark.parametrize(
-    ("fields", "line"),
+    ("fields", "name", "words"),
     [
-        ({"process_running": False}, "  daemon   not running"),
-        ({"paused": True, "pause_sources": "operator"}, "  daemon   running, paused by operator"),
-        ({"stop_requested": True}, "  daemon   running, asked to stop"),
-        ({"mode_id": None}, "  mode     -"),
-        ({"active_stage": "builder", "active_item_id": "x"}, "  active   builder on x"),
-        ({"active_stage": "arbiter"}, "  active   arbiter on its own work"),
-        ({"active_item_id": "x"}, "  active   a stage on x"),
+        ({"process_running": False}, "daemon", ["not"]),
+        ({"paused": True, "pause_sources": "operator"}, "daemon", ["paused", "operator"]),
+        ({"stop_requested": True}, "daemon", ["running", "stop"]),
+        ({"mode_id": None}, "mode", ["-"]),
+        ({"active_stage": "builder", "active_item_id": "x"}, "active", ["builder", "x"]),
+        ({"active_stage": "arbiter"}, "active", ["arbiter"]),
+        ({"active_item_id": "x"}, "active", ["x"]),
     ],
 )
-def test_status_says_what_differs(fields: dict[str, Any], line: str) -> None:
-    assert line in describe_status("/workspace", status(**fields), []).splitlines()
+def test_status_says_what_differs(fields: dict[str, Any], name: str, words: list[str]) -> None:
+    usual = describe_status("/workspace", status(), []).splitlines()
+    shown = describe_status("/workspace", status(**fields), []).splitlines()
+
+    (line,) = (line for line in shown if line not in usual)
+
+    assert line.split()[0] == name
+    assert all(word in re.findall(r"[\w-]+", line) for word in words)
 
 
 def test_status_names_a_dozen_blocked_items_and_counts_the_rest() -> None:
@@ -296,13 +308,14 @@ def test_status_names_a_dozen_blocked_items_and_counts_the_rest() -> None:
 
     assert "  blocked  14" in lines
     assert [line.strip() for line in lines if "item-" in line] == [f"item-{n}" for n in range(12)]
-    assert lines[-1] == "  … and 2 more"
+    assert "…" in lines[-1]
+    assert "2" in lines[-1].split()
 
 
 def test_twelve_are_not_more_than_twelve() -> None:
     blocked = [left(f"item-{n}", ItemState.BLOCKED) for n in range(12)]
 
-    assert "more" not in describe_status("/workspace", status(), blocked)
+    assert "…" not in describe_status("/workspace", status(), blocked)
 
 
 # what is left, workspaces
@@ -318,23 +331,30 @@ def test_what_is_left_has_its_state_its_title_and_its_id() -> None:
     )
 
     lines = said.splitlines()
-    assert lines[0].startswith("* queued   task     ttt")
+    assert lines[0].startswith("* queued")
+    assert "task     ttt" in lines[0]
     assert lines[0].endswith("t…")
     assert lines[1].strip() == LONG_ID
-    assert lines[2].startswith("  blocked  task     Paint it")
+    assert lines[2].startswith("  blocked")
+    assert "Paint it" in lines[2]
     assert lines[3].strip() == "other"
-    assert lines[4].startswith("go on with one: /resume ID")
+    assert "/resume ID" in lines[4]
     assert max(map(len, lines)) < 80
 
 
 def test_what_is_left_is_counted_beyond_a_dozen() -> None:
     items = [left(f"item-{n}", ItemState.QUEUED) for n in range(13)]
 
-    assert "  … and 1 more" in describe_left(items, "/workspace").splitlines()
+    *_, rest, _how = describe_left(items, "/workspace").splitlines()
+
+    assert "…" in rest
+    assert "1" in rest.split()
 
 
 def test_nothing_left_names_the_workspace() -> None:
-    assert describe_left([], "/workspace") == "Millrace holds nothing unfinished in /workspace"
+    (line,) = describe_left([], "/workspace").splitlines()
+
+    assert "/workspace" in line
 
 
 def test_the_selected_workspace_carries_the_mark_registered_or_not() -> None:

@@ -318,6 +318,17 @@ def test_a_direct_answer_meets_no_expectation() -> None:
     assert result.completion.missing_evidence == ["expected evidence: updater"]
 
 
+def test_preferences_that_choose_nothing_are_auto_and_are_told() -> None:
+    desk = Desk()
+    desk.tools.pi.will_say("Forty-two.")
+    none = {"route_preference": "inspect_only", "intake_preference": "none"}
+
+    answer = desk.answer("enqueue", **TASK, **none, options={"route": "direct"})
+
+    assert (answer.result.status, answer.result.route) == ("succeeded", "direct")
+    assert codes(answer.result) == (["preference_ignored"] * 2, [])
+
+
 # what a run is asked for
 
 

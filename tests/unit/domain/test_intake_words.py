@@ -7,32 +7,31 @@ import pytest
 from millracer.domain.intake import choose_intake
 from millracer.domain.work import IntakeKind, IntakePreference
 
-PROBES = {
-    "large or existing codebase": (
-        *("a large codebase", "a pre-existing repo", "Legacy Code Base", "the monorepo"),
-    ),
-    "uncertain where to change": (
+#: Groups of words; each group is one signal.
+PROBES = (
+    (*("a large codebase", "a pre-existing repo", "Legacy Code Base", "the monorepo"),),
+    (
         *("uncertain", "UNCLEAR", "unknown origin", "affected surface", "affected-files"),
         *("not sure which", "the root cause", "root-cause", "flaky", "intermittently"),
         *("race conditions", "somewhere", "sometimes"),
     ),
-    "understand before changing": (
+    (
         *("understand the code", "before changing it", "investigating", "find out how"),
         *("why does it", "hunt down", "figure out", "diagnose"),
     ),
-    "migration or refactoring": ("migrations", "migrate", "refactored", "port it to"),
-    "compatibility or regression risk": (
+    ("migrations", "migrate", "refactored", "port it to"),
+    (
         *("compatible", "backward compatibility", "regressions", "neighboring modules"),
         *("existing conventions", "cross-module", "repo wide", "everywhere"),
         *("across the whole project", "across the code"),
     ),
-}
-IDEAS = {
-    "clear outcome that needs shaping": (
+)
+IDEAS = (
+    (
         *("create a new", "new command", "capabilities", "a dashboard", "user-facing"),
         *("operator visible", "workflow", "tool behaviour", "the roadmap"),
-    )
-}
+    ),
+)
 BUILDING = (
     *("Build it", "ready; design it", "and then introduce it", "please\tcreate it"),
     *("Add a small web page", "write an API", "users want to export and to be able to import"),
@@ -54,44 +53,47 @@ def heard(task: str) -> tuple[IntakeKind, tuple[str, ...]]:
     return choice.kind, choice.signals
 
 
-@pytest.mark.parametrize(
-    ("words", "signal"), [(words, signal) for signal, said in PROBES.items() for words in said]
-)
-def test_words_of_doubt_or_risk_ask_for_a_probe(words: str, signal: str) -> None:
-    assert heard(f"with {words} ok") == (IntakeKind.PROBE, (signal,))
+UNHEARD = heard("paint it blue")
 
 
-@pytest.mark.parametrize(
-    ("words", "signal"), [(words, signal) for signal, said in IDEAS.items() for words in said]
-)
-def test_words_of_an_outcome_ask_for_an_idea(words: str, signal: str) -> None:
-    assert heard(f"with {words} ok") == (IntakeKind.IDEA, (signal,))
+@pytest.mark.parametrize("group", PROBES, ids=lambda group: group[0])
+def test_words_of_doubt_or_risk_ask_for_a_probe(group: tuple[str, ...]) -> None:
+    assert_one_signal(IntakeKind.PROBE, [heard(f"with {words} ok") for words in group])
 
 
-@pytest.mark.parametrize("words", BUILDING)
-def test_words_of_building_ask_for_an_idea(words: str) -> None:
-    assert heard(words) == (IntakeKind.IDEA, ("an outcome to build, no file named",))
+@pytest.mark.parametrize("group", IDEAS, ids=lambda group: group[0])
+def test_words_of_an_outcome_ask_for_an_idea(group: tuple[str, ...]) -> None:
+    assert_one_signal(IntakeKind.IDEA, [heard(f"with {words} ok") for words in group])
 
 
-@pytest.mark.parametrize("word", CHANGING)
-def test_a_file_and_a_word_of_change_make_a_task(word: str) -> None:
-    assert heard(f"src/a.py: {word} it") == (IntakeKind.TASK, ("exact local file to change",))
+def test_words_of_building_ask_for_an_idea() -> None:
+    assert_one_signal(IntakeKind.IDEA, [heard(words) for words in BUILDING])
 
 
-@pytest.mark.parametrize("words", TESTING)
-def test_a_file_and_a_test_make_a_task(words: str) -> None:
-    assert heard(f"in src/a.py with {words}") == (
-        IntakeKind.TASK,
-        ("exact local file with its test",),
-    )
+def test_a_file_and_a_word_of_change_make_a_task() -> None:
+    assert_one_signal(IntakeKind.TASK, [heard(f"src/a.py: {word} it") for word in CHANGING])
+
+
+def test_a_file_and_a_test_make_a_task() -> None:
+    assert_one_signal(IntakeKind.TASK, [heard(f"in src/a.py with {words}") for words in TESTING])
 
 
 @pytest.mark.parametrize("words", TESTING)
 def test_a_test_alone_does_not(words: str) -> None:
-    assert heard(f"look at {words}") == (
-        IntakeKind.PROBE,
-        ("nothing in the task says how large it is",),
-    )
+    assert heard(f"look at {words}") == UNHEARD
+
+
+def test_each_group_is_a_signal_of_its_own() -> None:
+    signals = [heard(f"with {group[0]} ok")[1] for group in (*PROBES, *IDEAS)]
+
+    assert len(set(signals)) == len(signals)
+
+
+def assert_one_signal(kind: IntakeKind, found: list[tuple[IntakeKind, tuple[str, ...]]]) -> None:
+    (one,) = set(found)
+    assert one[0] is kind
+    assert len(one[1]) == 1
+    assert one != UNHEARD
 
 
 @pytest.mark.parametrize("word", ["see", "per", "Read", "follow", "described in", "according to"])

@@ -244,13 +244,13 @@ def test_a_run_may_restart_the_daemon_once_unless_told_otherwise() -> None:
 
 
 def test_an_illegal_event_is_told_with_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(IllegalTransition, match=r"^no edge for answered in decide$"):
+    with pytest.raises(IllegalTransition, match=r"answered.*decide"):
         Lifecycle().fire(E.ANSWERED, FACTS)
     refused = Edge(S.DECIDE, E.FAILED, S.FINALIZE, lambda _facts: False)
     monkeypatch.setattr("millracer.domain.lifecycle.EDGES", (refused,))
     with pytest.raises(IllegalTransition) as caught:
         Lifecycle().fire(E.FAILED, FACTS)
-    assert str(caught.value) == f"the guard of failed in decide refused {FACTS}"
+    assert all(word in str(caught.value) for word in ("failed", "decide", str(FACTS)))
 
 
 def test_the_diagram_tells_every_row_its_guard_and_both_ends(

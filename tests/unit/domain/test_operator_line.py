@@ -72,21 +72,22 @@ def test_an_unknown_command_suggests_the_nearest(word: str, nearest: CommandName
 
 
 def test_every_command_is_described() -> None:
-    described = [f"{name} {follows}: {does}" for name, (follows, does) in COMMANDS.items()]
+    usages = [f"{name} {follows}".rstrip() for name, (follows, _) in COMMANDS.items()]
 
-    assert described == [
-        "help : this list",
-        "status : what Millrace is doing in the workspace",
-        "workspace [ID|PATH]: show or select the workspace; remembered",
-        "mode [NAME|-]: the same for the Millrace mode; - for none",
-        "route [auto|direct|millrace]: who does the tasks of this session",
-        "intake [auto|probe|idea|task]: what Millrace is given in this session",
-        "last [json]: the last result again",
-        "history : the tasks of this session and how they ended",
-        "resume [ID]: go on with an item, or list what is left",
-        "exit : leave; so do /quit and Ctrl-D",
-        "quit : leave",
+    assert usages == [
+        "help",
+        "status",
+        "workspace [ID|PATH]",
+        "mode [NAME|-]",
+        "route [auto|direct|millrace]",
+        "intake [auto|probe|idea|task]",
+        "last [json]",
+        "history",
+        "resume [ID]",
+        "exit",
+        "quit",
     ]
+    assert all(does for _, does in COMMANDS.values())
 
 
 @given(st.text())

@@ -6,6 +6,8 @@ import json
 from urllib.parse import quote
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from millracer.domain.redaction import MARK, Redaction, cover, secret_values
 
@@ -22,7 +24,8 @@ def test_eight_characters_of_three_kinds_are_enough() -> None:
     redaction = Redaction(["aabbccaa", "abcdefg"])
 
     assert redaction.text("<aabbccaa abcdefg>") == f"<{MARK} abcdefg>"
-    assert redaction.heads == ("aabbccaa",)
+    assert redaction.begun("<aabbcc") == 6
+    assert redaction.begun("<abcdef") == 0
 
 
 @pytest.mark.parametrize(
@@ -147,3 +150,24 @@ def test_an_end_of_a_value_costs_alike_however_long_the_text_before_it_is() -> N
     redacted = Redaction([LONG]).text(" " * 2_000_000 + f"{LONG[-16:]}\n" * ends)
 
     assert redacted.count(MARK) == ends
+
+
+@given(st.text("abc", min_size=8, max_size=40), st.text("abc", max_size=60), st.data())
+@example("abcabcabcabcabcabcabc", "abcabcabcabcabcabcabcabcabcabcabcacabcabcabcabcabcabc", None)
+def test_each_beginning_and_each_end_of_a_value_is_found_in_full(
+    value: str, text: str, data: st.DataObject | None
+) -> None:
+    if data is not None:
+        pieces = st.lists(st.integers(0, 20).map(lambda at: value[at : at + 20]), max_size=4)
+        text = text.join(["", *data.draw(pieces), ""])
+    least = len(value) if len(value) < 16 else min(16, len(value) * 3 // 4)
+    covered = set()
+    for begin in range(len(text)):
+        for end in range(begin + least, len(text) + 1):
+            if value.startswith(text[begin:end]) or value.endswith(text[begin:end]):
+                covered |= set(range(begin, end))
+
+    found = Redaction([value]).spans(text)
+
+    expected = covered if len(set(value)) > 2 else set()
+    assert {at for span in found for at in range(*span)} == expected

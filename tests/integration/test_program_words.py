@@ -104,9 +104,9 @@ def test_the_first_who_names_a_program_counts(
 @pytest.mark.parametrize(
     ("origin", "said_by"),
     [
-        (ToolOrigin.OPTION, "--pi-command is empty"),
-        (ToolOrigin.ENVIRONMENT, "MILLRACER_PI_COMMAND is empty"),
-        (ToolOrigin.USER_FILE, "pi_command in config.toml is empty"),
+        (ToolOrigin.OPTION, "--pi-command"),
+        (ToolOrigin.ENVIRONMENT, "MILLRACER_PI_COMMAND"),
+        (ToolOrigin.USER_FILE, r"pi_command .*config\.toml"),
     ],
 )
 def test_an_error_names_who_named_the_program(origin: ToolOrigin, said_by: str) -> None:

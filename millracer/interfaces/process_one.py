@@ -1,0 +1,76 @@
+"""Does what an init does, where this command is process 1 of a container that has none.
+
+The kernel hands every orphan of the container to process 1, and a dead one keeps its pid until
+process 1 waits for it. Nobody may wait for all children in the process that runs the command: the
+exit codes of its own children would be lost. So process 1 forks: the child runs the command.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+_TERMINAL = "/dev/tty"
+_KILLED = 128
+
+
+def run_below_process_one() -> None:
+    """Return in a child; process 1 itself never returns, and exits as the child does.
+
+    It reaps whatever ends and passes on the signals that it gets. Returns in process 1 where the
+    system has no room for another process: the command then runs without an init.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an ignored one would take the exit codes away
+    former = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+    try:
+        child = os.fork()
+    except OSError:
+        child = 0
+    else:
+        if child == 0 and not _has_terminal():
+            os.setpgid(0, 0)  # a signal to our group reaches the command once
+    if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        return
+    _close_standard_streams()
+    os._exit(_serve(child))
+
+
+def _serve(child: int) -> int:
+    """Reap and pass signals on until the child has ended; return its exit code."""
+    while True:
+        received = signal.sigwaitinfo(signal.valid_signals())
+        if received.si_signo == signal.SIGCHLD:
+            exit_code = _reap(child)
+            if exit_code is not None:
+                return exit_code
+        elif received.si_code <= 0:  # sent by a process; a terminal's reach the child by itself
+            with suppress(ProcessLookupError):
+                os.kill(child, received.si_signo)
+
+
+def _reap(child: int) -> int | None:
+    """Wait for all that have ended; return the child's exit code if it is among them."""
+    exit_code = None
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
+            if ended[0] == child:
+                code = os.waitstatus_to_exitcode(ended[1])
+                exit_code = _KILLED - code if code < 0 else code
+    return exit_code
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _close_standard_streams() -> None:
+    """Leave them to the child: who is at their other end shall see when it closes them."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nowhere, standard)
