@@ -8,10 +8,10 @@ MILLRACE_VERSION := 0.21.1
 #: Every Millrace line that is supported, by its last release.
 MILLRACE_VERSIONS := 0.18.6 0.19.0 0.20.3 0.21.1
 
-#: What `make bench` measures against.
+#: The version that `make bench` compares with.
 REFERENCE_VERSION := 0.2.0
 
-#: What `make demo` shows: task, probe or idea.
+#: What `make demo` runs: task, probe or idea.
 INTAKE := task
 
 #: What `make truth` plays: how many scenarios, and the first one's seed (none: a random one).
@@ -86,25 +86,25 @@ corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDES
 help:
 	@echo 'make demo         run one delegated task on real pi and Millrace with a scripted model;'
 	@echo '                  make demo INTAKE=probe or INTAKE=idea for longer chains'
-	@echo 'make test         lint, types, layers, all tests but the slow ones, and make corners'
+	@echo 'make test         lint, types, layers, all tests except the slow ones, and make corners'
 	@echo 'make corners      a few tests on the oldest and on the newest Millrace and pi'
-	@echo 'make acceptance   every test on the real tools, the slow ones too'
+	@echo 'make acceptance   every test on the real tools, including the slow ones'
 	@echo 'make test-matrix  the same on each supported Millrace, pi and Python, hours in all;'
 	@echo '                  make test-matrix CELLS="--quick millrace-0.18.6 oldest"'
-	@echo 'make truth        hold random runs against Millrace itself; make truth N=200 SEED=1'
-	@echo 'make soak         hundreds of tasks in one workspace: what they use stays flat, or it fails;'
-	@echo '                  writes docs/soak.md, half an hour; make soak TASKS=50'
-	@echo 'make crash-matrix kill it at every boundary and write docs/crash-matrix.md; an hour'
-	@echo 'make fuzz         look for bytes that break a parser, by coverage; half an hour and more;'
+	@echo 'make truth        compare random runs with Millrace itself; make truth N=200 SEED=1'
+	@echo 'make soak         hundreds of tasks in one workspace; fails if resource use grows;'
+	@echo '                  writes docs/evidence/soak.md, half an hour; make soak TASKS=50'
+	@echo 'make crash-matrix kill Millracer at every boundary and write docs/evidence/crash-matrix.md; an hour'
+	@echo 'make fuzz         search for bytes that break a parser, by coverage; half an hour or more;'
 	@echo '                  make fuzz RUNS=100000 TARGET=pi-frames'
-	@echo 'make statespace   go every way of a run, the large space and all wrong rules; minutes'
-	@echo 'make mutants      change each rule of the domain in turn, which a test must notice;'
-	@echo '                  some 15 minutes; make mutants MODULES="stuck result"'
-	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
+	@echo 'make statespace   explore every path of a run, the large space and all wrong rules; minutes'
+	@echo 'make mutants      change each rule of the domain in turn; a test must detect it;'
+	@echo '                  about 15 minutes; make mutants MODULES="stuck result"'
+	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), a few minutes; make bench N=3'
 	@echo 'make lint         lint, types and layers only'
-	@echo 'make docs         write docs/cli.md and the state diagram anew; make screens its pictures'
+	@echo 'make docs         write docs/cli.md and the state diagram again; make screens: the pictures'
 	@echo 'make fixtures     record fixtures/ again from the real tools'
-	@echo 'make setup        only set up; make clean, make distclean remove what was built, set up'
+	@echo 'make setup        only set up; make clean removes the builds, make distclean also the setup'
 
 setup: $(setup)
 

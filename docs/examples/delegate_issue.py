@@ -1,8 +1,8 @@
-"""Delegate one issue to Millrace from a build job, and end with the job's exit code.
+"""Delegate one issue to Millrace from a build job, and end with Millracer's exit code.
 
 Reads ISSUE (its number), TITLE and BODY from the environment, and writes the result to
-`millracer-result.json` and a few lines to the job's summary, if there is one. Run again for the
-same issue, it goes on with the same work item.
+`millracer-result.json` and a few lines to the job's summary, if there is one. A second run for the
+same issue continues the same work item.
 
 Usage: python delegate_issue.py path/to/workspace
 """
@@ -39,7 +39,7 @@ def delegate(workspace: str, issue: str, task: str) -> tuple[int, dict[str, Any]
 
 
 def summary(result: dict[str, Any]) -> str:
-    """Return what a person reads of the result, as Markdown."""
+    """Return a summary of the result as Markdown."""
     lines = [f"## {result['outcome']}", "", f"Work item `{result['work_item_id']}`.", ""]
     lines += [f"- {proof['reason']}" for proof in result["completion_evidence"]]
     lines += [
@@ -51,16 +51,16 @@ def summary(result: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Return Millracer's exit code: 0 exactly when this issue's item is done."""
+    """Return Millracer's exit code: 0 exactly if this issue's item is done."""
     (workspace,) = sys.argv[1:]
     task = f"{os.environ['TITLE']}\n\n{os.environ.get('BODY', '')}".strip()
     code, result = delegate(workspace, os.environ["ISSUE"], task)
     Path("millracer-result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    told = summary(result)
-    print(told)
+    text = summary(result)
+    print(text)
     if (page := os.environ.get("GITHUB_STEP_SUMMARY")) is not None:
         with Path(page).open("a", encoding="utf-8") as stream:
-            stream.write(told)
+            stream.write(text)
     return code
 
 

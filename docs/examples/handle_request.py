@@ -1,4 +1,4 @@
-"""Ask for a workspace's status through the ops boundary, without starting `millracer`.
+"""Request a workspace's status through the ops boundary, without starting `millracer`.
 
 Usage: python handle_request.py path/to/workspace
 """
@@ -24,7 +24,7 @@ def ask_status(workspace: str) -> OpsResult:
 
 
 def main() -> int:
-    """Print the result's JSON; return 0 exactly when Millrace said how it stands."""
+    """Print the result's JSON; return 0 exactly if Millrace returned the status."""
     (workspace,) = sys.argv[1:]
     result = ask_status(workspace)
     print(result.model_dump_json(indent=2))

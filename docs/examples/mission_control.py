@@ -1,9 +1,9 @@
-"""Show how every registered workspace stands, as a mission control does, again and again.
+"""Print the status of every registered workspace repeatedly, as a mission control does.
 
-One `millracer ops --jsonl` stays open and is asked for all of them side by side: while nothing
-changes in a workspace, its status is given again in milliseconds.
+One `millracer ops --jsonl` stays open and answers all requests concurrently. While nothing changes
+in a workspace, it returns the status in milliseconds.
 
-Usage: python mission_control.py [HOW_OFTEN]
+Usage: python mission_control.py [REPETITIONS]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SECONDS = 2.0
 
 
 class Ops:
-    """A resident boundary; leaving the block ends it and waits for that."""
+    """A resident ops process; leaving the block ends it and waits for its end."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -35,7 +35,7 @@ class Ops:
         self._process.communicate()
 
     def ask(self, requests: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Send requests by their ids; return the results by the same, in any order."""
+        """Send requests by their ids; return the results by the same ids."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         for request_id, about in requests.items():
@@ -51,7 +51,7 @@ class Ops:
 
 
 def board(ops: Ops) -> list[str]:
-    """Return one line a workspace."""
+    """Return one line per workspace."""
     listed = ops.ask({"list": {"action": "list_workspaces", "workspace_ref": {}}})["list"][
         "result"
     ]["workspaces"]
@@ -80,7 +80,7 @@ def _line(name: str, result: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Show the board; 0 at the end, also by Ctrl-C."""
+    """Print the board; return 0, also after Ctrl-C."""
     often = int(sys.argv[1]) if sys.argv[1:] else sys.maxsize
     with Ops() as ops:
         try:

@@ -1,9 +1,9 @@
-"""Hand over the items of an outside queue to Millrace, one at a time.
+"""Submit the items of an external queue to Millrace, one at a time.
 
-Reads one item a line from standard input, `{"id": ..., "title": ..., "task": ...}`, while they
-come; writes one line for each that has ended, and takes the next item only then. One
-`millracer ops --jsonl` answers them all. Ends with 1 at the first item that is not proven done, and
-leaves the rest of the queue alone. Given the same items again, it repeats no work.
+Reads one item per line from standard input, `{"id": ..., "title": ..., "task": ...}`, as they
+arrive. Prints one line for each item that has ended, and only then reads the next. One
+`millracer ops --jsonl` answers all requests. Ends with exit code 1 at the first item that is not
+proven done, and does not read the rest. With the same items again, it repeats no work.
 
 Usage: follow-your-queue | python queue_adapter.py path/to/workspace
 """
@@ -37,17 +37,17 @@ def request(item: dict[str, Any], workspace: str) -> dict[str, Any]:
     }
 
 
-def answer(ops: subprocess.Popen[str], asked: dict[str, Any]) -> dict[str, Any]:
+def answer(ops: subprocess.Popen[str], message: dict[str, Any]) -> dict[str, Any]:
     """Send one request and wait for its result."""
     assert ops.stdin is not None
     assert ops.stdout is not None
-    print(json.dumps(asked), file=ops.stdin, flush=True)
+    print(json.dumps(message), file=ops.stdin, flush=True)
     result: dict[str, Any] = json.loads(ops.stdout.readline())
     return result
 
 
 def hand_over(items: IO[str], workspace: str) -> Iterator[dict[str, Any]]:
-    """Yield what became of each item, before the next one is taken."""
+    """Yield the outcome of each item before reading the next."""
     with subprocess.Popen(
         ("millracer", "ops", "--jsonl"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as ops:
@@ -63,7 +63,7 @@ def hand_over(items: IO[str], workspace: str) -> Iterator[dict[str, Any]]:
 
 
 def main() -> int:
-    """Return 0 when every item that came is proven done."""
+    """Return 0 if every item is proven done."""
     (workspace,) = sys.argv[1:]
     for ended in hand_over(sys.stdin, str(Path(workspace).resolve())):
         print(json.dumps(ended), flush=True)

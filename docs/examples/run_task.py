@@ -1,4 +1,4 @@
-"""Delegate one task to Millrace and say whether it is done; Ctrl-C asks it to stop.
+"""Delegate one task to Millrace and report whether it is done; Ctrl-C cancels it.
 
 Usage: python run_task.py path/to/workspace "Fix the failing tests"
 """
@@ -29,13 +29,13 @@ CHOICES = RunChoices(
 )
 
 
-def tell(step: ProgressDocument) -> None:
-    """Show one step of the run."""
+def show(step: ProgressDocument) -> None:
+    """Print one step of the run."""
     print(f"{step.state}: {step.reason}", file=sys.stderr)
 
 
 def delegate(workspace: str, task: str) -> RunResultDocument:
-    """Run the task in a thread of its own, so that this one hears Ctrl-C."""
+    """Run the task in a separate thread, so that this thread receives Ctrl-C."""
     cancellation = Cancellation()
     with ThreadPoolExecutor(max_workers=1) as pool:
         running = pool.submit(
@@ -43,7 +43,7 @@ def delegate(workspace: str, task: str) -> RunResultDocument:
             task,
             workspace=workspace,
             choices=CHOICES,
-            on_progress=tell,
+            on_progress=show,
             cancellation=cancellation,
         )
         try:
@@ -54,16 +54,16 @@ def delegate(workspace: str, task: str) -> RunResultDocument:
 
 
 def main() -> int:
-    """Return 0 exactly when Millrace's own evidence says that this task is done."""
+    """Return 0 exactly when Millrace's own evidence proves this task done."""
     workspace, task = sys.argv[1:]
     try:
         result = delegate(workspace, task)
     except MillracerError as error:
-        print(f"not begun: {error}", file=sys.stderr)
+        print(f"not started: {error}", file=sys.stderr)
         return 2
     print(f"{result.outcome}: {result.output}")
     for proof in result.completion_evidence:
-        print(f"  {proof.work_item_id}: {proof.reason}, said by {proof.source}")
+        print(f"  {proof.work_item_id}: {proof.reason}, from {proof.source}")
     return 0 if result.scoped_completion else 1
 
 

@@ -108,7 +108,7 @@ def test_dying_at_one_of_several_points_between_which_nothing_is_done_is_one_dea
     points = (
         *("decide: entered", "decide: millrace queue show before"),
         *("decide: millrace queue show begun", "decide: millrace queue show unheard"),
-        *("decide: millrace queue show after", "beside: start the warm Millrace after"),
+        *("decide: millrace queue show after", "beside: start the fork server after"),
         *("intake: entered", "intake: make .millracer", "intake: make .millracer/locks"),
     )
 

@@ -1,4 +1,7 @@
-"""`make bench`: measures both on the real tools, prints the tables, writes docs/benchmarks.md."""
+"""`make bench`: measures both programs on the real tools and reports the tables.
+
+Prints them, and writes docs/evidence/benchmarks.md.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from tests.bench.running import Failed
 from tests.bench.scene import Contender, Tools
 
 _ROOT = Path(__file__).parents[2]
-_DOCUMENT = _ROOT / "docs" / "benchmarks.md"
+_DOCUMENT = _ROOT / "docs" / "evidence" / "benchmarks.md"
 _CONTENDERS = ("ours", "reference")
 _MAIN_PARTS = ("delegated", "quiet", "commands", "resident")
 _GROWTH_PARTS = ("depths", "workspaces")
@@ -77,7 +80,7 @@ def _arguments() -> argparse.Namespace:
         nargs="+",
         choices=_PARTS,
         default=_PARTS,
-        help="what to measure; only all of it is written to docs/benchmarks.md",
+        help="what to measure; only all of it is written to docs/evidence/benchmarks.md",
     )
     return parser.parse_args()
 

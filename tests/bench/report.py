@@ -1,4 +1,4 @@
-"""The tables: printed, and written to docs/benchmarks.md. Nothing in them names a machine."""
+"""Render the tables of docs/evidence/benchmarks.md. They do not identify the machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from tests.bench.figures import Figure, Samples
 
-_HEAD = "| figure | reference 0.2.0 | ours | ours ÷ reference | reach | reached |"
+_HEAD = "| figure | reference 0.2.0 | Millracer | ratio | target | met |"
 _LINE = "|---|---|---|---|---|---|"
-_GROWTH_HEAD = "| figure | reference 0.2.0 | ours |"
+_GROWTH_HEAD = "| figure | reference 0.2.0 | Millracer |"
 _GROWTH_LINE = "|---|---|---|"
 
 
@@ -97,33 +97,33 @@ def notes(rows: Sequence[Figure]) -> list[str]:
     """Return what failed or cannot be, in lines; none if all rows are whole."""
     why: dict[str, list[str]] = {}
     for row in rows:
-        for who, samples in (("ours", row.ours), ("reference", row.reference)):
+        for who, samples in (("Millracer", row.ours), ("reference", row.reference)):
             reasons = [f"failed: {failure}" for failure in samples.failures]
             reasons += [samples.absent] if samples.absent else []
             for reason in dict.fromkeys(reasons):
                 why.setdefault(f"{who}: {reason}", []).append(row.name)
     told = [f"- {reason} ({'; '.join(names)})." for reason, names in why.items()]
-    return ["", "What has no value, and why:", "", *told] if told else []
+    return ["", "Missing values:", "", *told] if told else []
 
 
 _WHAT = """\
 Written by `make bench`; do not edit. Millracer and its reference, `millracer==0.2.0` from PyPI, do
-the same in turn on the real tools; nothing is asserted."""
+the same work in turn on the real tools. The figures are reported, not asserted."""
 
 _HOW = """\
-- A command runs below a subreaper, so the CPU is the kernel's own account of everything it started,
-  daemons and stages included, until it ended. What was left running then is counted so far and
-  ended by its pid.
-- Both get the same command line, an empty home, cached bytecode, and a workspace of their own, new
-  for each repetition. The stages are played by a small program in the place of pi; the outer pi is
-  the real one, with a scripted model that notes when it is asked.
-- The reference does not recognise that a task is done: its run ends when the daemon is idle, with
-  the outcome `incomplete`, or after `--daemon-timeout-seconds 50`, which both were given.
-- A change on disk is the end of a stage in the stage program's own log; our event is the line on
-  standard error, by the time at which it can be read.
-- The quiet minute begins five seconds after the only stage did. The daemon and its stage are left
-  out; pi, waiting in its conversation, is counted.
-- A short command is the fastest of five; a repetition of `status` takes Millrace's own fastest from
-  our fastest, asked in turn.
-- Growth: tasks are laid into Millrace's queue as it stores them, with no daemon running; workspaces
-  are copies of one that Millrace initialised."""
+- Each command runs below a subreaper, so the CPU time is the kernel's account of every process it
+  started, daemons and stages included, until it ended. Processes that still run then are counted up
+  to that moment and ended by their pid.
+- Both programs get the same command line, an empty home, cached bytecode, and a new workspace for
+  each repetition. A small program plays the stages in place of pi. The outer pi is the real one,
+  with a scripted model that records the time of each prompt.
+- The reference does not recognise that a task is done. Its run ends when the daemon is idle, with
+  the outcome `incomplete`, or after `--daemon-timeout-seconds 50`, which both programs were given.
+- A change on disk is the end of a stage in the stage program's log. The progress line is timed when
+  it can be read from standard error.
+- The quiet minute begins five seconds after the only stage did. The daemon and its stage are not
+  counted; pi, which waits in its conversation, is.
+- For a short command the figure is the fastest of five. A repetition of `status` subtracts
+  Millrace's fastest time from Millracer's fastest time, measured in turn.
+- Growth: tasks are placed in Millrace's queue in its storage format, with no daemon running.
+  Workspaces are copies of one that Millrace initialised."""

@@ -44,7 +44,7 @@ def growth_figures() -> list[Figure]:
     return [Figure(name=_row(count, what), unit=unit) for what, unit in rows for count in WATCHED]
 
 
-_IDLE = f"CPU of {_IDLE_SECONDS:.0f} s in which nothing is asked"
+_IDLE = f"CPU of {_IDLE_SECONDS:.0f} s without a request"
 
 
 def measure_again(tools: Tools, figures: dict[str, Figure]) -> None:

@@ -25,7 +25,7 @@ from tests.crash.scene import NAMED, Model, Situation, Theatre, open_theatre
 from tests.crash.table import render
 from tests.support.environment import scrub
 
-_PAGE = Path(__file__).parents[2] / "docs" / "crash-matrix.md"
+_PAGE = Path(__file__).parents[2] / "docs" / "evidence" / "crash-matrix.md"
 
 
 def main() -> int:

@@ -21,9 +21,9 @@ RUN_VARIABLE = "MILLRACER_TEST_CRASH_RUN"
 #: Who dies at the point, by name.
 VICTIMS: dict[str, Callable[[int | None], None]] = {
     "millracer": points.kill_ourselves,
-    "millracer, what it started held up": points.hold_and_kill_ourselves,
+    "millracer, last child delayed": points.hold_and_kill_ourselves,
     "booting daemon": points.kill_what_started,
-    "warm Millrace": points.kill_the_warm_millrace,
+    "fork server": points.kill_the_warm_millrace,
     "everything": partial(points.kill_everything, RUN_VARIABLE),
 }
 

@@ -40,8 +40,8 @@ class Victim(StrEnum):
 
     MILLRACER = "millracer"
     #: What it started last goes on when the next command waits for it, or has ended.
-    HOLDER = "millracer, what it started held up"
-    WARM = "warm Millrace"
+    HOLDER = "millracer, last child delayed"
+    WARM = "fork server"
     BOOTING = "booting daemon"
     EVERYTHING = "everything"
     DAEMON = "daemon"

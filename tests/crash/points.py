@@ -339,9 +339,9 @@ def _called(command: process.Command) -> str:
 
 
 def _program(argv: Any) -> str:
-    """Name what is started; the warm Millrace is a script of ours."""
+    """Name the started program; the fork server is a script of this project."""
     if any(str(word).endswith("warm_millrace_server.py") for word in argv):
-        return "the warm Millrace"
+        return "the fork server"
     return Path(argv[0]).name
 
 
@@ -372,7 +372,7 @@ def kill_what_started(started: int | None) -> None:
 
 
 def kill_the_warm_millrace(_started: int | None) -> None:
-    """End the warm Millrace alone; what it runs goes on."""
+    """End the fork server alone; the commands it runs continue."""
     for child in psutil.Process().children():
         if "warm_millrace_server" in " ".join(child.cmdline()):
             child.kill()

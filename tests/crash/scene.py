@@ -72,7 +72,7 @@ _DELEGATED = ("--route", "millrace", "--intake", "task")
 _BRIEF = (*_DELEGATED, "--finalizer", "summary")
 
 NAMED = Situation(name="named", options=_DELEGATED)
-PLAIN = Situation(name="without a warm Millrace", options=(*_BRIEF, "--no-warm-millrace"))
+PLAIN = Situation(name="without the fork server", options=(*_BRIEF, "--no-warm-millrace"))
 UNNAMED = Situation(name="unnamed", options=_BRIEF, named=False)
 DECIDED = Situation(name="pi decides", options=())
 PRINTED = Situation(name="pi, a process a turn", options=("--pi-session", "print"))
@@ -84,7 +84,7 @@ RESTARTED = Situation(
     loses_its_daemon=True,
 )
 NEW = Situation(name="new workspace", options=_BRIEF, is_new=True)
-FOREIGN = Situation(name="another's daemon", options=_BRIEF, has_a_daemon=True)
+FOREIGN = Situation(name="foreign daemon", options=_BRIEF, has_a_daemon=True)
 SLOW = Situation(name="slow stages", options=_BRIEF, scenario=Scenario(default=Step(seconds=1.5)))
 BRIEF = Situation(name="named, brief", options=_BRIEF)
 PROBE = Situation(
@@ -230,7 +230,7 @@ def foreign_daemon(scene: Scene) -> Iterator[None]:
         snapshot = scene.workspace.agents / "state" / "runtime_snapshot.json"
         wait_until(lambda: '"process_running": true' in snapshot.read_text(), "the daemon boots")
         yield
-        assert daemon.poll() is None, "another's daemon was ended"
+        assert daemon.poll() is None, "the foreign daemon was ended"
     finally:
         daemon.terminate()
         daemon.wait()

@@ -1,4 +1,4 @@
-"""The matrix as a page: `docs/crash-matrix.md`."""
+"""Render the crash matrix as `docs/evidence/crash-matrix.md`."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from tests.crash.play import DAEMON_HAS_LOCK, HALF_PRINTED, Aftermath
 from tests.crash.scene import Situation
 
 HEAD = """\
-# Killed anywhere
+# Crash matrix
 
 Written by `make crash-matrix`: real Millrace {millrace}, real pi {pi}, a scripted model. Each row
-is one SIGKILL in a new workspace, then the same command again, then a look past the product: at
-Millrace's files, the process table and the locks.
+is one SIGKILL in a new workspace, followed by the same command again. The test then inspects
+Millrace's files, the process table and the locks directly, without using Millracer.
 
-- **at** is a point of the code, found by running it under a trace (`tests/crash/points.py`): each
-  entered state, each side of each `millrace` command (*before*, *begun*, *unheard*: it has ended
-  and nobody read its answer; a warm one is *forked* and then told to begin), each wait, each turn
-  of pi, each file of ours before it is made, replaced or removed, each signal, the print. *beside*
-  is another thread. `=` joins points between which nothing is done, so that dying at one is dying
-  at each. A point that is known and not reached fails the run.
-- Other moments are seen from outside: a stage has begun, pi waits for the model,
+- **at** is a point in the code, found by running it under a trace (`tests/crash/points.py`): each
+  entered state, each side of each `millrace` command (*before*, *begun*, *unheard*: it ended and
+  its answer was not read; *forked*: the fork server has made the process, which has not started the
+  command yet), each wait, each turn of pi, each file of Millracer before it is created, replaced or
+  removed, each signal, and the print. *beside* means another thread. `=` joins points with no
+  effect between them, so that one death covers all of them. A known point that is not reached fails
+  the run.
+- Other moments are observed from outside: a stage has begun, pi waits for the model,
   {moments}.
-- **said** is what the interrupted command printed, **again** the same command's answer and exit
-  code, held against Millrace's files.
-- **items** are the work items in Millrace at the end, **adds** how often a `queue add-…` was begun.
-  Of an unnamed request the same words are another item: two is right, and the first was listed
-  and resumed unless it was done.
-- **stages** began in this order; one that was cut is run again by Millrace.
-- **left or wrong** is what was still there at the end: processes, the daemon's lock, our ownership
-  record, half written files, held locks; and whatever else of this is not as it should be.
-- *what it started held up*: what it had begun last is stopped, and goes on when the next command
+- **first run** is what the interrupted command printed. **second run** is the outcome and exit code
+  of the same command, checked against Millrace's files.
+- **items** is the number of work items in Millrace at the end, **adds** the number of `queue add-…`
+  commands that were started. Without a request id the same text is a new item: two is correct, and
+  the first item was listed and resumed unless it was done.
+- **stages** lists the stages in the order they began. Millrace repeats a stage that was cut off.
+- **left or wrong** lists what remained at the end (processes, the runtime lock, the ownership
+  record, partly written files, held locks) and every other deviation from the expected state.
+- *last child delayed*: the process started last is stopped, and continues when the next command
   waits for it or has ended.
 
-{deaths} of {known} deaths were played, {wrong} of them with something lost, done twice, untrue or
-left behind.
+{deaths} of {known} deaths were tested. In {wrong} of them something was lost, done twice, reported
+wrongly or left behind.
 """
-_COLUMNS = ("killed", "at", "said", "again", "items", "adds", "stages", "left or wrong")
+_COLUMNS = ("killed", "at", "first run", "second run", "items", "adds", "stages", "left or wrong")
 
 
 def render(
@@ -85,7 +86,7 @@ def _command(situation: Situation) -> str:
 def _row(row: Aftermath) -> str:
     death = row.death
     at = " = ".join((death.point, *(point.partition(": ")[2] for point in death.same)))
-    reused = ", and the daemon's pid is a stranger's" if death.reuses_pid else ""
+    reused = ", and another process reuses the daemon's pid" if death.reuses_pid else ""
     return _line(
         (
             death.victim,

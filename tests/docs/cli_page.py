@@ -14,12 +14,12 @@ from millracer.interfaces.cli import app
 _COLUMNS = 100
 
 _HEAD = """\
-# The command line
+# Command line reference
 
-What `--help` says of every command, written by `make docs`; a test keeps it fresh.
+The `--help` text of every command, written by `make docs`; do not edit.
 
-Each option with an `env var` can be set by that variable; [configuration](configuration.md) says
-which value counts. What the exit codes mean, and what to do: [troubleshooting](troubleshooting.md).
+An option with an `env var` can be set by that variable; [configuration](configuration.md) says
+which value applies. [Troubleshooting](troubleshooting.md) explains the exit codes.
 """
 
 

@@ -32,7 +32,7 @@ def _plain(kind: str) -> Callable[[Millracer], Ran]:
 
 
 def _set_aside(millracer: Millracer) -> Ran:
-    """Have somebody cancel the item before Millrace begins it."""
+    """Cancel the item before Millrace begins it."""
     millracer.millrace_says("control", "pause")
     running = millracer.start(*_DELEGATED, "task", "Look into it")
     wait_until(lambda: daemon_pid(millracer.workspace) is not None, "the daemon starts")
@@ -45,7 +45,7 @@ def _set_aside(millracer: Millracer) -> Ran:
 _EXAMPLES: Mapping[str, tuple[Scenario, Callable[[Millracer], Ran]]] = MappingProxyType(
     {
         "A task, completed": (Scenario(), _plain("task")),
-        "A task, incomplete: somebody cancelled it": (Scenario(), _set_aside),
+        "A task, incomplete: it was cancelled": (Scenario(), _set_aside),
         "A probe, completed through its task": (Scenario(), _plain("probe")),
         "An idea, closed by the Arbiter": (Scenario(), _plain("idea")),
         "An idea, blocked by its task": (

@@ -44,6 +44,8 @@ _HIDING = {"bash", "shell", "zsh", "shell-session", "terminal", "powershell"}
 #: What changes the machine it is given on, and which test holds what it stands for.
 _INSTALLS = {
     "pipx install .": "tests/acceptance/test_package_everywhere.py, by what pipx itself does: pip",
+    "uv tool install .": "the same test",
+    "python3 -m venv ~/.venvs/millracer &&": "the same test, in a virtual environment",
     "uv sync --extra dev": "tests/architecture/test_repository.py: the extra, and uv.lock ignored",
 }
 _DEMO = re.compile(r"^(make|millracer) demo\b")
@@ -57,7 +59,7 @@ _WANTS_A_PERSON = re.compile(r"^millracer operator\b[^|<]*$")
 
 _PAGES = [page for page in pages() if shown_by(page)]
 #: Several delegated runs, or doctors, each.
-_LONG = {"docs/doctor.md", "docs/recipes.md", "docs/running.md"}
+_LONG = {"docs/doctor.md", "docs/recipes.md", "docs/running.md", "docs/tutorial.md"}
 _DEMONSTRATING = [
     page for page in _PAGES if any(_DEMO.match(each.command) for each in shown_by(page))
 ]

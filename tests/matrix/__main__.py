@@ -1,4 +1,4 @@
-"""`make test-matrix`: runs cell after cell, tells each one's end, writes docs/compatibility.*."""
+"""`make test-matrix`: runs each cell, prints its outcome, writes docs/evidence/compatibility.*."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Selection(StrEnum):
 
     REAL = "real tools"
     PI = "real pi"
-    OURS = "our own code"
+    OURS = "project code"
 
     def arguments(self, *, slow: bool) -> tuple[str, ...]:
         """What names them to pytest, with the slow ones or without."""

@@ -1,4 +1,4 @@
-"""What a run of the matrix found: kept as JSON, and told as the page that is made from it."""
+"""Results of the compatibility matrix, kept as JSON and rendered as a page."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.matrix.cells import CELLS, Cell, Selection
 from tests.matrix.running import Counted
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "docs" / "compatibility.json"
-PAGE = ROOT / "docs" / "compatibility.md"
+RESULTS = ROOT / "docs" / "evidence" / "compatibility.json"
+PAGE = ROOT / "docs" / "evidence" / "compatibility.md"
 
 
 class Outcome(StrEnum):
@@ -45,7 +45,7 @@ class Result:
     date: str
 
     def told(self) -> str:
-        """One line for whoever waits."""
+        """Return a one-line summary for the terminal."""
         counts = f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
         what = self.why or f"{counts}, {self.minutes} min"
         return f"{self.cell}: {self.outcome} ({what})"
@@ -122,7 +122,7 @@ def render(results: Sequence[Result]) -> str:
         _WHAT_RAN,
     ]
     remarks = [*_failures(results), *_absences(results), *_skips(results), *_open(results)]
-    parts += ["\n## What did not run, or failed\n", *remarks] if remarks else []
+    parts += ["\n## Failed or not run\n", *remarks] if remarks else []
     return "\n".join([*parts, _DIFFERENCES])
 
 
@@ -151,32 +151,32 @@ def _failures(results: Iterable[Result]) -> Iterable[str]:
 def _absences(results: Iterable[Result]) -> Iterable[str]:
     for result in results:
         if result.outcome is Outcome.NOT_HAD:
-            yield f"- {result.cell} was not to be had: {result.why}."
+            yield f"- {result.cell} was not available: {result.why}."
 
 
 def _skips(results: Iterable[Result]) -> Iterable[str]:
     for result in results:
         for name, reason in result.skipped.items():
-            yield f"- {result.cell} left out `{name}`: {reason}."
+            yield f"- {result.cell} skipped `{name}`: {reason}."
 
 
 def _open(results: Iterable[Result]) -> Iterable[str]:
     tried = {result.cell for result in results}
     for cell in CELLS:
         if cell.name not in tried:
-            yield f"- {cell.name} has not been run."
+            yield f"- {cell.name} was not run."
 
 
 _HEAD = """\
 # Compatibility
 
-Written by `make test-matrix` from [what it found](compatibility.json); do not edit.
+Written by `make test-matrix` from [its results](compatibility.json); do not edit.
 
-Supported is Millrace {millrace}, pi {pi}, Python from 3.11 on.
-Another Millrace and an older pi are refused, with the command that installs a supported one; a
-newer pi is taken, with the warning `pi_untested`. pi up to 0.73.1 is the npm package
-`@mariozechner/pi-coding-agent`, from 0.74 on `@earendil-works/pi-coding-agent`, which wants Node
-22.19 or newer.
+Supported are Millrace {millrace}, pi {pi}, and Python 3.11 or newer.
+Millracer refuses any other Millrace and an older pi, and names the command that installs a
+supported version. It accepts a newer pi with the warning `pi_untested`. pi up to 0.73.1 is the npm
+package `@mariozechner/pi-coding-agent`; from 0.74 it is `@earendil-works/pi-coding-agent`, which
+needs Node 22.19 or newer.
 """
 
 _TABLE_HEAD = """\
@@ -184,26 +184,27 @@ _TABLE_HEAD = """\
 |---|---|---|---|---|---|---|---|---|---|"""
 
 _WHAT_RAN = """
-"real tools" are `tests/acceptance` and `tests/conformance`; "real pi" the part of them that starts
-a pi, as no other can tell one pi from another; "our own code" is all of `make test` but the real
-runs, and the few of those marked `corner`. `make test` runs these few with the oldest and with the
-newest Millrace and pi besides.\
+"real tools" are the tests of `tests/acceptance` and `tests/conformance`. "real pi" are those of
+them that start pi, since only they depend on its version. "project code" is `make test` without the
+runs on the real tools, plus the few of those marked `corner`. `make test` also runs these few with
+the oldest and the newest Millrace and pi.\
 """
 
 _DIFFERENCES = """
-## What differs between the versions
+## Differences between versions
 
-Millracer says the same of the same on all of them, except where the tool itself does otherwise:
+Millracer reports the same outcome on all versions, except where the tool itself behaves
+differently:
 
-- Millrace 0.18 and 0.19 themselves block a probe whose recon never gets anywhere; later ones try
-  for ever, and Millracer ends the run as `stuck`. Both are the outcome blocked.
-- Millrace 0.18 and 0.19 open no Arbiter target for a probe that recon sends to planning: the run
-  ends as `incomplete` and says so.
-- Before 0.21 an idle daemon writes at each of its ticks, so `ops --jsonl` reads every status anew
-  while one runs; of 0.21 it answers from the last read.
-- Millrace 0.21 calls the mode `default_pi` by its new name `lad_pi`; both are taken.
-- pi up to 0.73.1 cannot tell a connection that the model's server closed in mid-answer from a model
-  that stopped: what came is the answer. Newer ones ask again.
-- pi up to 0.75 asks a failing model three times before one of its own tries counts as failed.
-- pi 1.x wants `--model` beside `--provider`; Millracer says so before it starts it.
+- Millrace 0.18 and 0.19 block a probe whose recon makes no progress. Later versions retry without a
+  limit, and Millracer ends the run with the event `stuck`. In both cases the outcome is blocked.
+- Millrace 0.18 and 0.19 open no closure target for a probe that recon sends to planning. The run
+  ends as `incomplete`, and `missing_evidence` states the reason.
+- Before 0.21 an idle daemon writes at each tick, so `ops --jsonl` reads each status from Millrace
+  while a daemon runs. With 0.21 it answers from the status cache.
+- Millrace 0.21 reports the mode `default_pi` by its new name `lad_pi`. Both names work.
+- pi up to 0.73.1 cannot distinguish a connection that the model's server closed in mid-answer from
+  a complete answer, and takes the text received so far as the answer. Newer versions retry.
+- pi up to 0.75 asks a failing model three times before it counts one of its own retries as failed.
+- pi 1.x requires `--model` together with `--provider`. Millracer checks this before it starts pi.
 """

@@ -2,8 +2,8 @@
 
     python -m tests.mutation [--jobs N] [MODULE ...]
 
-Prints each mutant that survives and is not explained, and the counts; docs/mutation.md tells the
-counts of all modules, each from when it was last tried. Exits 1 if a mutant survived without an
+Prints each mutant that survives and is not explained, and the counts. docs/evidence/mutation.md has
+the counts of all modules, each from its latest run. Exits 1 if a mutant survived without an
 explanation, or an explained one was killed.
 """
 

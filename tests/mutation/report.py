@@ -1,7 +1,7 @@
-"""What became of all mutants: docs/mutation.md, and the survivors with the reason for each.
+"""Render the results of all mutants, with a reason for each survivor: docs/evidence/mutation.md.
 
 The reasons are written by hand in `explained.toml`, by the mutants' names. The counts of a module
-are kept in docs/mutation.json until the module is tried again.
+are kept in docs/evidence/mutation.json until the module is tried again.
 """
 
 from __future__ import annotations
@@ -16,35 +16,36 @@ from typing import TypeAlias
 
 from tests.mutation.trial import Fate, Tried
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "mutation.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "evidence" / "mutation.md"
 _KEPT = DOCUMENT.with_suffix(".json")
 _EXPLAINED = Path(__file__).with_name("explained.toml")
 _PAGE = """\
 # Mutation testing of the domain
 
 Written by `make mutants`; do not edit. Each module of `millracer/domain/` is changed in one small
-place at a time: a comparison, a word, a number, an entry of a table, a statement left out, another
-member of a closed set. A change that no unit test of the domain notices is a hole in the tests, or
-changes nothing that matters. Not changed are annotations, docstrings, sentences, decorators,
-imports and `__all__`.
+place at a time: a comparison, a word, a number, an entry of a table, a removed statement, another
+member of an enum. A change that no unit test of the domain detects is either a gap in the tests or
+has no relevant effect. Annotations, docstrings, sentences, decorators, imports and `__all__` are
+not changed.
 
 {table}
 
-`did not end`: the tests ran into their limit of processor time, which is noticed too. `explained`:
-the survivors below.
+`did not end`: the tests exceeded their limit of processor time, which counts as detected.
+`explained`: the survivors listed below.
 
-## Survivors, and why nothing needs to notice them
+## Survivors and the reason for each
 
 {survivors}
 
-## Why our own tool
+## Why a tool of its own
 
-A quarter of these mutants change what stands outside of functions: the lifecycle's table, the
-closed sets, what the gate asks of each kind of work. mutmut 3.8.1 changes functions only: it makes
-57 mutants of `lifecycle`, none of them in the table, and none of `work`, `session`, `resolution`
-and `preferences`. cosmic-ray 8.7.0 changes operators, numbers and truth values, no words, entries
-or members: it makes 54 of `lifecycle`, none in a row of the table, and starts an interpreter for
-each. Here a mutant costs a fork and its module's tests, 0.2 to 0.6 s of one processor.
+A quarter of these mutants change code outside functions: the lifecycle table, the enums, and the
+completion gate's requirements per kind of work. mutmut 3.8.1 changes functions only: it makes 57
+mutants of `lifecycle`, none of them in the table, and none of `work`, `session`, `resolution` and
+`preferences`. cosmic-ray 8.7.0 changes operators, numbers and truth values, but no words, entries
+or members: it makes 54 mutants of `lifecycle`, none in a row of the table, and starts an
+interpreter for each. Here a mutant costs one fork and its module's tests, 0.2 to 0.6 s of one
+processor.
 """
 
 #: How many mutants of a module met each fate.
@@ -123,6 +124,6 @@ def render(modules: Sequence[str], found: Mapping[str, Counts], reasons: Sequenc
 
 def _row(name: str, counts: Counts | None, explained: int) -> str:
     if counts is None:
-        return f"| {name} | not tried yet | | | | |"
+        return f"| {name} | not tested yet | | | | |"
     numbers = [sum(counts.values()), *(counts[fate] for fate in Fate), explained]
     return f"| {name} | " + " | ".join(map(str, numbers)) + " |"

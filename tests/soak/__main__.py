@@ -1,8 +1,7 @@
 """The soak: `python -m tests.soak`, as `make soak` does; half an hour for 200 tasks.
 
-Writes docs/soak.md and exits 1 where something is not flat. Every reading is kept as it is taken
-in the file that `--samples` names, one JSON object a line, so that a run that is cut off tells
-something, too.
+Writes docs/evidence/soak.md and exits 1 if a figure is not flat. Each reading is appended to the
+file that `--samples` names, one JSON object per line, so an interrupted run keeps its readings.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from tests.soak.readings import Readings
 from tests.support.environment import scrub
 from tests.support.scenario import Scenario
 
-_PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
+_PAGE = Path(__file__).parents[2] / "docs" / "evidence" / "soak.md"
 #: One task of so many goes through the resident process.
 _RESIDENT_SHARE = 5
 
@@ -65,7 +64,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--tasks", type=_at_least_ten, default=200, help="how many (default 200)")
-    parser.add_argument("--page", type=Path, help="where to write, if not docs/soak.md")
+    parser.add_argument("--page", type=Path, help="where to write, if not docs/evidence/soak.md")
     parser.add_argument("--samples", type=Path, default=Path(os.devnull))
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""What was read as a page: docs/soak.md."""
+"""Render the readings as docs/evidence/soak.md."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tests.soak.flatness import Gauge, Judgement
 from tests.soak.readings import Readings
 
 HEAD = """\
-# The soak
+# Soak test
 
 Written by `make soak`; do not edit. Real Millrace {millrace}, real pi {pi}, a scripted model,
-Python {python}; every stage ends at once, and everything is done in one workspace. The command
-exits 1 where something is not flat.
+Python {python}; every stage ends at once, and everything runs in one workspace. The command
+exits 1 if a figure is not flat.
 
-- **first** and **last** are the medians of the first and the last tenth of the readings; of what is
-  given for each task or round, the mean of what one adds.
-- **flat** is what at the end is no more than **allowed**: a tenth above the beginning, and some
-  slack; where nothing is allowed, every reading has to be nothing. What is Millrace's own, and the
-  time, which other work of the machine takes too, is told and not judged.
-- A task leaves its request and its intake document in `.millracer`, which Millrace's own copy
-  names; of the last 20 daemons the output stays, and nothing else of ours.
+- **first** and **last** are the medians of the first and the last tenth of the readings. For
+  figures marked "added" they are the mean growth per task or round.
+- A figure is **flat** if its end value is at most **allowed**: a tenth above the first value, plus
+  some slack. If 0 is allowed, every reading has to be 0. Millrace's own files and durations, which
+  depend on the load of the machine, are reported without a limit.
+- Each task leaves its request and its intake document in `.millracer`, to which Millrace's copy
+  refers. The output of the last 20 daemons is kept. Millracer leaves no other files.
 """
 _COLUMNS = "| figure | first | last | highest | allowed | flat |\n|---|---|---|---|---|---|"
 

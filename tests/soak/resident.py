@@ -20,8 +20,8 @@ from tests.support.ops_lines import Conversation, conversation
 WHAT = """\
 ## One `millracer ops --jsonl`, {requests} requests
 
-{rounds} rounds of every action there is, right and wrong, sent at once; before every fifth a task,
-{tasks} in all. Read when everything is answered."""
+{rounds} rounds of every action, with valid and invalid requests, sent at once; a task before every
+fifth round, {tasks} in all. Readings are taken when every request of a round has its result."""
 REQUESTS_A_ROUND = 21
 ROUNDS_A_TASK = 5
 _OTHERS = 3
@@ -32,10 +32,8 @@ GAUGES = (
     Gauge(key="threads", name="`millracer`: threads", unit="", rule=Rule.LEVEL, slack=2),
     Gauge(key="processes", name="processes below it", unit="", rule=Rule.LEVEL, slack=1),
     Gauge(key="memory_below", name="their memory", unit="MiB", rule=Rule.LEVEL, slack=5),
-    Gauge(key="zombies", name="processes nobody reaped", unit="", rule=Rule.NONE),
-    Gauge(
-        key="unexpected", name="answers that were not as they should be", unit="", rule=Rule.NONE
-    ),
+    Gauge(key="zombies", name="zombie processes", unit="", rule=Rule.NONE),
+    Gauge(key="unexpected", name="unexpected results", unit="", rule=Rule.NONE),
     Gauge(key="said_beside", name="standard error, a round", unit="KiB", rule=Rule.STEADY, slack=1),
     Gauge(key="seconds", name="a round without a task", unit="s", rule=Rule.LEVEL, is_judged=False),
     Gauge(key="task_seconds", name="the latest task", unit="s", rule=Rule.LEVEL, is_judged=False),

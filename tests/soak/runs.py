@@ -13,23 +13,34 @@ from tests.bench.scene import Scene
 from tests.soak.flatness import Gauge, Rule
 from tests.soak.readings import Readings, of_descendants, of_disk, of_process
 
-WHAT = "## {tasks} times `millracer run`, each a task to its end"
+WHAT = "## {tasks} runs of `millracer run`, each a complete task"
 _LIMIT_SECONDS = 300.0
 _READ_EVERY_SECONDS = 0.1
 
 #: What is on the disk after a task; of both parts.
 DISK = (
     Gauge(
-        key="own_files", name="`.millracer` but requests", unit="files", rule=Rule.LEVEL, slack=25
+        key="own_files",
+        name="`.millracer` without requests",
+        unit="files",
+        rule=Rule.LEVEL,
+        slack=25,
     ),
-    Gauge(key="own_size", name="`.millracer` but requests", unit="KiB", rule=Rule.LEVEL, slack=16),
+    Gauge(
+        key="own_size", name="`.millracer` without requests", unit="KiB", rule=Rule.LEVEL, slack=16
+    ),
     Gauge(
         key="intake_files", name="kept requests, added", unit="files", rule=Rule.STEADY, slack=0.2
     ),
     Gauge(key="intake_size", name="kept requests, added", unit="KiB", rule=Rule.STEADY, slack=0.1),
     Gauge(key="state_files", name="state folder", unit="files", rule=Rule.LEVEL),
     Gauge(key="state_size", name="state folder, the store", unit="KiB", rule=Rule.LEVEL, slack=16),
-    Gauge(key="temporary_files", name="half written files of ours", unit="files", rule=Rule.NONE),
+    Gauge(
+        key="temporary_files",
+        name="partly written files of Millracer",
+        unit="files",
+        rule=Rule.NONE,
+    ),
     Gauge(
         key="runtime_files",
         name="Millrace's own, added",
