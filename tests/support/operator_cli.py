@@ -19,6 +19,7 @@ import pexpect
 import psutil
 
 from millracer.interfaces.operator_prompt import PROMPT
+from tests.support.forked_command import start_command
 
 _LIMIT_SECONDS = 60
 #: A prompt that takes keys. The one before it is drawn once more when its line is sent, and what is
@@ -51,23 +52,20 @@ class OperatorCaller:
     Attributes:
         options: common options of every session.
         environment: what is added to the test's.
+        forks: whether piped sessions are forked from a server instead of started with Python.
     """
 
     cwd: Path
     state: Path
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    forks: bool = False
 
     @contextmanager
     def started(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         """Start a session on pipes; it ends with the block."""
-        process = subprocess.Popen(
-            (*self._command, *options),
-            cwd=self.cwd,
-            env=self._variables(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+        process = start_command(
+            (*self._arguments, *options), cwd=self.cwd, env=self._variables(), forks=self.forks
         )
         try:
             yield process
@@ -108,7 +106,11 @@ class OperatorCaller:
 
     @property
     def _command(self) -> tuple[str, ...]:
-        return (sys.executable, "-m", "millracer", "operator", *self.options)
+        return (sys.executable, "-m", "millracer", *self._arguments)
+
+    @property
+    def _arguments(self) -> tuple[str, ...]:
+        return ("operator", *self.options)
 
     def _variables(self, **more: str) -> dict[str, str]:
         state = {"MILLRACER_STATE_DIR": str(self.state)}

@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from tests.support.forked_command import start_command
 
 _LIMIT_SECONDS = 150
 
@@ -96,24 +97,21 @@ class OpsCaller:
     Attributes:
         state: the store's folder.
         options: common options of every `ops` call.
+        forks: whether commands are forked from a server instead of started with Python.
     """
 
     cwd: Path
     state: Path
     options: tuple[str, ...] = ()
+    forks: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str, **environment: str) -> Running:
         """Start any command and return at once."""
         variables = {"MILLRACER_STATE_DIR": str(self.state), **self.environment, **environment}
         return Running(
-            subprocess.Popen(
-                (sys.executable, "-m", "millracer", *arguments),
-                cwd=self.cwd,
-                env={**os.environ, **variables},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+            start_command(
+                arguments, cwd=self.cwd, env={**os.environ, **variables}, forks=self.forks
             )
         )
 
