@@ -23,9 +23,11 @@ from tests.support.environment import is_scrubbed
 _RUN_VARIABLE = "MILLRACER_TEST_RUN"
 _LEFTOVER_GRACE_SECONDS = 3.0
 _VERSION_SECONDS = 60.0
+_NO_HOME = Path("/no-such-home")
 _PROCESS_FOLDERS = {"acceptance", "integration", "conformance", "docs"}
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100, database=None)
+settings.register_profile("fast", derandomize=True, deadline=None, max_examples=10, database=None)
 settings.register_profile("dev", deadline=None, max_examples=25)
 settings.load_profile("dev")
 
@@ -82,14 +84,15 @@ def pi_version(pi_command: str) -> Version:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """Take the caller's settings out of the environment; returns the test's empty home."""
+def clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Take the caller's settings out of the environment; returns the test's empty home.
+
+    The home of a unit test, which uses no file, is not there.
+    """
     for name in list(os.environ):
         if is_scrubbed(name):
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
+    home = _NO_HOME if "unit" in _folders(request.node) else _new_home(request)
     monkeypatch.setenv("HOME", str(home))
     for kind in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
@@ -114,6 +117,11 @@ def nothing_left_running(request: pytest.FixtureRequest, clean_environment: Path
     psutil.wait_procs(alive, timeout=_LEFTOVER_GRACE_SECONDS)
     if described:
         pytest.fail("the test left processes running:\n" + "\n".join(described))
+
+
+def _new_home(request: pytest.FixtureRequest) -> Path:
+    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    return factory.mktemp("home")
 
 
 def _folders(item: pytest.Item) -> set[str]:

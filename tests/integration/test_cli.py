@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from millracer.errors import ExitCode
+from tests.support.forked_command import start_command
 
 _COMMAND = (sys.executable, "-m", "millracer")
 
@@ -19,15 +20,11 @@ _COMMAND = (sys.executable, "-m", "millracer")
 def run(
     *arguments: str, stdin: str = "", cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (*_COMMAND, *arguments),
-        input=stdin,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    started = start_command(arguments, cwd=cwd, env={**os.environ, **environment}, forks=True)
+    with started as process:
+        stdout, stderr = process.communicate(stdin.encode(), timeout=60)
+    return subprocess.CompletedProcess(
+        process.args, process.returncode, stdout.decode(), stderr.decode()
     )
 
 

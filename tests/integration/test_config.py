@@ -39,6 +39,7 @@ def caller(tmp_path: Path, user_file: Path) -> OpsCaller:
         cwd=tmp_path,
         state=tmp_path / "state",
         environment={"MILLRACER_CONFIG_DIR": str(user_file.parent)},
+        forks=True,
     )
 
 

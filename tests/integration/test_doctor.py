@@ -37,6 +37,7 @@ def caller(tmp_path: Path) -> DoctorCaller:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     return DoctorCaller(
+        forks=True,
         folder=tmp_path / "user",
         millrace="no-such-millrace",
         pi="no-such-pi",

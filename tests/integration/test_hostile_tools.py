@@ -41,6 +41,7 @@ def caller(tmp_path: Path) -> OpsCaller:
             *("--millrace-command", _command("hostile_millrace.py")),
             *("--pi-command", _command("pi_flooding.py")),
         ),
+        forks=True,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,25 +15,21 @@ from millracer.domain.programs import Tool
 from millracer.interfaces.head_start import begin
 from millracer.interfaces.programs import find_programs
 from millracer.interfaces.tools import Programs
-from tests.support.cli import Ran, Running
+from tests.support.cli import Ran
+from tests.support.forked_command import start_command
 from tests.support.installed_tools import record_installed
 
 _PI = Path(__file__).parents[1] / "children" / "pi_told.py"
 
 
 def _run(*arguments: str, workspace: Path, environment: dict[str, str]) -> Ran:
-    process = subprocess.Popen(
-        (
-            *(sys.executable, "-m", "millracer", "run", "--output", "json", "--route", "direct"),
-            *("--workspace", str(workspace), "--no-default-skills", *arguments),
-        ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        text=True,
+    words = (
+        *("run", "--output", "json", "--route", "direct"),
+        *("--workspace", str(workspace), "--no-default-skills", *arguments),
     )
-    return Running(process).finish()
+    with start_command(words, cwd=None, env=environment, forks=True) as process:
+        stdout, stderr = process.communicate(b"", timeout=60)
+    return Ran(process.returncode, json.loads(stdout), stderr.decode())
 
 
 @pytest.fixture

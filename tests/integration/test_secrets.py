@@ -52,7 +52,9 @@ def tools() -> tuple[str, ...]:
 def caller(tmp_path: Path, tools: tuple[str, ...]) -> OpsCaller:
     cwd = tmp_path / "cwd"
     (cwd / "millrace-agents").mkdir(parents=True)
-    return OpsCaller(cwd=cwd, state=tmp_path / "state", options=tools, environment=_SECRETS)
+    return OpsCaller(
+        cwd=cwd, state=tmp_path / "state", options=tools, environment=_SECRETS, forks=True
+    )
 
 
 def _shown(printed: Printed) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from millracer.contracts.schema_names import SchemaName
 from millracer.demo.scripted_model import PROVIDER, write_agent_directory
+from tests.support.forked_command import start_command
 from tests.support.ops_cli import Printed
 from tests.support.ops_world import assert_published
 from tests.support.trees import tree
@@ -48,6 +48,7 @@ class DoctorCaller:
 
     Attributes:
         folder: an empty folder, in which home, state, temporary files and configuration lie.
+        forks: whether the doctor is forked from a server instead of started with Python.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class DoctorCaller:
     pi: str
     workspace: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    forks: bool = False
 
     def __post_init__(self) -> None:
         for each in (self.home, self.temporary):
@@ -93,25 +95,24 @@ class DoctorCaller:
 
     def words(self, *arguments: str) -> tuple[str, ...]:
         """Return the command line."""
+        return (sys.executable, "-m", "millracer", *self.arguments(*arguments))
+
+    def arguments(self, *arguments: str) -> tuple[str, ...]:
+        """Return the command line behind `millracer`."""
         return (
-            *(sys.executable, "-m", "millracer", "doctor"),
-            *("--workspace", str(self.workspace)),
+            *("doctor", "--workspace", str(self.workspace)),
             *("--millrace-command", self.millrace, "--pi-command", self.pi),
             *arguments,
         )
 
     def says(self, *arguments: str) -> Printed:
         """Run the doctor and return what it printed."""
-        done = subprocess.run(
-            self.words(*arguments),
-            env=self.variables(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT_SECONDS,
-            check=False,
+        started = start_command(
+            self.arguments(*arguments), cwd=None, env=self.variables(), forks=self.forks
         )
-        return Printed(done.returncode, done.stdout, done.stderr)
+        with started as process:
+            stdout, stderr = process.communicate(b"", timeout=_LIMIT_SECONDS)
+        return Printed(process.returncode, stdout.decode(), stderr.decode())
 
     def examine(self, *arguments: str) -> Examined:
         """Run the doctor; fail if it wrote anything, or its document is not as published."""

@@ -19,6 +19,7 @@ import pexpect
 import psutil
 
 from millracer.interfaces.operator_prompt import PROMPT
+from tests.support.forked_command import start_command
 
 _LIMIT_SECONDS = 60
 #: A prompt that takes keys. The one before it is drawn once more when its line is sent, and what is
@@ -53,6 +54,7 @@ class OperatorCaller:
         options: common options of every session.
         environment: what is added to the test's.
         before: words before the command, such as a program that runs it.
+        forks: whether piped sessions are forked from a server instead of started with Python.
     """
 
     cwd: Path
@@ -60,17 +62,17 @@ class OperatorCaller:
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     before: tuple[str, ...] = ()
+    forks: bool = False
 
     @contextmanager
     def started(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         """Start a session on pipes; it ends with the block."""
-        process = subprocess.Popen(
-            (*self._command, *options),
+        process = start_command(
+            (*self._arguments, *options),
             cwd=self.cwd,
             env=self._variables(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            forks=self.forks,
+            parent=self.before,
         )
         try:
             yield process
@@ -111,7 +113,11 @@ class OperatorCaller:
 
     @property
     def _command(self) -> tuple[str, ...]:
-        return (*self.before, sys.executable, "-m", "millracer", "operator", *self.options)
+        return (*self.before, sys.executable, "-m", "millracer", *self._arguments)
+
+    @property
+    def _arguments(self) -> tuple[str, ...]:
+        return ("operator", *self.options)
 
     def _variables(self, **more: str) -> dict[str, str]:
         state = {"MILLRACER_STATE_DIR": str(self.state)}

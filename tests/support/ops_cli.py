@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from tests.support.forked_command import start_command
 
 _LIMIT_SECONDS = 150
 
@@ -97,11 +98,13 @@ class OpsCaller:
         state: the store's folder.
         options: common options of every `ops` call.
         parent: words before the command, such as those of `tests.support.parents`.
+        forks: whether commands are forked from a server instead of started with Python.
     """
 
     cwd: Path
     state: Path
     options: tuple[str, ...] = ()
+    forks: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     parent: tuple[str, ...] = ()
 
@@ -109,13 +112,12 @@ class OpsCaller:
         """Start any command and return at once."""
         variables = {"MILLRACER_STATE_DIR": str(self.state), **self.environment, **environment}
         return Running(
-            subprocess.Popen(
-                (*self.parent, sys.executable, "-m", "millracer", *arguments),
+            start_command(
+                arguments,
                 cwd=self.cwd,
                 env={**os.environ, **variables},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                forks=self.forks,
+                parent=self.parent,
             )
         )
 

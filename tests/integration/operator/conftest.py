@@ -25,4 +25,5 @@ def caller(tmp_path: Path) -> OperatorCaller:
             *("--pi-command", shlex.join((sys.executable, str(_PI)))),
             *("--millrace-command", "/nowhere/millrace"),
         ),
+        forks=True,
     )

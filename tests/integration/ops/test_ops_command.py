@@ -32,7 +32,7 @@ _NO_PI = ("--pi-command", "/nowhere/pi")
 def caller(tmp_path: Path) -> OpsCaller:
     cwd = tmp_path / "cwd"
     cwd.mkdir()
-    return OpsCaller(cwd=cwd, state=tmp_path / "state", options=_NO_PI)
+    return OpsCaller(cwd=cwd, state=tmp_path / "state", options=_NO_PI, forks=True)
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ def caller(tmp_path: Path) -> OpsCaller:
         cwd=cwd,
         state=tmp_path / "state",
         options=("--pi-command", "/nowhere/pi", "--millrace-command", str(millrace)),
+        forks=True,
     )
 
 

@@ -22,6 +22,7 @@ def prepare(tmp_path: Path, millrace_command: str) -> Callable[..., tuple[Worksp
             cwd=workspace.root,
             state=tmp_path / "state",
             environment={"MILLRACER_MILLRACE_COMMAND": millrace_command},
+            forks=True,
         )
         return workspace, caller
 
@@ -35,4 +36,5 @@ def elsewhere(tmp_path: Path) -> OpsCaller:
         cwd=tmp_path,
         state=tmp_path / "state",
         environment={"MILLRACER_MILLRACE_COMMAND": "no-such-millrace"},
+        forks=True,
     )

@@ -241,4 +241,4 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TestOrchestratorWalk = OrchestratorWalk.TestCase
-TestOrchestratorWalk.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+TestOrchestratorWalk.settings = settings(stateful_step_count=12)

@@ -1,0 +1,160 @@
+"""`millracer` commands forked from a server that has loaded it: real processes, without a start.
+
+Starting Python and loading Millracer takes a quarter of a second of processor time; a fork takes
+a few milliseconds. A forked command has its own process, descriptors, signals and modules, so it
+leaves nothing behind in the test. Differences from `python -m millracer`: `/proc/PID/cmdline` and
+`/proc/PID/environ` are the server's, and Python's own variables (PYTHONUTF8) have no effect.
+"""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from typing import Any
+
+_PRELOADED = (
+    __name__,
+    *(
+        f"millracer.interfaces.{name}"
+        for name in (
+            *("entry", "head_start", "cli", "ops_command", "ops_lines", "run_command"),
+            *("status_command", "submit_command", "control_command", "operator_command"),
+            *("setup_command", "doctor_command", "session_commands", "config_command"),
+            *("early_end", "terminal", "tools", "standard_input", "live"),
+        )
+    ),
+    *("millracer.bootstrap", "millracer.bootstrap.files", "millracer.application.orchestrator"),
+)
+_CONTEXT = multiprocessing.get_context("forkserver")
+
+
+def start_server() -> None:
+    """Start the server that commands are forked from; call it before a test changes its place."""
+    _CONTEXT.set_forkserver_preload(list(_PRELOADED))
+    from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - only who forks
+
+    resource_tracker.ensure_running()
+    forkserver.ensure_running()
+
+
+def start_command(
+    arguments: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str],
+    forks: bool,
+    parent: tuple[str, ...] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a `millracer` command on three pipes.
+
+    Args:
+        arguments: behind `millracer`.
+        cwd: its directory; None: the test's.
+        env: its whole environment.
+        forks: whether it is forked from the server instead of started with Python.
+        parent: words before the command, such as a program that starts it; then it is not forked.
+    """
+    if forks and not parent:
+        return ForkedCommand(arguments, cwd=cwd, env=env)
+    return subprocess.Popen(
+        (*parent, sys.executable, "-m", "millracer", *arguments),
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+class ForkedCommand(subprocess.Popen[bytes]):
+    """A `millracer` command with three pipes, used like any `Popen`."""
+
+    def __init__(
+        self, arguments: Sequence[str], *, cwd: Path | None, env: Mapping[str, str]
+    ) -> None:
+        super().__init__(
+            tuple(arguments),
+            cwd=cwd or Path.cwd(),
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def _execute_child(self, args: Sequence[str], *rest: Any) -> None:
+        """Fork from the server in place of `Popen`'s own fork and exec."""
+        _executable, _preexec, _close_fds, _pass_fds, cwd, env, *_windows, shell = rest[:9]
+        stdin, to_stdin, from_stdout, stdout, from_stderr, stderr = rest[9:15]
+        del shell, to_stdin, from_stdout, from_stderr
+        pipes = (stdin, stdout, stderr)
+        self._process = _CONTEXT.Process(target=_Task(tuple(args), str(cwd), dict(env), pipes))
+        try:
+            self._process.start()
+        finally:
+            for pipe in pipes:
+                os.close(pipe)
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+        self._child_created = True
+
+    def _internal_poll(self, *_args: Any, **_kwargs: Any) -> int | None:
+        if self.returncode is None:
+            self.returncode = self._process.exitcode
+        return self.returncode
+
+    def _wait(self, timeout: float | None) -> int:
+        if self.returncode is None:
+            self._process.join(timeout)
+            if self._internal_poll() is None:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return self.returncode
+
+
+class _Task:
+    """What the server's child does; it is sent there with its descriptors."""
+
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        cwd: str,
+        environment: dict[str, str],
+        pipes: tuple[int, int, int],
+    ) -> None:
+        self._arguments = arguments
+        self._cwd = cwd
+        self._environment = environment
+        self._pipes = pipes
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pipes": [DupFd(pipe) for pipe in self._pipes]}
+
+    def __call__(self) -> None:
+        """Become the command; never returns."""
+        for number, pipe in enumerate(self._pipes):
+            descriptor = pipe.detach()  # type: ignore[attr-defined]
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.environ.clear()
+        os.environ.update(self._environment)
+        os.chdir(self._cwd)
+        tempfile.tempdir = None
+        sys.argv[:] = ["millracer", *self._arguments]
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor
+        sys.stdout = _writer(1)
+        sys.stderr = _writer(2)
+        from millracer.interfaces.entry import main  # noqa: PLC0415 - the server has it
+
+        main()
+
+
+def _writer(number: int) -> io.TextIOWrapper:
+    errors = "backslashreplace" if number == 2 else "strict"
+    file = os.fdopen(number, "wb", closefd=False)
+    return io.TextIOWrapper(file, encoding="utf-8", errors=errors, line_buffering=number == 2)
