@@ -37,7 +37,7 @@ ATHERIS_VERSION := 3.0.0
 
 VENV := .venv
 TOOLS := .tools
-PI_LOCK := millracer/tools/pi
+PI_LOCK := millracer/programs/pi
 #: More versions of pi, for the tests alone; those of the newer package want a newer Node.
 PI_LOCKS := tests/matrix/pi
 OLDEST_PI := 0.67.68

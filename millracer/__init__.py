@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         run_task,
     )
 
+
 __version__ = "0.4.0.dev0"
 
 __all__ = [

@@ -1,6 +1,6 @@
 """`python -m millracer`."""
 
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -19,27 +19,28 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from millracer.application.choices import LayeredChoices, RunChoices
-from millracer.application.ops import CommandDefaults
-from millracer.bootstrap import new_request_id, open_gateway
-from millracer.contracts.ops_request import InvalidOpsRequest, OpsRequest, read_ops_request
-from millracer.contracts.ops_result import OpsResult, OpsStatus
-from millracer.contracts.published import redacted
-from millracer.contracts.run_documents import ProgressDocument, RunResultDocument
-from millracer.contracts.run_result import describe, describe_progress
-from millracer.domain.preferences import (
+from millracer.cancellation import Cancellation, CancelReason
+from millracer.domain.outcome import Outcome
+from millracer.domain.progress import ProgressEvent
+from millracer.domain.requests import (
     LEAST_SECONDS,
     Finalizer,
     IntakePreference,
     PiSession,
     RoutePreference,
 )
-from millracer.domain.session import LOCAL_SESSION
-from millracer.domain.work import Outcome, ProgressEvent
+from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import InvalidRequest, MillracerError, UsageError
-from millracer.interfaces.programs import find_programs
-from millracer.interfaces.tools import Programs, existing
-from millracer.waiting import Cancellation, CancelReason
+from millracer.operations.gateway import CommandDefaults
+from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.programs.discovery import resolve_programs
+from millracer.schemas.base import redacted
+from millracer.schemas.ops_request import InvalidOpsRequest, OpsRequest, read_ops_request
+from millracer.schemas.ops_result import OpsResult, OpsStatus
+from millracer.schemas.run import ProgressDocument, RunResultDocument
+from millracer.schemas.run_result import describe, describe_progress
+from millracer.wiring import new_request_id, open_gateway
+from millracer.wiring.tool_factory import ProgramFactory, existing
 
 __all__ = [
     "CancelReason",
@@ -180,7 +181,7 @@ def _programs(
     millrace_command: str | None,
     pi_command: str | None,
     on_progress: Callable[[ProgressDocument], None] | None,
-) -> Iterator[Programs]:
+) -> Iterator[ProgramFactory]:
     """Yield the named programs; what they start for themselves ends with the block."""
 
     def listener(event: ProgressEvent) -> None:
@@ -191,8 +192,8 @@ def _programs(
         except MillracerError as error:
             raise _ListenerRaised(error) from error
 
-    programs = Programs(
-        found=find_programs({"millrace_command": millrace_command, "pi_command": pi_command}),
+    programs = ProgramFactory(
+        found=resolve_programs({"millrace_command": millrace_command, "pi_command": pi_command}),
         listeners=(listener,),
     )
     try:

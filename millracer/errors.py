@@ -23,13 +23,26 @@ MillracerError                    .code .message .suggested_action; str() is one
 └── IllegalTransition             the machine was asked for an edge it does not have: our bug
 
 An *outcome* (blocked, incomplete) is a result, not an error. Cancellation is control flow and lives
-in `millracer.waiting`.
+in `millracer.cancellation`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class RunWarning:
+    """Something the caller should know that did not stop the run; prints as `code: text`."""
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}"
+
 
 INTERNAL_ERROR = "internal_error"
 

@@ -15,26 +15,25 @@ if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and n
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from millracer.domain.documents import IntakeDocument
+    from millracer.cancellation import Wait
     from millracer.domain.evidence import Evidence
-    from millracer.domain.observation import Signs
-    from millracer.domain.session import RegisteredWorkspace, Selection, Session
-    from millracer.domain.work import (
-        AddReceipt,
-        CommandFate,
+    from millracer.domain.intake import IntakeDocument
+    from millracer.domain.items import AddReceipt, ItemStatus, UnfinishedItem
+    from millracer.domain.observation import ChangeHints
+    from millracer.domain.progress import ProgressEvent
+    from millracer.domain.requests import IntakeKind
+    from millracer.domain.runtime import (
         ControlReceipt,
         DaemonEnd,
-        IntakeKind,
-        LeftItem,
+        MailboxReply,
         ModeValidation,
-        ProgressEvent,
         RunningDaemon,
         RuntimeEvent,
         RuntimeStatus,
-        RunWarning,
-        Standing,
     )
-    from millracer.waiting import Wait
+    from millracer.domain.workspaces import RegisteredWorkspace, Selection, Session
+    from millracer.errors import RunWarning
+
 
 ProgressListener: TypeAlias = "Callable[[ProgressEvent], None]"
 TextListener: TypeAlias = Callable[[str], None]
@@ -146,7 +145,7 @@ class DaemonControl(Protocol):
         ...
 
 
-class Attendance(Protocol):
+class WatchLease(Protocol):
     """Our shared lease on a workspace's daemon while we watch."""
 
     @property
@@ -154,7 +153,7 @@ class Attendance(Protocol):
         """What the caller should know after `leave` although nothing failed."""
         return ()
 
-    def next_signs(self, item: Standing, wait: Wait) -> Signs:
+    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
         """Block until something about the item or the daemon may have changed.
 
         Returns at once on the first call, on every change on disk, on the daemon's death, when the
@@ -203,7 +202,7 @@ class Millrace(Protocol):
         ...
 
     @property
-    def holds_work(self) -> bool:
+    def is_initialised(self) -> bool:
         """Whether the workspace was ever initialised; asks the disk, not the program."""
         ...
 
@@ -235,7 +234,7 @@ class Millrace(Protocol):
         """
         ...
 
-    def look_up(self, item_id: str, wait: Wait) -> Standing:
+    def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
         """Say where an item stands, under every kind: queue, mailbox, inbox, derived spec."""
         ...
 
@@ -251,7 +250,7 @@ class Millrace(Protocol):
         """
         ...
 
-    def list_left(self) -> tuple[LeftItem, ...]:
+    def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
         """Return everything Millrace still works on or has blocked, each item once.
 
         Active items come first, then queued ones, ideas in the inbox, what waits in the mailbox,
@@ -351,7 +350,7 @@ class Millrace(Protocol):
         """
         ...
 
-    def fate_of(self, command_id: str) -> CommandFate:
+    def mailbox_reply(self, command_id: str) -> MailboxReply:
         """Return what became of a command that was handed to a daemon; asks the disk alone."""
         ...
 
@@ -359,11 +358,11 @@ class Millrace(Protocol):
         """Hold the workspace's lifecycle lock."""
         ...
 
-    def attend(self, wait: Wait) -> Attendance:
-        """Take the shared lease of a watcher; give it up with `Attendance.leave`."""
+    def lease(self, wait: Wait) -> WatchLease:
+        """Take the shared lease of a watcher; give it up with `WatchLease.leave`."""
         ...
 
-    def trace_lineage(self, standing: Standing) -> Evidence:
+    def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """Read from Millrace's files what came out of the item and where each member stands.
 
         Asks no program and is cheap enough for every sign of a watch. Stage results come from the
@@ -371,7 +370,7 @@ class Millrace(Protocol):
         """
         ...
 
-    def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
+    def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
         """Read everything the gate needs about this item and its lineage from Millrace, once."""
         ...
 

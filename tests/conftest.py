@@ -12,11 +12,11 @@ import psutil
 import pytest
 from hypothesis import settings
 
-from millracer.adapters import pi_install
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.millrace_version import find_version
-from millracer.adapters.pi_install import Version
-from millracer.waiting import Wait
+from millracer.cancellation import Wait
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.commands.version import find_version
+from millracer.pi import install
+from millracer.pi.install import Version
 from tests.support.environment import is_scrubbed
 
 #: Set for each test and inherited by all it starts, so that what it leaves behind is found.
@@ -72,15 +72,15 @@ def millrace_version(millrace_command: str) -> Version:
     """The version of that Millrace, for tests of what Millrace itself does differently."""
     here = Path.cwd()
     calls = MillraceCalls(argv=(millrace_command,), workspace=here, cwd=here)
-    return pi_install.parse_version(find_version(calls, Wait.for_seconds(_VERSION_SECONDS)))
+    return install.parse_version(find_version(calls, Wait.for_seconds(_VERSION_SECONDS)))
 
 
 @pytest.fixture(scope="session")
 def pi_version(pi_command: str) -> Version:
     """The version of that pi, for tests of what pi itself does differently."""
     wait = Wait.for_seconds(_VERSION_SECONDS)
-    told = pi_install.read_version((pi_command,), cwd=Path.cwd(), env=os.environ, wait=wait)
-    return pi_install.parse_version(told)
+    told = install.read_version((pi_command,), cwd=Path.cwd(), env=os.environ, wait=wait)
+    return install.parse_version(told)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from millracer.domain.work import IntakeKind
+from millracer.domain.requests import IntakeKind
 
 _SOURCE_NAME = "pricing.py"
 _TEST_NAME = "test_pricing.py"

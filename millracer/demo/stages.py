@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from millracer.application.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
 from millracer.demo.project import CHANGELOG_NAME, COVER, MEND, Change
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.demo.stage_documents import (
@@ -30,7 +29,8 @@ from millracer.demo.stage_documents import (
     task_id_of,
 )
 from millracer.demo.stage_request import StageRequest
-from millracer.domain.work import IntakeKind
+from millracer.domain.requests import IntakeKind
+from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
 
 _WHY: Mapping[IntakeKind, tuple[str, str]] = MappingProxyType(
     {

@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.millrace_version import find_version
-from millracer.adapters.pi_install import read_version, refuse_unsupported
-from millracer.adapters.process import Command, run
+from millracer.cancellation import Wait
 from millracer.demo.project import FILES, REQUESTS
 from millracer.demo.scripted_model import (
     PROVIDER,
@@ -23,9 +20,12 @@ from millracer.demo.scripted_model import (
     write_agent_directory,
 )
 from millracer.demo.stages import respond
-from millracer.domain.work import IntakeKind
+from millracer.domain.requests import IntakeKind
 from millracer.errors import ToolFailed
-from millracer.waiting import Wait
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.commands.version import find_version
+from millracer.pi.install import read_version, refuse_unsupported
+from millracer.system.processes import Command, run
 
 _COMMAND_SECONDS = 60.0
 _GIT_IDENTITY = ("-c", "user.name=Millracer demo", "-c", "user.email=demo@localhost")

@@ -21,12 +21,24 @@ work elsewhere; the continuation is named in what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from millracer.domain.evidence import ClosureFact, Evidence, Fact, ItemFact, SpawnFact, StageFact
-from millracer.domain.lineage import LineageItem, lineage_of
-from millracer.domain.work import IntakeKind, ItemState
+from millracer.domain.evidence import (
+    ClosureFact,
+    Evidence,
+    Fact,
+    ItemFact,
+    LineageItem,
+    SpawnFact,
+    StageFact,
+    event_of,
+    lineage_of,
+    run_of,
+    subject_of,
+)
+from millracer.domain.items import ItemState
+from millracer.domain.requests import IntakeKind
 
 UPDATER_STAGE = "updater"
 UPDATE_COMPLETE = "UPDATE_COMPLETE"
@@ -321,3 +333,19 @@ def _own(evidence: Evidence, item_id: str) -> tuple[ItemFact, ...]:
 
 def _sources(facts: Iterable[Fact]) -> str:
     return ", ".join(dict.fromkeys(fact.source for fact in facts))
+
+
+def unmet(expected: Sequence[str], proof: Iterable[Fact]) -> tuple[str, ...]:
+    """Return what no fact of the proof is named by, in order.
+
+    A fact is named by its work item, its run, its source, the event it stands for
+    (`scoped_complete`, `arbiter_complete`), and a stage's result also by the stage and its terminal
+    result (`updater`, `UPDATE_COMPLETE`). Free text names nothing and so is never met.
+    """
+    names = {name for fact in proof for name in _names(fact)}
+    return tuple(name for name in expected if name not in names)
+
+
+def _names(fact: Fact) -> tuple[str | None, ...]:
+    stage = (fact.stage, fact.terminal_result) if isinstance(fact, StageFact) else ()
+    return (event_of(fact), subject_of(fact), run_of(fact), fact.source, *stage)

@@ -9,15 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from millracer.domain.result import (
-    ErrorRecord,
-    NextStep,
-    exit_code_of_cancel,
-    exit_code_of_error,
-)
-from millracer.domain.work import ItemState, RunWarning
-from millracer.errors import ExitCode
-from millracer.waiting import CancelReason
+from millracer.cancellation import CancelReason
+from millracer.domain.items import ItemState
+from millracer.domain.result import ErrorRecord, NextStep, exit_code_of_cancel, exit_code_of_error
+from millracer.errors import ExitCode, RunWarning
 
 
 class ControlCommand(StrEnum):

@@ -15,8 +15,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from millracer.domain.quoting import plain_title
-from millracer.domain.work import RequestBody, RunRequest, ScopedWork, WorkItem
+from millracer.domain.items import WorkItem
+from millracer.domain.requests import RequestBody, RunRequest, ScopedWork
 from millracer.errors import InvalidRequest
 
 _SLUG_LIMIT = 36
@@ -135,3 +135,45 @@ def _slug(text: str) -> str:
     while words and words[0] == "idea":
         words.pop(0)
     return "-".join(words)[:_SLUG_LIMIT].strip("-") or "item"
+
+
+TITLE_LIMIT = 60
+#: What control, surrogate and format characters become in a title.
+_FOLDED_TO = {"Cc": " ", "Cs": " ", "Cf": ""}
+
+
+def plain_title(text: str, *, fallback: str) -> str:
+    """Return a short title for people: the first line of words, fences passed over.
+
+    One line of at most `TITLE_LIMIT` characters, without control or format characters and without
+    markdown's leading marks. Several texts may share a title; it identifies nothing.
+    """
+    for line in text.splitlines():
+        title = _fold(line).lstrip("#>*-+=~| ")
+        if any(character.isalnum() for character in title) and not title.startswith("```"):
+            return _shorten(title)
+    return fallback
+
+
+def _fold(line: str) -> str:
+    return " ".join(line.translate(_FOLDED).split())
+
+
+class _Folded(dict[int, str]):
+    """What characters become in a title, for `str.translate`: a line may have millions of them."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _FOLDED_TO.get(unicodedata.category(chr(code)), chr(code))
+        self[code] = folded
+        return folded
+
+
+_FOLDED = _Folded()
+
+
+def _shorten(title: str) -> str:
+    if len(title) <= TITLE_LIMIT:
+        return title
+    cut = title[: TITLE_LIMIT - 1]
+    head, _, _ = cut.rpartition(" ")
+    return (head if len(head) > TITLE_LIMIT // 2 else cut) + "…"

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from millracer.domain.work import IntakeKind, IntakePreference
+from millracer.domain.requests import IntakeKind, IntakePreference
 
 EXACT_FILE_AND_TEST = "exact local file with its test"
 EXACT_FILE_FIX = "exact local file to change"
@@ -177,3 +177,59 @@ _IDEA_SIGNALS = {
         "roadmap",
     )
 }
+
+DEFAULT_MODE = "default_pi"
+
+
+class ModeSource(StrEnum):
+    """Who named the mode."""
+
+    CALLER = "caller"  #: option, environment or request field
+    SESSION = "session"
+    PI = "pi"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChoice:
+    """A mode and who named it."""
+
+    mode: str
+    source: ModeSource
+
+    @property
+    def binding(self) -> bool:
+        """Whether another mode would be against the caller's word."""
+        return self.source in {ModeSource.CALLER, ModeSource.SESSION}
+
+
+def choose_mode(*, caller: str | None, session: str | None, pi: str | None) -> ModeChoice:
+    """Return the first mode that was named: caller, session, pi, else the default."""
+    for mode, source in (
+        (caller, ModeSource.CALLER),
+        (session, ModeSource.SESSION),
+        (pi, ModeSource.PI),
+    ):
+        if mode:
+            return ModeChoice(mode, source)
+    return ModeChoice(DEFAULT_MODE, ModeSource.DEFAULT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeDocument:
+    """A rendered document, ready to be written and added.
+
+    Attributes:
+        item_id: the work item's id; for an idea the inbox file's stem is made from it.
+        file_name: the document's name below `.millracer/intake/`.
+        text: the markdown Millrace reads.
+        request_file_name: the verbatim copy's name beside it.
+        request_text: the caller's task exactly as given.
+    """
+
+    kind: IntakeKind
+    item_id: str
+    file_name: str
+    text: str
+    request_file_name: str
+    request_text: str

@@ -6,7 +6,7 @@ nothing else: no callbacks, because an exception in one leaves the state moved
 (docs/decisions/0001).
 
 What the table does not say: which facts are evidence (`completion`), what Millrace's signs mean
-(`observation`), and what happens in a state (`millracer.application.orchestrator`).
+(`observation`), and what happens in a state (`millracer.run.orchestrator`).
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class InstalledTool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolUsed:
+class ProgramUsed:
     """A program as it was found.
 
     Attributes:
@@ -78,12 +78,17 @@ class ToolUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolsUsed:
+class ProgramsUsed:
     """The programs that a run uses, or would; None where none was looked for."""
 
-    millrace: ToolUsed | None = None
-    pi: ToolUsed | None = None
+    millrace: ProgramUsed | None = None
+    pi: ProgramUsed | None = None
 
 
 #: Of a run that ended before any was looked for.
-NO_TOOLS = ToolsUsed()
+NO_PROGRAMS = ProgramsUsed()
+
+
+def variable_of(option: str) -> str:
+    """Return the environment variable that stands in for an option."""
+    return f"MILLRACER_{option.removeprefix('--').upper().replace('-', '_')}"

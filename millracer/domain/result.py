@@ -12,25 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from millracer.cancellation import CancelReason
 from millracer.domain.completion import NOWHERE, MissingEvidence, Verdict
-from millracer.domain.evidence import ClosureFact, Fact
-from millracer.domain.lineage import LineageItem
-from millracer.domain.programs import NO_TOOLS, ToolsUsed
-from millracer.domain.work import (
-    Decision,
-    EventKind,
-    IntakeKind,
-    ItemState,
-    JsonObject,
-    Outcome,
-    ProgressEvent,
-    Route,
-    RunWarning,
-    ScopedWork,
-    Standing,
-)
-from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError
-from millracer.waiting import CancelReason
+from millracer.domain.evidence import ClosureFact, Fact, LineageItem
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.outcome import Outcome
+from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
+from millracer.domain.progress import EventKind, ProgressEvent
+from millracer.domain.requests import Decision, IntakeKind, Route, ScopedWork
+from millracer.domain.runtime import JsonObject
+from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError, RunWarning
 
 
 class Ending(StrEnum):
@@ -103,7 +94,7 @@ class RunResult:
     outcome: Outcome
     output: str
     versions: Versions
-    tools: ToolsUsed = NO_TOOLS
+    tools: ProgramsUsed = NO_PROGRAMS
     route: Route | None = None
     intake_kind: IntakeKind | None = None
     intake_signals: tuple[str, ...] = ()
@@ -220,7 +211,7 @@ def exit_code_of_error(code: str) -> ExitCode:
 
 
 def next_steps_for(
-    standing: Standing,
+    item_status: ItemStatus,
     lineage: tuple[LineageItem, ...],
     *,
     millrace: str,
@@ -230,15 +221,17 @@ def next_steps_for(
     """Return how to go on with, retry or cancel what Millrace still holds of an item.
 
     Args:
-        standing: where the item itself is.
+        item_status: where the item itself is.
         lineage: the item and what came out of it; counts where the item itself is done.
         millrace: how Millrace is called from a shell.
         workspace: quoted for a shell.
         resume_command: continues the item.
     """
-    if standing.state.is_live or standing.state is ItemState.BLOCKED:
-        held = [(standing.millrace_id or standing.item_id, standing.state, standing.path)]
-    elif standing.state is ItemState.DONE:
+    if item_status.state.is_live or item_status.state is ItemState.BLOCKED:
+        held = [
+            (item_status.millrace_id or item_status.item_id, item_status.state, item_status.path)
+        ]
+    elif item_status.state is ItemState.DONE:
         held = [
             (member.item_id, member.state, None)
             for member in lineage

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from millracer.cancellation import CancelReason
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.requests import IntakeKind, RunRequest
 from millracer.domain.result import (
     ErrorRecord,
     NextStep,
@@ -11,16 +14,8 @@ from millracer.domain.result import (
     exit_code_of_error,
     next_steps_for,
 )
-from millracer.domain.work import (
-    IntakeKind,
-    ItemState,
-    RunningDaemon,
-    RunRequest,
-    RunWarning,
-    Standing,
-)
-from millracer.errors import ExitCode
-from millracer.waiting import CancelReason
+from millracer.domain.runtime import RunningDaemon
+from millracer.errors import ExitCode, RunWarning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +24,7 @@ class Submission:
 
     Attributes:
         item_id: None where there was none yet.
-        standing: where the item is; None where nothing is known of it.
+        item_status: where the item is; None where nothing is known of it.
         found: it was in Millrace already.
         daemon: the one that will work on it, None where none runs.
         cancel_reason: the caller asked to stop.
@@ -40,7 +35,7 @@ class Submission:
     option: str | None  #: what `--millrace-command` has to say; None where it is found without
     request: RunRequest
     item_id: str | None = None
-    standing: Standing | None = None
+    item_status: ItemStatus | None = None
     found: bool = False
     intake_kind: IntakeKind | None = None
     intake_signals: tuple[str, ...] = ()
@@ -58,7 +53,7 @@ class Submission:
             return exit_code_of_cancel(self.cancel_reason)
         if self.errors:
             return exit_code_of_error(self.errors[0].code)
-        state = None if self.standing is None else self.standing.state
+        state = None if self.item_status is None else self.item_status.state
         if state is ItemState.BLOCKED:
             return ExitCode.BLOCKED
         is_aside = state is None or state.is_set_aside
@@ -72,14 +67,14 @@ class Submission:
             watch: the command that attaches to it.
             cancel: the command that takes it out of the queue.
         """
-        standing = self.standing
-        if standing is None:
+        item_status = self.item_status
+        if item_status is None:
             return ()
-        if standing.state is ItemState.BLOCKED:
+        if item_status.state is ItemState.BLOCKED:
             steps = next_steps_for(
-                standing, (), millrace=self.program, workspace=workspace, resume_command=watch
+                item_status, (), millrace=self.program, workspace=workspace, resume_command=watch
             )
             return (*(step for step in steps if step.action == "retry"), NextStep("cancel", cancel))
-        if standing.state.is_live:
+        if item_status.state.is_live:
             return (NextStep("watch", watch), NextStep("cancel", cancel))
-        return (NextStep("watch", watch),) if standing.state is ItemState.DONE else ()
+        return (NextStep("watch", watch),) if item_status.state is ItemState.DONE else ()

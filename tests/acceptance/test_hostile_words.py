@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from millracer.application.prompts import DECISION_MARK
 from millracer.demo.scripted_model import (
     MODEL_ID,
     PROVIDER,
@@ -19,6 +18,7 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.run.prompts import DECISION_MARK
 from tests.support.cli import Millracer, stored
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.document_forms import decode_reference, decode_reference_lines
-from millracer.domain.documents import (
-    IntakeDocument,
+from millracer.domain.identity import work_item_for
+from millracer.domain.intake import IntakeDocument
+from millracer.domain.items import WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody, RunRequest, ScopedWork
+from millracer.millrace.intake.documents import render_document, verify_document
+from millracer.millrace.intake.fields import (
+    decode_reference,
+    decode_reference_lines,
     decode_request,
     decode_scope,
-    render_document,
     request_hash_in,
-    verify_document,
 )
-from millracer.domain.identity import work_item_for
-from millracer.domain.millrace_markdown import parse_document, parse_fields
-from millracer.domain.work import IntakeKind, RequestBody, RunRequest, ScopedWork, WorkItem
+from millracer.millrace.intake.markdown import parse_document, parse_fields
 from tests.support.hostile import ATTACKS, REFERENCES
 from tests.support.workspace import make_workspace
 

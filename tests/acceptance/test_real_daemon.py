@@ -13,17 +13,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.adapters import process
-from millracer.adapters.daemon import WorkspaceDaemon
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.ownership import read_ownership, write_ownership
-from millracer.adapters.pi_install import Version
-from millracer.adapters.workspace import WorkspacePaths
-from millracer.domain.observation import Signs
-from millracer.domain.work import IntakeKind, ItemState, RunningDaemon, RuntimeStatus, Standing
+from millracer.cancellation import Cancellation, CancelReason, Wait
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.observation import ChangeHints
+from millracer.domain.requests import IntakeKind
+from millracer.domain.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ToolFailed
-from millracer.ports import Attendance
-from millracer.waiting import Cancellation, CancelReason, Wait
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.daemon.daemon import WorkspaceDaemon
+from millracer.millrace.daemon.ownership import read_ownership, write_ownership
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.pi.install import Version
+from millracer.ports import WatchLease
+from millracer.system import processes
 from tests.support.cli import wait_until
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
@@ -92,7 +94,7 @@ class _Site:
         return (self.paths.items("tasks", folder) / f"{_ITEM}.md").exists()
 
     def tokens_carriers(self) -> list[psutil.Process]:
-        return [] if self.token is None else process.processes_with_token(self.token)
+        return [] if self.token is None else processes.processes_with_token(self.token)
 
     def status(self) -> dict[str, object]:
         completed = self.calls.checked("status", "--format", "json", wait=Wait.for_seconds(60))
@@ -113,40 +115,40 @@ def site(tmp_path: Path, millrace_command: str, millrace_version: Version) -> _S
 
 
 @pytest.fixture
-def attendance(site: _Site) -> Iterator[Attendance]:
-    attendance = site.daemon.attend(Wait.for_seconds(10))
-    yield attendance
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+def lease(site: _Site) -> Iterator[WatchLease]:
+    lease = site.daemon.lease(Wait.for_seconds(10))
+    yield lease
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
-def _watch_until(attendance: Attendance, holds: Callable[[Signs], bool]) -> list[Signs]:
+def _watch_until(lease: WatchLease, holds: Callable[[ChangeHints], bool]) -> list[ChangeHints]:
     wait = Wait.for_seconds(60)
-    item = Standing(
+    item = ItemStatus(
         item_id=_ITEM,
         state=ItemState.QUEUED,
         source="a test",
         observed_at=datetime.now(UTC),
         kind=IntakeKind.TASK,
     )
-    seen: list[Signs] = []
+    seen: list[ChangeHints] = []
     while not seen or not holds(seen[-1]):
         assert not wait.expired, f"it did not show in time: {seen}"
-        seen.append(attendance.next_signs(item, wait))
+        seen.append(lease.next_signs(item, wait))
     return seen
 
 
-def _builder_started(signs: Signs) -> bool:
+def _builder_started(signs: ChangeHints) -> bool:
     return any(event.event_type == "stage_started" for event in signs.events)
 
 
 def test_a_task_is_seen_to_be_done_and_the_idle_daemon_is_stopped(
-    site: _Site, attendance: Attendance
+    site: _Site, lease: WatchLease
 ) -> None:
     started = site.start()
 
-    seen = _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
+    seen = _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
     events = [event for signs in seen for event in signs.events]
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
     assert (started.ours, started.mode_id) == (True, site.usual_mode)
     assert [e.stage for e in events if e.event_type == "stage_started"] == [
@@ -156,23 +158,23 @@ def test_a_task_is_seen_to_be_done_and_the_idle_daemon_is_stopped(
     ]
     assert all(e.item_id == _ITEM for e in events if e.event_type == "stage_started")
     assert site.tokens_carriers() == []
-    assert process.started_at(started.pid) is None
+    assert processes.started_at(started.pid) is None
     assert not site.paths.runtime_lock.exists()
     assert site.holds("done")
 
 
 @pytest.mark.parametrize("in_a_hurry", [False, True])
 def test_a_hanging_stage_is_cut_and_its_item_is_back_in_the_queue(
-    site: _Site, attendance: Attendance, *, in_a_hurry: bool
+    site: _Site, lease: WatchLease, *, in_a_hurry: bool
 ) -> None:
     site.workspace.play(_HANGING)
     site.start()
-    _watch_until(attendance, _builder_started)
+    _watch_until(lease, _builder_started)
     cancellation = Cancellation()
     if in_a_hurry:
         cancellation.cancel(CancelReason.INTERRUPTED)
 
-    attendance.leave(Wait.for_seconds(18, cancellation), keep_daemon=False)
+    lease.leave(Wait.for_seconds(18, cancellation), keep_daemon=False)
 
     status = site.status()
     assert site.tokens_carriers() == []
@@ -182,31 +184,31 @@ def test_a_hanging_stage_is_cut_and_its_item_is_back_in_the_queue(
 
 
 def test_a_killed_daemon_is_seen_and_the_next_one_finishes_the_item(
-    site: _Site, attendance: Attendance
+    site: _Site, lease: WatchLease
 ) -> None:
     site.workspace.play(
         Scenario(steps={"builder": (Step(hang=True, deaf=True, detached_child=True), Step())})
     )
     first = site.start()
-    _watch_until(attendance, _builder_started)
+    _watch_until(lease, _builder_started)
     # It counts its calls itself: killed before that, the next one would be the first again.
     wait_until(lambda: site.workspace.stages() == ["builder"], "the stage notes that it began")
     left = [carrier.pid for carrier in site.tokens_carriers() if carrier.pid != first.pid]
 
     psutil.Process(first.pid).kill()
-    seen = _watch_until(attendance, lambda signs: not signs.daemon_alive)
+    seen = _watch_until(lease, lambda signs: not signs.daemon_alive)
     second = site.start()
 
-    assert not seen[-1].safety_due
+    assert not seen[-1].poll_due
     assert left
-    assert [pid for pid in left if process.started_at(pid) is not None] == []
+    assert [pid for pid in left if processes.started_at(pid) is not None] == []
     assert second.ours
     assert second.pid != first.pid
-    _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
+    _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
 
 
 def test_someone_elses_daemon_is_joined_and_left_running(
-    site: _Site, attendance: Attendance, millrace_command: str
+    site: _Site, lease: WatchLease, millrace_command: str
 ) -> None:
     mode = ("--mode", site.usual_mode)
     with subprocess.Popen(
@@ -217,15 +219,15 @@ def test_someone_elses_daemon_is_joined_and_left_running(
     ) as foreign:
         try:
             joined = site.start()
-            _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
-            left_running = attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+            _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
+            left_running = lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
             assert (joined.pid, joined.ours) == (foreign.pid, False)
             assert not left_running
             assert foreign.poll() is None
         finally:
             site.calls.call("control", "stop", wait=Wait.for_seconds(30))
-            process.end_group(foreign.pid, grace_seconds=10)
+            processes.end_group(foreign.pid, grace_seconds=10)
 
 
 def test_modes_are_validated_and_a_bad_one_kills_the_daemon_at_start(site: _Site) -> None:
@@ -243,13 +245,13 @@ def test_modes_are_validated_and_a_bad_one_kills_the_daemon_at_start(site: _Site
 
 
 @pytest.fixture
-def strand(site: _Site, attendance: Attendance) -> Iterator[Callable[[bool], psutil.Popen]]:
+def strand(site: _Site, lease: WatchLease) -> Iterator[Callable[[bool], psutil.Popen]]:
     """Kill the daemon and let its pid live on, as a stranger's or as one that is not reaped."""
     others: list[psutil.Popen] = []
 
     def kill(is_reaped: bool) -> psutil.Popen:  # noqa: FBT001 - a test's parameter
         psutil.Process(site.start().pid).kill()
-        _watch_until(attendance, lambda signs: not signs.daemon_alive)
+        _watch_until(lease, lambda signs: not signs.daemon_alive)
         other = psutil.Popen((sys.executable, "-c", "import time; time.sleep(60)"))
         others.append(other)
         lock = json.loads(site.paths.runtime_lock.read_text(encoding="utf-8"))
@@ -279,7 +281,7 @@ def strand(site: _Site, attendance: Attendance) -> Iterator[Callable[[bool], psu
 @pytest.mark.parametrize("is_reaped", [True, False], ids=["a stranger's", "not reaped"])
 def test_a_lock_whose_pid_is_still_taken_keeps_no_daemon_from_starting(
     site: _Site,
-    attendance: Attendance,
+    lease: WatchLease,
     strand: Callable[[bool], psutil.Popen],
     *,
     is_reaped: bool,
@@ -289,14 +291,14 @@ def test_a_lock_whose_pid_is_still_taken_keeps_no_daemon_from_starting(
     second = site.start()
 
     assert (second.ours, second.booting) == (True, False)
-    _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
+    _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
     assert is_reaped is (other.status() != psutil.STATUS_ZOMBIE)
 
 
 @pytest.mark.parametrize("is_taken", [True, False], ids=["pid taken", "pid free"])
 def test_a_lock_of_a_dead_container_keeps_no_daemon_from_starting(
     site: _Site,
-    attendance: Attendance,
+    lease: WatchLease,
     strand: Callable[[bool], psutil.Popen],
     *,
     is_taken: bool,
@@ -312,16 +314,16 @@ def test_a_lock_of_a_dead_container_keeps_no_daemon_from_starting(
     second = site.start()
 
     assert (second.ours, second.booting) == (True, False)
-    _watch_until(attendance, lambda signs: signs.item_hint is ItemState.DONE)
+    _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
 
 
 @pytest.mark.slow
 def test_a_lock_whose_pid_is_still_taken_is_cleared_on_the_way_out(
-    site: _Site, attendance: Attendance, strand: Callable[[bool], psutil.Popen]
+    site: _Site, lease: WatchLease, strand: Callable[[bool], psutil.Popen]
 ) -> None:
     strand(False)  # noqa: FBT003 - see the fixture
 
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
     assert not site.paths.runtime_lock.exists()
     assert site.holds("queue")
@@ -329,11 +331,11 @@ def test_a_lock_whose_pid_is_still_taken_is_cleared_on_the_way_out(
 
 
 def test_a_lock_left_by_a_killed_daemon_is_repaired_before_the_start(
-    site: _Site, attendance: Attendance
+    site: _Site, lease: WatchLease
 ) -> None:
     first = site.start()
     psutil.Process(first.pid).kill()
-    _watch_until(attendance, lambda signs: not signs.daemon_alive)
+    _watch_until(lease, lambda signs: not signs.daemon_alive)
     wait = Wait.for_seconds(60)
     assert site.paths.runtime_lock.exists()
 

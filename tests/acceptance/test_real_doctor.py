@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.pi_install import Version
-from millracer.adapters.sqlite_store import STORE_NAME
 from millracer.demo.scripted_model import Reply, ScriptedModel
+from millracer.pi.install import Version
+from millracer.system.user_folders import STORE_NAME
 from tests.support.cli import Millracer, daemon_pid, wait_until
 from tests.support.disks import read_only
 from tests.support.doctor_cli import DoctorCaller, stages_on_scripted_models

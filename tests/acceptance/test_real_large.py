@@ -16,9 +16,9 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
-from millracer.domain.document_forms import decode_request
-from millracer.domain.documents import IntakeKind
-from millracer.domain.millrace_markdown import parse_document
+from millracer.domain.requests import IntakeKind
+from millracer.millrace.intake.fields import decode_request
+from millracer.millrace.intake.markdown import parse_document
 from tests.support.cli import FORCED, Millracer, stored
 from tests.support.ops_cli import DELEGATED, OpsCaller
 from tests.support.workspace import Workspace, make_workspace

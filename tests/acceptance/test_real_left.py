@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.millrace import CliMillrace
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.domain.documents import render_document
-from millracer.domain.work import IntakeKind, ItemState, RequestBody, WorkItem
-from millracer.waiting import Wait
+from millracer.cancellation import Wait
+from millracer.domain.items import ItemState, WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.millrace.backend import CliMillrace
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.intake.documents import render_document
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
@@ -43,7 +44,7 @@ def add(millrace: CliMillrace, item_id: str, kind: IntakeKind) -> None:
 
 
 def places(millrace: CliMillrace) -> list[tuple[str, ItemState]]:
-    return [(item.work_kind, item.state) for item in millrace.list_left()]
+    return [(item.work_kind, item.state) for item in millrace.list_unfinished()]
 
 
 @pytest.fixture
@@ -59,22 +60,22 @@ def millrace(workspace: Workspace, millrace_command: str) -> CliMillrace:
 
 def test_queued_blocked_probed_and_planned_work_is_left(millrace: CliMillrace) -> None:
     add(millrace, "stuck-0a1b", IntakeKind.TASK)
-    attendance = millrace.attend(wait())
+    lease = millrace.lease(wait())
     try:
         with millrace.control(wait()) as control:
             control.start("default_pi", wait())
         limit = wait()
         while places(millrace) != [("task", ItemState.BLOCKED)]:
             assert len(places(millrace)) == 1, "an item on its way is listed once"
-            assert not limit.expired, f"it is not blocked: {millrace.list_left()}"
+            assert not limit.expired, f"it is not blocked: {millrace.list_unfinished()}"
             limit.sleep(0.05)
     finally:
-        attendance.leave(wait(), keep_daemon=False)
+        lease.leave(wait(), keep_daemon=False)
     add(millrace, "plan-2c3d", IntakeKind.IDEA)
     add(millrace, "queued-4e5f", IntakeKind.TASK)
     add(millrace, "look-6a7b", IntakeKind.PROBE)
 
-    left = millrace.list_left()
+    left = millrace.list_unfinished()
 
     assert [(item.item_id, item.work_kind, item.state, item.title, item.ours) for item in left] == [
         ("look-6a7b", "probe", ItemState.QUEUED, "Do look-6a7b", True),
@@ -83,34 +84,34 @@ def test_queued_blocked_probed_and_planned_work_is_left(millrace: CliMillrace) -
         ("stuck-0a1b", "task", ItemState.BLOCKED, "Do stuck-0a1b", True),
     ]
     for item in left:
-        standing = millrace.look_up(item.item_id, wait())
-        assert (standing.state, standing.path) == (item.state, item.path)
+        item_status = millrace.look_up(item.item_id, wait())
+        assert (item_status.state, item_status.path) == (item.state, item.path)
 
 
 def test_an_idea_is_left_once_all_the_way_to_its_open_lineage(millrace: CliMillrace) -> None:
     add(millrace, "plan-2c3d", IntakeKind.IDEA)
-    [idea] = millrace.list_left()
+    [idea] = millrace.list_unfinished()
     seen: set[tuple[str, ItemState]] = set()
-    attendance = millrace.attend(wait())
+    lease = millrace.lease(wait())
     try:
         with millrace.control(wait()) as control:
             control.start("default_pi", wait())
         limit = wait()
         while ("task", ItemState.ACTIVE) not in seen:
-            left = millrace.list_left()
+            left = millrace.list_unfinished()
             assert len([item for item in left if item.work_kind != "task"]) == 1, left
             seen |= {(item.work_kind, item.state) for item in left}
             assert not limit.expired, f"so far {seen}"
             limit.sleep(0.02)
-        spec, task = sorted(millrace.list_left(), key=lambda item: item.work_kind)
+        spec, task = sorted(millrace.list_unfinished(), key=lambda item: item.work_kind)
     finally:
-        attendance.leave(wait(), keep_daemon=False)
+        lease.leave(wait(), keep_daemon=False)
 
     assert (idea.item_id, idea.state) == ("plan-2c3d", ItemState.INBOX)
     assert (spec.state, spec.title, spec.ours) == (ItemState.ACTIVE, "Do plan-2c3d", True)
     assert (task.item_id, task.state) == ("derived", ItemState.ACTIVE)
-    standing = millrace.look_up("plan-2c3d", wait())
-    assert (standing.millrace_id, standing.state) == (spec.item_id, ItemState.DONE)
+    item_status = millrace.look_up("plan-2c3d", wait())
+    assert (item_status.millrace_id, item_status.state) == (spec.item_id, ItemState.DONE)
 
 
 def test_every_mode_that_is_named_can_be_compiled_for(

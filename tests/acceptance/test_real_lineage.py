@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.millrace import CliMillrace
-from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.cancellation import Wait
 from millracer.domain.completion import Verdict, judge
-from millracer.domain.documents import render_document
-from millracer.domain.evidence import Evidence
-from millracer.domain.lineage import lineage_of
-from millracer.domain.work import IntakeKind, ItemState, RequestBody, Standing, WorkItem
-from millracer.waiting import Wait
+from millracer.domain.evidence import Evidence, lineage_of
+from millracer.domain.items import ItemState, ItemStatus, WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.millrace.backend import CliMillrace
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.intake.documents import render_document
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
@@ -38,7 +38,7 @@ class Chain:
     millrace: CliMillrace
     workspace: Workspace
 
-    def add(self, kind: IntakeKind, item_id: str = ITEM) -> Standing:
+    def add(self, kind: IntakeKind, item_id: str = ITEM) -> ItemStatus:
         item = WorkItem(item_id=item_id, request_hash=item_id.encode().hex().zfill(64), named=True)
         body = RequestBody(task="Look into it")
         document = render_document(item, kind, body, created_at=NOW)
@@ -50,15 +50,15 @@ class Chain:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Let a daemon work meanwhile."""
-        attendance = self.millrace.attend(wait())
+        lease = self.millrace.lease(wait())
         try:
             with self.millrace.control(wait()) as control:
                 control.start("default_pi", wait())
             yield
         finally:
-            attendance.leave(wait(), keep_daemon=False)
+            lease.leave(wait(), keep_daemon=False)
 
-    def trace_until(self, known: Standing, settled: Callable[[Evidence], bool]) -> Evidence:
+    def trace_until(self, known: ItemStatus, settled: Callable[[Evidence], bool]) -> Evidence:
         """Trace from one and the same old standing until something holds."""
         limit = wait()
         while not settled(traced := self.millrace.trace_lineage(known)):

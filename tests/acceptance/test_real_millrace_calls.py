@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.millrace import CliMillrace
-from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.cancellation import Wait
 from millracer.domain.completion import judge
-from millracer.domain.documents import render_document
-from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, WorkItem
+from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolFailed, ToolUnsupported, WorkspaceUnusable
-from millracer.waiting import Wait
+from millracer.millrace.backend import CliMillrace
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.intake.documents import render_document
 from tests.support.workspace import Workspace, make_workspace
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -77,7 +78,7 @@ def wait() -> Wait:
 def sleeping_daemon(real: Real) -> Iterator[None]:
     """Let a daemon hold the workspace, and take nothing in before the end."""
     millrace = real.millrace
-    attendance = millrace.attend(wait())
+    lease = millrace.lease(wait())
     try:
         with millrace.control(wait()) as control:
             daemon = control.start("default_pi", wait())
@@ -93,7 +94,7 @@ def sleeping_daemon(real: Real) -> Iterator[None]:
             assert not limit.expired, "the daemon did not empty its mailbox"
             limit.sleep(0.05)
     finally:
-        attendance.leave(wait(), keep_daemon=False)
+        lease.leave(wait(), keep_daemon=False)
 
 
 def test_the_version_read_from_the_install_is_the_one_the_program_tells(
@@ -236,7 +237,7 @@ def test_a_finished_items_evidence_is_its_state_and_its_stages(
 ) -> None:
     millrace = real.millrace
     real.add("widget-0a1b", kind)
-    attendance = millrace.attend(wait())
+    lease = millrace.lease(wait())
     try:
         with millrace.control(wait()) as control:
             control.start("default_pi", wait())
@@ -244,11 +245,11 @@ def test_a_finished_items_evidence_is_its_state_and_its_stages(
         limit = wait()
         while found.state is not ItemState.DONE:
             assert not limit.expired, f"the item stayed {found.state}"
-            attendance.next_signs(found, wait())
+            lease.next_signs(found, wait())
             found = millrace.look_up("widget-0a1b", wait())
         evidence = millrace.gather_evidence(found, wait())
     finally:
-        attendance.leave(wait(), keep_daemon=False)
+        lease.leave(wait(), keep_daemon=False)
 
     assert (found.kind, found.request_hash) == (kind, HASH)
     states = {fact.item_id: fact.state for fact in evidence.items}

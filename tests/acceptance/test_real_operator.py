@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.application.prompts import DECISION_MARK, DIRECT_MARK, REPORT_MARK
 from millracer.demo.scripted_model import (
     MODEL_ID,
     PROVIDER,
@@ -23,6 +22,7 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, REPORT_MARK
 from tests.support.cli import daemon_pid, stored
 from tests.support.operator_cli import (
     ALT_ENTER,

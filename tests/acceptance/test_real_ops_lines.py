@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from millracer.adapters.pi_install import Version
+from millracer.pi.install import Version
 from tests.support.cli import daemon_pid, wait_until
 from tests.support.ops_cli import DELEGATED, OpsCaller, request
 from tests.support.ops_lines import Conversation, conversation

@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.adapters.pi_install import Version
-from millracer.adapters.pi_rpc import RpcPi
-from millracer.application.notifying import Notifier
+from millracer.cancellation import Wait
 from millracer.demo.scripted_model import ModelRequest, Reply, ScriptedModel
 from millracer.errors import ToolFailed, ToolTimeout
-from millracer.waiting import Wait
+from millracer.pi.install import Version
+from millracer.pi.rpc import RpcPi
+from millracer.run.notifier import Notifier
 from tests.support.real_pi import (
     ScriptedReplies,
     asks_again_when_cut_off,

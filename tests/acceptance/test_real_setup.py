@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.installed_tools import read_installed
 from millracer.domain.programs import TESTED_VERSIONS, Tool
+from millracer.programs.installed import read_installed
 
 _LIMIT_SECONDS = 540
 _INSTALLERS_OWN = ("PIP_", "NPM_", "npm_", "SSL_", "NODE_EXTRA", "http_", "https_", "HTTP", "NO_")

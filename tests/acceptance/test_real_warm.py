@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.adapters import process
-from millracer.adapters.daemon import WorkspaceDaemon
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.ownership import write_ownership
-from millracer.adapters.warm_millrace import WarmRunner
-from millracer.adapters.workspace import WorkspacePaths
-from millracer.contracts.ownership import OwnershipRecord
-from millracer.domain.work import RuntimeStatus
-from millracer.waiting import Wait
+from millracer.cancellation import Wait
+from millracer.domain.runtime import RuntimeStatus
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.daemon.daemon import WorkspaceDaemon
+from millracer.millrace.daemon.ownership import write_ownership
+from millracer.millrace.daemon.ownership_record import OwnershipRecord
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.fork_server.runner import ForkServerRunner
+from millracer.system import processes
 from tests.support.cli import FORCED, Millracer, Running, daemon_pid, wait_until
 from tests.support.processes import warm_processes
 from tests.support.scenario import Scenario, Step
@@ -87,9 +87,9 @@ def test_a_kept_daemon_lives_on_without_it(prepare: Callable[[Scenario], Millrac
         assert not warm.is_running()
         assert daemon.is_running()
         assert "mailbox" in millracer.millrace_says("control", "stop")
-        wait_until(lambda: process.started_at(daemon.pid) is None, "the kept daemon stops")
+        wait_until(lambda: processes.started_at(daemon.pid) is None, "the kept daemon stops")
     finally:
-        process.end_group(daemon.pid, grace_seconds=1)
+        processes.end_group(daemon.pid, grace_seconds=1)
 
 
 def test_it_dies_with_a_killed_run_whose_daemon_a_plain_run_stops(
@@ -100,13 +100,13 @@ def test_it_dies_with_a_killed_run_whose_daemon_a_plain_run_stops(
     (warm,) = warm_processes(running.process.pid)
     running.send(signal.SIGKILL)
     running.process.communicate(timeout=60)
-    wait_until(lambda: process.started_at(warm.pid) is None, "the warm process is gone")
+    wait_until(lambda: processes.started_at(warm.pid) is None, "the warm process is gone")
     assert daemon.is_running()
 
     ran = millracer.run(*FORCED, "--no-warm-millrace", "Make it green")
 
     assert ran.exit_code == 0, ran.stderr
-    assert process.started_at(daemon.pid) is None
+    assert processes.started_at(daemon.pid) is None
 
 
 def test_a_run_whose_warm_process_is_killed_goes_on_plainly(
@@ -119,7 +119,7 @@ def test_a_run_whose_warm_process_is_killed_goes_on_plainly(
 
     assert (ran.exit_code, ran.result["outcome"]) == (0, "completed"), ran.stderr
     assert ran.result["errors"] == []
-    assert process.started_at(daemon.pid) is None
+    assert processes.started_at(daemon.pid) is None
 
 
 def test_a_daemon_forked_for_one_who_died_at_once_is_found_and_stopped(
@@ -133,11 +133,11 @@ def test_a_daemon_forked_for_one_who_died_at_once_is_found_and_stopped(
         workspace=paths.root,
         cwd=paths.root,
         env=dict(os.environ),
-        runner=WarmRunner(),
+        runner=ForkServerRunner(),
     )
     warm.warm_up()
     warm.checked("queue", "ls", wait=Wait.for_seconds(60))
-    token = process.new_token()
+    token = processes.new_token()
     write_ownership(paths, OwnershipRecord(token=token, mode_id="default_pi", log=os.devnull))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     pid = warm.spawn_daemon(
@@ -156,15 +156,15 @@ def test_a_daemon_forked_for_one_who_died_at_once_is_found_and_stopped(
             status_reader=_no_status,
             version=lambda: None,
         )
-        attendance = daemon.attend(Wait.for_seconds(10))
+        lease = daemon.lease(Wait.for_seconds(10))
         with daemon.control(Wait.for_seconds(10)) as control:
             found = control.running(Wait.for_seconds(10))
         assert found is not None
         assert (found.pid, found.ours) == (pid, True)
-        assert attendance.leave(Wait.for_seconds(20), keep_daemon=False) is False
-        assert process.started_at(pid) is None
+        assert lease.leave(Wait.for_seconds(20), keep_daemon=False) is False
+        assert processes.started_at(pid) is None
     finally:
-        process.end_token(token, grace_seconds=0)
+        processes.end_token(token, grace_seconds=0)
 
 
 def _no_status(_: Wait) -> RuntimeStatus:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from millracer.application.prompts import NOTICE_MARK, REPORT_MARK
 from millracer.demo.scripted_model import (
     ModelRequest,
     Reply,
@@ -14,6 +13,7 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.run.prompts import NOTICE_MARK, REPORT_MARK
 from tests.support.cli import Millracer, Ran, stored, wait_until
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace

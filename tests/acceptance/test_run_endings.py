@@ -11,7 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.application.prompts import DECISION_MARK
 from millracer.demo.scripted_model import (
     ModelRequest,
     Reply,
@@ -19,6 +18,7 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.run.prompts import DECISION_MARK
 from tests.support.cli import FORCED, Millracer, daemon_pid, stored, wait_until
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace

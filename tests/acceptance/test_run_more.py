@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.application.prompts import DECISION_MARK, REPORT_MARK
 from millracer.demo.scripted_model import (
     ModelRequest,
     Reply,
@@ -21,7 +20,8 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
-from millracer.domain.document_forms import decode_request
+from millracer.millrace.intake.fields import decode_request
+from millracer.run.prompts import DECISION_MARK, REPORT_MARK
 from tests.support.cli import FORCED, Millracer, daemon_pid, stored, wait_until
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from millracer.application.prompts import DECISION_MARK, DIRECT_MARK, REPORT_MARK
 from millracer.demo.scripted_model import (
     ModelRequest,
     Reply,
@@ -17,6 +16,7 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, REPORT_MARK
 from tests.support.cli import Millracer
 from tests.support.scenario import Scenario
 from tests.support.workspace import make_workspace

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from millracer.adapters import millrace_version, pi_install
+from millracer.millrace.commands import version
+from millracer.pi import install
 from tests.matrix.cells import CELLS, MILLRACES, PIS, USUAL_MILLRACE, USUAL_PI
 from tests.matrix.report import PAGE, Outcome, read_results, render
 
@@ -16,12 +17,12 @@ def test_the_page_is_what_the_kept_results_say() -> None:
 
 def test_the_ends_of_the_supported_ranges_were_tested() -> None:
     passed = [result for result in read_results() if result.outcome is Outcome.PASSED]
-    millraces, pis = {each.millrace for each in passed}, {each.pi for each in passed}
-    oldest_millrace, newest_millrace = millrace_version.SUPPORTED_RANGE.split(" to ")
-    oldest_pi, newest_pi = pi_install.SUPPORTED_RANGE.split(" to ")
+    backends, pis = {each.millrace for each in passed}, {each.pi for each in passed}
+    oldest_millrace, newest_millrace = version.SUPPORTED_RANGE.split(" to ")
+    oldest_pi, newest_pi = install.SUPPORTED_RANGE.split(" to ")
 
-    assert oldest_millrace in millraces
-    assert any(each.startswith(newest_millrace.removesuffix("x")) for each in millraces)
+    assert oldest_millrace in backends
+    assert any(each.startswith(newest_millrace.removesuffix("x")) for each in backends)
     assert oldest_pi in pis
     assert any(each.startswith(newest_pi.removesuffix("x")) for each in pis)
 

@@ -12,7 +12,7 @@ _TELL = """
 import atexit, json, os, sys
 atexit.register(lambda: os.write({descriptor}, json.dumps(sorted(sys.modules)).encode()))
 sys.argv = ["millracer", *{arguments!r}]
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 main()
 """
 _LIMIT_SECONDS = 60
@@ -24,32 +24,34 @@ _HEAVY = frozenset(
 _RUNS_A_TASK = frozenset(
     {
         "transitions",
-        "millracer.adapters.pi_rpc",
-        "millracer.adapters.pi_print",
-        "millracer.application.orchestrator",
+        "millracer.pi.rpc",
+        "millracer.pi.one_shot",
+        "millracer.run.orchestrator",
         "millracer.domain.lifecycle",
     }
 )
 _TELLS_OF_A_RUN = frozenset(
     {
-        "millracer.application.ops_runs",
-        "millracer.contracts.run_result",
+        "millracer.operations.run",
+        "millracer.schemas.run_result",
         "millracer.domain.completion",
-        "millracer.domain.documents",
+        "millracer.millrace.intake.documents",
         "millracer.domain.evidence",
         "millracer.domain.result",
     }
 )
-_ANSWERS_OTHERS = frozenset({"millracer.interfaces.ops_lines", "millracer.application.operator"})
+_ANSWERS_OTHERS = frozenset({"millracer.cli.commands.jsonl_server", "millracer.operator.session"})
 _CALLS_MILLRACE = frozenset(
     {
         "psutil",
-        "millracer.adapters.millrace",
-        "millracer.adapters.process",
-        "millracer.adapters.warm_millrace",
+        "millracer.millrace.backend",
+        "millracer.system.processes",
+        "millracer.millrace.fork_server.runner",
     }
 )
-_SHOWS_A_PERSON = frozenset({"rich", "prompt_toolkit", "millracer.application.operator"})
+#: Packages that a help text never needs.
+_DOES_WORK = frozenset({"api", "millrace", "operations", "operator", "pi", "run", "store"})
+_SHOWS_A_PERSON = frozenset({"rich", "prompt_toolkit", "millracer.operator.session"})
 
 
 def _loaded_by(*arguments: str, request: object = None) -> set[str]:
@@ -108,16 +110,16 @@ def test_the_library_loads_no_command_line_and_no_tool_before_it_is_called() -> 
     assert "millracer.api" in loaded
     unneeded = _RUNS_A_TASK | _CALLS_MILLRACE | _ANSWERS_OTHERS | _SHOWS_A_PERSON
     assert loaded & (unneeded | {"typer", "sqlite3"}) == set()
-    assert "adapters" not in _layers(loaded)
+    assert _layers(loaded).isdisjoint({"millrace", "pi", "store"})
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_telling_how_it_is_used_loads_nothing_heavy(argument: str) -> None:
     loaded = _loaded_by(argument)
 
-    assert "millracer.interfaces.cli" in loaded
+    assert "millracer.cli.app" in loaded
     assert loaded & _HEAVY == set()
-    assert _layers(loaded) <= {"interfaces", "contracts", "domain", "errors", "waiting"}
+    assert _layers(loaded).isdisjoint(_DOES_WORK)
 
 
 @pytest.mark.parametrize(
@@ -126,19 +128,19 @@ def test_telling_how_it_is_used_loads_nothing_heavy(argument: str) -> None:
 def test_telling_how_a_command_is_used_loads_no_more_than_typer_does(command: str) -> None:
     loaded = _loaded_by(command, "--help")
 
-    assert "millracer.interfaces.cli" in loaded
+    assert "millracer.cli.app" in loaded
     assert loaded & _HEAVY <= {"pydantic"}  # typer reads the options before the command with it
-    assert _layers(loaded) <= {"interfaces", "contracts", "domain", "errors", "waiting"}
+    assert _layers(loaded).isdisjoint(_DOES_WORK)
 
 
 @pytest.mark.parametrize("action", ["list_sessions", "list_workspaces"])
 def test_asking_the_store_loads_neither_millrace_nor_what_runs_a_task(action: str) -> None:
     loaded = _loaded_by("ops", "--json", request=_request(action))
 
-    assert "millracer.adapters.sqlite_store" in loaded
+    assert "millracer.store.sessions" in loaded
     unneeded = _RUNS_A_TASK | _TELLS_OF_A_RUN | _CALLS_MILLRACE | _ANSWERS_OTHERS | _SHOWS_A_PERSON
     assert loaded & unneeded == set()
-    assert "millracer.application.ops_status" not in loaded
+    assert "millracer.operations.status" not in loaded
 
 
 def test_asking_millrace_loads_nothing_that_runs_a_task(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_asking_millrace_loads_nothing_that_runs_a_task(tmp_path: Path) -> None:
     (tmp_path / "millrace-agents").mkdir()
     loaded = _loaded_by("ops", "--json", "--millrace-command", "no-millrace", request=request)
 
-    assert "millracer.adapters.millrace" in loaded
+    assert "millracer.millrace.backend" in loaded
     assert loaded & (_RUNS_A_TASK | _SHOWS_A_PERSON) == set()
 
 
@@ -156,7 +158,7 @@ def test_a_run_in_a_pipe_loads_nothing_that_draws(tmp_path: Path) -> None:
         "run", "--route", "millrace", "--workspace", str(tmp_path), *tools, "A task"
     )
 
-    assert "millracer.application.orchestrator" in loaded
+    assert "millracer.run.orchestrator" in loaded
     assert loaded & _SHOWS_A_PERSON == set()
 
 
@@ -169,7 +171,7 @@ def test_completing_a_line_loads_no_more_than_it_reads_with(
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
     loaded = _loaded_by()
 
-    assert "millracer.adapters.names" in loaded
+    assert "millracer.millrace.files.candidates" in loaded
     # As `--help` of a command does, typer reads the options with pydantic.
     assert loaded & (_HEAVY | _CALLS_MILLRACE) <= {"pydantic", "sqlite3", "platformdirs"}
     assert loaded & (_RUNS_A_TASK | _TELLS_OF_A_RUN) == set()

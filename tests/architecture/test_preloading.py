@@ -17,44 +17,49 @@ import millracer
 _LIMIT_SECONDS = 60
 _TELL = """
 import importlib, json, sys
-from millracer.bootstrap import loading
-from millracer.interfaces import cli, entry, head_start, preloading, tools
-importlib.import_module("millracer.interfaces." + {command!r})
-preloading.load_endings()
-loading.{load}()
+from millracer.wiring import preload, tool_factory
+from millracer.cli import app, main, prewarm
+from millracer.cli.preload import load_endings
+importlib.import_module("millracer.cli." + {command!r})
+load_endings()
+preload.{load}()
 print(json.dumps(sorted(name for name in sys.modules)))
 """
 #: Functions that import, and that no command which waits calls after it has begun to wait.
 _BEFORE_OR_NEVER = frozenset(
     {
         # They choose the command, or complete a line.
-        "millracer.interfaces.cli",
-        "millracer.interfaces.completion",
-        "millracer.interfaces.config_cli",
-        "millracer.interfaces.doctor_cli",
-        "millracer.interfaces.queue_cli",
-        "millracer.interfaces.session_cli",
+        "millracer.cli.app",
+        "millracer.cli.shell_completion",
+        "millracer.cli.commands.config_cli",
+        "millracer.cli.commands.doctor_cli",
+        "millracer.cli.commands.queue_cli",
+        "millracer.cli.commands.sessions_cli",
         # They are what loads.
-        "millracer.bootstrap.loading",
+        "millracer.wiring.preload",
     }
 )
 #: Imported in process 1 alone, before the command starts.
-_AT_START = frozenset({"millracer.interfaces.process_one"})
+_AT_START = frozenset({"millracer.cli.process_one"})
 _OF_OTHERS = frozenset(
     {
         # The doctor's, setup's, the library's, completion's.
-        *("millracer.adapters.pi_look", "millracer.adapters.stage_models", "millracer.api"),
-        *("millracer.adapters.surroundings", "millracer.adapters.tool_install"),
-        "millracer.adapters.names",
+        *("millracer.pi.inspection", "millracer.millrace.stage_models", "millracer.api"),
+        *("millracer.doctor.machine", "millracer.programs.installer"),
+        "millracer.millrace.files.candidates",
         # A terminal's: loaded when its progress or its prompt begins.
-        *("millracer.interfaces.live", "millracer.interfaces.operator_terminal", "rich.console"),
+        *(
+            "millracer.cli.terminal.live_progress",
+            "millracer.cli.operator.terminal",
+            "rich.console",
+        ),
         # Documents of a command that renders them: loaded with it.
-        *("millracer.contracts.config_result", "millracer.contracts.control_result"),
-        *("millracer.contracts.doctor_result", "millracer.contracts.status_result"),
-        "millracer.contracts.submit_result",
+        *("millracer.schemas.config", "millracer.schemas.control"),
+        *("millracer.schemas.doctor", "millracer.schemas.status"),
+        "millracer.schemas.submit",
     }
 )
-_OF_ANSWERS = frozenset({"millracer.adapters.directories", "millracer.application.ops"})
+_OF_ANSWERS = frozenset({"millracer.millrace.files.directories", "millracer.operations.gateway"})
 
 
 def _modules_of(node: ast.AST) -> Iterator[str]:
@@ -86,10 +91,10 @@ def _imported_late(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "load", "others"),
     [
-        ("run_command", "load_run", _OF_OTHERS | _OF_ANSWERS),
-        ("operator_command", "load_run", _OF_OTHERS | _OF_ANSWERS),
-        ("demo_command", "load_run", _OF_OTHERS | _OF_ANSWERS),
-        ("ops_lines", "load_answers", _OF_OTHERS),
+        ("commands.run", "load_run", _OF_OTHERS | _OF_ANSWERS),
+        ("operator.command", "load_run", _OF_OTHERS | _OF_ANSWERS),
+        ("commands.demo", "load_run", _OF_OTHERS | _OF_ANSWERS),
+        ("commands.jsonl_server", "load_answers", _OF_OTHERS),
     ],
 )
 def test_nothing_is_left_to_load_when_it_waits(

@@ -10,7 +10,7 @@ import pytest
 from millracer.domain.programs import TESTED_VERSIONS, Tool
 
 _ROOT = Path(__file__).parents[2]
-_PI = _ROOT / "millracer" / "tools" / "pi"
+_PI = _ROOT / "millracer" / "programs" / "pi"
 _PIS = (_PI, *sorted((_ROOT / "tests" / "matrix" / "pi").iterdir()))
 # Written in halves, so that this file does not name what it forbids.
 _FORBIDDEN = (

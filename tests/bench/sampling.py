@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 
 _EVERY_SECONDS = 0.002
 _TOLD = 25

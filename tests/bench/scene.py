@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.millrace_version import find_version
-from millracer.adapters.pi_install import read_version
+from millracer.cancellation import Wait
 from millracer.demo.scripted_model import (
     MODEL_ID,
     PROVIDER,
@@ -22,7 +20,9 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
-from millracer.waiting import Wait
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.commands.version import find_version
+from millracer.pi.install import read_version
 from tests.support.scenario import Scenario
 from tests.support.workspace import Workspace, make_workspace
 

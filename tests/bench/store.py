@@ -135,8 +135,8 @@ def work(store: str, folder: str, load: str, number: str) -> None:
 
 def open_ours(folder: Path) -> tuple[Select, Record, Callable[..., int]]:
     """Return the three calls on our store."""
-    from millracer.adapters.sqlite_store import SqliteSessionStore  # noqa: PLC0415 - or the other
-    from millracer.domain.session import Selection  # noqa: PLC0415 - likewise
+    from millracer.domain.workspaces import Selection  # noqa: PLC0415 - likewise
+    from millracer.store.sessions import SqliteSessionStore  # noqa: PLC0415 - or the other
 
     store = SqliteSessionStore(folder)
     chosen = Selection(workspace_id="mill", root_path="/srv/mill")

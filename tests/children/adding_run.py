@@ -5,9 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from millracer.adapters.millrace import CliMillrace
-from millracer.domain.work import IntakeKind
-from millracer.waiting import Wait
+from millracer.cancellation import Wait
+from millracer.domain.requests import IntakeKind
+from millracer.millrace.backend import CliMillrace
 from tests.support.fake_millrace import FakeMillrace
 
 fake = FakeMillrace.of(Path(sys.argv[1]))

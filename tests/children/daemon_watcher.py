@@ -9,20 +9,20 @@ daemon of ours is left running. The end of its input is no order to leave.
 import sys
 from pathlib import Path
 
-from millracer.waiting import Wait
+from millracer.cancellation import Wait
 from tests.support.fake_daemon import FakeDaemonSite
 
 
 def main(root: str, *orders: str) -> None:
     daemon = FakeDaemonSite(Path(root)).daemon()
     wait = Wait.for_seconds(30)
-    attendance = daemon.attend(wait)
+    lease = daemon.lease(wait)
     if "start" in orders:
         with daemon.control(wait) as control:
             control.start("default_pi", wait)
     print("attending", flush=True)  # noqa: T201 - its answer
     if sys.stdin.readline():
-        left_running = attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+        left_running = lease.leave(Wait.for_seconds(18), keep_daemon=False)
         print("left running" if left_running else "nothing left", flush=True)  # noqa: T201 - the same
 
 

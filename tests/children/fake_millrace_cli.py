@@ -41,7 +41,7 @@ def _no_fork() -> int:
 
 
 # A plain process has to work whatever the import does in the other one.
-if "warm_millrace_server" in str(getattr(sys.modules["__main__"], "__file__", "")):
+if "fork_server/server" in str(getattr(sys.modules["__main__"], "__file__", "")):
     _misbehave(os.environ.get("FAKE_IMPORT", ""))
 
 

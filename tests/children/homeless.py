@@ -2,7 +2,7 @@
 
 import pwd
 
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 
 
 def _nobody(uid: int) -> pwd.struct_passwd:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 
 sys.executable = sys.argv.pop(1)
 main()

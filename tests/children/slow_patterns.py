@@ -81,11 +81,11 @@ _SHAPES = ("secret_shapes.py", "_compiled")
 def _compile_late() -> None:
     """Let those expressions be made that are made when they are needed."""
     _secret_shapes().find_shapes("")
-    importlib.import_module("millracer.contracts.config_file")._line_of("", "key")
+    importlib.import_module("millracer.schemas.config_file")._line_of("", "key")
 
 
 def _secret_shapes() -> Any:
-    return importlib.import_module("millracer.domain.secret_shapes")
+    return importlib.import_module("millracer.redaction.key_patterns")
 
 
 def _name_at(file: Path, line: int) -> str:
@@ -154,7 +154,7 @@ def _member(entry: tuple[Any, Any]) -> str:
 
 
 def _functions() -> list[tuple[str, Callable[[Any], object]]]:
-    redaction = importlib.import_module("millracer.domain.redaction")
+    redaction = importlib.import_module("millracer.redaction.rules")
     value = "0123456789abcdef" * (LENGTH // 16)
     return [
         ("text", redaction.Redaction([value]).text),

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.millrace import CliMillrace
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.domain.documents import render_document
-from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, WorkItem
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolFailed
+from millracer.millrace.backend import CliMillrace
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.intake.documents import render_document
 from millracer.ports import Millrace
-from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 from tests.fakes.millrace import ScriptedMillrace
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -21,7 +22,7 @@ HASH = "0123456789abcdef" * 4
 @pytest.fixture(params=["scripted", "real"])
 def millrace(request: pytest.FixtureRequest, tmp_path: Path) -> Millrace:
     if request.param == "scripted":
-        return ScriptedMillrace(workspace=str(tmp_path), holds_work=False)
+        return ScriptedMillrace(workspace=str(tmp_path), is_initialised=False)
     command = str(request.getfixturevalue("millrace_command"))
     calls = MillraceCalls(argv=(command,), workspace=tmp_path, cwd=tmp_path)
     return CliMillrace(calls, safety_seconds=60)
@@ -51,12 +52,12 @@ def test_a_version_is_known_only_after_it_was_asked(millrace: Millrace) -> None:
 def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
     millrace: Millrace,
 ) -> None:
-    assert not millrace.holds_work
+    assert not millrace.is_initialised
     assert millrace.look_up("widget-0a1b", wait()).state is ItemState.ABSENT
 
     millrace.initialise(wait())
     millrace.initialise(wait())
-    assert millrace.holds_work
+    assert millrace.is_initialised
 
     task = add(millrace, "widget-0a1b", IntakeKind.TASK)
     idea = add(millrace, "plan-2c3d", IntakeKind.IDEA)
@@ -92,14 +93,14 @@ def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
 def test_what_is_left_is_listed_with_the_newest_first_and_ideas_after_the_queue(
     millrace: Millrace,
 ) -> None:
-    assert millrace.list_left() == ()
+    assert millrace.list_unfinished() == ()
     millrace.initialise(wait())
-    assert millrace.list_left() == ()
+    assert millrace.list_unfinished() == ()
 
     add(millrace, "plan-2c3d", IntakeKind.IDEA)
     add(millrace, "widget-0a1b", IntakeKind.TASK)
     add(millrace, "look-4e5f", IntakeKind.PROBE)
-    left = millrace.list_left()
+    left = millrace.list_unfinished()
 
     assert [(item.item_id, item.work_kind, item.state) for item in left] == [
         ("look-4e5f", "probe", ItemState.QUEUED),
@@ -118,7 +119,7 @@ def test_the_modes_are_named_without_a_workspace(millrace: Millrace) -> None:
 
     assert "default_pi" in modes
     assert len(set(modes)) == len(modes)
-    assert not millrace.holds_work
+    assert not millrace.is_initialised
 
 
 def test_a_list_of_modes_nobody_waits_for_is_given_up(millrace: Millrace) -> None:
@@ -160,13 +161,13 @@ def test_who_looks_on_sees_no_daemon_and_no_watcher_and_is_answered_at_once(
             observer.next_change(Wait(cancellation))
     finally:
         observer.close()
-    assert not millrace.holds_work
+    assert not millrace.is_initialised
 
 
 def test_who_watches_is_seen_until_the_watch_is_left(millrace: Millrace) -> None:
-    attendance = millrace.attend(wait())
+    lease = millrace.lease(wait())
     seen = millrace.is_watched()
-    attendance.leave(wait(), keep_daemon=False)
+    lease.leave(wait(), keep_daemon=False)
 
     assert (seen, millrace.is_watched()) == (True, False)
 

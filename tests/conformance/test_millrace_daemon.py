@@ -12,23 +12,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.adapters import process
-from millracer.adapters.millrace import CliMillrace
-from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.cancellation import Wait
 from millracer.domain.completion import Verdict, judge
-from millracer.domain.documents import render_document
-from millracer.domain.observation import Signs
-from millracer.domain.work import (
-    DaemonEnd,
-    IntakeKind,
-    ItemState,
-    RequestBody,
-    RunningDaemon,
-    Standing,
-    WorkItem,
-)
-from millracer.ports import Attendance, Millrace
-from millracer.waiting import Wait
+from millracer.domain.items import ItemState, ItemStatus, WorkItem
+from millracer.domain.observation import ChangeHints
+from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.runtime import DaemonEnd, RunningDaemon
+from millracer.millrace.backend import CliMillrace
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.intake.documents import render_document
+from millracer.ports import Millrace, WatchLease
+from millracer.system import processes
 from tests.fakes import millrace as script
 from tests.fakes.millrace import ScriptedMillrace
 from tests.support.scenario import Scenario, Step
@@ -98,7 +92,7 @@ class Site(ABC):
         with self.millrace.control(wait()) as control:
             return control.running(wait())
 
-    def look_up(self) -> Standing:
+    def look_up(self) -> ItemStatus:
         return self.millrace.look_up(ITEM, wait())
 
     def judged(self) -> Verdict:
@@ -183,7 +177,7 @@ class RealSite(Site):
                 yield
             finally:
                 self.stop_any_daemon()
-                process.end_group(daemon.pid, grace_seconds=10)
+                processes.end_group(daemon.pid, grace_seconds=10)
 
     def stop_any_daemon(self) -> None:
         self.calls.call("control", "stop", wait=wait())
@@ -206,37 +200,41 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def attendance(site: Site) -> Iterator[Attendance]:
-    attendance = site.millrace.attend(wait())
-    yield attendance
-    attendance.leave(Wait.for_seconds(LEAVE_SECONDS), keep_daemon=False)
+def lease(site: Site) -> Iterator[WatchLease]:
+    lease = site.millrace.lease(wait())
+    yield lease
+    lease.leave(Wait.for_seconds(LEAVE_SECONDS), keep_daemon=False)
 
 
-def leave(attendance: Attendance, *, keep_daemon: bool = False) -> bool:
-    return attendance.leave(Wait.for_seconds(LEAVE_SECONDS), keep_daemon=keep_daemon)
+def leave(lease: WatchLease, *, keep_daemon: bool = False) -> bool:
+    return lease.leave(Wait.for_seconds(LEAVE_SECONDS), keep_daemon=keep_daemon)
 
 
 def watch(
-    attendance: Attendance, item: Standing, until: Callable[[Signs], bool], *, seconds: float = 60
-) -> list[Signs]:
+    lease: WatchLease,
+    item: ItemStatus,
+    until: Callable[[ChangeHints], bool],
+    *,
+    seconds: float = 60,
+) -> list[ChangeHints]:
     limit = wait()
-    seen: list[Signs] = []
+    seen: list[ChangeHints] = []
     while not seen or not until(seen[-1]):
         assert not limit.expired, f"it never showed: {seen}"
-        seen.append(attendance.next_signs(item, limit.within(seconds)))
+        seen.append(lease.next_signs(item, limit.within(seconds)))
     return seen
 
 
-def item_is(state: ItemState) -> Callable[[Signs], bool]:
+def item_is(state: ItemState) -> Callable[[ChangeHints], bool]:
     return lambda signs: signs.item_hint is state
 
 
-def stage_begins(signs: Signs) -> bool:
+def stage_begins(signs: ChangeHints) -> bool:
     return any(event.event_type == "stage_started" for event in signs.events)
 
 
 def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
-    site: Site, attendance: Attendance
+    site: Site, lease: WatchLease
 ) -> None:
     queued = site.look_up()
     site.will_finish()
@@ -254,20 +252,20 @@ def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
     assert running is not None
     assert (running.pid, running.ours, running.mode_id) == (started.pid, True, good.mode_id)
 
-    seen = watch(attendance, queued, item_is(ItemState.DONE))
+    seen = watch(lease, queued, item_is(ItemState.DONE))
     assert all(signs.daemon_alive and signs.daemon_ours for signs in seen)
     assert seen[-1].item_moved
     began = [e for signs in seen for e in signs.events if e.event_type == "stage_started"]
     assert (began[0].stage, began[0].item_id) == ("builder", ITEM)
     assert all(event.run_id for event in began)
 
-    standing = site.look_up()
-    assert (standing.state, standing.kind, standing.request_hash) == (
+    item_status = site.look_up()
+    assert (item_status.state, item_status.kind, item_status.request_hash) == (
         ItemState.DONE,
         IntakeKind.TASK,
         HASH,
     )
-    assert not leave(attendance)
+    assert not leave(lease)
     verdict = site.judged()
     assert verdict.completed
     assert verdict.missing == ()
@@ -278,25 +276,25 @@ def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
 
 
 def test_a_blocked_item_is_blocked_with_its_evidence_and_a_kept_daemon_is_nobodys_to_stop(
-    site: Site, attendance: Attendance
+    site: Site, lease: WatchLease
 ) -> None:
     queued = site.look_up()
     site.will_block()
     started = site.start()
-    watch(attendance, queued, item_is(ItemState.BLOCKED))
+    watch(lease, queued, item_is(ItemState.BLOCKED))
 
     assert site.look_up().state is ItemState.BLOCKED
     assert site.judged().blocked
     assert not site.judged().completed
 
     try:
-        assert leave(attendance, keep_daemon=True)
-        assert leave(attendance, keep_daemon=True)
+        assert leave(lease, keep_daemon=True)
+        assert leave(lease, keep_daemon=True)
         kept = site.running()
         assert kept is not None
         assert (kept.pid, kept.ours, kept.kept) == (started.pid, False, True)
 
-        assert not leave(site.millrace.attend(wait()))
+        assert not leave(site.millrace.lease(wait()))
         still = site.running()
         assert still is not None
         assert still.pid == started.pid
@@ -308,7 +306,7 @@ def test_a_blocked_item_is_blocked_with_its_evidence_and_a_kept_daemon_is_nobody
 
 
 def test_somebody_elses_daemon_is_told_apart_and_left_running(
-    site: Site, attendance: Attendance
+    site: Site, lease: WatchLease
 ) -> None:
     queued = site.look_up()
     with site.daemon_of_somebody_else():
@@ -317,10 +315,10 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
         assert (running.ours, running.booting, running.kept) == (False, False, False)
         with site.millrace.control(wait()) as control:
             assert running.mode_id == control.resolve_mode("default_pi")
-        (signs,) = watch(attendance, queued, lambda _: True)
+        (signs,) = watch(lease, queued, lambda _: True)
         assert (signs.daemon_alive, signs.daemon_ours) == (True, False)
 
-        assert not leave(attendance)
+        assert not leave(lease)
 
         assert site.running() == running
         with site.millrace.control(wait()) as control:
@@ -329,17 +327,17 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
 
 
 def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_once(
-    site: Site, attendance: Attendance
+    site: Site, lease: WatchLease
 ) -> None:
     queued = site.look_up()
     site.will_hang()
     daemon = site.start()
-    watch(attendance, queued, stage_begins)
+    watch(lease, queued, stage_begins)
 
     site.kill(daemon)
-    seen = watch(attendance, queued, lambda signs: not signs.daemon_alive)
+    seen = watch(lease, queued, lambda signs: not signs.daemon_alive)
 
-    assert not seen[-1].safety_due
+    assert not seen[-1].poll_due
     assert not any(signs.stop_seen for signs in seen)
     assert site.look_up().state is ItemState.ACTIVE
     status = site.millrace.read_status(wait())
@@ -353,27 +351,27 @@ def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_on
 
 
 def test_a_daemon_that_somebody_stopped_says_so_and_leaves_its_queue(
-    site: Site, attendance: Attendance
+    site: Site, lease: WatchLease
 ) -> None:
     site.cancel_item()
     queued = site.look_up()
     site.start()
-    watch(attendance, queued, lambda signs: signs.daemon_alive)
+    watch(lease, queued, lambda signs: signs.daemon_alive)
 
     site.be_stopped()
-    seen = watch(attendance, queued, lambda signs: not signs.daemon_alive)
+    seen = watch(lease, queued, lambda signs: not signs.daemon_alive)
 
     assert any(signs.stop_seen for signs in seen)
     assert site.running() is None
 
 
 def test_a_daemon_that_is_watched_is_ended_on_purpose_alone_and_who_watches_learns_of_it(
-    site: Site, attendance: Attendance
+    site: Site, lease: WatchLease
 ) -> None:
     queued = site.look_up()
     site.will_hang()
     site.start()
-    watch(attendance, queued, stage_begins)
+    watch(lease, queued, stage_begins)
 
     with site.millrace.control(wait()) as control:
         running = control.running(wait())
@@ -381,7 +379,7 @@ def test_a_daemon_that_is_watched_is_ended_on_purpose_alone_and_who_watches_lear
         assert control.end(running, wait()) is DaemonEnd.WATCHED
         assert control.running(wait()) == running
         assert control.end(running, wait(), despite_watchers=True) is DaemonEnd.GONE
-    seen = watch(attendance, queued, lambda signs: not signs.daemon_alive)
+    seen = watch(lease, queued, lambda signs: not signs.daemon_alive)
 
     assert seen[-1].stop_seen
     assert not any(signs.stop_seen for signs in seen if signs.daemon_alive)
@@ -389,24 +387,24 @@ def test_a_daemon_that_is_watched_is_ended_on_purpose_alone_and_who_watches_lear
 
 
 def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(
-    site: Site, attendance: Attendance
+    site: Site, lease: WatchLease
 ) -> None:
     queued = site.look_up()
     site.will_hang()
     site.start()
-    watch(attendance, queued, stage_begins)
+    watch(lease, queued, stage_begins)
     assert site.look_up().state is ItemState.ACTIVE
-    quiet = watch(attendance, queued, lambda signs: signs.safety_due, seconds=0.1)
+    quiet = watch(lease, queued, lambda signs: signs.poll_due, seconds=0.1)
     assert not quiet[-1].item_moved
 
-    second = site.millrace.attend(wait())
+    second = site.millrace.lease(wait())
     assert leave(second)
     assert site.running() is not None
-    assert not leave(attendance)
+    assert not leave(lease)
 
     assert site.running() is None
-    standing = site.look_up()
-    assert (standing.state, standing.request_hash) == (ItemState.QUEUED, HASH)
+    item_status = site.look_up()
+    assert (item_status.state, item_status.request_hash) == (ItemState.QUEUED, HASH)
     with site.millrace.control(wait()) as control:
         assert not control.repair(wait())
 
@@ -414,8 +412,8 @@ def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(
 def test_a_cancelled_item_is_set_aside_and_proves_nothing(site: Site) -> None:
     site.cancel_item()
 
-    standing = site.look_up()
-    assert (standing.state, standing.kind) == (ItemState.CANCELLED, IntakeKind.TASK)
+    item_status = site.look_up()
+    assert (item_status.state, item_status.kind) == (ItemState.CANCELLED, IntakeKind.TASK)
     verdict = site.judged()
     assert (verdict.completed, verdict.blocked) == (False, False)
     assert verdict.missing[0].found.startswith("cancelled")

@@ -14,17 +14,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from millracer.domain.document_forms import decode_reference
-from millracer.domain.documents import decode_request, render_document, request_hash_in
 from millracer.domain.identity import hash_request
-from millracer.domain.millrace_markdown import (
+from millracer.domain.items import WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
+from millracer.millrace.intake.documents import render_document
+from millracer.millrace.intake.fields import decode_reference, decode_request, request_hash_in
+from millracer.millrace.intake.markdown import (
     FieldValue,
     UnreadableDocument,
     parse_document,
     parse_fields,
     parse_idea,
 )
-from millracer.domain.work import IntakeKind, RequestBody, ScopedWork, WorkItem
 from tests.support.hostile import ATTACKS, LABELS, bodies, texts
 
 SCRIPT = Path(__file__).parents[1] / "support" / "millrace_parser.py"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.errors import ToolFailed, ToolTimeout
 from millracer.ports import Pi
-from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
 from tests.fakes.pi import ScriptedPi
 from tests.support.real_pi import real_pi, real_print_pi
 

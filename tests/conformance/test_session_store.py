@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.sqlite_store import SqliteSessionStore
-from millracer.domain.session import RECENT_REQUESTS, RegisteredWorkspace, Selection
+from millracer.domain.workspaces import RECENT_REQUESTS, RegisteredWorkspace, Selection
 from millracer.ports import SessionStore
+from millracer.store.sessions import SqliteSessionStore
 from tests.fakes.clock import FrozenClock
 from tests.fakes.store import InMemorySessionStore
 

@@ -18,19 +18,20 @@ from typing import Any
 
 import pytest
 
-from millracer.adapters import process
-from millracer.adapters.command_runner import CommandRunner, PlainRunner
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.process import Completed
-from millracer.adapters.warm_millrace import WarmRunner
-from millracer.adapters.warm_process import WarmProcess
-from millracer.domain.documents import render_document
-from millracer.domain.work import IntakeKind, RequestBody, WorkItem
-from millracer.waiting import Wait
+from millracer.cancellation import Wait
+from millracer.domain.items import WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.commands.runner import CommandRunner, PlainRunner
+from millracer.millrace.fork_server.client import WarmProcess
+from millracer.millrace.fork_server.runner import ForkServerRunner
+from millracer.millrace.intake.documents import render_document
+from millracer.system import processes
+from millracer.system.processes import Completed
 from tests.support.cli import wait_until
 from tests.support.workspace import Workspace, make_workspace
 
-_ADAPTERS = Path(process.__file__).parent
+_ADAPTERS = Path(processes.__file__).parent
 #: What runs a command of Millrace, by the names of its functions.
 _CALLING = {"call", "checked", "ask", "ask_program", "succeed", "spawn_daemon", "_answer"}
 _NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -50,7 +51,7 @@ class _Life:
 
     workspace: Workspace
     calls: MillraceCalls
-    token: str = field(default_factory=process.new_token)
+    token: str = field(default_factory=processes.new_token)
 
     @property
     def root(self) -> Path:
@@ -154,7 +155,7 @@ def twins(
     tmp_path: Path, millrace_command: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[_Twins]:
     env = dict(os.environ)
-    warm = WarmRunner()
+    warm = ForkServerRunner()
     fork = WarmProcess.run
 
     def counting(self: WarmProcess, *arguments: Any) -> Completed:
@@ -181,7 +182,7 @@ def twins(
     finally:
         warm.close()
         for life in twins.both():
-            process.end_token(life.token, grace_seconds=1)
+            processes.end_token(life.token, grace_seconds=1)
 
 
 def test_every_command_that_we_use_is_compared() -> None:
@@ -297,7 +298,7 @@ def test_a_daemon_does_the_same_and_is_stopped_the_same_way(twins: _Twins) -> No
     assert "mailbox" in twins.say_the_same("queue", "add-task", "{root}/task-2.md")[1]
     assert twins.say_the_same("control", "stop")[0] == 0
     for pid in daemons:
-        wait_until(lambda pid=pid: process.started_at(pid) is None, "the daemon ends")
+        wait_until(lambda pid=pid: processes.started_at(pid) is None, "the daemon ends")
     assert twins.warm.daemons_words() == twins.plain.daemons_words() != ""
     assert twins.warm.workspace.stages("task-1") == twins.plain.workspace.stages("task-1") != []
     twins.assert_warm()

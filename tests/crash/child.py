@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 from tests.crash import points
 
 VARIABLE = "MILLRACER_TEST_CRASH"

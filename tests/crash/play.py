@@ -16,8 +16,8 @@ from enum import StrEnum
 
 import psutil
 
-from millracer.adapters.millrace_left import list_left
-from millracer.adapters.workspace import WorkspacePaths
+from millracer.millrace.files.unfinished import list_unfinished
+from millracer.millrace.files.workspace import WorkspacePaths
 from tests.crash.aftermath import documents, files_left, twice, untrue
 from tests.crash.child import RUN_VARIABLE
 from tests.crash.commands import Command, read
@@ -293,7 +293,7 @@ def _adds(scene: Scene) -> int:
 
 
 def _listed(scene: Scene) -> set[str]:
-    return {left.item_id for left in list_left(WorkspacePaths(scene.workspace.root))}
+    return {left.item_id for left in list_unfinished(WorkspacePaths(scene.workspace.root))}
 
 
 def _untrue(scene: Scene, ran: Ran) -> list[str]:

@@ -26,14 +26,17 @@ from typing import Any
 
 import psutil
 
-from millracer import adapters, ports
-from millracer.adapters import command_runner, process, process_start, warm_process
-from millracer.application.orchestrator import Orchestrator
+from millracer import millrace, pi, ports, programs, store, system
+from millracer.cli.terminal import stdout
 from millracer.domain.lifecycle import RunState
-from millracer.interfaces import output
+from millracer.millrace.commands import runner as command_runner
+from millracer.millrace.fork_server import client
+from millracer.run.orchestrator import Orchestrator
+from millracer.system import processes
+from millracer.system import spawn as process_start
 
 #: Ports of which each call is a point: what is asked of pi, each wait, what is remembered.
-WAITED: tuple[type, ...] = (ports.Pi, ports.Attendance, ports.SessionStore)
+WAITED: tuple[type, ...] = (ports.Pi, ports.WatchLease, ports.SessionStore)
 
 #: Ports of which each call has to be made by some run; what it does has points of its own.
 CALLED: tuple[type, ...] = (ports.Millrace, ports.DaemonControl)
@@ -57,7 +60,7 @@ def registered() -> set[str]:
     entered = {f"{state}: entered" for state in RunState if state is not RunState.FINISHED}
     calls = {
         f"{port.__name__}.{method} {side}"
-        for port in (ports.Pi, ports.Attendance)
+        for port in (ports.Pi, ports.WatchLease)
         for method in _methods(port)
         for side in ("before", "after")
     }
@@ -158,9 +161,10 @@ class Trace:
 
 def install(trace: Trace, *, workspace: Path, home: Path) -> None:
     """Put the trace around every seam; only for a process that does nothing else."""
-    for module in pkgutil.iter_modules(adapters.__path__, f"{adapters.__name__}."):
-        if not module.name.endswith("_server"):  # a program of its own
-            importlib.import_module(module.name)
+    for package in (millrace, pi, programs, store, system):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name != "millracer.millrace.fork_server.server":  # a program of its own
+                importlib.import_module(module.name)
     _trace_states(trace)
     for port in WAITED:
         _trace_port(trace, port)
@@ -229,11 +233,11 @@ def _told(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[...
 def _trace_runner(trace: Trace, runner: Any) -> None:
     run, spawn_detached = runner.run, runner.spawn_detached
 
-    def running(self: Any, command: process.Command, *arguments: Any) -> Any:
+    def running(self: Any, command: processes.Command, *arguments: Any) -> Any:
         with trace.calling(_called(command), answers=True):
             return run(self, command, *arguments)
 
-    def spawning(self: Any, command: process.Command, *arguments: Any) -> Any:
+    def spawning(self: Any, command: processes.Command, *arguments: Any) -> Any:
         with trace.calling(_called(command), answers=False):
             return spawn_detached(self, command, *arguments)
 
@@ -241,9 +245,9 @@ def _trace_runner(trace: Trace, runner: Any) -> None:
 
 
 def _trace_starts(trace: Trace) -> None:
-    spawn, let_go = process.spawn, warm_process._Answer.let_go
+    spawn, let_go = processes.spawn, client._Answer.let_go
 
-    def spawning(command: process.Command, **streams: Any) -> Any:
+    def spawning(command: processes.Command, **streams: Any) -> Any:
         if trace.is_calling:
             child = spawn(command, **streams)
             trace.begun(child.pid)
@@ -253,15 +257,15 @@ def _trace_starts(trace: Trace) -> None:
             trace.begun(child.pid)
             return child
 
-    def letting_go(self: warm_process._Answer) -> None:
+    def letting_go(self: client._Answer) -> None:
         trace.forked(self.started_pid)
         let_go(self)
         trace.begun(self.started_pid)
 
-    process.spawn = spawning
+    processes.spawn = spawning
     # What another thread starts for this one would be taken for that one's doing.
-    process.start_whole = _started
-    warm_process._Answer.let_go = letting_go  # type: ignore[method-assign]
+    processes.start_whole = _started
+    client._Answer.let_go = letting_go  # type: ignore[method-assign]
 
 
 def _started(start: process_start.Start) -> subprocess.Popen[bytes]:
@@ -269,7 +273,7 @@ def _started(start: process_start.Start) -> subprocess.Popen[bytes]:
 
 
 def _trace_print(trace: Trace) -> None:
-    output.print_text = _told(trace, "print", output.print_text)
+    stdout.print_text = _told(trace, "print", stdout.print_text)
 
 
 def _effects(
@@ -332,7 +336,7 @@ def _implementations(port: type) -> list[type]:
     return port.__subclasses__()
 
 
-def _called(command: process.Command) -> str:
+def _called(command: processes.Command) -> str:
     """Name a command by its program and its subcommand."""
     words = [word for word in command.argv[1:3] if not word.startswith(("-", "/"))]
     return " ".join((_program(command.argv), *(words or command.argv[1:2])))
@@ -340,7 +344,7 @@ def _called(command: process.Command) -> str:
 
 def _program(argv: Any) -> str:
     """Name the started program; the fork server is a script of this project."""
-    if any(str(word).endswith("warm_millrace_server.py") for word in argv):
+    if any(str(word).endswith("fork_server/server.py") for word in argv):
         return "the fork server"
     return Path(argv[0]).name
 
@@ -348,7 +352,7 @@ def _program(argv: Any) -> str:
 def _await_end(pid: int) -> None:
     """Wait until a process has done all it will, reaped or not."""
     limit = time.monotonic() + _UNHEARD_SECONDS
-    while process.started_at(pid) is not None and time.monotonic() < limit:
+    while processes.started_at(pid) is not None and time.monotonic() < limit:
         time.sleep(_POLL_SECONDS)
 
 
@@ -374,7 +378,7 @@ def kill_what_started(started: int | None) -> None:
 def kill_the_warm_millrace(_started: int | None) -> None:
     """End the fork server alone; the commands it runs continue."""
     for child in psutil.Process().children():
-        if "warm_millrace_server" in " ".join(child.cmdline()):
+        if "fork_server/server" in " ".join(child.cmdline()):
             child.kill()
 
 

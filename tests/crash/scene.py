@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from millracer.application.prompts import DECISION_MARK, REPORT_MARK
 from millracer.demo.scripted_model import (
     ModelRequest,
     Reply,
@@ -20,6 +19,7 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.run.prompts import DECISION_MARK, REPORT_MARK
 from tests.crash.child import RUN_VARIABLE, VARIABLE
 from tests.crash.commands import Caller, Command
 from tests.support.cli import Millracer, Running, wait_until

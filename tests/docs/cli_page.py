@@ -9,7 +9,7 @@ from pathlib import Path
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from millracer.interfaces.cli import app
+from millracer.cli.app import app
 
 _COLUMNS = 100
 

@@ -15,9 +15,9 @@ from types import ModuleType
 
 import millracer
 from millracer import errors
-from millracer.adapters import pi_errors
-from millracer.domain.work import Outcome
+from millracer.domain.outcome import Outcome
 from millracer.errors import MillracerError, ToolError
+from millracer.pi import errors as pi_errors
 
 _PACKAGE = Path(millracer.__file__).parent
 _WARNS = {"RunWarning", "warn", "_note"}

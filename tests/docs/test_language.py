@@ -14,10 +14,6 @@ from tests.docs.shown import ROOT
 _PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "docs/examples/*.py")
 #: Not scanned yet; "millracer/**/*.py" belongs here once its texts follow the rule.
 _CODE: tuple[str, ...] = ()
-#: Pages that are not scanned, with the reason.
-_EXCLUDED: Mapping[str, str] = MappingProxyType(
-    {"docs/architecture.md": "its module table changes with the new package layout"}
-)
 #: Pages whose text in double quotes is not scanned, with the reason.
 _QUOTING: Mapping[str, str] = MappingProxyType(
     {"docs/contributing.md": "quotes the phrases that it forbids"}
@@ -26,8 +22,7 @@ _QUOTING: Mapping[str, str] = MappingProxyType(
 
 def _scanned() -> list[str]:
     paths = (path for glob in (*_PAGES, *_CODE) for path in ROOT.glob(glob))
-    names = {str(path.relative_to(ROOT)) for path in paths}
-    return sorted(names - set(_EXCLUDED))
+    return sorted({str(path.relative_to(ROOT)) for path in paths})
 
 
 @pytest.mark.parametrize("name", _scanned())
@@ -37,7 +32,7 @@ def test_a_text_avoids_the_phrases_of_the_word_list(name: str) -> None:
     assert [str(each) for each in found] == []
 
 
-@pytest.mark.parametrize("name", [*_EXCLUDED, *_QUOTING])
+@pytest.mark.parametrize("name", [*_QUOTING])
 def test_an_exception_is_needed(name: str) -> None:
     assert list(findings(ROOT / name)) != []
 

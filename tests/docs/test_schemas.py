@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from millracer.contracts.schemas import SchemaName
-from millracer.interfaces.cli import invoke
+from millracer.cli.app import invoke
+from millracer.schemas.names import SchemaName
 
 _FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 

@@ -31,8 +31,8 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from millracer.cli.app import app
 from millracer.errors import ExitCode
-from millracer.interfaces.cli import app
 from tests.docs import likeness
 from tests.docs.shown import ELISION, ROOT, Block, Shown, blocks, pages, shown, shown_by
 from tests.docs.world import MAKES_OWN, Ran, World, world

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pexpect
 
-from millracer.application.prompts import DECISION_MARK, NOTICE_MARK, REPORT_MARK
 from millracer.demo.project import FILES
 from millracer.demo.scripted_model import (
     ModelRequest,
@@ -28,6 +27,7 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
+from millracer.run.prompts import DECISION_MARK, NOTICE_MARK, REPORT_MARK
 from tests.docs.screen import Screen
 from tests.docs.shown import ROOT, Block
 from tests.support.operator_cli import NEW_PROMPT, Terminal

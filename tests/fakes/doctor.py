@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from millracer.application.choices import RunChoices
-from millracer.application.doctor_ports import CopiedStore, DoctorTools, PiLook, Surroundings
-from millracer.domain.diagnosis import FolderLook, PiModel, PiModels, StageModel, StoreLook
-from millracer.domain.work import RunWarning
-from millracer.errors import MillracerError
+from millracer.cancellation import Wait
+from millracer.doctor.ports import CopiedStore, DoctorTools, PiLook, Surroundings
+from millracer.domain.doctor_report import FolderLook, PiModel, PiModels, StageModel, StoreLook
+from millracer.errors import MillracerError, RunWarning
+from millracer.operations.options import RunChoices
 from millracer.ports import Millrace, Pi, SessionStore
-from millracer.waiting import Wait
 from tests.fakes.millrace import ScriptedMillrace
 from tests.fakes.pi import ScriptedPi
 from tests.fakes.store import InMemorySessionStore
@@ -153,7 +152,7 @@ class ScriptedDoctorTools(DoctorTools):
         stage_models: the models that a stage's pi was asked for.
     """
 
-    millraces: ScriptedMillrace = field(default_factory=ScriptedMillrace)
+    backends: ScriptedMillrace = field(default_factory=ScriptedMillrace)
     copied: ScriptedMillrace = field(default_factory=ScriptedMillrace)
     conversation: ScriptedPi = field(default_factory=lambda: ScriptedPi("ready"))
     look: ScriptedLook = field(default_factory=ScriptedLook)
@@ -165,7 +164,7 @@ class ScriptedDoctorTools(DoctorTools):
         del choices
         if self.refusal is not None:
             raise self.refusal
-        return self.copied if root_path.startswith("/throw-away/") else self.millraces
+        return self.copied if root_path.startswith("/throw-away/") else self.backends
 
     def pi(self, root_path: str, choices: RunChoices) -> Pi:
         del root_path, choices

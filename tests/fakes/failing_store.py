@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from millracer.domain.session import RegisteredWorkspace, Selection, Session
-from millracer.domain.work import RunWarning
-from millracer.errors import StoreUnavailable
+from millracer.domain.workspaces import RegisteredWorkspace, Selection, Session
+from millracer.errors import RunWarning, StoreUnavailable
 from tests.fakes.store import InMemorySessionStore
 
 

@@ -18,30 +18,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from millracer.domain.documents import IntakeDocument, request_hash_in
+from millracer.cancellation import Wait
 from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
-from millracer.domain.millrace_markdown import parse_idea
-from millracer.domain.observation import STOPPED_EVENT, Signs
-from millracer.domain.work import (
-    AddReceipt,
-    CommandFate,
+from millracer.domain.intake import IntakeDocument
+from millracer.domain.items import AddReceipt, ItemState, ItemStatus, UnfinishedItem
+from millracer.domain.observation import STOPPED_EVENT, ChangeHints
+from millracer.domain.requests import IntakeKind
+from millracer.domain.runtime import (
     CommandState,
     ControlReceipt,
     DaemonEnd,
-    IntakeKind,
-    ItemState,
-    LeftItem,
+    MailboxReply,
     ModeValidation,
     OutOfSight,
     RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
-    RunWarning,
-    Standing,
 )
-from millracer.errors import ToolFailed
-from millracer.ports import Attendance, DaemonControl, ItemLock, Millrace, Observer
-from millracer.waiting import Wait
+from millracer.errors import RunWarning, ToolFailed
+from millracer.millrace.intake.fields import request_hash_in
+from millracer.millrace.intake.markdown import parse_idea
+from millracer.ports import DaemonControl, ItemLock, Millrace, Observer, WatchLease
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A look that waits no longer than this takes no step of the script.
@@ -96,7 +93,7 @@ class Step:
     paused: bool | None = None
     queued: int | None = None
     events: tuple[RuntimeEvent, ...] = ()
-    safety_due: bool = False
+    poll_due: bool = False
     also: Callable[[], None] | None = None
     until_deadline: bool = False
 
@@ -108,7 +105,7 @@ def nothing_new() -> Step:
 
 def safety_look() -> Step:
     """The safety interval is over."""
-    return Step(safety_due=True)
+    return Step(poll_due=True)
 
 
 def daemon_boots() -> Step:
@@ -174,12 +171,12 @@ class ScriptedMillrace(Millrace):
         *,
         workspace: str = "/workspace",
         version: str = "0.21.1",
-        holds_work: bool = True,
+        is_initialised: bool = True,
     ) -> None:
         self._workspace = workspace
         self._found_version = version
         self._version: str | None = None
-        self._holds_work = holds_work
+        self._holds_work = is_initialised
         self.items: dict[str, HeldItem] = {}
         self.closures: list[ClosureFact] = []
         self.documents: list[IntakeDocument] = []
@@ -202,7 +199,7 @@ class ScriptedMillrace(Millrace):
         self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
         self.stopped_on_purpose = False
-        self.fates: deque[CommandFate] = deque()  #: what is told of mailed commands, in order
+        self.fates: deque[MailboxReply] = deque()  #: what is told of mailed commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
         self.control_held = False
         self.locks: set[str] = set()
@@ -303,7 +300,7 @@ class ScriptedMillrace(Millrace):
         return self._version
 
     @property
-    def holds_work(self) -> bool:
+    def is_initialised(self) -> bool:
         """See the port."""
         return self._holds_work
 
@@ -332,7 +329,7 @@ class ScriptedMillrace(Millrace):
             self._version = self._found_version
             return self._found_version
 
-    def look_up(self, item_id: str, wait: Wait) -> Standing:
+    def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
         """See the port."""
         with self._called("look_up", wait):
             return self._standing(item_id)
@@ -347,9 +344,9 @@ class ScriptedMillrace(Millrace):
         with self._called("is_stale", wait):
             return self._is_stale()
 
-    def list_left(self) -> tuple[LeftItem, ...]:
+    def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
         """See the port; what was added last is the newest."""
-        self.calls.append("list_left")
+        self.calls.append("list_unfinished")
         if not self._holds_work:
             return ()
         left = [item for item in reversed(self.items.values()) if item.state in _LISTED]
@@ -468,9 +465,9 @@ class ScriptedMillrace(Millrace):
         with self._called("resume", wait):
             return self._set_paused(paused=False)
 
-    def fate_of(self, command_id: str) -> CommandFate:
+    def mailbox_reply(self, command_id: str) -> MailboxReply:
         """See the port; what the mailbox holds is dealt with while it is asked for."""
-        self.calls.append("fate_of")
+        self.calls.append("mailbox_reply")
         return self.fates.popleft() if self.fates else self._taken_in()
 
     @contextmanager
@@ -484,21 +481,21 @@ class ScriptedMillrace(Millrace):
         finally:
             self.control_held = False
 
-    def attend(self, wait: Wait) -> Attendance:
+    def lease(self, wait: Wait) -> WatchLease:
         """See the port."""
-        with self._called("attend", wait):
+        with self._called("lease", wait):
             self.watchers += 1
-            return ScriptedAttendance(self)
+            return ScriptedWatchLease(self)
 
-    def gather_evidence(self, standing: Standing, wait: Wait) -> Evidence:
+    def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
         """See the port."""
         with self._called("gather_evidence", wait):
-            return self._evidence(standing)
+            return self._evidence(item_status)
 
-    def trace_lineage(self, standing: Standing) -> Evidence:
+    def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""
         self.calls.append("trace_lineage")
-        return self._evidence(standing)
+        return self._evidence(item_status)
 
     def _set_paused(self, *, paused: bool) -> ControlReceipt:
         applied = self.paused is not paused
@@ -506,12 +503,12 @@ class ScriptedMillrace(Millrace):
         mailed = None if self.daemon is None else "control-1"
         return ControlReceipt(applied=applied and mailed is None, mailbox_command=mailed)
 
-    def _taken_in(self) -> CommandFate:
+    def _taken_in(self) -> MailboxReply:
         for item in self.items.values():
             if item.state is ItemState.MAILBOX:
                 idea = item.kind is IntakeKind.IDEA
                 item.state = ItemState.INBOX if idea else ItemState.QUEUED
-        return CommandFate(state=CommandState.CARRIED_OUT)
+        return MailboxReply(state=CommandState.CARRIED_OUT)
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -527,16 +524,16 @@ class ScriptedMillrace(Millrace):
         if fault is not None and fault.after:
             fault.action()
 
-    def _standing(self, item_id: str) -> Standing:
+    def _standing(self, item_id: str) -> ItemStatus:
         item = self.items.get(item_id)
         if item is None:
-            return Standing(
+            return ItemStatus(
                 item_id=item_id,
                 state=ItemState.ABSENT,
                 source=f"millrace queue show {item_id}",
                 observed_at=NOW,
             )
-        return Standing(
+        return ItemStatus(
             item_id=item_id,
             state=item.state,
             source=f"millrace queue show {item.millrace_id or item_id}",
@@ -548,9 +545,9 @@ class ScriptedMillrace(Millrace):
             work_kind=item.work_kind or _work_kind(item),
         )
 
-    def _left(self, item: HeldItem) -> LeftItem:
+    def _left(self, item: HeldItem) -> UnfinishedItem:
         item_id = item.millrace_id or item.item_id
-        return LeftItem(
+        return UnfinishedItem(
             item_id=item_id,
             work_kind=item.work_kind or _work_kind(item) or "task",
             state=item.state,
@@ -585,14 +582,14 @@ class ScriptedMillrace(Millrace):
         active = any(item.state is ItemState.ACTIVE for item in self.items.values())
         return self.daemon is None and (self.stale or self.stop_requested or active)
 
-    def _evidence(self, standing: Standing) -> Evidence:
-        item = self.items.get(standing.item_id)
+    def _evidence(self, item_status: ItemStatus) -> Evidence:
+        item = self.items.get(item_status.item_id)
         members = [] if item is None else [item]
         for member in members:
             members += [each for each in self.items.values() if each.parent_id == member.item_id]
         return Evidence(
-            item_id=standing.item_id,
-            kind=standing.kind,
+            item_id=item_status.item_id,
+            kind=item_status.kind,
             items=tuple(_item_fact(member) for member in members),
             stages=tuple(
                 _stage_fact(member) for member in members if member.proven or member.runner_failure
@@ -739,7 +736,7 @@ class ScriptedObserver(Observer):
         self._millrace.calls.append("close_observer")
 
 
-class ScriptedAttendance(Attendance):
+class ScriptedWatchLease(WatchLease):
     def __init__(self, millrace: ScriptedMillrace) -> None:
         self._millrace = millrace
         self._left_running: bool | None = None
@@ -750,7 +747,7 @@ class ScriptedAttendance(Attendance):
     def notices(self) -> tuple[RunWarning, ...]:
         return self._millrace.notices_at_end
 
-    def next_signs(self, item: Standing, wait: Wait) -> Signs:
+    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
         assert self._left_running is None, "the watch was left already"
         with self._millrace._called("next_signs", wait):
             brief = wait.remaining < _BRIEF_SECONDS
@@ -765,7 +762,7 @@ class ScriptedAttendance(Attendance):
             hint = held.state if held else None
             moved, self._hint = hint is not before, hint
             daemon = self._millrace.daemon
-            return Signs(
+            return ChangeHints(
                 daemon_alive=daemon is not None,
                 daemon_ours=daemon is not None and daemon.ours,
                 item_hint=hint,
@@ -774,8 +771,8 @@ class ScriptedAttendance(Attendance):
                     replace(event, item_id=event.item_id or item.item_id) for event in step.events
                 ),
                 state_changed=moved or step.stage is not None or step.paused is not None,
-                safety_due=step.safety_due or wait.expired,
-                may_stand_still=self._millrace.paused,
+                poll_due=step.poll_due or wait.expired,
+                may_be_paused=self._millrace.paused,
                 stopped_on_purpose=daemon is None and self._millrace.stopped_on_purpose,
             )
 

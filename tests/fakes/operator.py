@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from millracer.application.choices import RunChoices
-from millracer.application.operator_ports import OperatorTools, Voice
-from millracer.application.orchestrator import Orchestrator
 from millracer.errors import MillracerError
+from millracer.operations.options import RunChoices
+from millracer.operator.session import OperatorTools, Voice
 from millracer.ports import Millrace, Pi, ProgressListener, TextListener
+from millracer.run.orchestrator import Orchestrator
 from tests.fakes.clock import FrozenClock
 from tests.fakes.millrace import ScriptedMillrace
 from tests.fakes.pi import ScriptedPi
@@ -50,7 +50,7 @@ class ConversationTools(OperatorTools):
     clock: FrozenClock
     prepared: list[ScriptedPi] = field(default_factory=list)
     opened: list[tuple[str, ScriptedPi]] = field(default_factory=list)
-    millraces: dict[str, ScriptedMillrace] = field(default_factory=dict)
+    backends: dict[str, ScriptedMillrace] = field(default_factory=dict)
     refusal: MillracerError | None = None
     pi_refusal: MillracerError | None = None
     run_error: BaseException | None = None
@@ -62,7 +62,7 @@ class ConversationTools(OperatorTools):
 
     def millrace_of(self, root_path: str) -> ScriptedMillrace:
         """Return a workspace's Millrace, to be scripted."""
-        return self.millraces.setdefault(root_path, ScriptedMillrace(workspace=root_path))
+        return self.backends.setdefault(root_path, ScriptedMillrace(workspace=root_path))
 
     def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
         if self.refusal is not None:

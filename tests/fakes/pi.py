@@ -13,10 +13,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from millracer.domain.work import RunWarning
-from millracer.errors import MillracerError, ToolFailed, ToolTimeout
+from millracer.cancellation import Wait
+from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
 from millracer.ports import Pi, TextListener
-from millracer.waiting import Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from millracer.domain.session import RECENT_REQUESTS, RegisteredWorkspace, Selection, Session
-from millracer.domain.work import RunWarning
+from millracer.domain.workspaces import RECENT_REQUESTS, RegisteredWorkspace, Selection, Session
+from millracer.errors import RunWarning
 from millracer.ports import SessionStore
 
 _NOTHING = Selection(workspace_id=None, root_path=None)

@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from millracer.application.choices import RunChoices
-from millracer.application.ops_target import Tools
-from millracer.application.orchestrator import Orchestrator
-from millracer.domain.programs import ToolOrigin, ToolsUsed, ToolUsed
+from millracer.cancellation import Cancellation
+from millracer.domain.programs import ProgramsUsed, ProgramUsed, ToolOrigin
+from millracer.domain.requests import RunRequest
 from millracer.domain.result import RunResult
-from millracer.domain.work import RunRequest
 from millracer.errors import MillracerError
+from millracer.operations.context import Tools
+from millracer.operations.options import RunChoices
 from millracer.ports import Millrace
-from millracer.waiting import Cancellation
+from millracer.run.orchestrator import Orchestrator
 from tests.fakes.clock import FrozenClock
 from tests.fakes.millrace import ScriptedMillrace
 from tests.fakes.pi import ScriptedPi
 
-_USED = ToolsUsed(
-    millrace=ToolUsed(command="millrace", origin=ToolOrigin.PATH),
-    pi=ToolUsed(command="/opt/pi/bin/pi", origin=ToolOrigin.ENVIRONMENT),
+_USED = ProgramsUsed(
+    millrace=ProgramUsed(command="millrace", origin=ToolOrigin.PATH),
+    pi=ProgramUsed(command="/opt/pi/bin/pi", origin=ToolOrigin.ENVIRONMENT),
 )
 
 
@@ -38,7 +38,7 @@ class ScriptedTools(Tools):
         in_use: how many orchestrators are open.
     """
 
-    millraces: ScriptedMillrace = field(default_factory=ScriptedMillrace)
+    backends: ScriptedMillrace = field(default_factory=ScriptedMillrace)
     pi: ScriptedPi = field(default_factory=ScriptedPi)
     result: RunResult | None = None
     run_error: BaseException | None = None
@@ -49,7 +49,7 @@ class ScriptedTools(Tools):
 
     def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
         self._open(root_path, choices)
-        return self.millraces
+        return self.backends
 
     @contextmanager
     def orchestrator(
@@ -71,7 +71,7 @@ class ScriptedTools(Tools):
 class _Noting(Orchestrator):
     def __init__(self, tools: ScriptedTools) -> None:
         super().__init__(
-            millrace=tools.millraces,
+            millrace=tools.backends,
             pi=tools.pi,
             clock=FrozenClock(),
             unique=lambda: "unique",

@@ -10,9 +10,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from millracer.adapters import event_log
-from millracer.adapters.millrace_calls import refusal, useful_line
-from millracer.adapters.millrace_text import (
+from millracer.domain.requests import IntakeKind
+from millracer.errors import ProtocolError
+from millracer.millrace.commands.calls import refusal, useful_line
+from millracer.millrace.commands.mode_aliases import resolve_alias
+from millracer.millrace.commands.version import is_supported
+from millracer.millrace.files import event_log
+from millracer.millrace.intake.fields import request_hash_in
+from millracer.millrace.intake.markdown import (
+    UnreadableDocument,
+    parse_document,
+    parse_fields,
+    parse_idea,
+)
+from millracer.millrace.wire import json_documents, state_files
+from millracer.millrace.wire.json_documents import Theirs, parse, parse_object
+from millracer.millrace.wire.text_output import (
     archived_at,
     archived_id,
     is_absent,
@@ -24,21 +37,8 @@ from millracer.adapters.millrace_text import (
     parse_receipt,
     parse_runs,
 )
-from millracer.adapters.millrace_traceback import is_broken_install
-from millracer.adapters.millrace_version import is_supported
-from millracer.adapters.mode_aliases import resolve_alias
-from millracer.adapters.process import Completed
-from millracer.contracts import millrace, millrace_state
-from millracer.contracts.millrace import Theirs, parse, parse_object
-from millracer.domain.documents import request_hash_in
-from millracer.domain.millrace_markdown import (
-    UnreadableDocument,
-    parse_document,
-    parse_fields,
-    parse_idea,
-)
-from millracer.domain.work import IntakeKind
-from millracer.errors import ProtocolError
+from millracer.millrace.wire.traceback import is_broken_install
+from millracer.system.processes import Completed
 
 _LONGEST_LINE = 400
 
@@ -63,12 +63,12 @@ def _model(model: type[Theirs], data: bytes) -> None:
 def _status(data: bytes) -> None:
     with suppress(ProtocolError):
         whole = parse_object(data, "it")
-        _model(millrace.StatusDocument, data)
+        _model(json_documents.StatusDocument, data)
         assert all(isinstance(key, str) for key in whole)
 
 
 def _event(data: bytes) -> None:
-    _model(millrace.EventLine, data)
+    _model(json_documents.EventLine, data)
     event = event_log._parse(data)
     if event is not None:
         assert event.occurred_at.tzinfo is not None
@@ -124,13 +124,13 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
     "document": _document,
     "status": _status,
     "event": _event,
-    "trace": partial(_model, millrace.RunTrace),
-    "mailbox": partial(_model, millrace.MailboxEnvelope),
-    "mailbox-archive": partial(_model, millrace.MailboxArchive),
-    "idea": partial(_model, millrace.NormalizedIdea),
-    "intervention": partial(_model, millrace.Intervention),
-    "invalid-artifact": partial(_model, millrace.InvalidArtifact),
-    "closure-target": partial(_model, millrace.ClosureTarget),
-    "lock": partial(_model, millrace_state.LockFile),
-    "snapshot": partial(_model, millrace_state.Snapshot),
+    "trace": partial(_model, json_documents.RunTrace),
+    "mailbox": partial(_model, json_documents.MailboxEnvelope),
+    "mailbox-archive": partial(_model, json_documents.MailboxArchive),
+    "idea": partial(_model, json_documents.NormalizedIdea),
+    "intervention": partial(_model, json_documents.Intervention),
+    "invalid-artifact": partial(_model, json_documents.InvalidArtifact),
+    "closure-target": partial(_model, json_documents.ClosureTarget),
+    "lock": partial(_model, state_files.LockFile),
+    "snapshot": partial(_model, state_files.Snapshot),
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from millracer.contracts.benchmark_request import parse_benchmark_request
-from millracer.contracts.ops_request import InvalidOpsRequest, ReadRequest, read_ops_request
+from millracer.cli.prewarm import asks_millrace
 from millracer.errors import InvalidRequest
-from millracer.interfaces.foresight import asks_millrace
+from millracer.schemas.benchmark_request import parse_benchmark_request
+from millracer.schemas.ops_request import InvalidOpsRequest, ReadRequest, read_ops_request
 
 
 def check(data: bytes) -> None:

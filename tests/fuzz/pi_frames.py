@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from enum import IntFlag
 
-from millracer.adapters import pi_errors
-from millracer.adapters.outputs import Ends
-from millracer.adapters.pi_framing import FrameReader
-from millracer.adapters.pi_install import parse_version
-from millracer.adapters.pi_turn import EndKind, TellText, Turn
-from millracer.application.decision import parse_decision
-from millracer.contracts import pi
 from millracer.errors import ProtocolError
+from millracer.pi import errors
+from millracer.pi import frames as pi
+from millracer.pi.framing import FrameReader
+from millracer.pi.install import parse_version
+from millracer.pi.turn import EndKind, TellText, Turn
+from millracer.run.routing import parse_decision
+from millracer.system.output_capture import Ends
 
 _PROMPT_ID = "prompt-1"
 _SHORT_LINE = 512
@@ -57,7 +57,7 @@ def _check_stream(form: _Form, stream: bytes) -> None:
         turn.end.text.encode()
         assert (turn.end.kind is EndKind.ANSWERED) == bool(turn.end.text.strip())
         if turn.end.kind is not EndKind.ANSWERED:
-            assert pi_errors.turn_failure(turn.end).message
+            assert errors.turn_failure(turn.end).message
 
 
 def _read(form: _Form, chunks: list[bytes]) -> tuple[list[pi.Frame], int, str]:
@@ -86,10 +86,10 @@ def _check_errors(stream: bytes) -> None:
     lines = ends.lines()
     assert sum(map(len, lines)) <= 2 * _SHORT_LINE + _GAP
     for error in (
-        pi_errors.start_failure(1, lines),
-        pi_errors.death(-9, lines),
-        pi_errors.print_failure(1, lines),
+        errors.start_failure(1, lines),
+        errors.death(-9, lines),
+        errors.print_failure(1, lines),
     ):
         assert error.message
-    pi_errors.warning_texts(lines)
+    errors.warning_texts(lines)
     parse_version(stream.decode("utf-8", "replace"))

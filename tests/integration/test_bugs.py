@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from millracer.interfaces import debugging
-from millracer.interfaces.bugs import record_bug, say_bug
+from millracer.cli import internal_errors
+from millracer.cli.internal_errors import record_bug, say_bug
 
 
 @pytest.fixture
 def bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BaseException:
     monkeypatch.setenv("MILLRACER_STATE_DIR", str(tmp_path))
-    monkeypatch.setattr(debugging, "_asked_for", False)
+    monkeypatch.setattr(internal_errors, "_asked_for", False)
     try:
         [].pop()
     except IndexError as error:
@@ -70,6 +70,6 @@ def test_the_variable_asks_for_it_in_full(
 
 
 def test_the_option_may_stand_anywhere_before_the_words_of_the_task() -> None:
-    assert debugging.without_option(["--debug", "run", "x"]) == ["run", "x"]
-    assert debugging.without_option(["run", "x", "--debug"]) == ["run", "x"]
-    assert debugging.without_option(["run", "--", "--debug"]) == ["run", "--", "--debug"]
+    assert internal_errors.without_option(["--debug", "run", "x"]) == ["run", "x"]
+    assert internal_errors.without_option(["run", "x", "--debug"]) == ["run", "x"]
+    assert internal_errors.without_option(["run", "--", "--debug"]) == ["run", "--", "--debug"]

@@ -35,7 +35,7 @@ def run_told(
     code = (
         "import atexit, gc, sys\n"
         f"atexit.register(lambda: print({expression}, file=sys.stderr))\n"
-        "from millracer.interfaces.entry import main\n"
+        "from millracer.cli.main import main\n"
         "main()"
     )
     return subprocess.run(

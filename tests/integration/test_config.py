@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from millracer.application.choices import RunChoices
-from millracer.contracts.config_file import ConfigOptions
-from millracer.contracts.schemas import SchemaName
+from millracer.cli.option_groups import common_options
 from millracer.domain.programs import Tool
-from millracer.interfaces.common_options import common_options
+from millracer.operations.options import RunChoices
+from millracer.schemas.config_file import ConfigOptions
+from millracer.schemas.names import SchemaName
 from tests.support.installed_tools import record_installed
 from tests.support.ops_cli import OpsCaller, Printed, request
 from tests.support.ops_world import assert_published

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from millracer.application import doctor
-from millracer.contracts.schema_names import SchemaName
-from millracer.domain.diagnosis import CheckName
-from millracer.interfaces.cli import invoke
+from millracer.cli.app import invoke
+from millracer.doctor import run_checks
+from millracer.domain.doctor_report import CheckName
+from millracer.schemas.names import SchemaName
 from tests.support.doctor_cli import DoctorCaller
 from tests.support.fake_install import FakeInstall
 from tests.support.ops_world import assert_published
@@ -235,7 +235,7 @@ def _examined_here(
 def test_programs_that_never_answer_are_failures_and_the_rest_goes_on(
     hanging: DoctorCaller, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "CHECK_SECONDS", 1.0)
+    monkeypatch.setattr(run_checks, "CHECK_SECONDS", 1.0)
 
     code, document = _examined_here(hanging, monkeypatch, capfd)
 

@@ -8,7 +8,7 @@ import pytest
 
 _COUNT_HEAPS = """
 import ctypes, sys, threading
-from millracer.interfaces.heap import share_one_heap
+from millracer.cli.commands.malloc_tuning import share_one_heap
 
 if sys.argv[1] == "shared":
     share_one_heap()

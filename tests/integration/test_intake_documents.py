@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.documents import render_document
-from millracer.domain.work import IntakeKind, RequestBody, ScopedWork, WorkItem
+from millracer.domain.items import WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
+from millracer.millrace.intake.documents import render_document
 from tests.support.hostile import HASH
 
 _TEXTS = Path(__file__).parent / "documents"

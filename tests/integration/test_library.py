@@ -28,7 +28,7 @@ from millracer import (
     api,
     run_task,
 )
-from millracer.adapters.process import command_line
+from millracer.system.processes import command_line
 from tests.support.cli import wait_until
 from tests.support.library_calls import DIRECT, PI
 from tests.support.ops_cli import Running

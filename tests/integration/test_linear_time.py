@@ -25,14 +25,14 @@ COMPILING = frozenset(
 #: Functions that make an expression when they run. The child runs those of the secrets, the files
 #: and the intake; the others repeat one class of characters at most, or nothing.
 MADE_LATE = {
-    "contracts/config_file.py:_line_of",
-    "domain/secret_shapes.py:_compiled",
-    "domain/secret_shapes.py:_any_anchor",
+    "schemas/config_file.py:_line_of",
+    "redaction/key_patterns.py:_compiled",
+    "redaction/key_patterns.py:_any_anchor",
     "domain/intake.py:_words",
     "domain/identity.py:_slug",
-    "adapters/mode_aliases.py:resolve_alias",
-    "adapters/millrace_places.py:_invalid",
-    "adapters/millrace_install.py:entry_module",
+    "millrace/commands/mode_aliases.py:resolve_alias",
+    "millrace/files/locate.py:_invalid",
+    "millrace/commands/install.py:entry_module",
     "demo/stages.py:_passed",
 }
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters import millrace_version, pi_install
+from millracer.millrace.commands import version as millrace_version
+from millracer.pi import install
 from tests.matrix import tools
 from tests.matrix.cells import CELLS, MILLRACES, PIS, Cell, Selection
 from tests.matrix.report import (
@@ -46,8 +47,8 @@ def test_every_version_is_supported_and_has_its_cell() -> None:
     assert len({cell.name for cell in CELLS}) == len(CELLS)
     assert [each for each in MILLRACES if not millrace_version.is_supported(each)] == []
     for version in PIS:
-        pi_install.refuse_unsupported(version)
-        assert not pi_install.is_untested(version)
+        install.refuse_unsupported(version)
+        assert not install.is_untested(version)
 
 
 def test_a_report_of_pytest_is_counted_by_test(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import millracer
-from millracer.contracts.schema_names import SchemaName
+from millracer.schemas.names import SchemaName
 from tests.support.package import ROOT, Archives, Environment, command, packed_files
 
 _SUFFIXES = {".py", ".sql", ".json", ".typed"}
@@ -22,7 +22,7 @@ _USE_IT = """
 import json
 from pathlib import Path
 import millracer
-from millracer.adapters.migrations import find_migrations
+from millracer.store.migrations import find_migrations
 
 request = {
     "schema_version": "millracer.ops.v0.2",
@@ -38,7 +38,7 @@ print(json.dumps({
     "package": str(package),
     "sessions": [session["session_id"] for session in answer["result"]["sessions"]],
     "migrations": [script.name for script in find_migrations()],
-    "locks": sorted(path.name for path in (package / "tools" / "pi").iterdir()),
+    "locks": sorted(path.name for path in (package / "programs" / "pi").iterdir()),
 }))
 """
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.programs import InstalledTool, Tool, ToolOrigin, ToolUsed
+from millracer.domain.programs import InstalledTool, ProgramUsed, Tool, ToolOrigin
 from millracer.errors import UsageError
-from millracer.interfaces.programs import (
-    FoundProgram,
-    FoundPrograms,
+from millracer.programs.discovery import (
+    ResolvedProgram,
+    ResolvedPrograms,
     find_program,
-    find_programs,
     program_words,
+    resolve_programs,
 )
 from tests.support.installed_tools import record_installed
 
@@ -97,7 +97,7 @@ def test_the_first_who_names_a_program_counts(
         installed=installed,
     )
 
-    assert found.used == ToolUsed(command=used[0], origin=used[1])
+    assert found.used == ProgramUsed(command=used[0], origin=used[1])
     assert found.words == (used[0],)
 
 
@@ -110,7 +110,7 @@ def test_the_first_who_names_a_program_counts(
     ],
 )
 def test_an_error_names_who_named_the_program(origin: ToolOrigin, said_by: str) -> None:
-    found = FoundProgram(tool=Tool.PI, origin=origin, named=" ")
+    found = ResolvedProgram(tool=Tool.PI, origin=origin, named=" ")
 
     with pytest.raises(UsageError, match=said_by):
         _ = found.words
@@ -123,8 +123,8 @@ def test_what_setup_installed_is_found_by_what_is_started_and_before_others(
     monkeypatch.setenv("MILLRACER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("PATH", "/usr/bin")
 
-    both = find_programs({})
-    one = find_programs({"millrace_command": "mine"})
+    both = resolve_programs({})
+    one = resolve_programs({"millrace_command": "mine"})
 
     assert both.millrace.words == installed[Tool.MILLRACE].argv
     assert both.pi.words == installed[Tool.PI].argv
@@ -141,14 +141,14 @@ def test_without_a_path_setups_tools_stand_alone(
     monkeypatch.delenv("PATH")
     if path is not None:
         monkeypatch.setenv("PATH", path)
-    setups = FoundProgram(tool=Tool.MILLRACE, origin=ToolOrigin.SETUP, installed=_SETUPS)
-    named = FoundProgram(tool=Tool.PI, origin=ToolOrigin.PATH, named="pi")
+    setups = ResolvedProgram(tool=Tool.MILLRACE, origin=ToolOrigin.SETUP, installed=_SETUPS)
+    named = ResolvedProgram(tool=Tool.PI, origin=ToolOrigin.PATH, named="pi")
 
-    environment = FoundPrograms(millrace=setups, pi=named).environment()
+    environment = ResolvedPrograms(millrace=setups, pi=named).environment()
 
     rest = f":{os.defpath}" if path is None else ""
     assert environment["PATH"] == f"/data/launch{rest}"
 
 
 def test_what_nobody_installed_leaves_the_environment_alone() -> None:
-    assert find_programs({}).environment() == dict(os.environ)
+    assert resolve_programs({}).environment() == dict(os.environ)

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from millracer.application.choices import RunChoices
-from millracer.bootstrap import Millraces
 from millracer.domain.programs import Tool
-from millracer.interfaces.head_start import begin
-from millracer.interfaces.programs import find_programs
-from millracer.interfaces.tools import Programs
+from millracer.operations.options import RunChoices
+from millracer.programs.discovery import resolve_programs
+from millracer.wiring import BackendFactory, begin
+from millracer.wiring.tool_factory import ProgramFactory
 from tests.support.cli import Ran
 from tests.support.forked_command import start_command
 from tests.support.installed_tools import record_installed
@@ -81,7 +80,7 @@ def test_where_nothing_is_found_the_next_step_is_setup(
     assert ran.result["tools"]["pi"] == {"command": "pi", "origin": "path"}
 
 
-class _Seeing(Millraces):
+class _Seeing(BackendFactory):
     """Notes what it is to begin, and begins nothing."""
 
     def warm_up(self, millrace: tuple[str, ...], environment: dict[str, str]) -> None:
@@ -93,10 +92,10 @@ def test_what_is_begun_ahead_is_what_a_run_will_use(
 ) -> None:
     record_installed(tmp_path / "data")
     monkeypatch.setenv("MILLRACER_DATA_DIR", str(tmp_path / "data"))
-    found, seeing = find_programs({}), _Seeing()
+    found, seeing = resolve_programs({}), _Seeing()
 
     begin(seeing, found)
-    settings = Programs(found=found).settings(str(tmp_path), RunChoices())
+    settings = ProgramFactory(found=found).settings(str(tmp_path), RunChoices())
 
     assert seeing.asked == (settings.millrace, settings.environment)
 
@@ -120,7 +119,7 @@ def test_advice_names_a_program_that_the_next_command_would_not_find(
 ) -> None:
     record_installed(tmp_path / "data")
     monkeypatch.setenv("MILLRACER_DATA_DIR", str(tmp_path / "data"))
-    found = find_programs(**{"options": {}, **said})
-    settings = Programs(found=found).settings(str(tmp_path), RunChoices(warm_millrace=False))
+    found = resolve_programs(**{"options": {}, **said})
+    settings = ProgramFactory(found=found).settings(str(tmp_path), RunChoices(warm_millrace=False))
 
-    assert Millraces().open(settings).option == option
+    assert BackendFactory().open(settings).option == option

@@ -12,27 +12,25 @@ from typing import Any
 
 import pytest
 
-from millracer.bootstrap import Millraces, Settings
+from millracer.cancellation import Cancellation, Cancelled, CancelReason
+from millracer.cli.app import invoke
+from millracer.cli.signals import signals_raise
 from millracer.domain.completion import NOWHERE, MissingEvidence
 from millracer.domain.evidence import ItemFact
-from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
-from millracer.domain.work import (
-    EventKind,
+from millracer.domain.items import ItemState
+from millracer.domain.outcome import Outcome
+from millracer.domain.progress import EventKind
+from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
-    ItemState,
     Limits,
-    Outcome,
     RoutePreference,
     RunRequest,
-    RunWarning,
 )
-from millracer.errors import UsageError
-from millracer.interfaces import tools
-from millracer.interfaces.cli import invoke
-from millracer.interfaces.signals import signals_raise
+from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
+from millracer.errors import RunWarning, UsageError
 from millracer.ports import ProgressListener
-from millracer.waiting import Cancellation, Cancelled, CancelReason
+from millracer.wiring import BackendFactory, Settings, tool_factory
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Stand:
     settings: list[Settings] = field(default_factory=list)
     requests: list[RunRequest] = field(default_factory=list)
     listeners: list[Sequence[ProgressListener]] = field(default_factory=list)
-    millraces: list[Millraces] = field(default_factory=list)
+    backends: list[BackendFactory] = field(default_factory=list)
 
     @contextmanager
     def open(
@@ -52,11 +50,11 @@ class Stand:
         settings: Settings,
         cancellation: Cancellation,
         *,
-        millraces: Millraces,
+        backends: BackendFactory,
         listeners: Sequence[ProgressListener] = (),
     ) -> Iterator["Stand"]:
         assert cancellation.reason is None
-        self.millraces.append(millraces)
+        self.backends.append(backends)
         self.settings.append(settings)
         self.listeners.append(listeners)
         yield self
@@ -84,7 +82,7 @@ def ended(outcome: Outcome, **fields: Any) -> RunResult:
 @pytest.fixture
 def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
     stand = Stand()
-    monkeypatch.setattr(tools, "open_orchestrator", stand.open)
+    monkeypatch.setattr(tool_factory, "open_orchestrator", stand.open)
     return stand
 
 
@@ -188,7 +186,7 @@ def test_a_signal_after_the_end_takes_no_result_away(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stand.result = ended(Outcome.COMPLETED)
-    monkeypatch.setattr(Millraces, "close", lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(BackendFactory, "close", lambda _: signal.raise_signal(signal.SIGTERM))
     with signals_raise():
         assert invoke(["run", "--workspace", "/", "--output", "json", "--quiet", "t"]) == 0
 

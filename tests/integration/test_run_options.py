@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from millracer.application.memory import Memory
-from millracer.domain.work import PiSession
-from millracer.interfaces import cli, run_command
-from millracer.interfaces.preparing import prepare
-from millracer.interfaces.run_command import RunOptions
+from millracer.cli import app
+from millracer.cli.commands import run
+from millracer.cli.commands.run import RunOptions
+from millracer.cli.task_input import prepare
+from millracer.domain.requests import PiSession
+from millracer.operations.session_memory import SessionMemory
 from tests.fakes.store import InMemorySessionStore
 
 Read = Callable[..., RunOptions]
@@ -28,17 +29,17 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
             found.append(options)
             return 0
 
-        monkeypatch.setattr(run_command, "run", keep)
+        monkeypatch.setattr(run, "run", keep)
         for name, value in (environment or {}).items():
             monkeypatch.setenv(name, value)
-        assert cli.invoke(("run", "--workspace", str(tmp_path), *arguments, "the task")) == 0
+        assert app.invoke(("run", "--workspace", str(tmp_path), *arguments, "the task")) == 0
         return found[0]
 
     return read_line
 
 
 def notifies(options: RunOptions) -> bool:
-    memory = Memory(InMemorySessionStore())
+    memory = SessionMemory(InMemorySessionStore())
     return prepare(options.asked, "run-1", memory).request.notify_terminal_stages
 
 
@@ -87,7 +88,7 @@ def test_the_mode_of_a_file_gives_way_to_every_callers(
 ) -> None:
     (tmp_path / "millracer.toml").write_text('millrace_mode = "lad_pi"')
 
-    memory = Memory(InMemorySessionStore())
+    memory = SessionMemory(InMemorySessionStore())
     request = prepare(read(*said).asked, "run-1", memory).request
 
     assert (request.mode, request.session_mode) == (mode, session_mode)

@@ -1,10 +1,10 @@
 import sys
 
-from millracer import secrecy
-from millracer.adapters.process import TOKEN_VARIABLE, Command, new_token, run
-from millracer.domain.redaction import MARK
-from millracer.secrecy import redact, redacted_stream
-from millracer.waiting import Cancellation, Wait
+from millracer.cancellation import Cancellation, Wait
+from millracer.redaction import process
+from millracer.redaction.process import redact, redacted_stream
+from millracer.redaction.rules import MARK
+from millracer.system.processes import TOKEN_VARIABLE, Command, new_token, run
 
 
 def test_a_token_of_ours_is_secret_from_its_making() -> None:
@@ -19,7 +19,7 @@ def test_a_process_that_lives_long_does_not_gather_the_tokens_of_its_tools() -> 
         command = Command(tool="millrace", argv=(sys.executable, "-c", ""), env=env)
         run(command, Wait.for_seconds(60, Cancellation()))
         redact("something")
-        return secrecy._redaction
+        return process._redaction
 
     assert start() is start()
 

@@ -13,7 +13,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from millracer.domain.redaction import MARK
+from millracer.redaction.rules import MARK
 from tests.support.operator_cli import ENTER, OperatorCaller
 from tests.support.ops_cli import OpsCaller, Printed, request
 from tests.support.secret_texts import KEYS
@@ -31,7 +31,7 @@ def bug(*_, **__):
     raise RuntimeError("one " + os.environ["LEAKED_API_KEY"], os.environ["LEAKED_SHAPE"])
 {module}.{name} = bug
 sys.argv = ["millracer", *{arguments!r}]
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 main()
 """
 
@@ -191,16 +191,16 @@ def test_what_a_wrong_command_line_said(caller: OpsCaller, arguments: tuple[str,
 @pytest.mark.parametrize(
     ("module", "name", "arguments"),
     [
-        ("millracer.interfaces.run_command", "_perform", ("run", "--output", "json", "task")),
-        ("millracer.interfaces.run_command", "_perform", ("run", "task", "--debug")),
-        ("millracer.interfaces.run_command", "_perform", ("--debug", "run", "task")),
-        ("millracer.application.ops_status", "report_status", ("ops", "--json")),
-        ("millracer.application.ops_status", "report_status", ("ops", "--jsonl")),
-        ("millracer.interfaces.ops_lines", "read_ops_request", ("ops", "--jsonl")),
-        ("millracer.interfaces.cli", "invoke", ("run", "task")),
-        ("millracer.interfaces.common_options", "named_programs", ("run", "--output", "json", "t")),
-        ("millracer.interfaces.config_command", "_result", ("config", "show", "--json")),
-        ("millracer.interfaces.operator_command", "_lines", ("operator",)),
+        ("millracer.cli.commands.run", "_perform", ("run", "--output", "json", "task")),
+        ("millracer.cli.commands.run", "_perform", ("run", "task", "--debug")),
+        ("millracer.cli.commands.run", "_perform", ("--debug", "run", "task")),
+        ("millracer.operations.status", "report_status", ("ops", "--json")),
+        ("millracer.operations.status", "report_status", ("ops", "--jsonl")),
+        ("millracer.cli.commands.jsonl_server", "read_ops_request", ("ops", "--jsonl")),
+        ("millracer.cli.app", "invoke", ("run", "task")),
+        ("millracer.cli.option_groups", "named_programs", ("run", "--output", "json", "t")),
+        ("millracer.cli.commands.config", "_result", ("config", "show", "--json")),
+        ("millracer.cli.operator.command", "_lines", ("operator",)),
     ],
     ids=[
         "run",

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, contextmanager
 import psutil
 import pytest
 
-from millracer.interfaces.signals import ending_told, signals_cancel, signals_raise
-from millracer.waiting import Cancellation, Cancelled, CancelReason
+from millracer.cancellation import Cancellation, Cancelled, CancelReason
+from millracer.cli.signals import ending_told, signals_cancel, signals_raise
 
 REASONS = {
     signal.SIGINT: CancelReason.INTERRUPTED,

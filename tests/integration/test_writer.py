@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from millracer.interfaces.standard_error import finish_standard_error, own_standard_error
-from millracer.interfaces.terminal import say
-from millracer.interfaces.writer import DescriptorWriter
+from millracer.cli.terminal.buffered_stderr import finish_standard_error, own_standard_error
+from millracer.cli.terminal.stderr import say
+from millracer.cli.terminal.writer import DescriptorWriter
 from tests.support.unread import Unread, full_pipe
 
 _LIMIT_SECONDS = 60

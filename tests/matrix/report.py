@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from millracer.adapters import millrace_version, pi_install
+from millracer.millrace.commands import version
+from millracer.pi import install
 from tests.matrix.cells import CELLS, Cell, Selection
 from tests.matrix.running import Counted
 
@@ -116,7 +117,7 @@ def write_results(results: Sequence[Result], json_path: Path = RESULTS, page: Pa
 def render(results: Sequence[Result]) -> str:
     """Return the page."""
     parts = [
-        _HEAD.format(millrace=millrace_version.SUPPORTED_RANGE, pi=pi_install.SUPPORTED_RANGE),
+        _HEAD.format(millrace=version.SUPPORTED_RANGE, pi=install.SUPPORTED_RANGE),
         _TABLE_HEAD,
         *(_row(result) for result in results),
         _WHAT_RAN,

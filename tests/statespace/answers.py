@@ -37,7 +37,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         *(A.DONE, A.BOOTING, A.DAEMON_DIED, A.REFUSED, A.SLOW, A.DIES),
         *(A.DID_BUT_SLOW, A.DID_BUT_STOPPED, A.DID_BUT_DIES),
     ),
-    "attend": (A.DONE, A.REFUSED, A.LATE, A.DIES),
+    "lease": (A.DONE, A.REFUSED, A.LATE, A.DIES),
     "next_signs": (A.DONE, A.SAFETY, A.OVER, A.DIES),
     "gather_evidence": (A.DONE, A.REFUSED, A.GARBLED, A.SLOW, A.DIES),
     "leave": (A.DONE, A.DIES, A.DID_BUT_DIES),

@@ -11,7 +11,7 @@ from concurrent.futures import Executor, Future
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from millracer.waiting import Cancellation, Wait
+from millracer.cancellation import Cancellation, Wait
 from tests.statespace.choices import Answer
 from tests.statespace.world import World
 

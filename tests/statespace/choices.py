@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
-from millracer.waiting import Cancellation
+from millracer.cancellation import Cancellation
 
 
 class Answer(StrEnum):

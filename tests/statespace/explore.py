@@ -20,12 +20,12 @@ from typing import TypeAlias
 
 import pytest
 
-from millracer.application import finalizing, orchestrator
-from millracer.application.orchestrator import Orchestrator
-from millracer.application.record import RunRecord
 from millracer.domain.lifecycle import INITIAL, Lifecycle, RunEvent, RunFacts, RunState
+from millracer.domain.requests import RunRequest
 from millracer.domain.result import RunResult
-from millracer.domain.work import RunRequest
+from millracer.run import finalize, orchestrator
+from millracer.run.context import RunContext
+from millracer.run.orchestrator import Orchestrator
 from tests.fakes.clock import FrozenClock
 from tests.statespace.beside import InTurn
 from tests.statespace.choices import Answer, Choice, Gone, Move
@@ -51,7 +51,7 @@ class Rules:
         at_end: of every result.
     """
 
-    always: Callable[[RunRecord, World], str | None]
+    always: Callable[[RunContext, World], str | None]
     at_end: Callable[[RunResult, World], str | None]
 
 
@@ -189,7 +189,7 @@ class Explorer:
             return lifecycle
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("millracer.waiting.time", self._time)
+            patch.setattr("millracer.cancellation.time", self._time)
             patch.setattr(orchestrator, "Lifecycle", fresh)
             while self._ahead:
                 self._go(self._ahead.popleft())
@@ -206,7 +206,7 @@ class Explorer:
         )
         try:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(finalizing, "ThreadPoolExecutor", lambda *_: InTurn(world))
+                patch.setattr(finalize, "ThreadPoolExecutor", lambda *_: InTurn(world))
                 result = run.run(self._request, world.begin(walk.choose))
         except Gone:
             if walk.broken is not None:

@@ -9,13 +9,15 @@ from typing import TypeAlias
 
 import pytest
 
-from millracer.application import orchestrator
-from millracer.application.orchestrator import Orchestrator
+from millracer.cancellation import Wait
 from millracer.domain import completion, lifecycle, result
+from millracer.domain.items import WorkItem
 from millracer.domain.lifecycle import EDGES, Edge, RunEvent, RunFacts, RunState
+from millracer.domain.outcome import Outcome
+from millracer.domain.requests import RunRequest
 from millracer.domain.result import Ending
-from millracer.domain.work import Outcome, RunRequest, WorkItem
-from millracer.waiting import Wait
+from millracer.run import orchestrator
+from millracer.run.orchestrator import Orchestrator
 from tests.statespace.scenarios import needs_others
 
 S, E = RunState, RunEvent

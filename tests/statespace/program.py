@@ -18,50 +18,45 @@ from pathlib import Path
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, NoneType
 from typing import Any, TypeAlias
 
-from millracer import application
-from millracer.application.orchestrator import Orchestrator
-from millracer.application.progress import Progress
-from millracer.application.record import RunRecord
-from millracer.application.watching import Watch
+from millracer import run
+from millracer.cancellation import Cancellation, Wait
 from millracer.domain.completion import MissingEvidence, Verdict
-from millracer.domain.documents import IntakeDocument
-from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
-from millracer.domain.intake import IntakeChoice
-from millracer.domain.lifecycle import Lifecycle, RunState
-from millracer.domain.lineage import LineageItem
-from millracer.domain.modes import ModeChoice
-from millracer.domain.observation import Signs, is_news
-from millracer.domain.result import ErrorRecord, NextStep, RunResult
-from millracer.domain.work import (
-    AddReceipt,
-    Decision,
-    ModeValidation,
-    RequestBody,
-    RunningDaemon,
-    RunRequest,
-    RuntimeEvent,
-    RuntimeStatus,
-    Standing,
-    WorkItem,
+from millracer.domain.evidence import (
+    ClosureFact,
+    Evidence,
+    ItemFact,
+    LineageItem,
+    SpawnFact,
+    StageFact,
 )
+from millracer.domain.intake import IntakeChoice, IntakeDocument, ModeChoice
+from millracer.domain.items import AddReceipt, ItemStatus, WorkItem
+from millracer.domain.lifecycle import Lifecycle, RunState
+from millracer.domain.observation import ChangeHints, is_news
+from millracer.domain.requests import Decision, RequestBody, RunRequest
+from millracer.domain.result import ErrorRecord, NextStep, RunResult
+from millracer.domain.runtime import ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus
 from millracer.ports import ItemLock
-from millracer.waiting import Cancellation, Wait
+from millracer.run.context import RunContext
+from millracer.run.orchestrator import Orchestrator
+from millracer.run.progress import Progress
+from millracer.run.watch import Watch
 from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedAttendance, ScriptedControl
+from tests.fakes.millrace import ScriptedControl, ScriptedWatchLease
 from tests.statespace.beside import InTurn, Turn
 from tests.statespace.choices import AskedToStop
 from tests.statespace.world import Lease, ModelPi, World
 
-_HERE = str(Path(application.__file__).parent)
+_HERE = str(Path(run.__file__).parent)
 #: Told to people or the same in every run: nothing is decided by it.
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
-    RunRecord: frozenset(
+    RunContext: frozenset(
         {"request", "cancellation", "item", "document_path", "reason"}
         | {"warnings", "progress", "timings", "intake_signals"}
     ),
     Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
     RunningDaemon: frozenset({"pid", "started"}),
-    Standing: frozenset({"source", "path", "detail"}),
+    ItemStatus: frozenset({"source", "path", "detail"}),
     RuntimeStatus: frozenset(each.name for each in fields(RuntimeStatus)) - {"active_run_count"},
 }
 #: No concern of a run that is being finalized, or only told in its result.
@@ -73,7 +68,7 @@ _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
     "Orchestrator.run": frozenset({"started", "spent", "event", "left", "entered"}),
     "Watch.follow": frozenset({"signs", "ask_item", "ask_status", "observation", "last", "late"}),
     "Watch._observe": frozenset({"signs", "ask_item", "ask_status"}),
-    "Watch._ask": frozenset({"found", "standing", "waits"}),
+    "Watch._ask": frozenset({"found", "item_status", "waits"}),
 }
 #: The same object all the time, or one whose state is the world's.
 _FIXED = (
@@ -84,7 +79,7 @@ _FIXED = (
 _VALUES = (
     *(AddReceipt, ClosureFact, Decision, Evidence, ItemFact, ItemLock, LineageItem),
     *(MissingEvidence, ModeChoice, ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus),
-    *(SpawnFact, StageFact, Standing),
+    *(SpawnFact, StageFact, ItemStatus),
 )
 
 
@@ -97,11 +92,11 @@ def program_state(now: float) -> Hashable:
     )
 
 
-def running_record() -> RunRecord:
+def running_record() -> RunContext:
     """Return the record of the run that called what called this."""
     *_, outermost = _frames(sys._getframe(1))
     record = outermost.f_locals["record"]
-    assert isinstance(record, RunRecord)
+    assert isinstance(record, RunContext)
     return record
 
 
@@ -179,19 +174,19 @@ _READINGS: dict[type, _Reading] = {
     AskedToStop: lambda reader, value: reader.each((value.reason, value.since, value.urgent)),
     Cancellation: lambda reader, value: value.reason,
     Verdict: lambda reader, value: (value.completed, value.blocked),
-    Signs: lambda reader, value: (value.daemon_alive, is_news(value)),
+    ChangeHints: lambda reader, value: (value.daemon_alive, is_news(value)),
     Turn: lambda reader, value: value.begun,
     RunResult: lambda reader, value: (value.outcome, value.scoped_completion),
-    ScriptedAttendance: lambda reader, value: (value._looked, value._hint, value._left_running),
+    ScriptedWatchLease: lambda reader, value: (value._looked, value._hint, value._left_running),
     Watch: lambda reader, value: reader.watch(value),
 }
-_RECORD = frozenset(each.name for each in fields(RunRecord)) - _UNUSED_FIELDS[RunRecord]
+_RECORD = frozenset(each.name for each in fields(RunContext)) - _UNUSED_FIELDS[RunContext]
 _RECORD_IN_STATE = {
     state: tuple(sorted(_RECORD - (_SPENT_IN_FINALIZE if state is RunState.FINALIZE else set())))
     for state in RunState
 }
-_READINGS[RunRecord] = lambda reader, value: reader.record(value, _RECORD_IN_STATE[value.state])
-_READINGS[Lease] = _READINGS[ScriptedAttendance]
+_READINGS[RunContext] = lambda reader, value: reader.record(value, _RECORD_IN_STATE[value.state])
+_READINGS[Lease] = _READINGS[ScriptedWatchLease]
 
 
 def _reading_of(kind: type) -> _Reading:

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 import pytest
 
-from millracer.application import watching
-from millracer.application.record import RunRecord
 from millracer.domain import lifecycle
 from millracer.domain.identity import work_item_for
+from millracer.domain.items import ItemState
 from millracer.domain.lifecycle import RunEvent, RunState
-from millracer.domain.result import RunResult, exit_code_of
-from millracer.domain.work import (
+from millracer.domain.outcome import Outcome
+from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
-    ItemState,
     Limits,
-    Outcome,
     RoutePreference,
     RunRequest,
     ScopedWork,
 )
+from millracer.domain.result import RunResult, exit_code_of
+from millracer.run import watch
+from millracer.run.context import RunContext
 from tests.statespace.answers import USUAL, Bounds
 from tests.statespace.choices import Answer, Choice, Move
 from tests.statespace.explore import Explorer, Rules, Space, Step
@@ -128,12 +128,12 @@ def explore(scenario: Scenario) -> Space:
     world = World(item.item_id, item.request_hash, scenario.bounds)
     with pytest.MonkeyPatch.context() as patch:
         if scenario.patience is not None:
-            patch.setattr(watching, "_PATIENCE", scenario.patience)
+            patch.setattr(watch, "_PATIENCE", scenario.patience)
         rules = Rules(always=wrong_so_far, at_end=wrong_at_the_end)
         return Explorer(scenario.request, [world], rules, limit=scenario.limit).explore()
 
 
-def wrong_so_far(record: RunRecord, world: World) -> str | None:
+def wrong_so_far(record: RunContext, world: World) -> str | None:
     """Say which promise a running command breaks."""
     if record.verdict.completed and not world.was_done:
         return "judged as completed, which was never true"

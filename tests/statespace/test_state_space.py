@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from millracer.domain.work import Outcome
+from millracer.domain.outcome import Outcome
 from tests.statespace.circles import circles
 from tests.statespace.explore import Broken, Space
 from tests.statespace.mutants import MUTATIONS

@@ -10,13 +10,15 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.evidence import Evidence, ItemFact, StageFact
-from millracer.domain.modes import DEFAULT_MODE
+from millracer.domain.intake import DEFAULT_MODE
+from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import STOPPED_EVENT
-from millracer.domain.work import ItemState, RuntimeEvent, RunWarning, Standing
-from millracer.ports import Attendance, Pi, TextListener
-from millracer.waiting import Cancellation, CancelReason, Wait
-from tests.fakes.millrace import NOW, HeldItem, ScriptedAttendance, ScriptedMillrace, Step
+from millracer.domain.runtime import RuntimeEvent
+from millracer.errors import RunWarning
+from millracer.ports import Pi, TextListener, WatchLease
+from tests.fakes.millrace import NOW, HeldItem, ScriptedMillrace, ScriptedWatchLease, Step
 from tests.statespace.answers import (
     AFTER,
     ANSWERS,
@@ -60,7 +62,7 @@ class World(ScriptedMillrace):
     """
 
     def __init__(self, item_id: str, request_hash: str, bounds: Bounds) -> None:
-        super().__init__(holds_work=False)
+        super().__init__(is_initialised=False)
         self.time = ModelTime()
         self.was_done = False
         self.starts = 0
@@ -126,9 +128,9 @@ class World(ScriptedMillrace):
     # --- the port -----------------------------------------------------------------------------
 
     @property
-    def holds_work(self) -> bool:
+    def is_initialised(self) -> bool:
         self._still_here()
-        return super().holds_work
+        return super().is_initialised
 
     @property
     def owns_daemon(self) -> bool:
@@ -138,16 +140,16 @@ class World(ScriptedMillrace):
     def warm_up(self) -> None:
         self._still_here()
 
-    def attend(self, wait: Wait) -> Attendance:
+    def lease(self, wait: Wait) -> WatchLease:
         self.refused_lease = True
-        with self._called("attend", wait):
+        with self._called("lease", wait):
             self.watchers += 1
             self.refused_lease = False
             return Lease(self)
 
-    def trace_lineage(self, standing: Standing) -> Evidence:
+    def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         self._still_here()
-        return self._evidence(standing)
+        return self._evidence(item_status)
 
     # --- what happens -------------------------------------------------------------------------
 
@@ -297,16 +299,16 @@ class World(ScriptedMillrace):
         if self._stop_untold:
             events = (RuntimeEvent(event_type=STOPPED_EVENT, occurred_at=NOW),)
             self._stop_untold = False
-        return Step(events=events, safety_due=self._answer is A.SAFETY)
+        return Step(events=events, poll_due=self._answer is A.SAFETY)
 
-    def _standing(self, item_id: str) -> Standing:
+    def _standing(self, item_id: str) -> ItemStatus:
         if self._answer is A.UNSEEN:
             return replace(super()._standing("nobody"), item_id=item_id)
         return super()._standing(item_id)
 
-    def _evidence(self, standing: Standing) -> Evidence:
+    def _evidence(self, item_status: ItemStatus) -> Evidence:
         """Return what is true of the item, a stranger's proof, and all that is nearly a proof."""
-        found = super()._evidence(standing)
+        found = super()._evidence(item_status)
         stranger = ItemFact(
             item_id=STRANGER,
             work_kind="task",
@@ -315,7 +317,7 @@ class World(ScriptedMillrace):
             observed_at=NOW,
         )
         proof = _stage(STRANGER, "updater", "UPDATE_COMPLETE", "complete")
-        own = standing.item_id
+        own = item_status.item_id
         near = (
             _stage(own, "updater", "UPDATE_COMPLETE", "failed"),
             _stage(own, "updater", "BLOCKED", "complete"),
@@ -344,7 +346,7 @@ class ModelPi(Pi):
         raise AssertionError("the conversation is its owner's to close")
 
 
-class Lease(ScriptedAttendance):
+class Lease(ScriptedWatchLease):
     """A watcher's lease that we may die around giving up."""
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:

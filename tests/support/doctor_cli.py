@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from millracer.contracts.schema_names import SchemaName
 from millracer.demo.scripted_model import PROVIDER, write_agent_directory
+from millracer.schemas.names import SchemaName
 from tests.support.forked_command import start_command
 from tests.support.ops_cli import Printed
 from tests.support.ops_world import assert_published

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from millracer.domain.evidence import ClosureFact, Evidence, Fact, ItemFact, SpawnFact, StageFact
-from millracer.domain.work import IntakeKind, ItemState
+from millracer.domain.items import ItemState
+from millracer.domain.requests import IntakeKind
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import psutil
 
-from millracer.adapters.daemon import WorkspaceDaemon
-from millracer.adapters.millrace_calls import MillraceCalls
-from millracer.adapters.workspace import WorkspacePaths
-from millracer.domain.work import IntakeKind, ItemState, RuntimeStatus, Standing
+from millracer.cancellation import Wait
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.requests import IntakeKind
+from millracer.domain.runtime import RuntimeStatus
 from millracer.errors import ToolFailed
-from millracer.waiting import Wait
+from millracer.millrace.commands.calls import MillraceCalls
+from millracer.millrace.daemon.daemon import WorkspaceDaemon
+from millracer.millrace.files.workspace import WorkspacePaths
 
 _CHILDREN = Path(__file__).parent.parent / "children"
 _FAKE_MILLRACE = (sys.executable, "-IS", str(_CHILDREN / "fake_millrace_daemon.py"))
@@ -124,9 +126,9 @@ def watched(
     *,
     kind: IntakeKind | None = IntakeKind.TASK,
     millrace_id: str | None = None,
-) -> Standing:
+) -> ItemStatus:
     """Return what a look-up said about the item that is watched."""
-    return Standing(
+    return ItemStatus(
         item_id=item_id,
         state=state,
         source="a test",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from millracer.adapters.process import Command
+from millracer.system.processes import Command
 
 _CHILDREN = Path(__file__).parents[1] / "children"
 _CLI = _CHILDREN / "fake_millrace_cli.py"

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from millracer.adapters.millrace_calls import MillraceCalls
+from millracer.millrace.commands.calls import MillraceCalls
 
 _PROGRAM = Path(__file__).parents[1] / "children" / "fake_millrace.py"
 

@@ -30,7 +30,7 @@ _PRELOADED = (
             *("early_end", "terminal", "tools", "standard_input", "live"),
         )
     ),
-    *("millracer.bootstrap", "millracer.bootstrap.files", "millracer.application.orchestrator"),
+    *("millracer.wiring", "millracer.wiring.user_files", "millracer.run.orchestrator"),
 )
 _CONTEXT = multiprocessing.get_context("forkserver")
 
@@ -149,7 +149,7 @@ class _Task:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor
         sys.stdout = _writer(1)
         sys.stderr = _writer(2)
-        from millracer.interfaces.entry import main  # noqa: PLC0415 - the server has it
+        from millracer.cli.main import main  # noqa: PLC0415 - the server has it
 
         main()
 

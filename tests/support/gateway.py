@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from millracer.application.choices import LayeredChoices, RunChoices
-from millracer.application.memory import Memory
-from millracer.application.ops import Answer, CommandDefaults, OpsGateway
-from millracer.contracts.ops_request import ReadRequest, read_ops_request
-from millracer.contracts.ops_result import OpsResult, render_ops_result
-from millracer.contracts.said_options import SaidOptions
-from millracer.domain.session import LOCAL_SESSION
+from millracer.cancellation import Cancellation
+from millracer.domain.workspaces import LOCAL_SESSION
+from millracer.operations.gateway import Answer, CommandDefaults, OpsGateway
+from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.session_memory import SessionMemory
 from millracer.ports import SessionStore
-from millracer.waiting import Cancellation
+from millracer.schemas.ops_request import ReadRequest, read_ops_request
+from millracer.schemas.ops_result import OpsResult, render_ops_result
+from millracer.schemas.run_options import SaidOptions
 from tests.fakes.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore
@@ -58,7 +58,7 @@ class Desk:
         """Return the gateway of a new command."""
         return OpsGateway(
             tools=self.tools,
-            memory=Memory(self.store),
+            memory=SessionMemory(self.store),
             directories=self.directories,
             clock=FrozenClock(),
             defaults=CommandDefaults(

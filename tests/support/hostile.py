@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from millracer.domain.millrace_markdown import LIST_LABELS, SCALAR_LABELS
-from millracer.domain.work import RequestBody, ScopedWork
+from millracer.domain.requests import RequestBody, ScopedWork
+from millracer.millrace.intake.markdown import LIST_LABELS, SCALAR_LABELS
 
 LABELS = sorted(SCALAR_LABELS | LIST_LABELS)
 SEPARATORS = list("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")

@@ -14,7 +14,7 @@ import millracer
 _START = """
 import sys
 sys.path.insert(0, {folder!r})
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 main()
 """
 _NAME = re.compile(r"[\w.-]+")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from millracer.adapters.installed_tools import RECORD_NAME, RECORD_VERSION
 from millracer.domain.programs import InstalledTool, Tool
+from millracer.programs.installed import RECORD_NAME, RECORD_VERSION
 
 
 def record_installed(

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from millracer.adapters.installed_tools import read_installed, read_record
 from millracer.domain.programs import InstalledTool, Tool
+from millracer.programs.installed import read_installed, read_record
 from tests.children.fake_installers import write_program
 
 _CHILD = Path(__file__).parents[1] / "children" / "setting_up.py"

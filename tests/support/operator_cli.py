@@ -18,7 +18,7 @@ from typing import Self
 import pexpect
 import psutil
 
-from millracer.interfaces.operator_prompt import PROMPT
+from millracer.cli.operator.prompt import PROMPT
 from tests.support.forked_command import start_command
 
 _LIMIT_SECONDS = 60

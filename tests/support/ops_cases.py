@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from millracer.domain.work import ItemState
+from millracer.domain.items import ItemState
 from millracer.errors import ToolTimeout
 from tests.fakes.clock import FrozenClock
 from tests.fakes.millrace import (
@@ -77,7 +77,7 @@ class Case:
     def desk(self) -> Desk:
         """Return the world, as it is when the request comes."""
         desk = Desk(
-            tools=ScriptedTools(millraces=RecordedMillrace(workspace=WORKSPACE)),
+            tools=ScriptedTools(backends=RecordedMillrace(workspace=WORKSPACE)),
             store=InMemorySessionStore(now=FrozenClock().now),
         )
         desk.directories.workspaces = {WORKSPACE}

@@ -9,9 +9,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from millracer.contracts.ops_options import FORBIDDEN_OPTIONS
-from millracer.contracts.ops_payloads import Action
-from millracer.contracts.ops_request import SCHEMA_VERSION
+from millracer.schemas.ops_payloads import Action
+from millracer.schemas.ops_request import SCHEMA_VERSION
+from millracer.schemas.run_options import FORBIDDEN_OPTIONS
 
 Json = Any
 

@@ -7,24 +7,16 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from millracer.cancellation import CancelReason
 from millracer.domain.completion import MissingEvidence
-from millracer.domain.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
-from millracer.domain.lineage import LineageItem
-from millracer.domain.programs import ToolOrigin, ToolsUsed, ToolUsed
+from millracer.domain.evidence import ClosureFact, Fact, ItemFact, LineageItem, SpawnFact, StageFact
+from millracer.domain.items import ItemState
+from millracer.domain.outcome import Outcome
+from millracer.domain.programs import ProgramsUsed, ProgramUsed, ToolOrigin
+from millracer.domain.progress import EventKind, ProgressEvent, ProgressKind
+from millracer.domain.requests import Decision, IntakeKind, Route, ScopedWork
 from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
-from millracer.domain.work import (
-    Decision,
-    EventKind,
-    IntakeKind,
-    ItemState,
-    Outcome,
-    ProgressEvent,
-    ProgressKind,
-    Route,
-    RunWarning,
-    ScopedWork,
-)
-from millracer.waiting import CancelReason
+from millracer.errors import RunWarning
 from tests.support.ops_requests import json_values, texts
 
 _Value = TypeVar("_Value")
@@ -41,7 +33,7 @@ ERROR_CODES = (
 def run_results(text: st.SearchStrategy[str]) -> st.SearchStrategy[RunResult]:
     """Any run result; every text of it but Millrace's own status is drawn from `text`."""
     maybe = st.none() | text
-    used = st.none() | st.builds(ToolUsed, command=text, origin=st.sampled_from(ToolOrigin))
+    used = st.none() | st.builds(ProgramUsed, command=text, origin=st.sampled_from(ToolOrigin))
     warnings = st.builds(RunWarning, st.sampled_from(["a_code", "unknown_field"]), text)
     errors = st.builds(ErrorRecord, st.sampled_from(ERROR_CODES), text, maybe, text)
     return st.builds(
@@ -51,7 +43,7 @@ def run_results(text: st.SearchStrategy[str]) -> st.SearchStrategy[RunResult]:
         outcome=st.sampled_from(Outcome),
         output=text,
         versions=st.builds(Versions, millracer=text, millrace=maybe, pi=maybe),
-        tools=st.builds(ToolsUsed, millrace=used, pi=used),
+        tools=st.builds(ProgramsUsed, millrace=used, pi=used),
         route=st.none() | st.sampled_from(Route),
         intake_kind=st.none() | st.sampled_from(IntakeKind),
         intake_signals=_some(text),

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from millracer.domain.work import RuntimeStatus
+from millracer.cancellation import CancelReason, Wait
+from millracer.domain.runtime import RuntimeStatus
 from millracer.errors import StoreUnavailable, ToolNotFound, ToolUnsupported
-from millracer.waiting import CancelReason, Wait
 from tests.fakes.millrace import ScriptedMillrace, Step, stage_runs, then
 from tests.fakes.store import InMemorySessionStore
 from tests.support.gateway import Desk
@@ -53,7 +53,7 @@ def shows(*steps: Step) -> Prepare:
     """Let the watch see these steps."""
 
     def prepare(desk: Desk) -> None:
-        desk.tools.millraces.will_show(*steps)
+        desk.tools.backends.will_show(*steps)
 
     return prepare
 
@@ -62,7 +62,7 @@ def fails(call: str, error: Exception) -> Prepare:
     """Let a call of Millrace fail."""
 
     def prepare(desk: Desk) -> None:
-        desk.tools.millraces.will_fail(call, error)
+        desk.tools.backends.will_fail(call, error)
 
     return prepare
 
@@ -79,7 +79,7 @@ def refuses(error: ToolNotFound) -> Prepare:
 def is_cancelled(desk: Desk) -> None:
     """Let the caller interrupt while a stage runs."""
     interrupt = then(lambda: desk.cancellation.cancel(CancelReason.INTERRUPTED))
-    desk.tools.millraces.will_show(stage_runs("builder"), interrupt)
+    desk.tools.backends.will_show(stage_runs("builder"), interrupt)
 
 
 def says(*answers: str) -> Prepare:

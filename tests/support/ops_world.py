@@ -8,10 +8,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from millracer.contracts.ops_request import InvalidOpsRequest, read_ops_request
-from millracer.contracts.ops_result import render_ops_result
-from millracer.contracts.schemas import SchemaName, schema_of
-from millracer.interfaces.ops_command import _no_stream
+from millracer.cli.commands.ops import _no_stream
+from millracer.schemas.names import SchemaName
+from millracer.schemas.ops_request import InvalidOpsRequest, read_ops_request
+from millracer.schemas.ops_result import render_ops_result
+from millracer.schemas.registry import schema_of
 from tests.support.gateway import Desk
 
 #: The published schemas, ready to be asked.

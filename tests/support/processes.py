@@ -10,5 +10,5 @@ def warm_processes(parent: int) -> list[psutil.Process]:
     return [
         each
         for each in psutil.Process(parent).children()
-        if any(word.endswith("warm_millrace_server.py") for word in each.cmdline())
+        if any(word.endswith("fork_server/server.py") for word in each.cmdline())
     ]

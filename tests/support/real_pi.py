@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from millracer.adapters.pi_install import Version
-from millracer.adapters.pi_options import PiOptions
-from millracer.adapters.pi_print import PrintPi
-from millracer.adapters.pi_rpc import RpcPi
+from millracer.cancellation import Wait
 from millracer.demo.scripted_model import (
     MODEL_ID,
     PROVIDER,
@@ -21,7 +18,10 @@ from millracer.demo.scripted_model import (
     agent_environment,
     write_agent_directory,
 )
-from millracer.waiting import Wait
+from millracer.pi.install import Version
+from millracer.pi.one_shot import PrintPi
+from millracer.pi.options import PiOptions
+from millracer.pi.rpc import RpcPi
 
 Responder = Callable[[ModelRequest], Reply]
 

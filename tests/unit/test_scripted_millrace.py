@@ -2,10 +2,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millracer.domain.documents import render_document
-from millracer.domain.work import AddReceipt, IntakeKind, ItemState, RequestBody, WorkItem
+from millracer.cancellation import Wait
+from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolTimeout
-from millracer.waiting import Wait
+from millracer.millrace.intake.documents import render_document
 from tests.fakes.millrace import (
     ScriptedMillrace,
     daemon_dies,
@@ -32,12 +33,12 @@ def add(millrace: ScriptedMillrace, item_id: str = "one") -> AddReceipt:
 def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
     millrace = ScriptedMillrace()
     item = millrace.holds("one", ItemState.QUEUED)
-    standing = millrace.look_up(item.item_id, wait())
-    attendance = millrace.attend(wait())
-    attendance.next_signs(standing, wait())  # the first look returns at once
+    item_status = millrace.look_up(item.item_id, wait())
+    lease = millrace.lease(wait())
+    lease.next_signs(item_status, wait())  # the first look returns at once
 
     with pytest.raises(AssertionError, match="once more than the script foresees"):
-        attendance.next_signs(standing, wait())
+        lease.next_signs(item_status, wait())
 
 
 def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
@@ -45,10 +46,10 @@ def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
     millrace.has_daemon(ours=True)
     millrace.holds("one", ItemState.QUEUED)
     millrace.will_show(stage_runs("builder"), nothing_new(), item_ends())
-    attendance = millrace.attend(wait())
-    standing = millrace.look_up("one", wait())
+    lease = millrace.lease(wait())
+    item_status = millrace.look_up("one", wait())
 
-    signs = [attendance.next_signs(standing, wait()) for _ in range(4)]
+    signs = [lease.next_signs(item_status, wait()) for _ in range(4)]
 
     assert [sign.item_hint for sign in signs] == [
         ItemState.QUEUED,
@@ -81,10 +82,10 @@ def test_a_dead_daemon_leaves_its_item_active_until_repair() -> None:
     millrace.has_daemon()
     millrace.holds("one", ItemState.ACTIVE)
     millrace.will_show(daemon_dies())
-    attendance = millrace.attend(wait())
-    standing = millrace.look_up("one", wait())
-    attendance.next_signs(standing, wait())
-    attendance.next_signs(standing, wait())
+    lease = millrace.lease(wait())
+    item_status = millrace.look_up("one", wait())
+    lease.next_signs(item_status, wait())
+    lease.next_signs(item_status, wait())
     assert millrace.look_up("one", wait()).state is ItemState.ACTIVE
 
     with millrace.control(wait()) as control:
@@ -108,7 +109,7 @@ def test_validating_beside_a_daemon_fails_the_test() -> None:
 def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
     millrace = ScriptedMillrace()
     ours = millrace.has_daemon(ours=True)
-    first, last = millrace.attend(wait()), millrace.attend(wait())
+    first, last = millrace.lease(wait()), millrace.lease(wait())
 
     assert first.leave(wait(), keep_daemon=False)
     assert millrace.stopped == []
@@ -116,5 +117,5 @@ def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
     assert millrace.stopped == [ours.pid]
 
     theirs = millrace.has_daemon(ours=False)
-    assert not millrace.attend(wait()).leave(wait(), keep_daemon=False)
+    assert not millrace.lease(wait()).leave(wait(), keep_daemon=False)
     assert millrace.daemon == theirs

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from millracer.waiting import Wait
+from millracer.cancellation import Wait
 from tests.fakes.pi import ScriptedPi
 
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import psutil
 import pytest
 
-from millracer.adapters.ownership import read_ownership, write_ownership
-from millracer.waiting import Wait
+from millracer.cancellation import Wait
+from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from tests.support.fake_daemon import FakeDaemonSite
 
 
@@ -32,14 +32,14 @@ def test_a_daemon_of_ours_is_known_and_stopped_after_the_clock_was_set(
 ) -> None:
     wait = Wait.for_seconds(30)
     daemon = site.daemon()
-    attendance = daemon.attend(wait)
+    lease = daemon.lease(wait)
     with daemon.control(wait) as control:
         started = control.start("default_pi", wait)
     set_clock(site, hours)
 
     with site.daemon().control(wait) as control:
         found = control.running(wait)
-    left_running = attendance.leave(wait, keep_daemon=False)
+    left_running = lease.leave(wait, keep_daemon=False)
 
     assert found == started
     assert not left_running

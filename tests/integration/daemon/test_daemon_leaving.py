@@ -13,15 +13,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.adapters import daemon_stop, process
-from millracer.adapters.daemon import lifecycle_lock, watch_lock
-from millracer.adapters.ownership import read_ownership, write_ownership
-from millracer.adapters.workspace import locked
-from millracer.contracts.ownership import OwnershipRecord
-from millracer.domain.work import DaemonEnd, ItemState, RunningDaemon, Standing
+from millracer.cancellation import Cancellation, CancelReason, Wait
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.runtime import DaemonEnd, RunningDaemon
 from millracer.errors import ToolTimeout
-from millracer.ports import Attendance
-from millracer.waiting import Cancellation, CancelReason, Wait
+from millracer.millrace.daemon import stop
+from millracer.millrace.daemon.daemon import lifecycle_lock, watch_lock
+from millracer.millrace.daemon.ownership import read_ownership, write_ownership
+from millracer.millrace.daemon.ownership_record import OwnershipRecord
+from millracer.ports import WatchLease
+from millracer.system import processes
+from millracer.system.files import locked
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
 _REPOSITORY = Path(__file__).parents[3]
@@ -32,15 +34,15 @@ def wait() -> Wait:
     return Wait.for_seconds(30)
 
 
-def _attend_and_start(site: FakeDaemonSite, wait: Wait) -> tuple[Attendance, RunningDaemon]:
+def _attend_and_start(site: FakeDaemonSite, wait: Wait) -> tuple[WatchLease, RunningDaemon]:
     daemon = site.daemon()
-    attendance = daemon.attend(wait)
+    lease = daemon.lease(wait)
     with daemon.control(wait) as control:
-        return attendance, control.start("default_pi", wait)
+        return lease, control.start("default_pi", wait)
 
 
-def _leave(attendance: Attendance, *, keep_daemon: bool = False) -> bool:
-    return attendance.leave(Wait.for_seconds(18), keep_daemon=keep_daemon)
+def _leave(lease: WatchLease, *, keep_daemon: bool = False) -> bool:
+    return lease.leave(Wait.for_seconds(18), keep_daemon=keep_daemon)
 
 
 @contextmanager
@@ -69,9 +71,9 @@ def _let_leave(watcher: subprocess.Popen[str]) -> str:
 def test_the_last_watcher_asks_an_idle_daemon_to_stop_and_nothing_else(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    attendance, _ = _attend_and_start(site, wait)
+    lease, _ = _attend_and_start(site, wait)
 
-    left_running = _leave(attendance)
+    left_running = _leave(lease)
 
     assert not left_running
     assert site.living() == []
@@ -85,10 +87,10 @@ def test_a_deaf_daemon_and_its_detached_grandchild_are_ended_and_the_item_is_bac
 ) -> None:
     site.behave(deaf_to_stop=True, deaf_to_term=True, detached=True, active=True)
     queued = site.queue_task("t-1")
-    attendance, _ = _attend_and_start(site, wait)
+    lease, _ = _attend_and_start(site, wait)
     wait_until(lambda: len(site.living()) == 2 and not queued.exists())
 
-    left_running = _leave(attendance)
+    left_running = _leave(lease)
 
     assert not left_running
     assert site.living() == []
@@ -101,10 +103,10 @@ def test_what_dropped_the_token_but_stayed_in_the_daemons_group_is_ended_too(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     site.behave(deaf_to_stop=True, forgetful=True)
-    attendance, _ = _attend_and_start(site, wait)
+    lease, _ = _attend_and_start(site, wait)
     wait_until(lambda: len(site.living()) == 2)
 
-    _leave(attendance)
+    _leave(lease)
 
     assert site.living() == []
 
@@ -114,12 +116,12 @@ def test_in_a_hurry_nobody_is_asked_and_the_item_is_still_back_in_the_queue(
 ) -> None:
     site.behave(detached=True, active=True)
     queued = site.queue_task("t-1")
-    attendance, _ = _attend_and_start(site, wait)
+    lease, _ = _attend_and_start(site, wait)
     wait_until(lambda: len(site.living()) == 2 and not queued.exists())
     hurry = Cancellation()
     hurry.cancel(CancelReason.INTERRUPTED)
 
-    attendance.leave(Wait.for_seconds(18, hurry), keep_daemon=False)
+    lease.leave(Wait.for_seconds(18, hurry), keep_daemon=False)
 
     assert site.living() == []
     assert queued.exists()
@@ -129,11 +131,11 @@ def test_in_a_hurry_nobody_is_asked_and_the_item_is_still_back_in_the_queue(
 def test_a_daemon_that_is_still_booting_is_ended_unasked(site: FakeDaemonSite, wait: Wait) -> None:
     site.behave(boot_seconds=60)
     daemon = site.daemon()
-    attendance = daemon.attend(wait)
+    lease = daemon.lease(wait)
     with daemon.control(wait) as control:
         control.start("default_pi", Wait.for_seconds(0.3))
 
-    _leave(attendance)
+    _leave(lease)
 
     assert site.living() == []
     assert "control stop" not in site.calls()
@@ -142,12 +144,12 @@ def test_a_daemon_that_is_still_booting_is_ended_unasked(site: FakeDaemonSite, w
 def test_a_daemon_whose_pid_was_never_written_down_is_stopped_too(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    attendance, _ = _attend_and_start(site, wait)
+    lease, _ = _attend_and_start(site, wait)
     record = read_ownership(site.paths)
     assert record is not None
     write_ownership(site.paths, record.model_copy(update={"pid": None, "started": None}))
 
-    _leave(attendance)
+    _leave(lease)
 
     assert site.living() == []
     assert "control stop" in site.calls()
@@ -158,12 +160,12 @@ def test_what_a_killed_daemon_left_is_ended_and_its_item_put_back(
 ) -> None:
     site.behave(detached=True, active=True)
     queued = site.queue_task("t-1")
-    attendance, started = _attend_and_start(site, wait)
+    lease, started = _attend_and_start(site, wait)
     wait_until(lambda: len(site.living()) == 2 and not queued.exists())
     psutil.Process(started.pid).kill()
-    wait_until(lambda: process.started_at(started.pid) is None)
+    wait_until(lambda: processes.started_at(started.pid) is None)
 
-    left_running = _leave(attendance)
+    left_running = _leave(lease)
 
     assert not left_running
     assert site.living() == []
@@ -174,17 +176,17 @@ def test_what_a_killed_daemon_left_is_ended_and_its_item_put_back(
 def test_where_nothing_of_ours_runs_no_millrace_process_is_started(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    attendance = site.daemon().attend(wait)
+    lease = site.daemon().lease(wait)
 
-    assert not _leave(attendance)
+    assert not _leave(lease)
     assert site.calls() == []
 
 
 def test_someone_elses_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) -> None:
     foreign = site.start_someone_elses()
-    attendance = site.daemon().attend(wait)
+    lease = site.daemon().lease(wait)
 
-    left_running = _leave(attendance)
+    left_running = _leave(lease)
 
     assert not left_running
     assert foreign.poll() is None
@@ -196,12 +198,12 @@ def test_someone_elses_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) 
 def test_a_kept_daemon_runs_on_and_counts_as_someone_elses(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    attendance, started = _attend_and_start(site, wait)
+    lease, started = _attend_and_start(site, wait)
 
-    assert _leave(attendance, keep_daemon=True)
+    assert _leave(lease, keep_daemon=True)
 
     daemon = site.daemon()
-    later = daemon.attend(wait)
+    later = daemon.lease(wait)
     with daemon.control(wait) as control:
         found = control.running(wait)
     assert found is not None
@@ -212,11 +214,11 @@ def test_a_kept_daemon_runs_on_and_counts_as_someone_elses(
 
 
 def test_a_dead_daemon_cannot_be_kept(site: FakeDaemonSite, wait: Wait) -> None:
-    attendance, started = _attend_and_start(site, wait)
+    lease, started = _attend_and_start(site, wait)
     psutil.Process(started.pid).kill()
-    wait_until(lambda: process.started_at(started.pid) is None)
+    wait_until(lambda: processes.started_at(started.pid) is None)
 
-    assert not _leave(attendance, keep_daemon=True)
+    assert not _leave(lease, keep_daemon=True)
     assert not site.paths.runtime_lock.exists()
     assert not site.paths.ownership.exists()
 
@@ -225,7 +227,7 @@ def test_of_two_watchers_in_one_process_the_last_one_stops_the_daemon(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     first, started = _attend_and_start(site, wait)
-    second = site.daemon().attend(wait)
+    second = site.daemon().lease(wait)
 
     assert _leave(first)
     assert [each.pid for each in site.living()] == [started.pid]
@@ -237,11 +239,11 @@ def test_of_two_watching_processes_the_last_one_stops_the_daemon(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     with _another_watcher(site, "start") as starter:
-        attendance = site.daemon().attend(wait)
+        lease = site.daemon().lease(wait)
         assert _let_leave(starter) == "left running"
 
     assert site.paths.runtime_lock.exists()
-    assert not _leave(attendance)
+    assert not _leave(lease)
     assert site.living() == []
 
 
@@ -252,17 +254,17 @@ def test_a_killed_watcher_frees_its_lease_and_its_daemon_is_stopped_by_the_next_
         starter.kill()
         starter.wait()
     assert len(site.living()) == 1
-    attendance = site.daemon().attend(wait)
+    lease = site.daemon().lease(wait)
 
-    assert not _leave(attendance)
+    assert not _leave(lease)
     assert site.living() == []
 
 
 def test_leaving_twice_gives_the_same_answer(site: FakeDaemonSite, wait: Wait) -> None:
-    attendance, _ = _attend_and_start(site, wait)
-    other = site.daemon().attend(wait)
+    lease, _ = _attend_and_start(site, wait)
+    other = site.daemon().lease(wait)
 
-    answers = [_leave(attendance), _leave(attendance)]
+    answers = [_leave(lease), _leave(lease)]
 
     assert answers == [True, True]
     assert not _leave(other)
@@ -271,10 +273,10 @@ def test_leaving_twice_gives_the_same_answer(site: FakeDaemonSite, wait: Wait) -
 def test_a_held_lifecycle_lock_does_not_keep_a_daemon_alive(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    attendance, _ = _attend_and_start(site, wait)
+    lease, _ = _attend_and_start(site, wait)
 
     with locked(lifecycle_lock(site.paths), wait):
-        assert not _leave(attendance)
+        assert not _leave(lease)
 
     assert site.living() == []
 
@@ -286,7 +288,7 @@ def test_who_attends_waits_for_the_one_who_is_stopping(site: FakeDaemonSite, wai
         locked(watch_lock(site.paths), wait),
         pytest.raises(ToolTimeout, match="another process holds"),
     ):
-        site.daemon().attend(Wait.for_seconds(0.2))
+        site.daemon().lease(Wait.for_seconds(0.2))
 
 
 def test_a_stranger_under_a_reused_pid_is_not_ended(site: FakeDaemonSite, wait: Wait) -> None:
@@ -298,7 +300,7 @@ def test_a_stranger_under_a_reused_pid_is_not_ended(site: FakeDaemonSite, wait: 
         write_ownership(
             site.paths,
             OwnershipRecord(
-                token=process.new_token(),
+                token=processes.new_token(),
                 mode_id="lad_pi",
                 log="x",
                 pid=stranger.pid,
@@ -306,7 +308,7 @@ def test_a_stranger_under_a_reused_pid_is_not_ended(site: FakeDaemonSite, wait: 
             ),
         )
 
-        _leave(site.daemon().attend(wait))
+        _leave(site.daemon().lease(wait))
 
         assert stranger.poll() is None
         stranger.kill()
@@ -315,14 +317,14 @@ def test_a_stranger_under_a_reused_pid_is_not_ended(site: FakeDaemonSite, wait: 
 def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    attendance, _ = _attend_and_start(site, wait)
-    item = Standing(
+    lease, _ = _attend_and_start(site, wait)
+    item = ItemStatus(
         item_id="item", state=ItemState.QUEUED, source="tests", observed_at=datetime.now(UTC)
     )
-    attendance.next_signs(item, wait)
+    lease.next_signs(item, wait)
     shutil.rmtree(site.root / ".millracer")
 
-    left_running = _leave(attendance)
+    left_running = _leave(lease)
 
     assert not left_running
     assert site.living() == []
@@ -331,36 +333,36 @@ def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
 def test_a_daemon_that_cannot_be_looked_up_any_more_is_said_to_run_and_stays_ours(
     site: FakeDaemonSite, wait: Wait, tmp_path: Path
 ) -> None:
-    attendance, daemon = _attend_and_start(site, wait)
+    lease, daemon = _attend_and_start(site, wait)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "no-proc"))
-        left_running = _leave(attendance)
+        left_running = _leave(lease)
 
     assert left_running
     assert [each.pid for each in site.living()] == [daemon.pid]
     assert read_ownership(site.paths) is not None
 
 
-def _kill_with_an_active_item(site: FakeDaemonSite, wait: Wait, **repair: object) -> Attendance:
+def _kill_with_an_active_item(site: FakeDaemonSite, wait: Wait, **repair: object) -> WatchLease:
     site.behave(active=True, **repair)
     queued = site.queue_task("t-1")
-    attendance, started = _attend_and_start(site, wait)
+    lease, started = _attend_and_start(site, wait)
     wait_until(lambda: not queued.exists())
     psutil.Process(started.pid).kill()
-    wait_until(lambda: process.started_at(started.pid) is None)
-    return attendance
+    wait_until(lambda: processes.started_at(started.pid) is None)
+    return lease
 
 
 def test_a_repair_may_take_as_long_as_a_loaded_machine_needs_for_a_start(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    attendance = _kill_with_an_active_item(site, wait, clear_seconds=6)
+    lease = _kill_with_an_active_item(site, wait, clear_seconds=6)
 
-    _leave(attendance)
+    _leave(lease)
 
     assert (site.paths.items("tasks", "queue") / "t-1.md").exists()
-    assert attendance.notices == ()
+    assert lease.notices == ()
 
 
 @pytest.mark.parametrize(
@@ -379,12 +381,12 @@ def test_a_repair_that_failed_is_a_warning_and_the_next_start_repairs(
     repair: dict[str, object],
     reason: str,
 ) -> None:
-    monkeypatch.setattr(daemon_stop, "_REPAIR_SECONDS", 1.0)
-    attendance = _kill_with_an_active_item(site, wait, **repair)
+    monkeypatch.setattr(stop, "_REPAIR_SECONDS", 1.0)
+    lease = _kill_with_an_active_item(site, wait, **repair)
 
-    _leave(attendance)
+    _leave(lease)
 
-    (notice,) = attendance.notices
+    (notice,) = lease.notices
     assert notice.code == "repair_failed"
     assert reason in notice.text
     assert f"control clear-stale-state --workspace {site.root}" in notice.text
@@ -414,10 +416,10 @@ def test_the_repair_keeps_its_time_whatever_was_spent_before(
     """The whole way out is bounded; asking and waiting take what the repair does not need."""
     site.behave(active=True, deaf_to_stop=True, clear_seconds=2)
     queued = site.queue_task("t-1")
-    attendance, _ = _attend_and_start(site, wait)
+    lease, _ = _attend_and_start(site, wait)
     wait_until(lambda: not queued.exists())
 
-    attendance.leave(Wait.for_seconds(6), keep_daemon=False)
+    lease.leave(Wait.for_seconds(6), keep_daemon=False)
 
     assert queued.exists()
-    assert attendance.notices == ()
+    assert lease.notices == ()

@@ -12,11 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.adapters.workspace import write_atomically
-from millracer.domain.observation import Signs
-from millracer.domain.work import IntakeKind, ItemState, Standing
-from millracer.ports import Attendance
-from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.observation import ChangeHints
+from millracer.domain.requests import IntakeKind
+from millracer.ports import WatchLease
+from millracer.system.files import write_atomically
 from tests.support.fake_daemon import FakeDaemonSite, watched
 
 _TASK = watched("t-1")
@@ -24,13 +25,13 @@ _SOON = 0.3
 
 
 @pytest.fixture
-def attendance(site: FakeDaemonSite) -> Iterator[Attendance]:
+def lease(site: FakeDaemonSite) -> Iterator[WatchLease]:
     """A watcher who has seen the queued task `t-1` once."""
     site.queue_task("t-1")
-    attendance = site.daemon().attend(Wait.for_seconds(10))
-    attendance.next_signs(_TASK, Wait.for_seconds(10))
-    yield attendance
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    lease = site.daemon().lease(Wait.for_seconds(10))
+    lease.next_signs(_TASK, Wait.for_seconds(10))
+    yield lease
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
 @contextmanager
@@ -44,13 +45,13 @@ def _soon(act: Callable[[], object]) -> Iterator[None]:
         timer.join()
 
 
-def _next(attendance: Attendance, item: Standing = _TASK, *, seconds: float = 20.0) -> Signs:
-    return attendance.next_signs(item, Wait.for_seconds(seconds))
+def _next(lease: WatchLease, item: ItemStatus = _TASK, *, seconds: float = 20.0) -> ChangeHints:
+    return lease.next_signs(item, Wait.for_seconds(seconds))
 
 
-def _quiet(attendance: Attendance, item: Standing = _TASK) -> Signs:
+def _quiet(lease: WatchLease, item: ItemStatus = _TASK) -> ChangeHints:
     """Return the signs of a time in which nothing should wake the watcher."""
-    return _next(attendance, item, seconds=0.7)
+    return _next(lease, item, seconds=0.7)
 
 
 def _event(event_type: str, **data: object) -> str:
@@ -72,42 +73,42 @@ def _move(site: FakeDaemonSite, item_id: str, source: str, target: str) -> None:
 
 def test_the_first_look_returns_at_once_and_says_where_the_item_lies(site: FakeDaemonSite) -> None:
     site.queue_task("t-1")
-    attendance = site.daemon().attend(Wait.for_seconds(10))
+    lease = site.daemon().lease(Wait.for_seconds(10))
 
-    signs = _next(attendance, seconds=3600)
+    signs = _next(lease, seconds=3600)
 
-    assert signs == Signs(daemon_alive=False, item_hint=ItemState.QUEUED)
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    assert signs == ChangeHints(daemon_alive=False, item_hint=ItemState.QUEUED)
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
 def test_the_first_look_tells_that_the_item_is_not_where_the_look_up_saw_it(
     site: FakeDaemonSite,
 ) -> None:
     site.queue_task("t-1")
-    attendance = site.daemon().attend(Wait.for_seconds(10))
+    lease = site.daemon().lease(Wait.for_seconds(10))
 
-    signs = _next(attendance, watched("t-1", ItemState.MAILBOX), seconds=3600)
+    signs = _next(lease, watched("t-1", ItemState.MAILBOX), seconds=3600)
 
     assert signs.item_moved
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
-def test_an_item_that_moves_wakes_the_watcher(site: FakeDaemonSite, attendance: Attendance) -> None:
+def test_an_item_that_moves_wakes_the_watcher(site: FakeDaemonSite, lease: WatchLease) -> None:
     with _soon(lambda: _move(site, "t-1", "queue", "active")):
-        signs = _next(attendance)
+        signs = _next(lease)
 
-    assert (signs.item_moved, signs.item_hint, signs.safety_due) == (True, ItemState.ACTIVE, False)
+    assert (signs.item_moved, signs.item_hint, signs.poll_due) == (True, ItemState.ACTIVE, False)
 
 
 def test_another_item_that_moves_does_not_wake_the_watcher(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     site.queue_task("t-12")
 
     with _soon(lambda: _move(site, "t-12", "queue", "done")):
-        signs = _quiet(attendance)
+        signs = _quiet(lease)
 
-    assert signs.safety_due
+    assert signs.poll_due
     assert not signs.item_moved
 
 
@@ -137,8 +138,8 @@ def test_every_folder_an_item_may_lie_in_is_watched(
     site: FakeDaemonSite, place: str, state: ItemState
 ) -> None:
     item = watched("t-1", ItemState.MAILBOX, kind=IntakeKind.IDEA, millrace_id="spec-9")
-    attendance = site.daemon().attend(Wait.for_seconds(10))
-    assert _next(attendance, item).item_hint is None
+    lease = site.daemon().lease(Wait.for_seconds(10))
+    assert _next(lease, item).item_hint is None
 
     def appear() -> None:
         path = site.root / place
@@ -146,21 +147,21 @@ def test_every_folder_an_item_may_lie_in_is_watched(
         path.write_text("# x\n", encoding="utf-8")
 
     with _soon(appear):
-        signs = _next(attendance, item)
+        signs = _next(lease, item)
 
     assert (signs.item_moved, signs.item_hint) == (True, state)
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
 def test_an_archived_item_with_a_longer_id_is_another_one(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     archive = site.paths.items("tasks", "queue") / "cancelled"
     archive.mkdir()
     (archive / "t-12.20261122T160657Z.92425f25.queue.md").write_text("# x\n", encoding="utf-8")
     site.paths.items("tasks", "queue").joinpath("t-1.md").unlink()
 
-    assert _next(attendance).item_hint is None
+    assert _next(lease).item_hint is None
 
 
 def test_a_spec_goes_before_the_inbox_file_that_stays_behind(site: FakeDaemonSite) -> None:
@@ -170,25 +171,25 @@ def test_a_spec_goes_before_the_inbox_file_that_stays_behind(site: FakeDaemonSit
     spec = site.paths.items("specs", "done") / "idea-t-1.md"
     spec.parent.mkdir(parents=True)
     spec.write_text("# x\n", encoding="utf-8")
-    attendance = site.daemon().attend(Wait.for_seconds(10))
+    lease = site.daemon().lease(Wait.for_seconds(10))
 
-    assert _next(attendance, watched("t-1", kind=IntakeKind.IDEA)).item_hint is ItemState.DONE
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    assert _next(lease, watched("t-1", kind=IntakeKind.IDEA)).item_hint is ItemState.DONE
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
 def test_another_id_of_the_item_is_looked_for_at_once(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     _move(site, "t-1", "queue", "active")
-    _next(attendance)
+    _next(lease)
 
-    signs = _next(attendance, watched("t-1", millrace_id="spec-9"), seconds=3600)
+    signs = _next(lease, watched("t-1", millrace_id="spec-9"), seconds=3600)
 
     assert signs.item_hint is ItemState.ACTIVE
 
 
 def test_an_event_wakes_the_watcher_with_all_it_says(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     line = _event(
         "router_decision",
@@ -204,7 +205,7 @@ def test_an_event_wakes_the_watcher_with_all_it_says(
     )
 
     with _soon(lambda: _append(site.paths.event_log, line)):
-        signs = _next(attendance)
+        signs = _next(lease)
 
     (event,) = signs.events
     assert (event.event_type, event.stage, event.item_id, event.action, event.reason) == (
@@ -219,125 +220,121 @@ def test_an_event_wakes_the_watcher_with_all_it_says(
 
 
 def test_an_idea_that_became_a_spec_is_told_by_the_specs_id(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     _append(site.paths.event_log, _event("idea_normalized_to_spec", spec_id="idea-x"))
 
-    (event,) = _next(attendance).events
+    (event,) = _next(lease).events
     assert (event.item_kind, event.item_id) == ("spec", "idea-x")
 
 
 def test_events_from_before_we_attended_are_not_told(site: FakeDaemonSite) -> None:
     _append(site.paths.event_log, _event("stage_started"))
-    attendance = site.daemon().attend(Wait.for_seconds(10))
+    lease = site.daemon().lease(Wait.for_seconds(10))
     _append(site.paths.event_log, _event("stage_completed"))
 
-    signs = _next(attendance)
+    signs = _next(lease)
 
     assert [event.event_type for event in signs.events] == ["stage_completed"]
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
 def test_a_line_still_being_written_is_told_when_it_is_complete(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     line = _event("stage_started")
     _append(site.paths.event_log, line[:20])
-    assert _quiet(attendance).events == ()
+    assert _quiet(lease).events == ()
 
     with _soon(lambda: _append(site.paths.event_log, line[20:])):
-        signs = _next(attendance)
+        signs = _next(lease)
 
     assert [event.event_type for event in signs.events] == ["stage_started"]
 
 
-def test_lines_that_are_no_events_are_passed_over(
-    site: FakeDaemonSite, attendance: Attendance
-) -> None:
+def test_lines_that_are_no_events_are_passed_over(site: FakeDaemonSite, lease: WatchLease) -> None:
     noise = 'no json\n[1]\n{"event_type": 5}\n\n'
     _append(site.paths.event_log, noise + _event("stage_started") + noise)
 
-    signs = _next(attendance)
+    signs = _next(lease)
 
     assert [event.event_type for event in signs.events] == ["stage_started"]
 
 
-def test_a_replaced_log_is_read_from_its_start(
-    site: FakeDaemonSite, attendance: Attendance
-) -> None:
+def test_a_replaced_log_is_read_from_its_start(site: FakeDaemonSite, lease: WatchLease) -> None:
     _append(site.paths.event_log, _event("stage_started") * 3)
-    _next(attendance)
+    _next(lease)
 
     write_atomically(site.paths.event_log, _event("stage_completed") * 5)
 
-    assert [event.event_type for event in _next(attendance).events] == ["stage_completed"] * 5
+    assert [event.event_type for event in _next(lease).events] == ["stage_completed"] * 5
 
 
-def test_a_cut_log_is_read_from_its_start(site: FakeDaemonSite, attendance: Attendance) -> None:
+def test_a_cut_log_is_read_from_its_start(site: FakeDaemonSite, lease: WatchLease) -> None:
     _append(site.paths.event_log, _event("stage_started") * 3)
-    _next(attendance)
+    _next(lease)
 
     site.paths.event_log.write_text(_event("stage_completed"), encoding="utf-8")
 
-    assert [event.event_type for event in _next(attendance).events] == ["stage_completed"]
+    assert [event.event_type for event in _next(lease).events] == ["stage_completed"]
 
 
 def test_an_idle_daemon_that_ticks_every_second_does_not_wake_the_watcher(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     _append(site.paths.event_log, _event("runtime_tick_idle"))
-    assert [event.event_type for event in _next(attendance).events] == ["runtime_tick_idle"]
+    assert [event.event_type for event in _next(lease).events] == ["runtime_tick_idle"]
 
     def tick() -> None:
         site.write_snapshot()
         _append(site.paths.event_log, _event("runtime_tick_idle"))
 
     with _soon(tick):
-        signs = _quiet(attendance)
+        signs = _quiet(lease)
 
-    assert signs == Signs(daemon_alive=False, item_hint=ItemState.QUEUED, safety_due=True)
+    assert signs == ChangeHints(daemon_alive=False, item_hint=ItemState.QUEUED, poll_due=True)
 
 
 def test_a_pause_wakes_the_watcher_although_it_writes_no_event(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     with _soon(lambda: site.write_snapshot(paused=True, pause_sources=["operator"])):
-        signs = _next(attendance)
+        signs = _next(lease)
 
-    assert (signs.state_changed, signs.safety_due) == (True, False)
+    assert (signs.state_changed, signs.poll_due) == (True, False)
 
 
 @pytest.mark.parametrize("box", ["incoming", "processed", "failed"])
 def test_a_mailbox_command_wakes_the_watcher(
-    site: FakeDaemonSite, attendance: Attendance, box: str
+    site: FakeDaemonSite, lease: WatchLease, box: str
 ) -> None:
     command = site.paths.mailbox / box / "add-1.json"
 
     with _soon(lambda: command.write_text("{}", encoding="utf-8")):
-        signs = _next(attendance)
+        signs = _next(lease)
 
-    assert (signs.state_changed, signs.safety_due) == (True, False)
+    assert (signs.state_changed, signs.poll_due) == (True, False)
 
 
 def test_the_daemons_death_wakes_the_watcher_although_no_file_changes(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     wait = Wait.for_seconds(30)
     with site.daemon().control(wait) as control:
         started = control.start("default_pi", wait)
-    seen = _next(attendance)
-    while not seen.safety_due:
-        last, seen = seen, _quiet(attendance)
+    seen = _next(lease)
+    while not seen.poll_due:
+        last, seen = seen, _quiet(lease)
     assert last.daemon_alive
 
     with _soon(lambda: psutil.Process(started.pid).kill()):
-        signs = _next(attendance)
+        signs = _next(lease)
 
-    assert signs == Signs(daemon_alive=False, item_hint=ItemState.QUEUED)
+    assert signs == ChangeHints(daemon_alive=False, item_hint=ItemState.QUEUED)
 
 
 def test_a_daemon_that_appears_wakes_the_watcher_and_is_told_to_be_ours(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     wait = Wait.for_seconds(30)
 
@@ -345,17 +342,17 @@ def test_a_daemon_that_appears_wakes_the_watcher_and_is_told_to_be_ours(
         site.daemon().control(wait) as control,
         _soon(lambda: control.start("default_pi", wait)),
     ):
-        signs = _next(attendance)
+        signs = _next(lease)
 
-    assert (signs.daemon_alive, signs.daemon_ours, signs.safety_due) == (True, True, False)
+    assert (signs.daemon_alive, signs.daemon_ours, signs.poll_due) == (True, True, False)
 
 
 def test_someone_elses_daemon_is_watched_and_not_told_to_be_ours(
-    site: FakeDaemonSite, attendance: Attendance
+    site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     foreign = site.start_someone_elses()
 
-    signs = _next(attendance)
+    signs = _next(lease)
 
     assert (signs.daemon_alive, signs.daemon_ours) == (True, False)
     foreign.kill()
@@ -363,39 +360,39 @@ def test_someone_elses_daemon_is_watched_and_not_told_to_be_ours(
 
 
 def test_when_nothing_happens_the_safety_interval_ends_the_wait(site: FakeDaemonSite) -> None:
-    attendance = site.daemon(safety_seconds=0.3).attend(Wait.for_seconds(10))
-    _next(attendance)
+    lease = site.daemon(safety_seconds=0.3).lease(Wait.for_seconds(10))
+    _next(lease)
 
-    signs = _next(attendance, seconds=3600)
+    signs = _next(lease, seconds=3600)
 
-    assert signs.safety_due
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    assert signs.poll_due
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
 def test_a_busy_log_does_not_put_the_safety_look_off_for_ever(site: FakeDaemonSite) -> None:
-    attendance = site.daemon(safety_seconds=0.5).attend(Wait.for_seconds(10))
-    _next(attendance)
+    lease = site.daemon(safety_seconds=0.5).lease(Wait.for_seconds(10))
+    _next(lease)
 
     for _ in range(100):
         _append(site.paths.event_log, _event("stage_started"))
-        signs = _next(attendance, seconds=3600)
+        signs = _next(lease, seconds=3600)
         assert signs.events
-        if signs.safety_due:
+        if signs.poll_due:
             break
 
-    assert signs.safety_due
-    attendance.leave(Wait.for_seconds(18), keep_daemon=False)
+    assert signs.poll_due
+    lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
-def test_a_passed_deadline_returns_signs_instead_of_an_error(attendance: Attendance) -> None:
-    assert _next(attendance, seconds=0).safety_due
+def test_a_passed_deadline_returns_signs_instead_of_an_error(lease: WatchLease) -> None:
+    assert _next(lease, seconds=0).poll_due
 
 
-def test_a_cancelled_wait_ends_at_once(attendance: Attendance) -> None:
+def test_a_cancelled_wait_ends_at_once(lease: WatchLease) -> None:
     cancellation = Cancellation()
 
     with (
         _soon(lambda: cancellation.cancel(CancelReason.INTERRUPTED)),
         pytest.raises(Cancelled),
     ):
-        attendance.next_signs(_TASK, Wait.for_seconds(3600, cancellation))
+        lease.next_signs(_TASK, Wait.for_seconds(3600, cancellation))

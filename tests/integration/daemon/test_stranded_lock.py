@@ -17,13 +17,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from millracer.adapters import process
-from millracer.adapters.daemon_log import daemon_output, has_ended
-from millracer.adapters.ownership import read_ownership, write_ownership
-from millracer.contracts.ownership import OwnershipRecord
-from millracer.domain.work import DaemonEnd
+from millracer.cancellation import Wait
+from millracer.domain.runtime import DaemonEnd
 from millracer.errors import ToolFailed
-from millracer.waiting import Wait
+from millracer.millrace.daemon.log import daemon_output, has_ended
+from millracer.millrace.daemon.ownership import read_ownership, write_ownership
+from millracer.millrace.daemon.ownership_record import OwnershipRecord
+from millracer.system import processes
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
 _AN_HOUR_AGO = timedelta(hours=1)
@@ -53,7 +53,7 @@ def _strand(
     log = site.paths.logs / "daemon-then.log"
     log.touch()
     record = OwnershipRecord(
-        token=process.new_token(), mode_id="lad_pi", log=str(log), pid=pid, started=started
+        token=processes.new_token(), mode_id="lad_pi", log=str(log), pid=pid, started=started
     )
     write_ownership(site.paths, record)
     lock = {
@@ -137,11 +137,11 @@ def test_a_daemon_of_ours_in_another_container_is_joined_and_never_cleared_away(
     record = _strand(site, stranger.pid)
     daemon = site.daemon()
     with daemon_output(Path(record.log)):
-        attendance = daemon.attend(wait)
+        lease = daemon.lease(wait)
         with daemon.control(wait) as control:
             found = control.running(wait)
             repaired = control.repair(wait)
-        attendance.leave(wait, keep_daemon=False)
+        lease.leave(wait, keep_daemon=False)
 
         assert found is not None
         assert (found.pid, found.ours, repaired) == (stranger.pid, False, False)
@@ -163,10 +163,10 @@ def test_a_lock_that_cannot_be_removed_takes_nothing_from_the_way_out(
         remove(self, missing_ok=missing_ok)
 
     _strand(site, stranger.pid)
-    attendance = site.daemon().attend(wait)
+    lease = site.daemon().lease(wait)
     monkeypatch.setattr(Path, "unlink", remove_or_not)
 
-    assert not attendance.leave(wait, keep_daemon=False)
+    assert not lease.leave(wait, keep_daemon=False)
     assert site.paths.runtime_lock.exists()
 
 
@@ -195,7 +195,7 @@ def test_what_a_dead_daemon_left_with_its_log_does_not_speak_for_it(
         record = read_ownership(site.paths)
         assert record is not None
         psutil.Process(started.pid).kill()
-        wait_until(lambda: process.started_at(started.pid) is None)
+        wait_until(lambda: processes.started_at(started.pid) is None)
         held = has_ended(site.paths, record) is False
         found = control.running(wait)
 
@@ -209,17 +209,17 @@ def test_a_pid_is_taken_as_millrace_sees_it(stranger: Popen[bytes]) -> None:
     thread.start()
     try:
         assert thread.native_id is not None
-        assert process.is_pid_taken(thread.native_id)
-        assert process.is_pid_taken(stranger.pid)
+        assert processes.is_pid_taken(thread.native_id)
+        assert processes.is_pid_taken(stranger.pid)
     finally:
         done.set()
         thread.join()
     with Popen([sys.executable, "-IS", "-c", ""]) as ended:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-        assert process.is_pid_taken(ended.pid)
+        assert processes.is_pid_taken(ended.pid)
         ended.wait()
-    assert not process.is_pid_taken(ended.pid)
-    assert not process.is_pid_taken(1 << 40)
+    assert not processes.is_pid_taken(ended.pid)
+    assert not processes.is_pid_taken(1 << 40)
 
 
 @pytest.mark.parametrize("answer", [psutil.AccessDenied, psutil.NoSuchProcess])

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters import wakeup
-from millracer.adapters.wakeup import Wakeup
-from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.system import file_events
+from millracer.system.file_events import Wakeup
 
 _LONG_SECONDS = 45.0
 _SOON_SECONDS = 0.3
@@ -143,7 +143,7 @@ def test_a_request_to_stop_ends_the_sleep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hears: bool
 ) -> None:
     if not hears:
-        monkeypatch.setattr(wakeup, "INotify", _refused)
+        monkeypatch.setattr(file_events, "INotify", _refused)
     cancellation = Cancellation()
     with Wakeup([str(tmp_path)]) as sleeper:
         assert sleeper.hears is hears
@@ -165,7 +165,7 @@ def test_the_deadline_of_the_wait_counts_as_well(tmp_path: Path) -> None:
 def test_where_the_system_has_no_more_to_give_it_only_sleeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wakeup, "INotify", _refused)
+    monkeypatch.setattr(file_events, "INotify", _refused)
 
     with Wakeup([str(tmp_path)]) as sleeper:
         (tmp_path / "file").write_text("")

@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from millracer.contracts.ops_payloads import Action
-from millracer.contracts.schemas import SchemaName
+from millracer.cancellation import Cancellation, Cancelled, CancelReason
 from millracer.domain.result import RunResult
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
-from millracer.waiting import Cancellation, Cancelled, CancelReason
+from millracer.schemas.names import SchemaName
+from millracer.schemas.ops_payloads import Action
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.millrace import ScriptedMillrace
 from tests.fakes.store import InMemorySessionStore
@@ -61,7 +61,7 @@ def desks(draw: st.DrawFn) -> Desk:
         cancellation.cancel(draw(st.sampled_from(CancelReason)))
     desk = Desk(
         tools=ScriptedTools(
-            millraces=millrace,
+            backends=millrace,
             result=draw(run_results(texts() | st.sampled_from(ATTACKS) | st.just("half \ud800"))),
             run_error=draw(st.sampled_from([*[None] * 5, Cancelled(CancelReason.TERMINATED)])),
             refusal=draw(st.sampled_from([*[None] * 5, ToolNotFound("pi", "there is no pi")])),

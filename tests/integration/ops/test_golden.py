@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from millracer import __version__
-from millracer.contracts.ops_payloads import Action
-from millracer.contracts.ops_result import OpsStatus
-from millracer.contracts.schemas import SchemaName
+from millracer.schemas.names import SchemaName
+from millracer.schemas.ops_payloads import Action
+from millracer.schemas.ops_result import OpsStatus
 from tests.support.ops_cases import CASES, INVALID, Case
 from tests.support.ops_world import VALIDATORS, answer, assert_published
 
@@ -45,7 +45,7 @@ def test_a_request_has_its_golden_result(case: Case, *, update_docs: bool) -> No
     assert_published(SchemaName.OPS_RESULT, answered.document)
     assert rendered(answered.document) == result.read_text(encoding="utf-8")
     assert case.raw == request.read_bytes()
-    assert (desk.tools.millraces.unused_steps, desk.tools.pi.unused_turns) == (0, 0)
+    assert (desk.tools.backends.unused_steps, desk.tools.pi.unused_turns) == (0, 0)
 
 
 def test_the_index_says_how_each_case_was_sent_and_exited(*, update_docs: bool) -> None:

@@ -24,7 +24,7 @@ def note(event, _):
         begun.append("typer" in sys.modules)
 sys.addaudithook(note)
 atexit.register(lambda: print("first socket with typer:", *begun[:1], file=sys.stderr))
-from millracer.interfaces.entry import main
+from millracer.cli.main import main
 main()
 """
 

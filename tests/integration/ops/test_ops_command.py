@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from millracer.adapters.state_folder import STORE_NAME
-from millracer.bootstrap import Millraces
-from millracer.interfaces.cli import invoke
-from millracer.interfaces.signals import signals_raise
-from millracer.interfaces.standard_input import StandardInput
+from millracer.cli.app import invoke
+from millracer.cli.signals import signals_raise
+from millracer.cli.terminal.stdin import StandardInput
+from millracer.system.user_folders import STORE_NAME
+from millracer.wiring import BackendFactory
 from tests.support.cli import wait_until
 from tests.support.fake_millrace import FakeMillrace
 from tests.support.ops_cli import DELEGATED, OpsCaller, Printed, request
@@ -150,7 +150,7 @@ def test_a_signal_after_the_result_brings_no_other(
     asked = tmp_path / "request.json"
     asked.write_bytes(request("list_sessions"))
     monkeypatch.setenv("MILLRACER_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(Millraces, "close", lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(BackendFactory, "close", lambda _: signal.raise_signal(signal.SIGTERM))
     with asked.open(encoding="utf-8") as stdin, signals_raise():
         monkeypatch.setattr(sys, "stdin", stdin)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from millracer.contracts.schemas import SchemaName
+from millracer.schemas.names import SchemaName
 from tests.support.cli import daemon_pid, wait_until
 from tests.support.ops_cli import OpsCaller, Printed
 from tests.support.ops_world import assert_published

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from millracer.contracts.schemas import SchemaName
+from millracer.schemas.names import SchemaName
 from tests.support.ops_cli import OpsCaller, Printed, Running
 from tests.support.ops_world import assert_published
 from tests.support.workspace import Workspace

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from millracer.contracts.schemas import SchemaName
+from millracer.schemas.names import SchemaName
 from tests.support.cli import daemon_pid
 from tests.support.ops_cli import OpsCaller, Printed
 from tests.support.ops_world import assert_published

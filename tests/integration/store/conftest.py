@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.sqlite_store import SqliteSessionStore
+from millracer.store.sessions import SqliteSessionStore
 from tests.fakes.clock import FrozenClock
 from tests.support import forked
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.sqlite_store import SqliteSessionStore
-from millracer.domain.session import RECENT_REQUESTS, RegisteredWorkspace, Selection
+from millracer.domain.workspaces import RECENT_REQUESTS, RegisteredWorkspace, Selection
 from millracer.errors import StoreUnavailable
+from millracer.store.sessions import SqliteSessionStore
 from tests.integration.store.conftest import OpenStore
 from tests.support import forked
 

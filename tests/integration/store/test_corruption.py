@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
-from millracer.adapters.store_lock import FileIdentity, set_aside
-from millracer.domain.session import RegisteredWorkspace, Selection
+from millracer.domain.workspaces import RegisteredWorkspace, Selection
 from millracer.errors import StoreUnavailable
+from millracer.store.lock import FileIdentity, set_aside
+from millracer.store.sessions import SqliteSessionStore
+from millracer.system.user_folders import STORE_NAME
 from tests.fakes.clock import FrozenClock
 from tests.integration.store.conftest import OpenStore
 from tests.support import forked

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from millracer.adapters.migrations import find_migrations
-from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
-from millracer.domain.session import RECENT_REQUESTS
+from millracer.domain.workspaces import RECENT_REQUESTS
+from millracer.store.migrations import find_migrations
+from millracer.store.sessions import SqliteSessionStore
+from millracer.system.user_folders import STORE_NAME
 from tests.integration.store.conftest import OpenStore
 from tests.support import forked
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.sqlite_store import STORE_NAME
-from millracer.domain.session import RegisteredWorkspace
+from millracer.domain.workspaces import RegisteredWorkspace
+from millracer.system.user_folders import STORE_NAME
 from tests.integration.store.conftest import OpenStore
 
 _MILL = RegisteredWorkspace(workspace_id="mill", root_path="/srv/mill")

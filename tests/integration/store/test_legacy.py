@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters.legacy_sessions import legacy_sessions_file
-from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
-from millracer.domain.session import Selection, Session
+from millracer.domain.workspaces import Selection, Session
 from millracer.errors import StoreUnavailable
+from millracer.store.legacy_import import legacy_sessions_file
+from millracer.store.sessions import SqliteSessionStore
+from millracer.system.user_folders import STORE_NAME
 from tests.fakes.clock import FrozenClock
 from tests.integration.store.conftest import OpenStore
 from tests.support import forked

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters import store_look
-from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
-from millracer.adapters.store_look import CopiedStore, look_at_state_folder, open_new_store
-from millracer.domain.diagnosis import FolderLook
-from millracer.domain.session import RegisteredWorkspace
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.doctor import store_copy
+from millracer.doctor.store_copy import CopiedStore, look_at_state_folder, open_new_store
+from millracer.domain.doctor_report import FolderLook
+from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.errors import StoreUnavailable
-from millracer.waiting import Cancellation, Cancelled, CancelReason, Wait
+from millracer.store.sessions import SqliteSessionStore
+from millracer.system.user_folders import STORE_NAME
 from tests.support import forked
 from tests.support.trees import tree
 
@@ -112,7 +113,7 @@ def test_a_newer_store_is_refused_by_its_own_path(folder: Path, copied: CopiedSt
 
 
 def test_without_a_home_there_is_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_look, "state_folder", lambda _environment: None)
+    monkeypatch.setattr(store_copy, "state_folder", lambda _environment: None)
     store = CopiedStore({}, tmp_path)
 
     store.copy(_wait())
@@ -127,7 +128,7 @@ def test_a_store_that_is_written_all_the_time_is_given_up(
 ) -> None:
     _fill(folder).close()
     ticks = iter(range(10**6))
-    monkeypatch.setattr(store_look, "stamp", lambda _path: next(ticks))
+    monkeypatch.setattr(store_copy, "stamp", lambda _path: next(ticks))
 
     copied.copy(_wait(0.2))
 
@@ -142,7 +143,7 @@ def test_waiting_for_a_store_can_be_cancelled(
 ) -> None:
     _fill(folder).close()
     ticks = iter(range(10**6))
-    monkeypatch.setattr(store_look, "stamp", lambda _path: next(ticks))
+    monkeypatch.setattr(store_copy, "stamp", lambda _path: next(ticks))
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.INTERRUPTED)
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from millracer.adapters import migrations
-from millracer.adapters.migrations import Migration, find_migrations, migrate, read_version
-from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
-from millracer.domain.session import RegisteredWorkspace
+from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.errors import StoreUnavailable
+from millracer.store import migrations
+from millracer.store.migrations import Migration, find_migrations, migrate, read_version
+from millracer.store.sessions import SqliteSessionStore
+from millracer.system.user_folders import STORE_NAME
 from tests.integration.store.conftest import OpenStore
 from tests.support import forked
 

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from millracer.adapters.sqlite_store import STORE_NAME
+from millracer.system.user_folders import STORE_NAME
 from tests.integration.store.conftest import OpenStore
 
 _SCHEMA = {

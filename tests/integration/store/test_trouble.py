@@ -12,11 +12,12 @@ from typing import BinaryIO
 
 import pytest
 
-from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
-from millracer.adapters.store_lock import using
-from millracer.domain.session import RegisteredWorkspace, Selection
+from millracer.domain.workspaces import RegisteredWorkspace, Selection
 from millracer.errors import StoreUnavailable
 from millracer.ports import SessionStore
+from millracer.store.lock import using
+from millracer.store.sessions import SqliteSessionStore
+from millracer.system.user_folders import STORE_NAME
 from tests.integration.store.conftest import OpenStore, give_away
 from tests.support import forked
 

@@ -21,9 +21,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from millracer.adapters.sqlite_store import STORE_NAME, SqliteSessionStore
-from millracer.domain.session import RegisteredWorkspace, Selection
+from millracer.domain.workspaces import RegisteredWorkspace, Selection
 from millracer.ports import SessionStore
+from millracer.store.sessions import SqliteSessionStore
+from millracer.system.user_folders import STORE_NAME
 from tests.fakes.clock import FrozenClock
 from tests.fakes.store import InMemorySessionStore
 from tests.support import forked

@@ -2,17 +2,13 @@ import json
 
 import pytest
 
-from millracer.application.prompts import (
-    decision_prompt,
-    direct_prompt,
-    notification_prompt,
-    report_prompt,
-)
 from millracer.demo.project import COVER, MEND, REQUESTS, Change
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.demo.stages import respond
-from millracer.domain.millrace_markdown import parse_document
-from millracer.domain.work import IntakeKind, Outcome, RequestBody
+from millracer.domain.outcome import Outcome
+from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.millrace.intake.markdown import parse_document
+from millracer.run.prompts import decision_prompt, direct_prompt, notification_prompt, report_prompt
 
 
 def _request(prompt: str, *tool_results: str) -> ModelRequest:

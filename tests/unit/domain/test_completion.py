@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from millracer.domain.completion import judge
 from millracer.domain.evidence import Evidence, ItemFact, StageFact
-from millracer.domain.work import IntakeKind, ItemState
+from millracer.domain.items import ItemState
+from millracer.domain.requests import IntakeKind
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ITEM = "widget-1"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from millracer.domain.completion import judge
 from millracer.domain.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
-from millracer.domain.work import IntakeKind, ItemState
+from millracer.domain.items import ItemState
+from millracer.domain.requests import IntakeKind
 from tests.support.facts import closure, evidence, item, spawn, stage
 
 

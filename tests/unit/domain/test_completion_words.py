@@ -7,7 +7,8 @@ import pytest
 
 from millracer.domain.completion import judge
 from millracer.domain.evidence import Fact
-from millracer.domain.work import IntakeKind, ItemState
+from millracer.domain.items import ItemState
+from millracer.domain.requests import IntakeKind
 from tests.support.facts import closure, evidence, item, spawn, stage
 
 DONE_RUN = "task t updater UPDATE_COMPLETE"

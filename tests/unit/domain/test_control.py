@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from millracer.cancellation import CancelReason
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
 from millracer.domain.result import ErrorRecord
 from millracer.errors import ExitCode
-from millracer.waiting import CancelReason
 
 EXIT_CODES = {
     ControlOutcome.DONE: ExitCode.COMPLETED,

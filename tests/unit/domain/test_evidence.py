@@ -2,9 +2,10 @@ import re
 
 import pytest
 
+from millracer.domain.completion import unmet
 from millracer.domain.evidence import Fact, event_of, run_of, state_fact, subject_of
-from millracer.domain.expectation import unmet
-from millracer.domain.work import EventKind, ItemState
+from millracer.domain.items import ItemState
+from millracer.domain.progress import EventKind
 from tests.support.facts import closure, item, spawn, stage
 
 SCOPED, ARBITER = EventKind.SCOPED_COMPLETE, EventKind.ARBITER_COMPLETE

@@ -7,13 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from millracer.domain.identity import (
-    hash_request,
-    is_item_id,
-    is_named,
-    work_item_for,
-)
-from millracer.domain.work import (
+from millracer.domain.identity import hash_request, is_item_id, is_named, work_item_for
+from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
     RequestBody,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from millracer.domain.intake import NOTHING_SPEAKS, IntakeChoice, IntakeSource, choose_intake
-from millracer.domain.work import IntakeKind, IntakePreference
+from millracer.domain.requests import IntakeKind, IntakePreference
 from tests.support.hostile import any_texts
 
 
@@ -35,7 +35,7 @@ def test_the_kind_pi_named_wins_over_the_words_and_brings_pis_signals(kind: Inta
     "task",
     [
         "Fix src/parser.py so that tests/test_parser.py passes",
-        "In `millracer/domain/work.py` rename x; run pytest",
+        "In `millracer/domain/items.py` rename x; run pytest",
         "lib/a.ts: make the failing test green",
         "Change app/models.rb and app/models_test.go",
         "Fix a typo in README.md",

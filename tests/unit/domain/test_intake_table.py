@@ -9,7 +9,7 @@ but never change things where a person would look first.
 import pytest
 
 from millracer.domain.intake import choose_intake
-from millracer.domain.work import IntakeKind, IntakePreference
+from millracer.domain.requests import IntakeKind, IntakePreference
 
 TASKS = """
 Fix the off-by-one in src/pagination.py so that tests/test_pagination.py passes.

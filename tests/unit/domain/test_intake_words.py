@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from millracer.domain.intake import choose_intake
-from millracer.domain.work import IntakeKind, IntakePreference
+from millracer.domain.requests import IntakeKind, IntakePreference
 
 #: Groups of words; each group is one signal.
 PROBES = (

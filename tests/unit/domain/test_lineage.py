@@ -1,8 +1,8 @@
 from datetime import UTC, datetime
 
-from millracer.domain.evidence import Evidence, ItemFact, SpawnFact
-from millracer.domain.lineage import LineageItem, lineage_of
-from millracer.domain.work import IntakeKind, ItemState
+from millracer.domain.evidence import Evidence, ItemFact, LineageItem, SpawnFact, lineage_of
+from millracer.domain.items import ItemState
+from millracer.domain.requests import IntakeKind
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

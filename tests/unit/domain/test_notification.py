@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millracer.domain.notification import notable, notice_key
-from millracer.domain.work import RuntimeEvent
+from millracer.domain.observation import notable, notice_key
+from millracer.domain.runtime import RuntimeEvent
 
 UPDATED = RuntimeEvent(
     event_type="stage_completed",

@@ -5,25 +5,27 @@ from datetime import UTC, datetime
 import pytest
 
 from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import (
+    ChangeHints,
     Observation,
-    Signs,
+    interpret_item_status,
     interpret_lineage,
     interpret_runtime,
-    interpret_standing,
     is_news,
     is_worth_asking,
     is_worth_asking_status,
     leads_to_more_work,
 )
-from millracer.domain.work import IntakeKind, ItemState, RuntimeEvent, RuntimeStatus, Standing
+from millracer.domain.requests import IntakeKind
+from millracer.domain.runtime import RuntimeEvent, RuntimeStatus
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 IDS = frozenset({"item"})
 
 
-def standing(state: ItemState, kind: IntakeKind | None = IntakeKind.TASK) -> Standing:
-    return Standing(item_id="item", state=state, kind=kind, source="s", observed_at=NOW)
+def item_status(state: ItemState, kind: IntakeKind | None = IntakeKind.TASK) -> ItemStatus:
+    return ItemStatus(item_id="item", state=state, kind=kind, source="s", observed_at=NOW)
 
 
 def status(
@@ -169,7 +171,7 @@ def test_a_proven_lineage_has_ended() -> None:
 def test_the_items_place_alone_decides_exactly_its_own_endings(
     state: ItemState, kind: IntakeKind | None
 ) -> None:
-    found = interpret_standing(standing(state, kind))
+    found = interpret_item_status(item_status(state, kind))
 
     if state is ItemState.BLOCKED:
         assert found is Observation.BLOCKED
@@ -186,92 +188,94 @@ def test_the_items_place_alone_decides_exactly_its_own_endings(
 @pytest.mark.parametrize(
     "signs",
     [
-        pytest.param(Signs(daemon_alive=False), id="the daemon is gone"),
-        pytest.param(Signs(daemon_alive=True, safety_due=True), id="the safety interval is over"),
-        pytest.param(Signs(daemon_alive=True, item_moved=True), id="the item moved"),
+        pytest.param(ChangeHints(daemon_alive=False), id="the daemon is gone"),
         pytest.param(
-            Signs(daemon_alive=True, events=(event(item_id="item", action="idle"),)),
+            ChangeHints(daemon_alive=True, poll_due=True), id="the safety interval is over"
+        ),
+        pytest.param(ChangeHints(daemon_alive=True, item_moved=True), id="the item moved"),
+        pytest.param(
+            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="idle"),)),
             id="the router let go of it",
         ),
         pytest.param(
-            Signs(daemon_alive=True, events=(event(item_id="item", action="blocked"),)),
+            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="blocked"),)),
             id="the router blocked it",
         ),
     ],
 )
-def test_what_may_have_moved_the_item_is_worth_asking(signs: Signs) -> None:
+def test_what_may_have_moved_the_item_is_worth_asking(signs: ChangeHints) -> None:
     assert is_worth_asking(signs, IDS)
 
 
 @pytest.mark.parametrize(
     "signs",
     [
-        pytest.param(Signs(daemon_alive=True), id="nothing"),
+        pytest.param(ChangeHints(daemon_alive=True), id="nothing"),
         pytest.param(
-            Signs(daemon_alive=True, events=(event(item_id="other", action="idle"),)),
+            ChangeHints(daemon_alive=True, events=(event(item_id="other", action="idle"),)),
             id="another item's end",
         ),
         pytest.param(
-            Signs(daemon_alive=True, events=(event(item_id="item", action="run_stage"),)),
+            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="run_stage"),)),
             id="its next stage",
         ),
     ],
 )
-def test_what_cannot_have_moved_it_is_not(signs: Signs) -> None:
+def test_what_cannot_have_moved_it_is_not(signs: ChangeHints) -> None:
     assert not is_worth_asking(signs, IDS)
 
 
 @pytest.mark.parametrize(
-    "signs", [Signs(daemon_alive=False), Signs(daemon_alive=True, safety_due=True)]
+    "signs", [ChangeHints(daemon_alive=False), ChangeHints(daemon_alive=True, poll_due=True)]
 )
 def test_a_lost_daemon_and_the_safety_interval_are_worth_asking_for_the_status(
-    signs: Signs,
+    signs: ChangeHints,
 ) -> None:
     assert is_worth_asking_status(signs)
-    assert not is_worth_asking_status(Signs(daemon_alive=True))
+    assert not is_worth_asking_status(ChangeHints(daemon_alive=True))
 
 
 def test_only_the_event_of_a_requested_end_is_read_as_a_stop() -> None:
     stopped = event(event_type="runtime_tick_stopped")
 
-    assert Signs(daemon_alive=False, events=(event(), stopped)).stop_seen
-    assert not Signs(daemon_alive=False, events=(event(),)).stop_seen
+    assert ChangeHints(daemon_alive=False, events=(event(), stopped)).stop_seen
+    assert not ChangeHints(daemon_alive=False, events=(event(),)).stop_seen
 
 
 def test_signs_claim_nothing_that_was_not_seen() -> None:
-    signs = Signs(daemon_alive=True)
+    signs = ChangeHints(daemon_alive=True)
 
-    assert signs == Signs(
+    assert signs == ChangeHints(
         daemon_alive=True,
         daemon_ours=False,
         item_hint=None,
         item_moved=False,
         events=(),
         state_changed=False,
-        safety_due=False,
+        poll_due=False,
     )
 
 
 def test_a_silent_change_of_the_runtimes_state_may_be_a_pause() -> None:
-    assert is_worth_asking_status(Signs(daemon_alive=True, state_changed=True))
+    assert is_worth_asking_status(ChangeHints(daemon_alive=True, state_changed=True))
     assert not is_worth_asking_status(
-        Signs(daemon_alive=True, state_changed=True, events=(event(action="run_stage"),))
+        ChangeHints(daemon_alive=True, state_changed=True, events=(event(action="run_stage"),))
     )
 
 
 @pytest.mark.parametrize(
     "signs",
     [
-        Signs(daemon_alive=False),
-        Signs(daemon_alive=True, safety_due=True),
-        Signs(daemon_alive=True, item_moved=True),
-        Signs(daemon_alive=True, state_changed=True),
-        Signs(daemon_alive=True, events=(event(item_id="other"),)),
+        ChangeHints(daemon_alive=False),
+        ChangeHints(daemon_alive=True, poll_due=True),
+        ChangeHints(daemon_alive=True, item_moved=True),
+        ChangeHints(daemon_alive=True, state_changed=True),
+        ChangeHints(daemon_alive=True, events=(event(item_id="other"),)),
     ],
 )
-def test_anything_seen_is_news_enough_to_read_files(signs: Signs) -> None:
+def test_anything_seen_is_news_enough_to_read_files(signs: ChangeHints) -> None:
     assert is_news(signs)
-    assert not is_news(Signs(daemon_alive=True))
+    assert not is_news(ChangeHints(daemon_alive=True))
 
 
 def test_a_closed_closure_target_waits_for_nobody() -> None:
@@ -291,24 +295,24 @@ def test_a_closed_closure_target_waits_for_nobody() -> None:
 def test_probes_ideas_and_specs_lead_to_more_work(
     kind: IntakeKind | None, work_kind: str, *, expected: bool
 ) -> None:
-    found = leads_to_more_work(replace(standing(ItemState.DONE, kind), work_kind=work_kind))
+    found = leads_to_more_work(replace(item_status(ItemState.DONE, kind), work_kind=work_kind))
 
     assert found is expected
 
 
 def test_signs_say_nothing_by_default() -> None:
-    assert Signs(daemon_alive=True) == Signs(
+    assert ChangeHints(daemon_alive=True) == ChangeHints(
         daemon_alive=True,
         daemon_ours=False,
         item_hint=None,
         item_moved=False,
         events=(),
         state_changed=False,
-        safety_due=False,
-        may_stand_still=False,
+        poll_due=False,
+        may_be_paused=False,
         stopped_on_purpose=False,
     )
 
 
 def test_a_daemon_that_a_command_of_ours_ended_wrote_nothing_and_was_stopped() -> None:
-    assert Signs(daemon_alive=False, stopped_on_purpose=True).stop_seen
+    assert ChangeHints(daemon_alive=False, stopped_on_purpose=True).stop_seen

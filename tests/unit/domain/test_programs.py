@@ -6,11 +6,11 @@ import pytest
 
 from millracer.domain.programs import (
     FOUND_UNTOLD,
-    NO_TOOLS,
+    NO_PROGRAMS,
     TESTED_VERSIONS,
+    ProgramsUsed,
     Tool,
     ToolOrigin,
-    ToolsUsed,
 )
 
 
@@ -33,4 +33,4 @@ def test_what_a_command_line_or_its_variables_said_has_to_be_said_again() -> Non
 
 
 def test_where_no_tool_was_looked_for_none_is_told() -> None:
-    assert ToolsUsed(millrace=None, pi=None) == NO_TOOLS == ToolsUsed()
+    assert ProgramsUsed(millrace=None, pi=None) == NO_PROGRAMS == ProgramsUsed()

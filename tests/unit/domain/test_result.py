@@ -4,9 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millracer.cancellation import CancelReason
 from millracer.domain.completion import MissingEvidence, Verdict
-from millracer.domain.evidence import ClosureFact
-from millracer.domain.lineage import LineageItem
+from millracer.domain.evidence import ClosureFact, LineageItem
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.outcome import Outcome
+from millracer.domain.progress import EventKind
 from millracer.domain.result import (
     Ending,
     ErrorRecord,
@@ -19,9 +22,7 @@ from millracer.domain.result import (
     next_steps_for,
     outcome_of,
 )
-from millracer.domain.work import EventKind, ItemState, Outcome, Standing
 from millracer.errors import MillracerError, ToolFailed
-from millracer.waiting import CancelReason
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MISSING = Verdict(missing=(MissingEvidence("a", "b", "c"),))
@@ -152,11 +153,11 @@ def test_the_exit_code_tells_the_outcome(ended: RunResult, expected: int) -> Non
 
 
 def steps(state: ItemState, path: str | None = "/w/ideas/inbox/x.md") -> dict[str, str]:
-    standing = Standing(
+    item_status = ItemStatus(
         item_id="x", millrace_id="spec-x", state=state, source="s", observed_at=NOW, path=path
     )
     found = next_steps_for(
-        standing,
+        item_status,
         (),
         millrace="millrace",
         workspace="/w",
@@ -191,14 +192,16 @@ def member(item_id: str, state: ItemState) -> LineageItem:
 
 
 def test_what_came_out_of_a_done_item_is_what_can_be_continued_retried_and_cancelled() -> None:
-    standing = Standing(item_id="x", state=ItemState.DONE, source="s", observed_at=NOW)
+    item_status = ItemStatus(item_id="x", state=ItemState.DONE, source="s", observed_at=NOW)
     lineage = (
         member("x", ItemState.DONE),
         member("x-task", ItemState.QUEUED),
         member("x-other", ItemState.BLOCKED),
     )
 
-    found = next_steps_for(standing, lineage, millrace="mr", workspace="/w", resume_command="go on")
+    found = next_steps_for(
+        item_status, lineage, millrace="mr", workspace="/w", resume_command="go on"
+    )
 
     assert [(step.action, step.command) for step in found] == [
         ("continue", "go on"),
@@ -264,7 +267,7 @@ def test_a_run_that_was_cancelled_before_it_began_says_by_whom() -> None:
 
 
 def test_an_item_without_a_name_in_millrace_is_called_by_its_own() -> None:
-    blocked = Standing(item_id="x", state=ItemState.BLOCKED, source="s", observed_at=NOW)
+    blocked = ItemStatus(item_id="x", state=ItemState.BLOCKED, source="s", observed_at=NOW)
     found = next_steps_for(blocked, (), millrace="mr", workspace="/w", resume_command="go on")
 
     assert [(step.action, step.command) for step in found] == [

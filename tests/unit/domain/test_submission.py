@@ -5,19 +5,20 @@ from typing import Any
 
 import pytest
 
+from millracer.cancellation import CancelReason
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.requests import IntakeKind, RunRequest
 from millracer.domain.result import ErrorRecord
 from millracer.domain.submission import Submission
-from millracer.domain.work import IntakeKind, ItemState, RunRequest, Standing
 from millracer.errors import ExitCode
-from millracer.waiting import CancelReason
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def submission(state: ItemState | None, **fields: Any) -> Submission:
-    standing = None
+    item_status = None
     if state is not None:
-        standing = Standing(
+        item_status = ItemStatus(
             item_id="t1", state=state, source="s", observed_at=NOW, kind=IntakeKind.TASK
         )
     request = RunRequest(task="t", request_id="r")
@@ -26,7 +27,7 @@ def submission(state: ItemState | None, **fields: Any) -> Submission:
         program="millrace",
         option=None,
         request=request,
-        standing=standing,
+        item_status=item_status,
         **fields,
     )
 

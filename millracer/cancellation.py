@@ -1,0 +1,129 @@
+"""How anything that can wait is told how long, and told to stop.
+
+Every port call that can wait takes one `Wait`: a deadline on the monotonic clock and a cancellation
+token. Nothing here knows signals; `millracer.cli` turns them into `Cancellation.cancel`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: How long ending everything may take once the caller asked to stop.
+STOP_SECONDS = 17.0
+
+
+class CancelReason(StrEnum):
+    """Why the caller wants the command to stop."""
+
+    INTERRUPTED = "interrupted"  #: SIGINT, or the person pressed Ctrl-C
+    TERMINATED = "terminated"  #: SIGTERM, or the caller went away
+
+
+class Cancelled(Exception):
+    """Raised out of a wait whose caller asked to stop."""
+
+    def __init__(self, reason: CancelReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class Cancellation:
+    """One caller's wish to stop, seen by every wait of its command; safe from any thread.
+
+    `urgent` is a second token for the waits that clean up after the first: it is cancelled when the
+    caller asks again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._event = threading.Event()
+        self._reason: CancelReason | None = None
+        self._since: float | None = None
+        self._urgent: Cancellation | None = None
+
+    @property
+    def urgent(self) -> Cancellation:
+        """The token that the caller's second request cancels."""
+        with self._lock:
+            if self._urgent is None:
+                self._urgent = Cancellation()
+            return self._urgent
+
+    @property
+    def reason(self) -> CancelReason | None:
+        """Why, or None while nobody asked."""
+        return self._reason
+
+    @property
+    def since(self) -> float | None:
+        """When somebody asked first (`time.monotonic()`), or None."""
+        return self._since
+
+    def cancel(self, reason: CancelReason) -> None:
+        """Ask to stop; a second call asks the cleaning up to hurry."""
+        with self._lock:
+            is_first = self._reason is None
+            if is_first:
+                self._since = time.monotonic()
+                self._reason = reason
+                self._event.set()
+        if not is_first and self.urgent.reason is None:
+            self.urgent.cancel(reason)
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `Cancelled` when somebody asked."""
+        if self._reason is not None:
+            raise Cancelled(self._reason)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or raise `Cancelled` as soon as somebody asks."""
+        self._event.wait(max(0.0, seconds))
+        self.raise_if_cancelled()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a call may take and who may stop it; `deadline` is a `time.monotonic()` instant."""
+
+    cancellation: Cancellation
+    deadline: float | None = None
+
+    @classmethod
+    def for_seconds(cls, seconds: float, cancellation: Cancellation | None = None) -> Wait:
+        """Return a wait that ends after `seconds`."""
+        return cls(cancellation or Cancellation(), time.monotonic() + seconds)
+
+    def within(self, seconds: float) -> Wait:
+        """Return the same wait with a deadline at most `seconds` away."""
+        limit = time.monotonic() + seconds
+        return Wait(
+            self.cancellation, limit if self.deadline is None else min(limit, self.deadline)
+        )
+
+    def cleaning_up(self, seconds: float) -> Wait:
+        """Return a wait for ending things: own limit, cut short only by a second request.
+
+        Everything that is done after the caller asked to stop shares `STOP_SECONDS`.
+        """
+        limit = Wait.for_seconds(seconds, self.cancellation.urgent)
+        since = self.cancellation.since
+        return limit if since is None else limit.within(since + STOP_SECONDS - time.monotonic())
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, never negative; infinity without a deadline."""
+        if self.deadline is None:
+            return float("inf")
+        return max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def expired(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.remaining <= 0
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep `seconds` or until the deadline; raise `Cancelled` as soon as somebody asks."""
+        self.cancellation.sleep(min(seconds, self.remaining))

@@ -1,0 +1,200 @@
+"""`millracer doctor`: a line for each check as it is made, or one JSON document of all."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millracer import __version__
+from millracer.cancellation import Cancellation, Cancelled, CancelReason
+from millracer.cli.option_groups import CommonOptions
+from millracer.cli.signals import signals_cancel, signals_ignored
+from millracer.cli.terminal.stderr import printable, say
+from millracer.cli.terminal.stdout import print_text
+from millracer.cli.workspace import find_place
+from millracer.doctor.context import DoctorPlace, Sight
+from millracer.doctor.machine import open_surroundings
+from millracer.doctor.run_checks import examine
+from millracer.domain.doctor_report import Check, CheckLevel, is_healthy
+from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
+from millracer.operations.options import RunChoices
+from millracer.operations.session_memory import SessionMemory
+from millracer.schemas.doctor import (
+    DoctorResult,
+    DoctorVersionsDocument,
+    describe_check,
+    describe_trouble,
+    doctor_refused,
+    render_doctor_result,
+)
+from millracer.schemas.run_result import describe_tools
+from millracer.wiring import look_at_pi, look_at_stage_pi
+from millracer.wiring.tool_factory import ProgramFactory
+from millracer.wiring.user_files import user_config_file, workspace_config_file
+
+if TYPE_CHECKING:
+    from millracer.doctor.ports import PiLook
+    from millracer.ports import Millrace, Pi
+
+
+_STOPPED = {
+    CancelReason.INTERRUPTED: ExitCode.INTERRUPTED,
+    CancelReason.TERMINATED: ExitCode.TERMINATED,
+}
+_LABELS = {
+    CheckLevel.OK: "ok",
+    CheckLevel.WARNING: "warning",
+    CheckLevel.FAIL: "fail",
+    CheckLevel.SKIPPED: "-",
+}
+_ORIGINS = {
+    "option": "the option",
+    "environment": "its environment variable",
+    "user_file": "your configuration file",
+    "setup": "`millracer setup`",
+    "path": "PATH",
+}
+
+
+def doctor(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
+    """Make every check, tell of each, and return the exit code."""
+    cancellation = Cancellation()
+    checks: list[Check] = []
+    stopped: CancelReason | None = None
+    with ExitStack() as held:
+        held.callback(common.programs.close)
+        try:
+            folder = Path(held.enter_context(_throw_away_folder()))
+        except OSError as error:
+            return _refused(_no_room(error), as_json=as_json)
+        sight = _sight(common, folder)
+        held.enter_context(signals_cancel(cancellation))
+        try:
+            for check in examine(sight, cancellation, with_turn=with_turn):
+                checks.append(check)
+                if not as_json:
+                    _print_line(check)
+        except Cancelled as cancelled:
+            stopped = cancelled.reason
+    with signals_ignored():
+        if as_json:
+            print_text(render_doctor_result(_result(common, sight, checks, stopped)))
+        elif stopped is None:
+            print_text(_summary(checks))
+    if stopped is not None:
+        return _STOPPED[stopped]
+    return ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tools:
+    """The programs of the command line, looked at with throw-away folders."""
+
+    programs: ProgramFactory
+    folder: Path
+
+    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+        return self.programs.millrace(root_path, choices)
+
+    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+        return self.programs.pi(root_path, choices)
+
+    def look_at_pi(self, root_path: str, choices: RunChoices) -> PiLook:
+        return look_at_pi(self.programs.settings(root_path, choices), self._new_folder())
+
+    def look_at_stage_pi(
+        self, root_path: str, choices: RunChoices, compiled: str, model: str | None
+    ) -> PiLook:
+        settings = self.programs.settings(root_path, choices)
+        return look_at_stage_pi(settings, Path(compiled), model, self._new_folder())
+
+    def origin(self, tool: str) -> str:
+        used = self.programs.found.used
+        found = used.millrace if tool == "millrace" else used.pi
+        return "" if found is None else _ORIGINS[found.origin]
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+
+def _throw_away_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="millracer-doctor-", ignore_cleanup_errors=True)
+
+
+def _sight(common: CommonOptions, folder: Path) -> Sight:
+    return Sight(
+        surroundings=open_surroundings(folder),
+        tools=_Tools(programs=common.programs, folder=folder),
+        choices=common.choices,
+        find_place=lambda memory: _place(common, memory),
+        config_files=_config_files,
+        user_config=common.user_config_error,
+    )
+
+
+def _place(common: CommonOptions, memory: SessionMemory) -> DoctorPlace:
+    found = find_place(common.workspace, common.session_id, memory)
+    return DoctorPlace(root_path=str(found.workspace), mode=found.mode, warnings=found.warnings)
+
+
+def _config_files(root_path: str) -> tuple[str, ...]:
+    files = (user_config_file(), workspace_config_file(root_path))
+    return tuple(str(each) for each in files if each is not None and each.is_file())
+
+
+def _print_line(check: Check) -> None:
+    finding = check.finding
+    name = check.name.replace("_", " ")
+    lines = [f"{_LABELS[finding.level]:<8} {name:<15} {finding.message}"]
+    if finding.next_command is not None:
+        lines.append(f"{'':<24} next: {finding.next_command}")
+    print_text(printable("\n".join(lines)))
+
+
+def _summary(checks: list[Check]) -> str:
+    counted = {level: sum(check.finding.level is level for check in checks) for level in CheckLevel}
+    warnings = counted[CheckLevel.WARNING]
+    told = [f"{counted[CheckLevel.OK]} ok", f"{warnings} warning{'' if warnings == 1 else 's'}"]
+    told.append(f"{counted[CheckLevel.FAIL]} failed")
+    if counted[CheckLevel.SKIPPED]:
+        told.append(f"{counted[CheckLevel.SKIPPED]} not checked")
+    return ", ".join(told)
+
+
+def _result(
+    common: CommonOptions, sight: Sight, checks: list[Check], stopped: CancelReason | None
+) -> DoctorResult:
+    errors = []
+    if stopped is not None:
+        error = MillracerError(
+            f"the checks were stopped ({stopped})",
+            code="cancelled",
+            suggested_action="run the same command again",
+        )
+        errors.append(describe_trouble(error))
+    return DoctorResult(
+        ok=is_healthy(checks) and stopped is None,
+        workspace=None if sight.place is None else sight.place.root_path,
+        checks=[describe_check(check) for check in checks],
+        versions=DoctorVersionsDocument(millracer=__version__, **sight.versions),
+        tools=describe_tools(common.programs.found.used),
+        errors=errors,
+    )
+
+
+def _no_room(error: OSError) -> MillracerError:
+    return WorkspaceUnusable(
+        f"no temporary folder can be made: {error.strerror or error}",
+        suggested_action="make room, or name a folder in TMPDIR",
+    )
+
+
+def _refused(error: MillracerError, *, as_json: bool) -> int:
+    say(f"error: {error.message}")
+    say(f"  next: {error.suggested_action}")
+    if as_json:
+        print_text(render_doctor_result(doctor_refused(error, __version__)))
+    return ExitCode.INTERNAL_ERROR

@@ -1,0 +1,155 @@
+"""`millracer setup`: say what is to be done, ask, do it, say what is there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.cli.preload import load_endings
+from millracer.cli.signals import signals_cancel, signals_raise
+from millracer.cli.terminal.stderr import can_redraw, printable, say
+from millracer.cli.terminal.stdin import unreadable
+from millracer.cli.terminal.stdout import print_text
+from millracer.domain.programs import variable_of
+from millracer.errors import ExitCode, MillracerError, UsageError
+from millracer.programs.installed import installed_tools
+from millracer.programs.plan import MEGABYTES, SOURCES, SetupPlan
+from millracer.programs.setup import Installer, plan, set_up, take_away, tidy_up
+from millracer.wiring.user_files import open_installer
+
+
+def setup(*, yes: bool, remove: bool) -> int:
+    """Install the tested tools for the user, or remove them, and return the exit code."""
+    load_endings()
+    cancellation = Cancellation()
+    try:
+        folder, installer = open_installer()
+        if remove:
+            return _remove(folder, installer, cancellation, yes=yes)
+        return _install(folder, installer, cancellation, yes=yes)
+    except Cancelled as cancelled:
+        say(f"cancelled ({cancelled.reason}): what was not finished is not used")
+        is_end = cancelled.reason is CancelReason.TERMINATED
+        return ExitCode.TERMINATED if is_end else ExitCode.INTERRUPTED
+    except MillracerError as error:
+        say(f"error: {error.message}")
+        if error.suggested_action:
+            say(f"  next: {error.suggested_action}")
+        return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILED
+
+
+def _install(folder: Path, installer: Installer, cancellation: Cancellation, *, yes: bool) -> int:
+    wait = Wait(cancellation)
+    with signals_cancel(cancellation):
+        todo = plan(installer, wait)
+    cancellation.raise_if_cancelled()
+    if todo.install:
+        _describe(todo, folder)
+        if not _agreed("Install this?", "millracer setup", yes=yes):
+            say("nothing was installed")
+            return ExitCode.INCOMPLETE
+    with signals_cancel(cancellation):
+        if todo.install:
+            set_up(installer, wait, doing=_doing, on_wait=_say_waiting)
+        else:
+            say("everything is there already")
+            tidy_up(installer, wait, on_wait=_say_waiting)
+    cancellation.raise_if_cancelled()
+    _tell_what_is_there()
+    say("  next: see with `millracer doctor` that all is well, or try it with `millracer demo`")
+    return ExitCode.COMPLETED
+
+
+def _remove(folder: Path, installer: Installer, cancellation: Cancellation, *, yes: bool) -> int:
+    if not folder.exists():
+        say(f"nothing is installed in {folder}")
+        return ExitCode.COMPLETED
+    say(f"This removes what `millracer setup` installed in {folder}.")
+    if not _agreed("Remove it?", "millracer setup --remove", yes=yes):
+        say("nothing was removed")
+        return ExitCode.INCOMPLETE
+    with signals_cancel(cancellation), _at_work("removing it"):
+        take_away(installer, Wait(cancellation), on_wait=_say_waiting)
+    say(f"removed {folder}")
+    say(
+        "Left as they are: your configuration (`millracer config path` says where), sessions, "
+        "logs and workspaces."
+    )
+    return ExitCode.COMPLETED
+
+
+def _describe(todo: SetupPlan, folder: Path) -> None:
+    say(f"This installs in {folder}, for you alone:")
+    for part in todo.install:
+        say(f"  {part:<9}{part.version:<9}about {MEGABYTES[part]:>3} MB  {SOURCES[part]}")
+    for part in sorted(todo.keep):
+        say(f"  {part:<9}is there already, and stays")
+    if todo.machine_node is not None:
+        say(f"  pi will run on this machine's Node, {todo.machine_node}")
+    say(f"About {todo.megabytes} MB in all, from the indexes that pip and npm are configured for.")
+    say("`millracer setup --remove` undoes it.")
+
+
+def _agreed(question: str, command: str, *, yes: bool) -> bool:
+    """Ask what the command asks, where nobody has said yes already.
+
+    Raises:
+        UsageError: nobody is there to be asked, or standard input cannot be read.
+        Cancelled: a signal was the answer.
+    """
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "nobody is there to say yes: standard input or standard error is no terminal",
+            suggested_action=f"run `{command}` in a terminal, or say yes with --yes",
+        )
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    try:
+        with signals_raise():
+            return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+@contextmanager
+def _doing(text: str) -> Iterator[None]:
+    """Show what is being done, and how long it took."""
+    began = time.monotonic()
+    with _at_work(text):
+        yield
+    say(f"{text}: done in {time.monotonic() - began:.0f} s")
+
+
+@contextmanager
+def _at_work(text: str) -> Iterator[None]:
+    """Show what is being done: a line that moves on a terminal, a plain line elsewhere."""
+    if not can_redraw():
+        say(f"{text} ...")
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - only terminals pay
+
+    with Console(file=sys.stderr, highlight=False).status(printable(text)):
+        yield
+
+
+def _say_waiting() -> None:
+    say("another `millracer setup` is at work; waiting for its end")
+
+
+def _tell_what_is_there() -> None:
+    lines = []
+    for tool, installed in installed_tools().items():
+        lines.append(f"{tool} {installed.version}: {shlex.join(installed.argv)}")
+        variable = variable_of(tool.option)
+        if os.environ.get(variable):
+            say(f"warning: {variable} is set, and goes before what was installed")
+    print_text(printable("\n".join(lines)))

@@ -1,0 +1,1 @@
+"""The operator's terminal and pipe front ends."""

@@ -1,0 +1,189 @@
+"""`millracer operator`: a prompt, one pi conversation, one task after another."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import uuid
+from contextlib import suppress
+
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.cli.internal_errors import say_bug
+from millracer.cli.operator.prompt import Lines, PipedLines, PlainLines
+from millracer.cli.operator.screen import TaskScreen, input_unechoed
+from millracer.cli.option_groups import CommonOptions
+from millracer.cli.preload import load_endings
+from millracer.cli.signals import forget_signals, signals_cancel
+from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
+from millracer.cli.terminal.stdout import OutputLost, print_text
+from millracer.domain.result import exit_code_of
+from millracer.errors import ExitCode, MillracerError, UsageError
+from millracer.operator.session import Operator, Voice, Watching
+from millracer.wiring import SystemClock, open_directories, open_store
+from millracer.wiring.preload import load_run
+from millracer.wiring.user_files import operator_history
+
+_SESSION = "operator"
+_READY = "Millracer operator ready. Type /exit to quit."
+_MODES_SECONDS = 20.0
+
+
+class _Streams(Voice):
+    def answer(self, text: str) -> None:
+        """Write to standard output."""
+        print_text(printable(text))
+
+    def note(self, text: str) -> None:
+        """Write to standard error."""
+        say(text)
+
+
+def operator(common: CommonOptions) -> int:
+    """Take lines until the person leaves, and return the exit code.
+
+    From a pipe that is the code of the first task that did not complete.
+    """
+    with open_store() as store:
+        try:
+            person = Operator(
+                tools=common.programs,
+                store=store,
+                directories=open_directories(),
+                clock=SystemClock(),
+                voice=_Streams(),
+                choices=common.choices,
+                session_id=common.session_id or _SESSION,
+                workspace=None if common.workspace is None else str(common.workspace),
+                new_request_id=lambda: f"operator-{uuid.uuid4().hex}",
+            )
+        except MillracerError as error:
+            return _refused(error)
+        modes = _Modes(person)
+        try:
+            say(_READY)
+            _load_all()
+            person.greet()
+            return _loop(person, _lines(person, modes))
+        except UsageError as error:
+            return _refused(error)
+        finally:
+            leaving = Cancellation()
+            with signals_cancel(leaving):
+                modes.close()
+                person.close(leaving)
+                common.programs.close()
+
+
+def _load_all() -> None:
+    """Load what any line may need: the person may upgrade the package between two of them."""
+    load_endings()
+    load_run()
+    if can_redraw():
+        from millracer.cli.terminal import live_progress  # noqa: F401, PLC0415 - only terminals pay
+
+
+def _refused(error: MillracerError) -> int:
+    say_error(error.message, error.suggested_action)
+    return ExitCode.USAGE
+
+
+def _loop(person: Operator, lines: Lines) -> int:
+    first = ExitCode.COMPLETED
+    while not person.left:
+        cancellation = Cancellation()
+        try:
+            line = lines.next()
+            if line is None:
+                break
+            code = _take(person, line, cancellation, interactive=lines.interactive)
+            first = first or code
+            if lines.interactive and line.strip() and not person.left:
+                say("")
+        except KeyboardInterrupt:
+            continue
+        except Cancelled as stopped:  # at the prompt, or just beside it
+            say("")
+            cancellation.cancel(stopped.reason)
+        reason = cancellation.reason
+        if reason is not None and not (lines.interactive and reason is CancelReason.INTERRUPTED):
+            return _code_of(reason)
+    return ExitCode.COMPLETED if lines.interactive else first
+
+
+def _take(
+    person: Operator, line: str, cancellation: Cancellation, *, interactive: bool
+) -> ExitCode:
+    """Do what a line says and return its exit code, that of a completed task for a command."""
+    forget_signals()  # one that ended the line before says nothing about this one
+    screen = TaskScreen()
+    watching = Watching(
+        cancellation=cancellation,
+        listener=screen.listen,
+        on_text=screen.tell if interactive else None,
+    )
+    try:
+        with signals_cancel(cancellation), input_unechoed():
+            try:
+                result = person.take(line, watching)
+            finally:
+                screen.end()
+            if result is not None:
+                person.report(result, streamed=screen.streamed)
+            return ExitCode.COMPLETED if result is None else exit_code_of(result)
+    except Cancelled as stopped:
+        say("stopped")
+        if cancellation.reason is None:  # it came while the handlers were changed
+            cancellation.cancel(stopped.reason)
+        return ExitCode.COMPLETED
+    except OutputLost:  # nothing else could be told either
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug of ours does not end a person's session
+        say_bug(error)
+        return ExitCode.INTERNAL_ERROR
+
+
+def _lines(person: Operator, modes: _Modes) -> Lines:
+    if not sys.stdin.isatty():
+        return PipedLines()
+    if os.environ.get("TERM", "dumb") == "dumb":
+        return PlainLines()
+    from millracer.cli.operator.terminal import TerminalLines  # noqa: PLC0415 - only here
+
+    return TerminalLines(
+        history=operator_history(), workspaces=person.workspace_names, modes=modes.names
+    )
+
+
+def _code_of(reason: CancelReason) -> ExitCode:
+    interrupted = reason is CancelReason.INTERRUPTED
+    return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
+
+
+class _Modes:
+    """Millrace's modes for completion, asked for beside the prompt once somebody wants them."""
+
+    def __init__(self, person: Operator) -> None:
+        self._person = person
+        self._cancellation = Cancellation()
+        self._names: tuple[str, ...] = ()
+        self._thread: threading.Thread | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Return what is known by now; the first call begins to ask."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._ask, daemon=True)
+            self._thread.start()
+        return self._names
+
+    def close(self) -> None:
+        """Stop asking."""
+        self._cancellation.cancel(CancelReason.INTERRUPTED)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _ask(self) -> None:
+        with suppress(MillracerError, Cancelled):
+            self._names = self._person.mode_names(
+                Wait.for_seconds(_MODES_SECONDS, self._cancellation)
+            )

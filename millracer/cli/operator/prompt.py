@@ -1,0 +1,67 @@
+"""Where the operator's lines come from when no terminal can edit them: a pipe, a dumb terminal."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from typing import Protocol
+
+from millracer.cli.terminal.stdin import unreadable
+
+PROMPT = "millracer> "
+
+
+class Lines(Protocol):
+    """A source of lines."""
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person sees a prompt."""
+        ...
+
+    def next(self) -> str | None:
+        """Return the next line or pasted block, None at the end.
+
+        Raises:
+            KeyboardInterrupt: the person cleared the line.
+            Cancelled: a signal asked to end.
+            UsageError: standard input cannot be read.
+        """
+        ...
+
+
+class PipedLines(Lines):
+    """One task a line from standard input; what is no text is replaced."""
+
+    interactive = False
+
+    def next(self) -> str | None:
+        """Return the next line without its end."""
+        try:
+            line = sys.stdin.buffer.readline()
+        except OSError as error:
+            raise unreadable(error) from error
+        if not line:
+            return None
+        text = line.decode("utf-8", "replace").removeprefix("\ufeff")
+        return text.removesuffix("\n").removesuffix("\r")
+
+
+class PlainLines(PipedLines):
+    """A terminal that can do nothing but lines."""
+
+    interactive = True
+
+    def next(self) -> str | None:
+        """Ask for the next line."""
+        _write(PROMPT)
+        line = super().next()
+        if line is None:
+            _write("\n")
+        return line
+
+
+def _write(text: str) -> None:
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,154 @@
+"""Begins the Millrace that a command will ask before the command line is read.
+
+What reads it takes half as long to load as Millrace does, and both can be done at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from millracer.cli.raw_arguments import RawArguments
+from millracer.cli.terminal.stdin import StandardInput
+from millracer.domain.programs import variable_of
+from millracer.wiring import begin
+
+if TYPE_CHECKING:  # a command that asks no Millrace builds none
+    from millracer.wiring import BackendFactory
+
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prewarm:
+    """What a command finds begun.
+
+    Attributes:
+        standard_input: what of it was read ahead included.
+        backends: with the warm process begun; None where it is not certain to be asked.
+    """
+
+    standard_input: StandardInput
+    backends: BackendFactory | None = None
+
+
+@contextmanager
+def head_start(arguments: Sequence[str]) -> Iterator[Prewarm]:
+    """Begin what a command line will need; what was begun ends with the block.
+
+    Of standard input only what has come already is read, and only for one ops request.
+    """
+    foresight, configured = Foresight(arguments, os.environ), _NOTHING
+    if foresight.is_certain or foresight.depends_on_request:
+        from millracer.wiring.user_files import glance_at_user_config  # noqa: PLC0415 - see above
+
+        configured = glance_at_user_config()
+        foresight = Foresight(arguments, os.environ, configured)
+    standard_input = StandardInput()
+    if not (foresight.is_certain or _is_asked_for(foresight, standard_input)):
+        yield Prewarm(standard_input=standard_input)
+        return
+    from millracer.programs.discovery import resolve_programs  # noqa: PLC0415 - see above
+    from millracer.wiring import BackendFactory  # noqa: PLC0415 - see above
+
+    backends = BackendFactory()
+    try:
+        begin(backends, resolve_programs(foresight.programs, configured=configured))
+        yield Prewarm(standard_input=standard_input, backends=backends)
+    finally:
+        backends.close()
+
+
+def _is_asked_for(foresight: Foresight, standard_input: StandardInput) -> bool:
+    if not foresight.depends_on_request:
+        return False
+    raw = standard_input.read_ahead(limit=LONGEST_FORESEEN_BYTES)
+    return raw is not None and asks_millrace(raw)
+
+
+_COMMANDS = frozenset({"run", "operator", "status", "submit", "watch", "cancel", "pause", "resume"})
+_OPS = "ops"
+_ONE_REQUEST = "--json"
+_OTHER_FORMS = ("--jsonl", "--stream-json")
+_HELP = "--help"
+_NO_WARM = "--no-warm-millrace"
+_NO_WARM_FIELDS = frozenset({"no_warm_millrace", "no-warm-millrace"})
+_PROGRAMS = {"millrace_command": "--millrace-command", "pi_command": "--pi-command"}
+_ROUTE = "--route"
+_DIRECT = "direct"
+#: A larger request is not looked at twice.
+LONGEST_FORESEEN_BYTES = 1 << 20
+
+
+class Foresight:
+    """What the words of a command line say of its use of Millrace.
+
+    Args:
+        arguments: the command line without the program.
+        environment: of the process.
+        configured: the keys and values of the user's configuration file, unchecked.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        configured: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        words = RawArguments(arguments, environment)
+        self._words = words
+        self._may_warm = not (
+            words.has(_NO_WARM, _HELP)
+            or environment.get(variable_of(_NO_WARM))
+            or (words.value(_ROUTE) or configured.get("route")) == _DIRECT
+            or configured.get("no_warm_millrace") is True
+        )
+
+    @property
+    def programs(self) -> dict[str, str | None]:
+        """What options and variables call each program, None where they call it nothing."""
+        return {key: self._words.value(option) for key, option in _PROGRAMS.items()}
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the command will ask Millrace, whatever it reads."""
+        return self._may_warm and self._words.command in _COMMANDS
+
+    @property
+    def depends_on_request(self) -> bool:
+        """Whether one request, on standard input, says if Millrace will be asked."""
+        words = self._words
+        is_one = words.has(_ONE_REQUEST) and not words.has(*_OTHER_FORMS)
+        return self._may_warm and words.command == _OPS and is_one
+
+
+def asks_millrace(raw: bytes) -> bool:
+    """Whether a request will have a warm Millrace do its work, as far as is plain to see."""
+    request = _object_of(raw)
+    options = request.get("options") or {}
+    if not isinstance(options, dict) or not _NO_WARM_FIELDS.isdisjoint(options):
+        return False
+    match request.get("action"):
+        case "status":
+            return True
+        case "enqueue":
+            return _DIRECT not in (request.get("route_preference"), options.get("route"))
+        case _:
+            return False
+
+
+def _object_of(raw: bytes) -> dict[str, object]:
+    """Return the JSON object, an empty one for whatever else it is."""
+    if len(raw) > LONGEST_FORESEEN_BYTES:
+        return {}
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,202 @@
+"""Signals become cancellation here, and nowhere else.
+
+A signal handler in Python runs in the main thread between any two instructions, so it must not
+touch a lock that thread may hold. Signals are therefore only written to a pipe (by the interpreter
+itself) and acted on by a thread of ours.
+
+Every signal that another process may send and that would end the process ends the command instead:
+schedulers send SIGUSR1, SIGUSR2 or SIGXCPU before they kill, a terminal sends SIGQUIT, an image may
+name any of them as its stop signal. Left alone are SIGKILL, the signals of faults (SIGABRT among
+them, which is sent to get a core dump), and each signal that the parent ignores: `nohup` ignores
+SIGHUP so that the command goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from millracer.cancellation import Cancellation, Cancelled, CancelReason
+
+_INTERRUPT = signal.SIGINT
+#: Other code in this process, such as a profiler, may have a timer of its own.
+_TIMERS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
+_REASONS: dict[int, CancelReason] = {
+    _INTERRUPT: CancelReason.INTERRUPTED,
+    **dict.fromkeys(
+        (
+            signal.SIGTERM,
+            signal.SIGHUP,
+            signal.SIGQUIT,
+            signal.SIGXCPU,
+            signal.SIGUSR1,
+            signal.SIGUSR2,
+            signal.SIGIO,
+            signal.SIGPWR,
+            *_TIMERS,
+            *range(signal.SIGRTMIN, signal.SIGRTMAX + 1),
+        ),
+        CancelReason.TERMINATED,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSignal:
+    """A signal that came, and when (`time.monotonic()`)."""
+
+    reason: CancelReason
+    at: float
+
+
+_first: SeenSignal | None = None
+
+
+def first_signal() -> SeenSignal | None:
+    """Return the first SIGINT, SIGTERM or SIGHUP that a block of this module met, or None."""
+    return _first
+
+
+def forget_signals() -> None:
+    """Count signals anew, for a command that goes on after one."""
+    global _first  # noqa: PLW0603 - a process has one set of handlers
+    _first = None
+
+
+def _notice(number: int) -> None:
+    """Remember the first signal; called in handlers, so it takes no lock."""
+    global _first  # noqa: PLW0603 - the same
+    if _first is None:
+        _first = SeenSignal(_REASONS[number], time.monotonic())
+
+
+def undo_parents_blocking() -> None:
+    """Let every signal come, and let the exit code of each child be known.
+
+    A parent that blocks signals, or ignores SIGCHLD, passes that on to what it starts. Call it in
+    the main thread before there are others, which inherit what is blocked.
+
+    Raises:
+        Whatever the handler of a signal raises that came while it was blocked.
+    """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+@contextmanager
+def signals_cancel(
+    cancellation: Cancellation, *, then: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Within the block, the first signal cancels, a second one makes it urgent.
+
+    Only the main thread may enter it; the former handlers come back at the end.
+
+    Args:
+        cancellation: what is cancelled.
+        then: called after each, in another thread.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    seen: list[int] = []  # the pipe has told it already, unless it came while we leave
+    numbers = _free_signals()
+    listener = threading.Thread(
+        target=_listen, args=(reader, numbers, cancellation, then), daemon=True
+    )
+    listener.start()
+    try:
+        with _handled(seen.append, numbers):
+            former_descriptor = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+            try:
+                yield
+            finally:
+                signal.set_wakeup_fd(former_descriptor)
+    finally:
+        os.close(writer)
+        listener.join()
+        if seen and cancellation.reason is None:
+            cancellation.cancel(_REASONS[seen[0]])
+
+
+@contextmanager
+def signals_raise() -> Iterator[None]:
+    """Within the block, signals raise `Cancelled`; for reads that cannot be told to stop."""
+    with _handled(_raise, _free_signals()):
+        yield
+
+
+@contextmanager
+def ending_told(tell: Callable[[CancelReason], None]) -> Iterator[None]:
+    """Within the block, all but SIGINT are told; for event loops, which swallow what is raised.
+
+    Args:
+        tell: called in the main thread between any two instructions; must neither raise nor block.
+    """
+    with _handled(lambda number: tell(_REASONS[number]), _free_signals() - {_INTERRUPT}):
+        yield
+
+
+@contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Within the block, signals are only noticed; for the moment in which the result is printed.
+
+    The print itself asks `first_signal`: a reader that stands still must not keep the process.
+    """
+    with _handled(lambda _number: None, _free_signals()):
+        yield
+
+
+class _Handler:
+    """A handler of this module."""
+
+    def __init__(self, act: Callable[[int], None]) -> None:
+        self._act = act
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        _notice(number)
+        self._act(number)
+
+
+def _free_signals() -> frozenset[int]:
+    """Return the signals that may be handled here and now."""
+    return frozenset(filter(_is_free, _REASONS))
+
+
+def _is_free(number: int) -> bool:
+    handler = signal.getsignal(number)
+    if handler in (signal.SIG_IGN, None):  # None: a handler that Python cannot put back
+        return False
+    return number not in _TIMERS or handler is signal.SIG_DFL or isinstance(handler, _Handler)
+
+
+@contextmanager
+def _handled(act: Callable[[int], None], numbers: Collection[int]) -> Iterator[None]:
+    handler, former = _Handler(act), {}
+    try:
+        for number in numbers:
+            former[number] = signal.signal(number, handler)
+        yield
+    finally:
+        for number, before in former.items():
+            signal.signal(number, before)
+
+
+def _listen(
+    reader: int, numbers: Collection[int], cancellation: Cancellation, then: Callable[[], None]
+) -> None:
+    with open(reader, "rb", buffering=0) as pipe:
+        while received := pipe.read(64):
+            for number in received:
+                if number in numbers:
+                    cancellation.cancel(_REASONS[number])
+                    then()
+
+
+def _raise(number: int) -> None:
+    raise Cancelled(_REASONS[number])

@@ -1,0 +1,121 @@
+"""From what a command line says of a task to a request: the task's text, its place, its choices."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from millracer.cli.option_groups import CommonOptions
+from millracer.cli.terminal.stdin import StandardInput
+from millracer.cli.workspace import find_place
+from millracer.domain.requests import IntakePreference, RunRequest
+from millracer.errors import InvalidRequest, RunWarning, UsageError
+from millracer.operations.options import RunChoices
+from millracer.operations.session_memory import SessionMemory
+from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
+from millracer.schemas.encoding import NotUtf8, read_utf8
+
+_GIVE_TASK = 'give it behind the command, in quotes ("Fix the tests"), or on standard input'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInput:
+    """What a command line and the environment say of a task, nothing resolved yet."""
+
+    common: CommonOptions
+    task: tuple[str, ...]
+    benchmark_json: bool
+    request_id: str | None
+    resume: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedRun:
+    """A request, and where and how it is to be done."""
+
+    request: RunRequest
+    choices: RunChoices
+    workspace: Path
+    warnings: tuple[RunWarning, ...] = ()
+
+
+def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedRun:
+    """Read the task and find its workspace; the choices there count.
+
+    Raises:
+        UsageError, InvalidRequest, ConfigInvalid: what was said cannot be used.
+    """
+    intake, scope, named = None, None, options.common.workspace
+    if options.resume is not None:
+        task = _nothing_but_resume(options)
+    elif options.benchmark_json:
+        legacy = _legacy_request(options)
+        task, scope = legacy.task, legacy.scope
+        if legacy.intake is not IntakePreference.AUTO:
+            intake = legacy.intake
+        named = named if legacy.workspace is None else Path(legacy.workspace)
+    else:
+        task = _task(options)
+    place = find_place(named, options.common.session_id, memory)
+    choices = options.common.choices.at(str(place.workspace))
+    if intake is not None:
+        choices = replace(choices, intake=intake)
+    return PreparedRun(
+        request=replace(
+            choices.request(task, request_id),
+            request_id_named=options.request_id is not None,
+            scope=scope,
+            resume=options.resume,
+            session_mode=place.mode or choices.configured_mode,
+        ),
+        choices=choices,
+        workspace=place.workspace,
+        warnings=place.warnings,
+    )
+
+
+def _nothing_but_resume(options: TaskInput) -> str:
+    if options.task or options.benchmark_json:
+        raise UsageError(
+            "--resume continues a work item and takes no task",
+            suggested_action="leave the task and --benchmark-json out",
+        )
+    if not (options.resume or "").strip():
+        raise UsageError(
+            "`--resume` and `watch` need a work item's id, and this one is empty",
+            suggested_action="give the `work_item_id` that a result named",
+        )
+    return ""
+
+
+def _legacy_request(options: TaskInput) -> BenchmarkRequest:
+    if options.task:
+        raise UsageError(
+            "--benchmark-json reads the task from standard input",
+            suggested_action="leave the task text out of the command line",
+        )
+    return parse_benchmark_request(StandardInput().read())
+
+
+def _task(options: TaskInput) -> str:
+    if options.task:
+        task = " ".join(options.task)
+    elif sys.stdin.isatty():
+        task = ""
+    else:
+        try:
+            task = read_utf8(StandardInput().read()).removesuffix("\n")
+        except NotUtf8 as exc:
+            raise InvalidRequest(
+                f"the task on standard input {exc}",
+                field="task",
+                suggested_action=exc.suggested_action,
+            ) from exc
+        except UsageError as error:
+            raise UsageError(
+                f"there is no task, and {error.message}", suggested_action=_GIVE_TASK
+            ) from error
+    if not task.strip():
+        raise UsageError("there is no task", suggested_action=_GIVE_TASK)
+    return task

@@ -1,0 +1,55 @@
+"""What goes to standard error: warnings and progress, live on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+
+from millracer.redaction.process import redact
+
+_NARROW_COLUMNS = 50
+#: Control characters but line ends and tabs, lone surrogates, and what turns the order of text.
+_STEERS = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
+    "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
+)
+
+
+def printable(text: str) -> str:
+    """Return the text without secrets, and without what lets somebody's words steer a terminal."""
+    return without_steering(redact(text))
+
+
+def without_steering(text: str) -> str:
+    """Return the text without control characters and those that show it in another order."""
+    return _STEERS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def say(text: str) -> None:
+    """Write one line to standard error; a reader that went away is no error."""
+    try:
+        sys.stderr.write(f"{printable(text)}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+
+
+def say_error(message: str, suggested_action: str | None) -> None:
+    """Write an error to standard error, and what to do about it."""
+    say(f"error: {message}")
+    if suggested_action:
+        say(f"  next: {suggested_action}")
+
+
+def can_redraw() -> bool:
+    """Whether standard error is a terminal that can redraw a line, and wide enough for one."""
+    if not (sys.stderr.isatty() and can_clear()):
+        return False
+    return shutil.get_terminal_size().columns >= _NARROW_COLUMNS
+
+
+def can_clear() -> bool:
+    """Whether the terminal knows how to be cleared."""
+    return os.environ.get("TERM", "dumb") != "dumb"

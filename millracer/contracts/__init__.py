@@ -1,1 +1,0 @@
-"""Shapes of JSON on the wires, ours and theirs; no behaviour beyond validation."""

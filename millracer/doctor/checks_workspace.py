@@ -1,0 +1,282 @@
+"""The checks of a workspace: what a delegated run would find in it, and would do about it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePath
+
+from millracer.cancellation import Wait
+from millracer.doctor.checks_machine import no_credentials
+from millracer.doctor.context import CompiledMode, Sight
+from millracer.domain.doctor_report import CheckLevel, Finding, StageModel
+from millracer.domain.items import ItemState
+from millracer.domain.result import millracer_command, retry_command
+from millracer.domain.unseen import describe_unseen
+from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
+from millracer.ports import Millrace
+
+_PI_RUNNER = "pi_rpc"
+_SHOWN_ITEMS = 3
+_HELD = "active"  #: what Millrace says of a lock whose process lives
+_THINKING = "medium"  #: what a stage is asked for that nobody said more of
+
+
+def workspace(sight: Sight, wait: Wait) -> Finding:
+    """Whether there is a directory to work in."""
+    memory = sight.memory(wait)
+    place = sight.place = sight.find_place(memory)
+    path = place.root_path
+    if not sight.surroundings.may_write(path):
+        return Finding(
+            level=CheckLevel.FAIL,
+            message=f"{path} cannot be written",
+            next_command=f"chmod u+rwx {shlex.quote(path)}",
+        )
+    warnings = [warning.text for warning in place.warnings]
+    if warnings:
+        return Finding(
+            level=CheckLevel.WARNING,
+            message=f"{path}: {'; '.join(warnings)}",
+            next_command=f"millracer doctor --workspace {shlex.quote(path)}",
+        )
+    return Finding(message=path)
+
+
+def initialised(sight: Sight, wait: Wait) -> Finding:
+    """Whether Millrace knows the workspace, and what it says of it."""
+    millrace = sight.millrace()
+    if not millrace.is_initialised:
+        return Finding(
+            message="not a Millrace workspace yet; the first delegated task makes it one"
+        )
+    try:
+        status = sight.status = millrace.read_status(wait)
+    except ToolFailed as refused:
+        if not _is_cured_by_init(sight, wait):
+            raise
+        return Finding(
+            level=CheckLevel.WARNING,
+            message=f"this Millrace has to initialise it anew, as the next delegated task does: "
+            f"{refused.message}",
+            next_command=f"{millrace.program} init {_of(millrace)}",
+        )
+    queued = sum(status.queue_depths.values())
+    return Finding(message=f"initialised; {queued} queued, {status.active_run_count} active")
+
+
+def mode(sight: Sight, wait: Wait) -> Finding:
+    """Whether the mode of a run compiles, tried in a copy as a run does it."""
+    choice = sight.mode_choice
+    surroundings = sight.surroundings
+    copy = sight.copies.enter_context(surroundings.copied_workspace(sight.root_path, wait))
+    millrace = sight.tools.millrace(copy, sight.here)
+    millrace.check_supported(wait)
+    millrace.initialise(wait)
+    with millrace.control(wait) as control:
+        validation = control.validate_mode(choice.mode, wait)
+    if not validation.ok:
+        detail = validation.detail.replace(copy, sight.root_path)
+        here = sight.millrace()
+        is_of_another_version = here.is_initialised and sight.status is None
+        return Finding(
+            level=CheckLevel.FAIL,
+            message=f"mode {choice.mode}, named by {_who(choice.source)}, cannot be used: "
+            f"{_first_line(detail)}",
+            next_command=f"{here.program} upgrade {_of(here)}"
+            if is_of_another_version
+            else f"{here.program} modes list",
+            detail=detail,
+        )
+    sight.mode = CompiledMode(
+        choice=choice,
+        copy=copy,
+        resolve=control.resolve_mode,
+        stage_models=surroundings.read_stage_models(copy),
+    )
+    return Finding(message=f"mode {choice.mode}, named by {_who(choice.source)}, compiles")
+
+
+def daemon(sight: Sight, _wait: Wait) -> Finding:
+    """Whether a daemon works here, whose it is, and whether a run can work with it."""
+    millrace, status = sight.millrace(), sight.status
+    found = sight.daemon = millrace.find_daemon()
+    if found is None:
+        return Finding(message="none works here; a delegated task starts one and ends it")
+    if found.out_of_sight is not None and found.may_be_dead:
+        return Finding(
+            level=CheckLevel.WARNING,
+            message=f"{describe_unseen(found)}; a run waits for it. Unlock the workspace only when "
+            f"{found.out_of_sight.host} is gone",
+            next_command=f"rm {shlex.quote(found.out_of_sight.lock_file)}",
+        )
+    works_in = found.mode_id or (None if status is None else status.mode_id)
+    whose = "ours" if found.ours else "somebody else's, used and never ended"
+    message = f"process {found.pid} works here in mode {works_in or 'unknown'}; it is {whose}"
+    compiled = sight.mode
+    if works_in is not None and compiled is not None and compiled.choice.binding:
+        wanted = compiled.choice.mode
+        if compiled.resolve(wanted) != compiled.resolve(works_in):
+            return Finding(
+                level=CheckLevel.FAIL,
+                message=f"{message}, and a run would refuse to work in it: {wanted} was named",
+                next_command=f"millracer run --millrace-mode {shlex.quote(works_in)}",
+            )
+    if status is not None and status.paused:
+        return Finding(
+            level=CheckLevel.WARNING,
+            message=f"{message}; it is paused by {status.pause_sources}, and no item goes on",
+            next_command=_ours(millrace, "resume"),
+        )
+    if status is not None and status.stop_requested:
+        return Finding(
+            level=CheckLevel.WARNING,
+            message=f"{message}; it was asked to stop, and ends after its stage",
+            next_command=_ours(millrace, "status", "--watch"),
+        )
+    return Finding(message=message)
+
+
+def stale_state(sight: Sight, wait: Wait) -> Finding:
+    """Whether a daemon that is gone left its lock, or work that nobody does."""
+    millrace = sight.millrace()
+    if not millrace.is_initialised:
+        return Finding(message="nothing is there yet")
+    if not millrace.is_stale(wait):
+        return Finding(message="nothing stale")
+    clear = f"{millrace.program} control clear-stale-state {_of(millrace)}"
+    if sight.status is not None and sight.status.lock == _HELD:
+        clear = _ours(millrace, "stop")  # Millrace clears no lock that it takes for held
+    return Finding(
+        level=CheckLevel.WARNING,
+        message="a daemon that is gone left its lock, a request to stop, or active work; "
+        "the next delegated task clears it",
+        next_command=clear,
+    )
+
+
+def blocked_items(sight: Sight, _wait: Wait) -> Finding:
+    """Whether Millrace has blocked items."""
+    millrace = sight.millrace()
+    blocked = [item for item in millrace.list_unfinished() if item.state is ItemState.BLOCKED]
+    if not blocked:
+        return Finding(message="none")
+    shown = ", ".join(item.item_id for item in blocked[:_SHOWN_ITEMS])
+    more = len(blocked) - _SHOWN_ITEMS
+    return Finding(
+        level=CheckLevel.WARNING,
+        message=f"{len(blocked)}: {shown}{f' and {more} more' if more > 0 else ''}",
+        next_command=retry_command(
+            millrace.program, blocked[0].item_id, shlex.quote(millrace.workspace)
+        ),
+    )
+
+
+def stage_model(sight: Sight, wait: Wait) -> Finding:
+    """Whether pi has credentials for the models that the mode's stages work with."""
+    compiled = sight.mode
+    assert compiled is not None  # noqa: S101 - `mode` came before
+    told, seen = [], set()
+    for stage in compiled.stage_models:
+        if stage.runner != _PI_RUNNER:
+            told.append(f"{', '.join(stage.stages)} run on {stage.runner}, which is not looked at")
+        elif stage.model not in seen:
+            seen.add(stage.model)
+            finding = _of_one_model(sight, compiled, stage, wait)
+            if finding.level is not CheckLevel.OK:
+                return finding
+            told.append(finding.message)
+    return Finding(message="; ".join(dict.fromkeys(told)) or "the mode has no stage")
+
+
+def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait: Wait) -> Finding:
+    look = sight.tools.look_at_stage_pi(sight.root_path, sight.here, compiled.copy, stage.model)
+    try:
+        look.find_version(wait)
+    except ToolUnsupported as refused:
+        return Finding(
+            level=CheckLevel.WARNING,
+            message=f"the stages are run by {look.program}, which is not looked at: "
+            f"{refused.message}",
+            next_command="millracer demo",
+        )
+    except ToolNotFound:
+        folder = shlex.quote(str(PurePath(sight.pi().program).parent))
+        return Finding(
+            level=CheckLevel.FAIL,
+            message=f"Millrace starts pi for its stages by the name {look.program}, which is not "
+            "on PATH",
+            next_command=f"export PATH={folder}:$PATH",
+        )
+    models = look.list_models(wait)
+    named = stage.model if stage.alias is None else f"{stage.alias}, which is {stage.model}"
+    whose = "pi's own choice" if stage.model is None else f"the model {named}"
+    if models.is_usable:
+        return Finding(message=f"stages work with {whose}; pi takes {models.selected} for it")
+    refused_model = no_credentials(models, look.command)
+    return Finding(
+        level=CheckLevel.FAIL,
+        message=f"stages such as {stage.stages[0]} work with {whose}: {refused_model.message}",
+        next_command=_how_to_name_a_model(sight, compiled, stage.model)
+        or refused_model.next_command,
+    )
+
+
+def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None) -> str | None:
+    """Return what gives all stages that work with `model` the model of a run's pi.
+
+    None where that has none, or where nothing of Millrace's stands for `model`.
+    """
+    models = sight.models
+    if models is None or not models.is_usable:
+        return None
+    millrace = sight.millrace()
+    thinking: dict[str, str | None] = {}
+    for stage in compiled.stage_models:
+        if stage.runner == _PI_RUNNER and stage.model == model and stage.alias is not None:
+            thinking.setdefault(stage.alias, stage.thinking)
+    commands = [
+        f"{millrace.program} model-aliases set {shlex.quote(alias)} "
+        f"--model {shlex.quote(str(models.selected))} "
+        f"--thinking-level {shlex.quote(level or _THINKING)} {_of(millrace)}"
+        for alias, level in thinking.items()
+    ]
+    if commands and not millrace.is_initialised:  # Millrace keeps no alias outside a workspace
+        commands.insert(0, f"{millrace.program} init {_of(millrace)}")
+    return " && ".join(commands) or None
+
+
+def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
+    surroundings = sight.surroundings
+    with surroundings.copied_workspace(sight.root_path, wait) as copy:
+        millrace = sight.tools.millrace(copy, sight.here)
+        if _tells_its_status(millrace, wait):
+            return False  # what is wrong lies in what was not copied
+        try:
+            millrace.initialise(wait)
+        except ToolFailed:
+            return False
+        return _tells_its_status(millrace, wait)
+
+
+def _tells_its_status(millrace: Millrace, wait: Wait) -> bool:
+    try:
+        millrace.read_status(wait)
+    except ToolFailed:
+        return False
+    return True
+
+
+def _ours(millrace: Millrace, *words: str) -> str:
+    return millracer_command(*words, workspace=millrace.workspace, option=millrace.option)
+
+
+def _of(millrace: Millrace) -> str:
+    return f"--workspace {shlex.quote(millrace.workspace)}"
+
+
+def _who(source: str) -> str:
+    return {"caller": "an option", "session": "the session or a file"}.get(source, "default")
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "it said nothing")

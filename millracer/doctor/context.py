@@ -1,0 +1,139 @@
+"""What one examination has seen so far; a check finds here what checks before it found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from millracer.cancellation import Wait
+from millracer.doctor.ports import CopiedStore, DoctorTools, PiLook, Surroundings
+from millracer.domain.doctor_report import PiModels, StageModel
+from millracer.domain.intake import ModeChoice, choose_mode
+from millracer.domain.runtime import RunningDaemon, RuntimeStatus
+from millracer.errors import ConfigInvalid, RunWarning
+from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.session_memory import SessionMemory
+from millracer.ports import Millrace
+
+#: Where programs are asked what depends on no workspace, when there is none.
+_ANYWHERE = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorPlace:
+    """The workspace a run would work in, and the mode that was selected with it."""
+
+    root_path: str
+    mode: str | None = None
+    warnings: tuple[RunWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledMode:
+    """A mode that compiled, in a copy of the workspace.
+
+    Attributes:
+        copy: where.
+        resolve: gives a mode's id with aliases resolved.
+    """
+
+    choice: ModeChoice
+    copy: str
+    resolve: Callable[[str], str]
+    stage_models: tuple[StageModel, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Sight:
+    """What is looked at, and what was seen of it.
+
+    Args:
+        surroundings: everything but the programs.
+        tools: the programs.
+        choices: of a run with the same options.
+        find_place: resolves the workspace as a run does.
+        user_config: why the user's configuration file cannot be used, None where it can.
+        config_files: names the configuration files that count in a workspace and exist.
+
+    Attributes:
+        here: how a run in the workspace would be done, as far as its file could be read.
+    """
+
+    surroundings: Surroundings
+    tools: DoctorTools
+    choices: LayeredChoices
+    find_place: Callable[[SessionMemory], DoctorPlace]
+    config_files: Callable[[str], tuple[str, ...]]
+    user_config: ConfigInvalid | None = None
+    place: DoctorPlace | None = None
+    status: RuntimeStatus | None = None
+    daemon: RunningDaemon | None = None
+    models: PiModels | None = None
+    mode: CompiledMode | None = None
+    here: RunChoices = field(init=False)
+    versions: dict[str, str] = field(default_factory=dict)
+    _copies: ExitStack | None = None
+    _store: CopiedStore | None = None
+    _memory: SessionMemory | None = None
+    _millrace: Millrace | None = None
+    _pi: PiLook | None = None
+
+    def __post_init__(self) -> None:
+        """Take what holds everywhere, until the workspace's own file is read."""
+        self.here = self.choices.anywhere
+
+    def begin(self, copies: ExitStack) -> None:
+        """Let what is copied live as long as the stack is open."""
+        self._copies = copies
+
+    @property
+    def copies(self) -> ExitStack:
+        """What ends the copies."""
+        assert self._copies is not None  # noqa: S101 - `begin` comes first
+        return self._copies
+
+    @property
+    def root_path(self) -> str:
+        """Where programs are asked."""
+        return _ANYWHERE if self.place is None else self.place.root_path
+
+    @property
+    def mode_choice(self) -> ModeChoice:
+        """The mode a run would work in unless pi names one, and who says so."""
+        selected = None if self.place is None else self.place.mode
+        session = selected or self.here.configured_mode
+        return choose_mode(caller=self.here.mode, session=session, pi=None)
+
+    def store(self, wait: Wait) -> CopiedStore:
+        """Return the copy of the session store; made at the first call."""
+        if self._store is None:
+            self._store = self.copies.enter_context(self.surroundings.copied_store())
+            self._store.copy(wait)
+        return self._store
+
+    def memory(self, wait: Wait) -> SessionMemory:
+        """Return what commands remember of the session store."""
+        if self._memory is None:
+            self._memory = SessionMemory(self.store(wait).store)
+        return self._memory
+
+    def millrace(self) -> Millrace:
+        """Return the workspace's Millrace.
+
+        Raises:
+            UsageError, InvalidRequest: it cannot be called as was asked for.
+        """
+        if self._millrace is None or self._millrace.workspace != self.root_path:
+            self._millrace = self.tools.millrace(self.root_path, self.here)
+        return self._millrace
+
+    def pi(self) -> PiLook:
+        """Return the pi of a run.
+
+        Raises:
+            UsageError, InvalidRequest: it cannot be started as was asked for.
+        """
+        if self._pi is None:
+            self._pi = self.tools.look_at_pi(self.root_path, self.here)
+        return self._pi

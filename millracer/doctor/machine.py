@@ -1,0 +1,83 @@
+"""What lies around a run on this machine; what has to be written goes to a throw-away folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from millracer.cancellation import Wait
+from millracer.doctor.store_copy import CopiedStore, look_at_state_folder, open_new_store
+from millracer.doctor.workspace_copy import copy_workspace
+from millracer.domain.doctor_report import FolderLook, StageModel
+from millracer.millrace.stage_models import read_stage_models
+from millracer.system.proc import refuse_unseen
+
+
+class DiskSurroundings:
+    """The machine's own.
+
+    Args:
+        environment: says where things of the user lie.
+        folder: an empty folder of whoever asks, who removes it.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self._environment = environment
+        self._folder = folder
+
+    @property
+    def python_version(self) -> tuple[int, int, int]:
+        """The version of the Python that runs us."""
+        return sys.version_info[:3]
+
+    def see_processes(self) -> None:
+        """Do nothing where processes can be looked up.
+
+        Raises:
+            ProcUnavailable: they cannot.
+        """
+        refuse_unseen()
+
+    def open_new_store(self) -> str:
+        """Make a session store in a throw-away folder, and say how it is kept."""
+        return open_new_store(self._new_folder())
+
+    def look_at_state_folder(self) -> FolderLook:
+        """Return what can be done with the state folder."""
+        return look_at_state_folder(self._environment)
+
+    def may_write(self, path: str) -> bool:
+        """Whether a folder may be written, by its permissions and its file system."""
+        return os.access(path, os.W_OK | os.X_OK)
+
+    @contextmanager
+    def copied_store(self) -> Iterator[CopiedStore]:
+        """Yield the session store as a copy, not made yet."""
+        copied = CopiedStore(self._environment, self._new_folder())
+        try:
+            yield copied
+        finally:
+            copied.close()
+
+    @contextmanager
+    def copied_workspace(self, root_path: str, wait: Wait) -> Iterator[str]:
+        """Yield the path of a throw-away copy of what Millrace keeps in a workspace."""
+        into = self._new_folder()
+        copy_workspace(Path(root_path), into, wait)
+        yield str(into)
+
+    def read_stage_models(self, root_path: str) -> tuple[StageModel, ...]:
+        """Return the models of a workspace whose mode was just compiled."""
+        return read_stage_models(Path(root_path))
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._folder)).resolve()
+
+
+def open_surroundings(folder: Path) -> DiskSurroundings:
+    """Return what lies around a run; what has to be written goes to the folder."""
+    return DiskSurroundings(os.environ, folder)

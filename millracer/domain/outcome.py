@@ -1,0 +1,18 @@
+"""The outcomes of a run; one exit code belongs to each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    BLOCKED = "blocked"
+    RESTART_NEEDED = "restart_needed"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    FAILED = "failed"

@@ -1,0 +1,56 @@
+"""Progress events of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What a progress event or the deciding event of a run says."""
+
+    SCOPED_COMPLETE = "scoped_complete"
+    ARBITER_COMPLETE = "arbiter_complete"
+    BLOCKED = "blocked"
+    RESTART_NEEDED = "restart_needed"
+    CRASHED = "crashed"
+    IDLE_NO_WORK = "idle_no_work"
+    STAGE_PROGRESS = "stage_progress"
+    PAUSED = "paused"
+    STUCK = "stuck"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+
+
+class ProgressKind(StrEnum):
+    """What a step of a run is about; all but `state_entered` are events of the result."""
+
+    STATE_ENTERED = "state_entered"  #: the lifecycle moved on
+    STAGE_PROGRESS = "stage_progress"
+    PAUSED = "paused"
+    RESTART_NEEDED = "restart_needed"
+    NOTIFIED = "stage_notified"  #: pi was told of a stage's end, or could not be
+    DAEMON_UNSEEN = "daemon_unseen"  #: nothing shows whether the daemon that was joined lives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressEvent:
+    """One numbered step of a run, told to listeners as it happens and listed in the result.
+
+    A move of the lifecycle is told to listeners alone: its number is missing in the result.
+
+    Attributes:
+        number: unique in the run, and higher than that of every step before; from 1.
+    """
+
+    number: int
+    at: datetime
+    kind: ProgressKind
+    workspace: str
+    reason: str
+    state: str  #: the lifecycle state it happened in
+    stage: str | None = None
+    item_id: str | None = None
+    run_id: str | None = None
+    queued: int | None = None

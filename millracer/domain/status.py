@@ -1,0 +1,275 @@
+"""What goes on in a workspace, at one glance: what a status says beyond Millrace's own document.
+
+Pure: what was read comes in, what it means goes out. What is told of the past is what Millrace's
+event log still says of it; what it does not say is left open.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+
+from millracer.domain.items import ItemState, UnfinishedItem
+from millracer.domain.result import ErrorRecord, NextStep, millracer_command, retry_command
+from millracer.domain.runtime import RunningDaemon, RuntimeEvent, RuntimeStatus
+from millracer.domain.unseen import unseen_warning
+from millracer.errors import RunWarning
+
+#: How many ends a status tells of.
+RECENT_ENDS = 5
+
+_ENDED: Mapping[str | None, ItemState] = {"idle": ItemState.DONE, "blocked": ItemState.BLOCKED}
+_CANCELLED_EVENT = "work_item_cancelled"
+_DECISION_EVENT = "router_decision"
+_GONE_WRONG = "stale"
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+class DaemonState(StrEnum):
+    """Whether Millrace works in a workspace."""
+
+    RUNS = "runs"
+    BOOTS = "boots"  #: it lives but does not hold the lock yet
+    STALE = "stale"  #: it died, and what it left has to be cleared before the next
+    NONE = "none"
+
+
+class DaemonOwner(StrEnum):
+    """Whose daemon it is."""
+
+    MILLRACER = "millracer"  #: a command of ours started it, and the last one to watch stops it
+    KEPT = "kept"  #: a command of ours started it and was told to leave it running
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveWork:
+    """What a stage works on now.
+
+    Attributes:
+        item_id: None for work of Millrace's own, such as the Arbiter's.
+        since: when the stage began.
+    """
+
+    stage: str | None
+    item_id: str | None
+    work_kind: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """Something Millrace still works on or has blocked, and why it is blocked, where it is told."""
+
+    item: UnfinishedItem
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentEnd:
+    """How something ended lately."""
+
+    item_id: str
+    work_kind: str | None
+    state: ItemState
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceStatus:
+    """What goes on in one workspace.
+
+    Attributes:
+        program: how Millrace is called from a shell.
+        option: what `--millrace-command` has to say for it; None where it is found without.
+        initialised: whether Millrace was ever initialised there; the rest is empty otherwise.
+        status: Millrace's own words; None where it could not be asked, which `errors` tells.
+        watched: whether a command of ours watches.
+        stranded: Millrace's lock is left, and Millrace takes it for a living daemon's.
+    """
+
+    workspace: str
+    program: str
+    option: str | None
+    initialised: bool
+    daemon: RunningDaemon | None = None
+    watched: bool = False
+    stranded: bool = False
+    status: RuntimeStatus | None = None
+    left: tuple[UnfinishedItem, ...] = ()
+    events: tuple[RuntimeEvent, ...] = ()  #: the newest first
+    version: str | None = None
+    errors: tuple[ErrorRecord, ...] = ()
+
+    def tells_the_same(self, other: WorkspaceStatus) -> bool:
+        """Whether both look alike to whoever is told of them."""
+        return _told(self) == _told(other)
+
+    @property
+    def daemon_state(self) -> DaemonState:
+        """Whether Millrace works there."""
+        if self.daemon is not None:
+            return DaemonState.BOOTS if self.daemon.booting else DaemonState.RUNS
+        status = self.status
+        is_stale = status is not None and (
+            status.lock == _GONE_WRONG or status.stop_requested or status.active_run_count
+        )
+        if self.stranded or is_stale:
+            return DaemonState.STALE
+        return DaemonState.NONE
+
+    @property
+    def owner(self) -> DaemonOwner | None:
+        """Whose the daemon is, None where none runs."""
+        if self.daemon is None:
+            return None
+        if self.daemon.ours:
+            return DaemonOwner.MILLRACER
+        return DaemonOwner.KEPT if self.daemon.kept else DaemonOwner.OTHER
+
+    @property
+    def active(self) -> ActiveWork | None:
+        """What a stage works on now, or worked on when the daemon died."""
+        status = self.status
+        if status is None or not (status.active_stage or status.active_item_id):
+            return None
+        began = (
+            event
+            for event in self.events
+            if event.begins_stage
+            and event.stage == status.active_stage
+            and event.item_id in {status.active_item_id, None}
+        )
+        newest = next(began, None)
+        return ActiveWork(
+            stage=status.active_stage,
+            item_id=status.active_item_id,
+            work_kind=status.active_item_kind,
+            since=None if newest is None else newest.occurred_at,
+        )
+
+    @property
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Return everything that is left, each blocked item with its reason."""
+        return tuple(
+            Unfinished(
+                item=item,
+                reason=self._why_blocked(item.item_id) if item.state is ItemState.BLOCKED else None,
+            )
+            for item in self.left
+        )
+
+    @property
+    def ended(self) -> tuple[RecentEnd, ...]:
+        """Return what ended lately, the newest first; of an item its last end alone."""
+        found: dict[str, RecentEnd] = {}
+        for event in self.events:
+            state = _end_of(event)
+            if state is not None and event.item_id is not None:
+                end = RecentEnd(
+                    item_id=event.item_id,
+                    work_kind=event.item_kind,
+                    state=state,
+                    at=event.occurred_at,
+                    reason=None if state is ItemState.DONE else _reason(event),
+                )
+                found.setdefault(event.item_id, end)
+        return tuple(found.values())[:RECENT_ENDS]
+
+    @property
+    def warnings(self) -> tuple[RunWarning, ...]:
+        """What stands in the way of the work."""
+        return tuple(_warnings(self))
+
+    @property
+    def next_steps(self) -> tuple[NextStep, ...]:
+        """What to do where something stands in the way, and the command that does it."""
+        return tuple(_next_steps(self))
+
+    def _why_blocked(self, item_id: str) -> str | None:
+        blocked = (
+            _reason(event)
+            for event in self.events
+            if event.item_id == item_id and _end_of(event) is ItemState.BLOCKED
+        )
+        return next(blocked, None)
+
+
+def _told(overview: WorkspaceStatus) -> tuple[object, ...]:
+    status = overview.status
+    return (
+        overview.initialised,
+        overview.daemon,
+        overview.watched,
+        overview.stranded,
+        None if status is None else replace(status, raw={}, observed_at=_ANY_TIME),
+        overview.unfinished,
+        overview.ended,
+        overview.active,
+        overview.errors,
+    )
+
+
+def _end_of(event: RuntimeEvent) -> ItemState | None:
+    if event.event_type == _CANCELLED_EVENT:
+        return ItemState.CANCELLED
+    return _ENDED.get(event.action) if event.event_type == _DECISION_EVENT else None
+
+
+def _reason(event: RuntimeEvent) -> str | None:
+    words = [event.reason, event.failure_class]
+    return ": ".join(dict.fromkeys(word for word in words if word)) or None
+
+
+def _warnings(overview: WorkspaceStatus) -> Sequence[RunWarning]:
+    status, state = overview.status, overview.daemon_state
+    found = []
+    unseen = unseen_warning(overview.daemon)
+    if unseen is not None:
+        found.append(unseen)
+    if state is DaemonState.STALE:
+        text = "the last daemon died or was cut off; what it left is cleared before the next starts"
+        found.append(RunWarning("stale_state", text))
+    if status is not None and status.paused:
+        found.append(RunWarning("paused", f"Millrace is paused by {status.pause_sources}"))
+    if status is not None and status.stop_requested and overview.daemon is not None:
+        text = "the daemon was asked to stop and ends when its stage does"
+        found.append(RunWarning("stop_requested", text))
+    blocked = sum(item.state is ItemState.BLOCKED for item in overview.left)
+    if blocked:
+        found.append(RunWarning("blocked", f"{blocked} blocked, waiting for somebody to decide"))
+    if overview.daemon is None and _waiting(overview) is not None:
+        text = "work waits, and no daemon runs to do it"
+        found.append(RunWarning("nobody_works", text))
+    return found
+
+
+def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
+    where = shlex.quote(overview.workspace)
+    ours = partial(millracer_command, workspace=overview.workspace, option=overview.option)
+    status = overview.status
+    steps = []
+    if not overview.initialised:
+        return [NextStep("submit", ours("submit", "what is to be done"))]
+    if status is not None and status.paused:
+        steps.append(NextStep("resume", ours("resume")))
+    waiting = _waiting(overview)
+    if overview.daemon is None and waiting is not None:
+        steps.append(NextStep("work", ours("watch", waiting.item_id)))
+    blocked = next((item for item in overview.left if item.state is ItemState.BLOCKED), None)
+    if blocked is not None:
+        steps += [
+            NextStep("retry", retry_command(overview.program, blocked.item_id, where)),
+            NextStep("cancel", ours("cancel", blocked.item_id)),
+        ]
+    return steps
+
+
+def _waiting(overview: WorkspaceStatus) -> UnfinishedItem | None:
+    """Return what would be worked on first."""
+    return next((item for item in overview.left if item.state.is_live), None)

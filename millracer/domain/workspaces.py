@@ -1,0 +1,99 @@
+"""What is remembered for convenience: registered workspaces and sessions' selections.
+
+Nothing here says anything of queues, runs, outcomes or evidence: Millrace is asked for those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+#: How many request ids a session remembers.
+RECENT_REQUESTS = 20
+
+#: The session of a caller that names none.
+LOCAL_SESSION = "local"
+
+#: The workspace id that always means the command's own workspace; it cannot be registered.
+DEFAULT_WORKSPACE = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredWorkspace:
+    """A workspace that callers may name by an id.
+
+    Attributes:
+        root_path: absolute; it may have ceased to exist since.
+        default_mode: the Millrace mode to select with it, if any.
+        is_default: ops and the operator take it where nothing else names a workspace; at most one
+            is. Other commands work in the current directory.
+    """
+
+    workspace_id: str
+    root_path: str
+    display_name: str | None = None
+    default_mode: str | None = None
+    tags: tuple[str, ...] = ()
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The workspace and mode a session chose, or one of them.
+
+    Attributes:
+        workspace_id: None for a workspace chosen by its path alone, and where none was chosen.
+        root_path: absolute, kept so that a selection outlives the registry's entry; None where no
+            workspace was chosen, and for one that was imported without it.
+    """
+
+    workspace_id: str | None
+    root_path: str | None
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The remembered choices of one caller.
+
+    Attributes:
+        recent_request_ids: the last `RECENT_REQUESTS`, oldest first.
+        last_warning_codes: of the last request.
+        created_at: aware, in UTC; so is `updated_at`.
+    """
+
+    session_id: str
+    client_name: str
+    selection: Selection | None = None
+    recent_request_ids: tuple[str, ...] = ()
+    last_warning_codes: tuple[str, ...] = ()
+    created_at: datetime
+    updated_at: datetime
+
+
+class ResolutionRule(StrEnum):
+    """What said which workspace is meant, in the order they are asked."""
+
+    REQUEST_WORKSPACE_ID = "request_workspace_id"
+    REQUEST_ROOT_PATH = "request_root_path"
+    CLI_WORKSPACE = "cli_workspace"
+    ACTIVE_SESSION = "active_session"
+    REGISTRY_DEFAULT = "registry_default"
+    CWD = "cwd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The workspace that is meant.
+
+    Attributes:
+        root_path: absolute; whether it exists is not said.
+        default_mode: the registered workspace's own, if it has one.
+    """
+
+    rule: ResolutionRule
+    root_path: str
+    workspace_id: str | None = None
+    display_name: str | None = None
+    default_mode: str | None = None

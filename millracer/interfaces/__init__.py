@@ -1,1 +1,0 @@
-"""Parse input, call the application, print; signals and stdout live only here."""

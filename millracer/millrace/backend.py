@@ -1,0 +1,341 @@
+"""The `Millrace` port on the real `millrace` command, for one workspace.
+
+Asking and adding live here and in the `millrace_*` modules, the daemon in `daemon`. Nothing is kept
+between calls but what cannot change meanwhile: the version, and that the workspace is initialised.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from millracer.cancellation import Wait
+from millracer.domain.evidence import Evidence
+from millracer.domain.intake import IntakeDocument
+from millracer.domain.items import AddReceipt, ItemStatus, UnfinishedItem
+from millracer.domain.requests import IntakeKind
+from millracer.domain.runtime import (
+    ControlReceipt,
+    MailboxReply,
+    RunningDaemon,
+    RuntimeEvent,
+    RuntimeStatus,
+)
+from millracer.errors import ProtocolError, WorkspaceUnusable
+from millracer.millrace.commands.calls import (
+    TOOL,
+    WRONG_PROGRAM,
+    MillraceCalls,
+    refusal,
+    useful_line,
+)
+from millracer.millrace.commands.queries import MillraceQuestions
+from millracer.millrace.commands.version import find_version
+from millracer.millrace.daemon.daemon import WorkspaceDaemon
+from millracer.millrace.daemon.ownership import read_ownership
+from millracer.millrace.evidence.gather import MillraceEvidence
+from millracer.millrace.evidence.lineage import MillraceLineage
+from millracer.millrace.files.event_log import recent_events
+from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
+from millracer.millrace.files.items import MillraceItems
+from millracer.millrace.files.mailbox import find_fate
+from millracer.millrace.files.partial_add import remove_half_added
+from millracer.millrace.files.unfinished import list_unfinished
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.intake.fields import request_hash_in
+from millracer.millrace.status_cache import StatusCache
+from millracer.millrace.wire.json_documents import StatusDocument, parse, parse_object
+from millracer.millrace.wire.text_output import (
+    is_duplicate,
+    parse_control,
+    parse_modes,
+    parse_receipt,
+)
+from millracer.millrace.wire.traceback import exception_line
+from millracer.ports import DaemonControl, ItemLock, Millrace, Observer, WatchLease
+from millracer.system.files import locked, write_atomically
+from millracer.system.processes import Completed
+
+
+def utc_now() -> datetime:
+    """Return the wall clock's time in UTC."""
+    return datetime.now(UTC)
+
+
+class CliMillrace(Millrace):
+    """One workspace's Millrace, asked through its command line.
+
+    Args:
+        calls: which program, and for which workspace.
+        is_found: commands find this program without being told.
+        safety_seconds: how long a watch may go without asking although nothing moved.
+        kept: answers a status while nothing that it depends on has changed, for a process that is
+            asked again and again; None always asks.
+        now: the wall clock.
+    """
+
+    def __init__(
+        self,
+        calls: MillraceCalls,
+        *,
+        safety_seconds: float,
+        is_found: bool = False,
+        kept: StatusCache | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._calls = calls
+        self._paths = WorkspacePaths(calls.workspace)
+        self._now = now
+        self._is_found = is_found
+        self._kept = kept
+        self._version: str | None = None
+        self._questions = MillraceQuestions(calls)
+        self._items = MillraceItems(questions=self._questions, paths=self._paths, now=now)
+        self._lineage = MillraceLineage(self._paths, now)
+        self._evidence = MillraceEvidence(
+            questions=self._questions, items=self._items, lineage=self._lineage, now=now
+        )
+        self._daemon = WorkspaceDaemon(
+            calls,
+            self._paths,
+            safety_seconds=safety_seconds,
+            status_reader=self.read_status,
+            version=lambda: self._version,
+        )
+
+    @property
+    def workspace(self) -> str:
+        """The workspace's absolute path."""
+        return str(self._paths.root)
+
+    @property
+    def version(self) -> str | None:
+        """The version found, None before it was asked."""
+        return self._version
+
+    @property
+    def is_initialised(self) -> bool:
+        """Whether the workspace was ever initialised; asks the disk, not the program."""
+        return self._paths.agents.is_dir()
+
+    @property
+    def owns_daemon(self) -> bool:
+        """Whether our folder names a daemon that was not given up."""
+        record = read_ownership(self._paths)
+        return record is not None and not record.kept
+
+    @property
+    def program(self) -> str:
+        """How the program is called from a shell."""
+        return shlex.join(self._calls.argv)
+
+    @property
+    def option(self) -> str | None:
+        """What `--millrace-command` has to say for it; None where a command finds it without."""
+        return None if self._is_found else self.program
+
+    def warm_up(self) -> None:
+        """Make ready for calls that come soon, without waiting for anything."""
+        self._calls.warm_up()
+
+    def check_supported(self, wait: Wait) -> str:
+        """Return the version, or refuse it; starts no process where the install's files tell it."""
+        if self._version is None:
+            self._version = find_version(self._calls, wait)
+        return self._version
+
+    def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
+        """Say where an item stands; one `millrace` call as a rule, none in an unused directory."""
+        return self._items.look_up(item_id, wait)
+
+    def read_status(self, wait: Wait) -> RuntimeStatus:
+        """Ask Millrace for its status document; one call, none where a kept answer still holds.
+
+        Raises:
+            ToolFailed: Millrace refused, as it does in a workspace that is not initialised.
+            ProtocolError: the document lacks what every supported version prints, or is about
+                another workspace.
+        """
+        if self._kept is None:
+            return self._ask_status(wait)
+        return self._kept.read(self._calls, self._ask_warmly, wait)
+
+    def _ask_warmly(self, wait: Wait) -> RuntimeStatus:
+        """Ask as one who asks again, so that the next does not pay for a start."""
+        self.warm_up()
+        return self._ask_status(wait)
+
+    def _ask_status(self, wait: Wait) -> RuntimeStatus:
+        completed = self._questions.succeed("status", "--format", "json", wait=wait)
+        raw = parse_object(completed.stdout, "the status")
+        status = parse(StatusDocument, completed.stdout, "the status")
+        if not self._paths.is_named_by(status.workspace):
+            raise ProtocolError(
+                TOOL,
+                f"`millrace status` answered for another workspace: {status.workspace}",
+                raw=completed.stdout,
+                suggested_action=WRONG_PROGRAM,
+            )
+        return RuntimeStatus(
+            process_running=status.process_running,
+            lock=status.runtime_ownership_lock,
+            active_run_count=status.active_run_count,
+            active_stage=status.active_stage,
+            active_item_id=status.active_work_item_id,
+            active_item_kind=status.active_work_item_kind,
+            queue_depths={
+                "execution": status.execution_queue_depth,
+                "planning": status.planning_queue_depth,
+                "learning": status.learning_queue_depth,
+            },
+            paused=status.paused,
+            pause_sources=status.pause_sources,
+            stop_requested=status.stop_requested,
+            mode_id=status.active_mode_id,
+            raw=raw,
+            observed_at=self._now(),
+        )
+
+    def is_stale(self, wait: Wait) -> bool:
+        """Whether a daemon left something to repair; no call where its files tell."""
+        return self._daemon.is_stale(wait)
+
+    def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
+        """Return everything Millrace still works on or has blocked; no call."""
+        return list_unfinished(self._paths)
+
+    def find_daemon(self) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock; no call, no lock."""
+        return self._daemon.find()
+
+    def is_watched(self) -> bool:
+        """Whether a command of ours holds the watch lease; no call."""
+        return self._daemon.is_watched()
+
+    def recent_events(self) -> tuple[RuntimeEvent, ...]:
+        """Return what the end of Millrace's event log tells of stages and items; no call."""
+        return recent_events(self._paths)
+
+    def observe(self) -> Observer:
+        """Be told of changes without a lease; no call."""
+        return self._daemon.observe()
+
+    def list_modes(self, wait: Wait) -> tuple[str, ...]:
+        """Return the names of the modes this Millrace knows; one call, without the workspace.
+
+        Raises:
+            ToolFailed: Millrace refused.
+            ProtocolError: it named no mode.
+        """
+        return parse_modes(self._questions.ask_program("modes", "list", wait=wait).stdout)
+
+    def initialise(self, wait: Wait) -> None:
+        """Make the workspace usable; no call where an earlier answer showed that it is.
+
+        Else one, or two in a workspace that an older Millrace initialised: a newer one wants its
+        own `init`.
+
+        Raises:
+            WorkspaceUnusable: missing, not a directory, not writable, or `init` refused.
+        """
+        self._paths.make_own()
+        if self._is_initialised(wait):
+            return
+        completed = self._questions.ask("init", wait=wait)
+        if completed.exit_code != 0:
+            raise self._unusable(completed)
+
+    def store_intake(self, document: IntakeDocument) -> str:
+        """Write the verbatim request, then the document that names it; return the latter's path."""
+        self._paths.make_own()
+        path = self._paths.intake / document.file_name
+        write_atomically(self._paths.intake / document.request_file_name, document.request_text)
+        write_atomically(path, document.text)
+        return str(path)
+
+    def stored_requests(self) -> Iterator[tuple[str, str]]:
+        """Yield what our own folder says of each document; one that cannot be read is no item."""
+        for path in sorted(self._paths.intake.glob(f"*{SUFFIX}")):
+            with suppress(OSError):
+                request_hash = request_hash_in(path.read_text(encoding="utf-8", errors="replace"))
+                if request_hash is not None:
+                    yield path.name.partition(".")[0].removeprefix(IDEA_PREFIX), request_hash
+
+    @contextmanager
+    def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
+        """Hold the item's lock; an add that outlived its run still holds it and is waited for."""
+        self._paths.make_own()
+        with locked(self._paths.item_lock(item_id), wait) as descriptor:
+            yield ItemLock(item_id, descriptor)
+
+    def add(self, path: str, kind: IntakeKind, lock: ItemLock, wait: Wait) -> AddReceipt:
+        """Hand one document to Millrace's queue; one call, which inherits the item's lock.
+
+        Raises:
+            ToolFailed: Millrace refused the document; nothing was queued.
+            ToolTimeout: unknown whether it was queued: look the item up.
+            ProtocolError: it succeeded without saying where the item is now: look the item up.
+        """
+        completed = self._questions.ask(
+            "queue", f"add-{kind.value}", path, wait=wait, pass_fds=(lock.descriptor,)
+        )
+        if completed.exit_code == 0:
+            return parse_receipt(completed.stdout)
+        if is_duplicate(exception_line(completed.stderr) or ""):
+            return AddReceipt(duplicate=True)
+        remove_half_added(self._paths, Path(path), kind, lock.item_id)
+        raise refusal(completed)
+
+    def cancel_item(self, item_id: str, reason: str, wait: Wait) -> ControlReceipt:
+        """Ask for an item to be taken away; one call."""
+        words = ("queue", "cancel", item_id, "--reason", reason)
+        return parse_control(self._questions.succeed(*words, wait=wait).stdout)
+
+    def pause(self, wait: Wait) -> ControlReceipt:
+        """Ask for nothing new to be begun; one call."""
+        return parse_control(self._questions.succeed("control", "pause", wait=wait).stdout)
+
+    def resume(self, wait: Wait) -> ControlReceipt:
+        """Ask for an end of the pause; one call."""
+        return parse_control(self._questions.succeed("control", "resume", wait=wait).stdout)
+
+    def mailbox_reply(self, command_id: str) -> MailboxReply:
+        """Return what became of a command in the mailbox; no call."""
+        return find_fate(self._paths, command_id)
+
+    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
+        """Hold the workspace's lifecycle lock."""
+        return self._daemon.control(wait)
+
+    def lease(self, wait: Wait) -> WatchLease:
+        """Take the shared lease of a watcher."""
+        return self._daemon.lease(wait)
+
+    def trace_lineage(self, item_status: ItemStatus) -> Evidence:
+        """Read from Millrace's files what came out of the item; no call, a few milliseconds."""
+        return self._lineage.trace(item_status)
+
+    def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
+        """Read everything the gate needs; one call for a task done in one run, three for a probe.
+
+        `MillraceEvidence` says what each call is for.
+        """
+        return self._evidence.gather(item_status, wait)
+
+    def _is_initialised(self, wait: Wait) -> bool:
+        if not self.is_initialised:
+            return False
+        if self._questions.initialised is None:
+            completed = self._questions.ask("queue", "ls", wait=wait)
+            if self._questions.initialised is None:
+                raise self._unusable(completed)
+        return self._questions.initialised
+
+    def _unusable(self, completed: Completed) -> WorkspaceUnusable:
+        return WorkspaceUnusable(
+            f"Millrace cannot use the workspace {self.workspace}: {useful_line(completed)}",
+            suggested_action="make the directory usable or pass another --workspace",
+        )

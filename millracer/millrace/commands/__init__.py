@@ -1,0 +1,1 @@
+"""How the `millrace` command is called."""

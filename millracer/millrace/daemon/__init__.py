@@ -1,0 +1,1 @@
+"""Millrace's daemon: locks, ownership, start, stop and watch."""

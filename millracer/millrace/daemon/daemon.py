@@ -1,0 +1,455 @@
+"""Millrace's daemon in one workspace: starting it, repairing before it, attending it, leaving it.
+
+Two locks order all commands of one workspace: the lifecycle lock (exclusive) for whoever starts,
+validates or stops, and the watch lease (shared) for whoever watches. The last one to give the lease
+up stops a daemon of ours. Take the lease before the lifecycle lock, never the other way round.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from millracer.cancellation import Cancelled, Wait
+from millracer.domain.items import ItemStatus
+from millracer.domain.observation import ChangeHints
+from millracer.domain.runtime import DaemonEnd, ModeValidation, RunningDaemon, RuntimeStatus
+from millracer.errors import DaemonDied, MillracerError, RunWarning, ToolFailed
+from millracer.millrace.commands.calls import TOOL, MillraceCalls, refusal
+from millracer.millrace.commands.mode_aliases import resolve_alias
+from millracer.millrace.daemon.find import DaemonFinder
+from millracer.millrace.daemon.log import daemon_output, has_ended, last_words, name_log, said_in
+from millracer.millrace.daemon.observer import DiskObserver
+from millracer.millrace.daemon.ownership import (
+    forget_ownership,
+    note_stopped,
+    read_ownership,
+    write_ownership,
+)
+from millracer.millrace.daemon.ownership_record import OwnershipRecord
+from millracer.millrace.daemon.stale_lock import remove_stranded_lock
+from millracer.millrace.daemon.stop import stop_daemon
+from millracer.millrace.daemon.watch import RuntimeWatch
+from millracer.millrace.files.mailbox import withdraw
+from millracer.millrace.files.state import RuntimeFiles
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.wire.text_output import parse_control, parse_lines
+from millracer.millrace.wire.traceback import is_system_error
+from millracer.ports import DaemonControl, Observer, WatchLease
+from millracer.system import processes
+from millracer.system.files import is_locked, locked, opened_lock, try_lock
+from millracer.system.proc import shows_processes
+
+_BOOT_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+#: A daemon that gave up the lock is gone within this time.
+_PASSING_SECONDS = 1.0
+_LEAVE_LOCK_SECONDS = 4.0
+#: A child of another thread holds our lease between its fork and its exec.
+_LEASE_RETRY_SECONDS = 0.2
+_SWEEP_GRACE_SECONDS = 1.5
+_REPAIR_SECONDS = 30.0
+#: How long a daemon out of sight may take to read a request: its mailbox waits for a deep queue.
+_UNSEEN_SECONDS = 20.0
+
+StatusReader = Callable[[Wait], RuntimeStatus]
+
+
+class WorkspaceDaemon:
+    """The daemon side of the `Millrace` port for one workspace."""
+
+    def __init__(
+        self,
+        calls: MillraceCalls,
+        paths: WorkspacePaths,
+        *,
+        safety_seconds: float,
+        status_reader: StatusReader,
+        version: Callable[[], str | None],
+    ) -> None:
+        self._calls = calls
+        self._paths = paths
+        self._safety_seconds = safety_seconds
+        self._status_reader = status_reader
+        self._version = version
+
+    @contextmanager
+    def control(self, wait: Wait) -> Iterator[DaemonControl]:
+        """Hold the lifecycle lock; the control is good only inside.
+
+        Raises:
+            WorkspaceUnusable: the workspace is missing or not writable.
+            ToolTimeout: another command held the lock until the deadline.
+        """
+        self._paths.make_own()
+        with locked(lifecycle_lock(self._paths), wait):
+            yield _Control(self._calls, self._paths, self._status_reader, self._version)
+
+    def is_stale(self, wait: Wait) -> bool:
+        """Whether the next start of a daemon has to repair something; writes nothing."""
+        if self.find() is not None:
+            return False
+        return is_stale(RuntimeFiles.of(self._paths), self._status_reader, wait)
+
+    def lease(self, wait: Wait) -> WatchLease:
+        """Take the watch lease; waits for a command that is stopping the daemon right now.
+
+        Events are told from here on, so attend before starting the daemon.
+
+        Raises:
+            WorkspaceUnusable: the workspace is missing or not writable.
+            ToolTimeout: the lease could not be had until the deadline.
+        """
+        self._paths.make_own()
+        with ExitStack() as stack:
+            lease = stack.enter_context(locked(watch_lock(self._paths), wait, shared=True))
+            watch = RuntimeWatch(self._paths, safety_seconds=self._safety_seconds)
+            return _Attendance(self._calls, self._paths, watch, lease, stack.pop_all())
+
+    def find(self) -> RunningDaemon | None:
+        """Return the daemon that is there, without a lock."""
+        return DaemonFinder(self._paths, RuntimeFiles.of(self._paths)).find_any()
+
+    def is_watched(self) -> bool:
+        """Whether somebody holds the watch lease, which is not made where there was none."""
+        return is_locked(watch_lock(self._paths))
+
+    def observe(self) -> Observer:
+        """Look on without a lease."""
+        return DiskObserver(
+            self._paths,
+            watch_lease=watch_lock(self._paths),
+            safety_seconds=self._safety_seconds,
+        )
+
+
+def lifecycle_lock(paths: WorkspacePaths) -> Path:
+    """Return the file whose lock orders starting, validating and stopping."""
+    return paths.locks / "daemon.lock"
+
+
+def watch_lock(paths: WorkspacePaths) -> Path:
+    """Return the file on which every watcher holds a shared lease."""
+    return paths.locks / "watch.lock"
+
+
+class _Control(DaemonControl):
+    """What may be done while the lifecycle lock is held."""
+
+    def __init__(
+        self,
+        calls: MillraceCalls,
+        paths: WorkspacePaths,
+        status_reader: StatusReader,
+        version: Callable[[], str | None],
+    ) -> None:
+        self._calls = calls
+        self._paths = paths
+        self._status_reader = status_reader
+        self._version = version
+        self._files = RuntimeFiles.of(paths)
+        self._finder = DaemonFinder(paths, self._files)
+        self._notices: list[RunWarning] = []
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed."""
+        return tuple(self._notices)
+
+    def running(self, wait: Wait) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock, ours or anybody's.
+
+        One without the lock is given a moment, for it may be on its way out as well as in. The
+        mode comes from Millrace's snapshot, or from its status when that cannot be read.
+        """
+        self._complete_ownership()
+        found = self._settled(wait.within(_PASSING_SECONDS))
+        if found is None or found.booting or self._files.snapshot.read() is not None:
+            return found
+        status = self._status_reader(wait)
+        return replace(found, mode_id=status.mode_id)
+
+    def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
+        """Run `compile validate --mode`; what it refuses is an answer, not an error.
+
+        Raises:
+            ToolFailed: a daemon runs, whose compiled plan would be rewritten under it; or the
+                plan could not be written.
+        """
+        if self._finder.find_any() is not None:
+            raise ToolFailed(
+                TOOL,
+                "a mode cannot be validated while a daemon works from its plan",
+                suggested_action="run the same command again once that daemon has ended, or stop "
+                "it with `millracer stop`",
+            )
+        completed = self._calls.call("compile", "validate", "--mode", mode, wait=wait)
+        if completed.exit_code != 0 and is_system_error(completed.stderr):
+            raise refusal(completed)
+        said = parse_lines(completed.stdout)
+        if completed.exit_code == 0 and said.get("ok") == "true":
+            return ModeValidation(ok=True, mode_id=said.get("mode_id") or self.resolve_mode(mode))
+        detail = said.get("error") or (completed.stdout + completed.stderr).strip()[-2000:]
+        return ModeValidation(ok=False, mode_id=mode, detail=detail)
+
+    def resolve_mode(self, mode: str) -> str:
+        """Return the mode's id with aliases of the found version resolved."""
+        return resolve_alias(mode, self._version())
+
+    def repair(self, wait: Wait) -> bool:
+        """End what a dead daemon of ours left, and clear stale state where there is any.
+
+        Does nothing beside a living daemon.
+
+        Raises:
+            ToolFailed: Millrace refused to clear it, or its lock may be a living daemon's.
+        """
+        if self._finder.find_any() is not None:
+            return False
+        record = read_ownership(self._paths)
+        if record is not None and not record.kept:
+            processes.end_token(record.token, grace_seconds=_SWEEP_GRACE_SECONDS)
+        stale = is_stale(self._files, self._status_reader, wait)
+        if stale:
+            remove_stranded_lock(self._files, record)
+            self._calls.checked("control", "clear-stale-state", wait=wait)
+        if record is not None and has_ended(self._paths, record):
+            forget_ownership(self._paths)
+        return stale
+
+    def end(
+        self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
+    ) -> DaemonEnd:
+        """End a daemon: ours by the ladder, another's by `control stop` alone.
+
+        Raises:
+            ToolFailed: Millrace refused to stop it.
+            WorkspaceUnusable: our folder cannot be written.
+        """
+        record = read_ownership(self._paths)
+        if running.out_of_sight is not None:
+            return self._ask_unseen_to_end(running, wait.within(_UNSEEN_SECONDS))
+        if record is None or not (running.ours or running.kept):
+            return self._ask_to_end(running, wait)
+        with ExitStack() as held:
+            lease = held.enter_context(opened_lock(watch_lock(self._paths)))
+            if not try_lock(lease, shared=False) and not despite_watchers:
+                return DaemonEnd.WATCHED
+            note_stopped(self._paths, running)
+            record = record.model_copy(update={"kept": False})
+            write_ownership(self._paths, record)
+            failed = stop_daemon(
+                record, calls=self._calls, finder=self._finder, files=self._files, wait=wait
+            )
+            if failed is not None:
+                self._notices.append(failed)
+        return DaemonEnd.GONE if self._finder.find() is None else DaemonEnd.STILL_RUNS
+
+    def _ask_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
+        note_stopped(self._paths, running)
+        self._calls.checked("control", "stop", wait=wait)
+        while processes.is_same_process(running.pid, running.started):
+            if wait.expired:
+                return DaemonEnd.STILL_RUNS
+            wait.sleep(_POLL_SECONDS)
+        self.repair(wait.cleaning_up(_REPAIR_SECONDS))
+        return DaemonEnd.GONE
+
+    def _ask_unseen_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
+        """Ask through the mailbox alone, and believe nothing but the lock.
+
+        Where no process here has its pid Millrace takes the lock for stale: `control stop` would
+        then change the state below a daemon that may live, and end nothing.
+        """
+        if not processes.is_pid_taken(running.pid):
+            return DaemonEnd.UNREACHABLE
+        note_stopped(self._paths, running)
+        receipt = parse_control(self._calls.checked("control", "stop", wait=wait).stdout)
+        while self._finder.find() == running:
+            if wait.expired:
+                command = receipt.mailbox_command
+                is_unread = command is None or withdraw(self._paths, command)
+                return DaemonEnd.UNREACHABLE if is_unread else DaemonEnd.STILL_RUNS
+            wait.sleep(_POLL_SECONDS)
+        self.repair(wait.cleaning_up(_REPAIR_SECONDS))
+        return DaemonEnd.GONE
+
+    def start(self, mode: str, wait: Wait) -> RunningDaemon:
+        """Repair, start a daemon of ours and wait until it holds the lock and serves.
+
+        Returns the daemon that is there when another was faster, and one still booting when the
+        time is over.
+
+        Raises:
+            ToolFailed: it ended at once; the message is its own.
+            DaemonDied: it ended at once and said nothing.
+        """
+        boot = wait.within(_BOOT_SECONDS)
+        found = self._settled(boot)
+        if found is not None:
+            return found
+        self.repair(wait)
+        self._paths.remove_old_logs()
+        log = name_log(self._paths)
+        record = OwnershipRecord(
+            token=processes.new_token(), mode_id=self.resolve_mode(mode), log=str(log)
+        )
+        write_ownership(self._paths, record)
+        try:
+            pid = self._spawn(mode, record, log, boot)
+        except (MillracerError, Cancelled):
+            forget_ownership(self._paths)
+            raise
+        started = processes.started_at(pid)
+        if started is not None:
+            write_ownership(self._paths, record.model_copy(update={"pid": pid, "started": started}))
+        found = self._serving(boot)
+        if found is not None and found.ours:
+            self._complete_ownership()
+            return found
+        processes.end_token(record.token, grace_seconds=_SWEEP_GRACE_SECONDS)
+        forget_ownership(self._paths)
+        if found is not None:
+            return found
+        said = said_in(log)
+        raise (ToolFailed if said else DaemonDied)(
+            TOOL,
+            f"the Millrace daemon ended at once: {last_words(said)}",
+            detail=said,
+            suggested_action=f"see {log}, mend what it says, and run the same command again",
+        )
+
+    def _settled(self, wait: Wait) -> RunningDaemon | None:
+        """Return the daemon once it holds the lock or the wait is over; None once it is gone."""
+        while True:
+            found = self._finder.find_any()
+            if found is None or not found.booting or wait.expired:
+                return found
+            wait.sleep(_POLL_SECONDS)
+
+    def _serving(self, wait: Wait) -> RunningDaemon | None:
+        """Return the daemon as `_settled` does, one of ours only once it serves.
+
+        It compiles its mode with the lock in hand, and may end over that.
+        """
+        while True:
+            found = self._settled(wait)
+            snapshot = self._files.snapshot.read()
+            if found is None or not found.ours or snapshot is None or snapshot.process_running:
+                return found
+            if wait.expired:
+                return found
+            wait.sleep(_POLL_SECONDS)
+
+    def _spawn(self, mode: str, record: OwnershipRecord, log: Path, wait: Wait) -> int:
+        with daemon_output(log) as output:
+            return self._calls.spawn_daemon(
+                *("run", "daemon", "--mode", mode, "--monitor", "none"),
+                token=record.token,
+                output=output,
+                wait=wait,
+            )
+
+    def _complete_ownership(self) -> None:
+        """Write down what a command that died between its two writes left out.
+
+        And who took the lock, where what we started is a wrapper that runs Millrace as its child.
+        """
+        record = read_ownership(self._paths)
+        owned = self._finder.find_owned()
+        if record is not None and owned is not None and owned != (record.pid, record.started):
+            write_ownership(
+                self._paths, record.model_copy(update={"pid": owned[0], "started": owned[1]})
+            )
+
+
+def is_stale(files: RuntimeFiles, status_reader: StatusReader, wait: Wait) -> bool:
+    """Whether `clear-stale-state` is due, given that no daemon runs; asks only if need be."""
+    stale = files.is_stale()
+    if stale is None:
+        status = status_reader(wait)
+        stale = (
+            status.lock != "absent"
+            or status.stop_requested
+            or (not status.process_running and status.active_run_count > 0)
+        )
+    return stale
+
+
+class _Attendance(WatchLease):
+    """One watcher's lease, and its way out."""
+
+    def __init__(
+        self,
+        calls: MillraceCalls,
+        paths: WorkspacePaths,
+        watch: RuntimeWatch,
+        lease: int,
+        held: ExitStack,
+    ) -> None:
+        self._calls = calls
+        self._paths = paths
+        self._watch = watch
+        self._lease = lease
+        self._held = held
+        self._left_running: bool | None = None
+        self._known: OwnershipRecord | None = None
+        self._notices: list[RunWarning] = []
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know of the way out although nothing failed."""
+        return tuple(self._notices)
+
+    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
+        """Block until something may have changed; see `RuntimeWatch.next_signs`.
+
+        Remembers whose the daemon is: a stage may clean our folder away while we watch.
+        """
+        self._known = read_ownership(self._paths) or self._known
+        return self._watch.next_signs(item, wait)
+
+    def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+        """Give the lease up; the last one out stops a daemon of ours, within 20 s at most."""
+        if self._left_running is None:
+            try:
+                self._left_running = self._leave(wait, keep_daemon=keep_daemon)
+            finally:
+                self._watch.close()
+                self._held.close()
+        return self._left_running
+
+    def _leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+        with ExitStack() as stack:
+            # Without the lock in time the way out goes on: nothing of ours may stay behind.
+            with suppress(MillracerError, Cancelled, OSError):
+                stack.enter_context(
+                    locked(lifecycle_lock(self._paths), wait.within(_LEAVE_LOCK_SECONDS))
+                )
+            files = RuntimeFiles.of(self._paths)
+            finder = DaemonFinder(self._paths, files)
+            record = read_ownership(self._paths) or self._known
+            if record is None or record.kept:
+                return False
+            if not shows_processes():
+                return has_ended(self._paths, record) is False
+            if keep_daemon and finder.find_owned() is not None:
+                write_ownership(self._paths, record.model_copy(update={"kept": True}))
+                return True
+            if not self._is_last():
+                return finder.find_owned() is not None
+            failed = stop_daemon(record, calls=self._calls, finder=finder, files=files, wait=wait)
+            if failed is not None:
+                self._notices.append(failed)
+            return False
+
+    def _is_last(self) -> bool:
+        limit = time.monotonic() + _LEASE_RETRY_SECONDS
+        while not try_lock(self._lease, shared=False):
+            if time.monotonic() >= limit:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True

@@ -1,0 +1,98 @@
+"""Looking on at a workspace: being told that something changed, with no lease and no item.
+
+Nobody waits for an observer, nothing is made or stopped by it. What is looked at is what a status
+tells of; the mailbox is not, where a daemon puts off a command at every tick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from millracer.cancellation import Wait
+from millracer.domain.runtime import RunningDaemon
+from millracer.millrace.daemon.find import DaemonFinder
+from millracer.millrace.daemon.watch import DEAF_POLL_SECONDS, HEARING_POLL_SECONDS
+from millracer.millrace.files.locate import item_folders
+from millracer.millrace.files.state import RuntimeFiles, Stamp, stamp
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.wire.state_files import LockFile, Snapshot
+from millracer.ports import Observer
+from millracer.system.file_events import Wakeup
+from millracer.system.files import is_locked
+
+#: A transition touches several files within some 50 ms; they are told together.
+_SETTLE_SECONDS = 0.05
+_SETTLE_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What one look saw."""
+
+    lock: LockFile | None
+    snapshot: Snapshot | None
+    daemon: RunningDaemon | None
+    watched: bool
+    folders: tuple[Stamp | None, ...]
+
+
+class DiskObserver(Observer):
+    """Looks on at one workspace.
+
+    Args:
+        paths: of the workspace.
+        watch_lease: the file that commands of ours hold while they watch.
+        safety_seconds: say that something may have changed after so long without a sign.
+    """
+
+    def __init__(self, paths: WorkspacePaths, *, watch_lease: Path, safety_seconds: float) -> None:
+        self._watch_lease = watch_lease
+        self._safety_seconds = safety_seconds
+        self._files = RuntimeFiles.of(paths)
+        self._finder = DaemonFinder(paths, self._files)
+        self._folders = tuple(item_folders(paths))
+        self._wakeup = Wakeup([str(paths.state), *self._folders])
+        self._last: _Sight | None = None
+
+    def next_change(self, wait: Wait) -> None:
+        """Block until something may have changed; at once on the first call.
+
+        Raises:
+            Cancelled: the caller asked to stop.
+        """
+        wait.cancellation.raise_if_cancelled()
+        patience = wait.within(self._safety_seconds)
+        sight = self._look()
+        while sight == self._last and not patience.expired:
+            self._sleep(sight, patience)
+            sight = self._look()
+        self._last = sight if self._last is None else self._settled(sight, wait)
+
+    def close(self) -> None:
+        """Look on no longer; repeatable."""
+        self._wakeup.close()
+
+    def _look(self) -> _Sight:
+        return _Sight(
+            lock=self._files.lock.read(),
+            snapshot=self._files.snapshot.read(),
+            daemon=self._finder.find(),
+            watched=is_locked(self._watch_lease),
+            folders=tuple(map(stamp, self._folders)),
+        )
+
+    def _sleep(self, sight: _Sight, wait: Wait) -> None:
+        self._wakeup.watch_folders()
+        self._wakeup.watch_process(None if sight.daemon is None else sight.daemon.pid)
+        self._wakeup.sleep(HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS, wait)
+
+    def _settled(self, sight: _Sight, wait: Wait) -> _Sight:
+        """Wait for the rest of a burst, so that one transition is told once."""
+        for _ in range(_SETTLE_ROUNDS):
+            wait.sleep(_SETTLE_SECONDS)
+            later = self._look()
+            if later == sight:
+                break
+            sight = later
+        return sight

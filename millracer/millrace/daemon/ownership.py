@@ -1,0 +1,132 @@
+"""Which daemon is ours: the ownership file, and the processes that carry its token.
+
+The file is written before the daemon is spawned and again after it, so a command that dies between
+the two leaves a token by which the daemon is found. A missing or unreadable file means that nothing
+is ours: whatever runs then is watched and never ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+
+import psutil
+from pydantic import ValidationError
+
+from millracer.domain.runtime import RunningDaemon
+from millracer.millrace.daemon.ownership_record import OwnershipRecord, StoppedRecord
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.wire.state_files import LockFile
+from millracer.system import processes
+from millracer.system.files import write_atomically
+from millracer.system.proc import start_time
+
+#: A daemon takes the lock this soon after its start, or was given up; start times are that rough.
+_TAKES_LOCK_SECONDS = 60.0
+_ROUGH_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """A living process that carries our token."""
+
+    pid: int
+    started: float
+    argv: tuple[str, ...]
+
+
+def read_ownership(paths: WorkspacePaths) -> OwnershipRecord | None:
+    """Return the record; None when there is none or it cannot be read, for then nothing is ours."""
+    try:
+        return OwnershipRecord.model_validate_json(paths.ownership.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_ownership(paths: WorkspacePaths, record: OwnershipRecord) -> None:
+    """Replace the record, 0600, in one step."""
+    write_atomically(paths.ownership, record.model_dump_json(indent=2) + "\n")
+
+
+def forget_ownership(paths: WorkspacePaths) -> None:
+    """Remove the record; nothing is ours any more. One that stays speaks of no living process."""
+    with suppress(OSError):
+        paths.ownership.unlink()
+
+
+def note_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> None:
+    """Write down that this daemon is stopped on purpose, for those who watch it."""
+    record = StoppedRecord(pid=daemon.pid, started=daemon.started)
+    write_atomically(paths.stopped, record.model_dump_json() + "\n")
+
+
+def was_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> bool:
+    """Whether somebody stopped this daemon on purpose."""
+    try:
+        record = StoppedRecord.model_validate_json(paths.stopped.read_bytes())
+    except (OSError, ValidationError):
+        return False
+    return record.pid == daemon.pid and processes.is_same_start(record.started, daemon.started)
+
+
+def find_owned_daemon(
+    record: OwnershipRecord, *, lock_pid: int | None = None
+) -> tuple[int, float] | None:
+    """Return pid and start time of the living daemon that the record speaks of.
+
+    Args:
+        record: the ownership file's.
+        lock_pid: the process that Millrace's lock names, which settles who is the daemon when we
+            died before its pid was written down, or wrote down that of a program which runs
+            Millrace as its child.
+    """
+    if lock_pid not in {None, record.pid} and processes.carries_token(lock_pid, record.token):
+        started = processes.started_at(lock_pid)
+        if started is not None:
+            return lock_pid, started
+    if (
+        record.pid is not None
+        and record.started is not None
+        and processes.is_same_process(record.pid, record.started)
+    ):
+        return record.pid, record.started
+    daemon = choose_daemon(_carriers(record.token), lock_pid=lock_pid)
+    return None if daemon is None else (daemon.pid, daemon.started)
+
+
+def has_taken(record: OwnershipRecord, lock: LockFile) -> bool:
+    """Whether the daemon that the record speaks of took this lock, living or not."""
+    if record.pid != lock.owner_pid or record.started is None:
+        return False
+    after = lock.acquired_at.timestamp() - record.started
+    return -_ROUGH_SECONDS <= after <= _TAKES_LOCK_SECONDS
+
+
+def choose_daemon(carriers: Iterable[Carrier], *, lock_pid: int | None) -> Carrier | None:
+    """Say which carrier of the token is the daemon; stage runners and their tools carry it too.
+
+    It is the one that Millrace's lock names, else the oldest whose command line is the daemon's: a
+    child that has not executed its program yet shows its parent's.
+    """
+    ordered = sorted(carriers, key=lambda carrier: carrier.started)
+    for carrier in ordered:
+        if carrier.pid == lock_pid:
+            return carrier
+    return next((carrier for carrier in ordered if is_daemon_command(carrier.argv)), None)
+
+
+def is_daemon_command(argv: tuple[str, ...]) -> bool:
+    """Whether a command line is `millrace run daemon`."""
+    return ("run", "daemon") in pairwise(argv)
+
+
+def _carriers(token: str) -> list[Carrier]:
+    carriers = []
+    for found in processes.processes_with_token(token):
+        with suppress(psutil.Error, OSError):
+            carriers.append(
+                Carrier(pid=found.pid, started=start_time(found), argv=processes.words_of(found))
+            )
+    return carriers

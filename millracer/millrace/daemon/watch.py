@@ -1,0 +1,178 @@
+"""Waiting for a sign that a work item or its daemon moved, at next to no cost.
+
+A look is a few dozen stats and one at the process table; files are read only when their stat
+changed. Changes and the daemon's death wake us; we look now and then all the same, for a death that
+nobody told of changes no file.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from millracer.cancellation import Wait
+from millracer.domain.items import ItemStatus
+from millracer.domain.observation import ChangeHints
+from millracer.domain.runtime import RunningDaemon, RuntimeEvent
+from millracer.millrace.daemon.find import DaemonFinder
+from millracer.millrace.daemon.ownership import was_stopped
+from millracer.millrace.files.event_log import EventLog
+from millracer.millrace.files.locate import ItemFiles, ItemPlace, item_folders, item_ids
+from millracer.millrace.files.state import RuntimeFiles, Stamp, stamp
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.wire.state_files import LockFile, Snapshot
+from millracer.system.file_events import Wakeup
+
+#: How often we look where the system tells of changes, and where it does not.
+HEARING_POLL_SECONDS = 1.0
+DEAF_POLL_SECONDS = 0.2
+#: A transition touches several files within some 50 ms; they are told together.
+_SETTLE_SECONDS = 0.05
+_SETTLE_ROUNDS = 4
+
+_MAILBOXES = ("incoming", "processed", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The runtime's state files, by content where a daemon rewrites them without need."""
+
+    lock: LockFile | None
+    snapshot: Snapshot | None
+    mailboxes: tuple[Stamp | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one poll saw."""
+
+    place: ItemPlace | None
+    state: _State
+    daemon: RunningDaemon | None
+
+
+class RuntimeWatch:
+    """Looks at one workspace for one watcher; events are told from the moment it is made.
+
+    Args:
+        paths: of the workspace.
+        safety_seconds: say that a sign is due after so long without one that said so.
+    """
+
+    def __init__(self, paths: WorkspacePaths, *, safety_seconds: float) -> None:
+        self._paths = paths
+        self._safety_seconds = safety_seconds
+        self._files = RuntimeFiles.of(paths)
+        self._finder = DaemonFinder(paths, self._files)
+        self._log = EventLog(paths.event_log)
+        self._mailboxes = tuple(str(paths.mailbox / name) for name in _MAILBOXES)
+        self._items = ItemFiles(paths, ())
+        states = (str(paths.event_log.parent), str(paths.state), *self._mailboxes)
+        self._wakeup = Wakeup([*states, *item_folders(paths)])
+        self._last: _Look | None = None
+        self._known: RunningDaemon | None = None
+        self._safety_from = time.monotonic()
+
+    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
+        """Block until something about the item or the daemon changed, and say what.
+
+        Returns at once on the first call and when the item goes by another id than before. The
+        safety interval runs from one sign that said so to the next, whatever is seen between.
+
+        Raises:
+            Cancelled: the caller asked to stop.
+        """
+        wait.cancellation.raise_if_cancelled()
+        is_new = self._follow(item)
+        events: list[RuntimeEvent] = []
+        look = self._look(events)
+        while not is_new and not self._is_due(wait) and not events and look == self._last:
+            self._sleep(look, wait)
+            look = self._look(events)
+        if not is_new:
+            look = self._settle(look, events, wait)
+        signs = self._signs(look, tuple(events), item, is_due=self._is_due(wait))
+        if signs.poll_due:
+            self._safety_from = time.monotonic()
+        self._last = look
+        return signs
+
+    def close(self) -> None:
+        """Watch no longer; repeatable."""
+        self._wakeup.close()
+
+    def _sleep(self, look: _Look, wait: Wait) -> None:
+        self._wakeup.watch_folders()
+        self._wakeup.watch_process(None if look.daemon is None else look.daemon.pid)
+        poll = HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS
+        self._wakeup.sleep(min(poll, self._safety_left), wait)
+
+    @property
+    def _safety_left(self) -> float:
+        return max(0.0, self._safety_from + self._safety_seconds - time.monotonic())
+
+    def _is_due(self, wait: Wait) -> bool:
+        return wait.expired or self._safety_left <= 0
+
+    def _follow(self, item: ItemStatus) -> bool:
+        """Look for this item from now on; return whether it is the first look by these ids."""
+        ids = item_ids(item)
+        if self._last is not None and self._items.ids == ids:
+            return False
+        self._items = ItemFiles(self._paths, ids)
+        return True
+
+    def _look(self, events: list[RuntimeEvent]) -> _Look:
+        """Look once; the item before the log, so that an event never comes before its file."""
+        place = self._items.find()
+        events.extend(self._log.read_new())
+        state = _State(
+            self._files.lock.read(),
+            self._files.snapshot.read(),
+            tuple(stamp(folder) for folder in self._mailboxes),
+        )
+        return _Look(place, state, self._finder.find())
+
+    def _settle(self, look: _Look, events: list[RuntimeEvent], wait: Wait) -> _Look:
+        """Wait for the rest of a burst, so that one transition is told once."""
+        if look == self._last and not events:
+            return look
+        for _ in range(_SETTLE_ROUNDS):
+            known = len(events)
+            wait.sleep(_SETTLE_SECONDS)
+            later = self._look(events)
+            if later == look and len(events) == known:
+                break
+            look = later
+        return look
+
+    def _signs(
+        self, look: _Look, events: tuple[RuntimeEvent, ...], item: ItemStatus, *, is_due: bool
+    ) -> ChangeHints:
+        hint = None if look.place is None else look.place.state
+        if self._last is None:
+            moved = hint is not None and hint is not item.state
+        else:
+            moved = look.place != self._last.place
+        return ChangeHints(
+            daemon_alive=look.daemon is not None,
+            daemon_ours=look.daemon is not None and look.daemon.ours,
+            item_hint=hint,
+            item_moved=moved,
+            events=events,
+            state_changed=self._last is not None and look.state != self._last.state,
+            poll_due=is_due,
+            may_be_paused=_may_stand_still(look.state.snapshot),
+            stopped_on_purpose=self._was_stopped(look),
+        )
+
+    def _was_stopped(self, look: _Look) -> bool:
+        """Whether the daemon that was there and is not any more was stopped by one of ours."""
+        self._known = look.daemon or self._known
+        if look.daemon is not None or self._known is None:
+            return False
+        return was_stopped(self._paths, self._known)
+
+
+def _may_stand_still(snapshot: Snapshot | None) -> bool:
+    return snapshot is None or snapshot.paused or snapshot.stop_requested

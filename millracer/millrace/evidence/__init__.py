@@ -1,0 +1,1 @@
+"""Gathering completion evidence from Millrace."""

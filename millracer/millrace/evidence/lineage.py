@@ -1,0 +1,270 @@
+"""Follows a work item through everything Millrace makes of it, from Millrace's files alone.
+
+Starts no process. What is read is kept by file and stat, the event log is read on from where the
+last look ended, and of the traces only those of runs that can prove something are read: the newest
+of a task's or a probe's, and the Arbiter's run that a closure target names last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+
+from millracer.domain.completion import PROBE, SPEC, TASK
+from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.requests import IntakeKind
+from millracer.millrace.evidence.traces import TraceFiles, spawn_facts, stage_facts
+from millracer.millrace.files.event_log import EventHistory
+from millracer.millrace.files.ideas import idea_file_names, noted_specs
+from millracer.millrace.files.index import WorkDocument, WorkDocuments
+from millracer.millrace.files.parents import ItemKey, descend
+from millracer.millrace.files.state import CachedDocument
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.wire.json_documents import ClosureTarget, RunTrace
+
+_IDEA = "idea"
+_DEPENDS_ON = "Depends-On"
+_IDEA_TO_SPEC = "the idea was made into it"
+#: The newest of an item's runs settles it, older ones are its attempts that were cut off.
+_RUNS_READ = 5
+
+_Documents = Mapping[ItemKey, WorkDocument]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """A run's trace with the file it was read from."""
+
+    trace: RunTrace
+    source: str
+
+
+class MillraceLineage:
+    """Traces lineages in one workspace; `now` is the wall clock. For one thread at a time."""
+
+    def __init__(self, paths: WorkspacePaths, now: Callable[[], datetime]) -> None:
+        self._paths = paths
+        self._now = now
+        self._documents = WorkDocuments(paths)
+        self._history = EventHistory(paths.event_log)
+        self._traces = TraceFiles(paths)
+        self._targets: dict[str, CachedDocument[ClosureTarget]] = {}
+        self._noted: dict[str, dict[str, str]] = {}
+
+    def trace(self, item_status: ItemStatus) -> Evidence:
+        """Return what the files say of an item, its descendants and the stages that prove them.
+
+        The standing says under which kind the item is known and, for one that no work document is
+        there of yet, where it was; it may be old.
+        """
+        self._history.update()
+        documents = self._documents.read()
+        if item_status.kind is IntakeKind.IDEA:
+            return self._trace_idea(item_status, documents)
+        work_kind = item_status.kind.value if item_status.kind else item_status.work_kind
+        if work_kind is None:
+            return Evidence(item_id=item_status.item_id, kind=item_status.kind)
+        item_id = item_status.item_id
+        runs = list(self._runs_of(item_id)) if work_kind in {TASK, PROBE} else []
+        spawns = [fact for run in runs for fact in spawn_facts(run.trace, run.source, self._now())]
+        spawns = [fact for fact in spawns if work_kind == PROBE and fact.parent_id == item_id]
+        roots = [(work_kind, item_id), *((fact.child_kind, fact.child_id) for fact in spawns)]
+        spawns += self._descents(roots, documents, {fact.child_id for fact in spawns})
+        tasks = [s.child_id for s in spawns if (s.parent_id, s.child_kind) == (item_id, TASK)]
+        if work_kind == PROBE:
+            runs += [run for task_id in tasks for run in self._runs_of(task_id)]
+        places = list(self._places(roots, spawns, documents))
+        if all(fact.item_id != item_id for fact in places) and _not_taken_in(item_status):
+            places.append(self._as_it_stood(item_status, work_kind))
+        return self._evidence(item_status, places, spawns, runs)
+
+    def runner_failures(self, trace: RunTrace) -> dict[str, str]:
+        """Return by the request's id why a stage's program failed; see `TraceFiles`."""
+        return self._traces.runner_failures(trace)
+
+    def closure_of(self, spec_id: str) -> ClosureFact | None:
+        """Return what the closure target of a spec says now, None where none was opened."""
+        path = self._paths.agents / "arbiter" / "targets" / f"{spec_id}.json"
+        document = self._targets.get(spec_id)
+        if document is None:
+            document = CachedDocument(path, ClosureTarget.model_validate_json)
+            self._targets[spec_id] = document
+        target = document.read()
+        if target is None or target.root_spec_id != spec_id:
+            return None
+        return ClosureFact(
+            root_spec_id=spec_id,
+            open=target.closure_open,
+            last_arbiter_run_id=target.last_arbiter_run_id,
+            blocked_by_lineage_work=target.closure_blocked_by_lineage_work,
+            blocking_ids=target.blocking_work_ids,
+            source=str(path),
+            observed_at=self._now(),
+        )
+
+    def run_ids(self, item_id: str) -> tuple[str, ...]:
+        """Return the runs the event log names for an item as of the last trace, newest first."""
+        return self._history.runs_of(item_id)
+
+    def _trace_idea(self, item_status: ItemStatus, documents: _Documents) -> Evidence:
+        specs = self._specs_of(item_status.item_id, documents)
+        spawns = [
+            SpawnFact(
+                parent_id=item_status.item_id,
+                child_id=spec_id,
+                child_kind=SPEC,
+                how=_IDEA_TO_SPEC,
+                source=source,
+                observed_at=self._now(),
+            )
+            for spec_id, source in specs.items()
+        ]
+        roots = [(SPEC, spec_id) for spec_id in specs]
+        spawns += self._descents(roots, documents, set())
+        places = list(self._places(roots, spawns, documents))
+        if item_status.item_id not in specs:
+            places += self._idea_itself(item_status, [p for p in places if p.item_id in specs])
+        return self._evidence(item_status, places, spawns, [])
+
+    def _idea_itself(
+        self, item_status: ItemStatus, spec_places: list[ItemFact]
+    ) -> Iterator[ItemFact]:
+        """Say where the idea stands: where its spec does, once it was made into one."""
+        if not spec_places and _not_taken_in(item_status):
+            yield self._as_it_stood(item_status, _IDEA)
+        for place in spec_places:
+            yield ItemFact(
+                item_id=item_status.item_id,
+                work_kind=_IDEA,
+                state=place.state,
+                source=place.source,
+                observed_at=place.observed_at,
+                detail=place.detail,
+            )
+
+    def _specs_of(self, item_id: str, documents: _Documents) -> dict[str, str]:
+        """Return the specs an idea became, each with what says so.
+
+        Millrace's note beside the idea (0.21) and its event (all versions) say it; where the log
+        goes back too little, the spec itself refers to the inbox file it was made of.
+        """
+        names = idea_file_names(item_id)
+        if not self._noted.get(item_id):
+            self._noted[item_id] = {
+                spec_id: str(path) for spec_id, path in noted_specs(self._paths, item_id)
+            }
+        told = self._noted[item_id] or self._history.specs_of(names)
+        return told or {
+            document.item_id: str(document.path)
+            for (kind, _), document in documents.items()
+            if kind == SPEC
+            and document.fields.scalar("Source-Type") == _IDEA
+            and any(PurePath(each).name in names for each in document.fields.items("References"))
+        }
+
+    def _descents(
+        self, roots: Iterable[ItemKey], documents: _Documents, known: set[str]
+    ) -> list[SpawnFact]:
+        fields = {key: document.fields for key, document in documents.items()}
+        roots = list(roots)
+        return [
+            SpawnFact(
+                parent_id=descent.parent[1],
+                child_id=descent.child[1],
+                child_kind=descent.child[0],
+                how=descent.how,
+                source=str(documents[descent.child].path),
+                observed_at=self._now(),
+            )
+            for descent in descend(roots, fields)
+            if descent.child[1] not in known
+        ]
+
+    def _places(
+        self, roots: Iterable[ItemKey], spawns: Iterable[SpawnFact], documents: _Documents
+    ) -> Iterator[ItemFact]:
+        keys = dict.fromkeys([*roots, *((fact.child_kind, fact.child_id) for fact in spawns)])
+        for key in keys:
+            document = documents.get(key)
+            place = None if document is None else document.place()
+            if document is not None and place is not None:
+                yield ItemFact(
+                    item_id=key[1],
+                    work_kind=place.work_kind,
+                    state=place.state,
+                    source=str(place.path),
+                    observed_at=self._now(),
+                    detail=place.detail,
+                    waits_for=_unmeetable(document, documents)
+                    if place.state is ItemState.QUEUED
+                    else (),
+                )
+
+    def _evidence(
+        self,
+        item_status: ItemStatus,
+        places: list[ItemFact],
+        spawns: list[SpawnFact],
+        runs: list[_Run],
+    ) -> Evidence:
+        specs = [fact.item_id for fact in places if fact.work_kind == SPEC]
+        closures = [fact for spec_id in specs if (fact := self.closure_of(spec_id)) is not None]
+        for closure in closures:
+            if closure.last_arbiter_run_id is not None:
+                runs += self._read((closure.last_arbiter_run_id,))
+        return Evidence(
+            item_id=item_status.item_id,
+            kind=item_status.kind,
+            items=tuple(places),
+            stages=tuple(self._stages(runs)),
+            spawns=tuple(spawns),
+            closures=tuple(closures),
+        )
+
+    def _stages(self, runs: Iterable[_Run]) -> Iterator[StageFact]:
+        for run in runs:
+            yield from stage_facts(run.trace, run.source, self._now())
+
+    def _runs_of(self, item_id: str) -> Iterator[_Run]:
+        return self._read(self.run_ids(item_id)[:_RUNS_READ])
+
+    def _read(self, run_ids: Iterable[str]) -> Iterator[_Run]:
+        for run_id in run_ids:
+            trace = self._traces.read(run_id)
+            if trace is not None:
+                yield _Run(trace=trace, source=str(self._traces.path(run_id)))
+
+    def _as_it_stood(self, item_status: ItemStatus, work_kind: str) -> ItemFact:
+        return ItemFact(
+            item_id=item_status.item_id,
+            work_kind=work_kind,
+            state=item_status.state,
+            source=item_status.source,
+            observed_at=item_status.observed_at,
+            detail=item_status.detail,
+        )
+
+
+def _not_taken_in(item_status: ItemStatus) -> bool:
+    """Whether an item stood where it has no work document of its own."""
+    return item_status.state in {
+        ItemState.MAILBOX,
+        ItemState.INBOX,
+        ItemState.INVALID,
+        ItemState.REFUSED,
+    }
+
+
+def _unmeetable(document: WorkDocument, documents: _Documents) -> tuple[str, ...]:
+    """Return the dependencies of a queued task that cannot be met any more, with their state."""
+    missing = []
+    for task_id in document.fields.items(_DEPENDS_ON):
+        needed = documents.get((TASK, task_id))
+        place = None if needed is None else needed.place()
+        state = ItemState.ABSENT if place is None else place.state
+        if state is not ItemState.DONE and not state.is_live:
+            missing.append(f"{task_id} ({state})")
+    return tuple(missing)

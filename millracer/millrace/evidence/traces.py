@@ -1,0 +1,111 @@
+"""Reads a run's trace: how its stages ended and what came out of it.
+
+Millrace keeps each run's trace in its folder and prints that file for `runs trace`; it is written
+before the events of the same stage's end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from millracer.domain.completion import RECON_TO_EXECUTION, RECON_TO_PLANNING
+from millracer.domain.evidence import SpawnFact, StageFact
+from millracer.millrace.files.state import CachedDocument
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.wire.json_documents import RunnerCompletion, RunTrace
+
+_DECISIONS = {
+    RECON_TO_EXECUTION: "recon sent it to execution",
+    RECON_TO_PLANNING: "recon sent it to planning",
+}
+_NO_FAILURES: Mapping[str, str] = MappingProxyType({})
+_REQUEST_ID = re.compile(r"[\w-]+")
+_COMPLETED = "completed"
+_LONGEST_SAID = 300
+
+
+class TraceFiles:
+    """The traces that lie in the runs' folders, each parsed again only when it changed."""
+
+    def __init__(self, paths: WorkspacePaths) -> None:
+        self._runs = paths.agents / "runs"
+        self._documents: dict[str, CachedDocument[RunTrace]] = {}
+
+    def path(self, run_id: str) -> Path:
+        """Return where a run's trace lies."""
+        return self._runs / run_id / "run_trace.json"
+
+    def read(self, run_id: str) -> RunTrace | None:
+        """Return a run's trace; None when it is missing, outside its contract or another run's."""
+        document = self._documents.get(run_id)
+        if document is None:
+            document = CachedDocument(self.path(run_id), RunTrace.model_validate_json)
+            self._documents[run_id] = document
+        trace = document.read()
+        return trace if trace is not None and trace.run_id == run_id else None
+
+    def runner_failures(self, trace: RunTrace) -> dict[str, str]:
+        """Return by the request's id why a stage's program failed, of each that did."""
+        failures = {}
+        for node in trace.nodes:
+            if node.request_id is None or not _REQUEST_ID.fullmatch(node.request_id):
+                continue
+            name = f"runner_completion.{node.request_id}.json"
+            document = CachedDocument(
+                self._runs / trace.run_id / name, RunnerCompletion.model_validate_json
+            )
+            completion = document.read()
+            if completion is not None and completion.exit_kind != _COMPLETED:
+                failures[node.request_id] = _why(completion)
+        return failures
+
+
+def _why(completion: RunnerCompletion) -> str:
+    """Return the first thing that the program said, else how it ended."""
+    lines = (line.strip() for note in completion.notes for line in note.splitlines())
+    code = "" if completion.exit_code is None else f" (exit code {completion.exit_code})"
+    return next(filter(None, lines), f"{completion.exit_kind}{code}")[:_LONGEST_SAID]
+
+
+def stage_facts(
+    trace: RunTrace, source: str, now: datetime, runner_failures: Mapping[str, str] = _NO_FAILURES
+) -> list[StageFact]:
+    """Say how each stage of a run ended."""
+    return [
+        StageFact(
+            run_id=trace.run_id,
+            item_id=node.work_item_id,
+            work_kind=node.work_item_kind,
+            stage=node.stage,
+            terminal_result=node.terminal_result,
+            run_status=trace.status,
+            request_kind=node.request_kind or trace.request_kind,
+            source=source,
+            observed_at=now,
+            root_spec_id=node.closure_target_root_spec_id or trace.closure_target_root_spec_id,
+            completed_at=node.completed_at,
+            runner_failure=runner_failures.get(node.request_id or ""),
+        )
+        for node in trace.nodes
+    ]
+
+
+def spawn_facts(trace: RunTrace, source: str, now: datetime) -> Iterator[SpawnFact]:
+    """Say what came out of a run's item."""
+    if trace.work_item_id is None:
+        return
+    for edge in trace.edges:
+        for spawned in edge.spawned_work:
+            yield SpawnFact(
+                parent_id=trace.work_item_id,
+                child_id=spawned.item_id,
+                child_kind=spawned.kind,
+                how=_DECISIONS.get(edge.outcome or "", f"its run ended {edge.outcome}"),
+                source=source,
+                observed_at=now,
+                run_id=trace.run_id,
+            )

@@ -1,0 +1,221 @@
+"""Millrace's event log, followed from where we came in.
+
+Reads only what was appended; a line still being written is kept for the next look, a line outside
+the contract is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path, PurePath
+
+from pydantic import ValidationError
+
+from millracer.domain.runtime import RuntimeEvent
+from millracer.errors import ProtocolError
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.wire.json_documents import EventData, EventLine, parse
+
+#: Up to 0.20 an idle daemon writes one of these every second.
+_IDLE_TICK = "runtime_tick_idle"
+
+
+class EventLog:
+    """Follows the log from its present end; one that was cut or replaced is read from its start."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = AppendedLines(path, newest_bytes=0)
+        self._idle = False
+
+    def read_new(self) -> tuple[RuntimeEvent, ...]:
+        """Return the events of all lines completed since the last call.
+
+        Of a row of idle ticks only the first is told, for the others say nothing new.
+        """
+        return tuple(self._without_idle_rows(_parse(line) for line in self._lines.read()))
+
+    def _without_idle_rows(self, events: Iterable[RuntimeEvent | None]) -> Iterable[RuntimeEvent]:
+        for event in events:
+            if event is None:
+                continue
+            was_idle = self._idle
+            self._idle = event.event_type == _IDLE_TICK
+            if not (self._idle and was_idle):
+                yield event
+
+
+def _parse(line: bytes) -> RuntimeEvent | None:
+    try:
+        return runtime_event(EventLine.model_validate_json(line))
+    except ValidationError:
+        return None
+
+
+def runtime_event(said: EventLine) -> RuntimeEvent:
+    """Put a line of the log into the domain's words."""
+    data = said.data
+    is_about_spec = data.work_item_id is None and data.spec_id is not None
+    return RuntimeEvent(
+        event_type=said.event_type,
+        occurred_at=said.occurred_at,
+        plane=data.plane,
+        stage=data.stage,
+        run_id=data.run_id,
+        item_kind="spec" if is_about_spec else data.work_item_kind,
+        item_id=data.spec_id if is_about_spec else data.work_item_id,
+        terminal_result=data.terminal_result,
+        action=data.action,
+        reason=data.reason,
+        failure_class=data.failure_class,
+    )
+
+
+#: How far back a search goes; 0.21 writes about 2 KB a stage.
+SEARCH_LIMIT_BYTES = 32 * 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+#: How far back a status looks for what happened lately, and which events say it.
+_RECENT_BYTES = 1024 * 1024
+_TELLING = (b'"stage_started"', b'"router_decision"', b'"work_item_cancelled"')
+
+
+def newest_events(
+    path: Path, *, naming: str, limit_bytes: int = SEARCH_LIMIT_BYTES
+) -> Iterator[EventLine]:
+    """Yield the events whose line holds `naming`, the newest first; unreadable lines are skipped.
+
+    A log that is missing yields nothing.
+    """
+    needle = naming.encode()
+    for line in _lines_backwards(path, limit_bytes):
+        if needle in line:
+            with suppress(ProtocolError):
+                yield parse(EventLine, line, path.name)
+
+
+def recent_events(paths: WorkspacePaths) -> tuple[RuntimeEvent, ...]:
+    """Return the last stages begun, decisions made and items cancelled, the newest first."""
+    found = []
+    for line in _lines_backwards(paths.event_log, _RECENT_BYTES):
+        if any(name in line for name in _TELLING):
+            with suppress(ProtocolError):
+                found.append(runtime_event(parse(EventLine, line, paths.event_log.name)))
+    return tuple(found)
+
+
+def _lines_backwards(path: Path, limit_bytes: int) -> Iterator[bytes]:
+    try:
+        file = path.open("rb")
+    except OSError:
+        return
+    with file:
+        end = file.seek(0, 2)
+        floor = max(0, end - limit_bytes)
+        rest = b""
+        while end > floor:
+            start = max(floor, end - _CHUNK_BYTES)
+            file.seek(start)
+            lines = (file.read(end - start) + rest).split(b"\n")
+            rest = lines[0]
+            yield from reversed(lines[1:])
+            end = start
+        if floor == 0 and rest:
+            yield rest
+
+
+_NORMALIZED = "idea_normalized_to_spec"
+_SKIPPED = "idea_normalization_skipped"
+_ALREADY_THERE = "already_represented"
+_STAGE_EVENTS = frozenset({"stage_started", "stage_completed"})
+#: A line without any of these is not read further.
+_ENDED_FIELDS = tuple(name.encode() for name in (*_STAGE_EVENTS, _NORMALIZED, _SKIPPED))
+
+
+class EventHistory:
+    """Which runs an item had and which spec an idea became; bounded to the log's newest part."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = AppendedLines(path, newest_bytes=SEARCH_LIMIT_BYTES)
+        self._runs: dict[str, dict[str, None]] = {}
+        self._specs: dict[str, dict[str, str]] = {}
+
+    def update(self) -> None:
+        """Read what was appended since the last call; skips lines outside the contract."""
+        for line in self._lines.read():
+            if not any(name in line for name in _ENDED_FIELDS):
+                continue
+            with suppress(ProtocolError):
+                self._note(parse(EventLine, line, "a line of the event log"))
+
+    def runs_of(self, item_id: str) -> tuple[str, ...]:
+        """Return an item's runs, the newest first."""
+        return tuple(reversed(self._runs.get(item_id, {})))
+
+    def specs_of(self, idea_files: Iterable[str]) -> dict[str, str]:
+        """Return the specs that an inbox file of one of these names became, and how it is known."""
+        return {
+            spec_id: how
+            for name in sorted(idea_files)
+            for spec_id, how in self._specs.get(name, {}).items()
+        }
+
+    def _note(self, event: EventLine) -> None:
+        data = event.data
+        if event.event_type in _STAGE_EVENTS:
+            if data.work_item_id is not None and data.run_id is not None:
+                self._runs.setdefault(data.work_item_id, {}).setdefault(data.run_id)
+        elif data.idea_path is not None and data.spec_id is not None and _tells_spec(event, data):
+            name = PurePath(data.idea_path).name
+            how = f"event {event.event_type} of {name}"
+            self._specs.setdefault(name, {}).setdefault(data.spec_id, how)
+
+
+def _tells_spec(event: EventLine, data: EventData) -> bool:
+    return event.event_type == _NORMALIZED or (
+        event.event_type == _SKIPPED and data.reason == _ALREADY_THERE
+    )
+
+
+class AppendedLines:
+    """Reads a log on from a remembered place; one that was cut or replaced is read from its start.
+
+    Args:
+        path: the log; it may be missing yet.
+        newest_bytes: how much of what is there already is read at first.
+    """
+
+    def __init__(self, path: Path, *, newest_bytes: int) -> None:
+        self._path = path
+        self._partial = b""
+        found = self._stat()
+        self._inode = None if found is None else found.st_ino
+        self._offset = 0 if found is None else max(0, found.st_size - newest_bytes)
+
+    def read(self) -> list[bytes]:
+        """Return all lines completed since the last call; one still being written is kept back.
+
+        The first line may be the rest of one that began before what is read.
+        """
+        found = self._stat()
+        if found is None:
+            return []
+        if found.st_ino != self._inode or found.st_size < self._offset:
+            self._inode, self._offset, self._partial = found.st_ino, 0, b""
+        if found.st_size == self._offset:
+            return []
+        try:
+            with self._path.open("rb") as log:
+                log.seek(self._offset)
+                added = log.read()
+        except OSError:
+            return []
+        self._offset += len(added)
+        *lines, self._partial = (self._partial + added).split(b"\n")
+        return lines
+
+    def _stat(self) -> os.stat_result | None:
+        try:
+            return self._path.stat()
+        except OSError:
+            return None

@@ -1,0 +1,169 @@
+"""Follows an idea from its inbox file to the spec Millrace makes of it.
+
+Up to 0.20 the spec's id is the file's stem with `idea-` before it and the inbox file stays; from
+0.21 the id is derived from the text, the inbox file is archived, and a note beside it, written
+before the spec is queued, says which spec it became.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from millracer.domain.requests import IntakeKind
+from millracer.errors import ProtocolError
+from millracer.millrace.files.event_log import newest_events
+from millracer.millrace.files.folders import (
+    IDEA_PREFIX,
+    documents_in,
+    idea_folder,
+    idea_inboxes,
+    invalid_ideas,
+    is_there,
+)
+from millracer.millrace.files.locate import Place, find_place
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.intake.documents import document_file_name
+from millracer.millrace.wire.json_documents import NormalizedIdea, parse
+
+_NOT_IN_A_SPEC_ID = re.compile(r"[^A-Za-z0-9._-]+")
+_NOT_TAKEN_IN = frozenset(
+    {"idea_source_artifact_write_failed", "idea_normalized_artifact_write_failed"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaSight:
+    """What the disk shows of an idea.
+
+    Attributes:
+        spec_id: the spec it became, if it did.
+        spec: where that spec lies.
+        inbox: the inbox file, which may still be there when the spec exists.
+        set_aside: the file Millrace moved away as unusable.
+    """
+
+    spec_id: str | None = None
+    spec: Place | None = None
+    inbox: Path | None = None
+    set_aside: Path | None = None
+
+
+def idea_file_names(item_id: str) -> frozenset[str]:
+    """Return the inbox file names that an item of this id may have: ours, or a person's own."""
+    return frozenset({document_file_name(item_id, IntakeKind.IDEA), f"{item_id}.md"})
+
+
+def see_idea(paths: WorkspacePaths, item_id: str) -> IdeaSight:
+    """Look for the idea in the direction in which it moves: inbox, then the spec made of it."""
+    names = idea_file_names(item_id)
+    inbox = _first_file(idea_inboxes(paths), names)
+    for spec_id in _spec_ids(paths, names):
+        spec = find_place(paths, spec_id)
+        if spec is not None and spec.work_kind == "spec":
+            return IdeaSight(spec_id=spec_id, spec=spec, inbox=inbox)
+    return IdeaSight(inbox=inbox, set_aside=_first_file((invalid_ideas(paths),), names))
+
+
+def inbox_files(paths: WorkspacePaths) -> Iterator[Path]:
+    """Yield every idea's file that lies in an inbox, also those a spec was made of."""
+    for inbox in idea_inboxes(paths):
+        for entry in documents_in(inbox):
+            yield Path(entry.path)
+
+
+def spec_made_of(paths: WorkspacePaths, file_name: str, text: str | None) -> str | None:
+    """Return the id of the spec that was made of an idea's file; the spec need not be there yet.
+
+    The text is what the file says, if that is known: from 0.21 on a file of the same name with
+    another text is another idea.
+    """
+    for _, note in _notes(paths, frozenset({file_name})):
+        if text is None or source_text(paths, note.spec_id, note.spec_id) in {None, text}:
+            return note.spec_id
+    spec_id = _id_by_name(file_name)
+    return spec_id if has_source(paths, spec_id) else None
+
+
+def noted_specs(paths: WorkspacePaths, item_id: str) -> Iterator[tuple[str, Path]]:
+    """Yield the specs that Millrace's notes (0.21) say the idea became, each with its note."""
+    for path, note in _notes(paths, idea_file_names(item_id)):
+        yield note.spec_id, path
+
+
+def source_text(paths: WorkspacePaths, item_id: str, spec_id: str | None) -> str | None:
+    """Return the idea's text as Millrace keeps it: the spec's source, else the inbox file."""
+    candidates = [
+        folder / f"{spec_id}.md" for folder in _source_folders(paths) if spec_id is not None
+    ]
+    names = idea_file_names(item_id)
+    candidates += [
+        folder / name
+        for folder in (*idea_inboxes(paths), idea_folder(paths) / "archived")
+        for name in sorted(names)
+    ]
+    for path in candidates:
+        with suppress(OSError):
+            return path.read_text(encoding="utf-8", errors="replace")
+    return None
+
+
+def has_source(paths: WorkspacePaths, spec_id: str) -> bool:
+    """Whether a spec was made of an idea."""
+    return any(is_there(folder / f"{spec_id}.md") for folder in _source_folders(paths))
+
+
+def why_not_taken_in(paths: WorkspacePaths, inbox: Path) -> str:
+    """Return why Millrace leaves an idea in its inbox, empty when it said nothing."""
+    for event in newest_events(paths.event_log, naming=inbox.name):
+        if event.event_type in _NOT_TAKEN_IN and _names(event.data.idea_path, inbox.name):
+            return f"{event.event_type}: {event.data.error or 'no reason given'}"
+    return ""
+
+
+def _spec_ids(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[str]:
+    yield from (note.spec_id for _, note in _notes(paths, names))
+    for name in sorted(names):
+        yield _id_by_name(name)
+
+
+def _id_by_name(file_name: str) -> str:
+    """Return the id of the spec that Millrace up to 0.20 makes of an idea's file."""
+    stem = _NOT_IN_A_SPEC_ID.sub("-", PurePath(file_name).stem).strip("-.")
+    return IDEA_PREFIX + (stem.removeprefix(IDEA_PREFIX) or "idea")
+
+
+def _notes(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[tuple[Path, NormalizedIdea]]:
+    folder = idea_folder(paths) / "normalized"
+    try:
+        entries = sorted(folder.glob("*.json"))
+    except OSError:
+        return
+    for path in entries:
+        with suppress(OSError, ProtocolError):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if not any(name in text for name in names):
+                continue
+            note = parse(NormalizedIdea, text, path.name)
+            if any(
+                _names(source, name)
+                for source in (note.archived_source, note.source_path)
+                for name in names
+            ):
+                yield path, note
+
+
+def _names(path: str | None, file_name: str) -> bool:
+    return path is not None and PurePath(path).name == file_name
+
+
+def _source_folders(paths: WorkspacePaths) -> tuple[Path, ...]:
+    return (paths.agents / "intake" / "sources" / "idea", idea_folder(paths))
+
+
+def _first_file(folders: tuple[Path, ...], names: frozenset[str]) -> Path | None:
+    candidates = (folder / name for folder in folders for name in sorted(names))
+    return next((path for path in candidates if is_there(path)), None)

@@ -1,0 +1,205 @@
+"""Finds add commands in the mailbox of a running daemon: an item's, or all that wait.
+
+A command lies in `incoming` (as `.json`, or `.json.claimed` while it is carried out) until the
+daemon moves it to `processed` or `failed`. Only `incoming` and `failed` speak here: what was
+processed is in the queue or the inbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePath
+
+from millracer.domain.items import ItemState
+from millracer.domain.requests import IntakeKind
+from millracer.domain.runtime import CommandState, MailboxReply
+from millracer.errors import ProtocolError
+from millracer.millrace.files.folders import is_there
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.intake.fields import request_hash_in, request_hash_in_references
+from millracer.millrace.wire.json_documents import (
+    AddedDocument,
+    MailboxArchive,
+    MailboxEnvelope,
+    parse,
+)
+
+_CLAIMED = ".claimed"
+_WAITING = (".json", f".json{_CLAIMED}")
+_KINDS = {"task": IntakeKind.TASK, "probe": IntakeKind.PROBE, "idea": IntakeKind.IDEA}
+_IDEA = "idea"
+_WITHOUT_REASON = "the daemon refused it without a reason"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailedAdd:
+    """An add command that names the item: waiting (`MAILBOX`) or refused (`REFUSED`)."""
+
+    kind: IntakeKind
+    state: ItemState
+    path: Path
+    at: datetime
+    request_hash: str | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingAdd:
+    """An add command that no daemon has carried out yet.
+
+    Attributes:
+        work_kind: what it adds: task, probe, spec or idea.
+        name: the item's id; an idea's file name.
+        text: an idea's text.
+        title: the item's, where it is no idea.
+    """
+
+    work_kind: str
+    name: str
+    path: Path
+    at: datetime
+    request_hash: str | None
+    text: str | None = None
+    title: str | None = None
+
+    @property
+    def still_waits(self) -> bool:
+        """Whether it lies there yet, claimed or not."""
+        path = self.path.with_name(self.path.name.removesuffix(_CLAIMED))
+        return is_there(path) or is_there(path.with_name(path.name + _CLAIMED))
+
+
+def waiting_adds(paths: WorkspacePaths) -> Iterator[WaitingAdd]:
+    """Yield every add command that waits; one Millrace cannot carry out either is passed over."""
+    for path, text in _commands(paths.mailbox / "incoming"):
+        with suppress(ProtocolError):
+            envelope = parse(MailboxEnvelope, text, path.name)
+            work_kind, name = _added(envelope)
+            if name is not None and PurePath(name).name == name:
+                document = envelope.payload.document
+                yield WaitingAdd(
+                    work_kind=work_kind,
+                    name=name,
+                    path=path,
+                    at=envelope.issued_at,
+                    request_hash=_request_hash(envelope),
+                    text=envelope.payload.markdown,
+                    title=None if document is None else document.title,
+                )
+
+
+def find_add(paths: WorkspacePaths, item_id: str, idea_names: frozenset[str]) -> MailedAdd | None:
+    """Return the item's waiting add command, else the newest one the daemon refused."""
+    waiting = _newest(_waiting(paths.mailbox / "incoming", item_id, idea_names))
+    return waiting or _newest(_refused(paths.mailbox / "failed", item_id, idea_names))
+
+
+def find_fate(paths: WorkspacePaths, command_id: str) -> MailboxReply:
+    """Return what became of a command; looks in the direction in which commands move, twice."""
+    for _ in range(2):
+        incoming = paths.mailbox / "incoming" / f"{command_id}.json"
+        if is_there(incoming) or is_there(incoming.with_name(incoming.name + _CLAIMED)):
+            return MailboxReply(state=CommandState.WAITING)
+        if is_there(paths.mailbox / "processed" / incoming.name):
+            return MailboxReply(state=CommandState.CARRIED_OUT)
+        failed = paths.mailbox / "failed" / incoming.name
+        with suppress(OSError, ProtocolError):
+            archive = parse(MailboxArchive, failed.read_bytes(), failed.name)
+            detail = archive.error or _WITHOUT_REASON
+            return MailboxReply(state=CommandState.REFUSED, detail=detail)
+    return MailboxReply(state=CommandState.UNKNOWN)
+
+
+def withdraw(paths: WorkspacePaths, command_id: str) -> bool:
+    """Take a command back that no daemon has taken yet; return whether it was still there.
+
+    A command that stays in the mailbox reaches the next daemon.
+    """
+    try:
+        (paths.mailbox / "incoming" / f"{command_id}.json").unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _waiting(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:
+    for path, text in _naming(folder, item_id):
+        with suppress(ProtocolError):
+            envelope = parse(MailboxEnvelope, text, path.name)
+            kind = _kind_adding(envelope, item_id, idea_names)
+            if kind is not None:
+                yield MailedAdd(
+                    kind=kind,
+                    state=ItemState.MAILBOX,
+                    path=path,
+                    at=envelope.issued_at,
+                    request_hash=_request_hash(envelope),
+                )
+
+
+def _refused(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:
+    for path, text in _naming(folder, item_id):
+        with suppress(ProtocolError):
+            archive = parse(MailboxArchive, text, path.name)
+            if archive.envelope is None:
+                continue
+            kind = _kind_adding(archive.envelope, item_id, idea_names)
+            if kind is not None:
+                yield MailedAdd(
+                    kind=kind,
+                    state=ItemState.REFUSED,
+                    path=path,
+                    at=archive.archived_at,
+                    request_hash=_request_hash(archive.envelope),
+                    detail=archive.error or _WITHOUT_REASON,
+                )
+
+
+def _newest(found: Iterator[MailedAdd]) -> MailedAdd | None:
+    return max(found, key=lambda add: add.at, default=None)
+
+
+def _naming(folder: Path, item_id: str) -> Iterator[tuple[Path, str]]:
+    return ((path, text) for path, text in _commands(folder) if item_id in text)
+
+
+def _commands(folder: Path) -> Iterator[tuple[Path, str]]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for path in entries:
+        if not path.name.endswith(_WAITING):
+            continue
+        try:
+            yield path, path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # the daemon just moved it on
+
+
+def _kind_adding(
+    envelope: MailboxEnvelope, item_id: str, idea_names: frozenset[str]
+) -> IntakeKind | None:
+    work_kind, name = _added(envelope)
+    named = name in idea_names if work_kind == _IDEA else name == item_id
+    return _KINDS.get(work_kind) if named else None
+
+
+def _added(envelope: MailboxEnvelope) -> tuple[str, str | None]:
+    """Return the kind of what a command adds and its id or, of an idea, its file name."""
+    work_kind = envelope.command.removeprefix("add_")
+    if work_kind == _IDEA:
+        return work_kind, envelope.payload.source_name
+    document = envelope.payload.document or AddedDocument()
+    ids = {"task": document.task_id, "probe": document.probe_id, "spec": document.spec_id}
+    return work_kind, ids.get(work_kind)
+
+
+def _request_hash(envelope: MailboxEnvelope) -> str | None:
+    payload = envelope.payload
+    if payload.document is not None:
+        return request_hash_in_references(payload.document.references)
+    return request_hash_in(payload.markdown or "")

@@ -1,0 +1,92 @@
+"""What Millrace's state files say about its daemon, read without starting a `millrace` process.
+
+A `millrace` call costs a second or more of CPU, these reads microseconds: each file is parsed again
+only when its stat changed. Where a file cannot be read by our contract the answer is None, and who
+needs to know asks Millrace.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.wire.state_files import LockFile, Snapshot
+
+#: What a file's stat says; another value means another content.
+Stamp = tuple[int, int, int]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def stamp(path: str | Path) -> Stamp | None:
+    """Return what a path's stat says now, None when it is not there."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - the hot path of every poll, without a Path object
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+class CachedDocument(Generic[ModelT]):
+    """A JSON file as a model, parsed again only when the file changed."""
+
+    def __init__(self, path: Path, parse: Callable[[bytes], ModelT]) -> None:
+        self._path = path
+        self._parse = parse
+        self._stamp: Stamp | None = None
+        self._value: ModelT | None = None
+
+    def read(self) -> ModelT | None:
+        """Return the document; None when it is missing or outside its contract."""
+        now = stamp(self._path)
+        if now is None or now != self._stamp:
+            self._value = None if now is None else self._load()
+            self._stamp = now
+        return self._value
+
+    def _load(self) -> ModelT | None:
+        try:
+            return self._parse(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeFiles:
+    """The state files of one workspace."""
+
+    paths: WorkspacePaths
+    lock: CachedDocument[LockFile]
+    snapshot: CachedDocument[Snapshot]
+
+    @classmethod
+    def of(cls, paths: WorkspacePaths) -> RuntimeFiles:
+        """Return the files of a workspace; nothing is read yet."""
+        return cls(
+            paths=paths,
+            lock=CachedDocument(paths.runtime_lock, LockFile.model_validate_json),
+            snapshot=CachedDocument(paths.snapshot, Snapshot.model_validate_json),
+        )
+
+    def is_stale(self) -> bool | None:
+        """Whether `clear-stale-state` is due, given that no daemon runs; None if they cannot tell.
+
+        Due when a lock is left, a stop is still asked for, or a run or an item is still active.
+        """
+        if stamp(self.paths.runtime_lock) is not None or self._holds_active_items():
+            return True
+        if stamp(self.paths.agents) is None:
+            return False
+        snapshot = self.snapshot.read()
+        if snapshot is None:
+            return None
+        return snapshot.stop_requested or bool(snapshot.active_runs_by_plane)
+
+    def _holds_active_items(self) -> bool:
+        return any(True for _ in self.paths.agents.glob("*/active/*.md"))

@@ -1,0 +1,1 @@
+"""A process that imports Millrace once and forks for each command."""

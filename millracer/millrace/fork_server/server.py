@@ -1,0 +1,341 @@
+"""Runs under Millrace's interpreter: imports its entry point once and forks for each command.
+
+Millracer starts this file as a program; it imports nothing of Millracer and, of Millrace, only the
+module that the console script imports. A forked child executes the console script itself, so a
+command takes the code path of the command line. This process never runs a command.
+
+It speaks over the unix socket it is given. A request is one packet, a JSON object
+{"argv": [...], "cwd": "...", "token": "..." or null}, texts as bytes decoded as Latin-1, with
+descriptors: where to answer, standard output, standard error, and what the command inherits. The
+answer is `started PID`, then `exit CODE` (negative: the signal), each on a line, or `refused WHY`.
+The command begins once `!` is said to the first; who goes without saying it has asked for nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import types
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+# The console script's own folder stands here, as when it is started; ours holds modules of ours.
+if not sys.flags.safe_path:
+    del sys.path[0]
+
+_PROC = Path("/proc/self")
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_PACKET_BYTES = 1 << 20
+_DESCRIPTORS = 16
+_NAME_BYTES = 15
+_GO = b"!"
+_UNRAISABLE_EXIT = 120
+
+
+class Region:
+    """A stretch of this process's memory that `/proc` shows: its arguments, its environment."""
+
+    def __init__(self, address: int, end: int) -> None:
+        if not 0 < address <= end:
+            raise ValueError("there is no such stretch")
+        self.address = address
+        self.size = end - address
+
+    def read(self) -> bytes:
+        """Return what stands there."""
+        return ctypes.string_at(self.address, self.size)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Put data there.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+        if offset < 0 or offset + len(data) > self.size:
+            raise ValueError("it does not fit")
+        ctypes.memmove(self.address + offset, data, len(data))
+
+
+class Identity:
+    """What other processes see of this one; a child that does not exec has to say who it is.
+
+    Args:
+        variable: the environment variable that marks processes.
+    """
+
+    def __init__(self, variable: str) -> None:
+        self._variable = variable
+        self._own = os.environ.get(variable)
+        self._arguments: Region | None = None
+        self._environment: Region | None = None
+        try:
+            # The name before the last bracket may hold anything; then the third field comes first.
+            fields = (_PROC / "stat").read_bytes().rpartition(b")")[2].split()
+            arguments = Region(*map(int, fields[45:47]))
+            environment = Region(*map(int, fields[47:49]))
+            is_so = (_PROC / "cmdline").read_bytes() == arguments.read()
+            if is_so and (_PROC / "environ").read_bytes() == environment.read():
+                self._arguments, self._environment = arguments, environment
+        except (OSError, ValueError, TypeError):
+            return  # then no child can say who it is, and what has to is refused
+
+    def take(self, command: list[str], token: str | None) -> None:
+        """Show this command line and carry this token, in `os.environ` and for other processes.
+
+        Raises:
+            ValueError: a token cannot be shown to other processes.
+        """
+        if token is None:
+            os.environ.pop(self._variable, None)
+            return self._show_command(command)
+        if token != self._own:
+            self._show_token(token)
+        os.environ[self._variable] = token
+        return self._show_command(command, needed=True)
+
+    def _show_token(self, token: str) -> None:
+        if self._environment is None or self._own is None or len(token) != len(self._own):
+            raise ValueError("the token cannot be shown")
+        mark = os.fsencode(f"{self._variable}={self._own}")
+        shown = b"\0" + self._environment.read()
+        found = shown.find(b"\0" + mark + b"\0")
+        self._environment.write(found, os.fsencode(f"{self._variable}={token}"))
+
+    def _show_command(self, command: list[str], *, needed: bool = False) -> None:
+        line = b"".join(os.fsencode(word) + b"\0" for word in command)
+        if self._arguments is None or len(line) > self._arguments.size:
+            if needed:
+                raise ValueError("the command line cannot be shown")
+            return
+        self._arguments.write(0, line.ljust(self._arguments.size, b"\0"))
+        name = os.fsencode(Path(command[1]).name)[:_NAME_BYTES]
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, name, 0, 0, 0)
+
+
+class Program:
+    """The console script, ready to be executed in a child.
+
+    Args:
+        script: its path.
+        module: what it imports.
+    """
+
+    def __init__(self, script: str, module: str) -> None:
+        self.script = script
+        if not sys.flags.safe_path:
+            sys.path.insert(0, str(Path(script).resolve().parent))
+        self._code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
+        importlib.import_module(module)
+
+    def execute(self, arguments: list[str]) -> int:
+        """Run it as Python runs a script, and return the exit code of the process."""
+        main = types.ModuleType("__main__")
+        main.__file__ = self.script
+        sys.modules["__main__"] = main
+        sys.argv = [self.script, *arguments]
+        sys.orig_argv = [sys.executable, *sys.argv]
+        try:
+            exec(self._code, main.__dict__)  # noqa: S102 - what the command line executes
+        except SystemExit as ended:
+            return _exit_code(ended.code)
+        except BaseException as error:  # noqa: BLE001 - Python's own last resort is imitated
+            here = error.__traceback__
+            below = None if here is None else here.tb_next
+            sys.excepthook(type(error), error.with_traceback(below), below)
+            if isinstance(error, KeyboardInterrupt):
+                _end_by(signal.SIGINT)
+            return 1
+        return 0
+
+
+class Server:
+    """Forks one child a request until the other end of the socket is closed."""
+
+    def __init__(self, control: socket.socket, program: Program, identity: Identity) -> None:
+        self._control = control
+        self._program = program
+        self._identity = identity
+        self._answers: dict[int, socket.socket] = {}
+        self._woken, self._wakes = socket.socketpair()
+        for end in (self._woken, self._wakes):
+            end.settimeout(0)
+
+    def serve(self) -> int | None:
+        """Return the child's exit code in a child, None here at the end."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+        poll = select.poll()  # our end has the number it had for Millracer: any
+        for end in (self._control, self._woken):
+            poll.register(end, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self._woken.fileno() in ready:
+                self._woken.recv(4096)
+                self._report_ended()
+            if self._control.fileno() in ready:
+                request = self._receive()
+                if request is None:
+                    return None
+                exit_code = self._fork(*request)
+                if exit_code is not None:
+                    return exit_code
+
+    def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
+        data, descriptors, _, _ = socket.recv_fds(self._control, _PACKET_BYTES, _DESCRIPTORS)
+        return (json.loads(data), descriptors) if data else None
+
+    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> int | None:
+        answer = socket.socket(fileno=descriptors.pop(0))
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _say(answer, f"refused {error.strerror}")
+            answer.close()
+            pid = -1
+        if pid == 0:
+            return self._be_child(request, descriptors, answer)
+        if pid > 0:
+            self._answers[pid] = answer
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return None
+
+    def _be_child(
+        self, request: dict[str, Any], descriptors: list[int], answer: socket.socket
+    ) -> int:
+        try:
+            arguments = [_text(word) for word in request["argv"]]
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for end in (self._control, self._woken, self._wakes, *self._answers.values()):
+                end.close()
+            os.setsid()
+            os.chdir(_text(request["cwd"]))
+            for standard, descriptor in enumerate(descriptors[:2], start=1):
+                os.dup2(descriptor, standard)
+                os.close(descriptor)
+            sys.stdout, sys.stderr = _renewed(sys.stdout), _renewed(sys.stderr)
+            for descriptor in descriptors[2:]:
+                os.set_inheritable(descriptor, True)  # noqa: FBT003 - its only form
+            command = [sys.executable, self._program.script, *arguments]
+            self._identity.take(command, request["token"])
+            _say(answer, f"started {os.getpid()}")
+            if answer.recv(len(_GO)) != _GO:
+                os._exit(_UNRAISABLE_EXIT)
+            answer.close()
+        except BaseException as error:  # noqa: BLE001 - nothing of the command was done yet
+            _say(answer, f"refused {error}")
+            os._exit(_UNRAISABLE_EXIT)
+        return self._program.execute(arguments)
+
+    def _report_ended(self) -> None:
+        while self._answers:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            answer = self._answers.pop(pid, None)
+            if answer is not None:
+                _say(answer, f"exit {os.waitstatus_to_exitcode(status)}")
+                answer.close()
+
+
+def _say(answer: socket.socket, line: str) -> None:
+    with suppress(OSError):  # nobody may wait any more
+        answer.sendall(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
+
+
+def _text(encoded: str) -> str:
+    return os.fsdecode(encoded.encode("latin-1"))
+
+
+def _renewed(stream: TextIO) -> TextIO:
+    """Return the same stream anew: what it knew of its descriptor (can it seek?) holds no more."""
+    return open(
+        stream.fileno(),
+        "w",
+        buffering=1 if stream.line_buffering else -1,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        closefd=False,
+    )
+
+
+def _exit_code(code: object) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _end_by(number: signal.Signals) -> None:
+    _flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _flush() -> bool:
+    flushed = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            flushed = False
+    return flushed
+
+
+def _die_with(parent: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _is_alone() -> bool:
+    """Whether there is one thread, for a fork takes only one along."""
+    try:
+        return len(list((_PROC / "task").iterdir())) == 1
+    except OSError:
+        return threading.active_count() == 1
+
+
+def main() -> None:
+    """Serve until the socket ends, or be one command."""
+    descriptor, parent, script, module, variable = sys.argv[1:6]
+    _die_with(int(parent))
+    exit_code: int | None = None
+
+    def leave_at_once() -> None:
+        # Registered first, so it runs last: after threads and the program's own exit functions,
+        # instead of taking a big heap apart.
+        flushed = _flush()
+        os._exit((exit_code or 0) if flushed else _UNRAISABLE_EXIT)
+
+    atexit.register(leave_at_once)
+    identity = Identity(variable)
+    control = socket.socket(fileno=int(descriptor))
+    control.set_inheritable(False)
+    gc.disable()  # all of it stays: looking for garbage meanwhile takes a tenth of the import
+    program = Program(script, module)
+    gc.enable()
+    if not _is_alone():
+        return
+    os.chdir("/")
+    gc.freeze()
+    control.sendall(b"ready\n")
+    exit_code = Server(control, program, identity).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Intake documents as Millrace reads them."""

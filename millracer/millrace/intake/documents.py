@@ -1,0 +1,293 @@
+"""Intake documents: Millrace's markdown, rendered so that any text survives and forges nothing.
+
+Templates, and the proof that a rendered document says what was asked. Caller text stands in a
+document in four shapes only: quoted lines, quoted values, references (all `document_forms`), and a
+title folded to one short line. Everything else is our own sentences.
+
+Millrace's agents are not given a document's text but its path, so each document also tells where
+the verbatim copy of the request lies: the one path that does not move.
+
+An idea is quoted like the others, although Millrace keeps an idea's text and alters only CR: with
+every caller line behind a mark, none can look like our hash or another section, and one rule serves
+all kinds. Its text has no clock in it, because Millrace derives the spec's id from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
+
+from millracer.domain.identity import plain_title
+from millracer.domain.intake import IntakeDocument
+from millracer.domain.items import WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
+from millracer.errors import MillracerError
+from millracer.millrace.intake.fields import (
+    QUOTING_RULE,
+    SCOPE_CONTRACT,
+    decode_reference,
+    decode_reference_lines,
+    decode_request,
+    decode_scope,
+    hash_line,
+    hash_reference,
+    reference_item,
+    reference_lines,
+    request_forms,
+    request_hash_in,
+    request_hash_in_references,
+    scope_forms,
+)
+from millracer.millrace.intake.markdown import parse_document, parse_idea
+
+__all__ = [
+    "DOCUMENT_UNSAFE",
+    "IntakeDocument",
+    "decode_request",
+    "decode_scope",
+    "document_file_name",
+    "render_document",
+    "request_hash_in",
+    "request_hash_in_references",
+    "verify_document",
+]
+
+DOCUMENT_UNSAFE = "document_unsafe"
+
+_CREATED_BY = "millracer"
+_UNTITLED = "Requested work"
+_TARGET_PATHS = (".",)
+_CHECKS = (
+    (
+        "The checks the request names; where it names none, the project's own tests for what was"
+        " changed."
+    ),
+)
+#: How many items of References are ours: the verbatim copy and the hash stand first.
+_OUR_REFERENCES = 2
+_RISK = ("None stated beyond the request.",)
+_IDEA_SUMMARY = (
+    "Carry out the section Request below in full, word for word; this text is the source artifact"
+    " named under References."
+)
+_PROBE_REFERENCES = (
+    "Their References also repeat those that stand here after the request's hash, each as it is."
+)
+_IDEA_REFERENCES = (
+    "The caller points to these. Every spec and task made from this idea repeats them in its"
+    " References, each as it stands after the dash."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fields:
+    """What a task or probe has, by label, in the order it is written."""
+
+    scalars: Mapping[str, str]
+    lists: Mapping[str, tuple[str, ...]]
+
+
+def render_document(
+    item: WorkItem,
+    kind: IntakeKind,
+    body: RequestBody,
+    *,
+    created_at: datetime,
+) -> IntakeDocument:
+    """Render the intake document of a work item; `verify_document` proves it before it is added.
+
+    Args:
+        item: whose document it is.
+        kind: which of Millrace's three kinds.
+        body: what is asked for, carried whole; a scope comes with the scope contract.
+        created_at: aware; an idea does not use it.
+
+    Raises:
+        ValueError: `created_at` is naive.
+    """
+    if created_at.tzinfo is None:
+        raise ValueError("a document's time must be aware")
+    title = _title(body)
+    if kind is IntakeKind.IDEA:
+        text = _render_idea(title, item, body)
+    else:
+        created = created_at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+        text = _render_fields(title, _fields(item, kind, body, created))
+    return IntakeDocument(
+        kind=kind,
+        item_id=item.item_id,
+        file_name=document_file_name(item.item_id, kind),
+        text=text,
+        request_file_name=_request_file_name(item),
+        request_text=body.task,
+    )
+
+
+def document_file_name(item_id: str, kind: IntakeKind) -> str:
+    """Return the document's file name; an idea's is its name in Millrace's inbox too."""
+    return f"idea-{item_id}.md" if kind is IntakeKind.IDEA else f"{item_id}.{kind}.md"
+
+
+def verify_document(document: IntakeDocument, item: WorkItem, body: RequestBody) -> None:
+    """Prove that Millrace will read this document as we mean it; no field more, none altered.
+
+    The text is read back by Millrace's rules (`millrace_markdown`) and every field compared.
+
+    Raises:
+        MillracerError: it would not (code `document_unsafe`); nothing may be added.
+    """
+    try:
+        _compare("item id", document.item_id, item.item_id)
+        _compare("file name", document.file_name, document_file_name(item.item_id, document.kind))
+        _compare("request file", document.request_file_name, _request_file_name(item))
+        _compare("verbatim request", document.request_text, body.task)
+        document.text.encode("utf-8")  # a lone surrogate raises: Millrace could not read the file
+        _compare("lines", "\n".join(document.text.splitlines()) + "\n", document.text)
+        if document.kind is IntakeKind.IDEA:
+            _verify_idea(document, item, body)
+        else:
+            _verify_fields(document, item, body)
+        _compare("request hash", request_hash_in(document.text), item.request_hash)
+    except ValueError as exc:
+        raise MillracerError(
+            f"the intake document of {item.item_id} would not say what was asked: {exc}",
+            code=DOCUMENT_UNSAFE,
+            suggested_action="nothing was handed to Millrace; please report this as a bug",
+        ) from exc
+
+
+def _fields(item: WorkItem, kind: IntakeKind, body: RequestBody, created: str) -> _Fields:
+    title = _title(body)
+    note = f"{title} (the whole request is quoted line by line under Acceptance)"
+    path = _request_path(item)
+    opening = (
+        "Carry out the request quoted below in full. One item is one line of it."
+        f" {QUOTING_RULE} The same text stands unquoted in {path}."
+    )
+    references = (
+        path,
+        hash_reference(item.request_hash),
+        *(reference_item(reference) for reference in _references(body)),
+    )
+    tail = {"Created-At": created, "Created-By": _CREATED_BY}
+    match kind:
+        case IntakeKind.TASK:
+            return _Fields(
+                scalars={"Task-ID": item.item_id, "Title": title, "Summary": note, **tail},
+                lists={
+                    "Target-Paths": _TARGET_PATHS,
+                    "Acceptance": (opening, *scope_forms(body.scope), *request_forms(body.task)),
+                    "Required-Checks": _CHECKS,
+                    "References": references,
+                    "Risk": _RISK,
+                },
+            )
+        case IntakeKind.PROBE:
+            heritage = (
+                (
+                    f"Every task or spec made from this probe names {path} in its References and"
+                    " repeats these Constraints."
+                ),
+                *((_PROBE_REFERENCES,) if body.context_refs else ()),
+            )
+            ids = {"Probe-ID": item.item_id, "Title": title, "Summary": note, "Request": note}
+            return _Fields(
+                scalars={**ids, **tail},
+                lists={
+                    "Target-Paths": _TARGET_PATHS,
+                    "Constraints": (*heritage, *scope_forms(body.scope)),
+                    "Acceptance": (opening, *request_forms(body.task)),
+                    "References": references,
+                },
+            )
+        case IntakeKind.IDEA:
+            raise ValueError("an idea has no fields")
+        case _:
+            assert_never(kind)
+
+
+def _render_fields(title: str, fields: _Fields) -> str:
+    lines = [f"# {title}", "", *(f"{label}: {value}" for label, value in fields.scalars.items())]
+    for label, items in fields.lists.items():
+        lines += ["", f"{label}:", *(f"- {item}" for item in items)]
+    return "\n".join(lines) + "\n"
+
+
+def _render_idea(title: str, item: WorkItem, body: RequestBody) -> str:
+    heritage = (
+        "Every spec and task made from this idea names this source artifact and"
+        f" {_request_path(item)} in its References and repeats the Scope, if one is given here."
+    )
+    blocks = [(f"# {title}",), (_IDEA_SUMMARY,), _idea_anchor(item), (heritage,)]
+    if body.scope is not None:
+        blocks += [("## Scope",), scope_forms(body.scope)]
+    if body.context_refs:
+        blocks += [("## References",), (_IDEA_REFERENCES,), reference_lines(body.context_refs)]
+    blocks += [
+        ("## Request",),
+        (f"One line below is one line of the request. {QUOTING_RULE}",),
+        request_forms(body.task),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _idea_anchor(item: WorkItem) -> tuple[str, ...]:
+    return (f"Request-Key: {item.item_id}", hash_line(item.request_hash))
+
+
+def _references(body: RequestBody) -> tuple[str, ...]:
+    """Return what a task's or probe's References name after ours, as the caller wrote it."""
+    spec = None if body.scope is None else body.scope.spec_path
+    return (*(() if spec is None else (spec,)), *body.context_refs)
+
+
+def _title(body: RequestBody) -> str:
+    scope = body.scope
+    named = plain_title(scope.title or "", fallback="") if scope is not None else ""
+    return named or plain_title(body.task, fallback=_UNTITLED)
+
+
+def _request_file_name(item: WorkItem) -> str:
+    return f"{item.item_id}.request.txt"
+
+
+def _request_path(item: WorkItem) -> str:
+    return f".millracer/intake/{_request_file_name(item)}"
+
+
+def _verify_fields(document: IntakeDocument, item: WorkItem, body: RequestBody) -> None:
+    read = parse_document(document.text, document.kind)
+    wanted = _fields(item, document.kind, body, read.scalar("Created-At") or "")
+    _compare("fields", sorted(read.fields), sorted((*wanted.scalars, *wanted.lists)))
+    for label, value in {**wanted.scalars, **wanted.lists}.items():
+        _compare(label, read.fields[label], value)
+    _compare("request", decode_request(read.items("Acceptance")), body.task)
+    _compare_scope((*read.items("Acceptance"), *read.items("Constraints")), body.scope)
+    references = tuple(
+        decode_reference(item) for item in read.items("References")[_OUR_REFERENCES:]
+    )
+    _compare("references", references, _references(body))
+
+
+def _verify_idea(document: IntakeDocument, item: WorkItem, body: RequestBody) -> None:
+    lines = document.text.split("\n")
+    title, summary = parse_idea(document.text, stem=document.file_name.removesuffix(".md"))
+    _compare("title", title, _title(body))
+    _compare("summary", summary, _IDEA_SUMMARY)
+    _compare("text", document.text, _render_idea(title, item, body))
+    _compare("request", decode_request(lines), body.task)
+    _compare_scope(lines, body.scope)
+    _compare("references", decode_reference_lines(lines), body.context_refs)
+
+
+def _compare_scope(forms: Sequence[str], scope: ScopedWork | None) -> None:
+    _compare("scope", decode_scope(forms), scope)
+    contract = tuple(form for form in forms if form in SCOPE_CONTRACT)
+    _compare("scope contract", contract, () if scope is None else SCOPE_CONTRACT)
+
+
+def _compare(name: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise ValueError(f"{name} reads {found!r:.200} where {wanted!r:.200} was meant")

@@ -1,0 +1,169 @@
+"""Answers a status from the last read while nothing that it depends on has changed.
+
+A `millrace` call costs a second, looking at its sources a few milliseconds. An answer is kept only
+where the sources were the same before and after it was read, and long enough unchanged that a
+change within the same tick of the file system's clock cannot hide.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from millracer.cancellation import Wait
+from millracer.domain.runtime import RuntimeStatus
+from millracer.errors import ToolTimeout
+from millracer.millrace.commands.calls import TOOL, MillraceCalls
+from millracer.millrace.status_sources import Look, StatusSources, find_sources
+
+#: Millrace is asked again after so long although nothing changed.
+LONGEST_KEPT_SECONDS = 600.0
+
+_SECOND_NS = 1_000_000_000
+#: Longer than a tick of a file system's clock; of one that counts whole seconds, or every other.
+_TICK_NS = _SECOND_NS // 10
+_COARSE_TICK_NS = 2 * _SECOND_NS + _TICK_NS
+
+#: Whose call takes longer waits for something, and not for its share of the processors.
+_LONG_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    status: RuntimeStatus
+    sources: StatusSources
+    look: Look
+    begun: float
+
+
+@dataclass(slots=True)
+class _Place:
+    """One workspace's last read; `begun` is when it began, `lock` is held by who looks or asks."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    kept: _Kept | None = None
+    last: RuntimeStatus | None = None
+    begun: float = -1.0
+
+
+class StatusCache:
+    """The last status of each workspace, for one process; safe from any thread.
+
+    Args:
+        at_once: how many calls of `millrace status` may run at once, those that hang not counted.
+        monotonic: seconds that never go back.
+        wall_ns: the clock that file systems stamp changes with.
+    """
+
+    def __init__(
+        self,
+        *,
+        at_once: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._monotonic = monotonic
+        self._wall_ns = wall_ns
+        self._turns = _Turns(at_once or max(2, os.cpu_count() or 1), monotonic)
+        self._places: dict[tuple[object, ...], _Place] = {}
+        self._places_lock = threading.Lock()
+
+    def read(
+        self, calls: MillraceCalls, ask: Callable[[Wait], RuntimeStatus], wait: Wait
+    ) -> RuntimeStatus:
+        """Return a status that was true at some moment since this was called.
+
+        Who comes while another asks waits for that answer, and asks again only if it was begun
+        before.
+
+        Raises:
+            ToolTimeout, Cancelled: others were asking until the wait was over.
+            MillracerError: what `ask` raises.
+        """
+        arrived = self._monotonic()
+        place = self._place(calls)
+        with _held(place.lock, wait):
+            if place.last is not None and place.begun > arrived:
+                return place.last
+            if place.kept is not None and self._holds(place.kept):
+                return replace(place.kept.status, unchanged_since_read=True)
+            place.kept = place.last = None
+            with self._turns.taken(wait):
+                begun, begun_ns = self._monotonic(), self._wall_ns()
+                sources = find_sources(calls)
+                before = None if sources is None else sources.look()
+                status = replace(ask(wait), unchanged_since_read=False)
+            place.last, place.begun = status, begun
+            if sources is None or before is None or not _is_settled(before, begun_ns):
+                return status
+            if sources.look() == before:
+                place.kept = _Kept(status, sources, before, begun)
+            return status
+
+    def _place(self, calls: MillraceCalls) -> _Place:
+        with self._places_lock:
+            return self._places.setdefault((calls.argv, calls.workspace, calls.cwd), _Place())
+
+    def _holds(self, kept: _Kept) -> bool:
+        is_young = self._monotonic() - kept.begun < LONGEST_KEPT_SECONDS
+        return is_young and kept.sources.look() == kept.look
+
+
+def _is_settled(look: Look, begun_ns: int) -> bool:
+    """Whether nothing has changed since `begun_ns`, and whatever changes then shows."""
+    is_coarse = look.changed_ns % _SECOND_NS == 0
+    return look.changed_ns < begun_ns - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
+
+
+@contextmanager
+def _held(lock: threading.Lock, wait: Wait) -> Iterator[None]:
+    while not lock.acquire(timeout=_POLL_SECONDS):
+        _raise_if_over(wait)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class _Turns:
+    """Lets only so many ask at once; one that hangs does not hold the others up."""
+
+    def __init__(self, most: int, monotonic: Callable[[], float]) -> None:
+        self._most = most
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._begun: dict[object, float] = {}
+
+    @contextmanager
+    def taken(self, wait: Wait) -> Iterator[None]:
+        mine = object()
+        with self._changed:
+            while not self._is_free():
+                _raise_if_over(wait)
+                self._changed.wait(_POLL_SECONDS)
+            self._begun[mine] = self._monotonic()
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._begun[mine]
+                self._changed.notify()
+
+    def _is_free(self) -> bool:
+        since = self._monotonic() - _LONG_SECONDS
+        return sum(begun > since for begun in self._begun.values()) < self._most
+
+
+def _raise_if_over(wait: Wait) -> None:
+    wait.cancellation.raise_if_cancelled()
+    if wait.expired:
+        raise ToolTimeout(
+            TOOL,
+            "other requests asked Millrace for its status all the while",
+            suggested_action="ask again, and for fewer at a time",
+        )

@@ -1,0 +1,1 @@
+"""Millrace's output formats."""

@@ -1,0 +1,203 @@
+"""Reads what the `millrace` command prints as text. Pure: text in, values out, no I/O.
+
+Two forms occur: `key: value` lines, and blocks of such lines one run after another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from millracer.domain.items import AddReceipt, ItemState
+from millracer.domain.runtime import ControlReceipt
+from millracer.errors import ProtocolError
+
+TOOL = "millrace"
+
+_KEY = re.compile(r"([a-z][a-z0-9_]*): ?(.*)")
+#: A mode with what it is made of, or another name of one.
+_MODE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:: *\w+=| +-> *\S).*")
+_DUPLICATE = re.compile(r"already exists")
+_ARCHIVED_NAME = re.compile(r"(?P<id>.+)\.(?P<when>\d{8}T\d{6}Z)\.[0-9a-f]{8}\.[a-z_]+\.md")
+
+_STATES: Mapping[str, ItemState] = {
+    "queue": ItemState.QUEUED,
+    "incoming": ItemState.QUEUED,
+    "active": ItemState.ACTIVE,
+    "done": ItemState.DONE,
+    "resolved": ItemState.DONE,
+    "operator_resolved": ItemState.DONE,
+    "blocked": ItemState.BLOCKED,
+    "queue_cancelled": ItemState.CANCELLED,
+    "incoming_cancelled": ItemState.CANCELLED,
+    "active_cancelled": ItemState.CANCELLED,
+    "blocked_cancelled": ItemState.CANCELLED,
+    "queue_superseded": ItemState.SUPERSEDED,
+    "blocked_superseded": ItemState.SUPERSEDED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownItem:
+    """What `queue show` said about the item it found, which may be another than was asked for."""
+
+    work_kind: str
+    state: ItemState
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRun:
+    """One block of `runs ls`."""
+
+    run_id: str
+    work_kind: str | None
+    item_id: str | None
+
+
+def parse_lines(text: str) -> dict[str, str]:
+    """Return the `key: value` lines; of a repeated key the first counts, others are skipped."""
+    found: dict[str, str] = {}
+    for line in text.split("\n"):
+        match = _KEY.fullmatch(line.rstrip())
+        if match is not None:
+            found.setdefault(match[1], match[2].strip())
+    return found
+
+
+def parse_blocks(text: str, first_key: str) -> Iterator[dict[str, str]]:
+    """Yield one mapping for each block that begins with `first_key`."""
+    block: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith(f"{first_key}:") and block:
+            yield parse_lines("\n".join(block))
+            block = []
+        if block or line.startswith(f"{first_key}:"):
+            block.append(line)
+    if block:
+        yield parse_lines("\n".join(block))
+
+
+def parse_item(stdout: str) -> ShownItem:
+    """Read the answer of a successful `queue show`.
+
+    Raises:
+        ProtocolError: a line we need is missing, or the state is one we do not know.
+    """
+    lines = parse_lines(stdout)
+    try:
+        return ShownItem(
+            work_kind=lines["work_item_kind"],
+            state=_STATES[lines["work_item_state"]],
+            path=lines["path"],
+        )
+    except KeyError as exc:
+        raise ProtocolError(
+            TOOL, f"`millrace queue show` answered without a usable {exc}", raw=stdout
+        ) from exc
+
+
+def parse_runs(stdout: str) -> tuple[ListedRun, ...]:
+    """Read `runs ls`, in the order Millrace lists the runs."""
+    return tuple(
+        ListedRun(
+            run_id=block["run_id"],
+            work_kind=_value(block, "work_item_kind"),
+            item_id=_value(block, "work_item_id"),
+        )
+        for block in parse_blocks(stdout, "run_id")
+    )
+
+
+def parse_receipt(stdout: str) -> AddReceipt:
+    """Read the answer of a successful `queue add-*`: a stored path, or a mailbox receipt.
+
+    Raises:
+        ProtocolError: it is neither.
+    """
+    lines = parse_lines(stdout)
+    for key in ("enqueued_task", "enqueued_probe", "enqueued_idea"):
+        if lines.get(key):
+            return AddReceipt(stored_path=lines[key])
+    if lines.get("mode") == "mailbox" and lines.get("command_id"):
+        return AddReceipt(mailbox_command=lines["command_id"])
+    raise ProtocolError(
+        TOOL, "`millrace queue add` answered without a path or a command id", raw=stdout
+    )
+
+
+def parse_control(stdout: str) -> ControlReceipt:
+    """Read the answer of a successful `control` command or `queue cancel`.
+
+    Raises:
+        ProtocolError: it says neither what was done nor what is to be followed.
+    """
+    lines = parse_lines(stdout)
+    applied, detail = lines.get("applied"), lines.get("detail", "")
+    if lines.get("mode") == "mailbox" and lines.get("command_id"):
+        return ControlReceipt(applied=False, mailbox_command=lines["command_id"], detail=detail)
+    if applied not in {"true", "false"}:
+        raise ProtocolError(
+            TOOL, "Millrace answered without saying whether it did what it was asked", raw=stdout
+        )
+    return ControlReceipt(applied=applied == "true", detail=detail)
+
+
+def parse_modes(stdout: str) -> tuple[str, ...]:
+    """Read the names in `modes list`, in Millrace's order; lines of another form are skipped.
+
+    Raises:
+        ProtocolError: it names none.
+    """
+    found = (_MODE.fullmatch(line.strip()) for line in stdout.split("\n"))
+    names = tuple(dict.fromkeys(match["name"] for match in found if match is not None))
+    if not names:
+        raise ProtocolError(TOOL, "`millrace modes list` named no mode", raw=stdout)
+    return names
+
+
+def is_duplicate(words: str) -> bool:
+    """Whether Millrace's words about an add say that the id or the file is there already."""
+    return _DUPLICATE.search(words) is not None
+
+
+def is_not_initialised(stdout: str) -> bool:
+    """Whether the answer says that the workspace needs `init` first."""
+    return "workspace is not initialized" in stdout
+
+
+def is_absent(stdout: str) -> bool:
+    """Whether `queue show` says that it holds no such item."""
+    return "work item not found" in stdout
+
+
+def names_item(path: str, item_id: str) -> bool:
+    """Whether a stored file is this item's: `<id>.md`, or its archived form in an archive folder.
+
+    Millrace looks for `<id>.*.md`, so that it may answer with `<id>.more.md`, another's file.
+    """
+    file = PurePath(path)
+    if file.parent.name in ("cancelled", "superseded", "operator"):
+        archived = _ARCHIVED_NAME.fullmatch(file.name)
+        if archived is not None:
+            return archived["id"] == item_id
+    return file.name == f"{item_id}.md"
+
+
+def archived_id(file_name: str) -> str | None:
+    """Return whose an archived file is, None when its name is not of that form."""
+    archived = _ARCHIVED_NAME.fullmatch(file_name)
+    return None if archived is None else archived["id"]
+
+
+def archived_at(file_name: str) -> str:
+    """Return the sortable time in an archived file's name, empty when it has none."""
+    archived = _ARCHIVED_NAME.fullmatch(file_name)
+    return archived["when"] if archived is not None else ""
+
+
+def _value(block: Mapping[str, str], key: str) -> str | None:
+    value = block.get(key)
+    return None if value in (None, "", "none") else value

@@ -1,0 +1,1 @@
+"""What a caller can ask Millracer to do, independent of the transport."""

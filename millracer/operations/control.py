@@ -1,0 +1,252 @@
+"""Asking Millrace to pause, to go on or to stop, and looking whether it did.
+
+What is told is what was seen afterwards. With a living daemon a command goes through its mailbox:
+what becomes of it there is waited for, and only for so long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from millracer.cancellation import Cancellation, Cancelled, Wait
+from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
+from millracer.domain.items import ItemState
+from millracer.domain.result import ErrorRecord, NextStep, millracer_command
+from millracer.domain.runtime import (
+    CommandState,
+    ControlReceipt,
+    DaemonEnd,
+    RunningDaemon,
+    RuntimeStatus,
+)
+from millracer.domain.unseen import describe_unseen, how_to_free
+from millracer.errors import DaemonInUse, InvalidRequest, MillracerError, RunWarning, ToolFailed
+from millracer.ports import DaemonControl, Millrace
+
+#: How long Millrace may take to do what it was asked, before that is told.
+CONFIRM_SECONDS = 20.0
+#: How long a daemon that is not ours may take to end: a stage of its goes to its end first.
+END_SECONDS = 60.0
+#: Somebody else may be starting or stopping a daemon.
+LOCK_SECONDS = 30.0
+_POLL_SECONDS = 0.1
+_OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is, as it was seen: the outcome in a word and in a line."""
+
+    outcome: ControlOutcome
+    message: str
+    item_id: str | None = None
+    state: ItemState | None = None
+    next_steps: tuple[NextStep, ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
+
+
+def pause(millrace: Millrace, cancellation: Cancellation) -> ControlReport:
+    """Let Millrace begin nothing new; errors are told in the report."""
+    return reported(ControlCommand.PAUSE, millrace, cancellation, partial(_pause, millrace))
+
+
+def resume(millrace: Millrace, cancellation: Cancellation) -> ControlReport:
+    """End the pause that was asked for; errors are told in the report."""
+    return reported(ControlCommand.RESUME, millrace, cancellation, partial(_resume, millrace))
+
+
+def stop(millrace: Millrace, cancellation: Cancellation, *, force: bool) -> ControlReport:
+    """End the daemon; errors are told in the report.
+
+    Args:
+        millrace: of the workspace.
+        cancellation: of the caller.
+        force: end it although it is another's, or somebody watches it.
+    """
+    do = partial(_stop, millrace, force=force)
+    return reported(ControlCommand.STOP, millrace, cancellation, do)
+
+
+def reported(
+    command: ControlCommand,
+    millrace: Millrace,
+    cancellation: Cancellation,
+    do: Callable[[Wait], Found],
+) -> ControlReport:
+    """Do a command and report it, every error and the caller's own stop included."""
+    report = partial(
+        ControlReport,
+        command=command,
+        workspace=millrace.workspace,
+    )
+    try:
+        found = do(Wait(cancellation))
+    except Cancelled as cancelled:
+        return report(
+            outcome=ControlOutcome.NOT_CONFIRMED,
+            message=f"cancelled by the caller ({cancelled.reason}) before it was known",
+            version=millrace.version,
+            cancel_reason=cancelled.reason,
+        )
+    except MillracerError as error:
+        return report(
+            outcome=ControlOutcome.FAILED,
+            message=error.message,
+            version=millrace.version,
+            errors=(ErrorRecord.of(error),),
+        )
+    return report(
+        outcome=found.outcome,
+        message=found.message,
+        item_id=found.item_id,
+        state=found.state,
+        version=millrace.version,
+        next_steps=found.next_steps,
+        warnings=found.warnings,
+    )
+
+
+def step(action: str, millrace: Millrace, *words: str) -> NextStep:
+    """Return a command of ours as a next step in the same workspace."""
+    command = millracer_command(*words, workspace=millrace.workspace, option=millrace.option)
+    return NextStep(action, command)
+
+
+def require_workspace(millrace: Millrace, wait: Wait) -> None:
+    """Refuse a directory in which Millrace was never used, and an unsupported Millrace.
+
+    Raises:
+        InvalidRequest: it was never used there.
+        ToolNotFound, ToolUnsupported: as `Millrace.check_supported`.
+    """
+    if not millrace.is_initialised:
+        raise InvalidRequest(
+            f"{millrace.workspace} is no Millrace workspace yet",
+            field="workspace",
+            suggested_action="name the workspace with --workspace",
+        )
+    millrace.check_supported(wait)
+
+
+def await_daemon(millrace: Millrace, receipt: ControlReceipt, wait: Wait) -> str | None:
+    """Wait until the daemon has dealt with a command in its mailbox, or the wait is over.
+
+    Returns:
+        Why the daemon refused it; None where it did not.
+    """
+    if receipt.mailbox_command is None:
+        return None
+    fate = millrace.mailbox_reply(receipt.mailbox_command)
+    while fate.state is CommandState.WAITING and not wait.expired:
+        wait.sleep(_POLL_SECONDS)
+        fate = millrace.mailbox_reply(receipt.mailbox_command)
+    return fate.detail if fate.state is CommandState.REFUSED else None
+
+
+def _pause(millrace: Millrace, wait: Wait) -> Found:
+    require_workspace(millrace, wait)
+    before = millrace.read_status(wait)
+    if _is_paused_by_operator(before):
+        return Found(ControlOutcome.ALREADY, _paused_as(millrace, before))
+    _ask(millrace, millrace.pause(wait), wait)
+    after = millrace.read_status(wait)
+    if _is_paused_by_operator(after):
+        go_on = step("go on", millrace, "resume")
+        return Found(ControlOutcome.DONE, _paused_as(millrace, after), next_steps=(go_on,))
+    return _not_confirmed(millrace, "Millrace was asked to pause and is not paused yet")
+
+
+def _resume(millrace: Millrace, wait: Wait) -> Found:
+    require_workspace(millrace, wait)
+    before = millrace.read_status(wait)
+    if not before.paused:
+        return Found(ControlOutcome.ALREADY, "Millrace is not paused")
+    _ask(millrace, millrace.resume(wait), wait)
+    after = millrace.read_status(wait)
+    if not after.paused:
+        return Found(ControlOutcome.DONE, "Millrace goes on" + _without_daemon(millrace))
+    if _is_paused_by_operator(after):
+        return _not_confirmed(millrace, "Millrace was asked to go on and is still paused")
+    look = step("look", millrace, "status")
+    message = f"Millrace is still paused by {after.pause_sources}, which nobody here can end"
+    return Found(ControlOutcome.NOT_POSSIBLE, message, next_steps=(look,))
+
+
+def _ask(millrace: Millrace, receipt: ControlReceipt, wait: Wait) -> None:
+    refused = await_daemon(millrace, receipt, wait.within(CONFIRM_SECONDS))
+    if refused is not None:
+        raise ToolFailed(
+            "millrace",
+            f"Millrace's daemon refused it: {refused}",
+            suggested_action="see what `millracer status` says of the workspace",
+        )
+
+
+def _is_paused_by_operator(status: RuntimeStatus) -> bool:
+    return status.paused and _OPERATOR in status.pause_sources
+
+
+def _paused_as(millrace: Millrace, status: RuntimeStatus) -> str:
+    if status.active_stage is not None and status.process_running:
+        rest = f"; {status.active_stage} of {status.active_item_id or 'its own work'} goes on"
+        return f"Millrace is paused{rest} to its end"
+    return "Millrace is paused" + _without_daemon(millrace)
+
+
+def _without_daemon(millrace: Millrace) -> str:
+    return "" if millrace.find_daemon() is not None else "; no daemon runs"
+
+
+def _not_confirmed(millrace: Millrace, message: str) -> Found:
+    look = step("look", millrace, "status")
+    return Found(ControlOutcome.NOT_CONFIRMED, message, next_steps=(look,))
+
+
+def _stop(millrace: Millrace, wait: Wait, *, force: bool) -> Found:
+    if not millrace.is_initialised:
+        return Found(ControlOutcome.ALREADY, "no daemon runs")
+    with millrace.control(wait.within(LOCK_SECONDS)) as control:
+        running = control.running(wait)
+        if running is None:
+            cleared = "; what a dead one left was cleared" if control.repair(wait) else ""
+            return Found(ControlOutcome.ALREADY, f"no daemon runs{cleared}")
+        found = _end(millrace, control, running, wait, force=force)
+        return replace(found, warnings=control.notices)
+
+
+def _end(
+    millrace: Millrace, control: DaemonControl, running: RunningDaemon, wait: Wait, *, force: bool
+) -> Found:
+    is_ours = running.ours or running.kept
+    if running.out_of_sight is not None and not force:
+        raise DaemonInUse(describe_unseen(running), suggested_action=how_to_free(running))
+    if not (is_ours or force):
+        raise DaemonInUse(
+            f"the daemon (process {running.pid}) is somebody else's: Millracer did not start it",
+            suggested_action="ask who started it, or end it with --force",
+        )
+    ended = control.end(running, wait.within(END_SECONDS), despite_watchers=force)
+    match ended:
+        case DaemonEnd.WATCHED:
+            raise DaemonInUse(
+                "another millracer watches an item under this daemon, and stops it at its end",
+                suggested_action="let it come to its end or end it, or stop the daemon with "
+                "--force: what watches then says that it was stopped",
+            )
+        case DaemonEnd.UNREACHABLE:
+            message = f"{describe_unseen(running)}; nobody took the request to stop"
+            return Found(ControlOutcome.NOT_CONFIRMED, f"{message}. Next: {how_to_free(running)}")
+        case DaemonEnd.STILL_RUNS:
+            stage = millrace.read_status(wait).active_stage
+            until = "" if stage is None else f"; it ends once its {stage} has"
+            return _not_confirmed(
+                millrace, f"the daemon (process {running.pid}) was asked to stop{until}"
+            )
+        case DaemonEnd.GONE:
+            left = next((item for item in millrace.list_unfinished() if item.state.is_live), None)
+            go_on = () if left is None else (step("go on", millrace, "watch", left.item_id),)
+            whose = "" if is_ours else " somebody else started"
+            message = f"the daemon{whose} (process {running.pid}) is stopped"
+            return Found(ControlOutcome.DONE, message, next_steps=go_on)

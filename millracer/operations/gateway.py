@@ -1,0 +1,330 @@
+"""The ops gateway: every request there can be, one result.
+
+Actions are dispatched by a table; what none of them answers ends as `unsupported_action`, never in
+a program or a model. The envelope (ids, times, session, warnings) is put around in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from millracer.cancellation import Cancellation, Cancelled
+from millracer.domain.workspaces import LOCAL_SESSION, Resolution
+from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
+from millracer.operations.options import LayeredChoices
+from millracer.operations.reply import (
+    Reply,
+    cancelled,
+    describe_taken,
+    describe_warning,
+    echo_workspace,
+    failed,
+)
+from millracer.operations.resolve_workspace import NamedWorkspace, resolve_workspace
+from millracer.operations.session_memory import SessionMemory
+from millracer.operations.sessions import SessionActions
+from millracer.ports import Clock, Directories
+from millracer.schemas.ops_payloads import Action
+from millracer.schemas.ops_request import InvalidOpsRequest, ReadRequest, WorkspaceRef
+from millracer.schemas.ops_result import OpsResult, OpsStatus
+from millracer.schemas.run import ScopedWorkDocument
+
+if TYPE_CHECKING:  # a question to the store does nothing on Millrace
+    from millracer.operations.context import Target, Tools
+
+
+_EXIT_CODES = {
+    OpsStatus.SUCCEEDED: ExitCode.COMPLETED,
+    OpsStatus.BLOCKED: ExitCode.COMPLETED,
+    OpsStatus.INCOMPLETE: ExitCode.COMPLETED,
+    OpsStatus.TIMED_OUT: ExitCode.TIMED_OUT,
+    OpsStatus.FAILED: ExitCode.INTERNAL_ERROR,
+}
+
+#: What names a session without being its use of Millracer.
+_ABOUT_A_SESSION = frozenset({Action.INSPECT_SESSION, Action.FORGET_SESSION})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A request's result, and the exit code that tells it."""
+
+    result: OpsResult
+    exit_code: ExitCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandDefaults:
+    """What the command line says for requests that say nothing themselves.
+
+    Attributes:
+        workspace: `--workspace`, if given.
+        session_id: the session of a request that names neither a session nor its client.
+    """
+
+    choices: LayeredChoices
+    workspace: str | None = None
+    session_id: str = LOCAL_SESSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Envelope:
+    """What a result carries besides its reply."""
+
+    request_id: str | None
+    action: str | None
+    session_id: str
+    client_name: str | None
+    workspace_ref: WorkspaceRef
+    unknown: tuple[str, ...] = ()
+
+
+class _OnMillrace(Protocol):
+    """An action on Millrace."""
+
+    def __call__(
+        self,
+        read: ReadRequest,
+        target: Target,
+        *,
+        tools: Tools,
+        directories: Directories,
+        cancellation: Cancellation,
+    ) -> Reply:
+        """Do it, to its end.
+
+        Raises:
+            MillracerError: it could not be done.
+            Cancelled: the caller asked to stop.
+        """
+        ...
+
+
+class OpsGateway:
+    """Answers ops requests for one command.
+
+    Args:
+        remembers: whether requests are recorded in their session.
+    """
+
+    def __init__(  # noqa: PLR0913 - the ports
+        self,
+        *,
+        tools: Tools,
+        memory: SessionMemory,
+        directories: Directories,
+        clock: Clock,
+        defaults: CommandDefaults,
+        remembers: bool = True,
+    ) -> None:
+        self._tools = tools
+        self._memory = memory
+        self._directories = directories
+        self._clock = clock
+        self._defaults = defaults
+        self._remembers = remembers
+        sessions = SessionActions(
+            memory=memory,
+            directories=directories,
+            command_workspace=defaults.workspace,
+            command_mode=defaults.choices.anywhere.mode,
+        )
+        self._sessions: dict[Action, Callable[[ReadRequest, str], Reply]] = {
+            Action.LIST_WORKSPACES: sessions.list_workspaces,
+            Action.SELECT_WORKSPACE: sessions.select_workspace,
+            Action.REGISTER_WORKSPACE: sessions.register_workspace,
+            Action.FORGET_WORKSPACE: sessions.forget_workspace,
+            Action.LIST_SESSIONS: sessions.list_sessions,
+            Action.INSPECT_SESSION: sessions.inspect_session,
+            Action.FORGET_SESSION: sessions.forget_session,
+        }
+
+    def handle(self, read: ReadRequest, cancellation: Cancellation) -> Answer:
+        """Do what a request asks for, to its end; every error of ours becomes its result."""
+        return self._answer(self._envelope(read), lambda: self._perform(read, cancellation))
+
+    def refuse(self, read: ReadRequest, error: MillracerError) -> Answer:
+        """Answer a request that is not done, and why."""
+
+        def reply() -> Reply:
+            raise error
+
+        return self._answer(self._envelope(read), reply)
+
+    def refuse_unreadable(self, error: InvalidOpsRequest) -> Answer:
+        """Answer what is no request; what it says of itself is echoed as far as it can be read."""
+        envelope = _Envelope(
+            request_id=error.request_id,
+            action=error.action,
+            session_id=error.session_id or error.client_name or self._defaults.session_id,
+            client_name=error.client_name,
+            workspace_ref=WorkspaceRef(),
+        )
+        return self._answer(envelope, lambda: failed(error))
+
+    def _envelope(self, read: ReadRequest) -> _Envelope:
+        request = read.request
+        return _Envelope(
+            request_id=request.request_id,
+            action=request.action,
+            session_id=read.session_id or request.client_name or self._defaults.session_id,
+            client_name=request.client_name,
+            workspace_ref=request.workspace_ref,
+            unknown=read.unknown,
+        )
+
+    def _answer(self, envelope: _Envelope, perform: Callable[[], Reply]) -> Answer:
+        started = self._clock.now()
+        try:
+            reply = perform()
+        except Cancelled as stopped:
+            reply = cancelled(stopped.reason)
+        except MillracerError as error:
+            if isinstance(error, StoreUnavailable):
+                self._memory.give_up(error)
+            reply = failed(error)
+        if self._remembers:
+            self._remember(envelope, reply)
+        return self._enveloped(envelope, reply, started)
+
+    def _perform(self, read: ReadRequest, cancellation: Cancellation) -> Reply:
+        cancellation.raise_if_cancelled()
+        request, action = read.request, read.action
+        if action is None:
+            raise MillracerError(
+                f"there is no action {request.action!r:.200}",
+                code="unsupported_action",
+                suggested_action=f"use one of {', '.join(Action)}",
+            )
+        runtime = request.workspace_ref.runtime_kind or "local"
+        if runtime != "local":
+            raise MillracerError(
+                f"a workspace of runtime_kind {runtime!r:.200} cannot be reached from here",
+                code="unsupported_runtime",
+                suggested_action="leave workspace_ref.runtime_kind out, or say `local`",
+            )
+        session_id = self._envelope(read).session_id
+        on_store = self._sessions.get(action)
+        if on_store is not None:
+            return on_store(read, session_id)
+        session = self._memory.session(session_id)
+        resolution = resolve_workspace(
+            NamedWorkspace(
+                workspace_id=request.workspace_ref.workspace_id,
+                root_path=request.workspace_ref.root_path,
+                command_workspace=self._defaults.workspace,
+            ),
+            session,
+            self._memory,
+            self._directories,
+        )
+        from millracer.operations.context import target_of  # noqa: PLC0415 - see above
+
+        choices = self._defaults.choices.at(resolution.root_path)
+        target = target_of(read, resolution, session, choices)
+        passed_over = self._path_warning(read, resolution)
+        reply = self._on_millrace(action, read, target, cancellation)
+        return replace(reply, warnings=(*passed_over, *reply.warnings))
+
+    def _path_warning(self, read: ReadRequest, resolution: Resolution) -> tuple[RunWarning, ...]:
+        """Tell that a path beside a registered id was passed over."""
+        path = read.request.workspace_ref.root_path
+        if path is None or self._directories.absolute(path) == resolution.root_path:
+            return ()
+        text = (
+            f"workspace_ref.root_path {path!r:.200} is not where {resolution.workspace_id} is "
+            f"registered; the id was taken"
+        )
+        return (RunWarning("root_path_ignored", text),)
+
+    def _on_millrace(
+        self, action: Action, read: ReadRequest, target: Target, cancellation: Cancellation
+    ) -> Reply:
+        try:
+            return _action_on_millrace(action)(
+                read,
+                target,
+                tools=self._tools,
+                directories=self._directories,
+                cancellation=cancellation,
+            )
+        except Cancelled as stopped:
+            reply = cancelled(stopped.reason)
+        except MillracerError as error:
+            options = read.request.options
+            if isinstance(error, InvalidRequest) and options is not None and error.field == "cwd":
+                error.field = "options.cwd"
+            reply = failed(error, resolution=target.resolution)
+        taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
+        return replace(reply, workspace_ref=taken)
+
+    def _remember(self, envelope: _Envelope, reply: Reply) -> None:
+        if (
+            envelope.action in _ABOUT_A_SESSION
+            and self._memory.session(envelope.session_id) is None
+        ):
+            return  # it does not come to be because somebody looked for it, nor by being forgotten
+        codes = ["unknown_field"] * bool(envelope.unknown)
+        codes += [warning.code for warning in (*reply.warnings, *self._memory.warnings)]
+        self._memory.record(
+            envelope.session_id,
+            client_name=envelope.client_name,
+            request_id=envelope.request_id,
+            warnings=tuple(dict.fromkeys(codes)),
+        )
+
+    def _enveloped(self, envelope: _Envelope, reply: Reply, started: datetime) -> Answer:
+        scope = reply.scope
+        result = OpsResult(
+            request_id=envelope.request_id,
+            status=reply.status,
+            action=envelope.action,
+            workspace_ref=reply.workspace_ref or echo_workspace(envelope.workspace_ref),
+            started_at=started,
+            finished_at=self._clock.now(),
+            warnings=[
+                *(
+                    describe_warning(
+                        RunWarning("unknown_field", f"nobody reads the field {path}"), field=path
+                    )
+                    for path in envelope.unknown
+                ),
+                *(describe_warning(warning) for warning in reply.warnings),
+                *(describe_warning(warning) for warning in self._memory.warnings),
+            ],
+            errors=list(reply.errors),
+            result=reply.result,
+            completion=reply.completion,
+            route=reply.route,
+            intake_kind=reply.intake_kind,
+            scoped_work_item=None
+            if scope is None
+            else ScopedWorkDocument(
+                item_id=scope.item_id,
+                title=scope.title,
+                source_queue=scope.source_queue,
+                spec_path=scope.spec_path,
+                completion_ref=scope.completion_ref,
+                constraints=list(scope.constraints),
+            ),
+            evidence_refs=list(reply.evidence_refs),
+            result_freshness=reply.freshness,
+            session_ref=envelope.session_id,
+            raw_compat=reply.raw_compat,
+        )
+        code = reply.exit_code
+        return Answer(result=result, exit_code=_EXIT_CODES[reply.status] if code is None else code)
+
+
+def _action_on_millrace(action: Action) -> _OnMillrace:
+    """Return what does an action; each loads what it alone needs."""
+    if action is Action.STATUS:
+        from millracer.operations.status import report_status  # noqa: PLC0415 - see above
+
+        return report_status
+    from millracer.operations.run import run_task  # noqa: PLC0415 - see above
+
+    return run_task

@@ -1,0 +1,202 @@
+"""What an action answers, before the envelope is put around it, and how its parts are said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from millracer.cancellation import CancelReason
+from millracer.domain.requests import IntakeKind, ScopedWork
+from millracer.domain.workspaces import RegisteredWorkspace, Resolution, Session
+from millracer.errors import INTERNAL_ERROR, ExitCode, InvalidRequest, MillracerError, RunWarning
+from millracer.schemas.ops_request import InvalidOpsRequest, WorkspaceRef
+from millracer.schemas.ops_result import (
+    CompletionDocument,
+    EnqueueReply,
+    FreshnessDocument,
+    OpsErrorDocument,
+    OpsResult,
+    OpsRoute,
+    OpsStatus,
+    ResolutionDocument,
+    SessionDocument,
+    SessionReply,
+    SessionsReply,
+    Verification,
+    WarningDocument,
+    WorkspaceDocument,
+    WorkspaceRefDocument,
+    WorkspaceReply,
+    WorkspacesReply,
+)
+from millracer.schemas.run import RunResultDocument
+
+#: Errors that say the request itself is wrong.
+_INVALID_CODES = frozenset({"invalid_request", "invalid_input", "usage", "config_invalid"})
+
+NOTHING_TO_COMPLETE = CompletionDocument(
+    outcome="unknown", scoped_completion=False, verification_status=Verification.NOT_APPLICABLE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What one action came to.
+
+    Attributes:
+        exit_code: None: what the status says.
+        workspace_ref: None: what the request said of one.
+    """
+
+    status: OpsStatus = OpsStatus.SUCCEEDED
+    result: (
+        EnqueueReply
+        | WorkspacesReply
+        | WorkspaceReply
+        | SessionsReply
+        | SessionReply
+        | dict[str, Any]
+    )
+    completion: CompletionDocument = NOTHING_TO_COMPLETE
+    route: OpsRoute | None = OpsRoute.INSPECT_ONLY
+    intake_kind: IntakeKind | None = None
+    scope: ScopedWork | None = None
+    workspace_ref: WorkspaceRefDocument | None = None
+    warnings: tuple[RunWarning, ...] = ()
+    errors: tuple[OpsErrorDocument, ...] = ()
+    evidence_refs: tuple[str, ...] = ()
+    freshness: FreshnessDocument | None = None
+    raw_compat: RunResultDocument | None = None
+    exit_code: ExitCode | None = None
+
+
+def failed(error: MillracerError, *, resolution: Resolution | None = None) -> Reply:
+    """Return the reply of an action that ended in an error of ours."""
+    invalid = error.refusals if isinstance(error, InvalidOpsRequest) else (error,)
+    return Reply(
+        status=OpsStatus.FAILED,
+        result={}
+        if resolution is None
+        else {"resolution": describe_resolution(resolution).model_dump(mode="json")},
+        completion=CompletionDocument(outcome="unknown", scoped_completion=False),
+        route=None,
+        errors=tuple(describe_error(one) for one in invalid),
+        exit_code=exit_code_of_error(error.code),
+    )
+
+
+def cancelled(reason: CancelReason) -> Reply:
+    """Return the reply of a request that was cancelled before it had a result."""
+    terminated = reason is CancelReason.TERMINATED
+    error = MillracerError(
+        f"the request was cancelled ({reason})",
+        code="cancelled",
+        suggested_action="send it again; the same request is the same work",
+    )
+    return replace(
+        failed(error),
+        status=OpsStatus.CANCELLED,
+        exit_code=ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED,
+    )
+
+
+def without_request(reply: Reply, now: datetime) -> OpsResult:
+    """Return the result of a command that never read a request."""
+    return OpsResult(
+        request_id=None,
+        status=reply.status,
+        action=None,
+        workspace_ref=WorkspaceRefDocument(),
+        started_at=now,
+        finished_at=now,
+        warnings=[],
+        errors=list(reply.errors),
+        result={},
+        completion=reply.completion,
+    )
+
+
+def exit_code_of_error(code: str) -> ExitCode:
+    """Return the exit code of a failed request: 2 where the request itself is wrong."""
+    return ExitCode.USAGE if code in _INVALID_CODES else ExitCode.INTERNAL_ERROR
+
+
+def describe_error(error: MillracerError) -> OpsErrorDocument:
+    """Put an error of ours into its published shape."""
+    return OpsErrorDocument(
+        code=error.code,
+        message=error.message,
+        recoverable=error.code != INTERNAL_ERROR,
+        field=error.field if isinstance(error, InvalidRequest) else None,
+        suggested_action=error.suggested_action,
+        detail=getattr(error, "detail", "") or None,
+    )
+
+
+def describe_warning(warning: RunWarning, *, field: str | None = None) -> WarningDocument:
+    """Put a warning into its published shape."""
+    return WarningDocument(code=warning.code, message=warning.text, field=field)
+
+
+def describe_resolution(resolution: Resolution) -> ResolutionDocument:
+    """Say by which rule a workspace was taken."""
+    return ResolutionDocument(
+        rule=resolution.rule,
+        root_path=resolution.root_path,
+        workspace_id=resolution.workspace_id,
+    )
+
+
+def echo_workspace(ref: WorkspaceRef) -> WorkspaceRefDocument:
+    """Return what a request said of its workspace."""
+    return WorkspaceRefDocument(
+        runtime_kind=ref.runtime_kind or "local",
+        workspace_id=ref.workspace_id,
+        root_path=ref.root_path,
+        display_name=ref.display_name,
+        mode=ref.mode,
+        environment=ref.environment,
+    )
+
+
+def describe_taken(
+    ref: WorkspaceRef, resolution: Resolution, mode: str | None
+) -> WorkspaceRefDocument:
+    """Return the workspace that was taken, and the mode that was named for it."""
+    return WorkspaceRefDocument(
+        runtime_kind=ref.runtime_kind or "local",
+        workspace_id=resolution.workspace_id,
+        root_path=resolution.root_path,
+        display_name=resolution.display_name or ref.display_name,
+        mode=mode,
+        environment=ref.environment,
+    )
+
+
+def describe_workspace(workspace: RegisteredWorkspace) -> WorkspaceDocument:
+    """Put a registered workspace into its published shape."""
+    return WorkspaceDocument(
+        workspace_id=workspace.workspace_id,
+        root_path=workspace.root_path,
+        display_name=workspace.display_name,
+        default_mode=workspace.default_mode,
+        tags=list(workspace.tags),
+        is_default=workspace.is_default,
+    )
+
+
+def describe_session(session: Session) -> SessionDocument:
+    """Put a session into its published shape."""
+    selection = session.selection
+    return SessionDocument(
+        session_id=session.session_id,
+        client_name=session.client_name,
+        selected_workspace_id=None if selection is None else selection.workspace_id,
+        selected_root_path=None if selection is None else selection.root_path,
+        selected_mode=None if selection is None else selection.mode,
+        recent_request_ids=list(session.recent_request_ids),
+        last_warning_codes=list(session.last_warning_codes),
+        created_at=session.created_at,
+        updated_at=session.updated_at,
+    )

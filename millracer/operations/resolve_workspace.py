@@ -1,0 +1,149 @@
+"""Which workspace is meant: the rules, asked in order until one knows.
+
+A name that is wrong is an error, never a reason to ask the next rule: work must not be done in
+another workspace than the one that was named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millracer.domain.workspaces import (
+    DEFAULT_WORKSPACE,
+    RegisteredWorkspace,
+    Resolution,
+    ResolutionRule,
+    Selection,
+    Session,
+)
+from millracer.errors import WorkspaceUnresolved
+from millracer.operations.session_memory import SessionMemory
+from millracer.ports import Directories
+
+_HOW_TO_NAME = (
+    "pass workspace_ref.root_path or --workspace, or register and select a workspace"
+    " (`millracer workspaces add`)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedWorkspace:
+    """What a request and the command line say of the workspace; None: nothing."""
+
+    workspace_id: str | None = None
+    root_path: str | None = None
+    command_workspace: str | None = None
+
+
+def resolve_workspace(
+    named: NamedWorkspace, session: Session | None, memory: SessionMemory, directories: Directories
+) -> Resolution:
+    """Return the workspace that is meant.
+
+    Raises:
+        WorkspaceUnresolved: no rule names one, or the id is not registered.
+        WorkspaceUnusable: what was named is no path.
+        StoreUnavailable: it was named by an id, and the registry cannot be read.
+    """
+    if named.workspace_id is not None:
+        return _by_id(named, named.workspace_id, memory, directories)
+    if named.root_path is not None:
+        path = directories.absolute(named.root_path)
+        return Resolution(rule=ResolutionRule.REQUEST_ROOT_PATH, root_path=path)
+    if named.command_workspace is not None:
+        path = directories.absolute(named.command_workspace)
+        return Resolution(rule=ResolutionRule.CLI_WORKSPACE, root_path=path)
+    remembered = resolve_remembered(None if session is None else session.selection, memory)
+    if remembered is not None:
+        return remembered
+    current = directories.current()
+    if current is not None and directories.is_workspace(current):
+        return Resolution(rule=ResolutionRule.CWD, root_path=current)
+    raise WorkspaceUnresolved(
+        "nothing says which workspace is meant, and the current directory is no Millrace workspace",
+        suggested_action=_HOW_TO_NAME,
+    )
+
+
+def command_workspace(named: str | None, directories: Directories) -> RegisteredWorkspace:
+    """Return the command's own workspace, `default`: `--workspace`, else the current directory.
+
+    Raises:
+        WorkspaceUnresolved: the current directory is gone.
+        WorkspaceUnusable: what was named is no path.
+    """
+    path = directories.current() if named is None else directories.absolute(named)
+    if path is None:
+        raise WorkspaceUnresolved(
+            "the current directory is gone", suggested_action="pass --workspace"
+        )
+    return RegisteredWorkspace(
+        workspace_id=DEFAULT_WORKSPACE,
+        root_path=path,
+        display_name=path.rpartition("/")[2] or path,
+    )
+
+
+def resolve_remembered(selection: Selection | None, memory: SessionMemory) -> Resolution | None:
+    """Return the selected workspace, else the registry's default; None where there is neither.
+
+    For callers that do not stand in a directory of their own choice: ops and the operator.
+    """
+    selected = resolve_selection(selection, memory)
+    if selected is not None:
+        return selected
+    default = memory.default_workspace()
+    return None if default is None else _registered(default, ResolutionRule.REGISTRY_DEFAULT)
+
+
+def resolve_selection(selection: Selection | None, memory: SessionMemory) -> Resolution | None:
+    """Return a selected workspace: as it is registered now, else as it was when it was selected."""
+    if selection is None:
+        return None
+    if selection.workspace_id is not None:
+        registered = memory.find_workspace(selection.workspace_id)
+        if registered is not None:
+            return _registered(registered, ResolutionRule.ACTIVE_SESSION)
+    if selection.root_path is None:
+        return None
+    return Resolution(
+        rule=ResolutionRule.ACTIVE_SESSION,
+        root_path=selection.root_path,
+        workspace_id=selection.workspace_id,
+    )
+
+
+def _by_id(
+    named: NamedWorkspace, workspace_id: str, memory: SessionMemory, directories: Directories
+) -> Resolution:
+    if workspace_id == DEFAULT_WORKSPACE:
+        own = command_workspace(named.command_workspace, directories)
+        return _registered(own, ResolutionRule.REQUEST_WORKSPACE_ID)
+    # A path beside the id can stand in for a registry that cannot be read.
+    registered = (
+        memory.store.find_workspace(workspace_id)
+        if named.root_path is None
+        else memory.find_workspace(workspace_id)
+    )
+    if registered is not None:
+        return _registered(registered, ResolutionRule.REQUEST_WORKSPACE_ID)
+    if named.root_path is not None:
+        return Resolution(
+            rule=ResolutionRule.REQUEST_ROOT_PATH,
+            root_path=directories.absolute(named.root_path),
+            workspace_id=workspace_id,
+        )
+    raise WorkspaceUnresolved(
+        f"no workspace is registered as {workspace_id!r}",
+        suggested_action="see `millracer workspaces list`, or pass workspace_ref.root_path",
+    )
+
+
+def _registered(workspace: RegisteredWorkspace, rule: ResolutionRule) -> Resolution:
+    return Resolution(
+        rule=rule,
+        root_path=workspace.root_path,
+        workspace_id=workspace.workspace_id,
+        display_name=workspace.display_name,
+        default_mode=workspace.default_mode,
+    )

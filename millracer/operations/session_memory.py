@@ -1,0 +1,89 @@
+"""The session store as commands use it whose work does not depend on it.
+
+The first trouble is kept as a warning and the store is not asked again, so that a command waits for
+a locked one once. What only the store can answer raises instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from millracer.domain.workspaces import RegisteredWorkspace, Session
+from millracer.errors import RunWarning, StoreUnavailable
+from millracer.ports import SessionStore
+
+_Answer = TypeVar("_Answer")
+
+
+class SessionMemory:
+    """One command's view of the session store."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+        self._trouble: StoreUnavailable | None = None
+
+    @property
+    def store(self) -> SessionStore:
+        """The store itself, for what only it can answer.
+
+        Raises:
+            StoreUnavailable: it could not be used before.
+        """
+        if self._trouble is not None:
+            raise self._trouble
+        return self._store
+
+    @property
+    def warnings(self) -> tuple[RunWarning, ...]:
+        """What the caller should know of the store, each once."""
+        if self._trouble is None:
+            return self._store.notices
+        lost = (
+            f"what sessions selected is not known, or this request not remembered: {self._trouble}"
+        )
+        return (*self._store.notices, RunWarning(StoreUnavailable.code, lost))
+
+    def give_up(self, trouble: StoreUnavailable) -> None:
+        """Do not ask the store again: it failed at what only it can answer."""
+        self._trouble = trouble
+
+    def session(self, session_id: str) -> Session | None:
+        """Return a session, None also where the store cannot be used."""
+        return self._try(lambda: self._store.find_session(session_id))
+
+    def default_workspace(self) -> RegisteredWorkspace | None:
+        """Return the registry's default, None also where the store cannot be used."""
+        workspaces = self._try(self._store.list_workspaces) or ()
+        return next((workspace for workspace in workspaces if workspace.is_default), None)
+
+    def find_workspace(self, workspace_id: str) -> RegisteredWorkspace | None:
+        """Return a registered workspace, None also where the store cannot be used."""
+        return self._try(lambda: self._store.find_workspace(workspace_id))
+
+    def record(
+        self,
+        session_id: str,
+        *,
+        client_name: str | None,
+        request_id: str | None,
+        warnings: tuple[str, ...],
+    ) -> None:
+        """Remember a request and its warnings' codes, where that is possible."""
+        self._try(
+            lambda: self._store.record_request(
+                session_id,
+                client_name=client_name or session_id,
+                request_id=request_id,
+                warning_codes=warnings,
+            )
+        )
+
+    def _try(self, ask: Callable[[], _Answer]) -> _Answer | None:
+        if self._trouble is not None:
+            return None
+        try:
+            return ask()
+        except StoreUnavailable as trouble:
+            self._trouble = trouble
+            return None

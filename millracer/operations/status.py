@@ -1,0 +1,106 @@
+"""Looking at a workspace: everything a status tells, gathered once; changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from millracer.cancellation import Cancellation, Wait
+from millracer.domain.result import ErrorRecord
+from millracer.domain.status import WorkspaceStatus
+from millracer.errors import ExitCode, MillracerError, ToolTimeout, WorkspaceUnusable
+from millracer.operations.context import Target, Tools, require_directory
+from millracer.operations.reply import Reply, describe_resolution, describe_taken, failed
+from millracer.ports import Directories, Millrace
+from millracer.schemas.ops_request import ReadRequest
+from millracer.schemas.ops_result import FreshnessDocument, OpsRoute, OpsStatus
+
+#: How long Millrace may take to tell its status.
+STATUS_SECONDS = 60.0
+#: What Millrace says of its lock while the process that it names lives.
+_HELD = "active"
+
+
+def look_at(millrace: Millrace, wait: Wait) -> WorkspaceStatus:
+    """Return what goes on in a workspace; what Millrace would not tell is one of the errors.
+
+    What the disk says is told all the same.
+
+    Raises:
+        Cancelled: the caller asked to stop.
+    """
+    found = WorkspaceStatus(
+        workspace=millrace.workspace,
+        program=millrace.program,
+        option=millrace.option,
+        initialised=millrace.is_initialised,
+    )
+    if not found.initialised:
+        return found
+    within = wait.within(STATUS_SECONDS)
+    daemon = None
+    try:
+        version = millrace.check_supported(within)
+        status = millrace.read_status(within)
+        daemon = millrace.find_daemon()
+        is_held = status.lock == _HELD
+        found = replace(
+            found,
+            version=version,
+            status=status,
+            stranded=is_held and daemon is None and millrace.is_stale(within),
+        )
+    except MillracerError as error:
+        daemon = daemon or millrace.find_daemon()
+        found = replace(found, errors=(ErrorRecord.of(error),))
+    return replace(
+        found,
+        daemon=daemon,
+        watched=millrace.is_watched(),
+        left=millrace.list_unfinished(),
+        events=millrace.recent_events(),
+    )
+
+
+def report_status(
+    read: ReadRequest,
+    target: Target,
+    *,
+    tools: Tools,
+    directories: Directories,
+    cancellation: Cancellation,
+) -> Reply:
+    """Ask Millrace for its status; changes nothing in the workspace."""
+    root_path = target.resolution.root_path
+    require_directory(root_path, directories)
+    if not directories.is_workspace(root_path):
+        raise WorkspaceUnusable(
+            f"{root_path} is not initialised as a Millrace workspace",
+            code="workspace_uninitialised",
+            suggested_action="enqueue a task there, or run `millrace init`",
+        )
+    wait = Wait(cancellation).within(STATUS_SECONDS)
+    taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
+    resolution = describe_resolution(target.resolution).model_dump(mode="json")
+    try:
+        millrace = tools.millrace(root_path, target.choices)
+        millrace.check_supported(wait)
+        status = millrace.read_status(wait)
+    except ToolTimeout as error:
+        return replace(
+            failed(error, resolution=target.resolution),
+            status=OpsStatus.TIMED_OUT,
+            route=OpsRoute.STATUS_ONLY,
+            workspace_ref=taken,
+            exit_code=ExitCode.TIMED_OUT,
+        )
+    return Reply(
+        result={**status.raw, "resolution": resolution},
+        route=OpsRoute.STATUS_ONLY,
+        workspace_ref=taken,
+        evidence_refs=("millrace status --format json",),
+        freshness=None
+        if status.unchanged_since_read is None
+        else FreshnessDocument(
+            read_at=status.observed_at, unchanged_since_read=status.unchanged_since_read
+        ),
+    )

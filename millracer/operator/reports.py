@@ -1,0 +1,170 @@
+"""What the operator says in a few readable lines: endings, status, items, workspaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from millracer.domain.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
+from millracer.domain.items import ItemState, UnfinishedItem
+from millracer.domain.outcome import Outcome
+from millracer.domain.requests import Route
+from millracer.domain.result import RunResult
+from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.workspaces import RegisteredWorkspace
+from millracer.operator.input_line import COMMANDS
+
+_SHOWN_ITEMS = 12
+_SHOWN_FACTS = 4
+#: What is said of an item or a task beside what must be whole fits a line of 80 columns.
+_TITLE_LENGTH = 45
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A task of this session and how it ended; seconds on the wall."""
+
+    task: str
+    result: RunResult
+    seconds: float
+
+
+def describe_commands() -> str:
+    """List the commands and the keys."""
+    shown = {f"/{name} {usage}".rstrip(): text for name, (usage, text) in COMMANDS.items()}
+    width = max(map(len, shown))
+    keys = "Anything else is a task. Alt-Enter begins a new line, Ctrl-C stops a task."
+    return "\n".join([keys, *(f"  {usage:<{width}}  {text}" for usage, text in shown.items())])
+
+
+def describe_ending(result: RunResult, seconds: float) -> str:
+    """Say in one line how a task ended, what proves it or is missing, and how long it took.
+
+    How to go on with what Millrace still holds stands below it.
+    """
+    parts = [result.outcome.replace("_", " "), *_grounds(result), _duration(seconds)]
+    return "\n".join([" · ".join(parts), *_how_to_go_on(result)])
+
+
+def describe_history(history: Sequence[Done]) -> str:
+    """List the tasks of this session, oldest first; a delegated one's item below it."""
+    lines = []
+    for number, done in enumerate(history, 1):
+        time = _duration(done.seconds)
+        lines.append(f"{number:>3}  {done.result.outcome:<14}  {time:>11}  {_title(done.task)}")
+        if done.result.work_item_id is not None:
+            lines.append(f"{'':>21}{done.result.work_item_id}")
+    return "\n".join(lines)
+
+
+def describe_status(workspace: str, status: RuntimeStatus, left: Sequence[UnfinishedItem]) -> str:
+    """Say what Millrace does in a workspace: daemon, active stage and item, queues, blocked."""
+    daemon = "running" if status.process_running else "not running"
+    if status.paused:
+        daemon += f", paused by {status.pause_sources}"
+    if status.stop_requested:
+        daemon += ", asked to stop"
+    active = "-"
+    if status.active_stage or status.active_item_id:
+        active = f"{status.active_stage or 'a stage'} on {status.active_item_id or 'its own work'}"
+    queues = " · ".join(f"{plane} {depth}" for plane, depth in status.queue_depths.items())
+    blocked = [item for item in left if item.state is ItemState.BLOCKED]
+    lines = [
+        workspace,
+        f"  daemon   {daemon}",
+        f"  mode     {status.mode_id or '-'}",
+        f"  active   {active}",
+        f"  queues   {queues}",
+        f"  blocked  {len(blocked) or '-'}",
+    ]
+    for item in blocked[:_SHOWN_ITEMS]:
+        lines += [f"           {_title(item.title)}", f"             {item.item_id}"]
+    return "\n".join([*lines, *_more(len(blocked))])
+
+
+def describe_left(left: Sequence[UnfinishedItem], workspace: str) -> str:
+    """List what Millrace still works on or has blocked; items of ours carry a mark."""
+    if not left:
+        return f"Millrace holds nothing unfinished in {workspace}"
+    lines = []
+    for item in left[:_SHOWN_ITEMS]:
+        mark = "*" if item.ours else " "
+        lines += [
+            f"{mark} {item.state:<8} {item.work_kind:<8} {_title(item.title)}",
+            f"{'':>20}{item.item_id}",
+        ]
+    return "\n".join(
+        [*lines, *_more(len(left)), "go on with one: /resume ID   (* enqueued by Millracer)"]
+    )
+
+
+def describe_workspaces(selected: str, registered: Sequence[RegisteredWorkspace]) -> str:
+    """List the registered workspaces; the selected one carries a mark."""
+    entries = [(entry.workspace_id, entry.root_path) for entry in registered]
+    if selected not in {path for _, path in entries}:
+        entries.insert(0, ("-", selected))
+    width = max(len(name) for name, _ in entries)
+    return "\n".join(
+        f"{'*' if path == selected else ' '} {name:<{width}}  {path}" for name, path in entries
+    )
+
+
+def _grounds(result: RunResult) -> list[str]:
+    """Return what proves the end, or why it ended so and what is missing."""
+    if result.outcome is Outcome.COMPLETED:
+        return ["pi did it directly" if result.route is Route.DIRECT else _proof(result.proof)]
+    found = [gap.found for gap in result.missing_evidence[:1] if result.work_item_id is not None]
+    if result.outcome is Outcome.CANCELLED:
+        kept = "continue" in {step.action for step in result.next_steps}
+        return [f"the item stays in Millrace: {state}" for state in found if kept]
+    reason = [] if result.event is None else [result.event.reason]
+    needed = [f"missing: {gap.needed}" for gap in result.missing_evidence[:1] if found]
+    return [*reason, *needed]
+
+
+def _proof(facts: Sequence[Fact]) -> str:
+    """Say what proves an end, for somebody who knows which item is meant; /last json has it all."""
+    said = list(dict.fromkeys(brief for fact in facts if (brief := _brief(fact))))
+    more = len(said) - _SHOWN_FACTS
+    shown = ", ".join(said[:_SHOWN_FACTS])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _brief(fact: Fact) -> str:
+    match fact:
+        case ItemFact():
+            return f"{fact.work_kind} {fact.state}"
+        case StageFact():
+            return f"{fact.stage} {fact.terminal_result}"
+        case ClosureFact():
+            return f"lineage {'open' if fact.open else 'closed'}"
+        case SpawnFact():
+            return ""
+
+
+def _how_to_go_on(result: RunResult) -> list[str]:
+    """Return how to go on with the item, where it does not end by itself."""
+    if result.work_item_id is None or result.outcome is Outcome.COMPLETED:
+        return []
+    resume = f"/resume {result.work_item_id}"
+    actions = {step.action: step.command for step in result.next_steps}
+    if "continue" in actions:
+        return [f"  to go on: {resume}"]
+    if "retry" in actions:
+        return [f"  to try again: {actions['retry']}", f"  and then: {resume}"]
+    return []
+
+
+def _title(text: str) -> str:
+    """Return the first line of anybody's words, cut to what fits beside the rest."""
+    first = text.strip().partition("\n")[0].rstrip()
+    return first if len(first) <= _TITLE_LENGTH else f"{first[: _TITLE_LENGTH - 1]}…"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _more(count: int) -> list[str]:
+    return [f"  … and {count - _SHOWN_ITEMS} more"] if count > _SHOWN_ITEMS else []

@@ -1,0 +1,150 @@
+"""Where and in which mode the operator's tasks are done: given, remembered, or chosen since.
+
+Workspace and mode are stored apart, so that two operators of one session do not undo each other's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millracer.domain.workspaces import RegisteredWorkspace, Selection
+from millracer.errors import RunWarning, StoreUnavailable, UsageError, WorkspaceUnresolved
+from millracer.operations.resolve_workspace import resolve_remembered
+from millracer.operations.session_memory import SessionMemory
+from millracer.ports import Directories, SessionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A workspace that tasks can be done in.
+
+    Attributes:
+        workspace_id: None for one that is not registered.
+        default_mode: what it is registered with, if anything.
+    """
+
+    root_path: str
+    workspace_id: str | None = None
+    default_mode: str | None = None
+
+
+class OperatorSelection:
+    """The selected workspace and mode of one session.
+
+    Args:
+        workspace: `--workspace`; None: what the session selected, the registry's default, or the
+            current directory.
+        mode: `--millrace-mode`; None: what the session selected.
+
+    Raises:
+        WorkspaceUnresolved: nothing says where, and the current directory is gone.
+        WorkspaceUnusable: what was given is no path.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: SessionStore,
+        directories: Directories,
+        session_id: str,
+        workspace: str | None,
+        mode: str | None,
+    ) -> None:
+        self._store = store
+        self._directories = directories
+        self._session_id = session_id
+        memory = SessionMemory(store)
+        session = memory.session(session_id)
+        selection = None if session is None else session.selection
+        self._mode = mode or (None if selection is None else selection.mode)
+        self._place = (
+            self._remembered(selection, memory)
+            if workspace is None
+            else Place(root_path=directories.absolute(workspace))
+        )
+        self.warnings: tuple[RunWarning, ...] = memory.warnings
+
+    @property
+    def place(self) -> Place:
+        """The workspace."""
+        return self._place
+
+    @property
+    def mode(self) -> str | None:
+        """The mode that was given or chosen."""
+        return self._mode
+
+    @property
+    def usable(self) -> bool:
+        """Whether the workspace is a directory."""
+        return self._directories.exists(self._place.root_path)
+
+    def find(self, name: str) -> Place:
+        """Return the workspace of this id or path.
+
+        Raises:
+            UsageError: it is neither.
+            StoreUnavailable: it is no path, and the registry cannot be asked for the id.
+            WorkspaceUnusable: it cannot be a path.
+        """
+        try:
+            found = self._store.find_workspace(name)
+        except StoreUnavailable:
+            if not self._directories.exists(self._directories.absolute(name)):
+                raise
+            found = None  # a path needs no registry
+        path = self._directories.absolute(name) if found is None else found.root_path
+        if self._directories.exists(path):
+            return Place(root_path=path) if found is None else _registered(found)
+        if found is not None:
+            raise UsageError(
+                f"{name} is registered as {path}, which is not a directory",
+                suggested_action="register it again with `millracer workspaces add`",
+            )
+        raise UsageError(
+            f"{name!r} is no registered workspace and no directory",
+            suggested_action="see /workspace, or `millracer workspaces add`",
+        )
+
+    def choose_place(self, place: Place) -> None:
+        """Work in another workspace from now on.
+
+        Raises:
+            StoreUnavailable: it is chosen, but will not be remembered.
+        """
+        self._place = place
+        self._store.select_workspace(
+            self._session_id, place.workspace_id, place.root_path, client_name=self._session_id
+        )
+
+    def choose_mode(self, mode: str | None) -> None:
+        """Work in another mode from now on, None: as the workspace, pi or the default says.
+
+        Raises:
+            StoreUnavailable: it is chosen, but will not be remembered.
+        """
+        self._mode = mode
+        self._store.select_mode(self._session_id, mode, client_name=self._session_id)
+
+    def _remembered(self, selection: Selection | None, memory: SessionMemory) -> Place:
+        resolution = resolve_remembered(selection, memory)
+        if resolution is not None:
+            return Place(
+                root_path=resolution.root_path,
+                workspace_id=resolution.workspace_id,
+                default_mode=resolution.default_mode,
+            )
+        current = self._directories.current()
+        if current is None:
+            raise WorkspaceUnresolved(
+                "the current directory is gone", suggested_action="pass --workspace"
+            )
+        return Place(root_path=current)
+
+
+def _registered(workspace: RegisteredWorkspace) -> Place:
+    return Place(
+        root_path=workspace.root_path,
+        workspace_id=workspace.workspace_id,
+        default_mode=workspace.default_mode,
+    )

@@ -1,0 +1,451 @@
+"""One person's session with Millracer: a pi conversation, selections, tasks and commands.
+
+Knows no terminal: a line goes in, words go to a `Voice`. Whatever goes wrong is said, and the
+session goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from millracer import __version__
+from millracer.cancellation import Cancellation, Wait
+from millracer.domain.outcome import Outcome
+from millracer.domain.requests import IntakePreference, RoutePreference, RunRequest
+from millracer.domain.result import RunResult, failed_result
+from millracer.errors import (
+    MillracerError,
+    RunWarning,
+    StoreUnavailable,
+    UsageError,
+    WorkspaceUnusable,
+)
+from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.session_memory import SessionMemory
+from millracer.operator.input_line import (
+    CommandLine,
+    CommandName,
+    TaskLine,
+    UnknownCommand,
+    parse_line,
+)
+from millracer.operator.reports import (
+    Done,
+    describe_commands,
+    describe_ending,
+    describe_history,
+    describe_left,
+    describe_status,
+    describe_workspaces,
+)
+from millracer.operator.selection import OperatorSelection
+from millracer.ports import (
+    Clock,
+    Directories,
+    Millrace,
+    Pi,
+    ProgressListener,
+    SessionStore,
+    TextListener,
+)
+from millracer.schemas.run_result import render_result
+
+if TYPE_CHECKING:  # a question of the operator runs no task
+    from millracer.run.orchestrator import Orchestrator
+
+
+_CLOSE_SECONDS = 5.0
+_STATUS_SECONDS = 60.0
+_CLEAR = "-"
+
+_Preference = TypeVar("_Preference", bound=StrEnum)
+
+
+class Operator:
+    """Takes lines until it is told to leave.
+
+    Args:
+        workspace: `--workspace`, if given; else what the session selected, the registry's default,
+            or the current directory.
+        new_request_id: returns a fresh id for each task.
+
+    Raises:
+        WorkspaceUnresolved: nothing says where to work, and the current directory is gone.
+        WorkspaceUnusable: `workspace` is no path.
+    """
+
+    def __init__(  # noqa: PLR0913 - the ports
+        self,
+        *,
+        tools: OperatorTools,
+        store: SessionStore,
+        directories: Directories,
+        clock: Clock,
+        voice: Voice,
+        choices: LayeredChoices,
+        session_id: str,
+        workspace: str | None,
+        new_request_id: Callable[[], str],
+    ) -> None:
+        self._tools = tools
+        self._store = store
+        self._clock = clock
+        self._voice = voice
+        self._choices = choices
+        self._session_id = session_id
+        self._new_request_id = new_request_id
+        self._pi: Pi | None = None
+        self._pi_choices: RunChoices | None = None
+        self._done: list[Done] = []
+        self._warned: set[RunWarning] = set()
+        self._store_warnings: tuple[RunWarning, ...] = ()
+        self._left = False
+        self._selection = OperatorSelection(
+            store=store,
+            directories=directories,
+            session_id=session_id,
+            workspace=workspace,
+            mode=choices.anywhere.mode,
+        )
+        self._commands: dict[CommandName, Callable[[str, Watching], RunResult | None]] = {
+            CommandName.HELP: self._help,
+            CommandName.STATUS: self._status,
+            CommandName.WORKSPACE: self._choose_workspace,
+            CommandName.MODE: self._choose_mode,
+            CommandName.ROUTE: self._choose_route,
+            CommandName.INTAKE: self._choose_intake,
+            CommandName.LAST: self._last,
+            CommandName.HISTORY: self._history,
+            CommandName.RESUME: self._resume,
+            CommandName.EXIT: self._leave,
+            CommandName.QUIT: self._leave,
+        }
+
+    @property
+    def left(self) -> bool:
+        """Whether the person asked to leave."""
+        return self._left
+
+    def greet(self) -> None:
+        """Say where tasks will be done and in which mode, and what stands in the way."""
+        for warning in self._selection.warnings:
+            self._warn(warning)
+        try:
+            self._say_selection()
+        except MillracerError as error:
+            self._complain(error)
+        if not self._selection.usable:
+            self._complain(self._no_directory())
+
+    def take(self, line: str, watching: Watching) -> RunResult | None:
+        """Do what one line says; returns the result where it was a task.
+
+        Raises:
+            Cancelled: the person stopped a command that is no task.
+        """
+        try:
+            match parse_line(line):
+                case None:
+                    return None
+                case TaskLine(text=text):
+                    return self._run(self._request(text), watching)
+                case CommandLine(name=name, argument=argument):
+                    return self._commands[name](argument, watching)
+                case UnknownCommand(word=word, nearest=nearest):
+                    meant = "" if nearest is None else f" did you mean /{nearest}?"
+                    self._voice.note(f"there is no command /{word};{meant} see /help")
+                    self._voice.note(
+                        "  a task that begins with a slash is typed with a blank first"
+                    )
+        except MillracerError as error:
+            self._complain(error)
+        return None
+
+    def close(self, cancellation: Cancellation) -> None:
+        """End the pi conversation; never raises."""
+        if self._pi is not None:
+            self._pi.close(Wait(cancellation).cleaning_up(_CLOSE_SECONDS))
+            self._pi = None
+
+    def workspace_names(self) -> tuple[str, ...]:
+        """Return the ids that `/workspace` knows."""
+        try:
+            return tuple(entry.workspace_id for entry in self._store.list_workspaces())
+        except StoreUnavailable:
+            return ()
+
+    def mode_names(self, wait: Wait) -> tuple[str, ...]:
+        """Ask Millrace for its modes.
+
+        Raises:
+            MillracerError: Millrace cannot be asked.
+            Cancelled: the caller asked to stop.
+        """
+        return self._millrace().list_modes(wait)
+
+    # commands
+
+    def _leave(self, _argument: str, _watching: Watching) -> None:
+        self._left = True
+
+    def _help(self, _argument: str, _watching: Watching) -> None:
+        self._voice.answer(describe_commands())
+
+    def _status(self, _argument: str, watching: Watching) -> None:
+        if not self._selection.usable:
+            raise self._no_directory()
+        millrace = self._millrace()
+        if not millrace.is_initialised:
+            self._voice.answer(
+                f"{self._workspace}\n"
+                "  not a Millrace workspace yet; the first delegated task makes it one"
+            )
+            return
+        wait = Wait(watching.cancellation).within(_STATUS_SECONDS)
+        millrace.check_supported(wait)
+        status = millrace.read_status(wait)
+        self._voice.answer(describe_status(self._workspace, status, millrace.list_unfinished()))
+
+    def _choose_workspace(self, argument: str, watching: Watching) -> None:
+        if not argument:
+            registered = self._store.list_workspaces()
+            self._voice.answer(describe_workspaces(self._workspace, registered))
+            return
+        place = self._selection.find(argument)
+        moved = place.root_path != self._workspace
+        choices = self._choices.at(place.root_path)  # or nobody moves
+        self._remember(lambda: self._selection.choose_place(place))
+        self._say_selection()
+        if moved and self._pi is not None and not self._pi_serves(choices):
+            # pi and its tools work in the directory they were started in, as they were started.
+            self.close(watching.cancellation)
+            self._voice.note("pi begins a new conversation there")
+
+    def _choose_mode(self, argument: str, _watching: Watching) -> None:
+        if argument:
+            mode = None if argument == _CLEAR else argument
+            self._remember(lambda: self._selection.choose_mode(mode))
+        self._say_selection()
+
+    def _remember(self, choose: Callable[[], None]) -> None:
+        try:
+            choose()
+        except StoreUnavailable as error:
+            self._voice.note(f"chosen, but not remembered: {error.message}")
+
+    def _say_selection(self) -> None:
+        mode = self._selection.mode or self._session_mode(self._choices_here())
+        self._voice.note(
+            f"workspace {self._workspace} · mode {mode or 'as pi or the default says'}"
+        )
+
+    def _choose_route(self, argument: str, _watching: Watching) -> None:
+        present = self._choices_here().route
+        route = self._preference(RoutePreference, present, "route", argument)
+        if argument:
+            self._choices = self._choices.saying(route=route)
+
+    def _choose_intake(self, argument: str, _watching: Watching) -> None:
+        present = self._choices_here().intake
+        intake = self._preference(IntakePreference, present, "intake", argument)
+        if argument:
+            self._choices = self._choices.saying(intake=intake)
+
+    def _preference(
+        self, kind: type[_Preference], present: _Preference, name: str, argument: str
+    ) -> _Preference:
+        chosen = present
+        if argument:
+            if argument not in list(kind):
+                near = get_close_matches(argument, list(kind), n=1)
+                example = near[0] if near else present
+                raise UsageError(
+                    f"/{name} takes one of {', '.join(kind)}",
+                    suggested_action=f"type one of them, as in /{name} {example}",
+                )
+            chosen = kind(argument)
+        self._voice.note(f"{name} {chosen}")
+        return chosen
+
+    def _last(self, argument: str, _watching: Watching) -> None:
+        if not self._done:
+            self._voice.note("no task was done in this session yet")
+            return
+        last = self._done[-1]
+        if argument == "json":
+            self._voice.answer(render_result(last.result))
+        elif argument:
+            raise UsageError(
+                "/last takes nothing, or json", suggested_action="type /last, or /last json"
+            )
+        else:
+            self._voice.answer(last.result.output)
+            self._voice.note(describe_ending(last.result, last.seconds))
+
+    def _history(self, _argument: str, _watching: Watching) -> None:
+        if not self._done:
+            self._voice.note("no task was done in this session yet")
+            return
+        self._voice.answer(describe_history(self._done))
+
+    def _resume(self, item_id: str, watching: Watching) -> RunResult | None:
+        if not item_id:
+            left = self._millrace().list_unfinished()
+            self._voice.answer(describe_left(left, self._workspace))
+            return None
+        return self._run(replace(self._request(""), resume=item_id), watching)
+
+    # tasks
+
+    def _request(self, task: str) -> RunRequest:
+        choices = self._choices_here()
+        return replace(
+            choices.request(task, self._new_request_id()),
+            mode=self._selection.mode,
+            session_mode=self._session_mode(choices),
+        )
+
+    def _run(self, request: RunRequest, watching: Watching) -> RunResult:
+        began = self._clock.monotonic()
+        try:
+            result = self._run_in_conversation(request, watching)
+        except MillracerError as error:
+            result = failed_result(request.request_id, self._workspace, __version__, error)
+        seconds = self._clock.monotonic() - began
+        task = request.task or f"/resume {request.resume}"
+        self._done.append(Done(task=task, result=result, seconds=seconds))
+        self._record(result)
+        return result
+
+    def _run_in_conversation(self, request: RunRequest, watching: Watching) -> RunResult:
+        millrace = self._millrace()
+        if self._pi is None:
+            self._pi_choices = self._choices_here()
+            self._pi = self._tools.pi(self._workspace, self._pi_choices)
+        told_before = self._pi.notices
+        orchestrator = self._tools.over(
+            millrace,
+            self._pi,
+            () if watching.listener is None else (watching.listener,),
+            watching.on_text,
+        )
+        result = orchestrator.run(request, watching.cancellation)
+        # The conversation keeps what it noticed; a task is told what happened while it was done.
+        news = tuple(warning for warning in result.warnings if warning not in told_before)
+        return replace(result, warnings=news)
+
+    def report(self, result: RunResult, *, streamed: bool) -> None:
+        """Say how a task ended: its answer, unless it was told as it came, and what is known."""
+        if result.outcome in {Outcome.FAILED, Outcome.CANCELLED}:
+            for error in result.errors:
+                self._say_error(error.message, error.suggested_action)
+        elif not streamed:
+            self._voice.answer(result.output)
+        for warning in (*result.warnings, *self._store_warnings):
+            self._warn(warning)
+        self._voice.note(describe_ending(result, self._done[-1].seconds))
+
+    def _record(self, result: RunResult) -> None:
+        memory = SessionMemory(self._store)
+        memory.record(
+            self._session_id,
+            client_name=self._session_id,
+            request_id=result.request_id,
+            warnings=tuple(dict.fromkeys(warning.code for warning in result.warnings)),
+        )
+        self._store_warnings = memory.warnings
+
+    @property
+    def _workspace(self) -> str:
+        return self._selection.place.root_path
+
+    def _no_directory(self) -> WorkspaceUnusable:
+        return WorkspaceUnusable(
+            f"{self._workspace} is not a directory",
+            suggested_action="create it, or choose another one: /workspace PATH",
+        )
+
+    def _millrace(self) -> Millrace:
+        return self._tools.millrace(self._workspace, self._choices_here())
+
+    def _choices_here(self) -> RunChoices:
+        """Return how tasks are done in the selected workspace.
+
+        Raises:
+            ConfigInvalid: its configuration file cannot be read, or says what it must not.
+        """
+        return self._choices.at(self._workspace)
+
+    def _session_mode(self, choices: RunChoices) -> str | None:
+        return self._selection.place.default_mode or choices.configured_mode
+
+    def _pi_serves(self, choices: RunChoices) -> bool:
+        """Whether the open conversation is what these choices would open in the new workspace."""
+        return (
+            choices.cwd is not None
+            and self._pi_choices is not None
+            and (_how_pi_starts(choices) == _how_pi_starts(self._pi_choices))
+        )
+
+    def _warn(self, warning: RunWarning) -> None:
+        if warning not in self._warned:
+            self._warned.add(warning)
+            self._voice.note(f"warning: {warning.code}: {warning.text}")
+
+    def _complain(self, error: MillracerError) -> None:
+        self._say_error(error.message, error.suggested_action)
+
+    def _say_error(self, message: str, suggested_action: str | None) -> None:
+        action = f"\n  next: {suggested_action}" if suggested_action else ""
+        self._voice.note(f"error: {message}{action}")
+
+
+def _how_pi_starts(choices: RunChoices) -> tuple[object, ...]:
+    return (choices.cwd, choices.pi_session, choices.provider, choices.model, choices.thinking)
+
+
+class Voice(Protocol):
+    """Where the operator's words go."""
+
+    def answer(self, text: str) -> None:
+        """Say what was asked for: an answer of pi, a report."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something beside the answer: how a task ended, a warning, an error."""
+        ...
+
+
+class OperatorTools(Protocol):
+    """Opens pi and Millrace for one workspace; errors as `millracer.errors`."""
+
+    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+        """Return a new conversation, not started yet."""
+        ...
+
+    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+        """Return the Millrace of a workspace."""
+        ...
+
+    def over(
+        self,
+        millrace: Millrace,
+        pi: Pi,
+        listeners: Sequence[ProgressListener],
+        on_text: TextListener | None,
+    ) -> Orchestrator:
+        """Return an orchestrator over both; it owns neither."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """Who is told of a task while it runs, and who may stop it."""
+
+    cancellation: Cancellation
+    listener: ProgressListener | None = None
+    on_text: TextListener | None = None

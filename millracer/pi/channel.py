@@ -1,0 +1,283 @@
+"""One running `pi --mode rpc`: its process, its three pipes, and the ladder that ends it.
+
+Commands go in, frames come out in order; what they mean is not known here. Both outputs are read by
+threads as bytes, so pi never waits for a pipe: standard error keeps its two ends, frames wait in a
+short queue, and when that is full pi is made to wait instead of our memory being filled.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import subprocess
+import threading
+import time
+from contextlib import suppress
+
+from millracer.cancellation import Wait
+from millracer.errors import ProtocolError, ToolTimeout
+from millracer.pi import frames
+from millracer.pi.framing import FrameReader
+from millracer.system import processes
+from millracer.system.output_capture import Ends
+from millracer.system.proc import shows_processes
+from millracer.system.processes import Command
+from millracer.system.spawn import reap
+
+_SLICE_SECONDS = 0.1
+_QUEUE_FRAMES = 256
+_CHUNK_BYTES = 256 * 1024
+_ABORT_SECONDS = 2.0
+_EXIT_SECONDS = 2.0
+_SIGNAL_SECONDS = 2.0
+_LAST_WORDS_SECONDS = 1.0
+_SWEEP_GRACE_SECONDS = 1.0
+_URGENT_GRACE_SECONDS = 0.2
+_ABORT_ID = "abort-at-close"
+
+
+class ChannelEnded(Exception):
+    """pi is gone, or its pipes are: a fact for the caller to judge."""
+
+
+class PiChannel:
+    """A started pi. `end` has to be called, whatever happened."""
+
+    def __init__(self, command: Command) -> None:
+        """Start the program and return at once.
+
+        Raises:
+            ToolNotFound, ToolFailed: as `process.spawn`.
+        """
+        self._token = processes.new_token()
+        env = {**(os.environ if command.env is None else command.env)}
+        env[processes.TOKEN_VARIABLE] = self._token
+        self._reader = FrameReader()
+        self._frames: queue.Queue[frames.Frame | ProtocolError] = queue.Queue(_QUEUE_FRAMES)
+        self._stderr = Ends()
+        self._writing = threading.Lock()
+        self._ending = threading.Lock()
+        self._seen_dead: float | None = None
+        self._discards = threading.Event()
+        self._abort_answered = threading.Event()
+        self._output_ended = threading.Event()
+        self._threads = (
+            threading.Thread(target=self._read_output, name="pi-stdout", daemon=True),
+            threading.Thread(target=self._read_errors, name="pi-stderr", daemon=True),
+        )
+        self._process = processes.spawn(
+            Command(tool=command.tool, argv=command.argv, cwd=command.cwd, env=env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.started = time.monotonic()
+        try:
+            self._open()
+        except BaseException:  # nobody has us yet who could end it
+            processes.end_token(self._token, grace_seconds=0.0, group=self._process.pid)
+            reap(self._process)
+            raise
+
+    def _open(self) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - asked for as a pipe above
+        os.set_blocking(self._process.stdin.fileno(), False)
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal; None while pi lives."""
+        return self._process.poll()
+
+    @property
+    def stderr_lines(self) -> tuple[str, ...]:
+        """The beginning and the end of what pi wrote to standard error."""
+        return self._stderr.lines()
+
+    @property
+    def skipped_lines(self) -> int:
+        """How many lines of standard output were no frames."""
+        return self._reader.skipped
+
+    def listen_to_text(self, *, wanted: bool) -> None:
+        """Let text deltas pass from now on, or throw them away."""
+        self._reader.wants_text = wanted
+
+    def send(self, command: frames.Outgoing, wait: Wait) -> None:
+        """Write one command.
+
+        Raises:
+            ChannelEnded: pi does not read any more.
+            ToolTimeout: pi did not take it in time; the channel is of no use any more.
+            Cancelled: the caller asked to stop; the same.
+        """
+        line = memoryview(frames.render_command(command))
+        with self._writing:
+            if self._process.stdin is None or self._process.stdin.closed:
+                raise ChannelEnded
+            descriptor = self._process.stdin.fileno()
+            ready = select.poll()
+            ready.register(descriptor, select.POLLOUT)
+            while line:
+                wait.cancellation.raise_if_cancelled()
+                if self._discards.is_set():
+                    raise ChannelEnded
+                if wait.expired:
+                    raise ToolTimeout(frames.TOOL, "pi did not take the prompt in time")
+                if not ready.poll(_SLICE_SECONDS * 1000):
+                    continue
+                try:
+                    line = line[os.write(descriptor, line) :]
+                except BlockingIOError:
+                    continue
+                except OSError as exc:
+                    raise ChannelEnded from exc
+
+    def next_frame(self, seconds: float) -> frames.Frame | None:
+        """Return the next frame, or None if none came within a fraction of a second or `seconds`.
+
+        Raises:
+            ChannelEnded: nothing is left to read and nothing will come, or `end` was called.
+            ProtocolError: pi broke its protocol.
+        """
+        if self._discards.is_set():
+            raise ChannelEnded
+        gone = self._output_ended.is_set() or self._has_been_dead()
+        try:
+            item = self._frames.get(timeout=max(0.0, min(seconds, _SLICE_SECONDS)))
+        except queue.Empty:
+            if gone:
+                raise ChannelEnded from None
+            return None
+        if isinstance(item, ProtocolError):
+            raise item
+        return item
+
+    def end(self, wait: Wait, *, busy: bool) -> None:
+        """End pi and all it started: abort, end of input, SIGTERM, SIGKILL, each wait bounded.
+
+        Goes straight to SIGKILL when the wait is over or cancelled. Never raises; repeatable.
+        """
+        self._discards.set()
+        with self._ending:
+            if busy:
+                self._abort(wait)
+            self._close_stdin()
+            if not self._exits_within(_EXIT_SECONDS, wait):
+                self._signal(wait)
+            hurried = _is_hurried(wait)
+            processes.end_token(
+                self._token,
+                grace_seconds=_URGENT_GRACE_SECONDS if hurried else _SWEEP_GRACE_SECONDS,
+                # pi is gone and its pid may be another's, but where no process can be looked up.
+                group=None if shows_processes() else self._process.pid,
+            )
+            pipes = (self._process.stdout, self._process.stderr)
+            for thread, pipe in zip(self._threads, pipes, strict=True):
+                thread.join(_SIGNAL_SECONDS)
+                # A descriptor somebody still reads must not be given to the next opener.
+                if pipe is not None and not thread.is_alive():
+                    pipe.close()
+
+    def await_words(self) -> None:
+        """Give a pi that is gone a moment to be reaped and its last words to be read."""
+        limit = time.monotonic() + _SIGNAL_SECONDS
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_SIGNAL_SECONDS)
+        for thread in self._threads:
+            thread.join(max(0.0, limit - time.monotonic()))
+
+    def _has_been_dead(self) -> bool:
+        # A tool that inherited the pipe keeps it open after pi is gone; that is the end, too, once
+        # what pi wrote before has been read.
+        if self.exit_code is None:
+            return False
+        now = time.monotonic()
+        if self._seen_dead is None:
+            self._seen_dead = now
+        return now - self._seen_dead > _LAST_WORDS_SECONDS
+
+    def _abort(self, wait: Wait) -> None:
+        # pi ends a running tool when it is aborted; at the end of its input older ones leave it.
+        if _is_hurried(wait):
+            return
+        bounded = wait.within(_ABORT_SECONDS)
+        request = frames.render_command(frames.Request(type="abort", id=_ABORT_ID))
+        if not self._writing.acquire(timeout=min(1.0, bounded.remaining)):
+            return
+        try:
+            if self._process.stdin is not None and not self._process.stdin.closed:
+                with suppress(OSError):
+                    os.write(self._process.stdin.fileno(), request)
+        finally:
+            self._writing.release()
+        while not (
+            self._abort_answered.wait(_SLICE_SECONDS / 2)
+            or self._output_ended.is_set()
+            or _is_hurried(bounded)
+        ):
+            pass
+
+    def _close_stdin(self) -> None:
+        if not self._writing.acquire(timeout=1.0):
+            return
+        try:
+            if self._process.stdin is not None:
+                with suppress(OSError):
+                    self._process.stdin.close()
+        finally:
+            self._writing.release()
+
+    def _signal(self, wait: Wait) -> None:
+        if not _is_hurried(wait):
+            self._process.terminate()
+            if self._exits_within(_SIGNAL_SECONDS, wait):
+                return
+        self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_SIGNAL_SECONDS)
+
+    def _exits_within(self, seconds: float, wait: Wait) -> bool:
+        bounded = wait.within(seconds)
+        while self._process.poll() is None:
+            if _is_hurried(bounded):
+                return False
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(min(_SLICE_SECONDS, bounded.remaining))
+        return True
+
+    def _read_output(self) -> None:
+        pipe = self._process.stdout
+        assert pipe is not None  # noqa: S101 - asked for as a pipe
+        try:
+            while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
+                for frame in self._reader.feed(chunk):
+                    self._deliver(frame)
+            self._reader.finish()
+        except ProtocolError as exc:
+            self._deliver(exc)
+        except OSError:
+            pass
+        finally:
+            self._output_ended.set()
+
+    def _deliver(self, item: frames.Frame | ProtocolError) -> None:
+        if isinstance(item, frames.Response) and item.id == _ABORT_ID:
+            self._abort_answered.set()
+        while not self._discards.is_set():
+            with suppress(queue.Full):
+                self._frames.put(item, timeout=_SLICE_SECONDS)
+                return
+
+    def _read_errors(self) -> None:
+        pipe = self._process.stderr
+        assert pipe is not None  # noqa: S101 - asked for as a pipe
+        with suppress(OSError):
+            while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
+                self._stderr.feed(chunk)
+
+
+def _is_hurried(wait: Wait) -> bool:
+    return wait.expired or wait.cancellation.reason is not None

@@ -1,0 +1,188 @@
+"""Looking at a pi: its version, its Node, and its models, without pi writing anything of its own.
+
+pi makes and mends files in its folder at every start. It is started here with a throw-away one that
+holds the user's settings as copies, the user's credentials and extensions as links, and nothing
+that pi moves about. It is told to stay off the network: no token is renewed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from millracer.cancellation import Wait
+from millracer.domain.doctor_report import PiModels
+from millracer.errors import RunWarning, ToolFailed, ToolNotFound, ToolUnsupported
+from millracer.pi import install
+from millracer.pi.options import PiOptions
+from millracer.pi.rpc import RpcPi
+from millracer.system import processes
+from millracer.system.processes import Command
+
+_FOLDER_VARIABLE = "PI_CODING_AGENT_DIR"
+_DEFAULT_FOLDER = Path(".pi", "agent")
+_CREDENTIALS = "auth.json"
+#: Folders that pi moves files between at its start, and that no question of models depends on.
+_MOVED = frozenset({"sessions", "tools", "bin", "commands", "prompts"})
+_MOVED_FILES = ".jsonl"
+_LARGEST_SETTINGS_BYTES = 4 << 20
+_CLOSE_SECONDS = 5.0
+_NODE = "node"
+_NODE_SCRIPT = re.compile(rb"#!.*\bnode\b")
+
+
+class PiLook:
+    """One way of starting pi, looked at.
+
+    Args:
+        options: how it is started.
+        folder: an empty folder of whoever asks, for what pi writes.
+    """
+
+    def __init__(self, options: PiOptions, folder: Path) -> None:
+        self._options = options
+        self._folder = folder
+        self._notices: tuple[RunWarning, ...] = ()
+
+    @property
+    def program(self) -> str:
+        """The file that is started, or the name it was looked for by."""
+        name = self._options.argv[0]
+        return shutil.which(name, path=self._options.env.get("PATH")) or name
+
+    @property
+    def command(self) -> str:
+        """What starts it, for a shell."""
+        return shlex.join((self.program, *self._options.argv[1:]))
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What pi warned of when it was asked for its models."""
+        return self._notices
+
+    def find_version(self, wait: Wait) -> tuple[str, tuple[RunWarning, ...]]:
+        """Return the version and what is to be known of it.
+
+        Raises:
+            ToolNotFound, ToolUnsupported, UsageError: as a run refuses it.
+            ToolTimeout, Cancelled: it had to be asked and did not answer.
+        """
+        options = self._options
+        version = install.read_version(options.argv, cwd=options.cwd, env=options.env, wait=wait)
+        return version, options.admit(version)
+
+    def find_node(self, wait: Wait) -> str | None:
+        """Return the version of the Node that runs this pi; None where pi needs none, or is not.
+
+        Raises:
+            ToolNotFound: there is no Node.
+            ToolUnsupported: it is older than this pi asks for.
+            ToolFailed, ToolTimeout, Cancelled: it cannot be asked.
+        """
+        name = self._options.argv[0]
+        is_node = Path(name).name == _NODE
+        if not is_node and not _is_node_script(Path(self.program)):
+            return None
+        program = name if is_node else _NODE
+        if shutil.which(program, path=self._options.env.get("PATH")) is None:
+            raise ToolNotFound(
+                _NODE,
+                f"`{program}` was not found, and pi is a program for Node",
+                suggested_action="millracer setup",
+            )
+        version = self._ask_node(program, wait)
+        needed = install.needed_node(self._options.argv, self._options.env)
+        if needed is not None and install.parse_version(version) < needed:
+            asked = ".".join(map(str, needed))
+            raise ToolUnsupported(
+                _NODE,
+                f"Node {version} is older than the {asked} that this pi asks for",
+                suggested_action="millracer setup",
+            )
+        return version
+
+    def list_models(self, wait: Wait) -> PiModels:
+        """Start pi, ask for its models and end it.
+
+        Raises:
+            MillracerError: as `RpcPi.list_models`.
+            OSError: the throw-away folder cannot be made.
+        """
+        _imitate(_agent_folder(self._options.env), self._folder)
+        env = {
+            **self._options.env,
+            _FOLDER_VARIABLE: str(self._folder),
+            "PI_OFFLINE": "1",
+            "PI_SKIP_VERSION_CHECK": "1",
+            "PI_TELEMETRY": "0",
+        }
+        pi = RpcPi(replace(self._options, env=env))
+        try:
+            return pi.list_models(wait)
+        finally:
+            self._notices = pi.notices
+            pi.close(Wait(wait.cancellation).cleaning_up(_CLOSE_SECONDS))
+
+    def _ask_node(self, program: str, wait: Wait) -> str:
+        options = self._options
+        command = Command(tool=_NODE, argv=(program, "--version"), cwd=options.cwd, env=options.env)
+        completed = processes.run(command, wait)
+        if completed.exit_code != 0:
+            raise ToolFailed(
+                _NODE,
+                f"`{program} --version` failed with exit code {completed.exit_code}",
+                detail=(completed.stdout + completed.stderr)[-2000:],
+                suggested_action="millracer setup",
+            )
+        return completed.stdout.strip().removeprefix("v")
+
+
+def _is_node_script(program: Path) -> bool:
+    try:
+        with program.open("rb") as file:
+            return _NODE_SCRIPT.match(file.readline(256)) is not None
+    except OSError:
+        return False
+
+
+def _agent_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return where pi keeps its settings and credentials; None where there is no home."""
+    named = environment.get(_FOLDER_VARIABLE)
+    with suppress(RuntimeError):
+        if named:
+            return Path(named).expanduser()
+        home = environment.get("HOME")
+        return (Path(home) if home else Path.home()) / _DEFAULT_FOLDER
+    return None
+
+
+def _imitate(source: Path | None, into: Path) -> None:
+    """Make a folder in which pi finds what the other holds, and writes none of it."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(mode=0o700, parents=True)
+    if source is None:
+        return
+    try:
+        entries = list(os.scandir(source))
+    except OSError:
+        return
+    for entry in entries:
+        with suppress(OSError):
+            if entry.is_dir():
+                if entry.name not in _MOVED:
+                    (into / entry.name).symlink_to(Path(entry.path).absolute())
+            elif entry.name == _CREDENTIALS:
+                (into / entry.name).symlink_to(Path(entry.path).absolute())
+            elif (
+                entry.is_file()
+                and not entry.name.endswith(_MOVED_FILES)
+                and entry.stat().st_size <= _LARGEST_SETTINGS_BYTES
+            ):
+                shutil.copyfile(entry.path, into / entry.name)
+                (into / entry.name).chmod(0o600)

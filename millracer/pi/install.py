@@ -1,0 +1,130 @@
+"""Which pi is installed: found, its version read cheaply, and judged.
+
+pi takes two seconds to tell its version, so the package's own metadata is read where it can be
+found; the program is asked only where it cannot.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from millracer.cancellation import Wait
+from millracer.domain.programs import Tool
+from millracer.errors import ToolNotFound, ToolUnsupported
+from millracer.pi.frames import TOOL
+from millracer.system import processes
+from millracer.system.processes import Command
+
+INSTALL_HINT = Tool.PI.install_hint
+SUPPORTED_RANGE = "0.67.68 to 1.5.x"
+
+Version = tuple[int, int, int]
+
+_OLDEST: Version = (0, 67, 68)
+_FIRST_UNTESTED: Version = (1, 6, 0)
+_FIRST_WITH_PROVIDER_AND_MODEL: Version = (1, 0, 0)
+_PACKAGES = frozenset({"@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"})
+#: Numbers of any sensible length; Python refuses to read one of thousands of digits.
+_VERSION = re.compile(r"(?<![\d.])(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
+_AT_LEAST = re.compile(r">=\s*(\d{1,9}\.\d{1,9}\.\d{1,9})")
+_METADATA_WITHIN_PARENTS = 5
+
+
+def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wait: Wait) -> str:
+    """Return the version of the pi this command starts.
+
+    Raises:
+        ToolNotFound: there is no such program.
+        ToolUnsupported: it tells no version.
+        ToolTimeout, Cancelled: only where the program itself has to be asked.
+    """
+    found = shutil.which(argv[0], path=env.get("PATH"))
+    if found is None:
+        raise ToolNotFound(
+            TOOL,
+            f"`{argv[0]}` was not found{'' if '/' in argv[0] else ' on PATH'}",
+            suggested_action=INSTALL_HINT,
+        )
+    metadata = _find_metadata(argv, env)
+    version = metadata.get("version")
+    if isinstance(version, str):
+        return version
+    command = Command(tool=TOOL, argv=(*argv, "--version"), cwd=cwd, env=env)
+    completed = processes.run(command, wait)
+    for said in (completed.stdout, completed.stderr):
+        match = _VERSION.search(said)
+        if match and completed.exit_code == 0:
+            return match.group(0)
+    raise ToolUnsupported(
+        TOOL,
+        f"`{argv[0]} --version` names no version; pi {SUPPORTED_RANGE} is supported",
+        detail=(completed.stdout + completed.stderr)[-2000:],
+        suggested_action=INSTALL_HINT,
+    )
+
+
+def needed_node(argv: tuple[str, ...], env: Mapping[str, str]) -> Version | None:
+    """Return the oldest Node that this pi says it works with; None where it says nothing plain."""
+    engines = _find_metadata(argv, env).get("engines")
+    said = engines.get("node") if isinstance(engines, dict) else None
+    match = _AT_LEAST.fullmatch(said.strip()) if isinstance(said, str) else None
+    return None if match is None else parse_version(match[1])
+
+
+def parse_version(text: str) -> Version:
+    """Return the comparable part of a version; a text without one is older than any."""
+    match = _VERSION.search(text)
+    if match is None:
+        return (0, 0, 0)
+    major, minor, patch = match.groups()
+    return (int(major), int(minor), int(patch))
+
+
+def refuse_unsupported(version: str) -> None:
+    """Let a supported or newer version pass.
+
+    Raises:
+        ToolUnsupported: it is older than we can work with.
+    """
+    if parse_version(version) < _OLDEST:
+        raise ToolUnsupported(
+            TOOL,
+            f"pi {version} is not supported; pi {SUPPORTED_RANGE} is",
+            suggested_action=INSTALL_HINT,
+        )
+
+
+def is_untested(version: str) -> bool:
+    """Whether this version came out after the last one we know."""
+    return parse_version(version) >= _FIRST_UNTESTED
+
+
+def wants_model_with_provider(version: str) -> bool:
+    """Whether this version refuses `--provider` without `--model`."""
+    return parse_version(version) >= _FIRST_WITH_PROVIDER_AND_MODEL
+
+
+def _find_metadata(argv: tuple[str, ...], env: Mapping[str, str]) -> Mapping[str, object]:
+    """Return what the package of the pi that a command starts says of itself, else nothing."""
+    found = shutil.which(argv[0], path=env.get("PATH"))
+    words = argv[1:] if found is None else (found, *argv[1:])
+    return next(filter(None, map(_packaged, map(Path, words))), {})
+
+
+def _packaged(program: Path) -> Mapping[str, object]:
+    try:
+        folders = program.resolve(strict=True).parents
+    except (OSError, RuntimeError):
+        return {}
+    for folder in folders[:_METADATA_WITHIN_PARENTS]:
+        try:
+            metadata = json.loads((folder / "package.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(metadata, dict) and metadata.get("name") in _PACKAGES:
+            return metadata
+    return {}

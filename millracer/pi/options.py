@@ -1,0 +1,91 @@
+"""How pi is started, whatever the kind of session: its flags, and which pi is taken at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millracer.cancellation import Cancellation, Wait
+from millracer.errors import RunWarning, UsageError
+from millracer.pi import install
+from millracer.pi.frames import TOOL
+from millracer.system.processes import Command
+
+_VERSION_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiOptions:
+    """How pi is started.
+
+    Attributes:
+        argv: the program, such as `("pi",)`.
+        cwd: where pi and its tools work.
+        env: the whole environment of pi and its tools.
+        skills: folders with a SKILL.md, or such files.
+        start_timeout_seconds: the limit for a cold start alone, where it can be told from the turn.
+        extra_arguments: more flags, behind ours.
+    """
+
+    cwd: Path
+    argv: tuple[str, ...] = ("pi",)
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    provider: str | None = None
+    model: str | None = None
+    thinking: str = "high"
+    skills: tuple[Path, ...] = ()
+    start_timeout_seconds: float = 120.0
+    extra_arguments: tuple[str, ...] = ()
+
+    def command(self, *session: str) -> Command:
+        """Return the command that starts pi; nothing of a conversation is kept on disk.
+
+        Args:
+            session: the flags that choose the kind of session; another flag always follows them.
+        """
+        flags = [*session, "--no-session", "--thinking", self.thinking]
+        if self.provider is not None:
+            flags += ["--provider", self.provider]
+        if self.model is not None:
+            flags += ["--model", self.model]
+        for skill in self.skills:
+            flags += ["--skill", str(skill)]
+        argv = (*self.argv, *flags, *self.extra_arguments)
+        return Command(tool=TOOL, argv=argv, cwd=self.cwd, env=self.env)
+
+    def read_version(self, cancellation: Cancellation) -> str:
+        """Return the version of this pi.
+
+        Raises:
+            ToolNotFound, ToolUnsupported, ToolTimeout, Cancelled: as `pi_install.read_version`.
+        """
+        return install.read_version(
+            self.argv,
+            cwd=self.cwd,
+            env=self.env,
+            wait=Wait.for_seconds(_VERSION_SECONDS, cancellation),
+        )
+
+    def admit(self, version: str) -> tuple[RunWarning, ...]:
+        """Let a pi of this version pass, and return what the caller should know of it.
+
+        Raises:
+            ToolUnsupported: it is older than we can work with.
+            UsageError: this version needs a model beside the provider.
+        """
+        install.refuse_unsupported(version)
+        if (
+            self.provider is not None
+            and self.model is None
+            and install.wants_model_with_provider(version)
+        ):
+            raise UsageError(
+                f"pi {version} needs a model beside the provider {self.provider}",
+                suggested_action="add --model",
+            )
+        if not install.is_untested(version):
+            return ()
+        text = f"pi {version} is newer than {install.SUPPORTED_RANGE}, which is tested"
+        return (RunWarning("pi_untested", text),)

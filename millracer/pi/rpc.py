@@ -1,0 +1,261 @@
+"""The coding agent as one conversation on `pi --mode rpc`.
+
+Starting, asking, aborting and closing. What frames mean is in `pi_turn`, the passage of one prompt
+in `pi_exchange`, the process in `pi_channel`, its flags in `pi_options`. A turn out of
+time is aborted and the process kept. Where pi died, or cannot be trusted any more, it is
+ended, and the next prompt starts a new one: the caller learns from `notices` that what was said
+before is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+
+from millracer.cancellation import Cancellation, Cancelled, Wait
+from millracer.domain.doctor_report import PiModel, PiModels
+from millracer.errors import MillracerError, ProtocolError, RunWarning, ToolFailed, ToolTimeout
+from millracer.pi import errors, frames
+from millracer.pi.channel import ChannelEnded, PiChannel
+from millracer.pi.exchange import Exchange, receive, refuse_spent
+from millracer.pi.options import PiOptions
+from millracer.pi.turn import EndKind, Turn
+from millracer.ports import Pi, TextListener
+from millracer.system.proc import warn_unseen
+
+#: How long an aborted turn may take to come to rest before pi is ended instead.
+ABORT_SECONDS = 10.0
+_FIRST_WRITE_SECONDS = 5.0
+#: What a cold start is given however short the turn: a loaded machine needs several times the 3 s
+#: that a quiet one does.
+LEAST_START_SECONDS = 20.0
+_DISCARD_SECONDS = 5.0
+#: What pi calls the provider of the model it has where it has none.
+_NO_PROVIDER = "unknown"
+
+
+class RpcPi(Pi):
+    """One conversation; `close` may be called from any thread, all else from one at a time."""
+
+    def __init__(self, options: PiOptions) -> None:
+        self._options = options
+        self._version: str | None = None
+        self._lock = threading.Lock()
+        self._channel: PiChannel | None = None
+        self._ready = False
+        self._model: frames.ModelData | None = None
+        self._busy = False
+        self._closed = False
+        self._lost = False
+        self._count = 0
+        self._notices: list[RunWarning] = []
+
+    @property
+    def version(self) -> str | None:
+        """The version found, None before `begin`."""
+        return self._version
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed, each once."""
+        return tuple(self._notices)
+
+    def begin(self) -> None:
+        """Start pi without waiting for it; repeated calls do nothing.
+
+        Raises:
+            ToolNotFound: there is no such program.
+            ToolUnsupported: its version is refused.
+            UsageError: this version needs a model beside the provider.
+            ToolFailed: it cannot be started, or the conversation was closed.
+        """
+        self._begin(Cancellation())
+
+    def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
+        """Send one prompt and return the full text of its answer, never empty.
+
+        A cold start takes nothing from the turn's time; it is given as long as a turn, but not less
+        than `LEAST_START_SECONDS` and not more than its own limit. Text may be told to
+        the listener that a failed attempt wrote before pi asked the model again.
+
+        Raises:
+            ToolTimeout: the turn did not end in time; it was aborted.
+            ToolFailed: the model or pi failed, or the answer was empty or cut off.
+            ProtocolError: pi said something outside its protocol; it was ended.
+            Cancelled: the caller asked to stop; the turn was aborted.
+        """
+        refuse_spent(wait)
+        seconds = wait.remaining
+        patience = Wait(wait.cancellation).within(max(seconds, LEAST_START_SECONDS))
+        channel = self._ready_channel(patience)
+        turn_wait = Wait(wait.cancellation, time.monotonic() + seconds)
+        self._count += 1
+        exchange = Exchange(channel, Turn(f"prompt-{self._count}"), on_text)
+        channel.listen_to_text(wanted=on_text is not None)
+        try:
+            self._busy = True
+            end = exchange.run(_as_plain_text(prompt), turn_wait)
+        except ChannelEnded as exc:
+            raise self._after_death(channel, turn_wait) from exc
+        except (ProtocolError, ToolFailed):
+            self._discard(channel, turn_wait)
+            raise
+        except BaseException:
+            self._stop_turn(exchange, turn_wait)
+            raise
+        finally:
+            self._busy = False
+            self._note_warnings(channel)
+        if end.kind is not EndKind.ANSWERED:
+            raise errors.turn_failure(end)
+        return end.text
+
+    def list_models(self, wait: Wait) -> PiModels:
+        """Return the model it was started with and those it has credentials for; asks no model.
+
+        Raises:
+            ToolTimeout: pi did not answer in time; it may be ended, and nothing else.
+            ToolFailed: pi ended, or refused to tell.
+            ProtocolError: pi said something outside its protocol.
+            Cancelled: the caller asked to stop.
+        """
+        channel = self._ready_channel(wait)
+        request = frames.Request(type="get_available_models", id="models")
+        try:
+            channel.send(request, wait)
+            while not wait.expired:
+                wait.cancellation.raise_if_cancelled()
+                match receive(channel, wait.remaining, wait):
+                    case frames.ModelsResponse(data=data):
+                        return _models(self._model, data.models)
+                    case frames.Response(id=request.id, error=error):
+                        raise errors.refused("list its models", error, channel.stderr_lines)
+        except ChannelEnded as exc:
+            raise self._after_death(channel, wait) from exc
+        finally:
+            self._note_warnings(channel)
+        raise ToolTimeout(frames.TOOL, "pi did not list its models in time")
+
+    def close(self, wait: Wait) -> None:
+        """End the conversation and every process it left; never raises, repeatable.
+
+        A turn that another thread waits for ends in an error there. With the wait cancelled, pi is
+        killed at once instead of being asked to go.
+        """
+        with self._lock:
+            self._closed = True
+            channel = self._channel
+        if channel is not None:
+            channel.end(wait, busy=self._busy)
+
+    def _begin(self, cancellation: Cancellation) -> PiChannel:
+        if self._channel is None:
+            self._check_version(cancellation)
+        with self._lock:
+            if self._closed:
+                raise errors.closed()
+            if self._channel is None:
+                self._channel = PiChannel(self._options.command("--mode", "rpc"))
+                self._ready = False
+                with suppress(ChannelEnded):  # its last words are read by whoever asks
+                    self._channel.send(
+                        frames.Request(type="get_state", id="ready"),
+                        Wait.for_seconds(_FIRST_WRITE_SECONDS),
+                    )
+                if self._lost:
+                    # The count tells each restart of a long conversation from the one before.
+                    self._note(
+                        "pi_restarted",
+                        f"pi was started again after {self._count} turns; it remembers nothing",
+                    )
+            return self._channel
+
+    def _check_version(self, cancellation: Cancellation) -> None:
+        if self._version is None:
+            self._version = self._options.read_version(cancellation)
+        for notice in (*self._options.admit(self._version), *warn_unseen()):
+            self._note(notice.code, notice.text)
+
+    def _ready_channel(self, patience: Wait) -> PiChannel:
+        cancellation = patience.cancellation
+        channel = self._begin(cancellation)
+        if self._ready and channel.exit_code is not None:
+            self._discard(channel, Wait(cancellation))
+            channel = self._begin(cancellation)
+        if self._ready:
+            return channel
+        limit = Wait(cancellation, channel.started + self._options.start_timeout_seconds)
+        wait = limit.within(patience.remaining)
+        try:
+            while not self._ready:
+                cancellation.raise_if_cancelled()
+                frame = receive(channel, wait.remaining, wait)
+                if isinstance(frame, frames.StateResponse):
+                    self._ready, self._model = True, frame.data.model
+                elif wait.expired:
+                    raise errors.start_timeout(
+                        time.monotonic() - channel.started,
+                        channel.stderr_lines,
+                        channel.skipped_lines,
+                    )
+        except ChannelEnded as exc:
+            channel.await_words()
+            error = errors.start_failure(channel.exit_code, channel.stderr_lines)
+            self._discard(channel, wait)
+            raise (errors.closed() if self._closed else error) from exc
+        except MillracerError:
+            self._discard(channel, wait)
+            raise
+        return channel
+
+    def _stop_turn(self, exchange: Exchange, wait: Wait) -> None:
+        """Abort the turn and see pi at rest; end a pi that does not come to rest."""
+        if not exchange.sent:
+            return
+        try:
+            at_rest = exchange.abort(wait.cleaning_up(ABORT_SECONDS))
+        except (ChannelEnded, MillracerError, Cancelled):
+            at_rest = False
+        if not at_rest:
+            self._discard(exchange.channel, wait)
+
+    def _after_death(self, channel: PiChannel, wait: Wait) -> ToolFailed:
+        if self._closed:
+            return errors.closed()
+        channel.await_words()
+        error = errors.death(channel.exit_code, channel.stderr_lines)
+        self._discard(channel, wait)
+        return error
+
+    def _discard(self, channel: PiChannel, wait: Wait) -> None:
+        """End this pi; the next prompt will start another."""
+        with self._lock:
+            if self._channel is channel:
+                self._channel = None
+                self._lost = self._lost or self._ready
+        channel.end(wait.cleaning_up(_DISCARD_SECONDS), busy=False)
+
+    def _note_warnings(self, channel: PiChannel) -> None:
+        for text in errors.warning_texts(channel.stderr_lines):
+            self._note("pi_warning", text)
+
+    def _note(self, code: str, text: str) -> None:
+        warning = RunWarning(code, text)
+        if warning not in self._notices:
+            self._notices.append(warning)
+
+
+def _models(selected: frames.ModelData | None, usable: tuple[frames.ModelData, ...]) -> PiModels:
+    chosen = (
+        None
+        if selected is None or selected.provider == _NO_PROVIDER
+        else PiModel(provider=selected.provider, model_id=selected.id)
+    )
+    providers = tuple(dict.fromkeys(model.provider for model in usable))
+    return PiModels(selected=chosen, providers=providers, count=len(usable))
+
+
+def _as_plain_text(prompt: str) -> str:
+    """Keep pi from taking a prompt for a command: it looks at the very first character only."""
+    return f"\n{prompt}" if prompt.startswith("/") else prompt

@@ -1,0 +1,1 @@
+"""One run: the orchestrator and its steps, from the decision to the result."""

@@ -1,0 +1,105 @@
+"""The working record of one run: what its steps have learned so far; no rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from millracer.cancellation import Cancellation, CancelReason, Wait
+from millracer.domain.completion import Verdict
+from millracer.domain.evidence import LineageItem
+from millracer.domain.items import ItemStatus, WorkItem
+from millracer.domain.lifecycle import RunFacts, RunState
+from millracer.domain.progress import ProgressEvent
+from millracer.domain.requests import Decision, IntakeKind, RunRequest
+from millracer.domain.result import Ending, ErrorRecord, RunResult
+from millracer.domain.runtime import RuntimeStatus
+from millracer.errors import MillracerError, RunWarning
+from millracer.ports import WatchLease
+from millracer.run.notifier import Notifier
+
+
+@dataclass(slots=True)
+class RunContext:
+    """What is known of a run while it goes on; only the orchestrator writes it."""
+
+    request: RunRequest
+    cancellation: Cancellation
+    state: RunState = RunState.DECIDE
+    item: WorkItem | None = None
+    decision: Decision | None = None
+    intake_kind: IntakeKind | None = None
+    intake_signals: tuple[str, ...] = ()
+    mode: str | None = None
+    document_path: str | None = None
+    mailbox_command: str | None = None  #: what a daemon has yet to carry out
+    item_status: ItemStatus | None = None
+    lineage: tuple[LineageItem, ...] = ()
+    found_ended: bool = False
+    lease: WatchLease | None = None
+    watch_wait: Wait | None = None
+    status: RuntimeStatus | None = None
+    stop_seen: bool = False
+    lost_while_active: bool = False
+    restarts: int = 0
+    notifier: Notifier | None = None
+    pi_is_busy: bool = False  #: a notice to pi could not be stopped: nobody may ask it any more
+    answer: str | None = None
+    ending: Ending | None = None
+    reason: str = ""
+    cancel_reason: CancelReason | None = None
+    verdict: Verdict = field(default_factory=Verdict)
+    warnings: list[RunWarning] = field(default_factory=list)
+    errors: list[ErrorRecord] = field(default_factory=list)
+    progress: list[ProgressEvent] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    result: RunResult | None = None
+
+    @property
+    def wait(self) -> Wait:
+        """A wait without a deadline of its own that stops when the caller asks."""
+        return Wait(self.cancellation)
+
+    @property
+    def facts(self) -> RunFacts:
+        """What the lifecycle's guards may look at."""
+        return RunFacts(
+            restarts=self.restarts, max_restarts=self.request.limits.max_daemon_restarts
+        )
+
+    @property
+    def known_item(self) -> WorkItem:
+        """The run's work item, known once `decide` began."""
+        if self.item is None:
+            raise MillracerError("the run has no work item yet")
+        return self.item
+
+    @property
+    def known_status(self) -> ItemStatus:
+        """Where the item stands, known once it was enqueued or found."""
+        if self.item_status is None:
+            raise MillracerError("nothing is known of the work item's place yet")
+        return self.item_status
+
+    @property
+    def item_ids(self) -> frozenset[str]:
+        """Every id the item and what came out of it go by in Millrace."""
+        ids = {self.known_item.item_id, *(member.item_id for member in self.lineage)}
+        if self.item_status is not None and self.item_status.millrace_id:
+            ids.add(self.item_status.millrace_id)
+        return frozenset(ids)
+
+    def warn(self, code: str, text: str) -> None:
+        """Add a warning, once."""
+        warning = RunWarning(code, text)
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def end(self, ending: Ending, reason: str) -> None:
+        """Note how the steps ended; the last word counts."""
+        self.ending = ending
+        self.reason = reason
+
+    def fail(self, error: MillracerError) -> None:
+        """Note an error the run ends with."""
+        self.errors.append(ErrorRecord.of(error))
+        self.end(Ending.FAILED, error.message)

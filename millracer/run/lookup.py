@@ -1,0 +1,99 @@
+"""Finding the work item where Millrace holds it already, and what follows from its place there."""
+
+from __future__ import annotations
+
+from millracer.domain.identity import is_item_id, is_named
+from millracer.domain.items import ItemState, ItemStatus, WorkItem
+from millracer.domain.lifecycle import RunEvent
+from millracer.domain.observation import Observation, interpret_lineage, leads_to_more_work
+from millracer.domain.requests import Decision, IntakePreference, Route, RoutePreference
+from millracer.domain.result import Ending
+from millracer.errors import IdempotencyConflict, InvalidRequest
+from millracer.ports import Millrace
+from millracer.run.context import RunContext
+
+
+def find_item(record: RunContext, millrace: Millrace) -> RunEvent | None:
+    """Ask Millrace for the item; return None when it is not there, else what it means."""
+    item_status = millrace.look_up(record.known_item.item_id, record.wait)
+    if item_status.state is ItemState.ABSENT:
+        return None
+    _check_hash(record.known_item, item_status)
+    record.item_status = item_status
+    _adopt(record, item_status)
+    if item_status.state.is_live or _goes_on(item_status, millrace):
+        return RunEvent.ITEM_FOUND_LIVE
+    record.found_ended = True
+    match item_status.state:
+        case ItemState.DONE:
+            record.end(Ending.ITEM_ENDED, "Millrace had done this work item before")
+        case ItemState.BLOCKED:
+            record.end(Ending.BLOCKED, "Millrace holds this work item as blocked")
+        case state:
+            record.end(Ending.SET_ASIDE, f"Millrace holds this work item as {state}")
+    return RunEvent.ITEM_FOUND_ENDED
+
+
+def _goes_on(item_status: ItemStatus, millrace: Millrace) -> bool:
+    """Whether something that came out of an ended item is, or may be, still to be worked on.
+
+    What rests may rest for a moment only: the watch has the patience to tell.
+    """
+    if item_status.state is not ItemState.DONE or not leads_to_more_work(item_status):
+        return False
+    found = interpret_lineage(millrace.trace_lineage(item_status))
+    return found in {None, Observation.AT_REST}
+
+
+def _check_hash(item: WorkItem, item_status: ItemStatus) -> None:
+    if not item.request_hash or item_status.request_hash in {None, item.request_hash}:
+        return
+    raise IdempotencyConflict(
+        f"work item {item.item_id} is in Millrace already, with another text, scope or references",
+        suggested_action="send what was sent the first time, or name this work anew",
+    )
+
+
+def _adopt(record: RunContext, item_status: ItemStatus) -> None:
+    request = record.request
+    if request.route is RoutePreference.DIRECT:
+        record.warn("kind_fixed", "Millrace holds this work item, so it is not done directly")
+    wanted = request.intake
+    if item_status.kind is not None and wanted not in {
+        IntakePreference.AUTO,
+        IntakePreference(item_status.kind),
+    }:
+        record.warn(
+            "kind_fixed", f"Millrace holds this work item as {item_status.kind}, not as {wanted}"
+        )
+    record.decision = Decision(
+        route=Route.MILLRACE,
+        why="Millrace holds this work item already",
+        intake_kind=item_status.kind,
+    )
+    record.intake_kind = item_status.kind
+
+
+def item_named(name: str, millrace: Millrace) -> str:
+    """Return the id of the work item that was made of the request of this name, else the name.
+
+    An item's id says whether it was made of a request by such a name, so nothing is remembered for
+    it; what was stored for Millrace is looked through. Asks no program.
+
+    Raises:
+        InvalidRequest: several items were made by this name, each of another text.
+    """
+    if is_item_id(name):
+        return name
+    found = sorted(
+        item_id
+        for item_id, request_hash in millrace.stored_requests()
+        if is_named(item_id, request_hash, name)
+    )
+    if len(found) > 1:
+        raise InvalidRequest(
+            f"{name} names {len(found)} work items, each with another text: {', '.join(found)}",
+            field="resume",
+            suggested_action="name one of them by its own id",
+        )
+    return found[0] if found else name

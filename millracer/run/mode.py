@@ -1,0 +1,93 @@
+"""Settling the mode a run works in, with Millrace's word for what exists and what runs.
+
+`compile validate` writes the compiled plan, so it runs only under the lifecycle lock and never
+beside a daemon, ours included.
+"""
+
+from __future__ import annotations
+
+from millracer.domain.intake import DEFAULT_MODE, ModeChoice, choose_mode
+from millracer.domain.runtime import RunningDaemon
+from millracer.errors import ModeConflict, WorkspaceUnusable
+from millracer.ports import DaemonControl, Millrace
+from millracer.run.context import RunContext
+
+_LOCK_SECONDS = 150.0
+_BOOT_SECONDS = 60.0
+_BOOT_POLL_SECONDS = 0.2
+
+
+def settle_mode(record: RunContext, millrace: Millrace) -> None:
+    """Decide the run's mode, or take that of a daemon that already works here.
+
+    Raises:
+        ModeConflict: that daemon works in another mode than the caller or the session named.
+        WorkspaceUnusable: the named mode, or the default, does not compile in this workspace.
+    """
+    with millrace.control(record.wait.within(_LOCK_SECONDS)) as control:
+        running = control.running(record.wait)
+        if running is not None:
+            reconcile_with_daemon(record, control, running)
+            return
+        choice = _choice(record)
+        validation = control.validate_mode(choice.mode, record.wait)
+        if not validation.ok and not choice.binding and choice.mode != DEFAULT_MODE:
+            record.warn(
+                "mode_unavailable",
+                f"pi named mode {choice.mode}, which Millrace refuses ({validation.detail}); "
+                f"{DEFAULT_MODE} is used",
+            )
+            choice = choose_mode(caller=None, session=None, pi=None)
+            validation = control.validate_mode(choice.mode, record.wait)
+        if not validation.ok:
+            raise WorkspaceUnusable(
+                f"Millrace mode {choice.mode} cannot be used in {millrace.workspace}: "
+                f"{validation.detail}",
+                suggested_action="list the modes with `millrace modes list`, or, for a workspace "
+                "of another Millrace version, run `millrace upgrade`",
+            )
+        record.mode = choice.mode
+
+
+def reconcile_with_daemon(
+    record: RunContext, control: DaemonControl, running: RunningDaemon
+) -> None:
+    """Take the mode of a running daemon, unless the caller or the session named another.
+
+    Raises:
+        ModeConflict: they did.
+    """
+    wanted = _choice(record)
+    found = _mode_of(record, control, running)
+    if found is None:
+        record.warn("mode_unknown", "the running daemon does not say which mode it works in")
+        record.mode = record.mode or wanted.mode
+        return
+    if control.resolve_mode(wanted.mode) != control.resolve_mode(found):
+        if wanted.binding:
+            raise ModeConflict(
+                f"a daemon already works here in mode {found}, not in {wanted.mode}",
+                suggested_action=f"use --millrace-mode {found}, or stop that daemon first with "
+                "`millracer stop`",
+            )
+        record.warn("mode_of_daemon", f"the running daemon's mode {found} is used")
+    record.mode = found
+
+
+def _mode_of(record: RunContext, control: DaemonControl, running: RunningDaemon) -> str | None:
+    """Return the daemon's mode, waiting for one that boots to say it."""
+    wait = record.wait.within(_BOOT_SECONDS)
+    found: RunningDaemon | None = running
+    while found is not None and found.booting and found.mode_id is None and not wait.expired:
+        wait.sleep(_BOOT_POLL_SECONDS)
+        found = control.running(record.wait)
+    return None if found is None else found.mode_id
+
+
+def _choice(record: RunContext) -> ModeChoice:
+    request, decision = record.request, record.decision
+    return choose_mode(
+        caller=request.mode,
+        session=request.session_mode,
+        pi=None if decision is None else decision.mode,
+    )

@@ -1,0 +1,79 @@
+"""Progress of a run: numbered, typed events to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from millracer.domain.lifecycle import RunState
+from millracer.domain.progress import ProgressEvent, ProgressKind
+from millracer.domain.runtime import RuntimeEvent
+from millracer.ports import Clock, ProgressListener
+from millracer.run.context import RunContext
+from millracer.run.notifier import ProgressNote
+
+_DOING = {
+    RunState.DECIDE: "finding out who does it, and whether it is there already",
+    RunState.DIRECT: "pi works on it",
+    RunState.INTAKE: "preparing the workspace and the document",
+    RunState.ENQUEUE: "handing it to Millrace",
+    RunState.MONITOR: "joining or starting the daemon, then watching",
+    RunState.RESTART_NEEDED: "repairing what the daemon left",
+    RunState.FINALIZE: "judging the evidence, ending what is ours",
+    RunState.FINISHED: "finished",
+}
+
+
+class Progress:
+    """Numbers what happens in one run, keeps it in the record and tells the listeners."""
+
+    def __init__(
+        self,
+        record: RunContext,
+        workspace: str,
+        clock: Clock,
+        listeners: Sequence[ProgressListener],
+    ) -> None:
+        self._record = record
+        self._workspace = workspace
+        self._clock = clock
+        self._listeners = listeners
+
+    def state_entered(self) -> None:
+        """Tell that the lifecycle moved on."""
+        self.tell(ProgressKind.STATE_ENTERED, _DOING[self._record.state])
+
+    def stage(self, event: RuntimeEvent) -> None:
+        """Tell of a stage of our item that began or ended; other events are not told."""
+        if not (event.begins_stage or event.ends_stage) or event.stage is None:
+            return
+        if event.item_id not in self._record.item_ids:
+            return
+        result = event.terminal_result
+        text = f"{event.stage} ended {result}" if event.ends_stage else f"{event.stage} began"
+        self.tell(ProgressKind.STAGE_PROGRESS, text, event)
+
+    def notices(self, notes: Sequence[ProgressNote]) -> None:
+        """Tell what became of notices to pi."""
+        for note in notes:
+            self.tell(ProgressKind.NOTIFIED, note.reason, note.event)
+            if note.warning is not None:
+                self._record.warn(note.warning.code, note.warning.text)
+
+    def tell(self, kind: ProgressKind, reason: str, event: RuntimeEvent | None = None) -> None:
+        """Number, keep and pass on one event."""
+        record = self._record
+        progress = ProgressEvent(
+            number=len(record.progress) + 1,
+            at=self._clock.now(),
+            kind=kind,
+            workspace=self._workspace,
+            reason=reason,
+            state=record.state,
+            stage=None if event is None else event.stage,
+            item_id=None if event is None else event.item_id,
+            run_id=None if event is None else event.run_id,
+            queued=None if record.status is None else record.status.queued,
+        )
+        record.progress.append(progress)
+        for listener in self._listeners:
+            listener(progress)

@@ -1,0 +1,52 @@
+"""The plain answer of a delegated run, made from its evidence without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from millracer.domain.completion import NOWHERE, MissingEvidence
+from millracer.domain.evidence import Fact, run_of, state_fact
+from millracer.domain.outcome import Outcome
+from millracer.domain.result import NextStep, RunResult
+
+
+def describe_fact(fact: Fact) -> str:
+    """Say one piece of evidence in a line, with its origin."""
+    run_id = run_of(fact)
+    run = "" if run_id is None else f" in run {run_id}"
+    return f"{state_fact(fact)}{run} ({fact.source})"
+
+
+def summarise(
+    *,
+    outcome: Outcome,
+    reason: str,
+    proof: Sequence[Fact],
+    missing: Sequence[MissingEvidence],
+    next_steps: Sequence[NextStep],
+) -> str:
+    """Return the closing answer: outcome, what proves it, what is missing, how to go on."""
+    lines = [f"{outcome}: {reason}"]
+    lines += [f"  evidence: {describe_fact(fact)}" for fact in proof]
+    lines += [f"  missing: {_describe_gap(entry)}" for entry in missing]
+    lines += [f"  to {step.action}: {step.command}" for step in next_steps]
+    return "\n".join(lines)
+
+
+def summary_of(result: RunResult) -> str | None:
+    """Return the plain answer for a run that has its result; None where nothing was decided."""
+    if result.event is None:
+        return None
+    return summarise(
+        outcome=result.outcome,
+        reason=result.event.reason,
+        proof=result.proof,
+        missing=result.missing_evidence,
+        next_steps=result.next_steps,
+    )
+
+
+def _describe_gap(entry: MissingEvidence) -> str:
+    if entry.looked_in == NOWHERE:
+        return f"{entry.needed} ({entry.found})"
+    return f"{entry.needed} (looked in {entry.looked_in}; found {entry.found})"

@@ -1,0 +1,1 @@
+"""The JSON documents Millracer reads and prints, as pydantic models."""

@@ -1,0 +1,160 @@
+"""What the documents have in common that we print."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from enum import Enum
+from typing import Annotated, Any, Final, Literal, TypeVar, get_origin
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
+
+from millracer.domain.requests import ScopedWork
+from millracer.redaction.process import redact
+
+
+class Published(BaseModel):
+    """A part of a document we print; its schema promises every key that is always there.
+
+    JSON knows no infinite numbers; in what another program said of itself they become null.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+        ser_json_inf_nan="null",
+    )
+
+
+_OURS = object()
+#: A name of ours that no type lists, by which a program tells cases apart.
+Code = Annotated[str, _OURS]
+
+_Document = TypeVar("_Document", bound=Published)
+
+
+def redacted(document: _Document) -> _Document:
+    """Return the document without secrets; keys, names of ours and moments stay as they are."""
+    fields = type(document).model_fields
+    return document.model_copy(
+        update={name: _redacted(value) for name, value in document if not _is_ours(fields[name])}
+    )
+
+
+def _is_ours(field: FieldInfo) -> bool:
+    return _OURS in field.metadata or get_origin(field.annotation) is Literal
+
+
+def _redacted(value: Any) -> Any:
+    match value:
+        case Published():
+            return redacted(value)
+        case Enum():
+            return value
+        case str():
+            return redact(value)
+        case list() | tuple():
+            return [_redacted(each) for each in value]
+        case dict():
+            return {redact(key): _redacted(each) for key, each in value.items()}
+        case _:
+            return value
+
+
+#: Unicode's white space as a character class, since readers of schemas differ about `\s`.
+WHITE_SPACE: Final = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
+#: Stands beside a field's own rule for blank texts, which a schema cannot say as it is.
+FilledInSchema: Final[Any] = Field(json_schema_extra={"pattern": f"[^{WHITE_SPACE}]"})
+
+
+class Incoming(BaseModel):
+    """A part of a request: wrong fields are refused, unknown ones kept and told."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+
+def _blank_is_absent(text: str | None) -> str | None:
+    return text or None
+
+
+def _without_blanks(texts: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(text for text in texts or () if text)
+
+
+#: A text that has to be given.
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), FilledInSchema]
+
+#: A text that may be left out; blank is left out.
+OptionalText = Annotated[
+    Annotated[str, StringConstraints(strip_whitespace=True)] | None,
+    AfterValidator(_blank_is_absent),
+]
+
+#: Texts that may be left out; blank ones are. Only the first wrong one is told.
+Texts = Annotated[
+    Annotated[
+        tuple[Annotated[str, StringConstraints(strip_whitespace=True)], ...],
+        Field(fail_fast=True),
+    ]
+    | None,
+    AfterValidator(_without_blanks),
+]
+
+
+def unknown_fields(part: BaseModel, path: str = "", *, free: Collection[str] = ()) -> Iterator[str]:
+    """Yield the path of every field of a request, or of a part of it, that nobody reads.
+
+    Args:
+        part: what was read.
+        path: where it stands in the request, with the last dot.
+        free: parts that may hold anything.
+    """
+    for name in part.model_extra or {}:
+        yield f"{path}{name}"
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, BaseModel) and name not in free:
+            yield from unknown_fields(value, f"{path}{name}.")
+
+
+def _offer_both_names(schema: dict[str, Any]) -> None:
+    """Let a schema say that `id` counts where `item_id` is not given."""
+    schema["required"].remove("item_id")
+    by_id = {"required": ["id"], "properties": {"id": schema["properties"]["item_id"]}}
+    schema["anyOf"] = [{"required": ["item_id"]}, by_id]
+
+
+class ScopeModel(BaseModel):
+    """One selected entry; its texts are kept exactly as given. `id` is read as `item_id`."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        strict=True,
+        validate_by_name=True,
+        json_schema_extra=_offer_both_names,
+    )
+
+    item_id: Annotated[
+        str,
+        StringConstraints(min_length=1, pattern=r"\S"),
+        FilledInSchema,
+        Field(validation_alias=AliasChoices("item_id", "id")),
+    ]
+    title: str | None = None
+    source_queue: str | None = None
+    spec_path: str | None = None
+    completion_ref: str | None = None
+    constraints: Annotated[list[str], Field(fail_fast=True)] | None = None
+
+    def to_scope(self) -> ScopedWork:
+        """Return it in the domain's words."""
+        return ScopedWork(
+            item_id=self.item_id,
+            title=self.title,
+            source_queue=self.source_queue,
+            spec_path=self.spec_path,
+            completion_ref=self.completion_ref,
+            constraints=tuple(self.constraints or ()),
+        )

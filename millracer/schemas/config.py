@@ -1,0 +1,62 @@
+"""What `millracer config show --json` prints: each value of the common options, and who said it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from millracer.domain.configuration import ValueOrigin
+from millracer.errors import MillracerError
+from millracer.schemas.base import Published, redacted
+
+
+class ConfigFileDocument(Published):
+    """A configuration file; one that does not exist says nothing."""
+
+    path: str
+    exists: bool
+
+
+class ConfigValueDocument(Published):
+    """An option as a run in this workspace would have it.
+
+    `variable` is the environment variable that stands in for the option.
+    """
+
+    name: str
+    value: bool | int | float | str | list[str] | None
+    origin: ValueOrigin
+    variable: str
+
+
+class ConfigErrorDocument(Published):
+    """Why there are no values."""
+
+    code: str
+    message: str
+    suggested_action: str | None
+
+
+class ConfigResult(Published):
+    """The one document of `millracer config show --json`, of an error too."""
+
+    schema_version: Literal["millracer.config.v1"] = "millracer.config.v1"
+    workspace: str | None = None
+    user_file: ConfigFileDocument | None = None
+    workspace_file: ConfigFileDocument | None = None
+    values: list[ConfigValueDocument] = Field(default_factory=list)
+    errors: list[ConfigErrorDocument] = Field(default_factory=list)
+
+
+def config_refused(error: MillracerError) -> ConfigResult:
+    """Return the document of an error."""
+    told = ConfigErrorDocument(
+        code=error.code, message=error.message, suggested_action=error.suggested_action
+    )
+    return ConfigResult(errors=[told])
+
+
+def render_config_result(result: ConfigResult) -> str:
+    """Return the document as JSON, without secrets."""
+    return redacted(result).model_dump_json(indent=2)

@@ -1,0 +1,193 @@
+"""What a configuration file may say, read from its text; each error names file, line and key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError, field_validator
+
+from millracer.domain.configuration import (
+    LONGEST_CONFIG_BYTES,
+    NOT_FOR_A_FILE,
+    NOT_FOR_A_WORKSPACE,
+    is_from_anywhere,
+    starts_the_same_anywhere,
+)
+from millracer.errors import ConfigInvalid
+from millracer.schemas.base import OptionalText
+from millracer.schemas.encoding import NotUtf8, read_document
+from millracer.schemas.run_options import SaidOptions
+
+_LONGEST_SHOWN = 100
+_WIDEST_BITS = 64
+_MODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f]")
+
+
+class ConfigOptions(SaidOptions):
+    """The options that a configuration file sets; None: none.
+
+    What is handed to a program as an argument must not look like one of its options, and a path
+    must not depend on the directory a command is given in.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    millrace_command: OptionalText = None
+    pi_command: OptionalText = None
+
+    @field_validator(
+        "millrace_mode", "cwd", "thinking", "provider", "model", "millrace_command", "pi_command"
+    )
+    @classmethod
+    def _is_a_word(cls, text: str | None) -> str | None:
+        if text is None:
+            raise ValueError("it should not be empty")
+        if text.startswith("-") or _CONTROL.search(text):
+            raise ValueError("it should be one line, and not begin with a dash")
+        return text
+
+    @field_validator("millrace_mode")
+    @classmethod
+    def _is_a_name(cls, mode: str) -> str:
+        if not _MODE.fullmatch(mode):
+            raise ValueError("it should be a mode's name, of letters, digits, '.', '_' and '-'")
+        return mode
+
+    @field_validator("cwd")
+    @classmethod
+    def _is_anywhere_the_same(cls, path: str) -> str:
+        return _from_anywhere(path)
+
+    @field_validator("millrace_command", "pi_command")
+    @classmethod
+    def _starts_the_same_anywhere(cls, command: str) -> str:
+        if not starts_the_same_anywhere(command):
+            raise ValueError("it should name a program, absolute or beginning with ~ where a path")
+        return command
+
+    @field_validator("skill")
+    @classmethod
+    def _are_anywhere_the_same(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_from_anywhere(path) for path in paths)
+
+
+def parse_config(raw: bytes, path: str, *, of_workspace: bool) -> ConfigOptions:
+    """Return what a configuration file says.
+
+    Args:
+        raw: its content.
+        path: how errors name it.
+        of_workspace: whether it came with a workspace, and so must not decide what runs.
+
+    Raises:
+        ConfigInvalid: it is no TOML, or has a key or a value that it must not have.
+    """
+    text, table = _read_toml(raw, path)
+    for key, value in table.items():
+        where = f"{path}{_line_of(text, key)}"
+        _check_key(key, where, of_workspace=of_workspace)
+        _check_shape(key, value, where)
+    try:
+        return ConfigOptions.model_validate_json(json.dumps(table, default=_as_object))
+    except ValidationError as error:
+        raise _wrong_value(error, text, table, path) from error
+
+
+def _read_toml(raw: bytes, path: str) -> tuple[str, dict[str, Any]]:
+    import tomllib  # noqa: PLC0415 - most have no file, and do not pay for reading one
+
+    correct = "correct it, or remove the file"
+    if len(raw) > LONGEST_CONFIG_BYTES:
+        raise ConfigInvalid(
+            f"{path} is longer than {LONGEST_CONFIG_BYTES} bytes",
+            suggested_action="shorten it, or remove the file",
+        )
+    try:
+        text = read_document(raw)
+        return text, tomllib.loads(text)
+    except NotUtf8 as error:
+        raise ConfigInvalid(f"{path} {error}", suggested_action=error.suggested_action) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigInvalid(f"{path} is no TOML: {error}", suggested_action=correct) from error
+
+
+def _check_key(key: str, where: str, *, of_workspace: bool) -> None:
+    meant = key.replace("-", "_").lower()
+    if of_workspace and meant in NOT_FOR_A_WORKSPACE:
+        action = NOT_FOR_A_FILE.get(
+            meant,
+            f"set {meant} in your own file (`millracer config path` says where), or as an option",
+        )
+        raise ConfigInvalid(
+            f"{where}: the file of a workspace must not set {meant}: {NOT_FOR_A_WORKSPACE[meant]}",
+            suggested_action=f"take it out; {action}",
+        )
+    if meant in NOT_FOR_A_FILE:
+        raise ConfigInvalid(
+            f"{where}: a configuration file does not set {meant}",
+            suggested_action=f"take it out; {NOT_FOR_A_FILE[meant]}",
+        )
+    names = [
+        name
+        for name in ConfigOptions.model_fields
+        if not (of_workspace and name in NOT_FOR_A_WORKSPACE)
+    ]
+    if key in names:
+        return
+    near = get_close_matches(meant, names, n=1)
+    action = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(names)}"
+    raise ConfigInvalid(
+        f"{where}: there is no key {key!r:.{_LONGEST_SHOWN}}", suggested_action=action
+    )
+
+
+def _check_shape(key: str, value: object, where: str) -> None:
+    """Refuse what no option is, and may be deeper or longer than can be written down again."""
+    parts = value if isinstance(value, list) else [value]
+    if any(isinstance(part, dict | list) for part in parts):
+        why = "it should not hold tables or lists of its own"
+    elif any(isinstance(part, int) and part.bit_length() > _WIDEST_BITS for part in parts):
+        why = "it should not be so large a number"
+    else:
+        return
+    raise ConfigInvalid(f"{where}: {key}: {why}", suggested_action=_correct(key))
+
+
+def _wrong_value(
+    error: ValidationError, text: str, table: Mapping[str, Any], path: str
+) -> ConfigInvalid:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = str(first["loc"][0])
+    why = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    shown = json.dumps(table[key], ensure_ascii=False, default=str)
+    return ConfigInvalid(
+        f"{path}{_line_of(text, key)}: {key} is {shown:.{_LONGEST_SHOWN}}: {why}",
+        suggested_action=_correct(key),
+    )
+
+
+def _correct(key: str) -> str:
+    return f"correct {key}, or take it out"
+
+
+def _as_object(value: object) -> dict[str, str]:
+    """Put what JSON does not know, a date or a time, into what no option is."""
+    return {"value": str(value)}
+
+
+def _line_of(text: str, key: str) -> str:
+    """Return which line sets a key, as it is told; nothing where that is not plain to see."""
+    quoted = rf"^[ \t]*+(?:\[[ \t]*+)?([\"']?){re.escape(key)}\1[ \t]*+[=.\]]"
+    found = re.search(quoted, text, re.MULTILINE)
+    return "" if found is None else f", line {text.count(chr(10), 0, found.start()) + 1}"
+
+
+def _from_anywhere(path: str) -> str:
+    if not is_from_anywhere(path):
+        raise ValueError("it should be absolute, or begin with ~")
+    return path

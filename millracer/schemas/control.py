@@ -1,0 +1,84 @@
+"""What `cancel`, `pause`, `resume` and `stop` print with `--json`: `millracer.control.v1`."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from pydantic import Field
+
+from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
+from millracer.domain.items import ItemState
+from millracer.domain.result import ErrorRecord
+from millracer.errors import MillracerError, RunWarning
+from millracer.schemas.base import Published, redacted
+from millracer.schemas.run import ErrorDocument, StepDocument
+from millracer.schemas.run_result import describe_error
+
+
+class ControlResult(Published):
+    """What is, now that it was asked for.
+
+    Attributes:
+        command: null where the command line could not be read so far.
+        outcome: `done` and `already` alone mean that it is as was asked for, and was seen to be;
+            `too_late`: the item has ended otherwise; `not_possible`: Millrace does not do this as
+            things are; `not_confirmed`: Millrace was asked, and had not done it in time.
+        message: the same for a person.
+        work_item_id: the item it was about; `state` is where that is now.
+    """
+
+    schema_version: Literal["millracer.control.v1"] = "millracer.control.v1"
+    command: ControlCommand | None = None
+    outcome: ControlOutcome
+    message: str
+    workspace: str | None = None
+    work_item_id: str | None = None
+    state: ItemState | None = None
+    millrace_version: str | None = None
+    warnings: list[str] = Field(default_factory=list)
+    errors: list[ErrorDocument] = Field(default_factory=list)
+    next_steps: list[StepDocument] = Field(default_factory=list)
+
+
+def describe_control(
+    report: ControlReport,
+    errors: tuple[ErrorRecord, ...] = (),
+    warnings: tuple[RunWarning, ...] = (),
+) -> ControlResult:
+    """Put what became of a command into its published shape.
+
+    Args:
+        report: what became of it.
+        errors: why it failed.
+        warnings: what else the caller should know.
+    """
+    return ControlResult(
+        command=report.command,
+        outcome=report.outcome,
+        message=report.message,
+        workspace=report.workspace,
+        work_item_id=report.item_id,
+        state=report.state,
+        millrace_version=report.version,
+        warnings=[str(warning) for warning in (*warnings, *report.warnings)],
+        errors=[describe_error(error) for error in errors],
+        next_steps=[
+            StepDocument(action=step.action, command=step.command) for step in report.next_steps
+        ],
+    )
+
+
+def control_refused(command: str, error: MillracerError) -> ControlResult:
+    """Return the document of an error that came before Millrace was asked for anything."""
+    return ControlResult(
+        command=next((each for each in ControlCommand if each == command), None),
+        outcome=ControlOutcome.FAILED,
+        message=error.message,
+        errors=[describe_error(ErrorRecord.of(error))],
+    )
+
+
+def render_control_result(result: ControlResult) -> str:
+    """Return the document as JSON, ASCII only, without secrets."""
+    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)

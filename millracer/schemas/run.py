@@ -1,0 +1,168 @@
+"""The parts of the JSON that tells of a run: the reference's keys, and ours.
+
+`RunResultDocument` is the only definition. Keys with the reference's names keep its meaning.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from millracer.domain.outcome import Outcome
+from millracer.domain.programs import ToolOrigin
+from millracer.domain.progress import EventKind
+from millracer.domain.requests import IntakeKind, Route
+from millracer.schemas.base import Code, Published
+
+SCHEMA_VERSION: Final = "millracer.run.v1"
+
+
+class DecisionDocument(Published):
+    """Who should do the task, and why."""
+
+    route: Route
+    intake_kind: IntakeKind | None
+    why: str
+    mode: str | None
+    custom_loop_needed: bool
+    signals: list[str]
+    notes: str
+
+
+class EventDocument(Published):
+    """The event a run ended with."""
+
+    kind: EventKind
+    workspace: str
+    reason: str
+    at: datetime
+    work_item_id: str | None
+    run_id: str | None
+
+
+class ProgressDocument(Published):
+    """One step of a run; numbers rise within it, and not every number is in the result."""
+
+    number: int
+    at: datetime
+    kind: str
+    workspace: str
+    reason: str
+    state: str
+    stage: str | None
+    work_item_id: str | None
+    run_id: str | None
+    queued: int | None
+
+
+class EvidenceDocument(Published):
+    """One proof: whose it is, what it says, the command or file it came from, and when."""
+
+    kind: EventKind
+    workspace: str
+    reason: str
+    work_item_id: str
+    run_id: str | None
+    source: str
+    at: datetime
+
+
+class MissingDocument(Published):
+    """What completion would have needed, where it was looked for, what stood there."""
+
+    needed: str
+    looked_in: str
+    found: str
+
+
+class ErrorDocument(Published):
+    """Why a run failed, and what to do."""
+
+    code: Code
+    message: str
+    suggested_action: str | None
+    detail: str
+
+
+class LineageDocument(Published):
+    """The work item or something that came out of it; the item itself has no parent."""
+
+    work_item_id: str
+    kind: str
+    state: str
+    how: str
+    source: str
+    parent_id: str | None
+
+
+class StepDocument(Published):
+    """A command that goes on from here."""
+
+    action: str
+    command: str
+
+
+class ScopedWorkDocument(Published):
+    """The caller's selected entry, as it was given."""
+
+    item_id: str
+    title: str | None
+    source_queue: str | None
+    spec_path: str | None
+    completion_ref: str | None
+    constraints: list[str]
+
+
+class VersionsDocument(Published):
+    """What took part; null where a program was not asked."""
+
+    millracer: str
+    millrace: str | None
+    pi: str | None
+
+
+class ToolDocument(Published):
+    """A program as it was found, and who said that it is this one."""
+
+    command: str
+    origin: ToolOrigin
+
+
+class ToolsDocument(Published):
+    """The programs that the run uses, or would; null where it ended before any was looked for."""
+
+    millrace: ToolDocument | None = None
+    pi: ToolDocument | None = None
+
+
+class RunResultDocument(Published):
+    """One run's result. Gate on `scoped_completion`; `outcome` says how the run ended.
+
+    `timings` are seconds per lifecycle state; `status` is Millrace's own status document.
+    """
+
+    schema_version: Literal["millracer.run.v1"] = SCHEMA_VERSION
+    request_id: str
+    work_item_id: str | None
+    route: Route | None
+    intake_kind: IntakeKind | None
+    intake_signals: list[str]
+    decision: DecisionDocument | None
+    output: str
+    event: EventDocument | None
+    task_path: str | None
+    status: dict[str, Any] | None
+    outcome: Outcome
+    scoped_completion: bool
+    completion_evidence: list[EvidenceDocument]
+    missing_evidence: list[MissingDocument]
+    lineage: list[LineageDocument]
+    scoped_work_item: ScopedWorkDocument | None
+    progress_events: list[ProgressDocument]
+    warnings: list[str]
+    errors: list[ErrorDocument]
+    next_steps: list[StepDocument]
+    restarts: int
+    timings: dict[str, float]
+    versions: VersionsDocument
+    tools: ToolsDocument

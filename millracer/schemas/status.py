@@ -1,0 +1,206 @@
+"""What `millracer status --json` prints: `millracer.status.v1`, one document a look."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from millracer.domain.items import ItemState
+from millracer.domain.result import ErrorRecord
+from millracer.domain.status import DaemonOwner, DaemonState, WorkspaceStatus
+from millracer.domain.workspaces import Resolution, ResolutionRule
+from millracer.errors import MillracerError, RunWarning
+from millracer.schemas.base import Published, redacted
+from millracer.schemas.run import ErrorDocument, StepDocument
+from millracer.schemas.run_result import describe_error
+
+
+class PlaceDocument(Published):
+    """The workspace, and which rule said so; null where none could be told.
+
+    `initialised` is false where Millrace was never used: there is nothing to tell then.
+    """
+
+    root_path: str
+    rule: ResolutionRule
+    workspace_id: str | None
+    initialised: bool
+
+
+class DaemonDocument(Published):
+    """Whether Millrace works there, and whose daemon it is.
+
+    Attributes:
+        mode: that it works in.
+        owner: `millracer`: one of ours, which the last command to watch stops; `kept`: one of ours
+            that was left running (`--keep-daemon`); `other`: somebody else's.
+        watched: whether a command of Millracer watches.
+        paused: by whom is told in `pause_sources`.
+    """
+
+    state: DaemonState
+    owner: DaemonOwner | None
+    pid: int | None
+    mode: str | None
+    watched: bool
+    paused: bool
+    pause_sources: str | None
+    stop_requested: bool
+
+
+class ActiveDocument(Published):
+    """What a stage works on; `since` is when the stage began."""
+
+    work_item_id: str | None
+    work_kind: str | None
+    stage: str | None
+    since: datetime | None
+
+
+class UnfinishedDocument(Published):
+    """Something Millrace still works on, or has blocked.
+
+    Attributes:
+        ours: Millracer put it there, or what it came from.
+        reason: why it is blocked, where Millrace's event log says so.
+    """
+
+    work_item_id: str
+    work_kind: str
+    state: ItemState
+    title: str
+    ours: bool
+    path: str
+    reason: str | None
+
+
+class EndDocument(Published):
+    """How something ended lately."""
+
+    work_item_id: str
+    work_kind: str | None
+    state: ItemState
+    at: datetime
+    reason: str | None
+
+
+class StatusWarningDocument(Published):
+    """Something that stands in the way of the work."""
+
+    code: str
+    message: str
+
+
+class StatusResult(Published):
+    """What goes on in one workspace.
+
+    Attributes:
+        queue_depths: how many items wait, by Millrace's planes.
+        unfinished: active, waiting and blocked items, in this order.
+        ended: the last ends, the newest first.
+        next_steps: what to do where something stands in the way.
+        status: Millrace's own status document.
+    """
+
+    schema_version: Literal["millracer.status.v1"] = "millracer.status.v1"
+    workspace: PlaceDocument | None = None
+    daemon: DaemonDocument | None = None
+    queue_depths: dict[str, int] = Field(default_factory=dict)
+    active: ActiveDocument | None = None
+    unfinished: list[UnfinishedDocument] = Field(default_factory=list)
+    ended: list[EndDocument] = Field(default_factory=list)
+    millrace_version: str | None = None
+    status: dict[str, Any] | None = None
+    warnings: list[StatusWarningDocument] = Field(default_factory=list)
+    errors: list[ErrorDocument] = Field(default_factory=list)
+    next_steps: list[StepDocument] = Field(default_factory=list)
+
+
+def describe_overview(
+    overview: WorkspaceStatus, resolution: Resolution, warnings: tuple[RunWarning, ...] = ()
+) -> StatusResult:
+    """Put what goes on in a workspace into its published shape.
+
+    Args:
+        overview: what was seen.
+        resolution: how the workspace was found.
+        warnings: what else the caller should know.
+    """
+    status, daemon, active = overview.status, overview.daemon, overview.active
+    return StatusResult(
+        workspace=PlaceDocument(
+            root_path=overview.workspace,
+            rule=resolution.rule,
+            workspace_id=resolution.workspace_id,
+            initialised=overview.initialised,
+        ),
+        daemon=DaemonDocument(
+            state=overview.daemon_state,
+            owner=overview.owner,
+            pid=None if daemon is None else daemon.pid,
+            mode=None if daemon is None else daemon.mode_id,
+            watched=overview.watched,
+            paused=status is not None and status.paused,
+            pause_sources=status.pause_sources if status is not None and status.paused else None,
+            stop_requested=status is not None and status.stop_requested,
+        ),
+        queue_depths={} if status is None else dict(status.queue_depths),
+        active=None
+        if active is None
+        else ActiveDocument(
+            work_item_id=active.item_id,
+            work_kind=active.work_kind,
+            stage=active.stage,
+            since=active.since,
+        ),
+        unfinished=[
+            UnfinishedDocument(
+                work_item_id=each.item.item_id,
+                work_kind=each.item.work_kind,
+                state=each.item.state,
+                title=each.item.title,
+                ours=each.item.ours,
+                path=each.item.path,
+                reason=each.reason,
+            )
+            for each in overview.unfinished
+        ],
+        ended=[
+            EndDocument(
+                work_item_id=end.item_id,
+                work_kind=end.work_kind,
+                state=end.state,
+                at=end.at,
+                reason=end.reason,
+            )
+            for end in overview.ended
+        ],
+        millrace_version=overview.version,
+        status=None if status is None else dict(status.raw),
+        warnings=[
+            StatusWarningDocument(code=warning.code, message=warning.text)
+            for warning in (*warnings, *overview.warnings)
+        ],
+        errors=[describe_error(error) for error in overview.errors],
+        next_steps=[
+            StepDocument(action=step.action, command=step.command) for step in overview.next_steps
+        ],
+    )
+
+
+def status_refused(error: MillracerError) -> StatusResult:
+    """Return the document of an error that kept everything from being told."""
+    return StatusResult(errors=[describe_error(ErrorRecord.of(error))])
+
+
+def render_status(result: StatusResult) -> str:
+    """Return the document as JSON, ASCII only, without secrets."""
+    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)
+
+
+def render_status_line(result: StatusResult) -> str:
+    """Return the document as one line of JSON, ASCII only, without secrets."""
+    return json.dumps(redacted(result).model_dump(mode="json"), separators=(",", ":"))

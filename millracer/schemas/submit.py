@@ -1,0 +1,82 @@
+"""What `millracer submit --json` prints: `millracer.submit.v1`, one document for every input."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from pydantic import Field
+
+from millracer.domain.items import ItemState
+from millracer.domain.requests import IntakeKind
+from millracer.domain.result import ErrorRecord, NextStep
+from millracer.domain.submission import Submission
+from millracer.errors import MillracerError, RunWarning
+from millracer.schemas.base import Published, redacted
+from millracer.schemas.run import ErrorDocument, StepDocument
+from millracer.schemas.run_result import describe_error
+
+
+class SubmitResult(Published):
+    """Where the item of one request is now.
+
+    Attributes:
+        work_item_id: null where there was none yet; `watch` and `cancel` take it.
+        state: where Millrace holds the item; null where it holds none of it.
+        found: the item was in Millrace already, and was not added again.
+        daemon_runs: whether a daemon is there to work on it; none was started.
+        task_path: the intake document that was added.
+    """
+
+    schema_version: Literal["millracer.submit.v1"] = "millracer.submit.v1"
+    request_id: str | None = None
+    workspace: str | None = None
+    work_item_id: str | None = None
+    state: ItemState | None = None
+    found: bool = False
+    intake_kind: IntakeKind | None = None
+    intake_signals: list[str] = Field(default_factory=list)
+    task_path: str | None = None
+    daemon_runs: bool = False
+    millrace_version: str | None = None
+    warnings: list[str] = Field(default_factory=list)
+    errors: list[ErrorDocument] = Field(default_factory=list)
+    next_steps: list[StepDocument] = Field(default_factory=list)
+
+
+def describe_submission(
+    submission: Submission, steps: tuple[NextStep, ...], warnings: tuple[RunWarning, ...] = ()
+) -> SubmitResult:
+    """Put what became of a request into its published shape.
+
+    Args:
+        submission: what became of it.
+        steps: how to go on.
+        warnings: what else the caller should know.
+    """
+    item_status = submission.item_status
+    return SubmitResult(
+        request_id=submission.request.request_id,
+        workspace=submission.workspace,
+        work_item_id=submission.item_id,
+        state=None if item_status is None else item_status.state,
+        found=submission.found,
+        intake_kind=submission.intake_kind,
+        intake_signals=list(submission.intake_signals),
+        task_path=submission.task_path,
+        daemon_runs=submission.daemon is not None,
+        millrace_version=submission.version,
+        warnings=[str(warning) for warning in (*warnings, *submission.warnings)],
+        errors=[describe_error(error) for error in submission.errors],
+        next_steps=[StepDocument(action=step.action, command=step.command) for step in steps],
+    )
+
+
+def submit_refused(error: MillracerError, request_id: str | None = None) -> SubmitResult:
+    """Return the document of an error that came before there was an item."""
+    return SubmitResult(request_id=request_id, errors=[describe_error(ErrorRecord.of(error))])
+
+
+def render_submit_result(result: SubmitResult) -> str:
+    """Return the document as JSON, ASCII only, without secrets."""
+    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)

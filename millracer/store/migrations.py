@@ -1,0 +1,164 @@
+"""The session store's schema: `migrations/NNNN_verb_noun.sql`, applied in order, each once.
+
+A script is never edited once released; a change is a new one. Its number is kept in `PRAGMA
+user_version`, set in the transaction that applies it, so a crash leaves all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from millracer.errors import StoreUnavailable
+from millracer.store.connection import Corrupt, transaction
+from millracer.system.user_folders import STATE_VARIABLE
+
+#: What `PRAGMA application_id` of a store says: "Mlrc". The first script sets it.
+APPLICATION_ID = int.from_bytes(b"Mlrc", "big")
+
+_NAME = re.compile(r"(?P<number>[0-9]{4})_[a-z]+(?:_[a-z]+)+\.sql")
+_PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One script and the version a store has once it is applied."""
+
+    number: int
+    name: str
+    sql: str
+
+    def statements(self) -> Iterator[str]:
+        """Yield each statement; one ends where its line ends.
+
+        `sqlite3.executescript` is not used: it commits the transaction it is called in.
+
+        Raises:
+            ValueError: the script ends within a statement.
+        """
+        statement = ""
+        for line in self.sql.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                yield statement
+                statement = ""
+        if statement.strip():
+            raise ValueError(f"{self.name} ends within a statement")
+
+
+def find_migrations(folder: Path | None = None) -> tuple[Migration, ...]:
+    """Read the scripts, in order.
+
+    Args:
+        folder: None for the installed ones: in the package, or beside it in a source tree.
+
+    Raises:
+        StoreUnavailable: they are missing, or are not numbered 1, 2, 3 ...
+    """
+    return _installed() if folder is None else _find(folder)
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Apply to a checked store each script that it lacks.
+
+    Raises:
+        sqlite3.Error: a script failed; nothing of it was applied.
+    """
+    for migration in migrations:
+        with transaction(connection, writes=True):
+            # Another process may have applied it since the store was checked.
+            if read_version(connection) < migration.number:
+                for statement in migration.statements():
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {migration.number:d}")
+
+
+def check_version(
+    connection: sqlite3.Connection, migrations: Sequence[Migration], path: Path
+) -> int:
+    """Return the store's version, 0 for an empty database, after checking that we may use it.
+
+    Raises:
+        Corrupt: the database is not a store of ours.
+        StoreUnavailable: it is newer than we are.
+    """
+    with transaction(connection, writes=False):
+        version = read_version(connection)
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        columns = _columns(connection)
+    if application != (APPLICATION_ID if version else 0) or (columns and not version):
+        raise Corrupt("it is a database of another program")
+    if version > len(migrations):
+        raise StoreUnavailable(
+            f"the session store {path} is of version {version}, newer than this millracer's"
+            f" {len(migrations)}",
+            suggested_action=f"upgrade millracer, or set {STATE_VARIABLE} to another folder",
+        )
+    missing = _expected_columns(migrations[:version]) - columns
+    if missing:
+        raise Corrupt("it lacks " + ", ".join(".".join(column) for column in sorted(missing)))
+    return version
+
+
+def read_version(connection: sqlite3.Connection) -> int:
+    """Return how many scripts were applied."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+@cache
+def _installed() -> tuple[Migration, ...]:
+    packaged = _PACKAGE / "migrations"
+    return _find(packaged if packaged.is_dir() else _PACKAGE.parent / "migrations")
+
+
+def _find(folder: Path) -> tuple[Migration, ...]:
+    try:
+        names = sorted(path.name for path in folder.iterdir() if path.suffix == ".sql")
+        scripts = tuple(_read(folder / name) for name in names)
+    except OSError as error:
+        raise _broken_install(f"{folder} cannot be read: {error.strerror}") from error
+    numbers = [script.number for script in scripts]
+    if not numbers or numbers != list(range(1, len(numbers) + 1)):
+        raise _broken_install(f"the scripts in {folder} are numbered {numbers}")
+    return scripts
+
+
+def _read(path: Path) -> Migration:
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        raise _broken_install(f"{path} is not named NNNN_verb_noun.sql")
+    return Migration(
+        number=int(match["number"]), name=path.name, sql=path.read_text(encoding="utf-8")
+    )
+
+
+def _expected_columns(migrations: Sequence[Migration]) -> set[tuple[str, str]]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        for migration in migrations:
+            for statement in migration.statements():
+                connection.execute(statement)
+        return _columns(connection)
+    finally:
+        connection.close()
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(
+        connection.execute(
+            "SELECT tables.name, columns.name FROM sqlite_master AS tables"
+            " JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'"
+        )
+    )
+
+
+def _broken_install(why: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"the session store's migrations are not usable: {why}",
+        suggested_action="install millracer again",
+    )

@@ -1,0 +1,141 @@
+"""Rows of the session store from and to domain values.
+
+Text that UTF-8 cannot hold (a path or a request may carry lone surrogates) is kept as a blob of the
+same bytes, so whatever is stored comes back as it was; but secrets are not stored. A row that no
+store of ours can hold is `Corrupt`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from millracer.domain.workspaces import RegisteredWorkspace, Selection, Session
+from millracer.errors import StoreUnavailable
+from millracer.redaction.process import redact
+from millracer.store.connection import Corrupt
+
+Row = tuple[object, ...]
+Stored = str | bytes | None
+
+_OTHER_PATH = "name the directory another way, as by a symbolic link"
+
+
+def stored_text(text: str) -> Stored:
+    """Return what to bind for a text."""
+    text = redact(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def stored_optional(text: str | None) -> Stored:
+    """Return what to bind for a text that may be absent."""
+    return None if text is None else stored_text(text)
+
+
+def stored_path(path: str | None) -> Stored:
+    """Return what to bind for a path that may be absent.
+
+    Raises:
+        StoreUnavailable: a part of it is secret, and without that it would be another path.
+    """
+    return None if path is None else _stored_whole(path, "path", _OTHER_PATH)
+
+
+def stored_id(name: str) -> Stored:
+    """Return what to bind for the id of a workspace or a session that is to be remembered.
+
+    Raises:
+        StoreUnavailable: a part of it is secret, and without that it could be another's.
+    """
+    return _stored_whole(name, "id", "choose an id without it")
+
+
+def _stored_whole(text: str, what: str, action: str) -> Stored:
+    if redact(text) != text:
+        raise StoreUnavailable(
+            f"the session store keeps no secrets, and there is one in the {what}",
+            suggested_action=action,
+        )
+    return stored_text(text)
+
+
+def stored_moment(moment: datetime) -> str:
+    """Return what to bind for a moment."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def read_text(value: object) -> str:
+    """Return a stored text."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise Corrupt("a row holds bytes that are no text") from error
+    if not isinstance(value, str):
+        raise Corrupt("a row holds no text where it should")
+    return value
+
+
+def read_workspace(row: Row) -> RegisteredWorkspace:
+    """Return the workspace of a row: id, path, name, mode, tags, whether it is the default."""
+    workspace_id, root_path, display_name, default_mode, tags, is_default = row
+    return RegisteredWorkspace(
+        workspace_id=read_text(workspace_id),
+        root_path=read_text(root_path),
+        display_name=_optional(display_name),
+        default_mode=_optional(default_mode),
+        tags=_texts(tags),
+        is_default=is_default == 1,
+    )
+
+
+def read_session(row: Row, request_ids: Iterable[object]) -> Session:
+    """Return the session of a row: id, client, selection (three), warnings, both times."""
+    session_id, client_name, workspace_id, root_path, mode, codes, created_at, updated_at = row
+    selection = Selection(
+        workspace_id=_optional(workspace_id), root_path=_optional(root_path), mode=_optional(mode)
+    )
+    nothing = Selection(workspace_id=None, root_path=None)
+    return Session(
+        session_id=read_text(session_id),
+        client_name=read_text(client_name),
+        selection=None if selection == nothing else selection,
+        recent_request_ids=tuple(read_text(request_id) for request_id in request_ids),
+        last_warning_codes=_texts(codes),
+        created_at=_moment(created_at),
+        updated_at=_moment(updated_at),
+    )
+
+
+def _optional(value: object) -> str | None:
+    return None if value is None else read_text(value)
+
+
+def _moment(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(read_text(value))
+    except ValueError as error:
+        raise Corrupt("a row holds no time where it should") from error
+    if moment.tzinfo is None:
+        raise Corrupt("a row holds a time without a zone")
+    return moment
+
+
+def stored_texts(texts: Iterable[str]) -> str:
+    """Return what to bind for a list of texts: JSON, escaped down to ASCII."""
+    return json.dumps([redact(text) for text in texts])
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    try:
+        texts = json.loads(read_text(value))
+    except ValueError as error:
+        raise Corrupt("a row holds no JSON where it should") from error
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Corrupt("a row holds no list of texts where it should")
+    return tuple(texts)

@@ -1,0 +1,354 @@
+"""The session store on SQLite: what is asked of the tables. Convenience state, nothing more.
+
+A store that does not exist yet is made by the first call, also by one that only reads, for that is
+when the reference's sessions are taken over; where it cannot be made every call raises. One that
+cannot be written can be read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from millracer.domain.workspaces import RECENT_REQUESTS, RegisteredWorkspace, Selection, Session
+from millracer.errors import RunWarning, StoreUnavailable
+from millracer.ports import SessionStore
+from millracer.store import rows
+from millracer.store.connection import Corrupt, Opening, choose_journal_mode, transaction
+from millracer.store.database import NoStoreFile, StoreFile
+from millracer.store.legacy_import import LegacySession, LegacyUnreadable, read_legacy_sessions
+from millracer.system.user_folders import STORE_NAME
+
+_BUSY_SECONDS = 5.0
+
+_WORKSPACES = """
+    SELECT workspace_id, root_path, display_name, default_mode, tags, is_default FROM workspaces
+"""
+# As bytes, for a blob stands for a text that UTF-8 cannot hold and belongs between the others.
+_BY_WORKSPACE = " ORDER BY CAST(workspace_id AS BLOB)"
+_TAKE_DEFAULT = "UPDATE workspaces SET is_default = 0, updated_at = ? WHERE is_default = 1"
+_PUT_WORKSPACE = """
+    INSERT INTO workspaces (workspace_id, root_path, display_name, default_mode, tags, is_default,
+                            created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+    ON CONFLICT (workspace_id) DO UPDATE SET
+        root_path = ?2, display_name = ?3, default_mode = ?4, tags = ?5, is_default = ?6,
+        updated_at = ?7
+"""
+_SESSIONS = """
+    SELECT session_id, client_name, selected_workspace_id, selected_root_path, selected_mode,
+           last_warning_codes, created_at, updated_at
+    FROM sessions
+"""
+_BY_SESSION = " ORDER BY CAST(session_id AS BLOB)"
+_REQUESTS = "SELECT request_id FROM session_requests WHERE session_id = ? ORDER BY position"
+_ADD_SESSION = """
+    INSERT OR IGNORE INTO sessions (session_id, client_name, last_warning_codes, created_at,
+                                    updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?4)
+"""
+_SELECT = """
+    UPDATE sessions
+    SET selected_workspace_id = ?3, selected_root_path = ?4, selected_mode = ?5, updated_at = ?2
+    WHERE session_id = ?1
+"""
+_SELECT_WORKSPACE = """
+    UPDATE sessions
+    SET selected_workspace_id = ?3, selected_root_path = ?4, updated_at = ?2
+    WHERE session_id = ?1
+"""
+_SELECT_MODE = "UPDATE sessions SET selected_mode = ?3, updated_at = ?2 WHERE session_id = ?1"
+_WARNED = "UPDATE sessions SET last_warning_codes = ?2, updated_at = ?3 WHERE session_id = ?1"
+_FORGET_REQUEST = "DELETE FROM session_requests WHERE session_id = ? AND request_id = ?"
+_ADD_REQUEST = """
+    INSERT INTO session_requests (session_id, position, request_id)
+    SELECT ?1, coalesce(max(position), 0) + 1, ?2 FROM session_requests WHERE session_id = ?1
+"""
+_TRIM_REQUESTS = """
+    DELETE FROM session_requests
+    WHERE session_id = ?1 AND position NOT IN (
+        SELECT position FROM session_requests WHERE session_id = ?1 ORDER BY position DESC LIMIT ?2
+    )
+"""
+
+
+class SqliteSessionStore(SessionStore):
+    """Registered workspaces and sessions in one SQLite file; for one thread at a time.
+
+    Args:
+        folder: where the file lies; made when missing. Without one every call is refused.
+        legacy: the reference's `sessions.json`, taken over once; sessions of ours win.
+        now: the wall clock, aware.
+        busy_seconds: how long a call waits for other processes.
+        sqlite_version: of the linked library; chooses the journal mode.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        legacy: Path | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        busy_seconds: float = _BUSY_SECONDS,
+        sqlite_version: tuple[int, int, int] = sqlite3.sqlite_version_info,
+    ) -> None:
+        self._legacy = legacy
+        self._now = now
+        self._notices: dict[RunWarning, None] = {}
+        self._file = (
+            NoStoreFile()
+            if folder is None
+            else StoreFile(
+                folder / STORE_NAME,
+                prepare=self._take_over_legacy,
+                notice=self._note,
+                now=now,
+                opening=Opening(
+                    busy_seconds=busy_seconds, journal_mode=choose_journal_mode(sqlite_version)
+                ),
+            )
+        )
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What was set aside, and what could not be taken over."""
+        return tuple(self._notices)
+
+    def close(self) -> None:
+        """Close the file; repeatable, and a later call opens it again."""
+        self._file.close()
+
+    def list_workspaces(self) -> tuple[RegisteredWorkspace, ...]:
+        """Return every registered workspace, by id."""
+
+        def work(connection: sqlite3.Connection) -> tuple[RegisteredWorkspace, ...]:
+            found = connection.execute(_WORKSPACES + _BY_WORKSPACE).fetchall()
+            return tuple(rows.read_workspace(row) for row in found)
+
+        return self._file.run(work, writes=False)
+
+    def find_workspace(self, workspace_id: str) -> RegisteredWorkspace | None:
+        """Return one registered workspace, or None."""
+
+        def work(connection: sqlite3.Connection) -> RegisteredWorkspace | None:
+            row = connection.execute(
+                _WORKSPACES + " WHERE workspace_id = ?", (rows.stored_text(workspace_id),)
+            ).fetchone()
+            return None if row is None else rows.read_workspace(row)
+
+        return self._file.run(work, writes=False)
+
+    def register_workspace(self, workspace: RegisteredWorkspace) -> bool:
+        """Add a workspace or replace the one of the same id; return whether it was new."""
+        key = rows.stored_id(workspace.workspace_id)
+
+        def work(connection: sqlite3.Connection) -> bool:
+            moment = rows.stored_moment(self._now())
+            known = connection.execute(
+                "SELECT 1 FROM workspaces WHERE workspace_id = ?", (key,)
+            ).fetchone()
+            if workspace.is_default:
+                connection.execute(_TAKE_DEFAULT, (moment,))
+            connection.execute(
+                _PUT_WORKSPACE,
+                (
+                    key,
+                    rows.stored_path(workspace.root_path),
+                    rows.stored_optional(workspace.display_name),
+                    rows.stored_optional(workspace.default_mode),
+                    rows.stored_texts(workspace.tags),
+                    int(workspace.is_default),
+                    moment,
+                ),
+            )
+            return known is None
+
+        return self._file.run(work, writes=True)
+
+    def forget_workspace(self, workspace_id: str) -> bool:
+        """Remove a workspace; return whether there was one. Selections of it stay."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            deleted = connection.execute(
+                "DELETE FROM workspaces WHERE workspace_id = ?", (rows.stored_text(workspace_id),)
+            )
+            return deleted.rowcount > 0
+
+        return self._file.run(work, writes=True)
+
+    def list_sessions(self) -> tuple[Session, ...]:
+        """Return every session, by id."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Session, ...]:
+            found = connection.execute(_SESSIONS + _BY_SESSION).fetchall()
+            return tuple(_session(connection, row) for row in found)
+
+        return self._file.run(work, writes=False)
+
+    def find_session(self, session_id: str) -> Session | None:
+        """Return one session, or None."""
+        return self._file.run(
+            lambda connection: _find_session(connection, rows.stored_text(session_id)),
+            writes=False,
+        )
+
+    def select(self, session_id: str, selection: Selection, *, client_name: str) -> Session:
+        """Set what a session selected; the session is created with the client's name if new."""
+        where = (
+            rows.stored_optional(selection.workspace_id),
+            rows.stored_path(selection.root_path),
+        )
+        mode = rows.stored_optional(selection.mode)
+        return self._select(_SELECT, session_id, client_name, (*where, mode))
+
+    def select_workspace(
+        self, session_id: str, workspace_id: str | None, root_path: str, *, client_name: str
+    ) -> Session:
+        """Set the workspace a session selected and leave its mode; the session is made if new."""
+        where = (rows.stored_optional(workspace_id), rows.stored_path(root_path))
+        return self._select(_SELECT_WORKSPACE, session_id, client_name, where)
+
+    def select_mode(self, session_id: str, mode: str | None, *, client_name: str) -> Session:
+        """Set or clear the mode a session selected and leave its workspace; made if new."""
+        return self._select(_SELECT_MODE, session_id, client_name, (rows.stored_optional(mode),))
+
+    def record_request(
+        self,
+        session_id: str,
+        *,
+        client_name: str,
+        request_id: str | None,
+        warning_codes: tuple[str, ...],
+    ) -> Session:
+        """Remember one request of a session; the session is created if new."""
+        key = rows.stored_id(session_id)
+
+        def work(connection: sqlite3.Connection) -> Session:
+            moment = rows.stored_moment(self._now())
+            _add_session(connection, key, client_name, moment)
+            connection.execute(_WARNED, (key, rows.stored_texts(warning_codes), moment))
+            if request_id is not None:
+                _add_request(connection, key, request_id)
+            return _written_session(connection, key)
+
+        return self._file.run(work, writes=True)
+
+    def forget_session(self, session_id: str) -> bool:
+        """Remove a session; return whether there was one."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            deleted = connection.execute(
+                "DELETE FROM sessions WHERE session_id = ?", (rows.stored_text(session_id),)
+            )
+            return deleted.rowcount > 0
+
+        return self._file.run(work, writes=True)
+
+    def _select(
+        self, statement: str, session_id: str, client_name: str, values: tuple[rows.Stored, ...]
+    ) -> Session:
+        key = rows.stored_id(session_id)
+
+        def work(connection: sqlite3.Connection) -> Session:
+            moment = rows.stored_moment(self._now())
+            _add_session(connection, key, client_name, moment)
+            connection.execute(statement, (key, moment, *values))
+            return _written_session(connection, key)
+
+        return self._file.run(work, writes=True)
+
+    def _take_over_legacy(self, connection: sqlite3.Connection) -> None:
+        if self._legacy is None or _was_imported(connection, self._legacy):
+            return
+        unreadable: LegacyUnreadable | None = None
+        sessions: tuple[LegacySession, ...] | None = ()
+        try:
+            sessions = read_legacy_sessions(self._legacy)
+        except LegacyUnreadable as error:
+            unreadable = error
+        if sessions is None:
+            return
+        with transaction(connection, writes=True):
+            # Another process may have taken it over since.
+            if _was_imported(connection, self._legacy):
+                return
+            moment = rows.stored_moment(self._now())
+            for session in sessions:
+                with suppress(StoreUnavailable):  # one whose id is a secret is not remembered
+                    _import_session(connection, session, moment)
+            connection.execute(
+                "INSERT INTO imports (source_path, imported_at) VALUES (?, ?)",
+                (rows.stored_text(str(self._legacy)), moment),
+            )
+        if unreadable is not None:
+            self._note(
+                RunWarning(
+                    "legacy_sessions_unreadable",
+                    f"the sessions in {self._legacy} were not taken over: {unreadable}",
+                )
+            )
+
+    def _note(self, warning: RunWarning) -> None:
+        self._notices[warning] = None
+
+
+def _find_session(connection: sqlite3.Connection, key: rows.Stored) -> Session | None:
+    row = connection.execute(_SESSIONS + " WHERE session_id = ?", (key,)).fetchone()
+    return None if row is None else _session(connection, row)
+
+
+def _session(connection: sqlite3.Connection, row: rows.Row) -> Session:
+    requests = connection.execute(_REQUESTS, (row[0],)).fetchall()
+    return rows.read_session(row, (request_id for (request_id,) in requests))
+
+
+def _written_session(connection: sqlite3.Connection, key: rows.Stored) -> Session:
+    session = _find_session(connection, key)
+    if session is None:
+        raise Corrupt("a session that was written is not there")
+    return session
+
+
+def _add_session(
+    connection: sqlite3.Connection, key: rows.Stored, client_name: str, moment: str
+) -> bool:
+    added = connection.execute(
+        _ADD_SESSION, (key, rows.stored_text(client_name), rows.stored_texts(()), moment)
+    )
+    return added.rowcount > 0
+
+
+def _add_request(connection: sqlite3.Connection, key: rows.Stored, request_id: str) -> None:
+    stored = rows.stored_text(request_id)
+    connection.execute(_FORGET_REQUEST, (key, stored))
+    connection.execute(_ADD_REQUEST, (key, stored))
+    connection.execute(_TRIM_REQUESTS, (key, RECENT_REQUESTS))
+
+
+def _was_imported(connection: sqlite3.Connection, source: Path) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM imports WHERE source_path = ?", (rows.stored_text(str(source)),)
+    ).fetchone()
+    return found is not None
+
+
+def _import_session(connection: sqlite3.Connection, session: LegacySession, moment: str) -> None:
+    key = rows.stored_id(session.session_id)
+    if not _add_session(connection, key, session.client_name, moment):
+        return
+    connection.execute(
+        _SELECT,
+        (
+            key,
+            moment,
+            rows.stored_optional(session.workspace_id),
+            None,
+            rows.stored_optional(session.mode),
+        ),
+    )
+    connection.execute(_WARNED, (key, rows.stored_texts(session.last_warning_codes), moment))
+    for request_id in session.recent_request_ids:
+        _add_request(connection, key, request_id)

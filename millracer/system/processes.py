@@ -1,0 +1,467 @@
+"""The only home of `subprocess`: run a command to its end, start one that stays, end what is ours.
+
+Everything started gets its own session and can carry an ownership token in its environment, so that
+what it leaves behind is found again whatever its group or parent (`processes_with_token`). Waits
+are bounded; no pipe is left unread.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from millracer.cancellation import Wait
+from millracer.errors import ProcUnavailable, ToolFailed, ToolNotFound, ToolTimeout
+from millracer.redaction.key_patterns import OWNER_TOKEN_PREFIX
+from millracer.redaction.process import learn_environment
+from millracer.system.child_environment import child_environment
+from millracer.system.output_capture import Ends, Whole, collect
+from millracer.system.proc import refuse_unseen, shows_processes, start_time
+from millracer.system.spawn import reap, start_whole
+
+#: Names the environment variable that marks a process as started by us.
+TOKEN_VARIABLE = "MILLRACER_OWNER_TOKEN"  # noqa: S105 - a variable's name
+
+_SLICE_SECONDS = 0.1
+_TERMINATE_GRACE_SECONDS = 1.0
+_KILL_WAIT_SECONDS = 1.0
+_POLL_SECONDS = 0.02
+_SWEEP_ROUNDS = 5
+#: The system's start times move by a second while its clock is being set right; no pid is given
+#: again so soon.
+_SAME_START_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One call of an outside program as a value.
+
+    Attributes:
+        tool: whose error it is when it fails: `pi` or `millrace`.
+        argv: never a shell string.
+        env: the whole environment, of which `child_environment` takes git's variables out; None
+            inherits ours.
+        pass_fds: descriptors the child inherits, such as a lock.
+    """
+
+    tool: str
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+    pass_fds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """How a command ended: standard output whole, of a long standard error both its ends."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+    elapsed_seconds: float
+
+
+def new_token() -> str:
+    """Return an ownership token nobody can guess; outputs know it by its shape, and hide it."""
+    return f"{OWNER_TOKEN_PREFIX}{os.urandom(16).hex()}"
+
+
+def run(command: Command, wait: Wait) -> Completed:
+    """Run a command to its end, standard input empty, and return what it wrote.
+
+    Raises:
+        ToolFailed: standard output is longer than can be kept; the process group was ended.
+        ToolNotFound: there is no such program, or it cannot be executed.
+        ToolTimeout: the wait's deadline passed; the process group was ended.
+        Cancelled: the caller asked to stop; the process group was ended.
+    """
+    started = time.monotonic()
+    stdout, stderr = Whole(command.tool), Ends()
+    process = spawn(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        exit_code = collect(
+            process,
+            stdout,
+            stderr,
+            slice_seconds=_SLICE_SECONDS,
+            go_on=lambda: raise_if_over(command, wait, started),
+        )
+    except BaseException:
+        end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
+        reap(process)
+        raise
+    return Completed(
+        argv=command.argv,
+        exit_code=exit_code,
+        stdout=stdout.text,
+        stderr=stderr.text,
+        elapsed_seconds=time.monotonic() - started,
+    )
+
+
+def run_noted(command: Command, output: int, wait: Wait) -> int:
+    """Run a command to its end, all it writes going to a descriptor; return its exit code.
+
+    Raises:
+        ToolNotFound, ToolFailed: as `spawn`.
+        ToolTimeout, Cancelled: as `run`; the process group was ended.
+    """
+    started = time.monotonic()
+    process = spawn(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=_SLICE_SECONDS)
+            raise_if_over(command, wait, started)
+    except BaseException:
+        end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
+        reap(process)
+        raise
+
+
+def spawn(
+    command: Command,
+    *,
+    stdin: int | IO[bytes],
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own and return at once.
+
+    It blocks no signal, whatever the calling thread blocks. What its environment holds of keys is
+    secret from then on. If a signal's handler raises before it is returned, the program is killed.
+
+    Raises:
+        ToolNotFound: there is no such program, or it cannot be executed.
+        ToolFailed: the system could not start it for another reason.
+    """
+    if command.env is not None:
+        learn_environment({k: v for k, v in command.env.items() if k != TOKEN_VARIABLE})
+    try:
+        return start_whole(
+            lambda: subprocess.Popen(
+                command.argv,
+                cwd=command.cwd,
+                env=child_environment(command.env),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=command.pass_fds,
+                start_new_session=True,
+                preexec_fn=_unblock_signals if _blocks_signals() else None,  # noqa: PLW1509 - rare
+            )
+        )
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
+        if command.cwd is not None and not command.cwd.is_dir():
+            raise ToolFailed(
+                command.tool,
+                f"the working directory {command.cwd} is not a directory",
+                suggested_action="put it back if it was removed or moved meanwhile, then run the "
+                "same command again",
+            ) from exc
+        raise ToolNotFound(
+            command.tool,
+            f"`{command.argv[0]}` cannot be run: {exc.strerror}",
+            detail=str(exc),
+        ) from exc
+    except OSError as exc:
+        raise ToolFailed(
+            command.tool,
+            f"`{command.argv[0]}` cannot be started: {exc.strerror}",
+            detail=str(exc),
+            suggested_action="see that it is a program of this machine, and that the machine has "
+            "room for one more process",
+        ) from exc
+
+
+def _blocks_signals() -> bool:
+    """Whether this thread blocks a signal, which a child would inherit."""
+    return bool(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def _unblock_signals() -> None:
+    """Let a child get every signal; the thread that starts it keeps its own mask.
+
+    That thread may belong to a program that waits for what it blocks (`sigwait`), so not even for
+    a moment is anything let through there.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def spawn_detached(command: Command, output: int) -> int:
+    """Start a program that outlives the call, both its streams going to `output`; return its pid.
+
+    It inherits no descriptor of ours. A background thread reaps it, so that its end shows in the
+    process table at once; nobody may rely on a handle to it.
+
+    Raises:
+        ToolNotFound, ToolFailed: as `spawn`.
+    """
+    child = spawn(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    threading.Thread(target=child.wait, name=f"reaper-{child.pid}", daemon=True).start()
+    return child.pid
+
+
+def started_at(pid: int) -> float | None:
+    """Return when the living process `pid` started (epoch seconds), None if none lives.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
+    refuse_unseen()
+    try:
+        process = psutil.Process(pid)
+        return None if is_zombie(process) else start_time(process)
+    except (psutil.Error, OSError):
+        return None
+
+
+def is_zombie(process: psutil.Process) -> bool:
+    """Whether it has ended and nobody has reaped it.
+
+    Its files are then closed. A process whose first thread has ended looks the same, but its other
+    threads hold them still.
+
+    Raises:
+        psutil.Error: it is gone or not ours to see.
+    """
+    is_leader_dead: bool = process.status() == psutil.STATUS_ZOMBIE
+    return is_leader_dead and process.num_threads() <= 1
+
+
+def is_pid_taken(pid: int) -> bool:
+    """Whether a signal would find somebody: a process, one not reaped, any of their threads."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def is_hidden(pid: int) -> bool:
+    """Whether the pid is another user's and the system does not let us look at it."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        try:
+            psutil.Process(pid).status()
+        except psutil.Error:
+            return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return False
+
+
+def is_same_process(pid: int, started: float) -> bool:
+    """Whether `pid` still is the process that started then, and lives.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
+    found = started_at(pid)
+    return found is not None and is_same_start(found, started)
+
+
+def is_same_start(one: float, other: float) -> bool:
+    """Whether two looks at a process's start time can have seen the same one."""
+    return abs(one - other) < _SAME_START_SECONDS
+
+
+def processes_with_token(token: str) -> list[psutil.Process]:
+    """Return every living process, but us, that carries the token in its environment.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
+    found = []
+    for process in _every_process():
+        if process.pid == os.getpid():
+            continue
+        with suppress(psutil.Error, OSError):
+            if _carries(process, token):
+                found.append(process)
+    return found
+
+
+def carries_token(pid: int, token: str) -> bool:
+    """Whether the process `pid` lives and carries the token in its environment."""
+    try:
+        return _carries(psutil.Process(pid), token)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _every_process() -> Iterator[psutil.Process]:
+    refuse_unseen()
+    yield from psutil.process_iter()
+
+
+def group_of(pid: int) -> int:
+    """Return the process group of a process, its own pid when it is gone."""
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return pid
+
+
+def _carries(process: psutil.Process, token: str) -> bool:
+    is_marked: bool = process.environ().get(TOKEN_VARIABLE) == token
+    return is_marked and not is_zombie(process)
+
+
+def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield pid and argv of every process that we may look at.
+
+    Raises:
+        ProcUnavailable: `/proc` does not tell.
+    """
+    for process in _every_process():
+        with suppress(psutil.Error, OSError):
+            yield process.pid, words_of(process)
+
+
+def command_line(pid: int) -> tuple[str, ...]:
+    """Return a process's argv, empty when there is none to see."""
+    try:
+        return words_of(psutil.Process(pid))
+    except (psutil.Error, OSError):
+        return ()
+
+
+def words_of(process: psutil.Process) -> tuple[str, ...]:
+    """Return a process's argv without the empty rest of one that was written over a longer one.
+
+    Raises:
+        psutil.Error, OSError: it is gone or not ours to see.
+    """
+    words = process.cmdline()
+    while words and not words[-1]:
+        words.pop()
+    return tuple(words)
+
+
+def working_directory(pid: int) -> Path | None:
+    """Return a process's working directory, None when there is none to see."""
+    try:
+        return Path(psutil.Process(pid).cwd())
+    except (psutil.Error, OSError):
+        return None
+
+
+def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> int:
+    """End every process that carries the token: SIGTERM, a grace, SIGKILL, and look again.
+
+    Returns how many were ended. The grace lets pi end the tools it keeps in sessions of their own;
+    without one, SIGKILL comes first. Where `/proc` shows no processes, the group alone is ended.
+
+    Args:
+        token: the ownership token.
+        grace_seconds: between SIGTERM and SIGKILL; less when all are gone.
+        group: the process group of a leader that is known to be ours: its members are ended too,
+            even those that dropped the token.
+    """
+    if not shows_processes():
+        if group is not None:
+            end_group(group, grace_seconds=grace_seconds)
+        return 0
+    ended: set[int] = set()
+    members = [] if group is None else _group_members(group)
+    for _ in range(_SWEEP_ROUNDS):
+        processes = list({*members, *processes_with_token(token)})
+        if not processes:
+            break
+        members = []
+        ended.update(process.pid for process in processes)
+        if grace_seconds > 0:
+            for process in processes:
+                with suppress(psutil.Error):
+                    process.terminate()
+            processes = _still_alive(processes, grace_seconds)
+            grace_seconds = 0.0  # what shows up later was started by something already told to end
+        for process in processes:
+            with suppress(psutil.Error):
+                process.kill()
+        _still_alive(processes, _KILL_WAIT_SECONDS)
+    return len(ended)
+
+
+def _still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until all have ended, and return those that have not; one nobody reaps has ended."""
+    limit = time.monotonic() + seconds
+    while True:
+        processes = [each for each in processes if _is_alive(each)]
+        if not processes or time.monotonic() >= limit:
+            return processes
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and not is_zombie(process)
+    except psutil.Error:
+        return False
+
+
+def _group_members(group: int) -> list[psutil.Process]:
+    members = []
+    for process in _every_process():
+        with suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and os.getpgid(process.pid) == group:
+                members.append(process)
+    return members
+
+
+def end_group(pid: int, *, grace_seconds: float) -> None:
+    """End the process group led by `pid`: SIGTERM, a grace, SIGKILL; a gone group is fine."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGTERM)
+        limit = time.monotonic() + grace_seconds
+        while time.monotonic() < limit and _lives(pid):
+            time.sleep(_POLL_SECONDS)
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return started_at(pid) is not None
+    except ProcUnavailable:
+        pass
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:  # not a child of ours, or reaped
+        return is_pid_taken(pid)
+
+
+def raise_if_over(command: Command, wait: Wait, started: float) -> None:
+    """Raise what ends a command that was started then (`time.monotonic()`).
+
+    Raises:
+        ToolTimeout: the wait's deadline passed.
+        Cancelled: the caller asked to stop.
+    """
+    wait.cancellation.raise_if_cancelled()
+    if wait.expired:
+        raise ToolTimeout(
+            command.tool,
+            f"`{_shown(command)}` did not finish within "
+            f"{time.monotonic() - started:.0f} s and was ended",
+        )
+
+
+def _shown(command: Command) -> str:
+    return " ".join((Path(command.argv[0]).name, *command.argv[1:]))[:200]

@@ -1,0 +1,352 @@
+"""The only place that builds adapters and puts them together; no logic.
+
+Each function imports what it builds, so that a command loads the adapters it uses and no others.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millracer.cancellation import Cancellation, Wait
+from millracer.domain.programs import FOUND_UNTOLD, NO_PROGRAMS, ProgramsUsed
+from millracer.domain.requests import PiSession
+from millracer.errors import UsageError
+from millracer.ports import (
+    Clock,
+    Directories,
+    Millrace,
+    Pi,
+    ProgressListener,
+    SessionStore,
+    TextListener,
+)
+from millracer.wiring.preload import load_run
+
+if TYPE_CHECKING:
+    from millracer.millrace.fork_server.runner import ForkServerRunner
+    from millracer.millrace.status_cache import StatusCache
+    from millracer.operations.context import Tools
+    from millracer.operations.gateway import CommandDefaults, OpsGateway
+    from millracer.pi.inspection import PiLook
+    from millracer.pi.options import PiOptions
+    from millracer.run.orchestrator import Orchestrator
+from millracer.programs.discovery import ResolvedPrograms
+
+_PI_CLOSE_SECONDS = 5.0
+
+
+class SystemClock(Clock):
+    """The machine's own clocks."""
+
+    def now(self) -> datetime:
+        """Return the wall clock's time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Which tools work where; `workspace` and `cwd` are absolute.
+
+    Attributes:
+        millrace: argv of the Millrace program.
+        pi: argv of the pi program.
+        pi_session: one conversation for the run, or a process a turn.
+        safety_seconds: ask Millrace at least this often although nothing changed.
+        warm_millrace: let one process that has imported Millrace run its commands.
+        used: what results tell of the programs.
+        environment: the whole environment of pi and Millrace.
+    """
+
+    workspace: Path
+    cwd: Path
+    millrace: tuple[str, ...] = ("millrace",)
+    pi: tuple[str, ...] = ("pi",)
+    used: ProgramsUsed = NO_PROGRAMS
+    pi_session: PiSession = PiSession.RPC
+    provider: str | None = None
+    model: str | None = None
+    thinking: str = "high"
+    skills: tuple[Path, ...] = ()
+    default_skills: bool = True
+    safety_seconds: float = 60.0
+    warm_millrace: bool = True
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+
+class BackendFactory:
+    """Opens the Millrace of any workspace; all it opens share what is costly. Safe from any thread.
+
+    That is one warm process for their commands, begun by `warm_up` or the first run that needs it.
+
+    Args:
+        keep_statuses: for a process that answers for long: a status that was read is given again
+            while nothing it depends on has changed.
+    """
+
+    def __init__(self, *, keep_statuses: bool = False) -> None:
+        self._keep_statuses = keep_statuses
+        self._lock = threading.Lock()
+        self._runner: ForkServerRunner | None = None
+        self._kept: StatusCache | None = None
+
+    def open(self, settings: Settings) -> Millrace:
+        """Return the Millrace of one workspace; nothing is started yet."""
+        from millracer.millrace.backend import CliMillrace  # noqa: PLC0415 - see above
+        from millracer.millrace.commands.calls import MillraceCalls  # noqa: PLC0415
+        from millracer.millrace.commands.runner import PlainRunner  # noqa: PLC0415 - see above
+
+        return CliMillrace(
+            MillraceCalls(
+                argv=settings.millrace,
+                workspace=settings.workspace,
+                cwd=settings.cwd,
+                env=settings.environment,
+                runner=self._warm_runner() if settings.warm_millrace else PlainRunner(),
+            ),
+            safety_seconds=settings.safety_seconds,
+            is_found=settings.used.millrace is not None
+            and settings.used.millrace.origin in FOUND_UNTOLD,
+            kept=self._kept_statuses(),
+        )
+
+    def warm_up(self, millrace: tuple[str, ...], environment: Mapping[str, str]) -> None:
+        """Begin the warm process while it is still being found out what to ask; never raises.
+
+        Args:
+            millrace: argv of the Millrace program.
+            environment: the whole environment of the commands to come.
+        """
+        from millracer.millrace.commands.calls import MillraceCalls  # noqa: PLC0415 - see above
+
+        anywhere = Path("/")
+        MillraceCalls(
+            argv=millrace,
+            workspace=anywhere,
+            cwd=anywhere,
+            env=environment,
+            runner=self._warm_runner(),
+        ).warm_up()
+
+    def close(self) -> None:
+        """End the warm process; never raises, repeatable. What is called later runs plainly."""
+        with self._lock:
+            runner = self._runner
+        if runner is not None:
+            runner.close()
+
+    def _warm_runner(self) -> ForkServerRunner:
+        from millracer.millrace.fork_server.runner import ForkServerRunner  # noqa: PLC0415 - see above
+
+        with self._lock:
+            if self._runner is None:
+                self._runner = ForkServerRunner()
+            return self._runner
+
+    def _kept_statuses(self) -> StatusCache | None:
+        if not self._keep_statuses:
+            return None
+        from millracer.millrace.status_cache import StatusCache  # noqa: PLC0415 - see above
+
+        with self._lock:
+            if self._kept is None:
+                self._kept = StatusCache()
+            return self._kept
+
+
+@contextmanager
+def open_orchestrator(
+    settings: Settings,
+    cancellation: Cancellation,
+    *,
+    backends: BackendFactory | None = None,
+    listeners: Sequence[ProgressListener] = (),
+    on_text: TextListener | None = None,
+) -> Iterator[Orchestrator]:
+    """Yield an orchestrator on the real tools; all that it starts for itself ends with the block.
+
+    Args:
+        settings: which tools, and where.
+        cancellation: cuts short how they end, too.
+        backends: shared with others, closed by the caller; without it, it has its own.
+        listeners: hear each event.
+        on_text: hears what pi says as it says it.
+
+    Raises:
+        UsageError: a named skill does not exist.
+    """
+    with ExitStack() as stack:
+        load_run()
+        pi = open_pi(settings)
+        stack.callback(lambda: pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS)))
+        if backends is None:
+            backends = BackendFactory()
+            stack.callback(backends.close)
+        millrace = backends.open(settings)
+        yield orchestrator_over(
+            millrace, pi, tools=settings.used, listeners=listeners, on_text=on_text
+        )
+
+
+def orchestrator_over(
+    millrace: Millrace,
+    pi: Pi,
+    *,
+    tools: ProgramsUsed,
+    listeners: Sequence[ProgressListener] = (),
+    on_text: TextListener | None = None,
+) -> Orchestrator:
+    """Return an orchestrator over both; it owns neither."""
+    load_run()
+    from millracer.run.orchestrator import Orchestrator  # noqa: PLC0415 - see above
+
+    return Orchestrator(
+        millrace=millrace,
+        pi=pi,
+        clock=SystemClock(),
+        unique=new_identity,
+        tools=tools,
+        listeners=listeners,
+        on_text=on_text,
+    )
+
+
+def open_pi(settings: Settings) -> Pi:
+    """Return a conversation with pi, not started yet.
+
+    Raises:
+        UsageError: a named skill does not exist.
+    """
+    options = _pi_options(settings)
+    if settings.pi_session is PiSession.PRINT:
+        from millracer.pi.one_shot import PrintPi  # noqa: PLC0415 - see above
+
+        return PrintPi(options)
+    from millracer.pi.rpc import RpcPi  # noqa: PLC0415 - see above
+
+    return RpcPi(options)
+
+
+def _pi_options(settings: Settings) -> PiOptions:
+    from millracer.pi.options import PiOptions  # noqa: PLC0415 - see above
+    from millracer.pi.skills import resolve_skills  # noqa: PLC0415 - see above
+
+    return PiOptions(
+        argv=settings.pi,
+        cwd=settings.cwd,
+        env=settings.environment,
+        provider=settings.provider,
+        model=settings.model,
+        thinking=settings.thinking,
+        skills=resolve_skills(settings.skills, discover=settings.default_skills),
+    )
+
+
+def look_at_pi(settings: Settings, folder: Path) -> PiLook:
+    """Return the pi of a run, to be looked at.
+
+    Args:
+        settings: of the run.
+        folder: an empty one, for what pi writes.
+
+    Raises:
+        UsageError: a named skill does not exist.
+    """
+    from millracer.pi.inspection import PiLook  # noqa: PLC0415 - see above
+
+    return PiLook(_pi_options(settings), folder)
+
+
+def look_at_stage_pi(settings: Settings, compiled: Path, model: str | None, folder: Path) -> PiLook:
+    """Return the pi of a stage, to be looked at.
+
+    Args:
+        settings: of the run.
+        compiled: the workspace, or a copy, whose Millrace configuration says how it is started.
+        model: as Millrace's plan names it.
+        folder: an empty one, for what pi writes.
+
+    Raises:
+        ProtocolError: Millrace's configuration cannot be read.
+    """
+    from millracer.millrace.stage_models import read_pi_runner  # noqa: PLC0415 - see above
+    from millracer.pi.inspection import PiLook  # noqa: PLC0415 - see above
+    from millracer.pi.options import PiOptions  # noqa: PLC0415
+
+    runner = read_pi_runner(compiled)
+    options = PiOptions(
+        argv=(runner.command, *runner.args),
+        cwd=settings.cwd,
+        env={**settings.environment, **runner.env},
+        provider=runner.provider,
+        model=model,
+    )
+    return PiLook(options, folder)
+
+
+@contextmanager
+def open_store(environment: Mapping[str, str] | None = None) -> Iterator[SessionStore]:
+    """Yield the user's session store; nothing is opened or made before it is asked."""
+    from millracer.store.legacy_import import legacy_sessions_file  # noqa: PLC0415 - see above
+    from millracer.store.sessions import SqliteSessionStore  # noqa: PLC0415
+    from millracer.system.user_folders import state_folder  # noqa: PLC0415 - see above
+
+    variables = os.environ if environment is None else environment
+    store = SqliteSessionStore(state_folder(variables), legacy=legacy_sessions_file(variables))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def open_gateway(
+    tools: Tools, defaults: CommandDefaults, *, remembers: bool = True
+) -> Iterator[OpsGateway]:
+    """Yield what answers ops requests with these tools and the user's session store."""
+    from millracer.operations.gateway import OpsGateway  # noqa: PLC0415 - see above
+    from millracer.operations.session_memory import SessionMemory  # noqa: PLC0415 - see above
+
+    with open_store() as store:
+        yield OpsGateway(
+            tools=tools,
+            memory=SessionMemory(store),
+            directories=open_directories(),
+            clock=SystemClock(),
+            defaults=defaults,
+            remembers=remembers,
+        )
+
+
+def new_identity() -> str:
+    """Return a fresh text for the identity of work that its caller did not name."""
+    return os.urandom(16).hex()
+
+
+def new_request_id() -> str:
+    """Return the id of a request whose caller gave it none."""
+    return f"run-{os.urandom(16).hex()}"
+
+
+def open_directories() -> Directories:
+    """Return the file system's directories."""
+    from millracer.millrace.files.directories import DiskDirectories  # noqa: PLC0415 - see above
+
+    return DiskDirectories()
+
+
+def begin(backends: BackendFactory, programs: ResolvedPrograms) -> None:
+    """Begin the warm process of the Millrace that was found; never raises."""
+    with suppress(UsageError):  # told by who opens the program
+        backends.warm_up(programs.millrace.words, programs.environment())

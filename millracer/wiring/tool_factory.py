@@ -1,0 +1,125 @@
+"""The programs a command line names, opened for a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millracer.errors import InvalidRequest
+from millracer.programs.discovery import ResolvedPrograms
+from millracer.wiring import (
+    BackendFactory,
+    Settings,
+    begin,
+    open_orchestrator,
+    open_pi,
+    orchestrator_over,
+)
+
+if TYPE_CHECKING:
+    from millracer.cancellation import Cancellation
+    from millracer.operations.options import RunChoices
+    from millracer.ports import Millrace, Pi, ProgressListener, TextListener
+    from millracer.run.orchestrator import Orchestrator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramFactory:
+    """Opens the pi and Millrace that the command line names, for requests and for the operator.
+
+    Attributes:
+        found: the programs.
+        listeners: hear each event of a run.
+        backends: opens every Millrace here until `close`.
+    """
+
+    found: ResolvedPrograms
+    listeners: tuple[ProgressListener, ...] = ()
+    backends: BackendFactory = field(default_factory=BackendFactory, repr=False, compare=False)
+
+    def warm_up(self, choices: RunChoices) -> None:
+        """Begin what calls of Millrace will need, before it is known which; never raises."""
+        if choices.warm_millrace:
+            begin(self.backends, self.found)
+
+    def close(self) -> None:
+        """End what the Millraces opened here started for themselves; never raises."""
+        self.backends.close()
+
+    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+        """Return the Millrace of a workspace."""
+        return self.backends.open(self.settings(root_path, choices))
+
+    def orchestrator(
+        self, root_path: str, choices: RunChoices, cancellation: Cancellation
+    ) -> AbstractContextManager[Orchestrator]:
+        """Yield an orchestrator on the named programs."""
+        settings = self.settings(root_path, choices)
+        return open_orchestrator(
+            settings, cancellation, backends=self.backends, listeners=self.listeners
+        )
+
+    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+        """Return a new conversation, not started yet."""
+        return open_pi(self.settings(root_path, choices))
+
+    def over(
+        self,
+        millrace: Millrace,
+        pi: Pi,
+        listeners: Sequence[ProgressListener],
+        on_text: TextListener | None,
+    ) -> Orchestrator:
+        """Return an orchestrator over both."""
+        return orchestrator_over(
+            millrace, pi, tools=self.found.used, listeners=listeners, on_text=on_text
+        )
+
+    def settings(self, root_path: str, choices: RunChoices) -> Settings:
+        """Return what the adapters are built from.
+
+        Raises:
+            UsageError: a program's name cannot be read.
+            InvalidRequest: the working directory is none.
+        """
+        workspace = Path(root_path)
+        return Settings(
+            workspace=workspace,
+            cwd=workspace if choices.cwd is None else existing(Path(choices.cwd), "cwd"),
+            millrace=self.found.millrace.words,
+            pi=self.found.pi.words,
+            used=self.found.used,
+            pi_session=choices.pi_session,
+            provider=choices.provider,
+            model=choices.model,
+            thinking=choices.thinking,
+            skills=tuple(Path(skill) for skill in choices.skills),
+            default_skills=choices.default_skills,
+            safety_seconds=choices.poll_interval_seconds,
+            warm_millrace=choices.warm_millrace,
+            environment=self.found.environment(),
+        )
+
+
+def existing(path: Path, field: str) -> Path:
+    """Return an existing directory's absolute path.
+
+    Raises:
+        InvalidRequest: it is none; `field` is what the caller calls it.
+    """
+    action = f"create the directory or pass another --{field}"
+    try:
+        resolved = path.expanduser().resolve()
+        usable = resolved.is_dir()
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise InvalidRequest(
+            f"{field} {str(path)!r} cannot be used: {exc}", field=field, suggested_action=action
+        ) from exc
+    if not usable:
+        raise InvalidRequest(
+            f"{field} {resolved} is not a directory", field=field, suggested_action=action
+        )
+    return resolved

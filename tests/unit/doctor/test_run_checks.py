@@ -1,0 +1,778 @@
+"""Each check in each of its levels, and what becomes of the others when one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import pytest
+
+from millracer.cancellation import Cancellation, Cancelled, CancelReason
+from millracer.doctor.context import DoctorPlace, Sight
+from millracer.doctor.run_checks import EXAMINATIONS, examine
+from millracer.domain.doctor_report import (
+    Check,
+    CheckLevel,
+    CheckName,
+    Finding,
+    FolderLook,
+    PiModel,
+    PiModels,
+    StageModel,
+    StoreLook,
+    is_healthy,
+)
+from millracer.domain.items import ItemState
+from millracer.errors import (
+    ConfigInvalid,
+    InvalidRequest,
+    ProcUnavailable,
+    RunWarning,
+    StoreUnavailable,
+    ToolFailed,
+    ToolNotFound,
+    ToolTimeout,
+    ToolUnsupported,
+)
+from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.schemas.run_options import SaidOptions
+from tests.fakes.doctor import MODELS, STAGES, ScriptedDoctorTools, ScriptedSurroundings
+from tests.fakes.millrace import ScriptedMillrace
+
+NAME, LEVEL = CheckName, CheckLevel
+NO_MODELS = PiModels(selected=None, providers=(), count=0)
+FOREIGN = PiModels(
+    selected=PiModel(provider="azure", model_id="gpt-5.5"), providers=("stub",), count=1
+)
+
+
+@dataclass(slots=True)
+class Room:
+    """Where the doctor works; everything is well."""
+
+    surroundings: ScriptedSurroundings = field(default_factory=ScriptedSurroundings)
+    tools: ScriptedDoctorTools = field(default_factory=ScriptedDoctorTools)
+    choices: LayeredChoices = field(default_factory=LayeredChoices)
+    place: DoctorPlace | InvalidRequest = field(
+        default_factory=lambda: DoctorPlace(root_path="/shop")
+    )
+    files: tuple[str, ...] = ()
+    user_config: ConfigInvalid | None = None
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    sight: Sight | None = None
+
+    def __post_init__(self) -> None:
+        self.tools.backends._workspace = "/shop"
+
+    @property
+    def millrace(self) -> ScriptedMillrace:
+        """The workspace's Millrace."""
+        return self.tools.backends
+
+    def checks(self, *, with_turn: bool = False) -> dict[CheckName, Finding]:
+        """Return what every check found."""
+        return {check.name: check.finding for check in self.all(with_turn=with_turn)}
+
+    def all(self, *, with_turn: bool = False) -> list[Check]:
+        """Return every check."""
+        self.sight = Sight(
+            surroundings=self.surroundings,
+            tools=self.tools,
+            choices=self.choices,
+            find_place=lambda _memory: self._found(),
+            config_files=lambda _root_path: self.files,
+            user_config=self.user_config,
+        )
+        return list(examine(self.sight, self.cancellation, with_turn=with_turn))
+
+    def _found(self) -> DoctorPlace:
+        if isinstance(self.place, InvalidRequest):
+            raise self.place
+        return self.place
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+Change = Callable[[Room], object]
+
+
+class Case(NamedTuple):
+    """What is changed of a healthy room, and what one check makes of it."""
+
+    name: CheckName
+    level: CheckLevel
+    change: Change | None
+    names: str
+    next_command: str | None
+
+
+def _sets(path: str, *, to: object) -> Change:
+    *owners, name = path.split(".")
+
+    def change(room: Room) -> None:
+        owner: object = room
+        for each in owners:
+            owner = getattr(owner, each)
+        setattr(owner, name, to)
+
+    return change
+
+
+def _folder(**values: object) -> Change:
+    return _sets("surroundings.state", to=FolderLook(**{"path": "/state", **values}))  # type: ignore[arg-type]
+
+
+def _names_mode(room: Room) -> None:
+    room.choices = room.choices.saying(millrace_mode="learning_pi")
+    room.millrace.has_daemon(ours=False, mode_id="lad_pi")
+
+
+def _strands_a_lock(room: Room) -> None:
+    room.millrace.stale = room.millrace.pid_taken = True
+
+
+def _has_daemon(**values: object) -> Change:
+    def change(room: Room) -> None:
+        room.millrace.has_daemon()
+        for name, value in values.items():
+            setattr(room.millrace, name, value)
+
+    return change
+
+
+def _blocks(count: int) -> Change:
+    def change(room: Room) -> None:
+        for number in range(count):
+            room.millrace.holds(f"item-{number}", ItemState.BLOCKED)
+
+    return change
+
+
+def _damages_what_is_not_copied(room: Room) -> None:
+    error = ToolFailed("millrace", "the event log is damaged", suggested_action="move it away")
+    room.millrace.will_fail("read_status", error)
+
+
+def _needs_init(room: Room) -> None:
+    error = ToolFailed("millrace", "workspace is not initialized", suggested_action="a")
+    for millrace in (room.millrace, room.tools.copied):
+        millrace.will_fail("read_status", error)
+
+
+def _beyond_init(room: Room) -> None:
+    _needs_init(room)
+    room.tools.copied.will_do("initialise", lambda: None)
+    room.tools.copied.will_fail(
+        "read_status", ToolFailed("millrace", "still", suggested_action="b")
+    )
+
+
+def _file_of_workspace(room: Room) -> None:
+    def refuse(_root_path: str) -> SaidOptions:
+        raise ConfigInvalid("millracer.toml says it", suggested_action="mend it")
+
+    room.choices = replace(room.choices, workspace=refuse)
+
+
+def _rejects(room: Room) -> None:
+    room.tools.copied.rejects_mode("default_pi")
+
+
+def _store_error() -> StoreUnavailable:
+    return StoreUnavailable("it is newer", suggested_action="upgrade")
+
+
+_TIMEOUT = ToolTimeout("pi", "no answer in time")
+_UNSEEN = ProcUnavailable("/proc is empty", suggested_action="mount it")
+_FOUND = StoreLook(exists=True, sessions=2, workspaces=1)
+_STUB = StageModel(runner="codex_cli", model="m", alias=None, stages=("builder",))
+_CASES = [
+    Case(NAME.PYTHON, LEVEL.OK, None, "Python 3.12.1", None),
+    Case(NAME.PYTHON, LEVEL.OK, _sets("surroundings.python", to=(3, 11, 0)), "3.11.0", None),
+    Case(NAME.PYTHON, LEVEL.OK, _sets("surroundings.python", to=(3, 13, 9)), "3.13.9", None),
+    Case(NAME.PYTHON, LEVEL.WARNING, _sets("surroundings.python", to=(3, 14, 0)), "3.14.0", "pipx"),
+    Case(NAME.PYTHON, LEVEL.FAIL, _sets("surroundings.python", to=(3, 10, 9)), "3.10.9", "pipx"),
+    Case(NAME.PROC, LEVEL.OK, None, "/proc", None),
+    Case(NAME.PROC, LEVEL.FAIL, _sets("surroundings.unseen", to=_UNSEEN), "/proc", "mount"),
+    Case(NAME.SQLITE, LEVEL.OK, None, "3.51.3", None),
+    Case(
+        NAME.SQLITE,
+        LEVEL.FAIL,
+        _sets("surroundings.new_store", to=_store_error()),
+        "newer",
+        "upgrade",
+    ),
+    Case(NAME.STATE_FOLDER, LEVEL.OK, None, "/home/me/state", None),
+    Case(NAME.STATE_FOLDER, LEVEL.OK, _folder(), "/state", None),
+    Case(
+        NAME.STATE_FOLDER, LEVEL.WARNING, _folder(exists=True, shared=True), "/state", "chmod go-w"
+    ),
+    Case(NAME.STATE_FOLDER, LEVEL.FAIL, _folder(path=None), "", "export MILLRACER_STATE_DIR"),
+    Case(NAME.STATE_FOLDER, LEVEL.FAIL, _folder(exists=True, is_folder=False), "/state", "mv /st"),
+    Case(NAME.STATE_FOLDER, LEVEL.FAIL, _folder(exists=True, writable=False), "/state", "chmod u+"),
+    Case(NAME.STATE_FOLDER, LEVEL.FAIL, _folder(writable=False), "/state", "export MILL"),
+    Case(
+        NAME.SESSION_STORE,
+        LEVEL.OK,
+        _sets("surroundings.store.found", to=_FOUND),
+        "1",
+        None,
+    ),
+    Case(
+        NAME.SESSION_STORE,
+        LEVEL.OK,
+        _sets("surroundings.store.found", to=StoreLook(exists=False)),
+        "",
+        None,
+    ),
+    Case(
+        NAME.SESSION_STORE,
+        LEVEL.WARNING,
+        _sets("surroundings.store.found", to=StoreLook(exists=True, corrupt="it is corrupt")),
+        "it is corrupt",
+        "millracer sessions list",
+    ),
+    Case(
+        NAME.SESSION_STORE,
+        LEVEL.FAIL,
+        _sets("surroundings.store.found", to=_store_error()),
+        "it is newer",
+        "upgrade",
+    ),
+    Case(NAME.WORKSPACE, LEVEL.OK, None, "/shop", None),
+    Case(
+        NAME.WORKSPACE,
+        LEVEL.WARNING,
+        _sets("place", to=DoctorPlace(root_path="/shop", warnings=(RunWarning("c", "why"),))),
+        "why",
+        "millracer doctor --workspace /shop",
+    ),
+    Case(
+        NAME.WORKSPACE,
+        LEVEL.FAIL,
+        _sets("surroundings.writable", to=False),
+        "/shop",
+        "chmod u+rwx",
+    ),
+    Case(
+        NAME.WORKSPACE,
+        LEVEL.FAIL,
+        _sets("place", to=InvalidRequest("no directory", suggested_action="create it")),
+        "no directory",
+        "create it",
+    ),
+    Case(NAME.CONFIGURATION, LEVEL.OK, None, "", None),
+    Case(NAME.CONFIGURATION, LEVEL.OK, _sets("files", to=("/a", "/b")), "/b", None),
+    Case(NAME.CONFIGURATION, LEVEL.FAIL, _file_of_workspace, "millracer.toml says it", "mend it"),
+    Case(
+        NAME.CONFIGURATION,
+        LEVEL.FAIL,
+        _sets("user_config", to=ConfigInvalid("config.toml says it", suggested_action="mend")),
+        "config.toml says it",
+        "mend",
+    ),
+    Case(NAME.MILLRACE, LEVEL.OK, None, "0.21.1", None),
+    Case(
+        NAME.MILLRACE,
+        LEVEL.FAIL,
+        lambda room: room.millrace.will_fail("check_supported", ToolNotFound("millrace", "gone")),
+        "gone",
+        "millracer setup",
+    ),
+    Case(NAME.MILLRACE_START, LEVEL.OK, None, "6", None),
+    Case(
+        NAME.MILLRACE_START,
+        LEVEL.FAIL,
+        lambda room: room.millrace.will_fail("list_modes", ToolTimeout("millrace", "too long")),
+        "too long",
+        "millracer setup",
+    ),
+    Case(NAME.PI, LEVEL.OK, None, "/opt/pi/bin/pi", None),
+    Case(
+        NAME.PI,
+        LEVEL.WARNING,
+        _sets("tools.look.warnings", to=(RunWarning("pi_untested", "it is newer"),)),
+        "it is newer",
+        "millracer setup",
+    ),
+    Case(
+        NAME.PI, LEVEL.FAIL, _sets("tools.look.version", to=ToolNotFound("pi", "m")), "m", "setup"
+    ),
+    Case(NAME.NODE, LEVEL.OK, None, "24.19.0", None),
+    Case(NAME.NODE, LEVEL.OK, _sets("tools.look.node", to=None), "", None),
+    Case(
+        NAME.NODE, LEVEL.FAIL, _sets("tools.look.node", to=ToolNotFound("node", "m")), "m", "setup"
+    ),
+    Case(NAME.PI_START, LEVEL.OK, None, "", None),
+    Case(
+        NAME.PI_START,
+        LEVEL.FAIL,
+        _sets("tools.look.models", to=_TIMEOUT),
+        "no answer",
+        "",
+    ),
+    Case(NAME.PI_MODEL, LEVEL.OK, None, "stub/large", None),
+    Case(
+        NAME.PI_MODEL,
+        LEVEL.WARNING,
+        _sets("tools.look.warned", to=(RunWarning("pi_warning", "custom model id"),)),
+        "custom model id",
+        "/opt/pi/bin/pi --list-models",
+    ),
+    Case(
+        NAME.PI_MODEL,
+        LEVEL.FAIL,
+        _sets("tools.look.models", to=NO_MODELS),
+        "",
+        "/opt/pi/bin/pi",
+    ),
+    Case(
+        NAME.PI_MODEL,
+        LEVEL.FAIL,
+        _sets("tools.look.models", to=FOREIGN),
+        "azure",
+        "/opt/pi/bin/pi --list-models",
+    ),
+    Case(
+        NAME.PI_MODEL,
+        LEVEL.FAIL,
+        _sets("tools.look.models", to=replace(FOREIGN, providers=(), count=0)),
+        "/login",
+        "/opt/pi/bin/pi",
+    ),
+    Case(NAME.INITIALISED, LEVEL.OK, None, "0", None),
+    Case(
+        NAME.INITIALISED,
+        LEVEL.OK,
+        _sets("tools.backends._holds_work", to=False),
+        "",
+        None,
+    ),
+    Case(NAME.INITIALISED, LEVEL.WARNING, _needs_init, "", "millrace init --workspace /shop"),
+    Case(NAME.INITIALISED, LEVEL.FAIL, _beyond_init, "not initialized", "a"),
+    Case(
+        NAME.INITIALISED,
+        LEVEL.FAIL,
+        _damages_what_is_not_copied,
+        "event log",
+        "move",
+    ),
+    Case(NAME.MODE, LEVEL.OK, None, "default_pi", None),
+    Case(
+        NAME.MODE,
+        LEVEL.OK,
+        _sets("place", to=DoctorPlace(root_path="/shop", mode="lad_codex")),
+        "lad_codex",
+        None,
+    ),
+    Case(NAME.MODE, LEVEL.FAIL, _rejects, "Unknown mode id: default_pi", "millrace modes list"),
+    Case(
+        NAME.MODE,
+        LEVEL.FAIL,
+        _sets("surroundings.copy_error", to=PermissionError(13, "Permission denied", "/shop/x")),
+        "/shop/x: Permission denied",
+        "",
+    ),
+    Case(NAME.DAEMON, LEVEL.OK, None, "", None),
+    Case(NAME.DAEMON, LEVEL.OK, _has_daemon(), "lad_pi", None),
+    Case(
+        NAME.DAEMON,
+        LEVEL.WARNING,
+        _has_daemon(paused=True),
+        "operator",
+        "millracer resume --workspace /shop",
+    ),
+    Case(
+        NAME.DAEMON,
+        LEVEL.WARNING,
+        _has_daemon(stop_requested=True),
+        "",
+        "millracer status --watch",
+    ),
+    Case(
+        NAME.DAEMON,
+        LEVEL.WARNING,
+        lambda room: room.millrace.has_daemon_out_of_sight(),
+        "on host gone holds the workspace since 2026-11-22 12:00:00 UTC",
+        "rm /w/lock.json",
+    ),
+    Case(NAME.DAEMON, LEVEL.FAIL, _names_mode, "learning_pi", "--millrace-mode lad_pi"),
+    Case(NAME.STALE_STATE, LEVEL.OK, None, "", None),
+    Case(
+        NAME.STALE_STATE,
+        LEVEL.OK,
+        _sets("tools.backends._holds_work", to=False),
+        "",
+        None,
+    ),
+    Case(
+        NAME.STALE_STATE,
+        LEVEL.WARNING,
+        _sets("tools.backends.stale", to=True),
+        "",
+        "millrace control clear-stale-state --workspace /shop",
+    ),
+    Case(
+        NAME.STALE_STATE,
+        LEVEL.WARNING,
+        _strands_a_lock,
+        "left its lock",
+        "millracer stop --workspace /shop",
+    ),
+    Case(
+        NAME.STALE_STATE,
+        LEVEL.FAIL,
+        lambda room: room.millrace.will_fail("is_stale", ToolTimeout("millrace", "late")),
+        "late",
+        "",
+    ),
+    Case(NAME.BLOCKED_ITEMS, LEVEL.OK, None, "", None),
+    Case(
+        NAME.BLOCKED_ITEMS,
+        LEVEL.WARNING,
+        _blocks(4),
+        "item-3, item-2, item-1",
+        "millrace queue retry-blocked item-3 --workspace /shop",
+    ),
+    Case(NAME.STAGE_MODEL, LEVEL.OK, None, "gpt-5.5", None),
+    Case(NAME.STAGE_MODEL, LEVEL.OK, _sets("surroundings.stages", to=(_STUB,)), "", None),
+    Case(
+        NAME.STAGE_MODEL,
+        LEVEL.OK,
+        _sets("surroundings.stages", to=(replace(STAGES, model=None, alias=None),)),
+        "pi",
+        None,
+    ),
+    Case(
+        NAME.STAGE_MODEL,
+        LEVEL.WARNING,
+        _sets("tools.stage_look.version", to=ToolUnsupported("pi", "no pi", suggested_action="a")),
+        "no pi",
+        "millracer demo",
+    ),
+    Case(
+        NAME.STAGE_MODEL,
+        LEVEL.FAIL,
+        _sets("tools.stage_look.version", to=ToolNotFound("pi", "m")),
+        "PATH",
+        "export PATH=/opt/pi/bin:$PATH",
+    ),
+    Case(
+        NAME.STAGE_MODEL,
+        LEVEL.FAIL,
+        _sets("tools.stage_look.models", to=FOREIGN),
+        "gpt-5.5",
+        "model-aliases set standard --model stub/large --thinking-level high --workspace /shop",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "case", _CASES, ids=[f"{each.name}-{each.level}-{n}" for n, each in enumerate(_CASES)]
+)
+def test_a_check_comes_out_as_what_it_sees(room: Room, case: Case) -> None:
+    if case.change is not None:
+        case.change(room)
+
+    found = room.checks()[case.name]
+
+    assert found.level is case.level, found
+    assert found.message
+    assert case.names in found.message
+    if case.next_command is None:
+        assert found.next_command is None
+    else:
+        assert case.next_command in (found.next_command or "")
+
+
+def test_every_check_is_seen_in_every_level_that_it_has() -> None:
+    seen = {name: {case.level for case in _CASES if case.name is name} for name in NAME}
+    never_fail = {NAME.BLOCKED_ITEMS}
+    never_warn = {NAME.SQLITE, NAME.CONFIGURATION, NAME.MILLRACE, NAME.MILLRACE_START, NAME.NODE}
+    never_warn |= {NAME.PI_START, NAME.MODE, NAME.PROC}
+
+    del seen[NAME.PI_TURN]  # it has tests of its own
+    for name, levels in seen.items():
+        expected = {LEVEL.OK, LEVEL.WARNING, LEVEL.FAIL}
+        expected -= {LEVEL.FAIL} if name in never_fail else set()
+        assert levels == expected - ({LEVEL.WARNING} if name in never_warn else set()), name
+
+
+def test_with_everything_well_every_check_but_the_turn_is_made_once_and_ok(room: Room) -> None:
+    checks = room.all()
+
+    assert [check.name for check in checks] == [name for name in NAME if name is not NAME.PI_TURN]
+    assert {check.finding.level for check in checks} == {LEVEL.OK}
+    assert is_healthy(checks)
+
+
+def test_what_was_found_is_kept_for_the_result(room: Room) -> None:
+    room.all()
+
+    assert room.sight is not None
+    assert room.sight.versions == {
+        "python": "3.12.1",
+        "sqlite": "3.51.3",
+        "millrace": "0.21.1",
+        "pi": "0.73.1",
+        "node": "24.19.0",
+    }
+
+
+def test_a_warning_is_no_failure_and_a_failure_is(room: Room) -> None:
+    room.millrace.stale = True
+    assert is_healthy(room.all())
+
+    room.surroundings.writable = False
+    assert not is_healthy(room.all())
+
+
+def test_every_check_needs_only_what_is_checked_before_it() -> None:
+    order = list(EXAMINATIONS)
+
+    assert order == list(NAME)
+    for name, examination in EXAMINATIONS.items():
+        for need in examination.needs:
+            assert order.index(need) < order.index(name)
+
+
+@pytest.mark.parametrize(
+    ("change", "failed", "skipped"),
+    [
+        (_sets("surroundings.new_store", to=_store_error()), NAME.SQLITE, {NAME.SESSION_STORE}),
+        (_folder(path=None), NAME.STATE_FOLDER, {NAME.SESSION_STORE}),
+        (
+            _sets("surroundings.unseen", to=_UNSEEN),
+            NAME.PROC,
+            {NAME.MODE, NAME.DAEMON, NAME.STALE_STATE, NAME.STAGE_MODEL},
+        ),
+        (
+            _sets("surroundings.writable", to=False),
+            NAME.WORKSPACE,
+            {
+                *(NAME.INITIALISED, NAME.MODE, NAME.DAEMON, NAME.STALE_STATE, NAME.BLOCKED_ITEMS),
+                NAME.STAGE_MODEL,
+            },
+        ),
+        (_file_of_workspace, NAME.CONFIGURATION, {NAME.MODE, NAME.STAGE_MODEL}),
+        (
+            _sets("user_config", to=ConfigInvalid("m", suggested_action="a")),
+            NAME.CONFIGURATION,
+            {NAME.MODE, NAME.STAGE_MODEL},
+        ),
+        (
+            lambda room: room.millrace.will_fail("check_supported", _TIMEOUT),
+            NAME.MILLRACE,
+            {
+                *(NAME.MILLRACE_START, NAME.INITIALISED, NAME.MODE, NAME.STALE_STATE),
+                NAME.STAGE_MODEL,
+            },
+        ),
+        (
+            _sets("tools.look.version", to=_TIMEOUT),
+            NAME.PI,
+            {NAME.NODE, NAME.PI_START, NAME.PI_MODEL, NAME.STAGE_MODEL, NAME.PI_TURN},
+        ),
+        (
+            _sets("tools.look.models", to=_TIMEOUT),
+            NAME.PI_START,
+            {NAME.PI_MODEL, NAME.STAGE_MODEL, NAME.PI_TURN},
+        ),
+        (_sets("tools.look.models", to=NO_MODELS), NAME.PI_MODEL, {NAME.PI_TURN}),
+    ],
+)
+def test_what_needs_a_failed_check_is_told_as_not_checked_and_the_rest_goes_on(
+    room: Room, change: Change, failed: CheckName, skipped: set[CheckName]
+) -> None:
+    change(room)
+
+    checks = room.checks(with_turn=True)
+
+    assert list(checks) == list(NAME)
+    assert checks[failed].level is LEVEL.FAIL
+    assert {name for name in NAME if checks[name].level is LEVEL.SKIPPED} == skipped
+    for name in skipped:
+        assert checks[name].message
+        assert checks[name].next_command is None
+
+
+def test_a_workspace_of_another_version_is_to_be_upgraded_and_named_by_its_own_path(
+    room: Room,
+) -> None:
+    _needs_init(room)
+    room.tools.copied._rejected["default_pi"] = "asset /throw-away/2/millrace-agents/x is old"
+
+    found = room.checks()[NAME.MODE]
+
+    assert found.message.endswith("asset /shop/millrace-agents/x is old")
+    assert found.detail == "asset /shop/millrace-agents/x is old"
+    assert found.next_command == "millrace upgrade --workspace /shop"
+
+
+def test_what_was_skipped_names_what_stood_in_the_way(room: Room) -> None:
+    room.tools.look.models = _TIMEOUT
+    room.surroundings.writable = False
+
+    checks = room.checks()
+
+    assert checks[NAME.PI_MODEL].message.endswith(" pi start")
+    assert checks[NAME.STAGE_MODEL].message.endswith(" mode and pi start")
+
+
+def test_a_tools_own_words_are_told_beside_the_message(room: Room) -> None:
+    error = ToolFailed("millrace", "it failed", detail="Traceback", suggested_action="a")
+    room.millrace.will_fail("list_modes", error)
+
+    assert room.checks()[NAME.MILLRACE_START].detail == "Traceback"
+
+
+def test_programs_are_asked_although_there_is_no_workspace(room: Room) -> None:
+    room.place = InvalidRequest("no directory", suggested_action="create it")
+
+    checks = room.checks()
+
+    assert checks[NAME.MILLRACE_START].level is LEVEL.OK
+    assert checks[NAME.PI_MODEL].level is LEVEL.OK
+
+
+def test_nothing_is_asked_of_the_workspace_that_would_change_it(room: Room) -> None:
+    room.millrace.has_daemon()
+
+    room.all()
+
+    asked = {
+        "check_supported",
+        "list_modes",
+        "read_status",
+        "find_daemon",
+        "is_stale",
+        "list_unfinished",
+    }
+    assert set(room.millrace.calls) == asked
+    assert room.tools.copied.calls[:2] == ["check_supported", "initialise"]
+    assert room.tools.copied.validated == ["default_pi"]
+    assert room.tools.conversation.prompts == []
+
+
+def test_copies_live_until_the_last_check_and_no_longer(room: Room) -> None:
+    room.tools.stage_look.models = _TIMEOUT
+
+    room.all()
+
+    assert room.surroundings.copies == 1
+    assert room.surroundings.open_copies == 0
+
+
+@pytest.mark.parametrize("selected", [MODELS, NO_MODELS])
+def test_each_model_of_the_stages_is_looked_at_once(room: Room, selected: PiModels) -> None:
+    room.tools.stage_look.models = selected
+    fast = StageModel(runner="pi_rpc", model="fast", alias="fast", stages=("recon",))
+    again = StageModel(runner="pi_rpc", model="gpt-5.5", alias="deep", stages=("arbiter",))
+    room.surroundings.stages = (STAGES, again, fast)
+
+    room.all()
+
+    wanted = ["gpt-5.5", "fast"] if selected.is_usable else ["gpt-5.5"]
+    assert room.tools.stage_models == wanted
+
+
+def test_one_command_names_a_model_for_all_stages_that_have_none(room: Room) -> None:
+    deep = replace(STAGES, alias="deep", thinking="xhigh", stages=("arbiter",))
+    other = replace(STAGES, alias="fast", model="fast", stages=("recon",))
+    room.surroundings.stages = (STAGES, deep, replace(deep, stages=("planner",)), other, _STUB)
+    room.tools.stage_look.models = FOREIGN
+
+    first, second = (room.checks()[NAME.STAGE_MODEL].next_command or "").split(" && ")
+
+    options = "--workspace /shop"
+    assert first.endswith(f"set standard --model stub/large --thinking-level high {options}")
+    assert second.endswith(f"set deep --model stub/large --thinking-level xhigh {options}")
+
+
+def test_a_folder_has_to_be_a_workspace_before_its_stages_are_given_a_model(room: Room) -> None:
+    room.millrace._holds_work = False
+    room.tools.stage_look.models = FOREIGN
+
+    first, second = (room.checks()[NAME.STAGE_MODEL].next_command or "").split(" && ")
+
+    assert first == "millrace init --workspace /shop"
+    assert second.startswith("millrace model-aliases set standard ")
+
+
+def test_stages_without_a_model_of_their_own_are_told_to_get_credentials(room: Room) -> None:
+    room.surroundings.stages = (replace(STAGES, model=None, alias=None),)
+    room.tools.stage_look.models = NO_MODELS
+
+    found = room.checks()[NAME.STAGE_MODEL]
+
+    assert found.level is LEVEL.FAIL
+    assert found.next_command == "/opt/pi/bin/pi"
+
+
+@pytest.mark.parametrize("mode", ["default_pi", "lad_pi"])
+def test_a_daemon_in_the_mode_that_was_named_is_no_conflict_by_any_of_its_names(
+    room: Room, mode: str
+) -> None:
+    room.choices = room.choices.saying(millrace_mode=mode)
+    room.millrace.has_daemon(ours=True, mode_id="lad_pi")
+
+    found = room.checks()[NAME.DAEMON]
+
+    assert found.level is LEVEL.OK
+    assert "lad_pi" in found.message
+
+
+def test_a_daemon_in_another_mode_is_taken_where_nobody_named_one(room: Room) -> None:
+    room.millrace.has_daemon(mode_id="learning_lad_pi")
+
+    found = room.checks()[NAME.DAEMON]
+
+    assert found.level is LEVEL.OK
+    assert "learning_lad_pi" in found.message
+
+
+def test_a_turn_is_asked_only_when_it_was_asked_for(room: Room) -> None:
+    found = room.checks(with_turn=True)[NAME.PI_TURN]
+
+    assert found.level is LEVEL.OK
+    assert "60 s" in found.message
+    assert found.message.endswith(": ready")
+    assert len(room.tools.conversation.prompts) == 1
+    assert room.tools.conversation.closed
+
+
+def test_a_turn_has_no_more_time_than_a_run_gives_it_and_long_words_are_cut(room: Room) -> None:
+    room.choices = LayeredChoices(base=RunChoices(pi_timeout_seconds=7))
+    room.tools.conversation._steps.clear()
+    room.tools.conversation.will_say("long\nwords " * 40)
+
+    found = room.checks(with_turn=True)[NAME.PI_TURN]
+
+    assert "7 s: long words long" in found.message
+    assert found.message.endswith("…")
+    assert "\n" not in found.message
+
+
+def test_a_turn_that_fails_fails_and_the_conversation_is_closed(room: Room) -> None:
+    room.tools.conversation._steps.clear()
+    error = ToolFailed("pi", "the model failed", suggested_action="choose another")
+    room.tools.conversation.will_fail(error)
+
+    found = room.checks(with_turn=True)[NAME.PI_TURN]
+
+    assert (found.level, found.message) == (LEVEL.FAIL, "the model failed")
+    assert found.next_command == "choose another"
+    assert room.tools.conversation.closed
+
+
+def test_a_caller_who_asks_to_stop_is_not_kept_waiting(room: Room) -> None:
+    room.cancellation.cancel(CancelReason.INTERRUPTED)
+    stopped = Cancelled(CancelReason.INTERRUPTED)
+    room.millrace.will_fail("list_modes", stopped)
+
+    with pytest.raises(Cancelled):
+        room.all()

@@ -1,0 +1,65 @@
+"""What the doctor's checks come to, and what is taken for granted of what was not looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from millracer.domain.doctor_report import (
+    Check,
+    CheckLevel,
+    CheckName,
+    Finding,
+    FolderLook,
+    PiModel,
+    PiModels,
+    StoreLook,
+    is_healthy,
+)
+
+MODEL = PiModel(provider="azure", model_id="gpt-5.5")
+
+
+def found(*levels: CheckLevel) -> list[Check]:
+    return [
+        Check(name=name, finding=Finding(level=level, message="seen"))
+        for name, level in zip(CheckName, levels, strict=False)
+    ]
+
+
+@pytest.mark.parametrize("level", [level for level in CheckLevel if level is not CheckLevel.FAIL])
+def test_whatever_did_not_fail_is_healthy(level: CheckLevel) -> None:
+    assert is_healthy(found(CheckLevel.OK, level))
+    assert not is_healthy(found(level, CheckLevel.FAIL, CheckLevel.OK))
+
+
+def test_what_is_only_said_is_well() -> None:
+    assert Finding(message="seen").level is CheckLevel.OK
+
+
+def test_a_model_is_named_as_its_option_takes_it() -> None:
+    assert str(MODEL) == "azure/gpt-5.5"
+
+
+@pytest.mark.parametrize(
+    ("selected", "providers", "is_usable"),
+    [
+        (MODEL, ("openai", "azure"), True),
+        (MODEL, ("openai",), False),
+        (MODEL, (), False),
+        (None, ("azure",), False),
+    ],
+)
+def test_a_model_is_usable_with_credentials_of_its_provider(
+    selected: PiModel | None, providers: tuple[str, ...], *, is_usable: bool
+) -> None:
+    models = PiModels(selected=selected, providers=providers, count=len(providers))
+
+    assert models.is_usable is is_usable
+
+
+def test_a_folder_that_is_not_there_could_be_made_and_an_empty_store_holds_nothing() -> None:
+    folder, store = FolderLook(path="/state"), StoreLook(exists=False)
+
+    assert (folder.exists, folder.is_folder) == (False, True)
+    assert (folder.writable, folder.shared) == (True, False)
+    assert (store.sessions, store.workspaces) == (0, 0)

@@ -1,0 +1,452 @@
+"""What the gateway does around every action: dispatch, sessions, records, errors, exit codes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from millracer.cancellation import Cancelled, CancelReason
+from millracer.domain.workspaces import Session
+from millracer.errors import ExitCode, MillracerError, RunWarning, StoreUnavailable, ToolNotFound
+from millracer.schemas.ops_payloads import Action
+from millracer.schemas.ops_request import InvalidOpsRequest, read_ops_request
+from millracer.schemas.ops_result import OpsStatus
+from tests.fakes.directories import NamedDirectories
+from tests.fakes.failing_store import FailingStore
+from tests.fakes.tools import ScriptedTools
+from tests.support.gateway import Desk, asked, codes, said
+
+WORK = {"root_path": "/shop"}
+#: For each action, what makes it succeed on `prepared`.
+FIELDS: dict[Action, dict[str, Any]] = {
+    Action.STATUS: {"workspace_ref": WORK},
+    Action.ENQUEUE: {
+        "workspace_ref": WORK,
+        "input": {"text": "Answer"},
+        "route_preference": "direct",
+    },
+    Action.LIST_WORKSPACES: {},
+    Action.SELECT_WORKSPACE: {"input": {"payload": {"root_path": "/shop"}}},
+    Action.REGISTER_WORKSPACE: {
+        "input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}
+    },
+    Action.FORGET_WORKSPACE: {"input": {"payload": {"workspace_id": "alpha"}}},
+    Action.LIST_SESSIONS: {},
+    Action.INSPECT_SESSION: {},
+    Action.FORGET_SESSION: {"input": {"payload": {"session_id": "ui"}}},
+}
+ON_STORE = [action for action in Action if action not in {Action.STATUS, Action.ENQUEUE}]
+
+
+def sessions(desk: Desk) -> dict[str, Session]:
+    return {session.session_id: session for session in desk.store.list_sessions()}
+
+
+def unreadable(raw: bytes) -> InvalidOpsRequest:
+    with pytest.raises(InvalidOpsRequest) as caught:
+        read_ops_request(raw)
+    return caught.value
+
+
+# dispatch
+
+
+@pytest.mark.parametrize("action", Action)
+def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
+    action: Action,
+) -> None:
+    desk = Desk()
+    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+    desk.tools.pi.will_say("Forty-two.")
+
+    answer = desk.answer(action, client_name="ui", **FIELDS[action])
+
+    assert codes(answer.result)[1] == []
+    assert (answer.result.status, answer.exit_code) == (OpsStatus.SUCCEEDED, ExitCode.COMPLETED)
+    assert (answer.result.request_id, answer.result.action) == ("req-1", action)
+    routes = {Action.STATUS: "status_only", Action.ENQUEUE: "direct"}
+    assert answer.result.route == routes.get(action, "inspect_only")
+    assert answer.result.completion.scoped_completion is False
+    delegated = action is Action.ENQUEUE
+    assert answer.result.completion.verification_status == (
+        "unverified" if delegated else "not_applicable"
+    )
+    assert (answer.result.raw_compat is not None) is delegated
+
+
+@pytest.mark.parametrize("action", ["explode", "STATUS", "status ; rm -rf /", "run", "état"])
+def test_an_unknown_action_reaches_no_tool_and_lists_the_known_ones(action: str) -> None:
+    desk = Desk()
+
+    answer = desk.answer(action, workspace_ref=WORK, input={"text": "Do it"})
+
+    assert (answer.result.status, answer.exit_code) == ("failed", 1)
+    (error,) = answer.result.errors
+    assert error.code == "unsupported_action"
+    assert all(known in (error.suggested_action or "") for known in Action)
+    assert answer.result.action == action
+    assert answer.result.route is None
+    assert (desk.tools.opened, desk.tools.pi.prompts) == ([], [])
+
+
+def test_a_long_action_is_not_repeated_in_full() -> None:
+    result = Desk().ask("x" * 100_000)
+
+    assert len(result.errors[0].message) < 500
+
+
+@pytest.mark.parametrize("action", Action)
+def test_another_runtime_than_ours_is_refused_for_every_action(action: Action) -> None:
+    desk = Desk()
+    fields = {**FIELDS[action], "workspace_ref": {**WORK, "runtime_kind": "kubernetes"}}
+
+    answer = desk.answer(action, **fields)
+
+    assert codes(answer.result) == ([], ["unsupported_runtime"])
+    assert (answer.result.status, answer.exit_code) == ("failed", 1)
+    assert answer.result.workspace_ref.runtime_kind == "kubernetes"
+    assert desk.tools.opened == []
+
+
+def test_the_local_runtime_may_be_named() -> None:
+    answer = Desk().answer("status", workspace_ref={**WORK, "runtime_kind": "local"})
+
+    assert answer.exit_code == 0
+
+
+def test_an_action_on_the_store_opens_no_tool() -> None:
+    desk = Desk()
+    for action in ON_STORE:
+        desk.ask(action, client_name="ui", **FIELDS[action])
+
+    assert desk.tools.opened == []
+
+
+# which session
+
+
+@pytest.mark.parametrize(
+    ("fields", "command", "session_id"),
+    [
+        (
+            {
+                "client_name": "client",
+                "metadata": {"session_id": "metadata"},
+                "input": {"payload": {"session_id": "payload"}},
+            },
+            "command",
+            "payload",
+        ),
+        ({"input": {"session_id": "beside"}, "client_name": "client"}, "command", "beside"),
+        (
+            {"client_name": "client", "metadata": {"session_id": "metadata"}},
+            "command",
+            "metadata",
+        ),
+        ({"client_name": "client"}, "command", "client"),
+        ({"client_name": " ", "metadata": {"session_id": ""}}, "command", "command"),
+        ({}, "local", "local"),
+    ],
+)
+@pytest.mark.parametrize("action", ["status", "list_workspaces", "explode"])
+def test_the_session_is_named_by_payload_metadata_client_command(
+    fields: dict[str, Any], command: str, session_id: str, action: str
+) -> None:
+    desk = Desk(session_id=command)
+
+    result = desk.ask(action, **fields)
+
+    assert result.session_ref == session_id
+    assert list(sessions(desk)) == [session_id]
+
+
+def test_a_session_keeps_its_first_clients_name() -> None:
+    desk = Desk()
+    desk.ask("list_workspaces", client_name="ui", metadata={"session_id": "s"})
+    desk.ask("list_workspaces", client_name="other", metadata={"session_id": "s"})
+
+    assert sessions(desk)["s"].client_name == "ui"
+
+
+# what is recorded
+
+
+def test_each_request_is_recorded_with_the_codes_of_its_warnings() -> None:
+    desk = Desk()
+    desk.ask("list_workspaces", request_id="one", nonsense=1, more={"a": 2})
+    desk.ask("explode", request_id="two")
+
+    session = sessions(desk)["local"]
+    assert session.recent_request_ids == ("one", "two")
+    assert session.last_warning_codes == ()
+
+    desk.ask("list_workspaces", request_id="three", nonsense=1, more={"a": 2})
+
+    assert sessions(desk)["local"].last_warning_codes == ("unknown_field",)
+
+
+def test_what_an_action_and_the_store_warn_of_is_recorded_too() -> None:
+    store = FailingStore()
+    desk = Desk(store=store)
+    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+    store.told = (RunWarning("session_store_corrupt", "set aside"),)
+
+    result = desk.ask("register_workspace", extra=1, **FIELDS[Action.REGISTER_WORKSPACE])
+
+    told = ["unknown_field", "workspace_replaced", "session_store_corrupt"]
+    assert codes(result)[0] == told
+    assert list(sessions(desk)["local"].last_warning_codes) == told
+
+
+def test_an_unknown_field_is_told_by_its_path() -> None:
+    result = Desk().ask("list_workspaces", input={"payload": {"colour": 1}}, nonsense=1)
+
+    assert [(warning.code, warning.field) for warning in result.warnings] == [
+        ("unknown_field", "nonsense"),
+        ("unknown_field", "input.payload.colour"),
+    ]
+
+
+@pytest.mark.parametrize("action", ["inspect_session", "forget_session"])
+def test_a_session_does_not_come_to_be_by_being_looked_for(action: str) -> None:
+    desk = Desk()
+
+    result = desk.ask(action, input={"payload": {"session_id": "never"}})
+
+    assert said(result)["result"] == {"session": None}
+    assert sessions(desk) == {}
+
+
+def test_a_session_that_is_looked_at_remembers_it() -> None:
+    desk = Desk()
+    desk.ask("list_workspaces", client_name="ui", request_id="one")
+
+    result = desk.ask("inspect_session", client_name="ui", request_id="two")
+
+    assert said(result)["result"]["session"]["recent_request_ids"] == ["one"]
+    assert sessions(desk)["ui"].recent_request_ids == ("one", "two")
+
+
+def test_a_forgotten_session_is_gone() -> None:
+    desk = Desk()
+    desk.ask("list_workspaces", client_name="ui")
+
+    result = desk.ask("forget_session", input={"payload": {"session_id": "ui"}})
+
+    assert said(result)["result"]["session"]["session_id"] == "ui"
+    assert sessions(desk) == {}
+
+
+def test_a_command_that_does_not_remember_records_nothing() -> None:
+    desk = Desk(remembers=False)
+
+    desk.ask("list_workspaces")
+
+    assert sessions(desk) == {}
+
+
+@pytest.mark.parametrize(
+    ("document", "session_id", "recorded"),
+    [
+        ({"request_id": "bad-1", "client_name": "ui"}, "ui", ("bad-1",)),
+        (
+            {"request_id": "bad-1", "client_name": "ui", "metadata": {"session_id": "s"}},
+            "s",
+            ("bad-1",),
+        ),
+        ({"request_id": "bad-1"}, "local", ("bad-1",)),
+        ({"request_id": 7}, "local", ()),
+    ],
+)
+def test_a_request_that_is_refused_is_recorded_as_far_as_it_can_be_read(
+    document: dict[str, Any], session_id: str, recorded: tuple[str, ...]
+) -> None:
+    desk = Desk()
+
+    answer = desk.gateway().refuse_unreadable(unreadable(json.dumps(document).encode()))
+
+    assert (answer.result.status, answer.exit_code) == ("failed", 2)
+    assert answer.result.session_ref == session_id
+    assert sessions(desk)[session_id].recent_request_ids == recorded
+
+
+def test_a_refused_request_tells_every_field_that_is_wrong() -> None:
+    error = unreadable(b'{"request_id": "bad-1", "action": "status", "workspace_ref": 3}')
+
+    result = Desk().gateway().refuse_unreadable(error).result
+
+    assert (result.request_id, result.action) == ("bad-1", "status")
+    assert {each.field for each in result.errors} == {"schema_version", "workspace_ref", "source"}
+    assert {each.code for each in result.errors} == {"invalid_request"}
+
+
+def test_what_cannot_be_read_at_all_has_neither_id_nor_action() -> None:
+    result = Desk().gateway().refuse_unreadable(unreadable(b"{")).result
+
+    assert (result.request_id, result.action) == (None, None)
+    assert result.completion.verification_status == "unverified"
+
+
+# a store that cannot be used
+
+
+@pytest.mark.parametrize("action", ["status", "enqueue"])
+def test_a_locked_store_is_a_warning_where_the_work_needs_none(action: Action) -> None:
+    store = FailingStore()
+    store.lock()
+    desk = Desk(store=store)
+    desk.tools.pi.will_say("Forty-two.")
+
+    answer = desk.answer(action, **FIELDS[Action(action)])
+
+    assert answer.exit_code == 0
+    assert codes(answer.result) == (["session_store_unavailable"], [])
+    assert store.asked == ["find_session"]
+
+
+@pytest.mark.parametrize("action", ON_STORE)
+def test_a_locked_store_fails_what_needs_it_and_is_waited_for_once(action: Action) -> None:
+    store = FailingStore()
+    store.lock()
+    desk = Desk(store=store)
+
+    answer = desk.answer(action, **FIELDS[action])
+
+    assert (answer.result.status, answer.exit_code) == ("failed", 1)
+    assert codes(answer.result) == (["session_store_unavailable"], ["session_store_unavailable"])
+    assert len(store.asked) == 1
+
+
+def test_a_registered_id_is_no_guess_where_the_store_is_locked() -> None:
+    store = FailingStore()
+    store.lock()
+    desk = Desk(store=store, workspace="/shop")
+
+    result = desk.ask("status", workspace_ref={"workspace_id": "alpha"})
+
+    assert codes(result)[1] == ["session_store_unavailable"]
+    assert (desk.tools.opened, len(store.asked)) == ([], 1)
+
+
+def test_a_store_that_fails_at_the_record_only_is_a_warning() -> None:
+    store = FailingStore()
+    store.lock(after_calls=1)
+
+    answer = Desk(store=store).answer("status", workspace_ref=WORK)
+
+    assert answer.exit_code == 0
+    assert store.asked == ["find_session", "record_request"]
+    assert codes(answer.result)[0] == ["session_store_unavailable"]
+
+
+# errors and cancellation
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (MillracerError("a bug"), 1),
+        (MillracerError("not so", code="invalid_request"), 2),
+        (MillracerError("not so", code="invalid_input"), 2),
+        (MillracerError("not so", code="usage"), 2),
+        (MillracerError("no stream", code="unsupported_transport"), 1),
+        (StoreUnavailable("locked"), 1),
+        (ToolNotFound("pi", "gone", detail="pi: not found", suggested_action="install it"), 1),
+    ],
+)
+def test_a_request_can_be_refused_for_any_error(error: MillracerError, exit_code: int) -> None:
+    desk = Desk()
+
+    answer = desk.gateway().refuse(asked("status", workspace_ref=WORK), error)
+
+    (told,) = answer.result.errors
+    assert (told.code, told.message) == (error.code, error.message)
+    assert told.suggested_action == error.suggested_action
+    assert told.detail == (getattr(error, "detail", "") or None)
+    assert told.recoverable is (error.code != "internal_error")
+    assert answer.exit_code == exit_code
+    assert answer.result.completion.outcome == "unknown"
+    assert desk.tools.opened == []
+
+
+def test_a_refused_request_is_recorded() -> None:
+    desk = Desk()
+
+    desk.gateway().refuse(asked("status"), MillracerError("no stream", code="no_stream"))
+
+    assert sessions(desk)["local"].recent_request_ids == ("req-1",)
+
+
+@pytest.mark.parametrize(
+    ("reason", "exit_code"), [(CancelReason.INTERRUPTED, 130), (CancelReason.TERMINATED, 143)]
+)
+@pytest.mark.parametrize("action", ["status", "enqueue"])
+def test_a_cancelled_request_says_so_and_is_recorded(
+    action: str, reason: CancelReason, exit_code: int
+) -> None:
+    desk = Desk(tools=ScriptedTools(run_error=Cancelled(reason)))
+    desk.cancellation.cancel(reason)
+
+    answer = desk.answer(action, **FIELDS[Action(action)])
+
+    assert (answer.result.status, answer.exit_code) == ("cancelled", exit_code)
+    assert codes(answer.result)[1] == ["cancelled"]
+    assert answer.result.workspace_ref.root_path == "/shop"
+    assert answer.result.completion.scoped_completion is False
+    assert sessions(desk)["local"].recent_request_ids == ("req-1",)
+
+
+def test_a_bug_is_not_swallowed() -> None:
+    desk = Desk(tools=ScriptedTools(run_error=ZeroDivisionError()))
+
+    with pytest.raises(ZeroDivisionError):
+        desk.ask("enqueue", **FIELDS[Action.ENQUEUE])
+
+
+# the envelope
+
+
+def test_what_a_request_says_of_its_workspace_is_echoed_where_none_is_taken() -> None:
+    ref = {
+        "workspace_id": "alpha",
+        "root_path": "relative",
+        "display_name": "Alpha",
+        "mode": "lad_pi",
+        "environment": "staging",
+        "runtime_kind": "local",
+    }
+
+    assert said(Desk().ask("list_sessions", workspace_ref=ref))["workspace_ref"] == ref
+
+
+def test_an_unresolved_workspace_is_failed_and_says_how_to_name_one() -> None:
+    desk = Desk(directories=NamedDirectories())
+
+    answer = desk.answer("status")
+
+    assert (answer.result.status, answer.exit_code) == ("failed", 1)
+    assert codes(answer.result)[1] == ["workspace_unresolved"]
+    assert said(answer.result)["result"] == {}
+
+
+def test_a_result_carries_what_it_has_and_nothing_else() -> None:
+    document = said(Desk().ask("explode"))
+
+    assert set(document) == {
+        "schema_version", "request_id", "status", "action", "workspace_ref", "started_at",
+        "finished_at", "warnings", "errors", "result", "completion", "session_ref",
+    }  # fmt: skip
+    assert document["schema_version"] == "millracer.ops.v0.2"
+    assert document["started_at"] == document["finished_at"] == "2026-01-02T03:04:05Z"
+
+
+def test_a_path_that_differs_from_where_the_id_is_registered_is_told() -> None:
+    desk = Desk()
+    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+
+    other = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/here"})
+    same = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/shop"})
+
+    assert [warning.code for warning in other.warnings] == ["root_path_ignored"]
+    assert other.workspace_ref.root_path == "/shop"
+    assert same.warnings == []

@@ -1,0 +1,1084 @@
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from threading import Thread
+
+import pytest
+
+from millracer.cancellation import Cancellation, CancelReason
+from millracer.domain.identity import work_item_for
+from millracer.domain.items import ItemState
+from millracer.domain.lifecycle import TERMINAL, RunState
+from millracer.domain.outcome import Outcome
+from millracer.domain.progress import ProgressEvent
+from millracer.domain.requests import (
+    Finalizer,
+    IntakeKind,
+    IntakePreference,
+    Limits,
+    RoutePreference,
+    RunRequest,
+    ScopedWork,
+)
+from millracer.domain.result import RunResult
+from millracer.errors import (
+    DaemonDied,
+    ProtocolError,
+    RunWarning,
+    ToolFailed,
+    ToolNotFound,
+    ToolTimeout,
+    WorkspaceUnusable,
+)
+from millracer.run.orchestrator import Orchestrator
+from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
+from tests.fakes.clock import FrozenClock
+from tests.fakes.millrace import (
+    ScriptedMillrace,
+    Step,
+    daemon_dies,
+    daemon_is_stopped,
+    item_ends,
+    item_goes,
+    nothing_new,
+    safety_look,
+    stage_runs,
+    then,
+    time_runs_out,
+    workspace_paused,
+)
+from tests.fakes.pi import ScriptedPi
+
+SCOPE = ScopedWork(item_id="ITEM-1", title="Fix it", source_queue="QUEUE.md")
+DELEGATE = json.dumps({"decision": "millrace", "intake_kind": "task", "why": "worth a check"})
+DONE = (stage_runs("builder"), stage_runs("updater"), item_ends())
+
+
+class World:
+    """One orchestrator on fakes."""
+
+    def __init__(self, *answers: str, is_initialised: bool = True) -> None:
+        self.pi = ScriptedPi(*answers)
+        self.millrace = ScriptedMillrace(is_initialised=is_initialised)
+        self.cancellation = Cancellation()
+        self.heard: list[ProgressEvent] = []
+        self.orchestrator = Orchestrator(
+            millrace=self.millrace,
+            pi=self.pi,
+            clock=FrozenClock(),
+            unique=lambda: "unique",
+            listeners=(self.heard.append,),
+        )
+
+    def run(self, request: RunRequest) -> RunResult:
+        result = self.orchestrator.run(request, self.cancellation)
+        assert self.millrace.watchers == 0
+        assert self.millrace.unused_steps == 0
+        assert self.pi.unused_turns == 0
+        return result
+
+    @property
+    def added(self) -> str:
+        (item_id,) = self.millrace.enqueued
+        return item_id
+
+
+def asked(**fields: object) -> RunRequest:
+    plain: dict[str, object] = {
+        "task": "Make the widget blue",
+        "request_id": "req-1",
+        "route": RoutePreference.MILLRACE,
+        "intake": IntakePreference.TASK,
+        "finalizer": Finalizer.SUMMARY,
+    }
+    return RunRequest(**{**plain, **fields})  # type: ignore[arg-type]
+
+
+def codes(result: RunResult) -> list[str]:
+    return [warning.code for warning in result.warnings]
+
+
+def test_a_delegated_task_is_completed_with_its_proof() -> None:
+    world = World()
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.scoped_completion
+    assert result.work_item_id == world.added
+    assert {fact.item_id for fact in result.proof} == {world.added}
+    assert result.event is not None
+    assert (result.event.kind, result.event.run_id) == ("scoped_complete", "run-1")
+    assert result.missing_evidence == ()
+    assert world.millrace.started == ["default_pi"]
+    assert len(world.millrace.stopped) == 1
+
+
+def test_every_state_but_the_end_has_an_effect() -> None:
+    assert set(World().orchestrator._effects) == set(RunState) - {TERMINAL}
+
+
+def test_done_without_the_run_that_did_it_is_incomplete_and_says_what_is_missing() -> None:
+    world = World()
+    world.millrace.will_show(item_ends(proven=False))
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.INCOMPLETE
+    assert not result.scoped_completion
+    assert "updater" in result.missing_evidence[0].needed
+
+
+def test_a_blocked_task_is_blocked_and_never_retried_nor_done_directly() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), item_ends(ItemState.BLOCKED))
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.BLOCKED
+    assert len(world.millrace.enqueued) == 1
+    assert world.pi.prompts == []
+    assert [step.action for step in result.next_steps] == ["retry", "cancel"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        ItemState.CANCELLED,
+        ItemState.SUPERSEDED,
+        ItemState.ARCHIVED,
+        ItemState.INVALID,
+        ItemState.REFUSED,
+    ],
+)
+def test_an_item_that_was_set_aside_ends_the_watch_incomplete_with_the_reason(
+    state: ItemState,
+) -> None:
+    world = World()
+    world.millrace.will_show(item_goes(state, "an operator's word"))
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.INCOMPLETE
+    assert result.event is not None
+    assert result.event.kind == "idle_no_work"
+    assert str(state) in result.event.reason
+    assert "an operator's word" in result.event.reason
+    assert len(world.millrace.enqueued) == 1
+
+
+def test_pi_decides_once_and_explains_at_the_end() -> None:
+    world = World(DELEGATE, "All done.")
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked(route=RoutePreference.AUTO, finalizer=Finalizer.PI))
+
+    assert result.output == "All done."
+    assert result.decision is not None
+    assert result.decision.why == "worth a check"
+    decision, report = world.pi.prompts
+    assert decision.startswith(DECISION_MARK)
+    assert report.startswith(REPORT_MARK)
+    assert "Outcome: completed" in report
+
+
+def test_a_direct_answer_is_completed_without_scoped_completion() -> None:
+    world = World('{"decision": "direct", "why": "small"}', "It is blue now.")
+
+    result = world.run(asked(route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert not result.scoped_completion
+    assert result.proof == ()
+    assert result.output == "It is blue now."
+    assert result.work_item_id is None
+    assert world.pi.prompts[1].startswith(DIRECT_MARK)
+    assert world.millrace.calls == []
+
+
+def test_what_the_caller_points_to_reaches_pi_on_the_direct_route() -> None:
+    world = World("hm", '{"decision": "direct"}', "Done.")
+
+    world.run(asked(route=RoutePreference.AUTO, context_refs=("docs/colours.md",)))
+
+    assert len(world.pi.prompts) == 3
+    assert all('"docs/colours.md"' in prompt for prompt in world.pi.prompts)
+
+
+@pytest.mark.parametrize("kind", IntakePreference)
+def test_what_the_caller_points_to_reaches_millrace_in_every_kind(kind: IntakePreference) -> None:
+    world = World()
+    world.millrace.will_show(item_goes(ItemState.CANCELLED))
+
+    world.run(asked(intake=kind, context_refs=("docs/colours.md",)))
+
+    (document,) = world.millrace.documents
+    assert "\n- docs/colours.md\n" in document.text
+
+
+def test_an_unreadable_decision_is_asked_for_once_more_and_then_fails() -> None:
+    world = World("hm", "let me think about it")
+
+    result = world.run(asked(route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.FAILED
+    assert [error.code for error in result.errors] == ["decision_unreadable"]
+    assert result.errors[0].suggested_action is not None
+    assert "--route" in result.errors[0].suggested_action
+    assert world.millrace.calls == []
+
+
+def test_a_decision_readable_at_the_second_try_counts() -> None:
+    world = World("hm", '{"decision": "direct"}', "Done.")
+
+    assert world.run(asked(route=RoutePreference.AUTO)).output == "Done."
+
+
+def test_a_decision_turn_out_of_time_is_timed_out() -> None:
+    world = World()
+    world.pi.will_fail(ToolTimeout("pi", "the turn did not end in time"))
+
+    result = world.run(asked(route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.TIMED_OUT
+    assert result.event is not None
+    assert result.event.kind == "timed_out"
+
+
+def test_a_forced_direct_run_needs_no_millrace() -> None:
+    world = World("Done.", is_initialised=False)
+
+    result = world.run(asked(route=RoutePreference.DIRECT, scope=SCOPE))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert world.millrace.calls == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "fields", "warmed_up"),
+    [
+        ((), {"route": RoutePreference.MILLRACE}, True),
+        (("Done.",), {"route": RoutePreference.DIRECT}, False),
+        ((DELEGATE,), {"route": RoutePreference.AUTO}, True),
+        (('{"decision": "direct"}', "Done."), {"route": RoutePreference.AUTO}, True),
+        (("Done.",), {"route": RoutePreference.DIRECT, "scope": SCOPE}, True),
+    ],
+)
+def test_millrace_is_warmed_up_at_once_wherever_it_may_be_needed(
+    answers: tuple[str, ...], fields: dict[str, object], *, warmed_up: bool
+) -> None:
+    world = World(*answers)
+    world.millrace.will_fail("initialise", WorkspaceUnusable("as scripted"))
+
+    world.run(asked(**fields))
+
+    assert world.millrace.warmed_up is warmed_up
+
+
+def test_with_a_forced_route_and_the_summary_no_pi_is_needed() -> None:
+    world = World()
+    world.pi.will_not_begin(ToolNotFound("pi", "no pi"))
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.output.startswith("completed: ")
+
+
+@pytest.mark.parametrize(
+    "error", [ToolNotFound("pi", "no pi here"), ToolFailed("pi", "429"), ToolTimeout("pi", "slow")]
+)
+def test_pi_failing_at_the_end_changes_no_outcome(error: ToolFailed) -> None:
+    world = World()
+    world.pi.will_fail(error)
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked(finalizer=Finalizer.PI))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.scoped_completion
+    assert codes(result) == ["finalization_failed"]
+    assert result.errors == ()
+    assert result.output.startswith("completed: ")
+
+
+def test_pi_told_to_declare_completion_completes_nothing() -> None:
+    world = World("The outcome is completed, scoped_completion true.")
+    world.millrace.will_show(item_ends(proven=False))
+
+    result = world.run(asked(finalizer=Finalizer.PI))
+
+    assert result.outcome is Outcome.INCOMPLETE
+    assert not result.scoped_completion
+
+
+# identity
+
+
+def named(**fields: object) -> RunRequest:
+    return asked(scope=SCOPE, **fields)
+
+
+def held(world: World, state: ItemState, request: RunRequest, **fields: object) -> str:
+    item = work_item_for(request, unique="unique")
+    world.millrace.holds(item.item_id, state, request_hash=item.request_hash, **fields)  # type: ignore[arg-type]
+    return item.item_id
+
+
+def test_the_daemon_is_left_while_pi_writes_the_answer_to_what_has_ended() -> None:
+    world = World()
+    world.millrace.will_show(*DONE)
+    world.millrace.while_leaving = lambda: _await(lambda: bool(world.pi.prompts))
+    world.pi.will_say("It is blue.", before=lambda: _await(lambda: world.millrace.watchers == 0))
+
+    result = world.run(asked(finalizer=Finalizer.PI))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.output == "It is blue."
+
+
+@pytest.mark.parametrize(
+    ("steps", "fields"),
+    [
+        pytest.param(DONE, {"keep_daemon": True}, id="a kept daemon is something to tell"),
+        pytest.param((daemon_is_stopped(),), {}, id="what is not over may move"),
+    ],
+)
+def test_the_daemon_is_left_before_pi_is_asked_where_that_may_matter(
+    steps: tuple[Step, ...], fields: dict[str, object]
+) -> None:
+    world = World("Here it is.")
+    asked_meanwhile: list[bool] = []
+
+    def look_whether_pi_is_asked() -> None:
+        with suppress(AssertionError):
+            _await(lambda: bool(world.pi.prompts), seconds=0.3)
+        asked_meanwhile.append(bool(world.pi.prompts))
+
+    world.millrace.while_leaving = look_whether_pi_is_asked
+    world.millrace.will_show(*steps)
+
+    world.run(asked(finalizer=Finalizer.PI, **fields))
+
+    assert asked_meanwhile == [False]
+
+
+def test_a_bug_in_the_way_out_beside_pi_is_not_lost() -> None:
+    world = World("It is blue.")
+    bugs = [ZeroDivisionError("a bug")]
+
+    def fail_once() -> None:
+        if bugs:
+            raise bugs.pop()
+
+    world.millrace.while_leaving = fail_once
+    world.millrace.will_show(*DONE)
+
+    with pytest.raises(ZeroDivisionError):
+        world.orchestrator.run(asked(finalizer=Finalizer.PI), world.cancellation)
+
+
+def _await(is_so: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    limit = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < limit, "it did not happen meanwhile"
+        time.sleep(0.005)
+
+
+def test_a_named_item_that_is_done_is_judged_and_nothing_runs() -> None:
+    world = World()
+    item_id = held(world, ItemState.DONE, named(), proven=True)
+
+    result = world.run(named(finalizer=Finalizer.PI, route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.work_item_id == item_id
+    assert codes(result) == ["already_completed"]
+    assert world.pi.begun == 0
+    assert world.pi.prompts == []
+    assert world.millrace.enqueued == []
+    assert world.millrace.started == []
+
+
+def test_a_named_item_that_is_blocked_stays_blocked() -> None:
+    world = World()
+    held(world, ItemState.BLOCKED, named())
+
+    result = world.run(named())
+
+    assert result.outcome is Outcome.BLOCKED
+    assert world.millrace.enqueued == []
+
+
+def test_why_nobody_worked_on_a_blocked_item_is_told() -> None:
+    world = World()
+    held(world, ItemState.BLOCKED, named())
+    for item in world.millrace.items.values():
+        item.runner_failure = "No API key found for the provider."
+
+    result = world.run(named())
+
+    assert result.outcome is Outcome.BLOCKED
+    assert codes(result) == ["stage_runner_failed"]
+    text = result.warnings[0].text
+    assert text.startswith("updater: No API key found for the provider; ")
+    assert "`millracer doctor --workspace /workspace`" in text
+
+
+@pytest.mark.parametrize(
+    "state", [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]
+)
+def test_a_named_item_that_is_live_is_watched_on_and_not_added_again(state: ItemState) -> None:
+    world = World()
+    held(world, state, named())
+    world.millrace.will_show(*DONE)
+
+    result = world.run(named(route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert world.millrace.enqueued == []
+    assert world.millrace.documents == []
+
+
+def test_the_same_name_with_another_body_is_a_conflict() -> None:
+    world = World()
+    held(world, ItemState.DONE, named(), proven=True)
+
+    result = world.run(named(task="Make the widget red"))
+
+    assert result.outcome is Outcome.FAILED
+    assert [error.code for error in result.errors] == ["idempotency_conflict"]
+    assert not result.scoped_completion
+
+
+def test_what_millrace_holds_fixes_route_and_kind() -> None:
+    world = World()
+    held(world, ItemState.QUEUED, named(), kind=IntakeKind.TASK)
+    world.millrace.will_show(*DONE)
+
+    result = world.run(named(intake=IntakePreference.PROBE, route=RoutePreference.DIRECT))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.intake_kind is IntakeKind.TASK
+    assert codes(result) == ["kind_fixed", "kind_fixed"]
+
+
+def test_another_run_that_enqueued_first_is_joined() -> None:
+    world = World()
+    world.millrace.will_do("lock_item", lambda: held(world, ItemState.QUEUED, named()))
+    world.millrace.will_show(*DONE)
+
+    result = world.run(named())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert world.millrace.enqueued == []
+
+
+def test_an_add_of_unknown_fate_is_looked_up_and_not_repeated() -> None:
+    world = World()
+    world.millrace.will_fail("add", ToolTimeout("millrace", "slow"), after=True)
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert len(world.millrace.enqueued) == 1
+
+
+def test_an_add_that_timed_out_without_effect_fails() -> None:
+    world = World()
+    world.millrace.will_fail("add", ToolTimeout("millrace", "slow"))
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.FAILED
+    assert world.millrace.enqueued == []
+
+
+def test_resume_continues_an_item_without_a_decision() -> None:
+    world = World()
+    world.millrace.holds("some-item", ItemState.QUEUED)
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked(task="", resume="some-item", route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.work_item_id == "some-item"
+    assert world.pi.prompts == []
+
+
+def test_resume_of_an_unknown_item_is_an_invalid_request() -> None:
+    result = World().run(asked(task="", resume="no-such-item"))
+
+    assert [error.code for error in result.errors] == ["invalid_request"]
+
+
+def test_an_unnamed_task_is_new_work_and_millrace_is_not_asked_for_it() -> None:
+    world = World()
+    world.millrace.will_show(item_ends())
+
+    world.run(asked())
+
+    assert world.millrace.calls.index("add") < world.millrace.calls.index("look_up")
+
+
+# mode
+
+
+def test_the_callers_mode_wins_over_pis() -> None:
+    answer = json.dumps({"decision": "millrace", "intake_kind": "task", "mode": "learning_pi"})
+    world = World(answer)
+    world.millrace.will_show(*DONE)
+
+    world.run(asked(route=RoutePreference.AUTO, mode="default_codex", session_mode="other"))
+
+    assert world.millrace.started == ["default_codex"]
+
+
+def test_the_sessions_mode_wins_over_pis() -> None:
+    answer = json.dumps({"decision": "millrace", "intake_kind": "task", "mode": "learning_pi"})
+    world = World(answer)
+    world.millrace.will_show(*DONE)
+
+    world.run(asked(route=RoutePreference.AUTO, session_mode="default_codex"))
+
+    assert world.millrace.started == ["default_codex"]
+
+
+def test_a_mode_of_pis_that_does_not_validate_gives_way_with_a_warning() -> None:
+    answer = json.dumps({"decision": "millrace", "intake_kind": "task", "mode": "no_such"})
+    world = World(answer)
+    world.millrace.rejects_mode("no_such")
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked(route=RoutePreference.AUTO))
+
+    assert codes(result) == ["mode_unavailable"]
+    assert world.millrace.started == ["default_pi"]
+
+
+def test_a_callers_mode_that_does_not_validate_fails_before_anything_is_queued() -> None:
+    world = World()
+    world.millrace.rejects_mode("no_such")
+
+    result = world.run(asked(mode="no_such"))
+
+    assert [error.code for error in result.errors] == ["workspace_unusable"]
+    assert world.millrace.enqueued == []
+
+
+def test_a_running_daemons_mode_is_taken_and_nothing_is_validated() -> None:
+    world = World()
+    world.millrace.has_daemon(mode_id="learning_lad_pi")
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert codes(result) == ["mode_of_daemon"]
+    assert world.millrace.validated == []
+    assert world.millrace.started == []
+    assert world.millrace.stopped == []
+
+
+def test_a_running_daemon_in_another_mode_than_named_is_a_conflict() -> None:
+    world = World()
+    world.millrace.has_daemon(mode_id="learning_lad_pi")
+
+    result = world.run(asked(mode="default_pi"))
+
+    assert [error.code for error in result.errors] == ["mode_conflict"]
+    assert world.millrace.enqueued == []
+
+
+def test_an_alias_of_the_running_daemons_mode_is_no_conflict() -> None:
+    world = World()
+    world.millrace.has_daemon(mode_id="lad_pi")
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked(mode="default_pi"))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert codes(result) == []
+
+
+def test_a_needed_custom_loop_is_a_warning_and_the_run_goes_on() -> None:
+    answer = json.dumps({"decision": "millrace", "intake_kind": "task", "custom_loop_needed": True})
+    world = World(answer)
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked(route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert codes(result) == ["custom_loop_needed"]
+
+
+# the daemon
+
+
+def test_a_daemon_that_died_is_repaired_and_started_once_more() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), daemon_dies(), *DONE)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.restarts == 1
+    assert len(world.millrace.started) == 2
+    assert [event.kind for event in result.progress_events].count("restart_needed") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "outcome"),
+    [(stage_runs("builder"), Outcome.CRASHED), (nothing_new(), Outcome.RESTART_NEEDED)],
+)
+def test_a_daemon_that_dies_too_often_ends_the_run_with_the_item_safe(
+    before: object, outcome: Outcome
+) -> None:
+    world = World()
+    world.millrace.will_show(before, daemon_dies(), before, daemon_dies())  # type: ignore[arg-type]
+
+    result = world.run(asked())
+
+    assert result.outcome is outcome
+    assert result.restarts == 1
+    assert world.millrace.items[world.added].state is ItemState.QUEUED
+    assert [step.action for step in result.next_steps] == ["continue", "cancel"]
+
+
+def test_without_restarts_a_dead_daemon_ends_the_run() -> None:
+    world = World()
+    world.millrace.will_show(daemon_dies())
+
+    result = world.run(asked(limits=Limits(max_daemon_restarts=0)))
+
+    assert result.outcome is Outcome.RESTART_NEEDED
+    assert len(world.millrace.started) == 1
+
+
+def test_a_daemon_somebody_stopped_is_not_restarted() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), daemon_is_stopped())
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.RESTART_NEEDED
+    assert len(world.millrace.started) == 1
+    assert result.next_steps[0].command.endswith(f"--resume {world.added}")
+
+
+def test_a_kept_daemon_is_left_and_said() -> None:
+    world = World()
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked(keep_daemon=True))
+
+    assert world.millrace.stopped == []
+    assert codes(result) == ["daemon_kept"]
+
+
+def test_the_time_limit_ends_the_wait_and_the_item_stays_safe() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), time_runs_out())
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.TIMED_OUT
+    assert world.millrace.items[world.added].state is ItemState.QUEUED
+    assert result.next_steps[0].command.endswith(f"--resume {world.added}")
+    assert len(world.millrace.stopped) == 1
+
+
+def test_a_pause_is_said_and_named_when_time_runs_out() -> None:
+    world = World()
+    world.millrace.will_show(workspace_paused(), time_runs_out())
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert [event.kind for event in result.progress_events] == ["paused"]
+    assert result.event is not None
+    assert "millracer resume" in result.event.reason
+
+
+def test_another_items_end_says_nothing_about_ours() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("updater", item_id="another-item"), safety_look(), *DONE)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert all(event.item_id == world.added for event in result.progress_events)
+
+
+def test_an_item_that_vanished_ends_the_watch_incomplete() -> None:
+    world = World()
+    world.millrace.will_show(then(world.millrace.items.clear), *[nothing_new() for _ in range(4)])
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.INCOMPLETE
+    assert result.event is not None
+    assert "no longer knows" in result.event.reason
+
+
+def test_one_failed_question_does_not_end_the_watch() -> None:
+    world = World()
+    world.millrace.will_do(
+        "lease",
+        lambda: world.millrace.will_fail("look_up", ToolFailed("millrace", "moved meanwhile")),
+    )
+    world.millrace.will_show(nothing_new(), *DONE)
+
+    assert world.run(asked()).outcome is Outcome.COMPLETED
+
+
+def test_a_probe_whose_own_end_came_is_incomplete_and_says_so() -> None:
+    world = World()
+    world.millrace.will_show(item_ends(proven=False), *[nothing_new() for _ in range(4)])
+
+    result = world.run(asked(intake=IntakePreference.PROBE))
+
+    assert result.outcome is Outcome.INCOMPLETE
+    assert not result.scoped_completion
+    assert "probe" in result.missing_evidence[0].needed
+
+
+# cancelling
+
+
+def cancelling(world: World) -> Callable[[], None]:
+    return lambda: world.cancellation.cancel(CancelReason.INTERRUPTED)
+
+
+def test_cancelling_while_watching_stops_ours_and_leaves_the_item_safe() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), then(cancelling(world)))
+
+    result = world.run(asked(finalizer=Finalizer.PI))
+
+    assert result.outcome is Outcome.CANCELLED
+    assert result.cancel_reason is CancelReason.INTERRUPTED
+    assert world.pi.prompts == []
+    assert len(world.millrace.stopped) == 1
+    assert result.next_steps[0].action == "continue"
+
+
+def test_cancelling_during_the_add_tells_where_the_item_is() -> None:
+    world = World()
+    world.millrace.will_do("add", cancelling(world), after=True)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.CANCELLED
+    assert result.work_item_id == world.added
+
+
+def test_cancelling_the_decision_queues_nothing() -> None:
+    world = World()
+    world.pi.will_hang(before=cancelling(world))
+
+    result = world.run(asked(route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.CANCELLED
+    assert world.millrace.enqueued == []
+    assert result.missing_evidence
+
+
+def test_cancelling_the_closing_turn_keeps_the_proven_outcome() -> None:
+    world = World()
+    world.pi.will_hang(before=cancelling(world))
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked(finalizer=Finalizer.PI))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert codes(result) == ["finalization_failed"]
+
+
+# failures
+
+
+def test_an_unusable_workspace_fails_with_the_reason() -> None:
+    world = World()
+    world.millrace.will_fail("initialise", WorkspaceUnusable("not writable"))
+
+    result = world.run(asked())
+
+    assert [error.code for error in result.errors] == ["workspace_unusable"]
+    assert world.pi.prompts == []
+
+
+def test_a_bug_propagates_after_everything_of_ours_was_ended() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"))
+    world.millrace.will_do(
+        "lease", lambda: world.millrace.will_fail("read_status", ZeroDivisionError("a bug"))
+    )
+
+    with pytest.raises(ZeroDivisionError):
+        world.orchestrator.run(asked(), world.cancellation)
+    assert world.millrace.watchers == 0
+    assert len(world.millrace.stopped) == 1
+
+
+def test_timings_cover_the_states_that_were_passed() -> None:
+    world = World()
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    assert list(result.timings) == ["decide", "intake", "enqueue", "monitor", "finalize"]
+
+
+def test_progress_is_numbered_in_order_and_told_as_it_happens() -> None:
+    world = World()
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    told = [event for event in world.heard if event.kind != "state_entered"]
+    assert tuple(told) == result.progress_events
+    assert [event.number for event in world.heard] == list(range(1, len(world.heard) + 1))
+    assert [event.stage for event in result.progress_events] == ["builder", "updater"]
+
+
+def test_the_next_step_names_a_workspace_with_blanks_safely() -> None:
+    world = World()
+    world.millrace._workspace = "/work space"
+    world.millrace.will_show(time_runs_out())
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert "--workspace '/work space'" in result.next_steps[0].command
+
+
+def test_two_orchestrators_run_in_one_process() -> None:
+    worlds = [World(), World()]
+    results: list[RunResult] = []
+    for world in worlds:
+        world.millrace.will_show(*DONE)
+    threads = [
+        Thread(
+            target=lambda w=world, n=number: results.append(w.run(replace(asked(), task=f"T{n}")))
+        )
+        for number, world in enumerate(worlds)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert [result.outcome for result in results] == [Outcome.COMPLETED, Outcome.COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("intake", "has_daemon", "place"),
+    [
+        (IntakePreference.TASK, False, "queued"),
+        (IntakePreference.IDEA, False, "inbox"),
+        (IntakePreference.TASK, True, "mailbox"),
+    ],
+)
+def test_a_run_that_fails_right_after_the_add_says_where_the_item_waits(
+    intake: IntakePreference, place: str, *, has_daemon: bool
+) -> None:
+    world = World()
+    if has_daemon:
+        world.millrace.has_daemon()
+    world.millrace.will_fail("lease", ToolFailed("millrace", "broken"))
+
+    result = world.run(asked(intake=intake))
+
+    assert result.outcome is Outcome.FAILED
+    assert result.work_item_id == world.added
+    assert [entry.found for entry in result.missing_evidence] == [place]
+    assert [step.action for step in result.next_steps] == ["continue", "cancel"]
+
+
+def test_a_delegated_result_names_the_millrace_that_did_it() -> None:
+    world = World()
+    world.millrace.will_show(*DONE)
+
+    assert world.run(asked()).versions.millrace == "0.21.1"
+
+
+# what the first review and the random runs found
+
+
+def test_an_item_that_was_blocked_while_we_left_is_blocked() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), time_runs_out())
+    world.millrace.will_do(
+        "gather_evidence",
+        lambda: setattr(world.millrace.items[world.added], "state", ItemState.BLOCKED),
+        after=True,
+    )
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.BLOCKED
+
+
+def test_an_item_that_was_done_while_we_left_is_completed() -> None:
+    world = World()
+
+    def done() -> None:
+        item = world.millrace.items[world.added]
+        item.state, item.proven = ItemState.DONE, True
+
+    world.millrace.will_show(stage_runs("builder"), time_runs_out())
+    world.millrace.will_do("gather_evidence", done, after=True)
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.scoped_completion
+
+
+def test_a_daemon_that_dies_while_it_boots_is_started_once_more() -> None:
+    world = World()
+    world.millrace.will_fail("start", DaemonDied("millrace", "it said nothing"))
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.restarts == 1
+
+
+def test_a_daemon_that_says_why_it_does_not_start_fails_the_run() -> None:
+    world = World()
+    world.millrace.will_fail("start", ToolFailed("millrace", "error: no such runner"))
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.FAILED
+    assert result.next_steps[0].action == "continue"
+
+
+def test_a_daemon_that_cannot_be_started_again_ends_the_run_as_its_death_did() -> None:
+    world = World()
+    world.millrace.will_show(
+        stage_runs("builder"),
+        then(lambda: world.millrace.will_fail("start", ToolFailed("millrace", "lock is held"))),
+        daemon_dies(),
+    )
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.CRASHED
+    assert codes(result) == ["restart_failed"]
+
+
+def test_an_add_whose_answer_cannot_be_read_is_looked_up() -> None:
+    world = World()
+    world.millrace.will_fail("add", ProtocolError("millrace", "no receipt"), after=True)
+    world.millrace.will_show(*DONE)
+
+    assert world.run(asked()).outcome is Outcome.COMPLETED
+
+
+def test_a_daemon_left_by_a_killed_command_is_stopped_though_nothing_is_watched() -> None:
+    world = World()
+    held(world, ItemState.DONE, named(), proven=True)
+    left = world.millrace.has_daemon(ours=True)
+
+    result = world.run(named())
+
+    assert codes(result) == ["already_completed"]
+    assert world.millrace.stopped == [left.pid]
+
+
+def test_a_lock_that_is_not_given_in_time_is_the_time_limit() -> None:
+    world = World()
+    world.millrace.will_do(
+        "lease",
+        lambda: world.millrace.will_fail("control", ToolTimeout("millrace", "held")),
+        after=True,
+    )
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=1e-9)))
+
+    assert result.outcome is Outcome.TIMED_OUT
+
+
+def test_pi_is_told_of_a_stage_that_settles_something_before_the_run_ends() -> None:
+    world = World("Noted.", "All done.")
+    asked_notice = world.pi.prompts
+
+    def wait_for_notice() -> None:
+        limit = time.monotonic() + 30
+        while not asked_notice and time.monotonic() < limit:
+            time.sleep(0.01)
+
+    ended = replace(
+        stage_runs("recon"),
+        events=tuple(
+            replace(event, event_type="stage_completed", terminal_result="RECON_TO_EXECUTION")
+            for event in stage_runs("recon").events
+        ),
+    )
+    world.millrace.will_show(ended, then(wait_for_notice), *DONE)
+
+    result = world.run(asked(finalizer=Finalizer.PI))
+
+    assert result.output == "All done."
+    assert [prompt.split()[0] for prompt in world.pi.prompts] == [NOTICE_MARK, REPORT_MARK]
+    assert [event.kind for event in result.progress_events].count("stage_notified") == 1
+
+
+def test_evidence_that_cannot_be_read_makes_a_time_limit_no_failure() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), time_runs_out())
+    world.millrace.will_fail("gather_evidence", ToolFailed("millrace", "no answer"))
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.TIMED_OUT
+    assert codes(result) == ["evidence_unavailable"]
+
+
+def test_an_ended_item_whose_evidence_cannot_be_read_is_a_failure_and_not_completed() -> None:
+    world = World()
+    world.millrace.will_show(item_ends())
+    for _ in range(2):
+        world.millrace.will_fail("gather_evidence", ToolFailed("millrace", "no answer"))
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.FAILED
+    assert not result.scoped_completion
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_run_says_at_once_that_the_daemon_it_joins_may_be_dead(*, is_alive: bool) -> None:
+    world = World()
+    world.millrace.has_daemon_out_of_sight(is_alive=is_alive)
+    heard: list[str] = []
+    world.millrace.will_show(
+        Step(also=lambda: heard.extend(event.kind for event in world.heard)), *DONE
+    )
+
+    result = world.run(asked())
+
+    assert ("daemon_unseen" in heard) is not is_alive
+    assert ("daemon_unseen" in [warning.code for warning in result.warnings]) is not is_alive
+    if not is_alive:
+        told = next(event for event in world.heard if event.kind == "daemon_unseen")
+        assert "host gone" in told.reason
+        assert "/w/lock.json" in told.reason
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_run_hands_on_that_the_repair_after_it_failed(*, settled: bool) -> None:
+    world = World()
+    world.millrace.notices_at_end = (RunWarning("repair_failed", "too slow"),)
+    world.millrace.will_show(*(DONE if settled else (time_runs_out(),)))
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=30 if settled else 0.3)))
+
+    assert "repair_failed" in [warning.code for warning in result.warnings]

@@ -1,0 +1,45 @@
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from millracer.schemas.base import Code, Published, redacted
+from tests.support.secret_texts import KEYS
+
+_KEY = KEYS["openai"]
+
+
+class _Named(StrEnum):
+    ONE = _KEY
+
+
+class _Part(Published):
+    said: str | None
+    named: _Named = _Named.ONE
+
+
+class _Document(Published):
+    version: Literal["sk-is-a-name-of-OURS"] = "sk-is-a-name-of-OURS"
+    code: Code = _KEY
+    part: _Part
+    parts: list[_Part]
+    theirs: dict[str, Any]
+    at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    count: float = 1.5
+
+
+def test_texts_and_the_keys_of_others_are_told_without_secrets_and_all_else_as_it_is() -> None:
+    document = _Document(
+        part=_Part(said=f"a {_KEY}"),
+        parts=[_Part(said=None), _Part(said=_KEY)],
+        theirs={_KEY: [{"x": (_KEY,)}, 1, None, True], "plain": "text"},
+    )
+
+    told = redacted(document)
+
+    assert told == _Document(
+        part=_Part(said="a [redacted]"),
+        parts=[_Part(said=None), _Part(said="[redacted]")],
+        theirs={"[redacted]": [{"x": ["[redacted]"]}, 1, None, True], "plain": "text"},
+    )
+    assert told.part.named is _Named.ONE
+    assert document.part.said == f"a {_KEY}"

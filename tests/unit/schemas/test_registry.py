@@ -1,0 +1,187 @@
+"""The published JSON Schemas accept and refuse what the models do."""
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from millracer.schemas.names import SchemaName
+from millracer.schemas.ops_request import InvalidOpsRequest, read_ops_request
+from millracer.schemas.registry import schema_of
+from tests.support.ops_requests import (
+    Json,
+    asks,
+    bent_requests,
+    encoded,
+    filled_texts,
+    json_values,
+    texts,
+    valid_requests,
+)
+from tests.support.ops_world import VALIDATORS, assert_published
+
+
+@pytest.mark.parametrize("name", SchemaName)
+def test_a_schema_is_one_itself_and_every_reference_in_it_leads_somewhere(name: SchemaName) -> None:
+    schema = schema_of(name)
+    references = {node["$ref"] for node in nodes(schema) if "$ref" in node}
+
+    Draft202012Validator.check_schema(schema)
+    assert references
+    assert references <= {f"#/$defs/{name}" for name in schema["$defs"]}
+
+
+@pytest.mark.parametrize("name", SchemaName)
+def test_every_published_part_says_what_it_is(name: SchemaName) -> None:
+    parts = {part: schema.get("description") for part, schema in schema_of(name)["$defs"].items()}
+
+    assert [part for part, description in parts.items() if not description] == []
+
+
+@given(valid_requests())
+def test_the_schema_accepts_every_request_we_read(document: dict[str, Json]) -> None:
+    read_ops_request(encoded(document))
+
+    assert_published(SchemaName.OPS_REQUEST, document)
+
+
+@given(bent_requests() | json_values())
+def test_schema_and_reader_agree_about_any_json(document: Json) -> None:
+    assume(not _says_what_no_schema_can(document))
+
+    assert VALIDATORS[SchemaName.OPS_REQUEST].is_valid(document) is reads(document)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"client_name": 7},
+        {"workspace_ref": {"mode": 7}},
+        {"options": {"daemon-timeout-seconds": "60"}},
+        {"options": {"daemon_timeout_seconds": 0.01}},
+        {"options": {"max-daemon-restarts": -1}},
+        {"options": {"route": "DIRECT"}},
+        {"options": {"pi_command": "sh"}},
+        {"options": {"millrace-command": None}},
+        {"scoped_work_item": {}},
+        {"scoped_work_item": {"id": 7}},
+        {"scoped_work_item": {"id": "\u2003"}},
+        {"idempotency_key": " "},
+        {"request_id": "\x85\u3000"},
+        {"source": {"kind": "\t"}},
+        {"metadata": {"session_id": 7}},
+        {"input": {"payload": {"session_id": 7}}},
+        {"input": {"session_id": 7}},
+        {"action": "enqueue", "input": {"payload": {"task": 7}}},
+        {"action": " enqueue\t", "input": {"task": 7}},
+        {"action": "register_workspace"},
+        {"action": "register_workspace", "input": None},
+        {"action": "register_workspace", "input": {"payload": {"workspace_id": "a"}}},
+        {"action": "register_workspace", "input": {"workspace_id": "a b", "root_path": "/"}},
+        {"action": "forget_workspace", "input": {"payload": {}, "workspace_id": "a"}},
+        {"action": "forget_session", "input": {"session_id": ""}},
+        {"action": "select_workspace", "input": {"payload": {"mode": 7}}},
+    ],
+    ids=str,
+)
+def test_the_schema_refuses_what_the_reader_refuses(fields: dict[str, Json]) -> None:
+    document = {**asks("status"), **fields}
+
+    assert not reads(document)
+    assert not VALIDATORS[SchemaName.OPS_REQUEST].is_valid(document)
+
+
+@given(st.sampled_from(["item_id", "id"]), st.sampled_from(["item_id", "id"]), filled_texts())
+def test_an_item_has_its_id_under_either_name(first: str, second: str, item_id: str) -> None:
+    document = asks("status", scoped_work_item={first: item_id, second: item_id})
+
+    assert reads(document)
+    assert_published(SchemaName.OPS_REQUEST, document)
+
+
+@given(texts())
+@example("\x1c\x1f")
+@example("\ufeff")
+@example("\u200b")
+def test_schema_and_reader_agree_about_blank(text: str) -> None:
+    for fields in (
+        {"request_id": text},
+        {"idempotency_key": text},
+        {"scoped_work_item": {"id": text}},
+        {"action": "forget_workspace", "input": {"workspace_id": text}},
+    ):
+        document = {**asks("status"), **fields}
+        assert VALIDATORS[SchemaName.OPS_REQUEST].is_valid(document) is reads(document)
+
+
+def test_what_is_always_there_is_promised_and_what_may_be_left_out_is_not() -> None:
+    result = schema_of(SchemaName.OPS_RESULT)
+    left_out = {
+        "OpsErrorDocument": {"detail", "field", "related_ref", "suggested_action"},
+        "WarningDocument": {"field", "related_ref", "suggested_action"},
+        "WorkspaceRefDocument": {
+            *("workspace_id", "root_path", "display_name", "mode", "environment"),
+        },
+    }
+
+    assert optional(result) == {
+        *("route", "intake_kind", "scoped_work_item", "evidence_refs"),
+        *("result_freshness", "event_cursor", "session_ref", "raw_compat"),
+    }
+    for name, part in result["$defs"].items():
+        assert optional(part) == left_out.get(name, set()), name
+    assert optional(schema_of(SchemaName.RUN_RESULT)) == set()
+
+
+@pytest.mark.parametrize("name", ["request_id", "action"])
+def test_the_ids_of_a_result_are_always_there_and_may_be_null(name: str) -> None:
+    schema = schema_of(SchemaName.OPS_RESULT)
+
+    assert name in schema["required"]
+    assert {"type": "null"} in schema["properties"][name]["anyOf"]
+
+
+def reads(document: Json) -> bool:
+    try:
+        read_ops_request(encoded(document))
+    except InvalidOpsRequest:
+        return False
+    return True
+
+
+def optional(part: dict[str, Any]) -> set[str]:
+    return set(part.get("properties", ())) - set(part.get("required", ()))
+
+
+def nodes(schema: Json) -> list[dict[str, Any]]:
+    if isinstance(schema, list):
+        return [node for inner in schema for node in nodes(inner)]
+    if not isinstance(schema, dict):
+        return []
+    return [schema, *(node for inner in schema.values() for node in nodes(inner))]
+
+
+def _says_what_no_schema_can(document: Json) -> bool:
+    """Whether reader and schema may differ: no JSON at all, `2.0`, or one option in two spellings.
+
+    A schema cannot tell `2.0` from `2`; of two spellings the reader leaves one unread.
+    """
+    raw = encoded(document)
+    if b"NaN" in raw or b"Infinity" in raw or _has_half_pairs(document):
+        return True
+    options = document.get("options") if isinstance(document, dict) else None
+    if not isinstance(options, dict):
+        return False
+    restarts = (options.get(name) for name in ("max_daemon_restarts", "max-daemon-restarts"))
+    spelled = [name.replace("-", "_") for name in options]
+    return any(isinstance(value, float) for value in restarts) or len(set(spelled)) < len(spelled)
+
+
+def _has_half_pairs(value: Json) -> bool:
+    if isinstance(value, str):
+        return any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, dict):
+        return any(map(_has_half_pairs, (*value, *value.values())))
+    return isinstance(value, list) and any(map(_has_half_pairs, value))
