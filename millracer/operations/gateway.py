@@ -6,6 +6,7 @@ a program or a model. The envelope (ids, times, session, warnings) is put around
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,6 +36,8 @@ from millracer.schemas.run import ScopedWorkDocument
 if TYPE_CHECKING:  # a question to the store does nothing on Millrace
     from millracer.operations.context import Target, Tools
 
+
+_log = logging.getLogger(__name__)
 
 _EXIT_CODES = {
     OpsStatus.SUCCEEDED: ExitCode.COMPLETED,
@@ -277,6 +280,7 @@ class OpsGateway:
         )
 
     def _enveloped(self, envelope: _Envelope, reply: Reply, started: datetime) -> Answer:
+        _log.info("%s %s: %s", envelope.action, envelope.request_id, reply.status)
         scope = reply.scope
         result = OpsResult(
             request_id=envelope.request_id,
