@@ -52,6 +52,7 @@ def _start_example(workspace: Workspace, millrace_command: str, programs: Path) 
     )
 
 
+@pytest.mark.ending
 def test_the_example_delegates_a_task_to_its_proven_end(
     tmp_path: Path, millrace_command: str
 ) -> None:
