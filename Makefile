@@ -101,7 +101,7 @@ help:
 	@echo 'nightly:'
 	@echo '  make nightly       all of the following, hours in all; one failure stops no other target'
 	@echo '  make acceptance    every test on the real tools'
-	@echo '  make slow          the slow tests that need no real tools'
+	@echo '  make slow          the slow tests that need no real tools, and properties with many cases'
 	@echo '  make statespace    every path of a run, the large space and all wrong rules; minutes'
 	@echo '  make truth         compare random runs with Millrace itself; make truth N=200 SEED=1'
 	@echo '  make crash-matrix  kill it at every boundary and write docs/evidence/crash-matrix.md; an hour'
@@ -149,6 +149,8 @@ acceptance: $(setup)
 
 slow: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'slow and not acceptance'
+	$(run_tests) --hypothesis-profile=nightly -m 'not slow' tests/unit tests/integration/store \
+	  tests/integration/ops
 
 # It calls make for what a cell needs, so that what cannot be set up stops no other cell.
 test-matrix: $(setup)

@@ -27,7 +27,8 @@ _NO_HOME = Path("/no-such-home")
 _TOOLS = frozenset({"millrace_command", "pi_command"})
 _PROCESS_FOLDERS = {"acceptance", "integration", "conformance", "docs"}
 
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100, database=None)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, database=None)
+settings.register_profile("nightly", deadline=None, max_examples=500, print_blob=True)
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=10, database=None)
 settings.register_profile("dev", deadline=None, max_examples=25)
 settings.load_profile("dev")
