@@ -17,7 +17,7 @@ from millracer.domain.configuration import (
     is_from_anywhere,
     starts_the_same_anywhere,
 )
-from millracer.domain.run_options import FILE_OPTIONS, PROGRAM_OPTIONS, Form
+from millracer.domain.run_options import FILE_OPTIONS, PROGRAM_OPTIONS, Form, Option
 from millracer.errors import ConfigInvalid
 from millracer.schemas.encoding import NotUtf8, read_document
 from millracer.schemas.run_options import GivenOptions, fields_of
@@ -32,6 +32,10 @@ def _named(*forms: Form) -> tuple[str, ...]:
     """Return the options of these forms that are texts."""
     texts = (option for option in FILE_OPTIONS if option.kind is str)
     return tuple(option.name for option in texts if option.form in forms)
+
+
+def _is_paths(option: Option) -> bool:
+    return option.kind is tuple and option.form is Form.PATH
 
 
 if TYPE_CHECKING:  # see `GivenOptions`
@@ -79,7 +83,7 @@ class ConfigOptions(_ConfigFields):
             raise ValueError("it should name a program, absolute or beginning with ~ where a path")
         return command
 
-    @field_validator(*(option.name for option in FILE_OPTIONS if option.kind is tuple))
+    @field_validator(*(option.name for option in FILE_OPTIONS if _is_paths(option)))
     @classmethod
     def _are_anywhere_the_same(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_from_anywhere(path) for path in paths)
