@@ -107,8 +107,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     quiet: options.Quiet = False,
 ) -> None:
     """Run one task to its end, and print an answer or a JSON result."""
-    if common.choices.anywhere.route is not RoutePreference.DIRECT:
-        common.programs.warm_up(common.choices.anywhere)
+    if common.options.anywhere.options.route is not RoutePreference.DIRECT:
+        common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.commands import run as run_command  # noqa: PLC0415 - `--help` does not pay for a run
 
     raise typer.Exit(
@@ -165,7 +165,7 @@ def ops(
         raise typer.Exit(jsonl_server.serve(common))
     raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
     if asks_millrace(raw):
-        common.programs.warm_up(common.choices.anywhere)  # before anything else is loaded
+        common.programs.warm_up(common.options.anywhere.options)  # before anything else is loaded
     from millracer.cli.commands import ops as ops_command  # noqa: PLC0415 - the same
 
     raise typer.Exit(ops_command.ops(common, raw, stream=stream_json))
