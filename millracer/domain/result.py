@@ -10,10 +10,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from millracer.cancellation import CancelReason
 from millracer.domain.completion import NOWHERE, MissingEvidence, Verdict
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import ClosureFact, Fact, LineageItem
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.outcome import Outcome
@@ -22,24 +22,6 @@ from millracer.domain.progress import EventKind, ProgressEvent
 from millracer.domain.requests import Decision, IntakeKind, Route, ScopedWork
 from millracer.domain.runtime import JsonObject
 from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError, RunWarning
-
-
-class Ending(StrEnum):
-    """How the steps of a run ended, before the evidence is judged."""
-
-    ANSWERED = "answered"  #: pi did the task itself
-    ITEM_ENDED = "item_ended"
-    BLOCKED = "blocked"
-    SET_ASIDE = "set_aside"
-    AT_REST = "at_rest"  #: nothing of its lineage goes on, without proof
-    STUCK = "stuck"  #: the same again and again, or waiting for what cannot come
-    UNKNOWN = "unknown"
-    STOPPED = "stopped"  #: somebody stopped the daemon
-    CRASHED = "crashed"  #: the daemon died too often, the item active
-    RESTART_NEEDED = "restart_needed"  #: the daemon died too often, the item queued
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

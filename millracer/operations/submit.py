@@ -12,6 +12,7 @@ from collections.abc import Callable
 from millracer.cancellation import Cancellation, Cancelled
 from millracer.domain.identity import work_item_for
 from millracer.domain.items import ItemState
+from millracer.domain.lifecycle import RunEvent
 from millracer.domain.requests import Decision, Route, RunRequest
 from millracer.domain.runtime import CommandState
 from millracer.domain.submission import Submission
@@ -52,7 +53,7 @@ def submit(
     except Cancelled as cancelled:
         record.cancel_reason = cancelled.reason
     except MillracerError as error:
-        record.fail(error)
+        record.add_error(error)
     daemon = None if record.item_status is None else millrace.find_daemon()
     unseen = unseen_warning(daemon)
     if unseen is not None:
@@ -89,7 +90,7 @@ def _submit(
     millrace.initialise(record.wait)
     settle_mode(record, millrace)
     write_document(record, millrace, clock)
-    if enqueue(record, millrace, clock) is not None:
+    if enqueue(record, millrace, clock).event is not RunEvent.ITEM_ENQUEUED:
         return True
     _see_it_taken_in(record, millrace)
     return False

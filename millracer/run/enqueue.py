@@ -5,7 +5,7 @@ from __future__ import annotations
 from millracer.cancellation import Cancelled
 from millracer.domain.intake import choose_intake
 from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.lifecycle import RunEvent
+from millracer.domain.lifecycle import RunEvent, Step
 from millracer.domain.requests import IntakeKind
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
 from millracer.millrace.intake.documents import render_document, verify_document
@@ -34,11 +34,11 @@ def write_document(record: RunContext, millrace: Millrace, clock: Clock) -> None
     record.document_path = millrace.store_intake(document)
 
 
-def enqueue(record: RunContext, millrace: Millrace, clock: Clock) -> RunEvent | None:
+def enqueue(record: RunContext, millrace: Millrace, clock: Clock) -> Step:
     """Add the stored document, unless the item is there already; the record says where it stands.
 
     Returns:
-        What it means that the item was there before; None: it was added now.
+        `item_enqueued`, or what it means that the item was there before.
 
     Raises:
         ToolFailed: Millrace refused the document; nothing was queued.
@@ -85,7 +85,7 @@ def enqueue(record: RunContext, millrace: Millrace, clock: Clock) -> RunEvent | 
         path=receipt.stored_path,
         observed_at=clock.now(),
     )
-    return None
+    return Step(RunEvent.ITEM_ENQUEUED)
 
 
 def _enqueued_state(kind: IntakeKind, *, in_mailbox: bool) -> ItemState:

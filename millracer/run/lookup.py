@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from millracer.domain.ending import Ending
 from millracer.domain.identity import is_item_id, is_named
 from millracer.domain.items import ItemState, ItemStatus, WorkItem
-from millracer.domain.lifecycle import RunEvent
+from millracer.domain.lifecycle import RunEvent, Step
 from millracer.domain.observation import Observation, interpret_lineage, leads_to_more_work
 from millracer.domain.requests import Decision, IntakePreference, Route, RoutePreference
-from millracer.domain.result import Ending
 from millracer.errors import IdempotencyConflict, InvalidRequest
 from millracer.ports import Millrace
 from millracer.run.context import RunContext
 
 
-def find_item(record: RunContext, millrace: Millrace) -> RunEvent | None:
+def find_item(record: RunContext, millrace: Millrace) -> Step | None:
     """Ask Millrace for the item; return None when it is not there, else what it means."""
     item_status = millrace.look_up(record.known_item.item_id, record.wait)
     if item_status.state is ItemState.ABSENT:
@@ -22,16 +22,16 @@ def find_item(record: RunContext, millrace: Millrace) -> RunEvent | None:
     record.item_status = item_status
     _adopt(record, item_status)
     if item_status.state.is_live or _goes_on(item_status, millrace):
-        return RunEvent.ITEM_FOUND_LIVE
+        return Step(RunEvent.ITEM_FOUND_LIVE)
     record.found_ended = True
     match item_status.state:
         case ItemState.DONE:
-            record.end(Ending.ITEM_ENDED, "Millrace had done this work item before")
+            ending, reason = Ending.ITEM_ENDED, "Millrace had done this work item before"
         case ItemState.BLOCKED:
-            record.end(Ending.BLOCKED, "Millrace holds this work item as blocked")
+            ending, reason = Ending.BLOCKED, "Millrace holds this work item as blocked"
         case state:
-            record.end(Ending.SET_ASIDE, f"Millrace holds this work item as {state}")
-    return RunEvent.ITEM_FOUND_ENDED
+            ending, reason = Ending.SET_ASIDE, f"Millrace holds this work item as {state}"
+    return Step(RunEvent.ITEM_FOUND_ENDED, ending, reason)
 
 
 def _goes_on(item_status: ItemStatus, millrace: Millrace) -> bool:

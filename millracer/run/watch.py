@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 
 from millracer.cancellation import Wait
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import lineage_of
 from millracer.domain.items import ItemState
-from millracer.domain.lifecycle import RunEvent
+from millracer.domain.lifecycle import RunEvent, Step
 from millracer.domain.observation import (
     ChangeHints,
     Observation,
@@ -22,7 +23,7 @@ from millracer.domain.observation import (
     unmeetable,
 )
 from millracer.domain.progress import ProgressKind
-from millracer.domain.result import Ending, millracer_command
+from millracer.domain.result import millracer_command
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
 from millracer.ports import Millrace
@@ -62,8 +63,8 @@ class Watch:
         self._doubts = 0
         self._paused = False
 
-    def follow(self, wait: Wait) -> RunEvent:
-        """Block until the watch ends; the record says how."""
+    def follow(self, wait: Wait) -> Step:
+        """Block until the watch ends, and return how."""
         lease = self._record.lease
         if lease is None:
             raise MillracerError("nobody attends the daemon")
@@ -74,15 +75,15 @@ class Watch:
             self._record.stop_seen = self._record.stop_seen or signs.stop_seen
             self._untold.extend(signs.events)
             observation = self._observe(signs, wait, ask_item=ask_item, ask_status=ask_status)
-            event = self._conclude(observation)
-            if event is not None:
+            concluded = self._conclude(observation)
+            if concluded is not None:
                 self._tell(None)
                 if self._stages_under_way:
                     last = wait.within(_LAST_EVENTS_SECONDS)
                     late = lease.next_signs(self._record.known_status, last)
                     self._untold.extend(late.events)
                     self._tell(None)
-                return event
+                return concluded
             self._tell(self._notifier)
             if wait.expired:
                 return self._time_out()
@@ -184,33 +185,32 @@ class Watch:
         self._record.lineage = lineage_of(traced)
         return interpret_lineage(traced)
 
-    def _conclude(self, observation: Observation | None) -> RunEvent | None:
-        record = self._record
+    def _conclude(self, observation: Observation | None) -> Step | None:
         match observation:
             case Observation.ENDED:
-                record.end(Ending.ITEM_ENDED, "Millrace ended the work item")
+                ending, reason = Ending.ITEM_ENDED, "Millrace ended the work item"
             case Observation.AT_REST:
-                record.end(Ending.AT_REST, "nothing of the work item's lineage goes on in Millrace")
+                ending = Ending.AT_REST
+                reason = "nothing of the work item's lineage goes on in Millrace"
             case Observation.BLOCKED:
-                record.end(Ending.BLOCKED, "Millrace blocked the work item")
+                ending, reason = Ending.BLOCKED, "Millrace blocked the work item"
             case Observation.SET_ASIDE:
-                item_status = record.known_status
+                item_status = self._record.known_status
                 said = f": {item_status.detail}" if item_status.detail else ""
+                ending = Ending.SET_ASIDE
                 reason = f"Millrace set the work item aside as {item_status.state}{said}"
-                record.end(Ending.SET_ASIDE, reason)
             case Observation.UNKNOWN:
-                record.end(Ending.UNKNOWN, "Millrace no longer knows the work item")
+                ending, reason = Ending.UNKNOWN, "Millrace no longer knows the work item"
             case Observation.STOPPED:
+                ending = Ending.STOPPED
                 reason = "somebody stopped Millrace's daemon before the work item was done"
-                record.end(Ending.STOPPED, reason)
             case Observation.DAEMON_LOST:
-                record.lost_while_active = self._is_active()
-                return RunEvent.DAEMON_LOST
+                return daemon_lost(active=self._is_active())
             case Observation.PAUSED | Observation.WORKING | None:
                 if observation is not None:
                     self._note_pause(paused=observation is Observation.PAUSED)
                 return self._stuck()
-        return RunEvent.WATCH_ENDED
+        return Step(RunEvent.WATCH_ENDED, ending, reason)
 
     def _is_active(self) -> bool:
         """Whether the item, or something that came out of it, was being worked on."""
@@ -218,14 +218,11 @@ class Watch:
         states.update(member.state for member in self._record.lineage)
         return ItemState.ACTIVE in states
 
-    def _stuck(self) -> RunEvent | None:
+    def _stuck(self) -> Step | None:
         record = self._record
         self._repetitions.note_places(record.known_status, record.lineage)
         reason = self._repetitions.verdict() or unmeetable(record.lineage, record.status)
-        if reason is None:
-            return None
-        record.end(Ending.STUCK, reason)
-        return RunEvent.WATCH_ENDED
+        return None if reason is None else Step(RunEvent.WATCH_ENDED, Ending.STUCK, reason)
 
     def _note_pause(self, *, paused: bool) -> None:
         if paused and not self._paused:
@@ -240,10 +237,19 @@ class Watch:
         )
         return f"Millrace is paused{by}; resume it with `{go_on}`"
 
-    def _time_out(self) -> RunEvent:
+    def _time_out(self) -> Step:
         limit = self._record.request.limits.daemon_timeout_seconds
         reason = f"the work item did not end within {limit:g} s"
         if self._paused:
             reason = f"{reason}: {self._pause_text()}"
-        self._record.end(Ending.TIMED_OUT, reason)
-        return RunEvent.WATCH_ENDED
+        return Step(RunEvent.TIMED_OUT, Ending.TIMED_OUT, reason)
+
+
+def daemon_lost(*, active: bool) -> Step:
+    """Return the step of a daemon that died; `active`: the item was being worked on."""
+    where = "active" if active else "queued"
+    return Step(
+        RunEvent.DAEMON_LOST,
+        Ending.CRASHED if active else Ending.RESTART_NEEDED,
+        f"Millrace's daemon ended while the work item was {where}",
+    )

@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 import pytest
 
+from millracer.domain import lifecycle as table
 from millracer.domain.lifecycle import INITIAL, Lifecycle, RunEvent, RunFacts, RunState
 from millracer.domain.requests import RunRequest
 from millracer.domain.result import RunResult
@@ -176,11 +177,11 @@ class Explorer:
         steps = self._space.steps
 
         class WatchedLifecycle(Lifecycle):
-            def fire(self, event: RunEvent, facts: RunFacts) -> RunState:
+            def fire(self, step: table.Step, facts: RunFacts) -> RunFacts:
                 source = self.state
-                dest = super().fire(event, facts)
-                steps.add((source, event, dest))
-                return dest
+                after = super().fire(step, facts)
+                steps.add((source, step.event, self.state))
+                return after
 
         lifecycle = WatchedLifecycle()
 

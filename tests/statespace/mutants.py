@@ -11,11 +11,11 @@ import pytest
 
 from millracer.cancellation import Wait
 from millracer.domain import completion, lifecycle, result
+from millracer.domain.ending import Ending
 from millracer.domain.items import WorkItem
 from millracer.domain.lifecycle import EDGES, Edge, RunEvent, RunFacts, RunState
 from millracer.domain.outcome import Outcome
 from millracer.domain.requests import RunRequest
-from millracer.domain.result import Ending
 from millracer.run import orchestrator
 from millracer.run.orchestrator import Orchestrator
 from tests.statespace.scenarios import needs_others

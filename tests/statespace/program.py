@@ -31,12 +31,13 @@ from millracer.domain.evidence import (
 )
 from millracer.domain.intake import IntakeChoice, IntakeDocument, ModeChoice
 from millracer.domain.items import AddReceipt, ItemStatus, WorkItem
-from millracer.domain.lifecycle import Lifecycle, RunState
+from millracer.domain.lifecycle import ENDINGS, Lifecycle, RunEvent, RunFacts, RunState, Step
 from millracer.domain.observation import ChangeHints, is_news
 from millracer.domain.requests import Decision, RequestBody, RunRequest
 from millracer.domain.result import ErrorRecord, NextStep, RunResult
 from millracer.domain.runtime import ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus
 from millracer.ports import ItemLock
+from millracer.run import finalize
 from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.progress import Progress
@@ -51,7 +52,7 @@ _HERE = str(Path(run.__file__).parent)
 #: Told to people or the same in every run: nothing is decided by it.
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RunContext: frozenset(
-        {"request", "cancellation", "item", "document_path", "reason"}
+        {"request", "cancellation", "item", "document_path"}
         | {"warnings", "progress", "timings", "intake_signals"}
     ),
     Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
@@ -60,13 +61,13 @@ _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RuntimeStatus: frozenset(each.name for each in fields(RuntimeStatus)) - {"active_run_count"},
 }
 #: No concern of a run that is being finalized, or only told in its result.
-_SPENT_IN_FINALIZE = frozenset(
-    {"watch_wait", "stop_seen", "lost_while_active", "lineage", "mode", "decision", "restarts"}
-)
+_SPENT_IN_FINALIZE = frozenset({"watch_wait", "stop_seen", "lineage", "mode", "decision"})
 #: Set anew, wherever the outside is asked, before they are read again.
 _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
-    "Orchestrator.run": frozenset({"started", "spent", "event", "left", "entered"}),
-    "Watch.follow": frozenset({"signs", "ask_item", "ask_status", "observation", "last", "late"}),
+    "Orchestrator.run": frozenset({"started", "spent", "step"}),
+    "Watch.follow": frozenset(
+        {"signs", "ask_item", "ask_status", "observation", "last", "late", "concluded"}
+    ),
     "Watch._observe": frozenset({"signs", "ask_item", "ask_status"}),
     "Watch._ask": frozenset({"found", "item_status", "waits"}),
 }
@@ -81,6 +82,12 @@ _VALUES = (
     *(MissingEvidence, ModeChoice, ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus),
     *(SpawnFact, StageFact, ItemStatus),
 )
+
+
+def _restarts_that_count(facts: RunFacts) -> int | None:
+    """Return what guards may still read; after any other ending no daemon is started again."""
+    deaths = {None, *ENDINGS[RunEvent.DAEMON_LOST]}
+    return facts.restarts if facts.ending in deaths else None
 
 
 def program_state(now: float) -> Hashable:
@@ -174,6 +181,9 @@ _READINGS: dict[type, _Reading] = {
     AskedToStop: lambda reader, value: reader.each((value.reason, value.since, value.urgent)),
     Cancellation: lambda reader, value: value.reason,
     Verdict: lambda reader, value: (value.completed, value.blocked),
+    RunFacts: lambda reader, value: (value.ending, _restarts_that_count(value)),
+    Step: lambda reader, value: (value.event, value.ending),
+    finalize._End: lambda reader, value: value.ending,
     ChangeHints: lambda reader, value: (value.daemon_alive, is_news(value)),
     Turn: lambda reader, value: value.begun,
     RunResult: lambda reader, value: (value.outcome, value.scoped_completion),

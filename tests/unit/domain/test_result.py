@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from millracer.cancellation import CancelReason
 from millracer.domain.completion import MissingEvidence, Verdict
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import ClosureFact, LineageItem
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.outcome import Outcome
 from millracer.domain.progress import EventKind
 from millracer.domain.result import (
-    Ending,
     ErrorRecord,
     RunResult,
     Versions,
