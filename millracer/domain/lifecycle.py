@@ -11,23 +11,24 @@ What the table does not say: which facts are evidence (`completion`), what Millr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from transitions import Machine, MachineError
+from transitions import Machine
 
 from millracer.domain.ending import Ending
 from millracer.errors import IllegalTransition
 
 
 class RunState(StrEnum):
-    """Where a run is."""
+    """Where a run, or a submission, is."""
 
     DECIDE = "decide"  #: look the item up, choose the route
     DIRECT = "direct"  #: pi does the task itself
     INTAKE = "intake"  #: workspace and mode made ready, document written
     ENQUEUE = "enqueue"  #: the document handed to Millrace, once
+    ACCEPT = "accept"  #: of a submission: the daemon takes the item out of its mailbox
     MONITOR = "monitor"  #: a daemon joined or started, the item watched
     RESTART_NEEDED = "restart_needed"  #: the daemon is gone, the workspace is repaired
     FINALIZE = "finalize"  #: evidence judged, daemon left, answer written
@@ -45,6 +46,7 @@ class RunEvent(StrEnum):
     DOCUMENT_WRITTEN = "document_written"
     WORKSPACE_READY = "workspace_ready"  #: nothing to write: the item is there already
     ITEM_ENQUEUED = "item_enqueued"
+    ITEM_ACCEPTED = "item_accepted"  #: no daemon refused it
     WATCH_ENDED = "watch_ended"  #: watching the item longer would not change anything
     DAEMON_LOST = "daemon_lost"  #: it died while the item is queued or active
     DAEMON_REPAIRED = "daemon_repaired"  #: stale state is cleared, the item is back in the queue
@@ -144,6 +146,25 @@ EDGES: tuple[Edge, ...] = (
     Edge(S.RESTART_NEEDED, E.FAILED,            S.FINALIZE),
     Edge(S.FINALIZE,       E.RESULT_READY,      S.FINISHED),
 )
+#: A submission: the rows of a run until the item is in Millrace, which finishes it.
+SUBMISSION_EDGES: tuple[Edge, ...] = (
+    Edge(S.DECIDE,         E.DELEGATION_CHOSEN, S.INTAKE),
+    Edge(S.DECIDE,         E.ITEM_FOUND_LIVE,   S.FINISHED),
+    Edge(S.DECIDE,         E.ITEM_FOUND_ENDED,  S.FINISHED),
+    Edge(S.DECIDE,         E.CANCELLED,         S.FINISHED),
+    Edge(S.DECIDE,         E.FAILED,            S.FINISHED),
+    Edge(S.INTAKE,         E.DOCUMENT_WRITTEN,  S.ENQUEUE),
+    Edge(S.INTAKE,         E.CANCELLED,         S.FINISHED),
+    Edge(S.INTAKE,         E.FAILED,            S.FINISHED),
+    Edge(S.ENQUEUE,        E.ITEM_ENQUEUED,     S.ACCEPT),
+    Edge(S.ENQUEUE,        E.ITEM_FOUND_LIVE,   S.FINISHED),
+    Edge(S.ENQUEUE,        E.ITEM_FOUND_ENDED,  S.FINISHED),
+    Edge(S.ENQUEUE,        E.CANCELLED,         S.FINISHED),
+    Edge(S.ENQUEUE,        E.FAILED,            S.FINISHED),
+    Edge(S.ACCEPT,         E.ITEM_ACCEPTED,     S.FINISHED),
+    Edge(S.ACCEPT,         E.CANCELLED,         S.FINISHED),
+    Edge(S.ACCEPT,         E.FAILED,            S.FINISHED),
+)
 # fmt: on
 _DAEMON_DEATHS = frozenset({Ending.CRASHED, Ending.RESTART_NEEDED})
 _ITEM_ENDS = frozenset({Ending.ITEM_ENDED, Ending.BLOCKED, Ending.SET_ASIDE})
@@ -172,9 +193,15 @@ class _Cursor:
 
 
 class Lifecycle:
-    """A run's place in the table; a fresh one starts in `decide`."""
+    """A run's place in its table.
 
-    def __init__(self, state: RunState = INITIAL) -> None:
+    Args:
+        state: where it starts.
+        edges: its table; None for a run's.
+    """
+
+    def __init__(self, state: RunState = INITIAL, edges: Sequence[Edge] | None = None) -> None:
+        self._edges = EDGES if edges is None else edges
         self._cursor = _Cursor()
         self._machine = Machine(
             model=self._cursor,
@@ -186,7 +213,7 @@ class Lifecycle:
                     "dest": edge.dest,
                     "conditions": [] if edge.guard is None else [edge.guard],
                 }
-                for edge in EDGES
+                for edge in self._edges
             ],
             initial=state,
             auto_transitions=False,
@@ -210,21 +237,16 @@ class Lifecycle:
                 ending; the state has not moved.
         """
         before, event = self.state, step.event
+        rows = [edge for edge in self._edges if (edge.source, edge.event) == (before, event)]
+        if not rows:
+            raise IllegalTransition(f"no edge for {event} in {before}")
         if step.ending not in ENDINGS.get(event, {None}):
             raise IllegalTransition(f"{event} in {before} does not carry the ending {step.ending}")
-        try:
-            moved = self._cursor.trigger(event.value, facts)
-        except MachineError as exc:
-            raise IllegalTransition(f"no edge for {event} in {before}") from exc
-        if not moved:
+        if not self._cursor.trigger(event.value, facts):
             raise IllegalTransition(f"the guard of {event} in {before} refused {facts}")
         if step.ending is not None:
             facts = replace(facts, ending=step.ending, reason=step.reason)
-        update = next(
-            edge.update
-            for edge in EDGES
-            if (edge.source, edge.event, edge.dest) == (before, event, self.state)
-        )
+        update = next(edge.update for edge in rows if edge.dest is self.state)
         return facts if update is None else update(facts)
 
 

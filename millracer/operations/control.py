@@ -24,6 +24,7 @@ from millracer.domain.runtime import (
 from millracer.domain.unseen import describe_unseen, how_to_free
 from millracer.errors import DaemonInUse, InvalidRequest, MillracerError, RunWarning, ToolFailed
 from millracer.ports import DaemonControl, Millrace
+from millracer.run.mailbox import await_mailbox
 
 #: How long Millrace may take to do what it was asked, before that is told.
 CONFIRM_SECONDS = 20.0
@@ -31,7 +32,6 @@ CONFIRM_SECONDS = 20.0
 END_SECONDS = 60.0
 #: Somebody else may be starting or stopping a daemon.
 LOCK_SECONDS = 30.0
-_POLL_SECONDS = 0.1
 _OPERATOR = "operator"
 
 
@@ -138,11 +138,8 @@ def await_daemon(millrace: Millrace, receipt: ControlReceipt, wait: Wait) -> str
     """
     if receipt.mailbox_command is None:
         return None
-    fate = millrace.mailbox_reply(receipt.mailbox_command)
-    while fate.state is CommandState.WAITING and not wait.expired:
-        wait.sleep(_POLL_SECONDS)
-        fate = millrace.mailbox_reply(receipt.mailbox_command)
-    return fate.detail if fate.state is CommandState.REFUSED else None
+    reply = await_mailbox(millrace, receipt.mailbox_command, wait)
+    return reply.detail if reply.state is CommandState.REFUSED else None
 
 
 def _pause(millrace: Millrace, wait: Wait) -> Found:

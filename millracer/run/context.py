@@ -36,6 +36,7 @@ class RunContext:
     mailbox_command: str | None = None  #: what a daemon has yet to carry out
     item_status: ItemStatus | None = None
     lineage: tuple[LineageItem, ...] = ()
+    found: bool = False  #: Millrace held the item already
     found_ended: bool = False
     lease: WatchLease | None = None
     watch_wait: Wait | None = None

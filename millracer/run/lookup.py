@@ -20,6 +20,7 @@ def find_item(record: RunContext, millrace: Millrace) -> Step | None:
         return None
     _check_hash(record.known_item, item_status)
     record.item_status = item_status
+    record.found = True
     _adopt(record, item_status)
     if item_status.state.is_live or _goes_on(item_status, millrace):
         return Step(RunEvent.ITEM_FOUND_LIVE)

@@ -16,7 +16,14 @@ from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.ending import Ending
 from millracer.domain.identity import work_item_for
 from millracer.domain.items import WorkItem
-from millracer.domain.lifecycle import Lifecycle, RunEvent, RunFacts, RunState, Step
+from millracer.domain.lifecycle import (
+    SUBMISSION_EDGES,
+    Lifecycle,
+    RunEvent,
+    RunFacts,
+    RunState,
+    Step,
+)
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.progress import ProgressKind
 from millracer.domain.requests import Finalizer, Route, RoutePreference, RunRequest
@@ -26,6 +33,7 @@ from millracer.domain.unseen import unseen_warning
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
 from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
 from millracer.run import prompts
+from millracer.run.accept import accept
 from millracer.run.context import RunContext
 from millracer.run.enqueue import LOCK_SECONDS, LOOK_AGAIN_SECONDS, enqueue, write_document
 from millracer.run.finalize import finalize
@@ -74,6 +82,7 @@ class Orchestrator:
             RunState.DIRECT: self._direct,
             RunState.INTAKE: self._intake,
             RunState.ENQUEUE: self._enqueue,
+            RunState.ACCEPT: self._accept,
             RunState.MONITOR: self._monitor,
             RunState.RESTART_NEEDED: self._restart_needed,
             RunState.FINALIZE: self._finalize,
@@ -86,21 +95,33 @@ class Orchestrator:
         """
         facts = RunFacts(max_restarts=request.limits.max_daemon_restarts)
         record = RunContext(request=request, cancellation=cancellation, facts=facts)
-        lifecycle = Lifecycle()
         try:
-            while not lifecycle.finished:
-                record.state = lifecycle.state
-                self._progress(record).state_entered()
-                started = self._clock.monotonic()
-                step = self._perform(record)
-                spent = self._clock.monotonic() - started
-                record.timings[record.state] = record.timings.get(record.state, 0.0) + spent
-                record.facts = lifecycle.fire(step, record.facts)
+            self._walk(record, Lifecycle())
         finally:
             self._leave(record)
         if record.result is None:
             raise MillracerError("the run ended without a result")
         return replace(record.result, tools=self._used, timings=dict(record.timings))
+
+    def submit(self, request: RunRequest, cancellation: Cancellation) -> RunContext:
+        """Take the steps of a run until the item is in Millrace, and return what they learned.
+
+        Starts and stops no daemon. Errors and a cancellation are in what is returned.
+        """
+        record = RunContext(request=request, cancellation=cancellation)
+        self._walk(record, Lifecycle(edges=SUBMISSION_EDGES))
+        return record
+
+    def _walk(self, record: RunContext, lifecycle: Lifecycle) -> None:
+        """Perform one step after the other until the lifecycle is finished."""
+        while not lifecycle.finished:
+            record.state = lifecycle.state
+            self._progress(record).state_entered()
+            started = self._clock.monotonic()
+            step = self._perform(record)
+            spent = self._clock.monotonic() - started
+            record.timings[record.state] = record.timings.get(record.state, 0.0) + spent
+            record.facts = lifecycle.fire(step, record.facts)
 
     def _perform(self, record: RunContext) -> Step:
         try:
@@ -183,6 +204,11 @@ class Orchestrator:
 
     def _enqueue(self, record: RunContext) -> Step:
         return enqueue(record, self._millrace, self._clock)
+
+    # accept
+
+    def _accept(self, record: RunContext) -> Step:
+        return accept(record, self._millrace)
 
     # monitor and restart_needed
 

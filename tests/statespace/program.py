@@ -35,7 +35,13 @@ from millracer.domain.lifecycle import ENDINGS, Lifecycle, RunEvent, RunFacts, R
 from millracer.domain.observation import ChangeHints, is_news
 from millracer.domain.requests import Decision, RequestBody, RunRequest
 from millracer.domain.result import ErrorRecord, NextStep, RunResult
-from millracer.domain.runtime import ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus
+from millracer.domain.runtime import (
+    MailboxReply,
+    ModeValidation,
+    RunningDaemon,
+    RuntimeEvent,
+    RuntimeStatus,
+)
 from millracer.ports import ItemLock
 from millracer.run import finalize
 from millracer.run.context import RunContext
@@ -52,7 +58,7 @@ _HERE = str(Path(run.__file__).parent)
 #: Told to people or the same in every run: nothing is decided by it.
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RunContext: frozenset(
-        {"request", "cancellation", "item", "document_path"}
+        {"request", "cancellation", "item", "document_path", "found"}
         | {"warnings", "progress", "timings", "intake_signals"}
     ),
     Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
@@ -64,7 +70,7 @@ _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
 _SPENT_IN_FINALIZE = frozenset({"watch_wait", "stop_seen", "lineage", "mode", "decision"})
 #: Set anew, wherever the outside is asked, before they are read again.
 _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
-    "Orchestrator.run": frozenset({"started", "spent", "step"}),
+    "Orchestrator._walk": frozenset({"started", "spent", "step"}),
     "Watch.follow": frozenset(
         {"signs", "ask_item", "ask_status", "observation", "last", "late", "concluded"}
     ),
@@ -80,7 +86,7 @@ _FIXED = (
 _VALUES = (
     *(AddReceipt, ClosureFact, Decision, Evidence, ItemFact, ItemLock, LineageItem),
     *(MissingEvidence, ModeChoice, ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus),
-    *(SpawnFact, StageFact, ItemStatus),
+    *(SpawnFact, StageFact, ItemStatus, MailboxReply),
 )
 
 

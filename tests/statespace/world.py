@@ -15,7 +15,7 @@ from millracer.domain.evidence import Evidence, ItemFact, StageFact
 from millracer.domain.intake import DEFAULT_MODE
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import STOPPED_EVENT
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import CommandState, MailboxReply, RuntimeEvent
 from millracer.errors import RunWarning
 from millracer.ports import Pi, TextListener, WatchLease
 from tests.fakes.millrace import NOW, HeldItem, ScriptedMillrace, ScriptedWatchLease, Step
@@ -146,6 +146,16 @@ class World(ScriptedMillrace):
             self.watchers += 1
             self.refused_lease = False
             return Lease(self)
+
+    def mailbox_reply(self, command_id: str) -> MailboxReply:
+        self._fail("mailbox_reply", self.ask("mailbox_reply", Wait(self._caller)))
+        match self.place_of_item():
+            case ItemState.MAILBOX:
+                return MailboxReply(state=CommandState.WAITING)
+            case ItemState.REFUSED:
+                return MailboxReply(state=CommandState.REFUSED, detail="no")
+            case _:
+                return MailboxReply(state=CommandState.CARRIED_OUT)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         self._still_here()

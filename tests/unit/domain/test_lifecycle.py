@@ -11,6 +11,7 @@ from millracer.domain.lifecycle import (
     EDGES,
     ENDINGS,
     INITIAL,
+    SUBMISSION_EDGES,
     TERMINAL,
     Edge,
     Lifecycle,
@@ -138,6 +139,62 @@ def test_every_row_lies_on_a_specified_path() -> None:
     assert {(e.source, e.event, e.dest) for e in EDGES} == walked | {beyond}
 
 
+#: Of a submission, written by hand too.
+SUBMISSIONS = {
+    "queued": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.ITEM_ENQUEUED, S.ACCEPT),
+        (E.ITEM_ACCEPTED, S.FINISHED),
+    ],
+    "found live": [(E.ITEM_FOUND_LIVE, S.FINISHED)],
+    "found ended": [(E.ITEM_FOUND_ENDED, S.FINISHED)],
+    "added meanwhile": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.ITEM_FOUND_LIVE, S.FINISHED),
+    ],
+    "ended meanwhile": [
+        (E.DELEGATION_CHOSEN, S.INTAKE),
+        (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+        (E.ITEM_FOUND_ENDED, S.FINISHED),
+    ],
+    **{
+        f"{event} after {len(before)}": [*before, (event, S.FINISHED)]
+        for event in (E.CANCELLED, E.FAILED)
+        for before in (
+            [],
+            [(E.DELEGATION_CHOSEN, S.INTAKE)],
+            [(E.DELEGATION_CHOSEN, S.INTAKE), (E.DOCUMENT_WRITTEN, S.ENQUEUE)],
+            [
+                (E.DELEGATION_CHOSEN, S.INTAKE),
+                (E.DOCUMENT_WRITTEN, S.ENQUEUE),
+                (E.ITEM_ENQUEUED, S.ACCEPT),
+            ],
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("path", SUBMISSIONS.values(), ids=SUBMISSIONS.keys())
+def test_a_submission_takes_the_specified_path(path: list[tuple[RunEvent, RunState]]) -> None:
+    lifecycle = Lifecycle(edges=SUBMISSION_EDGES)
+
+    for event, expected in path:
+        lifecycle.fire(step(event), FACTS)
+        assert lifecycle.state is expected
+
+
+def test_every_row_of_a_submission_lies_on_a_specified_path() -> None:
+    walked = {
+        (source, event, dest)
+        for path in SUBMISSIONS.values()
+        for source, (event, dest) in zip([INITIAL, *(dest for _, dest in path)], path, strict=False)
+    }
+
+    assert {(e.source, e.event, e.dest) for e in SUBMISSION_EDGES} == walked
+
+
 def test_restarts_end_when_they_are_spent() -> None:
     lifecycle = Lifecycle(S.RESTART_NEEDED)
 
@@ -238,23 +295,26 @@ def test_every_event_has_a_row_and_the_library_holds_exactly_our_table() -> None
         for source in [transition.source]
     }
 
-    assert set(RunEvent) == {edge.event for edge in EDGES}
+    assert set(RunEvent) == {edge.event for edge in (*EDGES, *SUBMISSION_EDGES)}
     assert {(e.source.name, e.event.value, e.dest.name) for e in EDGES} == held
 
 
-def test_the_end_is_reachable_from_every_state_and_every_state_from_the_start() -> None:
+@pytest.mark.parametrize("edges", [EDGES, SUBMISSION_EDGES])
+def test_the_end_is_reachable_from_every_state_and_every_state_from_the_start(
+    edges: tuple[Edge, ...],
+) -> None:
     def reached(start: RunState) -> set[RunState]:
         found, frontier = {start}, [start]
         while frontier:
             at = frontier.pop()
-            for edge in EDGES:
+            for edge in edges:
                 if edge.source is at and edge.dest not in found:
                     found.add(edge.dest)
                     frontier.append(edge.dest)
         return found
 
-    assert reached(INITIAL) == set(RunState)
-    assert all(TERMINAL in reached(state) for state in RunState)
+    assert reached(INITIAL) == {edge.source for edge in edges} | {TERMINAL}
+    assert all(TERMINAL in reached(edge.source) for edge in edges)
 
 
 def test_one_row_leads_from_the_end_of_watching_to_the_end() -> None:

@@ -162,7 +162,7 @@ def test_an_item_that_the_daemon_refused_is_not_called_queued() -> None:
 
 
 def test_a_daemon_that_takes_long_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("millracer.operations.submit.TAKEN_IN_SECONDS", 0.0)
+    monkeypatch.setattr("millracer.run.accept.ACCEPT_SECONDS", 0.0)
     millrace = ScriptedMillrace()
     millrace.has_daemon()
     millrace.fates.append(MailboxReply(state=CommandState.WAITING))
