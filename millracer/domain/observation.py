@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 
 from millracer.domain.completion import SPEC, judge
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import Evidence, LineageItem, lineage_of
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
@@ -58,20 +58,6 @@ class ChangeHints:
         )
 
 
-class Observation(StrEnum):
-    """What Millrace's answers mean for our watch."""
-
-    WORKING = "working"
-    PAUSED = "paused"
-    ENDED = "ended"
-    BLOCKED = "blocked"
-    SET_ASIDE = "set_aside"
-    UNKNOWN = "unknown"  #: Millrace does not know the item (any more)
-    AT_REST = "at_rest"  #: nothing of the lineage goes on, without proof of completion
-    STOPPED = "stopped"  #: the daemon ended because somebody asked it to
-    DAEMON_LOST = "daemon_lost"
-
-
 def is_news(signs: ChangeHints) -> bool:
     """Whether anything at all was seen; enough to read files, too little to ask a program."""
     return bool(
@@ -106,21 +92,21 @@ def leads_to_more_work(item_status: ItemStatus) -> bool:
     return item_status.kind in _LEADS_TO_MORE_WORK or item_status.work_kind == SPEC
 
 
-def interpret_item_status(item_status: ItemStatus) -> Observation | None:
+def interpret_item_status(item_status: ItemStatus) -> Ending | None:
     """Say what the item's own place decides, or None where more has to be known."""
     state = item_status.state
     if state is ItemState.BLOCKED:
-        return Observation.BLOCKED
+        return Ending.BLOCKED
     if state.is_set_aside:
-        return Observation.SET_ASIDE
+        return Ending.SET_ASIDE
     if state is ItemState.DONE and not leads_to_more_work(item_status):
-        return Observation.ENDED
+        return Ending.ITEM_ENDED
     if state is ItemState.ABSENT:
-        return Observation.UNKNOWN
+        return Ending.UNKNOWN
     return None
 
 
-def interpret_lineage(traced: Evidence) -> Observation | None:
+def interpret_lineage(traced: Evidence) -> Ending | None:
     """Say what an item's lineage decides, or None while something of it goes on.
 
     What rests may be about to go on: Millrace makes the next item a moment after it ended the last,
@@ -128,7 +114,7 @@ def interpret_lineage(traced: Evidence) -> Observation | None:
     """
     verdict = judge(traced)
     if verdict.completed:
-        return Observation.ENDED
+        return Ending.ITEM_ENDED
     members = {member.item_id: member.state for member in lineage_of(traced)}
     waits_for_arbiter = any(
         target.open and not target.blocked_by_lineage_work
@@ -137,15 +123,25 @@ def interpret_lineage(traced: Evidence) -> Observation | None:
     )
     if waits_for_arbiter or any(state.is_live for state in members.values()):
         return None
-    return Observation.BLOCKED if verdict.blocked else Observation.AT_REST
+    return Ending.BLOCKED if verdict.blocked else Ending.AT_REST
 
 
-def interpret_runtime(status: RuntimeStatus, *, daemon_alive: bool, stop_seen: bool) -> Observation:
-    """Say what the runtime's state means for work that is not over."""
-    if not daemon_alive:
-        stopped = stop_seen or status.stop_requested
-        return Observation.STOPPED if stopped else Observation.DAEMON_LOST
-    return Observation.PAUSED if status.paused else Observation.WORKING
+def interpret_runtime(
+    status: RuntimeStatus, *, daemon_alive: bool, stop_seen: bool, active: bool
+) -> Ending | None:
+    """Return the ending that the runtime's state means for unfinished work; None: it continues.
+
+    Args:
+        status: the runtime's.
+        daemon_alive: a daemon works here.
+        stop_seen: the daemon was seen to end on request.
+        active: the item, or a member of its lineage, was being worked on.
+    """
+    if daemon_alive:
+        return None
+    if stop_seen or status.stop_requested:
+        return Ending.STOPPED
+    return Ending.CRASHED if active else Ending.RESTART_NEEDED
 
 
 #: How often the same may happen without anything new before it is a loop; Millrace's own limits for

@@ -18,7 +18,7 @@ from millracer.domain.ending import Ending
 from millracer.domain.evidence import ClosureFact, Evidence, lineage_of, run_of
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.lifecycle import RunEvent, Step
-from millracer.domain.observation import Observation, interpret_item_status, interpret_lineage
+from millracer.domain.observation import interpret_item_status, interpret_lineage
 from millracer.domain.outcome import Outcome
 from millracer.domain.progress import ProgressKind
 from millracer.domain.requests import Finalizer, Route
@@ -193,7 +193,7 @@ def _look_again(record: RunContext, end: _End, millrace: Millrace) -> None:
         traced = millrace.trace_lineage(found)
         record.lineage = lineage_of(traced)
         decided = interpret_item_status(found) or interpret_lineage(traced)
-        if decided in {Observation.ENDED, Observation.BLOCKED}:
+        if decided in {Ending.ITEM_ENDED, Ending.BLOCKED}:
             _judge(record, found, millrace)
     except (MillracerError, Cancelled):
         record.warn("place_unknown", "where the work item is now could not be asked of Millrace")

@@ -6,7 +6,7 @@ from millracer.domain.ending import Ending
 from millracer.domain.identity import is_item_id, is_named
 from millracer.domain.items import ItemState, ItemStatus, WorkItem
 from millracer.domain.lifecycle import RunEvent, Step
-from millracer.domain.observation import Observation, interpret_lineage, leads_to_more_work
+from millracer.domain.observation import interpret_lineage, leads_to_more_work
 from millracer.domain.requests import Decision, IntakePreference, Route, RoutePreference
 from millracer.errors import IdempotencyConflict, InvalidRequest
 from millracer.ports import Millrace
@@ -43,7 +43,7 @@ def _goes_on(item_status: ItemStatus, millrace: Millrace) -> bool:
     if item_status.state is not ItemState.DONE or not leads_to_more_work(item_status):
         return False
     found = interpret_lineage(millrace.trace_lineage(item_status))
-    return found in {None, Observation.AT_REST}
+    return found in {None, Ending.AT_REST}
 
 
 def _check_hash(item: WorkItem, item_status: ItemStatus) -> None:

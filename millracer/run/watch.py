@@ -8,10 +8,9 @@ from millracer.cancellation import Wait
 from millracer.domain.ending import Ending
 from millracer.domain.evidence import lineage_of
 from millracer.domain.items import ItemState
-from millracer.domain.lifecycle import RunEvent, Step
+from millracer.domain.lifecycle import ENDINGS, RunEvent, Step
 from millracer.domain.observation import (
     ChangeHints,
-    Observation,
     RepetitionCount,
     interpret_item_status,
     interpret_lineage,
@@ -39,8 +38,16 @@ _LOOK_AGAIN_SECONDS = 0.5
 _LAST_EVENTS_SECONDS = 0.1
 #: How many events of items not known to be ours are kept: one may turn out to be.
 _UNTOLD_EVENTS = 500
-_AT_A_STANDSTILL = frozenset({Observation.AT_REST, Observation.BLOCKED})
-_PASSING = _AT_A_STANDSTILL | {Observation.UNKNOWN}
+_AT_A_STANDSTILL = frozenset({Ending.AT_REST, Ending.BLOCKED})
+_REASONS = {
+    Ending.ITEM_ENDED: "Millrace ended the work item",
+    Ending.AT_REST: "nothing of the work item's lineage goes on in Millrace",
+    Ending.BLOCKED: "Millrace blocked the work item",
+    Ending.SET_ASIDE: "Millrace set the work item aside",
+    Ending.UNKNOWN: "Millrace no longer knows the work item",
+    Ending.STOPPED: "somebody stopped Millrace's daemon before the work item was done",
+}
+_PASSING = _AT_A_STANDSTILL | {Ending.UNKNOWN}
 
 
 class Watch:
@@ -74,8 +81,8 @@ class Watch:
         while True:
             self._record.stop_seen = self._record.stop_seen or signs.stop_seen
             self._untold.extend(signs.events)
-            observation = self._observe(signs, wait, ask_item=ask_item, ask_status=ask_status)
-            concluded = self._conclude(observation)
+            ending = self._observe(signs, wait, ask_item=ask_item, ask_status=ask_status)
+            concluded = self._conclude(ending)
             if concluded is not None:
                 self._tell(None)
                 if self._stages_under_way:
@@ -116,13 +123,13 @@ class Watch:
 
     def _observe(
         self, signs: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
-    ) -> Observation | None:
+    ) -> Ending | None:
         """Ask Millrace as far as the signs are worth it; return what it means, None for nothing.
 
         A question that fails is put again a few times before its error counts.
         """
         try:
-            observation = self._ask(signs, wait, ask_item=ask_item, ask_status=ask_status)
+            ending = self._ask(signs, wait, ask_item=ask_item, ask_status=ask_status)
         except ToolTimeout:
             if wait.expired:
                 return None
@@ -134,18 +141,18 @@ class Watch:
             return None
         item_status = self._record.known_status
         blocked_itself = item_status.state is ItemState.BLOCKED
-        if observation not in _PASSING or blocked_itself:
+        if ending not in _PASSING or blocked_itself:
             self._doubts = 0
-            return observation
+            return ending
         self._doubts += 1
-        return observation if self._doubts >= _PATIENCE else None
+        return ending if self._doubts >= _PATIENCE else None
 
     def _ask(
         self, signs: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
-    ) -> Observation | None:
+    ) -> Ending | None:
         record = self._record
         if ask_item and not self._look_up(wait):
-            return Observation.UNKNOWN
+            return Ending.UNKNOWN
         item_status = record.known_status
         decided = interpret_item_status(item_status) if ask_item else None
         if decided is None and leads_to_more_work(item_status) and (ask_item or is_news(signs)):
@@ -158,8 +165,13 @@ class Watch:
         if decided is not None or not (ask_item or ask_status or waits):
             return decided
         record.status = self._millrace.read_status(wait)
+        if signs.daemon_alive:
+            self._note_pause(paused=record.status.paused)
         return interpret_runtime(
-            record.status, daemon_alive=signs.daemon_alive, stop_seen=record.stop_seen
+            record.status,
+            daemon_alive=signs.daemon_alive,
+            stop_seen=record.stop_seen,
+            active=self._is_active(),
         )
 
     def _look_up(self, wait: Wait) -> bool:
@@ -170,46 +182,31 @@ class Watch:
         self._record.item_status = found
         return True
 
-    def _confirmed(self, decided: Observation, wait: Wait) -> Observation:
+    def _confirmed(self, decided: Ending, wait: Wait) -> Ending:
         """Ask for the item again, which by its files ended since Millrace was asked for it.
 
         What a watch ends with is judged by Millrace's answer: one from before the end proves none.
         """
         if not self._look_up(wait):
-            return Observation.UNKNOWN
-        return Observation.AT_REST if self._record.known_status.state.is_live else decided
+            return Ending.UNKNOWN
+        return Ending.AT_REST if self._record.known_status.state.is_live else decided
 
-    def _trace(self) -> Observation | None:
+    def _trace(self) -> Ending | None:
         """Read what came out of the item so far, and what that decides."""
         traced = self._millrace.trace_lineage(self._record.known_status)
         self._record.lineage = lineage_of(traced)
         return interpret_lineage(traced)
 
-    def _conclude(self, observation: Observation | None) -> Step | None:
-        match observation:
-            case Observation.ENDED:
-                ending, reason = Ending.ITEM_ENDED, "Millrace ended the work item"
-            case Observation.AT_REST:
-                ending = Ending.AT_REST
-                reason = "nothing of the work item's lineage goes on in Millrace"
-            case Observation.BLOCKED:
-                ending, reason = Ending.BLOCKED, "Millrace blocked the work item"
-            case Observation.SET_ASIDE:
-                item_status = self._record.known_status
-                said = f": {item_status.detail}" if item_status.detail else ""
-                ending = Ending.SET_ASIDE
-                reason = f"Millrace set the work item aside as {item_status.state}{said}"
-            case Observation.UNKNOWN:
-                ending, reason = Ending.UNKNOWN, "Millrace no longer knows the work item"
-            case Observation.STOPPED:
-                ending = Ending.STOPPED
-                reason = "somebody stopped Millrace's daemon before the work item was done"
-            case Observation.DAEMON_LOST:
-                return daemon_lost(active=self._is_active())
-            case Observation.PAUSED | Observation.WORKING | None:
-                if observation is not None:
-                    self._note_pause(paused=observation is Observation.PAUSED)
-                return self._stuck()
+    def _conclude(self, ending: Ending | None) -> Step | None:
+        if ending is None:
+            return self._stuck()
+        if ending in ENDINGS[RunEvent.DAEMON_LOST]:
+            return daemon_lost(active=ending is Ending.CRASHED)
+        reason = _REASONS[ending]
+        if ending is Ending.SET_ASIDE:
+            item_status = self._record.known_status
+            said = f": {item_status.detail}" if item_status.detail else ""
+            reason = f"{reason} as {item_status.state}{said}"
         return Step(RunEvent.WATCH_ENDED, ending, reason)
 
     def _is_active(self) -> bool:

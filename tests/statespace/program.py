@@ -72,7 +72,7 @@ _SPENT_IN_FINALIZE = frozenset({"watch_wait", "stop_seen", "lineage", "mode", "d
 _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
     "Orchestrator._walk": frozenset({"started", "spent", "step"}),
     "Watch.follow": frozenset(
-        {"signs", "ask_item", "ask_status", "observation", "last", "late", "concluded"}
+        {"signs", "ask_item", "ask_status", "ending", "last", "late", "concluded"}
     ),
     "Watch._observe": frozenset({"signs", "ask_item", "ask_status"}),
     "Watch._ask": frozenset({"found", "item_status", "waits"}),
