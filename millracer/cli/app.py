@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from millracer import __version__
-from millracer.cli import internal_errors, options
+from millracer.cli import internal_errors, options, verbosity
 from millracer.cli.commands import config_cli, doctor_cli, queue_cli, sessions_cli
 from millracer.cli.option_groups import CommonOptions, named_programs, said_by, with_common_options
 from millracer.cli.prewarm import Prewarm, asks_millrace
@@ -74,9 +74,19 @@ def millracer(
             help="Show an internal error in full; it may stand behind the command, too.",
         ),
     ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            verbosity.OPTION,
+            verbosity.LONG_OPTION,
+            count=True,
+            show_default=False,
+            help="Log to standard error; -vv logs each program call. May follow the command.",
+        ),
+    ] = 0,
 ) -> None:
     """The local operations gateway for Millrace: one task in, one truthful result out."""
-    del version
+    del version, verbose  # `invoke` takes -v from anywhere in the line
     if debug:
         internal_errors.show_tracebacks()
     gc.freeze()
@@ -97,8 +107,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     quiet: options.Quiet = False,
 ) -> None:
     """Run one task to its end, and print an answer or a JSON result."""
-    if common.choices.anywhere.route is not RoutePreference.DIRECT:
-        common.programs.warm_up(common.choices.anywhere)
+    if common.options.anywhere.options.route is not RoutePreference.DIRECT:
+        common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.commands import run as run_command  # noqa: PLC0415 - `--help` does not pay for a run
 
     raise typer.Exit(
@@ -155,7 +165,7 @@ def ops(
         raise typer.Exit(jsonl_server.serve(common))
     raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
     if asks_millrace(raw):
-        common.programs.warm_up(common.choices.anywhere)  # before anything else is loaded
+        common.programs.warm_up(common.options.anywhere.options)  # before anything else is loaded
     from millracer.cli.commands import ops as ops_command  # noqa: PLC0415 - the same
 
     raise typer.Exit(ops_command.ops(common, raw, stream=stream_json))
@@ -218,7 +228,9 @@ def invoke(arguments: Sequence[str], begun: Prewarm | None = None) -> int:
     words = internal_errors.without_option(arguments)
     if words != list(arguments):
         internal_errors.show_tracebacks()
+    words, verbose = verbosity.take_options(words)
     try:
+        verbosity.show_log(verbose)
         code = app(args=words, prog_name="millracer", standalone_mode=False, obj=begun)
     except (ConfigInvalid, UsageError) as error:
         from millracer.cli.command import report_refused  # noqa: PLC0415 - hardly ever needed

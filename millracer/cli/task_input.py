@@ -1,4 +1,4 @@
-"""From what a command line says of a task to a request: the task's text, its place, its choices."""
+"""From a command line to a request: the task's text, its workspace and its options."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from millracer.cli.option_groups import CommonOptions
 from millracer.cli.terminal.stdin import StandardInput
 from millracer.cli.workspace import find_place
 from millracer.domain.requests import IntakePreference, RunRequest
+from millracer.domain.run_options import RunOptions
 from millracer.errors import InvalidRequest, RunWarning, UsageError
-from millracer.operations.options import RunChoices
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.schemas.encoding import NotUtf8, read_utf8
@@ -35,13 +35,13 @@ class PreparedRun:
     """A request, and where and how it is to be done."""
 
     request: RunRequest
-    choices: RunChoices
+    options: RunOptions
     workspace: Path
     warnings: tuple[RunWarning, ...] = ()
 
 
 def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedRun:
-    """Read the task and find its workspace; the choices there count.
+    """Read the task, find its workspace and merge the options there.
 
     Raises:
         UsageError, InvalidRequest, ConfigInvalid: what was said cannot be used.
@@ -58,18 +58,18 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     else:
         task = _task(options)
     place = find_place(named, options.common.session_id, memory)
-    choices = options.common.choices.at(str(place.workspace))
+    layers = options.common.options
     if intake is not None:
-        choices = replace(choices, intake=intake)
+        layers = layers.with_values(intake=intake)
+    merged = layers.for_workspace(str(place.workspace), session_mode=place.mode)
     return PreparedRun(
         request=replace(
-            choices.request(task, request_id),
+            merged.request(task, request_id),
             request_id_named=options.request_id is not None,
             scope=scope,
             resume=options.resume,
-            session_mode=place.mode or choices.configured_mode,
         ),
-        choices=choices,
+        options=merged.options,
         workspace=place.workspace,
         warnings=place.warnings,
     )

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from millracer import __version__
 from millracer.cancellation import Cancelled
@@ -33,6 +34,7 @@ from millracer.domain.result import (
     outcome_of,
 )
 from millracer.errors import MillracerError
+from millracer.logs import with_log_ids
 from millracer.ports import Clock, Millrace, Pi
 from millracer.run import prompts
 from millracer.run.context import RunContext
@@ -73,7 +75,7 @@ def finalize(
         raise
     if not end.ending.item_may_move and not record.request.keep_daemon:
         with ThreadPoolExecutor(1, "leaving") as beside:
-            left = beside.submit(leave, record)
+            left = beside.submit(with_log_ids(partial(leave, record)))
             outcome, steps, answer = _close(record, end, millrace, pi)
             left.result()
     else:

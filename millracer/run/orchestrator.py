@@ -8,6 +8,7 @@ was ended.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,6 +32,7 @@ from millracer.domain.result import RunResult, millracer_command
 from millracer.domain.runtime import RunningDaemon
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
+from millracer.logs import log_item, run_logged
 from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
 from millracer.run import prompts
 from millracer.run.accept import accept
@@ -45,6 +47,7 @@ from millracer.run.progress import Progress
 from millracer.run.routing import choose_route
 from millracer.run.watch import Watch, daemon_lost
 
+_log = logging.getLogger(__name__)
 _LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
 
@@ -93,6 +96,10 @@ class Orchestrator:
 
         The pi conversation stays open for the next task; close the `Pi` after the last one.
         """
+        with run_logged(request.request_id):
+            return self._run(request, cancellation)
+
+    def _run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
         facts = RunFacts(max_restarts=request.limits.max_daemon_restarts)
         record = RunContext(request=request, cancellation=cancellation, facts=facts)
         try:
@@ -109,7 +116,8 @@ class Orchestrator:
         Starts and stops no daemon. Errors and a cancellation are in what is returned.
         """
         record = RunContext(request=request, cancellation=cancellation)
-        self._walk(record, Lifecycle(edges=SUBMISSION_EDGES))
+        with run_logged(request.request_id):
+            self._walk(record, Lifecycle(edges=SUBMISSION_EDGES))
         return record
 
     def _walk(self, record: RunContext, lifecycle: Lifecycle) -> None:
@@ -122,6 +130,9 @@ class Orchestrator:
             spent = self._clock.monotonic() - started
             record.timings[record.state] = record.timings.get(record.state, 0.0) + spent
             record.facts = lifecycle.fire(step, record.facts)
+            _log.info(
+                "%s took %.2f s: %s, then %s", record.state, spent, step.event, lifecycle.state
+            )
 
     def _perform(self, record: RunContext) -> Step:
         try:
@@ -153,6 +164,7 @@ class Orchestrator:
                 item_id=item_named(request.resume, self._millrace), request_hash="", named=True
             )
         )
+        log_item(record.item.item_id)
         if request.route is not RoutePreference.DIRECT or record.item.named:
             self._millrace.warm_up()
         if record.item.named and self._millrace.is_initialised:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
-from millracer.cli.option_groups import CommonOptions, common_options
+from millracer.cli.option_groups import CommonOptions
 from millracer.cli.terminal.stderr import printable, say
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import table
 from millracer.cli.workspace import SelectedWorkspace, find_place
 from millracer.domain.configuration import ValueOrigin
-from millracer.domain.programs import Tool, ToolOrigin, variable_of
+from millracer.domain.programs import Tool, ToolOrigin
+from millracer.domain.run_options import FILE_OPTIONS
 from millracer.errors import ExitCode, MillracerError
+from millracer.operations.options import Merged
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.config import (
     ConfigFileDocument,
@@ -21,10 +23,8 @@ from millracer.schemas.config import (
     config_refused,
     render_config_result,
 )
-from millracer.schemas.config_file import ConfigOptions
 from millracer.wiring import open_store
 from millracer.wiring.user_files import (
-    read_workspace_config,
     user_config_file,
     workspace_config_file,
 )
@@ -38,7 +38,6 @@ _PROGRAM_ORIGINS = {
 }
 #: The command of a program that setup installed would push who said it off the screen.
 _WIDEST = 40
-_DEFAULTS = inspect.signature(common_options).parameters
 
 
 def show(common: CommonOptions, *, as_json: bool) -> int:
@@ -79,13 +78,14 @@ def show_path() -> int:
 
 def _result(common: CommonOptions, place: SelectedWorkspace) -> ConfigResult:
     workspace = str(place.workspace)
-    of_workspace = read_workspace_config(workspace)
+    merged = common.options.for_workspace(workspace, session_mode=place.mode)
     user = user_config_file()
+    of_workspace = workspace_config_file(workspace)
     return ConfigResult(
         workspace=workspace,
         user_file=None if user is None else _file(user, exists=common.user_config is not None),
-        workspace_file=_file(workspace_config_file(workspace), exists=of_workspace is not None),
-        values=[_value(name, common, place, of_workspace) for name in ConfigOptions.model_fields],
+        workspace_file=_file(of_workspace, exists=of_workspace.is_file()),
+        values=list(_values(common, merged)),
     )
 
 
@@ -93,37 +93,21 @@ def _file(path: Path, *, exists: bool) -> ConfigFileDocument:
     return ConfigFileDocument(path=str(path), exists=exists)
 
 
-def _value(
-    name: str, common: CommonOptions, place: SelectedWorkspace, of_workspace: ConfigOptions | None
-) -> ConfigValueDocument:
-    """Say what an option comes to; the first who says it counts."""
-    value: object = None
-    origin = common.origins.get(name)
+def _values(common: CommonOptions, merged: Merged) -> Iterator[ConfigValueDocument]:
     found = common.programs.found
-    if name in {Tool.MILLRACE.key, Tool.PI.key}:
-        program = found.millrace if name == Tool.MILLRACE.key else found.pi
-        value, origin = program.used.command, _PROGRAM_ORIGINS[program.origin]
-    elif origin is not None:
-        value = getattr(common.choices.said, name)
-    elif name == "millrace_mode" and place.mode is not None:
-        value, origin = place.mode, ValueOrigin.SESSION
-    elif of_workspace is not None and _says(of_workspace, name):
-        value, origin = getattr(of_workspace, name), ValueOrigin.WORKSPACE_FILE
-    elif common.user_config is not None and _says(common.user_config, name):
-        value, origin = getattr(common.user_config, name), ValueOrigin.USER_FILE
-    else:
-        value, origin = _DEFAULTS[name].default, ValueOrigin.DEFAULT
-        value = [] if name == "skill" else value
-    return ConfigValueDocument(
-        name=name,
-        value=list(value) if isinstance(value, tuple) else value,
-        origin=origin,
-        variable=variable_of(f"--{name}".replace("_", "-")),
-    )
-
-
-def _says(options: ConfigOptions, name: str) -> bool:
-    return getattr(options, name) not in {None, ()}
+    programs = {Tool.MILLRACE.key: found.millrace, Tool.PI.key: found.pi}
+    for option in FILE_OPTIONS:
+        program = programs.get(option.name)
+        if program is None:
+            value, origin = getattr(merged.options, option.name), merged.origins[option.name]
+        else:
+            value, origin = program.used.command, _PROGRAM_ORIGINS[program.origin]
+        yield ConfigValueDocument(
+            name=option.name,
+            value=list(value) if isinstance(value, tuple) else value,
+            origin=origin,
+            variable=option.variable,
+        )
 
 
 def _lines(result: ConfigResult) -> list[str]:

@@ -83,7 +83,9 @@ def _open(common: CommonOptions) -> tuple[Millrace, tuple[RunWarning, ...]]:
         place = find_place(common.workspace, common.session_id, memory)
         warnings = (*place.warnings, *memory.warnings)
     root_path = str(place.workspace)
-    return common.programs.millrace(root_path, common.choices.at(root_path)), warnings
+    return common.programs.millrace(
+        root_path, common.options.for_workspace(root_path).options
+    ), warnings
 
 
 def _tell(report: ControlReport, warnings: tuple[RunWarning, ...], *, as_json: bool) -> None:

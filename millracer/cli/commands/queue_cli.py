@@ -70,7 +70,7 @@ def submit(  # noqa: PLR0913 - one parameter per option
 
     Nothing is started or watched.
     """
-    common.programs.warm_up(common.choices.anywhere)
+    common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.commands import submit as submit_command  # noqa: PLC0415 - `--help` pays for no run
     from millracer.cli.task_input import TaskInput  # noqa: PLC0415
 
@@ -96,7 +96,7 @@ def watch(
 
     If no daemon runs it starts one. An item that has ended already gives its result at once.
     """
-    common.programs.warm_up(common.choices.anywhere)
+    common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.commands import run  # noqa: PLC0415 - `--help` pays for no run
 
     raise typer.Exit(
@@ -129,7 +129,7 @@ def cancel(
 
     What is worked on cannot be cancelled.
     """
-    common.programs.warm_up(common.choices.anywhere)
+    common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.commands import control  # noqa: PLC0415 - `--help` pays for nothing
 
     raise typer.Exit(control.cancel(common, item, reason=reason, as_json=as_json))
@@ -140,7 +140,7 @@ def pause(common: CommonOptions, *, as_json: _AsJson = False) -> None:
 
     The stage that runs goes on to its end.
     """
-    common.programs.warm_up(common.choices.anywhere)
+    common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.commands import control  # noqa: PLC0415 - the same
 
     raise typer.Exit(control.pause(common, as_json=as_json))
@@ -151,7 +151,7 @@ def resume(common: CommonOptions, *, as_json: _AsJson = False) -> None:
 
     Nothing is started where no daemon runs.
     """
-    common.programs.warm_up(common.choices.anywhere)
+    common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.commands import control  # noqa: PLC0415 - the same
 
     raise typer.Exit(control.resume(common, as_json=as_json))

@@ -123,7 +123,7 @@ def _perform(options: RunOptions, prepared: PreparedRun) -> RunResult:
         signals_cancel(cancellation),
         progress_shown(quiet=options.quiet) as listener,
         replace(programs, listeners=() if listener is None else (listener,)).orchestrator(
-            str(prepared.workspace), prepared.choices, cancellation
+            str(prepared.workspace), prepared.options, cancellation
         ) as orchestrator,
     ):
         result = orchestrator.run(prepared.request, cancellation)

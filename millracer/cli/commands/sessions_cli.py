@@ -44,7 +44,7 @@ def list_workspaces(*, workspace: options.Workspace = None, as_json: _AsJson = F
     """Show the registered workspaces; `*` marks the default."""
     from millracer.cli.commands import sessions as session_commands  # noqa: PLC0415 - `--help` pays for no store
 
-    common = common_options(workspace=workspace)
+    common = common_options(values={"workspace": workspace})
     raise typer.Exit(session_commands.list_workspaces(common, as_json=as_json))
 
 
@@ -118,7 +118,7 @@ def select_workspace(
     """Select what a session works with if nothing else is named."""
     from millracer.cli.commands import sessions as session_commands  # noqa: PLC0415 - see above
 
-    common = common_options(session_id=session_id)
+    common = common_options(values={"session_id": session_id})
     raise typer.Exit(
         session_commands.select_workspace(common, selected, mode=mode, as_json=as_json)
     )

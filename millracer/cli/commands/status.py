@@ -111,7 +111,7 @@ def _open(common: CommonOptions) -> tuple[SelectedWorkspace, tuple[RunWarning, .
         place = find_place(common.workspace, common.session_id, memory)
         warnings = (*place.warnings, *memory.warnings)
     root_path = str(place.workspace)
-    millrace = common.programs.millrace(root_path, common.choices.at(root_path))
+    millrace = common.programs.millrace(root_path, common.options.for_workspace(root_path).options)
     return place, warnings, millrace
 
 

@@ -73,7 +73,7 @@ def _perform(asked: TaskInput, prepared: PreparedRun, memory: SessionMemory) -> 
     with signals_cancel(cancellation):
         submission = submit_item(
             replace(prepared.request, route=RoutePreference.MILLRACE),
-            millrace=common.programs.millrace(str(prepared.workspace), prepared.choices),
+            millrace=common.programs.millrace(str(prepared.workspace), prepared.options),
             clock=SystemClock(),
             unique=new_identity,
             cancellation=cancellation,
