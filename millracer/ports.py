@@ -8,7 +8,6 @@ Errors are those of `millracer.errors`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and nothing else
@@ -17,15 +16,14 @@ if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and n
 
     from millracer.cancellation import Wait
     from millracer.domain.evidence import Evidence
-    from millracer.domain.intake import IntakeDocument
-    from millracer.domain.items import AddReceipt, ItemStatus, UnfinishedItem
+    from millracer.domain.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
     from millracer.domain.observation import ChangeHints
     from millracer.domain.progress import ProgressEvent
-    from millracer.domain.requests import IntakeKind
+    from millracer.domain.requests import IntakeKind, RequestBody
     from millracer.domain.runtime import (
+        CommandReply,
         ControlReceipt,
         DaemonEnd,
-        MailboxReply,
         ModeValidation,
         RunningDaemon,
         RuntimeEvent,
@@ -89,14 +87,6 @@ class Pi(Protocol):
     def close(self, wait: Wait) -> None:
         """End the conversation and every process it left; never raises, repeatable."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ItemLock:
-    """An exclusive lock on one work item; its descriptor is inherited by the add process."""
-
-    item_id: str
-    descriptor: int
 
 
 class DaemonControl(Protocol):
@@ -305,24 +295,28 @@ class Millrace(Protocol):
         """
         ...
 
-    def store_intake(self, document: IntakeDocument) -> str:
-        """Write the document and the verbatim request atomically; return the document's path."""
+    def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
+        """Store a request as the document that `submit` adds; return the document's path.
+
+        Raises:
+            MillracerError: the document would not say what the request says (`document_unsafe`).
+        """
         ...
 
     def stored_requests(self) -> Iterable[tuple[str, str]]:
         """Yield the item id and the request's hash of each document that was stored here."""
         ...
 
-    def lock_item(self, item_id: str, wait: Wait) -> AbstractContextManager[ItemLock]:
-        """Hold the item's lock; waits for the orphaned add of a run that was killed."""
-        ...
+    def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
+        """Add a stored request to the queue, unless the item is there already.
 
-    def add(self, path: str, kind: IntakeKind, lock: ItemLock, wait: Wait) -> AddReceipt:
-        """Hand one document to Millrace's queue.
+        Two commands that submit the same item at once add it once. A cancellation during the add
+        is in the receipt, with the place of the item.
 
         Raises:
-            ToolFailed: Millrace refused the document; nothing was queued.
-            ToolTimeout: unknown whether it was queued: look the item up.
+            ToolFailed: the backend refused the item; nothing was queued.
+            ToolTimeout, ProtocolError: the add failed and the item is not there.
+            Cancelled: the caller asked to stop before the add began.
         """
         ...
 
@@ -350,8 +344,8 @@ class Millrace(Protocol):
         """
         ...
 
-    def mailbox_reply(self, command_id: str) -> MailboxReply:
-        """Return what became of a command that was handed to a daemon; asks the disk alone."""
+    def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
+        """Return the daemon's reply to a pending command; `waiting` once the wait is over."""
         ...
 
     def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:

@@ -123,7 +123,7 @@ class ModeValidation:
 
 
 class CommandState(StrEnum):
-    """How far a daemon is with a command in its mailbox."""
+    """How far a daemon is with a command it was sent."""
 
     WAITING = "waiting"
     CARRIED_OUT = "carried_out"  #: or put off, which Millrace files alike: look what became of it
@@ -132,8 +132,8 @@ class CommandState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailboxReply:
-    """What became of a command in a daemon's mailbox; `detail` is why it was refused."""
+class CommandReply:
+    """A daemon's reply to a command; `detail` is why it was refused."""
 
     state: CommandState
     detail: str = ""
@@ -145,12 +145,12 @@ class ControlReceipt:
 
     Attributes:
         applied: it took effect at once.
-        mailbox_command: the mailbox command to follow; None where no daemon was asked.
+        pending_command: the command that a running daemon has yet to carry out, if any.
         detail: Millrace's own words.
     """
 
     applied: bool
-    mailbox_command: str | None = None
+    pending_command: str | None = None
     detail: str = ""
 
 

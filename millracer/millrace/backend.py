@@ -14,12 +14,11 @@ from pathlib import Path
 
 from millracer.cancellation import Wait
 from millracer.domain.evidence import Evidence
-from millracer.domain.intake import IntakeDocument
-from millracer.domain.items import AddReceipt, ItemStatus, UnfinishedItem
-from millracer.domain.requests import IntakeKind
+from millracer.domain.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import (
+    CommandReply,
     ControlReceipt,
-    MailboxReply,
     RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
@@ -45,17 +44,24 @@ from millracer.millrace.files.mailbox import find_fate
 from millracer.millrace.files.partial_add import remove_half_added
 from millracer.millrace.files.unfinished import list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.intake.documents import (
+    document_file_name,
+    render_document,
+    verify_document,
+)
 from millracer.millrace.intake.fields import request_hash_in
 from millracer.millrace.status_cache import StatusCache
+from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.json_documents import StatusDocument, parse, parse_object
 from millracer.millrace.wire.text_output import (
+    AddReceipt,
     is_duplicate,
     parse_control,
     parse_modes,
     parse_receipt,
 )
 from millracer.millrace.wire.traceback import exception_line
-from millracer.ports import DaemonControl, ItemLock, Millrace, Observer, WatchLease
+from millracer.ports import DaemonControl, Millrace, Observer, WatchLease
 from millracer.system.files import locked, write_atomically
 from millracer.system.processes import Completed
 
@@ -248,8 +254,10 @@ class CliMillrace(Millrace):
         if completed.exit_code != 0:
             raise self._unusable(completed)
 
-    def store_intake(self, document: IntakeDocument) -> str:
+    def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
         """Write the verbatim request, then the document that names it; return the latter's path."""
+        document = render_document(item, kind, body, created_at=self._now())
+        verify_document(document, item, body)
         self._paths.make_own()
         path = self._paths.intake / document.file_name
         write_atomically(self._paths.intake / document.request_file_name, document.request_text)
@@ -263,6 +271,14 @@ class CliMillrace(Millrace):
                 request_hash = request_hash_in(path.read_text(encoding="utf-8", errors="replace"))
                 if request_hash is not None:
                     yield path.name.partition(".")[0].removeprefix(IDEA_PREFIX), request_hash
+
+    def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
+        """Add a stored request to the queue; one call, or two for a named item."""
+        return submit_once(self, item, kind, wait, now=self._now)
+
+    def document_path(self, item_id: str, kind: IntakeKind) -> str:
+        """Return where `store_request` stores the item's document."""
+        return str(self._paths.intake / document_file_name(item_id, kind))
 
     @contextmanager
     def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
@@ -302,9 +318,9 @@ class CliMillrace(Millrace):
         """Ask for an end of the pause; one call."""
         return parse_control(self._questions.succeed("control", "resume", wait=wait).stdout)
 
-    def mailbox_reply(self, command_id: str) -> MailboxReply:
-        """Return what became of a command in the mailbox; no call."""
-        return find_fate(self._paths, command_id)
+    def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
+        """Return the daemon's reply to a command in the mailbox; no call."""
+        return await_reply(lambda: find_fate(self._paths, command_id), wait)
 
     def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
         """Hold the workspace's lifecycle lock."""

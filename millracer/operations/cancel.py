@@ -128,7 +128,7 @@ def _ask_to_cancel(millrace: Millrace, item_status: ItemStatus, reason: str, wai
         if after.state is item_status.state:
             raise
         return _not_cancelable(millrace, after)
-    mailed = receipt.mailbox_command is not None
+    mailed = receipt.pending_command is not None
     bound = wait.within(controlling.CONFIRM_SECONDS)
     refused = controlling.await_daemon(millrace, receipt, bound)
     after = millrace.look_up(item_id, wait)

@@ -31,7 +31,6 @@ CONFIRM_SECONDS = 20.0
 END_SECONDS = 60.0
 #: Somebody else may be starting or stopping a daemon.
 LOCK_SECONDS = 30.0
-_POLL_SECONDS = 0.1
 _OPERATOR = "operator"
 
 
@@ -131,18 +130,15 @@ def require_workspace(millrace: Millrace, wait: Wait) -> None:
 
 
 def await_daemon(millrace: Millrace, receipt: ControlReceipt, wait: Wait) -> str | None:
-    """Wait until the daemon has dealt with a command in its mailbox, or the wait is over.
+    """Wait until the daemon has replied to a pending command, or the wait is over.
 
     Returns:
         Why the daemon refused it; None where it did not.
     """
-    if receipt.mailbox_command is None:
+    if receipt.pending_command is None:
         return None
-    fate = millrace.mailbox_reply(receipt.mailbox_command)
-    while fate.state is CommandState.WAITING and not wait.expired:
-        wait.sleep(_POLL_SECONDS)
-        fate = millrace.mailbox_reply(receipt.mailbox_command)
-    return fate.detail if fate.state is CommandState.REFUSED else None
+    reply = millrace.await_reply(receipt.pending_command, wait)
+    return reply.detail if reply.state is CommandState.REFUSED else None
 
 
 def _pause(millrace: Millrace, wait: Wait) -> Found:

@@ -17,22 +17,20 @@ from millracer.domain.runtime import CommandState
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import MillracerError, ToolFailed
-from millracer.ports import Clock, Millrace
+from millracer.ports import Millrace
 from millracer.run.context import RunContext
 from millracer.run.enqueue import enqueue, write_document
 from millracer.run.lookup import find_item
 from millracer.run.mode import settle_mode
 
-#: How long a daemon may take to take in what was put in its mailbox, before that is told.
+#: How long a daemon may take to accept the item before a warning says so.
 TAKEN_IN_SECONDS = 20.0
-_POLL_SECONDS = 0.1
 
 
 def submit(
     request: RunRequest,
     *,
     millrace: Millrace,
-    clock: Clock,
     unique: Callable[[], str],
     cancellation: Cancellation,
 ) -> Submission:
@@ -41,14 +39,13 @@ def submit(
     Args:
         request: what is asked for.
         millrace: of the workspace.
-        clock: for the document.
         unique: returns a fresh text for the identity of work that the caller did not name.
         cancellation: of the caller.
     """
     record = RunContext(request=request, cancellation=cancellation)
     found = False
     try:
-        found = _submit(record, millrace, clock, unique)
+        found = _submit(record, millrace, unique)
     except Cancelled as cancelled:
         record.cancel_reason = cancelled.reason
     except MillracerError as error:
@@ -76,9 +73,7 @@ def submit(
     )
 
 
-def _submit(
-    record: RunContext, millrace: Millrace, clock: Clock, unique: Callable[[], str]
-) -> bool:
+def _submit(record: RunContext, millrace: Millrace, unique: Callable[[], str]) -> bool:
     """Do it; return whether the item was there before."""
     record.item = work_item_for(record.request, unique=unique())
     millrace.warm_up()
@@ -88,27 +83,23 @@ def _submit(
     record.decision = Decision(route=Route.MILLRACE, why="the caller chose Millrace")
     millrace.initialise(record.wait)
     settle_mode(record, millrace)
-    write_document(record, millrace, clock)
-    if enqueue(record, millrace, clock) is not None:
+    write_document(record, millrace)
+    if enqueue(record, millrace) is not None:
         return True
     _see_it_taken_in(record, millrace)
     return False
 
 
 def _see_it_taken_in(record: RunContext, millrace: Millrace) -> None:
-    """Wait a while for the daemon in whose mailbox the item is; one that says no is an error.
+    """Wait a while for the daemon that has yet to accept the item; a refusal is an error.
 
     Raises:
         ToolFailed: the daemon refused it; nothing was queued.
     """
-    if record.mailbox_command is None:
+    if record.pending_command is None:
         return
-    wait = record.wait.within(TAKEN_IN_SECONDS)
-    fate = millrace.mailbox_reply(record.mailbox_command)
-    while fate.state is CommandState.WAITING and not wait.expired:
-        wait.sleep(_POLL_SECONDS)
-        fate = millrace.mailbox_reply(record.mailbox_command)
-    if fate.state is CommandState.WAITING:
+    reply = millrace.await_reply(record.pending_command, record.wait.within(TAKEN_IN_SECONDS))
+    if reply.state is CommandState.WAITING:
         record.warn("not_taken_in", "the daemon has not taken the item in yet; it will")
         return
     item_status = millrace.look_up(record.known_item.item_id, record.wait)
@@ -119,6 +110,6 @@ def _see_it_taken_in(record: RunContext, millrace: Millrace) -> None:
     raise ToolFailed(
         "millrace",
         "Millrace's daemon refused the item: "
-        f"{fate.detail or item_status.detail or 'it is in no folder of the workspace'}",
+        f"{reply.detail or item_status.detail or 'it is in no folder of the workspace'}",
         suggested_action="mend what it says, and submit it again",
     )

@@ -31,7 +31,7 @@ class RunContext:
     intake_signals: tuple[str, ...] = ()
     mode: str | None = None
     document_path: str | None = None
-    mailbox_command: str | None = None  #: what a daemon has yet to carry out
+    pending_command: str | None = None  #: what a daemon has yet to carry out
     item_status: ItemStatus | None = None
     lineage: tuple[LineageItem, ...] = ()
     found_ended: bool = False

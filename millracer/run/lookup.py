@@ -14,10 +14,19 @@ from millracer.run.context import RunContext
 
 
 def find_item(record: RunContext, millrace: Millrace) -> RunEvent | None:
-    """Ask Millrace for the item; return None when it is not there, else what it means."""
+    """Look the item up; return None if it is not there, else the event that this means."""
     item_status = millrace.look_up(record.known_item.item_id, record.wait)
     if item_status.state is ItemState.ABSENT:
         return None
+    return adopt_item(record, millrace, item_status)
+
+
+def adopt_item(record: RunContext, millrace: Millrace, item_status: ItemStatus) -> RunEvent:
+    """Take an item that is there already for the run's own; return the event that this means.
+
+    Raises:
+        IdempotencyConflict: it is there with another body.
+    """
     _check_hash(record.known_item, item_status)
     record.item_status = item_status
     _adopt(record, item_status)

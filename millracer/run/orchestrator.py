@@ -26,7 +26,7 @@ from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFai
 from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
 from millracer.run import prompts
 from millracer.run.context import RunContext
-from millracer.run.enqueue import LOCK_SECONDS, LOOK_AGAIN_SECONDS, enqueue, write_document
+from millracer.run.enqueue import enqueue, write_document
 from millracer.run.finalize import finalize
 from millracer.run.lookup import find_item, item_named
 from millracer.run.mode import reconcile_with_daemon, settle_mode
@@ -36,6 +36,9 @@ from millracer.run.progress import Progress
 from millracer.run.routing import choose_route
 from millracer.run.watch import Watch
 
+#: Another millracer may start a daemon meanwhile.
+_LOCK_SECONDS = 150.0
+_LEASE_SECONDS = 10.0
 _LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
 
@@ -179,13 +182,13 @@ class Orchestrator:
         settle_mode(record, self._millrace)
         if record.item_status is not None:
             return RunEvent.WORKSPACE_READY
-        write_document(record, self._millrace, self._clock)
+        write_document(record, self._millrace)
         return RunEvent.DOCUMENT_WRITTEN
 
     # enqueue
 
     def _enqueue(self, record: RunContext) -> RunEvent:
-        return enqueue(record, self._millrace, self._clock) or RunEvent.ITEM_ENQUEUED
+        return enqueue(record, self._millrace) or RunEvent.ITEM_ENQUEUED
 
     # monitor and restart_needed
 
@@ -241,7 +244,7 @@ class Orchestrator:
         One that dies while it boots is lost like one that dies later. One that cannot be started
         again after it died ends the run as its death would have.
         """
-        with self._millrace.control(wait.within(LOCK_SECONDS)) as control:
+        with self._millrace.control(wait.within(_LOCK_SECONDS)) as control:
             running = control.running(record.wait)
             if running is not None:
                 self._warn_of_unseen(record, running)
@@ -274,7 +277,7 @@ class Orchestrator:
         reason = f"Millrace's daemon ended while the work item was {where}"
         self._progress(record).tell(ProgressKind.RESTART_NEEDED, reason)
         record.end(Ending.CRASHED if active else Ending.RESTART_NEEDED, reason)
-        with self._millrace.control(record.wait.within(LOCK_SECONDS)) as control:
+        with self._millrace.control(record.wait.within(_LOCK_SECONDS)) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)
         return RunEvent.DAEMON_REPAIRED
@@ -294,7 +297,7 @@ class Orchestrator:
         wait = record.wait.cleaning_up(_LEAVE_SECONDS)
         if lease is None and self._millrace.owns_daemon:
             with suppress(MillracerError, Cancelled):
-                lease = self._millrace.lease(wait.within(LOOK_AGAIN_SECONDS))
+                lease = self._millrace.lease(wait.within(_LEASE_SECONDS))
         if lease is None:
             return
         left_running = lease.leave(wait, keep_daemon=record.request.keep_daemon)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,9 @@ from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "0123456789abcdef" * 4
 BLOCKED = (Step(marker="BLOCKED"),)
 #: The first task and all that would help it are blocked; the idea's task takes its time.
@@ -37,10 +34,8 @@ def wait(seconds: float = 90) -> Wait:
 
 def add(millrace: CliMillrace, item_id: str, kind: IntakeKind) -> None:
     item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
-    body = RequestBody(task=f"Do {item_id}")
-    path = millrace.store_intake(render_document(item, kind, body, created_at=NOW))
-    with millrace.lock_item(item_id, wait()) as lock:
-        millrace.add(path, kind, lock, wait())
+    millrace.store_request(item, kind, RequestBody(task=f"Do {item_id}"))
+    millrace.submit(item, kind, wait())
 
 
 def places(millrace: CliMillrace) -> list[tuple[str, ItemState]]:

@@ -6,22 +6,20 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from millracer.cancellation import Wait
 from millracer.domain.completion import judge
-from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolFailed, ToolUnsupported, WorkspaceUnusable
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
+from millracer.millrace.wire.text_output import AddReceipt
 from tests.support.workspace import Workspace, make_workspace
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "0123456789abcdef" * 4
 
 
@@ -36,8 +34,7 @@ class Real:
     def add(self, item_id: str, kind: IntakeKind = IntakeKind.TASK) -> AddReceipt:
         item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
         body = RequestBody(task=f"Do {item_id}\n\n    well")
-        document = render_document(item, kind, body, created_at=NOW)
-        path = self.millrace.store_intake(document)
+        path = self.millrace.store_request(item, kind, body)
         with self.millrace.lock_item(item_id, wait()) as lock:
             return self.millrace.add(path, kind, lock, wait())
 

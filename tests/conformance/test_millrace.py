@@ -1,21 +1,18 @@
 """What the orchestrator relies on, of the scripted Millrace and of the real one alike."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.items import ItemState, SubmitReceipt, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolFailed
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
 from millracer.ports import Millrace
 from tests.fakes.millrace import ScriptedMillrace
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "0123456789abcdef" * 4
 
 
@@ -32,14 +29,12 @@ def wait() -> Wait:
     return Wait.for_seconds(60)
 
 
-def add(millrace: Millrace, item_id: str, kind: IntakeKind) -> AddReceipt:
-    item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
-    body = RequestBody(task="Make it blue")
-    document = render_document(item, kind, body, created_at=NOW)
-    path = millrace.store_intake(document)
-    with millrace.lock_item(item_id, wait()) as lock:
-        assert lock.item_id == item_id
-        return millrace.add(path, kind, lock, wait())
+def add(
+    millrace: Millrace, item_id: str, kind: IntakeKind, *, named: bool = False
+) -> SubmitReceipt:
+    item = WorkItem(item_id=item_id, request_hash=HASH, named=named)
+    millrace.store_request(item, kind, RequestBody(task="Make it blue"))
+    return millrace.submit(item, kind, wait())
 
 
 def test_a_version_is_known_only_after_it_was_asked(millrace: Millrace) -> None:
@@ -61,9 +56,12 @@ def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
 
     task = add(millrace, "widget-0a1b", IntakeKind.TASK)
     idea = add(millrace, "plan-2c3d", IntakeKind.IDEA)
-    assert add(millrace, "widget-0a1b", IntakeKind.TASK) == AddReceipt(duplicate=True)
-    assert task.stored_path is not None
-    assert idea.stored_path is not None
+    again = [add(millrace, "widget-0a1b", IntakeKind.TASK, named=named) for named in (True, False)]
+    assert [receipt.existed for receipt in (task, idea, *again)] == [False, False, True, True]
+    assert {receipt.pending_command for receipt in (task, idea, *again)} == {None}
+    assert (task.status.state, task.status.request_hash) == (ItemState.QUEUED, HASH)
+    assert (idea.status.state, idea.status.millrace_id) == (ItemState.INBOX, None)
+    assert [receipt.status.state for receipt in again] == [ItemState.QUEUED] * 2
 
     queued = millrace.look_up("widget-0a1b", wait())
     inbox = millrace.look_up("plan-2c3d", wait())
@@ -179,7 +177,7 @@ def test_a_waiting_item_is_cancelled_at_once_where_no_daemon_runs(millrace: Mill
     receipt = millrace.cancel_item("widget-0a1b", "not needed", wait())
     after = millrace.look_up("widget-0a1b", wait())
 
-    assert (receipt.applied, receipt.mailbox_command) == (True, None)
+    assert (receipt.applied, receipt.pending_command) == (True, None)
     assert after.state is ItemState.CANCELLED
     assert "not needed" in after.detail
     with pytest.raises(ToolFailed):

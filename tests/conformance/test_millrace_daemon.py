@@ -6,7 +6,6 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -20,7 +19,6 @@ from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import DaemonEnd, RunningDaemon
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
 from millracer.ports import Millrace, WatchLease
 from millracer.system import processes
 from tests.fakes import millrace as script
@@ -28,7 +26,6 @@ from tests.fakes.millrace import ScriptedMillrace
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = "widget-0a1b"
 HASH = "0123456789abcdef" * 4
 BLOCKING = (Step(marker="BLOCKED"),)
@@ -78,11 +75,8 @@ class Site(ABC):
 
     def add_item(self) -> None:
         item = WorkItem(item_id=ITEM, request_hash=HASH, named=True)
-        body = RequestBody(task="Make it blue")
-        document = render_document(item, IntakeKind.TASK, body, created_at=NOW)
-        path = self.millrace.store_intake(document)
-        with self.millrace.lock_item(ITEM, wait()) as lock:
-            self.millrace.add(path, IntakeKind.TASK, lock, wait())
+        self.millrace.store_request(item, IntakeKind.TASK, RequestBody(task="Make it blue"))
+        self.millrace.submit(item, IntakeKind.TASK, wait())
 
     def start(self) -> RunningDaemon:
         with self.millrace.control(wait()) as control:

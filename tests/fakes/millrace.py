@@ -20,15 +20,14 @@ from datetime import UTC, datetime
 
 from millracer.cancellation import Wait
 from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
-from millracer.domain.intake import IntakeDocument
-from millracer.domain.items import AddReceipt, ItemState, ItemStatus, UnfinishedItem
+from millracer.domain.items import ItemState, ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
 from millracer.domain.observation import STOPPED_EVENT, ChangeHints
-from millracer.domain.requests import IntakeKind
+from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import (
+    CommandReply,
     CommandState,
     ControlReceipt,
     DaemonEnd,
-    MailboxReply,
     ModeValidation,
     OutOfSight,
     RunningDaemon,
@@ -36,9 +35,17 @@ from millracer.domain.runtime import (
     RuntimeStatus,
 )
 from millracer.errors import RunWarning, ToolFailed
-from millracer.millrace.intake.fields import request_hash_in
+from millracer.millrace.intake.documents import (
+    IntakeDocument,
+    document_file_name,
+    render_document,
+    request_hash_in,
+    verify_document,
+)
 from millracer.millrace.intake.markdown import parse_idea
-from millracer.ports import DaemonControl, ItemLock, Millrace, Observer, WatchLease
+from millracer.millrace.submission import ItemLock, await_reply, submit_once
+from millracer.millrace.wire.text_output import AddReceipt
+from millracer.ports import DaemonControl, Millrace, Observer, WatchLease
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A look that waits no longer than this takes no step of the script.
@@ -199,7 +206,7 @@ class ScriptedMillrace(Millrace):
         self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
         self.stopped_on_purpose = False
-        self.fates: deque[MailboxReply] = deque()  #: what is told of mailed commands, in order
+        self.fates: deque[CommandReply] = deque()  #: what is told of mailed commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
         self.control_held = False
         self.locks: set[str] = set()
@@ -383,11 +390,13 @@ class ScriptedMillrace(Millrace):
         with self._called("initialise", wait):
             self._holds_work = True
 
-    def store_intake(self, document: IntakeDocument) -> str:
+    def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
         """See the port."""
-        self.calls.append("store_intake")
+        self.calls.append("store_request")
+        document = render_document(item, kind, body, created_at=NOW)
+        verify_document(document, item, body)
         self.documents.append(document)
-        path = f"{self._workspace}/.millracer/intake/{document.file_name}"
+        path = self.document_path(item.item_id, kind)
         self._paths[path] = document
         return path
 
@@ -395,6 +404,13 @@ class ScriptedMillrace(Millrace):
         """See the port."""
         for document in self.documents:
             yield document.item_id, request_hash_in(document.text) or ""
+
+    def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
+        """See the port; the steps are those of the real one."""
+        return submit_once(self, item, kind, wait, now=lambda: NOW)
+
+    def document_path(self, item_id: str, kind: IntakeKind) -> str:
+        return f"{self._workspace}/.millracer/intake/{document_file_name(item_id, kind)}"
 
     @contextmanager
     def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
@@ -448,11 +464,11 @@ class ScriptedMillrace(Millrace):
                     "millrace", "cancelable work item not found", suggested_action="look"
                 )
             if self.daemon is not None and self.active_stage:
-                return ControlReceipt(applied=False, mailbox_command="cancel-1", detail="queued")
+                return ControlReceipt(applied=False, pending_command="cancel-1", detail="queued")
             item.state, item.detail = ItemState.CANCELLED, f"cancel by operator: {reason}"
             mailed = self.daemon is not None
             return ControlReceipt(
-                applied=not mailed, mailbox_command="cancel-1" if mailed else None, detail="done"
+                applied=not mailed, pending_command="cancel-1" if mailed else None, detail="done"
             )
 
     def pause(self, wait: Wait) -> ControlReceipt:
@@ -465,9 +481,12 @@ class ScriptedMillrace(Millrace):
         with self._called("resume", wait):
             return self._set_paused(paused=False)
 
-    def mailbox_reply(self, command_id: str) -> MailboxReply:
+    def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
         """See the port; what the mailbox holds is dealt with while it is asked for."""
-        self.calls.append("mailbox_reply")
+        return await_reply(self._reply, wait)
+
+    def _reply(self) -> CommandReply:
+        self.calls.append("reply")
         return self.fates.popleft() if self.fates else self._taken_in()
 
     @contextmanager
@@ -501,14 +520,14 @@ class ScriptedMillrace(Millrace):
         applied = self.paused is not paused
         self.paused = paused
         mailed = None if self.daemon is None else "control-1"
-        return ControlReceipt(applied=applied and mailed is None, mailbox_command=mailed)
+        return ControlReceipt(applied=applied and mailed is None, pending_command=mailed)
 
-    def _taken_in(self) -> MailboxReply:
+    def _taken_in(self) -> CommandReply:
         for item in self.items.values():
             if item.state is ItemState.MAILBOX:
                 idea = item.kind is IntakeKind.IDEA
                 item.state = ItemState.INBOX if idea else ItemState.QUEUED
-        return MailboxReply(state=CommandState.CARRIED_OUT)
+        return CommandReply(state=CommandState.CARRIED_OUT)
 
     # --- inside -------------------------------------------------------------------------------
 

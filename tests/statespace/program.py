@@ -29,14 +29,17 @@ from millracer.domain.evidence import (
     SpawnFact,
     StageFact,
 )
-from millracer.domain.intake import IntakeChoice, IntakeDocument, ModeChoice
-from millracer.domain.items import AddReceipt, ItemStatus, WorkItem
+from millracer.domain.intake import IntakeChoice, ModeChoice
+from millracer.domain.items import ItemStatus, SubmitReceipt, WorkItem
 from millracer.domain.lifecycle import Lifecycle, RunState
 from millracer.domain.observation import ChangeHints, is_news
 from millracer.domain.requests import Decision, RequestBody, RunRequest
 from millracer.domain.result import ErrorRecord, NextStep, RunResult
 from millracer.domain.runtime import ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus
-from millracer.ports import ItemLock
+from millracer.millrace import submission
+from millracer.millrace.intake.documents import IntakeDocument
+from millracer.millrace.submission import ItemLock
+from millracer.millrace.wire.text_output import AddReceipt
 from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.progress import Progress
@@ -47,7 +50,7 @@ from tests.statespace.beside import InTurn, Turn
 from tests.statespace.choices import AskedToStop
 from tests.statespace.world import Lease, ModelPi, World
 
-_HERE = str(Path(run.__file__).parent)
+_HERE = (str(Path(run.__file__).parent), str(submission.__file__))
 #: Told to people or the same in every run: nothing is decided by it.
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RunContext: frozenset(
@@ -79,7 +82,7 @@ _FIXED = (
 _VALUES = (
     *(AddReceipt, ClosureFact, Decision, Evidence, ItemFact, ItemLock, LineageItem),
     *(MissingEvidence, ModeChoice, ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus),
-    *(SpawnFact, StageFact, ItemStatus),
+    *(SpawnFact, StageFact, ItemStatus, SubmitReceipt),
 )
 
 

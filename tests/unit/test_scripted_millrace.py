@@ -1,12 +1,10 @@
-from datetime import UTC, datetime
-
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolTimeout
-from millracer.millrace.intake.documents import render_document
+from millracer.millrace.wire.text_output import AddReceipt
 from tests.fakes.millrace import (
     ScriptedMillrace,
     daemon_dies,
@@ -15,8 +13,6 @@ from tests.fakes.millrace import (
     stage_runs,
 )
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
 
 def wait() -> Wait:
     return Wait.for_seconds(5)
@@ -24,8 +20,7 @@ def wait() -> Wait:
 
 def add(millrace: ScriptedMillrace, item_id: str = "one") -> AddReceipt:
     item = WorkItem(item_id=item_id, request_hash="ab" * 32, named=True)
-    document = render_document(item, IntakeKind.TASK, RequestBody(task="x"), created_at=NOW)
-    path = millrace.store_intake(document)
+    path = millrace.store_request(item, IntakeKind.TASK, RequestBody(task="x"))
     with millrace.lock_item(item_id, wait()) as lock:
         return millrace.add(path, IntakeKind.TASK, lock, wait())
 

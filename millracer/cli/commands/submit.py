@@ -30,7 +30,7 @@ from millracer.errors import MillracerError, RunWarning
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.submit import submit as submit_item
 from millracer.schemas.submit import describe_submission, render_submit_result, submit_refused
-from millracer.wiring import SystemClock, new_identity, new_request_id, open_store
+from millracer.wiring import new_identity, new_request_id, open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,6 @@ def _perform(asked: TaskInput, prepared: PreparedRun, memory: SessionMemory) -> 
         submission = submit_item(
             replace(prepared.request, route=RoutePreference.MILLRACE),
             millrace=common.programs.millrace(str(prepared.workspace), prepared.choices),
-            clock=SystemClock(),
             unique=new_identity,
             cancellation=cancellation,
         )

@@ -270,7 +270,7 @@ class _Control(DaemonControl):
         receipt = parse_control(self._calls.checked("control", "stop", wait=wait).stdout)
         while self._finder.find() == running:
             if wait.expired:
-                command = receipt.mailbox_command
+                command = receipt.pending_command
                 is_unread = command is None or withdraw(self._paths, command)
                 return DaemonEnd.UNREACHABLE if is_unread else DaemonEnd.STILL_RUNS
             wait.sleep(_POLL_SECONDS)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from millracer.domain.items import AddReceipt, ItemState, ItemStatus
+from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import (
     Decision,
     Finalizer,
@@ -14,9 +14,9 @@ from millracer.domain.requests import (
     ScopedWork,
 )
 from millracer.domain.runtime import (
+    CommandReply,
     CommandState,
     ControlReceipt,
-    MailboxReply,
     ModeValidation,
     RunningDaemon,
     RuntimeEvent,
@@ -29,6 +29,7 @@ from millracer.domain.workspaces import (
     RegisteredWorkspace,
 )
 from millracer.errors import RunWarning
+from millracer.millrace.wire.text_output import AddReceipt
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -115,7 +116,7 @@ def test_a_daemon_an_answer_and_a_receipt_claim_nothing_that_was_not_said() -> N
     daemon = RunningDaemon(pid=1, started=0.0, ours=True)
 
     assert (daemon.booting, daemon.kept, AddReceipt().duplicate) == (False, False, False)
-    assert MailboxReply(state=CommandState.WAITING).detail == ""
+    assert CommandReply(state=CommandState.WAITING).detail == ""
     assert ControlReceipt(applied=True).detail == ""
     assert ModeValidation(ok=True, mode_id="m").detail == ""
 

@@ -6,7 +6,7 @@ from millracer.cancellation import Cancellation
 from millracer.domain.control import ControlOutcome, ControlReport
 from millracer.domain.items import ItemState
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import CommandState, MailboxReply
+from millracer.domain.runtime import CommandReply, CommandState
 from millracer.errors import ExitCode, ToolFailed
 from millracer.operations import cancel as cancelling
 from millracer.operations import control
@@ -131,7 +131,7 @@ def test_a_refusal_by_the_daemon_is_one_too() -> None:
     millrace = ScriptedMillrace()
     item = millrace.holds("t1", ItemState.QUEUED)
     millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.REFUSED, detail="not this one"))
+    millrace.fates.append(CommandReply(state=CommandState.REFUSED, detail="not this one"))
 
     def stay() -> None:
         item.state = ItemState.QUEUED

@@ -7,7 +7,7 @@ import pytest
 from millracer.cancellation import Cancellation, CancelReason
 from millracer.domain.control import ControlOutcome, ControlReport
 from millracer.domain.items import ItemState
-from millracer.domain.runtime import CommandState, MailboxReply, RunningDaemon
+from millracer.domain.runtime import CommandReply, CommandState, RunningDaemon
 from millracer.errors import ExitCode, RunWarning, ToolFailed
 from millracer.operations import control
 from tests.fakes.millrace import ScriptedMillrace
@@ -79,7 +79,7 @@ def test_what_a_daemon_has_not_done_in_time_is_not_told_as_done(
     millrace = ScriptedMillrace()
     millrace.has_daemon()
     millrace.paused = paused
-    millrace.fates.append(MailboxReply(state=CommandState.WAITING))
+    millrace.fates.append(CommandReply(state=CommandState.WAITING))
 
     def as_before() -> None:
         millrace.paused = paused
@@ -95,7 +95,7 @@ def test_what_a_daemon_has_not_done_in_time_is_not_told_as_done(
 def test_what_a_daemon_refuses_is_an_error() -> None:
     millrace = ScriptedMillrace()
     millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.REFUSED, detail="not today"))
+    millrace.fates.append(CommandReply(state=CommandState.REFUSED, detail="not today"))
 
     report = pause(millrace)
 

@@ -14,7 +14,7 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.runtime import CommandState, MailboxReply
+from millracer.domain.runtime import CommandReply, CommandState
 from millracer.domain.submission import Submission
 from millracer.errors import ExitCode, ToolFailed
 from millracer.operations.submit import submit
@@ -42,7 +42,6 @@ def submitted(
     return submit(
         request,
         millrace=millrace,
-        clock=FrozenClock(),
         unique=lambda: unique,
         cancellation=cancellation or Cancellation(),
     )
@@ -136,7 +135,7 @@ def test_no_model_is_asked_for_the_kind() -> None:
 def test_a_living_daemon_is_seen_to_take_the_item_in() -> None:
     millrace = ScriptedMillrace()
     daemon = millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.WAITING))
+    millrace.fates.append(CommandReply(state=CommandState.WAITING))
 
     submission = submitted(millrace, replace(NAMED, mode="lad_pi"))
 
@@ -149,7 +148,7 @@ def test_a_living_daemon_is_seen_to_take_the_item_in() -> None:
 def test_an_item_that_the_daemon_refused_is_not_called_queued() -> None:
     millrace = ScriptedMillrace()
     millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.REFUSED, detail="no such thing"))
+    millrace.fates.append(CommandReply(state=CommandState.REFUSED, detail="no such thing"))
     millrace.will_do("look_up", millrace.items.clear)  # the one before the add
     millrace.will_do("look_up", millrace.items.clear)
     millrace.will_do("look_up", millrace.items.clear)
@@ -165,7 +164,7 @@ def test_a_daemon_that_takes_long_is_told_as_such(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("millracer.operations.submit.TAKEN_IN_SECONDS", 0.0)
     millrace = ScriptedMillrace()
     millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.WAITING))
+    millrace.fates.append(CommandReply(state=CommandState.WAITING))
 
     submission = submitted(millrace)
 
