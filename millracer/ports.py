@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and n
     from datetime import datetime
 
     from millracer.cancellation import Wait
+    from millracer.domain.commands import Commands
     from millracer.domain.evidence import Evidence
     from millracer.domain.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
     from millracer.domain.observation import ChangeHints
@@ -202,13 +203,8 @@ class Millrace(Protocol):
         ...
 
     @property
-    def program(self) -> str:
-        """How the program is called from a shell."""
-        ...
-
-    @property
-    def option(self) -> str | None:
-        """What `--millrace-command` has to say for it; None where a command finds it without."""
+    def commands(self) -> Commands:
+        """The shell commands about this workspace, for next steps."""
         ...
 
     def warm_up(self) -> None:

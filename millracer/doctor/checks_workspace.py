@@ -10,7 +10,6 @@ from millracer.doctor.checks_machine import no_credentials
 from millracer.doctor.context import CompiledMode, Sight
 from millracer.domain.doctor_report import CheckLevel, Finding, StageModel
 from millracer.domain.items import ItemState
-from millracer.domain.result import millracer_command, retry_command
 from millracer.domain.unseen import describe_unseen
 from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
 from millracer.ports import Millrace
@@ -58,7 +57,7 @@ def initialised(sight: Sight, wait: Wait) -> Finding:
             level=CheckLevel.WARNING,
             message=f"this Millrace has to initialise it anew, as the next delegated task does: "
             f"{refused.message}",
-            next_command=f"{millrace.program} init {_of(millrace)}",
+            next_command=millrace.commands.initialise(),
         )
     queued = sum(status.queue_depths.values())
     return Finding(message=f"initialised; {queued} queued, {status.active_run_count} active")
@@ -82,9 +81,9 @@ def mode(sight: Sight, wait: Wait) -> Finding:
             level=CheckLevel.FAIL,
             message=f"mode {choice.mode}, named by {_who(choice.source)}, cannot be used: "
             f"{_first_line(detail)}",
-            next_command=f"{here.program} upgrade {_of(here)}"
+            next_command=here.commands.upgrade()
             if is_of_another_version
-            else f"{here.program} modes list",
+            else here.commands.list_modes(),
             detail=detail,
         )
     sight.mode = CompiledMode(
@@ -143,7 +142,7 @@ def stale_state(sight: Sight, wait: Wait) -> Finding:
         return Finding(message="nothing is there yet")
     if not millrace.is_stale(wait):
         return Finding(message="nothing stale")
-    clear = f"{millrace.program} control clear-stale-state {_of(millrace)}"
+    clear = millrace.commands.repair()
     if sight.status is not None and sight.status.lock == _HELD:
         clear = _ours(millrace, "stop")  # Millrace clears no lock that it takes for held
     return Finding(
@@ -165,9 +164,7 @@ def blocked_items(sight: Sight, _wait: Wait) -> Finding:
     return Finding(
         level=CheckLevel.WARNING,
         message=f"{len(blocked)}: {shown}{f' and {more} more' if more > 0 else ''}",
-        next_command=retry_command(
-            millrace.program, blocked[0].item_id, shlex.quote(millrace.workspace)
-        ),
+        next_command=millrace.commands.retry(blocked[0].item_id),
     )
 
 
@@ -235,13 +232,11 @@ def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None
         if stage.runner == _PI_RUNNER and stage.model == model and stage.alias is not None:
             thinking.setdefault(stage.alias, stage.thinking)
     commands = [
-        f"{millrace.program} model-aliases set {shlex.quote(alias)} "
-        f"--model {shlex.quote(str(models.selected))} "
-        f"--thinking-level {shlex.quote(level or _THINKING)} {_of(millrace)}"
+        millrace.commands.set_model(alias, str(models.selected), level or _THINKING)
         for alias, level in thinking.items()
     ]
     if commands and not millrace.is_initialised:  # Millrace keeps no alias outside a workspace
-        commands.insert(0, f"{millrace.program} init {_of(millrace)}")
+        commands.insert(0, millrace.commands.initialise())
     return " && ".join(commands) or None
 
 
@@ -267,11 +262,7 @@ def _tells_its_status(millrace: Millrace, wait: Wait) -> bool:
 
 
 def _ours(millrace: Millrace, *words: str) -> str:
-    return millracer_command(*words, workspace=millrace.workspace, option=millrace.option)
-
-
-def _of(millrace: Millrace) -> str:
-    return f"--workspace {shlex.quote(millrace.workspace)}"
+    return millrace.commands.millracer(*words)
 
 
 def _who(source: str) -> str:

@@ -6,15 +6,14 @@ event log still says of it; what it does not say is left open.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 
+from millracer.domain.commands import Commands
 from millracer.domain.items import ItemState, UnfinishedItem
-from millracer.domain.result import ErrorRecord, NextStep, millracer_command, retry_command
+from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.runtime import RunningDaemon, RuntimeEvent, RuntimeStatus
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import RunWarning
@@ -85,8 +84,6 @@ class WorkspaceStatus:
     """What goes on in one workspace.
 
     Attributes:
-        program: how Millrace is called from a shell.
-        option: what `--millrace-command` has to say for it; None where it is found without.
         initialised: whether Millrace was ever initialised there; the rest is empty otherwise.
         status: Millrace's own words; None where it could not be asked, which `errors` tells.
         watched: whether a command of ours watches.
@@ -94,8 +91,7 @@ class WorkspaceStatus:
     """
 
     workspace: str
-    program: str
-    option: str | None
+    commands: Commands
     initialised: bool
     daemon: RunningDaemon | None = None
     watched: bool = False
@@ -250,8 +246,7 @@ def _warnings(overview: WorkspaceStatus) -> Sequence[RunWarning]:
 
 
 def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
-    where = shlex.quote(overview.workspace)
-    ours = partial(millracer_command, workspace=overview.workspace, option=overview.option)
+    ours = overview.commands.millracer
     status = overview.status
     steps = []
     if not overview.initialised:
@@ -264,7 +259,7 @@ def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
     blocked = next((item for item in overview.left if item.state is ItemState.BLOCKED), None)
     if blocked is not None:
         steps += [
-            NextStep("retry", retry_command(overview.program, blocked.item_id, where)),
+            NextStep("retry", overview.commands.retry(blocked.item_id)),
             NextStep("cancel", ours("cancel", blocked.item_id)),
         ]
     return steps

@@ -50,6 +50,7 @@ from millracer.millrace.intake.documents import (
     verify_document,
 )
 from millracer.millrace.intake.fields import request_hash_in
+from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.status_cache import StatusCache
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.json_documents import StatusDocument, parse, parse_object
@@ -134,14 +135,10 @@ class CliMillrace(Millrace):
         return record is not None and not record.kept
 
     @property
-    def program(self) -> str:
-        """How the program is called from a shell."""
-        return shlex.join(self._calls.argv)
-
-    @property
-    def option(self) -> str | None:
-        """What `--millrace-command` has to say for it; None where a command finds it without."""
-        return None if self._is_found else self.program
+    def commands(self) -> MillraceCommands:
+        """The shell commands about this workspace, for next steps."""
+        program = shlex.join(self._calls.argv)
+        return MillraceCommands(self.workspace, program, None if self._is_found else program)
 
     def warm_up(self) -> None:
         """Make ready for calls that come soon, without waiting for anything."""

@@ -16,7 +16,7 @@ from millracer.domain.control import ControlCommand, ControlOutcome, ControlRepo
 from millracer.domain.evidence import lineage_of
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import leads_to_more_work
-from millracer.domain.result import NextStep, next_steps_for
+from millracer.domain.result import NextStep
 from millracer.errors import InvalidRequest, ToolFailed
 from millracer.operations import control as controlling
 from millracer.operations.control import Found, reported, require_workspace, step
@@ -189,9 +189,7 @@ def _put_off(millrace: Millrace, item_status: ItemStatus) -> Found:
 
 
 def _by_hand(millrace: Millrace, item_status: ItemStatus) -> Sequence[NextStep]:
-    steps = next_steps_for(
-        item_status, (), millrace=millrace.program, workspace=millrace.workspace, resume_command=""
-    )
+    steps = millrace.commands.next_steps(item_status, (), resume_command="")
     return [each for each in steps if each.action == "cancel"]
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
 from millracer.domain.items import ItemState
-from millracer.domain.result import ErrorRecord, NextStep, millracer_command
+from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.runtime import (
     CommandState,
     ControlReceipt,
@@ -109,8 +109,7 @@ def reported(
 
 def step(action: str, millrace: Millrace, *words: str) -> NextStep:
     """Return a command of ours as a next step in the same workspace."""
-    command = millracer_command(*words, workspace=millrace.workspace, option=millrace.option)
-    return NextStep(action, command)
+    return NextStep(action, millrace.commands.millracer(*words))
 
 
 def require_workspace(millrace: Millrace, wait: Wait) -> None:

@@ -30,8 +30,7 @@ def look_at(millrace: Millrace, wait: Wait) -> WorkspaceStatus:
     """
     found = WorkspaceStatus(
         workspace=millrace.workspace,
-        program=millrace.program,
-        option=millrace.option,
+        commands=millrace.commands,
         initialised=millrace.is_initialised,
     )
     if not found.initialised:

@@ -56,8 +56,7 @@ def submit(
         record.warn(unseen.code, unseen.text)
     return Submission(
         workspace=millrace.workspace,
-        program=millrace.program,
-        option=millrace.option,
+        commands=millrace.commands,
         request=request,
         item_id=None if record.item is None else record.item.item_id,
         item_status=record.item_status,

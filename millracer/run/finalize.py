@@ -6,7 +6,6 @@ plain summary takes its place. After a cancellation or a tool's failure pi is no
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,8 +26,6 @@ from millracer.domain.result import (
     RunResult,
     Versions,
     event_kind_of,
-    millracer_command,
-    next_steps_for,
     outcome_of,
 )
 from millracer.errors import MillracerError
@@ -176,7 +173,7 @@ def _tell_failed_runners(record: RunContext, evidence: Evidence, millrace: Millr
     for fact in evidence.stages:
         if fact.runner_failure is not None:
             stages.setdefault(fact.runner_failure, []).append(fact.stage)
-    look = millracer_command("doctor", workspace=millrace.workspace, option=millrace.option)
+    look = millrace.commands.millracer("doctor")
     for failure, failed in stages.items():
         record.warn(
             "stage_runner_failed",
@@ -278,14 +275,9 @@ def _next_steps(record: RunContext, millrace: Millrace, outcome: Outcome) -> tup
     item_status = record.item_status
     if outcome is Outcome.COMPLETED or item_status is None:
         return ()
-    workspace = shlex.quote(millrace.workspace)
-    run = millracer_command("run", workspace=millrace.workspace, option=millrace.option)
-    return next_steps_for(
-        item_status,
-        record.lineage,
-        millrace=millrace.program,
-        workspace=workspace,
-        resume_command=f"{run} --resume {item_status.item_id}",
+    run = millrace.commands.millracer("run")
+    return millrace.commands.next_steps(
+        item_status, record.lineage, resume_command=f"{run} --resume {item_status.item_id}"
     )
 
 

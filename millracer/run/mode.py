@@ -43,8 +43,8 @@ def settle_mode(record: RunContext, millrace: Millrace) -> None:
             raise WorkspaceUnusable(
                 f"Millrace mode {choice.mode} cannot be used in {millrace.workspace}: "
                 f"{validation.detail}",
-                suggested_action="list the modes with `millrace modes list`, or, for a workspace "
-                "of another Millrace version, run `millrace upgrade`",
+                suggested_action=f"list the modes with `{millrace.commands.list_modes()}`, or, "
+                f"for a workspace of another version, run `{millrace.commands.upgrade()}`",
             )
         record.mode = choice.mode
 

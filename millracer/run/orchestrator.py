@@ -19,7 +19,7 @@ from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.progress import ProgressKind
 from millracer.domain.requests import Finalizer, Route, RoutePreference, RunRequest
-from millracer.domain.result import Ending, RunResult, millracer_command
+from millracer.domain.result import Ending, RunResult
 from millracer.domain.runtime import RunningDaemon
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
@@ -305,7 +305,7 @@ class Orchestrator:
             record.warn(notice.code, notice.text)
         if left_running and record.request.keep_daemon:
             where = self._millrace.workspace
-            stop = millracer_command("stop", workspace=where, option=self._millrace.option)
+            stop = self._millrace.commands.millracer("stop")
             record.warn(
                 "daemon_kept",
                 f"Millrace's daemon is left running in {where}; stop it with `{stop}`",

@@ -22,7 +22,7 @@ from millracer.domain.observation import (
     unmeetable,
 )
 from millracer.domain.progress import ProgressKind
-from millracer.domain.result import Ending, millracer_command
+from millracer.domain.result import Ending
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
 from millracer.ports import Millrace
@@ -235,10 +235,8 @@ class Watch:
     def _pause_text(self) -> str:
         status = self._record.status
         by = "" if status is None else f" by {status.pause_sources}"
-        go_on = millracer_command(
-            "resume", workspace=self._millrace.workspace, option=self._millrace.option
-        )
-        return f"Millrace is paused{by}; resume it with `{go_on}`"
+        resume = self._millrace.commands.millracer("resume")
+        return f"Millrace is paused{by}; resume it with `{resume}`"
 
     def _time_out(self) -> RunEvent:
         limit = self._record.request.limits.daemon_timeout_seconds

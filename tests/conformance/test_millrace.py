@@ -11,7 +11,7 @@ from millracer.errors import ToolFailed
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.ports import Millrace
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.testing.backend import ScriptedBackend
 
 HASH = "0123456789abcdef" * 4
 
@@ -19,7 +19,7 @@ HASH = "0123456789abcdef" * 4
 @pytest.fixture(params=["scripted", "real"])
 def millrace(request: pytest.FixtureRequest, tmp_path: Path) -> Millrace:
     if request.param == "scripted":
-        return ScriptedMillrace(workspace=str(tmp_path), is_initialised=False)
+        return ScriptedBackend(workspace=str(tmp_path), is_initialised=False)
     command = str(request.getfixturevalue("millrace_command"))
     calls = MillraceCalls(argv=(command,), workspace=tmp_path, cwd=tmp_path)
     return CliMillrace(calls, safety_seconds=60)

@@ -21,8 +21,8 @@ from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.ports import Millrace, WatchLease
 from millracer.system import processes
-from tests.fakes import millrace as script
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.testing import backend as script
+from millracer.testing.backend import ScriptedBackend
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
@@ -95,7 +95,7 @@ class Site(ABC):
 
 class ScriptedSite(Site):
     def __init__(self) -> None:
-        self.scripted = self.millrace = ScriptedMillrace()
+        self.scripted = self.millrace = ScriptedBackend()
         self.scripted.rejects_mode("no_such_mode")
 
     def will_finish(self) -> None:

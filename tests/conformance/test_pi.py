@@ -17,7 +17,7 @@ from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.errors import ToolFailed, ToolTimeout
 from millracer.ports import Pi
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
 from tests.support.real_pi import real_pi, real_print_pi
 
 Happening = Callable[[], None]
@@ -41,7 +41,7 @@ class Subject(ABC):
 
 class FakeSubject(Subject):
     def __init__(self) -> None:
-        self.pi = self._fake = ScriptedPi()
+        self.pi = self._fake = ScriptedAgent()
 
     def will_say(self, text: str) -> None:
         self._fake.will_say(text)

@@ -13,8 +13,8 @@ from millracer.domain.doctor_report import FolderLook, PiModel, PiModels, StageM
 from millracer.errors import MillracerError, RunWarning
 from millracer.operations.options import RunChoices
 from millracer.ports import Millrace, Pi, SessionStore
-from tests.fakes.millrace import ScriptedMillrace
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import ScriptedBackend
 from tests.fakes.store import InMemorySessionStore
 
 _T = TypeVar("_T")
@@ -152,9 +152,9 @@ class ScriptedDoctorTools(DoctorTools):
         stage_models: the models that a stage's pi was asked for.
     """
 
-    backends: ScriptedMillrace = field(default_factory=ScriptedMillrace)
-    copied: ScriptedMillrace = field(default_factory=ScriptedMillrace)
-    conversation: ScriptedPi = field(default_factory=lambda: ScriptedPi("ready"))
+    backends: ScriptedBackend = field(default_factory=ScriptedBackend)
+    copied: ScriptedBackend = field(default_factory=ScriptedBackend)
+    conversation: ScriptedAgent = field(default_factory=lambda: ScriptedAgent("ready"))
     look: ScriptedLook = field(default_factory=ScriptedLook)
     stage_look: ScriptedLook = field(default_factory=ScriptedLook)
     stage_models: list[str | None] = field(default_factory=list)

@@ -11,9 +11,9 @@ from millracer.operations.options import RunChoices
 from millracer.operator.session import OperatorTools, Voice
 from millracer.ports import Millrace, Pi, ProgressListener, TextListener
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedMillrace
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.clock import FrozenClock
 
 
 class Words(Voice):
@@ -48,21 +48,21 @@ class ConversationTools(OperatorTools):
     """
 
     clock: FrozenClock
-    prepared: list[ScriptedPi] = field(default_factory=list)
-    opened: list[tuple[str, ScriptedPi]] = field(default_factory=list)
-    backends: dict[str, ScriptedMillrace] = field(default_factory=dict)
+    prepared: list[ScriptedAgent] = field(default_factory=list)
+    opened: list[tuple[str, ScriptedAgent]] = field(default_factory=list)
+    backends: dict[str, ScriptedBackend] = field(default_factory=dict)
     refusal: MillracerError | None = None
     pi_refusal: MillracerError | None = None
     run_error: BaseException | None = None
     numbers: Iterator[int] = field(default_factory=count)
 
-    def will_open(self, *conversations: ScriptedPi) -> None:
+    def will_open(self, *conversations: ScriptedAgent) -> None:
         """Prepare the next conversations."""
         self.prepared.extend(conversations)
 
-    def millrace_of(self, root_path: str) -> ScriptedMillrace:
+    def millrace_of(self, root_path: str) -> ScriptedBackend:
         """Return a workspace's Millrace, to be scripted."""
-        return self.backends.setdefault(root_path, ScriptedMillrace(workspace=root_path))
+        return self.backends.setdefault(root_path, ScriptedBackend(workspace=root_path))
 
     def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
         if self.refusal is not None:

@@ -15,9 +15,9 @@ from millracer.operations.context import Tools
 from millracer.operations.options import RunChoices
 from millracer.ports import Millrace
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedMillrace
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.clock import FrozenClock
 
 _USED = ProgramsUsed(
     millrace=ProgramUsed(command="millrace", origin=ToolOrigin.PATH),
@@ -38,8 +38,8 @@ class ScriptedTools(Tools):
         in_use: how many orchestrators are open.
     """
 
-    backends: ScriptedMillrace = field(default_factory=ScriptedMillrace)
-    pi: ScriptedPi = field(default_factory=ScriptedPi)
+    backends: ScriptedBackend = field(default_factory=ScriptedBackend)
+    pi: ScriptedAgent = field(default_factory=ScriptedAgent)
     result: RunResult | None = None
     run_error: BaseException | None = None
     refusal: MillracerError | None = None

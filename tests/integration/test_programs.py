@@ -122,4 +122,4 @@ def test_advice_names_a_program_that_the_next_command_would_not_find(
     found = resolve_programs(**{"options": {}, **said})
     settings = ProgramFactory(found=found).settings(str(tmp_path), RunChoices(warm_millrace=False))
 
-    assert BackendFactory().open(settings).option == option
+    assert BackendFactory().open(settings).commands.option == option

@@ -26,7 +26,7 @@ from millracer.domain.result import RunResult
 from millracer.run import finalize, orchestrator
 from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
+from millracer.testing.clock import FrozenClock
 from tests.statespace.beside import InTurn
 from tests.statespace.choices import Answer, Choice, Gone, Move
 from tests.statespace.circles import circles

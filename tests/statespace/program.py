@@ -44,8 +44,8 @@ from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.progress import Progress
 from millracer.run.watch import Watch
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedControl, ScriptedWatchLease
+from millracer.testing.backend import ScriptedControl, ScriptedWatchLease
+from millracer.testing.clock import FrozenClock
 from tests.statespace.beside import InTurn, Turn
 from tests.statespace.choices import AskedToStop
 from tests.statespace.world import Lease, ModelPi, World

@@ -18,7 +18,7 @@ from millracer.domain.observation import STOPPED_EVENT
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import RunWarning
 from millracer.ports import Pi, TextListener, WatchLease
-from tests.fakes.millrace import NOW, HeldItem, ScriptedMillrace, ScriptedWatchLease, Step
+from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step
 from tests.statespace.answers import (
     AFTER,
     ANSWERS,
@@ -46,7 +46,7 @@ class ModelTime:
         return self.now
 
 
-class World(ScriptedMillrace):
+class World(ScriptedBackend):
     """A Millrace with one item in view, its daemon, other people, and what is true of them.
 
     Args:

@@ -5,8 +5,8 @@ from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolTimeout
 from millracer.millrace.wire.text_output import AddReceipt
-from tests.fakes.millrace import (
-    ScriptedMillrace,
+from millracer.testing.backend import (
+    ScriptedBackend,
     daemon_dies,
     item_ends,
     nothing_new,
@@ -18,7 +18,7 @@ def wait() -> Wait:
     return Wait.for_seconds(5)
 
 
-def add(millrace: ScriptedMillrace, item_id: str = "one") -> AddReceipt:
+def add(millrace: ScriptedBackend, item_id: str = "one") -> AddReceipt:
     item = WorkItem(item_id=item_id, request_hash="ab" * 32, named=True)
     path = millrace.store_request(item, IntakeKind.TASK, RequestBody(task="x"))
     with millrace.lock_item(item_id, wait()) as lock:
@@ -26,7 +26,7 @@ def add(millrace: ScriptedMillrace, item_id: str = "one") -> AddReceipt:
 
 
 def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     item = millrace.holds("one", ItemState.QUEUED)
     item_status = millrace.look_up(item.item_id, wait())
     lease = millrace.lease(wait())
@@ -37,7 +37,7 @@ def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
 
 
 def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon(ours=True)
     millrace.holds("one", ItemState.QUEUED)
     millrace.will_show(stage_runs("builder"), nothing_new(), item_ends())
@@ -58,7 +58,7 @@ def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
 
 
 def test_a_failure_strikes_before_or_after_the_effect() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     error = ToolTimeout("millrace", "too slow")
     millrace.will_fail("add", error)
     with pytest.raises(ToolTimeout):
@@ -73,7 +73,7 @@ def test_a_failure_strikes_before_or_after_the_effect() -> None:
 
 
 def test_a_dead_daemon_leaves_its_item_active_until_repair() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
     millrace.holds("one", ItemState.ACTIVE)
     millrace.will_show(daemon_dies())
@@ -90,7 +90,7 @@ def test_a_dead_daemon_leaves_its_item_active_until_repair() -> None:
 
 
 def test_validating_beside_a_daemon_fails_the_test() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
 
     with (
@@ -102,7 +102,7 @@ def test_validating_beside_a_daemon_fails_the_test() -> None:
 
 
 def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     ours = millrace.has_daemon(ours=True)
     first, last = millrace.lease(wait()), millrace.lease(wait())
 

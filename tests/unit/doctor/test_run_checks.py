@@ -37,8 +37,8 @@ from millracer.errors import (
 )
 from millracer.operations.options import LayeredChoices, RunChoices
 from millracer.schemas.run_options import SaidOptions
+from millracer.testing.backend import ScriptedBackend
 from tests.fakes.doctor import MODELS, STAGES, ScriptedDoctorTools, ScriptedSurroundings
-from tests.fakes.millrace import ScriptedMillrace
 
 NAME, LEVEL = CheckName, CheckLevel
 NO_MODELS = PiModels(selected=None, providers=(), count=0)
@@ -66,7 +66,7 @@ class Room:
         self.tools.backends._workspace = "/shop"
 
     @property
-    def millrace(self) -> ScriptedMillrace:
+    def millrace(self) -> ScriptedBackend:
         """The workspace's Millrace."""
         return self.tools.backends
 

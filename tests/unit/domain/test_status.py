@@ -10,6 +10,7 @@ from millracer.domain.items import ItemState, UnfinishedItem
 from millracer.domain.result import ErrorRecord
 from millracer.domain.runtime import OutOfSight, RunningDaemon, RuntimeEvent, RuntimeStatus
 from millracer.domain.status import RECENT_ENDS, DaemonOwner, DaemonState, WorkspaceStatus
+from millracer.millrace.shell import MillraceCommands
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAEMON = RunningDaemon(pid=7, started=1.0, ours=True, mode_id="lad_pi")
@@ -44,8 +45,7 @@ def left(item_id: str, state: ItemState) -> UnfinishedItem:
 def sees(**fields: Any) -> WorkspaceStatus:
     values: dict[str, Any] = {
         "workspace": "/w",
-        "program": "millrace",
-        "option": None,
+        "commands": MillraceCommands("/w"),
         "initialised": True,
         "status": says(),
         **fields,
@@ -243,8 +243,7 @@ def test_each_warning_says_what_it_is_in_words() -> None:
 def test_each_next_step_is_the_command_that_does_it() -> None:
     paused = sees(
         status=says(paused=True),
-        program="/opt/millrace",
-        option="/opt/millrace",
+        commands=MillraceCommands("/w", "/opt/millrace", "/opt/millrace"),
         left=(left("t1", ItemState.BLOCKED), left("t2", ItemState.QUEUED)),
     )
     other = "--workspace /w --millrace-command /opt/millrace"

@@ -34,9 +34,9 @@ from millracer.errors import (
 )
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import (
-    ScriptedMillrace,
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import (
+    ScriptedBackend,
     Step,
     daemon_dies,
     daemon_is_stopped,
@@ -49,7 +49,7 @@ from tests.fakes.millrace import (
     time_runs_out,
     workspace_paused,
 )
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.clock import FrozenClock
 
 SCOPE = ScopedWork(item_id="ITEM-1", title="Fix it", source_queue="QUEUE.md")
 DELEGATE = json.dumps({"decision": "millrace", "intake_kind": "task", "why": "worth a check"})
@@ -60,8 +60,8 @@ class World:
     """One orchestrator on fakes."""
 
     def __init__(self, *answers: str, is_initialised: bool = True) -> None:
-        self.pi = ScriptedPi(*answers)
-        self.millrace = ScriptedMillrace(is_initialised=is_initialised)
+        self.pi = ScriptedAgent(*answers)
+        self.millrace = ScriptedBackend(is_initialised=is_initialised)
         self.cancellation = Cancellation()
         self.heard: list[ProgressEvent] = []
         self.orchestrator = Orchestrator(

@@ -24,9 +24,8 @@ from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
 from millracer.ports import Pi, TextListener
 from millracer.run import watch
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import (
-    ScriptedMillrace,
+from millracer.testing.backend import (
+    ScriptedBackend,
     Step,
     daemon_dies,
     daemon_is_stopped,
@@ -37,6 +36,7 @@ from tests.fakes.millrace import (
     stage_runs,
     workspace_paused,
 )
+from millracer.testing.clock import FrozenClock
 
 REQUEST = RunRequest(
     task="Make the widget blue",
@@ -121,7 +121,7 @@ class WalkingPi(Pi):
         pass
 
 
-class WalkingMillrace(ScriptedMillrace):
+class WalkingMillrace(ScriptedBackend):
     """Shows whatever was drawn, and lets the process die, or a call fail, where it was told to."""
 
     def __init__(self) -> None:

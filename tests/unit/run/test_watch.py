@@ -13,9 +13,8 @@ from millracer.run import watch
 from millracer.run.context import RunContext
 from millracer.run.progress import Progress
 from millracer.run.watch import Watch
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import (
-    ScriptedMillrace,
+from millracer.testing.backend import (
+    ScriptedBackend,
     Step,
     daemon_dies,
     item_ends,
@@ -25,6 +24,7 @@ from tests.fakes.millrace import (
     then,
     workspace_paused,
 )
+from millracer.testing.clock import FrozenClock
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = "one"
@@ -35,7 +35,7 @@ class Watched:
     """One queued task under a daemon, watched by a run."""
 
     def __init__(self, *steps: Step, kind: IntakeKind = IntakeKind.TASK) -> None:
-        self.millrace = ScriptedMillrace()
+        self.millrace = ScriptedBackend()
         self.millrace.has_daemon(ours=True)
         self.millrace.holds(ITEM, ItemState.QUEUED, kind=kind)
         self.millrace.will_show(*steps)

@@ -1,6 +1,6 @@
-"""A scripted pi: the whole port, told in advance what each turn means.
+"""An agent whose turns are scripted in advance.
 
-    pi = ScriptedPi()
+    pi = ScriptedAgent()
     pi.will_say("Decision: direct")
     pi.will_fail("429 too many requests")
 
@@ -27,7 +27,7 @@ class _Step:
     before: Callable[[], None] | None = None
 
 
-class ScriptedPi(Pi):
+class ScriptedAgent(Pi):
     """Answers as scripted, and refuses to be asked more.
 
     Attributes:

@@ -1,8 +1,8 @@
-"""A small Millrace in memory: the whole port, scripted with meanings, silent about nothing.
+"""A backend in memory that follows a script.
 
 Items have places, a daemon runs or does not, and a watch is shown one scripted step a time:
 
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.will_show(stage_runs("builder"), item_ends(ItemState.DONE))
 
 A watch that looks once more than the script foresees fails the test. What was asked of it is
@@ -43,6 +43,7 @@ from millracer.millrace.intake.documents import (
     verify_document,
 )
 from millracer.millrace.intake.markdown import parse_idea
+from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import DaemonControl, Millrace, Observer, WatchLease
@@ -170,7 +171,7 @@ def then(also: Callable[[], None]) -> Step:
     return Step(also=also)
 
 
-class ScriptedMillrace(Millrace):
+class ScriptedBackend(Millrace):
     """The whole port on a few variables; see the module."""
 
     def __init__(
@@ -317,14 +318,9 @@ class ScriptedMillrace(Millrace):
         return self.daemon is not None and self.daemon.ours
 
     @property
-    def program(self) -> str:
+    def commands(self) -> MillraceCommands:
         """See the port."""
-        return "millrace"
-
-    @property
-    def option(self) -> str | None:
-        """See the port."""
-        return None
+        return MillraceCommands(self._workspace)
 
     def warm_up(self) -> None:
         """See the port."""
@@ -664,7 +660,9 @@ class _Fault:
 
 
 class ScriptedControl(DaemonControl):
-    def __init__(self, millrace: ScriptedMillrace) -> None:
+    """Starts and stops the scripted daemon."""
+
+    def __init__(self, millrace: ScriptedBackend) -> None:
         self._millrace = millrace
 
     @property
@@ -740,7 +738,7 @@ class ScriptedControl(DaemonControl):
 class ScriptedObserver(Observer):
     """Sees a change with each step of the script, and waits for ever once there is none left."""
 
-    def __init__(self, millrace: ScriptedMillrace) -> None:
+    def __init__(self, millrace: ScriptedBackend) -> None:
         self._millrace = millrace
         self._looked = False
 
@@ -756,7 +754,9 @@ class ScriptedObserver(Observer):
 
 
 class ScriptedWatchLease(WatchLease):
-    def __init__(self, millrace: ScriptedMillrace) -> None:
+    """Shows a watch one step of the script at a time."""
+
+    def __init__(self, millrace: ScriptedBackend) -> None:
         self._millrace = millrace
         self._left_running: bool | None = None
         self._looked = False
