@@ -179,6 +179,49 @@ class Observer(Protocol):
         ...
 
 
+class Supervisor(Protocol):
+    """The daemon of one workspace: finds, watches, starts and stops it."""
+
+    @property
+    def owns_daemon(self) -> bool:
+        """Whether a daemon of ours may run here, even one that a killed command left behind."""
+        ...
+
+    def find(self) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock; asks disk and process table alone.
+
+        Takes no lock and writes nothing: it may be gone by the time the caller reads of it.
+        """
+        ...
+
+    def is_watched(self) -> bool:
+        """Whether a command of ours watches here; asks the disk and writes nothing."""
+        ...
+
+    def is_stale(self, wait: Wait) -> bool:
+        """Whether a daemon that is gone left what the next start repairs; writes nothing.
+
+        Raises:
+            ToolError: the files do not tell, and Millrace cannot be asked.
+        """
+        ...
+
+    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
+        """Hold the workspace's lifecycle lock."""
+        ...
+
+    def lease(self, wait: Wait) -> WatchLease:
+        """Take the shared lease of a watcher; give it up with `WatchLease.leave`."""
+        ...
+
+    def observe(self) -> Observer:
+        """Be told of changes without a lease: nobody waits for an observer, and it stops nothing.
+
+        Writes nothing, and works where there is no workspace yet.
+        """
+        ...
+
+
 class Millrace(Protocol):
     """The runtime of one workspace."""
 
@@ -198,13 +241,13 @@ class Millrace(Protocol):
         ...
 
     @property
-    def owns_daemon(self) -> bool:
-        """Whether a daemon of ours may run here, even one that a killed command left behind."""
+    def commands(self) -> Commands:
+        """The shell commands about this workspace, for next steps."""
         ...
 
     @property
-    def commands(self) -> Commands:
-        """The shell commands about this workspace, for next steps."""
+    def supervisor(self) -> Supervisor:
+        """The workspace's daemon."""
         ...
 
     def warm_up(self) -> None:
@@ -228,14 +271,6 @@ class Millrace(Protocol):
         """Ask Millrace for its status document."""
         ...
 
-    def is_stale(self, wait: Wait) -> bool:
-        """Whether a daemon that is gone left what the next start repairs; writes nothing.
-
-        Raises:
-            ToolError: the files do not tell, and Millrace cannot be asked.
-        """
-        ...
-
     def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
         """Return everything Millrace still works on or has blocked, each item once.
 
@@ -246,29 +281,11 @@ class Millrace(Protocol):
         """
         ...
 
-    def find_daemon(self) -> RunningDaemon | None:
-        """Return the daemon that holds or is taking the lock; asks disk and process table alone.
-
-        Takes no lock and writes nothing: it may be gone by the time the caller reads of it.
-        """
-        ...
-
-    def is_watched(self) -> bool:
-        """Whether a command of ours watches here; asks the disk and writes nothing."""
-        ...
-
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """Return the last stages begun, decisions made and items cancelled, the newest first.
 
         Asks the disk, not the program, and no further back than is cheap; what cannot be read has
         not happened.
-        """
-        ...
-
-    def observe(self) -> Observer:
-        """Be told of changes without a lease: nobody waits for an observer, and it stops nothing.
-
-        Writes nothing, and works where there is no workspace yet.
         """
         ...
 
@@ -342,14 +359,6 @@ class Millrace(Protocol):
 
     def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
         """Return the daemon's reply to a pending command; `waiting` once the wait is over."""
-        ...
-
-    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
-        """Hold the workspace's lifecycle lock."""
-        ...
-
-    def lease(self, wait: Wait) -> WatchLease:
-        """Take the shared lease of a watcher; give it up with `WatchLease.leave`."""
         ...
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:

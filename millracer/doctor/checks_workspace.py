@@ -71,7 +71,7 @@ def mode(sight: Sight, wait: Wait) -> Finding:
     millrace = sight.tools.millrace(copy, sight.here)
     millrace.check_supported(wait)
     millrace.initialise(wait)
-    with millrace.control(wait) as control:
+    with millrace.supervisor.control(wait) as control:
         validation = control.validate_mode(choice.mode, wait)
     if not validation.ok:
         detail = validation.detail.replace(copy, sight.root_path)
@@ -98,7 +98,7 @@ def mode(sight: Sight, wait: Wait) -> Finding:
 def daemon(sight: Sight, _wait: Wait) -> Finding:
     """Whether a daemon works here, whose it is, and whether a run can work with it."""
     millrace, status = sight.millrace(), sight.status
-    found = sight.daemon = millrace.find_daemon()
+    found = sight.daemon = millrace.supervisor.find()
     if found is None:
         return Finding(message="none works here; a delegated task starts one and ends it")
     if found.out_of_sight is not None and found.may_be_dead:
@@ -140,7 +140,7 @@ def stale_state(sight: Sight, wait: Wait) -> Finding:
     millrace = sight.millrace()
     if not millrace.is_initialised:
         return Finding(message="nothing is there yet")
-    if not millrace.is_stale(wait):
+    if not millrace.supervisor.is_stale(wait):
         return Finding(message="nothing stale")
     clear = millrace.commands.repair()
     if sight.status is not None and sight.status.lock == _HELD:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import (
     CommandReply,
     ControlReceipt,
-    RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
 )
@@ -34,7 +33,6 @@ from millracer.millrace.commands.calls import (
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.commands.version import find_version
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
-from millracer.millrace.daemon.ownership import read_ownership
 from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.files.event_log import recent_events
@@ -62,7 +60,7 @@ from millracer.millrace.wire.text_output import (
     parse_receipt,
 )
 from millracer.millrace.wire.traceback import exception_line
-from millracer.ports import DaemonControl, Millrace, Observer, WatchLease
+from millracer.ports import Millrace
 from millracer.system.files import locked, write_atomically
 from millracer.system.processes import Completed
 
@@ -129,16 +127,15 @@ class CliMillrace(Millrace):
         return self._paths.agents.is_dir()
 
     @property
-    def owns_daemon(self) -> bool:
-        """Whether our folder names a daemon that was not given up."""
-        record = read_ownership(self._paths)
-        return record is not None and not record.kept
-
-    @property
     def commands(self) -> MillraceCommands:
         """The shell commands about this workspace, for next steps."""
         program = shlex.join(self._calls.argv)
         return MillraceCommands(self.workspace, program, None if self._is_found else program)
+
+    @property
+    def supervisor(self) -> WorkspaceDaemon:
+        """The workspace's daemon."""
+        return self._daemon
 
     def warm_up(self) -> None:
         """Make ready for calls that come soon, without waiting for anything."""
@@ -202,29 +199,13 @@ class CliMillrace(Millrace):
             observed_at=self._now(),
         )
 
-    def is_stale(self, wait: Wait) -> bool:
-        """Whether a daemon left something to repair; no call where its files tell."""
-        return self._daemon.is_stale(wait)
-
     def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
         """Return everything Millrace still works on or has blocked; no call."""
         return list_unfinished(self._paths)
 
-    def find_daemon(self) -> RunningDaemon | None:
-        """Return the daemon that holds or is taking the lock; no call, no lock."""
-        return self._daemon.find()
-
-    def is_watched(self) -> bool:
-        """Whether a command of ours holds the watch lease; no call."""
-        return self._daemon.is_watched()
-
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """Return what the end of Millrace's event log tells of stages and items; no call."""
         return recent_events(self._paths)
-
-    def observe(self) -> Observer:
-        """Be told of changes without a lease; no call."""
-        return self._daemon.observe()
 
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
         """Return the names of the modes this Millrace knows; one call, without the workspace.
@@ -318,14 +299,6 @@ class CliMillrace(Millrace):
     def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
         """Return the daemon's reply to a command in the mailbox; no call."""
         return await_reply(lambda: find_fate(self._paths, command_id), wait)
-
-    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
-        """Hold the workspace's lifecycle lock."""
-        return self._daemon.control(wait)
-
-    def lease(self, wait: Wait) -> WatchLease:
-        """Take the shared lease of a watcher."""
-        return self._daemon.lease(wait)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """Read from Millrace's files what came out of the item; no call, a few milliseconds."""

@@ -67,7 +67,7 @@ def _settled(millrace: Millrace, item_id: str, wait: Wait) -> ItemStatus:
     while (
         item_status.state in _NOT_THERE_YET
         and not bound.expired
-        and millrace.find_daemon() is not None
+        and millrace.supervisor.find() is not None
     ):
         bound.sleep(_LOOK_AGAIN_SECONDS)
         item_status = millrace.look_up(item_id, wait)
@@ -104,7 +104,7 @@ def _severity(outcome: ControlOutcome) -> int:
 
 
 def _cancel_one(millrace: Millrace, item_status: ItemStatus, reason: str, wait: Wait) -> Found:
-    if millrace.find_daemon() is None:
+    if millrace.supervisor.find() is None:
         _clear_what_a_dead_one_left(millrace, wait)
         item_status = millrace.look_up(item_status.item_id, wait)
     if item_status.state in _NOT_THERE_YET:
@@ -150,7 +150,7 @@ def _ask_to_cancel(millrace: Millrace, item_status: ItemStatus, reason: str, wai
 
 def _clear_what_a_dead_one_left(millrace: Millrace, wait: Wait) -> None:
     """Let what a daemon worked on when it died go back to the queue, from where it is cancelled."""
-    with millrace.control(wait.within(controlling.LOCK_SECONDS)) as control:
+    with millrace.supervisor.control(wait.within(controlling.LOCK_SECONDS)) as control:
         if control.running(wait) is None:
             control.repair(wait)
 

@@ -191,7 +191,7 @@ def _paused_as(millrace: Millrace, status: RuntimeStatus) -> str:
 
 
 def _without_daemon(millrace: Millrace) -> str:
-    return "" if millrace.find_daemon() is not None else "; no daemon runs"
+    return "" if millrace.supervisor.find() is not None else "; no daemon runs"
 
 
 def _not_confirmed(millrace: Millrace, message: str) -> Found:
@@ -202,7 +202,7 @@ def _not_confirmed(millrace: Millrace, message: str) -> Found:
 def _stop(millrace: Millrace, wait: Wait, *, force: bool) -> Found:
     if not millrace.is_initialised:
         return Found(ControlOutcome.ALREADY, "no daemon runs")
-    with millrace.control(wait.within(LOCK_SECONDS)) as control:
+    with millrace.supervisor.control(wait.within(LOCK_SECONDS)) as control:
         running = control.running(wait)
         if running is None:
             cleared = "; what a dead one left was cleared" if control.repair(wait) else ""

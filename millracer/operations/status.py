@@ -40,21 +40,21 @@ def look_at(millrace: Millrace, wait: Wait) -> WorkspaceStatus:
     try:
         version = millrace.check_supported(within)
         status = millrace.read_status(within)
-        daemon = millrace.find_daemon()
+        daemon = millrace.supervisor.find()
         is_held = status.lock == _HELD
         found = replace(
             found,
             version=version,
             status=status,
-            stranded=is_held and daemon is None and millrace.is_stale(within),
+            stranded=is_held and daemon is None and millrace.supervisor.is_stale(within),
         )
     except MillracerError as error:
-        daemon = daemon or millrace.find_daemon()
+        daemon = daemon or millrace.supervisor.find()
         found = replace(found, errors=(ErrorRecord.of(error),))
     return replace(
         found,
         daemon=daemon,
-        watched=millrace.is_watched(),
+        watched=millrace.supervisor.is_watched(),
         left=millrace.list_unfinished(),
         events=millrace.recent_events(),
     )

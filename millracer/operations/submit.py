@@ -50,7 +50,7 @@ def submit(
         record.cancel_reason = cancelled.reason
     except MillracerError as error:
         record.fail(error)
-    daemon = None if record.item_status is None else millrace.find_daemon()
+    daemon = None if record.item_status is None else millrace.supervisor.find()
     unseen = unseen_warning(daemon)
     if unseen is not None:
         record.warn(unseen.code, unseen.text)

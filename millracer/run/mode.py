@@ -24,7 +24,7 @@ def settle_mode(record: RunContext, millrace: Millrace) -> None:
         ModeConflict: that daemon works in another mode than the caller or the session named.
         WorkspaceUnusable: the named mode, or the default, does not compile in this workspace.
     """
-    with millrace.control(record.wait.within(_LOCK_SECONDS)) as control:
+    with millrace.supervisor.control(record.wait.within(_LOCK_SECONDS)) as control:
         running = control.running(record.wait)
         if running is not None:
             reconcile_with_daemon(record, control, running)

@@ -200,7 +200,7 @@ class Orchestrator:
         progress = self._progress(record)
         try:
             if record.lease is None:
-                record.lease = self._millrace.lease(wait)
+                record.lease = self._millrace.supervisor.lease(wait)
             notifier = self._begin_pi(record)
             without_daemon = self._ensure_daemon(record, wait)
             if without_daemon is not None:
@@ -244,7 +244,7 @@ class Orchestrator:
         One that dies while it boots is lost like one that dies later. One that cannot be started
         again after it died ends the run as its death would have.
         """
-        with self._millrace.control(wait.within(_LOCK_SECONDS)) as control:
+        with self._millrace.supervisor.control(wait.within(_LOCK_SECONDS)) as control:
             running = control.running(record.wait)
             if running is not None:
                 self._warn_of_unseen(record, running)
@@ -277,7 +277,7 @@ class Orchestrator:
         reason = f"Millrace's daemon ended while the work item was {where}"
         self._progress(record).tell(ProgressKind.RESTART_NEEDED, reason)
         record.end(Ending.CRASHED if active else Ending.RESTART_NEEDED, reason)
-        with self._millrace.control(record.wait.within(_LOCK_SECONDS)) as control:
+        with self._millrace.supervisor.control(record.wait.within(_LOCK_SECONDS)) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)
         return RunEvent.DAEMON_REPAIRED
@@ -295,9 +295,9 @@ class Orchestrator:
         """
         lease, record.lease = record.lease, None
         wait = record.wait.cleaning_up(_LEAVE_SECONDS)
-        if lease is None and self._millrace.owns_daemon:
+        if lease is None and self._millrace.supervisor.owns_daemon:
             with suppress(MillracerError, Cancelled):
-                lease = self._millrace.lease(wait.within(_LEASE_SECONDS))
+                lease = self._millrace.supervisor.lease(wait.within(_LEASE_SECONDS))
         if lease is None:
             return
         left_running = lease.leave(wait, keep_daemon=record.request.keep_daemon)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -46,7 +46,7 @@ from millracer.millrace.intake.markdown import parse_idea
 from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.text_output import AddReceipt
-from millracer.ports import DaemonControl, Millrace, Observer, WatchLease
+from millracer.ports import DaemonControl, Millrace, Observer, Supervisor, WatchLease
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A look that waits no longer than this takes no step of the script.
@@ -318,6 +318,11 @@ class ScriptedBackend(Millrace):
         return self.daemon is not None and self.daemon.ours
 
     @property
+    def supervisor(self) -> ScriptedSupervisor:
+        """See the port."""
+        return ScriptedSupervisor(self)
+
+    @property
     def commands(self) -> MillraceCommands:
         """See the port."""
         return MillraceCommands(self._workspace)
@@ -361,10 +366,6 @@ class ScriptedBackend(Millrace):
         """See the port."""
         self.calls.append("find_daemon")
         return self.daemon
-
-    def is_watched(self) -> bool:
-        """See the port."""
-        return self.watchers > 0
 
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """See the port."""
@@ -657,6 +658,35 @@ class ScriptedBackend(Millrace):
 class _Fault:
     action: Callable[[], None]
     after: bool
+
+
+class ScriptedSupervisor(Supervisor):
+    """The scripted daemon; its calls are the backend's."""
+
+    def __init__(self, millrace: ScriptedBackend) -> None:
+        self._millrace = millrace
+
+    @property
+    def owns_daemon(self) -> bool:
+        return self._millrace.owns_daemon
+
+    def find(self) -> RunningDaemon | None:
+        return self._millrace.find_daemon()
+
+    def is_watched(self) -> bool:
+        return self._millrace.watchers > 0
+
+    def is_stale(self, wait: Wait) -> bool:
+        return self._millrace.is_stale(wait)
+
+    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
+        return self._millrace.control(wait)
+
+    def lease(self, wait: Wait) -> WatchLease:
+        return self._millrace.lease(wait)
+
+    def observe(self) -> Observer:
+        return self._millrace.observe()
 
 
 class ScriptedControl(DaemonControl):

@@ -55,9 +55,9 @@ def millrace(workspace: Workspace, millrace_command: str) -> CliMillrace:
 
 def test_queued_blocked_probed_and_planned_work_is_left(millrace: CliMillrace) -> None:
     add(millrace, "stuck-0a1b", IntakeKind.TASK)
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     try:
-        with millrace.control(wait()) as control:
+        with millrace.supervisor.control(wait()) as control:
             control.start("default_pi", wait())
         limit = wait()
         while places(millrace) != [("task", ItemState.BLOCKED)]:
@@ -87,9 +87,9 @@ def test_an_idea_is_left_once_all_the_way_to_its_open_lineage(millrace: CliMillr
     add(millrace, "plan-2c3d", IntakeKind.IDEA)
     [idea] = millrace.list_unfinished()
     seen: set[tuple[str, ItemState]] = set()
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     try:
-        with millrace.control(wait()) as control:
+        with millrace.supervisor.control(wait()) as control:
             control.start("default_pi", wait())
         limit = wait()
         while ("task", ItemState.ACTIVE) not in seen:
@@ -115,6 +115,6 @@ def test_every_mode_that_is_named_can_be_compiled_for(
     modes = millrace.list_modes(wait())
 
     assert {"default_pi", "learning_pi", "standard_plain"} <= set(modes)
-    with millrace.control(wait()) as control:
+    with millrace.supervisor.control(wait()) as control:
         for mode in (modes[0], modes[-1]):
             assert control.validate_mode(mode, wait()).ok

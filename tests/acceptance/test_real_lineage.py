@@ -44,9 +44,9 @@ class Chain:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Let a daemon work meanwhile."""
-        lease = self.millrace.lease(wait())
+        lease = self.millrace.supervisor.lease(wait())
         try:
-            with self.millrace.control(wait()) as control:
+            with self.millrace.supervisor.control(wait()) as control:
                 control.start("default_pi", wait())
             yield
         finally:

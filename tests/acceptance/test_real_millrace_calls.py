@@ -75,9 +75,9 @@ def wait() -> Wait:
 def sleeping_daemon(real: Real) -> Iterator[None]:
     """Let a daemon hold the workspace, and take nothing in before the end."""
     millrace = real.millrace
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     try:
-        with millrace.control(wait()) as control:
+        with millrace.supervisor.control(wait()) as control:
             daemon = control.start("default_pi", wait())
         limit = wait()
         while not millrace.read_status(wait()).process_running:
@@ -234,9 +234,9 @@ def test_a_finished_items_evidence_is_its_state_and_its_stages(
 ) -> None:
     millrace = real.millrace
     real.add("widget-0a1b", kind)
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     try:
-        with millrace.control(wait()) as control:
+        with millrace.supervisor.control(wait()) as control:
             control.start("default_pi", wait())
         found = millrace.look_up("widget-0a1b", wait())
         limit = wait()

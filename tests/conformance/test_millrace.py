@@ -147,10 +147,10 @@ def test_a_caller_who_asked_to_stop_is_not_kept_waiting(millrace: Millrace) -> N
 def test_who_looks_on_sees_no_daemon_and_no_watcher_and_is_answered_at_once(
     millrace: Millrace,
 ) -> None:
-    assert millrace.find_daemon() is None
-    assert not millrace.is_watched()
+    assert millrace.supervisor.find() is None
+    assert not millrace.supervisor.is_watched()
     assert millrace.recent_events() == ()
-    observer = millrace.observe()
+    observer = millrace.supervisor.observe()
     try:
         observer.next_change(wait())
         cancellation = Cancellation()
@@ -163,11 +163,11 @@ def test_who_looks_on_sees_no_daemon_and_no_watcher_and_is_answered_at_once(
 
 
 def test_who_watches_is_seen_until_the_watch_is_left(millrace: Millrace) -> None:
-    lease = millrace.lease(wait())
-    seen = millrace.is_watched()
+    lease = millrace.supervisor.lease(wait())
+    seen = millrace.supervisor.is_watched()
     lease.leave(wait(), keep_daemon=False)
 
-    assert (seen, millrace.is_watched()) == (True, False)
+    assert (seen, millrace.supervisor.is_watched()) == (True, False)
 
 
 def test_a_waiting_item_is_cancelled_at_once_where_no_daemon_runs(millrace: Millrace) -> None:

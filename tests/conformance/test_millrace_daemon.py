@@ -79,11 +79,11 @@ class Site(ABC):
         self.millrace.submit(item, IntakeKind.TASK, wait())
 
     def start(self) -> RunningDaemon:
-        with self.millrace.control(wait()) as control:
+        with self.millrace.supervisor.control(wait()) as control:
             return control.start("default_pi", wait())
 
     def running(self) -> RunningDaemon | None:
-        with self.millrace.control(wait()) as control:
+        with self.millrace.supervisor.control(wait()) as control:
             return control.running(wait())
 
     def look_up(self) -> ItemStatus:
@@ -195,7 +195,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
 
 @pytest.fixture
 def lease(site: Site) -> Iterator[WatchLease]:
-    lease = site.millrace.lease(wait())
+    lease = site.millrace.supervisor.lease(wait())
     yield lease
     lease.leave(Wait.for_seconds(LEAVE_SECONDS), keep_daemon=False)
 
@@ -232,7 +232,7 @@ def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
 ) -> None:
     queued = site.look_up()
     site.will_finish()
-    with site.millrace.control(wait()) as control:
+    with site.millrace.supervisor.control(wait()) as control:
         assert control.running(wait()) is None
         good = control.validate_mode("default_pi", wait())
         bad = control.validate_mode("no_such_mode", wait())
@@ -288,11 +288,11 @@ def test_a_blocked_item_is_blocked_with_its_evidence_and_a_kept_daemon_is_nobody
         assert kept is not None
         assert (kept.pid, kept.ours, kept.kept) == (started.pid, False, True)
 
-        assert not leave(site.millrace.lease(wait()))
+        assert not leave(site.millrace.supervisor.lease(wait()))
         still = site.running()
         assert still is not None
         assert still.pid == started.pid
-        with site.millrace.control(wait()) as control:
+        with site.millrace.supervisor.control(wait()) as control:
             assert control.end(still, wait()) is DaemonEnd.GONE
         assert site.running() is None
     finally:
@@ -307,7 +307,7 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
         running = site.running()
         assert running is not None
         assert (running.ours, running.booting, running.kept) == (False, False, False)
-        with site.millrace.control(wait()) as control:
+        with site.millrace.supervisor.control(wait()) as control:
             assert running.mode_id == control.resolve_mode("default_pi")
         (signs,) = watch(lease, queued, lambda _: True)
         assert (signs.daemon_alive, signs.daemon_ours) == (True, False)
@@ -315,7 +315,7 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
         assert not leave(lease)
 
         assert site.running() == running
-        with site.millrace.control(wait()) as control:
+        with site.millrace.supervisor.control(wait()) as control:
             assert control.end(running, wait()) is DaemonEnd.GONE
         assert site.running() is None
 
@@ -336,7 +336,7 @@ def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_on
     assert site.look_up().state is ItemState.ACTIVE
     status = site.millrace.read_status(wait())
     assert (status.process_running, status.lock, status.stop_requested) == (False, "stale", False)
-    with site.millrace.control(wait()) as control:
+    with site.millrace.supervisor.control(wait()) as control:
         assert control.running(wait()) is None
         assert control.repair(wait())
         assert not control.repair(wait())
@@ -367,7 +367,7 @@ def test_a_daemon_that_is_watched_is_ended_on_purpose_alone_and_who_watches_lear
     site.start()
     watch(lease, queued, stage_begins)
 
-    with site.millrace.control(wait()) as control:
+    with site.millrace.supervisor.control(wait()) as control:
         running = control.running(wait())
         assert running is not None
         assert control.end(running, wait()) is DaemonEnd.WATCHED
@@ -391,7 +391,7 @@ def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(
     quiet = watch(lease, queued, lambda signs: signs.poll_due, seconds=0.1)
     assert not quiet[-1].item_moved
 
-    second = site.millrace.lease(wait())
+    second = site.millrace.supervisor.lease(wait())
     assert leave(second)
     assert site.running() is not None
     assert not leave(lease)
@@ -399,7 +399,7 @@ def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(
     assert site.running() is None
     item_status = site.look_up()
     assert (item_status.state, item_status.request_hash) == (ItemState.QUEUED, HASH)
-    with site.millrace.control(wait()) as control:
+    with site.millrace.supervisor.control(wait()) as control:
         assert not control.repair(wait())
 
 

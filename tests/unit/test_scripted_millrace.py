@@ -29,7 +29,7 @@ def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
     millrace = ScriptedBackend()
     item = millrace.holds("one", ItemState.QUEUED)
     item_status = millrace.look_up(item.item_id, wait())
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     lease.next_signs(item_status, wait())  # the first look returns at once
 
     with pytest.raises(AssertionError, match="once more than the script foresees"):
@@ -41,7 +41,7 @@ def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
     millrace.has_daemon(ours=True)
     millrace.holds("one", ItemState.QUEUED)
     millrace.will_show(stage_runs("builder"), nothing_new(), item_ends())
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     item_status = millrace.look_up("one", wait())
 
     signs = [lease.next_signs(item_status, wait()) for _ in range(4)]
@@ -77,13 +77,13 @@ def test_a_dead_daemon_leaves_its_item_active_until_repair() -> None:
     millrace.has_daemon()
     millrace.holds("one", ItemState.ACTIVE)
     millrace.will_show(daemon_dies())
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     item_status = millrace.look_up("one", wait())
     lease.next_signs(item_status, wait())
     lease.next_signs(item_status, wait())
     assert millrace.look_up("one", wait()).state is ItemState.ACTIVE
 
-    with millrace.control(wait()) as control:
+    with millrace.supervisor.control(wait()) as control:
         assert control.repair(wait())
         assert not control.repair(wait())
     assert millrace.look_up("one", wait()).state is ItemState.QUEUED
@@ -94,7 +94,7 @@ def test_validating_beside_a_daemon_fails_the_test() -> None:
     millrace.has_daemon()
 
     with (
-        millrace.control(wait()) as control,
+        millrace.supervisor.control(wait()) as control,
         pytest.raises(AssertionError, match="writes the daemon's plan"),
     ):
         control.validate_mode("lad_pi", wait())
@@ -104,7 +104,7 @@ def test_validating_beside_a_daemon_fails_the_test() -> None:
 def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
     millrace = ScriptedBackend()
     ours = millrace.has_daemon(ours=True)
-    first, last = millrace.lease(wait()), millrace.lease(wait())
+    first, last = millrace.supervisor.lease(wait()), millrace.supervisor.lease(wait())
 
     assert first.leave(wait(), keep_daemon=False)
     assert millrace.stopped == []
@@ -112,5 +112,5 @@ def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
     assert millrace.stopped == [ours.pid]
 
     theirs = millrace.has_daemon(ours=False)
-    assert not millrace.lease(wait()).leave(wait(), keep_daemon=False)
+    assert not millrace.supervisor.lease(wait()).leave(wait(), keep_daemon=False)
     assert millrace.daemon == theirs

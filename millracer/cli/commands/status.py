@@ -85,7 +85,7 @@ def _watch(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) 
     place, warnings, millrace = _open(common)
     tell = _teller(as_json=as_json)
     told: WorkspaceStatus | None = None
-    with closing(millrace.observe()) as observer:
+    with closing(millrace.supervisor.observe()) as observer:
         while True:
             observer.next_change(Wait(cancellation))
             overview = look_at(millrace, Wait(cancellation))

@@ -124,7 +124,7 @@ def test_pis_wish_gives_way_to_the_running_daemon_with_a_warning() -> None:
     millrace, record = ScriptedBackend(), run(pi="lad_codex")
     daemon = millrace.has_daemon(mode_id="lad_pi")
 
-    with millrace.control(record.wait) as control:
+    with millrace.supervisor.control(record.wait) as control:
         reconcile_with_daemon(record, control, daemon)
         reconcile_with_daemon(record, control, daemon)
 

@@ -44,7 +44,7 @@ class Watched:
             cancellation=Cancellation(),
             item=WorkItem(item_id=ITEM, request_hash="", named=True),
             item_status=self.millrace.look_up(ITEM, wait()),
-            lease=self.millrace.lease(wait()),
+            lease=self.millrace.supervisor.lease(wait()),
         )
         self.millrace.calls.clear()
         progress = Progress(self.record, "/w", FrozenClock(), ())
