@@ -12,7 +12,7 @@ from millracer.domain.doctor_report import CheckLevel, Finding, StageModel
 from millracer.domain.items import ItemState
 from millracer.domain.unseen import describe_unseen
 from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
-from millracer.ports import Millrace
+from millracer.ports import Backend
 
 _PI_RUNNER = "pi_rpc"
 _SHOWN_ITEMS = 3
@@ -253,7 +253,7 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
         return _tells_its_status(millrace, wait)
 
 
-def _tells_its_status(millrace: Millrace, wait: Wait) -> bool:
+def _tells_its_status(millrace: Backend, wait: Wait) -> bool:
     try:
         millrace.read_status(wait)
     except ToolFailed:
@@ -261,7 +261,7 @@ def _tells_its_status(millrace: Millrace, wait: Wait) -> bool:
     return True
 
 
-def _ours(millrace: Millrace, *words: str) -> str:
+def _ours(millrace: Backend, *words: str) -> str:
     return millrace.commands.millracer(*words)
 
 

@@ -1,4 +1,4 @@
-"""The `Millrace` port on the real `millrace` command, for one workspace.
+"""The `Backend` port on the real `millrace` command, for one workspace.
 
 Asking and adding live here and in the `millrace_*` modules, the daemon in `daemon`. Nothing is kept
 between calls but what cannot change meanwhile: the version, and that the workspace is initialised.
@@ -60,7 +60,7 @@ from millracer.millrace.wire.text_output import (
     parse_receipt,
 )
 from millracer.millrace.wire.traceback import exception_line
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.system.files import locked, write_atomically
 from millracer.system.processes import Completed
 
@@ -70,7 +70,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class CliMillrace(Millrace):
+class CliMillrace(Backend):
     """One workspace's Millrace, asked through its command line.
 
     Args:

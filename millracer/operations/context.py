@@ -9,7 +9,7 @@ from millracer.domain.requests import IntakePreference, RoutePreference
 from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import WorkspaceUnusable
 from millracer.operations.options import RunChoices
-from millracer.ports import Directories, Millrace
+from millracer.ports import Backend, Directories
 from millracer.schemas.ops_preferences import chosen_intake, chosen_route
 from millracer.schemas.ops_request import ReadRequest
 from millracer.schemas.run_options import OpsOptions
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # reading a status needs none of what runs a task
 class Tools(Protocol):
     """Opens pi and Millrace for one workspace."""
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, choices: RunChoices) -> Backend:
         """Return the Millrace of a workspace.
 
         Raises:

@@ -10,7 +10,7 @@ from millracer.domain.status import WorkspaceStatus
 from millracer.errors import ExitCode, MillracerError, ToolTimeout, WorkspaceUnusable
 from millracer.operations.context import Target, Tools, require_directory
 from millracer.operations.reply import Reply, describe_resolution, describe_taken, failed
-from millracer.ports import Directories, Millrace
+from millracer.ports import Backend, Directories
 from millracer.schemas.ops_request import ReadRequest
 from millracer.schemas.ops_result import FreshnessDocument, OpsRoute, OpsStatus
 
@@ -20,7 +20,7 @@ STATUS_SECONDS = 60.0
 _HELD = "active"
 
 
-def look_at(millrace: Millrace, wait: Wait) -> WorkspaceStatus:
+def look_at(millrace: Backend, wait: Wait) -> WorkspaceStatus:
     """Return what goes on in a workspace; what Millrace would not tell is one of the errors.
 
     What the disk says is told all the same.

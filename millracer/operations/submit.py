@@ -17,7 +17,7 @@ from millracer.domain.runtime import CommandState
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import MillracerError, ToolFailed
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.context import RunContext
 from millracer.run.enqueue import enqueue, write_document
 from millracer.run.lookup import find_item
@@ -30,7 +30,7 @@ TAKEN_IN_SECONDS = 20.0
 def submit(
     request: RunRequest,
     *,
-    millrace: Millrace,
+    millrace: Backend,
     unique: Callable[[], str],
     cancellation: Cancellation,
 ) -> Submission:
@@ -72,7 +72,7 @@ def submit(
     )
 
 
-def _submit(record: RunContext, millrace: Millrace, unique: Callable[[], str]) -> bool:
+def _submit(record: RunContext, millrace: Backend, unique: Callable[[], str]) -> bool:
     """Do it; return whether the item was there before."""
     record.item = work_item_for(record.request, unique=unique())
     millrace.warm_up()
@@ -89,7 +89,7 @@ def _submit(record: RunContext, millrace: Millrace, unique: Callable[[], str]) -
     return False
 
 
-def _see_it_taken_in(record: RunContext, millrace: Millrace) -> None:
+def _see_it_taken_in(record: RunContext, millrace: Backend) -> None:
     """Wait a while for the daemon that has yet to accept the item; a refusal is an error.
 
     Raises:

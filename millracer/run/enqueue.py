@@ -6,12 +6,12 @@ from millracer.cancellation import Cancelled
 from millracer.domain.intake import choose_intake
 from millracer.domain.lifecycle import RunEvent
 from millracer.errors import MillracerError
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.context import RunContext
 from millracer.run.lookup import adopt_item
 
 
-def write_document(record: RunContext, millrace: Millrace) -> None:
+def write_document(record: RunContext, millrace: Backend) -> None:
     """Choose the intake kind and store the request; the record names the kind and the document."""
     request, decision = record.request, record.decision
     choice = choose_intake(
@@ -24,7 +24,7 @@ def write_document(record: RunContext, millrace: Millrace) -> None:
     record.document_path = millrace.store_request(record.known_item, choice.kind, request.body)
 
 
-def enqueue(record: RunContext, millrace: Millrace) -> RunEvent | None:
+def enqueue(record: RunContext, millrace: Backend) -> RunEvent | None:
     """Submit the item unless it is there already; the record says where it is.
 
     Returns:

@@ -29,7 +29,7 @@ from millracer.domain.result import (
     outcome_of,
 )
 from millracer.errors import MillracerError
-from millracer.ports import Clock, Millrace, Pi
+from millracer.ports import Agent, Backend, Clock
 from millracer.run import prompts
 from millracer.run.context import RunContext
 from millracer.run.summary import describe_fact, summarise
@@ -54,8 +54,8 @@ _NO_PI_AFTER = frozenset({Ending.CANCELLED, Ending.FAILED})
 
 def finalize(
     record: RunContext,
-    millrace: Millrace,
-    pi: Pi,
+    millrace: Backend,
+    pi: Agent,
     clock: Clock,
     *,
     leave: Callable[[RunContext], None],
@@ -123,7 +123,7 @@ def _is_settled(record: RunContext) -> bool:
 
 
 def _close(
-    record: RunContext, millrace: Millrace, pi: Pi
+    record: RunContext, millrace: Backend, pi: Agent
 ) -> tuple[Outcome, tuple[NextStep, ...], str]:
     """Return the outcome, what can be done next, and the answer."""
     if record.ending is None:
@@ -135,7 +135,7 @@ def _close(
     return outcome, steps, _answer(record, pi, outcome, steps)
 
 
-def _gather(record: RunContext, millrace: Millrace) -> None:
+def _gather(record: RunContext, millrace: Backend) -> None:
     """Read the evidence once and let the gate judge it.
 
     After a cancellation it is worth the time only where the item was seen done.
@@ -156,7 +156,7 @@ def _gather(record: RunContext, millrace: Millrace) -> None:
         _cancel(record, cancelled.reason)
 
 
-def _judge(record: RunContext, item_status: ItemStatus, millrace: Millrace) -> None:
+def _judge(record: RunContext, item_status: ItemStatus, millrace: Backend) -> None:
     wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
     evidence = millrace.gather_evidence(item_status, wait)
     record.verdict = judge(evidence)
@@ -167,7 +167,7 @@ def _judge(record: RunContext, item_status: ItemStatus, millrace: Millrace) -> N
         record.status = millrace.read_status(wait)
 
 
-def _tell_failed_runners(record: RunContext, evidence: Evidence, millrace: Millrace) -> None:
+def _tell_failed_runners(record: RunContext, evidence: Evidence, millrace: Backend) -> None:
     """Warn of stages that nobody worked on, because the program that should have could not."""
     stages: dict[str, list[str]] = {}
     for fact in evidence.stages:
@@ -182,7 +182,7 @@ def _tell_failed_runners(record: RunContext, evidence: Evidence, millrace: Millr
         )
 
 
-def _look_again(record: RunContext, millrace: Millrace) -> None:
+def _look_again(record: RunContext, millrace: Backend) -> None:
     """Learn where the item is now that nothing of ours works on it any more.
 
     It may have ended after the last look: what is proven now counts.
@@ -271,7 +271,7 @@ def _missing(record: RunContext, outcome: Outcome) -> tuple[MissingEvidence, ...
     return (MissingEvidence(needed, item_status.source, str(item_status.state)),)
 
 
-def _next_steps(record: RunContext, millrace: Millrace, outcome: Outcome) -> tuple[NextStep, ...]:
+def _next_steps(record: RunContext, millrace: Backend, outcome: Outcome) -> tuple[NextStep, ...]:
     item_status = record.item_status
     if outcome is Outcome.COMPLETED or item_status is None:
         return ()
@@ -281,7 +281,7 @@ def _next_steps(record: RunContext, millrace: Millrace, outcome: Outcome) -> tup
     )
 
 
-def _answer(record: RunContext, pi: Pi, outcome: Outcome, steps: tuple[NextStep, ...]) -> str:
+def _answer(record: RunContext, pi: Agent, outcome: Outcome, steps: tuple[NextStep, ...]) -> str:
     if record.answer is not None:
         return record.answer
     missing = _missing(record, outcome)

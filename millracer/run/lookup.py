@@ -9,11 +9,11 @@ from millracer.domain.observation import Observation, interpret_lineage, leads_t
 from millracer.domain.requests import Decision, IntakePreference, Route, RoutePreference
 from millracer.domain.result import Ending
 from millracer.errors import IdempotencyConflict, InvalidRequest
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.context import RunContext
 
 
-def find_item(record: RunContext, millrace: Millrace) -> RunEvent | None:
+def find_item(record: RunContext, millrace: Backend) -> RunEvent | None:
     """Look the item up; return None if it is not there, else the event that this means."""
     item_status = millrace.look_up(record.known_item.item_id, record.wait)
     if item_status.state is ItemState.ABSENT:
@@ -21,7 +21,7 @@ def find_item(record: RunContext, millrace: Millrace) -> RunEvent | None:
     return adopt_item(record, millrace, item_status)
 
 
-def adopt_item(record: RunContext, millrace: Millrace, item_status: ItemStatus) -> RunEvent:
+def adopt_item(record: RunContext, millrace: Backend, item_status: ItemStatus) -> RunEvent:
     """Take an item that is there already for the run's own; return the event that this means.
 
     Raises:
@@ -43,7 +43,7 @@ def adopt_item(record: RunContext, millrace: Millrace, item_status: ItemStatus) 
     return RunEvent.ITEM_FOUND_ENDED
 
 
-def _goes_on(item_status: ItemStatus, millrace: Millrace) -> bool:
+def _goes_on(item_status: ItemStatus, millrace: Backend) -> bool:
     """Whether something that came out of an ended item is, or may be, still to be worked on.
 
     What rests may rest for a moment only: the watch has the patience to tell.
@@ -83,7 +83,7 @@ def _adopt(record: RunContext, item_status: ItemStatus) -> None:
     record.intake_kind = item_status.kind
 
 
-def item_named(name: str, millrace: Millrace) -> str:
+def item_named(name: str, millrace: Backend) -> str:
     """Return the id of the work item that was made of the request of this name, else the name.
 
     An item's id says whether it was made of a request by such a name, so nothing is remembered for

@@ -9,7 +9,7 @@ from __future__ import annotations
 from millracer.domain.intake import DEFAULT_MODE, ModeChoice, choose_mode
 from millracer.domain.runtime import RunningDaemon
 from millracer.errors import ModeConflict, WorkspaceUnusable
-from millracer.ports import DaemonControl, Millrace
+from millracer.ports import Backend, DaemonControl
 from millracer.run.context import RunContext
 
 _LOCK_SECONDS = 150.0
@@ -17,7 +17,7 @@ _BOOT_SECONDS = 60.0
 _BOOT_POLL_SECONDS = 0.2
 
 
-def settle_mode(record: RunContext, millrace: Millrace) -> None:
+def settle_mode(record: RunContext, millrace: Backend) -> None:
     """Decide the run's mode, or take that of a daemon that already works here.
 
     Raises:

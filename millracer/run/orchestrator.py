@@ -23,7 +23,7 @@ from millracer.domain.result import Ending, RunResult
 from millracer.domain.runtime import RunningDaemon
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
-from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
+from millracer.ports import Agent, Backend, Clock, ProgressListener, TextListener
 from millracer.run import prompts
 from millracer.run.context import RunContext
 from millracer.run.enqueue import enqueue, write_document
@@ -56,8 +56,8 @@ class Orchestrator:
     def __init__(  # noqa: PLR0913 - the ports
         self,
         *,
-        millrace: Millrace,
-        pi: Pi,
+        millrace: Backend,
+        pi: Agent,
         clock: Clock,
         unique: Callable[[], str],
         tools: ProgramsUsed = NO_PROGRAMS,
@@ -84,7 +84,7 @@ class Orchestrator:
     def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
         """Take one task to its end and return its result; everything of ours has ended by then.
 
-        The pi conversation stays open for the next task; close the `Pi` after the last one.
+        The pi conversation stays open for the next task; close the `Agent` after the last one.
         """
         record = RunContext(request=request, cancellation=cancellation)
         lifecycle = Lifecycle()

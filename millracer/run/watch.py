@@ -25,7 +25,7 @@ from millracer.domain.progress import ProgressKind
 from millracer.domain.result import Ending
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.context import RunContext
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
@@ -48,7 +48,7 @@ class Watch:
     def __init__(
         self,
         record: RunContext,
-        millrace: Millrace,
+        millrace: Backend,
         progress: Progress,
         notifier: Notifier | None = None,
     ) -> None:

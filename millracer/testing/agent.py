@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from millracer.cancellation import Wait
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
-from millracer.ports import Pi, TextListener
+from millracer.ports import Agent, TextListener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class _Step:
     before: Callable[[], None] | None = None
 
 
-class ScriptedAgent(Pi):
+class ScriptedAgent(Agent):
     """Answers as scripted, and refuses to be asked more.
 
     Attributes:

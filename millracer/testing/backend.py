@@ -46,7 +46,7 @@ from millracer.millrace.intake.markdown import parse_idea
 from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.text_output import AddReceipt
-from millracer.ports import DaemonControl, Millrace, Observer, Supervisor, WatchLease
+from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A look that waits no longer than this takes no step of the script.
@@ -171,7 +171,7 @@ def then(also: Callable[[], None]) -> Step:
     return Step(also=also)
 
 
-class ScriptedBackend(Millrace):
+class ScriptedBackend(Backend):
     """The whole port on a few variables; see the module."""
 
     def __init__(

@@ -19,7 +19,7 @@ from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import DaemonEnd, RunningDaemon
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.ports import Millrace, WatchLease
+from millracer.ports import Backend, WatchLease
 from millracer.system import processes
 from millracer.testing import backend as script
 from millracer.testing.backend import ScriptedBackend
@@ -39,7 +39,7 @@ def wait() -> Wait:
 class Site(ABC):
     """One workspace with one queued task, and the means to bring about what the port tells of."""
 
-    millrace: Millrace
+    millrace: Backend
 
     @abstractmethod
     def will_finish(self) -> None:

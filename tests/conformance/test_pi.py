@@ -16,7 +16,7 @@ import pytest
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.errors import ToolFailed, ToolTimeout
-from millracer.ports import Pi
+from millracer.ports import Agent
 from millracer.testing.agent import ScriptedAgent
 from tests.support.real_pi import real_pi, real_print_pi
 
@@ -26,7 +26,7 @@ Happening = Callable[[], None]
 class Subject(ABC):
     """A `Pi` and the means to script its turns."""
 
-    pi: Pi
+    pi: Agent
 
     @abstractmethod
     def will_say(self, text: str) -> None: ...
@@ -56,7 +56,7 @@ class FakeSubject(Subject):
 class RealSubject(Subject):
     """Scripts the turns by their prompts, as a pi that is ended early never asks its model."""
 
-    def __init__(self, pi: Pi, replies: RepliesByPrompt) -> None:
+    def __init__(self, pi: Agent, replies: RepliesByPrompt) -> None:
         self.pi = pi
         self._replies = replies
 

@@ -12,7 +12,7 @@ from millracer.doctor.ports import CopiedStore, DoctorTools, PiLook, Surrounding
 from millracer.domain.doctor_report import FolderLook, PiModel, PiModels, StageModel, StoreLook
 from millracer.errors import MillracerError, RunWarning
 from millracer.operations.options import RunChoices
-from millracer.ports import Millrace, Pi, SessionStore
+from millracer.ports import Agent, Backend, SessionStore
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
 from tests.fakes.store import InMemorySessionStore
@@ -160,13 +160,13 @@ class ScriptedDoctorTools(DoctorTools):
     stage_models: list[str | None] = field(default_factory=list)
     refusal: MillracerError | None = None
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, choices: RunChoices) -> Backend:
         del choices
         if self.refusal is not None:
             raise self.refusal
         return self.copied if root_path.startswith("/throw-away/") else self.backends
 
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+    def pi(self, root_path: str, choices: RunChoices) -> Agent:
         del root_path, choices
         return self.conversation
 

@@ -9,7 +9,7 @@ from itertools import count
 from millracer.errors import MillracerError
 from millracer.operations.options import RunChoices
 from millracer.operator.session import OperatorTools, Voice
-from millracer.ports import Millrace, Pi, ProgressListener, TextListener
+from millracer.ports import Agent, Backend, ProgressListener, TextListener
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
@@ -64,12 +64,12 @@ class ConversationTools(OperatorTools):
         """Return a workspace's Millrace, to be scripted."""
         return self.backends.setdefault(root_path, ScriptedBackend(workspace=root_path))
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, choices: RunChoices) -> Backend:
         if self.refusal is not None:
             raise self.refusal
         return self.millrace_of(root_path)
 
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+    def pi(self, root_path: str, choices: RunChoices) -> Agent:
         if self.pi_refusal is not None:
             raise self.pi_refusal
         assert self.prepared, "a conversation more than the test foresees was opened"
@@ -79,8 +79,8 @@ class ConversationTools(OperatorTools):
 
     def over(
         self,
-        millrace: Millrace,
-        pi: Pi,
+        millrace: Backend,
+        pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
     ) -> Orchestrator:

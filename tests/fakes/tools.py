@@ -13,7 +13,7 @@ from millracer.domain.result import RunResult
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
 from millracer.operations.options import RunChoices
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
@@ -47,7 +47,7 @@ class ScriptedTools(Tools):
     requests: list[RunRequest] = field(default_factory=list)
     in_use: int = 0
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, choices: RunChoices) -> Backend:
         self._open(root_path, choices)
         return self.backends
 

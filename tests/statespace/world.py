@@ -17,7 +17,7 @@ from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import STOPPED_EVENT
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import RunWarning
-from millracer.ports import Pi, TextListener, WatchLease
+from millracer.ports import Agent, TextListener, WatchLease
 from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step
 from tests.statespace.answers import (
     AFTER,
@@ -327,7 +327,7 @@ class World(ScriptedBackend):
         return replace(found, items=(*found.items, stranger), stages=(*found.stages, proof, *near))
 
 
-class ModelPi(Pi):
+class ModelPi(Agent):
     """Says whatever it may, and is asked by one run at a time."""
 
     version: str | None = "0.73.1"

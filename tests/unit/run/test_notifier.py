@@ -11,7 +11,7 @@ import pytest
 from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import ToolTimeout
-from millracer.ports import Pi, TextListener
+from millracer.ports import Agent, TextListener
 from millracer.run import notifier as notifying
 from millracer.run.notifier import Notifier, ProgressNote
 from millracer.run.prompts import NOTICE_MARK
@@ -170,7 +170,7 @@ def test_a_turn_has_a_limit_of_its_own(pi: ScriptedAgent) -> None:
     assert notifier.finish(soon())
 
 
-class DeafPi(Pi):
+class DeafPi(Agent):
     """Ends its turn when it is let, or once the urgent cancellation says to end pi itself."""
 
     version = None

@@ -21,7 +21,7 @@ from millracer.domain.outcome import Outcome
 from millracer.domain.requests import Limits, RunRequest, ScopedWork
 from millracer.domain.result import exit_code_of
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
-from millracer.ports import Pi, TextListener
+from millracer.ports import Agent, TextListener
 from millracer.run import watch
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.backend import (
@@ -95,7 +95,7 @@ class ProcessDied(BaseException):
     """The run's process was killed: nothing of it runs on, not even its clean-up."""
 
 
-class WalkingPi(Pi):
+class WalkingPi(Agent):
     """Answers in turn with whatever was drawn."""
 
     version = "0.73.1"

@@ -1,25 +1,18 @@
-"""What the application needs of the outside: pi, Millrace, a clock, a store. Domain types only.
-
-Every call that can wait takes a `Wait`; it ends no later than the wait's deadline (plus a bounded
-moment for ending what it started) and raises `Cancelled` when the caller asks to stop.
-Errors are those of `millracer.errors`.
-"""
+"""The ports of the runtime that does delegated work, and of its daemon."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and nothing else
+if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from millracer.cancellation import Wait
     from millracer.domain.commands import Commands
     from millracer.domain.evidence import Evidence
     from millracer.domain.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
     from millracer.domain.observation import ChangeHints
-    from millracer.domain.progress import ProgressEvent
     from millracer.domain.requests import IntakeKind, RequestBody
     from millracer.domain.runtime import (
         CommandReply,
@@ -30,64 +23,7 @@ if TYPE_CHECKING:  # who implements or uses a port loads what it deals in, and n
         RuntimeEvent,
         RuntimeStatus,
     )
-    from millracer.domain.workspaces import RegisteredWorkspace, Selection, Session
     from millracer.errors import RunWarning
-
-
-ProgressListener: TypeAlias = "Callable[[ProgressEvent], None]"
-TextListener: TypeAlias = Callable[[str], None]
-
-
-class Clock(Protocol):
-    """Where the application takes time from."""
-
-    def now(self) -> datetime:
-        """Return the wall clock's time, aware, in UTC."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        ...
-
-
-class Pi(Protocol):
-    """One conversation with the coding agent; safe to use from one thread at a time."""
-
-    @property
-    def version(self) -> str | None:
-        """The version that answered, None before it was asked."""
-        ...
-
-    @property
-    def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, each once."""
-        ...
-
-    def begin(self) -> None:
-        """Start the program without waiting for it; repeated calls do nothing.
-
-        Raises:
-            ToolNotFound: there is no such program.
-            ToolUnsupported: its version is refused.
-        """
-        ...
-
-    def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
-        """Send one prompt and return the full text of its answer, never empty.
-
-        A turn that runs out of time is aborted and the conversation stays usable.
-
-        Raises:
-            ToolTimeout: the turn did not end in time.
-            ToolFailed: the model or pi failed, or the answer was empty or cut off.
-            ProtocolError: pi said something outside its protocol.
-            Cancelled: the caller asked to stop; the turn was aborted.
-        """
-        ...
-
-    def close(self, wait: Wait) -> None:
-        """End the conversation and every process it left; never raises, repeatable."""
-        ...
 
 
 class DaemonControl(Protocol):
@@ -222,7 +158,7 @@ class Supervisor(Protocol):
         ...
 
 
-class Millrace(Protocol):
+class Backend(Protocol):
     """The runtime of one workspace."""
 
     @property
@@ -371,105 +307,4 @@ class Millrace(Protocol):
 
     def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
         """Read everything the gate needs about this item and its lineage from Millrace, once."""
-        ...
-
-
-class SessionStore(Protocol):
-    """Convenience state that survives restarts: registered workspaces and sessions.
-
-    Each call is one transaction; many processes may use one store at once. Every method raises
-    `StoreUnavailable` where the store cannot be read or written; a corrupt one is set aside first,
-    which `notices` tells, and the call is done on a new one.
-    """
-
-    @property
-    def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, each once."""
-        ...
-
-    def list_workspaces(self) -> tuple[RegisteredWorkspace, ...]:
-        """Return every registered workspace, by id."""
-        ...
-
-    def find_workspace(self, workspace_id: str) -> RegisteredWorkspace | None:
-        """Return one registered workspace, or None."""
-        ...
-
-    def register_workspace(self, workspace: RegisteredWorkspace) -> bool:
-        """Add a workspace or replace the one of the same id; return whether it was new.
-
-        One that is the default takes that from the former default.
-        """
-        ...
-
-    def forget_workspace(self, workspace_id: str) -> bool:
-        """Remove a workspace; return whether there was one. Selections of it stay."""
-        ...
-
-    def list_sessions(self) -> tuple[Session, ...]:
-        """Return every session, by id."""
-        ...
-
-    def find_session(self, session_id: str) -> Session | None:
-        """Return one session, or None."""
-        ...
-
-    def select(self, session_id: str, selection: Selection, *, client_name: str) -> Session:
-        """Set what a session selected; the session is created with the client's name if new."""
-        ...
-
-    def select_workspace(
-        self, session_id: str, workspace_id: str | None, root_path: str, *, client_name: str
-    ) -> Session:
-        """Set the workspace a session selected and leave its mode; the session is made if new."""
-        ...
-
-    def select_mode(self, session_id: str, mode: str | None, *, client_name: str) -> Session:
-        """Set or clear the mode a session selected and leave its workspace, also where it has none.
-
-        The session is made if new.
-        """
-        ...
-
-    def record_request(
-        self,
-        session_id: str,
-        *,
-        client_name: str,
-        request_id: str | None,
-        warning_codes: tuple[str, ...],
-    ) -> Session:
-        """Remember one request of a session; the session is created if new.
-
-        A request id that is remembered already moves to the newest place. None, of a request whose
-        id could not be read, leaves the list as it is.
-        """
-        ...
-
-    def forget_session(self, session_id: str) -> bool:
-        """Remove a session; return whether there was one."""
-        ...
-
-
-class Directories(Protocol):
-    """What a request's paths mean on this machine; reads only."""
-
-    def current(self) -> str | None:
-        """Return the directory the command runs in, None where it is gone."""
-        ...
-
-    def absolute(self, path: str) -> str:
-        """Return a path made absolute, `~` and links resolved; it need not exist.
-
-        Raises:
-            WorkspaceUnusable: it is no path, or names nobody's home.
-        """
-        ...
-
-    def exists(self, path: str) -> bool:
-        """Whether it is a directory."""
-        ...
-
-    def is_workspace(self, path: str) -> bool:
-        """Whether Millrace was ever initialised there."""
         ...
