@@ -6,7 +6,7 @@ event log still says of it; what it does not say is left open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,9 +21,6 @@ from millracer.errors import RunWarning
 #: How many ends a status tells of.
 RECENT_ENDS = 5
 
-_ENDED: Mapping[str | None, ItemState] = {"idle": ItemState.DONE, "blocked": ItemState.BLOCKED}
-_CANCELLED_EVENT = "work_item_cancelled"
-_DECISION_EVENT = "router_decision"
 _GONE_WRONG = "stale"
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
@@ -165,7 +162,7 @@ class WorkspaceStatus:
         """Return what ended lately, the newest first; of an item its last end alone."""
         found: dict[str, RecentEnd] = {}
         for event in self.events:
-            state = _end_of(event)
+            state = event.item_state
             if state is not None and event.item_id is not None:
                 end = RecentEnd(
                     item_id=event.item_id,
@@ -191,7 +188,7 @@ class WorkspaceStatus:
         blocked = (
             _reason(event)
             for event in self.events
-            if event.item_id == item_id and _end_of(event) is ItemState.BLOCKED
+            if event.item_id == item_id and event.item_state is ItemState.BLOCKED
         )
         return next(blocked, None)
 
@@ -209,12 +206,6 @@ def _told(overview: WorkspaceStatus) -> tuple[object, ...]:
         overview.active,
         overview.errors,
     )
-
-
-def _end_of(event: RuntimeEvent) -> ItemState | None:
-    if event.event_type == _CANCELLED_EVENT:
-        return ItemState.CANCELLED
-    return _ENDED.get(event.action) if event.event_type == _DECISION_EVENT else None
 
 
 def _reason(event: RuntimeEvent) -> str | None:

@@ -1,4 +1,4 @@
-"""Scripted stand-ins for Millrace, pi and the clock, for tests of programs that use Millracer.
+"""Scripted implementations of the ports, for tests: a backend, an agent, a clock.
 
 They start no process and touch no file. A script says what happens; a call that the script does
 not foresee raises `AssertionError`.

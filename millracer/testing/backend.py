@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from millracer.cancellation import Wait
 from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
 from millracer.domain.items import ItemState, ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
-from millracer.domain.observation import STOPPED_EVENT, ChangeHints
+from millracer.domain.observation import ChangeHints
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import (
     CommandReply,
@@ -32,6 +32,7 @@ from millracer.domain.runtime import (
     OutOfSight,
     RunningDaemon,
     RuntimeEvent,
+    RuntimeEventKind,
     RuntimeStatus,
 )
 from millracer.errors import RunWarning, ToolFailed
@@ -124,7 +125,7 @@ def daemon_boots() -> Step:
 def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None) -> Step:
     """Our item is active and the stage has begun; `item_id` names another item instead."""
     event = RuntimeEvent(
-        event_type="stage_started",
+        kind=RuntimeEventKind.STAGE_STARTED,
         occurred_at=NOW,
         plane="execution",
         stage=stage,
@@ -152,7 +153,7 @@ def daemon_dies() -> Step:
 
 def daemon_is_stopped() -> Step:
     """Somebody else asked the daemon to stop and it did."""
-    stopped = RuntimeEvent(event_type=STOPPED_EVENT, occurred_at=NOW)
+    stopped = RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW)
     return Step(daemon="stops", stage="", events=(stopped,))
 
 

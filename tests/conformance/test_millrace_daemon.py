@@ -224,7 +224,7 @@ def item_is(state: ItemState) -> Callable[[ChangeHints], bool]:
 
 
 def stage_begins(signs: ChangeHints) -> bool:
-    return any(event.event_type == "stage_started" for event in signs.events)
+    return any(event.begins_stage for event in signs.events)
 
 
 def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
@@ -249,7 +249,7 @@ def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
     seen = watch(lease, queued, item_is(ItemState.DONE))
     assert all(signs.daemon_alive and signs.daemon_ours for signs in seen)
     assert seen[-1].item_moved
-    began = [e for signs in seen for e in signs.events if e.event_type == "stage_started"]
+    began = [e for signs in seen for e in signs.events if e.begins_stage]
     assert (began[0].stage, began[0].item_id) == ("builder", ITEM)
     assert all(event.run_id for event in began)
 

@@ -14,8 +14,7 @@ from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.evidence import Evidence, ItemFact, StageFact
 from millracer.domain.intake import DEFAULT_MODE
 from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.observation import STOPPED_EVENT
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import RunWarning
 from millracer.ports import Agent, TextListener, WatchLease
 from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step
@@ -297,7 +296,7 @@ class World(ScriptedBackend):
     def _next_step(self) -> Step:
         events: tuple[RuntimeEvent, ...] = ()
         if self._stop_untold:
-            events = (RuntimeEvent(event_type=STOPPED_EVENT, occurred_at=NOW),)
+            events = (RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW),)
             self._stop_untold = False
         return Step(events=events, poll_due=self._answer is A.SAFETY)
 

@@ -20,6 +20,7 @@ from millracer.domain.runtime import (
     ModeValidation,
     RunningDaemon,
     RuntimeEvent,
+    RuntimeEventKind,
     RuntimeStatus,
 )
 from millracer.domain.workspaces import (
@@ -104,8 +105,12 @@ def test_what_is_queued_counts_over_all_planes() -> None:
 
 def test_an_event_may_begin_a_stage_end_one_or_neither() -> None:
     began, ended, other = (
-        RuntimeEvent(event_type=said, occurred_at=NOW)
-        for said in ("stage_started", "stage_completed", "item_queued")
+        RuntimeEvent(kind=said, occurred_at=NOW)
+        for said in (
+            RuntimeEventKind.STAGE_STARTED,
+            RuntimeEventKind.STAGE_ENDED,
+            RuntimeEventKind.OTHER,
+        )
     )
 
     assert [event.begins_stage for event in (began, ended, other)] == [True, False, False]

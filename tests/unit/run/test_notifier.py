@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ToolTimeout
 from millracer.ports import Agent, TextListener
 from millracer.run import notifier as notifying
@@ -71,7 +71,7 @@ def test_pi_is_told_of_each_end_once_and_in_order(pi: ScriptedAgent, notifier: N
 
 
 def test_what_is_not_worth_it_costs_no_turn(pi: ScriptedAgent, notifier: Notifier) -> None:
-    notifier.tell(replace(UPDATED, event_type="stage_started"))
+    notifier.tell(replace(UPDATED, kind=RuntimeEventKind.STAGE_STARTED))
 
     assert notifier.finish(soon())
     assert notifier.drain() == []

@@ -23,6 +23,7 @@ from millracer.domain.requests import (
     ScopedWork,
 )
 from millracer.domain.result import RunResult
+from millracer.domain.runtime import RuntimeEventKind
 from millracer.errors import (
     DaemonDied,
     ProtocolError,
@@ -1018,7 +1019,7 @@ def test_pi_is_told_of_a_stage_that_settles_something_before_the_run_ends() -> N
     ended = replace(
         stage_runs("recon"),
         events=tuple(
-            replace(event, event_type="stage_completed", terminal_result="RECON_TO_EXECUTION")
+            replace(event, kind=RuntimeEventKind.STAGE_ENDED, terminal_result="RECON_TO_EXECUTION")
             for event in stage_runs("recon").events
         ),
     )

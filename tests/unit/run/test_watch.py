@@ -7,7 +7,7 @@ from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.lifecycle import RunEvent
 from millracer.domain.requests import IntakeKind, RunRequest
 from millracer.domain.result import Ending
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import MillracerError, ToolFailed, ToolTimeout
 from millracer.run import watch
 from millracer.run.context import RunContext
@@ -28,7 +28,7 @@ from millracer.testing.clock import FrozenClock
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = "one"
-STOPPED = RuntimeEvent(event_type="runtime_tick_stopped", occurred_at=NOW)
+STOPPED = RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW)
 
 
 class Watched:
