@@ -16,12 +16,9 @@ from millracer.domain.ending import Ending
 from millracer.domain.evidence import Evidence, LineageItem, lineage_of
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import RuntimeEvent, RuntimeStatus
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind, RuntimeStatus
 
-#: Written by a daemon that ends because somebody asked it to stop.
-STOPPED_EVENT = "runtime_tick_stopped"
 _LEADS_TO_MORE_WORK = frozenset({IntakeKind.PROBE, IntakeKind.IDEA})
-_ITEM_LEFT_ITS_PLANE = frozenset({"idle", "blocked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +51,7 @@ class ChangeHints:
     def stop_seen(self) -> bool:
         """Whether a daemon wrote that it ended on request, or was ended on purpose."""
         return self.stopped_on_purpose or any(
-            event.event_type == STOPPED_EVENT for event in self.events
+            event.kind is RuntimeEventKind.DAEMON_STOPPED for event in self.events
         )
 
 
@@ -75,10 +72,7 @@ def is_worth_asking(signs: ChangeHints, item_ids: frozenset[str]) -> bool:
         signs.poll_due
         or signs.item_moved
         or not signs.daemon_alive
-        or any(
-            event.item_id in item_ids and event.action in _ITEM_LEFT_ITS_PLANE
-            for event in signs.events
-        )
+        or any(event.item_id in item_ids and event.item_state is not None for event in signs.events)
     )
 
 
@@ -148,8 +142,6 @@ def interpret_runtime(
 #: fixing and retrying are well below.
 REPETITIONS = 8
 
-_STAGE_COMPLETED = "stage_completed"
-
 
 class RepetitionCount:
     """Counts what happens again while nothing of the lineage gets anywhere new."""
@@ -160,7 +152,7 @@ class RepetitionCount:
 
     def note(self, event: RuntimeEvent) -> None:
         """Count one stage's end of our lineage; other events are not counted."""
-        if event.event_type == _STAGE_COMPLETED and event.item_id and event.stage:
+        if event.ends_stage and event.item_id and event.stage:
             result = event.terminal_result or "no result"
             self._counts[event.item_id, event.stage, result, event.failure_class or ""] += 1
 
@@ -210,7 +202,7 @@ NoticeKey = tuple[str | None, str | None, str | None]
 def notable(event: RuntimeEvent) -> str | None:
     """Return what to tell pi of this event, None when it is not worth a turn."""
     result = event.terminal_result
-    if event.event_type != _STAGE_COMPLETED or not event.stage or not result:
+    if not event.ends_stage or not event.stage or not result:
         return None
     if result not in _NOTABLE_RESULTS and not result.startswith(_RECON_PREFIX):
         return None

@@ -16,14 +16,14 @@ from millracer.domain.requests import Finalizer, RoutePreference, RunRequest
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import MillracerError, RunWarning
-from millracer.ports import Clock, Millrace, TextListener
+from millracer.ports import Backend, Clock, TextListener
 from millracer.run.orchestrator import Orchestrator
 
 
 def submit(
     request: RunRequest,
     *,
-    millrace: Millrace,
+    millrace: Backend,
     clock: Clock,
     unique: Callable[[], str],
     cancellation: Cancellation,
@@ -35,21 +35,20 @@ def submit(
     Args:
         request: what is asked for.
         millrace: of the workspace.
-        clock: for the document.
+        clock: for the steps' times.
         unique: returns a fresh text for the identity of work that the caller did not name.
         cancellation: of the caller.
     """
     orchestrator = Orchestrator(millrace=millrace, pi=_NoPi(), clock=clock, unique=unique)
     delegated = replace(request, route=RoutePreference.MILLRACE, finalizer=Finalizer.SUMMARY)
     record = orchestrator.submit(delegated, cancellation)
-    daemon = None if record.item_status is None else millrace.find_daemon()
+    daemon = None if record.item_status is None else millrace.supervisor.find()
     unseen = unseen_warning(daemon)
     if unseen is not None:
         record.warn(unseen.code, unseen.text)
     return Submission(
         workspace=millrace.workspace,
-        program=millrace.program,
-        option=millrace.option,
+        commands=millrace.commands,
         request=request,
         item_id=None if record.item is None else record.item.item_id,
         item_status=record.item_status,

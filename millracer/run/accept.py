@@ -6,25 +6,24 @@ from millracer.domain.items import ItemState
 from millracer.domain.lifecycle import RunEvent, Step
 from millracer.domain.runtime import CommandState
 from millracer.errors import ToolFailed
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.context import RunContext
-from millracer.run.mailbox import await_mailbox
 
 #: How long a daemon may take to accept an item before the wait ends with a warning.
 ACCEPT_SECONDS = 20.0
 
 
-def accept(record: RunContext, millrace: Millrace) -> Step:
+def accept(record: RunContext, millrace: Backend) -> Step:
     """Wait a while for the daemon in whose mailbox the item is; without one, it is accepted.
 
     Raises:
         ToolFailed: the daemon refused it; nothing was queued.
     """
     accepted = Step(RunEvent.ITEM_ACCEPTED)
-    if record.mailbox_command is None:
+    if record.pending_command is None:
         return accepted
     wait = record.wait.within(ACCEPT_SECONDS)
-    reply = await_mailbox(millrace, record.mailbox_command, wait)
+    reply = millrace.await_reply(record.pending_command, wait)
     if reply.state is CommandState.WAITING:
         record.warn("not_taken_in", "the daemon has not taken the item in yet; it will")
         return accepted

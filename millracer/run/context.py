@@ -33,7 +33,7 @@ class RunContext:
     intake_signals: tuple[str, ...] = ()
     mode: str | None = None
     document_path: str | None = None
-    mailbox_command: str | None = None  #: what a daemon has yet to carry out
+    pending_command: str | None = None  #: what a daemon has yet to carry out
     item_status: ItemStatus | None = None
     lineage: tuple[LineageItem, ...] = ()
     found: bool = False  #: Millrace held the item already

@@ -6,7 +6,6 @@ plain summary takes its place. After a cancellation or a tool's failure pi is no
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,13 +28,11 @@ from millracer.domain.result import (
     RunResult,
     Versions,
     event_kind_of,
-    millracer_command,
-    next_steps_for,
     outcome_of,
 )
 from millracer.errors import MillracerError
 from millracer.logs import with_log_ids
-from millracer.ports import Clock, Millrace, Pi
+from millracer.ports import Agent, Backend, Clock
 from millracer.run import prompts
 from millracer.run.context import RunContext
 from millracer.run.summary import describe_fact, summarise
@@ -55,8 +52,8 @@ class _End:
 
 def finalize(
     record: RunContext,
-    millrace: Millrace,
-    pi: Pi,
+    millrace: Backend,
+    pi: Agent,
     clock: Clock,
     *,
     leave: Callable[[RunContext], None],
@@ -119,7 +116,7 @@ def finalize(
 
 
 def _close(
-    record: RunContext, end: _End, millrace: Millrace, pi: Pi
+    record: RunContext, end: _End, millrace: Backend, pi: Agent
 ) -> tuple[Outcome, tuple[NextStep, ...], str]:
     """Return the outcome, what can be done next, and the answer."""
     outcome = outcome_of(end.ending, record.verdict)
@@ -129,7 +126,7 @@ def _close(
     return outcome, steps, _answer(record, end, pi, outcome, steps)
 
 
-def _gather(record: RunContext, millrace: Millrace, end: _End) -> _End:
+def _gather(record: RunContext, millrace: Backend, end: _End) -> _End:
     """Read the evidence once, let the gate judge it, and return how the run ends after that.
 
     After a cancellation it is worth the time only where the item was seen done.
@@ -152,7 +149,7 @@ def _gather(record: RunContext, millrace: Millrace, end: _End) -> _End:
     return end
 
 
-def _judge(record: RunContext, item_status: ItemStatus, millrace: Millrace) -> None:
+def _judge(record: RunContext, item_status: ItemStatus, millrace: Backend) -> None:
     wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
     evidence = millrace.gather_evidence(item_status, wait)
     record.verdict = judge(evidence)
@@ -163,13 +160,13 @@ def _judge(record: RunContext, item_status: ItemStatus, millrace: Millrace) -> N
         record.status = millrace.read_status(wait)
 
 
-def _tell_failed_runners(record: RunContext, evidence: Evidence, millrace: Millrace) -> None:
+def _tell_failed_runners(record: RunContext, evidence: Evidence, millrace: Backend) -> None:
     """Warn of stages that nobody worked on, because the program that should have could not."""
     stages: dict[str, list[str]] = {}
     for fact in evidence.stages:
         if fact.runner_failure is not None:
             stages.setdefault(fact.runner_failure, []).append(fact.stage)
-    look = millracer_command("doctor", workspace=millrace.workspace, option=millrace.option)
+    look = millrace.commands.millracer("doctor")
     for failure, failed in stages.items():
         record.warn(
             "stage_runner_failed",
@@ -178,7 +175,7 @@ def _tell_failed_runners(record: RunContext, evidence: Evidence, millrace: Millr
         )
 
 
-def _look_again(record: RunContext, end: _End, millrace: Millrace) -> None:
+def _look_again(record: RunContext, end: _End, millrace: Backend) -> None:
     """Learn where the item is now that nothing of ours works on it any more.
 
     It may have ended after the last look: what is proven now counts.
@@ -261,23 +258,18 @@ def _missing(record: RunContext, end: _End, outcome: Outcome) -> tuple[MissingEv
     return (MissingEvidence(needed, item_status.source, str(item_status.state)),)
 
 
-def _next_steps(record: RunContext, millrace: Millrace, outcome: Outcome) -> tuple[NextStep, ...]:
+def _next_steps(record: RunContext, millrace: Backend, outcome: Outcome) -> tuple[NextStep, ...]:
     item_status = record.item_status
     if outcome is Outcome.COMPLETED or item_status is None:
         return ()
-    workspace = shlex.quote(millrace.workspace)
-    run = millracer_command("run", workspace=millrace.workspace, option=millrace.option)
-    return next_steps_for(
-        item_status,
-        record.lineage,
-        millrace=millrace.program,
-        workspace=workspace,
-        resume_command=f"{run} --resume {item_status.item_id}",
+    run = millrace.commands.millracer("run")
+    return millrace.commands.next_steps(
+        item_status, record.lineage, resume_command=f"{run} --resume {item_status.item_id}"
     )
 
 
 def _answer(
-    record: RunContext, end: _End, pi: Pi, outcome: Outcome, steps: tuple[NextStep, ...]
+    record: RunContext, end: _End, pi: Agent, outcome: Outcome, steps: tuple[NextStep, ...]
 ) -> str:
     if record.answer is not None:
         return record.answer

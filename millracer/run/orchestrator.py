@@ -28,16 +28,16 @@ from millracer.domain.lifecycle import (
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.progress import ProgressKind
 from millracer.domain.requests import Finalizer, Route, RoutePreference, RunRequest
-from millracer.domain.result import RunResult, millracer_command
+from millracer.domain.result import RunResult
 from millracer.domain.runtime import RunningDaemon
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
 from millracer.logs import log_item, run_logged
-from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
+from millracer.ports import Agent, Backend, Clock, ProgressListener, TextListener
 from millracer.run import prompts
 from millracer.run.accept import accept
 from millracer.run.context import RunContext
-from millracer.run.enqueue import LOCK_SECONDS, LOOK_AGAIN_SECONDS, enqueue, write_document
+from millracer.run.enqueue import enqueue, write_document
 from millracer.run.finalize import finalize
 from millracer.run.lookup import find_item, item_named
 from millracer.run.mode import reconcile_with_daemon, settle_mode
@@ -48,6 +48,9 @@ from millracer.run.routing import choose_route
 from millracer.run.watch import Watch, daemon_lost
 
 _log = logging.getLogger(__name__)
+#: Another millracer may start a daemon meanwhile.
+_LOCK_SECONDS = 150.0
+_LEASE_SECONDS = 10.0
 _LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
 
@@ -65,8 +68,8 @@ class Orchestrator:
     def __init__(  # noqa: PLR0913 - the ports
         self,
         *,
-        millrace: Millrace,
-        pi: Pi,
+        millrace: Backend,
+        pi: Agent,
         clock: Clock,
         unique: Callable[[], str],
         tools: ProgramsUsed = NO_PROGRAMS,
@@ -94,7 +97,7 @@ class Orchestrator:
     def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
         """Take one task to its end and return its result; everything of ours has ended by then.
 
-        The pi conversation stays open for the next task; close the `Pi` after the last one.
+        The pi conversation stays open for the next task; close the `Agent` after the last one.
         """
         with run_logged(request.request_id):
             return self._run(request, cancellation)
@@ -209,13 +212,13 @@ class Orchestrator:
         settle_mode(record, self._millrace)
         if record.item_status is not None:
             return Step(RunEvent.WORKSPACE_READY)
-        write_document(record, self._millrace, self._clock)
+        write_document(record, self._millrace)
         return Step(RunEvent.DOCUMENT_WRITTEN)
 
     # enqueue
 
     def _enqueue(self, record: RunContext) -> Step:
-        return enqueue(record, self._millrace, self._clock)
+        return enqueue(record, self._millrace)
 
     # accept
 
@@ -232,7 +235,7 @@ class Orchestrator:
         progress = self._progress(record)
         try:
             if record.lease is None:
-                record.lease = self._millrace.lease(wait)
+                record.lease = self._millrace.supervisor.lease(wait)
             notifier = self._begin_pi(record)
             without_daemon = self._ensure_daemon(record, wait)
             if without_daemon is not None:
@@ -274,7 +277,7 @@ class Orchestrator:
         One that dies while it boots is lost like one that dies later. One that cannot be started
         again after it died ends the run as its death would have.
         """
-        with self._millrace.control(wait.within(LOCK_SECONDS)) as control:
+        with self._millrace.supervisor.control(wait.within(_LOCK_SECONDS)) as control:
             running = control.running(record.wait)
             if running is not None:
                 self._warn_of_unseen(record, running)
@@ -302,7 +305,7 @@ class Orchestrator:
 
     def _restart_needed(self, record: RunContext) -> Step:
         self._progress(record).tell(ProgressKind.RESTART_NEEDED, record.reason)
-        with self._millrace.control(record.wait.within(LOCK_SECONDS)) as control:
+        with self._millrace.supervisor.control(record.wait.within(_LOCK_SECONDS)) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)
         return Step(RunEvent.DAEMON_REPAIRED)
@@ -319,9 +322,9 @@ class Orchestrator:
         """
         lease, record.lease = record.lease, None
         wait = record.wait.cleaning_up(_LEAVE_SECONDS)
-        if lease is None and self._millrace.owns_daemon:
+        if lease is None and self._millrace.supervisor.owns_daemon:
             with suppress(MillracerError, Cancelled):
-                lease = self._millrace.lease(wait.within(LOOK_AGAIN_SECONDS))
+                lease = self._millrace.supervisor.lease(wait.within(_LEASE_SECONDS))
         if lease is None:
             return
         left_running = lease.leave(wait, keep_daemon=record.request.keep_daemon)
@@ -329,7 +332,7 @@ class Orchestrator:
             record.warn(notice.code, notice.text)
         if left_running and record.request.keep_daemon:
             where = self._millrace.workspace
-            stop = millracer_command("stop", workspace=where, option=self._millrace.option)
+            stop = self._millrace.commands.millracer("stop")
             record.warn(
                 "daemon_kept",
                 f"Millrace's daemon is left running in {where}; stop it with `{stop}`",

@@ -22,10 +22,9 @@ from millracer.domain.observation import (
     unmeetable,
 )
 from millracer.domain.progress import ProgressKind
-from millracer.domain.result import millracer_command
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.context import RunContext
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
@@ -56,7 +55,7 @@ class Watch:
     def __init__(
         self,
         record: RunContext,
-        millrace: Millrace,
+        millrace: Backend,
         progress: Progress,
         notifier: Notifier | None = None,
     ) -> None:
@@ -229,10 +228,8 @@ class Watch:
     def _pause_text(self) -> str:
         status = self._record.status
         by = "" if status is None else f" by {status.pause_sources}"
-        go_on = millracer_command(
-            "resume", workspace=self._millrace.workspace, option=self._millrace.option
-        )
-        return f"Millrace is paused{by}; resume it with `{go_on}`"
+        resume = self._millrace.commands.millracer("resume")
+        return f"Millrace is paused{by}; resume it with `{resume}`"
 
     def _time_out(self) -> Step:
         limit = self._record.request.limits.daemon_timeout_seconds

@@ -29,32 +29,35 @@ from millracer.domain.evidence import (
     SpawnFact,
     StageFact,
 )
-from millracer.domain.intake import IntakeChoice, IntakeDocument, ModeChoice
-from millracer.domain.items import AddReceipt, ItemStatus, WorkItem
+from millracer.domain.intake import IntakeChoice, ModeChoice
+from millracer.domain.items import ItemStatus, SubmitReceipt, WorkItem
 from millracer.domain.lifecycle import ENDINGS, Lifecycle, RunEvent, RunFacts, RunState, Step
 from millracer.domain.observation import ChangeHints, is_news
 from millracer.domain.requests import Decision, RequestBody, RunRequest
 from millracer.domain.result import ErrorRecord, NextStep, RunResult
 from millracer.domain.runtime import (
-    MailboxReply,
+    CommandReply,
     ModeValidation,
     RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
 )
-from millracer.ports import ItemLock
+from millracer.millrace import submission
+from millracer.millrace.intake.documents import IntakeDocument
+from millracer.millrace.submission import ItemLock
+from millracer.millrace.wire.text_output import AddReceipt
 from millracer.run import finalize
 from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.progress import Progress
 from millracer.run.watch import Watch
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedControl, ScriptedWatchLease
+from millracer.testing.backend import ScriptedControl, ScriptedWatchLease
+from millracer.testing.clock import FrozenClock
 from tests.statespace.beside import InTurn, Turn
 from tests.statespace.choices import AskedToStop
 from tests.statespace.world import Lease, ModelPi, World
 
-_HERE = str(Path(run.__file__).parent)
+_HERE = (str(Path(run.__file__).parent), str(submission.__file__))
 #: Told to people or the same in every run: nothing is decided by it.
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RunContext: frozenset(
@@ -86,7 +89,7 @@ _FIXED = (
 _VALUES = (
     *(AddReceipt, ClosureFact, Decision, Evidence, ItemFact, ItemLock, LineageItem),
     *(MissingEvidence, ModeChoice, ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus),
-    *(SpawnFact, StageFact, ItemStatus, MailboxReply),
+    *(SpawnFact, StageFact, ItemStatus, CommandReply, SubmitReceipt),
 )
 
 
@@ -107,8 +110,12 @@ def program_state(now: float) -> Hashable:
 
 def running_record() -> RunContext:
     """Return the record of the run that called what called this."""
-    *_, outermost = _frames(sys._getframe(1))
-    record = outermost.f_locals["record"]
+    records = [
+        frame.f_locals["record"]
+        for frame in _frames(sys._getframe(1))
+        if "record" in frame.f_locals
+    ]
+    record = records[-1]
     assert isinstance(record, RunContext)
     return record
 

@@ -28,7 +28,7 @@ from millracer.operations.submit import submit
 from millracer.run import watch
 from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
+from millracer.testing.clock import FrozenClock
 from tests.statespace.answers import USUAL, Bounds
 from tests.statespace.choices import Answer, Choice, Move
 from tests.statespace.explore import Command, Ended, Explorer, Rules, Space, Step
@@ -160,7 +160,7 @@ SUBMISSION = Scenario(
         usual=USUAL | _DEATHS | {Move.OTHER_ADDS, Move.OTHER_STARTS, Move.MAIL_REFUSED},
         troubles=1,
         left_out=frozenset({Answer.SAFETY, Answer.BOOTING}),
-        moves_at=frozenset({"look_up", "running", "mailbox_reply"}),
+        moves_at=frozenset({"look_up", "running", "reply"}),
     ),
     over=(_OVER - {ItemState.DONE}) | {ItemState.BLOCKED},
     limit=5_000,

@@ -18,7 +18,7 @@ from millracer.domain.observation import (
     leads_to_more_work,
 )
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import RuntimeEvent, RuntimeStatus
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind, RuntimeStatus
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 IDS = frozenset({"item"})
@@ -48,8 +48,8 @@ def status(
     )
 
 
-def event(**fields: str) -> RuntimeEvent:
-    return RuntimeEvent(**{"event_type": "router_decision", "occurred_at": NOW, **fields})  # type: ignore[arg-type]
+def event(**fields: object) -> RuntimeEvent:
+    return RuntimeEvent(**{"kind": RuntimeEventKind.OTHER, "occurred_at": NOW, **fields})  # type: ignore[arg-type]
 
 
 LIVE = [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]
@@ -189,11 +189,15 @@ def test_the_items_place_alone_decides_exactly_its_own_endings(
         ),
         pytest.param(ChangeHints(daemon_alive=True, item_moved=True), id="the item moved"),
         pytest.param(
-            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="idle"),)),
+            ChangeHints(
+                daemon_alive=True, events=(event(item_id="item", item_state=ItemState.DONE),)
+            ),
             id="the router let go of it",
         ),
         pytest.param(
-            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="blocked"),)),
+            ChangeHints(
+                daemon_alive=True, events=(event(item_id="item", item_state=ItemState.BLOCKED),)
+            ),
             id="the router blocked it",
         ),
     ],
@@ -207,11 +211,13 @@ def test_what_may_have_moved_the_item_is_worth_asking(signs: ChangeHints) -> Non
     [
         pytest.param(ChangeHints(daemon_alive=True), id="nothing"),
         pytest.param(
-            ChangeHints(daemon_alive=True, events=(event(item_id="other", action="idle"),)),
+            ChangeHints(
+                daemon_alive=True, events=(event(item_id="other", item_state=ItemState.DONE),)
+            ),
             id="another item's end",
         ),
         pytest.param(
-            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="run_stage"),)),
+            ChangeHints(daemon_alive=True, events=(event(item_id="item"),)),
             id="its next stage",
         ),
     ],
@@ -231,7 +237,7 @@ def test_a_lost_daemon_and_the_safety_interval_are_worth_asking_for_the_status(
 
 
 def test_only_the_event_of_a_requested_end_is_read_as_a_stop() -> None:
-    stopped = event(event_type="runtime_tick_stopped")
+    stopped = event(kind=RuntimeEventKind.DAEMON_STOPPED)
 
     assert ChangeHints(daemon_alive=False, events=(event(), stopped)).stop_seen
     assert not ChangeHints(daemon_alive=False, events=(event(),)).stop_seen
@@ -254,7 +260,7 @@ def test_signs_claim_nothing_that_was_not_seen() -> None:
 def test_a_silent_change_of_the_runtimes_state_may_be_a_pause() -> None:
     assert is_worth_asking_status(ChangeHints(daemon_alive=True, state_changed=True))
     assert not is_worth_asking_status(
-        ChangeHints(daemon_alive=True, state_changed=True, events=(event(action="run_stage"),))
+        ChangeHints(daemon_alive=True, state_changed=True, events=(event(),))
     )
 
 

@@ -7,15 +7,14 @@ from millracer.domain.ending import Ending
 from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.lifecycle import RunEvent, Step
 from millracer.domain.requests import IntakeKind, RunRequest
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import MillracerError, ToolFailed, ToolTimeout
 from millracer.run import watch
 from millracer.run.context import RunContext
 from millracer.run.progress import Progress
 from millracer.run.watch import Watch
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import (
-    ScriptedMillrace,
+from millracer.testing.backend import (
+    ScriptedBackend,
     daemon_dies,
     item_ends,
     item_goes,
@@ -24,18 +23,19 @@ from tests.fakes.millrace import (
     then,
     workspace_paused,
 )
-from tests.fakes.millrace import Step as Shown
+from millracer.testing.backend import Step as Shown
+from millracer.testing.clock import FrozenClock
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = "one"
-STOPPED = RuntimeEvent(event_type="runtime_tick_stopped", occurred_at=NOW)
+STOPPED = RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW)
 
 
 class Watched:
     """One queued task under a daemon, watched by a run."""
 
     def __init__(self, *steps: Shown, kind: IntakeKind = IntakeKind.TASK) -> None:
-        self.millrace = ScriptedMillrace()
+        self.millrace = ScriptedBackend()
         self.millrace.has_daemon(ours=True)
         self.millrace.holds(ITEM, ItemState.QUEUED, kind=kind)
         self.millrace.will_show(*steps)
@@ -44,7 +44,7 @@ class Watched:
             cancellation=Cancellation(),
             item=WorkItem(item_id=ITEM, request_hash="", named=True),
             item_status=self.millrace.look_up(ITEM, wait()),
-            lease=self.millrace.lease(wait()),
+            lease=self.millrace.supervisor.lease(wait()),
         )
         self.millrace.calls.clear()
         progress = Progress(self.record, "/w", FrozenClock(), ())
