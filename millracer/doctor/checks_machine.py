@@ -119,7 +119,8 @@ def millrace(sight: Sight, wait: Wait) -> Finding:
     found = sight.millrace()
     version = sight.versions["millrace"] = found.check_supported(wait)
     return Finding(
-        message=f"Millrace {version}, {found.program}, found by {sight.tools.origin('millrace')}"
+        message=f"Millrace {version}, {found.commands.program}, "
+        f"found by {sight.tools.origin('millrace')}"
     )
 
 

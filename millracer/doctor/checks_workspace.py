@@ -10,10 +10,9 @@ from millracer.doctor.checks_machine import no_credentials
 from millracer.doctor.context import CompiledMode, Sight
 from millracer.domain.doctor_report import CheckLevel, Finding, StageModel
 from millracer.domain.items import ItemState
-from millracer.domain.result import millracer_command, retry_command
 from millracer.domain.unseen import describe_unseen
 from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
-from millracer.ports import Millrace
+from millracer.ports import Backend
 
 _PI_RUNNER = "pi_rpc"
 _SHOWN_ITEMS = 3
@@ -58,7 +57,7 @@ def initialised(sight: Sight, wait: Wait) -> Finding:
             level=CheckLevel.WARNING,
             message=f"this Millrace has to initialise it anew, as the next delegated task does: "
             f"{refused.message}",
-            next_command=f"{millrace.program} init {_of(millrace)}",
+            next_command=millrace.commands.initialise(),
         )
     queued = sum(status.queue_depths.values())
     return Finding(message=f"initialised; {queued} queued, {status.active_run_count} active")
@@ -72,7 +71,7 @@ def mode(sight: Sight, wait: Wait) -> Finding:
     millrace = sight.tools.millrace(copy, sight.here.options)
     millrace.check_supported(wait)
     millrace.initialise(wait)
-    with millrace.control(wait) as control:
+    with millrace.supervisor.control(wait) as control:
         validation = control.validate_mode(choice.mode, wait)
     if not validation.ok:
         detail = validation.detail.replace(copy, sight.root_path)
@@ -82,9 +81,9 @@ def mode(sight: Sight, wait: Wait) -> Finding:
             level=CheckLevel.FAIL,
             message=f"mode {choice.mode}, named by {_who(choice.source)}, cannot be used: "
             f"{_first_line(detail)}",
-            next_command=f"{here.program} upgrade {_of(here)}"
+            next_command=here.commands.upgrade()
             if is_of_another_version
-            else f"{here.program} modes list",
+            else here.commands.list_modes(),
             detail=detail,
         )
     sight.mode = CompiledMode(
@@ -99,7 +98,7 @@ def mode(sight: Sight, wait: Wait) -> Finding:
 def daemon(sight: Sight, _wait: Wait) -> Finding:
     """Whether a daemon works here, whose it is, and whether a run can work with it."""
     millrace, status = sight.millrace(), sight.status
-    found = sight.daemon = millrace.find_daemon()
+    found = sight.daemon = millrace.supervisor.find()
     if found is None:
         return Finding(message="none works here; a delegated task starts one and ends it")
     if found.out_of_sight is not None and found.may_be_dead:
@@ -141,9 +140,9 @@ def stale_state(sight: Sight, wait: Wait) -> Finding:
     millrace = sight.millrace()
     if not millrace.is_initialised:
         return Finding(message="nothing is there yet")
-    if not millrace.is_stale(wait):
+    if not millrace.supervisor.is_stale(wait):
         return Finding(message="nothing stale")
-    clear = f"{millrace.program} control clear-stale-state {_of(millrace)}"
+    clear = millrace.commands.repair()
     if sight.status is not None and sight.status.lock == _HELD:
         clear = _ours(millrace, "stop")  # Millrace clears no lock that it takes for held
     return Finding(
@@ -165,9 +164,7 @@ def blocked_items(sight: Sight, _wait: Wait) -> Finding:
     return Finding(
         level=CheckLevel.WARNING,
         message=f"{len(blocked)}: {shown}{f' and {more} more' if more > 0 else ''}",
-        next_command=retry_command(
-            millrace.program, blocked[0].item_id, shlex.quote(millrace.workspace)
-        ),
+        next_command=millrace.commands.retry(blocked[0].item_id),
     )
 
 
@@ -237,13 +234,11 @@ def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None
         if stage.runner == _PI_RUNNER and stage.model == model and stage.alias is not None:
             thinking.setdefault(stage.alias, stage.thinking)
     commands = [
-        f"{millrace.program} model-aliases set {shlex.quote(alias)} "
-        f"--model {shlex.quote(str(models.selected))} "
-        f"--thinking-level {shlex.quote(level or _THINKING)} {_of(millrace)}"
+        millrace.commands.set_model(alias, str(models.selected), level or _THINKING)
         for alias, level in thinking.items()
     ]
     if commands and not millrace.is_initialised:  # Millrace keeps no alias outside a workspace
-        commands.insert(0, f"{millrace.program} init {_of(millrace)}")
+        commands.insert(0, millrace.commands.initialise())
     return " && ".join(commands) or None
 
 
@@ -260,7 +255,7 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
         return _tells_its_status(millrace, wait)
 
 
-def _tells_its_status(millrace: Millrace, wait: Wait) -> bool:
+def _tells_its_status(millrace: Backend, wait: Wait) -> bool:
     try:
         millrace.read_status(wait)
     except ToolFailed:
@@ -268,12 +263,8 @@ def _tells_its_status(millrace: Millrace, wait: Wait) -> bool:
     return True
 
 
-def _ours(millrace: Millrace, *words: str) -> str:
-    return millracer_command(*words, workspace=millrace.workspace, option=millrace.option)
-
-
-def _of(millrace: Millrace) -> str:
-    return f"--workspace {shlex.quote(millrace.workspace)}"
+def _ours(millrace: Backend, *words: str) -> str:
+    return millrace.commands.millracer(*words)
 
 
 def _who(source: str) -> str:

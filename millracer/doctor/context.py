@@ -14,7 +14,7 @@ from millracer.domain.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ConfigInvalid, RunWarning
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
-from millracer.ports import Millrace
+from millracer.ports import Backend
 
 #: Where programs are asked what depends on no workspace, when there is none.
 _ANYWHERE = "/"
@@ -76,7 +76,7 @@ class Sight:
     _copies: ExitStack | None = None
     _store: CopiedStore | None = None
     _memory: SessionMemory | None = None
-    _millrace: Millrace | None = None
+    _millrace: Backend | None = None
     _pi: PiLook | None = None
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ class Sight:
             self._memory = SessionMemory(self.store(wait).store)
         return self._memory
 
-    def millrace(self) -> Millrace:
+    def millrace(self) -> Backend:
         """Return the workspace's Millrace.
 
         Raises:

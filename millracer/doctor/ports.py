@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from millracer.domain.doctor_report import FolderLook, PiModels, StageModel, StoreLook
     from millracer.domain.run_options import RunOptions
     from millracer.errors import RunWarning
-    from millracer.ports import Millrace, Pi, SessionStore
+    from millracer.ports import Agent, Backend, SessionStore
 
 
 class CopiedStore(Protocol):
@@ -122,11 +122,11 @@ class Surroundings(Protocol):
 class DoctorTools(Protocol):
     """Opens the programs that a run with the same options would use."""
 
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
         """Return the Millrace of a workspace."""
         ...
 
-    def pi(self, root_path: str, options: RunOptions) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         ...
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from millracer.cancellation import CancelReason
 from millracer.domain.requests import IntakeKind
 
 
@@ -91,18 +92,20 @@ class ItemStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddReceipt:
-    """What `queue add-*` said.
+class SubmitReceipt:
+    """What submitting a work item to the backend led to.
 
     Attributes:
-        stored_path: where the item lies now; None while it waits in a running daemon's mailbox.
-        mailbox_command: the mailbox command to follow; rc 0 alone is no acceptance.
-        duplicate: the id is known already: look again.
+        status: where the item is now; absent only if `interrupted`.
+        existed: the item was there already; `status` is the backend's answer about it.
+        pending_command: the command that a running daemon has yet to carry out, if any.
+        interrupted: why the caller asked to stop while the item was being added.
     """
 
-    stored_path: str | None = None
-    mailbox_command: str | None = None
-    duplicate: bool = False
+    status: ItemStatus
+    existed: bool = False
+    pending_command: str | None = None
+    interrupted: CancelReason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """The lifecycle of a run: everything that decides which step follows lives in this file.
 
 It does not know what a step does. The machine is data: `EDGES` lists every row, one event for every
-way a step can end; a state with no row (`finished`) is the end. `transitions` checks the table and
-nothing else: no callbacks, because an exception in one leaves the state moved
-(docs/decisions/0001).
+way a step can end, and `ENDINGS` lists the endings each event carries; a state with no row
+(`finished`) is the end. `transitions` checks the table and nothing else: no callbacks, because an
+exception in one leaves the state moved (docs/decisions/0001).
 
 What the table does not say: which facts are evidence (`completion`), what Millrace's signs mean
 (`observation`), and what happens in a state (`millracer.run.orchestrator`).
@@ -11,22 +11,24 @@ What the table does not say: which facts are evidence (`completion`), what Millr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from transitions import Machine, MachineError
+from transitions import Machine
 
+from millracer.domain.ending import Ending
 from millracer.errors import IllegalTransition
 
 
 class RunState(StrEnum):
-    """Where a run is."""
+    """Where a run, or a submission, is."""
 
     DECIDE = "decide"  #: look the item up, choose the route
     DIRECT = "direct"  #: pi does the task itself
     INTAKE = "intake"  #: workspace and mode made ready, document written
     ENQUEUE = "enqueue"  #: the document handed to Millrace, once
+    ACCEPT = "accept"  #: of a submission: the daemon takes the item out of its mailbox
     MONITOR = "monitor"  #: a daemon joined or started, the item watched
     RESTART_NEEDED = "restart_needed"  #: the daemon is gone, the workspace is repaired
     FINALIZE = "finalize"  #: evidence judged, daemon left, answer written
@@ -44,7 +46,8 @@ class RunEvent(StrEnum):
     DOCUMENT_WRITTEN = "document_written"
     WORKSPACE_READY = "workspace_ready"  #: nothing to write: the item is there already
     ITEM_ENQUEUED = "item_enqueued"
-    WATCH_ENDED = "watch_ended"  #: the item ended, or waiting for it is over
+    ITEM_ACCEPTED = "item_accepted"  #: no daemon refused it
+    WATCH_ENDED = "watch_ended"  #: watching the item longer would not change anything
     DAEMON_LOST = "daemon_lost"  #: it died while the item is queued or active
     DAEMON_REPAIRED = "daemon_repaired"  #: stale state is cleared, the item is back in the queue
     RESULT_READY = "result_ready"
@@ -53,15 +56,34 @@ class RunEvent(StrEnum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step reports: its event, and how the run ends if the event ends it."""
+
+    event: RunEvent
+    ending: Ending | None = None
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What guards may look at."""
+    """What the table keeps of a run; guards read it, only `Lifecycle.fire` updates it.
 
-    restarts: int = 0  #: restarts of the daemon so far in this run
+    Attributes:
+        restarts: restarts of the daemon so far in this run.
+        max_restarts: how many are allowed.
+        ending: the ending of the last step that reported one.
+        reason: the reason of that ending.
+    """
+
+    restarts: int = 0
     max_restarts: int = 1
+    ending: Ending | None = None
+    reason: str = ""
 
 
 Guard = Callable[[RunFacts], bool]
+Update = Callable[[RunFacts], RunFacts]
 
 
 def restarts_left(facts: RunFacts) -> bool:
@@ -74,14 +96,20 @@ def restarts_exhausted(facts: RunFacts) -> bool:
     return facts.restarts >= facts.max_restarts
 
 
+def count_restart(facts: RunFacts) -> RunFacts:
+    """Count one restart of the daemon."""
+    return replace(facts, restarts=facts.restarts + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One row: in `source`, `event` leads to `dest` if the guard agrees."""
+    """One row: in `source`, `event` leads to `dest` if the guard agrees, and updates the facts."""
 
     source: RunState
     event: RunEvent
     dest: RunState
     guard: Guard | None = None
+    update: Update | None = None
 
 
 S, E = RunState, RunEvent
@@ -109,15 +137,50 @@ EDGES: tuple[Edge, ...] = (
     Edge(S.ENQUEUE,        E.FAILED,            S.FINALIZE),
     Edge(S.MONITOR,        E.WATCH_ENDED,       S.FINALIZE),
     Edge(S.MONITOR,        E.DAEMON_LOST,       S.RESTART_NEEDED),
+    Edge(S.MONITOR,        E.TIMED_OUT,         S.FINALIZE),
     Edge(S.MONITOR,        E.CANCELLED,         S.FINALIZE),
     Edge(S.MONITOR,        E.FAILED,            S.FINALIZE),
-    Edge(S.RESTART_NEEDED, E.DAEMON_REPAIRED,   S.MONITOR,  restarts_left),
+    Edge(S.RESTART_NEEDED, E.DAEMON_REPAIRED,   S.MONITOR,  restarts_left, count_restart),
     Edge(S.RESTART_NEEDED, E.DAEMON_REPAIRED,   S.FINALIZE, restarts_exhausted),
     Edge(S.RESTART_NEEDED, E.CANCELLED,         S.FINALIZE),
     Edge(S.RESTART_NEEDED, E.FAILED,            S.FINALIZE),
     Edge(S.FINALIZE,       E.RESULT_READY,      S.FINISHED),
 )
+#: A submission: the rows of a run until the item is in Millrace, which finishes it.
+SUBMISSION_EDGES: tuple[Edge, ...] = (
+    Edge(S.DECIDE,         E.DELEGATION_CHOSEN, S.INTAKE),
+    Edge(S.DECIDE,         E.ITEM_FOUND_LIVE,   S.FINISHED),
+    Edge(S.DECIDE,         E.ITEM_FOUND_ENDED,  S.FINISHED),
+    Edge(S.DECIDE,         E.CANCELLED,         S.FINISHED),
+    Edge(S.DECIDE,         E.FAILED,            S.FINISHED),
+    Edge(S.INTAKE,         E.DOCUMENT_WRITTEN,  S.ENQUEUE),
+    Edge(S.INTAKE,         E.CANCELLED,         S.FINISHED),
+    Edge(S.INTAKE,         E.FAILED,            S.FINISHED),
+    Edge(S.ENQUEUE,        E.ITEM_ENQUEUED,     S.ACCEPT),
+    Edge(S.ENQUEUE,        E.ITEM_FOUND_LIVE,   S.FINISHED),
+    Edge(S.ENQUEUE,        E.ITEM_FOUND_ENDED,  S.FINISHED),
+    Edge(S.ENQUEUE,        E.CANCELLED,         S.FINISHED),
+    Edge(S.ENQUEUE,        E.FAILED,            S.FINISHED),
+    Edge(S.ACCEPT,         E.ITEM_ACCEPTED,     S.FINISHED),
+    Edge(S.ACCEPT,         E.CANCELLED,         S.FINISHED),
+    Edge(S.ACCEPT,         E.FAILED,            S.FINISHED),
+)
 # fmt: on
+_DAEMON_DEATHS = frozenset({Ending.CRASHED, Ending.RESTART_NEEDED})
+_ITEM_ENDS = frozenset({Ending.ITEM_ENDED, Ending.BLOCKED, Ending.SET_ASIDE})
+#: The endings that each event carries; an event that is not listed carries none.
+ENDINGS: Mapping[RunEvent, frozenset[Ending]] = {
+    E.ANSWERED: frozenset({Ending.ANSWERED}),
+    E.ITEM_FOUND_ENDED: _ITEM_ENDS,
+    E.WATCH_ENDED: _ITEM_ENDS
+    | {Ending.AT_REST, Ending.STUCK, Ending.UNKNOWN, Ending.STOPPED}
+    | _DAEMON_DEATHS,  # the daemon could not be started again
+    E.DAEMON_LOST: _DAEMON_DEATHS,
+    E.TIMED_OUT: frozenset({Ending.TIMED_OUT}),
+    E.CANCELLED: frozenset({Ending.CANCELLED}),
+    E.FAILED: frozenset({Ending.FAILED}),
+    E.RESULT_READY: frozenset(Ending),  # the judgement itself may fail or be cancelled
+}
 INITIAL = RunState.DECIDE
 TERMINAL = RunState.FINISHED
 
@@ -130,9 +193,15 @@ class _Cursor:
 
 
 class Lifecycle:
-    """A run's place in the table; a fresh one starts in `decide`."""
+    """A run's place in its table.
 
-    def __init__(self, state: RunState = INITIAL) -> None:
+    Args:
+        state: where it starts.
+        edges: its table; None for a run's.
+    """
+
+    def __init__(self, state: RunState = INITIAL, edges: Sequence[Edge] | None = None) -> None:
+        self._edges = EDGES if edges is None else edges
         self._cursor = _Cursor()
         self._machine = Machine(
             model=self._cursor,
@@ -144,7 +213,7 @@ class Lifecycle:
                     "dest": edge.dest,
                     "conditions": [] if edge.guard is None else [edge.guard],
                 }
-                for edge in EDGES
+                for edge in self._edges
             ],
             initial=state,
             auto_transitions=False,
@@ -160,27 +229,37 @@ class Lifecycle:
         """Whether the run is over."""
         return self.state is TERMINAL
 
-    def fire(self, event: RunEvent, facts: RunFacts) -> RunState:
-        """Move along the one edge that fits and return the new state.
+    def fire(self, step: Step, facts: RunFacts) -> RunFacts:
+        """Move along the one edge that fits and return the facts as they are then.
 
         Raises:
-            IllegalTransition: no such row, or its guard refused; the state has not moved.
+            IllegalTransition: no such row, its guard refused, or the event does not carry this
+                ending; the state has not moved.
         """
-        before = self.state
-        try:
-            moved = self._cursor.trigger(event.value, facts)
-        except MachineError as exc:
-            raise IllegalTransition(f"no edge for {event} in {before}") from exc
-        if not moved:
+        before, event = self.state, step.event
+        rows = [edge for edge in self._edges if (edge.source, edge.event) == (before, event)]
+        if not rows:
+            raise IllegalTransition(f"no edge for {event} in {before}")
+        if step.ending not in ENDINGS.get(event, {None}):
+            raise IllegalTransition(f"{event} in {before} does not carry the ending {step.ending}")
+        if not self._cursor.trigger(event.value, facts):
             raise IllegalTransition(f"the guard of {event} in {before} refused {facts}")
-        return self.state
+        if step.ending is not None:
+            facts = replace(facts, ending=step.ending, reason=step.reason)
+        update = next(edge.update for edge in rows if edge.dest is self.state)
+        return facts if update is None else update(facts)
 
 
 def mermaid() -> str:
     """Return the table as a Mermaid state diagram, the one in docs/architecture.md."""
     rows = [f"    [*] --> {INITIAL}"]
     for edge in EDGES:
-        guard = "" if edge.guard is None else f" [{edge.guard.__name__.replace('_', ' ')}]"
-        rows.append(f"    {edge.source} --> {edge.dest}: {edge.event}{guard}")
+        guard = "" if edge.guard is None else f" [{_words(edge.guard)}]"
+        update = "" if edge.update is None else f" / {_words(edge.update)}"
+        rows.append(f"    {edge.source} --> {edge.dest}: {edge.event}{guard}{update}")
     rows.append(f"    {TERMINAL} --> [*]")
     return "\n".join(["stateDiagram-v2", *rows]) + "\n"
+
+
+def _words(function: Guard | Update) -> str:
+    return function.__name__.replace("_", " ")

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 
 from millracer.domain.completion import SPEC, judge
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import Evidence, LineageItem, lineage_of
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import RuntimeEvent, RuntimeStatus
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind, RuntimeStatus
 
-#: Written by a daemon that ends because somebody asked it to stop.
-STOPPED_EVENT = "runtime_tick_stopped"
 _LEADS_TO_MORE_WORK = frozenset({IntakeKind.PROBE, IntakeKind.IDEA})
-_ITEM_LEFT_ITS_PLANE = frozenset({"idle", "blocked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +51,8 @@ class ChangeHints:
     def stop_seen(self) -> bool:
         """Whether a daemon wrote that it ended on request, or was ended on purpose."""
         return self.stopped_on_purpose or any(
-            event.event_type == STOPPED_EVENT for event in self.events
+            event.kind is RuntimeEventKind.DAEMON_STOPPED for event in self.events
         )
-
-
-class Observation(StrEnum):
-    """What Millrace's answers mean for our watch."""
-
-    WORKING = "working"
-    PAUSED = "paused"
-    ENDED = "ended"
-    BLOCKED = "blocked"
-    SET_ASIDE = "set_aside"
-    UNKNOWN = "unknown"  #: Millrace does not know the item (any more)
-    AT_REST = "at_rest"  #: nothing of the lineage goes on, without proof of completion
-    STOPPED = "stopped"  #: the daemon ended because somebody asked it to
-    DAEMON_LOST = "daemon_lost"
 
 
 def is_news(signs: ChangeHints) -> bool:
@@ -89,10 +72,7 @@ def is_worth_asking(signs: ChangeHints, item_ids: frozenset[str]) -> bool:
         signs.poll_due
         or signs.item_moved
         or not signs.daemon_alive
-        or any(
-            event.item_id in item_ids and event.action in _ITEM_LEFT_ITS_PLANE
-            for event in signs.events
-        )
+        or any(event.item_id in item_ids and event.item_state is not None for event in signs.events)
     )
 
 
@@ -106,21 +86,21 @@ def leads_to_more_work(item_status: ItemStatus) -> bool:
     return item_status.kind in _LEADS_TO_MORE_WORK or item_status.work_kind == SPEC
 
 
-def interpret_item_status(item_status: ItemStatus) -> Observation | None:
+def interpret_item_status(item_status: ItemStatus) -> Ending | None:
     """Say what the item's own place decides, or None where more has to be known."""
     state = item_status.state
     if state is ItemState.BLOCKED:
-        return Observation.BLOCKED
+        return Ending.BLOCKED
     if state.is_set_aside:
-        return Observation.SET_ASIDE
+        return Ending.SET_ASIDE
     if state is ItemState.DONE and not leads_to_more_work(item_status):
-        return Observation.ENDED
+        return Ending.ITEM_ENDED
     if state is ItemState.ABSENT:
-        return Observation.UNKNOWN
+        return Ending.UNKNOWN
     return None
 
 
-def interpret_lineage(traced: Evidence) -> Observation | None:
+def interpret_lineage(traced: Evidence) -> Ending | None:
     """Say what an item's lineage decides, or None while something of it goes on.
 
     What rests may be about to go on: Millrace makes the next item a moment after it ended the last,
@@ -128,7 +108,7 @@ def interpret_lineage(traced: Evidence) -> Observation | None:
     """
     verdict = judge(traced)
     if verdict.completed:
-        return Observation.ENDED
+        return Ending.ITEM_ENDED
     members = {member.item_id: member.state for member in lineage_of(traced)}
     waits_for_arbiter = any(
         target.open and not target.blocked_by_lineage_work
@@ -137,22 +117,30 @@ def interpret_lineage(traced: Evidence) -> Observation | None:
     )
     if waits_for_arbiter or any(state.is_live for state in members.values()):
         return None
-    return Observation.BLOCKED if verdict.blocked else Observation.AT_REST
+    return Ending.BLOCKED if verdict.blocked else Ending.AT_REST
 
 
-def interpret_runtime(status: RuntimeStatus, *, daemon_alive: bool, stop_seen: bool) -> Observation:
-    """Say what the runtime's state means for work that is not over."""
-    if not daemon_alive:
-        stopped = stop_seen or status.stop_requested
-        return Observation.STOPPED if stopped else Observation.DAEMON_LOST
-    return Observation.PAUSED if status.paused else Observation.WORKING
+def interpret_runtime(
+    status: RuntimeStatus, *, daemon_alive: bool, stop_seen: bool, active: bool
+) -> Ending | None:
+    """Return the ending that the runtime's state means for unfinished work; None: it continues.
+
+    Args:
+        status: the runtime's.
+        daemon_alive: a daemon works here.
+        stop_seen: the daemon was seen to end on request.
+        active: the item, or a member of its lineage, was being worked on.
+    """
+    if daemon_alive:
+        return None
+    if stop_seen or status.stop_requested:
+        return Ending.STOPPED
+    return Ending.CRASHED if active else Ending.RESTART_NEEDED
 
 
 #: How often the same may happen without anything new before it is a loop; Millrace's own limits for
 #: fixing and retrying are well below.
 REPETITIONS = 8
-
-_STAGE_COMPLETED = "stage_completed"
 
 
 class RepetitionCount:
@@ -164,7 +152,7 @@ class RepetitionCount:
 
     def note(self, event: RuntimeEvent) -> None:
         """Count one stage's end of our lineage; other events are not counted."""
-        if event.event_type == _STAGE_COMPLETED and event.item_id and event.stage:
+        if event.ends_stage and event.item_id and event.stage:
             result = event.terminal_result or "no result"
             self._counts[event.item_id, event.stage, result, event.failure_class or ""] += 1
 
@@ -214,7 +202,7 @@ NoticeKey = tuple[str | None, str | None, str | None]
 def notable(event: RuntimeEvent) -> str | None:
     """Return what to tell pi of this event, None when it is not worth a turn."""
     result = event.terminal_result
-    if event.event_type != _STAGE_COMPLETED or not event.stage or not result:
+    if not event.ends_stage or not event.stage or not result:
         return None
     if result not in _NOTABLE_RESULTS and not result.startswith(_RECON_PREFIX):
         return None

@@ -6,40 +6,20 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from millracer.cancellation import CancelReason
 from millracer.domain.completion import NOWHERE, MissingEvidence, Verdict
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import ClosureFact, Fact, LineageItem
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.outcome import Outcome
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.progress import EventKind, ProgressEvent
 from millracer.domain.requests import Decision, IntakeKind, Route, ScopedWork
 from millracer.domain.runtime import JsonObject
 from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError, RunWarning
-
-
-class Ending(StrEnum):
-    """How the steps of a run ended, before the evidence is judged."""
-
-    ANSWERED = "answered"  #: pi did the task itself
-    ITEM_ENDED = "item_ended"
-    BLOCKED = "blocked"
-    SET_ASIDE = "set_aside"
-    AT_REST = "at_rest"  #: nothing of its lineage goes on, without proof
-    STUCK = "stuck"  #: the same again and again, or waiting for what cannot come
-    UNKNOWN = "unknown"
-    STOPPED = "stopped"  #: somebody stopped the daemon
-    CRASHED = "crashed"  #: the daemon died too often, the item active
-    RESTART_NEEDED = "restart_needed"  #: the daemon died too often, the item queued
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,77 +188,6 @@ def exit_code_of_error(code: str) -> ExitCode:
     if code == INTERNAL_ERROR:
         return ExitCode.INTERNAL_ERROR
     return ExitCode.USAGE if code in _USAGE_CODES else ExitCode.FAILED
-
-
-def next_steps_for(
-    item_status: ItemStatus,
-    lineage: tuple[LineageItem, ...],
-    *,
-    millrace: str,
-    workspace: str,
-    resume_command: str,
-) -> tuple[NextStep, ...]:
-    """Return how to go on with, retry or cancel what Millrace still holds of an item.
-
-    Args:
-        item_status: where the item itself is.
-        lineage: the item and what came out of it; counts where the item itself is done.
-        millrace: how Millrace is called from a shell.
-        workspace: quoted for a shell.
-        resume_command: continues the item.
-    """
-    if item_status.state.is_live or item_status.state is ItemState.BLOCKED:
-        held = [
-            (item_status.millrace_id or item_status.item_id, item_status.state, item_status.path)
-        ]
-    elif item_status.state is ItemState.DONE:
-        held = [
-            (member.item_id, member.state, None)
-            for member in lineage
-            if member.state.is_live or member.state is ItemState.BLOCKED
-        ]
-    else:
-        held = []
-    steps = []
-    if any(state.is_live for _, state, _ in held):
-        steps.append(NextStep("continue", resume_command))
-    for item_id, state, path in held:
-        where = f"{item_id} --workspace {workspace} --reason"
-        cancel = f"{millrace} queue cancel {where} 'no longer wanted'"
-        match state:
-            case ItemState.BLOCKED:
-                steps.append(NextStep("retry", retry_command(millrace, item_id, workspace)))
-            case ItemState.ACTIVE:
-                # An active item is not to be cancelled before it is freed.
-                cancel = (
-                    f"{millrace} control stop --workspace {workspace} && "
-                    f"{millrace} control clear-stale-state --workspace {workspace} && {cancel}"
-                )
-            case ItemState.MAILBOX | ItemState.INBOX if path is not None:
-                cancel = f"rm {shlex.quote(path)}"
-            case _:
-                pass
-        steps.append(NextStep("cancel", cancel))
-    return tuple(steps)
-
-
-def millracer_command(*words: str, workspace: str, option: str | None) -> str:
-    """Return a command line of ours that means the same workspace and the same Millrace.
-
-    Args:
-        words: the command and what belongs to it.
-        workspace: its path.
-        option: what `--millrace-command` has to say; None where that Millrace is found without.
-    """
-    other = () if option is None else ("--millrace-command", option)
-    return shlex.join(("millracer", *words, "--workspace", workspace, *other))
-
-
-def retry_command(millrace: str, item_id: str, workspace: str) -> str:
-    """Return what puts a blocked item back into the queue; Millrace and workspace are quoted."""
-    # Millrace refuses to retry most of what it blocked unless it is told to.
-    where = f"{item_id} --workspace {workspace} --reason"
-    return f"{millrace} queue retry-blocked {where} 'try again' --force"
 
 
 def failed_result(

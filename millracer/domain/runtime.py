@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from millracer.domain.items import ItemState
+
 #: A JSON object passed through untouched, such as Millrace's own status document.
 JsonObject: TypeAlias = Mapping[str, object]
 
@@ -42,11 +44,25 @@ class RuntimeStatus:
         return sum(self.queue_depths.values())
 
 
+class RuntimeEventKind(StrEnum):
+    """What an event of the backend's log says, in the gateway's words."""
+
+    STAGE_STARTED = "stage_started"
+    STAGE_ENDED = "stage_ended"  #: however it ended
+    DAEMON_IDLE = "daemon_idle"
+    DAEMON_STOPPED = "daemon_stopped"  #: it was asked to
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeEvent:
-    """One line of Millrace's event log, the parts that name work."""
+    """One line of the backend's event log, the parts that name work.
 
-    event_type: str
+    Attributes:
+        item_state: where the event leaves its item, if it ended, blocked or cancelled it.
+    """
+
+    kind: RuntimeEventKind
     occurred_at: datetime
     plane: str | None = None
     stage: str | None = None
@@ -54,19 +70,19 @@ class RuntimeEvent:
     item_kind: str | None = None
     item_id: str | None = None
     terminal_result: str | None = None
-    action: str | None = None
+    item_state: ItemState | None = None
     reason: str | None = None
     failure_class: str | None = None
 
     @property
     def begins_stage(self) -> bool:
         """Whether a stage began."""
-        return self.event_type == "stage_started"
+        return self.kind is RuntimeEventKind.STAGE_STARTED
 
     @property
     def ends_stage(self) -> bool:
         """Whether a stage ended, however it did."""
-        return self.event_type == "stage_completed"
+        return self.kind is RuntimeEventKind.STAGE_ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +139,7 @@ class ModeValidation:
 
 
 class CommandState(StrEnum):
-    """How far a daemon is with a command in its mailbox."""
+    """How far a daemon is with a command it was sent."""
 
     WAITING = "waiting"
     CARRIED_OUT = "carried_out"  #: or put off, which Millrace files alike: look what became of it
@@ -132,8 +148,8 @@ class CommandState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailboxReply:
-    """What became of a command in a daemon's mailbox; `detail` is why it was refused."""
+class CommandReply:
+    """A daemon's reply to a command; `detail` is why it was refused."""
 
     state: CommandState
     detail: str = ""
@@ -145,12 +161,12 @@ class ControlReceipt:
 
     Attributes:
         applied: it took effect at once.
-        mailbox_command: the mailbox command to follow; None where no daemon was asked.
+        pending_command: the command that a running daemon has yet to carry out, if any.
         detail: Millrace's own words.
     """
 
     applied: bool
-    mailbox_command: str | None = None
+    pending_command: str | None = None
     detail: str = ""
 
 

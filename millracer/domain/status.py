@@ -6,15 +6,14 @@ event log still says of it; what it does not say is left open.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 
+from millracer.domain.commands import Commands
 from millracer.domain.items import ItemState, UnfinishedItem
-from millracer.domain.result import ErrorRecord, NextStep, millracer_command, retry_command
+from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.runtime import RunningDaemon, RuntimeEvent, RuntimeStatus
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import RunWarning
@@ -22,9 +21,6 @@ from millracer.errors import RunWarning
 #: How many ends a status tells of.
 RECENT_ENDS = 5
 
-_ENDED: Mapping[str | None, ItemState] = {"idle": ItemState.DONE, "blocked": ItemState.BLOCKED}
-_CANCELLED_EVENT = "work_item_cancelled"
-_DECISION_EVENT = "router_decision"
 _GONE_WRONG = "stale"
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
@@ -85,8 +81,6 @@ class WorkspaceStatus:
     """What goes on in one workspace.
 
     Attributes:
-        program: how Millrace is called from a shell.
-        option: what `--millrace-command` has to say for it; None where it is found without.
         initialised: whether Millrace was ever initialised there; the rest is empty otherwise.
         status: Millrace's own words; None where it could not be asked, which `errors` tells.
         watched: whether a command of ours watches.
@@ -94,8 +88,7 @@ class WorkspaceStatus:
     """
 
     workspace: str
-    program: str
-    option: str | None
+    commands: Commands
     initialised: bool
     daemon: RunningDaemon | None = None
     watched: bool = False
@@ -169,7 +162,7 @@ class WorkspaceStatus:
         """Return what ended lately, the newest first; of an item its last end alone."""
         found: dict[str, RecentEnd] = {}
         for event in self.events:
-            state = _end_of(event)
+            state = event.item_state
             if state is not None and event.item_id is not None:
                 end = RecentEnd(
                     item_id=event.item_id,
@@ -195,7 +188,7 @@ class WorkspaceStatus:
         blocked = (
             _reason(event)
             for event in self.events
-            if event.item_id == item_id and _end_of(event) is ItemState.BLOCKED
+            if event.item_id == item_id and event.item_state is ItemState.BLOCKED
         )
         return next(blocked, None)
 
@@ -213,12 +206,6 @@ def _told(overview: WorkspaceStatus) -> tuple[object, ...]:
         overview.active,
         overview.errors,
     )
-
-
-def _end_of(event: RuntimeEvent) -> ItemState | None:
-    if event.event_type == _CANCELLED_EVENT:
-        return ItemState.CANCELLED
-    return _ENDED.get(event.action) if event.event_type == _DECISION_EVENT else None
 
 
 def _reason(event: RuntimeEvent) -> str | None:
@@ -250,8 +237,7 @@ def _warnings(overview: WorkspaceStatus) -> Sequence[RunWarning]:
 
 
 def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
-    where = shlex.quote(overview.workspace)
-    ours = partial(millracer_command, workspace=overview.workspace, option=overview.option)
+    ours = overview.commands.millracer
     status = overview.status
     steps = []
     if not overview.initialised:
@@ -264,7 +250,7 @@ def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
     blocked = next((item for item in overview.left if item.state is ItemState.BLOCKED), None)
     if blocked is not None:
         steps += [
-            NextStep("retry", retry_command(overview.program, blocked.item_id, where)),
+            NextStep("retry", overview.commands.retry(blocked.item_id)),
             NextStep("cancel", ours("cancel", blocked.item_id)),
         ]
     return steps

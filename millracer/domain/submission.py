@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from millracer.cancellation import CancelReason
+from millracer.domain.commands import Commands
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind, RunRequest
 from millracer.domain.result import (
@@ -12,7 +13,6 @@ from millracer.domain.result import (
     NextStep,
     exit_code_of_cancel,
     exit_code_of_error,
-    next_steps_for,
 )
 from millracer.domain.runtime import RunningDaemon
 from millracer.errors import ExitCode, RunWarning
@@ -31,8 +31,7 @@ class Submission:
     """
 
     workspace: str
-    program: str
-    option: str | None  #: what `--millrace-command` has to say; None where it is found without
+    commands: Commands
     request: RunRequest
     item_id: str | None = None
     item_status: ItemStatus | None = None
@@ -59,11 +58,10 @@ class Submission:
         is_aside = state is None or state.is_set_aside
         return ExitCode.INCOMPLETE if is_aside else ExitCode.COMPLETED
 
-    def next_steps(self, *, workspace: str, watch: str, cancel: str) -> tuple[NextStep, ...]:
+    def next_steps(self, *, watch: str, cancel: str) -> tuple[NextStep, ...]:
         """Return how to go on with the item.
 
         Args:
-            workspace: quoted for a shell.
             watch: the command that attaches to it.
             cancel: the command that takes it out of the queue.
         """
@@ -71,10 +69,8 @@ class Submission:
         if item_status is None:
             return ()
         if item_status.state is ItemState.BLOCKED:
-            steps = next_steps_for(
-                item_status, (), millrace=self.program, workspace=workspace, resume_command=watch
-            )
-            return (*(step for step in steps if step.action == "retry"), NextStep("cancel", cancel))
+            retry = self.commands.retry(item_status.millrace_id or item_status.item_id)
+            return (NextStep("retry", retry), NextStep("cancel", cancel))
         if item_status.state.is_live:
             return (NextStep("watch", watch), NextStep("cancel", cancel))
         return (NextStep("watch", watch),) if item_status.state is ItemState.DONE else ()

@@ -1,4 +1,4 @@
-"""The `Millrace` port on the real `millrace` command, for one workspace.
+"""The `Backend` port on the real `millrace` command, for one workspace.
 
 Asking and adding live here and in the `millrace_*` modules, the daemon in `daemon`. Nothing is kept
 between calls but what cannot change meanwhile: the version, and that the workspace is initialised.
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from millracer.cancellation import Wait
 from millracer.domain.evidence import Evidence
-from millracer.domain.intake import IntakeDocument
-from millracer.domain.items import AddReceipt, ItemStatus, UnfinishedItem
-from millracer.domain.requests import IntakeKind
+from millracer.domain.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import (
+    CommandReply,
     ControlReceipt,
-    MailboxReply,
-    RunningDaemon,
     RuntimeEvent,
     RuntimeStatus,
 )
@@ -35,7 +33,6 @@ from millracer.millrace.commands.calls import (
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.commands.version import find_version
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
-from millracer.millrace.daemon.ownership import read_ownership
 from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.files.event_log import recent_events
@@ -45,17 +42,25 @@ from millracer.millrace.files.mailbox import find_fate
 from millracer.millrace.files.partial_add import remove_half_added
 from millracer.millrace.files.unfinished import list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.millrace.intake.documents import (
+    document_file_name,
+    render_document,
+    verify_document,
+)
 from millracer.millrace.intake.fields import request_hash_in
+from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.status_cache import StatusCache
+from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.json_documents import StatusDocument, parse, parse_object
 from millracer.millrace.wire.text_output import (
+    AddReceipt,
     is_duplicate,
     parse_control,
     parse_modes,
     parse_receipt,
 )
 from millracer.millrace.wire.traceback import exception_line
-from millracer.ports import DaemonControl, ItemLock, Millrace, Observer, WatchLease
+from millracer.ports import Backend
 from millracer.system.files import locked, write_atomically
 from millracer.system.processes import Completed
 
@@ -65,7 +70,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class CliMillrace(Millrace):
+class CliMillrace(Backend):
     """One workspace's Millrace, asked through its command line.
 
     Args:
@@ -122,20 +127,15 @@ class CliMillrace(Millrace):
         return self._paths.agents.is_dir()
 
     @property
-    def owns_daemon(self) -> bool:
-        """Whether our folder names a daemon that was not given up."""
-        record = read_ownership(self._paths)
-        return record is not None and not record.kept
+    def commands(self) -> MillraceCommands:
+        """The shell commands about this workspace, for next steps."""
+        program = shlex.join(self._calls.argv)
+        return MillraceCommands(self.workspace, program, None if self._is_found else program)
 
     @property
-    def program(self) -> str:
-        """How the program is called from a shell."""
-        return shlex.join(self._calls.argv)
-
-    @property
-    def option(self) -> str | None:
-        """What `--millrace-command` has to say for it; None where a command finds it without."""
-        return None if self._is_found else self.program
+    def supervisor(self) -> WorkspaceDaemon:
+        """The workspace's daemon."""
+        return self._daemon
 
     def warm_up(self) -> None:
         """Make ready for calls that come soon, without waiting for anything."""
@@ -199,29 +199,13 @@ class CliMillrace(Millrace):
             observed_at=self._now(),
         )
 
-    def is_stale(self, wait: Wait) -> bool:
-        """Whether a daemon left something to repair; no call where its files tell."""
-        return self._daemon.is_stale(wait)
-
     def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
         """Return everything Millrace still works on or has blocked; no call."""
         return list_unfinished(self._paths)
 
-    def find_daemon(self) -> RunningDaemon | None:
-        """Return the daemon that holds or is taking the lock; no call, no lock."""
-        return self._daemon.find()
-
-    def is_watched(self) -> bool:
-        """Whether a command of ours holds the watch lease; no call."""
-        return self._daemon.is_watched()
-
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """Return what the end of Millrace's event log tells of stages and items; no call."""
         return recent_events(self._paths)
-
-    def observe(self) -> Observer:
-        """Be told of changes without a lease; no call."""
-        return self._daemon.observe()
 
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
         """Return the names of the modes this Millrace knows; one call, without the workspace.
@@ -248,8 +232,10 @@ class CliMillrace(Millrace):
         if completed.exit_code != 0:
             raise self._unusable(completed)
 
-    def store_intake(self, document: IntakeDocument) -> str:
+    def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
         """Write the verbatim request, then the document that names it; return the latter's path."""
+        document = render_document(item, kind, body, created_at=self._now())
+        verify_document(document, item, body)
         self._paths.make_own()
         path = self._paths.intake / document.file_name
         write_atomically(self._paths.intake / document.request_file_name, document.request_text)
@@ -263,6 +249,14 @@ class CliMillrace(Millrace):
                 request_hash = request_hash_in(path.read_text(encoding="utf-8", errors="replace"))
                 if request_hash is not None:
                     yield path.name.partition(".")[0].removeprefix(IDEA_PREFIX), request_hash
+
+    def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
+        """Add a stored request to the queue; one call, or two for a named item."""
+        return submit_once(self, item, kind, wait, now=self._now)
+
+    def document_path(self, item_id: str, kind: IntakeKind) -> str:
+        """Return where `store_request` stores the item's document."""
+        return str(self._paths.intake / document_file_name(item_id, kind))
 
     @contextmanager
     def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
@@ -302,17 +296,9 @@ class CliMillrace(Millrace):
         """Ask for an end of the pause; one call."""
         return parse_control(self._questions.succeed("control", "resume", wait=wait).stdout)
 
-    def mailbox_reply(self, command_id: str) -> MailboxReply:
-        """Return what became of a command in the mailbox; no call."""
-        return find_fate(self._paths, command_id)
-
-    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
-        """Hold the workspace's lifecycle lock."""
-        return self._daemon.control(wait)
-
-    def lease(self, wait: Wait) -> WatchLease:
-        """Take the shared lease of a watcher."""
-        return self._daemon.lease(wait)
+    def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
+        """Return the daemon's reply to a command in the mailbox; no call."""
+        return await_reply(lambda: find_fate(self._paths, command_id), wait)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """Read from Millrace's files what came out of the item; no call, a few milliseconds."""

@@ -16,11 +16,11 @@ from millracer.domain.control import ControlCommand, ControlOutcome, ControlRepo
 from millracer.domain.evidence import lineage_of
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import leads_to_more_work
-from millracer.domain.result import NextStep, next_steps_for
+from millracer.domain.result import NextStep
 from millracer.errors import InvalidRequest, ToolFailed
 from millracer.operations import control as controlling
 from millracer.operations.control import Found, reported, require_workspace, step
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.lookup import item_named
 
 #: Millrace keeps a reason with every cancelled item, and wants one.
@@ -32,7 +32,7 @@ _CANCELABLE = frozenset({ItemState.QUEUED, ItemState.BLOCKED})
 
 
 def cancel(
-    name: str, millrace: Millrace, cancellation: Cancellation, *, reason: str = DEFAULT_REASON
+    name: str, millrace: Backend, cancellation: Cancellation, *, reason: str = DEFAULT_REASON
 ) -> ControlReport:
     """Take an item out of the queue; errors are told in the report.
 
@@ -46,7 +46,7 @@ def cancel(
     return reported(ControlCommand.CANCEL, millrace, cancellation, do)
 
 
-def _cancel(millrace: Millrace, name: str, reason: str, wait: Wait) -> Found:
+def _cancel(millrace: Backend, name: str, reason: str, wait: Wait) -> Found:
     require_workspace(millrace, wait)
     item_status = _settled(millrace, item_named(name, millrace), wait)
     if item_status.state is ItemState.ABSENT:
@@ -60,14 +60,14 @@ def _cancel(millrace: Millrace, name: str, reason: str, wait: Wait) -> Found:
     return _cancel_one(millrace, item_status, reason, wait)
 
 
-def _settled(millrace: Millrace, item_id: str, wait: Wait) -> ItemStatus:
+def _settled(millrace: Backend, item_id: str, wait: Wait) -> ItemStatus:
     """Return where the item stands, once a living daemon has taken it in."""
     bound = wait.within(controlling.CONFIRM_SECONDS)
     item_status = millrace.look_up(item_id, wait)
     while (
         item_status.state in _NOT_THERE_YET
         and not bound.expired
-        and millrace.find_daemon() is not None
+        and millrace.supervisor.find() is not None
     ):
         bound.sleep(_LOOK_AGAIN_SECONDS)
         item_status = millrace.look_up(item_id, wait)
@@ -75,7 +75,7 @@ def _settled(millrace: Millrace, item_id: str, wait: Wait) -> ItemStatus:
 
 
 def _cancel_what_it_led_to(
-    millrace: Millrace, item_status: ItemStatus, reason: str, wait: Wait
+    millrace: Backend, item_status: ItemStatus, reason: str, wait: Wait
 ) -> Found:
     members = [
         member
@@ -103,8 +103,8 @@ def _severity(outcome: ControlOutcome) -> int:
     return list(ControlOutcome).index(outcome)
 
 
-def _cancel_one(millrace: Millrace, item_status: ItemStatus, reason: str, wait: Wait) -> Found:
-    if millrace.find_daemon() is None:
+def _cancel_one(millrace: Backend, item_status: ItemStatus, reason: str, wait: Wait) -> Found:
+    if millrace.supervisor.find() is None:
         _clear_what_a_dead_one_left(millrace, wait)
         item_status = millrace.look_up(item_status.item_id, wait)
     if item_status.state in _NOT_THERE_YET:
@@ -118,7 +118,7 @@ def _cancel_one(millrace: Millrace, item_status: ItemStatus, reason: str, wait: 
     return _ask_to_cancel(millrace, item_status, reason, wait)
 
 
-def _ask_to_cancel(millrace: Millrace, item_status: ItemStatus, reason: str, wait: Wait) -> Found:
+def _ask_to_cancel(millrace: Backend, item_status: ItemStatus, reason: str, wait: Wait) -> Found:
     item_id = item_status.item_id
     try:
         receipt = millrace.cancel_item(item_status.millrace_id or item_id, reason, wait)
@@ -128,7 +128,7 @@ def _ask_to_cancel(millrace: Millrace, item_status: ItemStatus, reason: str, wai
         if after.state is item_status.state:
             raise
         return _not_cancelable(millrace, after)
-    mailed = receipt.mailbox_command is not None
+    mailed = receipt.pending_command is not None
     bound = wait.within(controlling.CONFIRM_SECONDS)
     refused = controlling.await_daemon(millrace, receipt, bound)
     after = millrace.look_up(item_id, wait)
@@ -148,14 +148,14 @@ def _ask_to_cancel(millrace: Millrace, item_status: ItemStatus, reason: str, wai
     )
 
 
-def _clear_what_a_dead_one_left(millrace: Millrace, wait: Wait) -> None:
+def _clear_what_a_dead_one_left(millrace: Backend, wait: Wait) -> None:
     """Let what a daemon worked on when it died go back to the queue, from where it is cancelled."""
-    with millrace.control(wait.within(controlling.LOCK_SECONDS)) as control:
+    with millrace.supervisor.control(wait.within(controlling.LOCK_SECONDS)) as control:
         if control.running(wait) is None:
             control.repair(wait)
 
 
-def _not_cancelable(millrace: Millrace, item_status: ItemStatus) -> Found:
+def _not_cancelable(millrace: Backend, item_status: ItemStatus) -> Found:
     if item_status.state is ItemState.ACTIVE:
         return _being_worked_on(millrace, item_status)
     return _ended(item_status)
@@ -173,7 +173,7 @@ def _with_detail(message: str, item_status: ItemStatus) -> str:
     return f"{message} ({item_status.detail})" if item_status.detail else message
 
 
-def _being_worked_on(millrace: Millrace, item_status: ItemStatus) -> Found:
+def _being_worked_on(millrace: Backend, item_status: ItemStatus) -> Found:
     message = f"Millrace works on {item_status.item_id}, and cancels nothing that it works on"
     steps = (
         step("stop", millrace, "stop", "--force"),
@@ -182,16 +182,14 @@ def _being_worked_on(millrace: Millrace, item_status: ItemStatus) -> Found:
     return _found(ControlOutcome.NOT_POSSIBLE, item_status, message, steps)
 
 
-def _put_off(millrace: Millrace, item_status: ItemStatus) -> Found:
+def _put_off(millrace: Backend, item_status: ItemStatus) -> Found:
     message = f"{item_status.item_id} is to be cancelled: the daemon waits until no stage runs"
     steps = (step("look", millrace, "status"),)
     return _found(ControlOutcome.NOT_CONFIRMED, item_status, message, steps)
 
 
-def _by_hand(millrace: Millrace, item_status: ItemStatus) -> Sequence[NextStep]:
-    steps = next_steps_for(
-        item_status, (), millrace=millrace.program, workspace=millrace.workspace, resume_command=""
-    )
+def _by_hand(millrace: Backend, item_status: ItemStatus) -> Sequence[NextStep]:
+    steps = millrace.commands.next_steps(item_status, (), resume_command="")
     return [each for each in steps if each.action == "cancel"]
 
 

@@ -10,7 +10,7 @@ from millracer.domain.run_options import RunOptions
 from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import WorkspaceUnusable
 from millracer.operations.options import Merged, OptionLayers
-from millracer.ports import Directories, Millrace
+from millracer.ports import Backend, Directories
 from millracer.schemas.ops_preferences import chosen_intake, chosen_route
 from millracer.schemas.ops_request import ReadRequest
 
@@ -26,7 +26,7 @@ _AUTO = RoutePreference.AUTO.value
 class Tools(Protocol):
     """Opens pi and Millrace for one workspace."""
 
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
         """Return the Millrace of a workspace.
 
         Raises:

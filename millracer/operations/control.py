@@ -13,7 +13,7 @@ from functools import partial
 from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
 from millracer.domain.items import ItemState
-from millracer.domain.result import ErrorRecord, NextStep, millracer_command
+from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.runtime import (
     CommandState,
     ControlReceipt,
@@ -23,7 +23,7 @@ from millracer.domain.runtime import (
 )
 from millracer.domain.unseen import describe_unseen, how_to_free
 from millracer.errors import DaemonInUse, InvalidRequest, MillracerError, RunWarning, ToolFailed
-from millracer.ports import DaemonControl, Millrace
+from millracer.ports import Backend, DaemonControl
 
 #: How long Millrace may take to do what it was asked, before that is told.
 CONFIRM_SECONDS = 20.0
@@ -31,7 +31,6 @@ CONFIRM_SECONDS = 20.0
 END_SECONDS = 60.0
 #: Somebody else may be starting or stopping a daemon.
 LOCK_SECONDS = 30.0
-_POLL_SECONDS = 0.1
 _OPERATOR = "operator"
 
 
@@ -47,17 +46,17 @@ class Found:
     warnings: tuple[RunWarning, ...] = ()
 
 
-def pause(millrace: Millrace, cancellation: Cancellation) -> ControlReport:
+def pause(millrace: Backend, cancellation: Cancellation) -> ControlReport:
     """Let Millrace begin nothing new; errors are told in the report."""
     return reported(ControlCommand.PAUSE, millrace, cancellation, partial(_pause, millrace))
 
 
-def resume(millrace: Millrace, cancellation: Cancellation) -> ControlReport:
+def resume(millrace: Backend, cancellation: Cancellation) -> ControlReport:
     """End the pause that was asked for; errors are told in the report."""
     return reported(ControlCommand.RESUME, millrace, cancellation, partial(_resume, millrace))
 
 
-def stop(millrace: Millrace, cancellation: Cancellation, *, force: bool) -> ControlReport:
+def stop(millrace: Backend, cancellation: Cancellation, *, force: bool) -> ControlReport:
     """End the daemon; errors are told in the report.
 
     Args:
@@ -71,7 +70,7 @@ def stop(millrace: Millrace, cancellation: Cancellation, *, force: bool) -> Cont
 
 def reported(
     command: ControlCommand,
-    millrace: Millrace,
+    millrace: Backend,
     cancellation: Cancellation,
     do: Callable[[Wait], Found],
 ) -> ControlReport:
@@ -108,18 +107,17 @@ def reported(
     )
 
 
-def step(action: str, millrace: Millrace, *words: str) -> NextStep:
+def step(action: str, millrace: Backend, *words: str) -> NextStep:
     """Return a command of ours as a next step in the same workspace."""
-    command = millracer_command(*words, workspace=millrace.workspace, option=millrace.option)
-    return NextStep(action, command)
+    return NextStep(action, millrace.commands.millracer(*words))
 
 
-def require_workspace(millrace: Millrace, wait: Wait) -> None:
+def require_workspace(millrace: Backend, wait: Wait) -> None:
     """Refuse a directory in which Millrace was never used, and an unsupported Millrace.
 
     Raises:
         InvalidRequest: it was never used there.
-        ToolNotFound, ToolUnsupported: as `Millrace.check_supported`.
+        ToolNotFound, ToolUnsupported: as `Backend.check_supported`.
     """
     if not millrace.is_initialised:
         raise InvalidRequest(
@@ -130,22 +128,19 @@ def require_workspace(millrace: Millrace, wait: Wait) -> None:
     millrace.check_supported(wait)
 
 
-def await_daemon(millrace: Millrace, receipt: ControlReceipt, wait: Wait) -> str | None:
-    """Wait until the daemon has dealt with a command in its mailbox, or the wait is over.
+def await_daemon(millrace: Backend, receipt: ControlReceipt, wait: Wait) -> str | None:
+    """Wait until the daemon has replied to a pending command, or the wait is over.
 
     Returns:
         Why the daemon refused it; None where it did not.
     """
-    if receipt.mailbox_command is None:
+    if receipt.pending_command is None:
         return None
-    fate = millrace.mailbox_reply(receipt.mailbox_command)
-    while fate.state is CommandState.WAITING and not wait.expired:
-        wait.sleep(_POLL_SECONDS)
-        fate = millrace.mailbox_reply(receipt.mailbox_command)
-    return fate.detail if fate.state is CommandState.REFUSED else None
+    reply = millrace.await_reply(receipt.pending_command, wait)
+    return reply.detail if reply.state is CommandState.REFUSED else None
 
 
-def _pause(millrace: Millrace, wait: Wait) -> Found:
+def _pause(millrace: Backend, wait: Wait) -> Found:
     require_workspace(millrace, wait)
     before = millrace.read_status(wait)
     if _is_paused_by_operator(before):
@@ -158,7 +153,7 @@ def _pause(millrace: Millrace, wait: Wait) -> Found:
     return _not_confirmed(millrace, "Millrace was asked to pause and is not paused yet")
 
 
-def _resume(millrace: Millrace, wait: Wait) -> Found:
+def _resume(millrace: Backend, wait: Wait) -> Found:
     require_workspace(millrace, wait)
     before = millrace.read_status(wait)
     if not before.paused:
@@ -174,7 +169,7 @@ def _resume(millrace: Millrace, wait: Wait) -> Found:
     return Found(ControlOutcome.NOT_POSSIBLE, message, next_steps=(look,))
 
 
-def _ask(millrace: Millrace, receipt: ControlReceipt, wait: Wait) -> None:
+def _ask(millrace: Backend, receipt: ControlReceipt, wait: Wait) -> None:
     refused = await_daemon(millrace, receipt, wait.within(CONFIRM_SECONDS))
     if refused is not None:
         raise ToolFailed(
@@ -188,26 +183,26 @@ def _is_paused_by_operator(status: RuntimeStatus) -> bool:
     return status.paused and _OPERATOR in status.pause_sources
 
 
-def _paused_as(millrace: Millrace, status: RuntimeStatus) -> str:
+def _paused_as(millrace: Backend, status: RuntimeStatus) -> str:
     if status.active_stage is not None and status.process_running:
         rest = f"; {status.active_stage} of {status.active_item_id or 'its own work'} goes on"
         return f"Millrace is paused{rest} to its end"
     return "Millrace is paused" + _without_daemon(millrace)
 
 
-def _without_daemon(millrace: Millrace) -> str:
-    return "" if millrace.find_daemon() is not None else "; no daemon runs"
+def _without_daemon(millrace: Backend) -> str:
+    return "" if millrace.supervisor.find() is not None else "; no daemon runs"
 
 
-def _not_confirmed(millrace: Millrace, message: str) -> Found:
+def _not_confirmed(millrace: Backend, message: str) -> Found:
     look = step("look", millrace, "status")
     return Found(ControlOutcome.NOT_CONFIRMED, message, next_steps=(look,))
 
 
-def _stop(millrace: Millrace, wait: Wait, *, force: bool) -> Found:
+def _stop(millrace: Backend, wait: Wait, *, force: bool) -> Found:
     if not millrace.is_initialised:
         return Found(ControlOutcome.ALREADY, "no daemon runs")
-    with millrace.control(wait.within(LOCK_SECONDS)) as control:
+    with millrace.supervisor.control(wait.within(LOCK_SECONDS)) as control:
         running = control.running(wait)
         if running is None:
             cleared = "; what a dead one left was cleared" if control.repair(wait) else ""
@@ -217,7 +212,7 @@ def _stop(millrace: Millrace, wait: Wait, *, force: bool) -> Found:
 
 
 def _end(
-    millrace: Millrace, control: DaemonControl, running: RunningDaemon, wait: Wait, *, force: bool
+    millrace: Backend, control: DaemonControl, running: RunningDaemon, wait: Wait, *, force: bool
 ) -> Found:
     is_ours = running.ours or running.kept
     if running.out_of_sight is not None and not force:

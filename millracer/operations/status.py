@@ -10,7 +10,7 @@ from millracer.domain.status import WorkspaceStatus
 from millracer.errors import ExitCode, MillracerError, ToolTimeout, WorkspaceUnusable
 from millracer.operations.context import Target, Tools, require_directory
 from millracer.operations.reply import Reply, describe_resolution, describe_taken, failed
-from millracer.ports import Directories, Millrace
+from millracer.ports import Backend, Directories
 from millracer.schemas.ops_request import ReadRequest
 from millracer.schemas.ops_result import FreshnessDocument, OpsRoute, OpsStatus
 
@@ -20,7 +20,7 @@ STATUS_SECONDS = 60.0
 _HELD = "active"
 
 
-def look_at(millrace: Millrace, wait: Wait) -> WorkspaceStatus:
+def look_at(millrace: Backend, wait: Wait) -> WorkspaceStatus:
     """Return what goes on in a workspace; what Millrace would not tell is one of the errors.
 
     What the disk says is told all the same.
@@ -30,8 +30,7 @@ def look_at(millrace: Millrace, wait: Wait) -> WorkspaceStatus:
     """
     found = WorkspaceStatus(
         workspace=millrace.workspace,
-        program=millrace.program,
-        option=millrace.option,
+        commands=millrace.commands,
         initialised=millrace.is_initialised,
     )
     if not found.initialised:
@@ -41,21 +40,21 @@ def look_at(millrace: Millrace, wait: Wait) -> WorkspaceStatus:
     try:
         version = millrace.check_supported(within)
         status = millrace.read_status(within)
-        daemon = millrace.find_daemon()
+        daemon = millrace.supervisor.find()
         is_held = status.lock == _HELD
         found = replace(
             found,
             version=version,
             status=status,
-            stranded=is_held and daemon is None and millrace.is_stale(within),
+            stranded=is_held and daemon is None and millrace.supervisor.is_stale(within),
         )
     except MillracerError as error:
-        daemon = daemon or millrace.find_daemon()
+        daemon = daemon or millrace.supervisor.find()
         found = replace(found, errors=(ErrorRecord.of(error),))
     return replace(
         found,
         daemon=daemon,
-        watched=millrace.is_watched(),
+        watched=millrace.supervisor.is_watched(),
         left=millrace.list_unfinished(),
         events=millrace.recent_events(),
     )

@@ -1,70 +1,58 @@
 """Putting one item in Millrace's queue, and no more: no daemon is started, nothing is watched.
 
-The item is the one that `run` would have made of the same request, by the same rules, so that
-either meets what the other put there. No model is asked: the route is Millrace, and the intake kind
-is the caller's or read from the task's words, as for a run whose route is forced.
+The steps are those of a run, until the item is in Millrace (`SUBMISSION_EDGES`), so that a run and
+a submission of the same request find each other's item. No model is asked: the route is Millrace,
+and the intake kind is the caller's or read from the task's words, as for a run whose route is
+forced.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from millracer.cancellation import Cancellation, Cancelled
-from millracer.domain.identity import work_item_for
-from millracer.domain.items import ItemState
-from millracer.domain.requests import Decision, Route, RunRequest
-from millracer.domain.runtime import CommandState
+from millracer.cancellation import Cancellation, Wait
+from millracer.domain.requests import Finalizer, RoutePreference, RunRequest
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
-from millracer.errors import MillracerError, ToolFailed
-from millracer.ports import Clock, Millrace
-from millracer.run.context import RunContext
-from millracer.run.enqueue import enqueue, write_document
-from millracer.run.lookup import find_item
-from millracer.run.mode import settle_mode
-
-#: How long a daemon may take to take in what was put in its mailbox, before that is told.
-TAKEN_IN_SECONDS = 20.0
-_POLL_SECONDS = 0.1
+from millracer.errors import MillracerError, RunWarning
+from millracer.ports import Backend, Clock, TextListener
+from millracer.run.orchestrator import Orchestrator
 
 
 def submit(
     request: RunRequest,
     *,
-    millrace: Millrace,
+    millrace: Backend,
     clock: Clock,
     unique: Callable[[], str],
     cancellation: Cancellation,
 ) -> Submission:
-    """Put the request's item in the queue unless it is in Millrace already; errors are told in it.
+    """Put the request's item in the queue unless it is in Millrace already.
+
+    Errors and a cancellation are in the submission that is returned.
 
     Args:
         request: what is asked for.
         millrace: of the workspace.
-        clock: for the document.
+        clock: for the steps' times.
         unique: returns a fresh text for the identity of work that the caller did not name.
         cancellation: of the caller.
     """
-    record = RunContext(request=request, cancellation=cancellation)
-    found = False
-    try:
-        found = _submit(record, millrace, clock, unique)
-    except Cancelled as cancelled:
-        record.cancel_reason = cancelled.reason
-    except MillracerError as error:
-        record.fail(error)
-    daemon = None if record.item_status is None else millrace.find_daemon()
+    orchestrator = Orchestrator(millrace=millrace, pi=_NoPi(), clock=clock, unique=unique)
+    delegated = replace(request, route=RoutePreference.MILLRACE, finalizer=Finalizer.SUMMARY)
+    record = orchestrator.submit(delegated, cancellation)
+    daemon = None if record.item_status is None else millrace.supervisor.find()
     unseen = unseen_warning(daemon)
     if unseen is not None:
         record.warn(unseen.code, unseen.text)
     return Submission(
         workspace=millrace.workspace,
-        program=millrace.program,
-        option=millrace.option,
+        commands=millrace.commands,
         request=request,
         item_id=None if record.item is None else record.item.item_id,
         item_status=record.item_status,
-        found=found,
+        found=record.found,
         intake_kind=record.intake_kind,
         intake_signals=record.intake_signals,
         task_path=record.document_path,
@@ -76,49 +64,22 @@ def submit(
     )
 
 
-def _submit(
-    record: RunContext, millrace: Millrace, clock: Clock, unique: Callable[[], str]
-) -> bool:
-    """Do it; return whether the item was there before."""
-    record.item = work_item_for(record.request, unique=unique())
-    millrace.warm_up()
-    millrace.check_supported(record.wait)
-    if record.item.named and millrace.is_initialised and find_item(record, millrace) is not None:
-        return True
-    record.decision = Decision(route=Route.MILLRACE, why="the caller chose Millrace")
-    millrace.initialise(record.wait)
-    settle_mode(record, millrace)
-    write_document(record, millrace, clock)
-    if enqueue(record, millrace, clock) is not None:
-        return True
-    _see_it_taken_in(record, millrace)
-    return False
+class _NoPi:
+    """The agent of a submission, which asks no model."""
 
+    version: str | None = None
+    notices: tuple[RunWarning, ...] = ()
 
-def _see_it_taken_in(record: RunContext, millrace: Millrace) -> None:
-    """Wait a while for the daemon in whose mailbox the item is; one that says no is an error.
+    def begin(self) -> None:
+        raise MillracerError("a submission starts no agent")
 
-    Raises:
-        ToolFailed: the daemon refused it; nothing was queued.
-    """
-    if record.mailbox_command is None:
-        return
-    wait = record.wait.within(TAKEN_IN_SECONDS)
-    fate = millrace.mailbox_reply(record.mailbox_command)
-    while fate.state is CommandState.WAITING and not wait.expired:
-        wait.sleep(_POLL_SECONDS)
-        fate = millrace.mailbox_reply(record.mailbox_command)
-    if fate.state is CommandState.WAITING:
-        record.warn("not_taken_in", "the daemon has not taken the item in yet; it will")
-        return
-    item_status = millrace.look_up(record.known_item.item_id, record.wait)
-    if item_status.state not in {ItemState.ABSENT, ItemState.REFUSED}:
-        record.item_status = item_status
-        return
-    record.item_status = None
-    raise ToolFailed(
-        "millrace",
-        "Millrace's daemon refused the item: "
-        f"{fate.detail or item_status.detail or 'it is in no folder of the workspace'}",
-        suggested_action="mend what it says, and submit it again",
-    )
+    def ask(
+        self,
+        prompt: str,  # noqa: ARG002 - the port's
+        wait: Wait,  # noqa: ARG002 - the port's
+        on_text: TextListener | None = None,  # noqa: ARG002 - the port's
+    ) -> str:
+        raise MillracerError("a submission asks no model")
+
+    def close(self, wait: Wait) -> None:
+        """Do nothing: there is no conversation."""

@@ -45,10 +45,10 @@ from millracer.operator.reports import (
 )
 from millracer.operator.selection import OperatorSelection, Place
 from millracer.ports import (
+    Agent,
+    Backend,
     Clock,
     Directories,
-    Millrace,
-    Pi,
     ProgressListener,
     SessionStore,
     TextListener,
@@ -100,7 +100,7 @@ class Operator:
         self._options = options.with_values(millrace_mode=None)
         self._session_id = session_id
         self._new_request_id = new_request_id
-        self._pi: Pi | None = None
+        self._pi: Agent | None = None
         self._pi_options: RunOptions | None = None
         self._done: list[Done] = []
         self._warned: set[RunWarning] = set()
@@ -366,7 +366,7 @@ class Operator:
             suggested_action="create it, or choose another one: /workspace PATH",
         )
 
-    def _millrace(self) -> Millrace:
+    def _millrace(self) -> Backend:
         return self._tools.millrace(self._workspace, self._options_here().options)
 
     def _options_here(self) -> Merged:
@@ -423,18 +423,18 @@ class Voice(Protocol):
 class OperatorTools(Protocol):
     """Opens pi and Millrace for one workspace; errors as `millracer.errors`."""
 
-    def pi(self, root_path: str, options: RunOptions) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         ...
 
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
         """Return the Millrace of a workspace."""
         ...
 
     def over(
         self,
-        millrace: Millrace,
-        pi: Pi,
+        millrace: Backend,
+        pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
     ) -> Orchestrator:

@@ -24,7 +24,7 @@ from millracer.pi.exchange import refuse_spent
 from millracer.pi.frames import TOOL
 from millracer.pi.options import PiOptions
 from millracer.pi.turn import EndKind, TurnEnd
-from millracer.ports import Pi, TextListener
+from millracer.ports import Agent, TextListener
 from millracer.system import processes
 from millracer.system.output_capture import Ends
 from millracer.system.proc import shows_processes, warn_unseen
@@ -47,7 +47,7 @@ class _Said:
     stderr: tuple[str, ...]
 
 
-class PrintPi(Pi):
+class PrintPi(Agent):
     """Each turn is a new conversation; `close` may be called from any thread."""
 
     def __init__(self, options: PiOptions) -> None:

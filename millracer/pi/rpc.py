@@ -21,7 +21,7 @@ from millracer.pi.channel import ChannelEnded, PiChannel
 from millracer.pi.exchange import Exchange, receive, refuse_spent
 from millracer.pi.options import PiOptions
 from millracer.pi.turn import EndKind, Turn
-from millracer.ports import Pi, TextListener
+from millracer.ports import Agent, TextListener
 from millracer.system.proc import warn_unseen
 
 #: How long an aborted turn may take to come to rest before pi is ended instead.
@@ -35,7 +35,7 @@ _DISCARD_SECONDS = 5.0
 _NO_PROVIDER = "unknown"
 
 
-class RpcPi(Pi):
+class RpcPi(Agent):
     """One conversation; `close` may be called from any thread, all else from one at a time."""
 
     def __init__(self, options: PiOptions) -> None:

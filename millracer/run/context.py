@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.completion import Verdict
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import LineageItem
 from millracer.domain.items import ItemStatus, WorkItem
 from millracer.domain.lifecycle import RunFacts, RunState
 from millracer.domain.progress import ProgressEvent
 from millracer.domain.requests import Decision, IntakeKind, RunRequest
-from millracer.domain.result import Ending, ErrorRecord, RunResult
+from millracer.domain.result import ErrorRecord, RunResult
 from millracer.domain.runtime import RuntimeStatus
 from millracer.errors import MillracerError, RunWarning
 from millracer.ports import WatchLease
@@ -25,27 +26,25 @@ class RunContext:
     request: RunRequest
     cancellation: Cancellation
     state: RunState = RunState.DECIDE
+    facts: RunFacts = field(default_factory=RunFacts)  #: written by the orchestrator's loop alone
     item: WorkItem | None = None
     decision: Decision | None = None
     intake_kind: IntakeKind | None = None
     intake_signals: tuple[str, ...] = ()
     mode: str | None = None
     document_path: str | None = None
-    mailbox_command: str | None = None  #: what a daemon has yet to carry out
+    pending_command: str | None = None  #: what a daemon has yet to carry out
     item_status: ItemStatus | None = None
     lineage: tuple[LineageItem, ...] = ()
+    found: bool = False  #: Millrace held the item already
     found_ended: bool = False
     lease: WatchLease | None = None
     watch_wait: Wait | None = None
     status: RuntimeStatus | None = None
     stop_seen: bool = False
-    lost_while_active: bool = False
-    restarts: int = 0
     notifier: Notifier | None = None
     pi_is_busy: bool = False  #: a notice to pi could not be stopped: nobody may ask it any more
     answer: str | None = None
-    ending: Ending | None = None
-    reason: str = ""
     cancel_reason: CancelReason | None = None
     verdict: Verdict = field(default_factory=Verdict)
     warnings: list[RunWarning] = field(default_factory=list)
@@ -60,11 +59,19 @@ class RunContext:
         return Wait(self.cancellation)
 
     @property
-    def facts(self) -> RunFacts:
-        """What the lifecycle's guards may look at."""
-        return RunFacts(
-            restarts=self.restarts, max_restarts=self.request.limits.max_daemon_restarts
-        )
+    def ending(self) -> Ending | None:
+        """How the run ends, as far as its steps reported."""
+        return self.facts.ending
+
+    @property
+    def reason(self) -> str:
+        """Why it ends so."""
+        return self.facts.reason
+
+    @property
+    def restarts(self) -> int:
+        """Restarts of the daemon so far in this run."""
+        return self.facts.restarts
 
     @property
     def known_item(self) -> WorkItem:
@@ -94,12 +101,6 @@ class RunContext:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    def end(self, ending: Ending, reason: str) -> None:
-        """Note how the steps ended; the last word counts."""
-        self.ending = ending
-        self.reason = reason
-
-    def fail(self, error: MillracerError) -> None:
-        """Note an error the run ends with."""
+    def add_error(self, error: MillracerError) -> None:
+        """Add an error that the run ends with."""
         self.errors.append(ErrorRecord.of(error))
-        self.end(Ending.FAILED, error.message)

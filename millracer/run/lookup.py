@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+from millracer.domain.ending import Ending
 from millracer.domain.identity import is_item_id, is_named
 from millracer.domain.items import ItemState, ItemStatus, WorkItem
-from millracer.domain.lifecycle import RunEvent
-from millracer.domain.observation import Observation, interpret_lineage, leads_to_more_work
+from millracer.domain.lifecycle import RunEvent, Step
+from millracer.domain.observation import interpret_lineage, leads_to_more_work
 from millracer.domain.requests import Decision, IntakePreference, Route, RoutePreference
-from millracer.domain.result import Ending
 from millracer.errors import IdempotencyConflict, InvalidRequest
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.context import RunContext
 
 
-def find_item(record: RunContext, millrace: Millrace) -> RunEvent | None:
-    """Ask Millrace for the item; return None when it is not there, else what it means."""
+def find_item(record: RunContext, millrace: Backend) -> Step | None:
+    """Look the item up; return None if it is not there, else the step that this means."""
     item_status = millrace.look_up(record.known_item.item_id, record.wait)
     if item_status.state is ItemState.ABSENT:
         return None
+    return adopt_item(record, millrace, item_status)
+
+
+def adopt_item(record: RunContext, millrace: Backend, item_status: ItemStatus) -> Step:
+    """Take an item that is there already for the run's own; return the step that this means.
+
+    Raises:
+        IdempotencyConflict: it is there with another body.
+    """
     _check_hash(record.known_item, item_status)
     record.item_status = item_status
+    record.found = True
     _adopt(record, item_status)
     if item_status.state.is_live or _goes_on(item_status, millrace):
-        return RunEvent.ITEM_FOUND_LIVE
+        return Step(RunEvent.ITEM_FOUND_LIVE)
     record.found_ended = True
     match item_status.state:
         case ItemState.DONE:
-            record.end(Ending.ITEM_ENDED, "Millrace had done this work item before")
+            ending, reason = Ending.ITEM_ENDED, "Millrace had done this work item before"
         case ItemState.BLOCKED:
-            record.end(Ending.BLOCKED, "Millrace holds this work item as blocked")
+            ending, reason = Ending.BLOCKED, "Millrace holds this work item as blocked"
         case state:
-            record.end(Ending.SET_ASIDE, f"Millrace holds this work item as {state}")
-    return RunEvent.ITEM_FOUND_ENDED
+            ending, reason = Ending.SET_ASIDE, f"Millrace holds this work item as {state}"
+    return Step(RunEvent.ITEM_FOUND_ENDED, ending, reason)
 
 
-def _goes_on(item_status: ItemStatus, millrace: Millrace) -> bool:
+def _goes_on(item_status: ItemStatus, millrace: Backend) -> bool:
     """Whether something that came out of an ended item is, or may be, still to be worked on.
 
     What rests may rest for a moment only: the watch has the patience to tell.
@@ -42,7 +52,7 @@ def _goes_on(item_status: ItemStatus, millrace: Millrace) -> bool:
     if item_status.state is not ItemState.DONE or not leads_to_more_work(item_status):
         return False
     found = interpret_lineage(millrace.trace_lineage(item_status))
-    return found in {None, Observation.AT_REST}
+    return found in {None, Ending.AT_REST}
 
 
 def _check_hash(item: WorkItem, item_status: ItemStatus) -> None:
@@ -74,7 +84,7 @@ def _adopt(record: RunContext, item_status: ItemStatus) -> None:
     record.intake_kind = item_status.kind
 
 
-def item_named(name: str, millrace: Millrace) -> str:
+def item_named(name: str, millrace: Backend) -> str:
     """Return the id of the work item that was made of the request of this name, else the name.
 
     An item's id says whether it was made of a request by such a name, so nothing is remembered for

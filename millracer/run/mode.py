@@ -9,7 +9,7 @@ from __future__ import annotations
 from millracer.domain.intake import DEFAULT_MODE, ModeChoice, choose_mode
 from millracer.domain.runtime import RunningDaemon
 from millracer.errors import ModeConflict, WorkspaceUnusable
-from millracer.ports import DaemonControl, Millrace
+from millracer.ports import Backend, DaemonControl
 from millracer.run.context import RunContext
 
 _LOCK_SECONDS = 150.0
@@ -17,14 +17,14 @@ _BOOT_SECONDS = 60.0
 _BOOT_POLL_SECONDS = 0.2
 
 
-def settle_mode(record: RunContext, millrace: Millrace) -> None:
+def settle_mode(record: RunContext, millrace: Backend) -> None:
     """Decide the run's mode, or take that of a daemon that already works here.
 
     Raises:
         ModeConflict: that daemon works in another mode than the caller or the session named.
         WorkspaceUnusable: the named mode, or the default, does not compile in this workspace.
     """
-    with millrace.control(record.wait.within(_LOCK_SECONDS)) as control:
+    with millrace.supervisor.control(record.wait.within(_LOCK_SECONDS)) as control:
         running = control.running(record.wait)
         if running is not None:
             reconcile_with_daemon(record, control, running)
@@ -43,8 +43,8 @@ def settle_mode(record: RunContext, millrace: Millrace) -> None:
             raise WorkspaceUnusable(
                 f"Millrace mode {choice.mode} cannot be used in {millrace.workspace}: "
                 f"{validation.detail}",
-                suggested_action="list the modes with `millrace modes list`, or, for a workspace "
-                "of another Millrace version, run `millrace upgrade`",
+                suggested_action=f"list the modes with `{millrace.commands.list_modes()}`, or, "
+                f"for a workspace of another version, run `{millrace.commands.upgrade()}`",
             )
         record.mode = choice.mode
 

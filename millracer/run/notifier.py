@@ -15,7 +15,7 @@ from millracer.domain.observation import NoticeKey, notable, notice_key
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import MillracerError, RunWarning
 from millracer.logs import with_log_ids
-from millracer.ports import Pi
+from millracer.ports import Agent
 from millracer.run.prompts import notification_prompt
 
 #: The longest turn of one notification; pi's own limit may be shorter.
@@ -54,7 +54,7 @@ class Notifier:
         turn_seconds: the limit of one turn.
     """
 
-    def __init__(self, pi: Pi, *, turn_seconds: float = TURN_SECONDS) -> None:
+    def __init__(self, pi: Agent, *, turn_seconds: float = TURN_SECONDS) -> None:
         self._pi = pi
         self._turn_seconds = turn_seconds
         self._seen: set[NoticeKey] = set()

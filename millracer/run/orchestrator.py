@@ -1,6 +1,6 @@
 """A run, step by step: one method per lifecycle state performs its effects and says how it ended.
 
-Nothing is decided here about what follows: the event a step returns is fired into
+Nothing is decided here about what follows: the event and the ending a step returns are fired into
 `millracer.domain.lifecycle`, whose table decides. Errors of ours become the event `failed` in
 exactly one place, around the step; anything else is a bug and propagates after everything of ours
 was ended.
@@ -14,21 +14,30 @@ from contextlib import suppress
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
+from millracer.domain.ending import Ending
 from millracer.domain.identity import work_item_for
 from millracer.domain.items import WorkItem
-from millracer.domain.lifecycle import Lifecycle, RunEvent, RunState
+from millracer.domain.lifecycle import (
+    SUBMISSION_EDGES,
+    Lifecycle,
+    RunEvent,
+    RunFacts,
+    RunState,
+    Step,
+)
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.progress import ProgressKind
 from millracer.domain.requests import Finalizer, Route, RoutePreference, RunRequest
-from millracer.domain.result import Ending, RunResult, millracer_command
+from millracer.domain.result import RunResult
 from millracer.domain.runtime import RunningDaemon
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
 from millracer.logs import log_item, run_logged
-from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
+from millracer.ports import Agent, Backend, Clock, ProgressListener, TextListener
 from millracer.run import prompts
+from millracer.run.accept import accept
 from millracer.run.context import RunContext
-from millracer.run.enqueue import LOCK_SECONDS, LOOK_AGAIN_SECONDS, enqueue, write_document
+from millracer.run.enqueue import enqueue, write_document
 from millracer.run.finalize import finalize
 from millracer.run.lookup import find_item, item_named
 from millracer.run.mode import reconcile_with_daemon, settle_mode
@@ -36,9 +45,12 @@ from millracer.run.notifier import TURN_SECONDS as NOTICE_SECONDS
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
 from millracer.run.routing import choose_route
-from millracer.run.watch import Watch
+from millracer.run.watch import Watch, daemon_lost
 
 _log = logging.getLogger(__name__)
+#: Another millracer may start a daemon meanwhile.
+_LOCK_SECONDS = 150.0
+_LEASE_SECONDS = 10.0
 _LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
 
@@ -56,8 +68,8 @@ class Orchestrator:
     def __init__(  # noqa: PLR0913 - the ports
         self,
         *,
-        millrace: Millrace,
-        pi: Pi,
+        millrace: Backend,
+        pi: Agent,
         clock: Clock,
         unique: Callable[[], str],
         tools: ProgramsUsed = NO_PROGRAMS,
@@ -71,11 +83,12 @@ class Orchestrator:
         self._used = tools
         self._listeners = tuple(listeners)
         self._on_text = on_text
-        self._effects: dict[RunState, Callable[[RunContext], RunEvent]] = {
+        self._effects: dict[RunState, Callable[[RunContext], Step]] = {
             RunState.DECIDE: self._decide,
             RunState.DIRECT: self._direct,
             RunState.INTAKE: self._intake,
             RunState.ENQUEUE: self._enqueue,
+            RunState.ACCEPT: self._accept,
             RunState.MONITOR: self._monitor,
             RunState.RESTART_NEEDED: self._restart_needed,
             RunState.FINALIZE: self._finalize,
@@ -84,56 +97,68 @@ class Orchestrator:
     def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
         """Take one task to its end and return its result; everything of ours has ended by then.
 
-        The pi conversation stays open for the next task; close the `Pi` after the last one.
+        The pi conversation stays open for the next task; close the `Agent` after the last one.
         """
         with run_logged(request.request_id):
             return self._run(request, cancellation)
 
     def _run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
-        record = RunContext(request=request, cancellation=cancellation)
-        lifecycle = Lifecycle()
+        facts = RunFacts(max_restarts=request.limits.max_daemon_restarts)
+        record = RunContext(request=request, cancellation=cancellation, facts=facts)
         try:
-            while not lifecycle.finished:
-                record.state = lifecycle.state
-                self._progress(record).state_entered()
-                started = self._clock.monotonic()
-                event = self._perform(record)
-                spent = self._clock.monotonic() - started
-                record.timings[record.state] = record.timings.get(record.state, 0.0) + spent
-                left = lifecycle.state
-                entered = lifecycle.fire(event, record.facts)
-                _log.info("%s took %.2f s: %s, then %s", left, spent, event, entered)
-                if left is RunState.RESTART_NEEDED and entered is RunState.MONITOR:
-                    record.restarts += 1
+            self._walk(record, Lifecycle())
         finally:
             self._leave(record)
         if record.result is None:
             raise MillracerError("the run ended without a result")
         return replace(record.result, tools=self._used, timings=dict(record.timings))
 
-    def _perform(self, record: RunContext) -> RunEvent:
+    def submit(self, request: RunRequest, cancellation: Cancellation) -> RunContext:
+        """Take the steps of a run until the item is in Millrace, and return what they learned.
+
+        Starts and stops no daemon. Errors and a cancellation are in what is returned.
+        """
+        record = RunContext(request=request, cancellation=cancellation)
+        with run_logged(request.request_id):
+            self._walk(record, Lifecycle(edges=SUBMISSION_EDGES))
+        return record
+
+    def _walk(self, record: RunContext, lifecycle: Lifecycle) -> None:
+        """Perform one step after the other until the lifecycle is finished."""
+        while not lifecycle.finished:
+            record.state = lifecycle.state
+            self._progress(record).state_entered()
+            started = self._clock.monotonic()
+            step = self._perform(record)
+            spent = self._clock.monotonic() - started
+            record.timings[record.state] = record.timings.get(record.state, 0.0) + spent
+            record.facts = lifecycle.fire(step, record.facts)
+            _log.info(
+                "%s took %.2f s: %s, then %s", record.state, spent, step.event, lifecycle.state
+            )
+
+    def _perform(self, record: RunContext) -> Step:
         try:
             return self._effects[record.state](record)
         except Cancelled as cancelled:
             record.cancel_reason = cancelled.reason
-            record.end(Ending.CANCELLED, f"cancelled by the caller ({cancelled.reason})")
-            return RunEvent.CANCELLED
+            reason = f"cancelled by the caller ({cancelled.reason})"
+            return Step(RunEvent.CANCELLED, Ending.CANCELLED, reason)
         except ToolTimeout as error:
-            record.fail(error)
+            record.add_error(error)
             if error.tool != "pi":
-                return RunEvent.FAILED
-            record.end(Ending.TIMED_OUT, error.message)
-            return RunEvent.TIMED_OUT
+                return Step(RunEvent.FAILED, Ending.FAILED, error.message)
+            return Step(RunEvent.TIMED_OUT, Ending.TIMED_OUT, error.message)
         except MillracerError as error:
-            record.fail(error)
-            return RunEvent.FAILED
+            record.add_error(error)
+            return Step(RunEvent.FAILED, Ending.FAILED, error.message)
 
     def _progress(self, record: RunContext) -> Progress:
         return Progress(record, self._millrace.workspace, self._clock, self._listeners)
 
     # decide
 
-    def _decide(self, record: RunContext) -> RunEvent:
+    def _decide(self, record: RunContext) -> Step:
         request = record.request
         record.item = (
             work_item_for(request, unique=self._unique())
@@ -164,41 +189,45 @@ class Orchestrator:
                 "Name a mode that has one with --millrace-mode",
             )
         if record.decision.route is Route.DIRECT:
-            return RunEvent.DIRECT_CHOSEN
-        return RunEvent.DELEGATION_CHOSEN
+            return Step(RunEvent.DIRECT_CHOSEN)
+        return Step(RunEvent.DELEGATION_CHOSEN)
 
     # direct
 
-    def _direct(self, record: RunContext) -> RunEvent:
+    def _direct(self, record: RunContext) -> Step:
         request = record.request
         record.answer = self._pi.ask(
             prompts.direct_prompt(request.body),
             record.wait.within(request.limits.pi_timeout_seconds),
             self._on_text,
         )
-        record.end(Ending.ANSWERED, "pi did the task directly")
-        return RunEvent.ANSWERED
+        return Step(RunEvent.ANSWERED, Ending.ANSWERED, "pi did the task directly")
 
     # intake
 
-    def _intake(self, record: RunContext) -> RunEvent:
+    def _intake(self, record: RunContext) -> Step:
         self._millrace.check_supported(record.wait)
         self._begin_pi(record)
         self._millrace.initialise(record.wait)
         settle_mode(record, self._millrace)
         if record.item_status is not None:
-            return RunEvent.WORKSPACE_READY
-        write_document(record, self._millrace, self._clock)
-        return RunEvent.DOCUMENT_WRITTEN
+            return Step(RunEvent.WORKSPACE_READY)
+        write_document(record, self._millrace)
+        return Step(RunEvent.DOCUMENT_WRITTEN)
 
     # enqueue
 
-    def _enqueue(self, record: RunContext) -> RunEvent:
-        return enqueue(record, self._millrace, self._clock) or RunEvent.ITEM_ENQUEUED
+    def _enqueue(self, record: RunContext) -> Step:
+        return enqueue(record, self._millrace)
+
+    # accept
+
+    def _accept(self, record: RunContext) -> Step:
+        return accept(record, self._millrace)
 
     # monitor and restart_needed
 
-    def _monitor(self, record: RunContext) -> RunEvent:
+    def _monitor(self, record: RunContext) -> Step:
         wait = record.watch_wait
         if wait is None:
             wait = record.wait.within(record.request.limits.daemon_timeout_seconds)
@@ -206,7 +235,7 @@ class Orchestrator:
         progress = self._progress(record)
         try:
             if record.lease is None:
-                record.lease = self._millrace.lease(wait)
+                record.lease = self._millrace.supervisor.lease(wait)
             notifier = self._begin_pi(record)
             without_daemon = self._ensure_daemon(record, wait)
             if without_daemon is not None:
@@ -223,10 +252,8 @@ class Orchestrator:
         except ToolTimeout:
             if not wait.expired:
                 raise
-            record.end(
-                Ending.TIMED_OUT, "the time limit ended while a daemon was joined or started"
-            )
-            return RunEvent.WATCH_ENDED
+            reason = "the time limit ended while a daemon was joined or started"
+            return Step(RunEvent.TIMED_OUT, Ending.TIMED_OUT, reason)
 
     def _begin_pi(self, record: RunContext) -> Notifier | None:
         """Let pi start beside the watch; where it cannot, the closing turn will say so."""
@@ -244,13 +271,13 @@ class Orchestrator:
             record.notifier = Notifier(self._pi, turn_seconds=limit)
         return record.notifier
 
-    def _ensure_daemon(self, record: RunContext, wait: Wait) -> RunEvent | None:
+    def _ensure_daemon(self, record: RunContext, wait: Wait) -> Step | None:
         """Join the daemon that runs, or start one; return what follows where neither worked.
 
         One that dies while it boots is lost like one that dies later. One that cannot be started
         again after it died ends the run as its death would have.
         """
-        with self._millrace.control(wait.within(LOCK_SECONDS)) as control:
+        with self._millrace.supervisor.control(wait.within(_LOCK_SECONDS)) as control:
             running = control.running(record.wait)
             if running is not None:
                 self._warn_of_unseen(record, running)
@@ -261,13 +288,12 @@ class Orchestrator:
             try:
                 control.start(record.mode, record.wait)
             except DaemonDied:
-                record.lost_while_active = False
-                return RunEvent.DAEMON_LOST
+                return daemon_lost(active=False)
             except ToolFailed as error:
                 if not record.restarts:
                     raise
                 record.warn("restart_failed", error.message)
-                return RunEvent.WATCH_ENDED
+                return Step(RunEvent.WATCH_ENDED, record.ending, record.reason)
         return None
 
     def _warn_of_unseen(self, record: RunContext, running: RunningDaemon) -> None:
@@ -277,22 +303,17 @@ class Orchestrator:
             record.warn(warning.code, warning.text)
             self._progress(record).tell(ProgressKind.DAEMON_UNSEEN, warning.text)
 
-    def _restart_needed(self, record: RunContext) -> RunEvent:
-        active = record.lost_while_active
-        where = "active" if active else "queued"
-        reason = f"Millrace's daemon ended while the work item was {where}"
-        self._progress(record).tell(ProgressKind.RESTART_NEEDED, reason)
-        record.end(Ending.CRASHED if active else Ending.RESTART_NEEDED, reason)
-        with self._millrace.control(record.wait.within(LOCK_SECONDS)) as control:
+    def _restart_needed(self, record: RunContext) -> Step:
+        self._progress(record).tell(ProgressKind.RESTART_NEEDED, record.reason)
+        with self._millrace.supervisor.control(record.wait.within(_LOCK_SECONDS)) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)
-        return RunEvent.DAEMON_REPAIRED
+        return Step(RunEvent.DAEMON_REPAIRED)
 
     # finalize
 
-    def _finalize(self, record: RunContext) -> RunEvent:
-        finalize(record, self._millrace, self._pi, self._clock, leave=self._leave)
-        return RunEvent.RESULT_READY
+    def _finalize(self, record: RunContext) -> Step:
+        return finalize(record, self._millrace, self._pi, self._clock, leave=self._leave)
 
     def _leave(self, record: RunContext) -> None:
         """Give up the watch and stop a daemon of ours, whatever brought us here.
@@ -301,9 +322,9 @@ class Orchestrator:
         """
         lease, record.lease = record.lease, None
         wait = record.wait.cleaning_up(_LEAVE_SECONDS)
-        if lease is None and self._millrace.owns_daemon:
+        if lease is None and self._millrace.supervisor.owns_daemon:
             with suppress(MillracerError, Cancelled):
-                lease = self._millrace.lease(wait.within(LOOK_AGAIN_SECONDS))
+                lease = self._millrace.supervisor.lease(wait.within(_LEASE_SECONDS))
         if lease is None:
             return
         left_running = lease.leave(wait, keep_daemon=record.request.keep_daemon)
@@ -311,7 +332,7 @@ class Orchestrator:
             record.warn(notice.code, notice.text)
         if left_running and record.request.keep_daemon:
             where = self._millrace.workspace
-            stop = millracer_command("stop", workspace=where, option=self._millrace.option)
+            stop = self._millrace.commands.millracer("stop")
             record.warn(
                 "daemon_kept",
                 f"Millrace's daemon is left running in {where}; stop it with `{stop}`",

@@ -18,6 +18,7 @@ _DOING = {
     RunState.DIRECT: "pi works on it",
     RunState.INTAKE: "preparing the workspace and the document",
     RunState.ENQUEUE: "handing it to Millrace",
+    RunState.ACCEPT: "waiting for the daemon to accept it",
     RunState.MONITOR: "joining or starting the daemon, then watching",
     RunState.RESTART_NEEDED: "repairing what the daemon left",
     RunState.FINALIZE: "judging the evidence, ending what is ours",

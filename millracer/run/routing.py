@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from millracer.domain.requests import Decision, IntakeKind, Route, RoutePreference
 from millracer.errors import DecisionUnreadable
-from millracer.ports import Pi
+from millracer.ports import Agent
 from millracer.run import prompts
 from millracer.run.context import RunContext
 
@@ -100,7 +100,7 @@ def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def choose_route(record: RunContext, pi: Pi) -> Decision:
+def choose_route(record: RunContext, pi: Agent) -> Decision:
     """Return who does the task: as the caller forces it, else as pi decides, asked twice at most.
 
     Raises:

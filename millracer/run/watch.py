@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 
 from millracer.cancellation import Wait
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import lineage_of
 from millracer.domain.items import ItemState
-from millracer.domain.lifecycle import RunEvent
+from millracer.domain.lifecycle import ENDINGS, RunEvent, Step
 from millracer.domain.observation import (
     ChangeHints,
-    Observation,
     RepetitionCount,
     interpret_item_status,
     interpret_lineage,
@@ -22,10 +22,9 @@ from millracer.domain.observation import (
     unmeetable,
 )
 from millracer.domain.progress import ProgressKind
-from millracer.domain.result import Ending, millracer_command
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.context import RunContext
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
@@ -38,8 +37,16 @@ _LOOK_AGAIN_SECONDS = 0.5
 _LAST_EVENTS_SECONDS = 0.1
 #: How many events of items not known to be ours are kept: one may turn out to be.
 _UNTOLD_EVENTS = 500
-_AT_A_STANDSTILL = frozenset({Observation.AT_REST, Observation.BLOCKED})
-_PASSING = _AT_A_STANDSTILL | {Observation.UNKNOWN}
+_AT_A_STANDSTILL = frozenset({Ending.AT_REST, Ending.BLOCKED})
+_REASONS = {
+    Ending.ITEM_ENDED: "Millrace ended the work item",
+    Ending.AT_REST: "nothing of the work item's lineage goes on in Millrace",
+    Ending.BLOCKED: "Millrace blocked the work item",
+    Ending.SET_ASIDE: "Millrace set the work item aside",
+    Ending.UNKNOWN: "Millrace no longer knows the work item",
+    Ending.STOPPED: "somebody stopped Millrace's daemon before the work item was done",
+}
+_PASSING = _AT_A_STANDSTILL | {Ending.UNKNOWN}
 
 
 class Watch:
@@ -48,7 +55,7 @@ class Watch:
     def __init__(
         self,
         record: RunContext,
-        millrace: Millrace,
+        millrace: Backend,
         progress: Progress,
         notifier: Notifier | None = None,
     ) -> None:
@@ -62,8 +69,8 @@ class Watch:
         self._doubts = 0
         self._paused = False
 
-    def follow(self, wait: Wait) -> RunEvent:
-        """Block until the watch ends; the record says how."""
+    def follow(self, wait: Wait) -> Step:
+        """Block until the watch ends, and return how."""
         lease = self._record.lease
         if lease is None:
             raise MillracerError("nobody attends the daemon")
@@ -73,16 +80,16 @@ class Watch:
         while True:
             self._record.stop_seen = self._record.stop_seen or signs.stop_seen
             self._untold.extend(signs.events)
-            observation = self._observe(signs, wait, ask_item=ask_item, ask_status=ask_status)
-            event = self._conclude(observation)
-            if event is not None:
+            ending = self._observe(signs, wait, ask_item=ask_item, ask_status=ask_status)
+            concluded = self._conclude(ending)
+            if concluded is not None:
                 self._tell(None)
                 if self._stages_under_way:
                     last = wait.within(_LAST_EVENTS_SECONDS)
                     late = lease.next_signs(self._record.known_status, last)
                     self._untold.extend(late.events)
                     self._tell(None)
-                return event
+                return concluded
             self._tell(self._notifier)
             if wait.expired:
                 return self._time_out()
@@ -115,13 +122,13 @@ class Watch:
 
     def _observe(
         self, signs: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
-    ) -> Observation | None:
+    ) -> Ending | None:
         """Ask Millrace as far as the signs are worth it; return what it means, None for nothing.
 
         A question that fails is put again a few times before its error counts.
         """
         try:
-            observation = self._ask(signs, wait, ask_item=ask_item, ask_status=ask_status)
+            ending = self._ask(signs, wait, ask_item=ask_item, ask_status=ask_status)
         except ToolTimeout:
             if wait.expired:
                 return None
@@ -133,18 +140,18 @@ class Watch:
             return None
         item_status = self._record.known_status
         blocked_itself = item_status.state is ItemState.BLOCKED
-        if observation not in _PASSING or blocked_itself:
+        if ending not in _PASSING or blocked_itself:
             self._doubts = 0
-            return observation
+            return ending
         self._doubts += 1
-        return observation if self._doubts >= _PATIENCE else None
+        return ending if self._doubts >= _PATIENCE else None
 
     def _ask(
         self, signs: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
-    ) -> Observation | None:
+    ) -> Ending | None:
         record = self._record
         if ask_item and not self._look_up(wait):
-            return Observation.UNKNOWN
+            return Ending.UNKNOWN
         item_status = record.known_status
         decided = interpret_item_status(item_status) if ask_item else None
         if decided is None and leads_to_more_work(item_status) and (ask_item or is_news(signs)):
@@ -157,8 +164,13 @@ class Watch:
         if decided is not None or not (ask_item or ask_status or waits):
             return decided
         record.status = self._millrace.read_status(wait)
+        if signs.daemon_alive:
+            self._note_pause(paused=record.status.paused)
         return interpret_runtime(
-            record.status, daemon_alive=signs.daemon_alive, stop_seen=record.stop_seen
+            record.status,
+            daemon_alive=signs.daemon_alive,
+            stop_seen=record.stop_seen,
+            active=self._is_active(),
         )
 
     def _look_up(self, wait: Wait) -> bool:
@@ -169,48 +181,32 @@ class Watch:
         self._record.item_status = found
         return True
 
-    def _confirmed(self, decided: Observation, wait: Wait) -> Observation:
+    def _confirmed(self, decided: Ending, wait: Wait) -> Ending:
         """Ask for the item again, which by its files ended since Millrace was asked for it.
 
         What a watch ends with is judged by Millrace's answer: one from before the end proves none.
         """
         if not self._look_up(wait):
-            return Observation.UNKNOWN
-        return Observation.AT_REST if self._record.known_status.state.is_live else decided
+            return Ending.UNKNOWN
+        return Ending.AT_REST if self._record.known_status.state.is_live else decided
 
-    def _trace(self) -> Observation | None:
+    def _trace(self) -> Ending | None:
         """Read what came out of the item so far, and what that decides."""
         traced = self._millrace.trace_lineage(self._record.known_status)
         self._record.lineage = lineage_of(traced)
         return interpret_lineage(traced)
 
-    def _conclude(self, observation: Observation | None) -> RunEvent | None:
-        record = self._record
-        match observation:
-            case Observation.ENDED:
-                record.end(Ending.ITEM_ENDED, "Millrace ended the work item")
-            case Observation.AT_REST:
-                record.end(Ending.AT_REST, "nothing of the work item's lineage goes on in Millrace")
-            case Observation.BLOCKED:
-                record.end(Ending.BLOCKED, "Millrace blocked the work item")
-            case Observation.SET_ASIDE:
-                item_status = record.known_status
-                said = f": {item_status.detail}" if item_status.detail else ""
-                reason = f"Millrace set the work item aside as {item_status.state}{said}"
-                record.end(Ending.SET_ASIDE, reason)
-            case Observation.UNKNOWN:
-                record.end(Ending.UNKNOWN, "Millrace no longer knows the work item")
-            case Observation.STOPPED:
-                reason = "somebody stopped Millrace's daemon before the work item was done"
-                record.end(Ending.STOPPED, reason)
-            case Observation.DAEMON_LOST:
-                record.lost_while_active = self._is_active()
-                return RunEvent.DAEMON_LOST
-            case Observation.PAUSED | Observation.WORKING | None:
-                if observation is not None:
-                    self._note_pause(paused=observation is Observation.PAUSED)
-                return self._stuck()
-        return RunEvent.WATCH_ENDED
+    def _conclude(self, ending: Ending | None) -> Step | None:
+        if ending is None:
+            return self._stuck()
+        if ending in ENDINGS[RunEvent.DAEMON_LOST]:
+            return daemon_lost(active=ending is Ending.CRASHED)
+        reason = _REASONS[ending]
+        if ending is Ending.SET_ASIDE:
+            item_status = self._record.known_status
+            said = f": {item_status.detail}" if item_status.detail else ""
+            reason = f"{reason} as {item_status.state}{said}"
+        return Step(RunEvent.WATCH_ENDED, ending, reason)
 
     def _is_active(self) -> bool:
         """Whether the item, or something that came out of it, was being worked on."""
@@ -218,14 +214,11 @@ class Watch:
         states.update(member.state for member in self._record.lineage)
         return ItemState.ACTIVE in states
 
-    def _stuck(self) -> RunEvent | None:
+    def _stuck(self) -> Step | None:
         record = self._record
         self._repetitions.note_places(record.known_status, record.lineage)
         reason = self._repetitions.verdict() or unmeetable(record.lineage, record.status)
-        if reason is None:
-            return None
-        record.end(Ending.STUCK, reason)
-        return RunEvent.WATCH_ENDED
+        return None if reason is None else Step(RunEvent.WATCH_ENDED, Ending.STUCK, reason)
 
     def _note_pause(self, *, paused: bool) -> None:
         if paused and not self._paused:
@@ -235,15 +228,22 @@ class Watch:
     def _pause_text(self) -> str:
         status = self._record.status
         by = "" if status is None else f" by {status.pause_sources}"
-        go_on = millracer_command(
-            "resume", workspace=self._millrace.workspace, option=self._millrace.option
-        )
-        return f"Millrace is paused{by}; resume it with `{go_on}`"
+        resume = self._millrace.commands.millracer("resume")
+        return f"Millrace is paused{by}; resume it with `{resume}`"
 
-    def _time_out(self) -> RunEvent:
+    def _time_out(self) -> Step:
         limit = self._record.request.limits.daemon_timeout_seconds
         reason = f"the work item did not end within {limit:g} s"
         if self._paused:
             reason = f"{reason}: {self._pause_text()}"
-        self._record.end(Ending.TIMED_OUT, reason)
-        return RunEvent.WATCH_ENDED
+        return Step(RunEvent.TIMED_OUT, Ending.TIMED_OUT, reason)
+
+
+def daemon_lost(*, active: bool) -> Step:
+    """Return the step of a daemon that died; `active`: the item was being worked on."""
+    where = "active" if active else "queued"
+    return Step(
+        RunEvent.DAEMON_LOST,
+        Ending.CRASHED if active else Ending.RESTART_NEEDED,
+        f"Millrace's daemon ended while the work item was {where}",
+    )

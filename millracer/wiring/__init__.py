@@ -21,10 +21,10 @@ from millracer.domain.requests import PiSession
 from millracer.domain.run_options import RunOptions
 from millracer.errors import UsageError
 from millracer.ports import (
+    Agent,
+    Backend,
     Clock,
     Directories,
-    Millrace,
-    Pi,
     ProgressListener,
     SessionStore,
     TextListener,
@@ -94,7 +94,7 @@ class BackendFactory:
         self._runner: ForkServerRunner | None = None
         self._kept: StatusCache | None = None
 
-    def open(self, settings: Settings) -> Millrace:
+    def open(self, settings: Settings) -> Backend:
         """Return the Millrace of one workspace; nothing is started yet."""
         from millracer.millrace.backend import CliMillrace  # noqa: PLC0415 - see above
         from millracer.millrace.commands.calls import MillraceCalls  # noqa: PLC0415
@@ -193,8 +193,8 @@ def open_orchestrator(
 
 
 def orchestrator_over(
-    millrace: Millrace,
-    pi: Pi,
+    millrace: Backend,
+    pi: Agent,
     *,
     tools: ProgramsUsed,
     listeners: Sequence[ProgressListener] = (),
@@ -215,7 +215,7 @@ def orchestrator_over(
     )
 
 
-def open_pi(settings: Settings) -> Pi:
+def open_pi(settings: Settings) -> Agent:
     """Return a conversation with pi, not started yet.
 
     Raises:

@@ -22,7 +22,7 @@ from millracer.wiring import (
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
     from millracer.domain.run_options import RunOptions
-    from millracer.ports import Millrace, Pi, ProgressListener, TextListener
+    from millracer.ports import Agent, Backend, ProgressListener, TextListener
     from millracer.run.orchestrator import Orchestrator
 
 
@@ -49,7 +49,7 @@ class ProgramFactory:
         """End what the Millraces opened here started for themselves; never raises."""
         self.backends.close()
 
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
         """Return the Millrace of a workspace."""
         return self.backends.open(self.settings(root_path, options))
 
@@ -62,14 +62,14 @@ class ProgramFactory:
             settings, cancellation, backends=self.backends, listeners=self.listeners
         )
 
-    def pi(self, root_path: str, options: RunOptions) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         return open_pi(self.settings(root_path, options))
 
     def over(
         self,
-        millrace: Millrace,
-        pi: Pi,
+        millrace: Backend,
+        pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
     ) -> Orchestrator:

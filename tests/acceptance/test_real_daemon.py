@@ -138,7 +138,7 @@ def _watch_until(lease: WatchLease, holds: Callable[[ChangeHints], bool]) -> lis
 
 
 def _builder_started(signs: ChangeHints) -> bool:
-    return any(event.event_type == "stage_started" for event in signs.events)
+    return any(event.begins_stage for event in signs.events)
 
 
 def test_a_task_is_seen_to_be_done_and_the_idle_daemon_is_stopped(
@@ -151,12 +151,12 @@ def test_a_task_is_seen_to_be_done_and_the_idle_daemon_is_stopped(
     lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
     assert (started.ours, started.mode_id) == (True, site.usual_mode)
-    assert [e.stage for e in events if e.event_type == "stage_started"] == [
+    assert [e.stage for e in events if e.begins_stage] == [
         "builder",
         "checker",
         "updater",
     ]
-    assert all(e.item_id == _ITEM for e in events if e.event_type == "stage_started")
+    assert all(e.item_id == _ITEM for e in events if e.begins_stage)
     assert site.tokens_carriers() == []
     assert processes.started_at(started.pid) is None
     assert not site.paths.runtime_lock.exists()

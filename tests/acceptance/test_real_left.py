@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,9 @@ from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "0123456789abcdef" * 4
 BLOCKED = (Step(marker="BLOCKED"),)
 #: The first task and all that would help it are blocked; the idea's task takes its time.
@@ -37,10 +34,8 @@ def wait(seconds: float = 90) -> Wait:
 
 def add(millrace: CliMillrace, item_id: str, kind: IntakeKind) -> None:
     item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
-    body = RequestBody(task=f"Do {item_id}")
-    path = millrace.store_intake(render_document(item, kind, body, created_at=NOW))
-    with millrace.lock_item(item_id, wait()) as lock:
-        millrace.add(path, kind, lock, wait())
+    millrace.store_request(item, kind, RequestBody(task=f"Do {item_id}"))
+    millrace.submit(item, kind, wait())
 
 
 def places(millrace: CliMillrace) -> list[tuple[str, ItemState]]:
@@ -60,9 +55,9 @@ def millrace(workspace: Workspace, millrace_command: str) -> CliMillrace:
 
 def test_queued_blocked_probed_and_planned_work_is_left(millrace: CliMillrace) -> None:
     add(millrace, "stuck-0a1b", IntakeKind.TASK)
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     try:
-        with millrace.control(wait()) as control:
+        with millrace.supervisor.control(wait()) as control:
             control.start("default_pi", wait())
         limit = wait()
         while places(millrace) != [("task", ItemState.BLOCKED)]:
@@ -92,9 +87,9 @@ def test_an_idea_is_left_once_all_the_way_to_its_open_lineage(millrace: CliMillr
     add(millrace, "plan-2c3d", IntakeKind.IDEA)
     [idea] = millrace.list_unfinished()
     seen: set[tuple[str, ItemState]] = set()
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     try:
-        with millrace.control(wait()) as control:
+        with millrace.supervisor.control(wait()) as control:
             control.start("default_pi", wait())
         limit = wait()
         while ("task", ItemState.ACTIVE) not in seen:
@@ -120,6 +115,6 @@ def test_every_mode_that_is_named_can_be_compiled_for(
     modes = millrace.list_modes(wait())
 
     assert {"default_pi", "learning_pi", "standard_plain"} <= set(modes)
-    with millrace.control(wait()) as control:
+    with millrace.supervisor.control(wait()) as control:
         for mode in (modes[0], modes[-1]):
             assert control.validate_mode(mode, wait()).ok

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,9 @@ from millracer.domain.items import ItemState, ItemStatus, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = "widget-0a1b"
 #: No Arbiter is ever called for what recon sends to planning.
 NO_ARBITER_FOR_PROBES = ("0.18.", "0.19.")
@@ -40,19 +37,16 @@ class Chain:
 
     def add(self, kind: IntakeKind, item_id: str = ITEM) -> ItemStatus:
         item = WorkItem(item_id=item_id, request_hash=item_id.encode().hex().zfill(64), named=True)
-        body = RequestBody(task="Look into it")
-        document = render_document(item, kind, body, created_at=NOW)
-        path = self.millrace.store_intake(document)
-        with self.millrace.lock_item(item_id, wait()) as lock:
-            self.millrace.add(path, kind, lock, wait())
+        self.millrace.store_request(item, kind, RequestBody(task="Look into it"))
+        self.millrace.submit(item, kind, wait())
         return self.millrace.look_up(item_id, wait())
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Let a daemon work meanwhile."""
-        lease = self.millrace.lease(wait())
+        lease = self.millrace.supervisor.lease(wait())
         try:
-            with self.millrace.control(wait()) as control:
+            with self.millrace.supervisor.control(wait()) as control:
                 control.start("default_pi", wait())
             yield
         finally:

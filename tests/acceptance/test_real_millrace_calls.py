@@ -6,22 +6,20 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from millracer.cancellation import Wait
 from millracer.domain.completion import judge
-from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolFailed, ToolUnsupported, WorkspaceUnusable
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
+from millracer.millrace.wire.text_output import AddReceipt
 from tests.support.workspace import Workspace, make_workspace
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "0123456789abcdef" * 4
 
 
@@ -36,8 +34,7 @@ class Real:
     def add(self, item_id: str, kind: IntakeKind = IntakeKind.TASK) -> AddReceipt:
         item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
         body = RequestBody(task=f"Do {item_id}\n\n    well")
-        document = render_document(item, kind, body, created_at=NOW)
-        path = self.millrace.store_intake(document)
+        path = self.millrace.store_request(item, kind, body)
         with self.millrace.lock_item(item_id, wait()) as lock:
             return self.millrace.add(path, kind, lock, wait())
 
@@ -78,9 +75,9 @@ def wait() -> Wait:
 def sleeping_daemon(real: Real) -> Iterator[None]:
     """Let a daemon hold the workspace, and take nothing in before the end."""
     millrace = real.millrace
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     try:
-        with millrace.control(wait()) as control:
+        with millrace.supervisor.control(wait()) as control:
             daemon = control.start("default_pi", wait())
         limit = wait()
         while not millrace.read_status(wait()).process_running:
@@ -237,9 +234,9 @@ def test_a_finished_items_evidence_is_its_state_and_its_stages(
 ) -> None:
     millrace = real.millrace
     real.add("widget-0a1b", kind)
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     try:
-        with millrace.control(wait()) as control:
+        with millrace.supervisor.control(wait()) as control:
             control.start("default_pi", wait())
         found = millrace.look_up("widget-0a1b", wait())
         limit = wait()

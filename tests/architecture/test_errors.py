@@ -50,7 +50,12 @@ def _says_what_to_do(made: ast.Call) -> bool:
 
 @pytest.mark.parametrize(
     "path",
-    sorted(path for path in _PACKAGE.rglob("*.py") if path.name != "errors.py"),
+    sorted(
+        path
+        for path in _PACKAGE.rglob("*.py")
+        # The author of a script chooses the errors of the stand-ins.
+        if path.name != "errors.py" and path.parent.name != "testing"
+    ),
     ids=lambda path: str(path.relative_to(_PACKAGE)),
 )
 def test_every_error_says_what_to_do_next(path: Path) -> None:

@@ -1,28 +1,25 @@
 """What the orchestrator relies on, of the scripted Millrace and of the real one alike."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.items import ItemState, SubmitReceipt, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolFailed
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
-from millracer.ports import Millrace
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.ports import Backend
+from millracer.testing.backend import ScriptedBackend
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "0123456789abcdef" * 4
 
 
 @pytest.fixture(params=["scripted", "real"])
-def millrace(request: pytest.FixtureRequest, tmp_path: Path) -> Millrace:
+def millrace(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     if request.param == "scripted":
-        return ScriptedMillrace(workspace=str(tmp_path), is_initialised=False)
+        return ScriptedBackend(workspace=str(tmp_path), is_initialised=False)
     command = str(request.getfixturevalue("millrace_command"))
     calls = MillraceCalls(argv=(command,), workspace=tmp_path, cwd=tmp_path)
     return CliMillrace(calls, safety_seconds=60)
@@ -32,17 +29,13 @@ def wait() -> Wait:
     return Wait.for_seconds(60)
 
 
-def add(millrace: Millrace, item_id: str, kind: IntakeKind) -> AddReceipt:
-    item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
-    body = RequestBody(task="Make it blue")
-    document = render_document(item, kind, body, created_at=NOW)
-    path = millrace.store_intake(document)
-    with millrace.lock_item(item_id, wait()) as lock:
-        assert lock.item_id == item_id
-        return millrace.add(path, kind, lock, wait())
+def add(millrace: Backend, item_id: str, kind: IntakeKind, *, named: bool = False) -> SubmitReceipt:
+    item = WorkItem(item_id=item_id, request_hash=HASH, named=named)
+    millrace.store_request(item, kind, RequestBody(task="Make it blue"))
+    return millrace.submit(item, kind, wait())
 
 
-def test_a_version_is_known_only_after_it_was_asked(millrace: Millrace) -> None:
+def test_a_version_is_known_only_after_it_was_asked(millrace: Backend) -> None:
     assert millrace.version is None
     version = millrace.check_supported(wait())
 
@@ -50,7 +43,7 @@ def test_a_version_is_known_only_after_it_was_asked(millrace: Millrace) -> None:
 
 
 def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
-    millrace: Millrace,
+    millrace: Backend,
 ) -> None:
     assert not millrace.is_initialised
     assert millrace.look_up("widget-0a1b", wait()).state is ItemState.ABSENT
@@ -61,9 +54,12 @@ def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
 
     task = add(millrace, "widget-0a1b", IntakeKind.TASK)
     idea = add(millrace, "plan-2c3d", IntakeKind.IDEA)
-    assert add(millrace, "widget-0a1b", IntakeKind.TASK) == AddReceipt(duplicate=True)
-    assert task.stored_path is not None
-    assert idea.stored_path is not None
+    again = [add(millrace, "widget-0a1b", IntakeKind.TASK, named=named) for named in (True, False)]
+    assert [receipt.existed for receipt in (task, idea, *again)] == [False, False, True, True]
+    assert {receipt.pending_command for receipt in (task, idea, *again)} == {None}
+    assert (task.status.state, task.status.request_hash) == (ItemState.QUEUED, HASH)
+    assert (idea.status.state, idea.status.millrace_id) == (ItemState.INBOX, None)
+    assert [receipt.status.state for receipt in again] == [ItemState.QUEUED] * 2
 
     queued = millrace.look_up("widget-0a1b", wait())
     inbox = millrace.look_up("plan-2c3d", wait())
@@ -91,7 +87,7 @@ def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
 
 
 def test_what_is_left_is_listed_with_the_newest_first_and_ideas_after_the_queue(
-    millrace: Millrace,
+    millrace: Backend,
 ) -> None:
     assert millrace.list_unfinished() == ()
     millrace.initialise(wait())
@@ -114,7 +110,7 @@ def test_what_is_left_is_listed_with_the_newest_first_and_ideas_after_the_queue(
     ]
 
 
-def test_the_modes_are_named_without_a_workspace(millrace: Millrace) -> None:
+def test_the_modes_are_named_without_a_workspace(millrace: Backend) -> None:
     modes = millrace.list_modes(wait())
 
     assert "default_pi" in modes
@@ -122,7 +118,7 @@ def test_the_modes_are_named_without_a_workspace(millrace: Millrace) -> None:
     assert not millrace.is_initialised
 
 
-def test_a_list_of_modes_nobody_waits_for_is_given_up(millrace: Millrace) -> None:
+def test_a_list_of_modes_nobody_waits_for_is_given_up(millrace: Backend) -> None:
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.INTERRUPTED)
 
@@ -130,14 +126,14 @@ def test_a_list_of_modes_nobody_waits_for_is_given_up(millrace: Millrace) -> Non
         millrace.list_modes(Wait(cancellation))
 
 
-def test_evidence_of_what_is_nowhere_is_empty(millrace: Millrace) -> None:
+def test_evidence_of_what_is_nowhere_is_empty(millrace: Backend) -> None:
     absent = millrace.look_up("nothing-0a1b", wait())
     evidence = millrace.gather_evidence(absent, wait())
 
     assert (evidence.items, evidence.stages, evidence.kind) == ((), (), None)
 
 
-def test_a_caller_who_asked_to_stop_is_not_kept_waiting(millrace: Millrace) -> None:
+def test_a_caller_who_asked_to_stop_is_not_kept_waiting(millrace: Backend) -> None:
     millrace.initialise(wait())
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.INTERRUPTED)
@@ -147,12 +143,12 @@ def test_a_caller_who_asked_to_stop_is_not_kept_waiting(millrace: Millrace) -> N
 
 
 def test_who_looks_on_sees_no_daemon_and_no_watcher_and_is_answered_at_once(
-    millrace: Millrace,
+    millrace: Backend,
 ) -> None:
-    assert millrace.find_daemon() is None
-    assert not millrace.is_watched()
+    assert millrace.supervisor.find() is None
+    assert not millrace.supervisor.is_watched()
     assert millrace.recent_events() == ()
-    observer = millrace.observe()
+    observer = millrace.supervisor.observe()
     try:
         observer.next_change(wait())
         cancellation = Cancellation()
@@ -164,29 +160,29 @@ def test_who_looks_on_sees_no_daemon_and_no_watcher_and_is_answered_at_once(
     assert not millrace.is_initialised
 
 
-def test_who_watches_is_seen_until_the_watch_is_left(millrace: Millrace) -> None:
-    lease = millrace.lease(wait())
-    seen = millrace.is_watched()
+def test_who_watches_is_seen_until_the_watch_is_left(millrace: Backend) -> None:
+    lease = millrace.supervisor.lease(wait())
+    seen = millrace.supervisor.is_watched()
     lease.leave(wait(), keep_daemon=False)
 
-    assert (seen, millrace.is_watched()) == (True, False)
+    assert (seen, millrace.supervisor.is_watched()) == (True, False)
 
 
-def test_a_waiting_item_is_cancelled_at_once_where_no_daemon_runs(millrace: Millrace) -> None:
+def test_a_waiting_item_is_cancelled_at_once_where_no_daemon_runs(millrace: Backend) -> None:
     millrace.initialise(wait())
     add(millrace, "widget-0a1b", IntakeKind.TASK)
 
     receipt = millrace.cancel_item("widget-0a1b", "not needed", wait())
     after = millrace.look_up("widget-0a1b", wait())
 
-    assert (receipt.applied, receipt.mailbox_command) == (True, None)
+    assert (receipt.applied, receipt.pending_command) == (True, None)
     assert after.state is ItemState.CANCELLED
     assert "not needed" in after.detail
     with pytest.raises(ToolFailed):
         millrace.cancel_item("widget-0a1b", "not needed", wait())
 
 
-def test_a_pause_is_applied_once_and_ends(millrace: Millrace) -> None:
+def test_a_pause_is_applied_once_and_ends(millrace: Backend) -> None:
     millrace.initialise(wait())
 
     applied = [millrace.pause(wait()).applied, millrace.pause(wait()).applied]
@@ -198,7 +194,7 @@ def test_a_pause_is_applied_once_and_ends(millrace: Millrace) -> None:
     assert not millrace.read_status(wait()).paused
 
 
-def test_what_was_stored_names_its_items(millrace: Millrace) -> None:
+def test_what_was_stored_names_its_items(millrace: Backend) -> None:
     assert list(millrace.stored_requests()) == []
     millrace.initialise(wait())
     add(millrace, "widget-0a1b", IntakeKind.TASK)

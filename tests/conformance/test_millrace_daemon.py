@@ -6,7 +6,6 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -20,15 +19,13 @@ from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import DaemonEnd, RunningDaemon
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.intake.documents import render_document
-from millracer.ports import Millrace, WatchLease
+from millracer.ports import Backend, WatchLease
 from millracer.system import processes
-from tests.fakes import millrace as script
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.testing import backend as script
+from millracer.testing.backend import ScriptedBackend
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = "widget-0a1b"
 HASH = "0123456789abcdef" * 4
 BLOCKING = (Step(marker="BLOCKED"),)
@@ -42,7 +39,7 @@ def wait() -> Wait:
 class Site(ABC):
     """One workspace with one queued task, and the means to bring about what the port tells of."""
 
-    millrace: Millrace
+    millrace: Backend
 
     @abstractmethod
     def will_finish(self) -> None:
@@ -78,18 +75,15 @@ class Site(ABC):
 
     def add_item(self) -> None:
         item = WorkItem(item_id=ITEM, request_hash=HASH, named=True)
-        body = RequestBody(task="Make it blue")
-        document = render_document(item, IntakeKind.TASK, body, created_at=NOW)
-        path = self.millrace.store_intake(document)
-        with self.millrace.lock_item(ITEM, wait()) as lock:
-            self.millrace.add(path, IntakeKind.TASK, lock, wait())
+        self.millrace.store_request(item, IntakeKind.TASK, RequestBody(task="Make it blue"))
+        self.millrace.submit(item, IntakeKind.TASK, wait())
 
     def start(self) -> RunningDaemon:
-        with self.millrace.control(wait()) as control:
+        with self.millrace.supervisor.control(wait()) as control:
             return control.start("default_pi", wait())
 
     def running(self) -> RunningDaemon | None:
-        with self.millrace.control(wait()) as control:
+        with self.millrace.supervisor.control(wait()) as control:
             return control.running(wait())
 
     def look_up(self) -> ItemStatus:
@@ -101,7 +95,7 @@ class Site(ABC):
 
 class ScriptedSite(Site):
     def __init__(self) -> None:
-        self.scripted = self.millrace = ScriptedMillrace()
+        self.scripted = self.millrace = ScriptedBackend()
         self.scripted.rejects_mode("no_such_mode")
 
     def will_finish(self) -> None:
@@ -201,7 +195,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
 
 @pytest.fixture
 def lease(site: Site) -> Iterator[WatchLease]:
-    lease = site.millrace.lease(wait())
+    lease = site.millrace.supervisor.lease(wait())
     yield lease
     lease.leave(Wait.for_seconds(LEAVE_SECONDS), keep_daemon=False)
 
@@ -230,7 +224,7 @@ def item_is(state: ItemState) -> Callable[[ChangeHints], bool]:
 
 
 def stage_begins(signs: ChangeHints) -> bool:
-    return any(event.event_type == "stage_started" for event in signs.events)
+    return any(event.begins_stage for event in signs.events)
 
 
 def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
@@ -238,7 +232,7 @@ def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
 ) -> None:
     queued = site.look_up()
     site.will_finish()
-    with site.millrace.control(wait()) as control:
+    with site.millrace.supervisor.control(wait()) as control:
         assert control.running(wait()) is None
         good = control.validate_mode("default_pi", wait())
         bad = control.validate_mode("no_such_mode", wait())
@@ -255,7 +249,7 @@ def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
     seen = watch(lease, queued, item_is(ItemState.DONE))
     assert all(signs.daemon_alive and signs.daemon_ours for signs in seen)
     assert seen[-1].item_moved
-    began = [e for signs in seen for e in signs.events if e.event_type == "stage_started"]
+    began = [e for signs in seen for e in signs.events if e.begins_stage]
     assert (began[0].stage, began[0].item_id) == ("builder", ITEM)
     assert all(event.run_id for event in began)
 
@@ -294,11 +288,11 @@ def test_a_blocked_item_is_blocked_with_its_evidence_and_a_kept_daemon_is_nobody
         assert kept is not None
         assert (kept.pid, kept.ours, kept.kept) == (started.pid, False, True)
 
-        assert not leave(site.millrace.lease(wait()))
+        assert not leave(site.millrace.supervisor.lease(wait()))
         still = site.running()
         assert still is not None
         assert still.pid == started.pid
-        with site.millrace.control(wait()) as control:
+        with site.millrace.supervisor.control(wait()) as control:
             assert control.end(still, wait()) is DaemonEnd.GONE
         assert site.running() is None
     finally:
@@ -313,7 +307,7 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
         running = site.running()
         assert running is not None
         assert (running.ours, running.booting, running.kept) == (False, False, False)
-        with site.millrace.control(wait()) as control:
+        with site.millrace.supervisor.control(wait()) as control:
             assert running.mode_id == control.resolve_mode("default_pi")
         (signs,) = watch(lease, queued, lambda _: True)
         assert (signs.daemon_alive, signs.daemon_ours) == (True, False)
@@ -321,7 +315,7 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
         assert not leave(lease)
 
         assert site.running() == running
-        with site.millrace.control(wait()) as control:
+        with site.millrace.supervisor.control(wait()) as control:
             assert control.end(running, wait()) is DaemonEnd.GONE
         assert site.running() is None
 
@@ -342,7 +336,7 @@ def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_on
     assert site.look_up().state is ItemState.ACTIVE
     status = site.millrace.read_status(wait())
     assert (status.process_running, status.lock, status.stop_requested) == (False, "stale", False)
-    with site.millrace.control(wait()) as control:
+    with site.millrace.supervisor.control(wait()) as control:
         assert control.running(wait()) is None
         assert control.repair(wait())
         assert not control.repair(wait())
@@ -373,7 +367,7 @@ def test_a_daemon_that_is_watched_is_ended_on_purpose_alone_and_who_watches_lear
     site.start()
     watch(lease, queued, stage_begins)
 
-    with site.millrace.control(wait()) as control:
+    with site.millrace.supervisor.control(wait()) as control:
         running = control.running(wait())
         assert running is not None
         assert control.end(running, wait()) is DaemonEnd.WATCHED
@@ -397,7 +391,7 @@ def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(
     quiet = watch(lease, queued, lambda signs: signs.poll_due, seconds=0.1)
     assert not quiet[-1].item_moved
 
-    second = site.millrace.lease(wait())
+    second = site.millrace.supervisor.lease(wait())
     assert leave(second)
     assert site.running() is not None
     assert not leave(lease)
@@ -405,7 +399,7 @@ def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(
     assert site.running() is None
     item_status = site.look_up()
     assert (item_status.state, item_status.request_hash) == (ItemState.QUEUED, HASH)
-    with site.millrace.control(wait()) as control:
+    with site.millrace.supervisor.control(wait()) as control:
         assert not control.repair(wait())
 
 

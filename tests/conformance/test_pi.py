@@ -16,8 +16,8 @@ import pytest
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.errors import ToolFailed, ToolTimeout
-from millracer.ports import Pi
-from tests.fakes.pi import ScriptedPi
+from millracer.ports import Agent
+from millracer.testing.agent import ScriptedAgent
 from tests.support.real_pi import real_pi, real_print_pi
 
 Happening = Callable[[], None]
@@ -26,7 +26,7 @@ Happening = Callable[[], None]
 class Subject(ABC):
     """A `Pi` and the means to script its turns."""
 
-    pi: Pi
+    pi: Agent
 
     @abstractmethod
     def will_say(self, text: str) -> None: ...
@@ -41,7 +41,7 @@ class Subject(ABC):
 
 class FakeSubject(Subject):
     def __init__(self) -> None:
-        self.pi = self._fake = ScriptedPi()
+        self.pi = self._fake = ScriptedAgent()
 
     def will_say(self, text: str) -> None:
         self._fake.will_say(text)
@@ -56,7 +56,7 @@ class FakeSubject(Subject):
 class RealSubject(Subject):
     """Scripts the turns by their prompts, as a pi that is ended early never asks its model."""
 
-    def __init__(self, pi: Pi, replies: RepliesByPrompt) -> None:
+    def __init__(self, pi: Agent, replies: RepliesByPrompt) -> None:
         self.pi = pi
         self._replies = replies
 

@@ -10,7 +10,7 @@ import pytest
 from millracer.domain.workspaces import RECENT_REQUESTS, RegisteredWorkspace, Selection
 from millracer.ports import SessionStore
 from millracer.store.sessions import SqliteSessionStore
-from tests.fakes.clock import FrozenClock
+from millracer.testing.clock import FrozenClock
 from tests.fakes.store import InMemorySessionStore
 
 MILL = RegisteredWorkspace(

@@ -41,7 +41,7 @@ _OWN = {
     PLAIN: ("queue add-", "run daemon ", "control stop "),
     UNNAMED: ("entered", "queue add-", "run daemon ", "control stop ", "print "),
     DECIDED: ("decide: ",),
-    PRINTED: ("Pi.",),
+    PRINTED: ("Agent.",),
     RESTARTED: ("restart_needed: ", "monitor 2: "),
     NEW: ("millrace init ",),
     FOREIGN: ("queue add-", "Attendance."),
@@ -62,7 +62,7 @@ _HELD = (
 #: Where all is ended at once, beside the stages.
 _POWER_CUTS = (
     *("entered", "replace .millracer/", "queue add-task ", "run daemon begun"),
-    *("control stop begun", "Pi.ask before"),
+    *("control stop begun", "Agent.ask before"),
 )
 #: Where a daemon of ours ends before it works.
 _BOOTS = (

@@ -36,10 +36,10 @@ from millracer.system import processes
 from millracer.system import spawn as process_start
 
 #: Ports of which each call is a point: what is asked of pi, each wait, what is remembered.
-WAITED: tuple[type, ...] = (ports.Pi, ports.WatchLease, ports.SessionStore)
+WAITED: tuple[type, ...] = (ports.Agent, ports.WatchLease, ports.SessionStore)
 
 #: Ports of which each call has to be made by some run; what it does has points of its own.
-CALLED: tuple[type, ...] = (ports.Millrace, ports.DaemonControl)
+CALLED: tuple[type, ...] = (ports.Backend, ports.Supervisor, ports.DaemonControl)
 
 #: Before the name of such a call, at which nobody dies.
 CALL = "calls "
@@ -50,7 +50,7 @@ AGAIN = ", again"
 _UNHEARD_SECONDS = 60.0
 _POLL_SECONDS = 0.002
 #: What only looks is no point of its own.
-_LOOKS = re.compile(r"(fate|find|is|list|read|recent|stored)_|observe$")
+_LOOKS = re.compile(r"(find|is|list|read|recent|stored)(_|$)|observe$")
 _VARYING = re.compile(r"[0-9a-f]{12,}|\d{8}T\d+Z")
 _RANDOM_SUFFIX = re.compile(r"\.[a-z0-9_]{8}\.tmp$")
 
@@ -60,7 +60,7 @@ def registered() -> set[str]:
     entered = {f"{state}: entered" for state in RunState if state is not RunState.FINISHED}
     calls = {
         f"{port.__name__}.{method} {side}"
-        for port in (ports.Pi, ports.WatchLease)
+        for port in (ports.Agent, ports.WatchLease)
         for method in _methods(port)
         for side in ("before", "after")
     }

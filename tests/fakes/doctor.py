@@ -12,9 +12,9 @@ from millracer.doctor.ports import CopiedStore, DoctorTools, PiLook, Surrounding
 from millracer.domain.doctor_report import FolderLook, PiModel, PiModels, StageModel, StoreLook
 from millracer.domain.run_options import RunOptions
 from millracer.errors import MillracerError, RunWarning
-from millracer.ports import Millrace, Pi, SessionStore
-from tests.fakes.millrace import ScriptedMillrace
-from tests.fakes.pi import ScriptedPi
+from millracer.ports import Agent, Backend, SessionStore
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import ScriptedBackend
 from tests.fakes.store import InMemorySessionStore
 
 _T = TypeVar("_T")
@@ -152,21 +152,21 @@ class ScriptedDoctorTools(DoctorTools):
         stage_models: the models that a stage's pi was asked for.
     """
 
-    backends: ScriptedMillrace = field(default_factory=ScriptedMillrace)
-    copied: ScriptedMillrace = field(default_factory=ScriptedMillrace)
-    conversation: ScriptedPi = field(default_factory=lambda: ScriptedPi("ready"))
+    backends: ScriptedBackend = field(default_factory=ScriptedBackend)
+    copied: ScriptedBackend = field(default_factory=ScriptedBackend)
+    conversation: ScriptedAgent = field(default_factory=lambda: ScriptedAgent("ready"))
     look: ScriptedLook = field(default_factory=ScriptedLook)
     stage_look: ScriptedLook = field(default_factory=ScriptedLook)
     stage_models: list[str | None] = field(default_factory=list)
     refusal: MillracerError | None = None
 
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
         del options
         if self.refusal is not None:
             raise self.refusal
         return self.copied if root_path.startswith("/throw-away/") else self.backends
 
-    def pi(self, root_path: str, options: RunOptions) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Agent:
         del root_path, options
         return self.conversation
 

@@ -9,11 +9,11 @@ from itertools import count
 from millracer.domain.run_options import RunOptions
 from millracer.errors import MillracerError
 from millracer.operator.session import OperatorTools, Voice
-from millracer.ports import Millrace, Pi, ProgressListener, TextListener
+from millracer.ports import Agent, Backend, ProgressListener, TextListener
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedMillrace
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.clock import FrozenClock
 
 
 class Words(Voice):
@@ -48,28 +48,28 @@ class ConversationTools(OperatorTools):
     """
 
     clock: FrozenClock
-    prepared: list[ScriptedPi] = field(default_factory=list)
-    opened: list[tuple[str, ScriptedPi]] = field(default_factory=list)
-    backends: dict[str, ScriptedMillrace] = field(default_factory=dict)
+    prepared: list[ScriptedAgent] = field(default_factory=list)
+    opened: list[tuple[str, ScriptedAgent]] = field(default_factory=list)
+    backends: dict[str, ScriptedBackend] = field(default_factory=dict)
     refusal: MillracerError | None = None
     pi_refusal: MillracerError | None = None
     run_error: BaseException | None = None
     numbers: Iterator[int] = field(default_factory=count)
 
-    def will_open(self, *conversations: ScriptedPi) -> None:
+    def will_open(self, *conversations: ScriptedAgent) -> None:
         """Prepare the next conversations."""
         self.prepared.extend(conversations)
 
-    def millrace_of(self, root_path: str) -> ScriptedMillrace:
+    def millrace_of(self, root_path: str) -> ScriptedBackend:
         """Return a workspace's Millrace, to be scripted."""
-        return self.backends.setdefault(root_path, ScriptedMillrace(workspace=root_path))
+        return self.backends.setdefault(root_path, ScriptedBackend(workspace=root_path))
 
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
         if self.refusal is not None:
             raise self.refusal
         return self.millrace_of(root_path)
 
-    def pi(self, root_path: str, options: RunOptions) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Agent:
         if self.pi_refusal is not None:
             raise self.pi_refusal
         assert self.prepared, "a conversation more than the test foresees was opened"
@@ -79,8 +79,8 @@ class ConversationTools(OperatorTools):
 
     def over(
         self,
-        millrace: Millrace,
-        pi: Pi,
+        millrace: Backend,
+        pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
     ) -> Orchestrator:

@@ -13,11 +13,11 @@ from millracer.domain.result import RunResult
 from millracer.domain.run_options import RunOptions
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedMillrace
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.clock import FrozenClock
 
 _USED = ProgramsUsed(
     millrace=ProgramUsed(command="millrace", origin=ToolOrigin.PATH),
@@ -38,8 +38,8 @@ class ScriptedTools(Tools):
         in_use: how many orchestrators are open.
     """
 
-    backends: ScriptedMillrace = field(default_factory=ScriptedMillrace)
-    pi: ScriptedPi = field(default_factory=ScriptedPi)
+    backends: ScriptedBackend = field(default_factory=ScriptedBackend)
+    pi: ScriptedAgent = field(default_factory=ScriptedAgent)
     result: RunResult | None = None
     run_error: BaseException | None = None
     refusal: MillracerError | None = None
@@ -47,7 +47,7 @@ class ScriptedTools(Tools):
     requests: list[RunRequest] = field(default_factory=list)
     in_use: int = 0
 
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
         self._open(root_path, options)
         return self.backends
 

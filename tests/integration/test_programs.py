@@ -123,4 +123,4 @@ def test_advice_names_a_program_that_the_next_command_would_not_find(
     options = RunOptions(no_warm_millrace=True)
     settings = ProgramFactory(found=found).settings(str(tmp_path), options)
 
-    assert BackendFactory().open(settings).option == option
+    assert BackendFactory().open(settings).commands.option == option

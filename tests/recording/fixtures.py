@@ -21,10 +21,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from millracer.domain.intake import IntakeDocument
 from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
-from millracer.millrace.intake.documents import render_document
+from millracer.millrace.intake.documents import IntakeDocument, render_document
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 

@@ -42,6 +42,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
     "gather_evidence": (A.DONE, A.REFUSED, A.GARBLED, A.SLOW, A.DIES),
     "leave": (A.DONE, A.DIES, A.DID_BUT_DIES),
     "sleep": (A.DONE, A.OVER, A.DIES),
+    "reply": (A.DONE, A.DIES),
     "begin": (A.DONE, A.REFUSED, A.DIES),
     "beside": (A.FIRST, A.LAST),
     "ask": (A.MILLRACE, A.DIRECT, A.PROSE, A.REFUSED, A.GARBLED, A.SLOW, A.DIES),

@@ -20,22 +20,35 @@ from typing import TypeAlias
 
 import pytest
 
-from millracer.domain.lifecycle import INITIAL, Lifecycle, RunEvent, RunFacts, RunState
+from millracer.cancellation import Cancellation
+from millracer.domain import lifecycle as table
+from millracer.domain.lifecycle import INITIAL, Edge, Lifecycle, RunEvent, RunFacts, RunState
 from millracer.domain.requests import RunRequest
 from millracer.domain.result import RunResult
+from millracer.domain.submission import Submission
 from millracer.run import finalize, orchestrator
 from millracer.run.context import RunContext
-from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
 from tests.statespace.beside import InTurn
 from tests.statespace.choices import Answer, Choice, Gone, Move
 from tests.statespace.circles import circles
 from tests.statespace.program import program_state, running_record
-from tests.statespace.world import ModelPi, ModelTime, World
+from tests.statespace.world import ModelTime, World
 
 _WAITING = frozenset({"next_signs", "sleep"})
 
 Step: TypeAlias = tuple[RunState, RunEvent, RunState]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended; `completes`: it reached what its caller wants."""
+
+    result: RunResult | Submission
+    outcome: str
+    completes: bool
+
+
+Command: TypeAlias = Callable[[RunRequest, World, Cancellation], Ended]
 
 
 class Broken(AssertionError):
@@ -52,7 +65,7 @@ class Rules:
     """
 
     always: Callable[[RunContext, World], str | None]
-    at_end: Callable[[RunResult, World], str | None]
+    at_end: Callable[[Ended, World], str | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -149,15 +162,23 @@ class Explorer:
     """Goes every way of one command.
 
     Args:
-        request: the command, the same each time.
+        command: what is given, the same each time.
+        request: its request.
         worlds: the worlds it is given in at first.
         rules: what must hold everywhere.
         limit: more states than this are no finite space.
     """
 
     def __init__(
-        self, request: RunRequest, worlds: Sequence[World], rules: Rules, *, limit: int
+        self,
+        command: Command,
+        request: RunRequest,
+        worlds: Sequence[World],
+        rules: Rules,
+        *,
+        limit: int,
     ) -> None:
+        self._command = command
         self._request = request
         self._rules = rules
         self._limit = limit
@@ -176,17 +197,19 @@ class Explorer:
         steps = self._space.steps
 
         class WatchedLifecycle(Lifecycle):
-            def fire(self, event: RunEvent, facts: RunFacts) -> RunState:
+            def fire(self, step: table.Step, facts: RunFacts) -> RunFacts:
                 source = self.state
-                dest = super().fire(event, facts)
-                steps.add((source, event, dest))
-                return dest
+                after = super().fire(step, facts)
+                steps.add((source, step.event, self.state))
+                return after
 
-        lifecycle = WatchedLifecycle()
+        built: list[Lifecycle] = []
 
-        def fresh() -> Lifecycle:
-            lifecycle._machine.set_state(INITIAL)  # to build one takes longer than a short run
-            return lifecycle
+        def fresh(edges: Sequence[Edge] | None = None) -> Lifecycle:
+            if not built:
+                built.append(WatchedLifecycle(edges=edges))
+            built[0]._machine.set_state(INITIAL)  # to build one takes longer than a short run
+            return built[0]
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("millracer.cancellation.time", self._time)
@@ -201,13 +224,10 @@ class Explorer:
         world = copy.deepcopy(way.rest.world)
         world.time = self._time
         walk = _Walk(self, way, world)
-        run = Orchestrator(
-            millrace=world, pi=ModelPi(world), clock=FrozenClock(), unique=lambda: "u"
-        )
         try:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(finalize, "ThreadPoolExecutor", lambda *_: InTurn(world))
-                result = run.run(self._request, world.begin(walk.choose))
+                ended = self._command(self._request, world, world.begin(walk.choose))
         except Gone:
             if walk.broken is not None:
                 raise walk.broken from None
@@ -216,12 +236,12 @@ class Explorer:
             return
         except Exception as error:
             raise Broken(walk.story(f"{type(error).__name__}: {error}")) from error
-        wrong = self._rules.at_end(result, world)
+        wrong = self._rules.at_end(ended, world)
         if wrong is not None:
             raise Broken(walk.story(wrong))
-        self._space.outcomes.add(str(result.outcome))
-        walk.lead_to(self._rest(world, walk.told(f"ended {result.outcome}")))
-        if result.scoped_completion:
+        self._space.outcomes.add(ended.outcome)
+        walk.lead_to(self._rest(world, walk.told(f"ended {ended.outcome}")))
+        if ended.completes:
             walk.completes()
 
     def _rest(self, world: World, way: tuple[str, ...]) -> Rest:

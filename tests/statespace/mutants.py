@@ -11,11 +11,19 @@ import pytest
 
 from millracer.cancellation import Wait
 from millracer.domain import completion, lifecycle, result
+from millracer.domain.ending import Ending
 from millracer.domain.items import WorkItem
-from millracer.domain.lifecycle import EDGES, Edge, RunEvent, RunFacts, RunState
+from millracer.domain.lifecycle import (
+    EDGES,
+    SUBMISSION_EDGES,
+    Edge,
+    RunEvent,
+    RunFacts,
+    RunState,
+    Step,
+)
 from millracer.domain.outcome import Outcome
 from millracer.domain.requests import RunRequest
-from millracer.domain.result import Ending
 from millracer.run import orchestrator
 from millracer.run.orchestrator import Orchestrator
 from tests.statespace.scenarios import needs_others
@@ -88,6 +96,23 @@ def _row(source: RunState, event: RunEvent) -> Edge:
     return row
 
 
+def _submission_leads(event: RunEvent, dest: RunState) -> Mutation:
+    """Let every row of a submission with this event lead elsewhere."""
+    rows = tuple(replace(row, dest=dest) if row.event is event else row for row in SUBMISSION_EDGES)
+    return lambda patch: patch.setattr(orchestrator, "SUBMISSION_EDGES", rows)
+
+
+def _refusal_is_accepted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(orchestrator, "accept", lambda record, millrace: Step(E.ITEM_ACCEPTED))
+
+
+#: Wrong versions of what a submission obeys; every one must be refused.
+SUBMISSION_MUTATIONS: Mapping[str, Mutation] = {
+    "it goes on to a watch": _submission_leads(E.ITEM_ENQUEUED, S.MONITOR),
+    "a found item is watched": _submission_leads(E.ITEM_FOUND_LIVE, S.MONITOR),
+    "a refusal is accepted": _refusal_is_accepted,
+    "another id each time": _another_id_each_time,
+}
 #: Endings of the small space that the proof does not decide on, and that are not completion.
 _ENDINGS = (
     *(Ending.CRASHED, Ending.FAILED, Ending.ITEM_ENDED, Ending.RESTART_NEEDED),

@@ -29,29 +29,39 @@ from millracer.domain.evidence import (
     SpawnFact,
     StageFact,
 )
-from millracer.domain.intake import IntakeChoice, IntakeDocument, ModeChoice
-from millracer.domain.items import AddReceipt, ItemStatus, WorkItem
-from millracer.domain.lifecycle import Lifecycle, RunState
+from millracer.domain.intake import IntakeChoice, ModeChoice
+from millracer.domain.items import ItemStatus, SubmitReceipt, WorkItem
+from millracer.domain.lifecycle import ENDINGS, Lifecycle, RunEvent, RunFacts, RunState, Step
 from millracer.domain.observation import ChangeHints, is_news
 from millracer.domain.requests import Decision, RequestBody, RunRequest
 from millracer.domain.result import ErrorRecord, NextStep, RunResult
-from millracer.domain.runtime import ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus
-from millracer.ports import ItemLock
+from millracer.domain.runtime import (
+    CommandReply,
+    ModeValidation,
+    RunningDaemon,
+    RuntimeEvent,
+    RuntimeStatus,
+)
+from millracer.millrace import submission
+from millracer.millrace.intake.documents import IntakeDocument
+from millracer.millrace.submission import ItemLock
+from millracer.millrace.wire.text_output import AddReceipt
+from millracer.run import finalize
 from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.progress import Progress
 from millracer.run.watch import Watch
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedControl, ScriptedWatchLease
+from millracer.testing.backend import ScriptedControl, ScriptedWatchLease
+from millracer.testing.clock import FrozenClock
 from tests.statespace.beside import InTurn, Turn
 from tests.statespace.choices import AskedToStop
 from tests.statespace.world import Lease, ModelPi, World
 
-_HERE = str(Path(run.__file__).parent)
+_HERE = (str(Path(run.__file__).parent), str(submission.__file__))
 #: Told to people or the same in every run: nothing is decided by it.
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RunContext: frozenset(
-        {"request", "cancellation", "item", "document_path", "reason"}
+        {"request", "cancellation", "item", "document_path", "found"}
         | {"warnings", "progress", "timings", "intake_signals"}
     ),
     Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
@@ -60,13 +70,13 @@ _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RuntimeStatus: frozenset(each.name for each in fields(RuntimeStatus)) - {"active_run_count"},
 }
 #: No concern of a run that is being finalized, or only told in its result.
-_SPENT_IN_FINALIZE = frozenset(
-    {"watch_wait", "stop_seen", "lost_while_active", "lineage", "mode", "decision", "restarts"}
-)
+_SPENT_IN_FINALIZE = frozenset({"watch_wait", "stop_seen", "lineage", "mode", "decision"})
 #: Set anew, wherever the outside is asked, before they are read again.
 _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
-    "Orchestrator.run": frozenset({"started", "spent", "event", "left", "entered"}),
-    "Watch.follow": frozenset({"signs", "ask_item", "ask_status", "observation", "last", "late"}),
+    "Orchestrator._walk": frozenset({"started", "spent", "step"}),
+    "Watch.follow": frozenset(
+        {"signs", "ask_item", "ask_status", "ending", "last", "late", "concluded"}
+    ),
     "Watch._observe": frozenset({"signs", "ask_item", "ask_status"}),
     "Watch._ask": frozenset({"found", "item_status", "waits"}),
 }
@@ -79,8 +89,14 @@ _FIXED = (
 _VALUES = (
     *(AddReceipt, ClosureFact, Decision, Evidence, ItemFact, ItemLock, LineageItem),
     *(MissingEvidence, ModeChoice, ModeValidation, RunningDaemon, RuntimeEvent, RuntimeStatus),
-    *(SpawnFact, StageFact, ItemStatus),
+    *(SpawnFact, StageFact, ItemStatus, CommandReply, SubmitReceipt),
 )
+
+
+def _restarts_that_count(facts: RunFacts) -> int | None:
+    """Return what guards may still read; after any other ending no daemon is started again."""
+    deaths = {None, *ENDINGS[RunEvent.DAEMON_LOST]}
+    return facts.restarts if facts.ending in deaths else None
 
 
 def program_state(now: float) -> Hashable:
@@ -94,8 +110,12 @@ def program_state(now: float) -> Hashable:
 
 def running_record() -> RunContext:
     """Return the record of the run that called what called this."""
-    *_, outermost = _frames(sys._getframe(1))
-    record = outermost.f_locals["record"]
+    records = [
+        frame.f_locals["record"]
+        for frame in _frames(sys._getframe(1))
+        if "record" in frame.f_locals
+    ]
+    record = records[-1]
     assert isinstance(record, RunContext)
     return record
 
@@ -174,6 +194,9 @@ _READINGS: dict[type, _Reading] = {
     AskedToStop: lambda reader, value: reader.each((value.reason, value.since, value.urgent)),
     Cancellation: lambda reader, value: value.reason,
     Verdict: lambda reader, value: (value.completed, value.blocked),
+    RunFacts: lambda reader, value: (value.ending, _restarts_that_count(value)),
+    Step: lambda reader, value: (value.event, value.ending),
+    finalize._End: lambda reader, value: value.ending,
     ChangeHints: lambda reader, value: (value.daemon_alive, is_news(value)),
     Turn: lambda reader, value: value.begun,
     RunResult: lambda reader, value: (value.outcome, value.scoped_completion),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
+from millracer.cancellation import Cancellation
 from millracer.domain import lifecycle
 from millracer.domain.identity import work_item_for
 from millracer.domain.items import ItemState
-from millracer.domain.lifecycle import RunEvent, RunState
+from millracer.domain.lifecycle import Edge, RunEvent, RunState
 from millracer.domain.outcome import Outcome
 from millracer.domain.requests import (
     Finalizer,
@@ -20,12 +22,17 @@ from millracer.domain.requests import (
     ScopedWork,
 )
 from millracer.domain.result import RunResult, exit_code_of
+from millracer.domain.submission import Submission
+from millracer.errors import ExitCode
+from millracer.operations.submit import submit
 from millracer.run import watch
 from millracer.run.context import RunContext
+from millracer.run.orchestrator import Orchestrator
+from millracer.testing.clock import FrozenClock
 from tests.statespace.answers import USUAL, Bounds
 from tests.statespace.choices import Answer, Choice, Move
-from tests.statespace.explore import Explorer, Rules, Space, Step
-from tests.statespace.world import World
+from tests.statespace.explore import Command, Ended, Explorer, Rules, Space, Step
+from tests.statespace.world import ModelPi, World
 
 _MAX_RESTARTS = 1
 #: Millrace does nothing more for what is there, unless somebody asks it to.
@@ -35,12 +42,42 @@ _TROUBLES = frozenset({Answer.SLOW, Move.STOP_ASKED, Move.OTHER_ADDS})
 _EVERYTHING: frozenset[Choice] = frozenset(Answer) | frozenset(Move)
 
 
+def _run(request: RunRequest, world: World, cancellation: Cancellation) -> Ended:
+    orchestrator = Orchestrator(
+        millrace=world, pi=ModelPi(world), clock=FrozenClock(), unique=lambda: "u"
+    )
+    result = orchestrator.run(request, cancellation)
+    return Ended(result, str(result.outcome), result.scoped_completion)
+
+
+def _submit(request: RunRequest, world: World, cancellation: Cancellation) -> Ended:
+    submission = submit(
+        request,
+        millrace=world,
+        clock=FrozenClock(),
+        unique=lambda: "u",
+        cancellation=cancellation,
+    )
+    code = submission.exit_code
+    return Ended(submission, code.name, code is ExitCode.COMPLETED)
+
+
+def _wrong_at_the_end(ended: Ended, world: World) -> str | None:
+    result = ended.result
+    return (
+        wrong_at_the_end(result, world)
+        if isinstance(result, RunResult)
+        else wrong_submission(result, world)
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One command, given again and again.
 
     Attributes:
-        request: the command.
+        request: of the command.
+        command: a run, or a submission.
         bounds: how much may happen to one run.
         patience: how often a watch asks before it believes, where it is not the product's.
         over: where an item may stay for ever.
@@ -48,6 +85,7 @@ class Scenario:
     """
 
     request: RunRequest
+    command: Command = _run
     bounds: Bounds
     patience: int | None = None
     over: frozenset[ItemState] = _OVER
@@ -113,6 +151,20 @@ BETWEEN = Scenario(
     over=_OVER | {ItemState.BLOCKED},
     limit=5_000,
 )
+#: A submission: any number of deaths, of items that others add and of daemons that others start,
+#: and one trouble each time.
+SUBMISSION = Scenario(
+    request=DELEGATED,
+    command=_submit,
+    bounds=Bounds(
+        usual=USUAL | _DEATHS | {Move.OTHER_ADDS, Move.OTHER_STARTS, Move.MAIL_REFUSED},
+        troubles=1,
+        left_out=frozenset({Answer.SAFETY, Answer.BOOTING}),
+        moves_at=frozenset({"look_up", "running", "reply"}),
+    ),
+    over=(_OVER - {ItemState.DONE}) | {ItemState.BLOCKED},
+    limit=5_000,
+)
 #: What needs a failing pi, which the small space has, or an item that ended between two looks.
 NOT_IN_LARGE: frozenset[Step] = frozenset(
     {
@@ -129,8 +181,11 @@ def explore(scenario: Scenario) -> Space:
     with pytest.MonkeyPatch.context() as patch:
         if scenario.patience is not None:
             patch.setattr(watch, "_PATIENCE", scenario.patience)
-        rules = Rules(always=wrong_so_far, at_end=wrong_at_the_end)
-        return Explorer(scenario.request, [world], rules, limit=scenario.limit).explore()
+        rules = Rules(always=wrong_so_far, at_end=_wrong_at_the_end)
+        explorer = Explorer(
+            scenario.command, scenario.request, [world], rules, limit=scenario.limit
+        )
+        return explorer.explore()
 
 
 def wrong_so_far(record: RunContext, world: World) -> str | None:
@@ -165,6 +220,22 @@ def wrong_at_the_end(result: RunResult, world: World) -> str | None:  # noqa: PL
     return _wrong_in_millrace(world)
 
 
+def wrong_submission(submission: Submission, world: World) -> str | None:
+    """Say which promise a submission breaks, or what it left behind."""
+    succeeded = submission.exit_code is ExitCode.COMPLETED
+    if world.starts or world.stopped:
+        return "a submission started or stopped a daemon"
+    if submission.item_status is not None and submission.daemon is not world.daemon:
+        return "the daemon that will work on the item is not named"
+    if succeeded and world.place_of_item() in {ItemState.ABSENT, *_OVER} - {ItemState.DONE}:
+        return "told as queued, which it is not"
+    if submission.errors and submission.cancel_reason is not None:
+        return "it failed or was cancelled, not both"
+    if world.watchers or world.locks or world.control_held:
+        return "a lease or a lock is still held"
+    return _wrong_in_millrace(world)
+
+
 def _wrong_in_millrace(world: World) -> str | None:
     if len(world.enqueued) > 1 or len(world.items) > 1:
         return "the work was added twice"
@@ -187,9 +258,10 @@ def wrong_with(space: Space, over: frozenset[ItemState]) -> list[str]:
     return [*problems, *(f"no run completes an item that is {place}" for place in lost)]
 
 
-def untaken(space: Space) -> set[Step]:
-    """Return the rows of the lifecycle's table that no run of a space took."""
-    return {(row.source, row.event, row.dest) for row in lifecycle.EDGES} - space.steps
+def untaken(space: Space, edges: Sequence[Edge] | None = None) -> set[Step]:
+    """Return the rows of a table (by default that of a run) that no command of a space took."""
+    rows = lifecycle.EDGES if edges is None else edges
+    return {(row.source, row.event, row.dest) for row in rows} - space.steps
 
 
 def needs_others(step: Step) -> bool:

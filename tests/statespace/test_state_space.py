@@ -11,15 +11,17 @@ from dataclasses import replace
 
 import pytest
 
+from millracer.domain.lifecycle import SUBMISSION_EDGES
 from millracer.domain.outcome import Outcome
 from tests.statespace.circles import circles
 from tests.statespace.explore import Broken, Space
-from tests.statespace.mutants import MUTATIONS
+from tests.statespace.mutants import MUTATIONS, SUBMISSION_MUTATIONS
 from tests.statespace.scenarios import (
     BETWEEN,
     LARGE,
     NOT_IN_LARGE,
     SMALL,
+    SUBMISSION,
     explore,
     needs_others,
     untaken,
@@ -76,6 +78,28 @@ def test_a_run_keeps_its_promises_where_the_item_ends_between_two_looks(small: S
 
     assert wrong_with(space, BETWEEN.over) == []
     assert space.steps | small.steps >= NOT_IN_LARGE  # so every row of the table is gone
+
+
+def test_a_submission_keeps_its_promises_in_every_state() -> None:
+    space = explore(SUBMISSION)
+    _tell(space)
+
+    assert wrong_with(space, SUBMISSION.over) == []
+    assert untaken(space, SUBMISSION_EDGES) == set()
+    assert {"COMPLETED", "INCOMPLETE", "BLOCKED", "FAILED", "INTERRUPTED"} == space.outcomes
+
+
+@pytest.mark.parametrize("name", SUBMISSION_MUTATIONS)
+def test_a_wrong_rule_of_a_submission_is_noticed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SUBMISSION_MUTATIONS[name](monkeypatch)
+
+    try:
+        space = explore(SUBMISSION)
+    except Broken:
+        return
+    assert wrong_with(space, SUBMISSION.over) or untaken(space, SUBMISSION_EDGES)
 
 
 @pytest.mark.parametrize("name", QUICK_MUTATIONS)

@@ -14,11 +14,10 @@ from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.evidence import Evidence, ItemFact, StageFact
 from millracer.domain.intake import DEFAULT_MODE
 from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.observation import STOPPED_EVENT
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
 from millracer.errors import RunWarning
-from millracer.ports import Pi, TextListener, WatchLease
-from tests.fakes.millrace import NOW, HeldItem, ScriptedMillrace, ScriptedWatchLease, Step
+from millracer.ports import Agent, TextListener, WatchLease
+from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step
 from tests.statespace.answers import (
     AFTER,
     ANSWERS,
@@ -46,7 +45,7 @@ class ModelTime:
         return self.now
 
 
-class World(ScriptedMillrace):
+class World(ScriptedBackend):
     """A Millrace with one item in view, its daemon, other people, and what is true of them.
 
     Args:
@@ -146,6 +145,16 @@ class World(ScriptedMillrace):
             self.watchers += 1
             self.refused_lease = False
             return Lease(self)
+
+    def _reply(self) -> CommandReply:
+        self._fail("reply", self.ask("reply", Wait(self._caller)))
+        match self.place_of_item():
+            case ItemState.MAILBOX:
+                return CommandReply(state=CommandState.WAITING)
+            case ItemState.REFUSED:
+                return CommandReply(state=CommandState.REFUSED, detail="no")
+            case _:
+                return CommandReply(state=CommandState.CARRIED_OUT)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         self._still_here()
@@ -297,7 +306,7 @@ class World(ScriptedMillrace):
     def _next_step(self) -> Step:
         events: tuple[RuntimeEvent, ...] = ()
         if self._stop_untold:
-            events = (RuntimeEvent(event_type=STOPPED_EVENT, occurred_at=NOW),)
+            events = (RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW),)
             self._stop_untold = False
         return Step(events=events, poll_due=self._answer is A.SAFETY)
 
@@ -327,7 +336,7 @@ class World(ScriptedMillrace):
         return replace(found, items=(*found.items, stranger), stages=(*found.stages, proof, *near))
 
 
-class ModelPi(Pi):
+class ModelPi(Agent):
     """Says whatever it may, and is asked by one run at a time."""
 
     version: str | None = "0.73.1"

@@ -15,7 +15,7 @@ from millracer.operations.session_memory import SessionMemory
 from millracer.ports import SessionStore
 from millracer.schemas.ops_request import ReadRequest, read_ops_request
 from millracer.schemas.ops_result import OpsResult, render_ops_result
-from tests.fakes.clock import FrozenClock
+from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore
 from tests.fakes.tools import ScriptedTools

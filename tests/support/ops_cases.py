@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from millracer.domain.items import ItemState
 from millracer.errors import ToolTimeout
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import (
+from millracer.testing.backend import (
     daemon_dies,
     daemon_is_stopped,
     item_ends,
     stage_runs,
     time_runs_out,
 )
+from millracer.testing.clock import FrozenClock
 from tests.fakes.store import InMemorySessionStore
 from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk

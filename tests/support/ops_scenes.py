@@ -11,7 +11,7 @@ from typing import Any
 from millracer.cancellation import CancelReason, Wait
 from millracer.domain.runtime import RuntimeStatus
 from millracer.errors import StoreUnavailable, ToolNotFound, ToolUnsupported
-from tests.fakes.millrace import ScriptedMillrace, Step, stage_runs, then
+from millracer.testing.backend import ScriptedBackend, Step, stage_runs, then
 from tests.fakes.store import InMemorySessionStore
 from tests.support.gateway import Desk
 
@@ -29,7 +29,7 @@ OLD_MILLRACE = ToolUnsupported(
 )
 
 
-class RecordedMillrace(ScriptedMillrace):
+class RecordedMillrace(ScriptedBackend):
     """Tells the status that the real Millrace told of a fresh workspace."""
 
     def read_status(self, wait: Wait) -> RuntimeStatus:

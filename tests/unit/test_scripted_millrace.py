@@ -1,40 +1,35 @@
-from datetime import UTC, datetime
-
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.items import AddReceipt, ItemState, WorkItem
+from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolTimeout
-from millracer.millrace.intake.documents import render_document
-from tests.fakes.millrace import (
-    ScriptedMillrace,
+from millracer.millrace.wire.text_output import AddReceipt
+from millracer.testing.backend import (
+    ScriptedBackend,
     daemon_dies,
     item_ends,
     nothing_new,
     stage_runs,
 )
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
 
 def wait() -> Wait:
     return Wait.for_seconds(5)
 
 
-def add(millrace: ScriptedMillrace, item_id: str = "one") -> AddReceipt:
+def add(millrace: ScriptedBackend, item_id: str = "one") -> AddReceipt:
     item = WorkItem(item_id=item_id, request_hash="ab" * 32, named=True)
-    document = render_document(item, IntakeKind.TASK, RequestBody(task="x"), created_at=NOW)
-    path = millrace.store_intake(document)
+    path = millrace.store_request(item, IntakeKind.TASK, RequestBody(task="x"))
     with millrace.lock_item(item_id, wait()) as lock:
         return millrace.add(path, IntakeKind.TASK, lock, wait())
 
 
 def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     item = millrace.holds("one", ItemState.QUEUED)
     item_status = millrace.look_up(item.item_id, wait())
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     lease.next_signs(item_status, wait())  # the first look returns at once
 
     with pytest.raises(AssertionError, match="once more than the script foresees"):
@@ -42,11 +37,11 @@ def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
 
 
 def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon(ours=True)
     millrace.holds("one", ItemState.QUEUED)
     millrace.will_show(stage_runs("builder"), nothing_new(), item_ends())
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     item_status = millrace.look_up("one", wait())
 
     signs = [lease.next_signs(item_status, wait()) for _ in range(4)]
@@ -63,7 +58,7 @@ def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
 
 
 def test_a_failure_strikes_before_or_after_the_effect() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     error = ToolTimeout("millrace", "too slow")
     millrace.will_fail("add", error)
     with pytest.raises(ToolTimeout):
@@ -78,28 +73,28 @@ def test_a_failure_strikes_before_or_after_the_effect() -> None:
 
 
 def test_a_dead_daemon_leaves_its_item_active_until_repair() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
     millrace.holds("one", ItemState.ACTIVE)
     millrace.will_show(daemon_dies())
-    lease = millrace.lease(wait())
+    lease = millrace.supervisor.lease(wait())
     item_status = millrace.look_up("one", wait())
     lease.next_signs(item_status, wait())
     lease.next_signs(item_status, wait())
     assert millrace.look_up("one", wait()).state is ItemState.ACTIVE
 
-    with millrace.control(wait()) as control:
+    with millrace.supervisor.control(wait()) as control:
         assert control.repair(wait())
         assert not control.repair(wait())
     assert millrace.look_up("one", wait()).state is ItemState.QUEUED
 
 
 def test_validating_beside_a_daemon_fails_the_test() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
 
     with (
-        millrace.control(wait()) as control,
+        millrace.supervisor.control(wait()) as control,
         pytest.raises(AssertionError, match="writes the daemon's plan"),
     ):
         control.validate_mode("lad_pi", wait())
@@ -107,9 +102,9 @@ def test_validating_beside_a_daemon_fails_the_test() -> None:
 
 
 def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     ours = millrace.has_daemon(ours=True)
-    first, last = millrace.lease(wait()), millrace.lease(wait())
+    first, last = millrace.supervisor.lease(wait()), millrace.supervisor.lease(wait())
 
     assert first.leave(wait(), keep_daemon=False)
     assert millrace.stopped == []
@@ -117,5 +112,5 @@ def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
     assert millrace.stopped == [ours.pid]
 
     theirs = millrace.has_daemon(ours=False)
-    assert not millrace.lease(wait()).leave(wait(), keep_daemon=False)
+    assert not millrace.supervisor.lease(wait()).leave(wait(), keep_daemon=False)
     assert millrace.daemon == theirs

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from millracer.cancellation import Wait
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
 
 
 def test_a_turn_more_than_the_script_foresees_fails_loudly() -> None:
-    pi = ScriptedPi("one")
+    pi = ScriptedAgent("one")
     pi.ask("first", Wait.for_seconds(1))
 
     with pytest.raises(AssertionError, match="second"):
@@ -18,11 +18,11 @@ def test_a_turn_more_than_the_script_foresees_fails_loudly() -> None:
 
 def test_an_empty_answer_cannot_be_scripted() -> None:
     with pytest.raises(ValueError, match="never answers with nothing"):
-        ScriptedPi(" ")
+        ScriptedAgent(" ")
 
 
 def test_a_hanging_turn_without_a_deadline_is_a_mistake_of_its_caller() -> None:
-    pi = ScriptedPi()
+    pi = ScriptedAgent()
     pi.will_hang()
 
     with pytest.raises(AssertionError, match="no deadline"):

@@ -19,17 +19,17 @@ from millracer.errors import MillracerError, RunWarning, UsageError
 from millracer.operations import cancel as cancelling
 from millracer.operations import control
 from millracer.operations.session_memory import SessionMemory
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.schemas.control import control_refused, describe_control, render_control_result
 from millracer.wiring import open_store
 
-_Do = Callable[[Millrace, Cancellation], ControlReport]
+_Do = Callable[[Backend, Cancellation], ControlReport]
 
 
 def cancel(common: CommonOptions, item: str, *, reason: str | None, as_json: bool) -> int:
     """Take an item out of the queue, say what is then, and return the exit code."""
 
-    def do(millrace: Millrace, cancellation: Cancellation) -> ControlReport:
+    def do(millrace: Backend, cancellation: Cancellation) -> ControlReport:
         _refuse_blank(item, "ID", "give a work item's id, as `millracer submit` printed it")
         if reason is not None:
             _refuse_blank(reason, "--reason", "leave --reason out, or say why")
@@ -53,7 +53,7 @@ def resume(common: CommonOptions, *, as_json: bool) -> int:
 def stop(common: CommonOptions, *, force: bool, as_json: bool) -> int:
     """End the daemon."""
 
-    def do(millrace: Millrace, cancellation: Cancellation) -> ControlReport:
+    def do(millrace: Backend, cancellation: Cancellation) -> ControlReport:
         return control.stop(millrace, cancellation, force=force)
 
     return _do(common, ControlCommand.STOP, do, as_json=as_json)
@@ -77,7 +77,7 @@ def _do(common: CommonOptions, command: ControlCommand, do: _Do, *, as_json: boo
     return report.exit_code
 
 
-def _open(common: CommonOptions) -> tuple[Millrace, tuple[RunWarning, ...]]:
+def _open(common: CommonOptions) -> tuple[Backend, tuple[RunWarning, ...]]:
     with open_store() as store:
         memory = SessionMemory(store)
         place = find_place(common.workspace, common.session_id, memory)

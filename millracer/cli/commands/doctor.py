@@ -37,7 +37,7 @@ from millracer.wiring.user_files import user_config_file, workspace_config_file
 
 if TYPE_CHECKING:
     from millracer.doctor.ports import PiLook
-    from millracer.ports import Millrace, Pi
+    from millracer.ports import Agent, Backend
 
 
 _STOPPED = {
@@ -96,10 +96,10 @@ class _Tools:
     programs: ProgramFactory
     folder: Path
 
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
         return self.programs.millrace(root_path, options)
 
-    def pi(self, root_path: str, options: RunOptions) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Agent:
         return self.programs.pi(root_path, options)
 
     def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:

@@ -22,7 +22,7 @@ from millracer.domain.status import WorkspaceStatus
 from millracer.errors import ExitCode, MillracerError, RunWarning
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.status import look_at
-from millracer.ports import Millrace
+from millracer.ports import Backend
 from millracer.schemas.status import (
     StatusResult,
     describe_overview,
@@ -85,7 +85,7 @@ def _watch(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) 
     place, warnings, millrace = _open(common)
     tell = _teller(as_json=as_json)
     told: WorkspaceStatus | None = None
-    with closing(millrace.observe()) as observer:
+    with closing(millrace.supervisor.observe()) as observer:
         while True:
             observer.next_change(Wait(cancellation))
             overview = look_at(millrace, Wait(cancellation))
@@ -105,7 +105,7 @@ def _teller(*, as_json: bool) -> Callable[[StatusResult], str]:
     return lambda document: _CLEAR + printable("\n".join(status_lines(document)))
 
 
-def _open(common: CommonOptions) -> tuple[SelectedWorkspace, tuple[RunWarning, ...], Millrace]:
+def _open(common: CommonOptions) -> tuple[SelectedWorkspace, tuple[RunWarning, ...], Backend]:
     with open_store() as store:
         memory = SessionMemory(store)
         place = find_place(common.workspace, common.session_id, memory)

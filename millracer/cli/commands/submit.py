@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 
 from millracer.cancellation import Cancellation, Cancelled
 from millracer.cli.command import was_cancelled
@@ -22,7 +20,6 @@ from millracer.domain.result import (
     NextStep,
     exit_code_of_cancel,
     exit_code_of_error,
-    millracer_command,
 )
 from millracer.domain.submission import Submission
 from millracer.domain.workspaces import LOCAL_SESSION
@@ -124,10 +121,9 @@ def _told(submission: Submission) -> str:
 
 def _next_steps(submission: Submission) -> tuple[NextStep, ...]:
     mode = submission.request.mode
-    ours = partial(millracer_command, workspace=submission.workspace, option=submission.option)
+    ours = submission.commands.millracer
     item_id = submission.item_id or ""
     return submission.next_steps(
-        workspace=shlex.quote(submission.workspace),
         watch=ours("watch", item_id, *(() if mode is None else ("--millrace-mode", mode))),
         cancel=ours("cancel", item_id),
     )

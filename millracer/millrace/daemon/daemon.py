@@ -38,7 +38,7 @@ from millracer.millrace.files.state import RuntimeFiles
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.text_output import parse_control, parse_lines
 from millracer.millrace.wire.traceback import is_system_error
-from millracer.ports import DaemonControl, Observer, WatchLease
+from millracer.ports import DaemonControl, Observer, Supervisor, WatchLease
 from millracer.system import processes
 from millracer.system.files import is_locked, locked, opened_lock, try_lock
 from millracer.system.proc import shows_processes
@@ -58,8 +58,8 @@ _UNSEEN_SECONDS = 20.0
 StatusReader = Callable[[Wait], RuntimeStatus]
 
 
-class WorkspaceDaemon:
-    """The daemon side of the `Millrace` port for one workspace."""
+class WorkspaceDaemon(Supervisor):
+    """The daemon of one workspace."""
 
     def __init__(
         self,
@@ -75,6 +75,12 @@ class WorkspaceDaemon:
         self._safety_seconds = safety_seconds
         self._status_reader = status_reader
         self._version = version
+
+    @property
+    def owns_daemon(self) -> bool:
+        """Whether our folder names a daemon that was not given up."""
+        record = read_ownership(self._paths)
+        return record is not None and not record.kept
 
     @contextmanager
     def control(self, wait: Wait) -> Iterator[DaemonControl]:
@@ -270,7 +276,7 @@ class _Control(DaemonControl):
         receipt = parse_control(self._calls.checked("control", "stop", wait=wait).stdout)
         while self._finder.find() == running:
             if wait.expired:
-                command = receipt.mailbox_command
+                command = receipt.pending_command
                 is_unread = command is None or withdraw(self._paths, command)
                 return DaemonEnd.UNREACHABLE if is_unread else DaemonEnd.STILL_RUNS
             wait.sleep(_POLL_SECONDS)

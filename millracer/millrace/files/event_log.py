@@ -13,13 +13,23 @@ from pathlib import Path, PurePath
 
 from pydantic import ValidationError
 
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.items import ItemState
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ProtocolError
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import EventData, EventLine, parse
 
 #: Up to 0.20 an idle daemon writes one of these every second.
-_IDLE_TICK = "runtime_tick_idle"
+_KINDS = {
+    "stage_started": RuntimeEventKind.STAGE_STARTED,
+    "stage_completed": RuntimeEventKind.STAGE_ENDED,
+    "runtime_tick_idle": RuntimeEventKind.DAEMON_IDLE,
+    "runtime_tick_stopped": RuntimeEventKind.DAEMON_STOPPED,
+}
+#: The actions of the router's decisions that end a plane's work on an item.
+_ROUTED = {"idle": ItemState.DONE, "blocked": ItemState.BLOCKED}
+_CANCELLED = "work_item_cancelled"
+_DECISION = "router_decision"
 
 
 class EventLog:
@@ -41,7 +51,7 @@ class EventLog:
             if event is None:
                 continue
             was_idle = self._idle
-            self._idle = event.event_type == _IDLE_TICK
+            self._idle = event.kind is RuntimeEventKind.DAEMON_IDLE
             if not (self._idle and was_idle):
                 yield event
 
@@ -58,7 +68,7 @@ def runtime_event(said: EventLine) -> RuntimeEvent:
     data = said.data
     is_about_spec = data.work_item_id is None and data.spec_id is not None
     return RuntimeEvent(
-        event_type=said.event_type,
+        kind=_KINDS.get(said.event_type, RuntimeEventKind.OTHER),
         occurred_at=said.occurred_at,
         plane=data.plane,
         stage=data.stage,
@@ -66,10 +76,17 @@ def runtime_event(said: EventLine) -> RuntimeEvent:
         item_kind="spec" if is_about_spec else data.work_item_kind,
         item_id=data.spec_id if is_about_spec else data.work_item_id,
         terminal_result=data.terminal_result,
-        action=data.action,
+        item_state=_item_state(said),
         reason=data.reason,
         failure_class=data.failure_class,
     )
+
+
+def _item_state(said: EventLine) -> ItemState | None:
+    if said.event_type == _CANCELLED:
+        return ItemState.CANCELLED
+    action = said.data.action
+    return None if said.event_type != _DECISION or action is None else _ROUTED.get(action)
 
 
 #: How far back a search goes; 0.21 writes about 2 KB a stage.

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from millracer.domain.items import ItemState
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import CommandState, MailboxReply
+from millracer.domain.runtime import CommandReply, CommandState
 from millracer.errors import ProtocolError
 from millracer.millrace.files.folders import is_there
 from millracer.millrace.files.workspace import WorkspacePaths
@@ -97,20 +97,20 @@ def find_add(paths: WorkspacePaths, item_id: str, idea_names: frozenset[str]) ->
     return waiting or _newest(_refused(paths.mailbox / "failed", item_id, idea_names))
 
 
-def find_fate(paths: WorkspacePaths, command_id: str) -> MailboxReply:
+def find_fate(paths: WorkspacePaths, command_id: str) -> CommandReply:
     """Return what became of a command; looks in the direction in which commands move, twice."""
     for _ in range(2):
         incoming = paths.mailbox / "incoming" / f"{command_id}.json"
         if is_there(incoming) or is_there(incoming.with_name(incoming.name + _CLAIMED)):
-            return MailboxReply(state=CommandState.WAITING)
+            return CommandReply(state=CommandState.WAITING)
         if is_there(paths.mailbox / "processed" / incoming.name):
-            return MailboxReply(state=CommandState.CARRIED_OUT)
+            return CommandReply(state=CommandState.CARRIED_OUT)
         failed = paths.mailbox / "failed" / incoming.name
         with suppress(OSError, ProtocolError):
             archive = parse(MailboxArchive, failed.read_bytes(), failed.name)
             detail = archive.error or _WITHOUT_REASON
-            return MailboxReply(state=CommandState.REFUSED, detail=detail)
-    return MailboxReply(state=CommandState.UNKNOWN)
+            return CommandReply(state=CommandState.REFUSED, detail=detail)
+    return CommandReply(state=CommandState.UNKNOWN)
 
 
 def withdraw(paths: WorkspacePaths, command_id: str) -> bool:

@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from millracer.domain.identity import plain_title
-from millracer.domain.intake import IntakeDocument
 from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
 from millracer.errors import MillracerError
@@ -87,6 +86,26 @@ class _Fields:
 
     scalars: Mapping[str, str]
     lists: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeDocument:
+    """A rendered document, ready to be written and added.
+
+    Attributes:
+        item_id: the work item's id; for an idea the inbox file's stem is made from it.
+        file_name: the document's name below `.millracer/intake/`.
+        text: the markdown Millrace reads.
+        request_file_name: the verbatim copy's name beside it.
+        request_text: the caller's task exactly as given.
+    """
+
+    kind: IntakeKind
+    item_id: str
+    file_name: str
+    text: str
+    request_file_name: str
+    request_text: str
 
 
 def render_document(

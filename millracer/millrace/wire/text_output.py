@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from millracer.domain.items import AddReceipt, ItemState
+from millracer.domain.items import ItemState
 from millracer.domain.runtime import ControlReceipt
 from millracer.errors import ProtocolError
 
@@ -37,6 +37,21 @@ _STATES: Mapping[str, ItemState] = {
     "queue_superseded": ItemState.SUPERSEDED,
     "blocked_superseded": ItemState.SUPERSEDED,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddReceipt:
+    """What `queue add-*` printed.
+
+    Attributes:
+        stored_path: where the item is now; None while it waits in a running daemon's mailbox.
+        mailbox_command: the mailbox command to follow; exit code 0 alone is not acceptance.
+        duplicate: the id is known already: look the item up.
+    """
+
+    stored_path: str | None = None
+    mailbox_command: str | None = None
+    duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +152,7 @@ def parse_control(stdout: str) -> ControlReceipt:
     lines = parse_lines(stdout)
     applied, detail = lines.get("applied"), lines.get("detail", "")
     if lines.get("mode") == "mailbox" and lines.get("command_id"):
-        return ControlReceipt(applied=False, mailbox_command=lines["command_id"], detail=detail)
+        return ControlReceipt(applied=False, pending_command=lines["command_id"], detail=detail)
     if applied not in {"true", "false"}:
         raise ProtocolError(
             TOOL, "Millrace answered without saying whether it did what it was asked", raw=stdout

@@ -16,6 +16,7 @@ from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import ChangeHints
 from millracer.domain.requests import IntakeKind
+from millracer.domain.runtime import RuntimeEventKind
 from millracer.ports import WatchLease
 from millracer.system.files import write_atomically
 from tests.support.fake_daemon import FakeDaemonSite, watched
@@ -208,11 +209,11 @@ def test_an_event_wakes_the_watcher_with_all_it_says(
         signs = _next(lease)
 
     (event,) = signs.events
-    assert (event.event_type, event.stage, event.item_id, event.action, event.reason) == (
-        "router_decision",
+    assert (event.kind, event.stage, event.item_id, event.item_state, event.reason) == (
+        RuntimeEventKind.OTHER,
         "updater",
         "t-1",
-        "idle",
+        ItemState.DONE,
         "updater_complete",
     )
     assert (event.plane, event.run_id, event.item_kind) == ("execution", "run-1", "task")
@@ -235,7 +236,7 @@ def test_events_from_before_we_attended_are_not_told(site: FakeDaemonSite) -> No
 
     signs = _next(lease)
 
-    assert [event.event_type for event in signs.events] == ["stage_completed"]
+    assert [event.kind for event in signs.events] == [RuntimeEventKind.STAGE_ENDED]
     lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
@@ -249,7 +250,7 @@ def test_a_line_still_being_written_is_told_when_it_is_complete(
     with _soon(lambda: _append(site.paths.event_log, line[20:])):
         signs = _next(lease)
 
-    assert [event.event_type for event in signs.events] == ["stage_started"]
+    assert [event.kind for event in signs.events] == [RuntimeEventKind.STAGE_STARTED]
 
 
 def test_lines_that_are_no_events_are_passed_over(site: FakeDaemonSite, lease: WatchLease) -> None:
@@ -258,7 +259,7 @@ def test_lines_that_are_no_events_are_passed_over(site: FakeDaemonSite, lease: W
 
     signs = _next(lease)
 
-    assert [event.event_type for event in signs.events] == ["stage_started"]
+    assert [event.kind for event in signs.events] == [RuntimeEventKind.STAGE_STARTED]
 
 
 def test_a_replaced_log_is_read_from_its_start(site: FakeDaemonSite, lease: WatchLease) -> None:
@@ -267,7 +268,7 @@ def test_a_replaced_log_is_read_from_its_start(site: FakeDaemonSite, lease: Watc
 
     write_atomically(site.paths.event_log, _event("stage_completed") * 5)
 
-    assert [event.event_type for event in _next(lease).events] == ["stage_completed"] * 5
+    assert [event.kind for event in _next(lease).events] == [RuntimeEventKind.STAGE_ENDED] * 5
 
 
 def test_a_cut_log_is_read_from_its_start(site: FakeDaemonSite, lease: WatchLease) -> None:
@@ -276,14 +277,14 @@ def test_a_cut_log_is_read_from_its_start(site: FakeDaemonSite, lease: WatchLeas
 
     site.paths.event_log.write_text(_event("stage_completed"), encoding="utf-8")
 
-    assert [event.event_type for event in _next(lease).events] == ["stage_completed"]
+    assert [event.kind for event in _next(lease).events] == [RuntimeEventKind.STAGE_ENDED]
 
 
 def test_an_idle_daemon_that_ticks_every_second_does_not_wake_the_watcher(
     site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     _append(site.paths.event_log, _event("runtime_tick_idle"))
-    assert [event.event_type for event in _next(lease).events] == ["runtime_tick_idle"]
+    assert [event.kind for event in _next(lease).events] == [RuntimeEventKind.DAEMON_IDLE]
 
     def tick() -> None:
         site.write_snapshot()

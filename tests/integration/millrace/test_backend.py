@@ -13,8 +13,7 @@ import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.domain.evidence import Evidence
-from millracer.domain.intake import IntakeDocument
-from millracer.domain.items import AddReceipt, ItemState, ItemStatus, WorkItem
+from millracer.domain.items import ItemState, ItemStatus, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import (
     ProtocolError,
@@ -24,13 +23,15 @@ from millracer.errors import (
     WorkspaceUnusable,
 )
 from millracer.millrace.backend import CliMillrace
-from millracer.millrace.intake.documents import render_document
-from millracer.ports import ItemLock
+from millracer.millrace.intake.documents import IntakeDocument, render_document
+from millracer.millrace.submission import ItemLock
+from millracer.millrace.wire.text_output import AddReceipt
 from tests.support.fake_millrace import FakeMillrace
 
 ADDING_RUN = Path(__file__).parents[2] / "children" / "adding_run.py"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = WorkItem(item_id="widget-0a1b", request_hash="0123456789abcdef" * 4, named=True)
+BODY = RequestBody(task="Make it\nblue")
 BARE = "error: workspace is not initialized: /w. Run `millrace init --workspace /w` first.\n"
 STANDING = ItemStatus(
     item_id=ITEM.item_id,
@@ -65,8 +66,7 @@ def wait(seconds: float = 30) -> Wait:
 
 
 def document() -> IntakeDocument:
-    body = RequestBody(task="Make it\nblue")
-    return render_document(ITEM, IntakeKind.TASK, body, created_at=NOW)
+    return render_document(ITEM, IntakeKind.TASK, BODY, created_at=NOW)
 
 
 @contextmanager
@@ -201,7 +201,7 @@ def test_the_request_and_its_document_are_stored_privately_beside_each_other(
     fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     own = fake.workspace / ".millracer"
-    path = Path(millrace.store_intake(document()))
+    path = Path(millrace.store_request(ITEM, IntakeKind.TASK, BODY))
     request = path.with_name(document().request_file_name)
 
     assert path.parent == own / "intake"

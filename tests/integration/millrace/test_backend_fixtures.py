@@ -8,13 +8,14 @@ import pytest
 
 from millracer.cancellation import Wait
 from millracer.domain.completion import judge
-from millracer.domain.items import AddReceipt, ItemState, ItemStatus
+from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
 from millracer.errors import ToolFailed
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.files.event_log import newest_events
 from millracer.millrace.intake.fields import request_hash_in_references
+from millracer.millrace.submission import ItemLock
 from millracer.millrace.wire.json_documents import (
     ClosureTarget,
     Intervention,
@@ -25,8 +26,7 @@ from millracer.millrace.wire.json_documents import (
     RunTrace,
     parse,
 )
-from millracer.millrace.wire.text_output import parse_item, parse_runs
-from millracer.ports import ItemLock
+from millracer.millrace.wire.text_output import AddReceipt, parse_item, parse_runs
 from tests.support.fake_millrace import FakeMillrace
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "millrace"

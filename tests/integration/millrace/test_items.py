@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.intake import IntakeDocument
 from millracer.domain.items import ItemState, ItemStatus, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.errors import ToolFailed, ToolTimeout, ToolUnsupported
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.files.items import MillraceItems
 from millracer.millrace.files.workspace import WorkspacePaths
-from millracer.millrace.intake.documents import render_document
+from millracer.millrace.intake.documents import IntakeDocument, render_document
 from millracer.millrace.intake.fields import hash_reference
 from tests.support.fake_millrace import FakeMillrace
 

@@ -12,8 +12,8 @@ from millracer.domain.result import RunResult
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops_payloads import Action
+from millracer.testing.backend import ScriptedBackend
 from tests.fakes.directories import NamedDirectories
-from tests.fakes.millrace import ScriptedMillrace
 from tests.fakes.store import InMemorySessionStore
 from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk
@@ -52,7 +52,7 @@ def seldom() -> st.SearchStrategy[bool]:
 @st.composite
 def desks(draw: st.DrawFn) -> Desk:
     """A machine on which this or that is missing, with or without memories."""
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     for call in draw(st.sets(st.sampled_from(["check_supported", "read_status"]))):
         error = draw(st.sampled_from([ToolTimeout, ToolFailed, ToolNotFound]))
         millrace.will_fail(call, error("millrace", "no", detail=draw(texts())))

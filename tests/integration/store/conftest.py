@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from millracer.store.sessions import SqliteSessionStore
-from tests.fakes.clock import FrozenClock
+from millracer.testing.clock import FrozenClock
 from tests.support import forked
 
 OpenStore = Callable[..., SqliteSessionStore]

@@ -15,7 +15,7 @@ from millracer.errors import StoreUnavailable
 from millracer.store.lock import FileIdentity, set_aside
 from millracer.store.sessions import SqliteSessionStore
 from millracer.system.user_folders import STORE_NAME
-from tests.fakes.clock import FrozenClock
+from millracer.testing.clock import FrozenClock
 from tests.integration.store.conftest import OpenStore
 from tests.support import forked
 

@@ -25,7 +25,7 @@ from millracer.domain.workspaces import RegisteredWorkspace, Selection
 from millracer.ports import SessionStore
 from millracer.store.sessions import SqliteSessionStore
 from millracer.system.user_folders import STORE_NAME
-from tests.fakes.clock import FrozenClock
+from millracer.testing.clock import FrozenClock
 from tests.fakes.store import InMemorySessionStore
 from tests.support import forked
 

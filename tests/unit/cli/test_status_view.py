@@ -6,6 +6,7 @@ from datetime import timedelta
 from millracer.cli.commands.status_view import in_brief, status_lines
 from millracer.domain.items import ItemState
 from millracer.domain.result import ErrorRecord
+from millracer.domain.runtime import RuntimeEventKind
 from millracer.domain.status import WorkspaceStatus
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.schemas.status import StatusResult, describe_overview
@@ -32,8 +33,8 @@ def test_one_screen_tells_all() -> None:
         ),
         left=(left("t2", ItemState.QUEUED), left("t3", ItemState.BLOCKED)),
         events=(
-            event("stage_started", "t1", 3, stage="builder"),
-            event("router_decision", "t3", 65, action="blocked", reason="no way"),
+            event(RuntimeEventKind.STAGE_STARTED, "t1", 3, stage="builder"),
+            event(RuntimeEventKind.OTHER, "t3", 65, item_state=ItemState.BLOCKED, reason="no way"),
         ),
     )
 
@@ -95,7 +96,7 @@ def test_a_change_is_one_line_whatever_it_is_about() -> None:
     overview = sees(
         daemon=DAEMON,
         status=says(paused=True, stop_requested=True, active_stage="builder"),
-        events=(event("router_decision", "t\n9", action="idle"),),
+        events=(event(RuntimeEventKind.OTHER, "t\n9", item_state=ItemState.DONE),),
     )
 
     line = in_brief(described(overview), NOW)
@@ -112,7 +113,7 @@ def test_ages_go_from_seconds_to_days() -> None:
     overview = sees(
         events=tuple(
             replace(
-                event("router_decision", f"t{age}", action="idle"),
+                event(RuntimeEventKind.OTHER, f"t{age}", item_state=ItemState.DONE),
                 occurred_at=NOW - timedelta(seconds=age),
             )
             for age in ages

@@ -36,8 +36,8 @@ from millracer.errors import (
     ToolUnsupported,
 )
 from millracer.operations.options import OptionLayers, Values
+from millracer.testing.backend import ScriptedBackend
 from tests.fakes.doctor import MODELS, STAGES, ScriptedDoctorTools, ScriptedSurroundings
-from tests.fakes.millrace import ScriptedMillrace
 
 NAME, LEVEL = CheckName, CheckLevel
 NO_MODELS = PiModels(selected=None, providers=(), count=0)
@@ -65,7 +65,7 @@ class Room:
         self.tools.backends._workspace = "/shop"
 
     @property
-    def millrace(self) -> ScriptedMillrace:
+    def millrace(self) -> ScriptedBackend:
         """The workspace's Millrace."""
         return self.tools.backends
 

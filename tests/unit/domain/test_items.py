@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from millracer.domain.items import AddReceipt, ItemState, ItemStatus
+from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import (
     Decision,
     Finalizer,
@@ -14,12 +14,13 @@ from millracer.domain.requests import (
     ScopedWork,
 )
 from millracer.domain.runtime import (
+    CommandReply,
     CommandState,
     ControlReceipt,
-    MailboxReply,
     ModeValidation,
     RunningDaemon,
     RuntimeEvent,
+    RuntimeEventKind,
     RuntimeStatus,
 )
 from millracer.domain.workspaces import (
@@ -29,6 +30,7 @@ from millracer.domain.workspaces import (
     RegisteredWorkspace,
 )
 from millracer.errors import RunWarning
+from millracer.millrace.wire.text_output import AddReceipt
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -103,8 +105,12 @@ def test_what_is_queued_counts_over_all_planes() -> None:
 
 def test_an_event_may_begin_a_stage_end_one_or_neither() -> None:
     began, ended, other = (
-        RuntimeEvent(event_type=said, occurred_at=NOW)
-        for said in ("stage_started", "stage_completed", "item_queued")
+        RuntimeEvent(kind=said, occurred_at=NOW)
+        for said in (
+            RuntimeEventKind.STAGE_STARTED,
+            RuntimeEventKind.STAGE_ENDED,
+            RuntimeEventKind.OTHER,
+        )
     )
 
     assert [event.begins_stage for event in (began, ended, other)] == [True, False, False]
@@ -115,7 +121,7 @@ def test_a_daemon_an_answer_and_a_receipt_claim_nothing_that_was_not_said() -> N
     daemon = RunningDaemon(pid=1, started=0.0, ours=True)
 
     assert (daemon.booting, daemon.kept, AddReceipt().duplicate) == (False, False, False)
-    assert MailboxReply(state=CommandState.WAITING).detail == ""
+    assert CommandReply(state=CommandState.WAITING).detail == ""
     assert ControlReceipt(applied=True).detail == ""
     assert ModeValidation(ok=True, mode_id="m").detail == ""
 

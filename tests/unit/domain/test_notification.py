@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 import pytest
 
 from millracer.domain.observation import notable, notice_key
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
 
 UPDATED = RuntimeEvent(
-    event_type="stage_completed",
+    kind=RuntimeEventKind.STAGE_ENDED,
     occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
     plane="execution",
     stage="updater",
@@ -45,9 +45,9 @@ def test_other_ends_and_the_run_s_own_end_are_not_worth_a_turn(result: str | Non
     assert notable(replace(UPDATED, terminal_result=result)) is None
 
 
-@pytest.mark.parametrize("event_type", ["stage_started", "router_decision", "stage_failed"])
-def test_only_completed_stages_are_told(event_type: str) -> None:
-    assert notable(replace(UPDATED, event_type=event_type)) is None
+@pytest.mark.parametrize("kind", [RuntimeEventKind.STAGE_STARTED, RuntimeEventKind.OTHER])
+def test_only_completed_stages_are_told(kind: RuntimeEventKind) -> None:
+    assert notable(replace(UPDATED, kind=kind)) is None
 
 
 def test_a_stage_without_a_name_or_an_item_is_no_trap() -> None:

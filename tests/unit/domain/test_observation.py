@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from millracer.domain.ending import Ending
 from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import (
     ChangeHints,
-    Observation,
     interpret_item_status,
     interpret_lineage,
     interpret_runtime,
@@ -18,7 +18,7 @@ from millracer.domain.observation import (
     leads_to_more_work,
 )
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import RuntimeEvent, RuntimeStatus
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind, RuntimeStatus
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 IDS = frozenset({"item"})
@@ -48,36 +48,31 @@ def status(
     )
 
 
-def event(**fields: str) -> RuntimeEvent:
-    return RuntimeEvent(**{"event_type": "router_decision", "occurred_at": NOW, **fields})  # type: ignore[arg-type]
+def event(**fields: object) -> RuntimeEvent:
+    return RuntimeEvent(**{"kind": RuntimeEventKind.OTHER, "occurred_at": NOW, **fields})  # type: ignore[arg-type]
 
 
 LIVE = [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]
 
 
-def test_work_under_a_living_daemon_is_being_done_however_quiet() -> None:
-    found = interpret_runtime(status(), daemon_alive=True, stop_seen=False)
-
-    assert found is Observation.WORKING
-
-
-def test_work_without_a_daemon_needs_one_unless_somebody_stopped_it() -> None:
-    lost = interpret_runtime(status(), daemon_alive=False, stop_seen=False)
-    stopped = interpret_runtime(status(), daemon_alive=False, stop_seen=True)
-    asked = interpret_runtime(status(stop=True), daemon_alive=False, stop_seen=False)
-
-    assert (lost, stopped, asked) == (
-        Observation.DAEMON_LOST,
-        Observation.STOPPED,
-        Observation.STOPPED,
+@pytest.mark.parametrize("paused", [True, False])
+def test_work_under_a_living_daemon_is_being_done_however_quiet(*, paused: bool) -> None:
+    found = interpret_runtime(
+        status(paused=paused), daemon_alive=True, stop_seen=False, active=False
     )
 
+    assert found is None
 
-def test_a_pause_is_seen_while_the_daemon_lives() -> None:
-    paused = status(paused=True)
 
-    assert interpret_runtime(paused, daemon_alive=True, stop_seen=False) is Observation.PAUSED
-    assert interpret_runtime(paused, daemon_alive=False, stop_seen=False) is Observation.DAEMON_LOST
+@pytest.mark.parametrize("active", [True, False])
+def test_work_without_a_daemon_needs_one_unless_it_was_stopped(*, active: bool) -> None:
+    def ending(*, stop: bool = False, stop_seen: bool = False) -> Ending | None:
+        return interpret_runtime(
+            status(paused=True, stop=stop), daemon_alive=False, stop_seen=stop_seen, active=active
+        )
+
+    assert ending() is (Ending.CRASHED if active else Ending.RESTART_NEEDED)
+    assert (ending(stop_seen=True), ending(stop=True)) == (Ending.STOPPED, Ending.STOPPED)
 
 
 def place(item_id: str, work_kind: str, state: ItemState) -> ItemFact:
@@ -130,18 +125,18 @@ def test_an_open_closure_target_waits_for_the_arbiter() -> None:
 def test_anothers_open_target_holds_nothing_of_ours() -> None:
     found = interpret_lineage(idea(ItemState.DONE, target(open_=True, spec_id="spec-2")))
 
-    assert found is Observation.AT_REST
+    assert found is Ending.AT_REST
 
 
 def test_a_lineage_without_proof_in_which_nothing_goes_on_rests() -> None:
-    assert interpret_lineage(idea(ItemState.DONE)) is Observation.AT_REST
-    assert interpret_lineage(idea(ItemState.CANCELLED)) is Observation.AT_REST
+    assert interpret_lineage(idea(ItemState.DONE)) is Ending.AT_REST
+    assert interpret_lineage(idea(ItemState.CANCELLED)) is Ending.AT_REST
 
 
 def test_a_blocked_member_with_all_else_over_blocks_the_lineage() -> None:
     held = target(open_=True, blocked=True)
 
-    assert interpret_lineage(idea(ItemState.BLOCKED, held)) is Observation.BLOCKED
+    assert interpret_lineage(idea(ItemState.BLOCKED, held)) is Ending.BLOCKED
 
 
 def test_a_proven_lineage_has_ended() -> None:
@@ -164,7 +159,7 @@ def test_a_proven_lineage_has_ended() -> None:
         ),
     )
 
-    assert interpret_lineage(probe) is Observation.ENDED
+    assert interpret_lineage(probe) is Ending.ITEM_ENDED
 
 
 @pytest.mark.parametrize(("state", "kind"), list(itertools.product(ItemState, [*IntakeKind, None])))
@@ -174,13 +169,13 @@ def test_the_items_place_alone_decides_exactly_its_own_endings(
     found = interpret_item_status(item_status(state, kind))
 
     if state is ItemState.BLOCKED:
-        assert found is Observation.BLOCKED
+        assert found is Ending.BLOCKED
     elif state.is_set_aside:
-        assert found is Observation.SET_ASIDE
+        assert found is Ending.SET_ASIDE
     elif state is ItemState.ABSENT:
-        assert found is Observation.UNKNOWN
+        assert found is Ending.UNKNOWN
     elif state is ItemState.DONE and kind in {IntakeKind.TASK, None}:
-        assert found is Observation.ENDED
+        assert found is Ending.ITEM_ENDED
     else:
         assert found is None
 
@@ -194,11 +189,15 @@ def test_the_items_place_alone_decides_exactly_its_own_endings(
         ),
         pytest.param(ChangeHints(daemon_alive=True, item_moved=True), id="the item moved"),
         pytest.param(
-            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="idle"),)),
+            ChangeHints(
+                daemon_alive=True, events=(event(item_id="item", item_state=ItemState.DONE),)
+            ),
             id="the router let go of it",
         ),
         pytest.param(
-            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="blocked"),)),
+            ChangeHints(
+                daemon_alive=True, events=(event(item_id="item", item_state=ItemState.BLOCKED),)
+            ),
             id="the router blocked it",
         ),
     ],
@@ -212,11 +211,13 @@ def test_what_may_have_moved_the_item_is_worth_asking(signs: ChangeHints) -> Non
     [
         pytest.param(ChangeHints(daemon_alive=True), id="nothing"),
         pytest.param(
-            ChangeHints(daemon_alive=True, events=(event(item_id="other", action="idle"),)),
+            ChangeHints(
+                daemon_alive=True, events=(event(item_id="other", item_state=ItemState.DONE),)
+            ),
             id="another item's end",
         ),
         pytest.param(
-            ChangeHints(daemon_alive=True, events=(event(item_id="item", action="run_stage"),)),
+            ChangeHints(daemon_alive=True, events=(event(item_id="item"),)),
             id="its next stage",
         ),
     ],
@@ -236,7 +237,7 @@ def test_a_lost_daemon_and_the_safety_interval_are_worth_asking_for_the_status(
 
 
 def test_only_the_event_of_a_requested_end_is_read_as_a_stop() -> None:
-    stopped = event(event_type="runtime_tick_stopped")
+    stopped = event(kind=RuntimeEventKind.DAEMON_STOPPED)
 
     assert ChangeHints(daemon_alive=False, events=(event(), stopped)).stop_seen
     assert not ChangeHints(daemon_alive=False, events=(event(),)).stop_seen
@@ -259,7 +260,7 @@ def test_signs_claim_nothing_that_was_not_seen() -> None:
 def test_a_silent_change_of_the_runtimes_state_may_be_a_pause() -> None:
     assert is_worth_asking_status(ChangeHints(daemon_alive=True, state_changed=True))
     assert not is_worth_asking_status(
-        ChangeHints(daemon_alive=True, state_changed=True, events=(event(action="run_stage"),))
+        ChangeHints(daemon_alive=True, state_changed=True, events=(event(),))
     )
 
 
@@ -279,7 +280,7 @@ def test_anything_seen_is_news_enough_to_read_files(signs: ChangeHints) -> None:
 
 
 def test_a_closed_closure_target_waits_for_nobody() -> None:
-    assert interpret_lineage(idea(ItemState.DONE, target(open_=False))) is Observation.AT_REST
+    assert interpret_lineage(idea(ItemState.DONE, target(open_=False))) is Ending.AT_REST
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 
 from millracer.cancellation import CancelReason
 from millracer.domain.completion import MissingEvidence, Verdict
-from millracer.domain.evidence import ClosureFact, LineageItem
-from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.ending import Ending
+from millracer.domain.evidence import ClosureFact
 from millracer.domain.outcome import Outcome
 from millracer.domain.progress import EventKind
 from millracer.domain.result import (
-    Ending,
     ErrorRecord,
     RunResult,
     Versions,
@@ -19,7 +18,6 @@ from millracer.domain.result import (
     event_kind_of,
     exit_code_of,
     failed_result,
-    next_steps_for,
     outcome_of,
 )
 from millracer.errors import MillracerError, ToolFailed
@@ -152,65 +150,6 @@ def test_the_exit_code_tells_the_outcome(ended: RunResult, expected: int) -> Non
     assert expected == exit_code_of(ended)
 
 
-def steps(state: ItemState, path: str | None = "/w/ideas/inbox/x.md") -> dict[str, str]:
-    item_status = ItemStatus(
-        item_id="x", millrace_id="spec-x", state=state, source="s", observed_at=NOW, path=path
-    )
-    found = next_steps_for(
-        item_status,
-        (),
-        millrace="millrace",
-        workspace="/w",
-        resume_command="millracer run --resume x",
-    )
-    return {step.action: step.command for step in found}
-
-
-@pytest.mark.parametrize(
-    "state", [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]
-)
-def test_an_item_millrace_will_work_on_can_be_continued_and_cancelled(state: ItemState) -> None:
-    assert set(steps(state)) == {"continue", "cancel"}
-    assert steps(state)["continue"] == "millracer run --resume x"
-
-
-def test_the_way_to_cancel_fits_the_items_state() -> None:
-    queued = "millrace queue cancel spec-x --workspace /w --reason 'no longer wanted'"
-
-    assert queued == steps(ItemState.QUEUED)["cancel"]
-    assert steps(ItemState.ACTIVE)["cancel"].startswith("millrace control stop --workspace /w && ")
-    assert steps(ItemState.INBOX)["cancel"] == "rm /w/ideas/inbox/x.md"
-
-
-@pytest.mark.parametrize("state", [ItemState.DONE, ItemState.CANCELLED, ItemState.ABSENT])
-def test_an_item_that_is_over_has_no_next_step(state: ItemState) -> None:
-    assert steps(state) == {}
-
-
-def member(item_id: str, state: ItemState) -> LineageItem:
-    return LineageItem(item_id=item_id, work_kind="task", state=state, how="h", source="s")
-
-
-def test_what_came_out_of_a_done_item_is_what_can_be_continued_retried_and_cancelled() -> None:
-    item_status = ItemStatus(item_id="x", state=ItemState.DONE, source="s", observed_at=NOW)
-    lineage = (
-        member("x", ItemState.DONE),
-        member("x-task", ItemState.QUEUED),
-        member("x-other", ItemState.BLOCKED),
-    )
-
-    found = next_steps_for(
-        item_status, lineage, millrace="mr", workspace="/w", resume_command="go on"
-    )
-
-    assert [(step.action, step.command) for step in found] == [
-        ("continue", "go on"),
-        ("cancel", "mr queue cancel x-task --workspace /w --reason 'no longer wanted'"),
-        ("retry", "mr queue retry-blocked x-other --workspace /w --reason 'try again' --force"),
-        ("cancel", "mr queue cancel x-other --workspace /w --reason 'no longer wanted'"),
-    ]
-
-
 def test_an_error_is_told_with_its_code_its_next_step_and_the_tools_own_words() -> None:
     refused = ToolFailed("millrace", "no", detail="disk full", suggested_action="make room")
 
@@ -264,21 +203,3 @@ def test_a_run_that_was_cancelled_before_it_began_says_by_whom() -> None:
         timings={},
         cancel_reason=reason,
     )
-
-
-def test_an_item_without_a_name_in_millrace_is_called_by_its_own() -> None:
-    blocked = ItemStatus(item_id="x", state=ItemState.BLOCKED, source="s", observed_at=NOW)
-    found = next_steps_for(blocked, (), millrace="mr", workspace="/w", resume_command="go on")
-
-    assert [(step.action, step.command) for step in found] == [
-        ("retry", "mr queue retry-blocked x --workspace /w --reason 'try again' --force"),
-        ("cancel", "mr queue cancel x --workspace /w --reason 'no longer wanted'"),
-    ]
-
-
-def test_an_active_item_is_freed_before_it_is_cancelled_and_mail_is_removed() -> None:
-    assert steps(ItemState.ACTIVE)["cancel"] == (
-        "millrace control stop --workspace /w && "
-        "millrace control clear-stale-state --workspace /w && " + steps(ItemState.QUEUED)["cancel"]
-    )
-    assert steps(ItemState.MAILBOX)["cancel"] == "rm /w/ideas/inbox/x.md"

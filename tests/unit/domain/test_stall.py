@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from millracer.domain.evidence import LineageItem
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import REPETITIONS, RepetitionCount, unmeetable
-from millracer.domain.runtime import RuntimeEvent, RuntimeStatus
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind, RuntimeStatus
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PLACE = ItemStatus(item_id="p", state=ItemState.ACTIVE, source="s", observed_at=NOW)
@@ -31,7 +31,7 @@ STATUS = RuntimeStatus(
 
 def ended(stage: str, result: str = "COMPLETE", item_id: str | None = "p") -> RuntimeEvent:
     return RuntimeEvent(
-        event_type="stage_completed",
+        kind=RuntimeEventKind.STAGE_ENDED,
         occurred_at=NOW,
         stage=stage,
         terminal_result=result,
@@ -96,7 +96,7 @@ def test_what_is_no_end_of_a_stage_of_an_item_is_not_counted() -> None:
     count = RepetitionCount()
     for _ in range(REPETITIONS):
         count.note(ended("arbiter", item_id=None))
-        count.note(replace(ended("recon"), event_type="stage_started"))
+        count.note(replace(ended("recon"), kind=RuntimeEventKind.STAGE_STARTED))
 
     assert count.verdict() is None
 

@@ -8,8 +8,15 @@ import pytest
 
 from millracer.domain.items import ItemState, UnfinishedItem
 from millracer.domain.result import ErrorRecord
-from millracer.domain.runtime import OutOfSight, RunningDaemon, RuntimeEvent, RuntimeStatus
+from millracer.domain.runtime import (
+    OutOfSight,
+    RunningDaemon,
+    RuntimeEvent,
+    RuntimeEventKind,
+    RuntimeStatus,
+)
 from millracer.domain.status import RECENT_ENDS, DaemonOwner, DaemonState, WorkspaceStatus
+from millracer.millrace.shell import MillraceCommands
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAEMON = RunningDaemon(pid=7, started=1.0, ours=True, mode_id="lad_pi")
@@ -44,8 +51,7 @@ def left(item_id: str, state: ItemState) -> UnfinishedItem:
 def sees(**fields: Any) -> WorkspaceStatus:
     values: dict[str, Any] = {
         "workspace": "/w",
-        "program": "millrace",
-        "option": None,
+        "commands": MillraceCommands("/w"),
         "initialised": True,
         "status": says(),
         **fields,
@@ -53,9 +59,11 @@ def sees(**fields: Any) -> WorkspaceStatus:
     return WorkspaceStatus(**values)
 
 
-def event(event_type: str, item_id: str | None, minutes: int = 0, **fields: Any) -> RuntimeEvent:
+def event(
+    kind: RuntimeEventKind, item_id: str | None, minutes: int = 0, **fields: Any
+) -> RuntimeEvent:
     at = NOW - timedelta(minutes=minutes)
-    return RuntimeEvent(event_type=event_type, occurred_at=at, item_id=item_id, **fields)
+    return RuntimeEvent(kind=kind, occurred_at=at, item_id=item_id, **fields)
 
 
 def codes(overview: WorkspaceStatus) -> list[str]:
@@ -102,10 +110,10 @@ def test_whose_the_daemon_is(daemon: RunningDaemon | None, owner: DaemonOwner | 
 
 def test_a_stage_is_active_since_it_last_began_on_this_item() -> None:
     events = (
-        event("stage_started", "t2", 1, stage="builder"),
-        event("stage_started", "t1", 2, stage="builder"),
-        event("stage_started", "t1", 9, stage="builder"),
-        event("stage_started", "t1", 12, stage="checker"),
+        event(RuntimeEventKind.STAGE_STARTED, "t2", 1, stage="builder"),
+        event(RuntimeEventKind.STAGE_STARTED, "t1", 2, stage="builder"),
+        event(RuntimeEventKind.STAGE_STARTED, "t1", 9, stage="builder"),
+        event(RuntimeEventKind.STAGE_STARTED, "t1", 12, stage="checker"),
     )
     status = says(active_stage="builder", active_item_id="t1", active_item_kind="task")
 
@@ -123,12 +131,29 @@ def test_a_stage_is_active_since_it_last_began_on_this_item() -> None:
 
 def test_the_last_end_of_each_item_counts_and_a_stage_that_only_went_on_is_none() -> None:
     events = (
-        event("router_decision", "t1", 1, action="idle", reason="updater_complete"),
-        event("router_decision", "t3", 2, action="run_stage"),
-        event("work_item_cancelled", "t2", 3, reason="no longer wanted"),
-        event("router_decision", "t1", 4, action="blocked", reason="consultant_blocked"),
-        event("router_decision", None, 5, action="idle"),
-        *(event("router_decision", f"u{n}", 6 + n, action="idle") for n in range(RECENT_ENDS)),
+        event(
+            RuntimeEventKind.OTHER, "t1", 1, item_state=ItemState.DONE, reason="updater_complete"
+        ),
+        event(RuntimeEventKind.OTHER, "t3", 2),
+        event(
+            RuntimeEventKind.OTHER,
+            "t2",
+            3,
+            item_state=ItemState.CANCELLED,
+            reason="no longer wanted",
+        ),
+        event(
+            RuntimeEventKind.OTHER,
+            "t1",
+            4,
+            item_state=ItemState.BLOCKED,
+            reason="consultant_blocked",
+        ),
+        event(RuntimeEventKind.OTHER, None, 5, item_state=ItemState.DONE),
+        *(
+            event(RuntimeEventKind.OTHER, f"u{n}", 6 + n, item_state=ItemState.DONE)
+            for n in range(RECENT_ENDS)
+        ),
     )
 
     ended = sees(events=events).ended
@@ -143,9 +168,16 @@ def test_the_last_end_of_each_item_counts_and_a_stage_that_only_went_on_is_none(
 
 def test_a_blocked_item_has_the_reason_of_its_last_block_alone() -> None:
     events = (
-        event("router_decision", "t1", 1, action="idle"),
-        event("router_decision", "t1", 2, action="blocked", reason="late", failure_class="why"),
-        event("router_decision", "t1", 3, action="blocked", reason="early"),
+        event(RuntimeEventKind.OTHER, "t1", 1, item_state=ItemState.DONE),
+        event(
+            RuntimeEventKind.OTHER,
+            "t1",
+            2,
+            item_state=ItemState.BLOCKED,
+            reason="late",
+            failure_class="why",
+        ),
+        event(RuntimeEventKind.OTHER, "t1", 3, item_state=ItemState.BLOCKED, reason="early"),
     )
     overview = sees(
         events=events, left=(left("t2", ItemState.QUEUED), left("t1", ItemState.BLOCKED))
@@ -197,16 +229,16 @@ def test_the_words_are_the_published_ones() -> None:
 
 def test_a_stage_is_not_since_the_begin_of_another() -> None:
     began = (
-        event("stage_completed", "t1", 1, stage="builder"),
-        event("stage_started", "t1", 2, stage="checker"),
-        event("stage_started", "t2", 3, stage="builder"),
+        event(RuntimeEventKind.STAGE_ENDED, "t1", 1, stage="builder"),
+        event(RuntimeEventKind.STAGE_STARTED, "t1", 2, stage="checker"),
+        event(RuntimeEventKind.STAGE_STARTED, "t2", 3, stage="builder"),
     )
     builder = says(active_stage="builder", active_item_id="t1")
 
     active = sees(status=builder, events=began).active
     assert active is not None
     assert active.since is None
-    own = event("stage_started", None, 4, stage="builder")
+    own = event(RuntimeEventKind.STAGE_STARTED, None, 4, stage="builder")
     active = sees(status=builder, events=(*began, own)).active
     assert active is not None
     assert active.since == own.occurred_at
@@ -221,12 +253,12 @@ def test_a_stage_without_an_item_is_work_and_so_is_an_item_between_two_stages() 
 def test_a_blocked_item_that_nothing_tells_of_has_no_reason() -> None:
     blocked = (left("t1", ItemState.BLOCKED),)
     events = (
-        event("router_decision", "t2", 1, action="blocked", reason="another's"),
-        event("router_decision", "t1", 2, action="blocked"),
+        event(RuntimeEventKind.OTHER, "t2", 1, item_state=ItemState.BLOCKED, reason="another's"),
+        event(RuntimeEventKind.OTHER, "t1", 2, item_state=ItemState.BLOCKED),
     )
 
     assert [each.reason for each in sees(left=blocked, events=events).unfinished] == [None]
-    assert sees(events=(event("router_decision", "t1"),)).ended == ()
+    assert sees(events=(event(RuntimeEventKind.OTHER, "t1"),)).ended == ()
 
 
 def test_each_warning_says_what_it_is_in_words() -> None:
@@ -243,8 +275,7 @@ def test_each_warning_says_what_it_is_in_words() -> None:
 def test_each_next_step_is_the_command_that_does_it() -> None:
     paused = sees(
         status=says(paused=True),
-        program="/opt/millrace",
-        option="/opt/millrace",
+        commands=MillraceCommands("/w", "/opt/millrace", "/opt/millrace"),
         left=(left("t1", ItemState.BLOCKED), left("t2", ItemState.QUEUED)),
     )
     other = "--workspace /w --millrace-command /opt/millrace"
@@ -264,8 +295,8 @@ def test_each_next_step_is_the_command_that_does_it() -> None:
 
 
 def test_whatever_is_told_makes_two_looks_differ() -> None:
-    ended = (event("router_decision", "t1", 1, action="idle"),)
-    began = (event("stage_started", "t1", 1, stage="builder"),)
+    ended = (event(RuntimeEventKind.OTHER, "t1", 1, item_state=ItemState.DONE),)
+    began = (event(RuntimeEventKind.STAGE_STARTED, "t1", 1, stage="builder"),)
     working = says(active_stage="builder", active_item_id="t1")
 
     assert not sees().tells_the_same(sees(initialised=False))

@@ -11,6 +11,7 @@ from millracer.domain.requests import IntakeKind, RunRequest
 from millracer.domain.result import ErrorRecord
 from millracer.domain.submission import Submission
 from millracer.errors import ExitCode
+from millracer.millrace.shell import MillraceCommands
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -24,8 +25,7 @@ def submission(state: ItemState | None, **fields: Any) -> Submission:
     request = RunRequest(task="t", request_id="r")
     return Submission(
         workspace="/w",
-        program="millrace",
-        option=None,
+        commands=MillraceCommands("/w"),
         request=request,
         item_status=item_status,
         **fields,
@@ -33,7 +33,7 @@ def submission(state: ItemState | None, **fields: Any) -> Submission:
 
 
 def steps(state: ItemState | None) -> list[tuple[str, str]]:
-    found = submission(state).next_steps(workspace="/w", watch="watch it", cancel="cancel it")
+    found = submission(state).next_steps(watch="watch it", cancel="cancel it")
     return [(step.action, step.command) for step in found]
 
 

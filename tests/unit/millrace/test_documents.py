@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.intake import IntakeDocument
 from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
-from millracer.millrace.intake.documents import render_document, verify_document
+from millracer.millrace.intake.documents import IntakeDocument, render_document, verify_document
 from millracer.millrace.intake.fields import (
     SCOPE_CONTRACT,
     decode_reference,

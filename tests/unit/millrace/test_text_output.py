@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.items import AddReceipt, ItemState
+from millracer.domain.items import ItemState
 from millracer.errors import ProtocolError
 from millracer.millrace.wire.text_output import (
+    AddReceipt,
     ListedRun,
     ShownItem,
     archived_at,

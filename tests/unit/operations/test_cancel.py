@@ -6,14 +6,14 @@ from millracer.cancellation import Cancellation
 from millracer.domain.control import ControlOutcome, ControlReport
 from millracer.domain.items import ItemState
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import CommandState, MailboxReply
+from millracer.domain.runtime import CommandReply, CommandState
 from millracer.errors import ExitCode, ToolFailed
 from millracer.operations import cancel as cancelling
 from millracer.operations import control
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.testing.backend import ScriptedBackend
 
 
-def cancel(millrace: ScriptedMillrace, name: str = "t1", **words: str) -> ControlReport:
+def cancel(millrace: ScriptedBackend, name: str = "t1", **words: str) -> ControlReport:
     return cancelling.cancel(name, millrace, Cancellation(), **words)
 
 
@@ -29,7 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("state", [ItemState.QUEUED, ItemState.BLOCKED])
 @pytest.mark.parametrize("beside", [True, False])
 def test_what_waits_or_is_blocked_is_cancelled_once(state: ItemState, *, beside: bool) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", state)
     if beside:
         millrace.has_daemon()
@@ -44,7 +44,7 @@ def test_what_waits_or_is_blocked_is_cancelled_once(state: ItemState, *, beside:
 
 @pytest.mark.parametrize("state", [ItemState.DONE, ItemState.SUPERSEDED, ItemState.ARCHIVED])
 def test_what_has_ended_otherwise_is_too_late(state: ItemState) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", state)
 
     assert told(cancel(millrace)) == (ControlOutcome.TOO_LATE, ExitCode.INCOMPLETE, state)
@@ -53,14 +53,14 @@ def test_what_has_ended_otherwise_is_too_late(state: ItemState) -> None:
 
 @pytest.mark.parametrize("is_initialised", [True, False])
 def test_what_nobody_knows_is_wrong_use(*, is_initialised: bool) -> None:
-    report = cancel(ScriptedMillrace(is_initialised=is_initialised))
+    report = cancel(ScriptedBackend(is_initialised=is_initialised))
 
     assert report.exit_code == ExitCode.USAGE
     assert report.errors[0].suggested_action
 
 
 def test_what_is_worked_on_is_not_cancelled_and_how_to_is_told() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.ACTIVE)
     millrace.has_daemon()
     millrace.active_stage = "builder"
@@ -73,7 +73,7 @@ def test_what_is_worked_on_is_not_cancelled_and_how_to_is_told() -> None:
 
 
 def test_what_a_dead_daemon_worked_on_goes_back_first() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.ACTIVE)
     millrace.stale = True
 
@@ -83,7 +83,7 @@ def test_what_a_dead_daemon_worked_on_goes_back_first() -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_cancel_that_is_put_off_is_not_told_as_done() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.QUEUED)
     millrace.has_daemon()
     millrace.active_stage = "builder"
@@ -105,7 +105,7 @@ def test_a_cancel_that_is_put_off_is_not_told_as_done() -> None:
 def test_an_item_that_moved_on_meanwhile_is_told_as_it_is(
     state: ItemState, outcome: ControlOutcome
 ) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     item = millrace.holds("t1", ItemState.QUEUED)
     millrace.has_daemon()
 
@@ -118,7 +118,7 @@ def test_an_item_that_moved_on_meanwhile_is_told_as_it_is(
 
 
 def test_a_refusal_of_an_item_that_did_not_move_is_an_error() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.QUEUED)
     millrace.will_fail("cancel_item", ToolFailed("millrace", "no", suggested_action="mend it"))
 
@@ -128,10 +128,10 @@ def test_a_refusal_of_an_item_that_did_not_move_is_an_error() -> None:
 
 
 def test_a_refusal_by_the_daemon_is_one_too() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     item = millrace.holds("t1", ItemState.QUEUED)
     millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.REFUSED, detail="not this one"))
+    millrace.fates.append(CommandReply(state=CommandState.REFUSED, detail="not this one"))
 
     def stay() -> None:
         item.state = ItemState.QUEUED
@@ -145,7 +145,7 @@ def test_a_refusal_by_the_daemon_is_one_too() -> None:
 
 
 def test_an_idea_in_the_inbox_of_no_daemon_is_taken_away_by_hand() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.INBOX, kind=IntakeKind.IDEA)
 
     report = cancel(millrace)
@@ -155,7 +155,7 @@ def test_an_idea_in_the_inbox_of_no_daemon_is_taken_away_by_hand() -> None:
 
 
 def test_of_a_done_probe_what_came_out_of_it_is_cancelled() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.DONE, kind=IntakeKind.PROBE)
     child = millrace.derives("t1", "t1-child", ItemState.QUEUED)
 
@@ -167,7 +167,7 @@ def test_of_a_done_probe_what_came_out_of_it_is_cancelled() -> None:
 
 
 def test_a_done_probe_of_which_nothing_is_left_is_too_late() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.DONE, kind=IntakeKind.PROBE)
     millrace.derives("t1", "t1-child", ItemState.DONE)
 

@@ -7,23 +7,23 @@ import pytest
 from millracer.cancellation import Cancellation, CancelReason
 from millracer.domain.control import ControlOutcome, ControlReport
 from millracer.domain.items import ItemState
-from millracer.domain.runtime import CommandState, MailboxReply, RunningDaemon
+from millracer.domain.runtime import CommandReply, CommandState, RunningDaemon
 from millracer.errors import ExitCode, RunWarning, ToolFailed
 from millracer.operations import control
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.testing.backend import ScriptedBackend
 
 KEPT = RunningDaemon(pid=9, started=1.0, ours=False, kept=True)
 
 
-def pause(millrace: ScriptedMillrace) -> ControlReport:
+def pause(millrace: ScriptedBackend) -> ControlReport:
     return control.pause(millrace, Cancellation())
 
 
-def resume(millrace: ScriptedMillrace) -> ControlReport:
+def resume(millrace: ScriptedBackend) -> ControlReport:
     return control.resume(millrace, Cancellation())
 
 
-def stop(millrace: ScriptedMillrace, *, force: bool = False) -> ControlReport:
+def stop(millrace: ScriptedBackend, *, force: bool = False) -> ControlReport:
     return control.stop(millrace, Cancellation(), force=force)
 
 
@@ -36,7 +36,7 @@ def codes(report: ControlReport) -> list[str]:
 
 
 def test_a_pause_is_told_once_it_is_seen_and_again_as_what_was_so_before() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
 
     first, again = pause(millrace), pause(millrace)
 
@@ -47,7 +47,7 @@ def test_a_pause_is_told_once_it_is_seen_and_again_as_what_was_so_before() -> No
 
 
 def test_a_stage_that_goes_on_beside_a_pause_is_named() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
     millrace.holds("t1", ItemState.ACTIVE)
     millrace.active_stage = "builder"
@@ -59,7 +59,7 @@ def test_a_stage_that_goes_on_beside_a_pause_is_named() -> None:
 
 
 def test_the_end_of_a_pause_is_told_once_it_is_seen() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
 
     assert told(resume(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
@@ -71,15 +71,15 @@ def test_the_end_of_a_pause_is_told_once_it_is_seen() -> None:
 @pytest.mark.parametrize(("command", "paused"), [(pause, False), (resume, True)])
 def test_what_a_daemon_has_not_done_in_time_is_not_told_as_done(
     monkeypatch: pytest.MonkeyPatch,
-    command: Callable[[ScriptedMillrace], ControlReport],
+    command: Callable[[ScriptedBackend], ControlReport],
     *,
     paused: bool,
 ) -> None:
     monkeypatch.setattr(control, "CONFIRM_SECONDS", 0.0)
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
     millrace.paused = paused
-    millrace.fates.append(MailboxReply(state=CommandState.WAITING))
+    millrace.fates.append(CommandReply(state=CommandState.WAITING))
 
     def as_before() -> None:
         millrace.paused = paused
@@ -93,9 +93,9 @@ def test_what_a_daemon_has_not_done_in_time_is_not_told_as_done(
 
 
 def test_what_a_daemon_refuses_is_an_error() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.REFUSED, detail="not today"))
+    millrace.fates.append(CommandReply(state=CommandState.REFUSED, detail="not today"))
 
     report = pause(millrace)
 
@@ -104,17 +104,17 @@ def test_what_a_daemon_refuses_is_an_error() -> None:
 
 
 def test_a_pause_that_somebody_else_keeps_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.paused = True
-    status = ScriptedMillrace._status
+    status = ScriptedBackend._status
 
-    def governed(self: ScriptedMillrace) -> object:
+    def governed(self: ScriptedBackend) -> object:
         self.paused = True
         said = status(self)
         object.__setattr__(said, "pause_sources", "usage_governance")
         return said
 
-    monkeypatch.setattr(ScriptedMillrace, "_status", governed)
+    monkeypatch.setattr(ScriptedBackend, "_status", governed)
 
     report = resume(millrace)
 
@@ -124,9 +124,9 @@ def test_a_pause_that_somebody_else_keeps_up_is_told(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("command", [pause, resume])
 def test_a_directory_without_millrace_cannot_be_paused(
-    command: Callable[[ScriptedMillrace], ControlReport],
+    command: Callable[[ScriptedBackend], ControlReport],
 ) -> None:
-    report = command(ScriptedMillrace(is_initialised=False))
+    report = command(ScriptedBackend(is_initialised=False))
 
     assert (codes(report), report.exit_code) == (["invalid_request"], ExitCode.USAGE)
     assert report.errors[0].suggested_action
@@ -134,7 +134,7 @@ def test_a_directory_without_millrace_cannot_be_paused(
 
 @pytest.mark.parametrize("daemon", ["ours", "kept"])
 def test_a_daemon_of_ours_is_stopped_and_what_waits_is_named(daemon: str) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     running = millrace.has_daemon(ours=True)
     if daemon == "kept":
         running = millrace.daemon = KEPT
@@ -151,7 +151,7 @@ def test_a_daemon_of_ours_is_stopped_and_what_waits_is_named(daemon: str) -> Non
 
 
 def test_what_a_dead_daemon_left_is_cleared_on_the_way() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.stale = True
 
     cleared, nothing = stop(millrace).message, stop(millrace).message
@@ -161,7 +161,7 @@ def test_what_a_dead_daemon_left_is_cleared_on_the_way() -> None:
 
 
 def test_nothing_is_made_where_millrace_never_was() -> None:
-    millrace = ScriptedMillrace(is_initialised=False)
+    millrace = ScriptedBackend(is_initialised=False)
 
     assert told(stop(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
     assert millrace.calls == []
@@ -169,7 +169,7 @@ def test_nothing_is_made_where_millrace_never_was() -> None:
 
 @pytest.mark.parametrize("why", ["another's", "watched"])
 def test_a_daemon_that_is_not_only_ours_is_ended_by_force_alone(why: str) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     running = millrace.has_daemon(ours=why == "watched")
     millrace.watchers = int(why == "watched")
 
@@ -183,7 +183,7 @@ def test_a_daemon_that_is_not_only_ours_is_ended_by_force_alone(why: str) -> Non
 
 
 def test_a_daemon_of_anothers_that_works_on_is_not_called_stopped() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
     millrace.active_stage = "builder"
 
@@ -197,14 +197,14 @@ def test_who_stops_the_command_gets_its_code() -> None:
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.TERMINATED)
 
-    report = control.pause(ScriptedMillrace(), cancellation)
+    report = control.pause(ScriptedBackend(), cancellation)
 
     assert report.exit_code == ExitCode.TERMINATED
     assert report.outcome is ControlOutcome.NOT_CONFIRMED
 
 
 def test_a_tool_that_fails_is_the_reports_error() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.will_fail("pause", ToolFailed("millrace", "no", suggested_action="mend it"))
 
     assert (codes(pause(millrace)), pause(millrace).version) == (["millrace_failed"], "0.21.1")
@@ -212,7 +212,7 @@ def test_a_tool_that_fails_is_the_reports_error() -> None:
 
 @pytest.mark.parametrize("is_alive", [True, False])
 def test_a_daemon_out_of_sight_is_never_called_stopped(*, is_alive: bool) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     running = millrace.has_daemon_out_of_sight(is_alive=is_alive)
 
     refused, forced = stop(millrace), stop(millrace, force=True)
@@ -230,7 +230,7 @@ def test_a_daemon_out_of_sight_is_never_called_stopped(*, is_alive: bool) -> Non
 
 
 def test_a_stop_hands_on_that_the_repair_after_it_failed() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon(ours=True)
     millrace.notices_at_end = (RunWarning("repair_failed", "too slow"),)
 

@@ -17,7 +17,7 @@ from millracer.operations.resolve_workspace import (
 )
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import SessionStore
-from tests.fakes.clock import FrozenClock
+from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.failing_store import FailingStore
 from tests.fakes.store import InMemorySessionStore

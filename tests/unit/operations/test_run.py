@@ -33,9 +33,9 @@ from millracer.errors import (
     WorkspaceUnusable,
 )
 from millracer.schemas.ops_result import render_ops_result
-from tests.fakes.clock import FrozenClock
+from millracer.testing.backend import ScriptedBackend, item_ends, stage_runs
+from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
-from tests.fakes.millrace import ScriptedMillrace, item_ends, stage_runs
 from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk, codes, said
 
@@ -373,7 +373,7 @@ def test_resume_continues_an_item_and_takes_no_task() -> None:
 
 
 def test_resume_of_what_is_there_goes_on_with_it() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.holds("item-9", ItemState.DONE, proven=True)
     desk = Desk(tools=ScriptedTools(backends=millrace))
 
@@ -703,7 +703,7 @@ def test_status_is_bounded_in_time() -> None:
     assert 0 < remaining[0] <= 60
 
 
-class _Timed(ScriptedMillrace):
+class _Timed(ScriptedBackend):
     def __init__(self, remaining: list[float]) -> None:
         super().__init__()
         self._remaining = remaining

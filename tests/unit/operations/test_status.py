@@ -7,14 +7,14 @@ import pytest
 from millracer.cancellation import Wait
 from millracer.domain.status import DaemonState
 from millracer.operations.status import look_at
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.testing.backend import ScriptedBackend
 
 
 @pytest.mark.parametrize("pid_taken", [True, False])
 def test_a_lock_of_a_dead_daemon_is_stale_whatever_millrace_takes_it_for(
     *, pid_taken: bool
 ) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.stale, millrace.pid_taken = True, pid_taken
 
     overview = look_at(millrace, Wait.for_seconds(10))
@@ -24,7 +24,7 @@ def test_a_lock_of_a_dead_daemon_is_stale_whatever_millrace_takes_it_for(
 
 
 def test_a_daemon_that_ends_while_millrace_is_asked_left_nothing() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
 
     def ends() -> None:

@@ -14,14 +14,14 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.runtime import CommandState, MailboxReply
+from millracer.domain.runtime import CommandReply, CommandState
 from millracer.domain.submission import Submission
 from millracer.errors import ExitCode, ToolFailed
 from millracer.operations.submit import submit
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import ScriptedMillrace
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.clock import FrozenClock
 
 NAMED = RunRequest(
     task="Fix the header",
@@ -34,7 +34,7 @@ UNNAMED = replace(NAMED, request_id_named=False)
 
 
 def submitted(
-    millrace: ScriptedMillrace,
+    millrace: ScriptedBackend,
     request: RunRequest = NAMED,
     cancellation: Cancellation | None = None,
     unique: str = "u",
@@ -53,7 +53,7 @@ def codes(submission: Submission) -> list[str]:
 
 
 def test_an_item_is_queued_and_nothing_is_started_or_watched() -> None:
-    millrace = ScriptedMillrace(is_initialised=False)
+    millrace = ScriptedBackend(is_initialised=False)
 
     submission = submitted(millrace)
 
@@ -67,10 +67,10 @@ def test_an_item_is_queued_and_nothing_is_started_or_watched() -> None:
 
 
 def test_the_same_request_is_the_same_item_whoever_comes_first() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     first, again = submitted(millrace), submitted(millrace, unique="other")
     ran = Orchestrator(
-        millrace=millrace, pi=ScriptedPi(), clock=FrozenClock(), unique=lambda: "third"
+        millrace=millrace, pi=ScriptedAgent(), clock=FrozenClock(), unique=lambda: "third"
     )
     millrace.items[first.item_id or ""].state = ItemState.DONE
     millrace.items[first.item_id or ""].proven = True
@@ -82,7 +82,7 @@ def test_the_same_request_is_the_same_item_whoever_comes_first() -> None:
 
 
 def test_what_nobody_named_is_new_each_time() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
 
     one, other = (submitted(millrace, UNNAMED, unique=text) for text in ("u", "v"))
 
@@ -91,7 +91,7 @@ def test_what_nobody_named_is_new_each_time() -> None:
 
 
 def test_another_text_under_the_same_name_is_refused() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     scope = ScopedWork(item_id="Q-1", source_queue="Q.md")
     submitted(millrace, replace(NAMED, scope=scope))
 
@@ -113,30 +113,30 @@ def test_another_text_under_the_same_name_is_refused() -> None:
 def test_an_item_that_nobody_will_work_on_is_no_success(
     state: ItemState, exit_code: ExitCode, actions: list[str]
 ) -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     first = submitted(millrace)
     millrace.items[first.item_id or ""].state = state
 
     found = submitted(millrace)
 
     assert (found.found, found.exit_code) == (True, exit_code)
-    steps = found.next_steps(workspace="/w", watch="watch it", cancel="cancel it")
+    steps = found.next_steps(watch="watch it", cancel="cancel it")
     assert [step.action for step in steps] == actions
 
 
 def test_no_model_is_asked_for_the_kind() -> None:
     request = replace(NAMED, intake=IntakePreference.AUTO, task="Fix app.py and its test")
 
-    submission = submitted(ScriptedMillrace(), request)
+    submission = submitted(ScriptedBackend(), request)
 
     assert submission.intake_kind is IntakeKind.TASK
     assert len(submission.intake_signals) == 1
 
 
 def test_a_living_daemon_is_seen_to_take_the_item_in() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     daemon = millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.WAITING))
+    millrace.fates.append(CommandReply(state=CommandState.WAITING))
 
     submission = submitted(millrace, replace(NAMED, mode="lad_pi"))
 
@@ -147,9 +147,9 @@ def test_a_living_daemon_is_seen_to_take_the_item_in() -> None:
 
 
 def test_an_item_that_the_daemon_refused_is_not_called_queued() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.REFUSED, detail="no such thing"))
+    millrace.fates.append(CommandReply(state=CommandState.REFUSED, detail="no such thing"))
     millrace.will_do("look_up", millrace.items.clear)  # the one before the add
     millrace.will_do("look_up", millrace.items.clear)
     millrace.will_do("look_up", millrace.items.clear)
@@ -162,10 +162,10 @@ def test_an_item_that_the_daemon_refused_is_not_called_queued() -> None:
 
 
 def test_a_daemon_that_takes_long_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("millracer.operations.submit.TAKEN_IN_SECONDS", 0.0)
-    millrace = ScriptedMillrace()
+    monkeypatch.setattr("millracer.run.accept.ACCEPT_SECONDS", 0.0)
+    millrace = ScriptedBackend()
     millrace.has_daemon()
-    millrace.fates.append(MailboxReply(state=CommandState.WAITING))
+    millrace.fates.append(CommandReply(state=CommandState.WAITING))
 
     submission = submitted(millrace)
 
@@ -176,7 +176,7 @@ def test_a_daemon_that_takes_long_is_told_as_such(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_refused_document_leaves_nothing() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.will_fail("add", ToolFailed("millrace", "no", suggested_action="mend it"))
 
     submission = submitted(millrace)
@@ -186,7 +186,7 @@ def test_a_refused_document_leaves_nothing() -> None:
 
 @pytest.mark.parametrize("after", [False, True])
 def test_who_is_stopped_at_the_add_is_told_whether_the_item_is_queued(*, after: bool) -> None:
-    millrace, cancellation = ScriptedMillrace(), Cancellation()
+    millrace, cancellation = ScriptedBackend(), Cancellation()
 
     def stop() -> None:
         cancellation.cancel(CancelReason.TERMINATED)
@@ -203,7 +203,7 @@ def test_who_is_stopped_at_the_add_is_told_whether_the_item_is_queued(*, after: 
 
 
 def test_a_daemon_that_may_be_dead_is_named_with_the_item_that_waits_for_it() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.has_daemon_out_of_sight()
 
     submission = submitted(millrace)

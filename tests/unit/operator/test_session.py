@@ -28,12 +28,12 @@ from millracer.errors import (
 from millracer.operations.options import OptionLayers, Values
 from millracer.operator.input_line import COMMANDS
 from millracer.operator.session import Operator, Watching
-from tests.fakes.clock import FrozenClock
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import ScriptedBackend, item_ends, stage_runs, then
+from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.failing_store import FailingStore
-from tests.fakes.millrace import ScriptedMillrace, item_ends, stage_runs, then
 from tests.fakes.operator import ConversationTools, Words
-from tests.fakes.pi import ScriptedPi
 
 DIRECT = json.dumps({"decision": "direct", "why": "small"})
 FORCED = {"route": RoutePreference.MILLRACE, "intake": IntakePreference.TASK}
@@ -122,7 +122,7 @@ class World:
         operator.greet()
         return "\n".join(self.words.notes)
 
-    def here(self) -> ScriptedMillrace:
+    def here(self) -> ScriptedBackend:
         """Return the Millrace of the current directory."""
         return self.tools.millrace_of("/here")
 
@@ -132,9 +132,9 @@ def world() -> World:
     return World()
 
 
-def answering(*texts: str) -> ScriptedPi:
+def answering(*texts: str) -> ScriptedAgent:
     """Return a conversation that does these tasks directly."""
-    pi = ScriptedPi()
+    pi = ScriptedAgent()
     for text in texts:
         pi.will_say(DIRECT)
         pi.will_say(text, deltas=(text[:2], text[2:]))
@@ -226,7 +226,7 @@ def test_a_block_of_lines_is_one_task(world: World) -> None:
 
 
 def test_a_task_has_its_answer_and_one_line_of_how_it_ended(world: World) -> None:
-    pi = ScriptedPi()
+    pi = ScriptedAgent()
     pi.will_say(DIRECT, before=lambda: world.clock.advance(2.5))
     pi.will_say("Here it is.")
     world.tools.will_open(pi)
@@ -253,7 +253,7 @@ def test_an_answer_that_was_streamed_is_not_said_again(world: World) -> None:
 
 def test_what_the_command_line_chose_goes_with_every_task(world: World) -> None:
     world.here().will_show(*DONE)
-    world.tools.will_open(ScriptedPi())
+    world.tools.will_open(ScriptedAgent())
 
     result = world.ask(world.operator(**FORCED), "do it")
 
@@ -262,7 +262,7 @@ def test_what_the_command_line_chose_goes_with_every_task(world: World) -> None:
 
 def test_route_and_intake_are_chosen_for_the_session(world: World) -> None:
     world.here().will_show(*DONE)
-    world.tools.will_open(ScriptedPi())
+    world.tools.will_open(ScriptedAgent())
     operator = world.operator()
 
     assert world.notes(operator, "/route") == "route auto"
@@ -386,7 +386,7 @@ def test_history_lists_the_tasks_in_order_with_their_outcomes(world: World) -> N
 
 
 def test_status_of_a_plain_directory_says_so_and_asks_nobody(world: World) -> None:
-    world.tools.backends["/here"] = millrace = ScriptedMillrace(
+    world.tools.backends["/here"] = millrace = ScriptedBackend(
         workspace="/here", is_initialised=False
     )
 
@@ -493,7 +493,7 @@ def test_resume_with_an_id_goes_on_with_the_item(world: World) -> None:
     millrace = world.here()
     millrace.holds("mine", ItemState.QUEUED)
     millrace.will_show(*DONE)
-    world.tools.will_open(ScriptedPi())
+    world.tools.will_open(ScriptedAgent())
     operator = world.operator()
 
     result = world.ask(operator, "/resume mine")
@@ -505,7 +505,7 @@ def test_resume_with_an_id_goes_on_with_the_item(world: World) -> None:
 
 def test_resume_of_what_is_not_there_is_an_error_and_enqueues_nothing(world: World) -> None:
     world.here()
-    world.tools.will_open(ScriptedPi())
+    world.tools.will_open(ScriptedAgent())
 
     result = world.ask(world.operator(), "/resume nowhere")
 
@@ -520,7 +520,7 @@ def test_a_cancelled_task_names_how_to_go_on_with_it(world: World) -> None:
     millrace.will_show(
         stage_runs("builder"), then(lambda: world.cancellation.cancel(CancelReason.INTERRUPTED))
     )
-    world.tools.will_open(ScriptedPi())
+    world.tools.will_open(ScriptedAgent())
 
     result = world.ask(world.operator(**FORCED), "do it")
 
@@ -536,7 +536,7 @@ def test_a_cancelled_task_names_how_to_go_on_with_it(world: World) -> None:
 
 def test_a_cancelled_task_of_which_nothing_is_kept_names_nothing(world: World) -> None:
     world.cancellation.cancel(CancelReason.INTERRUPTED)
-    world.tools.will_open(ScriptedPi())
+    world.tools.will_open(ScriptedAgent())
 
     world.ask(world.operator(**FORCED), "do it")
 
@@ -629,7 +629,7 @@ def test_tasks_are_done_in_the_selected_workspace_and_mode(world: World) -> None
     millrace = world.tools.millrace_of("/alpha")
     millrace.will_show(*DONE)
     millrace.will_show(*DONE)
-    world.tools.will_open(ScriptedPi())
+    world.tools.will_open(ScriptedAgent())
     operator = world.operator(**FORCED)
     world.take(operator, "/workspace alpha")
 
@@ -667,7 +667,7 @@ def test_pi_begins_anew_where_it_would_be_started_otherwise(
     world: World, said: dict[str, str], opened: list[str]
 ) -> None:
     world.files["/other"] = {name: value for name, value in said.items() if name == "model"}
-    world.tools.will_open(ScriptedPi("done", "done"), ScriptedPi("done"))
+    world.tools.will_open(ScriptedAgent("done", "done"), ScriptedAgent("done"))
     operator = world.operator(route=RoutePreference.DIRECT, cwd=said.get("cwd"))
     world.ask(operator, "do it")
 
@@ -840,7 +840,7 @@ def test_each_task_is_recorded_in_the_session_and_commands_are_not(world: World)
 
 
 def test_a_tasks_warnings_are_recorded_by_their_codes(world: World) -> None:
-    pi = ScriptedPi()
+    pi = ScriptedAgent()
     told = (RunWarning("pi_warning", "old node"), RunWarning("pi_warning", "old model"))
     pi.will_say(DIRECT, before=lambda: setattr(pi, "told", told))
     pi.will_say("First.")
@@ -857,7 +857,7 @@ def test_a_tasks_warnings_are_recorded_by_their_codes(world: World) -> None:
 
 
 def test_a_warning_is_said_once_a_session(world: World) -> None:
-    world.tools.will_open(ScriptedPi())
+    world.tools.will_open(ScriptedAgent())
     millrace = world.here()
     millrace.has_daemon(mode_id="lad_codex")
     for _ in range(2):
@@ -873,7 +873,7 @@ def test_a_warning_is_said_once_a_session(world: World) -> None:
 
 
 def test_what_pi_noticed_belongs_to_the_task_it_happened_in(world: World) -> None:
-    pi = ScriptedPi()
+    pi = ScriptedAgent()
     world.tools.will_open(pi)
     operator = world.operator()
 
@@ -904,7 +904,7 @@ def test_what_pi_noticed_belongs_to_the_task_it_happened_in(world: World) -> Non
 def test_a_pi_that_fails_is_an_error_and_the_session_goes_on(
     world: World, error: ToolFailed
 ) -> None:
-    pi = ScriptedPi()
+    pi = ScriptedAgent()
     pi.will_fail(error)
     pi.will_say(DIRECT)
     pi.will_say("Second.")

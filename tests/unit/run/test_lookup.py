@@ -7,12 +7,12 @@ import pytest
 from millracer.domain.items import ItemState
 from millracer.errors import InvalidRequest
 from millracer.run.lookup import item_named
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.testing.backend import ScriptedBackend
 from tests.unit.operations.test_submit import NAMED, submitted
 
 
 def test_a_request_id_means_the_item_that_was_made_of_it() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     item_id = submitted(millrace).item_id
     submitted(millrace, replace(NAMED, request_id="r-2"))
 
@@ -21,7 +21,7 @@ def test_a_request_id_means_the_item_that_was_made_of_it() -> None:
 
 
 def test_an_idempotency_key_does_so_too() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     item_id = submitted(millrace, replace(NAMED, idempotency_key="k-1")).item_id
 
     assert item_named("k-1", millrace) == item_id
@@ -29,7 +29,7 @@ def test_an_idempotency_key_does_so_too() -> None:
 
 
 def test_an_id_of_anybody_else_is_left_as_it_is() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     submitted(millrace)
     millrace.holds("t1", ItemState.QUEUED)
 
@@ -37,7 +37,7 @@ def test_an_id_of_anybody_else_is_left_as_it_is() -> None:
 
 
 def test_a_request_id_of_two_texts_is_refused_with_both_items() -> None:
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     ids = {submitted(millrace, replace(NAMED, task=task)).item_id for task in ("One", "The other")}
 
     with pytest.raises(InvalidRequest) as refused:

@@ -5,7 +5,7 @@ from millracer.domain.requests import Decision, Route, RunRequest
 from millracer.errors import ModeConflict, WorkspaceUnusable
 from millracer.run.context import RunContext
 from millracer.run.mode import reconcile_with_daemon, settle_mode
-from tests.fakes.millrace import ScriptedMillrace
+from millracer.testing.backend import ScriptedBackend
 
 
 def run(
@@ -34,7 +34,7 @@ def codes(record: RunContext) -> list[str]:
 def test_the_first_who_names_a_mode_settles_it(
     caller: str | None, session: str | None, pi: str | None, settled: str
 ) -> None:
-    millrace, record = ScriptedMillrace(), run(mode=caller, session=session, pi=pi)
+    millrace, record = ScriptedBackend(), run(mode=caller, session=session, pi=pi)
 
     settle_mode(record, millrace)
 
@@ -47,7 +47,7 @@ def test_without_a_decision_the_default_is_settled() -> None:
     record = run()
     record.decision = None
 
-    settle_mode(record, ScriptedMillrace())
+    settle_mode(record, ScriptedBackend())
 
     assert record.mode == "default_pi"
 
@@ -56,7 +56,7 @@ def test_without_a_decision_the_default_is_settled() -> None:
 def test_a_refused_mode_of_the_caller_or_the_session_is_not_replaced(
     named: dict[str, str],
 ) -> None:
-    millrace, record = ScriptedMillrace(), run(**named)
+    millrace, record = ScriptedBackend(), run(**named)
     millrace.rejects_mode("no_such")
 
     with pytest.raises(WorkspaceUnusable, match=r"no_such .*Unknown mode id"):
@@ -66,7 +66,7 @@ def test_a_refused_mode_of_the_caller_or_the_session_is_not_replaced(
 
 
 def test_a_refused_default_is_tried_once_and_makes_the_workspace_unusable() -> None:
-    millrace, record = ScriptedMillrace(), run()
+    millrace, record = ScriptedBackend(), run()
     millrace.rejects_mode("default_pi")
 
     with pytest.raises(WorkspaceUnusable, match="default_pi"):
@@ -75,7 +75,7 @@ def test_a_refused_default_is_tried_once_and_makes_the_workspace_unusable() -> N
 
 
 def test_a_refused_mode_of_pi_gives_way_to_a_default_that_must_be_valid_too() -> None:
-    millrace, record = ScriptedMillrace(), run(pi="no_such")
+    millrace, record = ScriptedBackend(), run(pi="no_such")
     millrace.rejects_mode("no_such")
     millrace.rejects_mode("default_pi")
 
@@ -86,7 +86,7 @@ def test_a_refused_mode_of_pi_gives_way_to_a_default_that_must_be_valid_too() ->
 
 
 def test_a_booting_daemon_is_waited_for_until_it_says_its_mode() -> None:
-    millrace, record = ScriptedMillrace(), run()
+    millrace, record = ScriptedBackend(), run()
     millrace.has_daemon(mode_id=None, booting=True)
     millrace.will_do("running", lambda: None)
     millrace.will_do("running", lambda: None)
@@ -100,7 +100,7 @@ def test_a_booting_daemon_is_waited_for_until_it_says_its_mode() -> None:
 
 
 def test_a_daemon_that_never_says_its_mode_is_a_warning() -> None:
-    millrace, record = ScriptedMillrace(), run()
+    millrace, record = ScriptedBackend(), run()
     millrace.has_daemon(mode_id=None)
 
     settle_mode(record, millrace)
@@ -112,7 +112,7 @@ def test_a_daemon_that_never_says_its_mode_is_a_warning() -> None:
 def test_another_mode_than_the_callers_or_the_sessions_is_a_conflict(
     named: dict[str, str],
 ) -> None:
-    millrace, record = ScriptedMillrace(), run(**named)
+    millrace, record = ScriptedBackend(), run(**named)
     millrace.has_daemon(mode_id="lad_pi")
 
     with pytest.raises(ModeConflict, match=r"lad_pi.*lad_codex"):
@@ -121,10 +121,10 @@ def test_another_mode_than_the_callers_or_the_sessions_is_a_conflict(
 
 
 def test_pis_wish_gives_way_to_the_running_daemon_with_a_warning() -> None:
-    millrace, record = ScriptedMillrace(), run(pi="lad_codex")
+    millrace, record = ScriptedBackend(), run(pi="lad_codex")
     daemon = millrace.has_daemon(mode_id="lad_pi")
 
-    with millrace.control(record.wait) as control:
+    with millrace.supervisor.control(record.wait) as control:
         reconcile_with_daemon(record, control, daemon)
         reconcile_with_daemon(record, control, daemon)
 
@@ -132,7 +132,7 @@ def test_pis_wish_gives_way_to_the_running_daemon_with_a_warning() -> None:
 
 
 def test_a_daemon_that_never_says_its_mode_contradicts_nobody() -> None:
-    millrace, record = ScriptedMillrace(), run(mode="lad_codex")
+    millrace, record = ScriptedBackend(), run(mode="lad_codex")
     millrace.has_daemon(mode_id=None)
 
     settle_mode(record, millrace)
@@ -141,7 +141,7 @@ def test_a_daemon_that_never_says_its_mode_contradicts_nobody() -> None:
 
 
 def test_an_alias_of_the_daemons_mode_is_the_same_mode() -> None:
-    millrace, record = ScriptedMillrace(), run(mode="default_pi")
+    millrace, record = ScriptedBackend(), run(mode="default_pi")
     millrace.has_daemon(mode_id="lad_pi")
 
     settle_mode(record, millrace)
@@ -150,7 +150,7 @@ def test_an_alias_of_the_daemons_mode_is_the_same_mode() -> None:
 
 
 def test_a_daemon_that_went_while_it_booted_is_asked_no_more() -> None:
-    millrace, record = ScriptedMillrace(), run()
+    millrace, record = ScriptedBackend(), run()
     millrace.has_daemon(mode_id=None, booting=True)
     millrace.will_do("running", lambda: None)
     millrace.will_do("running", lambda: setattr(millrace, "daemon", None))

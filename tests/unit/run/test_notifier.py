@@ -9,24 +9,24 @@ from dataclasses import replace
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ToolTimeout
-from millracer.ports import Pi, TextListener
+from millracer.ports import Agent, TextListener
 from millracer.run import notifier as notifying
 from millracer.run.notifier import Notifier, ProgressNote
 from millracer.run.prompts import NOTICE_MARK
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.agent import ScriptedAgent
 from tests.support.cli import wait_until
 from tests.unit.domain.test_notification import UPDATED
 
 
 @pytest.fixture
-def pi() -> ScriptedPi:
-    return ScriptedPi()
+def pi() -> ScriptedAgent:
+    return ScriptedAgent()
 
 
 @pytest.fixture
-def notifier(pi: ScriptedPi) -> Iterator[Notifier]:
+def notifier(pi: ScriptedAgent) -> Iterator[Notifier]:
     notifier = Notifier(pi)
     notifier.start()
     yield notifier
@@ -54,7 +54,7 @@ def notes_of(notifier: Notifier, count: int) -> list[ProgressNote]:
     return notes
 
 
-def test_pi_is_told_of_each_end_once_and_in_order(pi: ScriptedPi, notifier: Notifier) -> None:
+def test_pi_is_told_of_each_end_once_and_in_order(pi: ScriptedAgent, notifier: Notifier) -> None:
     pi.will_say("Noted.")
     pi.will_say("Noted again.")
 
@@ -70,8 +70,8 @@ def test_pi_is_told_of_each_end_once_and_in_order(pi: ScriptedPi, notifier: Noti
     assert len(pi.prompts) == 2
 
 
-def test_what_is_not_worth_it_costs_no_turn(pi: ScriptedPi, notifier: Notifier) -> None:
-    notifier.tell(replace(UPDATED, event_type="stage_started"))
+def test_what_is_not_worth_it_costs_no_turn(pi: ScriptedAgent, notifier: Notifier) -> None:
+    notifier.tell(replace(UPDATED, kind=RuntimeEventKind.STAGE_STARTED))
 
     assert notifier.finish(soon())
     assert notifier.drain() == []
@@ -79,7 +79,7 @@ def test_what_is_not_worth_it_costs_no_turn(pi: ScriptedPi, notifier: Notifier) 
 
 
 def test_a_failure_is_a_warning_once_and_the_next_end_is_told_all_the_same(
-    pi: ScriptedPi, notifier: Notifier
+    pi: ScriptedAgent, notifier: Notifier
 ) -> None:
     pi.will_fail("429 slow down")
     pi.will_fail(ToolTimeout("pi", "too slow"))
@@ -99,7 +99,7 @@ def test_a_failure_is_a_warning_once_and_the_next_end_is_told_all_the_same(
 
 
 def test_telling_and_asking_what_became_of_it_do_not_wait_for_a_turn(
-    pi: ScriptedPi, notifier: Notifier
+    pi: ScriptedAgent, notifier: Notifier
 ) -> None:
     may_answer = threading.Event()
     pi.will_say("Noted.", before=lambda: assert_soon(may_answer))
@@ -114,7 +114,7 @@ def test_telling_and_asking_what_became_of_it_do_not_wait_for_a_turn(
 
 
 def test_the_end_of_the_watch_stops_a_running_turn_and_drops_what_waits(
-    pi: ScriptedPi, notifier: Notifier
+    pi: ScriptedAgent, notifier: Notifier
 ) -> None:
     began = threading.Event()
     pi.will_hang(before=began.set)
@@ -130,7 +130,7 @@ def test_the_end_of_the_watch_stops_a_running_turn_and_drops_what_waits(
     assert len(pi.prompts) == 1
 
 
-def test_nothing_is_told_before_the_start_nor_after_the_end(pi: ScriptedPi) -> None:
+def test_nothing_is_told_before_the_start_nor_after_the_end(pi: ScriptedAgent) -> None:
     notifier = Notifier(pi)
     notifier.tell(ended(1))
     assert notifier.finish(soon())
@@ -144,7 +144,7 @@ def test_nothing_is_told_before_the_start_nor_after_the_end(pi: ScriptedPi) -> N
     assert pi.prompts == []
 
 
-def test_begun_again_it_tells_on_and_nothing_twice(pi: ScriptedPi, notifier: Notifier) -> None:
+def test_begun_again_it_tells_on_and_nothing_twice(pi: ScriptedAgent, notifier: Notifier) -> None:
     pi.will_say("Noted.")
     notifier.tell(ended(1))
     notes_of(notifier, 1)
@@ -158,7 +158,7 @@ def test_begun_again_it_tells_on_and_nothing_twice(pi: ScriptedPi, notifier: Not
     assert [note.event for note in notes_of(notifier, 1)] == [ended(2)]
 
 
-def test_a_turn_has_a_limit_of_its_own(pi: ScriptedPi) -> None:
+def test_a_turn_has_a_limit_of_its_own(pi: ScriptedAgent) -> None:
     pi.will_hang()
     notifier = Notifier(pi, turn_seconds=0.01)
     notifier.start()
@@ -170,7 +170,7 @@ def test_a_turn_has_a_limit_of_its_own(pi: ScriptedPi) -> None:
     assert notifier.finish(soon())
 
 
-class DeafPi(Pi):
+class DeafPi(Agent):
     """Ends its turn when it is let, or once the urgent cancellation says to end pi itself."""
 
     version = None

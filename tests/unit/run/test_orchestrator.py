@@ -23,6 +23,7 @@ from millracer.domain.requests import (
     ScopedWork,
 )
 from millracer.domain.result import RunResult
+from millracer.domain.runtime import RuntimeEventKind
 from millracer.errors import (
     DaemonDied,
     ProtocolError,
@@ -34,9 +35,9 @@ from millracer.errors import (
 )
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import (
-    ScriptedMillrace,
+from millracer.testing.agent import ScriptedAgent
+from millracer.testing.backend import (
+    ScriptedBackend,
     Step,
     daemon_dies,
     daemon_is_stopped,
@@ -49,7 +50,7 @@ from tests.fakes.millrace import (
     time_runs_out,
     workspace_paused,
 )
-from tests.fakes.pi import ScriptedPi
+from millracer.testing.clock import FrozenClock
 
 SCOPE = ScopedWork(item_id="ITEM-1", title="Fix it", source_queue="QUEUE.md")
 DELEGATE = json.dumps({"decision": "millrace", "intake_kind": "task", "why": "worth a check"})
@@ -60,8 +61,8 @@ class World:
     """One orchestrator on fakes."""
 
     def __init__(self, *answers: str, is_initialised: bool = True) -> None:
-        self.pi = ScriptedPi(*answers)
-        self.millrace = ScriptedMillrace(is_initialised=is_initialised)
+        self.pi = ScriptedAgent(*answers)
+        self.millrace = ScriptedBackend(is_initialised=is_initialised)
         self.cancellation = Cancellation()
         self.heard: list[ProgressEvent] = []
         self.orchestrator = Orchestrator(
@@ -1018,7 +1019,7 @@ def test_pi_is_told_of_a_stage_that_settles_something_before_the_run_ends() -> N
     ended = replace(
         stage_runs("recon"),
         events=tuple(
-            replace(event, event_type="stage_completed", terminal_result="RECON_TO_EXECUTION")
+            replace(event, kind=RuntimeEventKind.STAGE_ENDED, terminal_result="RECON_TO_EXECUTION")
             for event in stage_runs("recon").events
         ),
     )

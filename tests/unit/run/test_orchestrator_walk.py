@@ -21,12 +21,11 @@ from millracer.domain.outcome import Outcome
 from millracer.domain.requests import Limits, RunRequest, ScopedWork
 from millracer.domain.result import exit_code_of
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
-from millracer.ports import Pi, TextListener
+from millracer.ports import Agent, TextListener
 from millracer.run import watch
 from millracer.run.orchestrator import Orchestrator
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import (
-    ScriptedMillrace,
+from millracer.testing.backend import (
+    ScriptedBackend,
     Step,
     daemon_dies,
     daemon_is_stopped,
@@ -37,6 +36,7 @@ from tests.fakes.millrace import (
     stage_runs,
     workspace_paused,
 )
+from millracer.testing.clock import FrozenClock
 
 REQUEST = RunRequest(
     task="Make the widget blue",
@@ -95,7 +95,7 @@ class ProcessDied(BaseException):
     """The run's process was killed: nothing of it runs on, not even its clean-up."""
 
 
-class WalkingPi(Pi):
+class WalkingPi(Agent):
     """Answers in turn with whatever was drawn."""
 
     version = "0.73.1"
@@ -121,7 +121,7 @@ class WalkingPi(Pi):
         pass
 
 
-class WalkingMillrace(ScriptedMillrace):
+class WalkingMillrace(ScriptedBackend):
     """Shows whatever was drawn, and lets the process die, or a call fail, where it was told to."""
 
     def __init__(self) -> None:

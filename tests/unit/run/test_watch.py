@@ -3,20 +3,18 @@ from datetime import UTC, datetime
 import pytest
 
 from millracer.cancellation import Cancellation, Wait
+from millracer.domain.ending import Ending
 from millracer.domain.items import ItemState, WorkItem
-from millracer.domain.lifecycle import RunEvent
+from millracer.domain.lifecycle import RunEvent, Step
 from millracer.domain.requests import IntakeKind, RunRequest
-from millracer.domain.result import Ending
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import MillracerError, ToolFailed, ToolTimeout
 from millracer.run import watch
 from millracer.run.context import RunContext
 from millracer.run.progress import Progress
 from millracer.run.watch import Watch
-from tests.fakes.clock import FrozenClock
-from tests.fakes.millrace import (
-    ScriptedMillrace,
-    Step,
+from millracer.testing.backend import (
+    ScriptedBackend,
     daemon_dies,
     item_ends,
     item_goes,
@@ -25,17 +23,19 @@ from tests.fakes.millrace import (
     then,
     workspace_paused,
 )
+from millracer.testing.backend import Step as Shown
+from millracer.testing.clock import FrozenClock
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = "one"
-STOPPED = RuntimeEvent(event_type="runtime_tick_stopped", occurred_at=NOW)
+STOPPED = RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW)
 
 
 class Watched:
     """One queued task under a daemon, watched by a run."""
 
-    def __init__(self, *steps: Step, kind: IntakeKind = IntakeKind.TASK) -> None:
-        self.millrace = ScriptedMillrace()
+    def __init__(self, *steps: Shown, kind: IntakeKind = IntakeKind.TASK) -> None:
+        self.millrace = ScriptedBackend()
         self.millrace.has_daemon(ours=True)
         self.millrace.holds(ITEM, ItemState.QUEUED, kind=kind)
         self.millrace.will_show(*steps)
@@ -44,16 +44,16 @@ class Watched:
             cancellation=Cancellation(),
             item=WorkItem(item_id=ITEM, request_hash="", named=True),
             item_status=self.millrace.look_up(ITEM, wait()),
-            lease=self.millrace.lease(wait()),
+            lease=self.millrace.supervisor.lease(wait()),
         )
         self.millrace.calls.clear()
         progress = Progress(self.record, "/w", FrozenClock(), ())
         self.watch = Watch(self.record, self.millrace, progress)
 
-    def follow(self, seconds: float = 30) -> RunEvent:
-        event = self.watch.follow(Wait.for_seconds(seconds))
+    def follow(self, seconds: float = 30) -> Step:
+        step = self.watch.follow(Wait.for_seconds(seconds))
         assert self.millrace.unused_steps == 0
-        return event
+        return step
 
     def end(self) -> None:
         item = self.millrace.items[ITEM]
@@ -89,7 +89,7 @@ def test_a_watch_needs_a_lease() -> None:
 def test_what_is_no_reason_to_ask_starts_no_question() -> None:
     watched = Watched(nothing_new(), nothing_new(), item_ends())
 
-    assert watched.follow() is RunEvent.WATCH_ENDED
+    assert watched.follow().event is RunEvent.WATCH_ENDED
     assert [call for call in watched.millrace.calls if call != "next_signs"] == ["look_up"]
 
 
@@ -120,13 +120,13 @@ def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
 def test_a_day_of_silence_under_a_living_daemon_is_no_hang() -> None:
     watched = Watched(*(safety_look() for _ in range(24 * 60)), item_ends())
 
-    assert watched.follow() is RunEvent.WATCH_ENDED
+    assert watched.follow().event is RunEvent.WATCH_ENDED
     assert watched.told == []
 
 
 def test_a_pause_is_told_once_each_time_it_begins() -> None:
     watched = Watched(
-        safety_look(), Step(paused=False), workspace_paused(), safety_look(), item_ends()
+        safety_look(), Shown(paused=False), workspace_paused(), safety_look(), item_ends()
     )
     watched.millrace.paused = True
 
@@ -136,10 +136,11 @@ def test_a_pause_is_told_once_each_time_it_begins() -> None:
 
 
 def test_a_stop_seen_long_before_the_daemon_went_is_no_crash() -> None:
-    watched = Watched(Step(events=(STOPPED,)), nothing_new(), daemon_dies())
+    watched = Watched(Shown(events=(STOPPED,)), nothing_new(), daemon_dies())
 
-    assert watched.follow() is RunEvent.WATCH_ENDED
-    assert watched.record.ending is Ending.STOPPED
+    step = watched.follow()
+
+    assert (step.event, step.ending) == (RunEvent.WATCH_ENDED, Ending.STOPPED)
 
 
 @pytest.mark.parametrize(("state", "active"), [(ItemState.ACTIVE, True), (ItemState.QUEUED, False)])
@@ -148,9 +149,10 @@ def test_a_daemon_lost_says_whether_the_item_was_being_worked_on(
 ) -> None:
     watched = Watched(item_goes(state), daemon_dies())
 
-    assert watched.follow() is RunEvent.DAEMON_LOST
-    assert watched.record.lost_while_active is active
-    assert watched.record.ending is None
+    step = watched.follow()
+
+    assert step.event is RunEvent.DAEMON_LOST
+    assert step.ending is (Ending.CRASHED if active else Ending.RESTART_NEEDED)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -161,8 +163,9 @@ def test_questions_that_fail_now_and_then_end_no_watch() -> None:
         watched.millrace.will_fail("look_up", error)
         watched.millrace.will_do("look_up", lambda: None)
 
-    assert watched.follow() is RunEvent.WATCH_ENDED
-    assert watched.record.ending is Ending.ITEM_ENDED
+    step = watched.follow()
+
+    assert (step.event, step.ending) == (RunEvent.WATCH_ENDED, Ending.ITEM_ENDED)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -187,9 +190,7 @@ def test_an_item_that_is_back_at_the_next_look_has_not_vanished() -> None:
         item_ends(),
     )
 
-    watched.follow()
-
-    assert watched.record.ending is Ending.ITEM_ENDED
+    assert watched.follow().ending is Ending.ITEM_ENDED
 
 
 def test_a_question_out_of_time_while_time_is_left_is_an_error() -> None:
@@ -201,12 +202,13 @@ def test_a_question_out_of_time_while_time_is_left_is_an_error() -> None:
 
 
 def test_a_question_cut_short_by_the_limit_is_the_limit() -> None:
-    watched = Watched(Step(until_deadline=True))
+    watched = Watched(Shown(until_deadline=True))
     watched.millrace.will_fail("look_up", ToolTimeout("millrace", "slow"))
 
-    assert watched.follow(0.3) is RunEvent.WATCH_ENDED
-    assert watched.record.ending is Ending.TIMED_OUT
-    assert "7200 s" in watched.record.reason
+    step = watched.follow(0.3)
+
+    assert (step.event, step.ending) == (RunEvent.TIMED_OUT, Ending.TIMED_OUT)
+    assert "7200 s" in step.reason
 
 
 @pytest.mark.usefixtures("impatient")
@@ -214,17 +216,16 @@ def test_a_first_question_that_fails_is_put_again() -> None:
     watched = Watched(nothing_new(), item_ends())
     watched.millrace.will_fail("read_status", ToolFailed("millrace", "moved meanwhile"))
 
-    watched.follow()
-
-    assert watched.record.ending is Ending.ITEM_ENDED
+    assert watched.follow().ending is Ending.ITEM_ENDED
 
 
 def test_what_came_out_of_the_item_counts_as_being_worked_on() -> None:
     watched = Watched(item_goes(ItemState.DONE), daemon_dies(), kind=IntakeKind.PROBE)
     watched.millrace.derives(ITEM, "two", ItemState.ACTIVE)
 
-    assert watched.follow() is RunEvent.DAEMON_LOST
-    assert watched.record.lost_while_active
+    step = watched.follow()
+
+    assert (step.event, step.ending) == (RunEvent.DAEMON_LOST, Ending.CRASHED)
     assert [member.item_id for member in watched.record.lineage] == [ITEM, "two"]
 
 
@@ -238,7 +239,7 @@ def test_a_lineage_that_is_blocked_for_a_moment_only_is_watched_on() -> None:
     )
     derived = watched.millrace.derives(ITEM, "two", ItemState.BLOCKED)
 
-    assert watched.follow() is RunEvent.DAEMON_LOST
+    assert watched.follow().event is RunEvent.DAEMON_LOST
 
 
 def test_a_lineage_that_stays_blocked_ends_the_watch() -> None:
@@ -247,8 +248,9 @@ def test_a_lineage_that_stays_blocked_ends_the_watch() -> None:
     )
     watched.millrace.derives(ITEM, "two", ItemState.BLOCKED)
 
-    assert watched.follow() is RunEvent.WATCH_ENDED
-    assert watched.record.ending is Ending.BLOCKED
+    step = watched.follow()
+
+    assert (step.event, step.ending) == (RunEvent.WATCH_ENDED, Ending.BLOCKED)
 
 
 def test_an_item_that_ended_between_the_question_and_the_look_at_its_files_is_asked_for_again() -> (
@@ -257,9 +259,7 @@ def test_an_item_that_ended_between_the_question_and_the_look_at_its_files_is_as
     watched = Watched(item_goes(ItemState.ACTIVE), kind=IntakeKind.PROBE)
     watched.millrace.will_do("look_up", watched.end, after=True)
 
-    watched.follow()
-
-    assert watched.record.ending is Ending.ITEM_ENDED
+    assert watched.follow().ending is Ending.ITEM_ENDED
     assert watched.record.known_status.state is ItemState.DONE
 
 
@@ -272,9 +272,7 @@ def test_an_item_that_millrace_calls_live_although_its_files_say_it_ended_is_not
         watched.millrace.will_do("look_up", watched.end, after=True)
         watched.millrace.will_do("look_up", watched.begin_again)
 
-    watched.follow()
-
-    assert watched.record.ending is Ending.AT_REST
+    assert watched.follow().ending is Ending.AT_REST
     assert watched.millrace.calls.count("look_up") == 4
 
 
@@ -285,6 +283,4 @@ def test_an_item_that_vanished_between_the_question_and_the_look_is_looked_for_a
     watched.millrace.will_do("look_up", watched.millrace.items.clear)
     watched.millrace.will_do("look_up", lambda: watched.millrace.items.update({ITEM: item}))
 
-    watched.follow()
-
-    assert watched.record.ending is Ending.ITEM_ENDED
+    assert watched.follow().ending is Ending.ITEM_ENDED

@@ -1,6 +1,6 @@
-"""A scripted pi: the whole port, told in advance what each turn means.
+"""An agent whose turns are scripted in advance.
 
-    pi = ScriptedPi()
+    pi = ScriptedAgent()
     pi.will_say("Decision: direct")
     pi.will_fail("429 too many requests")
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from millracer.cancellation import Wait
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
-from millracer.ports import Pi, TextListener
+from millracer.ports import Agent, TextListener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class _Step:
     before: Callable[[], None] | None = None
 
 
-class ScriptedPi(Pi):
+class ScriptedAgent(Agent):
     """Answers as scripted, and refuses to be asked more.
 
     Attributes:

@@ -1,8 +1,8 @@
-"""A small Millrace in memory: the whole port, scripted with meanings, silent about nothing.
+"""A backend in memory that follows a script.
 
 Items have places, a daemon runs or does not, and a watch is shown one scripted step a time:
 
-    millrace = ScriptedMillrace()
+    millrace = ScriptedBackend()
     millrace.will_show(stage_runs("builder"), item_ends(ItemState.DONE))
 
 A watch that looks once more than the script foresees fails the test. What was asked of it is
@@ -14,31 +14,40 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from millracer.cancellation import Wait
 from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
-from millracer.domain.intake import IntakeDocument
-from millracer.domain.items import AddReceipt, ItemState, ItemStatus, UnfinishedItem
-from millracer.domain.observation import STOPPED_EVENT, ChangeHints
-from millracer.domain.requests import IntakeKind
+from millracer.domain.items import ItemState, ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+from millracer.domain.observation import ChangeHints
+from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.runtime import (
+    CommandReply,
     CommandState,
     ControlReceipt,
     DaemonEnd,
-    MailboxReply,
     ModeValidation,
     OutOfSight,
     RunningDaemon,
     RuntimeEvent,
+    RuntimeEventKind,
     RuntimeStatus,
 )
 from millracer.errors import RunWarning, ToolFailed
-from millracer.millrace.intake.fields import request_hash_in
+from millracer.millrace.intake.documents import (
+    IntakeDocument,
+    document_file_name,
+    render_document,
+    request_hash_in,
+    verify_document,
+)
 from millracer.millrace.intake.markdown import parse_idea
-from millracer.ports import DaemonControl, ItemLock, Millrace, Observer, WatchLease
+from millracer.millrace.shell import MillraceCommands
+from millracer.millrace.submission import ItemLock, await_reply, submit_once
+from millracer.millrace.wire.text_output import AddReceipt
+from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A look that waits no longer than this takes no step of the script.
@@ -116,7 +125,7 @@ def daemon_boots() -> Step:
 def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None) -> Step:
     """Our item is active and the stage has begun; `item_id` names another item instead."""
     event = RuntimeEvent(
-        event_type="stage_started",
+        kind=RuntimeEventKind.STAGE_STARTED,
         occurred_at=NOW,
         plane="execution",
         stage=stage,
@@ -144,7 +153,7 @@ def daemon_dies() -> Step:
 
 def daemon_is_stopped() -> Step:
     """Somebody else asked the daemon to stop and it did."""
-    stopped = RuntimeEvent(event_type=STOPPED_EVENT, occurred_at=NOW)
+    stopped = RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW)
     return Step(daemon="stops", stage="", events=(stopped,))
 
 
@@ -163,7 +172,7 @@ def then(also: Callable[[], None]) -> Step:
     return Step(also=also)
 
 
-class ScriptedMillrace(Millrace):
+class ScriptedBackend(Backend):
     """The whole port on a few variables; see the module."""
 
     def __init__(
@@ -199,7 +208,7 @@ class ScriptedMillrace(Millrace):
         self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
         self.stopped_on_purpose = False
-        self.fates: deque[MailboxReply] = deque()  #: what is told of mailed commands, in order
+        self.fates: deque[CommandReply] = deque()  #: what is told of mailed commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
         self.control_held = False
         self.locks: set[str] = set()
@@ -310,14 +319,14 @@ class ScriptedMillrace(Millrace):
         return self.daemon is not None and self.daemon.ours
 
     @property
-    def program(self) -> str:
+    def supervisor(self) -> ScriptedSupervisor:
         """See the port."""
-        return "millrace"
+        return ScriptedSupervisor(self)
 
     @property
-    def option(self) -> str | None:
+    def commands(self) -> MillraceCommands:
         """See the port."""
-        return None
+        return MillraceCommands(self._workspace)
 
     def warm_up(self) -> None:
         """See the port."""
@@ -359,10 +368,6 @@ class ScriptedMillrace(Millrace):
         self.calls.append("find_daemon")
         return self.daemon
 
-    def is_watched(self) -> bool:
-        """See the port."""
-        return self.watchers > 0
-
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """See the port."""
         self.calls.append("recent_events")
@@ -383,11 +388,13 @@ class ScriptedMillrace(Millrace):
         with self._called("initialise", wait):
             self._holds_work = True
 
-    def store_intake(self, document: IntakeDocument) -> str:
+    def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
         """See the port."""
-        self.calls.append("store_intake")
+        self.calls.append("store_request")
+        document = render_document(item, kind, body, created_at=NOW)
+        verify_document(document, item, body)
         self.documents.append(document)
-        path = f"{self._workspace}/.millracer/intake/{document.file_name}"
+        path = self.document_path(item.item_id, kind)
         self._paths[path] = document
         return path
 
@@ -395,6 +402,13 @@ class ScriptedMillrace(Millrace):
         """See the port."""
         for document in self.documents:
             yield document.item_id, request_hash_in(document.text) or ""
+
+    def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
+        """See the port; the steps are those of the real one."""
+        return submit_once(self, item, kind, wait, now=lambda: NOW)
+
+    def document_path(self, item_id: str, kind: IntakeKind) -> str:
+        return f"{self._workspace}/.millracer/intake/{document_file_name(item_id, kind)}"
 
     @contextmanager
     def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
@@ -448,11 +462,11 @@ class ScriptedMillrace(Millrace):
                     "millrace", "cancelable work item not found", suggested_action="look"
                 )
             if self.daemon is not None and self.active_stage:
-                return ControlReceipt(applied=False, mailbox_command="cancel-1", detail="queued")
+                return ControlReceipt(applied=False, pending_command="cancel-1", detail="queued")
             item.state, item.detail = ItemState.CANCELLED, f"cancel by operator: {reason}"
             mailed = self.daemon is not None
             return ControlReceipt(
-                applied=not mailed, mailbox_command="cancel-1" if mailed else None, detail="done"
+                applied=not mailed, pending_command="cancel-1" if mailed else None, detail="done"
             )
 
     def pause(self, wait: Wait) -> ControlReceipt:
@@ -465,9 +479,12 @@ class ScriptedMillrace(Millrace):
         with self._called("resume", wait):
             return self._set_paused(paused=False)
 
-    def mailbox_reply(self, command_id: str) -> MailboxReply:
+    def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
         """See the port; what the mailbox holds is dealt with while it is asked for."""
-        self.calls.append("mailbox_reply")
+        return await_reply(self._reply, wait)
+
+    def _reply(self) -> CommandReply:
+        self.calls.append("reply")
         return self.fates.popleft() if self.fates else self._taken_in()
 
     @contextmanager
@@ -501,14 +518,14 @@ class ScriptedMillrace(Millrace):
         applied = self.paused is not paused
         self.paused = paused
         mailed = None if self.daemon is None else "control-1"
-        return ControlReceipt(applied=applied and mailed is None, mailbox_command=mailed)
+        return ControlReceipt(applied=applied and mailed is None, pending_command=mailed)
 
-    def _taken_in(self) -> MailboxReply:
+    def _taken_in(self) -> CommandReply:
         for item in self.items.values():
             if item.state is ItemState.MAILBOX:
                 idea = item.kind is IntakeKind.IDEA
                 item.state = ItemState.INBOX if idea else ItemState.QUEUED
-        return MailboxReply(state=CommandState.CARRIED_OUT)
+        return CommandReply(state=CommandState.CARRIED_OUT)
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -644,8 +661,39 @@ class _Fault:
     after: bool
 
 
+class ScriptedSupervisor(Supervisor):
+    """The scripted daemon; its calls are the backend's."""
+
+    def __init__(self, millrace: ScriptedBackend) -> None:
+        self._millrace = millrace
+
+    @property
+    def owns_daemon(self) -> bool:
+        return self._millrace.owns_daemon
+
+    def find(self) -> RunningDaemon | None:
+        return self._millrace.find_daemon()
+
+    def is_watched(self) -> bool:
+        return self._millrace.watchers > 0
+
+    def is_stale(self, wait: Wait) -> bool:
+        return self._millrace.is_stale(wait)
+
+    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
+        return self._millrace.control(wait)
+
+    def lease(self, wait: Wait) -> WatchLease:
+        return self._millrace.lease(wait)
+
+    def observe(self) -> Observer:
+        return self._millrace.observe()
+
+
 class ScriptedControl(DaemonControl):
-    def __init__(self, millrace: ScriptedMillrace) -> None:
+    """Starts and stops the scripted daemon."""
+
+    def __init__(self, millrace: ScriptedBackend) -> None:
         self._millrace = millrace
 
     @property
@@ -721,7 +769,7 @@ class ScriptedControl(DaemonControl):
 class ScriptedObserver(Observer):
     """Sees a change with each step of the script, and waits for ever once there is none left."""
 
-    def __init__(self, millrace: ScriptedMillrace) -> None:
+    def __init__(self, millrace: ScriptedBackend) -> None:
         self._millrace = millrace
         self._looked = False
 
@@ -737,7 +785,9 @@ class ScriptedObserver(Observer):
 
 
 class ScriptedWatchLease(WatchLease):
-    def __init__(self, millrace: ScriptedMillrace) -> None:
+    """Shows a watch one step of the script at a time."""
+
+    def __init__(self, millrace: ScriptedBackend) -> None:
         self._millrace = millrace
         self._left_running: bool | None = None
         self._looked = False

@@ -1,0 +1,74 @@
+"""Shell commands that continue the work in one workspace, for next steps and messages."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Protocol
+
+from millracer.domain.evidence import LineageItem
+from millracer.domain.items import ItemStatus
+from millracer.domain.result import NextStep
+
+
+class Commands(Protocol):
+    """Shell commands about one workspace, quoted and ready to be run from any directory.
+
+    `millracer` is the gateway's own command line; the others are the backend's.
+    """
+
+    @property
+    def program(self) -> str:
+        """How the backend's program is called from a shell."""
+        ...
+
+    def millracer(self, *words: str) -> str:
+        """Return a `millracer` command for this workspace and this backend."""
+        ...
+
+    def next_steps(
+        self, item_status: ItemStatus, lineage: tuple[LineageItem, ...], *, resume_command: str
+    ) -> tuple[NextStep, ...]:
+        """Return how to continue, retry or cancel what the backend still holds of an item.
+
+        Args:
+            item_status: where the item itself is.
+            lineage: the item and what came out of it; counts where the item itself is done.
+            resume_command: continues the item.
+        """
+        ...
+
+    def retry(self, item_id: str) -> str:
+        """Return the command that puts a blocked item back into the queue."""
+        ...
+
+    def initialise(self) -> str:
+        """Return the command that makes the workspace usable."""
+        ...
+
+    def upgrade(self) -> str:
+        """Return the command that brings the workspace to the backend's version."""
+        ...
+
+    def list_modes(self) -> str:
+        """Return the command that lists the modes."""
+        ...
+
+    def repair(self) -> str:
+        """Return the command that clears what a dead daemon left."""
+        ...
+
+    def set_model(self, alias: str, model: str, thinking_level: str) -> str:
+        """Return the command that gives a model alias its model."""
+        ...
+
+
+def millracer_command(*words: str, workspace: str, option: str | None) -> str:
+    """Return a `millracer` command line that means the same workspace and the same backend.
+
+    Args:
+        words: the command and its arguments.
+        workspace: its path.
+        option: the value of `--millrace-command`; None where that Millrace is found without.
+    """
+    other = () if option is None else ("--millrace-command", option)
+    return shlex.join(("millracer", *words, "--workspace", workspace, *other))

@@ -1,0 +1,103 @@
+"""Millrace's shell commands as next steps show them; pure text."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from millracer.domain.commands import Commands, millracer_command
+from millracer.domain.evidence import LineageItem
+from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.result import NextStep
+
+
+@dataclass(frozen=True, slots=True)
+class MillraceCommands(Commands):
+    """The shell commands for one workspace.
+
+    Attributes:
+        workspace: its path.
+        program: how `millrace` is called from a shell.
+        option: the value of `--millrace-command`; None where that program is found without.
+    """
+
+    workspace: str
+    program: str = "millrace"
+    option: str | None = None
+
+    def millracer(self, *words: str) -> str:
+        """Return a `millracer` command for this workspace and this Millrace."""
+        return millracer_command(*words, workspace=self.workspace, option=self.option)
+
+    def next_steps(
+        self, item_status: ItemStatus, lineage: tuple[LineageItem, ...], *, resume_command: str
+    ) -> tuple[NextStep, ...]:
+        """Return how to continue, retry or cancel what Millrace still holds of an item."""
+        held = _held(item_status, lineage)
+        steps = []
+        if any(state.is_live for _, state, _ in held):
+            steps.append(NextStep("continue", resume_command))
+        for item_id, state, path in held:
+            if state is ItemState.BLOCKED:
+                steps.append(NextStep("retry", self.retry(item_id)))
+            steps.append(NextStep("cancel", self._cancel(item_id, state, path)))
+        return tuple(steps)
+
+    def retry(self, item_id: str) -> str:
+        """Return the command that puts a blocked item back into the queue."""
+        # Millrace refuses to retry most of what it blocked without `--force`.
+        where = f"{item_id} {self._here} --reason"
+        return f"{self.program} queue retry-blocked {where} 'try again' --force"
+
+    def initialise(self) -> str:
+        """Return `millrace init`."""
+        return f"{self.program} init {self._here}"
+
+    def upgrade(self) -> str:
+        """Return `millrace upgrade`."""
+        return f"{self.program} upgrade {self._here}"
+
+    def list_modes(self) -> str:
+        """Return `millrace modes list`, which needs no workspace."""
+        return f"{self.program} modes list"
+
+    def repair(self) -> str:
+        """Return `millrace control clear-stale-state`."""
+        return f"{self.program} control clear-stale-state {self._here}"
+
+    def set_model(self, alias: str, model: str, thinking_level: str) -> str:
+        """Return `millrace model-aliases set`."""
+        return (
+            f"{self.program} model-aliases set {shlex.quote(alias)} --model {shlex.quote(model)} "
+            f"--thinking-level {shlex.quote(thinking_level)} {self._here}"
+        )
+
+    @property
+    def _here(self) -> str:
+        return f"--workspace {shlex.quote(self.workspace)}"
+
+    def _cancel(self, item_id: str, state: ItemState, path: str | None) -> str:
+        if state in {ItemState.MAILBOX, ItemState.INBOX} and path is not None:
+            return f"rm {shlex.quote(path)}"
+        cancel = f"{self.program} queue cancel {item_id} {self._here} --reason 'no longer wanted'"
+        if state is ItemState.ACTIVE:
+            # Millrace cancels an active item only after it was put back into the queue.
+            return f"{self.program} control stop {self._here} && {self.repair()} && {cancel}"
+        return cancel
+
+
+def _held(
+    item_status: ItemStatus, lineage: tuple[LineageItem, ...]
+) -> list[tuple[str, ItemState, str | None]]:
+    if _is_held(item_status.state):
+        item_id = item_status.millrace_id or item_status.item_id
+        return [(item_id, item_status.state, item_status.path)]
+    if item_status.state is ItemState.DONE:
+        return [
+            (member.item_id, member.state, None) for member in lineage if _is_held(member.state)
+        ]
+    return []
+
+
+def _is_held(state: ItemState) -> bool:
+    return state.is_live or state is ItemState.BLOCKED

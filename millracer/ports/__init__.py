@@ -1,0 +1,29 @@
+"""What runs and operations need of the outside: agent, backend, store, clock. Domain types only.
+
+Every call that can wait takes a `Wait`; it ends no later than the wait's deadline (plus a bounded
+moment for ending what it started) and raises `Cancelled` when the caller asks to stop.
+Errors are those of `millracer.errors`.
+"""
+
+from __future__ import annotations
+
+from millracer.ports.agent import Agent
+from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports.clock import Clock
+from millracer.ports.directories import Directories
+from millracer.ports.events import ProgressListener, TextListener
+from millracer.ports.store import SessionStore
+
+__all__ = [
+    "Agent",
+    "Backend",
+    "Clock",
+    "DaemonControl",
+    "Directories",
+    "Observer",
+    "ProgressListener",
+    "SessionStore",
+    "Supervisor",
+    "TextListener",
+    "WatchLease",
+]

@@ -1,0 +1,50 @@
+"""The port of the coding agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
+    from millracer.cancellation import Wait
+    from millracer.errors import RunWarning
+    from millracer.ports.events import TextListener
+
+
+class Agent(Protocol):
+    """One conversation with the coding agent; safe to use from one thread at a time."""
+
+    @property
+    def version(self) -> str | None:
+        """The version that answered, None before it was asked."""
+        ...
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed, each once."""
+        ...
+
+    def begin(self) -> None:
+        """Start the program without waiting for it; repeated calls do nothing.
+
+        Raises:
+            ToolNotFound: there is no such program.
+            ToolUnsupported: its version is refused.
+        """
+        ...
+
+    def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
+        """Send one prompt and return the full text of its answer, never empty.
+
+        A turn that runs out of time is aborted and the conversation stays usable.
+
+        Raises:
+            ToolTimeout: the turn did not end in time.
+            ToolFailed: the model or pi failed, or the answer was empty or cut off.
+            ProtocolError: pi said something outside its protocol.
+            Cancelled: the caller asked to stop; the turn was aborted.
+        """
+        ...
+
+    def close(self, wait: Wait) -> None:
+        """End the conversation and every process it left; never raises, repeatable."""
+        ...

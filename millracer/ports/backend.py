@@ -1,0 +1,310 @@
+"""The ports of the runtime that does delegated work, and of its daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
+    from contextlib import AbstractContextManager
+
+    from millracer.cancellation import Wait
+    from millracer.domain.commands import Commands
+    from millracer.domain.evidence import Evidence
+    from millracer.domain.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+    from millracer.domain.observation import ChangeHints
+    from millracer.domain.requests import IntakeKind, RequestBody
+    from millracer.domain.runtime import (
+        CommandReply,
+        ControlReceipt,
+        DaemonEnd,
+        ModeValidation,
+        RunningDaemon,
+        RuntimeEvent,
+        RuntimeStatus,
+    )
+    from millracer.errors import RunWarning
+
+
+class DaemonControl(Protocol):
+    """Starting, validating and stopping, under the workspace's exclusive lifecycle lock."""
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed, such as a repair after `end`."""
+        return ()
+
+    def running(self, wait: Wait) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock, if one lives."""
+        ...
+
+    def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
+        """Run `compile validate --mode`; it writes the compiled plan, so never beside a daemon."""
+        ...
+
+    def resolve_mode(self, mode: str) -> str:
+        """Return the id Millrace gives this mode once aliases are resolved, without asking it."""
+        ...
+
+    def repair(self, wait: Wait) -> bool:
+        """Run `control clear-stale-state` if anything is stale; return whether it was needed.
+
+        No item is lost: an active one goes back to the queue.
+        """
+        ...
+
+    def end(
+        self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
+    ) -> DaemonEnd:
+        """End a daemon; one of ours by force if need be, another's by asking it alone.
+
+        Its cut work goes back to the queue, and commands that watch learn that it was stopped on
+        purpose. A daemon of ours that somebody watches is left alone unless told otherwise.
+        Bounded by the wait.
+
+        Raises:
+            ToolFailed: Millrace refused to stop it.
+        """
+        ...
+
+    def start(self, mode: str, wait: Wait) -> RunningDaemon:
+        """Repair, start a daemon of ours, and return once it lives (it may still be booting)."""
+        ...
+
+
+class WatchLease(Protocol):
+    """Our shared lease on a workspace's daemon while we watch."""
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know after `leave` although nothing failed."""
+        return ()
+
+    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
+        """Block until something about the item or the daemon may have changed.
+
+        Returns at once on the first call, on every change on disk, on the daemon's death, when the
+        safety interval is over, and when the wait's deadline has passed.
+        """
+        ...
+
+    def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+        """Give the lease up; the last one out stops a daemon of ours, unless it is to be kept.
+
+        A stopped daemon's cut work goes back to the queue. Returns whether a daemon is left running
+        that was ours. Never raises for what the daemon does; bounded by the wait. Repeatable.
+        """
+        ...
+
+
+class Observer(Protocol):
+    """Somebody who looks on."""
+
+    def next_change(self, wait: Wait) -> None:
+        """Block until something in the workspace may have changed, or the wait's deadline.
+
+        Returns at once on the first call.
+
+        Raises:
+            Cancelled: the caller asked to stop.
+        """
+        ...
+
+    def close(self) -> None:
+        """Look on no longer; repeatable."""
+        ...
+
+
+class Supervisor(Protocol):
+    """The daemon of one workspace: finds, watches, starts and stops it."""
+
+    @property
+    def owns_daemon(self) -> bool:
+        """Whether a daemon of ours may run here, even one that a killed command left behind."""
+        ...
+
+    def find(self) -> RunningDaemon | None:
+        """Return the daemon that holds or is taking the lock; asks disk and process table alone.
+
+        Takes no lock and writes nothing: it may be gone by the time the caller reads of it.
+        """
+        ...
+
+    def is_watched(self) -> bool:
+        """Whether a command of ours watches here; asks the disk and writes nothing."""
+        ...
+
+    def is_stale(self, wait: Wait) -> bool:
+        """Whether a daemon that is gone left what the next start repairs; writes nothing.
+
+        Raises:
+            ToolError: the files do not tell, and Millrace cannot be asked.
+        """
+        ...
+
+    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
+        """Hold the workspace's lifecycle lock."""
+        ...
+
+    def lease(self, wait: Wait) -> WatchLease:
+        """Take the shared lease of a watcher; give it up with `WatchLease.leave`."""
+        ...
+
+    def observe(self) -> Observer:
+        """Be told of changes without a lease: nobody waits for an observer, and it stops nothing.
+
+        Writes nothing, and works where there is no workspace yet.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """The runtime of one workspace."""
+
+    @property
+    def workspace(self) -> str:
+        """The workspace's absolute path."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """The version found, None before it was asked."""
+        ...
+
+    @property
+    def is_initialised(self) -> bool:
+        """Whether the workspace was ever initialised; asks the disk, not the program."""
+        ...
+
+    @property
+    def commands(self) -> Commands:
+        """The shell commands about this workspace, for next steps."""
+        ...
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The workspace's daemon."""
+        ...
+
+    def warm_up(self) -> None:
+        """Make ready for work that comes soon, without waiting; never raises, repeatable."""
+        ...
+
+    def check_supported(self, wait: Wait) -> str:
+        """Return the version, or refuse it; asked once, before anything is written.
+
+        Raises:
+            ToolNotFound: there is no such program.
+            ToolUnsupported: outside the supported range, or a broken install.
+        """
+        ...
+
+    def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
+        """Say where an item stands, under every kind: queue, mailbox, inbox, derived spec."""
+        ...
+
+    def read_status(self, wait: Wait) -> RuntimeStatus:
+        """Ask Millrace for its status document."""
+        ...
+
+    def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
+        """Return everything Millrace still works on or has blocked, each item once.
+
+        Active items come first, then queued ones, ideas in the inbox, what waits in the mailbox,
+        and blocked ones; of each the newest first. A root spec whose lineage is still open counts,
+        although its own document is done. Asks the disk, not the program; never raises for what
+        lies there, and a workspace that was never initialised has nothing.
+        """
+        ...
+
+    def recent_events(self) -> tuple[RuntimeEvent, ...]:
+        """Return the last stages begun, decisions made and items cancelled, the newest first.
+
+        Asks the disk, not the program, and no further back than is cheap; what cannot be read has
+        not happened.
+        """
+        ...
+
+    def list_modes(self, wait: Wait) -> tuple[str, ...]:
+        """Return the names of the modes this Millrace knows, those for compatibility last.
+
+        Needs no workspace, and writes nothing.
+
+        Raises:
+            ToolFailed: Millrace refused.
+            ProtocolError: it named no mode.
+        """
+        ...
+
+    def initialise(self, wait: Wait) -> None:
+        """Make the workspace usable (`init`); repeatable.
+
+        Raises:
+            WorkspaceUnusable: missing, not a directory, or not writable.
+        """
+        ...
+
+    def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
+        """Store a request as the document that `submit` adds; return the document's path.
+
+        Raises:
+            MillracerError: the document would not say what the request says (`document_unsafe`).
+        """
+        ...
+
+    def stored_requests(self) -> Iterable[tuple[str, str]]:
+        """Yield the item id and the request's hash of each document that was stored here."""
+        ...
+
+    def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
+        """Add a stored request to the queue, unless the item is there already.
+
+        Two commands that submit the same item at once add it once. A cancellation during the add
+        is in the receipt, with the place of the item.
+
+        Raises:
+            ToolFailed: the backend refused the item; nothing was queued.
+            ToolTimeout, ProtocolError: the add failed and the item is not there.
+            Cancelled: the caller asked to stop before the add began.
+        """
+        ...
+
+    def cancel_item(self, item_id: str, reason: str, wait: Wait) -> ControlReceipt:
+        """Ask for a waiting or blocked item to be taken away.
+
+        Raises:
+            ToolFailed: Millrace refused; it holds no such item that can be cancelled.
+        """
+        ...
+
+    def pause(self, wait: Wait) -> ControlReceipt:
+        """Ask for nothing new to be begun.
+
+        Raises:
+            ToolFailed: Millrace refused.
+        """
+        ...
+
+    def resume(self, wait: Wait) -> ControlReceipt:
+        """Ask for an end of the pause.
+
+        Raises:
+            ToolFailed: Millrace refused.
+        """
+        ...
+
+    def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
+        """Return the daemon's reply to a pending command; `waiting` once the wait is over."""
+        ...
+
+    def trace_lineage(self, item_status: ItemStatus) -> Evidence:
+        """Read from Millrace's files what came out of the item and where each member stands.
+
+        Asks no program and is cheap enough for every sign of a watch. Stage results come from the
+        runs' trace files. What it says is a reason to gather, not yet the evidence of a result.
+        """
+        ...
+
+    def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
+        """Read everything the gate needs about this item and its lineage from Millrace, once."""
+        ...
