@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from millracer.cli.option_groups import CommonOptions
+from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdin import StandardInput
 from millracer.cli.workspace import find_place
-from millracer.domain.requests import IntakePreference, RunRequest
-from millracer.errors import InvalidRequest, RunWarning, UsageError
-from millracer.operations.options import RunChoices
+from millracer.domain.requests import IntakePreference
+from millracer.errors import InvalidRequest, UsageError
+from millracer.operations.context import PreparedTask
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.schemas.encoding import NotUtf8, read_utf8
@@ -19,28 +19,7 @@ from millracer.schemas.encoding import NotUtf8, read_utf8
 _GIVE_TASK = 'give it behind the command, in quotes ("Fix the tests"), or on standard input'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskInput:
-    """What a command line and the environment say of a task, nothing resolved yet."""
-
-    common: CommonOptions
-    task: tuple[str, ...]
-    benchmark_json: bool
-    request_id: str | None
-    resume: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedRun:
-    """A request, and where and how it is to be done."""
-
-    request: RunRequest
-    choices: RunChoices
-    workspace: Path
-    warnings: tuple[RunWarning, ...] = ()
-
-
-def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedRun:
+def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedTask:
     """Read the task and find its workspace; the choices there count.
 
     Raises:
@@ -58,10 +37,10 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     else:
         task = _task(options)
     place = find_place(named, options.common.session_id, memory)
-    choices = options.common.choices.at(str(place.workspace))
+    choices = options.common.choices.at(place.root_path)
     if intake is not None:
         choices = replace(choices, intake=intake)
-    return PreparedRun(
+    return PreparedTask(
         request=replace(
             choices.request(task, request_id),
             request_id_named=options.request_id is not None,
@@ -70,7 +49,7 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
             session_mode=place.mode or choices.configured_mode,
         ),
         choices=choices,
-        workspace=place.workspace,
+        root_path=place.root_path,
         warnings=place.warnings,
     )
 

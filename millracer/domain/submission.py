@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from millracer.cancellation import CancelReason
+from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind, RunRequest
-from millracer.domain.result import (
-    ErrorRecord,
-    NextStep,
-    exit_code_of_cancel,
-    exit_code_of_error,
-    next_steps_for,
-)
+from millracer.domain.result import ErrorRecord, NextStep, next_steps_for
 from millracer.domain.runtime import RunningDaemon
 from millracer.errors import ExitCode, RunWarning
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from millracer.cancellation import CancelReason
+from millracer.domain.failures import CallerCancelled, exit_code_of_cancel
 from millracer.domain.requests import IntakeKind, ScopedWork
 from millracer.domain.workspaces import RegisteredWorkspace, Resolution, Session
 from millracer.errors import INTERNAL_ERROR, ExitCode, InvalidRequest, MillracerError, RunWarning
@@ -88,7 +89,6 @@ def failed(error: MillracerError, *, resolution: Resolution | None = None) -> Re
 
 def cancelled(reason: CancelReason) -> Reply:
     """Return the reply of a request that was cancelled before it had a result."""
-    terminated = reason is CancelReason.TERMINATED
     error = MillracerError(
         f"the request was cancelled ({reason})",
         code="cancelled",
@@ -97,7 +97,7 @@ def cancelled(reason: CancelReason) -> Reply:
     return replace(
         failed(error),
         status=OpsStatus.CANCELLED,
-        exit_code=ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED,
+        exit_code=exit_code_of_cancel(reason),
     )
 
 
@@ -115,6 +115,12 @@ def without_request(reply: Reply, now: datetime) -> OpsResult:
         result={},
         completion=reply.completion,
     )
+
+
+def describe_failure(error: MillracerError, _command: str | None = None) -> OpsResult:
+    """Return the result of a command that failed before it read a request."""
+    reply = cancelled(error.reason) if isinstance(error, CallerCancelled) else failed(error)
+    return without_request(reply, datetime.now(UTC))
 
 
 def exit_code_of_error(code: str) -> ExitCode:

@@ -7,25 +7,71 @@ is the caller's or read from the task's words, as for a run whose route is force
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from millracer.cancellation import Cancellation, Cancelled
+from millracer.domain.failures import CallerCancelled
 from millracer.domain.identity import work_item_for
 from millracer.domain.items import ItemState
-from millracer.domain.requests import Decision, Route, RunRequest
+from millracer.domain.requests import Decision, Route, RoutePreference, RunRequest
+from millracer.domain.result import ErrorRecord, NextStep, millracer_command
 from millracer.domain.runtime import CommandState
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import MillracerError, ToolFailed
+from millracer.operations.answer import Answer
+from millracer.operations.context import OperationContext, PreparedTask
 from millracer.ports import Clock, Millrace
 from millracer.run.context import RunContext
 from millracer.run.enqueue import enqueue, write_document
 from millracer.run.lookup import find_item
 from millracer.run.mode import settle_mode
+from millracer.schemas.submit import SubmitResult, describe_submission
 
 #: How long a daemon may take to take in what was put in its mailbox, before that is told.
 TAKEN_IN_SECONDS = 20.0
 _POLL_SECONDS = 0.1
+
+
+def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[SubmitResult]:
+    """Put a task in the queue of its workspace, and remember it in the caller's session."""
+    submission = submit(
+        replace(task.request, route=RoutePreference.MILLRACE),
+        millrace=context.tools.millrace(task.root_path, task.choices),
+        clock=context.clock,
+        unique=context.new_identity,
+        cancellation=context.cancellation,
+    )
+    codes = (warning.code for warning in (*task.warnings, *submission.warnings))
+    context.memory.record(
+        context.session_id,
+        client_name=None,
+        request_id=submission.request.request_id,
+        warnings=tuple(dict.fromkeys(codes)),
+    )
+    exit_code = submission.exit_code
+    if submission.cancel_reason is not None:
+        error = ErrorRecord.of(CallerCancelled(submission.cancel_reason))
+        submission = replace(submission, errors=(error,))
+    warnings = (*task.warnings, *context.memory.warnings)
+    return Answer(
+        result=describe_submission(submission, _next_steps(submission), warnings),
+        exit_code=exit_code,
+    )
+
+
+def _next_steps(submission: Submission) -> tuple[NextStep, ...]:
+    mode = submission.request.mode
+    command = partial(millracer_command, workspace=submission.workspace, option=submission.option)
+    item_id = submission.item_id or ""
+    return submission.next_steps(
+        workspace=shlex.quote(submission.workspace),
+        watch=command("watch", item_id, *(() if mode is None else ("--millrace-mode", mode))),
+        cancel=command("cancel", item_id),
+    )
 
 
 def submit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, TypeVar, get_origin
@@ -60,6 +61,16 @@ def _redacted(value: Any) -> Any:
             return {redact(key): _redacted(each) for key, each in value.items()}
         case _:
             return value
+
+
+def render(document: Published) -> str:
+    """Return a document as JSON, ASCII only, without secrets."""
+    return json.dumps(redacted(document).model_dump(mode="json"), indent=2)
+
+
+def render_line(document: Published) -> str:
+    """Return a document as one line of JSON, ASCII only, without secrets and line end."""
+    return json.dumps(redacted(document).model_dump(mode="json"), separators=(",", ":"))
 
 
 #: Unicode's white space as a character class, since readers of schemas differ about `\s`.

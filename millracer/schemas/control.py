@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Literal
 
 from pydantic import Field
@@ -11,7 +10,7 @@ from millracer.domain.control import ControlCommand, ControlOutcome, ControlRepo
 from millracer.domain.items import ItemState
 from millracer.domain.result import ErrorRecord
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published, redacted
+from millracer.schemas.base import Published
 from millracer.schemas.run import ErrorDocument, StepDocument
 from millracer.schemas.run_result import describe_error
 
@@ -69,16 +68,11 @@ def describe_control(
     )
 
 
-def control_refused(command: str, error: MillracerError) -> ControlResult:
-    """Return the document of an error that came before Millrace was asked for anything."""
+def describe_failure(error: MillracerError, command: str | None) -> ControlResult:
+    """Return the document of a command that failed before it reached Millrace."""
     return ControlResult(
         command=next((each for each in ControlCommand if each == command), None),
         outcome=ControlOutcome.FAILED,
         message=error.message,
         errors=[describe_error(ErrorRecord.of(error))],
     )
-
-
-def render_control_result(result: ControlResult) -> str:
-    """Return the document as JSON, ASCII only, without secrets."""
-    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)

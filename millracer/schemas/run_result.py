@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from millracer.domain.evidence import Fact, event_of, run_of, state_fact, subject_of
 from millracer.domain.programs import ProgramsUsed, ProgramUsed
 from millracer.domain.progress import ProgressEvent
 from millracer.domain.result import ErrorRecord, RunResult
-from millracer.schemas.base import redacted
+from millracer.schemas.base import render
 from millracer.schemas.run import (
     DecisionDocument,
     ErrorDocument,
@@ -27,11 +25,8 @@ from millracer.schemas.run import (
 
 
 def render_result(result: RunResult) -> str:
-    """Return the result as one JSON document, ASCII only: any locale and any text can carry it.
-
-    Secrets are not in it.
-    """
-    return json.dumps(redacted(describe(result)).model_dump(mode="json"), indent=2)
+    """Return the result as one JSON document, ASCII only, without secrets."""
+    return render(describe(result))
 
 
 def describe(result: RunResult) -> RunResultDocument:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from millracer.domain.result import ErrorRecord
 from millracer.domain.status import DaemonOwner, DaemonState, WorkspaceStatus
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published, redacted
+from millracer.schemas.base import Published
 from millracer.schemas.run import ErrorDocument, StepDocument
 from millracer.schemas.run_result import describe_error
 
@@ -191,16 +190,6 @@ def describe_overview(
     )
 
 
-def status_refused(error: MillracerError) -> StatusResult:
-    """Return the document of an error that kept everything from being told."""
+def describe_failure(error: MillracerError, _command: str | None = None) -> StatusResult:
+    """Return the document of a status that could not be read at all."""
     return StatusResult(errors=[describe_error(ErrorRecord.of(error))])
-
-
-def render_status(result: StatusResult) -> str:
-    """Return the document as JSON, ASCII only, without secrets."""
-    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)
-
-
-def render_status_line(result: StatusResult) -> str:
-    """Return the document as one line of JSON, ASCII only, without secrets."""
-    return json.dumps(redacted(result).model_dump(mode="json"), separators=(",", ":"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Literal
 
 from pydantic import Field
@@ -12,7 +11,7 @@ from millracer.domain.requests import IntakeKind
 from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published, redacted
+from millracer.schemas.base import Published
 from millracer.schemas.run import ErrorDocument, StepDocument
 from millracer.schemas.run_result import describe_error
 
@@ -72,11 +71,8 @@ def describe_submission(
     )
 
 
-def submit_refused(error: MillracerError, request_id: str | None = None) -> SubmitResult:
-    """Return the document of an error that came before there was an item."""
+def describe_failure(
+    error: MillracerError, _command: str | None = None, *, request_id: str | None = None
+) -> SubmitResult:
+    """Return the document of a request that failed before there was an item."""
     return SubmitResult(request_id=request_id, errors=[describe_error(ErrorRecord.of(error))])
-
-
-def render_submit_result(result: SubmitResult) -> str:
-    """Return the document as JSON, ASCII only, without secrets."""
-    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)

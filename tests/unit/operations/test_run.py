@@ -32,7 +32,7 @@ from millracer.errors import (
     WorkspaceUnusable,
 )
 from millracer.operations.options import RunChoices
-from millracer.schemas.ops_result import render_ops_result
+from millracer.schemas.base import render
 from millracer.schemas.run_options import SaidOptions
 from tests.fakes.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
@@ -717,4 +717,4 @@ class _Timed(ScriptedMillrace):
 def test_any_text_of_a_run_can_be_printed() -> None:
     desk = desk_with(replace(ended(), output="Ünïcode \ud800 \0 text"))
 
-    assert render_ops_result(desk.ask("enqueue", **TASK)).isascii()
+    assert render(desk.ask("enqueue", **TASK)).isascii()
