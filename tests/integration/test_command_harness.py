@@ -12,6 +12,7 @@ import pytest
 from millracer.cancellation import Cancelled, CancelReason
 from millracer.cli import internal_errors, operation_calls
 from millracer.cli.app import invoke
+from millracer.cli.command import report_cancelled
 from millracer.errors import ToolFailed
 
 _COMMANDS = ["status", "submit task", "cancel x", "pause", "resume", "stop"]
@@ -62,3 +63,34 @@ def test_what_ends_a_command_is_its_document(  # noqa: PLR0913, PLR0917 - fixtur
     assert document["schema_version"].startswith("millracer.")
     assert [each["code"] for each in document["errors"]] == [code]
     assert "  next: " in err
+
+
+@pytest.mark.parametrize(
+    ("line", "schema", "is_cancelled"),
+    [
+        ("status --json", "millracer.status.v1", lambda found: found["errors"]),
+        ("run --output json", "millracer.run.v1", lambda found: found["outcome"] == "cancelled"),
+        ("demo", "millracer.run.v1", lambda found: found["outcome"] == "cancelled"),
+        ("ops --json", "millracer.ops.v0.2", lambda found: found["status"] == "cancelled"),
+        ("sessions list --json", "millracer.ops.v0.2", lambda found: found["errors"]),
+    ],
+)
+def test_a_signal_before_the_work_is_a_document_too(
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    schema: str,
+    is_cancelled: Callable[[dict[str, Any]], object],
+) -> None:
+    assert report_cancelled(line.split(), CancelReason.TERMINATED) == 143
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema_version"] == schema
+    assert is_cancelled(document)
+
+
+@pytest.mark.parametrize("line", ["ops --jsonl", "status", "run task", "operator"])
+def test_a_signal_before_the_work_prints_nothing_that_was_not_requested(
+    capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    assert report_cancelled(line.split(), CancelReason.INTERRUPTED) == 130
+    assert capsys.readouterr().out == ""
