@@ -62,7 +62,8 @@ tools_environment = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) MILLRACER_TEST
 this_make = $(MAKE)
 newer_node := $(CURDIR)/$(TOOLS)/node/bin
 # The real tools wait as much as they work: a test beside another takes little from it.
-pytest := $(bin)/pytest --hypothesis-profile=ci --numprocesses=auto --dist=worksteal
+run_tests := $(bin)/pytest --numprocesses=auto --dist=worksteal
+pytest := $(run_tests) --hypothesis-profile=ci
 # $(call corner,MILLRACE,PI): the tests marked so, with these two.
 corner = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) \
   MILLRACER_TEST_PI=$(CURDIR)/$(TOOLS)/pi-$(2)/node_modules/.bin/pi $(pytest) -m corner
@@ -79,32 +80,43 @@ newest_pi := $(lastword $(NEWER_PIS))
 corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDEST_PI)/.stamp \
   $(TOOLS)/pi-$(newest_pi)/.stamp
 
-.PHONY: help setup lint test corners acceptance test-matrix truth crash-matrix fuzz soak statespace \
-  mutants bench demo docs screens fixtures clean distclean
+.PHONY: help setup lint check test corners nightly acceptance slow test-matrix truth crash-matrix \
+  fuzz soak statespace mutants bench demo docs screens fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo         run one delegated task on real pi and Millrace with a scripted model;'
-	@echo '                  make demo INTAKE=probe or INTAKE=idea for longer chains'
-	@echo 'make test         lint, types, layers, all tests except the slow ones, and make corners'
-	@echo 'make corners      a few tests on the oldest and on the newest Millrace and pi'
-	@echo 'make acceptance   every test on the real tools, including the slow ones'
-	@echo 'make test-matrix  the same on each supported Millrace, pi and Python, hours in all;'
-	@echo '                  make test-matrix CELLS="--quick millrace-0.18.6 oldest"'
-	@echo 'make truth        compare random runs with Millrace itself; make truth N=200 SEED=1'
-	@echo 'make soak         hundreds of tasks in one workspace; fails if resource use grows;'
-	@echo '                  writes docs/evidence/soak.md, half an hour; make soak TASKS=50'
-	@echo 'make crash-matrix kill Millracer at every boundary and write docs/evidence/crash-matrix.md; an hour'
-	@echo 'make fuzz         search for bytes that break a parser, by coverage; half an hour or more;'
-	@echo '                  make fuzz RUNS=100000 TARGET=pi-frames'
-	@echo 'make statespace   explore every path of a run, the large space and all wrong rules; minutes'
-	@echo 'make mutants      change each rule of the domain in turn; a test must detect it;'
-	@echo '                  about 15 minutes; make mutants MODULES="stuck result"'
-	@echo 'make bench        measure against millracer $(REFERENCE_VERSION), a few minutes; make bench N=3'
-	@echo 'make lint         lint, types and layers only'
-	@echo 'make docs         write docs/cli.md and the state diagram again; make screens: the pictures'
-	@echo 'make fixtures     record fixtures/ again from the real tools'
-	@echo 'make setup        only set up; make clean removes the builds, make distclean also the setup'
+	@echo 'daily:'
+	@echo '  make check         lint, types, layers and the fast tests: under a minute, without tools'
+	@echo '  make lint          lint, types and layers only'
+	@echo '  make demo          run one delegated task on real pi and Millrace with a scripted model;'
+	@echo '                     make demo INTAKE=probe or INTAKE=idea for longer chains'
+	@echo '  make docs          write docs/cli.md and the state diagram again; make screens: the pictures'
+	@echo '  make setup         only set up; make clean removes the builds, make distclean the setup too'
+	@echo
+	@echo 'before a pull request:'
+	@echo '  make test          make check with all cases, integration, conformance, one test per'
+	@echo '                     ending on the real tools, and make corners'
+	@echo '  make corners       a few tests on the oldest and on the newest Millrace and pi'
+	@echo
+	@echo 'nightly:'
+	@echo '  make nightly       all of the following, hours in all; one failure stops no other target'
+	@echo '  make acceptance    every test on the real tools'
+	@echo '  make slow          the slow tests that need no real tools, and properties with many cases'
+	@echo '  make statespace    every path of a run, the large space and all wrong rules; minutes'
+	@echo '  make truth         compare random runs with Millrace itself; make truth N=200 SEED=1'
+	@echo '  make crash-matrix  kill it at every boundary and write docs/evidence/crash-matrix.md; an hour'
+	@echo '  make fuzz          search for bytes that break a parser, by coverage; half an hour;'
+	@echo '                     make fuzz RUNS=100000 TARGET=pi-frames SECONDS=60'
+	@echo '  make mutants       change each rule of the domain in turn, which a test must detect;'
+	@echo '                     some 15 minutes; make mutants MODULES="observation result"'
+	@echo '  make soak          hundreds of tasks in one workspace: fails if resource use'
+	@echo '                     grows; writes docs/evidence/soak.md, half an hour; make soak TASKS=50'
+	@echo '  make test-matrix   acceptance on each supported Millrace, pi and Python, hours;'
+	@echo '                     make test-matrix CELLS="--quick millrace-0.18.6 oldest"'
+	@echo
+	@echo 'now and then:'
+	@echo '  make bench         measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
+	@echo '  make fixtures      record fixtures/ again from the real tools'
 
 setup: $(setup)
 
@@ -114,9 +126,19 @@ lint: $(venv_stamp)
 	$(bin)/mypy
 	$(bin)/lint-imports
 
+# Neither tools nor variables: unit tests, and those architecture tests that start no Python.
+check: lint
+	$(run_tests) --hypothesis-profile=fast -m 'not slow' \
+	  tests/unit tests/architecture --ignore=tests/architecture/test_imports.py
+
 test: lint $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'not slow'
 	@$(MAKE) --no-print-directory corners
+
+# Each target does its own set-up; fuzzing has a limit here.
+nightly:
+	@'$(this_make)' --no-print-directory --keep-going SECONDS=$(or $(filter-out 0,$(SECONDS)),300) \
+	  acceptance slow statespace truth crash-matrix fuzz mutants soak test-matrix
 
 corners: $(setup) $(corner_stamps)
 	$(call corner,$(oldest_millrace),$(OLDEST_PI))
@@ -124,6 +146,11 @@ corners: $(setup) $(corner_stamps)
 
 acceptance: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
+
+slow: $(setup)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'slow and not acceptance'
+	$(run_tests) --hypothesis-profile=nightly -m 'not slow' tests/unit tests/integration/store \
+	  tests/integration/ops
 
 # It calls make for what a cell needs, so that what cannot be set up stops no other cell.
 test-matrix: $(setup)

@@ -12,7 +12,7 @@ import os
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,16 +23,16 @@ from millracer.cancellation import Cancellation, CancelReason
 from millracer.domain.outcome import Outcome
 from millracer.domain.progress import ProgressEvent
 from millracer.domain.requests import (
-    LEAST_SECONDS,
     Finalizer,
     IntakePreference,
     PiSession,
     RoutePreference,
 )
+from millracer.domain.run_options import RUN_OPTIONS, RunOptions
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import InvalidRequest, MillracerError, UsageError
 from millracer.operations.gateway import CommandDefaults
-from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.options import OptionLayers, values_of
 from millracer.programs.discovery import resolve_programs
 from millracer.schemas.base import redacted
 from millracer.schemas.ops_request import InvalidOpsRequest, OpsRequest, read_ops_request
@@ -56,23 +56,21 @@ __all__ = [
     "PiSession",
     "ProgressDocument",
     "RoutePreference",
-    "RunChoices",
+    "RunOptions",
     "RunResultDocument",
     "UsageError",
     "handle_request",
     "run_task",
 ]
 
-_BY_DEFAULT: Final = RunChoices()
-
-_SECONDS: Final = ("daemon_timeout_seconds", "poll_interval_seconds", "pi_timeout_seconds")
+_BY_DEFAULT: Final = RunOptions()
 
 
 def run_task(  # noqa: PLR0913 - all but two are optional
     task: str,
     *,
     workspace: str | os.PathLike[str],
-    choices: RunChoices = _BY_DEFAULT,
+    options: RunOptions = _BY_DEFAULT,
     request_id: str | None = None,
     on_progress: Callable[[ProgressDocument], None] | None = None,
     cancellation: Cancellation | None = None,
@@ -87,7 +85,7 @@ def run_task(  # noqa: PLR0913 - all but two are optional
     Args:
         task: what is to be done.
         workspace: root of the Millrace workspace, an existing directory.
-        choices: how it is done.
+        options: how it is done.
         request_id: names the work: the same name and text is the same work. None: new work.
         on_progress: told each step from the calling thread; what it raises ends the run.
         cancellation: asks the run to stop, from any thread; the result is `cancelled`. Asked a
@@ -98,16 +96,18 @@ def run_task(  # noqa: PLR0913 - all but two are optional
 
     Raises:
         UsageError: the task is empty, or a program or skill is named that cannot be used.
-        InvalidRequest: a directory or a choice cannot be used; `field` says which. As with
+        InvalidRequest: a directory or an option cannot be used; `field` says which. As with
             `UsageError`, nothing was begun.
         Exception: `on_progress` raised, or a bug of ours; everything begun here has ended.
     """
     if not task.strip():
         raise UsageError("there is no task", suggested_action="give its text as `task`")
-    checked = _checked(choices)
+    checked = _checked(options)
     root = existing(Path(workspace), "workspace")
     request = replace(
-        checked.request(task, new_request_id() if request_id is None else request_id),
+        OptionLayers(given=values_of(checked)).anywhere.request(
+            task, new_request_id() if request_id is None else request_id
+        ),
         request_id_named=request_id is not None,
     )
     asked_to_stop = cancellation or Cancellation()
@@ -124,7 +124,7 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
     *,
     workspace: str | os.PathLike[str] | None = None,
     session_id: str = LOCAL_SESSION,
-    choices: RunChoices = _BY_DEFAULT,
+    options: RunOptions = _BY_DEFAULT,
     on_progress: Callable[[ProgressDocument], None] | None = None,
     cancellation: Cancellation | None = None,
     millrace_command: str | None = None,
@@ -138,20 +138,20 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
         request: as JSON, as what JSON would say, or as the model of it.
         workspace: where a request works that names no workspace.
         session_id: the session of a request that names neither a session nor its client.
-        choices: how a run is done where the request does not say.
+        options: how a run is done where the request does not say.
         on_progress: told each step of an `enqueue`, as by `run_task`.
         cancellation: as for `run_task`.
         millrace_command: as for `run_task`.
         pi_command: as for `run_task`.
 
     Raises:
-        InvalidRequest: a choice cannot be used; nothing was begun.
+        InvalidRequest: an option cannot be used; nothing was begun.
         TypeError: the request is of another type, or holds what JSON cannot say.
         Exception: `on_progress` raised, or a bug of ours; everything begun here has ended.
     """
     raw = _as_json(request)
     defaults = CommandDefaults(
-        choices=LayeredChoices(base=_checked(choices)),
+        options=OptionLayers(given=values_of(_checked(options))),
         workspace=None if workspace is None else os.fspath(workspace),
         session_id=session_id,
     )
@@ -204,35 +204,33 @@ def _programs(
         programs.close()
 
 
-def _checked(choices: RunChoices) -> RunChoices:
-    """Return choices of which each can be used; callers without a type checker give texts for some.
+def _checked(options: RunOptions) -> RunOptions:
+    """Return options that can all be used; callers without a type checker give texts for some.
 
     Raises:
         InvalidRequest: one cannot; `field` names it.
     """
-    given = {each.name: getattr(choices, each.name) for each in fields(RunChoices)}
+    given = {option.name: getattr(options, option.name) for option in RUN_OPTIONS}
     try:
-        checked = _choices_type().validate_python(given)
+        checked = _options_type().validate_python(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = str(first["loc"][0])
         why = first["msg"].replace("Input should", "it should")
         raise _unusable(name, given[name], why) from error
-    for name in _SECONDS:
-        seconds = getattr(checked, name)
-        if not (math.isfinite(seconds) and seconds >= LEAST_SECONDS):
-            why = f"it should be {LEAST_SECONDS} seconds at least and finite"
-            raise _unusable(name, seconds, why)
-    if checked.max_daemon_restarts < 0:
-        raise _unusable(
-            "max_daemon_restarts", checked.max_daemon_restarts, "it should not be negative"
-        )
+    for option in RUN_OPTIONS:
+        if option.minimum is None:
+            continue
+        number = getattr(checked, option.name)
+        if not (math.isfinite(number) and number >= option.minimum):
+            why = f"it should be finite and at least {option.minimum}"
+            raise _unusable(option.name, number, why)
     return checked
 
 
 @cache
-def _choices_type() -> TypeAdapter[RunChoices]:
-    return TypeAdapter(RunChoices)
+def _options_type() -> TypeAdapter[RunOptions]:
+    return TypeAdapter(RunOptions)
 
 
 def _unusable(name: str, value: object, why: str) -> InvalidRequest:

@@ -24,9 +24,11 @@ _RUN_VARIABLE = "MILLRACER_TEST_RUN"
 _LEFTOVER_GRACE_SECONDS = 3.0
 _VERSION_SECONDS = 60.0
 _NO_HOME = Path("/no-such-home")
+_TOOLS = frozenset({"millrace_command", "pi_command"})
 _PROCESS_FOLDERS = {"acceptance", "integration", "conformance", "docs"}
 
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100, database=None)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, database=None)
+settings.register_profile("nightly", deadline=None, max_examples=500, print_blob=True)
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=10, database=None)
 settings.register_profile("dev", deadline=None, max_examples=25)
 settings.load_profile("dev")
@@ -42,11 +44,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if _runs_at_night(item):
+            item.add_marker(pytest.mark.slow)
         slow_page = "docs" in _folders(item) and item.get_closest_marker("slow")
         if "acceptance" in _folders(item) or slow_page:
             item.add_marker(pytest.mark.acceptance)
         if isinstance(item, pytest.Function) and "pi_command" in item.fixturenames:
             item.add_marker(pytest.mark.pi)
+
+
+def _runs_at_night(item: pytest.Item) -> bool:
+    """Whether a test runs a real tool from end to end, and is not chosen for `make test`."""
+    if "acceptance" not in _folders(item) or item.get_closest_marker("ending"):
+        return False
+    return not _TOOLS.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture

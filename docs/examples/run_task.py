@@ -16,12 +16,12 @@ from millracer import (
     MillracerError,
     ProgressDocument,
     RoutePreference,
-    RunChoices,
+    RunOptions,
     RunResultDocument,
     run_task,
 )
 
-CHOICES = RunChoices(
+OPTIONS = RunOptions(
     route=RoutePreference.MILLRACE,
     intake=IntakePreference.TASK,
     finalizer=Finalizer.SUMMARY,
@@ -42,7 +42,7 @@ def delegate(workspace: str, task: str) -> RunResultDocument:
             run_task,
             task,
             workspace=workspace,
-            choices=CHOICES,
+            options=OPTIONS,
             on_progress=show,
             cancellation=cancellation,
         )

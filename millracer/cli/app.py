@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from millracer import __version__
-from millracer.cli import internal_errors
+from millracer.cli import internal_errors, verbosity
 from millracer.cli.command_table import COMMANDS
 from millracer.cli.lazy_group import LazyGroup
 from millracer.cli.prewarm import Prewarm
@@ -57,9 +57,19 @@ def millracer(
             help="Show an internal error in full; it may stand behind the command, too.",
         ),
     ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            verbosity.OPTION,
+            verbosity.LONG_OPTION,
+            count=True,
+            show_default=False,
+            help="Log to standard error; -vv logs each program call. May follow the command.",
+        ),
+    ] = 0,
 ) -> None:
     """The local operations gateway for Millrace: one task in, one truthful result out."""
-    del version
+    del version, verbose  # `invoke` takes -v from anywhere in the line
     if debug:
         internal_errors.show_tracebacks()
     gc.freeze()
@@ -71,7 +81,9 @@ def invoke(arguments: Sequence[str], begun: Prewarm | None = None) -> int:
     words = internal_errors.without_option(arguments)
     if words != list(arguments):
         internal_errors.show_tracebacks()
+    words, verbose = verbosity.take_options(words)
     try:
+        verbosity.show_log(verbose)
         code = app(args=words, prog_name="millracer", standalone_mode=False, obj=begun)
     except (ConfigInvalid, UsageError) as error:
         from millracer.cli.command import report_failure  # noqa: PLC0415 - hardly ever needed

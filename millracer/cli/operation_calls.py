@@ -46,7 +46,7 @@ def call(  # noqa: PLR0913 - the parts of a call
         context = OperationContext(
             tools=common.programs,
             memory=memory,
-            choices=common.choices,
+            options=common.options,
             clock=SystemClock(),
             cancellation=cancellation,
             find_workspace=lambda: find_place(common.workspace, common.session_id, memory),

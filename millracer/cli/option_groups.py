@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import typer
@@ -19,11 +20,11 @@ from millracer.cli import options
 from millracer.cli.prewarm import Prewarm
 from millracer.cli.terminal.stdin import StandardInput
 from millracer.domain.configuration import ValueOrigin
-from millracer.domain.requests import Finalizer, IntakePreference, PiSession, RoutePreference
+from millracer.domain.run_options import COMMAND_LINE_OPTIONS, PROGRAM_OPTIONS, RUN_OPTIONS
 from millracer.errors import ConfigInvalid
 
 if TYPE_CHECKING:
-    from millracer.operations.options import LayeredChoices
+    from millracer.operations.options import OptionLayers
     from millracer.programs.discovery import ResolvedPrograms
     from millracer.schemas.config_file import ConfigOptions
     from millracer.wiring.tool_factory import ProgramFactory
@@ -42,20 +43,18 @@ class CommonOptions:
     """What the common options said.
 
     Attributes:
-        choices: how runs are done, by whoever says it.
+        options: how runs are done, from every source.
         user_config: what the user's configuration file says, None without one.
         user_config_error: why it cannot be used, for a command that goes on without it.
-        origins: who said each option that was said.
         standard_input: what of it was read ahead included.
         workspace: as given, None where it was not.
         session_id: the session to work in, None where none was named.
     """
 
-    choices: LayeredChoices
+    options: OptionLayers
     programs: ProgramFactory
     user_config: ConfigOptions | None
     user_config_error: ConfigInvalid | None
-    origins: Mapping[str, ValueOrigin]
     standard_input: StandardInput
     workspace: Path | None
     session_id: str | None
@@ -67,7 +66,7 @@ def with_options(
     """Give a Typer command these common options; of the others it has what files and defaults say.
 
     Args:
-        wanted: names of parameters of `common_options`.
+        wanted: their names in `domain.run_options`.
     """
     return partial(_with_options, wanted=frozenset(wanted))
 
@@ -78,9 +77,9 @@ def with_all_options_but(
     """Give a Typer command the common options but these, as `with_options` does.
 
     Args:
-        unwanted: names of parameters of `common_options`.
+        unwanted: their names in `domain.run_options`.
     """
-    return with_options(*({*inspect.signature(common_options).parameters} - {*unwanted}))
+    return with_options(*({option.name for option in COMMAND_LINE_OPTIONS} - {*unwanted}))
 
 
 def with_common_options(
@@ -101,19 +100,15 @@ def _with_options(
     wanted: frozenset[str] | None,
     despite_config: bool = False,
 ) -> Callable[..., None]:
-    begun, origins_, despite, *common = inspect.signature(
-        common_options, eval_str=True
-    ).parameters.values()
-    common = [each for each in common if wanted is None or each.name in wanted]
+    common = options.parameters(wanted)
     names = [parameter.name for parameter in common]
-    first, *own = inspect.signature(command, eval_str=True).parameters.values()
-    del begun, origins_, despite, first
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
 
     @wraps(command)
     def with_options(context: typer.Context, **values: object) -> None:
         given = {name: values.pop(name) for name in names}
         origins = said_by(context, names)
-        said = common_options(context.obj, origins, despite_config, **given)  # type: ignore[arg-type]
+        said = common_options(context.obj, origins, given, despite_config=despite_config)
         command(said, **values)  # type: ignore[call-arg, arg-type]
 
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -141,74 +136,34 @@ def said_by(context: typer.Context, names: Iterable[str]) -> dict[str, ValueOrig
     }
 
 
-def common_options(  # noqa: PLR0913 - one parameter per option
+def common_options(
     begun: Prewarm | None = None,
     origins: Mapping[str, ValueOrigin] | None = None,
-    despite_config: bool = False,  # noqa: FBT001, FBT002 - no option, as those before it
+    values: Mapping[str, Any] = MappingProxyType({}),
     *,
-    route: options.Route = RoutePreference.AUTO,
-    intake: options.Intake = IntakePreference.AUTO,
-    workspace: options.Workspace = None,
-    cwd: options.Cwd = None,
-    session_id: options.SessionId = None,
-    millrace_mode: options.MillraceMode = None,
-    thinking: options.Thinking = "high",
-    provider: options.Provider = None,
-    model: options.Model = None,
-    skill: options.Skill = None,
-    no_default_skills: options.NoDefaultSkills = False,
-    daemon_timeout_seconds: options.DaemonTimeout = 7200.0,
-    max_daemon_restarts: options.MaxDaemonRestarts = 1,
-    poll_interval_seconds: options.PollInterval = 60.0,
-    pi_timeout_seconds: options.PiTimeout = 3600.0,
-    keep_daemon: options.KeepDaemon = False,
-    pi_session: options.PiSessionChoice = PiSession.RPC,
-    notify_terminal_stages: options.NotifyTerminalStages = True,
-    finalizer: options.FinalizerChoice = Finalizer.PI,
-    pi_command: options.PiCommand = None,
-    millrace_command: options.MillraceCommand = None,
-    no_warm_millrace: options.NoWarmMillrace = False,
+    despite_config: bool = False,
 ) -> CommonOptions:
-    """Return what these options say, with what was begun for them.
+    """Return the common options of a command.
 
-    The defaults are those of a run of which nobody says anything. `origins` tell who said each
-    option that was said; what was not gives way to configuration files. Without them everything is
-    said here, and no file is read. `despite_config` keeps a file that cannot be used for the caller
-    to tell of, and goes on without it.
+    Args:
+        begun: what was started for the command before its arguments were parsed.
+        origins: where each given option comes from. None: all values are given here, and no
+            configuration file is read.
+        values: by name in `domain.run_options`; those without an origin are defaults.
+        despite_config: keep the error of an unusable user file and continue without the file.
 
     Raises:
-        ConfigInvalid: the user's configuration file cannot be read, or says what it must not.
+        ConfigInvalid: the user's configuration file cannot be read, or sets what it must not.
     """
-    from millracer.operations.options import LayeredChoices  # noqa: PLC0415 - `--help` pays no run
-    from millracer.schemas.run_options import SaidOptions  # noqa: PLC0415 - the same
+    from millracer.operations.options import OptionLayers  # noqa: PLC0415 - `--help` pays no run
     from millracer.wiring import BackendFactory  # noqa: PLC0415
     from millracer.wiring.tool_factory import ProgramFactory  # noqa: PLC0415 - see above
     from millracer.wiring.user_files import read_user_config, read_workspace_config  # noqa: PLC0415
 
-    values: dict[str, Any] = {
-        "route": route,
-        "intake": intake,
-        "millrace_mode": millrace_mode,
-        "cwd": None if cwd is None else str(cwd),
-        "thinking": thinking,
-        "provider": provider,
-        "model": model,
-        "skill": tuple(str(path) for path in skill or ()),
-        "no_default_skills": no_default_skills,
-        "daemon_timeout_seconds": daemon_timeout_seconds,
-        "max_daemon_restarts": max_daemon_restarts,
-        "poll_interval_seconds": poll_interval_seconds,
-        "pi_timeout_seconds": pi_timeout_seconds,
-        "keep_daemon": keep_daemon,
-        "pi_session": pi_session,
-        "notify_terminal_stages": notify_terminal_stages,
-        "finalizer": finalizer,
-        "no_warm_millrace": no_warm_millrace,
-    }
     begun = begun or Prewarm(standard_input=StandardInput())
     user, unusable = None, None
     if origins is None:
-        choices = LayeredChoices(said=SaidOptions.model_construct(None, **values))
+        layers = OptionLayers(given=_run_values(values))
     else:
         try:
             user = read_user_config()
@@ -216,28 +171,51 @@ def common_options(  # noqa: PLR0913 - one parameter per option
             if not despite_config:
                 raise
             unusable = error
-        choices = LayeredChoices(
-            user=user or SaidOptions(),
-            workspace=lambda root_path: read_workspace_config(root_path) or SaidOptions(),
-            said=SaidOptions.model_construct(
-                None, **{name: values[name] for name in values if name in origins}
-            ),
+
+        def read_workspace(root_path: str) -> Mapping[str, Any]:
+            config = read_workspace_config(root_path)
+            return {} if config is None else config.given()
+
+        by_origin = {
+            origin: {name: values[name] for name in values if origins.get(name) is origin}
+            for origin in _ORIGINS.values()
+        }
+        layers = OptionLayers(
+            user={} if user is None else user.given(),
+            workspace=read_workspace,
+            environment=_run_values(by_origin[ValueOrigin.ENVIRONMENT]),
+            given=_run_values(by_origin[ValueOrigin.OPTION]),
         )
+    programs = {option.name: values.get(option.name) for option in PROGRAM_OPTIONS}
     return CommonOptions(
-        choices=choices,
+        options=layers,
         programs=ProgramFactory(
-            found=named_programs(
-                {"millrace_command": millrace_command, "pi_command": pi_command}, user, origins
-            ),
+            found=named_programs(programs, user, origins),
             backends=begun.backends or BackendFactory(),
         ),
         user_config=user,
         user_config_error=unusable,
-        origins=origins or {},
         standard_input=begun.standard_input,
-        workspace=workspace,
-        session_id=session_id,
+        workspace=values.get("workspace"),
+        session_id=values.get("session_id"),
     )
+
+
+def _run_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a run's options, paths as texts."""
+    return {
+        option.name: _plain(values[option.name]) for option in RUN_OPTIONS if option.name in values
+    }
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Path():
+            return str(value)
+        case list():
+            return tuple(_plain(each) for each in value)
+        case _:
+            return value
 
 
 def named_programs(

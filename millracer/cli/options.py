@@ -1,9 +1,13 @@
-"""The options of the commands that do work, each with its environment variable."""
+"""The options of the commands that do work, each with its environment variable.
+
+`parameters` makes those that commands share from the table in `domain.run_options`.
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +16,8 @@ import typer
 from millracer.cli import shell_completion
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.programs import variable_of
-from millracer.domain.requests import (
-    LEAST_SECONDS,
-    Finalizer,
-    IntakeKind,
-    IntakePreference,
-    PiSession,
-    RoutePreference,
-)
+from millracer.domain.requests import IntakeKind
+from millracer.domain.run_options import COMMAND_LINE_OPTIONS, Form, Option
 
 
 def _finite(value: float) -> float:
@@ -32,112 +30,60 @@ def _option(name: str, help_text: str, *, complete: Callable[..., list[str]] | N
     return typer.Option(name, envvar=variable_of(name), help=help_text, autocompletion=complete)
 
 
-def _seconds(name: str, help_text: str) -> Any:
+def parameters(names: Iterable[str] | None = None) -> list[inspect.Parameter]:
+    """Return the parameters of the shared options, from which Typer makes options.
+
+    Args:
+        names: which of them; None: all.
+    """
+    wanted = None if names is None else frozenset(names)
+    return [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=option.default or None if option.kind is tuple else option.default,
+            annotation=Annotated[_type_of(option), _typer_option(option)],
+        )
+        for option in COMMAND_LINE_OPTIONS
+        if wanted is None or option.name in wanted
+    ]
+
+
+def _type_of(option: Option) -> Any:
+    kind: Any = Path if option.kind in {str, tuple} and option.form is Form.PATH else option.kind
+    if option.kind is tuple:
+        kind = list[Path] if kind is Path else list[str]
+    return kind | None if option.default in {None, ()} else kind
+
+
+def _typer_option(option: Option) -> Any:
+    negatable = option.kind is bool and option.default is True
+    declaration = f"{option.flag}/--no-{option.flag.removeprefix('--')}"
     return typer.Option(
-        name, envvar=variable_of(name), help=help_text, min=LEAST_SECONDS, callback=_finite
+        declaration if negatable else option.flag,
+        envvar=option.variable,
+        help=option.help_text,
+        min=option.minimum,
+        callback=_finite if option.kind is float else None,
+        autocompletion=getattr(shell_completion, option.completion) if option.completion else None,
     )
+
+
+def _shared(name: str) -> Any:
+    (parameter,) = parameters((name,))
+    return parameter.annotation.__metadata__[0]
 
 
 Task = Annotated[
     list[str] | None,
     typer.Argument(help="Task text; read from standard input when omitted.", show_default=False),
 ]
-Route = Annotated[
-    RoutePreference, _option("--route", "Who does the task: let pi choose, or force it.")
-]
-Intake = Annotated[
-    IntakePreference, _option("--intake", "Intake kind of a delegated task: chosen, or forced.")
-]
+Workspace = Annotated[Path | None, _shared("workspace")]
+SessionId = Annotated[str | None, _shared("session_id")]
+PiCommand = Annotated[str | None, _shared("pi_command")]
+MillraceCommand = Annotated[str | None, _shared("millrace_command")]
 DemoIntake = Annotated[
     IntakeKind, _option("--intake", "Intake kind of the work that is shown, and so its stages.")
-]
-Workspace = Annotated[
-    Path | None,
-    typer.Option(
-        "--workspace",
-        envvar=variable_of("--workspace"),
-        help="Root of the Millrace workspace.  [default: what the session selected, else .]",
-        show_default=False,
-    ),
-]
-Cwd = Annotated[
-    Path | None,
-    _option("--cwd", "Working directory of pi and Millrace, if not the workspace."),
-]
-MillraceMode = Annotated[
-    str | None,
-    _option(
-        "--millrace-mode",
-        "Millrace mode of delegated work.  [default: default_pi]",
-        complete=shell_completion.modes,
-    ),
-]
-Thinking = Annotated[str, _option("--thinking", "Thinking level of the outer pi.")]
-Provider = Annotated[str | None, _option("--provider", "Model provider of the outer pi.")]
-Model = Annotated[str | None, _option("--model", "Model of the outer pi.")]
-Skill = Annotated[
-    list[Path] | None,
-    _option("--skill", "A skill folder or SKILL.md for the outer pi; repeatable."),
-]
-NoDefaultSkills = Annotated[
-    bool, _option("--no-default-skills", "Do not look for Millrace's operator skills.")
-]
-DaemonTimeout = Annotated[
-    float,
-    _seconds("--daemon-timeout-seconds", "Longest wait for a delegated run."),
-]
-MaxDaemonRestarts = Annotated[
-    int,
-    typer.Option(
-        "--max-daemon-restarts",
-        envvar=variable_of("--max-daemon-restarts"),
-        help="Restarts of a daemon that died with work left.",
-        min=0,
-    ),
-]
-PollInterval = Annotated[
-    float,
-    _seconds(
-        "--poll-interval-seconds",
-        "Ask Millrace at least this often although nothing changed on disk.",
-    ),
-]
-PiTimeout = Annotated[float, _seconds("--pi-timeout-seconds", "Longest turn of pi.")]
-KeepDaemon = Annotated[
-    bool, _option("--keep-daemon", "Leave Millrace's daemon running at the end.")
-]
-PiSessionChoice = Annotated[
-    PiSession,
-    _option(
-        "--pi-session",
-        "One conversation with pi for the whole run, or a `pi --print` process a turn, "
-        "which remembers nothing and is told of no stages.",
-    ),
-]
-NotifyTerminalStages = Annotated[
-    bool,
-    typer.Option(
-        "--notify-terminal-stages/--no-notify-terminal-stages",
-        envvar=variable_of("--notify-terminal-stages"),
-        help="Tell pi, in its conversation, of stages that end before the delegated run does.",
-    ),
-]
-PiCommand = Annotated[
-    str | None,
-    _option("--pi-command", "The pi program.  [default: setup's, else pi on PATH]"),
-]
-MillraceCommand = Annotated[
-    str | None,
-    _option(
-        "--millrace-command", "The Millrace program.  [default: setup's, else millrace on PATH]"
-    ),
-]
-NoWarmMillrace = Annotated[
-    bool,
-    _option(
-        "--no-warm-millrace",
-        "Start a process for each Millrace command, instead of forking one that has started.",
-    ),
 ]
 BenchmarkJson = Annotated[
     bool, _option("--benchmark-json", "Read a request as JSON from standard input.")
@@ -147,14 +93,6 @@ RequestId = Annotated[
     str | None,
     _option("--request-id", "Name this request: the same name and text is the same work."),
 ]
-SessionId = Annotated[
-    str | None,
-    _option(
-        "--session-id",
-        "Work in this session: what it selected applies, and it remembers.",
-        complete=shell_completion.sessions,
-    ),
-]
 Resume = Annotated[
     str | None,
     _option(
@@ -162,9 +100,6 @@ Resume = Annotated[
         "Continue this work item instead of starting a task.",
         complete=shell_completion.items,
     ),
-]
-FinalizerChoice = Annotated[
-    Finalizer, _option("--finalizer", "Who writes the answer of a delegated run.")
 ]
 ExitZero = Annotated[
     bool, _option("--exit-zero", "Exit 0 for every outcome but internal errors and wrong use.")

@@ -36,7 +36,7 @@ def perform(  # noqa: PLR0913 - the parts of a call
     from millracer.operations.registry import OPERATIONS  # noqa: PLC0415 - `--help` performs nothing
 
     if OPERATIONS[name].warms_up:
-        common.programs.warm_up(common.choices.anywhere)
+        common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.operation_calls import call  # noqa: PLC0415 - after the warm-up
 
     raise typer.Exit(call(name, common, request, show, as_json=as_json, request_id=request_id))

@@ -1,4 +1,4 @@
-"""From what a command line says of a task to a request: the task's text, its place, its choices."""
+"""From a command line to a request: the task's text, its workspace and its options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GIVE_TASK = 'give it behind the command, in quotes ("Fix the tests"), or on sta
 
 
 def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedTask:
-    """Read the task and find its workspace; the choices there count.
+    """Read the task, find its workspace and merge the options there.
 
     Raises:
         UsageError, InvalidRequest, ConfigInvalid: what was said cannot be used.
@@ -37,18 +37,18 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     else:
         task = _task(options)
     place = find_place(named, options.common.session_id, memory)
-    choices = options.common.choices.at(place.root_path)
+    layers = options.common.options
     if intake is not None:
-        choices = replace(choices, intake=intake)
+        layers = layers.with_values(intake=intake)
+    merged = layers.for_workspace(place.root_path, session_mode=place.mode)
     return PreparedTask(
         request=replace(
-            choices.request(task, request_id),
+            merged.request(task, request_id),
             request_id_named=options.request_id is not None,
             scope=scope,
             resume=options.resume,
-            session_mode=place.mode or choices.configured_mode,
         ),
-        choices=choices,
+        options=merged.options,
         root_path=place.root_path,
         warnings=place.warnings,
     )

@@ -109,7 +109,7 @@ def configuration(sight: Sight, _wait: Wait) -> Finding:
     if sight.user_config is not None:
         raise sight.user_config
     if sight.place is not None:
-        sight.here = sight.choices.at(sight.root_path)
+        sight.here = sight.options.for_workspace(sight.root_path)
     files = sight.config_files(sight.root_path)
     return Finding(message=" and ".join(files) if files else "no configuration file")
 
@@ -198,8 +198,8 @@ def no_credentials(models: PiModels, command: str) -> Finding:
 
 def pi_turn(sight: Sight, wait: Wait) -> Finding:
     """Whether pi's model answers: one short prompt."""
-    limit = min(_TURN_SECONDS, sight.here.pi_timeout_seconds)
-    conversation = sight.tools.pi(sight.root_path, sight.here)
+    limit = min(_TURN_SECONDS, sight.here.options.pi_timeout_seconds)
+    conversation = sight.tools.pi(sight.root_path, sight.here.options)
     try:
         said = conversation.ask(_TURN_PROMPT, wait.within(limit))
     finally:

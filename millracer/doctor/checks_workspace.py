@@ -69,7 +69,7 @@ def mode(sight: Sight, wait: Wait) -> Finding:
     choice = sight.mode_choice
     surroundings = sight.surroundings
     copy = sight.copies.enter_context(surroundings.copied_workspace(sight.root_path, wait))
-    millrace = sight.tools.millrace(copy, sight.here)
+    millrace = sight.tools.millrace(copy, sight.here.options)
     millrace.check_supported(wait)
     millrace.initialise(wait)
     with millrace.control(wait) as control:
@@ -189,7 +189,9 @@ def stage_model(sight: Sight, wait: Wait) -> Finding:
 
 
 def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait: Wait) -> Finding:
-    look = sight.tools.look_at_stage_pi(sight.root_path, sight.here, compiled.copy, stage.model)
+    look = sight.tools.look_at_stage_pi(
+        sight.root_path, sight.here.options, compiled.copy, stage.model
+    )
     try:
         look.find_version(wait)
     except ToolUnsupported as refused:
@@ -248,7 +250,7 @@ def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None
 def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
     surroundings = sight.surroundings
     with surroundings.copied_workspace(sight.root_path, wait) as copy:
-        millrace = sight.tools.millrace(copy, sight.here)
+        millrace = sight.tools.millrace(copy, sight.here.options)
         if _tells_its_status(millrace, wait):
             return False  # what is wrong lies in what was not copied
         try:

@@ -12,7 +12,7 @@ from millracer.domain.doctor_report import PiModels, StageModel
 from millracer.domain.intake import ModeChoice, choose_mode
 from millracer.domain.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ConfigInvalid, RunWarning
-from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import Millrace
 
@@ -51,7 +51,7 @@ class Sight:
     Args:
         surroundings: everything but the programs.
         tools: the programs.
-        choices: of a run with the same options.
+        options: of a run with the same options.
         find_place: resolves the workspace as a run does.
         user_config: why the user's configuration file cannot be used, None where it can.
         config_files: names the configuration files that count in a workspace and exist.
@@ -62,7 +62,7 @@ class Sight:
 
     surroundings: Surroundings
     tools: DoctorTools
-    choices: LayeredChoices
+    options: OptionLayers
     find_place: Callable[[SessionMemory], DoctorPlace]
     config_files: Callable[[str], tuple[str, ...]]
     user_config: ConfigInvalid | None = None
@@ -71,7 +71,7 @@ class Sight:
     daemon: RunningDaemon | None = None
     models: PiModels | None = None
     mode: CompiledMode | None = None
-    here: RunChoices = field(init=False)
+    here: Merged = field(init=False)
     versions: dict[str, str] = field(default_factory=dict)
     _copies: ExitStack | None = None
     _store: CopiedStore | None = None
@@ -81,7 +81,7 @@ class Sight:
 
     def __post_init__(self) -> None:
         """Take what holds everywhere, until the workspace's own file is read."""
-        self.here = self.choices.anywhere
+        self.here = self.options.anywhere
 
     def begin(self, copies: ExitStack) -> None:
         """Let what is copied live as long as the stack is open."""
@@ -102,8 +102,8 @@ class Sight:
     def mode_choice(self) -> ModeChoice:
         """The mode a run would work in unless pi names one, and who says so."""
         selected = None if self.place is None else self.place.mode
-        session = selected or self.here.configured_mode
-        return choose_mode(caller=self.here.mode, session=session, pi=None)
+        session = selected or self.here.session_mode
+        return choose_mode(caller=self.here.named_mode, session=session, pi=None)
 
     def store(self, wait: Wait) -> CopiedStore:
         """Return the copy of the session store; made at the first call."""
@@ -125,7 +125,7 @@ class Sight:
             UsageError, InvalidRequest: it cannot be called as was asked for.
         """
         if self._millrace is None or self._millrace.workspace != self.root_path:
-            self._millrace = self.tools.millrace(self.root_path, self.here)
+            self._millrace = self.tools.millrace(self.root_path, self.here.options)
         return self._millrace
 
     def pi(self) -> PiLook:
@@ -135,5 +135,5 @@ class Sight:
             UsageError, InvalidRequest: it cannot be started as was asked for.
         """
         if self._pi is None:
-            self._pi = self.tools.look_at_pi(self.root_path, self.here)
+            self._pi = self.tools.look_at_pi(self.root_path, self.here.options)
         return self._pi

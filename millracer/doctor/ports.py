@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from millracer.cancellation import Wait
     from millracer.domain.doctor_report import FolderLook, PiModels, StageModel, StoreLook
+    from millracer.domain.run_options import RunOptions
     from millracer.errors import RunWarning
-    from millracer.operations.options import RunChoices
     from millracer.ports import Millrace, Pi, SessionStore
 
 
@@ -122,26 +122,26 @@ class Surroundings(Protocol):
 class DoctorTools(Protocol):
     """Opens the programs that a run with the same options would use."""
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
         """Return the Millrace of a workspace."""
         ...
 
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Pi:
         """Return a new conversation, not started yet."""
         ...
 
-    def look_at_pi(self, root_path: str, choices: RunChoices) -> PiLook:
+    def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:
         """Return the pi of a run in a workspace, to be looked at."""
         ...
 
     def look_at_stage_pi(
-        self, root_path: str, choices: RunChoices, compiled: str, model: str | None
+        self, root_path: str, options: RunOptions, compiled: str, model: str | None
     ) -> PiLook:
         """Return the pi of a stage, as Millrace would start it with a model.
 
         Args:
             root_path: the workspace.
-            choices: of the run.
+            options: of the run.
             compiled: where its configuration is read, the workspace or a copy.
             model: as the plan names it.
         """

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from millracer.domain.run_options import (
+    CHOOSES_PROGRAMS,
+    COMMAND_LINE_OPTIONS,
+    WORKSPACE_OPTIONS,
+)
+
 #: The name of the user's file, in the user's configuration folder.
 USER_FILE = "config.toml"
 
@@ -29,30 +35,23 @@ class ValueOrigin(StrEnum):
     DEFAULT = "default"
 
 
-_WHAT_RUNS = "it would decide what runs on the machine of whoever opens the repository"
-_WHERE = "it would decide where somebody else's work is done"
-
 #: What a workspace's file must not set, and why: it comes with a repository that was cloned.
 NOT_FOR_A_WORKSPACE: Mapping[str, str] = MappingProxyType(
     {
-        "millrace_command": _WHAT_RUNS,
-        "pi_command": _WHAT_RUNS,
-        "skill": _WHAT_RUNS,
-        "no_default_skills": _WHAT_RUNS,
-        "environment": _WHAT_RUNS,
-        "cwd": _WHERE,
-        "workspace": _WHERE,
-        "session_id": _WHERE,
+        each.name: each.refused_in_workspace_file
+        for each in COMMAND_LINE_OPTIONS
+        if each.refused_in_workspace_file is not None
     }
+    | {"environment": CHOOSES_PROGRAMS}
 )
 
 #: What no file sets, and who does.
 NOT_FOR_A_FILE: Mapping[str, str] = MappingProxyType(
     {
-        "workspace": "name the workspace with --workspace or MILLRACER_WORKSPACE",
-        "session_id": "name the session with --session-id or MILLRACER_SESSION_ID",
-        "environment": "set the variables before millracer is started: pi and Millrace get them",
+        each.name: f"name the {each.name.removesuffix('_id')} with {each.flag} or {each.variable}"
+        for each in WORKSPACE_OPTIONS
     }
+    | {"environment": "set the variables before millracer is started: pi and Millrace get them"}
 )
 
 _FROM_ANYWHERE = ("/", "~")

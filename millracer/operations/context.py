@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millracer.cancellation import Cancellation
-from millracer.domain.requests import IntakePreference, RoutePreference, RunRequest
+from millracer.domain.requests import RoutePreference, RunRequest
+from millracer.domain.run_options import RunOptions
 from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
-from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import Clock, Directories, Millrace
 from millracer.schemas.ops_preferences import chosen_intake, chosen_route
 from millracer.schemas.ops_request import ReadRequest
-from millracer.schemas.run_options import OpsOptions
 
 if TYPE_CHECKING:  # reading a status needs none of what runs a task
     from contextlib import AbstractContextManager
 
     from millracer.run.orchestrator import Orchestrator
 
+_AUTO = RoutePreference.AUTO.value
+
 
 class Tools(Protocol):
     """Opens pi and Millrace for one workspace."""
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
         """Return the Millrace of a workspace.
 
         Raises:
@@ -35,7 +37,7 @@ class Tools(Protocol):
         ...
 
     def orchestrator(
-        self, root_path: str, choices: RunChoices, cancellation: Cancellation
+        self, root_path: str, options: RunOptions, cancellation: Cancellation
     ) -> AbstractContextManager[Orchestrator]:
         """Yield an orchestrator; what it started ends with the block.
 
@@ -66,7 +68,7 @@ class PreparedTask:
     """A task whose workspace and options are known."""
 
     request: RunRequest
-    choices: RunChoices
+    options: RunOptions
     root_path: str
     warnings: tuple[RunWarning, ...] = ()
 
@@ -84,7 +86,7 @@ class OperationContext:
 
     tools: Tools
     memory: SessionMemory
-    choices: LayeredChoices
+    options: OptionLayers
     clock: Clock
     cancellation: Cancellation
     find_workspace: Callable[[], SelectedWorkspace]
@@ -97,7 +99,7 @@ class OperationContext:
         Raises:
             MillracerError: a configuration file, directory or program cannot be used.
         """
-        return self.tools.millrace(root_path, self.choices.at(root_path))
+        return self.tools.millrace(root_path, self.options.for_workspace(root_path).options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,44 +107,42 @@ class Target:
     """Where one request's work is done, and how."""
 
     resolution: Resolution
-    choices: RunChoices
-    session_mode: str | None
+    merged: Merged
 
     @property
     def mode(self) -> str | None:
-        """The mode that was named for the work, by whoever goes first."""
-        return self.choices.mode or self.session_mode
+        """The mode of the work, None where no source gives one."""
+        return self.merged.options.millrace_mode
 
 
 def target_of(
-    read: ReadRequest, resolution: Resolution, session: Session | None, choices: RunChoices
+    read: ReadRequest, resolution: Resolution, session: Session | None, options: OptionLayers
 ) -> Target:
-    """Put together what request, command line, session and registry say of the work.
+    """Merge what request, command line, session, registry and files give, in that precedence.
 
-    The request's own words go first, then the command line's, then what the session selected, then
-    what the workspace is registered with, then what configuration files say.
+    Raises:
+        ConfigInvalid: the workspace's configuration file cannot be used.
     """
-    request = read.request
-    options = request.options or OpsOptions()
-    route = chosen_route(request.route_preference)
-    intake = chosen_intake(request.intake_preference)
-    if route is RoutePreference.AUTO:
-        route = options.route or route
-    if intake is IntakePreference.AUTO:
-        intake = options.intake or intake
-    choices = choices.overlaid(options)
-    choices = replace(
-        choices,
-        mode=request.workspace_ref.mode or choices.mode,
-        route=route or choices.route,
-        intake=intake or choices.intake,
-    )
     selected = None if session is None or session.selection is None else session.selection.mode
-    return Target(
-        resolution=resolution,
-        choices=choices,
-        session_mode=selected or resolution.default_mode or choices.configured_mode,
+    merged = options.with_values(**_given_by(read)).for_workspace(
+        resolution.root_path, session_mode=selected or resolution.default_mode
     )
+    return Target(resolution=resolution, merged=merged)
+
+
+def _given_by(read: ReadRequest) -> dict[str, Any]:
+    """Return the options that a request gives; a preference but `auto` precedes its option."""
+    request = read.request
+    given = {} if request.options is None else request.options.given()
+    for name, preference in (
+        ("route", chosen_route(request.route_preference)),
+        ("intake", chosen_intake(request.intake_preference)),
+    ):
+        if preference is not None and (preference != _AUTO or name not in given):
+            given[name] = preference
+    if request.workspace_ref.mode is not None:
+        given["millrace_mode"] = request.workspace_ref.mode
+    return given
 
 
 def require_directory(root_path: str, directories: Directories) -> None:

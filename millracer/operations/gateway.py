@@ -6,6 +6,7 @@ a program or a model. The envelope (ids, times, session, warnings) is put around
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from millracer.cancellation import Cancellation, Cancelled
 from millracer.domain.workspaces import LOCAL_SESSION, Resolution
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
 from millracer.operations.answer import Answer as OperationAnswer
-from millracer.operations.options import LayeredChoices
+from millracer.operations.options import OptionLayers
 from millracer.operations.registry import OPERATIONS, Operation, load
 from millracer.operations.reply import (
     Reply,
@@ -37,6 +38,8 @@ from millracer.schemas.run import ScopedWorkDocument
 if TYPE_CHECKING:  # a question to the store does nothing on Millrace
     from millracer.operations.context import Target, Tools
 
+
+_log = logging.getLogger(__name__)
 
 _EXIT_CODES = {
     OpsStatus.SUCCEEDED: ExitCode.COMPLETED,
@@ -63,7 +66,7 @@ class CommandDefaults:
         session_id: the session of a request that names neither a session nor its client.
     """
 
-    choices: LayeredChoices
+    options: OptionLayers
     workspace: str | None = None
     session_id: str = LOCAL_SESSION
 
@@ -138,7 +141,7 @@ class OpsGateway:
             memory=memory,
             directories=directories,
             command_workspace=defaults.workspace,
-            command_mode=defaults.choices.anywhere.mode,
+            command_mode=defaults.options.anywhere.named_mode,
         )
 
     def handle(self, read: ReadRequest, cancellation: Cancellation) -> Answer:
@@ -223,8 +226,7 @@ class OpsGateway:
         )
         from millracer.operations.context import target_of  # noqa: PLC0415 - see above
 
-        choices = self._defaults.choices.at(resolution.root_path)
-        target = target_of(read, resolution, session, choices)
+        target = target_of(read, resolution, session, self._defaults.options)
         passed_over = self._path_warning(read, resolution)
         reply = self._on_millrace(operation, read, target, cancellation)
         return replace(reply, warnings=(*passed_over, *reply.warnings))
@@ -278,6 +280,7 @@ class OpsGateway:
         )
 
     def _enveloped(self, envelope: _Envelope, reply: Reply, started: datetime) -> Answer:
+        _log.info("%s %s: %s", envelope.action, envelope.request_id, reply.status)
         scope = reply.scope
         result = OpsResult(
             request_id=envelope.request_id,

@@ -1,152 +1,146 @@
-"""How a run is done: what files and the command line chose, and what a request chooses instead."""
+"""The options of a run, merged from files, environment, command line and request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any
 
-from millracer.domain.requests import (
-    Finalizer,
-    IntakePreference,
-    Limits,
-    PiSession,
-    RoutePreference,
-    RunRequest,
-)
-from millracer.schemas.run_options import SaidOptions
+from millracer.domain.configuration import ValueOrigin
+from millracer.domain.requests import Limits, PiSession, RunRequest
+from millracer.domain.run_options import RUN_OPTIONS, RunOptions
 
-_Value = TypeVar("_Value")
+#: Origins by which the caller of a run names a mode itself.
+_CALLER = frozenset({ValueOrigin.OPTION, ValueOrigin.ENVIRONMENT})
+
+Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunChoices:
-    """The options of a run that files, the command line, its environment and a request may set.
+class Layer:
+    """The options that one source gives, by name; None and empty values give nothing."""
+
+    origin: ValueOrigin
+    values: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """The options that count, and the origin of each.
 
     Attributes:
-        configured_mode: the mode that a configuration file names, for work of which neither its
-            caller nor its session nor the registry says any.
-        cwd: working directory of pi and Millrace; None: the workspace.
-        skills: paths of skill folders or SKILL.md files.
-        warm_millrace: let one process that has imported Millrace run its commands.
-        poll_interval_seconds: ask Millrace at least this often although nothing changed.
+        origins: by name; `default` where no source gives the option.
     """
 
-    route: RoutePreference = RoutePreference.AUTO
-    intake: IntakePreference = IntakePreference.AUTO
-    mode: str | None = None
-    configured_mode: str | None = None
-    cwd: str | None = None
-    thinking: str = "high"
-    provider: str | None = None
-    model: str | None = None
-    skills: tuple[str, ...] = ()
-    default_skills: bool = True
-    daemon_timeout_seconds: float = 7200.0
-    max_daemon_restarts: int = 1
-    poll_interval_seconds: float = 60.0
-    pi_timeout_seconds: float = 3600.0
-    keep_daemon: bool = False
-    pi_session: PiSession = PiSession.RPC
-    notify_terminal_stages: bool = True
-    finalizer: Finalizer = Finalizer.PI
-    warm_millrace: bool = True
+    options: RunOptions
+    origins: Mapping[str, ValueOrigin]
 
-    def configured(self, options: SaidOptions) -> RunChoices:
-        """Return these choices with everything that a configuration file says instead."""
-        return replace(
-            self.overlaid(options),
-            mode=self.mode,
-            configured_mode=_said(options.millrace_mode, self.configured_mode),
-        )
+    @property
+    def named_mode(self) -> str | None:
+        """The mode that the caller names by request, option or environment."""
+        return self.options.millrace_mode if self._caller_names_mode else None
 
-    def overlaid(self, options: SaidOptions) -> RunChoices:
-        """Return these choices with everything that a command line or a request says instead."""
-        without_skills, without_warm = options.no_default_skills, options.no_warm_millrace
-        return replace(
-            self,
-            route=_said(options.route, self.route),
-            intake=_said(options.intake, self.intake),
-            mode=_said(options.millrace_mode, self.mode),
-            skills=options.skill or self.skills,
-            default_skills=self.default_skills if without_skills is None else not without_skills,
-            thinking=_said(options.thinking, self.thinking),
-            provider=_said(options.provider, self.provider),
-            model=_said(options.model, self.model),
-            daemon_timeout_seconds=_said(
-                options.daemon_timeout_seconds, self.daemon_timeout_seconds
-            ),
-            max_daemon_restarts=_said(options.max_daemon_restarts, self.max_daemon_restarts),
-            poll_interval_seconds=_said(options.poll_interval_seconds, self.poll_interval_seconds),
-            pi_timeout_seconds=_said(options.pi_timeout_seconds, self.pi_timeout_seconds),
-            keep_daemon=_said(options.keep_daemon, self.keep_daemon),
-            pi_session=_said(options.pi_session, self.pi_session),
-            notify_terminal_stages=_said(
-                options.notify_terminal_stages, self.notify_terminal_stages
-            ),
-            finalizer=_said(options.finalizer, self.finalizer),
-            cwd=_said(options.cwd, self.cwd),
-            warm_millrace=self.warm_millrace if without_warm is None else not without_warm,
-        )
+    @property
+    def session_mode(self) -> str | None:
+        """The mode of the session, the registry or a file, where the caller names none."""
+        return None if self._caller_names_mode else self.options.millrace_mode
+
+    @property
+    def _caller_names_mode(self) -> bool:
+        return self.origins["millrace_mode"] in _CALLER
 
     def request(self, task: str, request_id: str) -> RunRequest:
-        """Return a run of a task done by these choices; who it is for is added by `replace`."""
+        """Return the request of a run with these options; `replace` adds scope and identity."""
+        options = self.options
         return RunRequest(
             task=task,
             request_id=request_id,
-            route=self.route,
-            intake=self.intake,
-            mode=self.mode,
-            finalizer=self.finalizer,
-            keep_daemon=self.keep_daemon,
-            # A process a turn has no conversation in which a stage could be told.
-            notify_terminal_stages=self.notify_terminal_stages and self.pi_session is PiSession.RPC,
+            route=options.route,
+            intake=options.intake,
+            mode=self.named_mode,
+            session_mode=self.session_mode,
+            finalizer=options.finalizer,
+            keep_daemon=options.keep_daemon,
+            # Only a conversation can be notified, and `print` starts a process for each turn.
+            notify_terminal_stages=options.notify_terminal_stages
+            and options.pi_session is PiSession.RPC,
             limits=Limits(
-                daemon_timeout_seconds=self.daemon_timeout_seconds,
-                pi_timeout_seconds=self.pi_timeout_seconds,
-                max_daemon_restarts=self.max_daemon_restarts,
+                daemon_timeout_seconds=options.daemon_timeout_seconds,
+                pi_timeout_seconds=options.pi_timeout_seconds,
+                max_daemon_restarts=options.max_daemon_restarts,
             ),
         )
 
 
-def _says_nothing(_root_path: str) -> SaidOptions:
-    return SaidOptions()
+def merge(layers: Sequence[Layer]) -> Merged:
+    """Return the options that count; a layer takes precedence over those before it."""
+    values: dict[str, Any] = {}
+    origins = {option.name: ValueOrigin.DEFAULT for option in RUN_OPTIONS}
+    for layer in layers:
+        given = {name: value for name, value in layer.values.items() if value not in (None, (), "")}
+        values |= given
+        origins |= dict.fromkeys(given, layer.origin)
+    return Merged(options=RunOptions(**values), origins=origins)
+
+
+def values_of(options: RunOptions) -> Values:
+    """Return the options that differ from the defaults."""
+    values = ((option, getattr(options, option.name)) for option in RUN_OPTIONS)
+    return {option.name: value for option, value in values if value != option.default}
+
+
+def _no_values(_root_path: str) -> Values:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayeredChoices:
-    """What is chosen for runs by whom, while it is not known yet in which workspace.
+class OptionLayers:
+    """The sources of a run's options, before its workspace is known.
 
     Attributes:
-        base: what counts where nobody says anything.
-        user: what the user's configuration file says.
-        workspace: returns what the file of a workspace says; raises ConfigInvalid.
-        said: what options and environment say.
+        user: the user's configuration file.
+        workspace: reads the file of the workspace at a path; raises ConfigInvalid.
+        environment: environment variables.
+        given: the command line, the library's arguments or a request.
     """
 
-    base: RunChoices = field(default_factory=RunChoices)
-    user: SaidOptions = field(default_factory=SaidOptions)
-    workspace: Callable[[str], SaidOptions] = _says_nothing
-    said: SaidOptions = field(default_factory=SaidOptions)
+    user: Values = field(default_factory=dict)
+    workspace: Callable[[str], Values] = _no_values
+    environment: Values = field(default_factory=dict)
+    given: Values = field(default_factory=dict)
 
     @property
-    def anywhere(self) -> RunChoices:
-        """What is chosen whatever the workspace, as far as its file does not say otherwise."""
-        return self.base.configured(self.user).overlaid(self.said)
+    def anywhere(self) -> Merged:
+        """The options in a workspace without a file and without a session."""
+        return self._merged({}, None)
 
-    def at(self, root_path: str) -> RunChoices:
-        """Return what is chosen for runs in a workspace.
+    def for_workspace(self, root_path: str, *, session_mode: str | None = None) -> Merged:
+        """Return the options of runs in a workspace.
+
+        Args:
+            root_path: the workspace.
+            session_mode: the mode that the session selected, or that the workspace is registered
+                with. It takes precedence over files alone.
 
         Raises:
-            ConfigInvalid: its configuration file cannot be read, or says what it must not.
+            ConfigInvalid: its configuration file cannot be read, or sets what it must not.
         """
-        configured = self.base.configured(self.user).configured(self.workspace(root_path))
-        return configured.overlaid(self.said)
+        return self._merged(self.workspace(root_path), session_mode)
 
-    def saying(self, **said: object) -> LayeredChoices:
-        """Return the choices of a caller who says these options, too."""
-        return replace(self, said=self.said.model_copy(update=said))
+    def with_values(self, **values: object) -> OptionLayers:
+        """Return these sources with other values given; None removes what is given."""
+        environment = {
+            name: value for name, value in self.environment.items() if name not in values
+        }
+        return replace(self, environment=environment, given={**self.given, **values})
 
-
-def _said(value: _Value | None, otherwise: _Value) -> _Value:
-    return otherwise if value is None else value
+    def _merged(self, workspace: Values, session_mode: str | None) -> Merged:
+        return merge(
+            (
+                Layer(origin=ValueOrigin.USER_FILE, values=self.user),
+                Layer(origin=ValueOrigin.WORKSPACE_FILE, values=workspace),
+                Layer(origin=ValueOrigin.SESSION, values={"millrace_mode": session_mode}),
+                Layer(origin=ValueOrigin.ENVIRONMENT, values=self.environment),
+                Layer(origin=ValueOrigin.OPTION, values=self.given),
+            )
+        )

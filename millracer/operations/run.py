@@ -56,7 +56,7 @@ def run_task(
     request = _run_request(read, target)
     root_path = target.resolution.root_path
     require_directory(root_path, directories)
-    with tools.orchestrator(root_path, target.choices, cancellation) as orchestrator:
+    with tools.orchestrator(root_path, target.merged.options, cancellation) as orchestrator:
         result = orchestrator.run(request, cancellation)
     return _reply(read, target, request, result)
 
@@ -79,13 +79,12 @@ def _run_request(read: ReadRequest, target: Target) -> RunRequest:
         )
     scope = asked.scoped_work_item
     return replace(
-        target.choices.request(read.task or "", asked.request_id),
+        target.merged.request(read.task or "", asked.request_id),
         request_id_named=True,
         idempotency_key=asked.idempotency_key,
         scope=None if scope is None else scope.to_scope(),
         context_refs=asked.context_refs or (),
         resume=resume,
-        session_mode=target.session_mode,
     )
 
 

@@ -82,7 +82,7 @@ def report_status(
     taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
     resolution = describe_resolution(target.resolution).model_dump(mode="json")
     try:
-        millrace = tools.millrace(root_path, target.choices)
+        millrace = tools.millrace(root_path, target.merged.options)
         millrace.check_supported(wait)
         status = millrace.read_status(wait)
     except ToolTimeout as error:

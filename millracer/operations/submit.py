@@ -40,7 +40,7 @@ def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[Submi
     """Put a task in the queue of its workspace, and remember it in the caller's session."""
     submission = submit(
         replace(task.request, route=RoutePreference.MILLRACE),
-        millrace=context.tools.millrace(task.root_path, task.choices),
+        millrace=context.tools.millrace(task.root_path, task.options),
         clock=context.clock,
         unique=context.new_identity,
         cancellation=context.cancellation,

@@ -17,6 +17,7 @@ from millracer.cancellation import Cancellation, Wait
 from millracer.domain.outcome import Outcome
 from millracer.domain.requests import IntakePreference, RoutePreference, RunRequest
 from millracer.domain.result import RunResult, failed_result
+from millracer.domain.run_options import RunOptions
 from millracer.errors import (
     MillracerError,
     RunWarning,
@@ -24,7 +25,7 @@ from millracer.errors import (
     UsageError,
     WorkspaceUnusable,
 )
-from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
 from millracer.operator.input_line import (
     CommandLine,
@@ -42,7 +43,7 @@ from millracer.operator.reports import (
     describe_status,
     describe_workspaces,
 )
-from millracer.operator.selection import OperatorSelection
+from millracer.operator.selection import OperatorSelection, Place
 from millracer.ports import (
     Clock,
     Directories,
@@ -86,7 +87,7 @@ class Operator:
         directories: Directories,
         clock: Clock,
         voice: Voice,
-        choices: LayeredChoices,
+        options: OptionLayers,
         session_id: str,
         workspace: str | None,
         new_request_id: Callable[[], str],
@@ -95,11 +96,12 @@ class Operator:
         self._store = store
         self._clock = clock
         self._voice = voice
-        self._choices = choices
+        # The selection holds the mode from here on, so that `/mode -` can remove it.
+        self._options = options.with_values(millrace_mode=None)
         self._session_id = session_id
         self._new_request_id = new_request_id
         self._pi: Pi | None = None
-        self._pi_choices: RunChoices | None = None
+        self._pi_options: RunOptions | None = None
         self._done: list[Done] = []
         self._warned: set[RunWarning] = set()
         self._store_warnings: tuple[RunWarning, ...] = ()
@@ -109,7 +111,7 @@ class Operator:
             directories=directories,
             session_id=session_id,
             workspace=workspace,
-            mode=choices.anywhere.mode,
+            mode=options.anywhere.named_mode,
         )
         self._commands: dict[CommandName, Callable[[str, Watching], RunResult | None]] = {
             CommandName.HELP: self._help,
@@ -217,10 +219,10 @@ class Operator:
             return
         place = self._selection.find(argument)
         moved = place.root_path != self._workspace
-        choices = self._choices.at(place.root_path)  # or nobody moves
+        options = self._options_at(place)  # an unusable file there raises before anything changes
         self._remember(lambda: self._selection.choose_place(place))
         self._say_selection()
-        if moved and self._pi is not None and not self._pi_serves(choices):
+        if moved and self._pi is not None and not self._pi_serves(options.options):
             # pi and its tools work in the directory they were started in, as they were started.
             self.close(watching.cancellation)
             self._voice.note("pi begins a new conversation there")
@@ -238,22 +240,22 @@ class Operator:
             self._voice.note(f"chosen, but not remembered: {error.message}")
 
     def _say_selection(self) -> None:
-        mode = self._selection.mode or self._session_mode(self._choices_here())
+        mode = self._options_here().options.millrace_mode
         self._voice.note(
             f"workspace {self._workspace} · mode {mode or 'as pi or the default says'}"
         )
 
     def _choose_route(self, argument: str, _watching: Watching) -> None:
-        present = self._choices_here().route
+        present = self._options_here().options.route
         route = self._preference(RoutePreference, present, "route", argument)
         if argument:
-            self._choices = self._choices.saying(route=route)
+            self._options = self._options.with_values(route=route)
 
     def _choose_intake(self, argument: str, _watching: Watching) -> None:
-        present = self._choices_here().intake
+        present = self._options_here().options.intake
         intake = self._preference(IntakePreference, present, "intake", argument)
         if argument:
-            self._choices = self._choices.saying(intake=intake)
+            self._options = self._options.with_values(intake=intake)
 
     def _preference(
         self, kind: type[_Preference], present: _Preference, name: str, argument: str
@@ -302,12 +304,7 @@ class Operator:
     # tasks
 
     def _request(self, task: str) -> RunRequest:
-        choices = self._choices_here()
-        return replace(
-            choices.request(task, self._new_request_id()),
-            mode=self._selection.mode,
-            session_mode=self._session_mode(choices),
-        )
+        return self._options_here().request(task, self._new_request_id())
 
     def _run(self, request: RunRequest, watching: Watching) -> RunResult:
         began = self._clock.monotonic()
@@ -324,8 +321,8 @@ class Operator:
     def _run_in_conversation(self, request: RunRequest, watching: Watching) -> RunResult:
         millrace = self._millrace()
         if self._pi is None:
-            self._pi_choices = self._choices_here()
-            self._pi = self._tools.pi(self._workspace, self._pi_choices)
+            self._pi_options = self._options_here().options
+            self._pi = self._tools.pi(self._workspace, self._pi_options)
         told_before = self._pi.notices
         orchestrator = self._tools.over(
             millrace,
@@ -370,25 +367,28 @@ class Operator:
         )
 
     def _millrace(self) -> Millrace:
-        return self._tools.millrace(self._workspace, self._choices_here())
+        return self._tools.millrace(self._workspace, self._options_here().options)
 
-    def _choices_here(self) -> RunChoices:
-        """Return how tasks are done in the selected workspace.
+    def _options_here(self) -> Merged:
+        """Return the options of tasks in the selected workspace.
 
         Raises:
             ConfigInvalid: its configuration file cannot be read, or says what it must not.
         """
-        return self._choices.at(self._workspace)
+        return self._options_at(self._selection.place)
 
-    def _session_mode(self, choices: RunChoices) -> str | None:
-        return self._selection.place.default_mode or choices.configured_mode
+    def _options_at(self, place: Place) -> Merged:
+        layers = self._options
+        if self._selection.mode is not None:
+            layers = layers.with_values(millrace_mode=self._selection.mode)
+        return layers.for_workspace(place.root_path, session_mode=place.default_mode)
 
-    def _pi_serves(self, choices: RunChoices) -> bool:
-        """Whether the open conversation is what these choices would open in the new workspace."""
+    def _pi_serves(self, options: RunOptions) -> bool:
+        """Whether these options would start the open conversation in the new workspace, too."""
         return (
-            choices.cwd is not None
-            and self._pi_choices is not None
-            and (_how_pi_starts(choices) == _how_pi_starts(self._pi_choices))
+            options.cwd is not None
+            and self._pi_options is not None
+            and (_how_pi_starts(options) == _how_pi_starts(self._pi_options))
         )
 
     def _warn(self, warning: RunWarning) -> None:
@@ -404,8 +404,8 @@ class Operator:
         self._voice.note(f"error: {message}{action}")
 
 
-def _how_pi_starts(choices: RunChoices) -> tuple[object, ...]:
-    return (choices.cwd, choices.pi_session, choices.provider, choices.model, choices.thinking)
+def _how_pi_starts(options: RunOptions) -> tuple[object, ...]:
+    return (options.cwd, options.pi_session, options.provider, options.model, options.thinking)
 
 
 class Voice(Protocol):
@@ -423,11 +423,11 @@ class Voice(Protocol):
 class OperatorTools(Protocol):
     """Opens pi and Millrace for one workspace; errors as `millracer.errors`."""
 
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Pi:
         """Return a new conversation, not started yet."""
         ...
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
         """Return the Millrace of a workspace."""
         ...
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millracer.cancellation import Cancellation, Wait
+from millracer.domain.run_options import RunOptions
 from millracer.errors import RunWarning, UsageError
 from millracer.pi import install
 from millracer.pi.frames import TOOL
 from millracer.system.processes import Command
 
+_DEFAULTS = RunOptions()
 _VERSION_SECONDS = 60.0
 
 
@@ -34,7 +36,7 @@ class PiOptions:
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     provider: str | None = None
     model: str | None = None
-    thinking: str = "high"
+    thinking: str = _DEFAULTS.thinking
     skills: tuple[Path, ...] = ()
     start_timeout_seconds: float = 120.0
     extra_arguments: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from millracer import __version__
 from millracer.cancellation import Cancelled, CancelReason
@@ -32,6 +33,7 @@ from millracer.domain.result import (
     outcome_of,
 )
 from millracer.errors import MillracerError
+from millracer.logs import with_log_ids
 from millracer.ports import Clock, Millrace, Pi
 from millracer.run import prompts
 from millracer.run.context import RunContext
@@ -74,7 +76,7 @@ def finalize(
         raise
     if _is_settled(record):
         with ThreadPoolExecutor(1, "leaving") as beside:
-            left = beside.submit(leave, record)
+            left = beside.submit(with_log_ids(partial(leave, record)))
             outcome, steps, answer = _close(record, millrace, pi)
             left.result()
     else:

@@ -14,6 +14,7 @@ from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.domain.observation import NoticeKey, notable, notice_key
 from millracer.domain.runtime import RuntimeEvent
 from millracer.errors import MillracerError, RunWarning
+from millracer.logs import with_log_ids
 from millracer.ports import Pi
 from millracer.run.prompts import notification_prompt
 
@@ -69,7 +70,9 @@ class Notifier:
             return
         self._cancellation = Cancellation()
         self._notices = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="notifier", daemon=True)
+        self._thread = threading.Thread(
+            target=with_log_ids(self._work), name="notifier", daemon=True
+        )
         self._thread.start()
 
     def tell(self, event: RuntimeEvent) -> None:

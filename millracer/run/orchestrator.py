@@ -8,6 +8,7 @@ was ended.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +24,7 @@ from millracer.domain.result import Ending, RunResult, millracer_command
 from millracer.domain.runtime import RunningDaemon
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
+from millracer.logs import log_item, run_logged
 from millracer.ports import Clock, Millrace, Pi, ProgressListener, TextListener
 from millracer.run import prompts
 from millracer.run.context import RunContext
@@ -36,6 +38,7 @@ from millracer.run.progress import Progress
 from millracer.run.routing import choose_route
 from millracer.run.watch import Watch
 
+_log = logging.getLogger(__name__)
 _LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
 
@@ -83,6 +86,10 @@ class Orchestrator:
 
         The pi conversation stays open for the next task; close the `Pi` after the last one.
         """
+        with run_logged(request.request_id):
+            return self._run(request, cancellation)
+
+    def _run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
         record = RunContext(request=request, cancellation=cancellation)
         lifecycle = Lifecycle()
         try:
@@ -95,6 +102,7 @@ class Orchestrator:
                 record.timings[record.state] = record.timings.get(record.state, 0.0) + spent
                 left = lifecycle.state
                 entered = lifecycle.fire(event, record.facts)
+                _log.info("%s took %.2f s: %s, then %s", left, spent, event, entered)
                 if left is RunState.RESTART_NEEDED and entered is RunState.MONITOR:
                     record.restarts += 1
         finally:
@@ -134,6 +142,7 @@ class Orchestrator:
                 item_id=item_named(request.resume, self._millrace), request_hash="", named=True
             )
         )
+        log_item(record.item.item_id)
         if request.route is not RoutePreference.DIRECT or record.item.named:
             self._millrace.warm_up()
         if record.item.named and self._millrace.is_initialised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from millracer.domain.lifecycle import RunState
@@ -11,6 +12,7 @@ from millracer.ports import Clock, ProgressListener
 from millracer.run.context import RunContext
 from millracer.run.notifier import ProgressNote
 
+_log = logging.getLogger(__name__)
 _DOING = {
     RunState.DECIDE: "finding out who does it, and whether it is there already",
     RunState.DIRECT: "pi works on it",
@@ -75,5 +77,6 @@ class Progress:
             queued=None if record.status is None else record.status.queued,
         )
         record.progress.append(progress)
+        _log.info("%s: %s", progress.state, progress.reason)
         for listener in self._listeners:
             listener(progress)

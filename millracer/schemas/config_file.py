@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, ValidationError, field_validator
+from pydantic import ConfigDict, ValidationError, create_model, field_validator
 
 from millracer.domain.configuration import (
     LONGEST_CONFIG_BYTES,
@@ -17,10 +17,10 @@ from millracer.domain.configuration import (
     is_from_anywhere,
     starts_the_same_anywhere,
 )
+from millracer.domain.run_options import FILE_OPTIONS, PROGRAM_OPTIONS, Form, Option
 from millracer.errors import ConfigInvalid
-from millracer.schemas.base import OptionalText
 from millracer.schemas.encoding import NotUtf8, read_document
-from millracer.schemas.run_options import SaidOptions
+from millracer.schemas.run_options import GivenOptions, fields_of
 
 _LONGEST_SHOWN = 100
 _WIDEST_BITS = 64
@@ -28,7 +28,25 @@ _MODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f]")
 
 
-class ConfigOptions(SaidOptions):
+def _named(*forms: Form) -> tuple[str, ...]:
+    """Return the options of these forms that are texts."""
+    texts = (option for option in FILE_OPTIONS if option.kind is str)
+    return tuple(option.name for option in texts if option.form in forms)
+
+
+def _is_paths(option: Option) -> bool:
+    return option.kind is tuple and option.form is Form.PATH
+
+
+if TYPE_CHECKING:  # see `GivenOptions`
+    _ConfigFields = GivenOptions
+else:
+    _ConfigFields = create_model(
+        "_ConfigFields", __base__=GivenOptions, **fields_of(PROGRAM_OPTIONS)
+    )
+
+
+class ConfigOptions(_ConfigFields):
     """The options that a configuration file sets; None: none.
 
     What is handed to a program as an argument must not look like one of its options, and a path
@@ -37,12 +55,7 @@ class ConfigOptions(SaidOptions):
 
     model_config = ConfigDict(extra="forbid")
 
-    millrace_command: OptionalText = None
-    pi_command: OptionalText = None
-
-    @field_validator(
-        "millrace_mode", "cwd", "thinking", "provider", "model", "millrace_command", "pi_command"
-    )
+    @field_validator(*_named(*Form))
     @classmethod
     def _is_a_word(cls, text: str | None) -> str | None:
         if text is None:
@@ -51,26 +64,26 @@ class ConfigOptions(SaidOptions):
             raise ValueError("it should be one line, and not begin with a dash")
         return text
 
-    @field_validator("millrace_mode")
+    @field_validator(*_named(Form.NAME))
     @classmethod
     def _is_a_name(cls, mode: str) -> str:
         if not _MODE.fullmatch(mode):
             raise ValueError("it should be a mode's name, of letters, digits, '.', '_' and '-'")
         return mode
 
-    @field_validator("cwd")
+    @field_validator(*_named(Form.PATH))
     @classmethod
     def _is_anywhere_the_same(cls, path: str) -> str:
         return _from_anywhere(path)
 
-    @field_validator("millrace_command", "pi_command")
+    @field_validator(*_named(Form.PROGRAM))
     @classmethod
     def _starts_the_same_anywhere(cls, command: str) -> str:
         if not starts_the_same_anywhere(command):
             raise ValueError("it should name a program, absolute or beginning with ~ where a path")
         return command
 
-    @field_validator("skill")
+    @field_validator(*(option.name for option in FILE_OPTIONS if _is_paths(option)))
     @classmethod
     def _are_anywhere_the_same(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_from_anywhere(path) for path in paths)

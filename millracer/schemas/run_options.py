@@ -1,55 +1,63 @@
-"""The options of a run as one place says them: a command line, a file, a request."""
+"""The options of a run as one source gives them: a file or a request. Generated from the table."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field
+from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, create_model
 
-from millracer.domain.requests import (
-    LEAST_SECONDS,
-    Finalizer,
-    IntakePreference,
-    PiSession,
-    RoutePreference,
-)
+from millracer.domain.run_options import PROGRAM_OPTIONS, RUN_OPTIONS, Option
 from millracer.schemas.base import Incoming, OptionalText, Texts
 
-_Seconds = Annotated[float | None, Field(ge=LEAST_SECONDS, allow_inf_nan=False)]
+
+def field_of(option: Option) -> tuple[Any, Any]:
+    """Return the pydantic type and default of an option that a source may leave out."""
+    kind = option.kind
+    if kind is tuple:
+        return Texts, ()
+    if kind is str:
+        return OptionalText, None
+    if kind is float:
+        return Annotated[float | None, Field(ge=option.minimum, allow_inf_nan=False)], None
+    if kind is int:
+        return Annotated[int | None, Field(ge=option.minimum)], None
+    return kind | None, None
 
 
-class SaidOptions(Incoming):
-    """What one place says of how a run is done; None: nothing.
+def fields_of(options: Sequence[Option]) -> dict[str, Any]:
+    """Return the fields of a model whose source may set these options."""
+    return {option.name: field_of(option) for option in options}
+
+
+if TYPE_CHECKING:  # a type checker cannot follow generated fields; `given` returns them
+    _GivenFields = Incoming
+else:
+    _GivenFields = create_model("_GivenFields", __base__=Incoming, **fields_of(RUN_OPTIONS))
+
+
+class GivenOptions(_GivenFields):
+    """The options that one source gives; None: not given.
 
     Each is the option of `millracer run` with the same name, meaning and unit.
     """
 
-    route: RoutePreference | None = None
-    intake: IntakePreference | None = None
-    millrace_mode: OptionalText = None
-    cwd: OptionalText = None
-    thinking: OptionalText = None
-    provider: OptionalText = None
-    model: OptionalText = None
-    skill: Texts = ()
-    no_default_skills: bool | None = None
-    daemon_timeout_seconds: _Seconds = None
-    max_daemon_restarts: Annotated[int | None, Field(ge=0)] = None
-    poll_interval_seconds: _Seconds = None
-    pi_timeout_seconds: _Seconds = None
-    keep_daemon: bool | None = None
-    pi_session: PiSession | None = None
-    notify_terminal_stages: bool | None = None
-    finalizer: Finalizer | None = None
-    no_warm_millrace: bool | None = None
-
-
-#: What only the command line may choose, because it names programs to start.
-FORBIDDEN_OPTIONS = frozenset({"pi_command", "pi-command", "millrace_command", "millrace-command"})
+    def given(self) -> dict[str, Any]:
+        """Return the options of a run that have a value here."""
+        values = {option.name: getattr(self, option.name) for option in RUN_OPTIONS}
+        return {name: value for name, value in values.items() if value not in (None, ())}
 
 
 def _spellings(name: str) -> AliasChoices:
     return AliasChoices(name, name.replace("_", "-"))
+
+
+#: What only the command line may choose, because it names programs to start.
+FORBIDDEN_OPTIONS = frozenset(
+    spelling
+    for option in PROGRAM_OPTIONS
+    for spelling in (option.name, option.name.replace("_", "-"))
+)
 
 
 def _say_every_name(schema: dict[str, Any]) -> None:
@@ -59,7 +67,7 @@ def _say_every_name(schema: dict[str, Any]) -> None:
     fields |= dict.fromkeys(sorted(FORBIDDEN_OPTIONS), False)
 
 
-class OpsOptions(SaidOptions):
+class OpsOptions(GivenOptions):
     """How a request's run is done, where it differs from the command line's options.
 
     Each is an option of `millracer run` with the same meaning and unit, spelled

@@ -7,6 +7,7 @@ are bounded; no pipe is left unread.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -28,6 +29,8 @@ from millracer.system.child_environment import child_environment
 from millracer.system.output_capture import Ends, Whole, collect
 from millracer.system.proc import refuse_unseen, shows_processes, start_time
 from millracer.system.spawn import reap, start_whole
+
+_log = logging.getLogger(__name__)
 
 #: Names the environment variable that marks a process as started by us.
 TOKEN_VARIABLE = "MILLRACER_OWNER_TOKEN"  # noqa: S105 - a variable's name
@@ -151,7 +154,7 @@ def spawn(
     if command.env is not None:
         learn_environment({k: v for k, v in command.env.items() if k != TOKEN_VARIABLE})
     try:
-        return start_whole(
+        child = start_whole(
             lambda: subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
@@ -185,6 +188,8 @@ def spawn(
             suggested_action="see that it is a program of this machine, and that the machine has "
             "room for one more process",
         ) from exc
+    _log.debug("started %s as process %d", command.argv[0], child.pid)
+    return child
 
 
 def _blocks_signals() -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.programs import FOUND_UNTOLD, NO_PROGRAMS, ProgramsUsed
 from millracer.domain.requests import PiSession
+from millracer.domain.run_options import RunOptions
 from millracer.errors import UsageError
 from millracer.ports import (
     Clock,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 from millracer.programs.discovery import ResolvedPrograms
 
 _PI_CLOSE_SECONDS = 5.0
+_DEFAULTS = RunOptions()
 
 
 class SystemClock(Clock):
@@ -62,10 +64,8 @@ class Settings:
     Attributes:
         millrace: argv of the Millrace program.
         pi: argv of the pi program.
-        pi_session: one conversation for the run, or a process a turn.
-        safety_seconds: ask Millrace at least this often although nothing changed.
-        warm_millrace: let one process that has imported Millrace run its commands.
         used: what results tell of the programs.
+        options: how runs are done; `cwd` above is the resolved one.
         environment: the whole environment of pi and Millrace.
     """
 
@@ -74,14 +74,7 @@ class Settings:
     millrace: tuple[str, ...] = ("millrace",)
     pi: tuple[str, ...] = ("pi",)
     used: ProgramsUsed = NO_PROGRAMS
-    pi_session: PiSession = PiSession.RPC
-    provider: str | None = None
-    model: str | None = None
-    thinking: str = "high"
-    skills: tuple[Path, ...] = ()
-    default_skills: bool = True
-    safety_seconds: float = 60.0
-    warm_millrace: bool = True
+    options: RunOptions = _DEFAULTS
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
@@ -113,9 +106,9 @@ class BackendFactory:
                 workspace=settings.workspace,
                 cwd=settings.cwd,
                 env=settings.environment,
-                runner=self._warm_runner() if settings.warm_millrace else PlainRunner(),
+                runner=PlainRunner() if settings.options.no_warm_millrace else self._warm_runner(),
             ),
-            safety_seconds=settings.safety_seconds,
+            safety_seconds=settings.options.poll_interval_seconds,
             is_found=settings.used.millrace is not None
             and settings.used.millrace.origin in FOUND_UNTOLD,
             kept=self._kept_statuses(),
@@ -229,7 +222,7 @@ def open_pi(settings: Settings) -> Pi:
         UsageError: a named skill does not exist.
     """
     options = _pi_options(settings)
-    if settings.pi_session is PiSession.PRINT:
+    if settings.options.pi_session is PiSession.PRINT:
         from millracer.pi.one_shot import PrintPi  # noqa: PLC0415 - see above
 
         return PrintPi(options)
@@ -242,14 +235,17 @@ def _pi_options(settings: Settings) -> PiOptions:
     from millracer.pi.options import PiOptions  # noqa: PLC0415 - see above
     from millracer.pi.skills import resolve_skills  # noqa: PLC0415 - see above
 
+    options = settings.options
     return PiOptions(
         argv=settings.pi,
         cwd=settings.cwd,
         env=settings.environment,
-        provider=settings.provider,
-        model=settings.model,
-        thinking=settings.thinking,
-        skills=resolve_skills(settings.skills, discover=settings.default_skills),
+        provider=options.provider,
+        model=options.model,
+        thinking=options.thinking,
+        skills=resolve_skills(
+            tuple(Path(skill) for skill in options.skill), discover=not options.no_default_skills
+        ),
     )
 
 

@@ -37,6 +37,7 @@ def load_run() -> None:
     from millracer.millrace import backend, status_cache
     from millracer.millrace.commands import runner
     from millracer.millrace.fork_server import runner as fork_runner
+    from millracer.operations import options
     from millracer.pi import one_shot, rpc, skills
     from millracer.programs import installed
     from millracer.run import orchestrator

@@ -21,7 +21,7 @@ from millracer.wiring import (
 
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
-    from millracer.operations.options import RunChoices
+    from millracer.domain.run_options import RunOptions
     from millracer.ports import Millrace, Pi, ProgressListener, TextListener
     from millracer.run.orchestrator import Orchestrator
 
@@ -40,31 +40,31 @@ class ProgramFactory:
     listeners: tuple[ProgressListener, ...] = ()
     backends: BackendFactory = field(default_factory=BackendFactory, repr=False, compare=False)
 
-    def warm_up(self, choices: RunChoices) -> None:
+    def warm_up(self, options: RunOptions) -> None:
         """Begin what calls of Millrace will need, before it is known which; never raises."""
-        if choices.warm_millrace:
+        if not options.no_warm_millrace:
             begin(self.backends, self.found)
 
     def close(self) -> None:
         """End what the Millraces opened here started for themselves; never raises."""
         self.backends.close()
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
         """Return the Millrace of a workspace."""
-        return self.backends.open(self.settings(root_path, choices))
+        return self.backends.open(self.settings(root_path, options))
 
     def orchestrator(
-        self, root_path: str, choices: RunChoices, cancellation: Cancellation
+        self, root_path: str, options: RunOptions, cancellation: Cancellation
     ) -> AbstractContextManager[Orchestrator]:
         """Yield an orchestrator on the named programs."""
-        settings = self.settings(root_path, choices)
+        settings = self.settings(root_path, options)
         return open_orchestrator(
             settings, cancellation, backends=self.backends, listeners=self.listeners
         )
 
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Pi:
         """Return a new conversation, not started yet."""
-        return open_pi(self.settings(root_path, choices))
+        return open_pi(self.settings(root_path, options))
 
     def over(
         self,
@@ -78,7 +78,7 @@ class ProgramFactory:
             millrace, pi, tools=self.found.used, listeners=listeners, on_text=on_text
         )
 
-    def settings(self, root_path: str, choices: RunChoices) -> Settings:
+    def settings(self, root_path: str, options: RunOptions) -> Settings:
         """Return what the adapters are built from.
 
         Raises:
@@ -88,18 +88,11 @@ class ProgramFactory:
         workspace = Path(root_path)
         return Settings(
             workspace=workspace,
-            cwd=workspace if choices.cwd is None else existing(Path(choices.cwd), "cwd"),
+            cwd=workspace if options.cwd is None else existing(Path(options.cwd), "cwd"),
             millrace=self.found.millrace.words,
             pi=self.found.pi.words,
             used=self.found.used,
-            pi_session=choices.pi_session,
-            provider=choices.provider,
-            model=choices.model,
-            thinking=choices.thinking,
-            skills=tuple(Path(skill) for skill in choices.skills),
-            default_skills=choices.default_skills,
-            safety_seconds=choices.poll_interval_seconds,
-            warm_millrace=choices.warm_millrace,
+            options=options,
             environment=self.found.environment(),
         )
 

@@ -69,6 +69,7 @@ REPRESENTATIVES = (
 
 
 @pytest.mark.parametrize("death", REPRESENTATIVES, ids=str)
+@pytest.mark.ending
 def test_nothing_is_lost_done_twice_or_left_behind(
     theatre: tuple[Theatre, Model], death: Death
 ) -> None:

@@ -76,6 +76,7 @@ def scope_of(text: str) -> ScopedWork:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.ending
 def test_all_attacks_at_once_are_stored_exactly(
     queue: Queue, tmp_path: Path, kind: IntakeKind
 ) -> None:

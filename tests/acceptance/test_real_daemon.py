@@ -183,6 +183,7 @@ def test_a_hanging_stage_is_cut_and_its_item_is_back_in_the_queue(
     assert status["active_run_count"] == 0
 
 
+@pytest.mark.ending
 def test_a_killed_daemon_is_seen_and_the_next_one_finishes_the_item(
     site: _Site, lease: WatchLease
 ) -> None:

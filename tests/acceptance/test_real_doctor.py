@@ -46,6 +46,7 @@ def workspace(caller: DoctorCaller) -> Workspace:
 
 
 @pytest.mark.usefixtures("workspace")
+@pytest.mark.ending
 def test_where_all_is_well_everything_is_ok_and_nothing_is_changed(caller: DoctorCaller) -> None:
     with ScriptedModel(lambda _request: Reply.text("ready")) as model:
         caller.signs_in(model.base_url)

@@ -17,7 +17,7 @@ from millracer import (
     InvalidRequest,
     ProgressDocument,
     RoutePreference,
-    RunChoices,
+    RunOptions,
     run_task,
 )
 from tests.support.cli import daemon_pid, stored, wait_until
@@ -28,7 +28,7 @@ from tests.support.workspace import Workspace, make_workspace
 _ROOT = Path(__file__).parents[2]
 _EXAMPLE = _ROOT / "docs" / "examples" / "run_task.py"
 
-DELEGATED = RunChoices(
+DELEGATED = RunOptions(
     route=RoutePreference.MILLRACE, intake=IntakePreference.TASK, finalizer=Finalizer.SUMMARY
 )
 
@@ -52,6 +52,7 @@ def _start_example(workspace: Workspace, millrace_command: str, programs: Path) 
     )
 
 
+@pytest.mark.ending
 def test_the_example_delegates_a_task_to_its_proven_end(
     tmp_path: Path, millrace_command: str
 ) -> None:
@@ -96,7 +97,7 @@ def test_a_listener_that_raises_in_a_watch_leaves_nothing_running(
         run_task(
             "Build what was asked for",
             workspace=workspace.root,
-            choices=DELEGATED,
+            options=DELEGATED,
             on_progress=listener,
             millrace_command=millrace_command,
         )

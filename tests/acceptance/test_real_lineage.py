@@ -190,7 +190,8 @@ def test_a_probe_whose_task_is_blocked_is_blocked(prepare: Callable[[Scenario], 
     gathered, verdict = ends_alike(prepare(scenario), IntakeKind.PROBE, blocked)
 
     assert (f"{ITEM}-task", "task", ItemState.BLOCKED, ITEM) in members(gathered)
-    assert any(f"{ITEM}-task" in each and "blocked" in each for each in found(verdict))
+    assert f"{ITEM}-task" in found(verdict)
+    assert "blocked" in found(verdict)
 
 
 @pytest.mark.slow
@@ -235,7 +236,7 @@ def test_one_of_three_tasks_blocked_blocks_the_idea(
         ItemState.BLOCKED,
         ItemState.DONE,
     ]
-    assert any(each.endswith(": t-2") for each in found(verdict))
+    assert "t-2" in found(verdict)
 
 
 @pytest.mark.slow

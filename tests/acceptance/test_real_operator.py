@@ -114,6 +114,7 @@ def begin_endless(site: Site, terminal: Terminal) -> None:
     terminal.says("builder")
 
 
+@pytest.mark.ending
 def test_a_day_in_one_conversation_and_the_same_place_the_next_morning(
     prepare: Callable[[Scenario], Site],
 ) -> None:

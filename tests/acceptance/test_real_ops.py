@@ -97,6 +97,7 @@ def test_status_tells_a_workspace_that_is_none_from_a_millrace_that_is_none(
 # enqueue
 
 
+@pytest.mark.ending
 def test_a_selected_workspace_completes_a_task_with_its_references_and_evidence(
     prepare: Callable[[Scenario], Workspace], caller: OpsCaller
 ) -> None:

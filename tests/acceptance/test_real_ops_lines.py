@@ -187,6 +187,7 @@ def test_statuses_come_back_while_tasks_run_in_two_workspaces_side_by_side(
         assert workspace.stages().count("builder") == 1
 
 
+@pytest.mark.ending
 def test_a_warm_millrace_answers_from_the_first_status_on(
     prepare: Callable[[str, Scenario], Workspace], caller: OpsCaller, millrace_command: str
 ) -> None:

@@ -53,6 +53,7 @@ def code_of(pi: RpcPi, prompt: str) -> str:
 
 
 @pytest.mark.corner
+@pytest.mark.ending
 def test_prompts_share_one_process_and_reach_the_model_as_written(
     conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies
 ) -> None:
@@ -72,6 +73,7 @@ def test_prompts_share_one_process_and_reach_the_model_as_written(
 
 
 @pytest.mark.corner
+@pytest.mark.ending
 def test_a_failure_is_never_covered_by_an_earlier_answer(
     conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies, pi_version: Version
 ) -> None:
@@ -148,6 +150,7 @@ def test_pi_sleeping_before_a_retry_can_be_aborted(
 
 
 @pytest.mark.corner
+@pytest.mark.ending
 def test_tools_run_stop_with_their_turn_and_leave_nothing_after_close(
     conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def at_work(millracer: Millracer, *arguments: str) -> tuple[Running, psutil.Proc
     return running, psutil.Process(pid)
 
 
+@pytest.mark.ending
 def test_a_run_forks_its_commands_and_its_daemon_and_leaves_nothing(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:

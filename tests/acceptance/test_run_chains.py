@@ -65,6 +65,7 @@ def assert_completed(ran: Ran, kind: str) -> None:
     assert all(entry["source"] for entry in ran.result["completion_evidence"])
 
 
+@pytest.mark.ending
 def test_a_probe_is_followed_to_its_task(prepare: Callable[[Scenario], Millracer]) -> None:
     ran = delegate(prepare(recon("RECON_TO_EXECUTION")), "probe")
 
@@ -76,6 +77,7 @@ def test_a_probe_is_followed_to_its_task(prepare: Callable[[Scenario], Millracer
     assert {"recon", "updater"} <= stages
 
 
+@pytest.mark.ending
 def test_an_idea_is_followed_to_the_arbiters_word(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
@@ -185,6 +187,7 @@ def test_the_same_words_twice_are_two_ideas_and_the_same_request_twice_is_one(
     assert millracer.workspace.stages().count("arbiter") == 3
 
 
+@pytest.mark.ending
 def test_a_recon_that_never_gets_anywhere_is_stuck(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:

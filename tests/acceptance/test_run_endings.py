@@ -39,6 +39,7 @@ def prepare(tmp_path: Path, millrace_command: str) -> Callable[[Scenario], Millr
 
 
 @pytest.mark.corner
+@pytest.mark.ending
 def test_completed_the_demo_runs_a_task_through_real_stages(
     tmp_path: Path, millrace_command: str, pi_command: str
 ) -> None:
@@ -69,6 +70,7 @@ def test_completed_the_demo_runs_a_task_through_real_stages(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.ending
 def test_completed_directly_by_pi(
     tmp_path: Path, prepare: Callable[[Scenario], Millracer], pi_command: str
 ) -> None:
@@ -98,6 +100,7 @@ def test_completed_directly_by_pi(
     assert not (millracer.workspace.root / ".millracer").exists()
 
 
+@pytest.mark.ending
 def test_blocked(prepare: Callable[[Scenario], Millracer]) -> None:
     blocked = (Step(marker="BLOCKED"),)
     millracer = prepare(
@@ -133,6 +136,7 @@ def test_blocked_because_pi_has_no_key_says_so(
     assert "No API key found" in warning
 
 
+@pytest.mark.ending
 def test_incomplete_when_an_operator_cancels_the_item(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
@@ -151,6 +155,7 @@ def test_incomplete_when_an_operator_cancels_the_item(
     assert "cancelled" in ran.result["event"]["reason"]
 
 
+@pytest.mark.ending
 def test_restart_needed_when_somebody_stops_the_daemon(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
@@ -170,6 +175,7 @@ def test_restart_needed_when_somebody_stops_the_daemon(
     assert place.parent.name in {"queue", "active"}
 
 
+@pytest.mark.ending
 def test_crashed_when_the_daemon_is_killed_every_time(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
@@ -193,6 +199,7 @@ def test_crashed_when_the_daemon_is_killed_every_time(
     assert place.parent.name == "queue"
 
 
+@pytest.mark.ending
 def test_timed_out_on_a_hanging_stage_and_resumed_to_the_end(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
@@ -218,6 +225,7 @@ def test_timed_out_on_a_hanging_stage_and_resumed_to_the_end(
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGQUIT, 143)],
     ids=["INT", "TERM", "QUIT"],
 )
+@pytest.mark.ending
 def test_cancelled_by_a_signal_with_a_tool_that_lives_in_its_own_session(
     prepare: Callable[[Scenario], Millracer], number: signal.Signals, exit_code: int
 ) -> None:
@@ -238,6 +246,7 @@ def test_cancelled_by_a_signal_with_a_tool_that_lives_in_its_own_session(
     assert place.parent.name == "queue"
 
 
+@pytest.mark.ending
 def test_failed_without_millrace(prepare: Callable[[Scenario], Millracer]) -> None:
     millracer = prepare(Scenario())
     millracer.millrace = "/nowhere/millrace"
@@ -249,6 +258,7 @@ def test_failed_without_millrace(prepare: Callable[[Scenario], Millracer]) -> No
     assert "`millracer setup`" in ran.result["errors"][0]["suggested_action"]
 
 
+@pytest.mark.ending
 def test_failed_without_pi(prepare: Callable[[Scenario], Millracer]) -> None:
     millracer = prepare(Scenario())
     millracer.pi = "/nowhere/pi"

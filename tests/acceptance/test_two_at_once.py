@@ -41,6 +41,7 @@ def completed(ran: Ran) -> bool:
     return said == (0, "completed", True)
 
 
+@pytest.mark.ending
 def test_the_first_of_two_items_to_end_leaves_the_daemon_to_the_second(
     prepare: Callable[..., Millracer],
 ) -> None:

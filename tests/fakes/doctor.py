@@ -10,8 +10,8 @@ from typing import TypeVar
 from millracer.cancellation import Wait
 from millracer.doctor.ports import CopiedStore, DoctorTools, PiLook, Surroundings
 from millracer.domain.doctor_report import FolderLook, PiModel, PiModels, StageModel, StoreLook
+from millracer.domain.run_options import RunOptions
 from millracer.errors import MillracerError, RunWarning
-from millracer.operations.options import RunChoices
 from millracer.ports import Millrace, Pi, SessionStore
 from tests.fakes.millrace import ScriptedMillrace
 from tests.fakes.pi import ScriptedPi
@@ -160,24 +160,24 @@ class ScriptedDoctorTools(DoctorTools):
     stage_models: list[str | None] = field(default_factory=list)
     refusal: MillracerError | None = None
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
-        del choices
+    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+        del options
         if self.refusal is not None:
             raise self.refusal
         return self.copied if root_path.startswith("/throw-away/") else self.backends
 
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
-        del root_path, choices
+    def pi(self, root_path: str, options: RunOptions) -> Pi:
+        del root_path, options
         return self.conversation
 
-    def look_at_pi(self, root_path: str, choices: RunChoices) -> PiLook:
-        del root_path, choices
+    def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:
+        del root_path, options
         return self.look
 
     def look_at_stage_pi(
-        self, root_path: str, choices: RunChoices, compiled: str, model: str | None
+        self, root_path: str, options: RunOptions, compiled: str, model: str | None
     ) -> PiLook:
-        del root_path, choices
+        del root_path, options
         assert compiled.startswith("/throw-away/")
         self.stage_models.append(model)
         return self.stage_look

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from millracer.domain.run_options import RunOptions
 from millracer.errors import MillracerError
-from millracer.operations.options import RunChoices
 from millracer.operator.session import OperatorTools, Voice
 from millracer.ports import Millrace, Pi, ProgressListener, TextListener
 from millracer.run.orchestrator import Orchestrator
@@ -64,12 +64,12 @@ class ConversationTools(OperatorTools):
         """Return a workspace's Millrace, to be scripted."""
         return self.backends.setdefault(root_path, ScriptedMillrace(workspace=root_path))
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
+    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
         if self.refusal is not None:
             raise self.refusal
         return self.millrace_of(root_path)
 
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
+    def pi(self, root_path: str, options: RunOptions) -> Pi:
         if self.pi_refusal is not None:
             raise self.pi_refusal
         assert self.prepared, "a conversation more than the test foresees was opened"

@@ -10,9 +10,9 @@ from millracer.cancellation import Cancellation
 from millracer.domain.programs import ProgramsUsed, ProgramUsed, ToolOrigin
 from millracer.domain.requests import RunRequest
 from millracer.domain.result import RunResult
+from millracer.domain.run_options import RunOptions
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
-from millracer.operations.options import RunChoices
 from millracer.ports import Millrace
 from millracer.run.orchestrator import Orchestrator
 from tests.fakes.clock import FrozenClock
@@ -43,27 +43,27 @@ class ScriptedTools(Tools):
     result: RunResult | None = None
     run_error: BaseException | None = None
     refusal: MillracerError | None = None
-    opened: list[tuple[str, RunChoices]] = field(default_factory=list)
+    opened: list[tuple[str, RunOptions]] = field(default_factory=list)
     requests: list[RunRequest] = field(default_factory=list)
     in_use: int = 0
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
-        self._open(root_path, choices)
+    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+        self._open(root_path, options)
         return self.backends
 
     @contextmanager
     def orchestrator(
-        self, root_path: str, choices: RunChoices, cancellation: Cancellation
+        self, root_path: str, options: RunOptions, cancellation: Cancellation
     ) -> Iterator[Orchestrator]:
-        self._open(root_path, choices)
+        self._open(root_path, options)
         self.in_use += 1
         try:
             yield _Noting(self)
         finally:
             self.in_use -= 1
 
-    def _open(self, root_path: str, choices: RunChoices) -> None:
-        self.opened.append((root_path, choices))
+    def _open(self, root_path: str, options: RunOptions) -> None:
+        self.opened.append((root_path, options))
         if self.refusal is not None:
             raise self.refusal
 

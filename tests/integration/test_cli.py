@@ -59,15 +59,15 @@ def document(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
         pytest.param(["--nope"], "", "usage", "--nope", id="unknown option"),
         pytest.param(
             ["--route", "sideways", "t"], "", "usage",
-            "Invalid value for '--route' (env var: 'MILLRACER_ROUTE'): 'sideways' is not one of",
+            "'sideways'",
             id="unknown choice",
         ),
         pytest.param(
             ["--daemon-timeout-seconds", "inf", "t"], "", "usage", "finite", id="no limit"
         ),
         pytest.param(["--max-daemon-restarts", "-1", "t"], "", "usage", "restarts", id="negative"),
-        pytest.param([], "", "usage", "no task", id="no task"),
-        pytest.param([], " \n", "usage", "no task", id="blank task"),
+        pytest.param([], "", "usage", "task", id="no task"),
+        pytest.param([], " \n", "usage", "task", id="blank task"),
         pytest.param(["--resume", "x", "task"], "", "usage", "--resume", id="resume and task"),
         pytest.param(["--resume", ""], "", "usage", "--resume", id="empty resume"),
         pytest.param(["--request-id", "", "t"], "", "invalid_request", "request", id="empty id"),
@@ -233,3 +233,24 @@ def test_advice_on_a_missing_task_sends_nobody_to_another_command(
     (error,) = document(ran)["errors"]
     assert "task" in error["message"]
     assert "millracer" not in error["suggested_action"]
+
+
+def test_the_log_names_run_and_item_and_leaves_the_document_alone() -> None:
+    arguments = ("run", "--output", "json", "--pi-command", "no-pi", "-v", "A task")
+
+    ran = run(*arguments, MILLRACER_LOG="warning")
+
+    result = document(ran)
+    logged = re.findall(r"^info run\.orchestrator \[(\S+) (\S+)\]", ran.stderr, re.MULTILINE)
+    ((run_id, item_id),) = set(logged)
+    assert run_id == result["request_id"]
+    assert item_id.startswith("a-task-")
+    assert "debug " not in ran.stderr
+
+
+def test_a_log_level_that_does_not_exist_is_wrong_use() -> None:
+    ran = run("run", "--output", "json", "A task", MILLRACER_LOG="loud")
+
+    assert ran.returncode == ExitCode.USAGE
+    assert document(ran)["errors"][0]["code"] == "usage"
+    assert "MILLRACER_LOG" in ran.stderr

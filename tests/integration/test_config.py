@@ -11,7 +11,7 @@ import pytest
 
 from millracer.cli.option_groups import common_options
 from millracer.domain.programs import Tool
-from millracer.operations.options import RunChoices
+from millracer.domain.run_options import RunOptions
 from millracer.schemas.config_file import ConfigOptions
 from millracer.schemas.names import SchemaName
 from tests.support.installed_tools import record_installed
@@ -54,8 +54,8 @@ def test_without_files_everything_is_as_it_is_by_default(
 ) -> None:
     monkeypatch.setenv("MILLRACER_CONFIG_DIR", str(tmp_path / "nowhere"))
 
-    assert common_options(None, {}).choices.at(str(tmp_path)) == RunChoices()
-    assert common_options().choices.at(str(tmp_path)) == RunChoices()
+    assert common_options(None, {}).options.for_workspace(str(tmp_path)).options == RunOptions()
+    assert common_options().options.for_workspace(str(tmp_path)).options == RunOptions()
 
 
 def test_each_value_is_shown_with_where_it_comes_from(
@@ -88,7 +88,7 @@ def test_each_value_is_shown_with_where_it_comes_from(
         "pi_command": ("my-pi", "user_file"),
     }
     assert list(values) == list(ConfigOptions.model_fields)
-    assert values["daemon_timeout_seconds"] == (RunChoices().daemon_timeout_seconds, "default")
+    assert values["daemon_timeout_seconds"] == (RunOptions().daemon_timeout_seconds, "default")
 
 
 def test_programs_that_nobody_names_are_setups_else_those_on_path(

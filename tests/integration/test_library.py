@@ -66,7 +66,7 @@ def test_a_task_is_done_and_its_steps_are_told(workspace: Path) -> None:
     result = run_task(
         "give an answer",
         workspace=workspace,
-        choices=DIRECT,
+        options=DIRECT,
         request_id="mine",
         on_progress=steps.append,
         pi_command=PI,
@@ -79,7 +79,7 @@ def test_a_task_is_done_and_its_steps_are_told(workspace: Path) -> None:
 
 def test_a_result_is_what_the_command_prints(workspace: Path) -> None:
     result = run_task(
-        "give an answer", workspace=workspace, choices=DIRECT, request_id="r", pi_command=PI
+        "give an answer", workspace=workspace, options=DIRECT, request_id="r", pi_command=PI
     )
     printed = subprocess.run(
         (
@@ -106,7 +106,7 @@ def test_only_named_work_is_looked_up_in_millrace_before_it_is_done_directly(
         run_task(
             "give an answer",
             workspace=workspace,
-            choices=DIRECT,
+            options=DIRECT,
             request_id=request_id,
             millrace_command="no-such-millrace",
             pi_command=PI,
@@ -119,7 +119,7 @@ def test_only_named_work_is_looked_up_in_millrace_before_it_is_done_directly(
 
 
 def test_a_missing_tool_is_a_result(workspace: Path) -> None:
-    result = run_task("a task", workspace=workspace, choices=DIRECT, pi_command="no-such-pi")
+    result = run_task("a task", workspace=workspace, options=DIRECT, pi_command="no-such-pi")
 
     assert result.outcome is Outcome.FAILED
     assert [error.code for error in result.errors] == ["pi_not_found"]
@@ -129,12 +129,12 @@ def test_what_cannot_be_begun_is_raised(workspace: Path) -> None:
     steps: list[ProgressDocument] = []
 
     def begin(task: str = "a task", **arguments: object) -> None:
-        given = {"workspace": workspace, "choices": DIRECT, "pi_command": PI, **arguments}
+        given = {"workspace": workspace, "options": DIRECT, "pi_command": PI, **arguments}
         run_task(task, on_progress=steps.append, **given)  # type: ignore[arg-type]
 
     def refused(name: str, value: object) -> None:
         with pytest.raises(InvalidRequest) as error:
-            begin(choices=replace(DIRECT, **{name: value}))  # type: ignore[arg-type]
+            begin(options=replace(DIRECT, **{name: value}))  # type: ignore[arg-type]
         assert error.value.field == name
 
     for task in ("", " \n"):
@@ -144,7 +144,7 @@ def test_what_cannot_be_begun_is_raised(workspace: Path) -> None:
         with pytest.raises(UsageError):
             begin(pi_command=command)
     with pytest.raises(UsageError):
-        begin(choices=replace(DIRECT, skills=("no/such/skill",)))
+        begin(options=replace(DIRECT, skill=("no/such/skill",)))
     with pytest.raises(InvalidRequest) as missing:
         begin(workspace=workspace / "missing")
     assert missing.value.field == "workspace"
@@ -158,14 +158,14 @@ def test_what_cannot_be_begun_is_raised(workspace: Path) -> None:
     refused("max_daemon_restarts", 1.5)
     refused("thinking", None)
     refused("model", 5)
-    refused("skills", "no/such/skill")
+    refused("skill", "no/such/skill")
     assert steps == []
 
 
 def test_a_choice_may_be_given_by_its_text(workspace: Path) -> None:
-    choices = replace(DIRECT, route="direct", pi_session="rpc")  # type: ignore[arg-type]
+    options = replace(DIRECT, route="direct", pi_session="rpc")  # type: ignore[arg-type]
 
-    result = run_task("give an answer", workspace=workspace, choices=choices, pi_command=PI)
+    result = run_task("give an answer", workspace=workspace, options=options, pi_command=PI)
 
     assert (result.outcome, result.route) == (Outcome.COMPLETED, "direct")
 
@@ -177,7 +177,7 @@ def test_no_configuration_file_counts(
     for file in (tmp_path / "config.toml", workspace / "millracer.toml"):
         file.write_text("wrong")
 
-    result = run_task("give an answer", workspace=workspace, choices=DIRECT, pi_command=PI)
+    result = run_task("give an answer", workspace=workspace, options=DIRECT, pi_command=PI)
 
     assert result.outcome is Outcome.COMPLETED
 
@@ -199,7 +199,7 @@ def test_what_a_listener_raises_is_raised_with_nothing_left_running(
         run_task(
             "give an answer",
             workspace=workspace,
-            choices=DIRECT,
+            options=DIRECT,
             on_progress=listener,
             pi_command=PI,
         )
@@ -215,7 +215,7 @@ def test_a_run_is_cancelled_from_another_thread(workspace: Path) -> None:
             run_task,
             "now hang",
             workspace=workspace,
-            choices=DIRECT,
+            options=DIRECT,
             cancellation=cancellation,
             pi_command=PI,
         )
@@ -235,7 +235,7 @@ def test_an_interrupt_in_the_calling_thread_is_raised_with_nothing_left_running(
     program = (
         "from millracer import *; "
         f"run_task('now hang', workspace={str(workspace)!r}, pi_command={PI!r}, "
-        "choices=RunChoices(route=RoutePreference.DIRECT, default_skills=False))"
+        "options=RunOptions(route=RoutePreference.DIRECT, no_default_skills=True))"
     )
     calling = Running(
         subprocess.Popen(
@@ -274,7 +274,7 @@ def test_runs_go_on_side_by_side_in_threads_and_touch_no_signal_handler(workspac
                 run_task,
                 "give an answer",
                 workspace=workspace,
-                choices=DIRECT,
+                options=DIRECT,
                 on_progress=listener,
                 pi_command=PI,
             )
@@ -298,7 +298,7 @@ def test_neither_result_nor_progress_carries_a_key(
     result = run_task(
         f"please repeat {key}",
         workspace=tmp_path / key,
-        choices=DIRECT,
+        options=DIRECT,
         on_progress=steps.append,
         pi_command=PI,
     )

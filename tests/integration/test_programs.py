@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from millracer.domain.programs import Tool
-from millracer.operations.options import RunChoices
+from millracer.domain.run_options import RunOptions
 from millracer.programs.discovery import resolve_programs
 from millracer.wiring import BackendFactory, begin
 from millracer.wiring.tool_factory import ProgramFactory
@@ -95,7 +95,7 @@ def test_what_is_begun_ahead_is_what_a_run_will_use(
     found, seeing = resolve_programs({}), _Seeing()
 
     begin(seeing, found)
-    settings = ProgramFactory(found=found).settings(str(tmp_path), RunChoices())
+    settings = ProgramFactory(found=found).settings(str(tmp_path), RunOptions())
 
     assert seeing.asked == (settings.millrace, settings.environment)
 
@@ -120,6 +120,7 @@ def test_advice_names_a_program_that_the_next_command_would_not_find(
     record_installed(tmp_path / "data")
     monkeypatch.setenv("MILLRACER_DATA_DIR", str(tmp_path / "data"))
     found = resolve_programs(**{"options": {}, **said})
-    settings = ProgramFactory(found=found).settings(str(tmp_path), RunChoices(warm_millrace=False))
+    options = RunOptions(no_warm_millrace=True)
+    settings = ProgramFactory(found=found).settings(str(tmp_path), options)
 
     assert BackendFactory().open(settings).option == option

@@ -95,9 +95,10 @@ def test_without_options_the_documented_defaults_hold(stand: Stand) -> None:
     assert request.limits == Limits()
     assert (settings.workspace, settings.cwd) == (Path("/"), Path("/"))
     assert (settings.millrace, settings.pi) == (("millrace",), ("pi",))
-    assert (settings.provider, settings.model, settings.thinking) == (None, None, "high")
-    assert (settings.skills, settings.default_skills) == ((), True)
-    assert settings.safety_seconds == 60.0
+    options = settings.options
+    assert (options.provider, options.model, options.thinking) == (None, None, "high")
+    assert (options.skill, options.no_default_skills) == ((), False)
+    assert options.poll_interval_seconds == 60.0
     assert len(stand.listeners[0]) == 1
 
 
@@ -129,10 +130,11 @@ def test_every_option_reaches_the_run(stand: Stand) -> None:
     )
     assert (settings.workspace, settings.cwd) == (Path("/"), Path("/usr"))
     assert (settings.millrace, settings.pi) == (("my-millrace",), ("my-pi", "--flag"))
-    assert (settings.provider, settings.model, settings.thinking) == ("p", "m", "low")
-    assert settings.skills == (Path("/skill-1"), Path("/skill-2"))
-    assert not settings.default_skills
-    assert settings.safety_seconds == 12
+    options = settings.options
+    assert (options.provider, options.model, options.thinking) == ("p", "m", "low")
+    assert options.skill == ("/skill-1", "/skill-2")
+    assert options.no_default_skills
+    assert options.poll_interval_seconds == 12
     assert stand.listeners == [()]
 
 

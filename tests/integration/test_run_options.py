@@ -46,7 +46,7 @@ def notifies(options: TaskInput) -> bool:
 def test_pi_is_one_conversation_that_is_told_of_stages_unless_asked_otherwise(read: Read) -> None:
     options = read()
 
-    assert options.common.choices.anywhere.pi_session is PiSession.RPC
+    assert options.common.options.anywhere.options.pi_session is PiSession.RPC
     assert notifies(options)
 
 
@@ -62,7 +62,7 @@ def test_a_process_a_turn_has_no_conversation_to_tell_stages_in(
 ) -> None:
     options = read(*arguments, "--notify-terminal-stages", environment=environment)
 
-    assert options.common.choices.anywhere.pi_session is PiSession.PRINT
+    assert options.common.options.anywhere.options.pi_session is PiSession.PRINT
     assert not notifies(options)
 
 
@@ -81,10 +81,10 @@ def test_notifications_can_be_switched_off(
 
 @pytest.mark.parametrize(
     ("said", "mode", "session_mode"),
-    [((), None, "lad_pi"), (("--millrace-mode", "other"), "other", "lad_pi")],
+    [((), None, "lad_pi"), (("--millrace-mode", "other"), "other", None)],
 )
 def test_the_mode_of_a_file_gives_way_to_every_callers(
-    read: Read, tmp_path: Path, said: tuple[str, ...], mode: str | None, session_mode: str
+    read: Read, tmp_path: Path, said: tuple[str, ...], mode: str | None, session_mode: str | None
 ) -> None:
     (tmp_path / "millracer.toml").write_text('millrace_mode = "lad_pi"')
 

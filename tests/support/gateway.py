@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from millracer.cancellation import Cancellation
+from millracer.domain.run_options import RunOptions
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.operations.gateway import Answer, CommandDefaults, OpsGateway
-from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.options import OptionLayers, Values, values_of
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import SessionStore
 from millracer.schemas.base import render
 from millracer.schemas.ops_request import ReadRequest, read_ops_request
 from millracer.schemas.ops_result import OpsResult
-from millracer.schemas.run_options import SaidOptions
 from tests.fakes.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore
@@ -44,16 +44,16 @@ class Desk:
         default_factory=lambda: NamedDirectories(workspaces={"/shop"})
     )
     tools: ScriptedTools = field(default_factory=ScriptedTools)
-    choices: RunChoices = field(default_factory=RunChoices)
-    files: dict[str, SaidOptions] = field(default_factory=dict)
+    options: RunOptions = field(default_factory=RunOptions)
+    files: dict[str, Values] = field(default_factory=dict)
     workspace: str | None = None
     session_id: str = LOCAL_SESSION
     remembers: bool = True
     cancellation: Cancellation = field(default_factory=Cancellation)
 
-    def configured(self, root_path: str) -> SaidOptions:
-        """Return what the configuration file of a workspace says."""
-        return self.files.get(root_path, SaidOptions())
+    def configured(self, root_path: str) -> Values:
+        """Return the options in the configuration file of a workspace."""
+        return self.files.get(root_path, {})
 
     def gateway(self) -> OpsGateway:
         """Return the gateway of a new command."""
@@ -63,7 +63,7 @@ class Desk:
             directories=self.directories,
             clock=FrozenClock(),
             defaults=CommandDefaults(
-                choices=LayeredChoices(base=self.choices, workspace=self.configured),
+                options=OptionLayers(given=values_of(self.options), workspace=self.configured),
                 workspace=self.workspace,
                 session_id=self.session_id,
             ),

@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from millracer import RoutePreference, RunChoices
+from millracer import RoutePreference, RunOptions
 
 _CHILDREN = Path(__file__).parents[1] / "children"
 
@@ -15,4 +15,4 @@ PI = shlex.join((sys.executable, str(_CHILDREN / "pi_told.py")))
 #: Tells a status, the one that HOSTILE_STATUS names.
 MILLRACE = shlex.join((sys.executable, str(_CHILDREN / "hostile_millrace.py")))
 #: How a task is done by pi alone.
-DIRECT = RunChoices(route=RoutePreference.DIRECT, default_skills=False)
+DIRECT = RunOptions(route=RoutePreference.DIRECT, no_default_skills=True)

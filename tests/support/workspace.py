@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.support.scenario import Scenario, StageCall, read_calls
@@ -84,10 +88,29 @@ def make_workspace(
     _run("git", "init", "--quiet", cwd=path)
     _run("git", "add", ".", cwd=path)
     _run(*_GIT, "commit", "--quiet", "--message", "Begin", cwd=path)
-    _run(millrace_command, "init", "--workspace", str(path), cwd=path)
+    _initialise(path, millrace_command)
     configuration = workspace.agents / "millrace.toml"
     configuration.write_text(_configuration(workspace.scenario_path) + settings, encoding="utf-8")
     return workspace
+
+
+def _initialise(path: Path, millrace_command: str) -> None:
+    """Copy what `millrace init` made once; run it here where its files name their place."""
+    template = _template(millrace_command)
+    if template is None:
+        _run(millrace_command, "init", "--workspace", str(path), cwd=path)
+    else:
+        shutil.copytree(template, path, symlinks=True, dirs_exist_ok=True)
+
+
+@cache
+def _template(millrace_command: str) -> Path | None:
+    folder = Path(tempfile.mkdtemp(prefix="millracer-test-workspace-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _run(millrace_command, "init", "--workspace", str(folder), cwd=folder)
+    place = os.fsencode(folder)
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return None if any(place in file.read_bytes() for file in files) else folder
 
 
 def _configuration(scenario_path: Path) -> str:

@@ -39,7 +39,9 @@ def ended(outcome: str, exit_code: int, event: str) -> Ran:
     )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])]
+)
 def test_a_drawn_scenario_is_told_as_it_is(
     tmp_path: Path, millrace_command: str, seed: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +10,18 @@ from typing import Annotated
 import typer
 
 from millracer.cli.command import completed
-from millracer.cli.option_groups import CommonOptions, common_options, with_common_options
+from millracer.cli.option_groups import CommonOptions, with_common_options
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import table
 from millracer.cli.workspace import find_place
 from millracer.domain.configuration import ValueOrigin
 from millracer.domain.failures import exit_code_of_error
-from millracer.domain.programs import Tool, ToolOrigin, variable_of
+from millracer.domain.programs import Tool, ToolOrigin
+from millracer.domain.run_options import FILE_OPTIONS
 from millracer.errors import ExitCode, UsageError
 from millracer.operations.context import SelectedWorkspace
+from millracer.operations.options import Merged
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.schemas.config import (
@@ -28,10 +30,8 @@ from millracer.schemas.config import (
     ConfigValueDocument,
     describe_failure,
 )
-from millracer.schemas.config_file import ConfigOptions
 from millracer.wiring import open_store
 from millracer.wiring.user_files import (
-    read_workspace_config,
     user_config_file,
     workspace_config_file,
 )
@@ -45,7 +45,6 @@ _PROGRAM_ORIGINS = {
 }
 #: The command of a program that setup installed would push who said it off the screen.
 _WIDEST = 40
-_DEFAULTS = inspect.signature(common_options).parameters
 
 
 @with_common_options
@@ -87,13 +86,14 @@ def show_path() -> None:
 
 def _result(common: CommonOptions, place: SelectedWorkspace) -> ConfigResult:
     workspace = place.root_path
-    of_workspace = read_workspace_config(workspace)
+    merged = common.options.for_workspace(workspace, session_mode=place.mode)
     user = user_config_file()
+    of_workspace = workspace_config_file(workspace)
     return ConfigResult(
         workspace=workspace,
         user_file=None if user is None else _file(user, exists=common.user_config is not None),
-        workspace_file=_file(workspace_config_file(workspace), exists=of_workspace is not None),
-        values=[_value(name, common, place, of_workspace) for name in ConfigOptions.model_fields],
+        workspace_file=_file(of_workspace, exists=of_workspace.is_file()),
+        values=list(_values(common, merged)),
     )
 
 
@@ -101,37 +101,21 @@ def _file(path: Path, *, exists: bool) -> ConfigFileDocument:
     return ConfigFileDocument(path=str(path), exists=exists)
 
 
-def _value(
-    name: str, common: CommonOptions, place: SelectedWorkspace, of_workspace: ConfigOptions | None
-) -> ConfigValueDocument:
-    """Say what an option comes to; the first who says it counts."""
-    value: object = None
-    origin = common.origins.get(name)
+def _values(common: CommonOptions, merged: Merged) -> Iterator[ConfigValueDocument]:
     found = common.programs.found
-    if name in {Tool.MILLRACE.key, Tool.PI.key}:
-        program = found.millrace if name == Tool.MILLRACE.key else found.pi
-        value, origin = program.used.command, _PROGRAM_ORIGINS[program.origin]
-    elif origin is not None:
-        value = getattr(common.choices.said, name)
-    elif name == "millrace_mode" and place.mode is not None:
-        value, origin = place.mode, ValueOrigin.SESSION
-    elif of_workspace is not None and _says(of_workspace, name):
-        value, origin = getattr(of_workspace, name), ValueOrigin.WORKSPACE_FILE
-    elif common.user_config is not None and _says(common.user_config, name):
-        value, origin = getattr(common.user_config, name), ValueOrigin.USER_FILE
-    else:
-        value, origin = _DEFAULTS[name].default, ValueOrigin.DEFAULT
-        value = [] if name == "skill" else value
-    return ConfigValueDocument(
-        name=name,
-        value=list(value) if isinstance(value, tuple) else value,
-        origin=origin,
-        variable=variable_of(f"--{name}".replace("_", "-")),
-    )
-
-
-def _says(options: ConfigOptions, name: str) -> bool:
-    return getattr(options, name) not in {None, ()}
+    programs = {Tool.MILLRACE.key: found.millrace, Tool.PI.key: found.pi}
+    for option in FILE_OPTIONS:
+        program = programs.get(option.name)
+        if program is None:
+            value, origin = getattr(merged.options, option.name), merged.origins[option.name]
+        else:
+            value, origin = program.used.command, _PROGRAM_ORIGINS[program.origin]
+        yield ConfigValueDocument(
+            name=option.name,
+            value=list(value) if isinstance(value, tuple) else value,
+            origin=origin,
+            variable=option.variable,
+        )
 
 
 def _lines(result: ConfigResult) -> list[str]:

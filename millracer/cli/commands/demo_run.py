@@ -17,6 +17,7 @@ from millracer.cli.terminal.stdout import OutputFormat
 from millracer.demo.workspace import DemoWorkspace, prepare_demo
 from millracer.domain.requests import IntakeKind, IntakePreference, RoutePreference, RunRequest
 from millracer.domain.result import RunResult, exit_code_of
+from millracer.domain.run_options import RunOptions
 from millracer.programs.discovery import ResolvedPrograms
 from millracer.wiring import Settings, open_orchestrator
 
@@ -58,9 +59,7 @@ def _run(
         millrace=found.millrace.words,
         pi=found.pi.words,
         used=found.used,
-        provider="scripted",
-        model="scripted-model",
-        default_skills=False,
+        options=RunOptions(provider="scripted", model="scripted-model", no_default_skills=True),
         environment={**found.environment(), **prepared.environment},
     )
     request = RunRequest(

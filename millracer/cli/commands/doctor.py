@@ -23,8 +23,8 @@ from millracer.doctor.machine import open_surroundings
 from millracer.doctor.run_checks import examine
 from millracer.domain.doctor_report import Check, CheckLevel, is_healthy
 from millracer.domain.failures import exit_code_of_cancel
+from millracer.domain.run_options import RunOptions
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
-from millracer.operations.options import RunChoices
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.schemas.doctor import (
@@ -110,19 +110,19 @@ class _Tools:
     programs: ProgramFactory
     folder: Path
 
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
-        return self.programs.millrace(root_path, choices)
+    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
+        return self.programs.millrace(root_path, options)
 
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
-        return self.programs.pi(root_path, choices)
+    def pi(self, root_path: str, options: RunOptions) -> Pi:
+        return self.programs.pi(root_path, options)
 
-    def look_at_pi(self, root_path: str, choices: RunChoices) -> PiLook:
-        return look_at_pi(self.programs.settings(root_path, choices), self._new_folder())
+    def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:
+        return look_at_pi(self.programs.settings(root_path, options), self._new_folder())
 
     def look_at_stage_pi(
-        self, root_path: str, choices: RunChoices, compiled: str, model: str | None
+        self, root_path: str, options: RunOptions, compiled: str, model: str | None
     ) -> PiLook:
-        settings = self.programs.settings(root_path, choices)
+        settings = self.programs.settings(root_path, options)
         return look_at_stage_pi(settings, Path(compiled), model, self._new_folder())
 
     def origin(self, tool: str) -> str:
@@ -142,7 +142,7 @@ def _sight(common: CommonOptions, folder: Path) -> Sight:
     return Sight(
         surroundings=open_surroundings(folder),
         tools=_Tools(programs=common.programs, folder=folder),
-        choices=common.choices,
+        options=common.options,
         find_place=lambda memory: _place(common, memory),
         config_files=_config_files,
         user_config=common.user_config_error,

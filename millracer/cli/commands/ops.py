@@ -31,6 +31,6 @@ def ops(
         raise typer.Exit(load("millracer.cli.commands.jsonl_server:serve")(common))
     raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
     if asks_millrace(raw):
-        common.programs.warm_up(common.choices.anywhere)  # before anything else is loaded
+        common.programs.warm_up(common.options.anywhere.options)  # before anything else is loaded
     body = load("millracer.cli.commands.ops_request:ops")
     raise typer.Exit(body(common, raw, stream=stream_json))

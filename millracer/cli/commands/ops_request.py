@@ -41,7 +41,7 @@ def open_gateway(
     return wiring.open_gateway(
         common.programs,
         CommandDefaults(
-            choices=common.choices,
+            options=common.options,
             workspace=None if common.workspace is None else str(common.workspace),
             session_id=common.session_id or LOCAL_SESSION,
         ),

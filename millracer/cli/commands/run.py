@@ -27,8 +27,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     quiet: options.Quiet = False,
 ) -> None:
     """Run one task to its end, and print an answer or a JSON result."""
-    if common.choices.anywhere.route is not RoutePreference.DIRECT:
-        common.programs.warm_up(common.choices.anywhere)
+    if common.options.anywhere.options.route is not RoutePreference.DIRECT:
+        common.programs.warm_up(common.options.anywhere.options)
     asked = TaskInput(
         common=common,
         task=tuple(task or ()),
@@ -52,6 +52,6 @@ def watch(
 
     If no daemon runs it starts one. An item that has ended already gives its result at once.
     """
-    common.programs.warm_up(common.choices.anywhere)
+    common.programs.warm_up(common.options.anywhere.options)
     asked = TaskInput(common=common, resume=item)
     raise typer.Exit(load(_BODY)(asked, output=output, exit_zero=exit_zero, quiet=quiet))

@@ -63,7 +63,7 @@ def _perform(common: CommonOptions, task: PreparedTask, *, quiet: bool) -> RunRe
         signals_cancel(cancellation),
         progress_shown(quiet=quiet) as listener,
         replace(common.programs, listeners=() if listener is None else (listener,)).orchestrator(
-            task.root_path, task.choices, cancellation
+            task.root_path, task.options, cancellation
         ) as orchestrator,
     ):
         result = orchestrator.run(task.request, cancellation)

@@ -63,7 +63,9 @@ _SessionName = Annotated[
 
 def list_workspaces(*, workspace: options.Workspace = None, as_json: _AsJson = False) -> None:
     """Show the registered workspaces; `*` marks the default."""
-    _do(common_options(workspace=workspace), Action.LIST_WORKSPACES, {}, as_json=as_json)
+    _do(
+        common_options(values={"workspace": workspace}), Action.LIST_WORKSPACES, {}, as_json=as_json
+    )
 
 
 def add_workspace(  # noqa: PLR0913 - one parameter per option
@@ -128,7 +130,7 @@ def select_workspace(
     """Select what a session works with if nothing else is named."""
     is_path = "/" in selected or selected in {".", "..", "~"}
     payload = {"root_path" if is_path else "workspace_id": selected, "mode": mode}
-    common = common_options(session_id=session_id)
+    common = common_options(values={"session_id": session_id})
     _do(common, Action.SELECT_WORKSPACE, payload, as_json=as_json)
 
 

@@ -51,7 +51,8 @@ def _watch(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) 
         memory = SessionMemory(store)
         place = find_place(common.workspace, common.session_id, memory)
         warnings = (*place.warnings, *memory.warnings)
-    millrace = common.programs.millrace(place.root_path, common.choices.at(place.root_path))
+    options = common.options.for_workspace(place.root_path).options
+    millrace = common.programs.millrace(place.root_path, options)
     show = _renderer(as_json=as_json)
     shown: WorkspaceStatus | None = None
     with closing(millrace.observe()) as observer:

@@ -53,7 +53,7 @@ def operator(common: CommonOptions) -> int:
                 directories=open_directories(),
                 clock=SystemClock(),
                 voice=_Streams(),
-                choices=common.choices,
+                options=common.options,
                 session_id=common.session_id or _SESSION,
                 workspace=None if common.workspace is None else str(common.workspace),
                 new_request_id=lambda: f"operator-{uuid.uuid4().hex}",

@@ -6,8 +6,10 @@ stderr, so both streams are searched. Nothing here knows what a command means.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from millracer.millrace.commands.runner import CommandRunner, PlainRunner
 from millracer.millrace.wire.traceback import exception_line
 from millracer.system import processes
 from millracer.system.processes import Command, Completed
+
+_log = logging.getLogger(__name__)
 
 TOOL = "millrace"
 #: One call's limit in seconds; a loaded machine needs up to six for a start alone.
@@ -85,10 +89,15 @@ class MillraceCalls:
         Raises:
             ToolNotFound, ToolTimeout, Cancelled: as `process.run`.
         """
-        return self.runner.run(
+        started = time.monotonic()
+        completed = self.runner.run(
             self.command(*arguments, in_workspace=in_workspace, pass_fds=pass_fds),
             wait.within(CALL_LIMIT_SECONDS),
         )
+        seconds = time.monotonic() - started
+        shown = " ".join(arguments)
+        _log.debug("millrace %s: exit code %d after %.2f s", shown, completed.exit_code, seconds)
+        return completed
 
     def spawn_daemon(self, *arguments: str, token: str, output: int, wait: Wait) -> int:
         """Start a command that outlives us, its output going to a descriptor; return its pid.

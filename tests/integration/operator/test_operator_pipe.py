@@ -87,11 +87,11 @@ def test_the_first_failure_decides_not_the_worst(caller: OperatorCaller) -> None
 @pytest.mark.parametrize(
     ("options", "exit_code", "said"),
     [
-        (("--pi-command", "/nowhere/pi"), 8, "run `millracer setup`"),
+        (("--pi-command", "/nowhere/pi"), 8, "`millracer setup`"),
         (("--pi-command", "'unclosed"), 2, "--pi-command"),
         (("--skill", "/nowhere/skill"), 2, "/nowhere/skill"),
-        (("--cwd", "/nowhere"), 2, "/nowhere is not a directory"),
-        (("--workspace", "/nowhere"), 8, "/nowhere is not a directory"),
+        (("--cwd", "/nowhere"), 2, "/nowhere"),
+        (("--workspace", "/nowhere"), 8, "/nowhere"),
     ],
 )
 def test_a_task_that_cannot_begin_did_not_complete_and_the_next_is_tried(

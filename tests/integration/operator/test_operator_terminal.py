@@ -277,7 +277,7 @@ def test_tab_completes_commands_and_what_follows_them(
         terminal.type(f"/workspace {tmp_path}/a-fo" + TAB)
         assert str(folder) in terminal.enter("", f"{folder}.* · ")
         terminal.type("/xyz" + TAB)
-        assert "/help" in terminal.enter("", r"error: [^\n]*/xyz")
+        assert "/xyz" in terminal.enter("", "/help")
         assert terminal.leave() == 0
 
 

@@ -89,7 +89,7 @@ def test_a_requested_task_is_done_and_its_steps_are_told(workspace: Path) -> Non
     asked = _request("enqueue", input={"kind": "text", "text": "give an answer"})
 
     result = handle_request(
-        asked, workspace=workspace, choices=DIRECT, on_progress=steps.append, pi_command=PI
+        asked, workspace=workspace, options=DIRECT, on_progress=steps.append, pi_command=PI
     )
 
     assert (result.status, result.errors) == (OpsStatus.SUCCEEDED, [])
@@ -110,7 +110,7 @@ def test_a_listener_that_raises_breaks_off_a_request(workspace: Path) -> None:
     asked = _request("enqueue", input={"kind": "text", "text": "give an answer"})
     with pytest.raises(ZeroDivisionError):
         handle_request(
-            asked, workspace=workspace, choices=DIRECT, on_progress=listener, pi_command=PI
+            asked, workspace=workspace, options=DIRECT, on_progress=listener, pi_command=PI
         )
 
 

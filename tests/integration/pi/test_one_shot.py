@@ -18,6 +18,7 @@ from millracer.pi import one_shot
 from millracer.pi.one_shot import PrintPi
 from millracer.pi.options import PiOptions
 from tests.support.cli import wait_until
+from tests.support.processes import children
 
 CHILD = Path(__file__).parents[2] / "children" / "pi_printing.py"
 Start = Callable[..., PrintPi]
@@ -130,7 +131,7 @@ def test_an_answer_without_end_is_not_kept(start: Start, monkeypatch: pytest.Mon
     with pytest.raises(ProtocolError, match="longer than"):
         start().ask("too much", soon())
 
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_a_listener_hears_the_whole_answer_once(start: Start) -> None:
@@ -153,7 +154,7 @@ def test_a_pi_that_never_reads_a_large_prompt_cannot_outlast_its_turn(start: Sta
     with pytest.raises(ToolTimeout):
         start("--never-reads").ask("x" * 1_200_000, Wait.for_seconds(1))
 
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_a_turn_out_of_time_ends_pi_and_its_deaf_tool(start: Start, tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_turn_out_of_time_ends_pi_and_its_deaf_tool(start: Start, tmp_path: Pa
         start().ask("hang", Wait.for_seconds(3))
 
     assert not lives(tmp_path)
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_a_cancelled_turn_ends_pi_and_its_deaf_tool(start: Start, tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_a_cancelled_turn_ends_pi_and_its_deaf_tool(start: Start, tmp_path: Path
         caller.join()
 
     assert not lives(tmp_path)
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_closing_from_another_thread_ends_the_turn_and_all_it_started(

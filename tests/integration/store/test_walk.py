@@ -217,4 +217,4 @@ def _connection_of(store: SqliteSessionStore) -> sqlite3.Connection:
 
 
 TestStoreWalk = StoreWalk.TestCase
-TestStoreWalk.settings = settings(stateful_step_count=20)
+TestStoreWalk.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=20)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-import psutil
 import pytest
 
 from millracer.cancellation import Wait
 from millracer.errors import ToolFailed
 from millracer.system import processes
 from millracer.system.processes import Command
+from tests.support.processes import children
 
 _FLOOD = """
 import sys
@@ -43,4 +43,4 @@ def test_a_command_that_never_stops_writing_is_ended_with_an_error() -> None:
     with pytest.raises(ToolFailed, match="64 MiB"):
         processes.run(command(_ENDLESS), Wait.for_seconds(60))
 
-    assert not [each for each in psutil.Process().children() if _ENDLESS in each.cmdline()]
+    assert not [each for each in children() if _ENDLESS in each.cmdline()]

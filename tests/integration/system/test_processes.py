@@ -21,6 +21,7 @@ from millracer.pi.channel import PiChannel
 from millracer.system import processes
 from millracer.system.files import try_lock
 from millracer.system.processes import TOKEN_VARIABLE, Command
+from tests.support.processes import children
 
 HEADLESS = Path(__file__).parents[2] / "children" / "headless.py"
 TOKEN = "t" * 32
@@ -100,13 +101,13 @@ def interrupted_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("interrupted_starts")
 def test_a_program_that_is_just_started_is_not_left_behind_by_an_interrupt() -> None:
-    before = set(psutil.Process().children())
+    before = set(children())
     command = Command(tool="sleep", argv=("sleep", "60"))
 
     with pytest.raises(KeyboardInterrupt):
         processes.run(command, Wait.for_seconds(60))
 
-    assert set(psutil.Process().children()) == before
+    assert set(children()) == before
 
 
 def test_a_pi_that_is_just_started_is_not_left_behind_by_an_interrupt(
@@ -117,12 +118,12 @@ def test_a_pi_that_is_just_started_is_not_left_behind_by_an_interrupt(
 
     monkeypatch.setattr(processes, "start_whole", lambda start: start())
     monkeypatch.setattr(threading.Thread, "start", interrupted)
-    before = set(psutil.Process().children())
+    before = set(children())
 
     with pytest.raises(KeyboardInterrupt):
         PiChannel(Command(tool="pi", argv=("sleep", "60")))
 
-    assert set(psutil.Process().children()) == before
+    assert set(children()) == before
 
 
 def test_what_cannot_be_started_is_told_from_either_thread() -> None:

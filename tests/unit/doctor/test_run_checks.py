@@ -35,8 +35,7 @@ from millracer.errors import (
     ToolTimeout,
     ToolUnsupported,
 )
-from millracer.operations.options import LayeredChoices, RunChoices
-from millracer.schemas.run_options import SaidOptions
+from millracer.operations.options import OptionLayers, Values
 from tests.fakes.doctor import MODELS, STAGES, ScriptedDoctorTools, ScriptedSurroundings
 from tests.fakes.millrace import ScriptedMillrace
 
@@ -53,7 +52,7 @@ class Room:
 
     surroundings: ScriptedSurroundings = field(default_factory=ScriptedSurroundings)
     tools: ScriptedDoctorTools = field(default_factory=ScriptedDoctorTools)
-    choices: LayeredChoices = field(default_factory=LayeredChoices)
+    options: OptionLayers = field(default_factory=OptionLayers)
     place: DoctorPlace | InvalidRequest = field(
         default_factory=lambda: DoctorPlace(root_path="/shop")
     )
@@ -79,7 +78,7 @@ class Room:
         self.sight = Sight(
             surroundings=self.surroundings,
             tools=self.tools,
-            choices=self.choices,
+            options=self.options,
             find_place=lambda _memory: self._found(),
             config_files=lambda _root_path: self.files,
             user_config=self.user_config,
@@ -127,7 +126,7 @@ def _folder(**values: object) -> Change:
 
 
 def _names_mode(room: Room) -> None:
-    room.choices = room.choices.saying(millrace_mode="learning_pi")
+    room.options = room.options.with_values(millrace_mode="learning_pi")
     room.millrace.has_daemon(ours=False, mode_id="lad_pi")
 
 
@@ -172,10 +171,10 @@ def _beyond_init(room: Room) -> None:
 
 
 def _file_of_workspace(room: Room) -> None:
-    def refuse(_root_path: str) -> SaidOptions:
+    def refuse(_root_path: str) -> Values:
         raise ConfigInvalid("millracer.toml says it", suggested_action="mend it")
 
-    room.choices = replace(room.choices, workspace=refuse)
+    room.options = replace(room.options, workspace=refuse)
 
 
 def _rejects(room: Room) -> None:
@@ -717,7 +716,7 @@ def test_stages_without_a_model_of_their_own_are_told_to_get_credentials(room: R
 def test_a_daemon_in_the_mode_that_was_named_is_no_conflict_by_any_of_its_names(
     room: Room, mode: str
 ) -> None:
-    room.choices = room.choices.saying(millrace_mode=mode)
+    room.options = room.options.with_values(millrace_mode=mode)
     room.millrace.has_daemon(ours=True, mode_id="lad_pi")
 
     found = room.checks()[NAME.DAEMON]
@@ -746,7 +745,7 @@ def test_a_turn_is_asked_only_when_it_was_asked_for(room: Room) -> None:
 
 
 def test_a_turn_has_no_more_time_than_a_run_gives_it_and_long_words_are_cut(room: Room) -> None:
-    room.choices = LayeredChoices(base=RunChoices(pi_timeout_seconds=7))
+    room.options = OptionLayers(given={"pi_timeout_seconds": 7})
     room.tools.conversation._steps.clear()
     room.tools.conversation.will_say("long\nwords " * 40)
 

@@ -52,6 +52,7 @@ def test_an_unsafe_document_is_refused_with_what_differs_and_what_to_do() -> Non
 
     assert refused.value.code == DOCUMENT_UNSAFE == "document_unsafe"
     assert "item-1-00ff" in refused.value.message
-    assert f"Created-By reads '{'x' * 199} " in refused.value.message
+    assert "Created-By" in refused.value.message
+    assert f"'{'x' * 199}" in refused.value.message
     assert "x" * 200 not in refused.value.message
     assert refused.value.suggested_action

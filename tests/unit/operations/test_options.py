@@ -1,8 +1,12 @@
+"""Options of a run: what they become, and which source wins."""
+
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from millracer.domain.configuration import ValueOrigin
 from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
@@ -11,96 +15,160 @@ from millracer.domain.requests import (
     RoutePreference,
     RunRequest,
 )
-from millracer.operations.options import LayeredChoices, RunChoices
-from millracer.schemas.run_options import OpsOptions, SaidOptions
+from millracer.domain.run_options import RUN_OPTIONS, RunOptions
+from millracer.operations.options import Layer, OptionLayers, merge, values_of
 
-#: What the command line said: nothing of it is a default, and nothing is what a request says below.
-CHOSEN = RunChoices(
+#: No value is a default.
+CHOSEN = RunOptions(
     route=RoutePreference.DIRECT,
     intake=IntakePreference.IDEA,
-    mode="lad_pi",
+    millrace_mode="lad_pi",
     cwd="/cwd",
     thinking="low",
     provider="provider",
     model="model",
-    skills=("/skill",),
-    default_skills=True,
+    skill=("/skill",),
+    no_default_skills=True,
     daemon_timeout_seconds=1,
     max_daemon_restarts=2,
     poll_interval_seconds=3,
     pi_timeout_seconds=4,
-    keep_daemon=False,
+    keep_daemon=True,
     pi_session=PiSession.PRINT,
     notify_terminal_stages=False,
     finalizer=Finalizer.SUMMARY,
-    warm_millrace=True,
+    no_warm_millrace=True,
 )
-
-#: Each option, what a request says, and what that changes.
-OVERLAYS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "route": ("millrace", {"route": RoutePreference.MILLRACE}),
-    "intake": ("probe", {"intake": IntakePreference.PROBE}),
-    "millrace_mode": ("learning_pi", {"mode": "learning_pi"}),
-    "cwd": ("/other", {"cwd": "/other"}),
-    "thinking": ("off", {"thinking": "off"}),
-    "provider": ("p", {"provider": "p"}),
-    "model": ("m", {"model": "m"}),
-    "skill": (["/a", "/b"], {"skills": ("/a", "/b")}),
-    "no_default_skills": (True, {"default_skills": False}),
-    "daemon_timeout_seconds": (11.5, {"daemon_timeout_seconds": 11.5}),
-    "max_daemon_restarts": (0, {"max_daemon_restarts": 0}),
-    "poll_interval_seconds": (13.5, {"poll_interval_seconds": 13.5}),
-    "pi_timeout_seconds": (14.5, {"pi_timeout_seconds": 14.5}),
-    "keep_daemon": (True, {"keep_daemon": True}),
-    "pi_session": ("rpc", {"pi_session": PiSession.RPC}),
-    "notify_terminal_stages": (True, {"notify_terminal_stages": True}),
-    "finalizer": ("pi", {"finalizer": Finalizer.PI}),
-    "no_warm_millrace": (True, {"warm_millrace": False}),
-    "resume": ("item-1", {}),  # a request of its own, not a way to do one
-}
+VALUES = dataclasses.asdict(CHOSEN)
+NAMES = [option.name for option in RUN_OPTIONS]
+ORIGINS = [
+    *(ValueOrigin.DEFAULT, ValueOrigin.USER_FILE, ValueOrigin.WORKSPACE_FILE),
+    *(ValueOrigin.ENVIRONMENT, ValueOrigin.OPTION),
+]
 
 
-def options(**said: Any) -> OpsOptions:
-    return OpsOptions.model_validate(said, strict=False)
+def layered(sources: Mapping[ValueOrigin, Mapping[str, Any]]) -> OptionLayers:
+    return OptionLayers(
+        user=sources.get(ValueOrigin.USER_FILE, {}),
+        workspace=lambda root_path: (
+            sources.get(ValueOrigin.WORKSPACE_FILE, {}) if root_path == "/w" else {}
+        ),
+        environment=sources.get(ValueOrigin.ENVIRONMENT, {}),
+        given=sources.get(ValueOrigin.OPTION, {}),
+    )
 
 
-def test_every_option_and_every_choice_is_named_here() -> None:
-    assert set(OVERLAYS) == set(OpsOptions.model_fields)
-    changed = {name for _, fields in OVERLAYS.values() for name in fields}
-    by_a_file_alone = {"configured_mode"}
-    assert changed == {field.name for field in dataclasses.fields(RunChoices)} - by_a_file_alone
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_the_strongest_source_wins_and_is_the_origin(name: str, origin: ValueOrigin) -> None:
+    default = getattr(RunOptions(), name)
+    weaker = ORIGINS[1 : ORIGINS.index(origin)]
+    sources: dict[ValueOrigin, dict[str, Any]] = {each: {name: default} for each in weaker}
+    if origin is not ValueOrigin.DEFAULT:
+        sources[origin] = {name: VALUES[name]}
+    wanted = default if origin is ValueOrigin.DEFAULT else VALUES[name]
+
+    merged = layered(sources).for_workspace("/w")
+
+    assert merged.options == dataclasses.replace(RunOptions(), **{name: wanted})
+    assert merged.origins == dict.fromkeys(NAMES, ValueOrigin.DEFAULT) | {name: origin}
 
 
-@pytest.mark.parametrize("name", OVERLAYS)
-def test_an_option_overlays_its_own_field_and_no_other(name: str) -> None:
-    value, changed = OVERLAYS[name]
+@pytest.mark.parametrize("empty", [None, (), ""])
+def test_an_empty_value_is_not_given(empty: object) -> None:
+    layers = [
+        Layer(origin=ValueOrigin.USER_FILE, values=VALUES),
+        Layer(origin=ValueOrigin.OPTION, values=dict.fromkeys(NAMES, empty)),
+    ]
 
-    overlaid = CHOSEN.overlaid(options(**{name: value}))
+    merged = merge(layers)
 
-    assert overlaid == dataclasses.replace(CHOSEN, **changed)
-
-
-def test_options_that_say_nothing_change_nothing() -> None:
-    assert CHOSEN.overlaid(OpsOptions()) == CHOSEN
-    assert CHOSEN.overlaid(options(skill=[], provider="", model=None)) == CHOSEN
-
-
-@pytest.mark.parametrize("without", [True, False])
-def test_a_request_may_turn_default_skills_off_and_on(*, without: bool) -> None:
-    chosen = dataclasses.replace(CHOSEN, default_skills=without)
-
-    assert chosen.overlaid(options(no_default_skills=without)).default_skills is not without
+    assert merged.options == CHOSEN
+    assert set(merged.origins.values()) == {ValueOrigin.USER_FILE}
 
 
-def test_a_run_is_done_by_these_choices() -> None:
-    assert CHOSEN.request("the task", "req-1") == RunRequest(
+def test_a_switch_that_a_file_turns_on_can_be_turned_off() -> None:
+    layers = layered(
+        {ValueOrigin.USER_FILE: VALUES, ValueOrigin.ENVIRONMENT: {"keep_daemon": False}}
+    )
+
+    assert layers.anywhere.options == dataclasses.replace(CHOSEN, keep_daemon=False)
+
+
+def test_the_file_of_a_workspace_counts_there_alone() -> None:
+    layers = layered(
+        {
+            ValueOrigin.USER_FILE: {"thinking": "user"},
+            ValueOrigin.WORKSPACE_FILE: {"thinking": "workspace"},
+        }
+    )
+
+    assert layers.for_workspace("/w").options.thinking == "workspace"
+    assert layers.for_workspace("/other").options.thinking == "user"
+    assert layers.anywhere.options.thinking == "user"
+
+
+def test_later_values_replace_given_ones_and_none_removes_them() -> None:
+    layers = layered(
+        {
+            ValueOrigin.USER_FILE: {"route": RoutePreference.DIRECT, "model": "file"},
+            ValueOrigin.ENVIRONMENT: {"model": "environment"},
+            ValueOrigin.OPTION: {"millrace_mode": "lad_pi"},
+        }
+    )
+
+    changed = layers.with_values(route=RoutePreference.AUTO, model=None, millrace_mode=None)
+
+    assert layers.anywhere.options.route is RoutePreference.DIRECT
+    assert changed.anywhere.options == RunOptions(model="file")
+    assert changed.anywhere.origins["route"] is ValueOrigin.OPTION
+
+
+@pytest.mark.parametrize(
+    ("sources", "session", "named", "session_mode", "origin"),
+    [
+        ({"given": "o", "environment": "e", "user": "u"}, "s", "o", None, ValueOrigin.OPTION),
+        ({"environment": "e", "user": "u"}, "s", "e", None, ValueOrigin.ENVIRONMENT),
+        ({"user": "u"}, "s", None, "s", ValueOrigin.SESSION),
+        ({"user": "u"}, None, None, "u", ValueOrigin.USER_FILE),
+        ({}, None, None, None, ValueOrigin.DEFAULT),
+    ],
+)
+def test_a_sessions_mode_is_between_the_caller_and_the_files(
+    sources: dict[str, str],
+    session: str | None,
+    named: str | None,
+    session_mode: str | None,
+    origin: ValueOrigin,
+) -> None:
+    layers = OptionLayers(**{each: {"millrace_mode": mode} for each, mode in sources.items()})
+
+    merged = layers.for_workspace("/w", session_mode=session)
+    request = merged.request("t", "r")
+
+    assert (request.mode, request.session_mode) == (named, session_mode)
+    assert merged.origins["millrace_mode"] is origin
+
+
+def test_the_values_of_options_are_those_that_are_not_defaults() -> None:
+    assert values_of(RunOptions()) == {}
+    assert values_of(CHOSEN) == VALUES
+    assert values_of(RunOptions(keep_daemon=True)) == {"keep_daemon": True}
+
+
+def given(options: RunOptions) -> OptionLayers:
+    return OptionLayers(given=values_of(options))
+
+
+def test_a_run_is_requested_with_its_options() -> None:
+    assert given(CHOSEN).anywhere.request("the task", "req-1") == RunRequest(
         task="the task",
         request_id="req-1",
         route=RoutePreference.DIRECT,
         intake=IntakePreference.IDEA,
         mode="lad_pi",
         finalizer=Finalizer.SUMMARY,
-        keep_daemon=False,
+        keep_daemon=True,
         notify_terminal_stages=False,
         limits=Limits(daemon_timeout_seconds=1, pi_timeout_seconds=4, max_daemon_restarts=2),
     )
@@ -115,71 +183,13 @@ def test_a_run_is_done_by_these_choices() -> None:
         (PiSession.PRINT, False, False),
     ],
 )
-def test_stages_are_told_only_where_there_is_a_conversation(
+def test_pi_is_notified_of_stages_only_in_a_conversation(
     session: PiSession, *, wanted: bool, told: bool
 ) -> None:
-    chosen = dataclasses.replace(CHOSEN, pi_session=session, notify_terminal_stages=wanted)
+    options = RunOptions(pi_session=session, notify_terminal_stages=wanted)
 
-    assert chosen.request("t", "r").notify_terminal_stages is told
-
-
-def test_the_defaults_are_those_of_a_run_that_says_nothing() -> None:
-    assert RunChoices().request("t", "r") == RunRequest(task="t", request_id="r")
+    assert given(options).anywhere.request("t", "r").notify_terminal_stages is told
 
 
-def layered(*, user: SaidOptions, workspace: SaidOptions, said: SaidOptions) -> LayeredChoices:
-    return LayeredChoices(
-        base=CHOSEN,
-        user=user,
-        workspace={"/w": workspace, "/other": SaidOptions()}.__getitem__,
-        said=said,
-    )
-
-
-@pytest.mark.parametrize("name", sorted(set(OVERLAYS) - {"resume"}))
-def test_what_is_said_goes_before_the_workspace_before_the_user_before_the_default(
-    name: str,
-) -> None:
-    value, changed = OVERLAYS[name]
-    speaks, silent = options(**{name: value}), SaidOptions()
-    field = next(iter(changed))
-    present = {name: _as_option(name, getattr(CHOSEN, field))}
-    contradicts = SaidOptions.model_construct(None, **present)
-    wanted = dataclasses.replace(CHOSEN, **changed)
-    in_file = (
-        dataclasses.replace(CHOSEN, configured_mode=value) if name == "millrace_mode" else wanted
-    )
-
-    from_user = layered(user=speaks, workspace=silent, said=silent)
-    from_workspace = layered(user=contradicts, workspace=speaks, said=silent)
-    said = layered(user=contradicts, workspace=contradicts, said=speaks)
-
-    assert from_user.at("/w") == in_file == from_user.anywhere
-    assert from_workspace.at("/w") == in_file
-    assert _but_the_files_mode(said.at("/w")) == wanted
-    assert _but_the_files_mode(said.anywhere) == wanted
-
-
-def test_a_workspaces_file_counts_there_alone() -> None:
-    choices = layered(
-        user=SaidOptions(thinking="user"), workspace=SaidOptions(thinking="w"), said=SaidOptions()
-    )
-
-    assert choices.at("/w").thinking == "w"
-    assert choices.at("/other").thinking == "user"
-    assert choices.anywhere.thinking == "user"
-
-
-def test_who_speaks_later_is_heard_before_any_file() -> None:
-    choices = LayeredChoices(user=SaidOptions(route=RoutePreference.DIRECT))
-
-    assert choices.at("/w").route is RoutePreference.DIRECT
-    assert choices.saying(route=RoutePreference.AUTO).at("/w").route is RoutePreference.AUTO
-
-
-def _as_option(name: str, value: Any) -> Any:
-    return not value if name in {"no_default_skills", "no_warm_millrace"} else value
-
-
-def _but_the_files_mode(choices: RunChoices) -> RunChoices:
-    return dataclasses.replace(choices, configured_mode=None)
+def test_the_defaults_are_those_of_a_request_without_options() -> None:
+    assert OptionLayers().anywhere.request("t", "r") == RunRequest(task="t", request_id="r")

@@ -21,6 +21,7 @@ from millracer.domain.requests import (
     ScopedWork,
 )
 from millracer.domain.result import DecidingEvent, ErrorRecord, RunResult, Versions
+from millracer.domain.run_options import RunOptions
 from millracer.domain.workspaces import RegisteredWorkspace, Selection
 from millracer.errors import (
     ExitCode,
@@ -31,9 +32,7 @@ from millracer.errors import (
     UsageError,
     WorkspaceUnusable,
 )
-from millracer.operations.options import RunChoices
 from millracer.schemas.base import render
-from millracer.schemas.run_options import SaidOptions
 from tests.fakes.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.millrace import ScriptedMillrace, item_ends, stage_runs
@@ -480,7 +479,7 @@ def test_a_scoped_item_comes_back_as_it_was_given() -> None:
 def test_the_route_is_the_requests_then_the_options_then_the_commands(
     preference: str | None, option: str | None, command: str, taken: str
 ) -> None:
-    desk = desk_with(ended(), choices=RunChoices(route=RoutePreference(command)))
+    desk = desk_with(ended(), options=RunOptions(route=RoutePreference(command)))
 
     request = run_asked(desk, route_preference=preference, options={"route": option})
 
@@ -500,7 +499,7 @@ def test_the_route_is_the_requests_then_the_options_then_the_commands(
 def test_the_intake_is_the_requests_then_the_options_then_the_commands(
     preference: str | None, option: str | None, command: str, taken: str
 ) -> None:
-    desk = desk_with(ended(), choices=RunChoices(intake=IntakePreference(command)))
+    desk = desk_with(ended(), options=RunOptions(intake=IntakePreference(command)))
 
     request = run_asked(desk, intake_preference=preference, options={"intake": option})
 
@@ -510,9 +509,9 @@ def test_the_intake_is_the_requests_then_the_options_then_the_commands(
 @pytest.mark.parametrize(
     ("request_mode", "option", "command", "session", "workspace", "expected"),
     [
-        ("m1", "m2", "m3", "m4", "m5", ("m1", "m4", "m1")),
-        (None, "m2", "m3", "m4", "m5", ("m2", "m4", "m2")),
-        (None, None, "m3", "m4", "m5", ("m3", "m4", "m3")),
+        ("m1", "m2", "m3", "m4", "m5", ("m1", None, "m1")),
+        (None, "m2", "m3", "m4", "m5", ("m2", None, "m2")),
+        (None, None, "m3", "m4", "m5", ("m3", None, "m3")),
         (None, None, None, "m4", "m5", (None, "m4", "m4")),
         (None, None, None, None, "m5", (None, "m5", "m5")),
         (None, None, None, None, None, (None, "m6", "m6")),
@@ -527,8 +526,8 @@ def test_the_mode_is_named_by_request_options_command_session_workspace_file(  #
     workspace: str | None,
     expected: tuple[str | None, str | None, str | None],
 ) -> None:
-    desk = desk_with(ended(), choices=RunChoices(mode=command))
-    desk.files["/shop"] = SaidOptions(millrace_mode="m6")
+    desk = desk_with(ended(), options=RunOptions(millrace_mode=command))
+    desk.files["/shop"] = {"millrace_mode": "m6"}
     desk.store.register_workspace(
         RegisteredWorkspace(workspace_id="alpha", root_path="/shop", default_mode=workspace)
     )
@@ -548,28 +547,28 @@ def test_the_mode_is_named_by_request_options_command_session_workspace_file(  #
 
 
 def test_options_and_the_command_line_reach_the_tools_and_the_run() -> None:
-    desk = desk_with(ended(), choices=RunChoices(provider="p", model="m"))
+    desk = desk_with(ended(), options=RunOptions(provider="p", model="m"))
 
     request = run_asked(
         desk, options={"model": "other", "daemon_timeout_seconds": 5, "finalizer": "summary"}
     )
 
-    (root_path, choices), *_ = desk.tools.opened
+    (root_path, options), *_ = desk.tools.opened
     assert root_path == "/shop"
-    assert (choices.provider, choices.model) == ("p", "other")
+    assert (options.provider, options.model) == ("p", "other")
     assert request.limits.daemon_timeout_seconds == 5
     assert request.finalizer is Finalizer.SUMMARY
 
 
 def test_a_request_goes_before_the_file_of_the_workspace_it_is_about() -> None:
-    desk = desk_with(ended(), choices=RunChoices(provider="p"))
-    desk.files["/shop"] = SaidOptions(model="file", thinking="low")
-    desk.files["/elsewhere"] = SaidOptions(thinking="off", provider="other")
+    desk = desk_with(ended(), options=RunOptions(provider="p"))
+    desk.files["/shop"] = {"model": "file", "thinking": "low"}
+    desk.files["/elsewhere"] = {"thinking": "off", "provider": "other"}
 
     run_asked(desk, options={"model": "request"})
 
-    (_, choices), *_ = desk.tools.opened
-    assert (choices.provider, choices.model, choices.thinking) == ("p", "request", "low")
+    (_, options), *_ = desk.tools.opened
+    assert (options.provider, options.model, options.thinking) == ("p", "request", "low")
 
 
 # where

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from millracer.domain.run_options import RunOptions
 from millracer.domain.workspaces import RegisteredWorkspace, Selection
-from millracer.operations.options import RunChoices
 from tests.fakes.directories import NamedDirectories
 from tests.support.gateway import Desk, codes, said
 
@@ -66,7 +66,7 @@ def test_the_commands_own_workspace_is_listed_as_the_default_until_one_is_chosen
 
 
 def test_the_commands_own_workspace_is_what_the_command_line_says() -> None:
-    desk = Desk(workspace="sub", choices=RunChoices(mode="lad_pi"))
+    desk = Desk(workspace="sub", options=RunOptions(millrace_mode="lad_pi"))
 
     (own,) = result_of(desk, "list_workspaces")["workspaces"]
 

@@ -25,10 +25,9 @@ from millracer.errors import (
     WorkspaceUnresolved,
     WorkspaceUnusable,
 )
-from millracer.operations.options import LayeredChoices, RunChoices
+from millracer.operations.options import OptionLayers, Values
 from millracer.operator.input_line import COMMANDS
 from millracer.operator.session import Operator, Watching
-from millracer.schemas.run_options import SaidOptions
 from tests.fakes.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.failing_store import FailingStore
@@ -58,7 +57,7 @@ class World:
     cancellation: Cancellation = field(default_factory=Cancellation)
     heard: list[ProgressEvent] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
-    files: dict[str, SaidOptions] = field(default_factory=dict)
+    files: dict[str, Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tools = ConversationTools(clock=self.clock)
@@ -68,8 +67,8 @@ class World:
         *,
         workspace: str | None = None,
         session_id: str = "operator",
-        reads: Callable[[str], SaidOptions] | None = None,
-        **choices: Any,
+        reads: Callable[[str], Values] | None = None,
+        **options: Any,
     ) -> Operator:
         """Open a session; what it says on its own account comes with `greet`."""
         return Operator(
@@ -78,9 +77,9 @@ class World:
             directories=self.directories,
             clock=self.clock,
             voice=self.words,
-            choices=LayeredChoices(
-                base=RunChoices(**{"finalizer": Finalizer.SUMMARY, **choices}),
-                workspace=reads or (lambda root_path: self.files.get(root_path, SaidOptions())),
+            options=OptionLayers(
+                given={"finalizer": Finalizer.SUMMARY, **options},
+                workspace=reads or (lambda root_path: self.files.get(root_path, {})),
             ),
             session_id=session_id,
             workspace=workspace,
@@ -597,7 +596,7 @@ def test_what_the_command_line_names_goes_before_the_session_and_is_not_remember
     world.take(before, "/workspace /other")
     world.take(before, "/mode lad_codex")
 
-    named = world.operator(workspace="/alpha", mode="learning_pi")
+    named = world.operator(workspace="/alpha", millrace_mode="learning_pi")
 
     assert selected(world.greeting(named)) == ("/alpha", "learning_pi")
     assert selected(world.greeting(world.operator())) == ("/other", "lad_codex")
@@ -644,7 +643,7 @@ def test_tasks_are_done_in_the_selected_workspace_and_mode(world: World) -> None
 
 
 def test_the_configuration_file_of_each_workspace_counts_there(world: World) -> None:
-    world.files["/other"] = SaidOptions(route=RoutePreference.MILLRACE, millrace_mode="lad_pi")
+    world.files["/other"] = {"route": RoutePreference.MILLRACE, "millrace_mode": "lad_pi"}
     operator = world.operator()
 
     assert world.notes(operator, "/route") == "route auto"
@@ -667,9 +666,7 @@ def test_the_configuration_file_of_each_workspace_counts_there(world: World) -> 
 def test_pi_begins_anew_where_it_would_be_started_otherwise(
     world: World, said: dict[str, str], opened: list[str]
 ) -> None:
-    world.files["/other"] = SaidOptions.model_construct(
-        None, **{name: value for name, value in said.items() if name == "model"}
-    )
+    world.files["/other"] = {name: value for name, value in said.items() if name == "model"}
     world.tools.will_open(ScriptedPi("done", "done"), ScriptedPi("done"))
     operator = world.operator(route=RoutePreference.DIRECT, cwd=said.get("cwd"))
     world.ask(operator, "do it")
@@ -681,10 +678,10 @@ def test_pi_begins_anew_where_it_would_be_started_otherwise(
 
 
 def test_a_workspace_whose_file_is_wrong_is_told_and_not_moved_to(world: World) -> None:
-    def refuse(root_path: str) -> SaidOptions:
+    def refuse(root_path: str) -> Values:
         if root_path == "/other":
             raise ConfigInvalid("/other/millracer.toml is no TOML", suggested_action="correct it")
-        return SaidOptions()
+        return {}
 
     operator = world.operator(reads=refuse)
 
@@ -697,7 +694,7 @@ def test_a_workspace_whose_file_is_wrong_is_told_and_not_moved_to(world: World) 
 
 
 def test_the_operator_opens_where_the_file_is_wrong(world: World) -> None:
-    def refuse(_root_path: str) -> SaidOptions:
+    def refuse(_root_path: str) -> Values:
         raise ConfigInvalid("/here/millracer.toml is no TOML")
 
     assert world.greeting(world.operator(reads=refuse)) == "error: /here/millracer.toml is no TOML"

@@ -7,7 +7,7 @@ import pytest
 from millracer.domain.configuration import LONGEST_CONFIG_BYTES, NOT_FOR_A_FILE, NOT_FOR_A_WORKSPACE
 from millracer.errors import ConfigInvalid
 from millracer.schemas.config_file import ConfigOptions, parse_config
-from millracer.schemas.run_options import SaidOptions
+from millracer.schemas.run_options import GivenOptions
 
 EVERYTHING = b"""
 route = "millrace"
@@ -54,7 +54,7 @@ def test_a_file_can_set_every_option_of_a_run_and_the_programs() -> None:
     assert options.model_fields_set == set(ConfigOptions.model_fields)
     assert None not in options.model_dump().values()
     assert set(ConfigOptions.model_fields) == {
-        *SaidOptions.model_fields,
+        *GivenOptions.model_fields,
         "millrace_command",
         "pi_command",
     }

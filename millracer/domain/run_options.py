@@ -1,0 +1,233 @@
+"""The shared options of `run`, `ops`, `operator`, configuration files and library, declared once.
+
+Command line options, environment variables, configuration keys, the `options` of an ops request and
+the library's `RunOptions` are generated from these tables. Adding an option means adding a field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from millracer.domain.programs import variable_of
+from millracer.domain.requests import (
+    LEAST_SECONDS,
+    Finalizer,
+    IntakePreference,
+    Limits,
+    PiSession,
+    RoutePreference,
+)
+
+_LIMITS: Final = Limits()
+#: Why a workspace's file must not set what names a program, or a text that an agent follows.
+CHOOSES_PROGRAMS: Final = "it would decide what runs on the machine of whoever opens the repository"
+_CHOOSES_PLACES: Final = "it would decide where somebody else's work is done"
+
+
+class Form(StrEnum):
+    """What a text must look like in a configuration file."""
+
+    LINE = "line"  #: one line that a program does not read as an option
+    NAME = "name"  #: letters, digits, `.`, `_` and `-`
+    PATH = "path"  #: absolute, or beginning with `~`
+    PROGRAM = "program"  #: a program and its arguments, the same in every directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One declared option.
+
+    Attributes:
+        name: its field, configuration key and ops key.
+        kind: the type of a value: an enum, str, bool, int, float, or tuple for several texts.
+        default: the value that counts where no source gives one.
+        form: what its texts must look like in a configuration file.
+        minimum: the least number allowed.
+        completion: the function of `cli.shell_completion` that lists values.
+        refused_in_workspace_file: why a workspace's file must not set it; None where it may.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help_text: str
+    form: Form
+    minimum: float | None
+    completion: str | None
+    refused_in_workspace_file: str | None
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that stands in for the option."""
+        return variable_of(self.flag)
+
+
+def _option(  # noqa: PLR0913 - what a declaration may say
+    default: object,
+    help_text: str,
+    *,
+    form: Form = Form.LINE,
+    minimum: float | None = None,
+    completion: str | None = None,
+    refused_in_workspace_file: str | None = None,
+) -> Any:
+    return field(
+        default=default,
+        metadata={
+            "help_text": help_text,
+            "form": form,
+            "minimum": minimum,
+            "completion": completion,
+            "refused_in_workspace_file": refused_in_workspace_file,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceOptions:
+    """Where a command works. Neither files nor ops `options` set these."""
+
+    workspace: str | None = _option(
+        None,
+        "Root of the Millrace workspace.  [default: what the session selected, else .]",
+        form=Form.PATH,
+        refused_in_workspace_file=_CHOOSES_PLACES,
+    )
+    session_id: str | None = _option(
+        None,
+        "Work in this session: what it selected applies, and it remembers.",
+        completion="sessions",
+        refused_in_workspace_file=_CHOOSES_PLACES,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run is done: the options of `millracer run`, with their names, units and defaults."""
+
+    route: RoutePreference = _option(
+        RoutePreference.AUTO, "Who does the task: let pi choose, or force it."
+    )
+    intake: IntakePreference = _option(
+        IntakePreference.AUTO, "Intake kind of a delegated task: chosen, or forced."
+    )
+    millrace_mode: str | None = _option(
+        None,
+        "Millrace mode of delegated work.  [default: default_pi]",
+        form=Form.NAME,
+        completion="modes",
+    )
+    cwd: str | None = _option(
+        None,
+        "Working directory of pi and Millrace, if not the workspace.",
+        form=Form.PATH,
+        refused_in_workspace_file=_CHOOSES_PLACES,
+    )
+    thinking: str = _option("high", "Thinking level of the outer pi.")
+    provider: str | None = _option(None, "Model provider of the outer pi.")
+    model: str | None = _option(None, "Model of the outer pi.")
+    skill: tuple[str, ...] = _option(
+        (),
+        "A skill folder or SKILL.md for the outer pi; repeatable.",
+        form=Form.PATH,
+        refused_in_workspace_file=CHOOSES_PROGRAMS,
+    )
+    no_default_skills: bool = _option(
+        False,  # noqa: FBT003 - a switch is off by default
+        "Do not look for Millrace's operator skills.",
+        refused_in_workspace_file=CHOOSES_PROGRAMS,
+    )
+    daemon_timeout_seconds: float = _option(
+        _LIMITS.daemon_timeout_seconds,
+        "Longest wait for a delegated run.",
+        minimum=LEAST_SECONDS,
+    )
+    max_daemon_restarts: int = _option(
+        _LIMITS.max_daemon_restarts, "Restarts of a daemon that died with work left.", minimum=0
+    )
+    poll_interval_seconds: float = _option(
+        60.0,
+        "Ask Millrace at least this often although nothing changed on disk.",
+        minimum=LEAST_SECONDS,
+    )
+    pi_timeout_seconds: float = _option(
+        _LIMITS.pi_timeout_seconds, "Longest turn of pi.", minimum=LEAST_SECONDS
+    )
+    keep_daemon: bool = _option(
+        False,  # noqa: FBT003 - see above
+        "Leave Millrace's daemon running at the end.",
+    )
+    pi_session: PiSession = _option(
+        PiSession.RPC,
+        "One conversation with pi for the whole run, or a `pi --print` process a turn, "
+        "which remembers nothing and is told of no stages.",
+    )
+    notify_terminal_stages: bool = _option(
+        True,  # noqa: FBT003 - a switch that is on gets a `--no-…` beside it
+        "Tell pi, in its conversation, of stages that end before the delegated run does.",
+    )
+    finalizer: Finalizer = _option(Finalizer.PI, "Who writes the answer of a delegated run.")
+    no_warm_millrace: bool = _option(
+        False,  # noqa: FBT003 - see above
+        "Start a process for each Millrace command, instead of forking one that has started.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramOptions:
+    """Which programs do the work: set by the command line, its environment or the user's file."""
+
+    millrace_command: str | None = _option(
+        None,
+        "The Millrace program.  [default: setup's, else millrace on PATH]",
+        form=Form.PROGRAM,
+        refused_in_workspace_file=CHOOSES_PROGRAMS,
+    )
+    pi_command: str | None = _option(
+        None,
+        "The pi program.  [default: setup's, else pi on PATH]",
+        form=Form.PROGRAM,
+        refused_in_workspace_file=CHOOSES_PROGRAMS,
+    )
+
+
+def options_of(table: type) -> tuple[Option, ...]:
+    """Return what a table declares, in order."""
+    types = get_type_hints(table)
+    return tuple(
+        Option(
+            name=each.name, kind=_kind_of(types[each.name]), default=each.default, **each.metadata
+        )
+        for each in fields(table)
+    )
+
+
+def _kind_of(annotation: Any) -> type:
+    if get_origin(annotation) is UnionType:
+        (annotation,) = (each for each in get_args(annotation) if each is not NoneType)
+    kind: type = get_origin(annotation) or annotation
+    return kind
+
+
+#: The options of a run: on every surface.
+RUN_OPTIONS: Final = options_of(RunOptions)
+
+#: The programs: on the command line, in its environment and in the user's file.
+PROGRAM_OPTIONS: Final = options_of(ProgramOptions)
+
+#: The workspace and the session: on the command line and in its environment.
+WORKSPACE_OPTIONS: Final = options_of(WorkspaceOptions)
+
+#: What a command line and its environment may give, in the order of the help.
+COMMAND_LINE_OPTIONS: Final = (*WORKSPACE_OPTIONS, *RUN_OPTIONS, *PROGRAM_OPTIONS)
+
+#: What the user's configuration file may set.
+FILE_OPTIONS: Final = (*RUN_OPTIONS, *PROGRAM_OPTIONS)

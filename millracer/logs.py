@@ -1,0 +1,81 @@
+"""Logging of the whole package: the ids on each line, and redaction.
+
+Modules log to `logging.getLogger(__name__)`, at INFO what a person follows a run by and at DEBUG
+each command and look. As a library Millracer adds no handler and sets no level. `emit_lines` is for
+programs that show the log, such as the command line with `-v`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from functools import partial
+from typing import TypeVar
+
+from millracer.redaction.process import redact
+
+ROOT = "millracer"
+_NONE = "-"
+_run: ContextVar[str] = ContextVar("run", default=_NONE)
+_item: ContextVar[str] = ContextVar("item", default=_NONE)
+
+_Result = TypeVar("_Result")
+
+
+@contextmanager
+def run_logged(request_id: str) -> Iterator[None]:
+    """Within the block, put a request id on each log line of this thread."""
+    run, item = _run.set(request_id), _item.set(_NONE)
+    try:
+        yield
+    finally:
+        _item.reset(item)
+        _run.reset(run)
+
+
+def log_item(item_id: str) -> None:
+    """Put a work item id on each further log line of this run."""
+    _item.set(item_id)
+
+
+def with_log_ids(function: Callable[[], _Result]) -> Callable[[], _Result]:
+    """Return a function that logs with the ids of the caller, for use in another thread."""
+    return partial(copy_context().run, function)
+
+
+def emit_lines(level: int, emit: Callable[[str], None]) -> None:
+    """Pass each record of the package to `emit`, as one redacted line.
+
+    Replaces what an earlier call set up; a process has one log.
+
+    Args:
+        level: the lowest level that is passed on, such as `logging.INFO`.
+        emit: called in the thread that logs; must not log itself.
+    """
+    logger = logging.getLogger(ROOT)
+    for handler in [each for each in logger.handlers if isinstance(each, _LineHandler)]:
+        logger.removeHandler(handler)
+    logger.addHandler(_LineHandler(emit))
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+class _LineHandler(logging.Handler):
+    """Formats a record as one line with the ids of its run."""
+
+    def __init__(self, emit: Callable[[str], None]) -> None:
+        super().__init__()
+        self._emit = emit
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass on one record; a message that cannot be formatted is reported as logging does."""
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - as `logging.Handler.emit` asks for
+            self.handleError(record)
+            return
+        name = record.name.removeprefix(f"{ROOT}.")
+        text = " ".join(redact(message).split())
+        self._emit(f"{record.levelname.lower()} {name} [{_run.get()} {_item.get()}] {text}")
