@@ -51,10 +51,7 @@ class ConfigResult(Published):
 
 def config_refused(error: MillracerError) -> ConfigResult:
     """Return the document of an error."""
-    told = ConfigErrorDocument(
-        code=error.code, message=error.message, suggested_action=error.suggested_action
-    )
-    return ConfigResult(errors=[told])
+    return ConfigResult(errors=[ConfigErrorDocument.of(error)])
 
 
 def render_config_result(result: ConfigResult) -> str:

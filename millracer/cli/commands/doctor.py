@@ -30,7 +30,7 @@ from millracer.schemas.doctor import (
     doctor_refused,
     render_doctor_result,
 )
-from millracer.schemas.run_result import describe_tools
+from millracer.schemas.run import ToolsDocument
 from millracer.wiring import look_at_pi, look_at_stage_pi
 from millracer.wiring.tool_factory import ProgramFactory
 from millracer.wiring.user_files import user_config_file, workspace_config_file
@@ -180,7 +180,7 @@ def _result(
         workspace=None if sight.place is None else sight.place.root_path,
         checks=[describe_check(check) for check in checks],
         versions=DoctorVersionsDocument(millracer=__version__, **sight.versions),
-        tools=describe_tools(common.programs.found.used),
+        tools=ToolsDocument.of(common.programs.found.used),
         errors=errors,
     )
 
