@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from millracer import __version__
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
@@ -16,11 +15,11 @@ from millracer.cli.terminal.stderr import printable, say
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.workspace import find_place
 from millracer.doctor.context import DoctorPlace, Sight
-from millracer.doctor.machine import open_surroundings
+from millracer.doctor.machine import Surroundings
+from millracer.doctor.programs import DoctorTools
 from millracer.doctor.run_checks import examine
 from millracer.domain.doctor_report import Check, CheckLevel, is_healthy
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
-from millracer.operations.options import RunChoices
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.doctor import (
     DoctorResult,
@@ -31,14 +30,7 @@ from millracer.schemas.doctor import (
     render_doctor_result,
 )
 from millracer.schemas.run import ToolsDocument
-from millracer.wiring import look_at_pi, look_at_stage_pi
-from millracer.wiring.tool_factory import ProgramFactory
 from millracer.wiring.user_files import user_config_file, workspace_config_file
-
-if TYPE_CHECKING:
-    from millracer.doctor.ports import PiLook
-    from millracer.ports import Millrace, Pi
-
 
 _STOPPED = {
     CancelReason.INTERRUPTED: ExitCode.INTERRUPTED,
@@ -49,13 +41,6 @@ _LABELS = {
     CheckLevel.WARNING: "warning",
     CheckLevel.FAIL: "fail",
     CheckLevel.SKIPPED: "-",
-}
-_ORIGINS = {
-    "option": "the option",
-    "environment": "its environment variable",
-    "user_file": "your configuration file",
-    "setup": "`millracer setup`",
-    "path": "PATH",
 }
 
 
@@ -89,45 +74,14 @@ def doctor(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
     return ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tools:
-    """The programs of the command line, looked at with throw-away folders."""
-
-    programs: ProgramFactory
-    folder: Path
-
-    def millrace(self, root_path: str, choices: RunChoices) -> Millrace:
-        return self.programs.millrace(root_path, choices)
-
-    def pi(self, root_path: str, choices: RunChoices) -> Pi:
-        return self.programs.pi(root_path, choices)
-
-    def look_at_pi(self, root_path: str, choices: RunChoices) -> PiLook:
-        return look_at_pi(self.programs.settings(root_path, choices), self._new_folder())
-
-    def look_at_stage_pi(
-        self, root_path: str, choices: RunChoices, compiled: str, model: str | None
-    ) -> PiLook:
-        settings = self.programs.settings(root_path, choices)
-        return look_at_stage_pi(settings, Path(compiled), model, self._new_folder())
-
-    def origin(self, tool: str) -> str:
-        used = self.programs.found.used
-        found = used.millrace if tool == "millrace" else used.pi
-        return "" if found is None else _ORIGINS[found.origin]
-
-    def _new_folder(self) -> Path:
-        return Path(tempfile.mkdtemp(dir=self.folder))
-
-
 def _throw_away_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="millracer-doctor-", ignore_cleanup_errors=True)
 
 
 def _sight(common: CommonOptions, folder: Path) -> Sight:
     return Sight(
-        surroundings=open_surroundings(folder),
-        tools=_Tools(programs=common.programs, folder=folder),
+        surroundings=Surroundings(os.environ, folder),
+        tools=DoctorTools(common.programs, folder),
         choices=common.choices,
         find_place=lambda memory: _place(common, memory),
         config_files=_config_files,
