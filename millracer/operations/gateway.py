@@ -304,16 +304,7 @@ class OpsGateway:
             completion=reply.completion,
             route=reply.route,
             intake_kind=reply.intake_kind,
-            scoped_work_item=None
-            if scope is None
-            else ScopedWorkDocument(
-                item_id=scope.item_id,
-                title=scope.title,
-                source_queue=scope.source_queue,
-                spec_path=scope.spec_path,
-                completion_ref=scope.completion_ref,
-                constraints=list(scope.constraints),
-            ),
+            scoped_work_item=scope and ScopedWorkDocument.of(scope),
             evidence_refs=list(reply.evidence_refs),
             result_freshness=reply.freshness,
             session_ref=envelope.session_id,

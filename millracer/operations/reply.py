@@ -147,23 +147,12 @@ def describe_warning(warning: RunWarning, *, field: str | None = None) -> Warnin
 
 def describe_resolution(resolution: Resolution) -> ResolutionDocument:
     """Say by which rule a workspace was taken."""
-    return ResolutionDocument(
-        rule=resolution.rule,
-        root_path=resolution.root_path,
-        workspace_id=resolution.workspace_id,
-    )
+    return ResolutionDocument.of(resolution)
 
 
 def echo_workspace(ref: WorkspaceRef) -> WorkspaceRefDocument:
     """Return what a request said of its workspace."""
-    return WorkspaceRefDocument(
-        runtime_kind=ref.runtime_kind or "local",
-        workspace_id=ref.workspace_id,
-        root_path=ref.root_path,
-        display_name=ref.display_name,
-        mode=ref.mode,
-        environment=ref.environment,
-    )
+    return WorkspaceRefDocument.of(ref, runtime_kind=ref.runtime_kind or "local")
 
 
 def describe_taken(
@@ -182,27 +171,15 @@ def describe_taken(
 
 def describe_workspace(workspace: RegisteredWorkspace) -> WorkspaceDocument:
     """Put a registered workspace into its published shape."""
-    return WorkspaceDocument(
-        workspace_id=workspace.workspace_id,
-        root_path=workspace.root_path,
-        display_name=workspace.display_name,
-        default_mode=workspace.default_mode,
-        tags=list(workspace.tags),
-        is_default=workspace.is_default,
-    )
+    return WorkspaceDocument.of(workspace)
 
 
 def describe_session(session: Session) -> SessionDocument:
     """Put a session into its published shape."""
     selection = session.selection
-    return SessionDocument(
-        session_id=session.session_id,
-        client_name=session.client_name,
-        selected_workspace_id=None if selection is None else selection.workspace_id,
-        selected_root_path=None if selection is None else selection.root_path,
-        selected_mode=None if selection is None else selection.mode,
-        recent_request_ids=list(session.recent_request_ids),
-        last_warning_codes=list(session.last_warning_codes),
-        created_at=session.created_at,
-        updated_at=session.updated_at,
+    return SessionDocument.of(
+        session,
+        selected_workspace_id=selection and selection.workspace_id,
+        selected_root_path=selection and selection.root_path,
+        selected_mode=selection and selection.mode,
     )

@@ -51,7 +51,4 @@ class ConfigResult(Published):
 
 def describe_failure(error: MillracerError, _command: str | None = None) -> ConfigResult:
     """Return the document of an error."""
-    told = ConfigErrorDocument(
-        code=error.code, message=error.message, suggested_action=error.suggested_action
-    )
-    return ConfigResult(errors=[told])
+    return ConfigResult(errors=[ConfigErrorDocument.of(error)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,8 +11,7 @@ from millracer.domain.items import ItemState
 from millracer.domain.result import ErrorRecord
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, StepDocument
-from millracer.schemas.run_result import describe_error
+from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument
 
 
 class ControlResult(Published):
@@ -32,9 +31,9 @@ class ControlResult(Published):
     outcome: ControlOutcome
     message: str
     workspace: str | None = None
-    work_item_id: str | None = None
+    work_item_id: OptionalItemId = None
     state: ItemState | None = None
-    millrace_version: str | None = None
+    millrace_version: Annotated[str | None, Field(validation_alias="version")] = None
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
@@ -52,19 +51,10 @@ def describe_control(
         errors: why it failed.
         warnings: what else the caller should know.
     """
-    return ControlResult(
-        command=report.command,
-        outcome=report.outcome,
-        message=report.message,
-        workspace=report.workspace,
-        work_item_id=report.item_id,
-        state=report.state,
-        millrace_version=report.version,
+    return ControlResult.of(
+        report,
         warnings=[str(warning) for warning in (*warnings, *report.warnings)],
-        errors=[describe_error(error) for error in errors],
-        next_steps=[
-            StepDocument(action=step.action, command=step.command) for step in report.next_steps
-        ],
+        errors=errors,
     )
 
 
@@ -74,5 +64,5 @@ def describe_failure(error: MillracerError, command: str | None) -> ControlResul
         command=next((each for each in ControlCommand if each == command), None),
         outcome=ControlOutcome.FAILED,
         message=error.message,
-        errors=[describe_error(ErrorRecord.of(error))],
+        errors=[ErrorDocument.of(ErrorRecord.of(error))],
     )

@@ -63,21 +63,12 @@ class DoctorResult(Published):
 
 def describe_check(check: Check) -> CheckDocument:
     """Return a check as it is printed."""
-    finding = check.finding
-    return CheckDocument(
-        name=check.name,
-        level=finding.level,
-        message=finding.message,
-        next_command=finding.next_command,
-        detail=finding.detail,
-    )
+    return CheckDocument.of(check.finding, name=check.name)
 
 
 def describe_trouble(error: MillracerError) -> DoctorErrorDocument:
     """Return an error of the command itself as it is printed."""
-    return DoctorErrorDocument(
-        code=error.code, message=error.message, suggested_action=error.suggested_action
-    )
+    return DoctorErrorDocument.of(error)
 
 
 def describe_failure(error: MillracerError, _command: str | None = None) -> DoctorResult:

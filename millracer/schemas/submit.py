@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,8 +12,7 @@ from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, StepDocument
-from millracer.schemas.run_result import describe_error
+from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument
 
 
 class SubmitResult(Published):
@@ -30,14 +29,14 @@ class SubmitResult(Published):
     schema_version: Literal["millracer.submit.v1"] = "millracer.submit.v1"
     request_id: str | None = None
     workspace: str | None = None
-    work_item_id: str | None = None
+    work_item_id: OptionalItemId = None
     state: ItemState | None = None
     found: bool = False
     intake_kind: IntakeKind | None = None
     intake_signals: list[str] = Field(default_factory=list)
     task_path: str | None = None
     daemon_runs: bool = False
-    millrace_version: str | None = None
+    millrace_version: Annotated[str | None, Field(validation_alias="version")] = None
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
@@ -54,20 +53,13 @@ def describe_submission(
         warnings: what else the caller should know.
     """
     item_status = submission.item_status
-    return SubmitResult(
+    return SubmitResult.of(
+        submission,
         request_id=submission.request.request_id,
-        workspace=submission.workspace,
-        work_item_id=submission.item_id,
-        state=None if item_status is None else item_status.state,
-        found=submission.found,
-        intake_kind=submission.intake_kind,
-        intake_signals=list(submission.intake_signals),
-        task_path=submission.task_path,
+        state=item_status and item_status.state,
         daemon_runs=submission.daemon is not None,
-        millrace_version=submission.version,
         warnings=[str(warning) for warning in (*warnings, *submission.warnings)],
-        errors=[describe_error(error) for error in submission.errors],
-        next_steps=[StepDocument(action=step.action, command=step.command) for step in steps],
+        next_steps=steps,
     )
 
 
@@ -75,4 +67,4 @@ def describe_failure(
     error: MillracerError, _command: str | None = None, *, request_id: str | None = None
 ) -> SubmitResult:
     """Return the document of a request that failed before there was an item."""
-    return SubmitResult(request_id=request_id, errors=[describe_error(ErrorRecord.of(error))])
+    return SubmitResult(request_id=request_id, errors=[ErrorDocument.of(ErrorRecord.of(error))])

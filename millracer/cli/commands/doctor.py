@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,11 +19,11 @@ from millracer.cli.terminal.stderr import printable, say_error
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.workspace import find_place
 from millracer.doctor.context import DoctorPlace, Sight
-from millracer.doctor.machine import open_surroundings
+from millracer.doctor.machine import Surroundings
+from millracer.doctor.programs import DoctorTools
 from millracer.doctor.run_checks import examine
 from millracer.domain.doctor_report import Check, CheckLevel, is_healthy
 from millracer.domain.failures import exit_code_of_cancel
-from millracer.domain.run_options import RunOptions
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render
@@ -34,28 +34,14 @@ from millracer.schemas.doctor import (
     describe_failure,
     describe_trouble,
 )
-from millracer.schemas.run_result import describe_tools
-from millracer.wiring import look_at_pi, look_at_stage_pi
-from millracer.wiring.tool_factory import ProgramFactory
+from millracer.schemas.run import ToolsDocument
 from millracer.wiring.user_files import user_config_file, workspace_config_file
-
-if TYPE_CHECKING:
-    from millracer.doctor.ports import PiLook
-    from millracer.ports import Millrace, Pi
-
 
 _LABELS = {
     CheckLevel.OK: "ok",
     CheckLevel.WARNING: "warning",
     CheckLevel.FAIL: "fail",
     CheckLevel.SKIPPED: "-",
-}
-_ORIGINS = {
-    "option": "the option",
-    "environment": "its environment variable",
-    "user_file": "your configuration file",
-    "setup": "`millracer setup`",
-    "path": "PATH",
 }
 
 
@@ -103,45 +89,14 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
     return ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tools:
-    """The programs of the command line, looked at with throw-away folders."""
-
-    programs: ProgramFactory
-    folder: Path
-
-    def millrace(self, root_path: str, options: RunOptions) -> Millrace:
-        return self.programs.millrace(root_path, options)
-
-    def pi(self, root_path: str, options: RunOptions) -> Pi:
-        return self.programs.pi(root_path, options)
-
-    def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:
-        return look_at_pi(self.programs.settings(root_path, options), self._new_folder())
-
-    def look_at_stage_pi(
-        self, root_path: str, options: RunOptions, compiled: str, model: str | None
-    ) -> PiLook:
-        settings = self.programs.settings(root_path, options)
-        return look_at_stage_pi(settings, Path(compiled), model, self._new_folder())
-
-    def origin(self, tool: str) -> str:
-        used = self.programs.found.used
-        found = used.millrace if tool == "millrace" else used.pi
-        return "" if found is None else _ORIGINS[found.origin]
-
-    def _new_folder(self) -> Path:
-        return Path(tempfile.mkdtemp(dir=self.folder))
-
-
 def _throw_away_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="millracer-doctor-", ignore_cleanup_errors=True)
 
 
 def _sight(common: CommonOptions, folder: Path) -> Sight:
     return Sight(
-        surroundings=open_surroundings(folder),
-        tools=_Tools(programs=common.programs, folder=folder),
+        surroundings=Surroundings(os.environ, folder),
+        tools=DoctorTools(common.programs, folder),
         options=common.options,
         find_place=lambda memory: _place(common, memory),
         config_files=_config_files,
@@ -194,7 +149,7 @@ def _result(
         workspace=None if sight.place is None else sight.place.root_path,
         checks=[describe_check(check) for check in checks],
         versions=DoctorVersionsDocument(millracer=__version__, **sight.versions),
-        tools=describe_tools(common.programs.found.used),
+        tools=ToolsDocument.of(common.programs.found.used),
         errors=errors,
     )
 
