@@ -38,7 +38,7 @@ from millracer.schemas.base import redacted
 from millracer.schemas.ops_request import InvalidOpsRequest, OpsRequest, read_ops_request
 from millracer.schemas.ops_result import OpsResult, OpsStatus
 from millracer.schemas.run import ProgressDocument, RunResultDocument
-from millracer.schemas.run_result import describe, describe_progress
+from millracer.schemas.run_result import describe
 from millracer.wiring import new_request_id, open_gateway
 from millracer.wiring.tool_factory import ProgramFactory, existing
 
@@ -188,7 +188,7 @@ def _programs(
         if on_progress is None:
             return
         try:
-            on_progress(redacted(describe_progress(event)))
+            on_progress(redacted(ProgressDocument.of(event)))
         except MillracerError as error:
             raise _ListenerRaised(error) from error
 

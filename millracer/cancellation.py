@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
+
+_Value = TypeVar("_Value")
 
 #: How long ending everything may take once the caller asked to stop.
 STOP_SECONDS = 17.0
@@ -127,3 +131,23 @@ class Wait:
     def sleep(self, seconds: float) -> None:
         """Sleep `seconds` or until the deadline; raise `Cancelled` as soon as somebody asks."""
         self.cancellation.sleep(min(seconds, self.remaining))
+
+    def until(
+        self, read: Callable[[], _Value], done: Callable[[_Value], object] = bool, *, every: float
+    ) -> _Value:
+        """Read a value every so many seconds until it is done or the deadline has passed.
+
+        Args:
+            read: called at least once.
+            done: whether a value ends the wait; by default, a true one does.
+            every: seconds between two reads.
+
+        Returns:
+            The value that was read last.
+
+        Raises:
+            Cancelled: the caller asked to stop.
+        """
+        while not done(value := read()) and not self.expired:
+            self.sleep(every)
+        return value

@@ -76,16 +76,16 @@ def _command(arguments: Sequence[str]) -> int:
 
         bug = say_bug(error)
         if not is_written_to():
-            from millracer.cli.command import print_refusal  # noqa: PLC0415 - hardly ever
+            from millracer.cli.command import print_failure  # noqa: PLC0415 - hardly ever
 
-            print_refusal(arguments, bug)
+            print_failure(arguments, bug)
         return ExitCode.INTERNAL_ERROR
 
 
 def _report_lost(lost: OutputLost) -> int:
     """Say that the document is lost, and return the exit code: the signal's where one came."""
     from millracer.cli.terminal.stderr import say_error  # noqa: PLC0415 - the same
-    from millracer.domain.result import exit_code_of_cancel  # noqa: PLC0415 - hardly ever needed
+    from millracer.domain.failures import exit_code_of_cancel  # noqa: PLC0415 - hardly ever needed
 
     say_error(str(lost), lost.suggested_action)
     return exit_code_of_cancel(lost.reason) if isinstance(lost, OutputUnread) else ExitCode.FAILED

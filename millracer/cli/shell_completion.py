@@ -22,9 +22,9 @@ def items(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the id of an item that Millrace works on, will work on or has blocked."""
 
     def found() -> Iterable[str]:
-        from millracer.wiring.user_files import glance_at_items  # noqa: PLC0415 - only a completion pays
+        from millracer.wiring.names import item_names  # noqa: PLC0415 - only a completion pays
 
-        return glance_at_items(_workspace(context))
+        return item_names(_workspace(context))
 
     return _beginning(incomplete, found)
 
@@ -33,9 +33,9 @@ def modes(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the name of a Millrace mode."""
 
     def found() -> Iterable[str]:
-        from millracer.wiring.user_files import glance_at_modes  # noqa: PLC0415 - see above
+        from millracer.wiring.names import mode_names  # noqa: PLC0415 - see above
 
-        return glance_at_modes(_workspace(context))
+        return mode_names(_workspace(context))
 
     return _beginning(incomplete, found)
 
@@ -44,9 +44,9 @@ def sessions(incomplete: str) -> list[str]:
     """Complete the id of a session."""
 
     def found() -> Iterable[str]:
-        from millracer.wiring.user_files import glance_at_sessions  # noqa: PLC0415 - see above
+        from millracer.wiring.names import session_names  # noqa: PLC0415 - see above
 
-        return glance_at_sessions()
+        return session_names(os.environ)
 
     return _beginning(incomplete, found)
 
@@ -55,9 +55,9 @@ def workspaces(incomplete: str) -> list[str]:
     """Complete the id of a registered workspace."""
 
     def found() -> Iterable[str]:
-        from millracer.wiring.user_files import glance_at_workspaces  # noqa: PLC0415 - see above
+        from millracer.wiring.names import workspace_names  # noqa: PLC0415 - see above
 
-        return glance_at_workspaces()
+        return workspace_names(os.environ)
 
     return _beginning(incomplete, found)
 
@@ -76,9 +76,9 @@ def _workspace(context: typer.Context) -> Path:
         return Path(named).expanduser()
     session_id = _said(context, "session_id")
     if session_id:
-        from millracer.wiring.user_files import glance_at_selection  # noqa: PLC0415 - see above
+        from millracer.wiring.names import selected_workspace  # noqa: PLC0415 - see above
 
-        selected = glance_at_selection(session_id)
+        selected = selected_workspace(session_id, os.environ)
         if selected is not None:
             return Path(selected)
     return Path()

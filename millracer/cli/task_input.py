@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from millracer.cli.option_groups import CommonOptions
+from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdin import StandardInput
 from millracer.cli.workspace import find_place
-from millracer.domain.requests import IntakePreference, RunRequest
-from millracer.domain.run_options import RunOptions
-from millracer.errors import InvalidRequest, RunWarning, UsageError
+from millracer.domain.requests import IntakePreference
+from millracer.errors import InvalidRequest, UsageError
+from millracer.operations.context import PreparedTask
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.schemas.encoding import NotUtf8, read_utf8
@@ -19,28 +19,7 @@ from millracer.schemas.encoding import NotUtf8, read_utf8
 _GIVE_TASK = 'give it behind the command, in quotes ("Fix the tests"), or on standard input'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskInput:
-    """What a command line and the environment say of a task, nothing resolved yet."""
-
-    common: CommonOptions
-    task: tuple[str, ...]
-    benchmark_json: bool
-    request_id: str | None
-    resume: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedRun:
-    """A request, and where and how it is to be done."""
-
-    request: RunRequest
-    options: RunOptions
-    workspace: Path
-    warnings: tuple[RunWarning, ...] = ()
-
-
-def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedRun:
+def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedTask:
     """Read the task, find its workspace and merge the options there.
 
     Raises:
@@ -61,8 +40,8 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     layers = options.common.options
     if intake is not None:
         layers = layers.with_values(intake=intake)
-    merged = layers.for_workspace(str(place.workspace), session_mode=place.mode)
-    return PreparedRun(
+    merged = layers.for_workspace(place.root_path, session_mode=place.mode)
+    return PreparedTask(
         request=replace(
             merged.request(task, request_id),
             request_id_named=options.request_id is not None,
@@ -70,7 +49,7 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
             resume=options.resume,
         ),
         options=merged.options,
-        workspace=place.workspace,
+        root_path=place.root_path,
         warnings=place.warnings,
     )
 

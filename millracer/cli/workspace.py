@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import RunWarning
+from millracer.operations.context import SelectedWorkspace
 from millracer.operations.resolve_workspace import resolve_selection
 from millracer.operations.session_memory import SessionMemory
 from millracer.wiring.tool_factory import existing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelectedWorkspace:
-    """A workspace that is a directory, and what was selected with it.
-
-    Attributes:
-        resolution: which rule said so.
-        mode: what the session, else the registry, says of the mode.
-    """
-
-    workspace: Path
-    resolution: Resolution
-    mode: str | None = None
-    warnings: tuple[RunWarning, ...] = ()
 
 
 def find_place(
@@ -44,22 +30,24 @@ def find_place(
     if named is not None:
         workspace = existing(named, "workspace")
         return SelectedWorkspace(
-            workspace=workspace, resolution=_by(ResolutionRule.CLI_WORKSPACE, workspace), mode=mode
+            root_path=str(workspace),
+            resolution=_by(ResolutionRule.CLI_WORKSPACE, workspace),
+            mode=mode,
         )
     if selected is not None:
         workspace = existing(Path(selected.root_path), "workspace")
         return SelectedWorkspace(
-            workspace=workspace,
+            root_path=str(workspace),
             resolution=replace(selected, root_path=str(workspace)),
             mode=mode or selected.default_mode,
         )
     workspace = existing(Path(), "workspace")
     resolution = _by(ResolutionRule.CWD, workspace)
     if session_id is None:
-        return SelectedWorkspace(workspace=workspace, resolution=resolution, mode=mode)
+        return SelectedWorkspace(root_path=str(workspace), resolution=resolution, mode=mode)
     text = f"session {session_id} selected no workspace; the run works in {workspace}"
     return SelectedWorkspace(
-        workspace=workspace,
+        root_path=str(workspace),
         resolution=resolution,
         mode=mode,
         warnings=(RunWarning("session_without_workspace", text),),

@@ -7,13 +7,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from millracer.cancellation import Wait
-from millracer.doctor.ports import CopiedStore, DoctorTools, PiLook, Surroundings
+from millracer.doctor.machine import Surroundings
+from millracer.doctor.programs import DoctorTools
+from millracer.doctor.store_copy import CopiedStore
 from millracer.domain.doctor_report import PiModels, StageModel
 from millracer.domain.intake import ModeChoice, choose_mode
 from millracer.domain.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ConfigInvalid, RunWarning
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
+from millracer.pi.inspection import PiLook
 from millracer.ports import Backend
 
 #: Where programs are asked what depends on no workspace, when there is none.

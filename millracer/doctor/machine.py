@@ -17,8 +17,8 @@ from millracer.millrace.stage_models import read_stage_models
 from millracer.system.proc import refuse_unseen
 
 
-class DiskSurroundings:
-    """The machine's own.
+class Surroundings:
+    """What lies around a run; nothing here changes any of it.
 
     Args:
         environment: says where things of the user lie.
@@ -43,7 +43,11 @@ class DiskSurroundings:
         refuse_unseen()
 
     def open_new_store(self) -> str:
-        """Make a session store in a throw-away folder, and say how it is kept."""
+        """Make a session store in a throw-away folder, and say how it is kept.
+
+        Raises:
+            StoreUnavailable: this SQLite cannot hold one.
+        """
         return open_new_store(self._new_folder())
 
     def look_at_state_folder(self) -> FolderLook:
@@ -65,19 +69,23 @@ class DiskSurroundings:
 
     @contextmanager
     def copied_workspace(self, root_path: str, wait: Wait) -> Iterator[str]:
-        """Yield the path of a throw-away copy of what Millrace keeps in a workspace."""
+        """Yield the path of a throw-away copy of what Millrace keeps in a workspace.
+
+        Raises:
+            ToolTimeout: it is too large to be copied in time.
+            OSError: it cannot be read.
+        """
         into = self._new_folder()
         copy_workspace(Path(root_path), into, wait)
         yield str(into)
 
     def read_stage_models(self, root_path: str) -> tuple[StageModel, ...]:
-        """Return the models of a workspace whose mode was just compiled."""
+        """Return the models of a workspace whose mode was just compiled.
+
+        Raises:
+            ProtocolError: there is no plan, or it cannot be read.
+        """
         return read_stage_models(Path(root_path))
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self._folder)).resolve()
-
-
-def open_surroundings(folder: Path) -> DiskSurroundings:
-    """Return what lies around a run; what has to be written goes to the folder."""
-    return DiskSurroundings(os.environ, folder)

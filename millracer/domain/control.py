@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from millracer.cancellation import CancelReason
+from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
 from millracer.domain.items import ItemState
-from millracer.domain.result import ErrorRecord, NextStep, exit_code_of_cancel, exit_code_of_error
+from millracer.domain.result import ErrorRecord, NextStep
 from millracer.errors import ExitCode, RunWarning
 
 

@@ -14,6 +14,7 @@ from millracer.cancellation import CancelReason
 from millracer.domain.completion import NOWHERE, MissingEvidence, Verdict
 from millracer.domain.ending import Ending
 from millracer.domain.evidence import ClosureFact, Fact, LineageItem
+from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
 from millracer.domain.outcome import Outcome
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.progress import EventKind, ProgressEvent
@@ -130,17 +131,6 @@ _EXIT_CODES = {
     Outcome.TIMED_OUT: ExitCode.TIMED_OUT,
 }
 
-_USAGE_CODES = frozenset(
-    {
-        "usage",
-        "config_invalid",
-        "invalid_request",
-        "idempotency_conflict",
-        "mode_conflict",
-        "daemon_in_use",
-    }
-)
-
 
 def outcome_of(ending: Ending, verdict: Verdict) -> Outcome:
     """Say how the run ended.
@@ -175,19 +165,6 @@ def exit_code_of(result: RunResult) -> ExitCode:
     if result.outcome is Outcome.FAILED:
         return exit_code_of_error(result.errors[0].code if result.errors else INTERNAL_ERROR)
     return _EXIT_CODES[result.outcome]
-
-
-def exit_code_of_cancel(reason: CancelReason | None) -> ExitCode:
-    """Return the exit code of what the caller asked to stop."""
-    terminated = reason is CancelReason.TERMINATED
-    return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
-
-
-def exit_code_of_error(code: str) -> ExitCode:
-    """Return the exit code that tells an error of ours by its code."""
-    if code == INTERNAL_ERROR:
-        return ExitCode.INTERNAL_ERROR
-    return ExitCode.USAGE if code in _USAGE_CODES else ExitCode.FAILED
 
 
 def failed_result(

@@ -16,12 +16,16 @@ from millracer.domain.control import ControlCommand, ControlOutcome, ControlRepo
 from millracer.domain.evidence import lineage_of
 from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.observation import leads_to_more_work
+from millracer.domain.operations import CancelRequest
 from millracer.domain.result import NextStep
 from millracer.errors import InvalidRequest, ToolFailed
 from millracer.operations import control as controlling
-from millracer.operations.control import Found, reported, require_workspace, step
+from millracer.operations.answer import Answer
+from millracer.operations.context import OperationContext
+from millracer.operations.control import Found, answered, reported, require_workspace, step
 from millracer.ports import Backend
 from millracer.run.lookup import item_named
+from millracer.schemas.control import ControlResult
 
 #: Millrace keeps a reason with every cancelled item, and wants one.
 DEFAULT_REASON = "no longer wanted"
@@ -29,6 +33,16 @@ DEFAULT_REASON = "no longer wanted"
 _LOOK_AGAIN_SECONDS = 1.0
 _NOT_THERE_YET = frozenset({ItemState.MAILBOX, ItemState.INBOX})
 _CANCELABLE = frozenset({ItemState.QUEUED, ItemState.BLOCKED})
+
+
+def answer_cancel(request: CancelRequest, context: OperationContext) -> Answer[ControlResult]:
+    """Take an item out of the queue of the caller's workspace."""
+
+    def do(millrace: Backend, cancellation: Cancellation) -> ControlReport:
+        reason = request.reason or DEFAULT_REASON
+        return cancel(request.name, millrace, cancellation, reason=reason)
+
+    return answered(context, do)
 
 
 def cancel(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from millracer.domain.requests import RoutePreference
+from millracer.cancellation import Cancellation
+from millracer.domain.requests import RoutePreference, RunRequest
 from millracer.domain.run_options import RunOptions
 from millracer.domain.workspaces import Resolution, Session
-from millracer.errors import WorkspaceUnusable
+from millracer.errors import RunWarning, WorkspaceUnusable
 from millracer.operations.options import Merged, OptionLayers
-from millracer.ports import Backend, Directories
+from millracer.operations.session_memory import SessionMemory
+from millracer.ports import Backend, Clock, Directories
 from millracer.schemas.ops_preferences import chosen_intake, chosen_route
 from millracer.schemas.ops_request import ReadRequest
 
 if TYPE_CHECKING:  # reading a status needs none of what runs a task
     from contextlib import AbstractContextManager
 
-    from millracer.cancellation import Cancellation
     from millracer.run.orchestrator import Orchestrator
 
 _AUTO = RoutePreference.AUTO.value
@@ -43,6 +45,61 @@ class Tools(Protocol):
             MillracerError: a chosen directory, program or skill cannot be used.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedWorkspace:
+    """An existing workspace directory, and what was selected with it.
+
+    Attributes:
+        root_path: absolute.
+        resolution: the rule that selected it.
+        mode: the mode of the session, else of the registry.
+    """
+
+    root_path: str
+    resolution: Resolution
+    mode: str | None = None
+    warnings: tuple[RunWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTask:
+    """A task whose workspace and options are known."""
+
+    request: RunRequest
+    options: RunOptions
+    root_path: str
+    warnings: tuple[RunWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationContext:
+    """What an operation may use, and for whom it works.
+
+    Attributes:
+        find_workspace: returns the caller's workspace; raises InvalidRequest for a path that is
+            not a directory.
+        new_identity: returns a fresh text for work that its caller did not name.
+        session_id: the caller's session.
+    """
+
+    tools: Tools
+    memory: SessionMemory
+    options: OptionLayers
+    clock: Clock
+    cancellation: Cancellation
+    find_workspace: Callable[[], SelectedWorkspace]
+    new_identity: Callable[[], str]
+    session_id: str
+
+    def open_millrace(self, root_path: str) -> Backend:
+        """Return the Millrace of a workspace, with the options that hold there.
+
+        Raises:
+            MillracerError: a configuration file, directory or program cannot be used.
+        """
+        return self.tools.millrace(root_path, self.options.for_workspace(root_path).options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,9 @@ from functools import partial
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
+from millracer.domain.failures import CallerCancelled
 from millracer.domain.items import ItemState
+from millracer.domain.operations import PauseRequest, ResumeRequest, StopRequest
 from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.runtime import (
     CommandState,
@@ -23,7 +25,10 @@ from millracer.domain.runtime import (
 )
 from millracer.domain.unseen import describe_unseen, how_to_free
 from millracer.errors import DaemonInUse, InvalidRequest, MillracerError, RunWarning, ToolFailed
+from millracer.operations.answer import Answer
+from millracer.operations.context import OperationContext
 from millracer.ports import Backend, DaemonControl
+from millracer.schemas.control import ControlResult, describe_control
 
 #: How long Millrace may take to do what it was asked, before that is told.
 CONFIRM_SECONDS = 20.0
@@ -44,6 +49,34 @@ class Found:
     state: ItemState | None = None
     next_steps: tuple[NextStep, ...] = ()
     warnings: tuple[RunWarning, ...] = ()
+
+
+def answer_pause(_request: PauseRequest, context: OperationContext) -> Answer[ControlResult]:
+    """Pause the caller's workspace: no new stage is started."""
+    return answered(context, pause)
+
+
+def answer_resume(_request: ResumeRequest, context: OperationContext) -> Answer[ControlResult]:
+    """End the pause of the caller's workspace."""
+    return answered(context, resume)
+
+
+def answer_stop(request: StopRequest, context: OperationContext) -> Answer[ControlResult]:
+    """Stop the daemon of the caller's workspace."""
+    return answered(context, partial(stop, force=request.force))
+
+
+def answered(
+    context: OperationContext, do: Callable[[Backend, Cancellation], ControlReport]
+) -> Answer[ControlResult]:
+    """Do a command in the caller's workspace and publish its report."""
+    place = context.find_workspace()
+    warnings = (*place.warnings, *context.memory.warnings)
+    report = do(context.open_millrace(place.root_path), context.cancellation)
+    errors = report.errors
+    if report.cancel_reason is not None:
+        errors = (ErrorRecord.of(CallerCancelled(report.cancel_reason)),)
+    return Answer(result=describe_control(report, errors, warnings), exit_code=report.exit_code)
 
 
 def pause(millrace: Backend, cancellation: Cancellation) -> ControlReport:

@@ -7,7 +7,7 @@ a program or a model. The envelope (ids, times, session, warnings) is put around
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 from millracer.cancellation import Cancellation, Cancelled
 from millracer.domain.workspaces import LOCAL_SESSION, Resolution
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
+from millracer.operations.answer import Answer as OperationAnswer
 from millracer.operations.options import OptionLayers
+from millracer.operations.registry import OPERATIONS, Operation, load
 from millracer.operations.reply import (
     Reply,
     cancelled,
@@ -51,12 +53,8 @@ _EXIT_CODES = {
 _ABOUT_A_SESSION = frozenset({Action.INSPECT_SESSION, Action.FORGET_SESSION})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A request's result, and the exit code that tells it."""
-
-    result: OpsResult
-    exit_code: ExitCode
+#: The answer to an ops request.
+Answer = OperationAnswer[OpsResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +81,16 @@ class _Envelope:
     client_name: str | None
     workspace_ref: WorkspaceRef
     unknown: tuple[str, ...] = ()
+
+
+#: An action on the session store: called with the actions, the request and the session's id.
+_OnStore = Callable[[SessionActions, ReadRequest, str], Reply]
+
+_BY_ACTION: Mapping[str, Operation] = {
+    operation.ops_action: operation
+    for operation in OPERATIONS.values()
+    if operation.ops_action is not None
+}
 
 
 class _OnMillrace(Protocol):
@@ -129,21 +137,12 @@ class OpsGateway:
         self._clock = clock
         self._defaults = defaults
         self._remembers = remembers
-        sessions = SessionActions(
+        self._sessions = SessionActions(
             memory=memory,
             directories=directories,
             command_workspace=defaults.workspace,
             command_mode=defaults.options.anywhere.named_mode,
         )
-        self._sessions: dict[Action, Callable[[ReadRequest, str], Reply]] = {
-            Action.LIST_WORKSPACES: sessions.list_workspaces,
-            Action.SELECT_WORKSPACE: sessions.select_workspace,
-            Action.REGISTER_WORKSPACE: sessions.register_workspace,
-            Action.FORGET_WORKSPACE: sessions.forget_workspace,
-            Action.LIST_SESSIONS: sessions.list_sessions,
-            Action.INSPECT_SESSION: sessions.inspect_session,
-            Action.FORGET_SESSION: sessions.forget_session,
-        }
 
     def handle(self, read: ReadRequest, cancellation: Cancellation) -> Answer:
         """Do what a request asks for, to its end; every error of ours becomes its result."""
@@ -210,9 +209,10 @@ class OpsGateway:
                 suggested_action="leave workspace_ref.runtime_kind out, or say `local`",
             )
         session_id = self._envelope(read).session_id
-        on_store = self._sessions.get(action)
-        if on_store is not None:
-            return on_store(read, session_id)
+        operation = _BY_ACTION[action]
+        if operation.on_store:
+            handler: _OnStore = load(operation.ops_handler)
+            return handler(self._sessions, read, session_id)
         session = self._memory.session(session_id)
         resolution = resolve_workspace(
             NamedWorkspace(
@@ -228,7 +228,7 @@ class OpsGateway:
 
         target = target_of(read, resolution, session, self._defaults.options)
         passed_over = self._path_warning(read, resolution)
-        reply = self._on_millrace(action, read, target, cancellation)
+        reply = self._on_millrace(operation, read, target, cancellation)
         return replace(reply, warnings=(*passed_over, *reply.warnings))
 
     def _path_warning(self, read: ReadRequest, resolution: Resolution) -> tuple[RunWarning, ...]:
@@ -243,10 +243,11 @@ class OpsGateway:
         return (RunWarning("root_path_ignored", text),)
 
     def _on_millrace(
-        self, action: Action, read: ReadRequest, target: Target, cancellation: Cancellation
+        self, operation: Operation, read: ReadRequest, target: Target, cancellation: Cancellation
     ) -> Reply:
+        handler: _OnMillrace = load(operation.ops_handler)
         try:
-            return _action_on_millrace(action)(
+            return handler(
                 read,
                 target,
                 tools=self._tools,
@@ -303,16 +304,7 @@ class OpsGateway:
             completion=reply.completion,
             route=reply.route,
             intake_kind=reply.intake_kind,
-            scoped_work_item=None
-            if scope is None
-            else ScopedWorkDocument(
-                item_id=scope.item_id,
-                title=scope.title,
-                source_queue=scope.source_queue,
-                spec_path=scope.spec_path,
-                completion_ref=scope.completion_ref,
-                constraints=list(scope.constraints),
-            ),
+            scoped_work_item=scope and ScopedWorkDocument.of(scope),
             evidence_refs=list(reply.evidence_refs),
             result_freshness=reply.freshness,
             session_ref=envelope.session_id,
@@ -320,14 +312,3 @@ class OpsGateway:
         )
         code = reply.exit_code
         return Answer(result=result, exit_code=_EXIT_CODES[reply.status] if code is None else code)
-
-
-def _action_on_millrace(action: Action) -> _OnMillrace:
-    """Return what does an action; each loads what it alone needs."""
-    if action is Action.STATUS:
-        from millracer.operations.status import report_status  # noqa: PLC0415 - see above
-
-        return report_status
-    from millracer.operations.run import run_task  # noqa: PLC0415 - see above
-
-    return run_task

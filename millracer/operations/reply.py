@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from millracer.cancellation import CancelReason
+from millracer.domain.failures import CallerCancelled, exit_code_of_cancel
 from millracer.domain.requests import IntakeKind, ScopedWork
 from millracer.domain.workspaces import RegisteredWorkspace, Resolution, Session
 from millracer.errors import INTERNAL_ERROR, ExitCode, InvalidRequest, MillracerError, RunWarning
@@ -88,7 +89,6 @@ def failed(error: MillracerError, *, resolution: Resolution | None = None) -> Re
 
 def cancelled(reason: CancelReason) -> Reply:
     """Return the reply of a request that was cancelled before it had a result."""
-    terminated = reason is CancelReason.TERMINATED
     error = MillracerError(
         f"the request was cancelled ({reason})",
         code="cancelled",
@@ -97,7 +97,7 @@ def cancelled(reason: CancelReason) -> Reply:
     return replace(
         failed(error),
         status=OpsStatus.CANCELLED,
-        exit_code=ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED,
+        exit_code=exit_code_of_cancel(reason),
     )
 
 
@@ -115,6 +115,12 @@ def without_request(reply: Reply, now: datetime) -> OpsResult:
         result={},
         completion=reply.completion,
     )
+
+
+def describe_failure(error: MillracerError, _command: str | None = None) -> OpsResult:
+    """Return the result of a command that failed before it read a request."""
+    reply = cancelled(error.reason) if isinstance(error, CallerCancelled) else failed(error)
+    return without_request(reply, datetime.now(UTC))
 
 
 def exit_code_of_error(code: str) -> ExitCode:
@@ -141,23 +147,12 @@ def describe_warning(warning: RunWarning, *, field: str | None = None) -> Warnin
 
 def describe_resolution(resolution: Resolution) -> ResolutionDocument:
     """Say by which rule a workspace was taken."""
-    return ResolutionDocument(
-        rule=resolution.rule,
-        root_path=resolution.root_path,
-        workspace_id=resolution.workspace_id,
-    )
+    return ResolutionDocument.of(resolution)
 
 
 def echo_workspace(ref: WorkspaceRef) -> WorkspaceRefDocument:
     """Return what a request said of its workspace."""
-    return WorkspaceRefDocument(
-        runtime_kind=ref.runtime_kind or "local",
-        workspace_id=ref.workspace_id,
-        root_path=ref.root_path,
-        display_name=ref.display_name,
-        mode=ref.mode,
-        environment=ref.environment,
-    )
+    return WorkspaceRefDocument.of(ref, runtime_kind=ref.runtime_kind or "local")
 
 
 def describe_taken(
@@ -176,27 +171,15 @@ def describe_taken(
 
 def describe_workspace(workspace: RegisteredWorkspace) -> WorkspaceDocument:
     """Put a registered workspace into its published shape."""
-    return WorkspaceDocument(
-        workspace_id=workspace.workspace_id,
-        root_path=workspace.root_path,
-        display_name=workspace.display_name,
-        default_mode=workspace.default_mode,
-        tags=list(workspace.tags),
-        is_default=workspace.is_default,
-    )
+    return WorkspaceDocument.of(workspace)
 
 
 def describe_session(session: Session) -> SessionDocument:
     """Put a session into its published shape."""
     selection = session.selection
-    return SessionDocument(
-        session_id=session.session_id,
-        client_name=session.client_name,
-        selected_workspace_id=None if selection is None else selection.workspace_id,
-        selected_root_path=None if selection is None else selection.root_path,
-        selected_mode=None if selection is None else selection.mode,
-        recent_request_ids=list(session.recent_request_ids),
-        last_warning_codes=list(session.last_warning_codes),
-        created_at=session.created_at,
-        updated_at=session.updated_at,
+    return SessionDocument.of(
+        session,
+        selected_workspace_id=selection and selection.workspace_id,
+        selected_root_path=selection and selection.root_path,
+        selected_mode=selection and selection.mode,
     )

@@ -12,12 +12,54 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Wait
+from millracer.domain.failures import CallerCancelled
 from millracer.domain.requests import Finalizer, RoutePreference, RunRequest
+from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import MillracerError, RunWarning
+from millracer.operations.answer import Answer
+from millracer.operations.context import OperationContext, PreparedTask
 from millracer.ports import Backend, Clock, TextListener
 from millracer.run.orchestrator import Orchestrator
+from millracer.schemas.submit import SubmitResult, describe_submission
+
+
+def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[SubmitResult]:
+    """Put a task in the queue of its workspace, and remember it in the caller's session."""
+    submission = submit(
+        replace(task.request, route=RoutePreference.MILLRACE),
+        millrace=context.tools.millrace(task.root_path, task.options),
+        clock=context.clock,
+        unique=context.new_identity,
+        cancellation=context.cancellation,
+    )
+    codes = (warning.code for warning in (*task.warnings, *submission.warnings))
+    context.memory.record(
+        context.session_id,
+        client_name=None,
+        request_id=submission.request.request_id,
+        warnings=tuple(dict.fromkeys(codes)),
+    )
+    exit_code = submission.exit_code
+    if submission.cancel_reason is not None:
+        error = ErrorRecord.of(CallerCancelled(submission.cancel_reason))
+        submission = replace(submission, errors=(error,))
+    warnings = (*task.warnings, *context.memory.warnings)
+    return Answer(
+        result=describe_submission(submission, _next_steps(submission), warnings),
+        exit_code=exit_code,
+    )
+
+
+def _next_steps(submission: Submission) -> tuple[NextStep, ...]:
+    mode = submission.request.mode
+    command = submission.commands.millracer
+    item_id = submission.item_id or ""
+    return submission.next_steps(
+        watch=command("watch", item_id, *(() if mode is None else ("--millrace-mode", mode))),
+        cancel=command("cancel", item_id),
+    )
 
 
 def submit(

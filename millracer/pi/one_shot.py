@@ -8,66 +8,39 @@ counts as part of the turn, and white space around a prompt is lost.
 
 from __future__ import annotations
 
-import os
-import selectors
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Wait
-from millracer.errors import ProtocolError, RunWarning
+from millracer.errors import ProtocolError
 from millracer.pi import errors
 from millracer.pi.exchange import refuse_spent
 from millracer.pi.frames import TOOL
 from millracer.pi.options import PiOptions
+from millracer.pi.session import PiSession
 from millracer.pi.turn import EndKind, TurnEnd
-from millracer.ports import Agent, TextListener
+from millracer.ports import TextListener
 from millracer.system import processes
-from millracer.system.output_capture import Ends
-from millracer.system.proc import shows_processes, warn_unseen
+from millracer.system.output_capture import Output, OutputTooLong, collect
+from millracer.system.proc import shows_processes
+from millracer.system.spawn import reap
 
 _ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
-_CHUNK_BYTES = 256 * 1024
-_SLICE_SECONDS = 0.1
 _LAST_WORDS_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
 _URGENT_GRACE_SECONDS = 0.2
-_REAP_SECONDS = 2.0
 #: Stands before a prompt that pi would take for a command; pi drops white space, words it keeps.
 _PLAIN_TEXT_HEADER = "The prompt:\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    exit_code: int
-    stdout: bytes
-    stderr: tuple[str, ...]
-
-
-class PrintPi(Agent):
+class PrintPi(PiSession):
     """Each turn is a new conversation; `close` may be called from any thread."""
 
     def __init__(self, options: PiOptions) -> None:
-        self._options = options
-        self._version: str | None = None
+        super().__init__(options)
         self._token = processes.new_token()
-        self._lock = threading.Lock()
-        self._closed = False
         self._child: subprocess.Popen[bytes] | None = None
-        self._notices: list[RunWarning] = []
-
-    @property
-    def version(self) -> str | None:
-        """The version found, None before `begin`."""
-        return self._version
-
-    @property
-    def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, each once."""
-        return tuple(self._notices)
 
     def begin(self) -> None:
         """See that pi is there and supported; a process starts with each turn only.
@@ -86,23 +59,35 @@ class PrintPi(Agent):
         Raises:
             ToolTimeout: pi did not end in time; it and all it started was ended.
             ToolFailed: the model or pi failed, or the answer was empty.
-            ProtocolError: the answer is no text.
+            ProtocolError: the answer is no text, or has no end.
             Cancelled: the caller asked to stop; pi and all it started was ended.
         """
         refuse_spent(wait)
         self._begin(wait.cancellation)
         child = self._start()
+        output = Output(TOOL, limit=_ANSWER_LIMIT_BYTES)
         try:
-            said = _converse(child, _as_plain_text(prompt), lambda: self._refuse_over(wait))
+            exit_code = collect(
+                child,
+                output,
+                lambda: self._refuse_over(wait),
+                stdin=_as_plain_text(prompt).encode("utf-8", "replace"),
+                last_words_seconds=_LAST_WORDS_SECONDS,
+            )
+        except OutputTooLong as exc:
+            raise ProtocolError(
+                TOOL, f"pi's answer is longer than {_ANSWER_LIMIT_BYTES} bytes"
+            ) from exc
         finally:
             self._end_all(wait.cleaning_up(_GRACE_SECONDS))
-            _let_go(child)
+            reap(child)
             self._child = None
         if self._closed:
             raise errors.closed()
-        for text in errors.warning_texts(said.stderr):
-            self._note(RunWarning("pi_warning", text))
-        answer = _judge(said)
+        said = output.stderr.lines()
+        for text in errors.warning_texts(said):
+            self._note("pi_warning", text)
+        answer = _answer(exit_code, output.stdout.data, said)
         if on_text is not None:
             on_text(answer)
         return answer
@@ -119,10 +104,7 @@ class PrintPi(Agent):
     def _begin(self, cancellation: Cancellation) -> None:
         if self._closed:
             raise errors.closed()
-        if self._version is None:
-            self._version = self._options.read_version(cancellation)
-        for notice in (*self._options.admit(self._version), *warn_unseen()):
-            self._note(notice)
+        self._check_version(cancellation)
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = self._options.command("--print")
@@ -151,102 +133,18 @@ class PrintPi(Agent):
             group=None if child is None or shows_processes() else child.pid,
         )
 
-    def _note(self, notice: RunWarning) -> None:
-        if notice not in self._notices:
-            self._notices.append(notice)
 
-
-def _converse(child: subprocess.Popen[bytes], prompt: str, go_on: Callable[[], None]) -> _Said:
-    """Write the prompt and read both outputs until pi has ended.
-
-    `go_on` is called several times a second and ends the passage by raising. A pipe that a tool
-    inherited is not waited for: pi's own words are in it by the time pi is gone.
-    """
-    pipes = _Pipes(child, prompt.encode("utf-8", "replace"))
-    gone: float | None = None
-    with pipes.selector:
-        while gone is None or time.monotonic() - gone < _LAST_WORDS_SECONDS:
-            go_on()
-            if gone is None and child.poll() is not None:
-                gone = time.monotonic()
-            if not pipes.serve() and gone is not None:
-                break
-    return _Said(exit_code=child.wait(), stdout=bytes(pipes.stdout), stderr=pipes.stderr.lines())
-
-
-class _Pipes:
-    """The three pipes of one process, served without blocking."""
-
-    def __init__(self, child: subprocess.Popen[bytes], prompt: bytes) -> None:
-        self.selector = selectors.DefaultSelector()
-        self.stdout = bytearray()
-        self.stderr = Ends()
-        self._child = child
-        self._unsent = memoryview(prompt)
-        for pipe, event, serve in (
-            (child.stdin, selectors.EVENT_WRITE, self._write),
-            (child.stdout, selectors.EVENT_READ, self._read_stdout),
-            (child.stderr, selectors.EVENT_READ, self._read_stderr),
-        ):
-            assert pipe is not None  # noqa: S101 - asked for as a pipe
-            os.set_blocking(pipe.fileno(), False)
-            self.selector.register(pipe, event, (pipe, serve))
-
-    def serve(self) -> bool:
-        """Serve what becomes ready within a moment; return whether anything did."""
-        if not self.selector.get_map():
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(_SLICE_SECONDS)
-            return False
-        ready = self.selector.select(_SLICE_SECONDS)
-        for key, _ in ready:
-            pipe, serve = key.data
-            if not serve(key.fd):
-                self.selector.unregister(pipe)
-                pipe.close()
-        return bool(ready)
-
-    def _write(self, descriptor: int) -> bool:
-        try:
-            self._unsent = self._unsent[os.write(descriptor, self._unsent) :]
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False  # pi reads no more: how it ends says why
-        return bool(self._unsent)
-
-    def _read_stdout(self, descriptor: int) -> bool:
-        chunk = os.read(descriptor, _CHUNK_BYTES)
-        self.stdout += chunk
-        if len(self.stdout) > _ANSWER_LIMIT_BYTES:
-            raise ProtocolError(TOOL, f"pi's answer is longer than {_ANSWER_LIMIT_BYTES} bytes")
-        return bool(chunk)
-
-    def _read_stderr(self, descriptor: int) -> bool:
-        chunk = os.read(descriptor, _CHUNK_BYTES)
-        self.stderr.feed(chunk)
-        return bool(chunk)
-
-
-def _judge(said: _Said) -> str:
-    if said.exit_code != 0:
-        raise errors.print_failure(said.exit_code, said.stderr)
+def _answer(exit_code: int, stdout: bytes, stderr: tuple[str, ...]) -> str:
+    if exit_code != 0:
+        raise errors.print_failure(exit_code, stderr)
     try:
-        answer = said.stdout.decode().removesuffix("\n")
+        answer = stdout.decode().removesuffix("\n")
     except UnicodeDecodeError as exc:
-        raw = said.stdout.decode("utf-8", "replace")
+        raw = stdout.decode("utf-8", "replace")
         raise ProtocolError(TOOL, "pi's answer is not UTF-8", raw=raw) from exc
     if not answer.strip():
-        raise errors.turn_failure(TurnEnd(EndKind.EMPTY, words="\n".join(said.stderr)))
+        raise errors.turn_failure(TurnEnd(EndKind.EMPTY, words="\n".join(stderr)))
     return answer
-
-
-def _let_go(child: subprocess.Popen[bytes]) -> None:
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        if pipe is not None:
-            pipe.close()
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(_REAP_SECONDS)
 
 
 def _as_plain_text(prompt: str) -> str:

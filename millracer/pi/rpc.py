@@ -9,20 +9,19 @@ before is lost.
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import suppress
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.doctor_report import PiModel, PiModels
-from millracer.errors import MillracerError, ProtocolError, RunWarning, ToolFailed, ToolTimeout
+from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
 from millracer.pi import errors, frames
 from millracer.pi.channel import ChannelEnded, PiChannel
 from millracer.pi.exchange import Exchange, receive, refuse_spent
 from millracer.pi.options import PiOptions
+from millracer.pi.session import PiSession
 from millracer.pi.turn import EndKind, Turn
-from millracer.ports import Agent, TextListener
-from millracer.system.proc import warn_unseen
+from millracer.ports import TextListener
 
 #: How long an aborted turn may take to come to rest before pi is ended instead.
 ABORT_SECONDS = 10.0
@@ -35,31 +34,17 @@ _DISCARD_SECONDS = 5.0
 _NO_PROVIDER = "unknown"
 
 
-class RpcPi(Agent):
+class RpcPi(PiSession):
     """One conversation; `close` may be called from any thread, all else from one at a time."""
 
     def __init__(self, options: PiOptions) -> None:
-        self._options = options
-        self._version: str | None = None
-        self._lock = threading.Lock()
+        super().__init__(options)
         self._channel: PiChannel | None = None
         self._ready = False
         self._model: frames.ModelData | None = None
         self._busy = False
-        self._closed = False
         self._lost = False
         self._count = 0
-        self._notices: list[RunWarning] = []
-
-    @property
-    def version(self) -> str | None:
-        """The version found, None before `begin`."""
-        return self._version
-
-    @property
-    def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, each once."""
-        return tuple(self._notices)
 
     def begin(self) -> None:
         """Start pi without waiting for it; repeated calls do nothing.
@@ -171,12 +156,6 @@ class RpcPi(Agent):
                     )
             return self._channel
 
-    def _check_version(self, cancellation: Cancellation) -> None:
-        if self._version is None:
-            self._version = self._options.read_version(cancellation)
-        for notice in (*self._options.admit(self._version), *warn_unseen()):
-            self._note(notice.code, notice.text)
-
     def _ready_channel(self, patience: Wait) -> PiChannel:
         cancellation = patience.cancellation
         channel = self._begin(cancellation)
@@ -239,11 +218,6 @@ class RpcPi(Agent):
     def _note_warnings(self, channel: PiChannel) -> None:
         for text in errors.warning_texts(channel.stderr_lines):
             self._note("pi_warning", text)
-
-    def _note(self, code: str, text: str) -> None:
-        warning = RunWarning(code, text)
-        if warning not in self._notices:
-            self._notices.append(warning)
 
 
 def _models(selected: frames.ModelData | None, usable: tuple[frames.ModelData, ...]) -> PiModels:

@@ -6,7 +6,6 @@ setup left that did not get to its end: nobody uses it, and the next setup remov
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shlex
@@ -17,7 +16,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import millracer
 from millracer.cancellation import Wait
 from millracer.errors import MillracerError, SetupFailed
 from millracer.programs.installed import RECORD_NAME, read_record, render_record
@@ -25,14 +23,13 @@ from millracer.programs.installer_log import SetupLog, what_went_wrong
 from millracer.programs.installer_settings import npm_options, pip, pip_variables, without_pip
 from millracer.programs.plan import Found, Part, is_new_enough
 from millracer.system import processes
-from millracer.system.files import write_atomically
+from millracer.system.files import open_locked, write_atomically
 from millracer.system.processes import Command
 from millracer.system.user_folders import make_private_folder
 
 _LOCK_NAME = ".lock"
 _LAUNCH = "launch"
 _OURS = re.compile(r"(millrace|node|pi)-\d[\w.]*|\.installed\.json\..*")
-_LOOK_SECONDS = 0.2
 _START_SECONDS = 60.0
 _INSTALL_SECONDS = 3600.0
 _PI_PROGRAM = Path("node_modules/@mariozechner/pi-coding-agent/dist/cli.js")
@@ -79,7 +76,7 @@ class DiskInstaller:
         """Hold the folder's lock; installers inherit it, so one that outlives us keeps it."""
         with self._disk():
             make_private_folder(self._folder)
-            self._lock = self._locked(wait, on_wait)
+            self._lock = open_locked(self._folder / _LOCK_NAME, wait, on_wait=on_wait)
         try:
             yield
         finally:
@@ -169,7 +166,7 @@ class DiskInstaller:
         launch = folder / _LAUNCH
         with self._disk():
             for name in ("package.json", "package-lock.json"):
-                lock = Path(millracer.__file__).parent / "tools" / "pi" / name
+                lock = Path(__file__).parent / "pi" / name
                 (folder / name).write_bytes(lock.read_bytes())
         path = os.pathsep.join((str(Path(node).parent), self._environment.get("PATH", os.defpath)))
         # What the machine trusts, Node of itself would not: a company's own certificates.
@@ -286,26 +283,6 @@ class DiskInstaller:
         with suppress(OSError):
             return [path for path in self._folder.iterdir() if _OURS.fullmatch(path.name)]
         return []
-
-    def _locked(self, wait: Wait, on_wait: Callable[[], None]) -> int:
-        path, told = self._folder / _LOCK_NAME, False
-        while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(descriptor).st_nlink:  # else one that was removed took it along
-                    return descriptor
-            except BlockingIOError:
-                if not told:
-                    on_wait()
-                    told = True
-                os.close(descriptor)
-                wait.sleep(_LOOK_SECONDS)
-            except BaseException:
-                os.close(descriptor)
-                raise
-            else:
-                os.close(descriptor)
 
     @contextmanager
     def _disk(self) -> Iterator[None]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from enum import Enum
-from typing import Annotated, Any, Final, Literal, TypeVar, get_origin
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_origin
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
@@ -17,14 +18,34 @@ class Published(BaseModel):
     """A part of a document we print; its schema promises every key that is always there.
 
     JSON knows no infinite numbers; in what another program said of itself they become null.
+
+    A part is built from the domain object with the same fields. A field whose attribute has
+    another name there names it as `validation_alias`.
     """
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
+        from_attributes=True,
         json_schema_serialization_defaults_required=True,
         ser_json_inf_nan="null",
+        validate_by_name=True,
     )
+
+    @classmethod
+    def of(cls, source: object, /, **computed: Any) -> Self:
+        """Build the part from a domain object.
+
+        Args:
+            source: has an attribute for each field that is not computed.
+            computed: fields that the object lacks or has in another form.
+        """
+        copied = {
+            name: getattr(source, str(field.validation_alias or name))
+            for name, field in cls.model_fields.items()
+            if name not in computed and not _is_constant(field)
+        }
+        return cls(**copied, **computed)
 
 
 _OURS = object()
@@ -43,7 +64,11 @@ def redacted(document: _Document) -> _Document:
 
 
 def _is_ours(field: FieldInfo) -> bool:
-    return _OURS in field.metadata or get_origin(field.annotation) is Literal
+    return _OURS in field.metadata or _is_constant(field)
+
+
+def _is_constant(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is Literal
 
 
 def _redacted(value: Any) -> Any:
@@ -60,6 +85,16 @@ def _redacted(value: Any) -> Any:
             return {redact(key): _redacted(each) for key, each in value.items()}
         case _:
             return value
+
+
+def render(document: Published) -> str:
+    """Return a document as JSON, ASCII only, without secrets."""
+    return json.dumps(redacted(document).model_dump(mode="json"), indent=2)
+
+
+def render_line(document: Published) -> str:
+    """Return a document as one line of JSON, ASCII only, without secrets and line end."""
+    return json.dumps(redacted(document).model_dump(mode="json"), separators=(",", ":"))
 
 
 #: Unicode's white space as a character class, since readers of schemas differ about `\s`.

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from millracer.domain.configuration import ValueOrigin
 from millracer.errors import MillracerError
-from millracer.schemas.base import Published, redacted
+from millracer.schemas.base import Published
 
 
 class ConfigFileDocument(Published):
@@ -49,14 +49,6 @@ class ConfigResult(Published):
     errors: list[ConfigErrorDocument] = Field(default_factory=list)
 
 
-def config_refused(error: MillracerError) -> ConfigResult:
+def describe_failure(error: MillracerError, _command: str | None = None) -> ConfigResult:
     """Return the document of an error."""
-    told = ConfigErrorDocument(
-        code=error.code, message=error.message, suggested_action=error.suggested_action
-    )
-    return ConfigResult(errors=[told])
-
-
-def render_config_result(result: ConfigResult) -> str:
-    """Return the document as JSON, without secrets."""
-    return redacted(result).model_dump_json(indent=2)
+    return ConfigResult(errors=[ConfigErrorDocument.of(error)])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,9 +10,8 @@ from millracer.domain.control import ControlCommand, ControlOutcome, ControlRepo
 from millracer.domain.items import ItemState
 from millracer.domain.result import ErrorRecord
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published, redacted
-from millracer.schemas.run import ErrorDocument, StepDocument
-from millracer.schemas.run_result import describe_error
+from millracer.schemas.base import Published
+from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument
 
 
 class ControlResult(Published):
@@ -33,9 +31,9 @@ class ControlResult(Published):
     outcome: ControlOutcome
     message: str
     workspace: str | None = None
-    work_item_id: str | None = None
+    work_item_id: OptionalItemId = None
     state: ItemState | None = None
-    millrace_version: str | None = None
+    millrace_version: Annotated[str | None, Field(validation_alias="version")] = None
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
@@ -53,32 +51,18 @@ def describe_control(
         errors: why it failed.
         warnings: what else the caller should know.
     """
-    return ControlResult(
-        command=report.command,
-        outcome=report.outcome,
-        message=report.message,
-        workspace=report.workspace,
-        work_item_id=report.item_id,
-        state=report.state,
-        millrace_version=report.version,
+    return ControlResult.of(
+        report,
         warnings=[str(warning) for warning in (*warnings, *report.warnings)],
-        errors=[describe_error(error) for error in errors],
-        next_steps=[
-            StepDocument(action=step.action, command=step.command) for step in report.next_steps
-        ],
+        errors=errors,
     )
 
 
-def control_refused(command: str, error: MillracerError) -> ControlResult:
-    """Return the document of an error that came before Millrace was asked for anything."""
+def describe_failure(error: MillracerError, command: str | None) -> ControlResult:
+    """Return the document of a command that failed before it reached Millrace."""
     return ControlResult(
         command=next((each for each in ControlCommand if each == command), None),
         outcome=ControlOutcome.FAILED,
         message=error.message,
-        errors=[describe_error(ErrorRecord.of(error))],
+        errors=[ErrorDocument.of(ErrorRecord.of(error))],
     )
-
-
-def render_control_result(result: ControlResult) -> str:
-    """Return the document as JSON, ASCII only, without secrets."""
-    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)

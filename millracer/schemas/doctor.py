@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from millracer import __version__
 from millracer.domain.doctor_report import Check, CheckLevel, CheckName
 from millracer.errors import MillracerError
-from millracer.schemas.base import Published, redacted
+from millracer.schemas.base import Published
 from millracer.schemas.run import ToolsDocument
 
 
@@ -62,32 +63,18 @@ class DoctorResult(Published):
 
 def describe_check(check: Check) -> CheckDocument:
     """Return a check as it is printed."""
-    finding = check.finding
-    return CheckDocument(
-        name=check.name,
-        level=finding.level,
-        message=finding.message,
-        next_command=finding.next_command,
-        detail=finding.detail,
-    )
+    return CheckDocument.of(check.finding, name=check.name)
 
 
 def describe_trouble(error: MillracerError) -> DoctorErrorDocument:
     """Return an error of the command itself as it is printed."""
-    return DoctorErrorDocument(
-        code=error.code, message=error.message, suggested_action=error.suggested_action
-    )
+    return DoctorErrorDocument.of(error)
 
 
-def doctor_refused(error: MillracerError, version: str) -> DoctorResult:
-    """Return the document of a command that was not begun."""
+def describe_failure(error: MillracerError, _command: str | None = None) -> DoctorResult:
+    """Return the document of a command that failed before its first check."""
     return DoctorResult(
         ok=False,
-        versions=DoctorVersionsDocument(millracer=version),
+        versions=DoctorVersionsDocument(millracer=__version__),
         errors=[describe_trouble(error)],
     )
-
-
-def render_doctor_result(result: DoctorResult) -> str:
-    """Return the document as JSON, without secrets."""
-    return redacted(result).model_dump_json(indent=2)

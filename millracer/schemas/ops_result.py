@@ -6,7 +6,6 @@ The models are the only definition. Optional keys without a value are left out, 
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -16,7 +15,7 @@ from pydantic import Field
 from millracer.domain.outcome import Outcome
 from millracer.domain.requests import IntakeKind
 from millracer.domain.workspaces import ResolutionRule
-from millracer.schemas.base import Code, Published, redacted
+from millracer.schemas.base import Code, Published
 from millracer.schemas.ops_request import SCHEMA_VERSION
 from millracer.schemas.run import (
     EventDocument,
@@ -255,19 +254,3 @@ class OpsResult(Published):
     event_cursor: _SparseText = None
     session_ref: _SparseText = None
     raw_compat: Annotated[RunResultDocument | None, _Sparse] = None
-
-
-def render_ops_result(result: OpsResult) -> str:
-    """Return the result as one JSON document, ASCII only: any locale and any text can carry it.
-
-    Secrets are not in it.
-    """
-    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)
-
-
-def render_ops_line(result: OpsResult) -> str:
-    """Return the result as one line of JSON, ASCII only, without its line end.
-
-    Secrets are not in it.
-    """
-    return json.dumps(redacted(result).model_dump(mode="json"), separators=(",", ":"))

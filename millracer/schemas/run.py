@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from millracer.domain.outcome import Outcome
 from millracer.domain.programs import ToolOrigin
@@ -15,6 +17,10 @@ from millracer.domain.requests import IntakeKind, Route
 from millracer.schemas.base import Code, Published
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
+
+#: An item's id, which the domain calls `item_id`.
+ItemId = Annotated[str, Field(validation_alias="item_id")]
+OptionalItemId = Annotated[str | None, Field(validation_alias="item_id")]
 
 
 class DecisionDocument(Published):
@@ -36,7 +42,7 @@ class EventDocument(Published):
     workspace: str
     reason: str
     at: datetime
-    work_item_id: str | None
+    work_item_id: OptionalItemId
     run_id: str | None
 
 
@@ -50,7 +56,7 @@ class ProgressDocument(Published):
     reason: str
     state: str
     stage: str | None
-    work_item_id: str | None
+    work_item_id: OptionalItemId
     run_id: str | None
     queued: int | None
 
@@ -87,8 +93,8 @@ class ErrorDocument(Published):
 class LineageDocument(Published):
     """The work item or something that came out of it; the item itself has no parent."""
 
-    work_item_id: str
-    kind: str
+    work_item_id: ItemId
+    kind: Annotated[str, Field(validation_alias="work_kind")]
     state: str
     how: str
     source: str
@@ -157,7 +163,7 @@ class RunResultDocument(Published):
     completion_evidence: list[EvidenceDocument]
     missing_evidence: list[MissingDocument]
     lineage: list[LineageDocument]
-    scoped_work_item: ScopedWorkDocument | None
+    scoped_work_item: Annotated[ScopedWorkDocument | None, Field(validation_alias="scope")]
     progress_events: list[ProgressDocument]
     warnings: list[str]
     errors: list[ErrorDocument]

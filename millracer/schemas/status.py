@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,9 +12,8 @@ from millracer.domain.result import ErrorRecord
 from millracer.domain.status import DaemonOwner, DaemonState, WorkspaceStatus
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published, redacted
-from millracer.schemas.run import ErrorDocument, StepDocument
-from millracer.schemas.run_result import describe_error
+from millracer.schemas.base import Published
+from millracer.schemas.run import ErrorDocument, ItemId, OptionalItemId, StepDocument
 
 
 class PlaceDocument(Published):
@@ -54,7 +52,7 @@ class DaemonDocument(Published):
 class ActiveDocument(Published):
     """What a stage works on; `since` is when the stage began."""
 
-    work_item_id: str | None
+    work_item_id: OptionalItemId
     work_kind: str | None
     stage: str | None
     since: datetime | None
@@ -68,7 +66,7 @@ class UnfinishedDocument(Published):
         reason: why it is blocked, where Millrace's event log says so.
     """
 
-    work_item_id: str
+    work_item_id: ItemId
     work_kind: str
     state: ItemState
     title: str
@@ -80,7 +78,7 @@ class UnfinishedDocument(Published):
 class EndDocument(Published):
     """How something ended lately."""
 
-    work_item_id: str
+    work_item_id: ItemId
     work_kind: str | None
     state: ItemState
     at: datetime
@@ -91,7 +89,7 @@ class StatusWarningDocument(Published):
     """Something that stands in the way of the work."""
 
     code: str
-    message: str
+    message: Annotated[str, Field(validation_alias="text")]
 
 
 class StatusResult(Published):
@@ -112,7 +110,7 @@ class StatusResult(Published):
     active: ActiveDocument | None = None
     unfinished: list[UnfinishedDocument] = Field(default_factory=list)
     ended: list[EndDocument] = Field(default_factory=list)
-    millrace_version: str | None = None
+    millrace_version: Annotated[str | None, Field(validation_alias="version")] = None
     status: dict[str, Any] | None = None
     warnings: list[StatusWarningDocument] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
@@ -129,13 +127,11 @@ def describe_overview(
         resolution: how the workspace was found.
         warnings: what else the caller should know.
     """
-    status, daemon, active = overview.status, overview.daemon, overview.active
-    return StatusResult(
-        workspace=PlaceDocument(
-            root_path=overview.workspace,
-            rule=resolution.rule,
-            workspace_id=resolution.workspace_id,
-            initialised=overview.initialised,
+    status, daemon = overview.status, overview.daemon
+    return StatusResult.of(
+        overview,
+        workspace=PlaceDocument.of(
+            resolution, root_path=overview.workspace, initialised=overview.initialised
         ),
         daemon=DaemonDocument(
             state=overview.daemon_state,
@@ -148,59 +144,14 @@ def describe_overview(
             stop_requested=status is not None and status.stop_requested,
         ),
         queue_depths={} if status is None else dict(status.queue_depths),
-        active=None
-        if active is None
-        else ActiveDocument(
-            work_item_id=active.item_id,
-            work_kind=active.work_kind,
-            stage=active.stage,
-            since=active.since,
-        ),
         unfinished=[
-            UnfinishedDocument(
-                work_item_id=each.item.item_id,
-                work_kind=each.item.work_kind,
-                state=each.item.state,
-                title=each.item.title,
-                ours=each.item.ours,
-                path=each.item.path,
-                reason=each.reason,
-            )
-            for each in overview.unfinished
+            UnfinishedDocument.of(each.item, reason=each.reason) for each in overview.unfinished
         ],
-        ended=[
-            EndDocument(
-                work_item_id=end.item_id,
-                work_kind=end.work_kind,
-                state=end.state,
-                at=end.at,
-                reason=end.reason,
-            )
-            for end in overview.ended
-        ],
-        millrace_version=overview.version,
-        status=None if status is None else dict(status.raw),
-        warnings=[
-            StatusWarningDocument(code=warning.code, message=warning.text)
-            for warning in (*warnings, *overview.warnings)
-        ],
-        errors=[describe_error(error) for error in overview.errors],
-        next_steps=[
-            StepDocument(action=step.action, command=step.command) for step in overview.next_steps
-        ],
+        status=status and status.raw,
+        warnings=(*warnings, *overview.warnings),
     )
 
 
-def status_refused(error: MillracerError) -> StatusResult:
-    """Return the document of an error that kept everything from being told."""
-    return StatusResult(errors=[describe_error(ErrorRecord.of(error))])
-
-
-def render_status(result: StatusResult) -> str:
-    """Return the document as JSON, ASCII only, without secrets."""
-    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)
-
-
-def render_status_line(result: StatusResult) -> str:
-    """Return the document as one line of JSON, ASCII only, without secrets."""
-    return json.dumps(redacted(result).model_dump(mode="json"), separators=(",", ":"))
+def describe_failure(error: MillracerError, _command: str | None = None) -> StatusResult:
+    """Return the document of a status that could not be read at all."""
+    return StatusResult(errors=[ErrorDocument.of(ErrorRecord.of(error))])

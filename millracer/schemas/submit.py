@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,9 +11,8 @@ from millracer.domain.requests import IntakeKind
 from millracer.domain.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published, redacted
-from millracer.schemas.run import ErrorDocument, StepDocument
-from millracer.schemas.run_result import describe_error
+from millracer.schemas.base import Published
+from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument
 
 
 class SubmitResult(Published):
@@ -31,14 +29,14 @@ class SubmitResult(Published):
     schema_version: Literal["millracer.submit.v1"] = "millracer.submit.v1"
     request_id: str | None = None
     workspace: str | None = None
-    work_item_id: str | None = None
+    work_item_id: OptionalItemId = None
     state: ItemState | None = None
     found: bool = False
     intake_kind: IntakeKind | None = None
     intake_signals: list[str] = Field(default_factory=list)
     task_path: str | None = None
     daemon_runs: bool = False
-    millrace_version: str | None = None
+    millrace_version: Annotated[str | None, Field(validation_alias="version")] = None
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
@@ -55,28 +53,18 @@ def describe_submission(
         warnings: what else the caller should know.
     """
     item_status = submission.item_status
-    return SubmitResult(
+    return SubmitResult.of(
+        submission,
         request_id=submission.request.request_id,
-        workspace=submission.workspace,
-        work_item_id=submission.item_id,
-        state=None if item_status is None else item_status.state,
-        found=submission.found,
-        intake_kind=submission.intake_kind,
-        intake_signals=list(submission.intake_signals),
-        task_path=submission.task_path,
+        state=item_status and item_status.state,
         daemon_runs=submission.daemon is not None,
-        millrace_version=submission.version,
         warnings=[str(warning) for warning in (*warnings, *submission.warnings)],
-        errors=[describe_error(error) for error in submission.errors],
-        next_steps=[StepDocument(action=step.action, command=step.command) for step in steps],
+        next_steps=steps,
     )
 
 
-def submit_refused(error: MillracerError, request_id: str | None = None) -> SubmitResult:
-    """Return the document of an error that came before there was an item."""
-    return SubmitResult(request_id=request_id, errors=[describe_error(ErrorRecord.of(error))])
-
-
-def render_submit_result(result: SubmitResult) -> str:
-    """Return the document as JSON, ASCII only, without secrets."""
-    return json.dumps(redacted(result).model_dump(mode="json"), indent=2)
+def describe_failure(
+    error: MillracerError, _command: str | None = None, *, request_id: str | None = None
+) -> SubmitResult:
+    """Return the document of a request that failed before there was an item."""
+    return SubmitResult(request_id=request_id, errors=[ErrorDocument.of(ErrorRecord.of(error))])

@@ -77,9 +77,7 @@ def connect(path: Path, opening: Opening) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: the file is no database, or cannot be opened.
     """
-    connection = _open(path, "mode=rw", opening)
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
+    return _open(path, "mode=rw", opening)
 
 
 def connect_read_only(path: Path, opening: Opening) -> sqlite3.Connection:

@@ -7,16 +7,16 @@ on a file beside the store, and renaming takes an exclusive one.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from millracer.cancellation import Wait
 from millracer.store.connection import locked_too_long, sidecars
+from millracer.system.files import await_lock
 
 _POLL_SECONDS = 0.005
 
@@ -52,11 +52,9 @@ def using(path: Path, *, seconds: float, alone: bool = False) -> Iterator[None]:
         yield
         return
     try:
-        deadline = time.monotonic() + seconds
-        while not _try_lock(descriptor, alone=alone):
-            if time.monotonic() >= deadline:
-                raise locked_too_long(path)
-            time.sleep(_POLL_SECONDS)
+        wait = Wait.for_seconds(seconds)
+        if not await_lock(descriptor, wait, shared=not alone, every=_POLL_SECONDS):
+            raise locked_too_long(path)
         yield
     finally:
         os.close(descriptor)
@@ -91,14 +89,6 @@ def _open_lock(path: Path) -> int | None:
         with suppress(OSError):
             return os.open(path, flags | os.O_CLOEXEC, 0o600)
     return None
-
-
-def _try_lock(descriptor: int, *, alone: bool) -> bool:
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _set_aside_before(path: Path) -> list[Path]:

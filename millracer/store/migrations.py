@@ -15,6 +15,7 @@ from pathlib import Path
 
 from millracer.errors import StoreUnavailable
 from millracer.store.connection import Corrupt, transaction
+from millracer.store.rows import json_text
 from millracer.system.user_folders import STATE_VARIABLE
 
 #: What `PRAGMA application_id` of a store says: "Mlrc". The first script sets it.
@@ -72,8 +73,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> 
         with transaction(connection, writes=True):
             # Another process may have applied it since the store was checked.
             if read_version(connection) < migration.number:
-                for statement in migration.statements():
-                    connection.execute(statement)
+                _apply(connection, migration)
                 connection.execute(f"PRAGMA user_version = {migration.number:d}")
 
 
@@ -141,11 +141,16 @@ def _expected_columns(migrations: Sequence[Migration]) -> set[tuple[str, str]]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for migration in migrations:
-            for statement in migration.statements():
-                connection.execute(statement)
+            _apply(connection, migration)
         return _columns(connection)
     finally:
         connection.close()
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+    connection.create_function("json_text", 1, json_text, deterministic=True)
+    for statement in migration.statements():
+        connection.execute(statement)
 
 
 def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from millracer.domain.workspaces import RegisteredWorkspace, Selection, Session
+from millracer.domain.workspaces import RECENT_REQUESTS, RegisteredWorkspace, Selection, Session
 from millracer.errors import StoreUnavailable
 from millracer.redaction.process import redact
 from millracer.store.connection import Corrupt
@@ -94,9 +95,10 @@ def read_workspace(row: Row) -> RegisteredWorkspace:
     )
 
 
-def read_session(row: Row, request_ids: Iterable[object]) -> Session:
-    """Return the session of a row: id, client, selection (three), warnings, both times."""
-    session_id, client_name, workspace_id, root_path, mode, codes, created_at, updated_at = row
+def read_session(row: Row) -> Session:
+    """Return the session of a row: id, client, selection (three), requests, warnings, times."""
+    session_id, client_name, workspace_id, root_path, mode, requests, codes, *times = row
+    created_at, updated_at = times
     selection = Selection(
         workspace_id=_optional(workspace_id), root_path=_optional(root_path), mode=_optional(mode)
     )
@@ -105,7 +107,7 @@ def read_session(row: Row, request_ids: Iterable[object]) -> Session:
         session_id=read_text(session_id),
         client_name=read_text(client_name),
         selection=None if selection == nothing else selection,
-        recent_request_ids=tuple(read_text(request_id) for request_id in request_ids),
+        recent_request_ids=_texts(requests),
         last_warning_codes=_texts(codes),
         created_at=_moment(created_at),
         updated_at=_moment(updated_at),
@@ -129,6 +131,24 @@ def _moment(value: object) -> datetime:
 def stored_texts(texts: Iterable[str]) -> str:
     """Return what to bind for a list of texts: JSON, escaped down to ASCII."""
     return json.dumps([redact(text) for text in texts])
+
+
+def stored_requests(known: object, added: Iterable[str]) -> str:
+    """Return what to bind for a session's last requests.
+
+    Args:
+        known: as they are stored.
+        added: the newest last; each request is remembered once.
+    """
+    newest_first = dict.fromkeys(reversed([*_texts(known), *map(redact, added)]))
+    return stored_texts(reversed(list(newest_first)[:RECENT_REQUESTS]))
+
+
+def json_text(value: object) -> str | None:
+    """Return a stored text as JSON, None where it holds none."""
+    with suppress(Corrupt):
+        return json.dumps(read_text(value))
+    return None
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from millracer.domain.workspaces import RECENT_REQUESTS, RegisteredWorkspace, Selection, Session
+from millracer.domain.workspaces import RegisteredWorkspace, Selection, Session
 from millracer.errors import RunWarning, StoreUnavailable
 from millracer.ports import SessionStore
 from millracer.store import rows
@@ -40,11 +40,12 @@ _PUT_WORKSPACE = """
 """
 _SESSIONS = """
     SELECT session_id, client_name, selected_workspace_id, selected_root_path, selected_mode,
-           last_warning_codes, created_at, updated_at
+           recent_request_ids, last_warning_codes, created_at, updated_at
     FROM sessions
 """
 _BY_SESSION = " ORDER BY CAST(session_id AS BLOB)"
-_REQUESTS = "SELECT request_id FROM session_requests WHERE session_id = ? ORDER BY position"
+_REQUESTS = "SELECT recent_request_ids FROM sessions WHERE session_id = ?"
+_REQUESTED = "UPDATE sessions SET recent_request_ids = ?2 WHERE session_id = ?1"
 _ADD_SESSION = """
     INSERT OR IGNORE INTO sessions (session_id, client_name, last_warning_codes, created_at,
                                     updated_at)
@@ -62,17 +63,6 @@ _SELECT_WORKSPACE = """
 """
 _SELECT_MODE = "UPDATE sessions SET selected_mode = ?3, updated_at = ?2 WHERE session_id = ?1"
 _WARNED = "UPDATE sessions SET last_warning_codes = ?2, updated_at = ?3 WHERE session_id = ?1"
-_FORGET_REQUEST = "DELETE FROM session_requests WHERE session_id = ? AND request_id = ?"
-_ADD_REQUEST = """
-    INSERT INTO session_requests (session_id, position, request_id)
-    SELECT ?1, coalesce(max(position), 0) + 1, ?2 FROM session_requests WHERE session_id = ?1
-"""
-_TRIM_REQUESTS = """
-    DELETE FROM session_requests
-    WHERE session_id = ?1 AND position NOT IN (
-        SELECT position FROM session_requests WHERE session_id = ?1 ORDER BY position DESC LIMIT ?2
-    )
-"""
 
 
 class SqliteSessionStore(SessionStore):
@@ -184,7 +174,7 @@ class SqliteSessionStore(SessionStore):
 
         def work(connection: sqlite3.Connection) -> tuple[Session, ...]:
             found = connection.execute(_SESSIONS + _BY_SESSION).fetchall()
-            return tuple(_session(connection, row) for row in found)
+            return tuple(rows.read_session(row) for row in found)
 
         return self._file.run(work, writes=False)
 
@@ -231,7 +221,7 @@ class SqliteSessionStore(SessionStore):
             _add_session(connection, key, client_name, moment)
             connection.execute(_WARNED, (key, rows.stored_texts(warning_codes), moment))
             if request_id is not None:
-                _add_request(connection, key, request_id)
+                _add_requests(connection, key, (request_id,))
             return _written_session(connection, key)
 
         return self._file.run(work, writes=True)
@@ -297,12 +287,7 @@ class SqliteSessionStore(SessionStore):
 
 def _find_session(connection: sqlite3.Connection, key: rows.Stored) -> Session | None:
     row = connection.execute(_SESSIONS + " WHERE session_id = ?", (key,)).fetchone()
-    return None if row is None else _session(connection, row)
-
-
-def _session(connection: sqlite3.Connection, row: rows.Row) -> Session:
-    requests = connection.execute(_REQUESTS, (row[0],)).fetchall()
-    return rows.read_session(row, (request_id for (request_id,) in requests))
+    return None if row is None else rows.read_session(row)
 
 
 def _written_session(connection: sqlite3.Connection, key: rows.Stored) -> Session:
@@ -321,11 +306,11 @@ def _add_session(
     return added.rowcount > 0
 
 
-def _add_request(connection: sqlite3.Connection, key: rows.Stored, request_id: str) -> None:
-    stored = rows.stored_text(request_id)
-    connection.execute(_FORGET_REQUEST, (key, stored))
-    connection.execute(_ADD_REQUEST, (key, stored))
-    connection.execute(_TRIM_REQUESTS, (key, RECENT_REQUESTS))
+def _add_requests(
+    connection: sqlite3.Connection, key: rows.Stored, request_ids: tuple[str, ...]
+) -> None:
+    (known,) = connection.execute(_REQUESTS, (key,)).fetchone()
+    connection.execute(_REQUESTED, (key, rows.stored_requests(known, request_ids)))
 
 
 def _was_imported(connection: sqlite3.Connection, source: Path) -> bool:
@@ -350,5 +335,4 @@ def _import_session(connection: sqlite3.Connection, session: LegacySession, mome
         ),
     )
     connection.execute(_WARNED, (key, rows.stored_texts(session.last_warning_codes), moment))
-    for request_id in session.recent_request_ids:
-        _add_request(connection, key, request_id)
+    _add_requests(connection, key, session.recent_request_ids)

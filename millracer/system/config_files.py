@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE = "MILLRACER_CONFIG_DIR"
 
 
-def user_config_file(environment: Mapping[str, str]) -> Path | None:
+def user_config_file(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the user's file, absolute; it need not exist. None where the user has no home.
 
     Args:
@@ -36,6 +36,20 @@ def user_config_file(environment: Mapping[str, str]) -> Path | None:
 def workspace_config_file(root_path: str) -> Path:
     """Return a workspace's file; it need not exist."""
     return Path(root_path) / WORKSPACE_FILE
+
+
+def read_user_config() -> ConfigOptions | None:
+    """Return the options of the user's configuration file; None where there is no file.
+
+    Raises:
+        ConfigInvalid: it cannot be read, or holds what it must not.
+    """
+    return read_config_file(user_config_file(), of_workspace=False)
+
+
+def read_workspace_config(root_path: str) -> ConfigOptions | None:
+    """Return the options of a workspace's configuration file, as `read_user_config` does."""
+    return read_config_file(workspace_config_file(root_path), of_workspace=True)
 
 
 def read_config_file(path: Path | None, *, of_workspace: bool) -> ConfigOptions | None:
@@ -52,7 +66,7 @@ def read_config_file(path: Path | None, *, of_workspace: bool) -> ConfigOptions 
     return parse_config(raw, str(path), of_workspace=of_workspace)
 
 
-def glance_at_user_file(environment: Mapping[str, str]) -> dict[str, Any]:
+def glance_at_user_file(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the keys and values of the user's file unchecked, none where it cannot be read."""
     path = user_config_file(environment)
     raw = None

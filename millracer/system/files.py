@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from millracer.cancellation import Wait
@@ -84,41 +86,61 @@ def locked(path: Path, wait: Wait, *, shared: bool = False) -> Iterator[int]:
         ToolTimeout: another process held it until the deadline.
         Cancelled: the caller asked to stop.
     """
-    descriptor = _lock(path, wait, shared=shared)
+    try:
+        descriptor = open_locked(path, wait, shared=shared)
+    except TimeoutError as exc:
+        raise ToolTimeout(
+            "millrace",
+            f"another process holds {path}",
+            suggested_action="wait for the other millracer command, or end it",
+        ) from exc
+    except OSError as exc:
+        raise unwritable(path, exc) from exc
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _lock(path: Path, wait: Wait, *, shared: bool) -> int:
+def open_locked(
+    path: Path, wait: Wait, *, shared: bool = False, on_wait: Callable[[], None] = lambda: None
+) -> int:
+    """Return the locked descriptor of a lock file; the caller closes it.
+
+    Args:
+        path: of the file; made where it is missing.
+        wait: how long another process may hold it.
+        shared: let other processes share the lock.
+        on_wait: called where another process holds it.
+
+    Raises:
+        TimeoutError: another process held it until the deadline.
+        OSError: the file cannot be made, or not be locked.
+        Cancelled: the caller asked to stop.
+    """
     while True:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise unwritable(path, exc) from exc
-        try:
-            _await_lock(descriptor, path, wait, shared=shared)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with ExitStack() as opened:
+            opened.callback(os.close, descriptor)
+            if not try_lock(descriptor, shared=shared):
+                on_wait()
+                if not await_lock(descriptor, wait, shared=shared):
+                    raise TimeoutError(errno.ETIMEDOUT, "another process holds it", str(path))
             if os.fstat(descriptor).st_nlink:
+                opened.pop_all()
                 return descriptor
-        except OSError as exc:
-            os.close(descriptor)
-            raise unwritable(path, exc) from exc
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # it was removed before it was locked: others lock a new one
+            # It was removed before it was locked: others lock a new one.
 
 
-def _await_lock(descriptor: int, path: Path, wait: Wait, *, shared: bool) -> None:
-    while not try_lock(descriptor, shared=shared):
-        if wait.expired:
-            raise ToolTimeout(
-                "millrace",
-                f"another process holds {path}",
-                suggested_action="wait for the other millracer command, or end it",
-            )
-        wait.sleep(_LOCK_POLL_SECONDS)
+def await_lock(
+    descriptor: int, wait: Wait, *, shared: bool, every: float = _LOCK_POLL_SECONDS
+) -> bool:
+    """Take or convert a file lock; return whether it is held before the deadline passes.
+
+    Raises:
+        Cancelled: the caller asked to stop.
+    """
+    return wait.until(partial(try_lock, descriptor, shared=shared), every=every)
 
 
 def try_lock(descriptor: int, *, shared: bool) -> bool:

@@ -8,6 +8,7 @@ are bounded; no pipe is left unread.
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import signal
 import subprocess
@@ -26,7 +27,7 @@ from millracer.errors import ProcUnavailable, ToolFailed, ToolNotFound, ToolTime
 from millracer.redaction.key_patterns import OWNER_TOKEN_PREFIX
 from millracer.redaction.process import learn_environment
 from millracer.system.child_environment import child_environment
-from millracer.system.output_capture import Ends, Whole, collect
+from millracer.system.output_capture import SLICE_SECONDS, Output, collect
 from millracer.system.proc import refuse_unseen, shows_processes, start_time
 from millracer.system.spawn import reap, start_whole
 
@@ -35,7 +36,6 @@ _log = logging.getLogger(__name__)
 #: Names the environment variable that marks a process as started by us.
 TOKEN_VARIABLE = "MILLRACER_OWNER_TOKEN"  # noqa: S105 - a variable's name
 
-_SLICE_SECONDS = 0.1
 _TERMINATE_GRACE_SECONDS = 1.0
 _KILL_WAIT_SECONDS = 1.0
 _POLL_SECONDS = 0.02
@@ -90,18 +90,12 @@ def run(command: Command, wait: Wait) -> Completed:
         Cancelled: the caller asked to stop; the process group was ended.
     """
     started = time.monotonic()
-    stdout, stderr = Whole(command.tool), Ends()
+    output = Output(command.tool)
     process = spawn(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
-        exit_code = collect(
-            process,
-            stdout,
-            stderr,
-            slice_seconds=_SLICE_SECONDS,
-            go_on=lambda: raise_if_over(command, wait, started),
-        )
+        exit_code = collect(process, output, lambda: raise_if_over(command, wait, started))
     except BaseException:
         end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
         reap(process)
@@ -109,8 +103,8 @@ def run(command: Command, wait: Wait) -> Completed:
     return Completed(
         argv=command.argv,
         exit_code=exit_code,
-        stdout=stdout.text,
-        stderr=stderr.text,
+        stdout=output.stdout.text,
+        stderr=output.stderr.text,
         elapsed_seconds=time.monotonic() - started,
     )
 
@@ -127,7 +121,7 @@ def run_noted(command: Command, output: int, wait: Wait) -> int:
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):
-                return process.wait(timeout=_SLICE_SECONDS)
+                return process.wait(timeout=SLICE_SECONDS)
             raise_if_over(command, wait, started)
     except BaseException:
         end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
@@ -407,12 +401,9 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
 
 def _still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Wait until all have ended, and return those that have not; one nobody reaps has ended."""
-    limit = time.monotonic() + seconds
-    while True:
-        processes = [each for each in processes if _is_alive(each)]
-        if not processes or time.monotonic() >= limit:
-            return processes
-        time.sleep(_POLL_SECONDS)
+    return Wait.for_seconds(seconds).until(
+        lambda: [each for each in processes if _is_alive(each)], operator.not_, every=_POLL_SECONDS
+    )
 
 
 def _is_alive(process: psutil.Process) -> bool:
@@ -435,9 +426,7 @@ def end_group(pid: int, *, grace_seconds: float) -> None:
     """End the process group led by `pid`: SIGTERM, a grace, SIGKILL; a gone group is fine."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGTERM)
-        limit = time.monotonic() + grace_seconds
-        while time.monotonic() < limit and _lives(pid):
-            time.sleep(_POLL_SECONDS)
+        Wait.for_seconds(grace_seconds).until(lambda: not _lives(pid), every=_POLL_SECONDS)
         os.killpg(pid, signal.SIGKILL)
 
 

@@ -88,3 +88,17 @@ def make_private_file(path: Path) -> None:
     status = path.stat()
     if status.st_mode & 0o077 and status.st_uid == os.geteuid():
         path.chmod(_FILE_MODE)
+
+
+def operator_history(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the private file with the operator's past input; None where it cannot be made."""
+    folder = state_folder(environment)
+    if folder is None:
+        return None
+    path = folder / "operator_history"
+    try:
+        make_private_folder(path.parent)
+        make_private_file(path)
+    except OSError:
+        return None
+    return path

@@ -31,10 +31,6 @@ _BEFORE_OR_NEVER = frozenset(
         # They choose the command, or complete a line.
         "millracer.cli.app",
         "millracer.cli.shell_completion",
-        "millracer.cli.commands.config_cli",
-        "millracer.cli.commands.doctor_cli",
-        "millracer.cli.commands.queue_cli",
-        "millracer.cli.commands.sessions_cli",
         # They are what loads.
         "millracer.wiring.preload",
     }
@@ -91,9 +87,9 @@ def _imported_late(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "load", "others"),
     [
-        ("commands.run", "load_run", _OF_OTHERS | _OF_ANSWERS),
+        ("commands.run_task", "load_run", _OF_OTHERS | _OF_ANSWERS),
         ("operator.command", "load_run", _OF_OTHERS | _OF_ANSWERS),
-        ("commands.demo", "load_run", _OF_OTHERS | _OF_ANSWERS),
+        ("commands.demo_run", "load_run", _OF_OTHERS | _OF_ANSWERS),
         ("commands.jsonl_server", "load_answers", _OF_OTHERS),
     ],
 )

@@ -54,6 +54,7 @@ def _told(
         terminal_width=columns,
         max_content_width=columns,
         color=False,
+        **command.context_settings,
     )
     lines = command.get_help(context).replace(str(Path.home()), "~").splitlines()
     text = "\n".join(line.rstrip() for line in lines)

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from millracer.cancellation import Wait
-from millracer.doctor.ports import CopiedStore, DoctorTools, PiLook, Surroundings
+from millracer.doctor.machine import Surroundings
+from millracer.doctor.programs import DoctorTools
+from millracer.doctor.store_copy import CopiedStore
 from millracer.domain.doctor_report import FolderLook, PiModel, PiModels, StageModel, StoreLook
 from millracer.domain.run_options import RunOptions
 from millracer.errors import MillracerError, RunWarning
+from millracer.pi.inspection import PiLook
 from millracer.ports import Agent, Backend, SessionStore
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend

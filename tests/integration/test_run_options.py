@@ -8,28 +8,28 @@ from pathlib import Path
 import pytest
 
 from millracer.cli import app
-from millracer.cli.commands import run
-from millracer.cli.commands.run import RunOptions
+from millracer.cli.commands import run_task
 from millracer.cli.task_input import prepare
+from millracer.cli.task_request import TaskInput
 from millracer.domain.requests import PiSession
 from millracer.operations.session_memory import SessionMemory
 from tests.fakes.store import InMemorySessionStore
 
-Read = Callable[..., RunOptions]
+Read = Callable[..., TaskInput]
 
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
     """Return a function that reads a command line and an environment."""
 
-    def read_line(*arguments: str, environment: Mapping[str, str] | None = None) -> RunOptions:
-        found: list[RunOptions] = []
+    def read_line(*arguments: str, environment: Mapping[str, str] | None = None) -> TaskInput:
+        found: list[TaskInput] = []
 
-        def keep(options: RunOptions) -> int:
+        def keep(options: TaskInput, **_others: object) -> int:
             found.append(options)
             return 0
 
-        monkeypatch.setattr(run, "run", keep)
+        monkeypatch.setattr(run_task, "run_task", keep)
         for name, value in (environment or {}).items():
             monkeypatch.setenv(name, value)
         assert app.invoke(("run", "--workspace", str(tmp_path), *arguments, "the task")) == 0
@@ -38,9 +38,9 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
     return read_line
 
 
-def notifies(options: RunOptions) -> bool:
+def notifies(options: TaskInput) -> bool:
     memory = SessionMemory(InMemorySessionStore())
-    return prepare(options.asked, "run-1", memory).request.notify_terminal_stages
+    return prepare(options, "run-1", memory).request.notify_terminal_stages
 
 
 def test_pi_is_one_conversation_that_is_told_of_stages_unless_asked_otherwise(read: Read) -> None:
@@ -89,6 +89,6 @@ def test_the_mode_of_a_file_gives_way_to_every_callers(
     (tmp_path / "millracer.toml").write_text('millrace_mode = "lad_pi"')
 
     memory = SessionMemory(InMemorySessionStore())
-    request = prepare(read(*said).asked, "run-1", memory).request
+    request = prepare(read(*said), "run-1", memory).request
 
     assert (request.mode, request.session_mode) == (mode, session_mode)

@@ -19,17 +19,20 @@ from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
-_PRELOADED = (
+PRELOADED = (
     __name__,
     *(
-        f"millracer.interfaces.{name}"
+        f"millracer.cli.{name}"
         for name in (
-            *("entry", "head_start", "cli", "ops_command", "ops_lines", "run_command"),
-            *("status_command", "submit_command", "control_command", "operator_command"),
-            *("setup_command", "doctor_command", "session_commands", "config_command"),
-            *("early_end", "terminal", "tools", "standard_input", "live"),
+            *("main", "app", "command", "operation_calls", "option_groups", "preload", "prewarm"),
+            *("task_input", "operator.command", "terminal.live_progress", "terminal.stdin"),
+            *("commands.config", "commands.control", "commands.doctor", "commands.jsonl_server"),
+            *("commands.ops_request", "commands.run_task", "commands.sessions", "commands.setup"),
+            *("commands.status_view", "commands.status_watch", "commands.submit"),
         )
     ),
+    *("millracer.operations.control", "millracer.operations.registry"),
+    *("millracer.operations.submit", "millracer.operations.workspace_status"),
     *("millracer.wiring", "millracer.wiring.user_files", "millracer.run.orchestrator"),
 )
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -37,7 +40,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 
 def start_server() -> None:
     """Start the server that commands are forked from; call it before a test changes its place."""
-    _CONTEXT.set_forkserver_preload(list(_PRELOADED))
+    _CONTEXT.set_forkserver_preload(list(PRELOADED))
     from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - only who forks
 
     resource_tracker.ensure_running()

@@ -13,8 +13,9 @@ from millracer.operations.gateway import Answer, CommandDefaults, OpsGateway
 from millracer.operations.options import OptionLayers, Values, values_of
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import SessionStore
+from millracer.schemas.base import render
 from millracer.schemas.ops_request import ReadRequest, read_ops_request
-from millracer.schemas.ops_result import OpsResult, render_ops_result
+from millracer.schemas.ops_result import OpsResult
 from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore
@@ -80,7 +81,7 @@ class Desk:
 
 def said(result: OpsResult) -> dict[str, Any]:
     """Return a result as its caller reads it."""
-    document: dict[str, Any] = json.loads(render_ops_result(result))
+    document: dict[str, Any] = json.loads(render(result))
     return document
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from millracer.cli.commands.ops import _no_stream
+from millracer.cli.commands.ops_request import _no_stream
+from millracer.schemas.base import render
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops_request import InvalidOpsRequest, read_ops_request
-from millracer.schemas.ops_result import render_ops_result
 from millracer.schemas.registry import schema_of
 from tests.support.gateway import Desk
 
@@ -44,7 +44,7 @@ def answer(desk: Desk, raw: bytes, *, stream: bool = False) -> Answered:
             given = gateway.refuse(read, _no_stream())
         else:
             given = gateway.handle(read, desk.cancellation)
-    return Answered(int(given.exit_code), strictly(render_ops_result(given.result)))
+    return Answered(int(given.exit_code), strictly(render(given.result)))
 
 
 def strictly(text: str) -> Any:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
-from millracer.cli.option_groups import CommonOptions
-from millracer.cli.terminal.stderr import printable, say
+import typer
+
+from millracer.cli.command import completed
+from millracer.cli.option_groups import CommonOptions, with_common_options
+from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import table
-from millracer.cli.workspace import SelectedWorkspace, find_place
+from millracer.cli.workspace import find_place
 from millracer.domain.configuration import ValueOrigin
+from millracer.domain.failures import exit_code_of_error
 from millracer.domain.programs import Tool, ToolOrigin
 from millracer.domain.run_options import FILE_OPTIONS
-from millracer.errors import ExitCode, MillracerError
+from millracer.errors import ExitCode, UsageError
+from millracer.operations.context import SelectedWorkspace
 from millracer.operations.options import Merged
 from millracer.operations.session_memory import SessionMemory
+from millracer.schemas.base import render
 from millracer.schemas.config import (
     ConfigFileDocument,
     ConfigResult,
     ConfigValueDocument,
-    config_refused,
-    render_config_result,
+    describe_failure,
 )
 from millracer.wiring import open_store
 from millracer.wiring.user_files import (
@@ -40,44 +47,45 @@ _PROGRAM_ORIGINS = {
 _WIDEST = 40
 
 
-def show(common: CommonOptions, *, as_json: bool) -> int:
-    """Print every value and who said it, and return the exit code."""
-    try:
-        with open_store() as store:
+@with_common_options
+def show(
+    common: CommonOptions,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the values as JSON.")] = False,
+) -> None:
+    """Show each value that a run would have, and where it comes from."""
+
+    def work() -> ConfigResult:
+        with closing(common.programs), open_store() as store:
             memory = SessionMemory(store)
             place = find_place(common.workspace, common.session_id, memory)
-        result = _result(common, place)
-    except MillracerError as error:
-        say(f"error: {error.message}")
-        if error.suggested_action:
-            say(f"  next: {error.suggested_action}")
-        if as_json:
-            print_text(render_config_result(config_refused(error)))
-        return ExitCode.USAGE
-    finally:
-        common.programs.close()
-    for warning in (*place.warnings, *memory.warnings):
-        say(f"warning: {warning}")
+            result = _result(common, place)
+            say_warnings((*place.warnings, *memory.warnings))
+            return result
+
+    result = completed(work, describe_failure)
+    say_errors(result.errors)
     if as_json:
-        print_text(render_config_result(result))
-    else:
+        print_text(render(result))
+    elif not result.errors:
         print_text(printable("\n".join(_lines(result))))
-    return ExitCode.COMPLETED
+    code = exit_code_of_error(result.errors[0].code) if result.errors else ExitCode.COMPLETED
+    raise typer.Exit(code)
 
 
-def show_path() -> int:
-    """Print where the user's configuration file lies, and return the exit code."""
+def show_path() -> None:
+    """Print where your own configuration file lies, be it there or not."""
     path = user_config_file()
     if path is None:
-        say("error: there is no home to keep a configuration file in")
-        say("  next: name a folder in MILLRACER_CONFIG_DIR")
-        return ExitCode.USAGE
+        raise UsageError(
+            "there is no home to keep a configuration file in",
+            suggested_action="name a folder in MILLRACER_CONFIG_DIR",
+        )
     print_text(str(path))
-    return ExitCode.COMPLETED
 
 
 def _result(common: CommonOptions, place: SelectedWorkspace) -> ConfigResult:
-    workspace = str(place.workspace)
+    workspace = place.root_path
     merged = common.options.for_workspace(workspace, session_mode=place.mode)
     user = user_config_file()
     of_workspace = workspace_config_file(workspace)

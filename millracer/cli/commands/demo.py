@@ -1,80 +1,30 @@
-"""`millracer demo`: the whole product once, in a throw-away folder, with a scripted model."""
+"""The command line of `millracer demo`."""
 
 from __future__ import annotations
 
-import tempfile
-import uuid
-from pathlib import Path
+import typer
 
-from millracer import __version__
-from millracer.cancellation import Cancellation, Cancelled
-from millracer.cli.commands.run import report
-from millracer.cli.preload import load_endings
-from millracer.cli.signals import signals_cancel
-from millracer.cli.terminal.progress import progress_shown
-from millracer.cli.terminal.stderr import say
+from millracer.cli import options
+from millracer.cli.documents import load
+from millracer.cli.option_groups import named_programs, said_by
 from millracer.cli.terminal.stdout import OutputFormat
-from millracer.demo.workspace import DemoWorkspace, prepare_demo
-from millracer.domain.requests import IntakeKind, IntakePreference, RoutePreference, RunRequest
-from millracer.domain.result import RunResult, cancelled_result, exit_code_of, failed_result
-from millracer.domain.run_options import RunOptions
-from millracer.errors import MillracerError
-from millracer.programs.discovery import ResolvedPrograms
-from millracer.wiring import Settings, open_orchestrator
+from millracer.domain.requests import IntakeKind
 
 
-def demo(found: ResolvedPrograms, *, intake: IntakeKind, output: OutputFormat) -> int:
-    """Run the demonstration, print its one document, and return the exit code of its run.
+def demo(
+    context: typer.Context,
+    *,
+    millrace_command: options.MillraceCommand = None,
+    pi_command: options.PiCommand = None,
+    intake: options.DemoIntake = IntakeKind.TASK,
+    output: options.Output = OutputFormat.JSON,
+) -> None:
+    """Show one run on the real tools with a scripted model.
 
-    Args:
-        found: the programs.
-        intake: the kind that the scripted model chooses for the work.
-        output: what the document is.
+    It needs no credentials.
     """
-    load_endings()
-    request_id = f"demo-{uuid.uuid4().hex}"
-    cancellation = Cancellation()
-    try:
-        millrace, pi = found.millrace.words, found.pi.words
-        with tempfile.TemporaryDirectory(prefix="millracer-demo-") as directory:
-            say(f"A scripted model, real pi and real Millrace in {directory} (removed at the end)")
-            with prepare_demo(Path(directory), millrace, pi, intake) as prepared:
-                say(f"The task: {prepared.task}")
-                result = _run(prepared, found, request_id, cancellation)
-    except Cancelled as cancelled:
-        result = cancelled_result(request_id, "", __version__, cancelled.reason)
-    except MillracerError as error:
-        result = failed_result(request_id, "", __version__, error)
-    report(result, output)
-    return exit_code_of(result)
-
-
-def _run(
-    prepared: DemoWorkspace,
-    found: ResolvedPrograms,
-    request_id: str,
-    cancellation: Cancellation,
-) -> RunResult:
-    settings = Settings(
-        workspace=prepared.root,
-        cwd=prepared.root,
-        millrace=found.millrace.words,
-        pi=found.pi.words,
-        used=found.used,
-        options=RunOptions(provider="scripted", model="scripted-model", no_default_skills=True),
-        environment={**found.environment(), **prepared.environment},
-    )
-    request = RunRequest(
-        task=prepared.task,
-        request_id=request_id,
-        route=RoutePreference.AUTO,
-        intake=IntakePreference.AUTO,
-    )
-    with (
-        signals_cancel(cancellation),
-        progress_shown(quiet=False) as listener,
-        open_orchestrator(
-            settings, cancellation, listeners=() if listener is None else (listener,)
-        ) as orchestrator,
-    ):
-        return orchestrator.run(request, cancellation)
+    user = load("millracer.wiring.user_files:read_user_config")()
+    given = {"millrace_command": millrace_command, "pi_command": pi_command}
+    found = named_programs(given, user, said_by(context, given))
+    body = load("millracer.cli.commands.demo_run:demo")
+    raise typer.Exit(body(found, intake=intake, output=output))

@@ -2,65 +2,65 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
+
+import typer
 
 from millracer import __version__
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
-from millracer.cli.option_groups import CommonOptions
+from millracer.cli.option_groups import CommonOptions, with_common_options
 from millracer.cli.signals import signals_cancel, signals_ignored
-from millracer.cli.terminal.stderr import printable, say
+from millracer.cli.terminal.stderr import printable, say_error
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.workspace import find_place
 from millracer.doctor.context import DoctorPlace, Sight
-from millracer.doctor.machine import open_surroundings
+from millracer.doctor.machine import Surroundings
+from millracer.doctor.programs import DoctorTools
 from millracer.doctor.run_checks import examine
 from millracer.domain.doctor_report import Check, CheckLevel, is_healthy
-from millracer.domain.run_options import RunOptions
+from millracer.domain.failures import exit_code_of_cancel
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
 from millracer.operations.session_memory import SessionMemory
+from millracer.schemas.base import render
 from millracer.schemas.doctor import (
     DoctorResult,
     DoctorVersionsDocument,
     describe_check,
+    describe_failure,
     describe_trouble,
-    doctor_refused,
-    render_doctor_result,
 )
-from millracer.schemas.run_result import describe_tools
-from millracer.wiring import look_at_pi, look_at_stage_pi
-from millracer.wiring.tool_factory import ProgramFactory
+from millracer.schemas.run import ToolsDocument
 from millracer.wiring.user_files import user_config_file, workspace_config_file
 
-if TYPE_CHECKING:
-    from millracer.doctor.ports import PiLook
-    from millracer.ports import Agent, Backend
-
-
-_STOPPED = {
-    CancelReason.INTERRUPTED: ExitCode.INTERRUPTED,
-    CancelReason.TERMINATED: ExitCode.TERMINATED,
-}
 _LABELS = {
     CheckLevel.OK: "ok",
     CheckLevel.WARNING: "warning",
     CheckLevel.FAIL: "fail",
     CheckLevel.SKIPPED: "-",
 }
-_ORIGINS = {
-    "option": "the option",
-    "environment": "its environment variable",
-    "user_file": "your configuration file",
-    "setup": "`millracer setup`",
-    "path": "PATH",
-}
 
 
-def doctor(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
-    """Make every check, tell of each, and return the exit code."""
+@partial(with_common_options, despite_config=True)
+def doctor(
+    common: CommonOptions,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+    with_turn: Annotated[
+        bool,
+        typer.Option("--try", help="Let pi answer one short prompt, too; that asks its model."),
+    ] = False,
+) -> None:
+    """Check that a run could work here, and change nothing."""
+    raise typer.Exit(_check(common, as_json=as_json, with_turn=with_turn))
+
+
+def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
+    """Make every check, print each, and return the exit code."""
     cancellation = Cancellation()
     checks: list[Check] = []
     stopped: CancelReason | None = None
@@ -81,43 +81,12 @@ def doctor(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
             stopped = cancelled.reason
     with signals_ignored():
         if as_json:
-            print_text(render_doctor_result(_result(common, sight, checks, stopped)))
+            print_text(render(_result(common, sight, checks, stopped)))
         elif stopped is None:
             print_text(_summary(checks))
     if stopped is not None:
-        return _STOPPED[stopped]
+        return exit_code_of_cancel(stopped)
     return ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tools:
-    """The programs of the command line, looked at with throw-away folders."""
-
-    programs: ProgramFactory
-    folder: Path
-
-    def millrace(self, root_path: str, options: RunOptions) -> Backend:
-        return self.programs.millrace(root_path, options)
-
-    def pi(self, root_path: str, options: RunOptions) -> Agent:
-        return self.programs.pi(root_path, options)
-
-    def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:
-        return look_at_pi(self.programs.settings(root_path, options), self._new_folder())
-
-    def look_at_stage_pi(
-        self, root_path: str, options: RunOptions, compiled: str, model: str | None
-    ) -> PiLook:
-        settings = self.programs.settings(root_path, options)
-        return look_at_stage_pi(settings, Path(compiled), model, self._new_folder())
-
-    def origin(self, tool: str) -> str:
-        used = self.programs.found.used
-        found = used.millrace if tool == "millrace" else used.pi
-        return "" if found is None else _ORIGINS[found.origin]
-
-    def _new_folder(self) -> Path:
-        return Path(tempfile.mkdtemp(dir=self.folder))
 
 
 def _throw_away_folder() -> tempfile.TemporaryDirectory[str]:
@@ -126,8 +95,8 @@ def _throw_away_folder() -> tempfile.TemporaryDirectory[str]:
 
 def _sight(common: CommonOptions, folder: Path) -> Sight:
     return Sight(
-        surroundings=open_surroundings(folder),
-        tools=_Tools(programs=common.programs, folder=folder),
+        surroundings=Surroundings(os.environ, folder),
+        tools=DoctorTools(common.programs, folder),
         options=common.options,
         find_place=lambda memory: _place(common, memory),
         config_files=_config_files,
@@ -137,7 +106,7 @@ def _sight(common: CommonOptions, folder: Path) -> Sight:
 
 def _place(common: CommonOptions, memory: SessionMemory) -> DoctorPlace:
     found = find_place(common.workspace, common.session_id, memory)
-    return DoctorPlace(root_path=str(found.workspace), mode=found.mode, warnings=found.warnings)
+    return DoctorPlace(root_path=found.root_path, mode=found.mode, warnings=found.warnings)
 
 
 def _config_files(root_path: str) -> tuple[str, ...]:
@@ -180,7 +149,7 @@ def _result(
         workspace=None if sight.place is None else sight.place.root_path,
         checks=[describe_check(check) for check in checks],
         versions=DoctorVersionsDocument(millracer=__version__, **sight.versions),
-        tools=describe_tools(common.programs.found.used),
+        tools=ToolsDocument.of(common.programs.found.used),
         errors=errors,
     )
 
@@ -193,8 +162,7 @@ def _no_room(error: OSError) -> MillracerError:
 
 
 def _refused(error: MillracerError, *, as_json: bool) -> int:
-    say(f"error: {error.message}")
-    say(f"  next: {error.suggested_action}")
+    say_error(error.message, error.suggested_action)
     if as_json:
-        print_text(render_doctor_result(doctor_refused(error, __version__)))
+        print_text(render(describe_failure(error)))
     return ExitCode.INTERNAL_ERROR

@@ -19,18 +19,20 @@ from datetime import UTC, datetime
 
 from millracer.cancellation import STOP_SECONDS, Cancellation, CancelReason
 from millracer.cli.commands.malloc_tuning import share_one_heap
-from millracer.cli.commands.ops import answer, open_gateway
+from millracer.cli.commands.ops_request import answer, open_gateway
 from millracer.cli.internal_errors import say_bug
 from millracer.cli.option_groups import CommonOptions
 from millracer.cli.preload import load_endings
 from millracer.cli.signals import signals_cancel
 from millracer.cli.terminal.stdin import unreadable
 from millracer.cli.terminal.stdout import OutputLost, output_lost
+from millracer.domain.failures import exit_code_of_cancel
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations.reply import failed, without_request
+from millracer.schemas.base import render_line
 from millracer.schemas.limits import REQUEST_LIMIT_BYTES
 from millracer.schemas.ops_request import InvalidOpsRequest, ReadRequest, read_ops_request
-from millracer.schemas.ops_result import OpsResult, render_ops_line
+from millracer.schemas.ops_result import OpsResult
 from millracer.wiring import BackendFactory
 from millracer.wiring.preload import load_answers
 
@@ -171,8 +173,7 @@ class _Desk:
                 break
             poll.poll(_LOOK_SECONDS * 1000)
             self._count_done()
-        interrupted = self.cancellation.reason is CancelReason.INTERRUPTED
-        return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
+        return exit_code_of_cancel(self.cancellation.reason)
 
     def _begin(self, *lines: bytes) -> None:
         self._under_way += 1
@@ -182,7 +183,7 @@ class _Desk:
     def _answer_all(self, *lines: bytes) -> None:
         try:
             for line in lines:
-                self._results.print(render_ops_line(self._answer(line)))
+                self._results.print(render_line(self._answer(line)))
         finally:
             self.wake(_DONE)
 

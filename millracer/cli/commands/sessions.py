@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
-from millracer.cli.commands.ops import open_gateway, perform
-from millracer.cli.option_groups import CommonOptions
-from millracer.cli.terminal.stderr import printable, say
+from millracer.cli import options, shell_completion
+from millracer.cli.commands.ops_request import open_gateway, perform
+from millracer.cli.option_groups import CommonOptions, common_options
+from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import in_line, table
 from millracer.errors import MillracerError
 from millracer.operations.gateway import Answer
+from millracer.schemas.base import render
 from millracer.schemas.ops_payloads import Action
 from millracer.schemas.ops_request import (
     SCHEMA_VERSION,
@@ -38,33 +41,55 @@ from millracer.schemas.ops_result import (
     WorkspaceDocument,
     WorkspaceReply,
     WorkspacesReply,
-    render_ops_result,
 )
 
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def list_workspaces(common: CommonOptions, *, as_json: bool) -> int:
-    """Show the registered workspaces and the command's own."""
-    return _do(common, Action.LIST_WORKSPACES, {}, as_json=as_json)
+_AsJson = Annotated[bool, typer.Option("--json", help="Print the ops result as JSON.")]
+_WorkspaceId = Annotated[
+    str,
+    typer.Argument(
+        help="The workspace's id.", show_default=False, autocompletion=shell_completion.workspaces
+    ),
+]
+_SessionName = Annotated[
+    str,
+    typer.Argument(
+        help="The session's id.", show_default=False, autocompletion=shell_completion.sessions
+    ),
+]
+
+
+def list_workspaces(*, workspace: options.Workspace = None, as_json: _AsJson = False) -> None:
+    """Show the registered workspaces; `*` marks the default."""
+    _do(
+        common_options(values={"workspace": workspace}), Action.LIST_WORKSPACES, {}, as_json=as_json
+    )
 
 
 def add_workspace(  # noqa: PLR0913 - one parameter per option
-    common: CommonOptions,
-    path: Path,
+    path: Annotated[Path, typer.Argument(help="The directory.")] = Path(),
     *,
-    workspace_id: str | None,
-    display_name: str | None,
-    mode: str | None,
-    tags: Sequence[str],
-    is_default: bool,
-    as_json: bool,
-) -> int:
-    """Register a directory; without an id it is called as the directory is.
-
-    Raises:
-        typer.BadParameter: there is no id, and the directory's name gives none.
-    """
+    workspace_id: Annotated[
+        str | None, typer.Option("--id", help="Its id.  [default: the directory's name]")
+    ] = None,
+    display_name: Annotated[str | None, typer.Option("--name", help="A name for people.")] = None,
+    mode: Annotated[
+        str | None, typer.Option("--mode", help="Millrace mode that is selected with it.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag; repeatable.")] = None,
+    default: Annotated[
+        bool,
+        typer.Option(
+            "--default",
+            help="Ops and the operator take it where nothing else names a workspace; other "
+            "commands take the current directory.",
+        ),
+    ] = False,
+    as_json: _AsJson = False,
+) -> None:
+    """Register a directory under an id; the same id again replaces it."""
     named = workspace_id or _NOT_IN_IDS.sub("-", path.expanduser().resolve().name).strip("-._")
     if not named:
         raise typer.BadParameter(f"{path} gives no id of letters and digits; pass --id")
@@ -73,47 +98,62 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
         "root_path": str(path),
         "display_name": display_name,
         "default_mode": mode,
-        "tags": list(tags),
-        "is_default": is_default,
+        "tags": list(tag or ()),
+        "is_default": default,
     }
-    return _do(common, Action.REGISTER_WORKSPACE, payload, as_json=as_json)
+    _do(common_options(), Action.REGISTER_WORKSPACE, payload, as_json=as_json)
 
 
-def remove_workspace(common: CommonOptions, workspace_id: str, *, as_json: bool) -> int:
+def remove_workspace(workspace_id: _WorkspaceId, *, as_json: _AsJson = False) -> None:
     """Forget a registered workspace; the directory is left as it is."""
     payload = {"workspace_id": workspace_id}
-    return _do(common, Action.FORGET_WORKSPACE, payload, as_json=as_json)
+    _do(common_options(), Action.FORGET_WORKSPACE, payload, as_json=as_json)
 
 
 def select_workspace(
-    common: CommonOptions, workspace: str, *, mode: str | None, as_json: bool
-) -> int:
-    """Select a workspace for a session, by its id or, with a slash or dot, by its path."""
-    field = "root_path" if "/" in workspace or workspace in {".", "..", "~"} else "workspace_id"
-    payload = {field: workspace, "mode": mode}
-    return _do(common, Action.SELECT_WORKSPACE, payload, as_json=as_json)
+    selected: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|PATH",
+            help="An id, or a path with a slash.",
+            autocompletion=shell_completion.workspaces,
+        ),
+    ],
+    *,
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", help="Millrace mode of work there.  [default: the workspace's]"),
+    ] = None,
+    session_id: options.SessionId = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Select what a session works with if nothing else is named."""
+    is_path = "/" in selected or selected in {".", "..", "~"}
+    payload = {"root_path" if is_path else "workspace_id": selected, "mode": mode}
+    common = common_options(values={"session_id": session_id})
+    _do(common, Action.SELECT_WORKSPACE, payload, as_json=as_json)
 
 
-def list_sessions(common: CommonOptions, *, as_json: bool) -> int:
+def list_sessions(*, as_json: _AsJson = False) -> None:
     """Show every session."""
-    return _do(common, Action.LIST_SESSIONS, {}, as_json=as_json)
+    _do(common_options(), Action.LIST_SESSIONS, {}, as_json=as_json)
 
 
-def show_session(common: CommonOptions, session_id: str, *, as_json: bool) -> int:
-    """Show one session; one that does not exist is an error."""
+def show_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
+    """Show what is remembered of one session."""
     payload = {"session_id": session_id}
-    return _do(common, Action.INSPECT_SESSION, payload, as_json=as_json)
+    _do(common_options(), Action.INSPECT_SESSION, payload, as_json=as_json)
 
 
-def forget_session(common: CommonOptions, session_id: str, *, as_json: bool) -> int:
-    """Forget one session; one that does not exist is an error."""
+def forget_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
+    """Forget one session."""
     payload = {"session_id": session_id}
-    return _do(common, Action.FORGET_SESSION, payload, as_json=as_json)
+    _do(common_options(), Action.FORGET_SESSION, payload, as_json=as_json)
 
 
 def _do(
     common: CommonOptions, action: Action, payload: Mapping[str, object], *, as_json: bool
-) -> int:
+) -> NoReturn:
     request = OpsRequest(
         schema_version=SCHEMA_VERSION,
         request_id=f"cli-{uuid.uuid4().hex}",
@@ -131,7 +171,7 @@ def _do(
             answer = perform(gateway, read)
             if answer.result.result == SessionReply(session=None):
                 answer = gateway.refuse(read, _no_such_session(read))
-    return _report(answer, action, as_json=as_json)
+    raise typer.Exit(_report(answer, action, as_json=as_json))
 
 
 def _no_such_session(read: ReadRequest) -> MillracerError:
@@ -144,14 +184,10 @@ def _no_such_session(read: ReadRequest) -> MillracerError:
 
 def _report(answer: Answer, action: Action, *, as_json: bool) -> int:
     result = answer.result
-    for warning in result.warnings:
-        say(f"warning: {warning.code}: {warning.message}")
-    for error in result.errors:
-        say(f"error: {error.message}")
-        if error.suggested_action:
-            say(f"  next: {error.suggested_action}")
+    say_warnings(f"{warning.code}: {warning.message}" for warning in result.warnings)
+    say_errors(result.errors)
     if as_json:
-        print_text(render_ops_result(result))
+        print_text(render(result))
     elif not result.errors:
         print_text(printable("\n".join(_lines(result, action))))
     return answer.exit_code

@@ -9,13 +9,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+import typer
+
+from millracer.cancellation import Cancellation, Wait
+from millracer.cli.command import completed
 from millracer.cli.preload import load_endings
 from millracer.cli.signals import signals_cancel, signals_raise
-from millracer.cli.terminal.stderr import can_redraw, printable, say
+from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
 from millracer.cli.terminal.stdin import unreadable
 from millracer.cli.terminal.stdout import print_text
+from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.programs import variable_of
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.programs.installed import installed_tools
@@ -24,27 +29,40 @@ from millracer.programs.setup import Installer, plan, set_up, take_away, tidy_up
 from millracer.wiring.user_files import open_installer
 
 
-def setup(*, yes: bool, remove: bool) -> int:
-    """Install the tested tools for the user, or remove them, and return the exit code."""
+def setup(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove what setup installed, instead.")
+    ] = False,
+) -> None:
+    """Install the tested Millrace and pi for yourself.
+
+    It says what it will do, and asks.
+    """
     load_endings()
     cancellation = Cancellation()
-    try:
+
+    def work() -> ExitCode:
         folder, installer = open_installer()
         if remove:
             return _remove(folder, installer, cancellation, yes=yes)
         return _install(folder, installer, cancellation, yes=yes)
-    except Cancelled as cancelled:
-        say(f"cancelled ({cancelled.reason}): what was not finished is not used")
-        is_end = cancelled.reason is CancelReason.TERMINATED
-        return ExitCode.TERMINATED if is_end else ExitCode.INTERRUPTED
-    except MillracerError as error:
-        say(f"error: {error.message}")
-        if error.suggested_action:
-            say(f"  next: {error.suggested_action}")
-        return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILED
+
+    raise typer.Exit(completed(work, _failed))
 
 
-def _install(folder: Path, installer: Installer, cancellation: Cancellation, *, yes: bool) -> int:
+def _failed(error: MillracerError) -> ExitCode:
+    if isinstance(error, CallerCancelled):
+        say(f"{error.message}: what was not finished is not used")
+    else:
+        say_error(error.message, error.suggested_action)
+    return exit_code_of_failure(error)
+
+
+def _install(
+    folder: Path, installer: Installer, cancellation: Cancellation, *, yes: bool
+) -> ExitCode:
     wait = Wait(cancellation)
     with signals_cancel(cancellation):
         todo = plan(installer, wait)
@@ -66,7 +84,9 @@ def _install(folder: Path, installer: Installer, cancellation: Cancellation, *, 
     return ExitCode.COMPLETED
 
 
-def _remove(folder: Path, installer: Installer, cancellation: Cancellation, *, yes: bool) -> int:
+def _remove(
+    folder: Path, installer: Installer, cancellation: Cancellation, *, yes: bool
+) -> ExitCode:
     if not folder.exists():
         say(f"nothing is installed in {folder}")
         return ExitCode.COMPLETED

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from millracer.cli.terminal.tables import in_line
 from millracer.domain.items import ItemState
 from millracer.domain.status import DaemonOwner, DaemonState
 from millracer.domain.workspaces import ResolutionRule
-from millracer.schemas.status import (
-    ActiveDocument,
-    DaemonDocument,
-    EndDocument,
-    StatusResult,
-    UnfinishedDocument,
-)
+
+if TYPE_CHECKING:
+    from millracer.schemas.status import (
+        ActiveDocument,
+        DaemonDocument,
+        EndDocument,
+        StatusResult,
+        UnfinishedDocument,
+    )
 
 _WHY = {
     ResolutionRule.CLI_WORKSPACE: "named by --workspace or MILLRACER_WORKSPACE",

@@ -17,6 +17,7 @@ from millracer.cli.preload import load_endings
 from millracer.cli.signals import forget_signals, signals_cancel
 from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
 from millracer.cli.terminal.stdout import OutputLost, print_text
+from millracer.domain.failures import exit_code_of_cancel
 from millracer.domain.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.operator.session import Operator, Voice, Watching
@@ -107,7 +108,7 @@ def _loop(person: Operator, lines: Lines) -> int:
             cancellation.cancel(stopped.reason)
         reason = cancellation.reason
         if reason is not None and not (lines.interactive and reason is CancelReason.INTERRUPTED):
-            return _code_of(reason)
+            return exit_code_of_cancel(reason)
     return ExitCode.COMPLETED if lines.interactive else first
 
 
@@ -153,11 +154,6 @@ def _lines(person: Operator, modes: _Modes) -> Lines:
     return TerminalLines(
         history=operator_history(), workspaces=person.workspace_names, modes=modes.names
     )
-
-
-def _code_of(reason: CancelReason) -> ExitCode:
-    interrupted = reason is CancelReason.INTERRUPTED
-    return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
 
 
 class _Modes:

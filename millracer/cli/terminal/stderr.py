@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterable
+from typing import Protocol
 
 from millracer.redaction.process import redact
 
@@ -15,6 +17,20 @@ _STEERS = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
     "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
 )
+
+
+class HasNextStep(Protocol):
+    """An error of a result or a document."""
+
+    @property
+    def message(self) -> str:
+        """One line."""
+        ...
+
+    @property
+    def suggested_action(self) -> str | None:
+        """The next step."""
+        ...
 
 
 def printable(text: str) -> str:
@@ -41,6 +57,18 @@ def say_error(message: str, suggested_action: str | None) -> None:
     say(f"error: {message}")
     if suggested_action:
         say(f"  next: {suggested_action}")
+
+
+def say_errors(errors: Iterable[HasNextStep]) -> None:
+    """Write the errors of a document to standard error."""
+    for error in errors:
+        say_error(error.message, error.suggested_action)
+
+
+def say_warnings(warnings: Iterable[object]) -> None:
+    """Write warnings to standard error."""
+    for warning in warnings:
+        say(f"warning: {warning}")
 
 
 def can_redraw() -> bool:

@@ -7,10 +7,10 @@ up stops a daemon of ours. Take the lease before the lifecycle lock, never the o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from millracer.cancellation import Cancelled, Wait
@@ -40,7 +40,7 @@ from millracer.millrace.wire.text_output import parse_control, parse_lines
 from millracer.millrace.wire.traceback import is_system_error
 from millracer.ports import DaemonControl, Observer, Supervisor, WatchLease
 from millracer.system import processes
-from millracer.system.files import is_locked, locked, opened_lock, try_lock
+from millracer.system.files import await_lock, is_locked, locked, opened_lock, try_lock
 from millracer.system.proc import shows_processes
 
 _BOOT_SECONDS = 60.0
@@ -257,10 +257,11 @@ class _Control(DaemonControl):
     def _ask_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
         note_stopped(self._paths, running)
         self._calls.checked("control", "stop", wait=wait)
-        while processes.is_same_process(running.pid, running.started):
-            if wait.expired:
-                return DaemonEnd.STILL_RUNS
-            wait.sleep(_POLL_SECONDS)
+        if not wait.until(
+            lambda: not processes.is_same_process(running.pid, running.started),
+            every=_POLL_SECONDS,
+        ):
+            return DaemonEnd.STILL_RUNS
         self.repair(wait.cleaning_up(_REPAIR_SECONDS))
         return DaemonEnd.GONE
 
@@ -274,12 +275,10 @@ class _Control(DaemonControl):
             return DaemonEnd.UNREACHABLE
         note_stopped(self._paths, running)
         receipt = parse_control(self._calls.checked("control", "stop", wait=wait).stdout)
-        while self._finder.find() == running:
-            if wait.expired:
-                command = receipt.pending_command
-                is_unread = command is None or withdraw(self._paths, command)
-                return DaemonEnd.UNREACHABLE if is_unread else DaemonEnd.STILL_RUNS
-            wait.sleep(_POLL_SECONDS)
+        if not wait.until(lambda: self._finder.find() != running, every=_POLL_SECONDS):
+            command = receipt.pending_command
+            is_unread = command is None or withdraw(self._paths, command)
+            return DaemonEnd.UNREACHABLE if is_unread else DaemonEnd.STILL_RUNS
         self.repair(wait.cleaning_up(_REPAIR_SECONDS))
         return DaemonEnd.GONE
 
@@ -330,25 +329,23 @@ class _Control(DaemonControl):
 
     def _settled(self, wait: Wait) -> RunningDaemon | None:
         """Return the daemon once it holds the lock or the wait is over; None once it is gone."""
-        while True:
-            found = self._finder.find_any()
-            if found is None or not found.booting or wait.expired:
-                return found
-            wait.sleep(_POLL_SECONDS)
+        return wait.until(
+            self._finder.find_any,
+            lambda found: found is None or not found.booting,
+            every=_POLL_SECONDS,
+        )
 
     def _serving(self, wait: Wait) -> RunningDaemon | None:
         """Return the daemon as `_settled` does, one of ours only once it serves.
 
         It compiles its mode with the lock in hand, and may end over that.
         """
-        while True:
-            found = self._settled(wait)
-            snapshot = self._files.snapshot.read()
-            if found is None or not found.ours or snapshot is None or snapshot.process_running:
-                return found
-            if wait.expired:
-                return found
-            wait.sleep(_POLL_SECONDS)
+        return wait.until(partial(self._settled, wait), self._serves, every=_POLL_SECONDS)
+
+    def _serves(self, found: RunningDaemon | None) -> bool:
+        """Whether a daemon serves, as far as can be seen; only ours are waited for."""
+        snapshot = self._files.snapshot.read()
+        return found is None or not found.ours or snapshot is None or snapshot.process_running
 
     def _spawn(self, mode: str, record: OwnershipRecord, log: Path, wait: Wait) -> int:
         with daemon_output(log) as output:
@@ -453,9 +450,5 @@ class _Attendance(WatchLease):
             return False
 
     def _is_last(self) -> bool:
-        limit = time.monotonic() + _LEASE_RETRY_SECONDS
-        while not try_lock(self._lease, shared=False):
-            if time.monotonic() >= limit:
-                return False
-            time.sleep(_POLL_SECONDS)
-        return True
+        wait = Wait.for_seconds(_LEASE_RETRY_SECONDS)
+        return await_lock(self._lease, wait, shared=False, every=_POLL_SECONDS)

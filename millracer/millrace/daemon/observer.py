@@ -12,18 +12,13 @@ from pathlib import Path
 from millracer.cancellation import Wait
 from millracer.domain.runtime import RunningDaemon
 from millracer.millrace.daemon.find import DaemonFinder
-from millracer.millrace.daemon.watch import DEAF_POLL_SECONDS, HEARING_POLL_SECONDS
+from millracer.millrace.daemon.sleep import WorkspaceSleep, settled
 from millracer.millrace.files.locate import item_folders
 from millracer.millrace.files.state import RuntimeFiles, Stamp, stamp
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile, Snapshot
 from millracer.ports import Observer
-from millracer.system.file_events import Wakeup
 from millracer.system.files import is_locked
-
-#: A transition touches several files within some 50 ms; they are told together.
-_SETTLE_SECONDS = 0.05
-_SETTLE_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ class DiskObserver(Observer):
         self._files = RuntimeFiles.of(paths)
         self._finder = DaemonFinder(paths, self._files)
         self._folders = tuple(item_folders(paths))
-        self._wakeup = Wakeup([str(paths.state), *self._folders])
+        self._sleep = WorkspaceSleep([str(paths.state), *self._folders])
         self._last: _Sight | None = None
 
     def next_change(self, wait: Wait) -> None:
@@ -65,13 +60,13 @@ class DiskObserver(Observer):
         patience = wait.within(self._safety_seconds)
         sight = self._look()
         while sight == self._last and not patience.expired:
-            self._sleep(sight, patience)
+            self._sleep.sleep(sight.daemon, patience)
             sight = self._look()
-        self._last = sight if self._last is None else self._settled(sight, wait)
+        self._last = sight if self._last is None else settled(sight, self._look, wait)
 
     def close(self) -> None:
         """Look on no longer; repeatable."""
-        self._wakeup.close()
+        self._sleep.close()
 
     def _look(self) -> _Sight:
         return _Sight(
@@ -81,18 +76,3 @@ class DiskObserver(Observer):
             watched=is_locked(self._watch_lease),
             folders=tuple(map(stamp, self._folders)),
         )
-
-    def _sleep(self, sight: _Sight, wait: Wait) -> None:
-        self._wakeup.watch_folders()
-        self._wakeup.watch_process(None if sight.daemon is None else sight.daemon.pid)
-        self._wakeup.sleep(HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS, wait)
-
-    def _settled(self, sight: _Sight, wait: Wait) -> _Sight:
-        """Wait for the rest of a burst, so that one transition is told once."""
-        for _ in range(_SETTLE_ROUNDS):
-            wait.sleep(_SETTLE_SECONDS)
-            later = self._look()
-            if later == sight:
-                break
-            sight = later
-        return sight

@@ -88,9 +88,9 @@ def _ask_to_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> None
         return
     with suppress(ToolError):
         calls.call("control", "stop", wait=wait.within(_ASK_SECONDS))
-    drain = wait.within(_DRAIN_SECONDS)
-    while processes.is_same_process(found.pid, found.started) and not drain.expired:
-        drain.sleep(_POLL_SECONDS)
+    wait.within(_DRAIN_SECONDS).until(
+        lambda: not processes.is_same_process(found.pid, found.started), every=_POLL_SECONDS
+    )
 
 
 def _clear_stale_state(calls: MillraceCalls, wait: Wait) -> None:

@@ -16,19 +16,12 @@ from millracer.domain.observation import ChangeHints
 from millracer.domain.runtime import RunningDaemon, RuntimeEvent
 from millracer.millrace.daemon.find import DaemonFinder
 from millracer.millrace.daemon.ownership import was_stopped
+from millracer.millrace.daemon.sleep import WorkspaceSleep, settled
 from millracer.millrace.files.event_log import EventLog
 from millracer.millrace.files.locate import ItemFiles, ItemPlace, item_folders, item_ids
 from millracer.millrace.files.state import RuntimeFiles, Stamp, stamp
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile, Snapshot
-from millracer.system.file_events import Wakeup
-
-#: How often we look where the system tells of changes, and where it does not.
-HEARING_POLL_SECONDS = 1.0
-DEAF_POLL_SECONDS = 0.2
-#: A transition touches several files within some 50 ms; they are told together.
-_SETTLE_SECONDS = 0.05
-_SETTLE_ROUNDS = 4
 
 _MAILBOXES = ("incoming", "processed", "failed")
 
@@ -68,7 +61,7 @@ class RuntimeWatch:
         self._mailboxes = tuple(str(paths.mailbox / name) for name in _MAILBOXES)
         self._items = ItemFiles(paths, ())
         states = (str(paths.event_log.parent), str(paths.state), *self._mailboxes)
-        self._wakeup = Wakeup([*states, *item_folders(paths)])
+        self._sleep = WorkspaceSleep([*states, *item_folders(paths)])
         self._last: _Look | None = None
         self._known: RunningDaemon | None = None
         self._safety_from = time.monotonic()
@@ -87,10 +80,10 @@ class RuntimeWatch:
         events: list[RuntimeEvent] = []
         look = self._look(events)
         while not is_new and not self._is_due(wait) and not events and look == self._last:
-            self._sleep(look, wait)
+            self._sleep.sleep(look.daemon, wait.within(self._safety_left))
             look = self._look(events)
-        if not is_new:
-            look = self._settle(look, events, wait)
+        if not is_new and (look != self._last or events):
+            look, _ = settled((look, len(events)), lambda: (self._look(events), len(events)), wait)
         signs = self._signs(look, tuple(events), item, is_due=self._is_due(wait))
         if signs.poll_due:
             self._safety_from = time.monotonic()
@@ -99,13 +92,7 @@ class RuntimeWatch:
 
     def close(self) -> None:
         """Watch no longer; repeatable."""
-        self._wakeup.close()
-
-    def _sleep(self, look: _Look, wait: Wait) -> None:
-        self._wakeup.watch_folders()
-        self._wakeup.watch_process(None if look.daemon is None else look.daemon.pid)
-        poll = HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS
-        self._wakeup.sleep(min(poll, self._safety_left), wait)
+        self._sleep.close()
 
     @property
     def _safety_left(self) -> float:
@@ -132,19 +119,6 @@ class RuntimeWatch:
             tuple(stamp(folder) for folder in self._mailboxes),
         )
         return _Look(place, state, self._finder.find())
-
-    def _settle(self, look: _Look, events: list[RuntimeEvent], wait: Wait) -> _Look:
-        """Wait for the rest of a burst, so that one transition is told once."""
-        if look == self._last and not events:
-            return look
-        for _ in range(_SETTLE_ROUNDS):
-            known = len(events)
-            wait.sleep(_SETTLE_SECONDS)
-            later = self._look(events)
-            if later == look and len(events) == known:
-                break
-            look = later
-        return look
 
     def _signs(
         self, look: _Look, events: tuple[RuntimeEvent, ...], item: ItemStatus, *, is_due: bool

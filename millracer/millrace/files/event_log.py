@@ -7,11 +7,9 @@ the contract is passed over.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePath
-
-from pydantic import ValidationError
 
 from millracer.domain.items import ItemState
 from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
@@ -44,23 +42,22 @@ class EventLog:
 
         Of a row of idle ticks only the first is told, for the others say nothing new.
         """
-        return tuple(self._without_idle_rows(_parse(line) for line in self._lines.read()))
+        return tuple(self._without_idle_rows(_events_in(self._lines.read())))
 
-    def _without_idle_rows(self, events: Iterable[RuntimeEvent | None]) -> Iterable[RuntimeEvent]:
-        for event in events:
-            if event is None:
-                continue
+    def _without_idle_rows(self, lines: Iterable[EventLine]) -> Iterator[RuntimeEvent]:
+        for event in map(runtime_event, lines):
             was_idle = self._idle
             self._idle = event.kind is RuntimeEventKind.DAEMON_IDLE
             if not (self._idle and was_idle):
                 yield event
 
 
-def _parse(line: bytes) -> RuntimeEvent | None:
-    try:
-        return runtime_event(EventLine.model_validate_json(line))
-    except ValidationError:
-        return None
+def _events_in(lines: Iterable[bytes], having: Collection[bytes] = (b"",)) -> Iterator[EventLine]:
+    """Yield the events of lines with one of these texts; skip lines outside the contract."""
+    for line in lines:
+        if any(text in line for text in having):
+            with suppress(ProtocolError):
+                yield parse(EventLine, line, "a line of the event log")
 
 
 def runtime_event(said: EventLine) -> RuntimeEvent:
@@ -100,25 +97,17 @@ _TELLING = (b'"stage_started"', b'"router_decision"', b'"work_item_cancelled"')
 def newest_events(
     path: Path, *, naming: str, limit_bytes: int = SEARCH_LIMIT_BYTES
 ) -> Iterator[EventLine]:
-    """Yield the events whose line holds `naming`, the newest first; unreadable lines are skipped.
+    """Return the events whose line holds `naming`, the newest first; unreadable lines are skipped.
 
-    A log that is missing yields nothing.
+    A log that is missing has none.
     """
-    needle = naming.encode()
-    for line in _lines_backwards(path, limit_bytes):
-        if needle in line:
-            with suppress(ProtocolError):
-                yield parse(EventLine, line, path.name)
+    return _events_in(_lines_backwards(path, limit_bytes), (naming.encode(),))
 
 
 def recent_events(paths: WorkspacePaths) -> tuple[RuntimeEvent, ...]:
     """Return the last stages begun, decisions made and items cancelled, the newest first."""
-    found = []
-    for line in _lines_backwards(paths.event_log, _RECENT_BYTES):
-        if any(name in line for name in _TELLING):
-            with suppress(ProtocolError):
-                found.append(runtime_event(parse(EventLine, line, paths.event_log.name)))
-    return tuple(found)
+    newest = _lines_backwards(paths.event_log, _RECENT_BYTES)
+    return tuple(map(runtime_event, _events_in(newest, _TELLING)))
 
 
 def _lines_backwards(path: Path, limit_bytes: int) -> Iterator[bytes]:
@@ -159,11 +148,8 @@ class EventHistory:
 
     def update(self) -> None:
         """Read what was appended since the last call; skips lines outside the contract."""
-        for line in self._lines.read():
-            if not any(name in line for name in _ENDED_FIELDS):
-                continue
-            with suppress(ProtocolError):
-                self._note(parse(EventLine, line, "a line of the event log"))
+        for event in _events_in(self._lines.read(), _ENDED_FIELDS):
+            self._note(event)
 
     def runs_of(self, item_id: str) -> tuple[str, ...]:
         """Return an item's runs, the newest first."""

@@ -93,7 +93,7 @@ def test_an_interpreter_that_moved_is_looked_for_on_path(tmp_path: Path) -> None
     moved = read_installed(_environment(tmp_path, path="/bin"))
     gone = read_installed(_environment(tmp_path))
 
-    assert moved[Tool.PI].argv == ("/bin/sh", str(tmp_path / "programs" / "pi" / "cli.js"))
+    assert moved[Tool.PI].argv == ("/bin/sh", str(tmp_path / "tools" / "pi" / "cli.js"))
     assert set(gone) == {Tool.MILLRACE}
 
 

@@ -132,7 +132,7 @@ def test_what_is_no_store_is_set_aside_and_the_call_done_on_a_new_one(
         "UPDATE sessions SET created_at = '2026-01-02T03:04:05'",
         "UPDATE sessions SET updated_at = 'now'",
         "UPDATE sessions SET last_warning_codes = '[1]'",
-        "UPDATE session_requests SET request_id = x'ff'",
+        "UPDATE sessions SET recent_request_ids = x'ff'",
     ],
 )
 def test_a_session_that_no_store_wrote_is_corruption(

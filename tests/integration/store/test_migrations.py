@@ -41,7 +41,7 @@ def database(folder: Path) -> Iterator[sqlite3.Connection]:
 def test_the_scripts_are_named_by_number_verb_and_noun_and_say_what_they_are_for() -> None:
     assert [script.name for script in _SCRIPTS] == sorted(path.name for path in _SHIPPED.iterdir())
     for number, script in enumerate(_SCRIPTS, 1):
-        assert re.fullmatch(rf"{number:04d}_create_[a-z]+\.sql", script.name)
+        assert re.fullmatch(rf"{number:04d}_(create|inline)_[a-z]+(_[a-z]+)*\.sql", script.name)
         assert script.sql.startswith("-- ")
         assert not re.search(r"\b(STRICT|BEGIN|COMMIT|ROLLBACK)\b", script.sql)
 
@@ -86,7 +86,8 @@ def test_an_older_store_keeps_its_rows(
 ) -> None:
     migrate(database, _SCRIPTS[:version])
     for number in range(1, version + 1):
-        database.execute(_ROWS[number])
+        if number in _ROWS:
+            database.execute(_ROWS[number])
     database.close()
 
     store = open_store()
@@ -96,15 +97,34 @@ def test_an_older_store_keeps_its_rows(
         ),
     )
     assert [session.last_warning_codes for session in store.list_sessions()] == [("w",)] * (
-        version - 1
+        version > 1
     )
+    assert store.notices == ()
+
+
+def test_the_requests_of_an_older_store_keep_their_order_and_their_text(
+    database: sqlite3.Connection, open_store: OpenStore
+) -> None:
+    odd = 'a "quoted"\nline, \ud800'
+    migrate(database, _SCRIPTS[:3])
+    for session in ("many", "none"):
+        database.execute(_ROWS[2].replace("'ui', 'ui'", f"'{session}', 'ui'"))
+    database.executemany(
+        "INSERT INTO session_requests VALUES ('many', ?, ?)",
+        [(7, "newest"), (2, "oldest"), (5, odd.encode("utf-8", "surrogatepass")), (6, b"\xff")],
+    )
+    database.close()
+
+    store = open_store()
+    kept = {session.session_id: session.recent_request_ids for session in store.list_sessions()}
+    assert kept == {"many": ("oldest", odd, "newest"), "none": ()}
     assert store.notices == ()
 
 
 def test_a_script_that_fails_leaves_nothing_of_itself(database: sqlite3.Connection) -> None:
     broken = Migration(
         number=len(_SCRIPTS) + 1,
-        name="0004_create_trouble.sql",
+        name=f"{len(_SCRIPTS) + 1:04d}_create_trouble.sql",
         sql="CREATE TABLE trouble (a);\nINSERT INTO nowhere VALUES (1);\n",
     )
 

@@ -26,8 +26,8 @@ _SCHEMA = {
         "last_warning_codes",
         "created_at",
         "updated_at",
+        "recent_request_ids",
     ],
-    "session_requests": ["session_id", "position", "request_id"],
     "imports": ["source_path", "imported_at"],
 }
 

@@ -185,6 +185,7 @@ def test_a_read_only_store_of_an_older_version_is_unavailable(filled: Path) -> N
     with closing(sqlite3.connect(filled / STORE_NAME, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("DROP TABLE imports")
+        connection.execute("CREATE TABLE session_requests (session_id, position, request_id)")
         connection.execute("PRAGMA user_version = 2")
     _restrict(filled, 0o500, 0o400)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from millracer.cancellation import Wait
 from millracer.millrace.files.workspace import WorkspacePaths
-from millracer.system.files import try_lock, write_atomically
+from millracer.system.files import open_locked, try_lock, write_atomically
 
 _DIES_BEFORE_THE_DISK_HAS_IT = """
 import os, pathlib, signal, sys
@@ -81,3 +82,31 @@ def test_many_commands_at_once_do_not_take_each_others_files(paths: WorkspacePat
         list(pool.map(work, range(8)))
 
     assert {path.name for path in paths.intake.iterdir()} == {"file-0", "file-1"}
+
+
+def test_a_lock_that_another_holds_is_waited_for_until_the_deadline(tmp_path: Path) -> None:
+    path, waits = tmp_path / "lock", list[str]()
+    held = open_locked(path, Wait.for_seconds(10))
+    try:
+        with pytest.raises(TimeoutError):
+            open_locked(path, Wait.for_seconds(0), on_wait=lambda: waits.append("first"))
+    finally:
+        os.close(held)
+
+    os.close(open_locked(path, Wait.for_seconds(10), on_wait=lambda: waits.append("second")))
+    assert waits == ["first"]
+
+
+def test_a_lock_file_that_its_holder_removed_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    held = open_locked(path, Wait.for_seconds(10))
+
+    def let_go() -> None:
+        path.unlink()
+        os.close(held)
+
+    mine = open_locked(path, Wait.for_seconds(10), on_wait=let_go)
+    try:
+        assert os.fstat(mine).st_ino == path.stat().st_ino
+    finally:
+        os.close(mine)

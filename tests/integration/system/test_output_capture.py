@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from millracer.cancellation import Wait
 from millracer.errors import ToolFailed
 from millracer.system import processes
+from millracer.system.output_capture import Output, collect
 from millracer.system.processes import Command
+from millracer.system.spawn import reap
 from tests.support.processes import children
 
 _FLOOD = """
@@ -44,3 +47,39 @@ def test_a_command_that_never_stops_writing_is_ended_with_an_error() -> None:
         processes.run(command(_ENDLESS), Wait.for_seconds(60))
 
     assert not [each for each in children() if _ENDLESS in each.cmdline()]
+
+
+_ECHO = "import sys; data = sys.stdin.buffer.read(); print(len(data))"
+_LEAVES_A_TOOL = """
+import subprocess, sys
+subprocess.Popen((sys.executable, "-c", "import time; time.sleep(60)"))
+print("said")
+"""
+
+
+def _started(program: str) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    return processes.spawn(command(program), stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+@pytest.mark.parametrize("size", [0, 1_000_000])
+def test_standard_input_is_written_whole_and_ended(size: int) -> None:
+    process, output = _started(_ECHO), Output("millrace")
+    try:
+        wait = Wait.for_seconds(60)
+        code = collect(process, output, wait.cancellation.raise_if_cancelled, stdin=b"x" * size)
+    finally:
+        processes.end_group(process.pid, grace_seconds=0)
+        reap(process)
+
+    assert (code, output.stdout.data) == (0, f"{size}\n".encode())
+
+
+def test_a_pipe_that_a_tool_inherited_is_read_for_the_last_words_alone() -> None:
+    process, output = _started(_LEAVES_A_TOOL), Output("millrace")
+    try:
+        code = collect(process, output, lambda: None, stdin=b"", last_words_seconds=0.5)
+        assert (code, output.stdout.text) == (0, "said\n")
+    finally:
+        processes.end_group(process.pid, grace_seconds=0)
+        reap(process)

@@ -32,7 +32,7 @@ from millracer.errors import (
     UsageError,
     WorkspaceUnusable,
 )
-from millracer.schemas.ops_result import render_ops_result
+from millracer.schemas.base import render
 from millracer.testing.backend import ScriptedBackend, item_ends, stage_runs
 from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
@@ -716,4 +716,4 @@ class _Timed(ScriptedBackend):
 def test_any_text_of_a_run_can_be_printed() -> None:
     desk = desk_with(replace(ended(), output="Ünïcode \ud800 \0 text"))
 
-    assert render_ops_result(desk.ask("enqueue", **TASK)).isascii()
+    assert render(desk.ask("enqueue", **TASK)).isascii()

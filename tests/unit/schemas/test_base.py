@@ -1,6 +1,9 @@
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import Field
 
 from millracer.schemas.base import Code, Published, redacted
 from tests.support.secret_texts import KEYS
@@ -43,3 +46,29 @@ def test_texts_and_the_keys_of_others_are_told_without_secrets_and_all_else_as_i
     )
     assert told.part.named is _Named.ONE
     assert document.part.said == f"a {_KEY}"
+
+
+class _Renamed(Published):
+    version: Literal["v1"] = "v1"
+    item: Annotated[str, Field(validation_alias="item_id")]
+    parts: list[_Part] = Field(default_factory=list)
+
+
+class _Source:
+    item_id = "x"
+    unpublished = "secret"
+    parts = (_Part(said="a"),)
+
+
+def test_a_part_is_built_from_the_attributes_of_a_domain_object() -> None:
+    assert _Renamed.of(_Source()).model_dump() == {
+        "version": "v1",
+        "item": "x",
+        "parts": [{"said": "a", "named": _KEY}],
+    }
+    assert _Renamed.of(_Source(), item="y", parts=()) == _Renamed(item="y")
+
+
+def test_a_field_that_the_domain_object_lacks_is_an_error_although_it_has_a_default() -> None:
+    with pytest.raises(AttributeError):
+        _Renamed.of(_Part(said="a"), item="y")

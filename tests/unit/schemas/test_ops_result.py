@@ -11,6 +11,7 @@ from millracer.domain.outcome import Outcome
 from millracer.domain.requests import IntakeKind
 from millracer.domain.result import RunResult
 from millracer.domain.workspaces import ResolutionRule
+from millracer.schemas.base import render
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops_request import SCHEMA_VERSION
 from millracer.schemas.ops_result import (
@@ -30,7 +31,6 @@ from millracer.schemas.ops_result import (
     WorkspaceRefDocument,
     WorkspaceReply,
     WorkspacesReply,
-    render_ops_result,
 )
 from millracer.schemas.run import ScopedWorkDocument
 from millracer.schemas.run_result import describe, render_result
@@ -135,7 +135,7 @@ def results(draw: st.DrawFn) -> OpsResult:
 
 @given(results())
 def test_any_result_is_one_document_of_the_published_shape(any_result: OpsResult) -> None:
-    document = strictly(render_ops_result(any_result))
+    document = strictly(render(any_result))
 
     assert_published(SchemaName.OPS_RESULT, document)
     assert document["schema_version"] == SCHEMA_VERSION
@@ -149,7 +149,7 @@ def test_any_run_result_is_one_document_of_the_published_shape(any_result: RunRe
 
 
 def test_a_result_without_anything_says_so_with_few_keys() -> None:
-    document = json.loads(render_ops_result(result()))
+    document = json.loads(render(result()))
 
     assert document == {
         "schema_version": SCHEMA_VERSION,
@@ -194,7 +194,7 @@ def test_a_result_without_anything_says_so_with_few_keys() -> None:
     ],
 )
 def test_a_key_that_has_something_to_say_is_there(field: str, value: object) -> None:
-    assert field in json.loads(render_ops_result(result(**{field: value})))
+    assert field in json.loads(render(result(**{field: value})))
 
 
 @pytest.mark.parametrize("kind", [WarningDocument, OpsErrorDocument])
@@ -212,6 +212,6 @@ def test_warnings_and_errors_leave_out_what_they_do_not_know(
 
 
 def test_an_infinite_number_in_millraces_status_becomes_null() -> None:
-    document = strictly(render_ops_result(result(result={"x": [float("inf"), float("nan"), 1.5]})))
+    document = strictly(render(result(result={"x": [float("inf"), float("nan"), 1.5]})))
 
     assert document["result"] == {"x": [None, None, 1.5]}

@@ -1,0 +1,17 @@
+"""The command line of `millracer operator`."""
+
+from __future__ import annotations
+
+import typer
+
+from millracer.cli.documents import load
+from millracer.cli.option_groups import CommonOptions, with_common_options
+
+
+@with_common_options
+def operator(common: CommonOptions) -> None:
+    """Talk to Millracer at a prompt, one task after another.
+
+    pi keeps one conversation for all of them.
+    """
+    raise typer.Exit(load("millracer.cli.operator.command:operator")(common))

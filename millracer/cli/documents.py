@@ -1,0 +1,86 @@
+"""The JSON documents that commands print, and how each reports a failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from millracer.cli.terminal.stdout import OutputFormat
+from millracer.domain.programs import variable_of
+
+if TYPE_CHECKING:
+    from millracer.errors import MillracerError
+    from millracer.schemas.base import Published
+
+_OUTPUT = "--output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A JSON document that a command prints for every input, failures included.
+
+    Attributes:
+        failure: "module:function", which returns the document of an error; called with the error
+            and the command's name.
+        flags: each requests the document.
+        output: the default of `--output`; None for a command without that option.
+        lines: it is printed in one line.
+    """
+
+    failure: str
+    flags: tuple[str, ...] = ()
+    output: OutputFormat | None = None
+    lines: bool = False
+
+    def is_requested_by(self, words: Sequence[str]) -> bool:
+        """Whether a command line requests the document, also one that cannot be parsed."""
+        if not set(self.flags).isdisjoint(words):
+            return True
+        if self.output is None:
+            return False
+        return (_last_value(_OUTPUT, words) or self.output) == OutputFormat.JSON
+
+    def load(self) -> Callable[[MillracerError, str | None], str]:
+        """Return what renders a failure; all it needs is imported now."""
+        from millracer.schemas.base import render, render_line  # noqa: PLC0415 - models are heavy
+
+        describe = cast("Callable[..., Published]", load(self.failure))
+        put = render_line if self.lines else render
+        return lambda error, command: put(describe(error, command))
+
+
+def load(target: str) -> Any:
+    """Return the attribute that "module:attribute" names."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _last_value(option: str, words: Sequence[str]) -> str | None:
+    value = os.environ.get(variable_of(option)) or None
+    for at, word in enumerate(words):
+        if word == option and at + 1 < len(words):
+            value = words[at + 1]
+        elif word.startswith(f"{option}="):
+            value = word.partition("=")[2]
+    return value
+
+
+_RUN = "millracer.cli.commands.run_report:describe_failure"
+_OPS = "millracer.operations.reply:describe_failure"
+
+RUN = Document(failure=_RUN, output=OutputFormat.TEXT)
+DEMO = Document(failure=_RUN, output=OutputFormat.JSON)
+OPS_LINE = Document(failure=_OPS, flags=("--jsonl",), lines=True)
+OPS = Document(failure=_OPS, flags=("--json", "--stream-json"))
+CONFIG = Document(failure="millracer.schemas.config:describe_failure", flags=("--json",))
+DOCTOR = Document(failure="millracer.schemas.doctor:describe_failure", flags=("--json",))
+STATUS = Document(failure="millracer.schemas.status:describe_failure", flags=("--json",))
+CONTROL = Document(failure="millracer.schemas.control:describe_failure", flags=("--json",))
+SUBMIT = Document(
+    failure="millracer.schemas.submit:describe_failure",
+    flags=("--json",),
+    output=OutputFormat.TEXT,
+)

@@ -1,0 +1,80 @@
+"""Command groups that import a command only when it is used.
+
+`millracer --help` and shell completion list commands from their entries alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from millracer.cli.command_table import Entry
+from millracer.cli.documents import load
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are loaded when they are used."""
+
+    def __init__(self, *, entries: Mapping[str, Entry], **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._entries = entries
+        self.commands = cast("MutableMapping[str, Any]", _Commands(entries))
+
+    def format_commands(self, *arguments: Any) -> None:
+        """List the commands without loading them."""
+        with self._listed():
+            super().format_commands(*arguments)
+
+    def shell_complete(self, *arguments: Any) -> Any:
+        """Complete a command's name without loading a command."""
+        with self._listed():
+            return super().shell_complete(*arguments)
+
+    @contextmanager
+    def _listed(self) -> Iterator[None]:
+        loaded = self.commands
+        self.commands = {
+            name: TyperCommand(name, help=entry.help, rich_markup_mode=None)
+            for name, entry in self._entries.items()
+        }
+        try:
+            yield
+        finally:
+            self.commands = loaded
+
+
+class _Commands(Mapping[str, TyperCommand | TyperGroup]):
+    """The commands of a group by name; a command's module is imported by its first look-up."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+        self._loaded: dict[str, TyperCommand | TyperGroup] = {}
+
+    def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, self._entries[name])
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _load(name: str, entry: Entry) -> TyperCommand | TyperGroup:
+    if entry.commands:
+        return LazyGroup(
+            name=name,
+            help=entry.help,
+            entries=entry.commands,
+            no_args_is_help=True,
+            rich_markup_mode=None,
+        )
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name, epilog=entry.epilog)(load(entry.target))
+    return cast("TyperCommand", typer.main.get_command(alone))

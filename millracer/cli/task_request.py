@@ -1,0 +1,20 @@
+"""What a command line says of a task, before anything is read or resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from millracer.cli.option_groups import CommonOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInput:
+    """What a command line and the environment say of a task."""
+
+    common: CommonOptions
+    task: tuple[str, ...] = ()
+    benchmark_json: bool = False
+    request_id: str | None = None
+    resume: str | None = None

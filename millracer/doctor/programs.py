@@ -1,0 +1,68 @@
+"""The programs that a run with the same options would use, opened for the doctor."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from millracer.domain.run_options import RunOptions
+from millracer.pi.inspection import PiLook
+from millracer.ports import Agent, Backend
+from millracer.wiring import look_at_pi, look_at_stage_pi
+from millracer.wiring.tool_factory import ProgramFactory
+
+_ORIGINS = {
+    "option": "the option",
+    "environment": "its environment variable",
+    "user_file": "your configuration file",
+    "setup": "`millracer setup`",
+    "path": "PATH",
+}
+
+
+class DoctorTools:
+    """Opens the programs of a command line; what pi writes goes to throw-away folders.
+
+    Args:
+        programs: of the command line.
+        folder: an empty folder of the caller, who removes it.
+    """
+
+    def __init__(self, programs: ProgramFactory, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
+        """Return the Millrace of a workspace."""
+        return self._programs.millrace(root_path, options)
+
+    def pi(self, root_path: str, options: RunOptions) -> Agent:
+        """Return a new conversation, not started yet."""
+        return self._programs.pi(root_path, options)
+
+    def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:
+        """Return the pi of a run in a workspace, for inspection."""
+        return look_at_pi(self._programs.settings(root_path, options), self._new_folder())
+
+    def look_at_stage_pi(
+        self, root_path: str, options: RunOptions, compiled: str, model: str | None
+    ) -> PiLook:
+        """Return the pi of a stage, as Millrace would start it with a model.
+
+        Args:
+            root_path: the workspace.
+            options: of the run.
+            compiled: where its configuration is read, the workspace or a copy.
+            model: as the plan names it.
+        """
+        settings = self._programs.settings(root_path, options)
+        return look_at_stage_pi(settings, Path(compiled), model, self._new_folder())
+
+    def origin(self, tool: str) -> str:
+        """Say who named a tool, `pi` or `millrace`."""
+        used = self._programs.found.used
+        found = used.millrace if tool == "millrace" else used.pi
+        return "" if found is None else _ORIGINS[found.origin]
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._folder))

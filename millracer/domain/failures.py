@@ -1,0 +1,47 @@
+"""The exit codes of failures and cancellations."""
+
+from __future__ import annotations
+
+from millracer.cancellation import CancelReason
+from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError
+
+_USAGE_CODES = frozenset(
+    {
+        "usage",
+        "config_invalid",
+        "invalid_request",
+        "idempotency_conflict",
+        "mode_conflict",
+        "daemon_in_use",
+    }
+)
+
+
+class CallerCancelled(MillracerError):
+    """The caller stopped a command; what a document reports where it lists errors."""
+
+    code = "cancelled"
+
+    def __init__(self, reason: CancelReason) -> None:
+        super().__init__(f"cancelled ({reason})", suggested_action="run the same command again")
+        self.reason = reason
+
+
+def exit_code_of_failure(error: MillracerError) -> ExitCode:
+    """Return the exit code of a command that failed or was cancelled."""
+    if isinstance(error, CallerCancelled):
+        return exit_code_of_cancel(error.reason)
+    return exit_code_of_error(error.code)
+
+
+def exit_code_of_cancel(reason: CancelReason | None) -> ExitCode:
+    """Return the exit code of what the caller asked to stop."""
+    terminated = reason is CancelReason.TERMINATED
+    return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+
+
+def exit_code_of_error(code: str) -> ExitCode:
+    """Return the exit code that tells an error of ours by its code."""
+    if code == INTERNAL_ERROR:
+        return ExitCode.INTERNAL_ERROR
+    return ExitCode.USAGE if code in _USAGE_CODES else ExitCode.FAILED

@@ -1,0 +1,43 @@
+"""What both ways of using pi share: its version, whether it is closed, and its notices."""
+
+from __future__ import annotations
+
+import threading
+
+from millracer.cancellation import Cancellation
+from millracer.errors import RunWarning
+from millracer.pi.options import PiOptions
+from millracer.ports import Agent
+from millracer.system.proc import warn_unseen
+
+
+class PiSession(Agent):
+    """Base of `RpcPi` and `PrintPi`."""
+
+    def __init__(self, options: PiOptions) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._closed = False
+        self._version: str | None = None
+        self._notices: list[RunWarning] = []
+
+    @property
+    def version(self) -> str | None:
+        """The version found, None before `begin`."""
+        return self._version
+
+    @property
+    def notices(self) -> tuple[RunWarning, ...]:
+        """What the caller should know although nothing failed, each once."""
+        return tuple(self._notices)
+
+    def _check_version(self, cancellation: Cancellation) -> None:
+        if self._version is None:
+            self._version = self._options.read_version(cancellation)
+        for notice in (*self._options.admit(self._version), *warn_unseen()):
+            self._note(notice.code, notice.text)
+
+    def _note(self, code: str, text: str) -> None:
+        warning = RunWarning(code, text)
+        if warning not in self._notices:
+            self._notices.append(warning)

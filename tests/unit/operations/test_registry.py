@@ -1,0 +1,109 @@
+"""The table of operations: each row works, and every front door agrees with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from millracer.cancellation import Cancelled, CancelReason
+from millracer.cli.command_table import COMMANDS
+from millracer.domain.operations import OperationName
+from millracer.errors import MillracerError, ToolFailed, UsageError
+from millracer.operations import registry
+from millracer.operations.context import OperationContext
+from millracer.operations.registry import OPERATIONS, fail, load, perform
+from millracer.schemas.base import Published
+from millracer.schemas.ops_payloads import Action
+
+_PERFORMED = [name for name, each in OPERATIONS.items() if each.handler]
+
+
+def test_every_operation_has_a_row_and_every_ops_action_has_one() -> None:
+    actions = [each.ops_action for each in OPERATIONS.values() if each.ops_action is not None]
+
+    assert set(OPERATIONS) == set(OperationName)
+    assert sorted(actions) == sorted(Action)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_row_names_code_that_exists(name: OperationName) -> None:
+    operation = OPERATIONS[name]
+
+    assert isinstance(load(operation.request), type)
+    assert issubclass(load(operation.result), Published)
+    assert operation.handler or operation.ops_handler
+    assert all(map(callable, map(load, filter(None, (operation.handler, operation.ops_handler)))))
+    assert bool(operation.handler) is bool(operation.failure)
+    assert bool(operation.ops_handler) is (operation.ops_action is not None)
+
+
+@pytest.mark.parametrize("name", _PERFORMED)
+def test_an_operation_is_a_command_of_the_same_name(name: OperationName) -> None:
+    assert COMMANDS[name].documents[0].failure == OPERATIONS[name].failure
+
+
+@dataclass
+class Raises:
+    error: BaseException
+
+    def __call__(self, _request: object, _context: OperationContext) -> Any:
+        raise self.error
+
+
+@pytest.fixture
+def raising(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Return a function that lets every handler raise."""
+
+    def patch(error: BaseException) -> None:
+        handlers = {each.handler for each in OPERATIONS.values() if each.handler}
+        genuine = registry.load
+        monkeypatch.setattr(
+            registry,
+            "load",
+            lambda target: Raises(error) if target in handlers else genuine(target),
+        )
+
+    return patch
+
+
+@pytest.mark.parametrize("name", _PERFORMED)
+@pytest.mark.parametrize(
+    ("error", "code", "exit_code"),
+    [
+        (UsageError("wrong", suggested_action="x"), "usage", 2),
+        (ToolFailed("millrace", "no", suggested_action="x"), "millrace_failed", 8),
+        (MillracerError("bug"), "internal_error", 1),
+        (Cancelled(CancelReason.INTERRUPTED), "cancelled", 130),
+        (Cancelled(CancelReason.TERMINATED), "cancelled", 143),
+    ],
+    ids=["usage", "tool", "internal", "interrupted", "terminated"],
+)
+def test_what_a_handler_raises_becomes_the_operations_document(
+    raising: Callable[[BaseException], None],
+    name: OperationName,
+    error: BaseException,
+    code: str,
+    exit_code: int,
+) -> None:
+    raising(error)
+    answer = perform(name, object(), cast("OperationContext", None))
+
+    assert isinstance(answer.result, load(OPERATIONS[name].result))
+    assert [each.code for each in answer.result.errors] == [code]
+    assert answer.exit_code == exit_code
+
+
+def test_a_bug_is_left_to_the_front_door(raising: Callable[[BaseException], None]) -> None:
+    raising(IndexError())
+
+    with pytest.raises(IndexError):
+        perform(OperationName.PAUSE, object(), cast("OperationContext", None))
+
+
+def test_a_failure_names_the_request() -> None:
+    error = UsageError("wrong", suggested_action="x")
+
+    assert fail(OperationName.SUBMIT, error, "r-1").result.request_id == "r-1"

@@ -1,0 +1,35 @@
+"""Reading a value until it is done."""
+
+from __future__ import annotations
+
+import pytest
+
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+
+
+def test_a_value_is_read_until_it_is_done() -> None:
+    values = iter((0, 0, 7, 8))
+
+    assert Wait.for_seconds(60).until(lambda: next(values), every=0) == 7
+    assert next(values) == 8
+
+
+def test_what_is_done_may_be_said_otherwise() -> None:
+    values = iter((3, 2, 1, 0))
+
+    assert Wait.for_seconds(60).until(lambda: next(values), lambda value: value < 2, every=0) == 1
+
+
+def test_after_the_deadline_a_value_is_read_once_and_returned_as_it_is() -> None:
+    reads = []
+
+    assert Wait.for_seconds(0).until(lambda: reads.append(1), every=60) is None
+    assert reads == [1]
+
+
+def test_a_request_to_stop_ends_it() -> None:
+    cancellation = Cancellation()
+    cancellation.cancel(CancelReason.INTERRUPTED)
+
+    with pytest.raises(Cancelled):
+        Wait(cancellation).until(lambda: False, every=60)
