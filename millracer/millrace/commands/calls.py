@@ -48,8 +48,8 @@ _DIAGNOSTIC_COMMANDS = ("status", "doctor")
 #: Matches a traceback about Millrace's event log: its message, or the function that read the log.
 _DAMAGED_LOG = re.compile(r"runtime event |\bfind_latest_runtime_event\b")
 _MOVE_LOG = (
-    "move the damaged millrace-agents/logs/runtime_events.jsonl out of the workspace (Millrace "
-    "creates a new one), then run the same command again"
+    "move millrace-agents/logs/runtime_events.jsonl out of the workspace: it is damaged, and "
+    "Millrace creates a new one; then run the same command again"
 )
 _IO_ENCODING = "PYTHONIOENCODING"
 _BOX_CHARACTERS = re.compile(r"[│╭╮╰╯─┃┏┓┗┛━]+")
