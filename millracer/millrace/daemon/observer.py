@@ -1,7 +1,7 @@
-"""Looking on at a workspace: being told that something changed, with no lease and no item.
+"""Observe changes of a workspace without a lease or an item.
 
-Nobody waits for an observer, nothing is made or stopped by it. What is looked at is what a status
-tells of; the mailbox is not, where a daemon puts off a command at every tick.
+No command waits for an observer, and an observer creates and stops nothing. It polls the files that
+a status depends on, except the mailbox, where a daemon defers a command at every tick.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from millracer.ports import Observer
 from millracer.system.file_events import Wakeup
 from millracer.system.files import is_locked
 
-#: A transition touches several files within some 50 ms; they are told together.
+#: A transition touches several files within some 50 ms; they are reported as one change.
 _SETTLE_SECONDS = 0.05
 _SETTLE_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
-    """What one look saw."""
+class _View:
+    """The state of the workspace at one poll."""
 
     lock: LockFile | None
     snapshot: Snapshot | None
@@ -38,12 +38,12 @@ class _Sight:
 
 
 class DiskObserver(Observer):
-    """Looks on at one workspace.
+    """Observes one workspace.
 
     Args:
-        paths: of the workspace.
-        watch_lease: the file that commands of ours hold while they watch.
-        safety_seconds: say that something may have changed after so long without a sign.
+        paths: the workspace's paths.
+        watch_lease: the file that Millracer's commands lock while they watch.
+        safety_seconds: report a possible change after this time without a detected one.
     """
 
     def __init__(self, paths: WorkspacePaths, *, watch_lease: Path, safety_seconds: float) -> None:
@@ -53,28 +53,28 @@ class DiskObserver(Observer):
         self._finder = DaemonFinder(paths, self._files)
         self._folders = tuple(item_folders(paths))
         self._wakeup = Wakeup([str(paths.state), *self._folders])
-        self._last: _Sight | None = None
+        self._last: _View | None = None
 
     def next_change(self, wait: Wait) -> None:
-        """Block until something may have changed; at once on the first call.
+        """Block until something may have changed; the first call returns at once.
 
         Raises:
             Cancelled: the caller asked to stop.
         """
         wait.cancellation.raise_if_cancelled()
         patience = wait.within(self._safety_seconds)
-        sight = self._look()
-        while sight == self._last and not patience.expired:
-            self._sleep(sight, patience)
-            sight = self._look()
-        self._last = sight if self._last is None else self._settled(sight, wait)
+        view = self._poll()
+        while view == self._last and not patience.expired:
+            self._sleep(view, patience)
+            view = self._poll()
+        self._last = view if self._last is None else self._wait_settled(view, wait)
 
     def close(self) -> None:
-        """Look on no longer; repeatable."""
+        """Stop observing; repeatable."""
         self._wakeup.close()
 
-    def _look(self) -> _Sight:
-        return _Sight(
+    def _poll(self) -> _View:
+        return _View(
             lock=self._files.lock.read(),
             snapshot=self._files.snapshot.read(),
             daemon=self._finder.find(),
@@ -82,17 +82,17 @@ class DiskObserver(Observer):
             folders=tuple(map(stamp, self._folders)),
         )
 
-    def _sleep(self, sight: _Sight, wait: Wait) -> None:
+    def _sleep(self, view: _View, wait: Wait) -> None:
         self._wakeup.watch_folders()
-        self._wakeup.watch_process(None if sight.daemon is None else sight.daemon.pid)
+        self._wakeup.watch_process(None if view.daemon is None else view.daemon.pid)
         self._wakeup.sleep(HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS, wait)
 
-    def _settled(self, sight: _Sight, wait: Wait) -> _Sight:
-        """Wait for the rest of a burst, so that one transition is told once."""
+    def _wait_settled(self, view: _View, wait: Wait) -> _View:
+        """Wait for the end of a burst, so that one transition is one change."""
         for _ in range(_SETTLE_ROUNDS):
             wait.sleep(_SETTLE_SECONDS)
-            later = self._look()
-            if later == sight:
+            later = self._poll()
+            if later == view:
                 break
-            sight = later
-        return sight
+            view = later
+        return view

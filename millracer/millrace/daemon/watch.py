@@ -1,8 +1,8 @@
-"""Waiting for a sign that a work item or its daemon moved, at next to no cost.
+"""Wait cheaply for change hints about a work item or its daemon.
 
-A look is a few dozen stats and one at the process table; files are read only when their stat
-changed. Changes and the daemon's death wake us; we look now and then all the same, for a death that
-nobody told of changes no file.
+A poll costs a few dozen stats and one check of the process table; a file is read only when its stat
+has changed. File changes and the daemon's death wake the watch. It also polls at intervals, because
+a death may change no file and be missed.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile, Snapshot
 from millracer.system.file_events import Wakeup
 
-#: How often we look where the system tells of changes, and where it does not.
+#: Seconds between polls where the system reports file changes, and where it does not.
 HEARING_POLL_SECONDS = 1.0
 DEAF_POLL_SECONDS = 0.2
-#: A transition touches several files within some 50 ms; they are told together.
+#: A transition touches several files within some 50 ms; they are reported together.
 _SETTLE_SECONDS = 0.05
 _SETTLE_ROUNDS = 4
 
@@ -35,7 +35,7 @@ _MAILBOXES = ("incoming", "processed", "failed")
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The runtime's state files, by content where a daemon rewrites them without need."""
+    """The runtime's state files; compared by content if a daemon rewrites them unchanged."""
 
     lock: LockFile | None
     snapshot: Snapshot | None
@@ -43,8 +43,8 @@ class _State:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What one poll saw."""
+class _Poll:
+    """The result of one poll."""
 
     place: ItemPlace | None
     state: _State
@@ -52,11 +52,11 @@ class _Look:
 
 
 class RuntimeWatch:
-    """Looks at one workspace for one watcher; events are told from the moment it is made.
+    """Watches one workspace for one command; reports events from its creation on.
 
     Args:
-        paths: of the workspace.
-        safety_seconds: say that a sign is due after so long without one that said so.
+        paths: the workspace's paths.
+        safety_seconds: report `poll_due` at least once in this time.
     """
 
     def __init__(self, paths: WorkspacePaths, *, safety_seconds: float) -> None:
@@ -69,15 +69,15 @@ class RuntimeWatch:
         self._items = ItemFiles(paths, ())
         states = (str(paths.event_log.parent), str(paths.state), *self._mailboxes)
         self._wakeup = Wakeup([*states, *item_folders(paths)])
-        self._last: _Look | None = None
-        self._known: RunningDaemon | None = None
+        self._last: _Poll | None = None
+        self._last_daemon: RunningDaemon | None = None
         self._safety_from = time.monotonic()
 
     def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
-        """Block until something about the item or the daemon changed, and say what.
+        """Block until the item or the daemon has changed, and return the change hints.
 
-        Returns at once on the first call and when the item goes by another id than before. The
-        safety interval runs from one sign that said so to the next, whatever is seen between.
+        Returns at once on the first call and if the item has another id than before. The safety
+        interval runs from one `poll_due` to the next, regardless of other hints in between.
 
         Raises:
             Cancelled: the caller asked to stop.
@@ -85,27 +85,27 @@ class RuntimeWatch:
         wait.cancellation.raise_if_cancelled()
         is_new = self._follow(item)
         events: list[RuntimeEvent] = []
-        look = self._look(events)
-        while not is_new and not self._is_due(wait) and not events and look == self._last:
-            self._sleep(look, wait)
-            look = self._look(events)
+        poll = self._poll(events)
+        while not is_new and not self._is_due(wait) and not events and poll == self._last:
+            self._sleep(poll, wait)
+            poll = self._poll(events)
         if not is_new:
-            look = self._settle(look, events, wait)
-        signs = self._signs(look, tuple(events), item, is_due=self._is_due(wait))
-        if signs.poll_due:
+            poll = self._settle(poll, events, wait)
+        hints = self._build_hints(poll, tuple(events), item, is_due=self._is_due(wait))
+        if hints.poll_due:
             self._safety_from = time.monotonic()
-        self._last = look
-        return signs
+        self._last = poll
+        return hints
 
     def close(self) -> None:
-        """Watch no longer; repeatable."""
+        """Stop watching; repeatable."""
         self._wakeup.close()
 
-    def _sleep(self, look: _Look, wait: Wait) -> None:
+    def _sleep(self, poll: _Poll, wait: Wait) -> None:
         self._wakeup.watch_folders()
-        self._wakeup.watch_process(None if look.daemon is None else look.daemon.pid)
-        poll = HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS
-        self._wakeup.sleep(min(poll, self._safety_left), wait)
+        self._wakeup.watch_process(None if poll.daemon is None else poll.daemon.pid)
+        interval = HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS
+        self._wakeup.sleep(min(interval, self._safety_left), wait)
 
     @property
     def _safety_left(self) -> float:
@@ -115,15 +115,15 @@ class RuntimeWatch:
         return wait.expired or self._safety_left <= 0
 
     def _follow(self, item: ItemStatus) -> bool:
-        """Look for this item from now on; return whether it is the first look by these ids."""
+        """Watch this item from now on; return whether its ids are new to the watch."""
         ids = item_ids(item)
         if self._last is not None and self._items.ids == ids:
             return False
         self._items = ItemFiles(self._paths, ids)
         return True
 
-    def _look(self, events: list[RuntimeEvent]) -> _Look:
-        """Look once; the item before the log, so that an event never comes before its file."""
+    def _poll(self, events: list[RuntimeEvent]) -> _Poll:
+        """Poll once; the item before the log, so that an event never comes before its file."""
         place = self._items.find()
         events.extend(self._log.read_new())
         state = _State(
@@ -131,48 +131,48 @@ class RuntimeWatch:
             self._files.snapshot.read(),
             tuple(stamp(folder) for folder in self._mailboxes),
         )
-        return _Look(place, state, self._finder.find())
+        return _Poll(place, state, self._finder.find())
 
-    def _settle(self, look: _Look, events: list[RuntimeEvent], wait: Wait) -> _Look:
-        """Wait for the rest of a burst, so that one transition is told once."""
-        if look == self._last and not events:
-            return look
+    def _settle(self, poll: _Poll, events: list[RuntimeEvent], wait: Wait) -> _Poll:
+        """Wait for the end of a burst, so that one transition is reported once."""
+        if poll == self._last and not events:
+            return poll
         for _ in range(_SETTLE_ROUNDS):
             known = len(events)
             wait.sleep(_SETTLE_SECONDS)
-            later = self._look(events)
-            if later == look and len(events) == known:
+            next_poll = self._poll(events)
+            if next_poll == poll and len(events) == known:
                 break
-            look = later
-        return look
+            poll = next_poll
+        return poll
 
-    def _signs(
-        self, look: _Look, events: tuple[RuntimeEvent, ...], item: ItemStatus, *, is_due: bool
+    def _build_hints(
+        self, poll: _Poll, events: tuple[RuntimeEvent, ...], item: ItemStatus, *, is_due: bool
     ) -> ChangeHints:
-        hint = None if look.place is None else look.place.state
+        hint = None if poll.place is None else poll.place.state
         if self._last is None:
             moved = hint is not None and hint is not item.state
         else:
-            moved = look.place != self._last.place
+            moved = poll.place != self._last.place
         return ChangeHints(
-            daemon_alive=look.daemon is not None,
-            daemon_ours=look.daemon is not None and look.daemon.ours,
+            daemon_alive=poll.daemon is not None,
+            daemon_ours=poll.daemon is not None and poll.daemon.ours,
             item_hint=hint,
             item_moved=moved,
             events=events,
-            state_changed=self._last is not None and look.state != self._last.state,
+            state_changed=self._last is not None and poll.state != self._last.state,
             poll_due=is_due,
-            may_be_paused=_may_stand_still(look.state.snapshot),
-            stopped_on_purpose=self._was_stopped(look),
+            may_be_paused=_may_be_paused(poll.state.snapshot),
+            stopped_on_purpose=self._was_stopped(poll),
         )
 
-    def _was_stopped(self, look: _Look) -> bool:
-        """Whether the daemon that was there and is not any more was stopped by one of ours."""
-        self._known = look.daemon or self._known
-        if look.daemon is not None or self._known is None:
+    def _was_stopped(self, poll: _Poll) -> bool:
+        """Whether the daemon has ended because Millracer stopped it on purpose."""
+        self._last_daemon = poll.daemon or self._last_daemon
+        if poll.daemon is not None or self._last_daemon is None:
             return False
-        return was_stopped(self._paths, self._known)
+        return was_stopped(self._paths, self._last_daemon)
 
 
-def _may_stand_still(snapshot: Snapshot | None) -> bool:
+def _may_be_paused(snapshot: Snapshot | None) -> bool:
     return snapshot is None or snapshot.paused or snapshot.stop_requested
