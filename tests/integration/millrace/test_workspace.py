@@ -13,8 +13,8 @@ import pytest
 
 from millracer.cancellation import Wait
 from millracer.errors import ToolTimeout, WorkspaceUnusable
-from millracer.millrace.files import workspace
 from millracer.millrace.files.workspace import WorkspacePaths
+from millracer.system import files
 from millracer.system.files import locked, try_lock
 
 
@@ -74,12 +74,12 @@ def test_a_lock_that_was_taken_anew_while_the_old_one_was_looked_at_stays(
     with ExitStack() as held:
 
         def be_late(descriptor: int, *, shared: bool) -> bool:
-            monkeypatch.setattr(workspace, "try_lock", try_lock)
+            monkeypatch.setattr(files, "try_lock", try_lock)
             path.unlink()
             held.enter_context(locked(path, Wait.for_seconds(5)))
             return try_lock(descriptor, shared=shared)
 
-        monkeypatch.setattr(workspace, "try_lock", be_late)
+        monkeypatch.setattr(files, "try_lock", be_late)
         paths.make_own()
 
         with pytest.raises(ToolTimeout), locked(path, Wait.for_seconds(0.2)):
