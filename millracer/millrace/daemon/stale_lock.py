@@ -43,7 +43,7 @@ def remove_stranded_lock(files: RuntimeFiles, record: OwnershipRecord | None) ->
     if record is None or not has_taken(record, lock) or not has_ended(files.paths, record):
         raise ToolFailed(
             TOOL,
-            f"process {lock.owner_pid} holds the workspace's lock, but is not a Millrace daemon",
+            f"the workspace is locked for process {lock.owner_pid}, which is not a Millrace daemon",
             suggested_action="check that no Millrace daemon runs in this workspace, then remove "
             f"{files.paths.runtime_lock}",
         )
