@@ -245,7 +245,7 @@ def _trace_runner(trace: Trace, runner: Any) -> None:
 
 
 def _trace_starts(trace: Trace) -> None:
-    spawn, let_go = processes.spawn, client._Answer.let_go
+    spawn, send_go = processes.spawn, client._Answer.send_go
 
     def spawning(command: processes.Command, **streams: Any) -> Any:
         if trace.is_calling:
@@ -257,15 +257,15 @@ def _trace_starts(trace: Trace) -> None:
             trace.begun(child.pid)
             return child
 
-    def letting_go(self: client._Answer) -> None:
+    def sending_go(self: client._Answer) -> None:
         trace.forked(self.started_pid)
-        let_go(self)
+        send_go(self)
         trace.begun(self.started_pid)
 
     processes.spawn = spawning
     # What another thread starts for this one would be taken for that one's doing.
     processes.start_whole = _started
-    client._Answer.let_go = letting_go  # type: ignore[method-assign]
+    client._Answer.send_go = sending_go  # type: ignore[method-assign]
 
 
 def _started(start: process_start.Start) -> subprocess.Popen[bytes]:

@@ -1,1 +1,1 @@
-"""How the `millrace` command is called."""
+"""Call `millrace` commands."""

@@ -1,7 +1,7 @@
-"""How the `millrace` command is called: argv, environment, limits, and its useful words on failure.
+"""Call `millrace` commands: argv, environment, limits, and the error line of a failed call.
 
-Millrace writes domain errors as `error: ...` on stdout and programming errors as a traceback on
-stderr, so both streams are searched. Nothing here knows what a command means.
+Millrace prints domain errors as `error: ...` on stdout and programming errors as a traceback on
+stderr, so both streams are searched. This module does not know what a command means.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from millracer.system.processes import Command, Completed
 _log = logging.getLogger(__name__)
 
 TOOL = "millrace"
-#: One call's limit in seconds; a loaded machine needs up to six for a start alone.
+#: Limit of one call in seconds; on a loaded machine the start alone takes up to six.
 CALL_LIMIT_SECONDS = 120.0
 
-#: What to do where it answers another question than was asked.
+#: The next step if an answer does not match the call.
 WRONG_PROGRAM = "check which program `millrace` on PATH is"
 
-#: What to do about words in Millrace's own line; the same command again finds the work item.
-_CURES = {
-    "[Errno 28]": "make room on the disk, then run the same command again",
+#: The next step for a phrase in Millrace's error line; a repeated command finds the work item.
+_NEXT_STEPS = {
+    "[Errno 28]": "free disk space, then run the same command again",
     **dict.fromkeys(
         ("[Errno 30]", "is not writable"),
         "make the workspace writable, then run the same command again",
@@ -43,16 +43,16 @@ _CURES = {
         "put the workspace back if it was removed or moved, then run the same command again",
     ),
 }
-#: Commands that say what is wrong in a workspace; one that failed itself is no advice.
-_TELLING = ("status", "doctor")
-#: What a traceback over Millrace's event log shows: its own words, or where it read the log.
+#: Commands that diagnose a workspace; the command that failed is not suggested.
+_DIAGNOSTIC_COMMANDS = ("status", "doctor")
+#: Matches a traceback about Millrace's event log: its message, or the function that read the log.
 _DAMAGED_LOG = re.compile(r"runtime event |\bfind_latest_runtime_event\b")
 _MOVE_LOG = (
-    "move millrace-agents/logs/runtime_events.jsonl in the workspace away: it is damaged, and "
-    "Millrace begins a new one; then run the same command again"
+    "move millrace-agents/logs/runtime_events.jsonl out of the workspace: it is damaged, and "
+    "Millrace creates a new one; then run the same command again"
 )
 _IO_ENCODING = "PYTHONIOENCODING"
-_BOX = re.compile(r"[│╭╮╰╯─┃┏┓┗┛━]+")
+_BOX_CHARACTERS = re.compile(r"[│╭╮╰╯─┃┏┓┗┛━]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class MillraceCalls:
     runner: CommandRunner = field(default_factory=PlainRunner, repr=False)
 
     def warm_up(self) -> None:
-        """Make ready for calls that come soon, without waiting for anything."""
+        """Prepare for calls that follow soon; returns at once."""
         self.runner.warm_up(self.command(in_workspace=False))
 
     def call(
@@ -84,7 +84,7 @@ class MillraceCalls:
         in_workspace: bool = True,
         pass_fds: tuple[int, ...] = (),
     ) -> Completed:
-        """Run one command to its end, whatever its exit code.
+        """Run one command until it exits, with any exit code.
 
         Raises:
             ToolNotFound, ToolTimeout, Cancelled: as `process.run`.
@@ -100,7 +100,7 @@ class MillraceCalls:
         return completed
 
     def spawn_daemon(self, *arguments: str, token: str, output: int, wait: Wait) -> int:
-        """Start a command that outlives us, its output going to a descriptor; return its pid.
+        """Start a command that outlives Millracer, with output to a descriptor; return its pid.
 
         Raises:
             ToolNotFound, ToolFailed, Cancelled: as `CommandRunner.spawn_detached`.
@@ -114,26 +114,26 @@ class MillraceCalls:
         pass_fds: tuple[int, ...] = (),
         token: str | None = None,
     ) -> Command:
-        """Return the command as a value; `token` marks everything it starts as ours."""
-        where = ("--workspace", str(self.workspace)) if in_workspace else ()
+        """Return the command as a value; `token` marks all its processes as owned."""
+        option = ("--workspace", str(self.workspace)) if in_workspace else ()
         env = {**self.env, "NO_COLOR": "1", "COLUMNS": "400"}
         if _IO_ENCODING in env:
-            env[_IO_ENCODING] = "utf-8"  # it is what we read, and ASCII cannot name every path
+            env[_IO_ENCODING] = "utf-8"  # Millracer decodes UTF-8; ASCII cannot name every path
         if token is not None:
             env[processes.TOKEN_VARIABLE] = token
         return Command(
             tool=TOOL,
-            argv=(*self.argv, *arguments, *where),
+            argv=(*self.argv, *arguments, *option),
             cwd=self.cwd,
             env=env,
             pass_fds=pass_fds,
         )
 
     def checked(self, *arguments: str, wait: Wait) -> Completed:
-        """Run one command in the workspace that has to succeed.
+        """Run one command in the workspace that must succeed.
 
         Raises:
-            ToolFailed: it exited non-zero; the message holds Millrace's own line.
+            ToolFailed: the exit code is not 0; the message has Millrace's error line.
         """
         completed = self.call(*arguments, wait=wait)
         if completed.exit_code != 0:
@@ -142,32 +142,32 @@ class MillraceCalls:
 
 
 def refusal(completed: Completed) -> ToolFailed:
-    """Turn a failed call into an error with Millrace's own words."""
+    """Return the error for a failed call, with Millrace's error line."""
     shown, line = " ".join(completed.argv[1:3]), useful_line(completed)
     return ToolFailed(
         TOOL,
         f"`millrace {shown}` failed with exit code {completed.exit_code}: {line}",
         detail=(completed.stdout + completed.stderr)[-4000:],
-        suggested_action=_advise(completed, line),
+        suggested_action=_choose_next_step(completed, line),
     )
 
 
-def _advise(completed: Completed, line: str) -> str:
+def _choose_next_step(completed: Completed, line: str) -> str:
     """Return the next step after a failed call; it never names the command that failed."""
-    for words, cure in _CURES.items():
-        if words in line:
-            return cure
+    for phrase, next_step in _NEXT_STEPS.items():
+        if phrase in line:
+            return next_step
     if _DAMAGED_LOG.search(line) or _DAMAGED_LOG.search(completed.stderr):
         return _MOVE_LOG
-    telling = next(command for command in _TELLING if command not in completed.argv[1:3])
+    diagnostic = next(each for each in _DIAGNOSTIC_COMMANDS if each not in completed.argv[1:3])
     return (
-        f"see what `millrace {telling}` says in the workspace, mend that, and run the same "
+        f"run `millrace {diagnostic}` in the workspace, fix what it reports, then run the same "
         "command again"
     )
 
 
 def useful_line(completed: Completed) -> str:
-    """Return the one line of a failed call a person needs."""
+    """Return the line of a failed call's output that names the error."""
     stdout = [line.strip() for line in completed.stdout.splitlines() if line.strip()]
     for line in reversed(stdout):
         if line.startswith("error:"):
@@ -175,7 +175,7 @@ def useful_line(completed: Completed) -> str:
     error = exception_line(completed.stderr)
     if error is not None:
         return error
-    stderr = [_BOX.sub("", line).strip() for line in completed.stderr.splitlines()]
+    stderr = [_BOX_CHARACTERS.sub("", line).strip() for line in completed.stderr.splitlines()]
     for line in reversed([line for line in stderr if line]):
         return line
-    return stdout[-1] if stdout else "it said nothing"
+    return stdout[-1] if stdout else "no output"

@@ -1,8 +1,8 @@
-"""The files of an installed Millrace: console script, interpreter, metadata; starts nothing.
+"""Find an installed Millrace by its files (console script, interpreter, metadata); start nothing.
 
-Only the plain shape of an install is read: a console script that names its interpreter in its first
-line, and one Millrace in the site folder beside that interpreter. A wrapper, a user install or an
-editable one is not found here.
+Only a plain install is found: a console script that names its interpreter in its first line, and
+one Millrace in the site folder beside that interpreter. A wrapper, a user install or an editable
+install is not found.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _EXEC_INTERPRETER = re.compile(rb"'''exec' [\"']?(/[^\"'\n]*python[\d.]*)[\"']? 
 _ENTRY_POINT = re.compile(r"([\w.]+)\s*:\s*(\w+)[\w.]*")
 _SCRIPTS = "console_scripts"
 
-#: A file's or folder's inode, size and time of change.
+#: Inode, size and time of change (ns) of a file or folder.
 FileStamp = tuple[int, int, int]
 
 
@@ -31,9 +31,9 @@ class MillraceInstall:
     """One installed Millrace.
 
     Attributes:
-        script: the console script, absolute, as it is started.
-        interpreter: the Python that the script names.
-        site: the folder that holds the package.
+        script: the path of the console script, as it is started.
+        interpreter: the Python interpreter that the script names.
+        site: the folder that contains the package.
         metadata: the package's `dist-info` folder.
         version: the installed version.
     """
@@ -46,23 +46,23 @@ class MillraceInstall:
 
     @property
     def missing_modules(self) -> list[str]:
-        """What a console script needs and the site folder lacks; it may lie elsewhere."""
+        """The required modules that the site folder lacks; they may be elsewhere on the path."""
         return [name for name in _NEEDED_MODULES if not (self.site / name).is_dir()]
 
     def entry_module(self) -> str | None:
-        """Return the module that the console script imports, None where that is not plain to see.
+        """Return the module that the console script imports, None if it cannot be determined.
 
-        The metadata has to name the script, the script to import just that, and the module to lie
-        in the site folder.
+        The metadata must name the script's entry point, the script must import exactly that, and
+        the module must be in the site folder.
         """
         parser = configparser.RawConfigParser(delimiters=("=",))
         try:
             parser.read_string((self.metadata / "entry_points.txt").read_text(encoding="utf-8"))
-            said = parser.get(_SCRIPTS, self.script.name, fallback="")
+            value = parser.get(_SCRIPTS, self.script.name, fallback="")
             script = self.script.read_text(encoding="utf-8")
         except (OSError, ValueError, configparser.Error):
             return None
-        entry = _ENTRY_POINT.fullmatch(said.strip())
+        entry = _ENTRY_POINT.fullmatch(value.strip())
         if entry is None:
             return None
         module, name = entry.groups()
@@ -71,7 +71,7 @@ class MillraceInstall:
         return module if imports and is_here else None
 
     def stamp(self) -> tuple[FileStamp, ...] | None:
-        """Return what changes when anything is installed here, None while something is missing.
+        """Return a stamp that changes with every install here, None while a file is missing.
 
         Every install or removal adds or removes an entry of the site folder.
         """
@@ -88,21 +88,21 @@ class MillraceInstall:
 
 
 def find_program(argv: Sequence[str], env: Mapping[str, str]) -> Path | None:
-    """Return the file that a command's first word starts, None if there is none."""
+    """Return the executable of a command's first word, None if there is none."""
     program = shutil.which(argv[0], path=env.get("PATH", os.defpath))
     return None if program is None else Path(program)
 
 
 def find_install(argv: Sequence[str], env: Mapping[str, str]) -> MillraceInstall | None:
-    """Return the install behind a program, None where its files do not show it."""
+    """Return the Millrace install of a program, None if its files do not show one."""
     script = find_program(argv, env)
     if script is None or len(argv) != 1:
         return None
-    interpreter = _interpreter(script)
+    interpreter = _read_interpreter(script)
     if interpreter is None:
         return None
     for site in sorted(interpreter.parent.parent.glob("lib/python3*/site-packages")):
-        found = [match for name in _names_in(site) if (match := _DIST_INFO.fullmatch(name))]
+        found = [match for name in _list_names(site) if (match := _DIST_INFO.fullmatch(name))]
         if len(found) == 1:
             return MillraceInstall(
                 script=script,
@@ -114,15 +114,15 @@ def find_install(argv: Sequence[str], env: Mapping[str, str]) -> MillraceInstall
     return None
 
 
-def _names_in(folder: Path) -> list[str]:
+def _list_names(folder: Path) -> list[str]:
     try:
         return [each.name for each in folder.iterdir()]
     except OSError:
         return []
 
 
-def _interpreter(script: Path) -> Path | None:
-    """Return the Python a console script starts: its first line, or the line a long path needs."""
+def _read_interpreter(script: Path) -> Path | None:
+    """Return a console script's interpreter from line 1, or line 2 if the path is long."""
     try:
         with script.open("rb") as file:
             first, second = file.readline(4096), file.readline(4096)

@@ -1,7 +1,7 @@
-"""Millrace's compatibility names of modes, as `modes list` of each version prints them.
+"""Millrace's mode aliases, as `modes list` of each version prints them.
 
-Needed because a running daemon's status names the resolved mode, and asking Millrace to resolve one
-(`compile validate`) rewrites the plan that daemon works from.
+They are needed because a running daemon's status names the resolved mode, and the command that
+resolves a mode (`compile validate`) rewrites the compiled plan that the daemon uses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FROM_0_21: Mapping[str, str] = {
 
 
 def resolve_alias(mode: str, version: str | None) -> str:
-    """Return the id that this version of Millrace gives a mode; unknown names stay as they are."""
+    """Return the mode that a name means in this version of Millrace; unknown names unchanged."""
     found = re.match(r"(\d+)\.(\d+)", version or "")
     if found is None:
         return mode

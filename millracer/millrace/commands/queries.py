@@ -1,7 +1,7 @@
-"""Calls of `millrace` that notice on the way what every answer tells about the install.
+"""Calls of `millrace` that also detect a broken install and an uninitialised workspace.
 
-A broken install fails each command with the same traceback, and each answer shows whether the
-workspace is initialised, so nobody has to ask for either.
+A broken install fails every command with the same traceback, and each answer shows whether the
+workspace is initialised, so neither needs a call of its own.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ class MillraceQuestions:
     """One workspace's calls.
 
     Attributes:
-        initialised: what the last telling answer said; None before there was one.
+        initialised: whether the workspace is initialised, by the last answer that shows it; None
+            before the first.
     """
 
     calls: MillraceCalls
     initialised: bool | None = field(default=None, init=False)
 
     def ask(self, *arguments: str, wait: Wait, pass_fds: tuple[int, ...] = ()) -> Completed:
-        """Run one command in the workspace, whatever its exit code.
+        """Run one command in the workspace until it exits, with any exit code.
 
         Raises:
             ToolUnsupported: the install is broken.
@@ -40,35 +41,35 @@ class MillraceQuestions:
         elif is_not_initialised(completed.stdout):
             self.initialised = False
         else:
-            _refuse_broken(completed)
+            _raise_if_broken(completed)
         return completed
 
     def ask_program(self, *arguments: str, wait: Wait) -> Completed:
-        """Run one command that is about the program alone and takes no workspace.
+        """Run one command that takes no workspace and must succeed.
 
         Raises:
-            ToolFailed: it exited non-zero; the message holds Millrace's own line.
+            ToolFailed: the exit code is not 0; the message has Millrace's error line.
             ToolUnsupported: the install is broken.
             ToolNotFound, ToolTimeout, Cancelled: as `process.run`.
         """
-        return _succeeded(self.calls.call(*arguments, wait=wait, in_workspace=False))
+        return _check_success(self.calls.call(*arguments, wait=wait, in_workspace=False))
 
     def succeed(self, *arguments: str, wait: Wait) -> Completed:
-        """Run one command in the workspace that has to succeed.
+        """Run one command in the workspace that must succeed.
 
         Raises:
-            ToolFailed: it exited non-zero; the message holds Millrace's own line.
+            ToolFailed: the exit code is not 0; the message has Millrace's error line.
         """
-        return _succeeded(self.ask(*arguments, wait=wait))
+        return _check_success(self.ask(*arguments, wait=wait))
 
 
-def _succeeded(completed: Completed) -> Completed:
+def _check_success(completed: Completed) -> Completed:
     if completed.exit_code != 0:
-        _refuse_broken(completed)
+        _raise_if_broken(completed)
         raise refusal(completed)
     return completed
 
 
-def _refuse_broken(completed: Completed) -> None:
+def _raise_if_broken(completed: Completed) -> None:
     if is_broken_install(completed.stderr):
         raise broken_install(completed.stderr)

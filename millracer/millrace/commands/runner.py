@@ -1,4 +1,4 @@
-"""How commands of one program are run: the seam that a warm Millrace stands behind."""
+"""The interface that runs a program's commands, as processes or in the fork server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from millracer.system.processes import Command, Completed
 
 
 class CommandRunner(Protocol):
-    """Runs commands; whatever does it, each behaves as a process of its own."""
+    """Runs commands; each behaves as a process of its own in every implementation."""
 
     def warm_up(self, program: Command) -> None:
-        """Make ready for commands of this program and environment; returns at once, never raises.
+        """Prepare for commands of this program and environment; returns at once, never raises.
 
         Args:
             program: the command without arguments.
@@ -21,11 +21,11 @@ class CommandRunner(Protocol):
         ...
 
     def run(self, command: Command, wait: Wait) -> Completed:
-        """Run a command to its end; contract and errors are those of `process.run`."""
+        """Run a command until it exits; contract and errors are those of `process.run`."""
         ...
 
     def spawn_detached(self, command: Command, output: int, wait: Wait) -> int:
-        """Start a program that outlives us and return its pid; as `process.spawn_detached`.
+        """Start a program that outlives Millracer, as `process.spawn_detached`; return its pid.
 
         Raises:
             ToolNotFound, ToolFailed: it could not be started.
@@ -34,7 +34,7 @@ class CommandRunner(Protocol):
         ...
 
     def close(self) -> None:
-        """End what `warm_up` started, and nothing that was spawned; never raises, repeatable."""
+        """End what `warm_up` started, but no spawned command; never raises, repeatable."""
         ...
 
 
@@ -42,7 +42,7 @@ class PlainRunner(CommandRunner):
     """Starts a process for each command."""
 
     def warm_up(self, program: Command) -> None:
-        """Nothing can be made ready."""
+        """Do nothing: a plain process needs no preparation."""
 
     def run(self, command: Command, wait: Wait) -> Completed:
         """See `process.run`."""
@@ -54,4 +54,4 @@ class PlainRunner(CommandRunner):
         return processes.spawn_detached(command, output)
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Do nothing: nothing was started."""

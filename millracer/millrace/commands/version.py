@@ -1,9 +1,9 @@
-"""Tells which Millrace is installed, without starting it where its files say so.
+"""Find the version of the installed Millrace, from its files if possible.
 
-A `millrace` call costs a second and more, so the version is read from the installed metadata of the
-interpreter that the console script names; only where that cannot be found is `--version` run. Lines
-before 0.20 use `click` without asking for it, so an install of theirs may be broken from the start:
-that too is seen in the folder. What slips through is recognised by the first call's traceback.
+A `millrace` call costs a second or more, so the version is read from the installed metadata of the
+interpreter that the console script names. `--version` is run only if there is none. Versions before
+0.20 use `click` without declaring it, so such an install may be broken from the start: the site
+folder shows that too. Other broken installs are detected by the first call's traceback.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ INSTALL_HINT = Tool.MILLRACE.install_hint
 
 _OLDEST = (0, 18, 6)
 _TOO_NEW = (0, 22)
-#: Numbers of any sensible length; Python refuses to read one of thousands of digits.
+#: A version number; the length is limited because Python refuses to parse thousands of digits.
 _NUMBERS = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?")
 
 
 def find_version(calls: MillraceCalls, wait: Wait) -> str:
-    """Return the installed version, or refuse it; writes nothing.
+    """Return the installed version, or raise if it is not supported; writes nothing.
 
     Raises:
-        ToolNotFound: there is no such program.
+        ToolNotFound: the program does not exist.
         ToolUnsupported: the version is outside the supported range, or the install is broken.
         ToolTimeout, Cancelled: `--version` had to be run and did not end.
     """
@@ -41,7 +41,7 @@ def find_version(calls: MillraceCalls, wait: Wait) -> str:
             suggested_action=INSTALL_HINT,
         )
     install = find_install(calls.argv, calls.env)
-    version = _ask(calls, wait) if install is None else install.version
+    version = _run_version(calls, wait) if install is None else install.version
     missing = [] if install is None else install.missing_modules
     if not is_supported(version):
         raise ToolUnsupported(
@@ -52,9 +52,9 @@ def find_version(calls: MillraceCalls, wait: Wait) -> str:
         )
     if not missing:
         return version
-    # What seems to be missing may lie elsewhere on the interpreter's path: the program knows.
+    # The missing modules may be elsewhere on the interpreter's path: run the program to find out.
     try:
-        return _ask(calls, wait)
+        return _run_version(calls, wait)
     except ToolNotFound as exc:
         raise ToolUnsupported(
             TOOL,
@@ -66,7 +66,7 @@ def find_version(calls: MillraceCalls, wait: Wait) -> str:
 
 
 def broken_install(stderr: str) -> ToolUnsupported:
-    """Say that Millrace's own install lacks a module, and how to repair it."""
+    """Return the error for a Millrace install that lacks a module."""
     return ToolUnsupported(
         TOOL,
         f"the installed Millrace is broken: {exception_line(stderr)};"
@@ -85,7 +85,7 @@ def is_supported(version: str) -> bool:
     return numbers >= _OLDEST and numbers[:2] < _TOO_NEW
 
 
-def _ask(calls: MillraceCalls, wait: Wait) -> str:
+def _run_version(calls: MillraceCalls, wait: Wait) -> str:
     completed = calls.call("--version", wait=wait, in_workspace=False)
     if is_broken_install(completed.stderr):
         raise broken_install(completed.stderr)

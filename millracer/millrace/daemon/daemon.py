@@ -1,8 +1,8 @@
-"""Millrace's daemon in one workspace: starting it, repairing before it, attending it, leaving it.
+"""Control Millrace's daemon in one workspace: start, repair, watch and stop it.
 
-Two locks order all commands of one workspace: the lifecycle lock (exclusive) for whoever starts,
-validates or stops, and the watch lease (shared) for whoever watches. The last one to give the lease
-up stops a daemon of ours. Take the lease before the lifecycle lock, never the other way round.
+Two locks order all commands of one workspace: the lifecycle lock (exclusive) for commands that
+start, validate or stop, and the watch lease (shared) for commands that watch. The last command to
+give up the lease stops an owned daemon. Take the lease before the lifecycle lock, never after it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from millracer.errors import DaemonDied, MillracerError, RunWarning, ToolFailed
 from millracer.millrace.commands.calls import TOOL, MillraceCalls, refusal
 from millracer.millrace.commands.mode_aliases import resolve_alias
 from millracer.millrace.daemon.find import DaemonFinder
-from millracer.millrace.daemon.log import daemon_output, has_ended, last_words, name_log, said_in
+from millracer.millrace.daemon.log import (
+    daemon_output,
+    find_error_line,
+    has_ended,
+    name_log,
+    read_log_tail,
+)
 from millracer.millrace.daemon.observer import DiskObserver
 from millracer.millrace.daemon.ownership import (
     forget_ownership,
@@ -45,14 +51,14 @@ from millracer.system.proc import shows_processes
 
 _BOOT_SECONDS = 60.0
 _POLL_SECONDS = 0.05
-#: A daemon that gave up the lock is gone within this time.
+#: A daemon that has released the runtime lock is gone within this time.
 _PASSING_SECONDS = 1.0
 _LEAVE_LOCK_SECONDS = 4.0
-#: A child of another thread holds our lease between its fork and its exec.
+#: Another thread's child process holds the lease between its fork and its exec.
 _LEASE_RETRY_SECONDS = 0.2
 _SWEEP_GRACE_SECONDS = 1.5
 _REPAIR_SECONDS = 30.0
-#: How long a daemon out of sight may take to read a request: its mailbox waits for a deep queue.
+#: How long a daemon out of sight may take to read a mailbox command: a deep queue delays it.
 _UNSEEN_SECONDS = 20.0
 
 StatusReader = Callable[[Wait], RuntimeStatus]
@@ -84,7 +90,7 @@ class WorkspaceDaemon(Supervisor):
 
     @contextmanager
     def control(self, wait: Wait) -> Iterator[DaemonControl]:
-        """Hold the lifecycle lock; the control is good only inside.
+        """Hold the lifecycle lock; use the control only inside the context.
 
         Raises:
             WorkspaceUnusable: the workspace is missing or not writable.
@@ -95,36 +101,36 @@ class WorkspaceDaemon(Supervisor):
             yield _Control(self._calls, self._paths, self._status_reader, self._version)
 
     def is_stale(self, wait: Wait) -> bool:
-        """Whether the next start of a daemon has to repair something; writes nothing."""
+        """Whether the next start of a daemon needs a repair; writes nothing."""
         if self.find() is not None:
             return False
         return is_stale(RuntimeFiles.of(self._paths), self._status_reader, wait)
 
     def lease(self, wait: Wait) -> WatchLease:
-        """Take the watch lease; waits for a command that is stopping the daemon right now.
+        """Take the watch lease; waits for a command that is stopping the daemon.
 
-        Events are told from here on, so attend before starting the daemon.
+        Events are reported from now on, so take the lease before starting the daemon.
 
         Raises:
             WorkspaceUnusable: the workspace is missing or not writable.
-            ToolTimeout: the lease could not be had until the deadline.
+            ToolTimeout: the lease was not available before the deadline.
         """
         self._paths.make_own()
         with ExitStack() as stack:
             lease = stack.enter_context(locked(watch_lock(self._paths), wait, shared=True))
             watch = RuntimeWatch(self._paths, safety_seconds=self._safety_seconds)
-            return _Attendance(self._calls, self._paths, watch, lease, stack.pop_all())
+            return _Lease(self._calls, self._paths, watch, lease, stack.pop_all())
 
     def find(self) -> RunningDaemon | None:
-        """Return the daemon that is there, without a lock."""
+        """Return the workspace's daemon, None if there is none; takes no lock."""
         return DaemonFinder(self._paths, RuntimeFiles.of(self._paths)).find_any()
 
     def is_watched(self) -> bool:
-        """Whether somebody holds the watch lease, which is not made where there was none."""
+        """Whether a command holds the watch lease; does not create its file."""
         return is_locked(watch_lock(self._paths))
 
     def observe(self) -> Observer:
-        """Look on without a lease."""
+        """Return an observer of this workspace, which takes no lease."""
         return DiskObserver(
             self._paths,
             watch_lease=watch_lock(self._paths),
@@ -133,7 +139,7 @@ class WorkspaceDaemon(Supervisor):
 
 
 def lifecycle_lock(paths: WorkspacePaths) -> Path:
-    """Return the file whose lock orders starting, validating and stopping."""
+    """Return the lock file that serialises starts, validations and stops."""
     return paths.locks / "daemon.lock"
 
 
@@ -143,7 +149,7 @@ def watch_lock(paths: WorkspacePaths) -> Path:
 
 
 class _Control(DaemonControl):
-    """What may be done while the lifecycle lock is held."""
+    """The operations that need the lifecycle lock."""
 
     def __init__(
         self,
@@ -162,56 +168,56 @@ class _Control(DaemonControl):
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed."""
+        """Warnings for the caller."""
         return tuple(self._notices)
 
     def running(self, wait: Wait) -> RunningDaemon | None:
-        """Return the daemon that holds or is taking the lock, ours or anybody's.
+        """Return the daemon that holds or is taking the lock, owned or foreign.
 
-        One without the lock is given a moment, for it may be on its way out as well as in. The
-        mode comes from Millrace's snapshot, or from its status when that cannot be read.
+        A daemon without the lock gets a moment, because it may be ending or starting. The mode
+        comes from Millrace's snapshot, or from its status if the snapshot cannot be read.
         """
         self._complete_ownership()
-        found = self._settled(wait.within(_PASSING_SECONDS))
+        found = self._wait_settled(wait.within(_PASSING_SECONDS))
         if found is None or found.booting or self._files.snapshot.read() is not None:
             return found
         status = self._status_reader(wait)
         return replace(found, mode_id=status.mode_id)
 
     def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
-        """Run `compile validate --mode`; what it refuses is an answer, not an error.
+        """Run `compile validate --mode`; a refused mode is a result, not an error.
 
         Raises:
-            ToolFailed: a daemon runs, whose compiled plan would be rewritten under it; or the
-                plan could not be written.
+            ToolFailed: a daemon runs, and its compiled plan would be rewritten; or the plan could
+                not be written.
         """
         if self._finder.find_any() is not None:
             raise ToolFailed(
                 TOOL,
-                "a mode cannot be validated while a daemon works from its plan",
-                suggested_action="run the same command again once that daemon has ended, or stop "
-                "it with `millracer stop`",
+                "cannot validate a mode: the running daemon uses the compiled plan",
+                suggested_action="stop the daemon with `millracer stop` or wait for its end, then "
+                "run the same command again",
             )
         completed = self._calls.call("compile", "validate", "--mode", mode, wait=wait)
         if completed.exit_code != 0 and is_system_error(completed.stderr):
             raise refusal(completed)
-        said = parse_lines(completed.stdout)
-        if completed.exit_code == 0 and said.get("ok") == "true":
-            return ModeValidation(ok=True, mode_id=said.get("mode_id") or self.resolve_mode(mode))
-        detail = said.get("error") or (completed.stdout + completed.stderr).strip()[-2000:]
+        answer = parse_lines(completed.stdout)
+        if completed.exit_code == 0 and answer.get("ok") == "true":
+            return ModeValidation(ok=True, mode_id=answer.get("mode_id") or self.resolve_mode(mode))
+        detail = answer.get("error") or (completed.stdout + completed.stderr).strip()[-2000:]
         return ModeValidation(ok=False, mode_id=mode, detail=detail)
 
     def resolve_mode(self, mode: str) -> str:
-        """Return the mode's id with aliases of the found version resolved."""
+        """Return the mode's id, with aliases of the installed version resolved."""
         return resolve_alias(mode, self._version())
 
     def repair(self, wait: Wait) -> bool:
-        """End what a dead daemon of ours left, and clear stale state where there is any.
+        """End the processes that a dead owned daemon left, and clear stale state if there is any.
 
-        Does nothing beside a living daemon.
+        Does nothing while a daemon lives. Returns whether state was cleared.
 
         Raises:
-            ToolFailed: Millrace refused to clear it, or its lock may be a living daemon's.
+            ToolFailed: Millrace refused to clear it, or the lock may belong to a living daemon.
         """
         if self._finder.find_any() is not None:
             return False
@@ -229,17 +235,17 @@ class _Control(DaemonControl):
     def end(
         self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
     ) -> DaemonEnd:
-        """End a daemon: ours by the ladder, another's by `control stop` alone.
+        """End a daemon: an owned one step by step up to SIGKILL, a foreign one by `control stop`.
 
         Raises:
             ToolFailed: Millrace refused to stop it.
-            WorkspaceUnusable: our folder cannot be written.
+            WorkspaceUnusable: `.millracer/` is not writable.
         """
         record = read_ownership(self._paths)
         if running.out_of_sight is not None:
-            return self._ask_unseen_to_end(running, wait.within(_UNSEEN_SECONDS))
+            return self._end_unseen(running, wait.within(_UNSEEN_SECONDS))
         if record is None or not (running.ours or running.kept):
-            return self._ask_to_end(running, wait)
+            return self._end_foreign(running, wait)
         with ExitStack() as held:
             lease = held.enter_context(opened_lock(watch_lock(self._paths)))
             if not try_lock(lease, shared=False) and not despite_watchers:
@@ -254,7 +260,7 @@ class _Control(DaemonControl):
                 self._notices.append(failed)
         return DaemonEnd.GONE if self._finder.find() is None else DaemonEnd.STILL_RUNS
 
-    def _ask_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
+    def _end_foreign(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
         note_stopped(self._paths, running)
         self._calls.checked("control", "stop", wait=wait)
         if not wait.until(
@@ -265,11 +271,11 @@ class _Control(DaemonControl):
         self.repair(wait.cleaning_up(_REPAIR_SECONDS))
         return DaemonEnd.GONE
 
-    def _ask_unseen_to_end(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
-        """Ask through the mailbox alone, and believe nothing but the lock.
+    def _end_unseen(self, running: RunningDaemon, wait: Wait) -> DaemonEnd:
+        """Send `control stop` through the mailbox, and accept only a lock change as its end.
 
-        Where no process here has its pid Millrace takes the lock for stale: `control stop` would
-        then change the state below a daemon that may live, and end nothing.
+        If no process on this host has the daemon's pid, Millrace treats the lock as stale. Then
+        `control stop` would change the state of a daemon that may live, and would not end it.
         """
         if not processes.is_pid_taken(running.pid):
             return DaemonEnd.UNREACHABLE
@@ -283,17 +289,17 @@ class _Control(DaemonControl):
         return DaemonEnd.GONE
 
     def start(self, mode: str, wait: Wait) -> RunningDaemon:
-        """Repair, start a daemon of ours and wait until it holds the lock and serves.
+        """Repair, start an owned daemon and wait until it holds the lock and serves.
 
-        Returns the daemon that is there when another was faster, and one still booting when the
-        time is over.
+        Returns the other daemon if one was started first, and a daemon that is still booting after
+        60 seconds or at the end of the wait.
 
         Raises:
-            ToolFailed: it ended at once; the message is its own.
-            DaemonDied: it ended at once and said nothing.
+            ToolFailed: the daemon ended during its start; the message has its own error.
+            DaemonDied: the daemon ended during its start without output.
         """
         boot = wait.within(_BOOT_SECONDS)
-        found = self._settled(boot)
+        found = self._wait_settled(boot)
         if found is not None:
             return found
         self.repair(wait)
@@ -311,7 +317,7 @@ class _Control(DaemonControl):
         started = processes.started_at(pid)
         if started is not None:
             write_ownership(self._paths, record.model_copy(update={"pid": pid, "started": started}))
-        found = self._serving(boot)
+        found = self._wait_serving(boot)
         if found is not None and found.ours:
             self._complete_ownership()
             return found
@@ -319,31 +325,31 @@ class _Control(DaemonControl):
         forget_ownership(self._paths)
         if found is not None:
             return found
-        said = said_in(log)
-        raise (ToolFailed if said else DaemonDied)(
+        output = read_log_tail(log)
+        raise (ToolFailed if output else DaemonDied)(
             TOOL,
-            f"the Millrace daemon ended at once: {last_words(said)}",
-            detail=said,
-            suggested_action=f"see {log}, mend what it says, and run the same command again",
+            f"the Millrace daemon ended during its start: {find_error_line(output)}",
+            detail=output,
+            suggested_action=f"fix the error in {log}, then run the same command again",
         )
 
-    def _settled(self, wait: Wait) -> RunningDaemon | None:
-        """Return the daemon once it holds the lock or the wait is over; None once it is gone."""
+    def _wait_settled(self, wait: Wait) -> RunningDaemon | None:
+        """Wait until the daemon holds the lock or the wait is over; None once it is gone."""
         return wait.until(
             self._finder.find_any,
             lambda found: found is None or not found.booting,
             every=_POLL_SECONDS,
         )
 
-    def _serving(self, wait: Wait) -> RunningDaemon | None:
-        """Return the daemon as `_settled` does, one of ours only once it serves.
+    def _wait_serving(self, wait: Wait) -> RunningDaemon | None:
+        """Wait as `_wait_settled` does, for an owned daemon also until it serves.
 
-        It compiles its mode with the lock in hand, and may end over that.
+        A daemon compiles its mode while it holds the lock, and may end on an error there.
         """
-        return wait.until(partial(self._settled, wait), self._serves, every=_POLL_SECONDS)
+        return wait.until(partial(self._wait_settled, wait), self._serves, every=_POLL_SECONDS)
 
     def _serves(self, found: RunningDaemon | None) -> bool:
-        """Whether a daemon serves, as far as can be seen; only ours are waited for."""
+        """Return whether an owned daemon serves by its snapshot; a foreign one always counts."""
         snapshot = self._files.snapshot.read()
         return found is None or not found.ours or snapshot is None or snapshot.process_running
 
@@ -357,9 +363,10 @@ class _Control(DaemonControl):
             )
 
     def _complete_ownership(self) -> None:
-        """Write down what a command that died between its two writes left out.
+        """Write the pid and start time that the ownership record lacks.
 
-        And who took the lock, where what we started is a wrapper that runs Millrace as its child.
+        They are missing if a command died between its two writes, and differ if the started program
+        is a wrapper that runs Millrace as its child.
         """
         record = read_ownership(self._paths)
         owned = self._finder.find_owned()
@@ -370,7 +377,10 @@ class _Control(DaemonControl):
 
 
 def is_stale(files: RuntimeFiles, status_reader: StatusReader, wait: Wait) -> bool:
-    """Whether `clear-stale-state` is due, given that no daemon runs; asks only if need be."""
+    """Whether `clear-stale-state` is needed, given that no daemon runs.
+
+    Calls `status_reader` only if the files do not show it.
+    """
     stale = files.is_stale()
     if stale is None:
         status = status_reader(wait)
@@ -382,8 +392,8 @@ def is_stale(files: RuntimeFiles, status_reader: StatusReader, wait: Wait) -> bo
     return stale
 
 
-class _Attendance(WatchLease):
-    """One watcher's lease, and its way out."""
+class _Lease(WatchLease):
+    """One watcher's lease."""
 
     def __init__(
         self,
@@ -399,42 +409,45 @@ class _Attendance(WatchLease):
         self._lease = lease
         self._held = held
         self._left_running: bool | None = None
-        self._known: OwnershipRecord | None = None
+        self._last_record: OwnershipRecord | None = None
         self._notices: list[RunWarning] = []
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know of the way out although nothing failed."""
+        """Warnings from the end of the lease."""
         return tuple(self._notices)
 
     def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
         """Block until something may have changed; see `RuntimeWatch.next_signs`.
 
-        Remembers whose the daemon is: a stage may clean our folder away while we watch.
+        Keeps the ownership record: a stage may remove `.millracer/` meanwhile.
         """
-        self._known = read_ownership(self._paths) or self._known
+        self._last_record = read_ownership(self._paths) or self._last_record
         return self._watch.next_signs(item, wait)
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
-        """Give the lease up; the last one out stops a daemon of ours, within 20 s at most."""
+        """Give up the lease; the last lease stops an owned daemon, within at most 20 s.
+
+        Returns whether a daemon of this installation is left running.
+        """
         if self._left_running is None:
             try:
-                self._left_running = self._leave(wait, keep_daemon=keep_daemon)
+                self._left_running = self._release(wait, keep_daemon=keep_daemon)
             finally:
                 self._watch.close()
                 self._held.close()
         return self._left_running
 
-    def _leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
+    def _release(self, wait: Wait, *, keep_daemon: bool) -> bool:
         with ExitStack() as stack:
-            # Without the lock in time the way out goes on: nothing of ours may stay behind.
+            # Continue without the lock after the limit: no owned process may be left.
             with suppress(MillracerError, Cancelled, OSError):
                 stack.enter_context(
                     locked(lifecycle_lock(self._paths), wait.within(_LEAVE_LOCK_SECONDS))
                 )
             files = RuntimeFiles.of(self._paths)
             finder = DaemonFinder(self._paths, files)
-            record = read_ownership(self._paths) or self._known
+            record = read_ownership(self._paths) or self._last_record
             if record is None or record.kept:
                 return False
             if not shows_processes():

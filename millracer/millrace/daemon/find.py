@@ -1,6 +1,6 @@
-"""Who runs Millrace in a workspace: the lock's owner, or a daemon on its way to the lock.
+"""Find the daemon of a workspace: the process that holds the runtime lock or is taking it.
 
-Reads files and the process table, starts nothing. A process is known by pid and start time.
+Reads files and the process table; starts no process. A process is identified by pid and start time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REUSED_PID_SECONDS = 5.0
 
 
 class DaemonFinder:
-    """Looks for the daemon of one workspace; cheap enough to ask several times a second."""
+    """Finds the daemon of one workspace; cheap enough to call several times a second."""
 
     def __init__(self, paths: WorkspacePaths, files: RuntimeFiles) -> None:
         self._paths = paths
@@ -35,20 +35,20 @@ class DaemonFinder:
         self._dead_for: tuple[Stamp | None, Stamp | None] | None = None
 
     def find(self) -> RunningDaemon | None:
-        """Return the daemon that holds the lock, or the one of ours that is taking it.
+        """Return the daemon that holds the lock, or the owned daemon that is taking it.
 
-        A lock of another host, or of a daemon of ours in another container, names a process we
-        cannot see: without proof that it is dead its daemon counts as running, and as somebody
-        else's.
+        A lock taken on another host, or by an owned daemon in another container, names a process
+        that is not visible here. Without proof that the process is dead, the daemon counts as
+        running and foreign.
 
         Raises:
-            ProcUnavailable: `/proc` does not tell which processes live.
+            ProcUnavailable: `/proc` does not show which processes live.
         """
         refuse_unseen()
         record = self._record.read()
         lock = self._files.lock.read()
         owned = self.find_owned()
-        ours = record is not None and not record.kept
+        is_ours = record is not None and not record.kept
         holder = None if lock is None else find_holder(lock, record, self._paths)
         if holder is not None:
             is_owned = owned is not None and holder.pid == owned[0]
@@ -57,16 +57,16 @@ class DaemonFinder:
             return RunningDaemon(
                 pid=holder.pid,
                 started=holder.started,
-                ours=ours and is_owned,
-                mode_id=self._mode(record if is_owned else None),
-                kept=is_owned and not ours,
+                ours=is_ours and is_owned,
+                mode_id=self._find_mode(record if is_owned else None),
+                kept=is_owned and not is_ours,
                 out_of_sight=holder.out_of_sight,
             )
         if owned is not None and record is not None:
             return RunningDaemon(
                 pid=owned[0],
                 started=owned[1],
-                ours=ours,
+                ours=is_ours,
                 booting=True,
                 mode_id=record.mode_id,
                 kept=record.kept,
@@ -74,7 +74,7 @@ class DaemonFinder:
         return None
 
     def find_any(self) -> RunningDaemon | None:
-        """Return the daemon as `find` does, or someone else's that has not taken the lock yet.
+        """Return the daemon as `find` does, or a foreign one that has not taken the lock yet.
 
         Raises:
             ProcUnavailable: as `find`.
@@ -83,17 +83,17 @@ class DaemonFinder:
         if found is not None:
             return found
         for pid, argv in processes.command_lines():
-            if is_daemon_command(argv) and _works_in(argv, pid, self._paths.root):
+            if is_daemon_command(argv) and _names_workspace(argv, pid, self._paths.root):
                 started = processes.started_at(pid)
                 if started is not None:
                     return RunningDaemon(pid=pid, started=started, ours=False, booting=True)
         return None
 
     def find_owned(self) -> tuple[int, float] | None:
-        """Return pid and start time of the living daemon the ownership file speaks of, kept or not.
+        """Return pid and start time of the living daemon in the ownership record, kept or not.
 
-        Once found dead it stays dead until the ownership file or the lock changes, so that a watch
-        does not search the process table at every poll.
+        A dead daemon is not searched again until the ownership file or the lock changes, so that a
+        watch does not search the process table at every poll.
         """
         record = self._record.read()
         if record is None:
@@ -106,7 +106,7 @@ class DaemonFinder:
         self._dead_for = seen if owned is None else None
         return owned
 
-    def _mode(self, record: OwnershipRecord | None) -> str | None:
+    def _find_mode(self, record: OwnershipRecord | None) -> str | None:
         snapshot = self._files.snapshot.read()
         if snapshot is not None and snapshot.process_running:
             return snapshot.active_mode_id
@@ -115,7 +115,7 @@ class DaemonFinder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockHolder:
-    """The process that took Millrace's lock; `started` is then the best that is known."""
+    """The process that took Millrace's lock; `started` is the lock's time if it is not visible."""
 
     pid: int
     started: float
@@ -125,15 +125,15 @@ class LockHolder:
 def find_holder(
     lock: LockFile, record: OwnershipRecord | None, paths: WorkspacePaths
 ) -> LockHolder | None:
-    """Return the process that took the lock, if it lives or nothing proves that it does not.
+    """Return the process that took the lock, None if it is proved dead.
 
     Args:
-        lock: Millrace's.
-        record: the ownership file's.
-        paths: of the workspace.
+        lock: Millrace's runtime lock.
+        record: the ownership record.
+        paths: the workspace's paths.
     """
     is_here = lock.owner_hostname == socket.gethostname()
-    seen = _seen_holder(lock) if is_here else None
+    seen = _find_visible_holder(lock) if is_here else None
     if seen is not None:
         return seen
     may_be_unseen = not is_here or processes.is_hidden(lock.owner_pid)
@@ -142,7 +142,7 @@ def find_holder(
         ended = has_ended(paths, record)
         if ended and (not may_be_unseen or is_local(paths.logs)):
             return None
-        # What a dead daemon left behind may have its log, but can be seen here.
+        # Processes that a dead daemon left may hold its log open, but they are visible here.
         is_alive = ended is False and not processes.processes_with_token(record.token)
         if ended is False and not is_alive and is_here:
             return None
@@ -160,8 +160,8 @@ def find_holder(
     )
 
 
-def _seen_holder(lock: LockFile) -> LockHolder | None:
-    """Return the living process on this host that took the lock, if we may look at it."""
+def _find_visible_holder(lock: LockFile) -> LockHolder | None:
+    """Return the living process on this host that took the lock, None if there is none visible."""
     started = processes.started_at(lock.owner_pid)
     if started is None:
         return None
@@ -171,8 +171,8 @@ def _seen_holder(lock: LockFile) -> LockHolder | None:
     return LockHolder(pid=lock.owner_pid, started=started)
 
 
-def _works_in(argv: Sequence[str], pid: int, root: Path) -> bool:
-    """Whether a daemon's command line means this workspace; its default is where it was started."""
+def _names_workspace(argv: Sequence[str], pid: int, root: Path) -> bool:
+    """Whether a daemon's command line names this workspace (default: its working directory)."""
     cwd = processes.working_directory(pid)
     if cwd is None:
         return False

@@ -1,7 +1,7 @@
-"""The log of a daemon of ours: what it said, and the file lock on it that says whether it lives.
+"""The log of an owned daemon: its output, and a file lock that shows whether the daemon lives.
 
-The daemon inherits the locked file as its output and nothing it starts does, so the kernel holds
-the lock exactly as long as the daemon lives: whatever pid, user, namespace or clock say.
+The daemon inherits the locked file as its output, and its children do not, so the kernel holds the
+lock exactly as long as the daemon lives, independent of pid, user, namespace and clock.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.system.files import try_lock, unwritable
 
-_SHOWN_BYTES = 4000
+_TAIL_BYTES = 4000
 
 
 def name_log(paths: WorkspacePaths) -> Path:
-    """Return where the output of a daemon that is started now goes."""
+    """Return the log path for a daemon that is started now."""
     return paths.logs / f"daemon-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.log"
 
 
 @contextmanager
 def daemon_output(log: Path) -> Iterator[int]:
-    """Yield the log as a descriptor for the daemon; its lock ends with the last who has it.
+    """Yield the log as a locked descriptor for the daemon; the lock ends with its last holder.
 
     Raises:
-        WorkspaceUnusable: it cannot be opened.
+        WorkspaceUnusable: the log cannot be opened.
     """
     try:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -43,9 +43,9 @@ def daemon_output(log: Path) -> Iterator[int]:
 
 
 def has_ended(paths: WorkspacePaths, record: OwnershipRecord) -> bool | None:
-    """Whether the daemon that the record speaks of is gone; None when its log cannot tell."""
+    """Whether the daemon of the record has ended; None if its log does not show it."""
     try:
-        # The record may come from where the workspace has another path.
+        # The record may have been written where the workspace has another path.
         log = os.open(paths.logs / Path(record.log).name, os.O_RDWR | os.O_CLOEXEC)
         try:
             return try_lock(log, shared=True)
@@ -55,18 +55,18 @@ def has_ended(paths: WorkspacePaths, record: OwnershipRecord) -> bool | None:
         return None
 
 
-def said_in(log: Path) -> str:
-    """Return the end of what a daemon said."""
+def read_log_tail(log: Path) -> str:
+    """Return the end of a daemon's output, up to 4000 bytes; empty if it cannot be read."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _SHOWN_BYTES))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             return file.read().decode("utf-8", "replace").strip()
     except OSError:
         return ""
 
 
-def last_words(said: str) -> str:
-    """Return the line of it that tells best why it ended."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def find_error_line(output: str) -> str:
+    """Return the line of a daemon's output that best explains its end."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
-    return (errors or lines or ["it said nothing"])[-1]
+    return (errors or lines or ["no output"])[-1]

@@ -1,8 +1,8 @@
-"""Which daemon is ours: the ownership file, and the processes that carry its token.
+"""Find the owned daemon by the ownership record and the processes that carry its token.
 
-The file is written before the daemon is spawned and again after it, so a command that dies between
-the two leaves a token by which the daemon is found. A missing or unreadable file means that nothing
-is ours: whatever runs then is watched and never ended.
+The record is written before the daemon is started and again after it, so a command that dies
+between the two leaves a token by which the daemon is found. If the record is missing or unreadable,
+no daemon is owned: a running daemon is watched but never ended.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from millracer.system import processes
 from millracer.system.files import write_atomically
 from millracer.system.proc import start_time
 
-#: A daemon takes the lock this soon after its start, or was given up; start times are that rough.
+#: A daemon takes the lock this soon after its start, or its start has failed.
 _TAKES_LOCK_SECONDS = 60.0
+#: The inaccuracy of start times.
 _ROUGH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """A living process that carries our token."""
+    """A living process that carries the token."""
 
     pid: int
     started: float
@@ -38,7 +39,7 @@ class Carrier:
 
 
 def read_ownership(paths: WorkspacePaths) -> OwnershipRecord | None:
-    """Return the record; None when there is none or it cannot be read, for then nothing is ours."""
+    """Return the ownership record, None if it is missing or unreadable: no daemon is owned."""
     try:
         return OwnershipRecord.model_validate_json(paths.ownership.read_bytes())
     except (OSError, ValidationError):
@@ -46,24 +47,24 @@ def read_ownership(paths: WorkspacePaths) -> OwnershipRecord | None:
 
 
 def write_ownership(paths: WorkspacePaths, record: OwnershipRecord) -> None:
-    """Replace the record, 0600, in one step."""
+    """Replace the record atomically, with mode 0600."""
     write_atomically(paths.ownership, record.model_dump_json(indent=2) + "\n")
 
 
 def forget_ownership(paths: WorkspacePaths) -> None:
-    """Remove the record; nothing is ours any more. One that stays speaks of no living process."""
+    """Remove the record, best effort: a record that remains names no living process."""
     with suppress(OSError):
         paths.ownership.unlink()
 
 
 def note_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> None:
-    """Write down that this daemon is stopped on purpose, for those who watch it."""
+    """Record that this daemon is stopped on purpose, for the commands that watch it."""
     record = StoppedRecord(pid=daemon.pid, started=daemon.started)
     write_atomically(paths.stopped, record.model_dump_json() + "\n")
 
 
 def was_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> bool:
-    """Whether somebody stopped this daemon on purpose."""
+    """Whether this daemon was stopped on purpose."""
     try:
         record = StoppedRecord.model_validate_json(paths.stopped.read_bytes())
     except (OSError, ValidationError):
@@ -74,12 +75,12 @@ def was_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> bool:
 def find_owned_daemon(
     record: OwnershipRecord, *, lock_pid: int | None = None
 ) -> tuple[int, float] | None:
-    """Return pid and start time of the living daemon that the record speaks of.
+    """Return pid and start time of the record's daemon, None if it does not live.
 
     Args:
-        record: the ownership file's.
-        lock_pid: the process that Millrace's lock names, which settles who is the daemon when we
-            died before its pid was written down, or wrote down that of a program which runs
+        record: the ownership record.
+        lock_pid: the process that Millrace's lock names. It decides which process is the daemon if
+            the record lacks its pid because a command died, or has the pid of a wrapper that runs
             Millrace as its child.
     """
     if lock_pid not in {None, record.pid} and processes.carries_token(lock_pid, record.token):
@@ -92,12 +93,12 @@ def find_owned_daemon(
         and processes.is_same_process(record.pid, record.started)
     ):
         return record.pid, record.started
-    daemon = choose_daemon(_carriers(record.token), lock_pid=lock_pid)
+    daemon = choose_daemon(_find_carriers(record.token), lock_pid=lock_pid)
     return None if daemon is None else (daemon.pid, daemon.started)
 
 
 def has_taken(record: OwnershipRecord, lock: LockFile) -> bool:
-    """Whether the daemon that the record speaks of took this lock, living or not."""
+    """Whether the record's daemon, living or dead, took this lock."""
     if record.pid != lock.owner_pid or record.started is None:
         return False
     after = lock.acquired_at.timestamp() - record.started
@@ -105,10 +106,10 @@ def has_taken(record: OwnershipRecord, lock: LockFile) -> bool:
 
 
 def choose_daemon(carriers: Iterable[Carrier], *, lock_pid: int | None) -> Carrier | None:
-    """Say which carrier of the token is the daemon; stage runners and their tools carry it too.
+    """Return the daemon among its token's carriers; stage runners and their tools carry it too.
 
-    It is the one that Millrace's lock names, else the oldest whose command line is the daemon's: a
-    child that has not executed its program yet shows its parent's.
+    It is the process that Millrace's lock names, else the oldest with a daemon's command line: a
+    child that has not executed its program yet shows its parent's command line.
     """
     ordered = sorted(carriers, key=lambda carrier: carrier.started)
     for carrier in ordered:
@@ -122,7 +123,7 @@ def is_daemon_command(argv: tuple[str, ...]) -> bool:
     return ("run", "daemon") in pairwise(argv)
 
 
-def _carriers(token: str) -> list[Carrier]:
+def _find_carriers(token: str) -> list[Carrier]:
     carriers = []
     for found in processes.processes_with_token(token):
         with suppress(psutil.Error, OSError):

@@ -1,4 +1,4 @@
-"""Our own file that says which daemon is ours: `.millracer/daemon.json`."""
+"""The ownership record of the daemon, `.millracer/daemon.json`, and the record of its stop."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class OwnershipRecord(BaseModel):
-    """The daemon that a millracer command started in this workspace, and how it is recognised.
+    """The daemon that a Millracer command started in this workspace, and how to recognise it.
 
     Attributes:
         token: carried in the environment by the daemon and everything it starts.
-        mode_id: the mode it was started in, aliases resolved.
-        log: the file its output goes to.
-        pid: the daemon's; None between the decision to start it and its start.
-        started: when that process started, seconds since the epoch; with `pid` its identity.
-        kept: somebody asked to keep it: it counts as someone else's from then on.
+        mode_id: the mode it was started in, with aliases resolved.
+        log: the file with its output.
+        pid: the daemon's pid; None between the decision to start it and its start.
+        started: the start time of that process in epoch seconds; with `pid` its identity.
+        kept: whether a user asked to keep it; then it counts as foreign.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -28,7 +28,7 @@ class OwnershipRecord(BaseModel):
 
 
 class StoppedRecord(BaseModel):
-    """`stopped.json`: the daemon that somebody stopped on purpose last."""
+    """`stopped.json`: the daemon that was last stopped on purpose."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

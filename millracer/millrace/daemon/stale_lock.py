@@ -1,9 +1,10 @@
-"""A lock of Millrace's that Millrace itself cannot clear, which we remove.
+"""Remove a stale runtime lock that Millrace cannot clear itself.
 
-Millrace tells the owner of a lock by its pid alone. After a reboot that pid may be anybody's, and a
-dead daemon that nobody reaps keeps it too. To Millrace the lock is then held for ever:
-`clear-stale-state` goes to a mailbox that nobody empties, and no daemon starts. We remove it with
-proof alone: see docs/decisions/0006-a-lock-is-removed-only-with-proof.md.
+Millrace identifies the owner of a lock by its pid alone. After a reboot another process may have
+that pid, and a dead daemon that its parent has not reaped keeps it too. Then Millrace considers the
+lock held forever: `clear-stale-state` goes to a mailbox that no daemon reads, and no daemon starts.
+Millracer removes the lock only with proof that its daemon is dead: see
+docs/decisions/0006-a-lock-is-removed-only-with-proof.md.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ from millracer.system.files import unwritable
 
 
 def remove_stranded_lock(files: RuntimeFiles, record: OwnershipRecord | None) -> None:
-    """Remove the lock if a daemon of ours took it and is gone, and its pid is not.
+    """Remove the lock if an owned daemon took it and has ended, but its pid is in use.
 
-    Call under the lifecycle lock, where no daemon is found.
+    Call under the lifecycle lock, if no daemon is found.
 
     Args:
-        files: the workspace's.
-        record: the ownership file's, which may have been removed since.
+        files: the workspace's state files.
+        record: the ownership record, which may have been removed since.
 
     Raises:
-        ToolFailed: Millrace takes the lock for a living daemon's, and nothing proves that it is
-            not.
-        WorkspaceUnusable: it cannot be removed.
+        ToolFailed: for Millrace the lock belongs to a living daemon, and nothing proves that it
+            does not.
+        WorkspaceUnusable: the lock cannot be removed.
     """
     seen = stamp(files.paths.runtime_lock)
     lock = files.lock.read()
     if lock is None or not processes.is_pid_taken(lock.owner_pid):
-        return  # there is none, or Millrace clears it itself
+        return  # there is no lock, or Millrace clears it itself
     if find_holder(lock, record, files.paths) is not None:
         return
     if record is None or not has_taken(record, lock) or not has_ended(files.paths, record):
         raise ToolFailed(
             TOOL,
-            f"the workspace is locked for process {lock.owner_pid}, which is no Millrace daemon",
-            suggested_action="make sure that no Millrace works in this workspace, then remove "
+            f"the workspace is locked for process {lock.owner_pid}, which is not a Millrace daemon",
+            suggested_action="check that no Millrace daemon runs in this workspace, then remove "
             f"{files.paths.runtime_lock}",
         )
     if stamp(files.paths.runtime_lock) == seen:

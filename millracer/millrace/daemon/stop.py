@@ -1,8 +1,8 @@
-"""Ending a daemon of ours within a bound, whatever it and its stage runners do about it.
+"""Stop an owned daemon within a time limit, even if it and its stage runners do not cooperate.
 
-The ladder: `control stop`, a few seconds, SIGTERM to the group and to all that carries the token,
-a moment for pi to end the tools it keeps in sessions of their own, SIGKILL, another look by token,
-and `control clear-stale-state`, so that the item whose stage was cut is back in the queue.
+The steps: `control stop`, a wait of a few seconds, SIGTERM to the group and to every process with
+the token, a moment for pi to end the tools it keeps in sessions of their own, SIGKILL, another
+search by token, and `control clear-stale-state`, which requeues the item whose stage was cut off.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from millracer.millrace.daemon.stale_lock import remove_stranded_lock
 from millracer.millrace.files.state import RuntimeFiles
 from millracer.system import processes
 
-#: The whole ladder, the wait for the lifecycle lock before it not included.
+#: The limit of all steps, without the wait for the lifecycle lock before them.
 LADDER_SECONDS = 17.0
 _ASK_SECONDS = 4.0
 _DRAIN_SECONDS = 3.0
 _GRACE_SECONDS = 1.5
-#: Kept for the repair: under load the start of `millrace` alone takes up to six.
+#: Reserved for the repair: under load the start of `millrace` alone takes up to six.
 _REPAIR_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
@@ -39,49 +39,51 @@ def stop_daemon(
     files: RuntimeFiles,
     wait: Wait,
 ) -> RunWarning | None:
-    """End the daemon the record speaks of and all it left, and put its cut work back in the queue.
+    """End the record's daemon and all its processes, and requeue the item it worked on.
 
-    Call under the lifecycle lock, when nobody else watches. A daemon that is gone already costs no
-    `millrace` process but the repair, if something is stale. A cancelled wait skips asking and
-    waiting. Never raises for what the daemon or `millrace` do.
+    Call under the lifecycle lock, while no other command watches. For a daemon that has ended, the
+    only `millrace` process is the repair, if state is stale. A cancelled wait skips `control stop`
+    and the waiting. Never raises for a failure of the daemon or of `millrace`.
 
     Returns:
-        The warning that the repair failed, and the record stays, which proves whose lock is left;
-        None where it did not fail, or nothing was stale.
+        The warning that the repair failed; then the record is kept as proof of the lock's owner.
+        None if the repair succeeded or was not needed.
     """
-    ladder = wait.within(LADDER_SECONDS)
-    hurry = False
+    limit = wait.within(LADDER_SECONDS)
+    is_cancelled = False
     try:
-        _ask_to_stop(calls, finder, _all_but_repair(ladder))
+        _request_stop(calls, finder, _reserve_repair(limit))
     except Cancelled:
-        hurry = True
+        is_cancelled = True
     owned = finder.find_owned()
     processes.end_token(
         record.token,
-        grace_seconds=0.0 if hurry else _GRACE_SECONDS,
+        grace_seconds=0.0 if is_cancelled else _GRACE_SECONDS,
         group=None if owned is None else processes.group_of(owned[0]),
     )
     if has_ended(files.paths, record) is False:
-        return None  # it lives where we cannot see it, and its record is for those who can
+        return None  # it lives but is not visible here; commands that see it need its record
     if finder.find() is None and files.is_stale() is not False:
         try:
             remove_stranded_lock(files, record)
-            _clear_stale_state(calls, ladder)
+            _clear_stale_state(calls, limit)
         except (ToolError, WorkspaceUnusable) as error:
-            return _repair_failed(calls, error.message, error.suggested_action)
+            return _build_warning(calls, error.message, error.suggested_action)
         if finder.find() is None and files.is_stale():
-            return _repair_failed(calls, "`millrace control clear-stale-state` left it", None)
+            return _build_warning(
+                calls, "`millrace control clear-stale-state` did not clear it", None
+            )
     forget_ownership(files.paths)
     return None
 
 
-def _all_but_repair(ladder: Wait) -> Wait:
-    """Return what the ladder may take before its last two steps."""
-    return ladder.within(max(0.0, ladder.remaining - _GRACE_SECONDS - _REPAIR_SECONDS))
+def _reserve_repair(limit: Wait) -> Wait:
+    """Return the part of the limit that is left for the steps before SIGTERM and the repair."""
+    return limit.within(max(0.0, limit.remaining - _GRACE_SECONDS - _REPAIR_SECONDS))
 
 
-def _ask_to_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> None:
-    """Ask a daemon that holds the lock, and give it a moment; a booting one would not hear."""
+def _request_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> None:
+    """Send `control stop` to an owned daemon and wait for its end; a booting one cannot read it."""
     wait.cancellation.raise_if_cancelled()
     found = finder.find()
     if found is None or found.booting or not found.ours or wait.expired:
@@ -94,7 +96,7 @@ def _ask_to_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> None
 
 
 def _clear_stale_state(calls: MillraceCalls, wait: Wait) -> None:
-    """Repair even when the caller is in a hurry: without it the cut item stays active."""
+    """Run the repair even if the wait is cancelled: without it the item remains active."""
     calls.checked(
         "control",
         "clear-stale-state",
@@ -102,13 +104,13 @@ def _clear_stale_state(calls: MillraceCalls, wait: Wait) -> None:
     )
 
 
-def _repair_failed(calls: MillraceCalls, reason: str, action: str | None) -> RunWarning:
-    by_hand = shlex.join(
+def _build_warning(calls: MillraceCalls, reason: str, action: str | None) -> RunWarning:
+    manual_command = shlex.join(
         (*calls.argv, "control", "clear-stale-state", "--workspace", str(calls.workspace))
     )
-    mend = "" if action is None else f" ({action})"
+    next_step = "" if action is None else f" ({action})"
     return RunWarning(
         "repair_failed",
-        f"what the daemon left could not be cleared, and the item it worked on may still be "
-        f"active: {reason}{mend}; the next run clears it, or `{by_hand}`",
+        f"cannot clear the stopped daemon's stale state, and its work item may still be "
+        f"active: {reason}{next_step}; the next run clears it, or run `{manual_command}`",
     )

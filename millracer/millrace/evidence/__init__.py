@@ -1,1 +1,1 @@
-"""Gathering completion evidence from Millrace."""
+"""Gather completion evidence from Millrace."""

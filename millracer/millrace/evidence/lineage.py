@@ -1,8 +1,8 @@
-"""Follows a work item through everything Millrace makes of it, from Millrace's files alone.
+"""Trace a work item's lineage from Millrace's files alone.
 
-Starts no process. What is read is kept by file and stat, the event log is read on from where the
-last look ended, and of the traces only those of runs that can prove something are read: the newest
-of a task's or a probe's, and the Arbiter's run that a closure target names last.
+Starts no process. File contents are cached by stat, and the event log is read from the last
+position. Traces are read only of runs that can prove something: the newest runs of a task or a
+probe, and the Arbiter's run that a closure target names last.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from millracer.millrace.wire.json_documents import ClosureTarget, RunTrace
 _IDEA = "idea"
 _DEPENDS_ON = "Depends-On"
 _IDEA_TO_SPEC = "the idea was made into it"
-#: The newest of an item's runs settles it, older ones are its attempts that were cut off.
+#: An item's newest run settles it; older runs are interrupted attempts.
 _RUNS_READ = 5
 
 _Documents = Mapping[ItemKey, WorkDocument]
@@ -36,7 +36,7 @@ _Documents = Mapping[ItemKey, WorkDocument]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """A run's trace with the file it was read from."""
+    """A run's trace, and the path of its file."""
 
     trace: RunTrace
     source: str
@@ -55,10 +55,11 @@ class MillraceLineage:
         self._noted: dict[str, dict[str, str]] = {}
 
     def trace(self, item_status: ItemStatus) -> Evidence:
-        """Return what the files say of an item, its descendants and the stages that prove them.
+        """Return the files' facts about an item, its descendants and the stages that prove them.
 
-        The standing says under which kind the item is known and, for one that no work document is
-        there of yet, where it was; it may be old.
+        Args:
+            item_status: gives the item's kind and, for an item without a work document, its state;
+                it may be old.
         """
         self._history.update()
         documents = self._documents.read()
@@ -68,25 +69,25 @@ class MillraceLineage:
         if work_kind is None:
             return Evidence(item_id=item_status.item_id, kind=item_status.kind)
         item_id = item_status.item_id
-        runs = list(self._runs_of(item_id)) if work_kind in {TASK, PROBE} else []
+        runs = list(self._read_runs_of(item_id)) if work_kind in {TASK, PROBE} else []
         spawns = [fact for run in runs for fact in spawn_facts(run.trace, run.source, self._now())]
         spawns = [fact for fact in spawns if work_kind == PROBE and fact.parent_id == item_id]
         roots = [(work_kind, item_id), *((fact.child_kind, fact.child_id) for fact in spawns)]
-        spawns += self._descents(roots, documents, {fact.child_id for fact in spawns})
+        spawns += self._find_descents(roots, documents, {fact.child_id for fact in spawns})
         tasks = [s.child_id for s in spawns if (s.parent_id, s.child_kind) == (item_id, TASK)]
         if work_kind == PROBE:
-            runs += [run for task_id in tasks for run in self._runs_of(task_id)]
-        places = list(self._places(roots, spawns, documents))
-        if all(fact.item_id != item_id for fact in places) and _not_taken_in(item_status):
-            places.append(self._as_it_stood(item_status, work_kind))
-        return self._evidence(item_status, places, spawns, runs)
+            runs += [run for task_id in tasks for run in self._read_runs_of(task_id)]
+        places = list(self._find_places(roots, spawns, documents))
+        if all(fact.item_id != item_id for fact in places) and _has_no_document(item_status):
+            places.append(self._build_waiting_fact(item_status, work_kind))
+        return self._build_evidence(item_status, places, spawns, runs)
 
     def runner_failures(self, trace: RunTrace) -> dict[str, str]:
-        """Return by the request's id why a stage's program failed; see `TraceFiles`."""
+        """Return the reasons of failed stage programs by request id; see `TraceFiles`."""
         return self._traces.runner_failures(trace)
 
     def closure_of(self, spec_id: str) -> ClosureFact | None:
-        """Return what the closure target of a spec says now, None where none was opened."""
+        """Return the current closure target of a spec, None if none was opened."""
         path = self._paths.agents / "arbiter" / "targets" / f"{spec_id}.json"
         document = self._targets.get(spec_id)
         if document is None:
@@ -106,11 +107,11 @@ class MillraceLineage:
         )
 
     def run_ids(self, item_id: str) -> tuple[str, ...]:
-        """Return the runs the event log names for an item as of the last trace, newest first."""
+        """Return an item's run ids from the event log as of the last trace, newest first."""
         return self._history.runs_of(item_id)
 
     def _trace_idea(self, item_status: ItemStatus, documents: _Documents) -> Evidence:
-        specs = self._specs_of(item_status.item_id, documents)
+        specs = self._find_specs(item_status.item_id, documents)
         spawns = [
             SpawnFact(
                 parent_id=item_status.item_id,
@@ -123,18 +124,18 @@ class MillraceLineage:
             for spec_id, source in specs.items()
         ]
         roots = [(SPEC, spec_id) for spec_id in specs]
-        spawns += self._descents(roots, documents, set())
-        places = list(self._places(roots, spawns, documents))
+        spawns += self._find_descents(roots, documents, set())
+        places = list(self._find_places(roots, spawns, documents))
         if item_status.item_id not in specs:
-            places += self._idea_itself(item_status, [p for p in places if p.item_id in specs])
-        return self._evidence(item_status, places, spawns, [])
+            places += self._build_idea_facts(item_status, [p for p in places if p.item_id in specs])
+        return self._build_evidence(item_status, places, spawns, [])
 
-    def _idea_itself(
+    def _build_idea_facts(
         self, item_status: ItemStatus, spec_places: list[ItemFact]
     ) -> Iterator[ItemFact]:
-        """Say where the idea stands: where its spec does, once it was made into one."""
-        if not spec_places and _not_taken_in(item_status):
-            yield self._as_it_stood(item_status, _IDEA)
+        """Yield the idea's own fact: its specs' states, or its own if there is no spec yet."""
+        if not spec_places and _has_no_document(item_status):
+            yield self._build_waiting_fact(item_status, _IDEA)
         for place in spec_places:
             yield ItemFact(
                 item_id=item_status.item_id,
@@ -145,19 +146,19 @@ class MillraceLineage:
                 detail=place.detail,
             )
 
-    def _specs_of(self, item_id: str, documents: _Documents) -> dict[str, str]:
-        """Return the specs an idea became, each with what says so.
+    def _find_specs(self, item_id: str, documents: _Documents) -> dict[str, str]:
+        """Return the ids of the specs made from an idea, each with its source.
 
-        Millrace's note beside the idea (0.21) and its event (all versions) say it; where the log
-        goes back too little, the spec itself refers to the inbox file it was made of.
+        The source is Millrace's note beside the idea (0.21) or its event (all versions). If the log
+        does not reach back far enough, the spec itself refers to the inbox file.
         """
         names = idea_file_names(item_id)
         if not self._noted.get(item_id):
             self._noted[item_id] = {
                 spec_id: str(path) for spec_id, path in noted_specs(self._paths, item_id)
             }
-        told = self._noted[item_id] or self._history.specs_of(names)
-        return told or {
+        specs = self._noted[item_id] or self._history.specs_of(names)
+        return specs or {
             document.item_id: str(document.path)
             for (kind, _), document in documents.items()
             if kind == SPEC
@@ -165,7 +166,7 @@ class MillraceLineage:
             and any(PurePath(each).name in names for each in document.fields.items("References"))
         }
 
-    def _descents(
+    def _find_descents(
         self, roots: Iterable[ItemKey], documents: _Documents, known: set[str]
     ) -> list[SpawnFact]:
         fields = {key: document.fields for key, document in documents.items()}
@@ -183,7 +184,7 @@ class MillraceLineage:
             if descent.child[1] not in known
         ]
 
-    def _places(
+    def _find_places(
         self, roots: Iterable[ItemKey], spawns: Iterable[SpawnFact], documents: _Documents
     ) -> Iterator[ItemFact]:
         keys = dict.fromkeys([*roots, *((fact.child_kind, fact.child_id) for fact in spawns)])
@@ -198,12 +199,12 @@ class MillraceLineage:
                     source=str(place.path),
                     observed_at=self._now(),
                     detail=place.detail,
-                    waits_for=_unmeetable(document, documents)
+                    waits_for=_find_unmeetable(document, documents)
                     if place.state is ItemState.QUEUED
                     else (),
                 )
 
-    def _evidence(
+    def _build_evidence(
         self,
         item_status: ItemStatus,
         places: list[ItemFact],
@@ -214,30 +215,30 @@ class MillraceLineage:
         closures = [fact for spec_id in specs if (fact := self.closure_of(spec_id)) is not None]
         for closure in closures:
             if closure.last_arbiter_run_id is not None:
-                runs += self._read((closure.last_arbiter_run_id,))
+                runs += self._read_runs((closure.last_arbiter_run_id,))
         return Evidence(
             item_id=item_status.item_id,
             kind=item_status.kind,
             items=tuple(places),
-            stages=tuple(self._stages(runs)),
+            stages=tuple(self._build_stages(runs)),
             spawns=tuple(spawns),
             closures=tuple(closures),
         )
 
-    def _stages(self, runs: Iterable[_Run]) -> Iterator[StageFact]:
+    def _build_stages(self, runs: Iterable[_Run]) -> Iterator[StageFact]:
         for run in runs:
             yield from stage_facts(run.trace, run.source, self._now())
 
-    def _runs_of(self, item_id: str) -> Iterator[_Run]:
-        return self._read(self.run_ids(item_id)[:_RUNS_READ])
+    def _read_runs_of(self, item_id: str) -> Iterator[_Run]:
+        return self._read_runs(self.run_ids(item_id)[:_RUNS_READ])
 
-    def _read(self, run_ids: Iterable[str]) -> Iterator[_Run]:
+    def _read_runs(self, run_ids: Iterable[str]) -> Iterator[_Run]:
         for run_id in run_ids:
             trace = self._traces.read(run_id)
             if trace is not None:
                 yield _Run(trace=trace, source=str(self._traces.path(run_id)))
 
-    def _as_it_stood(self, item_status: ItemStatus, work_kind: str) -> ItemFact:
+    def _build_waiting_fact(self, item_status: ItemStatus, work_kind: str) -> ItemFact:
         return ItemFact(
             item_id=item_status.item_id,
             work_kind=work_kind,
@@ -248,8 +249,8 @@ class MillraceLineage:
         )
 
 
-def _not_taken_in(item_status: ItemStatus) -> bool:
-    """Whether an item stood where it has no work document of its own."""
+def _has_no_document(item_status: ItemStatus) -> bool:
+    """Whether an item's state means that it has no work document yet."""
     return item_status.state in {
         ItemState.MAILBOX,
         ItemState.INBOX,
@@ -258,8 +259,8 @@ def _not_taken_in(item_status: ItemStatus) -> bool:
     }
 
 
-def _unmeetable(document: WorkDocument, documents: _Documents) -> tuple[str, ...]:
-    """Return the dependencies of a queued task that cannot be met any more, with their state."""
+def _find_unmeetable(document: WorkDocument, documents: _Documents) -> tuple[str, ...]:
+    """Return the dependencies of a queued task that can no longer be met, with their states."""
     missing = []
     for task_id in document.fields.items(_DEPENDS_ON):
         needed = documents.get((TASK, task_id))

@@ -1,7 +1,7 @@
-"""Reads a run's trace: how its stages ended and what came out of it.
+"""Read a run's trace: the ends of its stages and the items that it created.
 
-Millrace keeps each run's trace in its folder and prints that file for `runs trace`; it is written
-before the events of the same stage's end.
+Millrace keeps each run's trace in the run's folder, and `runs trace` prints that file. The trace is
+written before the event of the same stage's end.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _DECISIONS = {
 _NO_FAILURES: Mapping[str, str] = MappingProxyType({})
 _REQUEST_ID = re.compile(r"[\w-]+")
 _COMPLETED = "completed"
-_LONGEST_SAID = 300
+_MAX_REASON_LENGTH = 300
 
 
 class TraceFiles:
-    """The traces that lie in the runs' folders, each parsed again only when it changed."""
+    """The traces in the runs' folders, each parsed again only when it has changed."""
 
     def __init__(self, paths: WorkspacePaths) -> None:
         self._runs = paths.agents / "runs"
         self._documents: dict[str, CachedDocument[RunTrace]] = {}
 
     def path(self, run_id: str) -> Path:
-        """Return where a run's trace lies."""
+        """Return the path of a run's trace."""
         return self._runs / run_id / "run_trace.json"
 
     def read(self, run_id: str) -> RunTrace | None:
-        """Return a run's trace; None when it is missing, outside its contract or another run's."""
+        """Return a run's trace, None if it is missing, unreadable or of another run."""
         document = self._documents.get(run_id)
         if document is None:
             document = CachedDocument(self.path(run_id), RunTrace.model_validate_json)
@@ -49,7 +49,7 @@ class TraceFiles:
         return trace if trace is not None and trace.run_id == run_id else None
 
     def runner_failures(self, trace: RunTrace) -> dict[str, str]:
-        """Return by the request's id why a stage's program failed, of each that did."""
+        """Return the reason of each failed stage program, by request id."""
         failures = {}
         for node in trace.nodes:
             if node.request_id is None or not _REQUEST_ID.fullmatch(node.request_id):
@@ -60,21 +60,21 @@ class TraceFiles:
             )
             completion = document.read()
             if completion is not None and completion.exit_kind != _COMPLETED:
-                failures[node.request_id] = _why(completion)
+                failures[node.request_id] = _describe_failure(completion)
         return failures
 
 
-def _why(completion: RunnerCompletion) -> str:
-    """Return the first thing that the program said, else how it ended."""
+def _describe_failure(completion: RunnerCompletion) -> str:
+    """Return the first line of the program's notes, else how it ended."""
     lines = (line.strip() for note in completion.notes for line in note.splitlines())
     code = "" if completion.exit_code is None else f" (exit code {completion.exit_code})"
-    return next(filter(None, lines), f"{completion.exit_kind}{code}")[:_LONGEST_SAID]
+    return next(filter(None, lines), f"{completion.exit_kind}{code}")[:_MAX_REASON_LENGTH]
 
 
 def stage_facts(
     trace: RunTrace, source: str, now: datetime, runner_failures: Mapping[str, str] = _NO_FAILURES
 ) -> list[StageFact]:
-    """Say how each stage of a run ended."""
+    """Return one fact per stage of a run, with how it ended."""
     return [
         StageFact(
             run_id=trace.run_id,
@@ -95,7 +95,7 @@ def stage_facts(
 
 
 def spawn_facts(trace: RunTrace, source: str, now: datetime) -> Iterator[SpawnFact]:
-    """Say what came out of a run's item."""
+    """Yield one fact per item that a run created from its own item."""
     if trace.work_item_id is None:
         return
     for edge in trace.edges:

@@ -10,34 +10,34 @@ from millracer.ports import Directories
 
 
 class DiskDirectories(Directories):
-    """Paths as the file system has them."""
+    """Resolves and checks paths on the local file system."""
 
     def current(self) -> str | None:
-        """Return the directory the command runs in, None where it is gone."""
+        """Return the command's working directory, None if it no longer exists."""
         try:
             return str(Path.cwd())
         except OSError:
             return None
 
     def absolute(self, path: str) -> str:
-        """Return a path made absolute, `~` and links resolved; it need not exist."""
+        """Return the absolute path with `~` and links resolved; the path need not exist."""
         try:
             return str(Path(path).expanduser().resolve())
         except (OSError, RuntimeError, ValueError) as exc:
             raise WorkspaceUnusable(
                 f"the path {path!r} cannot be used: {exc}",
-                suggested_action="name the directory by its absolute path",
+                suggested_action="pass the directory's absolute path",
             ) from exc
 
     def exists(self, path: str) -> bool:
-        """Whether it is a directory; one that cannot be reached is none."""
+        """Whether the path is a directory; False if it cannot be reached."""
         try:
             return Path(path).is_dir()
         except OSError:
             return False
 
     def is_workspace(self, path: str) -> bool:
-        """Whether Millrace's folder stands in it."""
+        """Whether the directory contains Millrace's folder."""
         try:
             return WorkspacePaths(Path(path)).agents.is_dir()
         except OSError:

@@ -1,8 +1,8 @@
-"""Millrace's folders of work: which there are, and what it means for a file to lie in one.
+"""Millrace's work folders, and the item state that each one means.
 
-Millrace keeps one markdown file an item and moves it from folder to folder. The order of the
-folders here is the direction in which items move: who looks through them in it meets an item that
-is on its way at least once.
+Millrace keeps one markdown file per item and moves it from folder to folder. The folders are listed
+here in the direction in which items move, so a search in this order finds a moving item at least
+once.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from millracer.domain.items import ItemState
 from millracer.millrace.files.workspace import WorkspacePaths
 
 SUFFIX = ".md"
-#: What the id of a spec made from an idea begins with, and the name of an idea's file of ours.
+#: Prefix of the id of a spec made from an idea, and of the idea files that Millracer writes.
 IDEA_PREFIX = "idea-"
 
-#: Millrace's name of a family and its folder, in the order in which Millrace looks.
+#: Millrace's work kinds with their folders, in Millrace's own search order.
 _FAMILIES = (("task", "tasks"), ("probe", "probes"), ("spec", "specs"), ("incident", "incidents"))
 _STATES = (
     ("queue", ItemState.QUEUED),
@@ -33,13 +33,13 @@ _INCIDENT_STATES = (
     ("resolved", ItemState.DONE),
     ("blocked", ItemState.BLOCKED),
 )
-#: The folders below one of those that hold what was taken out of it.
+#: Subfolders for items that were removed from a folder, with the state that they mean.
 _ARCHIVES = {"cancelled": ItemState.CANCELLED, "superseded": ItemState.SUPERSEDED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkFolder:
-    """A folder of work documents, all of one kind and in one state."""
+    """A folder of work documents of one kind and in one state."""
 
     work_kind: str
     state: ItemState
@@ -47,7 +47,7 @@ class WorkFolder:
 
 
 def work_folders(paths: WorkspacePaths) -> tuple[WorkFolder, ...]:
-    """Return the folders items work their way through, family after family."""
+    """Return the folders that items move through, one family after another."""
     return tuple(
         WorkFolder(work_kind=work_kind, state=state, path=paths.items(family, name))
         for work_kind, family in _FAMILIES
@@ -56,12 +56,12 @@ def work_folders(paths: WorkspacePaths) -> tuple[WorkFolder, ...]:
 
 
 def queue_folders(paths: WorkspacePaths) -> tuple[WorkFolder, ...]:
-    """Return the folders in which items wait, and beside which Millrace sets unreadable ones."""
+    """Return the folders of queued items; Millrace also sets unreadable items aside there."""
     return tuple(folder for folder in work_folders(paths) if folder.state is ItemState.QUEUED)
 
 
 def documents_of(paths: WorkspacePaths, item_id: str) -> Iterator[tuple[WorkFolder, Path]]:
-    """Yield the files that are the item of this id, each with the folder it lies in."""
+    """Yield the files of an item, each with its folder."""
     for folder in work_folders(paths):
         path = folder.path / f"{item_id}{SUFFIX}"
         if is_there(path):
@@ -69,7 +69,7 @@ def documents_of(paths: WorkspacePaths, item_id: str) -> Iterator[tuple[WorkFold
 
 
 def archive_folders(paths: WorkspacePaths) -> tuple[WorkFolder, ...]:
-    """Return the folders of what was taken out; its files carry a time and a hash as well."""
+    """Return the folders of removed items; their file names also hold a time and a hash."""
     return tuple(
         WorkFolder(work_kind=folder.work_kind, state=state, path=folder.path / name)
         for folder in work_folders(paths)
@@ -78,32 +78,32 @@ def archive_folders(paths: WorkspacePaths) -> tuple[WorkFolder, ...]:
 
 
 def archive_state(path: Path) -> ItemState:
-    """Return what it means that a file lies in this archive folder."""
+    """Return the state of an item from the path of its archived file."""
     return _ARCHIVES.get(path.parent.name, ItemState.CANCELLED)
 
 
 def idea_inboxes(paths: WorkspacePaths) -> tuple[Path, ...]:
-    """Return where ideas wait: since 0.21, and up to 0.20, where their files stay for ever."""
+    """Return the inbox since 0.21, then the one up to 0.20, which keeps its files forever."""
     return (idea_folder(paths) / "inbox", paths.root / "ideas" / "inbox")
 
 
 def invalid_ideas(paths: WorkspacePaths) -> Path:
-    """Return where Millrace puts ideas it cannot use."""
+    """Return the folder to which Millrace moves ideas it cannot use."""
     return idea_folder(paths) / "invalid"
 
 
 def idea_folder(paths: WorkspacePaths) -> Path:
-    """Return Millrace's folder of ideas."""
+    """Return Millrace's idea folder."""
     return paths.agents / "intake" / "ideas"
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file lies there, as far as one may look."""
-    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises where one may not look
+    """Whether the path is a file; False if it may not be read."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises without permission
 
 
 def documents_in(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the markdown files of a folder, none where it cannot be read; in no order."""
+    """Yield a folder's markdown files in no order; none if the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
             found = [entry for entry in entries if entry.name.endswith(SUFFIX)]

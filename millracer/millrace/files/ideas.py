@@ -1,8 +1,8 @@
-"""Follows an idea from its inbox file to the spec Millrace makes of it.
+"""Follow an idea from its inbox file to the spec that Millrace makes from it.
 
-Up to 0.20 the spec's id is the file's stem with `idea-` before it and the inbox file stays; from
-0.21 the id is derived from the text, the inbox file is archived, and a note beside it, written
-before the spec is queued, says which spec it became.
+Up to 0.20 the spec's id is the file's stem with `idea-` before it, and the inbox file remains. From
+0.21 the id is derived from the text, the inbox file is archived, and a note, written before the
+spec is queued, names the spec.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _NOT_TAKEN_IN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdeaSight:
-    """What the disk shows of an idea.
+    """The state of an idea on disk.
 
     Attributes:
-        spec_id: the spec it became, if it did.
-        spec: where that spec lies.
-        inbox: the inbox file, which may still be there when the spec exists.
-        set_aside: the file Millrace moved away as unusable.
+        spec_id: the id of the spec made from the idea, if there is one.
+        spec: the place of that spec.
+        inbox: the inbox file, which may still exist beside the spec.
+        set_aside: the file that Millrace moved away as unusable.
     """
 
     spec_id: str | None = None
@@ -53,49 +53,51 @@ class IdeaSight:
 
 
 def idea_file_names(item_id: str) -> frozenset[str]:
-    """Return the inbox file names that an item of this id may have: ours, or a person's own."""
+    """Return the possible inbox file names of an idea: Millracer's, and a user's own."""
     return frozenset({document_file_name(item_id, IntakeKind.IDEA), f"{item_id}.md"})
 
 
 def see_idea(paths: WorkspacePaths, item_id: str) -> IdeaSight:
-    """Look for the idea in the direction in which it moves: inbox, then the spec made of it."""
+    """Find an idea on disk, in the direction in which it moves: inbox file, then spec."""
     names = idea_file_names(item_id)
-    inbox = _first_file(idea_inboxes(paths), names)
-    for spec_id in _spec_ids(paths, names):
+    inbox = _find_first_file(idea_inboxes(paths), names)
+    for spec_id in _find_spec_ids(paths, names):
         spec = find_place(paths, spec_id)
         if spec is not None and spec.work_kind == "spec":
             return IdeaSight(spec_id=spec_id, spec=spec, inbox=inbox)
-    return IdeaSight(inbox=inbox, set_aside=_first_file((invalid_ideas(paths),), names))
+    return IdeaSight(inbox=inbox, set_aside=_find_first_file((invalid_ideas(paths),), names))
 
 
 def inbox_files(paths: WorkspacePaths) -> Iterator[Path]:
-    """Yield every idea's file that lies in an inbox, also those a spec was made of."""
+    """Yield every idea file in the inboxes, also those that already became a spec."""
     for inbox in idea_inboxes(paths):
         for entry in documents_in(inbox):
             yield Path(entry.path)
 
 
 def spec_made_of(paths: WorkspacePaths, file_name: str, text: str | None) -> str | None:
-    """Return the id of the spec that was made of an idea's file; the spec need not be there yet.
+    """Return the id of the spec made from an idea's file; the spec need not exist yet.
 
-    The text is what the file says, if that is known: from 0.21 on a file of the same name with
-    another text is another idea.
+    Args:
+        paths: the workspace's paths.
+        file_name: the idea's file name.
+        text: the file's text, if known: from 0.21, the same name with another text is another idea.
     """
-    for _, note in _notes(paths, frozenset({file_name})):
+    for _, note in _read_notes(paths, frozenset({file_name})):
         if text is None or source_text(paths, note.spec_id, note.spec_id) in {None, text}:
             return note.spec_id
-    spec_id = _id_by_name(file_name)
+    spec_id = _derive_spec_id(file_name)
     return spec_id if has_source(paths, spec_id) else None
 
 
 def noted_specs(paths: WorkspacePaths, item_id: str) -> Iterator[tuple[str, Path]]:
-    """Yield the specs that Millrace's notes (0.21) say the idea became, each with its note."""
-    for path, note in _notes(paths, idea_file_names(item_id)):
+    """Yield the ids of the specs that Millrace's notes (0.21) name for an idea, with the notes."""
+    for path, note in _read_notes(paths, idea_file_names(item_id)):
         yield note.spec_id, path
 
 
 def source_text(paths: WorkspacePaths, item_id: str, spec_id: str | None) -> str | None:
-    """Return the idea's text as Millrace keeps it: the spec's source, else the inbox file."""
+    """Return an idea's text as Millrace keeps it: the spec's source, else the inbox file."""
     candidates = [
         folder / f"{spec_id}.md" for folder in _source_folders(paths) if spec_id is not None
     ]
@@ -112,31 +114,33 @@ def source_text(paths: WorkspacePaths, item_id: str, spec_id: str | None) -> str
 
 
 def has_source(paths: WorkspacePaths, spec_id: str) -> bool:
-    """Whether a spec was made of an idea."""
+    """Whether a spec was made from an idea."""
     return any(is_there(folder / f"{spec_id}.md") for folder in _source_folders(paths))
 
 
 def why_not_taken_in(paths: WorkspacePaths, inbox: Path) -> str:
-    """Return why Millrace leaves an idea in its inbox, empty when it said nothing."""
+    """Return why Millrace leaves an idea in its inbox, empty if it logged no reason."""
     for event in newest_events(paths.event_log, naming=inbox.name):
-        if event.event_type in _NOT_TAKEN_IN and _names(event.data.idea_path, inbox.name):
+        if event.event_type in _NOT_TAKEN_IN and _has_name(event.data.idea_path, inbox.name):
             return f"{event.event_type}: {event.data.error or 'no reason given'}"
     return ""
 
 
-def _spec_ids(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[str]:
-    yield from (note.spec_id for _, note in _notes(paths, names))
+def _find_spec_ids(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[str]:
+    yield from (note.spec_id for _, note in _read_notes(paths, names))
     for name in sorted(names):
-        yield _id_by_name(name)
+        yield _derive_spec_id(name)
 
 
-def _id_by_name(file_name: str) -> str:
-    """Return the id of the spec that Millrace up to 0.20 makes of an idea's file."""
+def _derive_spec_id(file_name: str) -> str:
+    """Return the id of the spec that Millrace up to 0.20 makes from an idea's file."""
     stem = _NOT_IN_A_SPEC_ID.sub("-", PurePath(file_name).stem).strip("-.")
     return IDEA_PREFIX + (stem.removeprefix(IDEA_PREFIX) or "idea")
 
 
-def _notes(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[tuple[Path, NormalizedIdea]]:
+def _read_notes(
+    paths: WorkspacePaths, names: frozenset[str]
+) -> Iterator[tuple[Path, NormalizedIdea]]:
     folder = idea_folder(paths) / "normalized"
     try:
         entries = sorted(folder.glob("*.json"))
@@ -149,14 +153,14 @@ def _notes(paths: WorkspacePaths, names: frozenset[str]) -> Iterator[tuple[Path,
                 continue
             note = parse(NormalizedIdea, text, path.name)
             if any(
-                _names(source, name)
+                _has_name(source, name)
                 for source in (note.archived_source, note.source_path)
                 for name in names
             ):
                 yield path, note
 
 
-def _names(path: str | None, file_name: str) -> bool:
+def _has_name(path: str | None, file_name: str) -> bool:
     return path is not None and PurePath(path).name == file_name
 
 
@@ -164,6 +168,6 @@ def _source_folders(paths: WorkspacePaths) -> tuple[Path, ...]:
     return (paths.agents / "intake" / "sources" / "idea", idea_folder(paths))
 
 
-def _first_file(folders: tuple[Path, ...], names: frozenset[str]) -> Path | None:
+def _find_first_file(folders: tuple[Path, ...], names: frozenset[str]) -> Path | None:
     candidates = (folder / name for folder in folders for name in sorted(names))
     return next((path for path in candidates if is_there(path)), None)

@@ -1,7 +1,7 @@
-"""Every work document of a workspace: where it lies and what its header fields say.
+"""Index every work document of a workspace: its place and its header fields.
 
-Read from directory entries; a file's fields are parsed again only when its stat changed, so that a
-look costs a few milliseconds however many items are done.
+Documents are found by directory entries. A file's fields are parsed again only when its stat has
+changed, so a read costs a few milliseconds, no matter how many items are done.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class WorkDocument:
     """One item's document.
 
     Attributes:
-        state: what its folder says; None for one that left its folder to where nobody sees it.
-        fields: empty where Millrace could not read it either.
+        state: the state that its folder means; None if the file is in no known folder any more.
+        fields: empty if Millrace could not read the document either.
     """
 
     work_kind: str
@@ -45,7 +45,7 @@ class WorkDocument:
     fields: MarkdownFields
 
     def place(self) -> Place | None:
-        """Return where it lies, with the reason where it was archived."""
+        """Return the document's place; an archived one's includes the reason."""
         if self.state is None:
             return None
         if self.state.is_set_aside and self.path.name.endswith(SUFFIX):
@@ -54,7 +54,7 @@ class WorkDocument:
 
 
 class WorkDocuments:
-    """The documents of one workspace; remembers those it saw, so that none is lost on its way."""
+    """The documents of one workspace; remembers those it saw, so that no moving one is lost."""
 
     def __init__(self, paths: WorkspacePaths) -> None:
         self._paths = paths
@@ -64,12 +64,12 @@ class WorkDocuments:
     def read(self) -> Mapping[ItemKey, WorkDocument]:
         """Return all documents by kind and id.
 
-        Folders are looked through in the direction in which items move, and twice where one is
-        missed, because an item may be sent back meanwhile.
+        Folders are searched in the direction in which items move, and a second time if a known
+        document is missing, because an item may be sent back during the search.
         """
-        found = self._look()
+        found = self._scan()
         if not self._known or not self._known.keys() <= found.keys():
-            found |= self._look()
+            found |= self._scan()
         for key in self._known.keys() - found.keys():
             found[key] = self._search(self._known[key])
         paths = {str(document.path) for document in found.values()}
@@ -77,37 +77,37 @@ class WorkDocuments:
         self._known = found
         return found
 
-    def _look(self) -> dict[ItemKey, WorkDocument]:
+    def _scan(self) -> dict[ItemKey, WorkDocument]:
         found: dict[ItemKey, WorkDocument] = {}
         for folder in work_folders(self._paths):
             for entry in documents_in(folder.path):
-                document = self._document(entry, entry.name.removesuffix(SUFFIX), folder)
+                document = self._read_document(entry, entry.name.removesuffix(SUFFIX), folder)
                 if document is not None:
                     found[folder.work_kind, document.item_id] = document
         archived: dict[ItemKey, WorkDocument] = {}
         for folder in archive_folders(self._paths):
-            for document in self._archived(folder):
+            for document in self._read_archive(folder):
                 key = folder.work_kind, document.item_id
                 earlier = archived.get(key)
-                if earlier is None or _when(earlier) <= _when(document):
+                if earlier is None or _archive_time(earlier) <= _archive_time(document):
                     archived[key] = document
         return archived | found
 
-    def _archived(self, folder: WorkFolder) -> Iterator[WorkDocument]:
+    def _read_archive(self, folder: WorkFolder) -> Iterator[WorkDocument]:
         for entry in documents_in(folder.path):
             item_id = archived_id(entry.name)
             if item_id is not None:
-                document = self._document(entry, item_id, folder)
+                document = self._read_document(entry, item_id, folder)
                 if document is not None:
                     yield document
 
-    def _document(
+    def _read_document(
         self, entry: os.DirEntry[str], item_id: str, folder: WorkFolder
     ) -> WorkDocument | None:
         try:
-            fields = self._fields(entry)
+            fields = self._read_fields(entry)
         except OSError:
-            return None  # it moved on between the listing and now
+            return None  # it moved after the folder was listed
         return WorkDocument(
             work_kind=folder.work_kind,
             item_id=item_id,
@@ -116,7 +116,7 @@ class WorkDocuments:
             fields=fields,
         )
 
-    def _fields(self, entry: os.DirEntry[str]) -> MarkdownFields:
+    def _read_fields(self, entry: os.DirEntry[str]) -> MarkdownFields:
         status = entry.stat()
         now = status.st_mtime_ns, status.st_size, status.st_ino
         parsed = self._parsed.get(entry.path)
@@ -130,12 +130,12 @@ class WorkDocuments:
         return parsed[1]
 
     def _search(self, document: WorkDocument) -> WorkDocument:
-        """Look once more for one that is in no folder; what it said of its origin still holds."""
+        """Search again for a document that the scan missed; its known fields remain valid."""
         place = find_place(self._paths, document.item_id)
         if place is None or place.work_kind != document.work_kind:
             return replace(document, state=None)
         return replace(document, state=place.state, path=place.path)
 
 
-def _when(document: WorkDocument) -> str:
+def _archive_time(document: WorkDocument) -> str:
     return archived_at(document.path.name)

@@ -1,7 +1,7 @@
-"""Where Millrace's folders show an item: read from directory entries, no program is asked.
+"""Locate an item in Millrace's folders by directory entries, without starting a program.
 
-The folders are those of `millrace_folders`, looked through in the direction in which items move, so
-that one on its way is not missed.
+The folders are those of `files.folders`, searched in the direction in which items move, so that a
+moving item is not missed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ARCHIVE_BLOCKED = "archive_blocked_task"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One file that is the item, and what its folder says about it."""
+    """An item's file, and the state and reason that its folder gives."""
 
     work_kind: str
     state: ItemState
@@ -47,21 +47,22 @@ class Place:
 
 
 def find_place(paths: WorkspacePaths, item_id: str) -> Place | None:
-    """Return where the item lies; one that is worked on or ended comes before an archived one.
+    """Return the item's place; a live or ended item ranks before an archived or invalid one.
 
-    Looks twice when it sees nothing, because an item may be sent back while it is looked for.
+    Searches the work folders twice if the first search fails, because an item may be sent back
+    during the search.
     """
     return (
-        next(_places(paths, item_id), None)
-        or next(_places(paths, item_id), None)
-        or _archived(paths, item_id)
-        or _invalid(paths, item_id)
+        next(_find_documents(paths, item_id), None)
+        or next(_find_documents(paths, item_id), None)
+        or _find_archived_place(paths, item_id)
+        or _find_invalid(paths, item_id)
     )
 
 
 def archived_place(path: Path, work_kind: str) -> Place:
     """Return an archived file's place with the reason its folder recorded."""
-    record = _intervention(path)
+    record = _find_intervention(path)
     state = archive_state(path)
     if record is not None and record.action == _ARCHIVE_BLOCKED:
         state = ItemState.ARCHIVED
@@ -71,16 +72,16 @@ def archived_place(path: Path, work_kind: str) -> Place:
     return Place(work_kind=work_kind, state=state, path=path, detail=detail)
 
 
-def _places(paths: WorkspacePaths, item_id: str) -> Iterator[Place]:
+def _find_documents(paths: WorkspacePaths, item_id: str) -> Iterator[Place]:
     for folder, path in documents_of(paths, item_id):
         yield Place(work_kind=folder.work_kind, state=folder.state, path=path)
 
 
-def _archived(paths: WorkspacePaths, item_id: str) -> Place | None:
+def _find_archived_place(paths: WorkspacePaths, item_id: str) -> Place | None:
     found = [
         (archived_at(path.name), path.name, folder.work_kind, path)
         for folder in archive_folders(paths)
-        for path in _entries(folder.path, item_id)
+        for path in _list_files(folder.path, item_id)
         if names_item(str(path), item_id)
     ]
     if not found:
@@ -89,43 +90,43 @@ def _archived(paths: WorkspacePaths, item_id: str) -> Place | None:
     return archived_place(path, work_kind)
 
 
-def _invalid(paths: WorkspacePaths, item_id: str) -> Place | None:
+def _find_invalid(paths: WorkspacePaths, item_id: str) -> Place | None:
     set_aside = re.compile(re.escape(f"{item_id}.md.invalid") + r"(\.\d+)?")
     for folder in queue_folders(paths):
-        for path in _entries(folder.path, item_id):
+        for path in _list_files(folder.path, item_id):
             if set_aside.fullmatch(path.name):
                 return Place(
                     work_kind=folder.work_kind,
                     state=ItemState.INVALID,
                     path=path,
-                    detail=_why_invalid(folder.path, f"{item_id}.md"),
+                    detail=_find_invalid_reason(folder.path, f"{item_id}.md"),
                 )
     return None
 
 
-def _entries(folder: Path, item_id: str) -> list[Path]:
+def _list_files(folder: Path, item_id: str) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.name.startswith(f"{item_id}."))
     except OSError:
         return []
 
 
-def _intervention(path: Path) -> Intervention | None:
-    records = _records(path.parent / "interventions.jsonl", Intervention)
+def _find_intervention(path: Path) -> Intervention | None:
+    records = _read_records(path.parent / "interventions.jsonl", Intervention)
     return next((each for each in records if Path(each.destination_path).name == path.name), None)
 
 
-def _why_invalid(folder: Path, source_name: str) -> str:
+def _find_invalid_reason(folder: Path, source_name: str) -> str:
     reasons = [
         record.error_message or record.error or ""
-        for record in _records(folder / "invalid-artifacts.jsonl", InvalidArtifact)
+        for record in _read_records(folder / "invalid-artifacts.jsonl", InvalidArtifact)
         if record.source_name == source_name
     ]
     return reasons[-1] if reasons else ""
 
 
-def _records(path: Path, model: type[_Record]) -> Iterator[_Record]:
-    """Yield a log's readable lines; it only explains a place, so one that is not is passed over."""
+def _read_records(path: Path, model: type[_Record]) -> Iterator[_Record]:
+    """Yield a log's readable records; others are skipped, as the log only explains a place."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
@@ -137,32 +138,36 @@ def _records(path: Path, model: type[_Record]) -> Iterator[_Record]:
 
 @dataclass(frozen=True, slots=True)
 class ItemPlace:
-    """A path, and what it means for an item to lie there."""
+    """A path, and the state of an item whose file is there."""
 
     path: str
     state: ItemState
 
 
 class ItemFiles:
-    """Finds one item's file by any of the ids it may go by, with a few dozen stats a look."""
+    """Finds one item's file by any of its possible ids, with a few dozen stats per search."""
 
     def __init__(self, paths: WorkspacePaths, ids: tuple[str, ...]) -> None:
         self.ids = ids
-        self._documents = tuple(_documents(paths, ids))
-        self._archives = tuple(_archives(paths))
-        self._aside = tuple(_aside(paths, ids))
+        self._document_places = tuple(_document_places(paths, ids))
+        self._archive_places = tuple(_archive_places(paths))
+        self._set_aside_places = tuple(_set_aside_places(paths, ids))
         self._listed: dict[str, tuple[Stamp, ItemPlace | None]] = {}
 
     def find(self) -> ItemPlace | None:
-        """Return where the item lies now.
+        """Return the item's current place.
 
-        A work document goes before the inbox, where up to 0.20 an idea's file stays for ever.
+        A work document ranks before the inbox, which up to 0.20 keeps an idea's file forever.
         """
-        return _first(self._documents) or self._find_archived() or _first(self._aside)
+        return (
+            _find_first(self._document_places)
+            or self._find_archived()
+            or _find_first(self._set_aside_places)
+        )
 
     def _find_archived(self) -> ItemPlace | None:
-        """Look through the archives, whose files carry a time and a hash behind the id."""
-        for archive in self._archives:
+        """Search the archives, whose file names have a time and a hash after the id."""
+        for archive in self._archive_places:
             now = stamp(archive.path)
             if now is None:
                 continue
@@ -178,7 +183,7 @@ class ItemFiles:
         try:
             names = sorted(os.listdir(archive.path))  # noqa: PTH208 - names only, no Path each
         except OSError:
-            return None  # it went with the workspace
+            return None  # the folder was removed, perhaps with the workspace
         for name in names:
             path = str(Path(archive.path, name))
             if any(names_item(path, item_id) for item_id in self.ids):
@@ -187,31 +192,31 @@ class ItemFiles:
 
 
 def item_folders(paths: WorkspacePaths) -> list[str]:
-    """Return every folder in which the file of an item may lie."""
+    """Return every folder that may contain an item's file."""
     folders = [folder.path for folder in (*work_folders(paths), *archive_folders(paths))]
     return [str(path) for path in (*folders, invalid_ideas(paths), *idea_inboxes(paths))]
 
 
 def item_ids(item: ItemStatus) -> tuple[str, ...]:
-    """Return every id the item's files may carry, Millrace's present one first."""
+    """Return every id that the item's files may have, Millrace's current one first."""
     ids = [item.millrace_id or item.item_id, item.item_id]
     if item.kind in {IntakeKind.IDEA, None} and not item.item_id.startswith(IDEA_PREFIX):
         ids.append(IDEA_PREFIX + item.item_id)
     return tuple(dict.fromkeys(ids))
 
 
-def _documents(paths: WorkspacePaths, ids: Iterable[str]) -> Iterable[ItemPlace]:
+def _document_places(paths: WorkspacePaths, ids: Iterable[str]) -> Iterable[ItemPlace]:
     for name in ids:
         for folder in work_folders(paths):
             yield ItemPlace(str(folder.path / f"{name}.md"), folder.state)
 
 
-def _archives(paths: WorkspacePaths) -> Iterable[ItemPlace]:
+def _archive_places(paths: WorkspacePaths) -> Iterable[ItemPlace]:
     for folder in archive_folders(paths):
         yield ItemPlace(str(folder.path), folder.state)
 
 
-def _aside(paths: WorkspacePaths, ids: Iterable[str]) -> Iterable[ItemPlace]:
+def _set_aside_places(paths: WorkspacePaths, ids: Iterable[str]) -> Iterable[ItemPlace]:
     for name in ids:
         file = f"{name}.md"
         for folder in queue_folders(paths):
@@ -221,7 +226,7 @@ def _aside(paths: WorkspacePaths, ids: Iterable[str]) -> Iterable[ItemPlace]:
             yield ItemPlace(str(inbox / file), ItemState.INBOX)
 
 
-def _first(places: Iterable[ItemPlace]) -> ItemPlace | None:
+def _find_first(places: Iterable[ItemPlace]) -> ItemPlace | None:
     for place in places:
         if os.path.exists(place.path):  # noqa: PTH110 - several dozen a poll, no Path each
             return place

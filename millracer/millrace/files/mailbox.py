@@ -1,8 +1,8 @@
-"""Finds add commands in the mailbox of a running daemon: an item's, or all that wait.
+"""Find add commands in the mailbox of a daemon: one item's, or all that wait.
 
-A command lies in `incoming` (as `.json`, or `.json.claimed` while it is carried out) until the
-daemon moves it to `processed` or `failed`. Only `incoming` and `failed` speak here: what was
-processed is in the queue or the inbox.
+A command is in `incoming` (as `.json`, or `.json.claimed` while the daemon executes it) until the
+daemon moves it to `processed` or `failed`. Only `incoming` and `failed` are searched for adds: an
+item whose add was processed is in the queue or the inbox.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class MailedAdd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingAdd:
-    """An add command that no daemon has carried out yet.
+    """An add command that no daemon has executed yet.
 
     Attributes:
-        work_kind: what it adds: task, probe, spec or idea.
-        name: the item's id; an idea's file name.
+        work_kind: the kind of the item: task, probe, spec or idea.
+        name: the item's id, or an idea's file name.
         text: an idea's text.
-        title: the item's, where it is no idea.
+        title: the item's title, None for an idea.
     """
 
     work_kind: str
@@ -67,17 +67,17 @@ class WaitingAdd:
 
     @property
     def still_waits(self) -> bool:
-        """Whether it lies there yet, claimed or not."""
+        """Whether the command is still in `incoming`, claimed or not."""
         path = self.path.with_name(self.path.name.removesuffix(_CLAIMED))
         return is_there(path) or is_there(path.with_name(path.name + _CLAIMED))
 
 
 def waiting_adds(paths: WorkspacePaths) -> Iterator[WaitingAdd]:
-    """Yield every add command that waits; one Millrace cannot carry out either is passed over."""
-    for path, text in _commands(paths.mailbox / "incoming"):
+    """Yield every waiting add command; those that Millrace cannot execute either are skipped."""
+    for path, text in _read_commands(paths.mailbox / "incoming"):
         with suppress(ProtocolError):
             envelope = parse(MailboxEnvelope, text, path.name)
-            work_kind, name = _added(envelope)
+            work_kind, name = _identify_added(envelope)
             if name is not None and PurePath(name).name == name:
                 document = envelope.payload.document
                 yield WaitingAdd(
@@ -85,7 +85,7 @@ def waiting_adds(paths: WorkspacePaths) -> Iterator[WaitingAdd]:
                     name=name,
                     path=path,
                     at=envelope.issued_at,
-                    request_hash=_request_hash(envelope),
+                    request_hash=_find_request_hash(envelope),
                     text=envelope.payload.markdown,
                     title=None if document is None else document.title,
                 )
@@ -93,12 +93,12 @@ def waiting_adds(paths: WorkspacePaths) -> Iterator[WaitingAdd]:
 
 def find_add(paths: WorkspacePaths, item_id: str, idea_names: frozenset[str]) -> MailedAdd | None:
     """Return the item's waiting add command, else the newest one the daemon refused."""
-    waiting = _newest(_waiting(paths.mailbox / "incoming", item_id, idea_names))
-    return waiting or _newest(_refused(paths.mailbox / "failed", item_id, idea_names))
+    waiting = _find_newest(_find_waiting(paths.mailbox / "incoming", item_id, idea_names))
+    return waiting or _find_newest(_find_refused(paths.mailbox / "failed", item_id, idea_names))
 
 
 def find_fate(paths: WorkspacePaths, command_id: str) -> CommandReply:
-    """Return what became of a command; looks in the direction in which commands move, twice."""
+    """Return the state of a command; searches twice, in the direction in which commands move."""
     for _ in range(2):
         incoming = paths.mailbox / "incoming" / f"{command_id}.json"
         if is_there(incoming) or is_there(incoming.with_name(incoming.name + _CLAIMED)):
@@ -114,9 +114,9 @@ def find_fate(paths: WorkspacePaths, command_id: str) -> CommandReply:
 
 
 def withdraw(paths: WorkspacePaths, command_id: str) -> bool:
-    """Take a command back that no daemon has taken yet; return whether it was still there.
+    """Withdraw a command that no daemon has claimed; return whether it was still waiting.
 
-    A command that stays in the mailbox reaches the next daemon.
+    A command that remains in the mailbox reaches the next daemon.
     """
     try:
         (paths.mailbox / "incoming" / f"{command_id}.json").unlink()
@@ -125,48 +125,48 @@ def withdraw(paths: WorkspacePaths, command_id: str) -> bool:
     return True
 
 
-def _waiting(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:
-    for path, text in _naming(folder, item_id):
+def _find_waiting(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:
+    for path, text in _commands_naming(folder, item_id):
         with suppress(ProtocolError):
             envelope = parse(MailboxEnvelope, text, path.name)
-            kind = _kind_adding(envelope, item_id, idea_names)
+            kind = _match_kind(envelope, item_id, idea_names)
             if kind is not None:
                 yield MailedAdd(
                     kind=kind,
                     state=ItemState.MAILBOX,
                     path=path,
                     at=envelope.issued_at,
-                    request_hash=_request_hash(envelope),
+                    request_hash=_find_request_hash(envelope),
                 )
 
 
-def _refused(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:
-    for path, text in _naming(folder, item_id):
+def _find_refused(folder: Path, item_id: str, idea_names: frozenset[str]) -> Iterator[MailedAdd]:
+    for path, text in _commands_naming(folder, item_id):
         with suppress(ProtocolError):
             archive = parse(MailboxArchive, text, path.name)
             if archive.envelope is None:
                 continue
-            kind = _kind_adding(archive.envelope, item_id, idea_names)
+            kind = _match_kind(archive.envelope, item_id, idea_names)
             if kind is not None:
                 yield MailedAdd(
                     kind=kind,
                     state=ItemState.REFUSED,
                     path=path,
                     at=archive.archived_at,
-                    request_hash=_request_hash(archive.envelope),
+                    request_hash=_find_request_hash(archive.envelope),
                     detail=archive.error or _WITHOUT_REASON,
                 )
 
 
-def _newest(found: Iterator[MailedAdd]) -> MailedAdd | None:
+def _find_newest(found: Iterator[MailedAdd]) -> MailedAdd | None:
     return max(found, key=lambda add: add.at, default=None)
 
 
-def _naming(folder: Path, item_id: str) -> Iterator[tuple[Path, str]]:
-    return ((path, text) for path, text in _commands(folder) if item_id in text)
+def _commands_naming(folder: Path, item_id: str) -> Iterator[tuple[Path, str]]:
+    return ((path, text) for path, text in _read_commands(folder) if item_id in text)
 
 
-def _commands(folder: Path) -> Iterator[tuple[Path, str]]:
+def _read_commands(folder: Path) -> Iterator[tuple[Path, str]]:
     try:
         entries = sorted(folder.iterdir())
     except OSError:
@@ -177,19 +177,19 @@ def _commands(folder: Path) -> Iterator[tuple[Path, str]]:
         try:
             yield path, path.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            continue  # the daemon just moved it on
+            continue  # the daemon has just moved it
 
 
-def _kind_adding(
+def _match_kind(
     envelope: MailboxEnvelope, item_id: str, idea_names: frozenset[str]
 ) -> IntakeKind | None:
-    work_kind, name = _added(envelope)
+    work_kind, name = _identify_added(envelope)
     named = name in idea_names if work_kind == _IDEA else name == item_id
     return _KINDS.get(work_kind) if named else None
 
 
-def _added(envelope: MailboxEnvelope) -> tuple[str, str | None]:
-    """Return the kind of what a command adds and its id or, of an idea, its file name."""
+def _identify_added(envelope: MailboxEnvelope) -> tuple[str, str | None]:
+    """Return the kind of the added item and its id, or an idea's file name."""
     work_kind = envelope.command.removeprefix("add_")
     if work_kind == _IDEA:
         return work_kind, envelope.payload.source_name
@@ -198,7 +198,7 @@ def _added(envelope: MailboxEnvelope) -> tuple[str, str | None]:
     return work_kind, ids.get(work_kind)
 
 
-def _request_hash(envelope: MailboxEnvelope) -> str | None:
+def _find_request_hash(envelope: MailboxEnvelope) -> str | None:
     payload = envelope.payload
     if payload.document is not None:
         return request_hash_in_references(payload.document.references)

@@ -1,7 +1,7 @@
-"""Which work documents come out of which, by the header fields Millrace gives them.
+"""Find the descendants of work items by the header fields that Millrace writes.
 
-Only a header field that names an id exactly makes a document a descendant, and only of an item of
-the kind the field speaks of; what a text says anywhere else means nothing.
+A document is a descendant only if a header field names the parent's id exactly, and the parent has
+the kind that the field refers to. All other text is ignored.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from millracer.millrace.intake.markdown import MarkdownFields
 
-#: A work item: Millrace's name of its kind, and its id.
+#: A work item: Millrace's name for its kind, and its id.
 ItemKey: TypeAlias = tuple[str, str]
 
 _TASK, _PROBE, _SPEC, _INCIDENT = "task", "probe", "spec", "incident"
@@ -37,7 +37,7 @@ _SOURCE_KINDS = {"incident": _INCIDENT, "probe": _PROBE, "derived_spec": _SPEC}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descent:
-    """One document came out of another; `how` says which field says so."""
+    """The parent of one document; `how` names the header field that shows it."""
 
     parent: ItemKey
     child: ItemKey
@@ -45,9 +45,9 @@ class Descent:
 
 
 def descend(roots: Iterable[ItemKey], documents: Mapping[ItemKey, MarkdownFields]) -> list[Descent]:
-    """Return how every descendant of the roots hangs together, each document once, without circles.
+    """Return one descent for every descendant of the roots, without cycles.
 
-    A document that names several members hangs below the closest one.
+    A document that names several members descends from the closest one.
     """
     known = set(roots)
     found: dict[ItemKey, Descent] = {}
@@ -56,29 +56,29 @@ def descend(roots: Iterable[ItemKey], documents: Mapping[ItemKey, MarkdownFields
             key: descent
             for key, fields in documents.items()
             if key not in known
-            and (descent := next(_descents(key, fields, known), None)) is not None
+            and (descent := next(_find_descents(key, fields, known), None)) is not None
         }
         if not fresh:
             break
         found |= fresh
         known |= fresh.keys()
     for key in found:
-        for closer in _descents(key, documents[key], known):
-            if key not in _line(closer.parent, found):
+        for closer in _find_descents(key, documents[key], known):
+            if key not in _trace_line(closer.parent, found):
                 found[key] = closer
                 break
     return list(found.values())
 
 
-def _descents(key: ItemKey, fields: MarkdownFields, known: set[ItemKey]) -> Iterator[Descent]:
-    for parent, label in _parents(key[0], fields):
+def _find_descents(key: ItemKey, fields: MarkdownFields, known: set[ItemKey]) -> Iterator[Descent]:
+    for parent, label in _read_parents(key[0], fields):
         if parent in known:
             how = f"its {label} names {parent[0]} {parent[1]}"
             yield Descent(parent=parent, child=key, how=how)
 
 
-def _parents(work_kind: str, fields: MarkdownFields) -> Iterator[tuple[ItemKey, str]]:
-    """Yield what a document's fields name as its origin, the closest first."""
+def _read_parents(work_kind: str, fields: MarkdownFields) -> Iterator[tuple[ItemKey, str]]:
+    """Yield the parents that a document's fields name, the closest first."""
     for label, parent_kind in _PARENT_FIELDS.get(work_kind, ()):
         named = fields.scalar(label)
         if named is not None:
@@ -96,8 +96,8 @@ def _parents(work_kind: str, fields: MarkdownFields) -> Iterator[tuple[ItemKey, 
         yield (_PROBE, intake), "Root-Intake-ID"
 
 
-def _line(key: ItemKey, found: Mapping[ItemKey, Descent]) -> Iterator[ItemKey]:
-    """Yield an item and what it came out of, up to its root."""
+def _trace_line(key: ItemKey, found: Mapping[ItemKey, Descent]) -> Iterator[ItemKey]:
+    """Yield an item and its ancestors, up to its root."""
     while True:
         yield key
         if key not in found:

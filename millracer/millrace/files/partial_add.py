@@ -1,7 +1,8 @@
-"""What a failed add left half written in Millrace's folders; we had it written, so we remove it.
+"""Remove the partial file that a failed add left in Millrace's folders.
 
-Millrace writes an item's file in place. On a full disk, or killed, it leaves the beginning of one:
-it would set that aside as unreadable, or take what is left of the request for all of it.
+Millrace writes an item's file in place. If the disk is full or Millrace is killed, it leaves a
+truncated file. It would then set that file aside as unreadable, or take the rest of the request for
+the whole. Millracer called the add, so Millracer removes the file.
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ from millracer.domain.requests import IntakeKind
 from millracer.millrace.files.folders import idea_inboxes, queue_folders
 from millracer.millrace.files.workspace import WorkspacePaths
 
-#: Millrace renders this one field anew.
-_RENDERED_ANEW = "Created-At:"
+#: Millrace renders this one field itself, so it differs from the document.
+_REWRITTEN_FIELD = "Created-At:"
 
 
 def remove_half_added(
     paths: WorkspacePaths, document: Path, kind: IntakeKind, item_id: str
 ) -> None:
-    """Remove the file of an item whose add failed, unless the whole document is in it.
+    """Remove the file of an item whose add failed, unless it holds the whole document.
 
-    Call under the item's lock. What cannot be read or removed is left.
+    Call under the item's lock. A file that cannot be read or removed is left.
     """
     with suppress(OSError):
-        wanted = _lines(document)
-        for path in _places(paths, document, kind, item_id):
+        wanted = _read_lines(document)
+        for path in _list_candidates(paths, document, kind, item_id):
             with suppress(FileNotFoundError):
-                if not wanted <= _lines(path):
+                if not wanted <= _read_lines(path):
                     path.unlink()
 
 
-def _places(
+def _list_candidates(
     paths: WorkspacePaths, document: Path, kind: IntakeKind, item_id: str
 ) -> tuple[Path, ...]:
     if kind is IntakeKind.IDEA:
@@ -44,7 +45,7 @@ def _places(
     )
 
 
-def _lines(path: Path) -> set[str]:
+def _read_lines(path: Path) -> set[str]:
     text = path.read_text(encoding="utf-8", errors="replace")
     lines = {line.strip() for line in text.splitlines()}
-    return {line for line in lines if not line.startswith(_RENDERED_ANEW)}
+    return {line for line in lines if not line.startswith(_REWRITTEN_FIELD)}

@@ -1,8 +1,8 @@
-"""What Millrace's state files say about its daemon, read without starting a `millrace` process.
+"""Read the daemon's state from Millrace's state files, without starting a `millrace` process.
 
-A `millrace` call costs a second or more of CPU, these reads microseconds: each file is parsed again
-only when its stat changed. Where a file cannot be read by our contract the answer is None, and who
-needs to know asks Millrace.
+A `millrace` call costs a second or more of CPU; these reads cost microseconds, because a file is
+parsed again only when its stat has changed. If a file does not match the expected contract, the
+result is None, and the caller queries Millrace.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pydantic import BaseModel, ValidationError
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile, Snapshot
 
-#: What a file's stat says; another value means another content.
+#: Time of change (ns), size and inode of a file; another value means other content.
 Stamp = tuple[int, int, int]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def stamp(path: str | Path) -> Stamp | None:
-    """Return what a path's stat says now, None when it is not there."""
+    """Return the current stamp of a path, None if it does not exist."""
     try:
         found = os.stat(path)  # noqa: PTH116 - the hot path of every poll, without a Path object
     except OSError:
@@ -43,7 +43,7 @@ class CachedDocument(Generic[ModelT]):
         self._value: ModelT | None = None
 
     def read(self) -> ModelT | None:
-        """Return the document; None when it is missing or outside its contract."""
+        """Return the document, None if it is missing or does not match its contract."""
         now = stamp(self._path)
         if now is None or now != self._stamp:
             self._value = None if now is None else self._load()
@@ -67,7 +67,7 @@ class RuntimeFiles:
 
     @classmethod
     def of(cls, paths: WorkspacePaths) -> RuntimeFiles:
-        """Return the files of a workspace; nothing is read yet."""
+        """Return the state files of a workspace, without reading them."""
         return cls(
             paths=paths,
             lock=CachedDocument(paths.runtime_lock, LockFile.model_validate_json),
@@ -75,9 +75,9 @@ class RuntimeFiles:
         )
 
     def is_stale(self) -> bool | None:
-        """Whether `clear-stale-state` is due, given that no daemon runs; None if they cannot tell.
+        """Whether `clear-stale-state` is needed, given that no daemon runs; None if unknown.
 
-        Due when a lock is left, a stop is still asked for, or a run or an item is still active.
+        It is needed if a lock or a stop request is left, or a run or an item is still active.
         """
         if stamp(self.paths.runtime_lock) is not None or self._holds_active_items():
             return True

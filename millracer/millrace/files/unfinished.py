@@ -1,9 +1,9 @@
-"""Everything Millrace still works on or has blocked in a workspace, read from its folders alone.
+"""List all unfinished work of a workspace (waiting, active or blocked) from its folders alone.
 
-Items move while they are looked for. Their names are collected in the direction in which they move
-(mailbox, inbox, queue, active, blocked), so that one on its way is met at least once, and a second
-time over for those that were sent back or handed on meanwhile. Only then is each looked for by its
-name: where it lies at that moment counts, and only once.
+Items move during the search. Their names are collected in the direction in which they move
+(mailbox, inbox, queue, active, blocked), so that a moving item is found at least once, and a second
+time for items that were sent back or handed over meanwhile. Only then is each item located by its
+name: its place at that moment counts, and it is listed once.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ _LISTED = (
     ItemState.MAILBOX,
     ItemState.BLOCKED,
 )
-#: An item moves every few seconds at most; one that is gone again this often stays without a text.
+#: An item moves every few seconds at most; after so many failed reads it is listed without text.
 _READS = 3
-#: The same holds for work that goes on in the shape of another item.
+#: The same holds for work that continues as another item.
 _ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Met:
-    """An item that one look met; by now it may lie elsewhere.
+class _Found:
+    """An item that a search found; it may have moved since.
 
     Attributes:
-        name: its id; of an idea its file name.
-        add: the command that adds it, where that is all there is of it.
+        name: the item's id, or an idea's file name.
+        add: the item's waiting add command, if nothing else of the item was found.
     """
 
     work_kind: str
@@ -69,15 +69,15 @@ class _Met:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """What a file says, None where it cannot be read, and when it was written."""
+    """A file's text, None if it cannot be read, and its time of change (epoch seconds)."""
 
     text: str | None
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Left:
-    """An item that is left, and when it was written."""
+class _Unfinished:
+    """An unfinished item, and its time of change (epoch seconds)."""
 
     item: UnfinishedItem
     at: float
@@ -85,101 +85,101 @@ class _Left:
 
 def list_unfinished(paths: WorkspacePaths) -> tuple[UnfinishedItem, ...]:
     """Return the items of one workspace; see the port."""
-    if not os.path.isdir(paths.agents):  # noqa: PTH112 - one we may not look into holds nothing
+    if not os.path.isdir(paths.agents):  # noqa: PTH112 - False, no error, without permission
         return ()
-    met = _look(paths) | _look(paths)
-    left: list[_Left | None] = []
+    sightings = _collect(paths) | _collect(paths)
+    entries: list[_Unfinished | None] = []
     for _ in range(_ROUNDS):
-        left = [_settle(paths, each) for each in met.values()]
-        known = len(met)
-        if None in left:
-            met |= _look(paths)  # what ended just now may have left other work behind
-        if len(met) == known:
+        entries = [_resolve(paths, each) for each in sightings.values()]
+        known = len(sightings)
+        if None in entries:
+            sightings |= _collect(paths)  # an item that has just ended may have created other work
+        if len(sightings) == known:
             break
-    found = {(each.item.work_kind, each.item.item_id): each for each in left if each is not None}
-    return tuple(each.item for each in sorted(found.values(), key=_rank))
+    found = {(each.item.work_kind, each.item.item_id): each for each in entries if each is not None}
+    return tuple(each.item for each in sorted(found.values(), key=_sort_key))
 
 
-def _rank(left: _Left) -> tuple[int, float, str]:
-    return _LISTED.index(left.item.state), -left.at, left.item.item_id
+def _sort_key(entry: _Unfinished) -> tuple[int, float, str]:
+    return _LISTED.index(entry.item.state), -entry.at, entry.item.item_id
 
 
-def _look(paths: WorkspacePaths) -> dict[ItemKey, _Met]:
-    """Return what is met; of an item met twice on its way, where it is further on."""
-    return {each.key: each for each in _on_the_way(paths)}
+def _collect(paths: WorkspacePaths) -> dict[ItemKey, _Found]:
+    """Return the items found by one search, each at its furthest place."""
+    return {each.key: each for each in _walk_folders(paths)}
 
 
-def _on_the_way(paths: WorkspacePaths) -> Iterator[_Met]:
-    """Yield what lies anywhere, in the direction in which items move."""
+def _walk_folders(paths: WorkspacePaths) -> Iterator[_Found]:
+    """Yield every item found in any folder, in the direction in which items move."""
     for add in waiting_adds(paths):
-        yield _Met(work_kind=add.work_kind, name=add.name, add=add)
+        yield _Found(work_kind=add.work_kind, name=add.name, add=add)
     for path in inbox_files(paths):
-        yield _Met(work_kind=_IDEA, name=path.name)
+        yield _Found(work_kind=_IDEA, name=path.name)
     for folder in work_folders(paths):
         if folder.state in _LISTED:
             for entry in documents_in(folder.path):
-                yield _Met(work_kind=folder.work_kind, name=entry.name.removesuffix(SUFFIX))
-    for path in _targets(paths):
-        if _lineage_state(paths, path.stem) is not None:
-            yield _Met(work_kind=_SPEC, name=path.stem)
+                yield _Found(work_kind=folder.work_kind, name=entry.name.removesuffix(SUFFIX))
+    for path in _list_targets(paths):
+        if _read_lineage_state(paths, path.stem) is not None:
+            yield _Found(work_kind=_SPEC, name=path.stem)
 
 
-def _settle(paths: WorkspacePaths, met: _Met) -> _Left | None:
-    """Return what was met as it stands now, None where it is not left any more."""
-    # Asked before its place is looked for: what stops waiting has its place already.
-    waits = met.add is not None and met.add.still_waits
-    if met.work_kind == _IDEA:
-        return _settle_idea(paths, met, waits=waits)
-    if met.add is not None and waits and _place(paths, met) is None:
-        return _mailed(met.add)
-    return _settle_document(paths, met)
+def _resolve(paths: WorkspacePaths, sighting: _Found) -> _Unfinished | None:
+    """Return the current entry of an item, None if it is not unfinished any more."""
+    # Checked before the place: an item whose command no longer waits already has a place.
+    waits = sighting.add is not None and sighting.add.still_waits
+    if sighting.work_kind == _IDEA:
+        return _resolve_idea(paths, sighting, waits=waits)
+    if sighting.add is not None and waits and _find_place_of(paths, sighting) is None:
+        return _build_mailed(sighting.add)
+    return _resolve_document(paths, sighting)
 
 
-def _settle_document(paths: WorkspacePaths, met: _Met) -> _Left | None:
-    left = None
+def _resolve_document(paths: WorkspacePaths, sighting: _Found) -> _Unfinished | None:
+    entry = None
     for _ in range(_READS):
-        place = _place(paths, met)
+        place = _find_place_of(paths, sighting)
         if place is None:
             return None
         folder, path = place
-        state = _state(paths, met, folder)
+        state = _find_state(paths, sighting, folder)
         if state is None:
             return None
         document = _read(path)
-        left = _Left(
+        entry = _Unfinished(
             UnfinishedItem(
-                item_id=met.name,
-                work_kind=met.work_kind,
+                item_id=sighting.name,
+                work_kind=sighting.work_kind,
                 state=state,
-                title=_title(document.text, met.name),
-                ours=_is_ours(document.text) or _is_made_of_ours(paths, met),
+                title=_read_title(document.text, sighting.name),
+                ours=_is_from_millracer(document.text) or _is_spec_from_millracer(paths, sighting),
                 path=str(path),
             ),
             document.at,
         )
         if document.text is not None or is_there(path):
             break
-    return left
+    return entry
 
 
-def _settle_idea(paths: WorkspacePaths, met: _Met, *, waits: bool) -> _Left | None:
-    """Return the spec that an idea became, where it is left, else the idea, if it is one yet."""
-    inbox = next((path for path in _inbox_paths(paths, met.name) if is_there(path)), None)
-    said = None if met.add is None else met.add.text
-    document = _Text(said, 0.0) if inbox is None else _read(inbox)
-    spec_id = spec_made_of(paths, met.name, document.text)
+def _resolve_idea(paths: WorkspacePaths, sighting: _Found, *, waits: bool) -> _Unfinished | None:
+    """Return the entry of the idea's spec if that exists, else of the idea if it still waits."""
+    inbox = next((path for path in _inbox_paths(paths, sighting.name) if is_there(path)), None)
+    mailed_text = None if sighting.add is None else sighting.add.text
+    document = _Text(mailed_text, 0.0) if inbox is None else _read(inbox)
+    spec_id = spec_made_of(paths, sighting.name, document.text)
     spec = None if spec_id is None else find_place(paths, spec_id)
     if spec_id is not None and spec is not None and spec.work_kind == _SPEC:
-        return _settle_document(paths, _Met(work_kind=_SPEC, name=spec_id))
+        return _resolve_document(paths, _Found(work_kind=_SPEC, name=spec_id))
     if inbox is None:
-        return _mailed(met.add) if met.add is not None and waits else None
-    return _idea(document, met.name, ItemState.INBOX, inbox)
+        return _build_mailed(sighting.add) if sighting.add is not None and waits else None
+    return _build_idea(document, sighting.name, ItemState.INBOX, inbox)
 
 
-def _mailed(add: WaitingAdd) -> _Left:
+def _build_mailed(add: WaitingAdd) -> _Unfinished:
     at = add.at.timestamp()
     if add.work_kind == _IDEA:
-        return _idea(_Text(add.text, at), add.name, ItemState.MAILBOX, add.path)
+        return _build_idea(_Text(add.text, at), add.name, ItemState.MAILBOX, add.path)
     item = UnfinishedItem(
         item_id=add.name,
         work_kind=add.work_kind,
@@ -188,44 +188,44 @@ def _mailed(add: WaitingAdd) -> _Left:
         ours=add.request_hash is not None,
         path=str(add.path),
     )
-    return _Left(item, at)
+    return _Unfinished(item, at)
 
 
-def _idea(document: _Text, file_name: str, state: ItemState, path: Path) -> _Left:
-    ours = _is_ours(document.text)
+def _build_idea(document: _Text, file_name: str, state: ItemState, path: Path) -> _Unfinished:
+    ours = _is_from_millracer(document.text)
     stem = file_name.removesuffix(SUFFIX)
     item = UnfinishedItem(
-        # The idea's id is what we made the file's name of; a person's file is known by its name.
+        # Millracer derives the file name from the idea's id; a user's file has only its name.
         item_id=stem.removeprefix(IDEA_PREFIX) if ours else stem,
         work_kind=_IDEA,
         state=state,
-        title=_title(document.text, stem),
+        title=_read_title(document.text, stem),
         ours=ours,
         path=str(path),
     )
-    return _Left(item, document.at)
+    return _Unfinished(item, document.at)
 
 
-def _place(paths: WorkspacePaths, met: _Met) -> tuple[WorkFolder, Path] | None:
-    """Return where a work document lies; looks twice, as it may be sent back meanwhile."""
+def _find_place_of(paths: WorkspacePaths, sighting: _Found) -> tuple[WorkFolder, Path] | None:
+    """Return a work document's place; searches twice, as it may be sent back meanwhile."""
     for _ in range(2):
-        for folder, path in documents_of(paths, met.name):
-            if folder.work_kind == met.work_kind:
+        for folder, path in documents_of(paths, sighting.name):
+            if folder.work_kind == sighting.work_kind:
                 return folder, path
     return None
 
 
-def _state(paths: WorkspacePaths, met: _Met, folder: WorkFolder) -> ItemState | None:
+def _find_state(paths: WorkspacePaths, sighting: _Found, folder: WorkFolder) -> ItemState | None:
     if folder.state in _LISTED:
         return folder.state
-    return _lineage_state(paths, met.name) if met.work_kind == _SPEC else None
+    return _read_lineage_state(paths, sighting.name) if sighting.work_kind == _SPEC else None
 
 
-def _lineage_state(paths: WorkspacePaths, spec_id: str) -> ItemState | None:
-    """Return how the lineage of a root spec stands that is done itself, None where it is closed.
+def _read_lineage_state(paths: WorkspacePaths, spec_id: str) -> ItemState | None:
+    """Return the state of a done root spec's lineage, None if the lineage is closed.
 
-    Millrace marks a lineage as blocked once nothing else of it is left to do, and the mark outlives
-    a retry, so it counts only while nothing it names is worked on.
+    Millrace marks a lineage as blocked once none of its other items is unfinished. The mark
+    outlives a retry, so it counts only while no item that it names is live.
     """
     path = _targets_folder(paths) / f"{spec_id}.json"
     try:
@@ -247,7 +247,7 @@ def _targets_folder(paths: WorkspacePaths) -> Path:
     return paths.agents / "arbiter" / "targets"
 
 
-def _targets(paths: WorkspacePaths) -> list[Path]:
+def _list_targets(paths: WorkspacePaths) -> list[Path]:
     try:
         return [path for path in _targets_folder(paths).iterdir() if path.suffix == ".json"]
     except OSError:
@@ -263,24 +263,26 @@ def _read(path: Path) -> _Text:
         with path.open(encoding="utf-8", errors="replace") as file:
             return _Text(file.read(), os.fstat(file.fileno()).st_mtime)
     except OSError:
-        return _Text(None, _written(path))
+        return _Text(None, _modified_at(path))
 
 
-def _written(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:
         return 0.0
 
 
-def _title(text: str | None, name: str) -> str:
-    """Return a document's heading, whether or not Millrace could use the rest."""
+def _read_title(text: str | None, name: str) -> str:
+    """Return a document's heading, even if Millrace cannot use the rest."""
     return parse_idea(text or "", stem=name)[0]
 
 
-def _is_ours(text: str | None) -> bool:
+def _is_from_millracer(text: str | None) -> bool:
     return text is not None and request_hash_in(text) is not None
 
 
-def _is_made_of_ours(paths: WorkspacePaths, met: _Met) -> bool:
-    return met.work_kind == _SPEC and _is_ours(source_text(paths, met.name, met.name))
+def _is_spec_from_millracer(paths: WorkspacePaths, sighting: _Found) -> bool:
+    return sighting.work_kind == _SPEC and _is_from_millracer(
+        source_text(paths, sighting.name, sighting.name)
+    )

@@ -1,7 +1,7 @@
-"""Where things lie in a workspace: Millrace's folders, our `.millracer/`, and its file locks.
+"""Paths in a workspace: Millrace's folders, Millracer's `.millracer/` and its file locks.
 
-Millrace's folders are only read. Everything of ours lies below `.millracer/`, which ignores itself
-in git; files are 0600, folders 0700, writes are atomic.
+Millrace's folders are only read. All of Millracer's files are in `.millracer/`, which git ignores.
+Files are 0600, folders 0700, and writes are atomic.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ _KEPT_LOGS = 20
 
 @dataclass(frozen=True, slots=True)
 class WorkspacePaths:
-    """Every path we read or write in one workspace."""
+    """Every path that Millracer reads or writes in one workspace."""
 
     root: Path
 
     def is_named_by(self, path: str) -> bool:
-        """Whether another program's path means this workspace, however it spells it."""
+        """Whether another program's path is this workspace, in any spelling."""
         try:
             return Path(path).is_absolute() and self.root.samefile(path)
-        except (OSError, ValueError):  # it is not there, or no path at all
+        except (OSError, ValueError):  # it does not exist, or is not a valid path
             return False
 
     @property
     def agents(self) -> Path:
-        """Millrace's own folder; without it the directory holds no work."""
+        """Millrace's folder; without it the directory holds no work."""
         return self.root / "millrace-agents"
 
     @property
     def state(self) -> Path:
-        """Millrace's state folder: snapshot, lock, mailbox."""
+        """Millrace's state folder: snapshot, runtime lock and mailbox."""
         return self.agents / "state"
 
     @property
@@ -46,17 +46,17 @@ class WorkspacePaths:
 
     @property
     def runtime_lock(self) -> Path:
-        """The lock file that names the daemon's pid."""
+        """Millrace's runtime lock file, which names the daemon's pid."""
         return self.state / "runtime_daemon.lock.json"
 
     @property
     def event_log(self) -> Path:
-        """Millrace's event log, one JSON object a line, append only."""
+        """Millrace's event log: one JSON object per line, append-only."""
         return self.agents / "logs" / "runtime_events.jsonl"
 
     @property
     def mailbox(self) -> Path:
-        """Commands handed to a running daemon: incoming, processed, failed."""
+        """Commands to a running daemon, in the folders incoming, processed and failed."""
         return self.state / "mailbox"
 
     def items(self, family: str, state: str) -> Path:
@@ -65,49 +65,48 @@ class WorkspacePaths:
 
     @property
     def own(self) -> Path:
-        """Our folder."""
+        """Millracer's folder."""
         return self.root / ".millracer"
 
     @property
     def intake(self) -> Path:
-        """Intake documents and verbatim requests."""
+        """The folder of intake documents and verbatim requests."""
         return self.own / "intake"
 
     @property
     def locks(self) -> Path:
-        """Our lock files."""
+        """The folder of Millracer's lock files."""
         return self.own / "locks"
 
     def item_lock(self, item_id: str) -> Path:
         """Return the lock file of one work item."""
-        return self.locks / _item_lock(item_id)
+        return self.locks / _item_lock_name(item_id)
 
     @property
     def logs(self) -> Path:
-        """Output of daemons of ours."""
+        """The folder with the output of owned daemons."""
         return self.own / "logs"
 
     def remove_old_logs(self) -> None:
-        """Keep the output of the last few daemons; what cannot be removed stays."""
+        """Remove the output of all but the last 20 daemons, best effort."""
         for log in sorted(self.logs.glob("daemon-*.log"))[:-_KEPT_LOGS]:
             with suppress(OSError):
                 log.unlink()
 
     @property
     def ownership(self) -> Path:
-        """The token, pid and start time of the daemon we started."""
+        """The ownership record: token, pid and start time of the owned daemon."""
         return self.own / "daemon.json"
 
     @property
     def stopped(self) -> Path:
-        """Which daemon was stopped on purpose last, by `millracer stop`."""
+        """The record of the daemon that `millracer stop` stopped last."""
         return self.own / "stopped.json"
 
     def make_own(self) -> None:
-        """Create our folders, private and ignored by git; repeatable.
+        """Create Millracer's folders, private and ignored by git; repeatable.
 
-        Removes what a killed command left half written in them, and the locks of items that
-        nobody holds.
+        Removes temporary files that a killed command left, and item locks that no process holds.
 
         Raises:
             WorkspaceUnusable: the workspace is missing or not writable.
@@ -125,7 +124,7 @@ class WorkspacePaths:
                 write_atomically(ignore, "*\n")
             for folder in (self.own, self.intake):
                 remove_unlocked(folder, f".*{TEMPORARY_SUFFIX}")
-            remove_unlocked(self.locks, _item_lock("*"))
+            remove_unlocked(self.locks, _item_lock_name("*"))
         except OSError as exc:
             raise WorkspaceUnusable(
                 f"workspace {self.root} cannot be written: {exc.strerror}",
@@ -133,5 +132,5 @@ class WorkspacePaths:
             ) from exc
 
 
-def _item_lock(item_id: str) -> str:
+def _item_lock_name(item_id: str) -> str:
     return f"item-{item_id}.lock"

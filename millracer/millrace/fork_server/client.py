@@ -1,8 +1,8 @@
-"""Our end of the warm Millrace: one process that forks a child for each command.
+"""The client of the fork server: one warm process that forks a child for each command.
 
-`server.py` is the other end and tells the protocol. Where this end raises, nothing of
-the command runs any more, so that it can be run plainly: what was not heard of never begins, and
-who heard of it ends it. Nobody ends what another thread asked for.
+`server.py` describes the protocol. If the client raises, nothing of the command runs any more, so
+that the command can be run as a plain process: a child waits for a go-ahead before it begins, and
+the thread that started a child ends it. No thread ends another thread's command.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ from millracer.system.processes import TOKEN_VARIABLE, Command, Completed
 _SERVER = Path(__file__).with_name("server.py")
 _READY, _GO = b"ready\n", b"!"
 _SLICE_SECONDS = 0.1
-#: A command waits for the import until it has taken so long: 1.5 s on an idle machine, 18 s were
-#: measured with 20 busy processes a core, and a plain start takes longer than that on both.
+#: A command waits at most so long for the import, in seconds. The import takes 1.5 s on an idle
+#: machine, 18 s were measured with 20 busy processes per core; a plain start takes longer on both.
 _IMPORT_SECONDS = 30.0
-#: An import that takes so long hangs, and its process is ended.
+#: An import that takes this long (seconds) counts as hung, and its process is ended.
 _HUNG_SECONDS = 300.0
-#: Forks are done one after the other; each takes some milliseconds, on a loaded machine many.
+#: Forks are serial; each takes a few milliseconds, on a loaded machine many.
 _FORK_SECONDS = 5.0
 _END_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
 _CHUNK_BYTES = 65536
-#: Room in which a child writes its own command line: `/proc` shows the one of its parent.
-_ROOM = " " * 8192
+#: Space for a child to write its own command line into: `/proc` would show its parent's.
+_PADDING = " " * 8192
 
 
 class WarmUnusable(Exception):
-    """The warm process is not what it should be."""
+    """The warm process cannot be used."""
 
 
 class CommandRefused(Exception):
-    """This command cannot be done warm; others can."""
+    """The warm process cannot run this command, but can run others."""
 
 
 class WarmProcess:
-    """One warm Millrace; its start is not waited for.
+    """One warm Millrace process; the constructor does not wait for its start.
 
     Args:
-        install: what it is for.
+        install: the Millrace install to import.
         module: the module that the console script imports.
         program: the command without arguments: its environment and working directory.
 
@@ -65,52 +65,52 @@ class WarmProcess:
     """
 
     def __init__(self, install: MillraceInstall, module: str, program: Command) -> None:
-        self._begun = time.monotonic()
+        self._created_at = time.monotonic()
         env = dict(os.environ if program.env is None else program.env)
         env.setdefault(TOKEN_VARIABLE, processes.new_token())
         self._child: subprocess.Popen[bytes] | None = None
-        self._settled = threading.Event()
+        self._import_ended = threading.Event()
         self._is_usable = False
         self._is_closed = False
         self._is_retired = False
-        self._under_way = 0
-        self._counting = threading.Lock()
+        self._running_count = 0
+        self._count_lock = threading.Lock()
         self._last_started = 0.0
-        #: Held to write to the socket, and to close it.
+        #: Held while the socket is written to or closed.
         self._requests = threading.Lock()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control, remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = Command(
             tool=program.tool,
             argv=(
-                *(str(install.interpreter), str(_SERVER), str(theirs.fileno()), str(os.getpid())),
-                *(str(install.script), module, TOKEN_VARIABLE, _ROOM),
+                *(str(install.interpreter), str(_SERVER), str(remote.fileno()), str(os.getpid())),
+                *(str(install.script), module, TOKEN_VARIABLE, _PADDING),
             ),
             cwd=program.cwd,
             env=env,
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(remote.fileno(),),
         )
-        # It dies with the thread that starts it, so that thread stays with it.
+        # The process dies with the thread that starts it, so that thread waits for its end.
         self._keeper = threading.Thread(
-            target=self._keep, args=(command, theirs), name="warm-millrace", daemon=True
+            target=self._spawn_and_wait, args=(command, remote), name="warm-millrace", daemon=True
         )
         try:
             self._keeper.start()
         except RuntimeError:
             self._control.close()
-            theirs.close()
+            remote.close()
             raise
 
     def wait_ready(self, wait: Wait) -> None:
-        """Wait until commands can be given, as long as a plain start might take.
+        """Wait until commands are accepted, at most as long as a plain start might take.
 
         Raises:
-            CommandRefused: the wait is over, or the import is late; a later command may find it
-                done.
-            WarmUnusable: it takes no commands.
+            CommandRefused: the wait is over, or the import is late; it may be done for a later
+                command.
+            WarmUnusable: the process accepts no commands.
             Cancelled: the caller asked to stop.
         """
-        while not self._settled.wait(_SLICE_SECONDS):
-            age = time.monotonic() - self._begun
+        while not self._import_ended.wait(_SLICE_SECONDS):
+            age = time.monotonic() - self._created_at
             if age >= _HUNG_SECONDS:
                 raise WarmUnusable
             if age >= _IMPORT_SECONDS:
@@ -120,21 +120,23 @@ class WarmProcess:
             raise WarmUnusable
 
     def run(self, command: Command, arguments: tuple[str, ...], wait: Wait) -> Completed:
-        """Run a command to its end, as `process.run` does.
+        """Run a command until it exits, as `process.run` does.
 
         Raises:
-            CommandRefused: it was not begun.
-            WarmUnusable: it was not begun, or broken off.
+            CommandRefused: the command was not started.
+            WarmUnusable: the command was not started, or was interrupted.
             ToolFailed, ToolTimeout, Cancelled: as `process.run`.
         """
         started = time.monotonic()
         with (
-            self._counted(),
+            self._count_command(),
             _Pipe(Whole(command.tool)) as stdout,
             _Pipe(Ends()) as stderr,
-            self._started(command, arguments, (stdout.writes, stderr.writes), wait) as begun,
+            self._start(
+                command, arguments, (stdout.writes, stderr.writes), wait
+            ) as started_command,
         ):
-            pid, answer = begun
+            pid, answer = started_command
             stdout.close_writing()
             stderr.close_writing()
             try:
@@ -158,24 +160,27 @@ class WarmProcess:
     def spawn_detached(
         self, command: Command, arguments: tuple[str, ...], output: int, wait: Wait
     ) -> int:
-        """Start a command that outlives us, both its streams going to `output`; return its pid.
+        """Start a command that outlives Millracer, with both streams to `output`; return its pid.
 
         Raises:
-            CommandRefused, WarmUnusable, Cancelled: it was not begun.
+            CommandRefused, WarmUnusable, Cancelled: the command was not started.
         """
-        with self._counted(), self._started(command, arguments, (output, output), wait) as begun:
-            return begun[0]
+        with (
+            self._count_command(),
+            self._start(command, arguments, (output, output), wait) as started_command,
+        ):
+            return started_command[0]
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was ended."""
+        """Whether `close` was called."""
         return self._is_closed
 
     def close(self) -> None:
         """End the process; never raises, repeatable.
 
-        What it forked goes on, but that nobody hears of a command's end any more: who waits for one
-        ends it.
+        Forked commands continue, but their ends are no longer reported: a thread that waits for a
+        command ends it.
         """
         self._is_closed = True
         if self._child is not None:
@@ -185,30 +190,30 @@ class WarmProcess:
         self._keeper.join(_END_SECONDS)
 
     def retire(self) -> None:
-        """Take no more commands, and end the process with the last one under way."""
-        with self._counting:
+        """Accept no more commands, and end the process after its last running command."""
+        with self._count_lock:
             self._is_retired = True
-            is_idle = self._under_way == 0
+            is_idle = self._running_count == 0
         if is_idle:
             self.close()
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._counting:
+    def _count_command(self) -> Iterator[None]:
+        with self._count_lock:
             if self._is_retired:
                 raise CommandRefused
-            self._under_way += 1
+            self._running_count += 1
         try:
             yield
         finally:
-            with self._counting:
-                self._under_way -= 1
-                is_last = self._is_retired and self._under_way == 0
+            with self._count_lock:
+                self._running_count -= 1
+                is_last = self._is_retired and self._running_count == 0
             if is_last:
                 self.close()
 
     @contextmanager
-    def _started(
+    def _start(
         self,
         command: Command,
         arguments: tuple[str, ...],
@@ -217,63 +222,63 @@ class WarmProcess:
     ) -> Iterator[tuple[int, _Answer]]:
         token = None if command.env is None else command.env.get(TOKEN_VARIABLE)
         cwd = os.getcwd() if command.cwd is None else os.fspath(command.cwd)  # noqa: PTH109 - text
-        request = {"argv": [_encoded(each) for each in arguments], "cwd": _encoded(cwd)}
+        request = {"argv": [_encode(each) for each in arguments], "cwd": _encode(cwd)}
         message = json.dumps({**request, "token": token}).encode()
         with _Answer() as answer:
             self._send(message, answer, (*outputs, *command.pass_fds))
-            pid = self._hear_started(answer, wait)
-            answer.let_go()
+            pid = self._receive_started(answer, wait)
+            answer.send_go()
             yield pid, answer
 
     def _send(self, message: bytes, answer: _Answer, descriptors: tuple[int, ...]) -> None:
         try:
             with self._requests:
                 self._control.settimeout(_FORK_SECONDS)
-                socket.send_fds(self._control, [message], [answer.theirs.fileno(), *descriptors])
+                socket.send_fds(self._control, [message], [answer.remote.fileno(), *descriptors])
         except OSError as exc:
             raise (CommandRefused if exc.errno == errno.EMSGSIZE else WarmUnusable) from exc
         finally:
-            answer.theirs.close()
+            answer.remote.close()
 
-    def _hear_started(self, answer: _Answer, wait: Wait) -> int:
-        """Return the pid of the child, which waits for `let_go`; who asked before has it first."""
-        asked = time.monotonic()
+    def _receive_started(self, answer: _Answer, wait: Wait) -> int:
+        """Return the pid of the child, which waits for `send_go`; earlier requests fork first."""
+        sent_at = time.monotonic()
         while not answer.has_line:
             if _read_some(answer):
                 continue
-            if time.monotonic() - max(asked, self._last_started) >= _FORK_SECONDS:
+            if time.monotonic() - max(sent_at, self._last_started) >= _FORK_SECONDS:
                 raise WarmUnusable
             _refuse_if_over(wait)
         self._last_started = time.monotonic()
         return answer.started_pid
 
-    def _keep(self, command: Command, theirs: socket.socket) -> None:
+    def _spawn_and_wait(self, command: Command, remote: socket.socket) -> None:
         try:
-            with theirs:
-                nowhere = subprocess.DEVNULL
-                child = processes.spawn(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+            with remote:
+                null = subprocess.DEVNULL
+                child = processes.spawn(command, stdin=null, stdout=null, stderr=null)
         except ToolError:
-            self._settled.set()
+            self._import_ended.set()
         else:
             self._child = child
             if self._is_closed:
                 child.kill()
-            self._is_usable = self._hears_ready()
-            self._settled.set()
+            self._is_usable = self._receive_ready()
+            self._import_ended.set()
             child.wait()
             self._is_usable = False
-        # Not below who sends: another file might have its number by then.
+        # Not during a send: another file might have reused the descriptor by then.
         with self._requests:
             self._control.close()
 
-    def _hears_ready(self) -> bool:
+    def _receive_ready(self) -> bool:
         with suppress(OSError):
             return self._control.recv(len(_READY)) == _READY
         return False
 
 
 class _Pipe:
-    """One output of a command, and what keeps it."""
+    """A pipe for one output of a command, and the sink that keeps the data."""
 
     def __init__(self, sink: Whole | Ends) -> None:
         try:
@@ -309,73 +314,73 @@ class _Pipe:
 
 
 class _Answer:
-    """What the warm process says of one command."""
+    """The warm process's answer about one command."""
 
     def __init__(self) -> None:
         try:
-            self._ours, self.theirs = socket.socketpair()
+            self._local, self.remote = socket.socketpair()
         except OSError as exc:
             raise CommandRefused from exc
-        self._said = b""
+        self._received = b""
         self.is_read = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ours.close()
-        self.theirs.close()
+        self._local.close()
+        self.remote.close()
 
     def fileno(self) -> int:
-        return self._ours.fileno()
+        return self._local.fileno()
 
     def read_some(self) -> None:
         try:
-            data = self._ours.recv(_CHUNK_BYTES)
+            data = self._local.recv(_CHUNK_BYTES)
         except OSError as exc:
             raise WarmUnusable from exc
-        self._said += data
+        self._received += data
         self.is_read = not data
 
     @property
     def has_line(self) -> bool:
-        """Whether something was said, or nothing will be."""
-        return b"\n" in self._said or self.is_read
+        """Whether a whole line has arrived, or no more data will."""
+        return b"\n" in self._received or self.is_read
 
     @property
     def started_pid(self) -> int:
         """The child's pid.
 
         Raises:
-            CommandRefused, WarmUnusable: there is none.
+            CommandRefused, WarmUnusable: the child was not started.
         """
-        first = self._said.partition(b"\n")[0]
+        first = self._received.partition(b"\n")[0]
         if first.startswith(b"refused "):
             raise CommandRefused(first.decode("utf-8", "replace"))
-        return self._number(0, b"started ")
+        return self._parse_number(0, b"started ")
 
-    def let_go(self) -> None:
-        """Let the child begin; one that never hears it ends without having done anything.
+    def send_go(self) -> None:
+        """Send the go-ahead; a child that never receives it ends without running the command.
 
         Raises:
-            WarmUnusable: it has ended.
+            WarmUnusable: the child has ended.
         """
         try:
-            self._ours.sendall(_GO)
+            self._local.sendall(_GO)
         except OSError as exc:
             raise WarmUnusable from exc
 
     @property
     def exit_code(self) -> int:
-        """How the child ended.
+        """The child's exit code, or its signal as a negative number.
 
         Raises:
-            WarmUnusable: nobody can say.
+            WarmUnusable: the exit code is unknown.
         """
-        return self._number(1, b"exit ")
+        return self._parse_number(1, b"exit ")
 
-    def _number(self, line: int, word: bytes) -> int:
-        lines = self._said.split(b"\n")
+    def _parse_number(self, line: int, word: bytes) -> int:
+        lines = self._received.split(b"\n")
         try:
             if line + 1 < len(lines) and lines[line].startswith(word):
                 return int(lines[line].removeprefix(word))
@@ -385,7 +390,7 @@ class _Answer:
 
 
 def _read_some(*sources: _Pipe | _Answer) -> bool:
-    """Read what there is, or wait a moment for it; return whether there was any."""
+    """Read available data, waiting for a moment; return whether there was any."""
     unread = {source.fileno(): source for source in sources if not source.is_read}
     poll = select.poll()  # needs no descriptor of its own
     for descriptor in unread:
@@ -402,5 +407,5 @@ def _refuse_if_over(wait: Wait) -> None:
         raise CommandRefused
 
 
-def _encoded(text: str) -> str:
+def _encode(text: str) -> str:
     return os.fsencode(text).decode("latin-1")

@@ -1,8 +1,8 @@
-"""Runs Millrace's commands in forks of one process that has imported Millrace already.
+"""Run Millrace's commands in forks of one process that has already imported Millrace.
 
-The same code path as the command line without the second that its start costs. Whatever is not as
-expected of the install, the process or a command, the command is run as a plain process, and the
-caller does not notice.
+A command takes the code path of the command line, but saves the second that a start costs. If the
+install, the process or the command is not as expected, the command is run as a plain process, and
+the caller sees no difference.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from millracer.millrace.fork_server.client import CommandRefused, WarmProcess, W
 from millracer.system import processes as process
 from millracer.system.processes import TOKEN_VARIABLE, Command, Completed
 
-#: Where a warm Millrace went wrong, the next is not begun sooner.
+#: The pause before the next warm process after one that failed.
 _PAUSE_SECONDS = 60.0
-#: It is started here: a workspace may be gone by the next command.
-_ANYWHERE = Path("/")
+#: The warm process's working directory: a workspace may be removed before the next command.
+_WORKING_DIRECTORY = Path("/")
 
 _Stamp = tuple[FileStamp, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Warm:
-    """A warm process, and what it is good for."""
+    """A warm process, and the program and install that it serves."""
 
     program: Command
     install: MillraceInstall
@@ -40,7 +40,7 @@ class _Warm:
     process: WarmProcess
 
     def fits(self, command: Command) -> bool:
-        """Whether it is a command of this program in this environment, but for our token."""
+        """Whether the command has this program and this environment, apart from the token."""
         count = len(self.program.argv)
         return command.argv[:count] == self.program.argv and _without_token(
             command.env
@@ -48,10 +48,10 @@ class _Warm:
 
 
 class ForkServerRunner(CommandRunner):
-    """Keeps one warm Millrace from `warm_up` to `close`; safe from any thread.
+    """Keeps one warm Millrace from `warm_up` to `close`; thread-safe.
 
-    Commands before `warm_up`, and of another program or environment, are plain processes. After one
-    that went wrong `warm_up` begins another in a while; nothing else does.
+    Commands before `warm_up`, or with another program or environment, run as plain processes. After
+    a failure, only a later `warm_up` starts another warm process, and not before a pause.
     """
 
     def __init__(self) -> None:
@@ -62,40 +62,42 @@ class ForkServerRunner(CommandRunner):
         self._is_closed = False
 
     def warm_up(self, program: Command) -> None:
-        """Start to import Millrace; does nothing where that was begun, or cannot be."""
+        """Start to import Millrace; does nothing if the import has begun or is not possible."""
         with self._lock:
             if self._warm is None and not self._is_closed:
-                self._warm = self._started(program)
+                self._warm = self._start(program)
 
     def run(self, command: Command, wait: Wait) -> Completed:
         """See `process.run`."""
-        warm = self._for(command)
+        warm = self._find_warm(command)
         if warm is not None:
             try:
                 warm.process.wait_ready(wait)
-                return warm.process.run(command, _arguments(warm, command), wait)
+                return warm.process.run(command, _list_arguments(warm, command), wait)
             except CommandRefused:
                 pass
             except WarmUnusable:
-                self._give_up(warm)
+                self._discard(warm)
         return process.run(command, wait)
 
     def spawn_detached(self, command: Command, output: int, wait: Wait) -> int:
-        """See `process.spawn_detached`; what is forked belongs to nobody once we have ended."""
+        """See `process.spawn_detached`; the forked command outlives Millracer."""
         wait.cancellation.raise_if_cancelled()
-        warm = self._for(command)
+        warm = self._find_warm(command)
         if warm is not None:
             try:
                 warm.process.wait_ready(wait)
-                return warm.process.spawn_detached(command, _arguments(warm, command), output, wait)
+                return warm.process.spawn_detached(
+                    command, _list_arguments(warm, command), output, wait
+                )
             except CommandRefused:
                 pass
             except WarmUnusable:
-                self._give_up(warm)
+                self._discard(warm)
         return process.spawn_detached(command, output)
 
     def close(self) -> None:
-        """End the warm Millrace; daemons that it forked go on."""
+        """End the warm Millrace; daemons that it forked continue."""
         with self._lock:
             ended, self._retired = self._retired, []
             if self._warm is not None:
@@ -104,27 +106,31 @@ class ForkServerRunner(CommandRunner):
         for each in ended:
             each.close()
 
-    def _started(self, program: Command) -> _Warm | None:
+    def _start(self, program: Command) -> _Warm | None:
         install = find_install(program.argv, program.env or {})
         if install is None or not install.script.is_absolute():
             return None
         stamp, module = install.stamp(), install.entry_module()
         if module is None or stamp is None:
             return None
-        if not is_supported(install.version) or install.missing_modules or _looks_here(program):
+        if (
+            not is_supported(install.version)
+            or install.missing_modules
+            or _has_relative_path(program)
+        ):
             return None
         if time.monotonic() < self._not_before.get(stamp, 0.0):
             return None
         try:
-            begun = WarmProcess(install, module, replace(program, cwd=_ANYWHERE))
+            warm_process = WarmProcess(install, module, replace(program, cwd=_WORKING_DIRECTORY))
         except (OSError, RuntimeError):  # no descriptors left, or no threads
             return None
-        return _Warm(program=program, install=install, stamp=stamp, process=begun)
+        return _Warm(program=program, install=install, stamp=stamp, process=warm_process)
 
-    def _for(self, command: Command) -> _Warm | None:
-        """Return the warm process for a command; one whose install changed is begun anew.
+    def _find_warm(self, command: Command) -> _Warm | None:
+        """Return the warm process for a command; if its install has changed, start another.
 
-        What the former one does it does to its end: a plain process would, too.
+        The former process finishes its running commands, as plain processes would.
         """
         with self._lock:
             warm = self._warm
@@ -132,13 +138,13 @@ class ForkServerRunner(CommandRunner):
                 return None
             if warm.install.stamp() == warm.stamp:
                 return warm
-            self._warm = self._started(warm.program)
+            self._warm = self._start(warm.program)
             self._retired = [each for each in self._retired if not each.is_closed]
             self._retired.append(warm.process)
         warm.process.retire()
         return None
 
-    def _give_up(self, warm: _Warm) -> None:
+    def _discard(self, warm: _Warm) -> None:
         with self._lock:
             if self._warm is warm:
                 self._not_before[warm.stamp] = time.monotonic() + _PAUSE_SECONDS
@@ -146,7 +152,7 @@ class ForkServerRunner(CommandRunner):
         warm.process.close()
 
 
-def _arguments(warm: _Warm, command: Command) -> tuple[str, ...]:
+def _list_arguments(warm: _Warm, command: Command) -> tuple[str, ...]:
     return command.argv[len(warm.program.argv) :]
 
 
@@ -154,7 +160,7 @@ def _without_token(env: Mapping[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in (env or {}).items() if name != TOKEN_VARIABLE}
 
 
-def _looks_here(program: Command) -> bool:
-    """Whether what it imports depends on the directory that it is run in."""
-    searched = (program.env or {}).get("PYTHONPATH", "")
-    return searched != "" and not all(map(os.path.isabs, searched.split(os.pathsep)))
+def _has_relative_path(program: Command) -> bool:
+    """Whether the program's imports depend on its working directory."""
+    python_path = (program.env or {}).get("PYTHONPATH", "")
+    return python_path != "" and not all(map(os.path.isabs, python_path.split(os.pathsep)))

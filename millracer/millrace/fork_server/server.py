@@ -1,14 +1,16 @@
-"""Runs under Millrace's interpreter: imports its entry point once and forks for each command.
+"""The fork server: imports Millrace's entry point once and forks for each command.
 
-Millracer starts this file as a program; it imports nothing of Millracer and, of Millrace, only the
-module that the console script imports. A forked child executes the console script itself, so a
-command takes the code path of the command line. This process never runs a command.
+Millracer starts this file as a program under Millrace's interpreter. It imports nothing of
+Millracer and, of Millrace, only the module that the console script imports. A forked child executes
+the console script itself, so a command takes the code path of the command line. The server process
+never runs a command.
 
-It speaks over the unix socket it is given. A request is one packet, a JSON object
+The protocol uses the unix socket passed to it. A request is one packet, a JSON object
 {"argv": [...], "cwd": "...", "token": "..." or null}, texts as bytes decoded as Latin-1, with
-descriptors: where to answer, standard output, standard error, and what the command inherits. The
+descriptors: the answer socket, standard output, standard error, and those the command inherits. The
 answer is `started PID`, then `exit CODE` (negative: the signal), each on a line, or `refused WHY`.
-The command begins once `!` is said to the first; who goes without saying it has asked for nothing.
+The command begins once the client has answered `started` with `!`. If the client closes the answer
+socket without sending it, the child ends and the command is not run.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-# The console script's own folder stands here, as when it is started; ours holds modules of ours.
+# `Program` puts the console script's folder first, as a start does; this file's folder is removed
+# because it holds Millracer's modules.
 if not sys.flags.safe_path:
     del sys.path[0]
 
@@ -44,31 +47,31 @@ _UNRAISABLE_EXIT = 120
 
 
 class Region:
-    """A stretch of this process's memory that `/proc` shows: its arguments, its environment."""
+    """A region of this process's memory that `/proc` shows: its arguments or its environment."""
 
     def __init__(self, address: int, end: int) -> None:
         if not 0 < address <= end:
-            raise ValueError("there is no such stretch")
+            raise ValueError("invalid memory region")
         self.address = address
         self.size = end - address
 
     def read(self) -> bytes:
-        """Return what stands there."""
+        """Return the region's bytes."""
         return ctypes.string_at(self.address, self.size)
 
     def write(self, offset: int, data: bytes) -> None:
-        """Put data there.
+        """Write data into the region.
 
         Raises:
-            ValueError: it does not fit.
+            ValueError: the data does not fit.
         """
         if offset < 0 or offset + len(data) > self.size:
-            raise ValueError("it does not fit")
+            raise ValueError("the data does not fit")
         ctypes.memmove(self.address + offset, data, len(data))
 
 
 class Identity:
-    """What other processes see of this one; a child that does not exec has to say who it is.
+    """What `/proc` shows of this process; a child that does not exec has to change it itself.
 
     Args:
         variable: the environment variable that marks processes.
@@ -80,18 +83,18 @@ class Identity:
         self._arguments: Region | None = None
         self._environment: Region | None = None
         try:
-            # The name before the last bracket may hold anything; then the third field comes first.
+            # The name before the last bracket may hold anything; the third field follows it.
             fields = (_PROC / "stat").read_bytes().rpartition(b")")[2].split()
             arguments = Region(*map(int, fields[45:47]))
             environment = Region(*map(int, fields[47:49]))
-            is_so = (_PROC / "cmdline").read_bytes() == arguments.read()
-            if is_so and (_PROC / "environ").read_bytes() == environment.read():
+            is_mapped = (_PROC / "cmdline").read_bytes() == arguments.read()
+            if is_mapped and (_PROC / "environ").read_bytes() == environment.read():
                 self._arguments, self._environment = arguments, environment
         except (OSError, ValueError, TypeError):
-            return  # then no child can say who it is, and what has to is refused
+            return  # then no child can show its identity, and commands that need one are refused
 
-    def take(self, command: list[str], token: str | None) -> None:
-        """Show this command line and carry this token, in `os.environ` and for other processes.
+    def assume(self, command: list[str], token: str | None) -> None:
+        """Set the command line that `/proc` shows, and the token in `os.environ` and `/proc`.
 
         Raises:
             ValueError: a token cannot be shown to other processes.
@@ -127,8 +130,8 @@ class Program:
     """The console script, ready to be executed in a child.
 
     Args:
-        script: its path.
-        module: what it imports.
+        script: the script's path.
+        module: the module that the script imports.
     """
 
     def __init__(self, script: str, module: str) -> None:
@@ -139,7 +142,7 @@ class Program:
         importlib.import_module(module)
 
     def execute(self, arguments: list[str]) -> int:
-        """Run it as Python runs a script, and return the exit code of the process."""
+        """Execute the script as Python would, and return the exit code of the process."""
         main = types.ModuleType("__main__")
         main.__file__ = self.script
         sys.modules["__main__"] = main
@@ -149,7 +152,7 @@ class Program:
             exec(self._code, main.__dict__)  # noqa: S102 - what the command line executes
         except SystemExit as ended:
             return _exit_code(ended.code)
-        except BaseException as error:  # noqa: BLE001 - Python's own last resort is imitated
+        except BaseException as error:  # noqa: BLE001 - as Python's own top level does
             here = error.__traceback__
             below = None if here is None else here.tb_next
             sys.excepthook(type(error), error.with_traceback(below), below)
@@ -160,28 +163,28 @@ class Program:
 
 
 class Server:
-    """Forks one child a request until the other end of the socket is closed."""
+    """Forks one child per request until the client closes the socket."""
 
     def __init__(self, control: socket.socket, program: Program, identity: Identity) -> None:
         self._control = control
         self._program = program
         self._identity = identity
         self._answers: dict[int, socket.socket] = {}
-        self._woken, self._wakes = socket.socketpair()
-        for end in (self._woken, self._wakes):
+        self._wakeup_reader, self._wakeup_writer = socket.socketpair()
+        for end in (self._wakeup_reader, self._wakeup_writer):
             end.settimeout(0)
 
     def serve(self) -> int | None:
-        """Return the child's exit code in a child, None here at the end."""
+        """Serve requests; return the exit code in a child, None in the server once it ends."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
-        poll = select.poll()  # our end has the number it had for Millracer: any
-        for end in (self._control, self._woken):
+        signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
+        poll = select.poll()  # not select: the inherited descriptor may have a high number
+        for end in (self._control, self._wakeup_reader):
             poll.register(end, select.POLLIN)
         while True:
             ready = {descriptor for descriptor, _ in poll.poll()}
-            if self._woken.fileno() in ready:
-                self._woken.recv(4096)
+            if self._wakeup_reader.fileno() in ready:
+                self._wakeup_reader.recv(4096)
                 self._report_ended()
             if self._control.fileno() in ready:
                 request = self._receive()
@@ -200,42 +203,47 @@ class Server:
         try:
             pid = os.fork()
         except OSError as error:
-            _say(answer, f"refused {error.strerror}")
+            _send_line(answer, f"refused {error.strerror}")
             answer.close()
             pid = -1
         if pid == 0:
-            return self._be_child(request, descriptors, answer)
+            return self._run_child(request, descriptors, answer)
         if pid > 0:
             self._answers[pid] = answer
         for descriptor in descriptors:
             os.close(descriptor)
         return None
 
-    def _be_child(
+    def _run_child(
         self, request: dict[str, Any], descriptors: list[int], answer: socket.socket
     ) -> int:
         try:
-            arguments = [_text(word) for word in request["argv"]]
+            arguments = [_decode(word) for word in request["argv"]]
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for end in (self._control, self._woken, self._wakes, *self._answers.values()):
+            for end in (
+                self._control,
+                self._wakeup_reader,
+                self._wakeup_writer,
+                *self._answers.values(),
+            ):
                 end.close()
             os.setsid()
-            os.chdir(_text(request["cwd"]))
+            os.chdir(_decode(request["cwd"]))
             for standard, descriptor in enumerate(descriptors[:2], start=1):
                 os.dup2(descriptor, standard)
                 os.close(descriptor)
-            sys.stdout, sys.stderr = _renewed(sys.stdout), _renewed(sys.stderr)
+            sys.stdout, sys.stderr = _reopen(sys.stdout), _reopen(sys.stderr)
             for descriptor in descriptors[2:]:
                 os.set_inheritable(descriptor, True)  # noqa: FBT003 - its only form
             command = [sys.executable, self._program.script, *arguments]
-            self._identity.take(command, request["token"])
-            _say(answer, f"started {os.getpid()}")
+            self._identity.assume(command, request["token"])
+            _send_line(answer, f"started {os.getpid()}")
             if answer.recv(len(_GO)) != _GO:
                 os._exit(_UNRAISABLE_EXIT)
             answer.close()
-        except BaseException as error:  # noqa: BLE001 - nothing of the command was done yet
-            _say(answer, f"refused {error}")
+        except BaseException as error:  # noqa: BLE001 - the command has not begun yet
+            _send_line(answer, f"refused {error}")
             os._exit(_UNRAISABLE_EXIT)
         return self._program.execute(arguments)
 
@@ -246,21 +254,21 @@ class Server:
                 return
             answer = self._answers.pop(pid, None)
             if answer is not None:
-                _say(answer, f"exit {os.waitstatus_to_exitcode(status)}")
+                _send_line(answer, f"exit {os.waitstatus_to_exitcode(status)}")
                 answer.close()
 
 
-def _say(answer: socket.socket, line: str) -> None:
-    with suppress(OSError):  # nobody may wait any more
+def _send_line(answer: socket.socket, line: str) -> None:
+    with suppress(OSError):  # the client may have closed the socket
         answer.sendall(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
 
 
-def _text(encoded: str) -> str:
+def _decode(encoded: str) -> str:
     return os.fsdecode(encoded.encode("latin-1"))
 
 
-def _renewed(stream: TextIO) -> TextIO:
-    """Return the same stream anew: what it knew of its descriptor (can it seek?) holds no more."""
+def _reopen(stream: TextIO) -> TextIO:
+    """Reopen a stream: what it cached about its descriptor (such as seekable) is outdated."""
     return open(
         stream.fileno(),
         "w",
@@ -303,7 +311,7 @@ def _die_with(parent: int) -> None:
 
 
 def _is_alone() -> bool:
-    """Whether there is one thread, for a fork takes only one along."""
+    """Whether this process has a single thread, as a fork copies only one."""
     try:
         return len(list((_PROC / "task").iterdir())) == 1
     except OSError:
@@ -311,22 +319,22 @@ def _is_alone() -> bool:
 
 
 def main() -> None:
-    """Serve until the socket ends, or be one command."""
+    """Serve until the client closes the socket; in a child, run one command."""
     descriptor, parent, script, module, variable = sys.argv[1:6]
     _die_with(int(parent))
     exit_code: int | None = None
 
-    def leave_at_once() -> None:
-        # Registered first, so it runs last: after threads and the program's own exit functions,
-        # instead of taking a big heap apart.
+    def exit_fast() -> None:
+        # Registered first, so it runs last, after threads and the program's own exit functions:
+        # it skips the slow teardown of a big heap.
         flushed = _flush()
         os._exit((exit_code or 0) if flushed else _UNRAISABLE_EXIT)
 
-    atexit.register(leave_at_once)
+    atexit.register(exit_fast)
     identity = Identity(variable)
     control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
-    gc.disable()  # all of it stays: looking for garbage meanwhile takes a tenth of the import
+    gc.disable()  # imports leave little garbage, and collection takes a tenth of the import time
     program = Program(script, module)
     gc.enable()
     if not _is_alone():

@@ -1,1 +1,1 @@
-"""Intake documents as Millrace reads them."""
+"""Write and read intake documents by Millrace's rules."""

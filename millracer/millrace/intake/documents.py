@@ -1,15 +1,16 @@
-"""Intake documents: Millrace's markdown, rendered so that any text survives and forges nothing.
+"""Render intake documents in Millrace's markdown, and verify that each one carries the request.
 
-Templates, and the proof that a rendered document says what was asked. Caller text stands in a
-document in four shapes only: quoted lines, quoted values, references (all `document_forms`), and a
-title folded to one short line. Everything else is our own sentences.
+Caller text has four forms in a document: quoted lines, quoted values, references (all from
+`intake.fields`), and a title folded to one short line. All other text is fixed, so no caller text
+can be lost or pass for a field.
 
-Millrace's agents are not given a document's text but its path, so each document also tells where
-the verbatim copy of the request lies: the one path that does not move.
+Millrace's agents receive a document's path, not its text, so each document also names the verbatim
+copy of the request, whose path does not change.
 
-An idea is quoted like the others, although Millrace keeps an idea's text and alters only CR: with
-every caller line behind a mark, none can look like our hash or another section, and one rule serves
-all kinds. Its text has no clock in it, because Millrace derives the spec's id from it.
+An idea is quoted like the other kinds, although Millrace keeps an idea's text and alters only CR.
+With every caller line behind a mark, none can look like the request hash or another section, and
+one rule serves all kinds. An idea has no time in it, because Millrace derives the spec's id from
+its text.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ _CHECKS = (
         " changed."
     ),
 )
-#: How many items of References are ours: the verbatim copy and the hash stand first.
-_OUR_REFERENCES = 2
+#: The number of fixed items at the start of References: the verbatim copy and the hash.
+_FIXED_REFERENCES = 2
 _RISK = ("None stated beyond the request.",)
 _IDEA_SUMMARY = (
     "Carry out the section Request below in full, word for word; this text is the source artifact"
@@ -82,7 +83,7 @@ _IDEA_REFERENCES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fields:
-    """What a task or probe has, by label, in the order it is written."""
+    """A task's or probe's fields by label, in the order of the document."""
 
     scalars: Mapping[str, str]
     lists: Mapping[str, tuple[str, ...]]
@@ -115,25 +116,25 @@ def render_document(
     *,
     created_at: datetime,
 ) -> IntakeDocument:
-    """Render the intake document of a work item; `verify_document` proves it before it is added.
+    """Render the intake document of a work item; call `verify_document` before adding it.
 
     Args:
-        item: whose document it is.
-        kind: which of Millrace's three kinds.
-        body: what is asked for, carried whole; a scope comes with the scope contract.
-        created_at: aware; an idea does not use it.
+        item: the work item.
+        kind: the intake kind.
+        body: the request, carried in full; a scope comes with the scope contract.
+        created_at: a time with an offset; an idea does not use it.
 
     Raises:
         ValueError: `created_at` is naive.
     """
     if created_at.tzinfo is None:
-        raise ValueError("a document's time must be aware")
-    title = _title(body)
+        raise ValueError("a document's time must be timezone-aware")
+    title = _choose_title(body)
     if kind is IntakeKind.IDEA:
         text = _render_idea(title, item, body)
     else:
         created = created_at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
-        text = _render_fields(title, _fields(item, kind, body, created))
+        text = _render_fields(title, _build_fields(item, kind, body, created))
     return IntakeDocument(
         kind=kind,
         item_id=item.item_id,
@@ -145,17 +146,17 @@ def render_document(
 
 
 def document_file_name(item_id: str, kind: IntakeKind) -> str:
-    """Return the document's file name; an idea's is its name in Millrace's inbox too."""
+    """Return the document's file name; an idea has the same name in Millrace's inbox."""
     return f"idea-{item_id}.md" if kind is IntakeKind.IDEA else f"{item_id}.{kind}.md"
 
 
 def verify_document(document: IntakeDocument, item: WorkItem, body: RequestBody) -> None:
-    """Prove that Millrace will read this document as we mean it; no field more, none altered.
+    """Verify that Millrace will read exactly the intended fields from this document.
 
-    The text is read back by Millrace's rules (`millrace_markdown`) and every field compared.
+    The text is parsed by Millrace's rules (`intake.markdown`), and every field is compared.
 
     Raises:
-        MillracerError: it would not (code `document_unsafe`); nothing may be added.
+        MillracerError: a field would differ (code `document_unsafe`); do not add the document.
     """
     try:
         _compare("item id", document.item_id, item.item_id)
@@ -171,14 +172,14 @@ def verify_document(document: IntakeDocument, item: WorkItem, body: RequestBody)
         _compare("request hash", request_hash_in(document.text), item.request_hash)
     except ValueError as exc:
         raise MillracerError(
-            f"the intake document of {item.item_id} would not say what was asked: {exc}",
+            f"the intake document of {item.item_id} does not match the request: {exc}",
             code=DOCUMENT_UNSAFE,
-            suggested_action="nothing was handed to Millrace; please report this as a bug",
+            suggested_action="report this as a bug; nothing was added to Millrace's queue",
         ) from exc
 
 
-def _fields(item: WorkItem, kind: IntakeKind, body: RequestBody, created: str) -> _Fields:
-    title = _title(body)
+def _build_fields(item: WorkItem, kind: IntakeKind, body: RequestBody, created: str) -> _Fields:
+    title = _choose_title(body)
     note = f"{title} (the whole request is quoted line by line under Acceptance)"
     path = _request_path(item)
     opening = (
@@ -188,7 +189,7 @@ def _fields(item: WorkItem, kind: IntakeKind, body: RequestBody, created: str) -
     references = (
         path,
         hash_reference(item.request_hash),
-        *(reference_item(reference) for reference in _references(body)),
+        *(reference_item(reference) for reference in _list_references(body)),
     )
     tail = {"Created-At": created, "Created-By": _CREATED_BY}
     match kind:
@@ -239,7 +240,7 @@ def _render_idea(title: str, item: WorkItem, body: RequestBody) -> str:
         "Every spec and task made from this idea names this source artifact and"
         f" {_request_path(item)} in its References and repeats the Scope, if one is given here."
     )
-    blocks = [(f"# {title}",), (_IDEA_SUMMARY,), _idea_anchor(item), (heritage,)]
+    blocks = [(f"# {title}",), (_IDEA_SUMMARY,), _anchor_lines(item), (heritage,)]
     if body.scope is not None:
         blocks += [("## Scope",), scope_forms(body.scope)]
     if body.context_refs:
@@ -252,17 +253,17 @@ def _render_idea(title: str, item: WorkItem, body: RequestBody) -> str:
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
-def _idea_anchor(item: WorkItem) -> tuple[str, ...]:
+def _anchor_lines(item: WorkItem) -> tuple[str, ...]:
     return (f"Request-Key: {item.item_id}", hash_line(item.request_hash))
 
 
-def _references(body: RequestBody) -> tuple[str, ...]:
-    """Return what a task's or probe's References name after ours, as the caller wrote it."""
+def _list_references(body: RequestBody) -> tuple[str, ...]:
+    """Return the caller's references of a task or probe: the spec path, then the context."""
     spec = None if body.scope is None else body.scope.spec_path
     return (*(() if spec is None else (spec,)), *body.context_refs)
 
 
-def _title(body: RequestBody) -> str:
+def _choose_title(body: RequestBody) -> str:
     scope = body.scope
     named = plain_title(scope.title or "", fallback="") if scope is not None else ""
     return named or plain_title(body.task, fallback=_UNTITLED)
@@ -278,22 +279,22 @@ def _request_path(item: WorkItem) -> str:
 
 def _verify_fields(document: IntakeDocument, item: WorkItem, body: RequestBody) -> None:
     read = parse_document(document.text, document.kind)
-    wanted = _fields(item, document.kind, body, read.scalar("Created-At") or "")
+    wanted = _build_fields(item, document.kind, body, read.scalar("Created-At") or "")
     _compare("fields", sorted(read.fields), sorted((*wanted.scalars, *wanted.lists)))
     for label, value in {**wanted.scalars, **wanted.lists}.items():
         _compare(label, read.fields[label], value)
     _compare("request", decode_request(read.items("Acceptance")), body.task)
     _compare_scope((*read.items("Acceptance"), *read.items("Constraints")), body.scope)
     references = tuple(
-        decode_reference(item) for item in read.items("References")[_OUR_REFERENCES:]
+        decode_reference(item) for item in read.items("References")[_FIXED_REFERENCES:]
     )
-    _compare("references", references, _references(body))
+    _compare("references", references, _list_references(body))
 
 
 def _verify_idea(document: IntakeDocument, item: WorkItem, body: RequestBody) -> None:
     lines = document.text.split("\n")
     title, summary = parse_idea(document.text, stem=document.file_name.removesuffix(".md"))
-    _compare("title", title, _title(body))
+    _compare("title", title, _choose_title(body))
     _compare("summary", summary, _IDEA_SUMMARY)
     _compare("text", document.text, _render_idea(title, item, body))
     _compare("request", decode_request(lines), body.task)
@@ -309,4 +310,4 @@ def _compare_scope(forms: Sequence[str], scope: ScopedWork | None) -> None:
 
 def _compare(name: str, found: object, wanted: object) -> None:
     if found != wanted:
-        raise ValueError(f"{name} reads {found!r:.200} where {wanted!r:.200} was meant")
+        raise ValueError(f"{name} reads {found!r:.200}, expected {wanted!r:.200}")

@@ -1,9 +1,9 @@
-"""The forms an intake document carries its facts in: each written and read back side by side.
+"""Encode and decode the facts that an intake document carries.
 
-The request, the scope, the caller's references and the request's hash. A form is one list item of a
-task or probe, or one line of an idea. Caller text stands in them behind a mark of ours (see
-`quoting`), save a reference that is plain enough to pass for nothing else, so that what is read
-back is what was written, whatever the caller wrote.
+The facts are the request, the scope, the caller's references and the request hash. A form is one
+list item of a task or probe, or one line of an idea. Caller text follows a mark (see `quoting`),
+except a plain reference that cannot be confused with another form. So any text is decoded exactly
+as it was encoded.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ _HASH_REFERENCE_FORM = re.compile(rf"{_HASH_REFERENCE}([0-9a-f]{{64}})")
 _HASH_LINE_FORM = re.compile(rf"{_HASH_LINE}([0-9a-f]{{64}})")
 _QUOTED_REFERENCE = "json "
 _REFERENCE_LINE = "- "
-#: What may stand in References as it is: no white space, no mark of ours, no colon but a scheme's.
+#: A reference that needs no quoting: no white space, no mark, no colon except a scheme's.
 _PLAIN_REFERENCE = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[A-Za-z0-9._/~][A-Za-z0-9._/~@#+=,%?&-]*")
-#: Millrace passes over an idea whose file any spec's References name, and specs made from our
-#: documents repeat ours; quoted, such a path is for agents to read and means nothing to Millrace.
+#: Millrace skips an idea whose file any spec's References name, and specs made from Millracer's
+#: documents repeat its references. Agents can read a quoted path; Millrace ignores it.
 _MILLRACE_PATH = re.compile(r"(?:^|/)(?:millrace-agents/|ideas/|idea-)")
 
 
 def request_forms(task: str) -> tuple[str, ...]:
-    """Return the forms that carry the task, every line of it."""
+    """Return the forms that carry every line of the task."""
     return (*quote_text(task), _REQUEST_ENDS)
 
 
 def decode_request(forms: Sequence[str]) -> str:
-    """Return the task from the items or lines among which it is quoted, exactly.
+    """Return the exact task from the items or lines that contain its quotation.
 
     Raises:
-        ValueError: they do not quote one request from beginning to end.
+        ValueError: they do not contain one whole quoted request.
     """
     quoted = [index for index, form in enumerate(forms) if is_quoted(form)]
     if not quoted or quoted[-1] - quoted[0] + 1 != len(quoted):
@@ -87,10 +87,10 @@ def scope_forms(scope: ScopedWork | None) -> tuple[str, ...]:
 
 
 def decode_scope(forms: Iterable[str]) -> ScopedWork | None:
-    """Return the scope from the items or lines among which it stands, exactly.
+    """Return the exact scope from the items or lines that contain it, None if there is none.
 
     Raises:
-        ValueError: they carry part of a scope, or more than one.
+        ValueError: they contain part of a scope, or more than one.
     """
     fields: dict[str, str] = {}
     constraints: list[str] = []
@@ -119,17 +119,17 @@ def decode_scope(forms: Iterable[str]) -> ScopedWork | None:
 
 
 def reference_item(reference: str) -> str:
-    """Return the References item of a task or probe that carries what a caller points to."""
+    """Return the References item of a task or probe that carries a caller's reference."""
     if _PLAIN_REFERENCE.fullmatch(reference) and not _MILLRACE_PATH.search(reference):
         return reference
     return _QUOTED_REFERENCE + quote_value(reference)
 
 
 def decode_reference(item: str) -> str:
-    """Return what the caller points to from its References item, exactly.
+    """Return the caller's exact reference from its References item.
 
     Raises:
-        ValueError: this is not the item `reference_item` gives any text.
+        ValueError: `reference_item` returns this item for no text.
     """
     quoted = item.startswith(_QUOTED_REFERENCE)
     reference = unquote_value(item.removeprefix(_QUOTED_REFERENCE)) if quoted else item
@@ -139,15 +139,15 @@ def decode_reference(item: str) -> str:
 
 
 def reference_lines(references: Iterable[str]) -> tuple[str, ...]:
-    """Return the lines of an idea that carry what the caller points to."""
+    """Return the lines of an idea that carry the caller's references."""
     return tuple(_REFERENCE_LINE + reference_item(reference) for reference in references)
 
 
 def decode_reference_lines(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return what the caller points to from the lines of an idea, exactly.
+    """Return the caller's exact references from the lines of an idea.
 
     Raises:
-        ValueError: a line looks like a reference and is none of ours.
+        ValueError: a line looks like a reference, but `reference_lines` does not write it so.
     """
     return tuple(
         decode_reference(line.removeprefix(_REFERENCE_LINE))
@@ -157,20 +157,20 @@ def decode_reference_lines(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def hash_reference(request_hash: str) -> str:
-    """Return the References item that carries the request's hash in a task or probe."""
+    """Return the References item that carries the request hash in a task or probe."""
     return f"{_HASH_REFERENCE}{request_hash}"
 
 
 def hash_line(request_hash: str) -> str:
-    """Return the line that carries the request's hash in an idea."""
+    """Return the line that carries the request hash in an idea."""
     return f"{_HASH_LINE}{request_hash}"
 
 
 def request_hash_in(text: str) -> str | None:
-    """Find our hash of the request in a stored task or probe, a source artifact or an inbox file.
+    """Find the request hash in a stored task or probe, a source artifact or an inbox file.
 
-    None when the text is no document of ours, or carries two. Nothing a caller wrote can be taken
-    for it: caller text stands behind marks that neither form of the hash begins with.
+    Return None if Millracer did not write the text, or it carries two hashes. Caller text cannot be
+    taken for the hash: it follows marks with which neither form of the hash begins.
     """
     lines = (_HASH_LINE_FORM.fullmatch(line) for line in text.split("\n"))
     try:
@@ -178,14 +178,14 @@ def request_hash_in(text: str) -> str | None:
     except UnreadableDocument:
         references = ()
     items = (_HASH_REFERENCE_FORM.fullmatch(item) for item in references)
-    return _only({found[1] for found in (*lines, *items) if found})
+    return _get_single({found[1] for found in (*lines, *items) if found})
 
 
 def request_hash_in_references(references: Iterable[str]) -> str | None:
-    """Find our hash of the request in a document's References, as a mailbox payload lists them."""
+    """Find the request hash in a document's References, as a mailbox payload lists them."""
     items = (_HASH_REFERENCE_FORM.fullmatch(item) for item in references)
-    return _only({found[1] for found in items if found})
+    return _get_single({found[1] for found in items if found})
 
 
-def _only(hashes: set[str]) -> str | None:
+def _get_single(hashes: set[str]) -> str | None:
     return hashes.pop() if len(hashes) == 1 else None

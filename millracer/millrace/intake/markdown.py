@@ -1,18 +1,18 @@
-r"""How Millrace reads intake markdown (0.18.6 to 0.21.x): our own statement of its rules.
+r"""Parse intake markdown by Millrace's rules (0.18.6 to 0.21.x), implemented independently.
 
-Used to read a document of ours back before it is handed over, and to find what a stored document
-carries. Held against Millrace's own parser by tests. Only what it says of tasks, probes and ideas:
+Used to verify a document before it is added, and to read stored documents. Tests compare it with
+Millrace's own parser. The rules for tasks, probes and ideas:
 
 * Lines end where `str.splitlines` ends them and are stripped. The first is `# Title`.
 * `Label:` starts a field if the label is known; a field may appear once. A scalar is the rest of
   its line. A list is one inline value, or the `- item` lines that follow up to a blank line or the
-  next `Label:`. Anything else among them refuses the whole document.
+  next `Label:`. Any other line among them makes the document unreadable.
 * An unknown label swallows everything to the next `Label:`. All other lines are ignored.
-* A known label that the kind does not have, or a missing one it needs, refuses the document.
+* A label that the kind does not have, or a missing required label, makes the document unreadable.
 * An idea may be any text: its title is the first line that begins with `#`, its summary the first
   line that is not the title.
 
-Narrower than Millrace in one point: dates are read in ISO 8601 only, where Millrace takes more.
+This parser is stricter than Millrace in one point: it accepts dates in ISO 8601 only.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NO_RELATION = frozenset({"none", "n/a", "-"})
 
 
 class UnreadableDocument(ValueError):
-    """Millrace would refuse this document; the text says which rule."""
+    """Millrace would refuse this document; the message names the broken rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +50,12 @@ class MarkdownFields:
     fields: Mapping[str, FieldValue]
 
     def scalar(self, label: str) -> str | None:
-        """Return a one-line field, None when it is absent."""
+        """Return a one-line field, None if it is absent."""
         value = self.fields.get(label)
         return value if isinstance(value, str) else None
 
     def items(self, label: str) -> tuple[str, ...]:
-        """Return a list field, empty when it is absent."""
+        """Return a list field, empty if it is absent."""
         value = self.fields.get(label)
         return value if isinstance(value, tuple) else ()
 
@@ -68,38 +68,42 @@ class _Schema:
     identifiers: frozenset[str]
 
 
-def _labels(text: str) -> frozenset[str]:
+def _split_labels(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 _TASK = _Schema(
-    scalars=_labels(
+    scalars=_split_labels(
         "Task-ID Title Summary Root-Idea-ID Root-Spec-ID Root-Intake-Kind Root-Intake-ID Spec-ID"
         " Parent-Task-ID Incident-ID Status-Hint Created-At Created-By Updated-At"
     ),
-    lists=_labels("Depends-On Blocks Tags Target-Paths Acceptance Required-Checks References Risk"),
-    required=_labels(
+    lists=_split_labels(
+        "Depends-On Blocks Tags Target-Paths Acceptance Required-Checks References Risk"
+    ),
+    required=_split_labels(
         "Task-ID Target-Paths Acceptance Required-Checks References Risk Created-At Created-By"
     ),
-    identifiers=_labels(
+    identifiers=_split_labels(
         "Task-ID Root-Idea-ID Root-Spec-ID Root-Intake-ID Spec-ID Parent-Task-ID Incident-ID"
     ),
 )
 _PROBE = _Schema(
-    scalars=_labels("Probe-ID Title Summary Request Status-Hint Created-At Created-By Updated-At"),
-    lists=_labels("Target-Paths Constraints Acceptance Risk-Notes References Tags"),
-    required=_labels("Probe-ID Summary Request Created-At Created-By"),
-    identifiers=_labels("Probe-ID"),
+    scalars=_split_labels(
+        "Probe-ID Title Summary Request Status-Hint Created-At Created-By Updated-At"
+    ),
+    lists=_split_labels("Target-Paths Constraints Acceptance Risk-Notes References Tags"),
+    required=_split_labels("Probe-ID Summary Request Created-At Created-By"),
+    identifiers=_split_labels("Probe-ID"),
 )
 _SCHEMAS = {IntakeKind.TASK: _TASK, IntakeKind.PROBE: _PROBE}
 
-#: Labels of specs, incidents and learning requests: known to the reader, refused in our kinds.
-_OTHER_SCALARS = _labels(
+#: Labels of specs, incidents and learning requests: known, but refused in tasks and probes.
+_OTHER_SCALARS = _split_labels(
     "Source-Type Source-ID Parent-Spec-ID Source-Task-ID Source-Spec-ID Source-Stage Source-Plane"
     " Failure-Class Severity Needs-Planning Trigger-Reason Consultant-Decision Opened-At Opened-By"
     " Trigger-Metadata Learning-Request-ID Requested-Action Target-Skill-ID Target-Stage"
 )
-_OTHER_LISTS = _labels(
+_OTHER_LISTS = _split_labels(
     "Goals Non-Goals Scope Assumptions Risks Entrypoints Required-Skills Decomposition-Hints"
     " Observed-Symptoms Failed-Attempts Evidence-Paths Related-Run-IDs Related-Stage-Results"
     " Source-Refs Preferred-Output-Paths Originating-Run-IDs Artifact-Paths"
@@ -109,7 +113,7 @@ LIST_LABELS = _TASK.lists | _PROBE.lists | _OTHER_LISTS
 
 
 def parse_document(text: str, kind: IntakeKind) -> MarkdownFields:
-    """Read a task or probe as Millrace does and apply its rules for that kind.
+    """Parse a task or probe as Millrace does and apply the rules for that kind.
 
     Raises:
         UnreadableDocument: Millrace would refuse it.
@@ -119,9 +123,9 @@ def parse_document(text: str, kind: IntakeKind) -> MarkdownFields:
     if schema is None:
         raise ValueError("an idea has no fields")
     document = parse_fields(text)
-    strange = document.fields.keys() - schema.scalars - schema.lists
-    if strange:
-        raise UnreadableDocument(f"a {kind} has no field {', '.join(sorted(strange))}")
+    unexpected = document.fields.keys() - schema.scalars - schema.lists
+    if unexpected:
+        raise UnreadableDocument(f"a {kind} has no field {', '.join(sorted(unexpected))}")
     missing = [label for label in sorted(schema.required) if not document.fields.get(label)]
     if missing:
         raise UnreadableDocument(f"a {kind} needs {', '.join(missing)}")
@@ -130,7 +134,7 @@ def parse_document(text: str, kind: IntakeKind) -> MarkdownFields:
 
 
 def parse_fields(text: str) -> MarkdownFields:
-    """Read heading and fields as Millrace does, whatever kind the document is.
+    """Parse the heading and fields of a document of any kind, as Millrace does.
 
     Raises:
         UnreadableDocument: Millrace would refuse it.
@@ -148,7 +152,7 @@ def parse_fields(text: str) -> MarkdownFields:
             continue
         label, inline = field[1], field[2].lstrip()
         if label not in SCALAR_LABELS | LIST_LABELS:
-            continue  # what it swallows holds no label, so it would be ignored anyway
+            continue  # the lines it swallows hold no label, so they would be ignored anyway
         if label in fields:
             raise UnreadableDocument(f"field {label} appears twice")
         if label in LIST_LABELS:
@@ -165,8 +169,8 @@ def parse_idea(text: str, *, stem: str) -> tuple[str, str]:
     """Return the title and the summary Millrace derives from an idea's text.
 
     Args:
-        text: the idea; any text.
-        stem: its file name without the suffix, the title of an empty text.
+        text: the idea's text.
+        stem: the idea's file name without the suffix; the title of an empty text.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     headings = (line.lstrip("#").strip() for line in lines if line.startswith("#"))
@@ -191,7 +195,7 @@ def _read_items(lines: list[str], index: int, label: str) -> tuple[list[str], in
             continue
         item = _ITEM.fullmatch(line)
         if item is None:
-            raise UnreadableDocument(f"{label} holds a line that is no list item")
+            raise UnreadableDocument(f"{label} holds a line that is not a list item")
         items.append(item[1])
     return items, index
 

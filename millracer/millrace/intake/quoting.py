@@ -1,14 +1,14 @@
-"""Caller text made safe for Millrace's documents: quoted lines, quoted values, one-line titles.
+"""Quote caller text for Millrace's documents, as lines or as values.
 
 Millrace ends a line at eleven characters, strips every line, refuses empty list items and reads
-`Label:` as a header. So a text is split at LF alone, and each line takes one of three forms that
-survive all of that and that no header, item or rule of ours can be confused with:
+`Label:` as a header. So a text is split at LF alone, and each line takes one of three forms, which
+survive this and cannot be confused with a header, an item or fixed text:
 
-* `| line`, and a bare `|` for an empty line, where the line stands as it is;
-* `json "line"`, a JSON string, where the line ends in white space or holds a character that would
+* `| line` for a line that needs no escape, and a bare `|` for an empty line;
+* `json "line"`, a JSON string, for a line that ends in white space or holds a character that would
   be stripped, would end the line or cannot be stored;
-* `json ["begin", "end"]`, their concatenation, where two halves of a surrogate pair stand beside
-  each other as separate characters, which one JSON string cannot say.
+* `json ["begin", "end"]`, to be concatenated, for a line in which the two halves of a surrogate
+  pair are adjacent but separate characters, which one JSON string cannot express.
 
 Quoting is one to one: a line has one form, and `unquote_line` refuses every other.
 """
@@ -26,12 +26,12 @@ _JSON_MARK = "json "
 
 
 def quote_text(text: str) -> tuple[str, ...]:
-    """Return the text's lines, each in the form that survives; at least one."""
+    """Return the text's lines in quoted form; at least one."""
     return tuple(quote_line(line) for line in text.split("\n"))
 
 
 def unquote_text(forms: Iterable[str]) -> str:
-    """Return the text that `quote_text` was given.
+    """Return the text that `quote_text` quoted.
 
     Raises:
         ValueError: an entry is not a quoted line.
@@ -40,12 +40,12 @@ def unquote_text(forms: Iterable[str]) -> str:
 
 
 def is_quoted(form: str) -> bool:
-    """Say whether this looks like a quoted line; our own sentences never do."""
+    """Whether a form is a quoted line; fixed text of a document never looks like one."""
     return form == "|" or form.startswith(("| ", _JSON_MARK))
 
 
 def quote_line(line: str) -> str:
-    """Return one line (no LF in it) in the form that survives."""
+    """Return one line, which contains no LF, in quoted form."""
     if not line:
         return "|"
     if _UNSAFE.search(line) or line != line.rstrip():
@@ -54,10 +54,10 @@ def quote_line(line: str) -> str:
 
 
 def unquote_line(form: str) -> str:
-    """Return the line that `quote_line` was given.
+    """Return the line that `quote_line` quoted.
 
     Raises:
-        ValueError: this is not the form `quote_line` gives any line.
+        ValueError: `quote_line` returns this form for no line.
     """
     if form == "|":
         line = ""
@@ -68,21 +68,21 @@ def unquote_line(form: str) -> str:
     else:
         raise ValueError(f"not a quoted line: {form[:80]!r}")
     if "\n" in line or quote_line(line) != form:
-        raise ValueError(f"not in the form a line is quoted in: {form[:80]!r}")
+        raise ValueError(f"not the quoted form of its line: {form[:80]!r}")
     return line
 
 
 def quote_value(text: str) -> str:
-    """Return any text as JSON on one line, with everything unsafe escaped; one to one."""
-    parts = [_json_string(part) for part in _SPLIT_PAIR.split(text)]
+    """Return a text as JSON on one line, with unsafe characters escaped; one to one."""
+    parts = [_encode_json(part) for part in _SPLIT_PAIR.split(text)]
     return parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
 
 
 def unquote_value(form: str) -> str:
-    """Return the text that `quote_value` was given.
+    """Return the text that `quote_value` quoted.
 
     Raises:
-        ValueError: this is not the form `quote_value` gives any text.
+        ValueError: `quote_value` returns this form for no text.
     """
     loaded = json.loads(form)
     parts = loaded if isinstance(loaded, list) else [loaded]
@@ -90,10 +90,10 @@ def unquote_value(form: str) -> str:
         raise ValueError(f"not a quoted text: {form[:80]!r}")
     text = "".join(parts)
     if quote_value(text) != form:
-        raise ValueError(f"not in the form a text is quoted in: {form[:80]!r}")
+        raise ValueError(f"not the quoted form of its text: {form[:80]!r}")
     return text
 
 
-def _json_string(text: str) -> str:
+def _encode_json(text: str) -> str:
     dumped = json.dumps(text, ensure_ascii=False)
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", dumped)

@@ -1,4 +1,4 @@
-"""The parts of Millrace's compiled plan and configuration that say what runs a stage."""
+"""The parts of Millrace's compiled plan and configuration that name a stage's runner and model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Millrace's JSON: what it prints and the files it leaves, as of 0.18.6 to 0.21.x.
+"""Models of Millrace's JSON output and files, as of 0.18.6 to 0.21.x.
 
-Fields we do not use are ignored, so that a new key breaks nothing; a required one that is missing
-is a `ProtocolError` that keeps the raw text. Models are frozen and never leave the adapters.
+Unused fields are ignored, so that a new key breaks nothing. A missing required field is a
+`ProtocolError` that keeps the raw text. Models are frozen and never leave the adapters.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from millracer.errors import ProtocolError
 TOOL = "millrace"
 
 
-def _aware(value: datetime) -> datetime:
+def _make_aware(value: datetime) -> datetime:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
-#: A time that is read as UTC where Millrace wrote none.
-AwareTime = Annotated[datetime, AfterValidator(_aware)]
+#: A time; without an offset it is read as UTC.
+AwareTime = Annotated[datetime, AfterValidator(_make_aware)]
 
 
 class Theirs(BaseModel):
-    """Base of everything another program wrote: unknown fields pass, values are frozen."""
+    """Base of models of another program's data: unknown fields are ignored, values are frozen."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -42,43 +42,48 @@ _OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
 def parse(model: type[_Model], text: str | bytes, what: str) -> _Model:
-    """Read one JSON document of Millrace's.
+    """Parse one of Millrace's JSON documents.
+
+    Args:
+        model: the document's model.
+        text: the JSON.
+        what: the document's name for the error message.
 
     Raises:
-        ProtocolError: it is no JSON, or a field we need is missing or of another type.
+        ProtocolError: the text is not JSON, or a required field is missing or of another type.
     """
     try:
         return model.model_validate_json(text)
     except ValidationError as exc:
-        raise _unreadable(text, what, exc) from exc
+        raise _build_error(text, what, exc) from exc
 
 
 def parse_object(text: str | bytes, what: str) -> dict[str, JsonValue]:
-    """Read one JSON object that is passed on untouched.
+    """Parse one JSON object that is passed through unchanged.
 
     Raises:
-        ProtocolError: it is no JSON object.
+        ProtocolError: the text is not a JSON object.
     """
     try:
         return _OBJECT.validate_json(text)
     except ValidationError as exc:
-        raise _unreadable(text, what, exc) from exc
+        raise _build_error(text, what, exc) from exc
 
 
-def _unreadable(text: str | bytes, what: str, exc: ValidationError) -> ProtocolError:
+def _build_error(text: str | bytes, what: str, exc: ValidationError) -> ProtocolError:
     first = exc.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     raw = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return ProtocolError(
         TOOL,
-        f"{what} of Millrace cannot be read: {where + ': ' if where else ''}{first['msg']}",
+        f"cannot read {what} of Millrace: {where + ': ' if where else ''}{first['msg']}",
         raw=raw,
-        suggested_action="check that the installed millrace-ai is of a supported version",
+        suggested_action="install a supported version of millrace-ai",
     )
 
 
 class StatusDocument(Theirs):
-    """`status --format json`: keys every supported version prints."""
+    """`status --format json`: the keys that every supported version prints."""
 
     workspace: str
     process_running: bool
@@ -117,7 +122,7 @@ class SpawnedWork(Theirs):
 
 
 class TraceEdge(Theirs):
-    """What followed from a stage's result."""
+    """The consequences of a stage's result."""
 
     outcome: str | None = None
     spawned_work: tuple[SpawnedWork, ...] = ()
@@ -127,8 +132,8 @@ class RunnerCompletion(Theirs):
     """How a stage's program ended: `runs/RUN/runner_completion.REQUEST.json`.
 
     Attributes:
-        exit_kind: `completed`, or how it failed, such as `runner_error` and `timeout`.
-        notes: what it said, where it failed.
+        exit_kind: `completed`, or a kind of failure such as `runner_error` or `timeout`.
+        notes: the program's messages, if it failed.
     """
 
     request_id: str
@@ -151,7 +156,7 @@ class RunTrace(Theirs):
 
 
 class EventData(Theirs):
-    """The part of an event that names work; each event type has only some of it."""
+    """The fields of an event that name work; each event type has only some of them."""
 
     plane: str | None = None
     stage: str | None = None
@@ -186,7 +191,7 @@ class AddedDocument(Theirs):
 
 
 class AddPayload(Theirs):
-    """What an add command carries: a document, or an idea's text under its file name."""
+    """The payload of an add command: a document, or an idea's text and file name."""
 
     document: AddedDocument | None = None
     source_name: str | None = None
@@ -194,7 +199,7 @@ class AddPayload(Theirs):
 
 
 class MailboxEnvelope(Theirs):
-    """A command on its way to the daemon: `mailbox/incoming/<command_id>.json[.claimed]`."""
+    """A command that waits for the daemon: `mailbox/incoming/<command_id>.json[.claimed]`."""
 
     command_id: str
     command: str
@@ -203,9 +208,9 @@ class MailboxEnvelope(Theirs):
 
 
 class MailboxArchive(Theirs):
-    """A command the daemon dealt with: `mailbox/{processed,failed}/<command_id>.json`.
+    """A command the daemon has handled: `mailbox/{processed,failed}/<command_id>.json`.
 
-    `envelope` is missing where the daemon could not read the command at all.
+    `envelope` is missing if the daemon could not read the command.
     """
 
     disposition: str
@@ -215,7 +220,7 @@ class MailboxArchive(Theirs):
 
 
 class NormalizedIdea(Theirs):
-    """`intake/ideas/normalized/<spec id>.json` (0.21): which spec an idea became."""
+    """`intake/ideas/normalized/<spec id>.json` (0.21): the spec made from an idea."""
 
     spec_id: str
     source_path: str
@@ -224,7 +229,7 @@ class NormalizedIdea(Theirs):
 
 
 class Intervention(Theirs):
-    """One line of an archive folder's `interventions.jsonl`: why an item was taken away."""
+    """One line of an archive folder's `interventions.jsonl`: why an item was removed."""
 
     action: str
     work_item_id: str

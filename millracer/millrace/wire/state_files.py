@@ -1,4 +1,4 @@
-"""Millrace's state files as far as a watcher reads them: the daemon's lock and the snapshot."""
+"""Models of the state files that a watcher reads: the runtime lock and the snapshot."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def _text_or_none(value: object) -> object:
     return value if isinstance(value, str) and value else None
 
 
-#: Text that only tells one snapshot from another: what is no text counts as absent.
+#: Text that only serves to compare snapshots: a value that is not text counts as absent.
 Text = Annotated[str | None, BeforeValidator(_text_or_none)]
 
 
 class LockFile(Theirs):
-    """`state/runtime_daemon.lock.json`: who runs Millrace here."""
+    """`state/runtime_daemon.lock.json`: the process that holds Millrace's runtime lock."""
 
     owner_pid: int = Field(gt=0)
     owner_hostname: str
@@ -33,7 +33,7 @@ class ActiveRun(Theirs):
 
 
 class Snapshot(Theirs):
-    """`state/runtime_snapshot.json` without what changes at every idle tick.
+    """`state/runtime_snapshot.json` without the fields that change at every idle tick.
 
     Two equal snapshots mean that nothing happened between them.
     """
@@ -56,6 +56,6 @@ class Snapshot(Theirs):
 
 
 class LastStageResult(Theirs):
-    """The part of the snapshot that leads a status to more files."""
+    """The part of the snapshot that points a status to further files."""
 
     last_stage_result_path: str | None = None

@@ -1,6 +1,6 @@
-"""Reads what the `millrace` command prints as text. Pure: text in, values out, no I/O.
+"""Parse the text output of `millrace` commands. Pure: no I/O.
 
-Two forms occur: `key: value` lines, and blocks of such lines one run after another.
+The output is either `key: value` lines, or one block of such lines per run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from millracer.errors import ProtocolError
 TOOL = "millrace"
 
 _KEY = re.compile(r"([a-z][a-z0-9_]*): ?(.*)")
-#: A mode with what it is made of, or another name of one.
+#: A mode with its components, or a mode alias with its target.
 _MODE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:: *\w+=| +-> *\S).*")
 _DUPLICATE = re.compile(r"already exists")
 _ARCHIVED_NAME = re.compile(r"(?P<id>.+)\.(?P<when>\d{8}T\d{6}Z)\.[0-9a-f]{8}\.[a-z_]+\.md")
@@ -56,7 +56,7 @@ class AddReceipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownItem:
-    """What `queue show` said about the item it found, which may be another than was asked for."""
+    """An item as `queue show` reports it; it may be another than the requested one."""
 
     work_kind: str
     state: ItemState
@@ -73,7 +73,7 @@ class ListedRun:
 
 
 def parse_lines(text: str) -> dict[str, str]:
-    """Return the `key: value` lines; of a repeated key the first counts, others are skipped."""
+    """Return the `key: value` lines; other lines and repetitions of a key are skipped."""
     found: dict[str, str] = {}
     for line in text.split("\n"):
         match = _KEY.fullmatch(line.rstrip())
@@ -83,7 +83,7 @@ def parse_lines(text: str) -> dict[str, str]:
 
 
 def parse_blocks(text: str, first_key: str) -> Iterator[dict[str, str]]:
-    """Yield one mapping for each block that begins with `first_key`."""
+    """Yield one mapping per block of lines that begins with `first_key`."""
     block: list[str] = []
     for line in text.split("\n"):
         if line.startswith(f"{first_key}:") and block:
@@ -96,10 +96,10 @@ def parse_blocks(text: str, first_key: str) -> Iterator[dict[str, str]]:
 
 
 def parse_item(stdout: str) -> ShownItem:
-    """Read the answer of a successful `queue show`.
+    """Parse the output of a successful `queue show`.
 
     Raises:
-        ProtocolError: a line we need is missing, or the state is one we do not know.
+        ProtocolError: a required line is missing, or the state is unknown.
     """
     lines = parse_lines(stdout)
     try:
@@ -110,27 +110,27 @@ def parse_item(stdout: str) -> ShownItem:
         )
     except KeyError as exc:
         raise ProtocolError(
-            TOOL, f"`millrace queue show` answered without a usable {exc}", raw=stdout
+            TOOL, f"`millrace queue show` printed no usable {exc}", raw=stdout
         ) from exc
 
 
 def parse_runs(stdout: str) -> tuple[ListedRun, ...]:
-    """Read `runs ls`, in the order Millrace lists the runs."""
+    """Parse the output of `runs ls`, in Millrace's order."""
     return tuple(
         ListedRun(
             run_id=block["run_id"],
-            work_kind=_value(block, "work_item_kind"),
-            item_id=_value(block, "work_item_id"),
+            work_kind=_read_value(block, "work_item_kind"),
+            item_id=_read_value(block, "work_item_id"),
         )
         for block in parse_blocks(stdout, "run_id")
     )
 
 
 def parse_receipt(stdout: str) -> AddReceipt:
-    """Read the answer of a successful `queue add-*`: a stored path, or a mailbox receipt.
+    """Parse the output of a successful `queue add-*`: a stored path, or a mailbox receipt.
 
     Raises:
-        ProtocolError: it is neither.
+        ProtocolError: the output has neither.
     """
     lines = parse_lines(stdout)
     for key in ("enqueued_task", "enqueued_probe", "enqueued_idea"):
@@ -139,15 +139,15 @@ def parse_receipt(stdout: str) -> AddReceipt:
     if lines.get("mode") == "mailbox" and lines.get("command_id"):
         return AddReceipt(mailbox_command=lines["command_id"])
     raise ProtocolError(
-        TOOL, "`millrace queue add` answered without a path or a command id", raw=stdout
+        TOOL, "`millrace queue add` printed neither a path nor a command id", raw=stdout
     )
 
 
 def parse_control(stdout: str) -> ControlReceipt:
-    """Read the answer of a successful `control` command or `queue cancel`.
+    """Parse the output of a successful `control` command or `queue cancel`.
 
     Raises:
-        ProtocolError: it says neither what was done nor what is to be followed.
+        ProtocolError: the output has neither a result nor a mailbox command to follow.
     """
     lines = parse_lines(stdout)
     applied, detail = lines.get("applied"), lines.get("detail", "")
@@ -155,16 +155,16 @@ def parse_control(stdout: str) -> ControlReceipt:
         return ControlReceipt(applied=False, pending_command=lines["command_id"], detail=detail)
     if applied not in {"true", "false"}:
         raise ProtocolError(
-            TOOL, "Millrace answered without saying whether it did what it was asked", raw=stdout
+            TOOL, "Millrace did not report whether it applied the command", raw=stdout
         )
     return ControlReceipt(applied=applied == "true", detail=detail)
 
 
 def parse_modes(stdout: str) -> tuple[str, ...]:
-    """Read the names in `modes list`, in Millrace's order; lines of another form are skipped.
+    """Parse the names in the output of `modes list`, in Millrace's order; skip other lines.
 
     Raises:
-        ProtocolError: it names none.
+        ProtocolError: the output names no mode.
     """
     found = (_MODE.fullmatch(line.strip()) for line in stdout.split("\n"))
     names = tuple(dict.fromkeys(match["name"] for match in found if match is not None))
@@ -173,25 +173,25 @@ def parse_modes(stdout: str) -> tuple[str, ...]:
     return names
 
 
-def is_duplicate(words: str) -> bool:
-    """Whether Millrace's words about an add say that the id or the file is there already."""
-    return _DUPLICATE.search(words) is not None
+def is_duplicate(reply: str) -> bool:
+    """Whether Millrace's reply to an add reports that the id or the file already exists."""
+    return _DUPLICATE.search(reply) is not None
 
 
 def is_not_initialised(stdout: str) -> bool:
-    """Whether the answer says that the workspace needs `init` first."""
+    """Whether the output reports that the workspace needs `init` first."""
     return "workspace is not initialized" in stdout
 
 
 def is_absent(stdout: str) -> bool:
-    """Whether `queue show` says that it holds no such item."""
+    """Whether `queue show` reports that the item does not exist."""
     return "work item not found" in stdout
 
 
 def names_item(path: str, item_id: str) -> bool:
     """Whether a stored file is this item's: `<id>.md`, or its archived form in an archive folder.
 
-    Millrace looks for `<id>.*.md`, so that it may answer with `<id>.more.md`, another's file.
+    Millrace searches for `<id>.*.md`, so it may return `<id>.more.md`, another item's file.
     """
     file = PurePath(path)
     if file.parent.name in ("cancelled", "superseded", "operator"):
@@ -202,17 +202,17 @@ def names_item(path: str, item_id: str) -> bool:
 
 
 def archived_id(file_name: str) -> str | None:
-    """Return whose an archived file is, None when its name is not of that form."""
+    """Return the item id in an archived file's name, None if the name has another form."""
     archived = _ARCHIVED_NAME.fullmatch(file_name)
     return None if archived is None else archived["id"]
 
 
 def archived_at(file_name: str) -> str:
-    """Return the sortable time in an archived file's name, empty when it has none."""
+    """Return the sortable time in an archived file's name, empty if there is none."""
     archived = _ARCHIVED_NAME.fullmatch(file_name)
     return archived["when"] if archived is not None else ""
 
 
-def _value(block: Mapping[str, str], key: str) -> str | None:
+def _read_value(block: Mapping[str, str], key: str) -> str | None:
     value = block.get(key)
     return None if value in (None, "", "none") else value

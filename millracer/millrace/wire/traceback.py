@@ -1,4 +1,4 @@
-"""Reads the traceback that `millrace` leaves on stderr, whose last words name the error. Pure."""
+"""Parse the traceback that `millrace` prints on stderr, whose last lines name the error. Pure."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import re
 
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)): ?(.*)")
 _MISSING_MODULE = frozenset({"ModuleNotFoundError", "ImportError"})
-#: Pydantic's pointer to its documentation, after each field it complains about.
+#: Pydantic's link to its documentation, printed after each invalid field.
 _BOILERPLATE = "For further information visit"
-_LONGEST_ERROR = 400
-_OF_THE_SYSTEM = re.compile(r"\w+Error: \[Errno \d+\]")
+_MAX_ERROR_LENGTH = 400
+_SYSTEM_ERROR = re.compile(r"\w+Error: \[Errno \d+\]")
 
 
 def exception_line(stderr: str) -> str | None:
-    """Return the error a traceback ends with, on one line however many it took."""
+    """Return the error at the end of a traceback, joined into one line; None if there is none."""
     lines = [line.strip() for line in stderr.split("\n")]
     for index in range(len(lines) - 1, -1, -1):
         if _EXCEPTION.fullmatch(lines[index]):
-            words = (line for line in lines[index:] if line and not line.startswith(_BOILERPLATE))
-            return " ".join(words)[:_LONGEST_ERROR]
+            parts = (line for line in lines[index:] if line and not line.startswith(_BOILERPLATE))
+            return " ".join(parts)[:_MAX_ERROR_LENGTH]
     return None
 
 
 def is_system_error(stderr: str) -> bool:
-    """Whether the program died because the system refused it something: room, a file."""
+    """Whether the program failed on an operating system error, such as a full disk."""
     line = exception_line(stderr)
-    return line is not None and _OF_THE_SYSTEM.match(line) is not None
+    return line is not None and _SYSTEM_ERROR.match(line) is not None
 
 
 def is_broken_install(stderr: str) -> bool:
-    """Whether the program died because one of its Python modules is missing."""
+    """Whether the program failed because one of its Python modules is missing."""
     line = exception_line(stderr)
     return line is not None and line.partition(":")[0] in _MISSING_MODULE

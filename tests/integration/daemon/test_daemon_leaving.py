@@ -369,7 +369,7 @@ def test_a_repair_may_take_as_long_as_a_loaded_machine_needs_for_a_start(
     ("repair", "reason"),
     [
         ({"clear_with": "not today"}, "not today"),
-        ({"clear_nothing": True}, "left it"),
+        ({"clear_nothing": True}, "did not clear it"),
         ({"clear_seconds": 60}, "did not finish"),
     ],
     ids=["refused", "without effect", "too slow"],

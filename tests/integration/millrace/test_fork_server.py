@@ -484,14 +484,14 @@ def test_an_install_whose_packages_cannot_be_listed_is_none(install: FakeInstall
 @pytest.fixture
 def unheard(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Let the word that a child is there be lost, and return whose it was."""
-    hear = client.WarmProcess._hear_started
+    hear = client.WarmProcess._receive_started
     lost = []
 
     def lose(self: client.WarmProcess, answer: client._Answer, wait: Wait) -> int:
         lost.append(hear(self, answer, wait))
         raise WarmUnusable
 
-    monkeypatch.setattr(client.WarmProcess, "_hear_started", lose)
+    monkeypatch.setattr(client.WarmProcess, "_receive_started", lose)
     return lost
 
 

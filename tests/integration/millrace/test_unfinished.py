@@ -10,7 +10,7 @@ import pytest
 from millracer.domain.items import ItemState, UnfinishedItem, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.millrace.files.folders import documents_in
-from millracer.millrace.files.unfinished import _look, list_unfinished
+from millracer.millrace.files.unfinished import _collect, list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import render_document
 from millracer.millrace.intake.fields import hash_reference
@@ -546,7 +546,7 @@ def test_a_command_that_was_refused_since_it_was_met_is_not_left(
     path = mail_task(agents)
     refuse = renaming(path, agents / "state/mailbox/failed" / path.name)
     disk = Disk(monkeypatch)
-    _look(WorkspacePaths(agents.parent))
+    _collect(WorkspacePaths(agents.parent))
     disk.begin([refuse], 2 * disk.looks, 0)
 
     assert left(agents) == ()

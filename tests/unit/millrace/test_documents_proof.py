@@ -108,7 +108,7 @@ def test_a_document_with_a_wrong_name_beside_its_text_is_refused(
     body = body_of("t")
     document = replace(render(kind, body), **{field: "other"})
 
-    with pytest.raises(MillracerError, match=f"asked: {told} reads 'other' where"):
+    with pytest.raises(MillracerError, match=f"request: {told} reads 'other', expected"):
         verify_document(document, item_of(body), body)
 
 
@@ -133,7 +133,7 @@ def test_a_form_that_would_lose_what_it_carries_is_noticed_by_reading_back(
     monkeypatch.setattr(fields, form, written)
     body = body_of("t", SCOPE, "docs/a.md")
 
-    with pytest.raises(MillracerError, match=f"asked: {told}"):
+    with pytest.raises(MillracerError, match=f"request: {told}"):
         verify_document(render(kind, body), item_of(body), body)
 
 
@@ -184,7 +184,7 @@ def test_a_document_with_a_tail_that_millrace_might_read_otherwise_is_refused(
     body = body_of("t")
     document = render(kind, body)
 
-    with pytest.raises(MillracerError, match=f"asked: {told}"):
+    with pytest.raises(MillracerError, match=f"request: {told}"):
         verify_document(replace(document, text=document.text + tail), item_of(body), body)
 
 

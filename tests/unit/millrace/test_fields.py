@@ -120,7 +120,7 @@ def test_a_request_is_decoded_from_among_other_forms(task: str) -> None:
         (("| a",), "the quoted request has no end"),
         (("words", "| a", "words", "End of the request."), "the quoted request has no end"),
         (("| a", "words", "| b", "End of the request."), "the request is not quoted in one piece"),
-        (("| a ", "End of the request."), "not in the form a line is quoted in: '| a '"),
+        (("| a ", "End of the request."), "not the quoted form of its line: '| a '"),
     ],
 )
 def test_a_request_that_is_not_whole_is_not_decoded(forms: tuple[str, ...], why: str) -> None:

@@ -20,7 +20,7 @@ from millracer.millrace.intake.quoting import (
 )
 from tests.support.hostile import any_texts
 
-NOT_THE_LINES_FORM = "not in the form a line is quoted in: "
+NOT_THE_LINES_FORM = "not the quoted form of its line: "
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_any_value_becomes_one_line_of_json_and_comes_back_exactly(text: str) ->
         ('json "a\\nb "', f"{NOT_THE_LINES_FORM}'json \"a\\\\nb \"'"),
         ("json 5", "not a quoted text: '5'"),
         ('json {"a": 1}', "not a quoted text: '{\"a\": 1}'"),
-        ('json ["a", "b"]', 'not in the form a text is quoted in: \'["a", "b"]\''),
+        ('json ["a", "b"]', 'not the quoted form of its text: \'["a", "b"]\''),
         ("json [1, 2]", "not a quoted text: '[1, 2]'"),
         ('json ["a", 2]', "not a quoted text: '[\"a\", 2]'"),
         (f"json [{'1' * 100}]", f"not a quoted text: '[{'1' * 79}'"),
@@ -104,7 +104,7 @@ def test_only_the_form_a_line_is_given_is_read(form: str, why: str) -> None:
 def test_a_value_is_read_only_in_its_own_form() -> None:
     form = json.dumps("\u2028" * 100, ensure_ascii=False)
 
-    with pytest.raises(ValueError, match=r"^not in the form a text is quoted in: ") as refused:
+    with pytest.raises(ValueError, match=r"^not the quoted form of its text: ") as refused:
         unquote_value(form)
 
     assert str(refused.value).endswith(repr(form[:80]))
