@@ -191,9 +191,9 @@ def test_a_person_is_asked(
     [
         ("no-venv", "millrace 0.21.1", "ensurepip is not available", "apt install python3-venv"),
         ("no-network", "millrace 0.21.1", "Temporary failure in name resolution", "the network"),
-        ("odd", "millrace 0.21.1", "ERROR: an odd thing", "see the log"),
+        ("odd", "millrace 0.21.1", "ERROR: an odd thing", "read the log"),
         ("broken-millrace", "millrace 0.21.1", "does not start", "--millrace-command"),
-        ("disk-full", "pi 0.73.1", "no space left on device", "make room on the disk"),
+        ("disk-full", "pi 0.73.1", "no space left on device", "free disk space"),
         ("broken-pi", "pi 0.73.1", "does not start", "--pi-command"),
     ],
 )
