@@ -1,4 +1,4 @@
-"""The demonstration's little project: code with a real bug, its test, and what to ask for."""
+"""The demonstration's small project: code with a real bug, its test, and the requests."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Change:
     """One change to the project, as large as one task.
 
     Attributes:
-        slug: how the id of a task that planning makes of it ends.
-        title: the first line of that task, by which the builder knows it again.
-        acceptance: what must hold afterwards.
+        slug: the suffix of the id of the task that planning creates for it.
+        title: the first line of that task, by which the builder recognises it.
+        acceptance: the acceptance criterion.
         path: the file that changes.
-        content: that file afterwards.
-        changelog_line: how the updater notes it.
+        content: that file after the change.
+        changelog_line: the updater's line in the changelog.
     """
 
     slug: str
@@ -68,8 +68,8 @@ class Change:
     changelog_line: str
 
 
-MEND: Final = Change(
-    slug="mend",
+FIX: Final = Change(
+    slug="fix",
     title="Take a share of the price off in `discounted`",
     acceptance="`discounted(2000, 10)` gives 1800 and `python -m unittest` passes.",
     path=_SOURCE_NAME,
@@ -95,7 +95,7 @@ FILES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-#: What to ask for, by the kind of intake it suits.
+#: The text of the request for each kind of intake.
 REQUESTS: Final[Mapping[IntakeKind, str]] = MappingProxyType(
     {
         IntakeKind.TASK: """\
@@ -106,7 +106,7 @@ Fix `discounted` in pricing.py: it takes the percentage off as if it were cents.
 in this directory shows it and must pass afterwards. Note the fix in CHANGELOG.md.
 """,
         IntakeKind.PROBE: """\
-Customers are charged too much: find out why, and mend it.
+Customers are charged too much: find out why, and fix it.
 
     python -m unittest
 in this directory fails, and must pass afterwards. Note the fix in CHANGELOG.md.

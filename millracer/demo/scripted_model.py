@@ -1,9 +1,9 @@
-"""A language model that says what a function tells it to, served on 127.0.0.1.
+"""Serve a scripted language model on 127.0.0.1: a function returns each answer.
 
-It speaks the streaming half of the OpenAI chat-completions protocol, which is what pi needs, and
-nothing else; the demonstration and the tests put it in the place of a paid model. It listens on the
-loopback interface only and reaches nothing itself. What it answers is decided by a responder: this
-module knows no prompt.
+It implements only the streaming half of the OpenAI chat-completions protocol, which pi uses. The
+demonstration and the tests use it instead of a paid model. It listens on the loopback interface
+only and opens no connections itself. A responder decides the answers; this module is independent of
+prompts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Self
 
 PROVIDER = "scripted"
 MODEL_ID = "scripted-model"
-#: How pi and Millrace name the model in one word.
+#: The model's name in one word, for pi and Millrace.
 MODEL_NAME = f"{PROVIDER}/{MODEL_ID}"
 
 _HANG_SLICE_SECONDS = 0.1
@@ -34,7 +34,7 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 class ReplyEnding(StrEnum):
-    """How the server goes on after the content of a reply."""
+    """What the server does after the content of a reply: finish, drop the connection, or hang."""
 
     FINISH = "finish"
     DROP = "drop"
@@ -43,13 +43,13 @@ class ReplyEnding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """What pi asked the model.
+    """One request of pi to the model.
 
     Attributes:
-        messages: the whole conversation as it was sent.
+        messages: the whole conversation as pi sent it.
         last_user_text: the text of the latest message of the user.
         system_text: the system prompt.
-        tool_results: what tools answered after the latest message of the user, oldest first.
+        tool_results: the results of tools after the latest message of the user, oldest first.
         tools: the names of the tools offered.
         raw: the request body.
     """
@@ -64,7 +64,7 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the model does with one request; made by the functions below, not by hand."""
+    """The model's reply to one request; create it with the methods below."""
 
     content: str = ""
     tool_name: str = ""
@@ -84,7 +84,7 @@ class Reply:
         chunk_size: int = _CHUNK_SIZE,
         delay_seconds: float = 0.0,
     ) -> Self:
-        """Answer with text, in chunks of so many characters, waiting before each chunk."""
+        """Answer with text in chunks of `chunk_size` characters, with a delay before each chunk."""
         return cls(
             content=content,
             finish_reason=finish_reason,
@@ -94,7 +94,7 @@ class Reply:
 
     @classmethod
     def tool_call(cls, name: str, arguments: Mapping[str, object], text: str = "") -> Self:
-        """Ask pi to call one of its tools, after some text if there is any."""
+        """Request a tool call from pi, after the text, if any."""
         return cls(
             content=text, tool_name=name, tool_arguments=arguments, finish_reason="tool_calls"
         )
@@ -106,7 +106,7 @@ class Reply:
 
     @classmethod
     def hang(cls, text: str = "") -> Self:
-        """Send the text, if any, then nothing until the server closes or the client goes away."""
+        """Send the text, if any, then nothing until the server closes or the client disconnects."""
         return cls(content=text, ending=ReplyEnding.HANG)
 
     @classmethod
@@ -185,13 +185,13 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection carries one request, so that its end is the end of the answer."""
+    """Serves one request per connection, so that the end of the connection ends the answer."""
 
     server: _Server
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Answer one chat completion; a client that has gone away is no error."""
+        """Answer one chat completion; a client that disconnected is not an error."""
         self.close_connection = True
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         with suppress(ConnectionError, TimeoutError):
@@ -206,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._deliver(self.server.model.answer(request))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
-        """Stay silent: requests are recorded by the model."""
+        """Log nothing: the model records the requests."""
 
     def _deliver(self, reply: Reply) -> None:
         if reply.error_status is not None:
@@ -328,9 +328,9 @@ def _text(message: Mapping[str, object]) -> str:
 
 
 def write_agent_directory(path: Path, base_url: str) -> None:
-    """Make `path` a pi agent directory whose only model is the scripted one.
+    """Create a pi agent directory at `path` whose only model is the scripted one.
 
-    Retries and compaction are on, but fast.
+    Retries and compaction are enabled, with short delays.
     """
     path.mkdir(parents=True, exist_ok=True)
     models = {
@@ -355,10 +355,10 @@ def write_agent_directory(path: Path, base_url: str) -> None:
 
 
 def agent_environment(agent_directory: Path, home: Path) -> dict[str, str]:
-    """Return what to put over an environment so that pi knows the scripted model and no network.
+    """Return the variables with which pi uses only the scripted model and stays offline.
 
-    Proxy variables are emptied rather than removed, so that the mapping can simply be merged. A
-    newer pi has Node keep what it compiled, by default beside other temporary files.
+    Proxy variables are emptied instead of removed, so that the mapping can be merged into an
+    environment. A newer pi lets Node cache compiled code, by default in the temporary folder.
     """
     proxies = {spelling: "" for name in _PROXY_VARIABLES for spelling in (name, name.lower())}
     return {

@@ -1,4 +1,4 @@
-"""What Millrace's planning stages leave behind: the documents' texts, in the forms it accepts."""
+"""Write the documents that Millrace's planning stages must produce, in the formats it accepts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LINEAGE = re.compile(
 
 
 def task_id_of(request: StageRequest, change: Change) -> str:
-    """Return the id of the task that a planning stage makes of a change."""
+    """Return the id of the task that a planning stage creates for a change."""
     return f"{request.item_id}-{change.slug}"
 
 
 def lineage_of(item_text: str) -> dict[str, str]:
-    """Return the header lines by which a document says where its work comes from."""
+    """Return the header lines of a document that name the origin of its work."""
     lineage: dict[str, str] = {}
     for label, value in _LINEAGE.findall(item_text):
         lineage.setdefault(label, value)
@@ -36,13 +36,13 @@ def generated_task(
     lineage: Mapping[str, str],
     after: Change | None = None,
 ) -> str:
-    """Write the task that the requested stage makes of a change.
+    """Return the task document that the requested stage creates for a change.
 
     Args:
         request: the stage.
-        change: what the task is to do.
-        now: when it is written.
-        lineage: the header lines that tie it to what it came from.
+        change: the change that the task requests.
+        now: the creation time.
+        lineage: the header lines that name the origin of the work.
         after: the change that must be done before it.
     """
     lists = {
@@ -64,7 +64,7 @@ def generated_task(
 
 
 def recon_packet(request: StageRequest, change: Change, now: datetime) -> str:
-    """Write what recon found: the change that is needed, and that it can be executed at once."""
+    """Return recon's document: the required change, and that it can be executed immediately."""
     title = "Why customers are charged too much"
     fields = {
         "Recon-Packet-ID": f"recon-{request.item_id}",
@@ -92,7 +92,7 @@ def recon_packet(request: StageRequest, change: Change, now: datetime) -> str:
 
 
 def planner_disposition(request: StageRequest, now: datetime) -> str:
-    """Write that the work item can be split as it is; Millrace asks for this since 0.20."""
+    """Return the document that the work item can be split; Millrace requires it since 0.20."""
     return _json(
         {
             "schema_version": "1.0",
@@ -110,12 +110,12 @@ def planner_disposition(request: StageRequest, now: datetime) -> str:
 
 
 def arbiter_rubric(request: StageRequest) -> str:
-    """Write by what the arbiter judges the finished work."""
+    """Return the criteria by which the arbiter judges the finished work."""
     return f"# Rubric of {request.root_spec_id}\n\n- tests: `python -m unittest` passes.\n"
 
 
 def arbiter_verdict(request: StageRequest, now: datetime, terminal_result: str) -> str:
-    """Write the verdict that the work is all that was asked for."""
+    """Return the verdict that the work meets every criterion."""
     return _json(
         {
             "schema_version": "1.0",
@@ -134,9 +134,9 @@ def arbiter_verdict(request: StageRequest, now: datetime, terminal_result: str) 
 
 
 def arbiter_report(request: StageRequest, test_output: str) -> str:
-    """Write the arbiter's report, with what it saw."""
-    seen = "\n".join(f"    {line}" for line in test_output.strip().splitlines())
-    return f"# Arbiter report on {request.root_spec_id}\n\nThe tests pass:\n\n{seen}\n"
+    """Return the arbiter's report with the output of the tests."""
+    shown = "\n".join(f"    {line}" for line in test_output.strip().splitlines())
+    return f"# Arbiter report on {request.root_spec_id}\n\nThe tests pass:\n\n{shown}\n"
 
 
 def _document(

@@ -1,4 +1,4 @@
-"""What a stage of Millrace is asked, read from its prompt as an agent would read it."""
+"""Parse the prompt of a Millrace stage, as an agent would read it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class StageRequest:
     Attributes:
         stage: the stage's name.
         run_id: the run it belongs to.
-        run_directory: where the stage leaves what it owes.
+        run_directory: the folder for the stage's documents.
         item_kind: kind of the active work item; `none` for the arbiter, which has none.
         item_id: id of the active work item; `none` for the arbiter.
         item_path: the work item's document.
-        root_spec_id: for the arbiter: the spec whose closing it decides.
-        rubric_path: where the arbiter's rubric belongs.
-        verdict_path: where its verdict belongs.
-        report_path: where its report belongs.
+        root_spec_id: for the arbiter: the spec that it judges.
+        rubric_path: the path for the arbiter's rubric.
+        verdict_path: the path for its verdict.
+        report_path: the path for its report.
     """
 
     stage: str
@@ -40,7 +40,7 @@ class StageRequest:
 
     @classmethod
     def read(cls, prompt: str) -> Self | None:
-        """Read a prompt; None when it is not the prompt of a stage."""
+        """Parse a prompt; None if it is not the prompt of a stage."""
         fields: dict[str, str] = {}
         for name, value in _FIELD.findall(prompt):
             fields.setdefault(name, value)
@@ -62,7 +62,7 @@ class StageRequest:
 
     @property
     def task_queue(self) -> PurePosixPath:
-        """The folder where the manager leaves its tasks: it lies beside the one of the runs."""
+        """The folder for the manager's tasks, beside the folder of the runs."""
         return self.run_directory.parents[1] / "tasks" / "queue"
 
     def run_file(self, name: str) -> str:

@@ -1,9 +1,8 @@
-"""What the scripted model says in the demonstration: to our own turns and to Millrace's stages.
+"""The scripted model's answers in the demonstration: to Millracer's turns and Millrace's stages.
 
-The model reads its part from the prompt and answers with tool calls that pi carries out, so the
-files of the demonstration's project are really edited and its tests are really run. A stage for
-which no part is written, and one that sees what it did not expect, answers that it is blocked; it
-never claims success.
+The model finds its role in the prompt and answers with tool calls that pi executes, so the files of
+the demonstration's project are really edited and its tests are really run. A stage without a
+script, or with unexpected input, answers that it is blocked; it never claims success.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from millracer.demo.project import CHANGELOG_NAME, COVER, MEND, Change
+from millracer.demo.project import CHANGELOG_NAME, COVER, FIX, Change
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.demo.stage_documents import (
     arbiter_report,
@@ -35,8 +34,8 @@ from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPOR
 _WHY: Mapping[IntakeKind, tuple[str, str]] = MappingProxyType(
     {
         IntakeKind.TASK: ("The change is local and fully described.", "one named file"),
-        IntakeKind.PROBE: ("Where the fault lies has to be found out first.", "unknown cause"),
-        IntakeKind.IDEA: ("The outcome is clear, the work has to be split.", "several changes"),
+        IntakeKind.PROBE: ("The cause of the fault must be found first.", "unknown cause"),
+        IntakeKind.IDEA: ("The outcome is clear, the work must be split.", "several changes"),
     }
 )
 _REPORT = (
@@ -52,14 +51,14 @@ def respond(request: ModelRequest, intake: IntakeKind = IntakeKind.TASK) -> Repl
     if prompt.startswith(DECISION_MARK):
         return Reply.text(json.dumps(_decision(intake), indent=1))
     if prompt.startswith(NOTICE_MARK):
-        return Reply.text("Noted; the run goes on.")
+        return Reply.text("Noted; the run continues.")
     if prompt.startswith(REPORT_MARK):
         return Reply.text(_REPORT)
     stage = None if prompt.startswith(DIRECT_MARK) else StageRequest.read(prompt)
     if stage is None:
         return Reply.text("This model is scripted and knows the demonstration only.")
-    part = _PARTS.get(stage.stage)
-    return _BLOCKED if part is None else part(stage, request.tool_results)
+    script = _SCRIPTS.get(stage.stage)
+    return _BLOCKED if script is None else script(stage, request.tool_results)
 
 
 def _decision(intake: IntakeKind) -> Mapping[str, object]:
@@ -75,13 +74,13 @@ def _decision(intake: IntakeKind) -> Mapping[str, object]:
     }
 
 
-# Each part below gets the stage's request and what its tool calls so far answered, oldest first,
-# and gives its next move; the number of answers says how far it has come.
+# Each script below gets the stage's request and the results of its tool calls so far, oldest first,
+# and returns the next reply; the number of results is its progress.
 
 
 def _build(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
     if not seen:
-        return _read(stage.item_path, "First I read what is to be done.")
+        return _read(stage.item_path, "First I read the task.")
     change = _change_of(seen[0])
     match len(seen):
         case 1:
@@ -104,7 +103,7 @@ def _check(_: StageRequest, seen: tuple[str, ...]) -> Reply:
 def _update(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
     match len(seen):
         case 0:
-            return _read(stage.item_path, "First I read what was done.")
+            return _read(stage.item_path, "First I read the task.")
         case 1:
             line = shlex.quote(f"\n{_change_of(seen[0]).changelog_line}")
             return _bash(f"printf '%s\\n' {line} >> {CHANGELOG_NAME}")
@@ -119,13 +118,13 @@ def _reconnoitre(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
         case 1:
             return _run_tests()
         case _ if _passed(seen[1]):
-            return _BLOCKED  # nothing of what was reported can be seen
+            return _BLOCKED  # the reported fault cannot be reproduced
         case 2:
             lineage = {"Root-Intake-Kind": stage.item_kind, "Root-Intake-ID": stage.item_id}
-            task = generated_task(stage, MEND, _now(), lineage=lineage)
+            task = generated_task(stage, FIX, _now(), lineage=lineage)
             return _write(stage.run_file("generated_task.md"), task)
         case 3:
-            return _write(stage.run_file("recon_packet.md"), recon_packet(stage, MEND, _now()))
+            return _write(stage.run_file("recon_packet.md"), recon_packet(stage, FIX, _now()))
         case _:
             return Reply.text("### RECON_TO_EXECUTION")
 
@@ -147,9 +146,9 @@ def _split(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
     lineage = lineage_of(seen[0]) | {"Spec-ID": stage.item_id}
     match len(seen):
         case 1:
-            change, text = MEND, generated_task(stage, MEND, _now(), lineage=lineage)
+            change, text = FIX, generated_task(stage, FIX, _now(), lineage=lineage)
         case 2:
-            change, text = COVER, generated_task(stage, COVER, _now(), lineage=lineage, after=MEND)
+            change, text = COVER, generated_task(stage, COVER, _now(), lineage=lineage, after=FIX)
         case _:
             return Reply.text("### MANAGER_COMPLETE")
     return _write(str(stage.task_queue / f"{task_id_of(stage, change)}.md"), text)
@@ -172,7 +171,7 @@ def _arbitrate(stage: StageRequest, seen: tuple[str, ...]) -> Reply:
             return Reply.text("### ARBITER_COMPLETE")
 
 
-_PARTS: Mapping[str, Callable[[StageRequest, tuple[str, ...]], Reply]] = MappingProxyType(
+_SCRIPTS: Mapping[str, Callable[[StageRequest, tuple[str, ...]], Reply]] = MappingProxyType(
     {
         "builder": _build,
         "checker": _check,
@@ -186,8 +185,8 @@ _PARTS: Mapping[str, Callable[[StageRequest, tuple[str, ...]], Reply]] = Mapping
 
 
 def _change_of(item_text: str) -> Change:
-    """Return the change a task's document asks for; a task as a caller wrote it asks to mend."""
-    return COVER if f"# {COVER.title}" in item_text.splitlines() else MEND
+    """Return the change that a task's document requests; a caller's own task requests `FIX`."""
+    return COVER if f"# {COVER.title}" in item_text.splitlines() else FIX
 
 
 def _read(path: str, text: str) -> Reply:

@@ -1,4 +1,4 @@
-"""The demonstration's throw-away surroundings: project, workspace, pi settings and model."""
+"""Create the demonstration's temporary environment: project, workspace, pi settings and model."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _GIT_IDENTITY = ("-c", "user.name=Millracer demo", "-c", "user.email=demo@localh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoWorkspace:
-    """What a run of the demonstration needs.
+    """The environment of one run of the demonstration.
 
     Attributes:
         root: the workspace: a small repository, initialised for Millrace.
-        environment: what to put over the environment of the run, so that the outer pi and the pi of
-            every stage know the scripted model.
-        task: what to ask for.
-        model: the running model; its `requests` tell what it was asked.
+        environment: variables to merge into the run's environment, so that the outer pi and the pi
+            of every stage use the scripted model.
+        task: the text of the request.
+        model: the running model; `requests` has the requests it received.
     """
 
     root: Path
@@ -56,14 +56,14 @@ def prepare_demo(
     pi_argv: Sequence[str],
     intake: IntakeKind = IntakeKind.TASK,
 ) -> Iterator[DemoWorkspace]:
-    """Build the demonstration below `directory` and serve its model while the block is open.
+    """Create the demonstration in `directory` and serve its model while the block is open.
 
-    The directory belongs to the caller, who also removes it. `intake` is the kind the model chooses
-    for what is asked.
+    The caller owns the directory and removes it. `intake` is the kind that the model chooses for
+    the request.
 
     Raises:
-        ToolNotFound, ToolUnsupported: `millrace` or `pi` is missing or refused.
-        ToolFailed: `millrace init` or git refused; their words are in the detail.
+        ToolNotFound, ToolUnsupported: `millrace` or `pi` is missing or not supported.
+        ToolFailed: `millrace init` or git failed; the detail has its output.
         ToolTimeout: one of them did not finish.
     """
     root, home, agent = (directory / name for name in ("shop", "home", "agent"))
@@ -88,7 +88,7 @@ def prepare_demo(
 
 def _commit(root: Path, environment: Mapping[str, str]) -> None:
     if shutil.which("git") is None:
-        return  # the run itself needs no git; the repository only shows the change better
+        return  # the run does not need git; a repository only makes the change easier to see
     for arguments in (
         ("init", "--quiet"),
         ("add", "."),
@@ -106,13 +106,13 @@ def _run(tool: str, argv: tuple[str, ...], cwd: Path, environment: Mapping[str, 
             tool,
             f"`{' '.join(argv[:2])}` failed while the demonstration was prepared",
             detail=f"{completed.stdout}{completed.stderr}".strip(),
-            suggested_action=f"see that {tool} works, and run the demonstration again",
+            suggested_action=f"check that {tool} works, and run the demonstration again",
         )
 
 
 def _stage_settings(pi_argv: Sequence[str]) -> str:
-    # The provider alone, on every version of Millrace: which model a stage names differs between
-    # them, and pi takes any name for a provider it knows; the scripted model answers to all.
+    # Only the provider is set: the model that a stage names differs between Millrace's versions,
+    # but pi accepts any name for a known provider, and the scripted model answers to all.
     return f"""
 [runners.pi]
 command = {json.dumps(pi_argv[0])}

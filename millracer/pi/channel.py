@@ -1,8 +1,8 @@
 """One running `pi --mode rpc`: its process, its three pipes, and the ladder that ends it.
 
-Commands go in, frames come out in order; what they mean is not known here. Both outputs are read by
-threads as bytes, so pi never waits for a pipe: standard error keeps its two ends, frames wait in a
-short queue, and when that is full pi is made to wait instead of our memory being filled.
+Sends commands and returns frames in order, without interpreting them. Threads read both outputs as
+bytes, so pi never blocks on a pipe: of standard error the head and the tail are kept, and frames
+wait in a short queue. When the queue is full, pi blocks, so memory stays bounded.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _ABORT_ID = "abort-at-close"
 
 
 class ChannelEnded(Exception):
-    """pi is gone, or its pipes are: a fact for the caller to judge."""
+    """The pi process or its pipes are gone; the caller decides what that means."""
 
 
 class PiChannel:
-    """A started pi. `end` has to be called, whatever happened."""
+    """A started pi process. The caller must call `end`, also after an error."""
 
     def __init__(self, command: Command) -> None:
-        """Start the program and return at once.
+        """Start the program and return immediately.
 
         Raises:
-            ToolNotFound, ToolFailed: as `process.spawn`.
+            ToolNotFound, ToolFailed: as `processes.spawn`.
         """
         self._token = processes.new_token()
         env = {**(os.environ if command.env is None else command.env)}
@@ -75,43 +75,43 @@ class PiChannel:
         self.started = time.monotonic()
         try:
             self._open()
-        except BaseException:  # nobody has us yet who could end it
+        except BaseException:  # the caller has no channel yet with which to end the process
             processes.end_token(self._token, grace_seconds=0.0, group=self._process.pid)
             reap(self._process)
             raise
 
     def _open(self) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - asked for as a pipe above
+        assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
         os.set_blocking(self._process.stdin.fileno(), False)
         for thread in self._threads:
             thread.start()
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code, negative for a signal; None while pi lives."""
+        """The exit code, negative for a signal; None while pi runs."""
         return self._process.poll()
 
     @property
     def stderr_lines(self) -> tuple[str, ...]:
-        """The beginning and the end of what pi wrote to standard error."""
+        """The head and the tail of pi's standard error."""
         return self._stderr.lines()
 
     @property
     def skipped_lines(self) -> int:
-        """How many lines of standard output were no frames."""
+        """The number of lines on standard output that were not frames."""
         return self._reader.skipped
 
     def listen_to_text(self, *, wanted: bool) -> None:
-        """Let text deltas pass from now on, or throw them away."""
+        """Pass text deltas through from now on, or discard them."""
         self._reader.wants_text = wanted
 
     def send(self, command: frames.Outgoing, wait: Wait) -> None:
         """Write one command.
 
         Raises:
-            ChannelEnded: pi does not read any more.
-            ToolTimeout: pi did not take it in time; the channel is of no use any more.
-            Cancelled: the caller asked to stop; the same.
+            ChannelEnded: pi no longer reads.
+            ToolTimeout: pi did not read it in time; the channel is unusable afterwards.
+            Cancelled: the caller cancelled; the channel is unusable afterwards.
         """
         line = memoryview(frames.render_command(command))
         with self._writing:
@@ -125,7 +125,7 @@ class PiChannel:
                 if self._discards.is_set():
                     raise ChannelEnded
                 if wait.expired:
-                    raise ToolTimeout(frames.TOOL, "pi did not take the prompt in time")
+                    raise ToolTimeout(frames.TOOL, "pi did not read the prompt in time")
                 if not ready.poll(_SLICE_SECONDS * 1000):
                     continue
                 try:
@@ -136,11 +136,11 @@ class PiChannel:
                     raise ChannelEnded from exc
 
     def next_frame(self, seconds: float) -> frames.Frame | None:
-        """Return the next frame, or None if none came within a fraction of a second or `seconds`.
+        """Return the next frame, or None if none arrives within 0.1 s or `seconds`.
 
         Raises:
-            ChannelEnded: nothing is left to read and nothing will come, or `end` was called.
-            ProtocolError: pi broke its protocol.
+            ChannelEnded: every frame was read and pi is gone, or `end` was called.
+            ProtocolError: pi violated its protocol.
         """
         if self._discards.is_set():
             raise ChannelEnded
@@ -156,9 +156,9 @@ class PiChannel:
         return item
 
     def end(self, wait: Wait, *, busy: bool) -> None:
-        """End pi and all it started: abort, end of input, SIGTERM, SIGKILL, each wait bounded.
+        """End pi and its descendants: abort, end of input, SIGTERM, SIGKILL, each wait bounded.
 
-        Goes straight to SIGKILL when the wait is over or cancelled. Never raises; repeatable.
+        Skips to SIGKILL when the wait is over or cancelled. Never raises; repeatable.
         """
         self._discards.set()
         with self._ending:
@@ -171,18 +171,19 @@ class PiChannel:
             processes.end_token(
                 self._token,
                 grace_seconds=_URGENT_GRACE_SECONDS if hurried else _SWEEP_GRACE_SECONDS,
-                # pi is gone and its pid may be another's, but where no process can be looked up.
+                # pi is gone, so its pid may belong to another process. The group is used only
+                # where the token cannot be searched for.
                 group=None if shows_processes() else self._process.pid,
             )
             pipes = (self._process.stdout, self._process.stderr)
             for thread, pipe in zip(self._threads, pipes, strict=True):
                 thread.join(_SIGNAL_SECONDS)
-                # A descriptor somebody still reads must not be given to the next opener.
+                # Closing a descriptor that a thread still reads would let the next open reuse it.
                 if pipe is not None and not thread.is_alive():
                     pipe.close()
 
-    def await_words(self) -> None:
-        """Give a pi that is gone a moment to be reaped and its last words to be read."""
+    def await_last_output(self) -> None:
+        """Wait a moment until a pi that has ended is reaped and its last output is read."""
         limit = time.monotonic() + _SIGNAL_SECONDS
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_SIGNAL_SECONDS)
@@ -190,8 +191,8 @@ class PiChannel:
             thread.join(max(0.0, limit - time.monotonic()))
 
     def _has_been_dead(self) -> bool:
-        # A tool that inherited the pipe keeps it open after pi is gone; that is the end, too, once
-        # what pi wrote before has been read.
+        # A tool that inherited the pipe keeps it open after pi has ended. The channel then ends
+        # once there was time to read pi's last output.
         if self.exit_code is None:
             return False
         now = time.monotonic()
@@ -200,7 +201,7 @@ class PiChannel:
         return now - self._seen_dead > _LAST_WORDS_SECONDS
 
     def _abort(self, wait: Wait) -> None:
-        # pi ends a running tool when it is aborted; at the end of its input older ones leave it.
+        # An abort makes pi end a running tool; at end of input, older versions leave it running.
         if _is_hurried(wait):
             return
         bounded = wait.within(_ABORT_SECONDS)
@@ -250,7 +251,7 @@ class PiChannel:
 
     def _read_output(self) -> None:
         pipe = self._process.stdout
-        assert pipe is not None  # noqa: S101 - asked for as a pipe
+        assert pipe is not None  # noqa: S101 - opened as a pipe
         try:
             while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
                 for frame in self._reader.feed(chunk):
@@ -273,7 +274,7 @@ class PiChannel:
 
     def _read_errors(self) -> None:
         pipe = self._process.stderr
-        assert pipe is not None  # noqa: S101 - asked for as a pipe
+        assert pipe is not None  # noqa: S101 - opened as a pipe
         with suppress(OSError):
             while chunk := os.read(pipe.fileno(), _CHUNK_BYTES):
                 self._stderr.feed(chunk)

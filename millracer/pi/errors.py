@@ -1,6 +1,6 @@
-"""How pi's failures become errors: which code, pi's own words, and what the caller can do.
+"""Translate pi's failures into errors with a code, pi's own message and a next step.
 
-Pure. `code` tells the cases apart that a caller handles differently; all are `ToolFailed`.
+Pure. Every error is a `ToolFailed`; `code` separates the cases that a caller handles differently.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _BROKEN_PROGRAM = re.compile(
 _COMPLAINT = re.compile(r"error|no models|unknown|fail|cannot", re.IGNORECASE)
 _WARNING = re.compile(r"^warning:\s*", re.IGNORECASE)
 _NODE_FRAME = re.compile(r"^(at |node:|Node\.js v|\^+$)")
-_WORDS_LIMIT = 400
+_MESSAGE_LIMIT = 400
 
 _LOGIN = (
-    "use /login in pi, whose command `millracer doctor` names, or set the provider's API key in "
-    "the environment; --provider and --model choose another model"
+    "use /login in pi (`millracer doctor` shows its command), or set the provider's API key in "
+    "the environment, or choose another model with --provider and --model"
 )
-_NAME_MODEL = "name a provider and a model `pi --list-models` shows, with --provider and --model"
+_NAME_MODEL = "choose a provider and model from `pi --list-models` with --provider and --model"
 _NEWER_NODE = (
-    "pi from 0.74 on needs Node 22.19 or newer: put that first on PATH; if it is there already,"
+    "pi 0.74 and newer need Node 22.19 or newer: put it first on PATH; if it is there already,"
     " install pi again"
 )
 _RUN_BY_HAND = "run `pi --mode rpc` by hand to see why"
@@ -41,12 +41,12 @@ _TURN_ERRORS: dict[EndKind, tuple[str, str, str]] = {
     EndKind.EMPTY: (
         "pi_answer_empty",
         "the model ended its turn without an answer",
-        "run the command again; if it stays so, choose another model with --model",
+        "run the command again; if that does not help, choose another model with --model",
     ),
     EndKind.TRUNCATED: (
         "pi_answer_truncated",
         "the answer was cut off at the model's output limit",
-        "ask for less at once, or choose a model with a larger output limit",
+        "split the request, or choose a model with a larger output limit",
     ),
     EndKind.ABORTED: (
         "pi_turn_aborted",
@@ -60,15 +60,15 @@ _TURN_ERRORS: dict[EndKind, tuple[str, str, str]] = {
     ),
     EndKind.HANDLED: (
         "pi_prompt_handled",
-        "an extension of pi took the prompt, the model never saw it",
-        "disable the extension, or start pi with --no-extensions by --pi-command",
+        "an extension of pi handled the prompt; the model never received it",
+        "disable the extension, or add --no-extensions to --pi-command",
     ),
 }
 
 
 def start_failure(exit_code: int | None, stderr: Sequence[str]) -> ToolFailed:
-    """Return the error for a pi that ended before it answered anything."""
-    words = useful_words(stderr)
+    """Return the error for a pi that ended before its first answer."""
+    words = error_line(stderr)
     if _UNKNOWN_PROVIDER.search(words):
         return _failed("pi_unknown_provider", f"pi did not start: {words}", stderr, _NAME_MODEL)
     if _NO_CREDENTIALS.search(words):
@@ -79,26 +79,26 @@ def start_failure(exit_code: int | None, stderr: Sequence[str]) -> ToolFailed:
 
 
 def start_timeout(seconds: float, stderr: Sequence[str], skipped: int) -> ToolFailed:
-    """Return the error for a pi that runs and answers nothing."""
-    message = f"pi did not answer within {seconds:.0f} s of its start: {useful_words(stderr)}"
+    """Return the error for a pi that runs and never answered after its start."""
+    message = f"pi did not answer within {seconds:.0f} s of its start: {error_line(stderr)}"
     if skipped:
-        message += f" ({skipped} lines of its output were not of its protocol)"
+        message += f" ({skipped} lines of its output were not protocol messages)"
     return _failed("pi_start_failed", message, stderr, _RUN_BY_HAND)
 
 
 def death(exit_code: int | None, stderr: Sequence[str]) -> ToolFailed:
     """Return the error for a pi that ended in the middle of a turn."""
-    message = f"pi ended in the middle of its turn ({_exit(exit_code)}): {useful_words(stderr)}"
-    action = "run the command again; what it did so far stays as it is"
+    message = f"pi ended in the middle of its turn ({_exit(exit_code)}): {error_line(stderr)}"
+    action = "run the command again; pi's changes so far are kept"
     return _failed("pi_died", message, stderr, action)
 
 
 def print_failure(exit_code: int, stderr: Sequence[str]) -> ToolFailed:
-    """Return the error for a `pi --print` that ended without success.
+    """Return the error for a `pi --print` that failed.
 
-    Its exit code 1 does not tell a failed start from a failed model; its words do, for people.
+    Exit code 1 means a failed start or a failed model; only standard error separates the two.
     """
-    words = useful_words(stderr)
+    words = error_line(stderr)
     if exit_code != 1:
         return death(exit_code, stderr)
     if _BROKEN_PROGRAM.search(words):
@@ -112,14 +112,14 @@ def print_failure(exit_code: int, stderr: Sequence[str]) -> ToolFailed:
 
 
 def silence(seconds: float, stderr: Sequence[str]) -> ToolFailed:
-    """Return the error for a pi that runs but answers no command any more."""
-    message = f"pi has not answered for {seconds:.0f} s and was ended: {useful_words(stderr)}"
+    """Return the error for a pi that runs but no longer answers commands."""
+    message = f"pi has not answered for {seconds:.0f} s and was ended: {error_line(stderr)}"
     return _failed("pi_silent", message, stderr, "run the command again")
 
 
 def closed() -> ToolFailed:
-    """Return the error for a prompt to a conversation that was closed."""
-    return _failed("pi_closed", "the conversation with pi is closed", (), "run it again")
+    """Return the error for a prompt in a closed conversation."""
+    return _failed("pi_closed", "the conversation with pi is closed", (), "run the command again")
 
 
 def turn_failure(end: TurnEnd) -> ToolFailed:
@@ -142,25 +142,25 @@ def turn_failure(end: TurnEnd) -> ToolFailed:
             return _failed(code, message, detail, action)
 
 
-def refused(what: str, said: str | None, stderr: Sequence[str]) -> ToolFailed:
-    """Return the error for a pi that answered a question with a no."""
-    message = f"pi does not {what}: {said or 'it gave no reason'}"
+def refused(action: str, reason: str | None, stderr: Sequence[str]) -> ToolFailed:
+    """Return the error for a pi that refused a command, such as `list its models`."""
+    message = f"pi does not {action}: {reason or 'it gave no reason'}"
     return _failed("pi_refused", message, stderr, _RUN_BY_HAND)
 
 
 def warning_texts(stderr: Sequence[str]) -> tuple[str, ...]:
-    """Return what pi warned of, such as a model it does not know, each once."""
-    warned = (line for line in stderr if _WARNING.match(line))
-    return tuple(dict.fromkeys(_WARNING.sub("", line)[:_WORDS_LIMIT] for line in warned))
+    """Return pi's warnings, such as one about an unknown model, each once."""
+    warnings = (line for line in stderr if _WARNING.match(line))
+    return tuple(dict.fromkeys(_WARNING.sub("", line)[:_MESSAGE_LIMIT] for line in warnings))
 
 
-def useful_words(stderr: Sequence[str]) -> str:
-    """Return the one line of standard error a person needs."""
+def error_line(stderr: Sequence[str]) -> str:
+    """Return the line of standard error that best describes the failure."""
     lines = [line for line in stderr if not _NODE_FRAME.match(line)]
     for line in lines:
         if _COMPLAINT.search(line) and not _WARNING.match(line):
-            return _without_json(line)[:_WORDS_LIMIT]
-    return lines[-1][:_WORDS_LIMIT] if lines else "it said nothing"
+            return _without_json(line)[:_MESSAGE_LIMIT]
+    return lines[-1][:_MESSAGE_LIMIT] if lines else "it printed nothing to standard error"
 
 
 def _failed(code: str, message: str, detail: Sequence[str], action: str) -> ToolFailed:
@@ -176,7 +176,7 @@ def _exit(exit_code: int | None) -> str:
 
 
 def _without_json(words: str) -> str:
-    """Put the message of a provider's JSON error, which pi passes on as it came, in its place."""
+    """Replace a provider's JSON error, which pi passes through unchanged, by its message."""
     start = words.find("{")
     try:
         document, length = json.JSONDecoder().raw_decode(words[start:] if start >= 0 else "")
@@ -190,4 +190,4 @@ def _without_json(words: str) -> str:
 
 
 def _first_paragraph(words: str) -> str:
-    return " ".join(words.split("\n\n", 1)[0].split())[:_WORDS_LIMIT]
+    return " ".join(words.split("\n\n", 1)[0].split())[:_MESSAGE_LIMIT]

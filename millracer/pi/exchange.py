@@ -1,4 +1,4 @@
-"""The passage of one prompt: frames and actions between a running pi and a `Turn`, on the clock."""
+"""Execute one prompt: pass frames from a running pi to a `Turn` and perform its actions in time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from millracer.cancellation import Wait
 from millracer.errors import ToolTimeout
 from millracer.pi import errors, frames
 from millracer.pi.channel import PiChannel
-from millracer.pi.turn import AskState, TellText, Turn, TurnEnd
+from millracer.pi.turn import AskState, EmitText, Turn, TurnEnd
 from millracer.ports import TextListener
 
-#: How long pi may leave a question unanswered while no attempt is running.
+#: How long pi may leave `get_state` unanswered while no attempt is running.
 SILENCE_SECONDS = 120.0
 _SAFETY_SECONDS = 5.0
 
 
 def receive(channel: PiChannel, seconds: float, wait: Wait) -> frames.Frame | None:
-    """Return the next frame as `PiChannel.next_frame`; nobody is there to answer a dialog.
+    """Return the next frame as `PiChannel.next_frame`, and cancel a dialog, which would block pi.
 
     Raises:
         ChannelEnded, ProtocolError, ToolTimeout, Cancelled: as the channel.
@@ -34,13 +34,13 @@ def refuse_spent(wait: Wait) -> None:
     if wait.expired:
         raise ToolTimeout(
             frames.TOOL,
-            "pi's turn did not end in its time and was aborted",
-            suggested_action="give it more time with --pi-timeout-seconds",
+            "pi's turn did not end within its time limit and was aborted",
+            suggested_action="raise the limit with --pi-timeout-seconds",
         )
 
 
 class Exchange:
-    """One prompt on its way through one channel."""
+    """Sends one prompt through one channel and receives its answer."""
 
     def __init__(self, channel: PiChannel, turn: Turn, on_text: TextListener | None) -> None:
         self.channel = channel
@@ -53,18 +53,18 @@ class Exchange:
 
     @property
     def sent(self) -> bool:
-        """Whether pi may have seen anything of the prompt."""
+        """Whether pi may have received a part of the prompt."""
         return self._sent
 
     def run(self, prompt: str, wait: Wait) -> TurnEnd:
         """Send the prompt and return how its turn ended.
 
         Raises:
-            ChannelEnded, ProtocolError, ToolFailed: pi cannot go on.
+            ChannelEnded, ProtocolError, ToolFailed: pi cannot continue.
             ToolTimeout, Cancelled: the wait is over; the turn may still be running.
         """
         while receive(self.channel, 0.0, wait) is not None:
-            pass  # what pi said between the turns is not this one's
+            pass  # frames sent between two turns do not belong to this one
         refuse_spent(wait)
         self._sent = True
         self.channel.send(frames.PromptRequest(id=self._turn.prompt_id, message=prompt), wait)
@@ -74,7 +74,7 @@ class Exchange:
         return self._turn.end
 
     def abort(self, wait: Wait) -> bool:
-        """Abort the turn; return whether pi said so and came to rest before the wait was over.
+        """Abort the turn; return whether pi confirmed it and became idle before the wait was over.
 
         Raises:
             ChannelEnded, ProtocolError, ToolFailed, ToolTimeout, Cancelled: as `run`.
@@ -109,7 +109,7 @@ class Exchange:
             match action:
                 case AskState(after_seconds=seconds):
                     self._ask_within(seconds)
-                case TellText(text=text):
+                case EmitText(text=text):
                     if self._on_text is not None:
                         self._on_text(text)
         return frame

@@ -1,8 +1,7 @@
-"""What `pi --mode rpc` says on its standard output, as far as we use it.
+"""Models of the `pi --mode rpc` frames that Millracer uses, and of the commands it sends.
 
-Tolerant: unknown fields, frame types and message roles pass; a field we rely on that is missing is
-a `ProtocolError` that keeps the raw text. Only shapes live here; what a sequence of frames means is
-the business of `millracer.pi.turn`.
+Tolerant: unknown fields, frame types and message roles are accepted. A missing required field is a
+`ProtocolError` that keeps the raw text. `millracer.pi.turn` interprets the sequence of frames.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ TOOL = "pi"
 _DIALOGS = frozenset({"select", "confirm", "input", "editor"})
 
 
-class _Theirs(BaseModel):
+class _Incoming(BaseModel):
     model_config = ConfigDict(
         extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True
     )
 
 
-class ModelData(_Theirs):
-    """A model, and who offers it."""
+class ModelData(_Incoming):
+    """A model and its provider."""
 
     provider: str
     id: str
@@ -46,8 +45,8 @@ def _model_or_none(value: object) -> object:
     return value if is_model or isinstance(value, ModelData) else None
 
 
-class StateData(_Theirs):
-    """The payload of a `get_state` response: whether pi is at rest, and its model if it has one."""
+class StateData(_Incoming):
+    """The payload of a `get_state` response: whether pi is idle, and its model if it has one."""
 
     is_streaming: bool
     is_compacting: bool
@@ -56,37 +55,37 @@ class StateData(_Theirs):
 
     @property
     def is_idle(self) -> bool:
-        """Whether pi itself says that nothing is running or waiting."""
+        """Whether pi reports that nothing is running or queued."""
         return not (self.is_streaming or self.is_compacting or self.pending_message_count)
 
 
-class PromptData(_Theirs):
+class PromptData(_Incoming):
     """The payload of a `prompt` response, since 0.99."""
 
     disposition: str | None = None
 
 
-class StateResponse(_Theirs):
+class StateResponse(_Incoming):
     """A successful answer to `get_state`."""
 
     data: StateData
     id: str | None = None
 
 
-class ModelsData(_Theirs):
+class ModelsData(_Incoming):
     """The payload of a `get_available_models` response: the models pi has credentials for."""
 
     models: tuple[ModelData, ...]
 
 
-class ModelsResponse(_Theirs):
+class ModelsResponse(_Incoming):
     """A successful answer to `get_available_models`."""
 
     data: ModelsData
 
 
-class Response(_Theirs):
-    """Any other answer to a command; one that pi could not attribute has no id."""
+class Response(_Incoming):
+    """Any other answer to a command; without an id if pi could not attribute it."""
 
     success: bool
     id: str | None = None
@@ -95,49 +94,49 @@ class Response(_Theirs):
     data: PromptData | None = None
 
 
-class AgentStart(_Theirs):
+class AgentStart(_Incoming):
     """One attempt at the prompt begins."""
 
 
-class AgentEnd(_Theirs):
+class AgentEnd(_Incoming):
     """One attempt at the prompt is over; there may be another."""
 
     will_retry: bool | None = None
 
 
-class AgentSettled(_Theirs):
+class AgentSettled(_Incoming):
     """The prompt is over, all attempts and follow-ups included (since 0.80.4)."""
 
 
-class RetryStart(_Theirs):
-    """pi sleeps before it asks the model again."""
+class RetryStart(_Incoming):
+    """pi waits before it sends the request to the model again."""
 
 
-class RetryEnd(_Theirs):
-    """pi stopped asking again, having succeeded or not."""
+class RetryEnd(_Incoming):
+    """pi stopped retrying, with or without success."""
 
     success: bool
 
 
-class CompactionStart(_Theirs):
+class CompactionStart(_Incoming):
     """pi shortens its context."""
 
 
-class CompactionEnd(_Theirs):
+class CompactionEnd(_Incoming):
     """The context is shortened, or that failed; `will_retry` announces another attempt."""
 
     will_retry: bool | None = None
 
 
-class ContentBlock(_Theirs):
-    """A part of a message; only text has a text."""
+class ContentBlock(_Incoming):
+    """A part of a message; `text` is set for text only."""
 
     type: str
     text: str | None = None
 
 
-class AssistantMessage(_Theirs):
-    """What the model said in one request, and why it stopped."""
+class AssistantMessage(_Incoming):
+    """The model's answer to one request, and why it stopped."""
 
     content: tuple[ContentBlock, ...]
     stop_reason: str
@@ -149,8 +148,8 @@ class AssistantMessage(_Theirs):
         return "".join(block.text or "" for block in self.content if block.type == "text")
 
 
-class OtherMessage(_Theirs):
-    """A message of a role whose content is nothing to us."""
+class OtherMessage(_Incoming):
+    """A message of another role; its content is not used."""
 
     role: str
 
@@ -160,7 +159,7 @@ def _role_tag(value: object) -> str:
     return "assistant" if is_assistant else "other"
 
 
-class MessageEnd(_Theirs):
+class MessageEnd(_Incoming):
     """A message is complete."""
 
     message: Annotated[
@@ -169,26 +168,26 @@ class MessageEnd(_Theirs):
     ]
 
 
-class UiRequest(_Theirs):
-    """An extension shows something, or asks the user."""
+class UiRequest(_Incoming):
+    """An extension shows something or opens a dialog."""
 
     id: str
     method: str
 
     @property
     def blocks(self) -> bool:
-        """Whether the run waits, for ever, until this is answered."""
+        """Whether pi waits, without a limit, until this is answered."""
         return self.method in _DIALOGS
 
 
-class TextDelta(_Theirs):
+class TextDelta(_Incoming):
     """A piece of the answer while it is being written."""
 
     delta: str
 
 
-class OtherFrame(_Theirs):
-    """A frame of a type that is nothing to us."""
+class OtherFrame(_Incoming):
+    """A frame of any other type; it is not used."""
 
     type: str
 
@@ -225,7 +224,7 @@ _TAGS = {
     "extension_ui_request": "ui_request",
 }
 _ANSWERS = {"get_state": "state", "get_available_models": "models"}
-#: The frame types worth parsing; every other one may be thrown away unread.
+#: The frame types that are parsed; every other one may be discarded unread.
 USED_TYPES = frozenset(_TAGS)
 
 
@@ -262,7 +261,7 @@ _FRAME: TypeAdapter[Frame] = TypeAdapter(
 
 
 class UiCancelled(BaseModel):
-    """What we answer to every question of an extension: nobody is there to ask."""
+    """The answer to every dialog of an extension: cancelled, as there is no user to ask."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -281,7 +280,7 @@ class Request(BaseModel):
 
 
 class PromptRequest(BaseModel):
-    """The command that puts one prompt to the model."""
+    """The command that sends one prompt to the model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -294,10 +293,10 @@ Outgoing: TypeAlias = Request | PromptRequest | UiCancelled
 
 
 def parse_frame(line: bytes) -> Frame | None:
-    """Return the frame a line holds, or None for a line that is no JSON object with a type.
+    """Return the frame in a line, or None for a line that is not a JSON object with a type.
 
     Raises:
-        ProtocolError: a frame we know lacks something we rely on.
+        ProtocolError: a frame of a known type lacks a required field.
     """
     try:
         return _FRAME.validate_json(line)
@@ -316,7 +315,7 @@ def parse_frame(line: bytes) -> Frame | None:
 
 
 def render_command(command: Outgoing) -> bytes:
-    """Return the line, LF included, that sends a command."""
+    """Return a command as one line, including its LF."""
     return json.dumps(command.model_dump()).encode() + b"\n"
 
 
@@ -334,7 +333,7 @@ def _raise_if_known(line: bytes, exc: ValidationError) -> None:
 
 
 def _without_lone_surrogates(line: bytes) -> bytes | None:
-    """Make JSON with half a surrogate pair, as JavaScript writes it, readable; None if no JSON."""
+    """Replace lone surrogates, which JavaScript writes, in JSON; return None if it is not JSON."""
     try:
         document = json.loads(line)
         return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")

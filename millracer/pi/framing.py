@@ -1,8 +1,8 @@
-"""From pi's bytes to frames: chunks -> LF-ended lines -> one frame each.
+"""Decode pi's bytes: chunks -> LF-ended lines -> one frame each.
 
-Pure. Lines end at LF only: pi writes U+2028 and its kind raw inside strings. Most of what pi sends
-is of no use to us (up to 0.83 every piece of text repeats the whole message twice), so a line whose
-first key says so is thrown away without being parsed. Time is linear in what is fed, memory is
+Pure. Lines end at LF only, because pi writes U+2028 and similar characters raw inside strings. Most
+of pi's output is not needed (up to 0.83 every piece of text repeats the whole message twice), so a
+line whose type is unused is discarded without being parsed. Time is linear in the input, memory is
 bounded.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from millracer.errors import ProtocolError
 from millracer.pi import frames
 
-#: A line longer than this is cut; pi's own are a few MB at most.
+#: A longer line is cut; pi's lines are a few MB at most.
 LINE_LIMIT_BYTES = 64 * 1024 * 1024
 
 _KIND = re.compile(rb'\s*\{\s*"type"\s*:\s*"([a-z_]+)"')
@@ -24,13 +24,13 @@ _DELTA = re.compile(
     rb'"assistantMessageEvent"\s*:\s*\{\s*"type"\s*:\s*"text_delta"\s*,'
     rb'(?:\s*"contentIndex"\s*:\s*\d+\s*,)?\s*"delta"\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")'
 )
-#: Where a text delta begins at the latest: behind the type and, since 0.84, the usage.
+#: A text delta begins within this: after the type and, since 0.84, the usage.
 _DELTA_WITHIN_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line without its LF; `cut` says that it was longer than the limit."""
+    """One line without its LF; `cut` is true if it was longer than the limit."""
 
     data: bytes
     cut: bool = False
@@ -47,11 +47,11 @@ class LineFramer:
 
     @property
     def holds_part(self) -> bool:
-        """Whether a line has begun that has not ended."""
+        """Whether a line has begun and not ended."""
         return self._held > 0
 
     def feed(self, chunk: bytes) -> Iterator[Line]:
-        """Yield the lines this chunk completes; has to be exhausted."""
+        """Yield the lines that this chunk completes; the caller must exhaust the iterator."""
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             self._keep(chunk[start:end])
@@ -75,11 +75,11 @@ class LineFramer:
 
 
 class FrameReader:
-    """Turns chunks into the frames we use.
+    """Turns chunks into the frames that are used.
 
     Attributes:
-        wants_text: whether anybody listens to the text while it is written.
-        skipped: how many lines were no frames at all.
+        wants_text: whether text deltas are decoded; false if there is no listener.
+        skipped: the number of lines that were not frames.
     """
 
     def __init__(self, limit: int = LINE_LIMIT_BYTES) -> None:
@@ -88,10 +88,10 @@ class FrameReader:
         self._framer = LineFramer(limit)
 
     def feed(self, chunk: bytes) -> Iterator[frames.Frame]:
-        """Yield the frames this chunk completes; has to be exhausted.
+        """Yield the frames that this chunk completes; the caller must exhaust the iterator.
 
         Raises:
-            ProtocolError: a frame we know lacks something we rely on.
+            ProtocolError: a frame of a known type lacks a required field.
         """
         for line in self._framer.feed(chunk):
             frame = self._read(line)
@@ -99,7 +99,7 @@ class FrameReader:
                 yield frame
 
     def finish(self) -> None:
-        """Count a line that was begun and never ended."""
+        """Count an unfinished last line as skipped."""
         if self._framer.holds_part:
             self.skipped += 1
 
@@ -121,7 +121,7 @@ class FrameReader:
 
 
 def _text_delta(line: bytes) -> frames.TextDelta | None:
-    # A quote inside a JSON string is escaped, so no text of the model can look like these keys.
+    # Quotes inside a JSON string are escaped, so text of the model cannot match these keys.
     begin = line.find(b'"assistantMessageEvent"', 0, _DELTA_WITHIN_BYTES)
     found = _DELTA.match(line, begin) if begin >= 0 else None
     if found is None:
@@ -129,14 +129,14 @@ def _text_delta(line: bytes) -> frames.TextDelta | None:
     try:
         text: str = json.loads(found.group(1))
     except ValueError:
-        return None  # no JSON string after all; the whole message comes once more at its end
+        return None  # not a JSON string; `message_end` repeats the whole message
     return frames.TextDelta(
         delta=text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     )
 
 
 def _from_cut_line(line: bytes, kind: str | None) -> frames.Frame:
-    if kind == "agent_end":  # repeats every message of the run; only that it came matters
+    if kind == "agent_end":  # repeats every message of the run; only its arrival matters
         return frames.AgentEnd()
     raise ProtocolError(
         frames.TOOL,

@@ -1,8 +1,8 @@
-"""Looking at a pi: its version, its Node, and its models, without pi writing anything of its own.
+"""Inspect a pi (its version, its Node, its models) without a change to the user's pi folder.
 
-pi makes and mends files in its folder at every start. It is started here with a throw-away one that
-holds the user's settings as copies, the user's credentials and extensions as links, and nothing
-that pi moves about. It is told to stay off the network: no token is renewed.
+pi creates and repairs files in its folder at every start. Here it starts with a temporary folder
+that has copies of the user's settings and links to the user's credentials and extensions, without
+the files that pi moves. pi runs in offline mode, so it does not renew a token.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from millracer.system.processes import Command
 _FOLDER_VARIABLE = "PI_CODING_AGENT_DIR"
 _DEFAULT_FOLDER = Path(".pi", "agent")
 _CREDENTIALS = "auth.json"
-#: Folders that pi moves files between at its start, and that no question of models depends on.
+#: Folders between which pi moves files at its start; the list of models does not depend on them.
 _MOVED = frozenset({"sessions", "tools", "bin", "commands", "prompts"})
 _MOVED_FILES = ".jsonl"
 _LARGEST_SETTINGS_BYTES = 4 << 20
@@ -38,11 +38,11 @@ _NODE_SCRIPT = re.compile(rb"#!.*\bnode\b")
 
 
 class PiLook:
-    """One way of starting pi, looked at.
+    """Inspects one way of starting pi.
 
     Args:
-        options: how it is started.
-        folder: an empty folder of whoever asks, for what pi writes.
+        options: how pi is started.
+        folder: an empty folder that the caller provides for pi's files.
     """
 
     def __init__(self, options: PiOptions, folder: Path) -> None:
@@ -52,38 +52,38 @@ class PiLook:
 
     @property
     def program(self) -> str:
-        """The file that is started, or the name it was looked for by."""
+        """The executable's path, or its name if it was not found."""
         name = self._options.argv[0]
         return shutil.which(name, path=self._options.env.get("PATH")) or name
 
     @property
     def command(self) -> str:
-        """What starts it, for a shell."""
+        """The command line that starts pi, quoted for a shell."""
         return shlex.join((self.program, *self._options.argv[1:]))
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What pi warned of when it was asked for its models."""
+        """The warnings that pi printed during `list_models`."""
         return self._notices
 
     def find_version(self, wait: Wait) -> tuple[str, tuple[RunWarning, ...]]:
-        """Return the version and what is to be known of it.
+        """Return the version and the warnings about it.
 
         Raises:
-            ToolNotFound, ToolUnsupported, UsageError: as a run refuses it.
-            ToolTimeout, Cancelled: it had to be asked and did not answer.
+            ToolNotFound, ToolUnsupported, UsageError: a run would refuse this pi.
+            ToolTimeout, Cancelled: pi had to be started for its version and did not print it.
         """
         options = self._options
         version = install.read_version(options.argv, cwd=options.cwd, env=options.env, wait=wait)
         return version, options.admit(version)
 
     def find_node(self, wait: Wait) -> str | None:
-        """Return the version of the Node that runs this pi; None where pi needs none, or is not.
+        """Return the version of the Node that runs this pi; None if pi is not a Node script.
 
         Raises:
             ToolNotFound: there is no Node.
-            ToolUnsupported: it is older than this pi asks for.
-            ToolFailed, ToolTimeout, Cancelled: it cannot be asked.
+            ToolUnsupported: Node is older than this pi requires.
+            ToolFailed, ToolTimeout, Cancelled: Node did not print its version.
         """
         name = self._options.argv[0]
         is_node = Path(name).name == _NODE
@@ -93,28 +93,28 @@ class PiLook:
         if shutil.which(program, path=self._options.env.get("PATH")) is None:
             raise ToolNotFound(
                 _NODE,
-                f"`{program}` was not found, and pi is a program for Node",
+                f"`{program}` was not found, and pi needs it",
                 suggested_action="millracer setup",
             )
-        version = self._ask_node(program, wait)
+        version = self._read_node_version(program, wait)
         needed = install.needed_node(self._options.argv, self._options.env)
         if needed is not None and install.parse_version(version) < needed:
-            asked = ".".join(map(str, needed))
+            required = ".".join(map(str, needed))
             raise ToolUnsupported(
                 _NODE,
-                f"Node {version} is older than the {asked} that this pi asks for",
+                f"Node {version} is older than {required}, which this pi requires",
                 suggested_action="millracer setup",
             )
         return version
 
     def list_models(self, wait: Wait) -> PiModels:
-        """Start pi, ask for its models and end it.
+        """Start pi, list its models and end it.
 
         Raises:
             MillracerError: as `RpcPi.list_models`.
-            OSError: the throw-away folder cannot be made.
+            OSError: the temporary folder cannot be created.
         """
-        _imitate(_agent_folder(self._options.env), self._folder)
+        _copy_agent_folder(_agent_folder(self._options.env), self._folder)
         env = {
             **self._options.env,
             _FOLDER_VARIABLE: str(self._folder),
@@ -129,7 +129,7 @@ class PiLook:
             self._notices = pi.notices
             pi.close(Wait(wait.cancellation).cleaning_up(_CLOSE_SECONDS))
 
-    def _ask_node(self, program: str, wait: Wait) -> str:
+    def _read_node_version(self, program: str, wait: Wait) -> str:
         options = self._options
         command = Command(tool=_NODE, argv=(program, "--version"), cwd=options.cwd, env=options.env)
         completed = processes.run(command, wait)
@@ -152,7 +152,7 @@ def _is_node_script(program: Path) -> bool:
 
 
 def _agent_folder(environment: Mapping[str, str]) -> Path | None:
-    """Return where pi keeps its settings and credentials; None where there is no home."""
+    """Return the folder of pi's settings and credentials; None without a home directory."""
     named = environment.get(_FOLDER_VARIABLE)
     with suppress(RuntimeError):
         if named:
@@ -162,8 +162,8 @@ def _agent_folder(environment: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _imitate(source: Path | None, into: Path) -> None:
-    """Make a folder in which pi finds what the other holds, and writes none of it."""
+def _copy_agent_folder(source: Path | None, into: Path) -> None:
+    """Create a folder with pi's settings as copies, and credentials and subfolders as links."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(mode=0o700, parents=True)
     if source is None:

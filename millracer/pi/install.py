@@ -1,7 +1,7 @@
-"""Which pi is installed: found, its version read cheaply, and judged.
+"""Find the installed pi, read its version cheaply, and check that it is supported.
 
-pi takes two seconds to tell its version, so the package's own metadata is read where it can be
-found; the program is asked only where it cannot.
+pi needs two seconds to print its version, so the version comes from the package's metadata where
+that is found, and from the program only where it is not.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _OLDEST: Version = (0, 67, 68)
 _FIRST_UNTESTED: Version = (1, 6, 0)
 _FIRST_WITH_PROVIDER_AND_MODEL: Version = (1, 0, 0)
 _PACKAGES = frozenset({"@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"})
-#: Numbers of any sensible length; Python refuses to read one of thousands of digits.
+#: Up to nine digits per number: Python refuses to convert thousands of digits.
 _VERSION = re.compile(r"(?<![\d.])(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 _AT_LEAST = re.compile(r">=\s*(\d{1,9}\.\d{1,9}\.\d{1,9})")
 _METADATA_WITHIN_PARENTS = 5
 
 
 def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wait: Wait) -> str:
-    """Return the version of the pi this command starts.
+    """Return the version of the pi that this command starts.
 
     Raises:
         ToolNotFound: there is no such program.
-        ToolUnsupported: it tells no version.
-        ToolTimeout, Cancelled: only where the program itself has to be asked.
+        ToolUnsupported: it prints no version.
+        ToolTimeout, Cancelled: only if the program itself has to print its version.
     """
     found = shutil.which(argv[0], path=env.get("PATH"))
     if found is None:
@@ -55,8 +55,8 @@ def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wa
         return version
     command = Command(tool=TOOL, argv=(*argv, "--version"), cwd=cwd, env=env)
     completed = processes.run(command, wait)
-    for said in (completed.stdout, completed.stderr):
-        match = _VERSION.search(said)
+    for text in (completed.stdout, completed.stderr):
+        match = _VERSION.search(text)
         if match and completed.exit_code == 0:
             return match.group(0)
     raise ToolUnsupported(
@@ -68,15 +68,15 @@ def read_version(argv: tuple[str, ...], *, cwd: Path, env: Mapping[str, str], wa
 
 
 def needed_node(argv: tuple[str, ...], env: Mapping[str, str]) -> Version | None:
-    """Return the oldest Node that this pi says it works with; None where it says nothing plain."""
+    """Return the oldest Node in this pi's metadata; None if that is not a plain `>=x.y.z`."""
     engines = _find_metadata(argv, env).get("engines")
-    said = engines.get("node") if isinstance(engines, dict) else None
-    match = _AT_LEAST.fullmatch(said.strip()) if isinstance(said, str) else None
+    node = engines.get("node") if isinstance(engines, dict) else None
+    match = _AT_LEAST.fullmatch(node.strip()) if isinstance(node, str) else None
     return None if match is None else parse_version(match[1])
 
 
 def parse_version(text: str) -> Version:
-    """Return the comparable part of a version; a text without one is older than any."""
+    """Return the comparable part of a version; (0, 0, 0) for a text without one."""
     match = _VERSION.search(text)
     if match is None:
         return (0, 0, 0)
@@ -85,21 +85,21 @@ def parse_version(text: str) -> Version:
 
 
 def refuse_unsupported(version: str) -> None:
-    """Let a supported or newer version pass.
+    """Accept a supported or newer version.
 
     Raises:
-        ToolUnsupported: it is older than we can work with.
+        ToolUnsupported: it is older than the oldest supported version.
     """
     if parse_version(version) < _OLDEST:
         raise ToolUnsupported(
             TOOL,
-            f"pi {version} is not supported; pi {SUPPORTED_RANGE} is",
+            f"pi {version} is not supported; supported: pi {SUPPORTED_RANGE}",
             suggested_action=INSTALL_HINT,
         )
 
 
 def is_untested(version: str) -> bool:
-    """Whether this version came out after the last one we know."""
+    """Whether this version is newer than the last tested one."""
     return parse_version(version) >= _FIRST_UNTESTED
 
 
@@ -109,13 +109,13 @@ def wants_model_with_provider(version: str) -> bool:
 
 
 def _find_metadata(argv: tuple[str, ...], env: Mapping[str, str]) -> Mapping[str, object]:
-    """Return what the package of the pi that a command starts says of itself, else nothing."""
+    """Return the package metadata of the pi that a command starts, or an empty mapping."""
     found = shutil.which(argv[0], path=env.get("PATH"))
     words = argv[1:] if found is None else (found, *argv[1:])
-    return next(filter(None, map(_packaged, map(Path, words))), {})
+    return next(filter(None, map(_package_metadata, map(Path, words))), {})
 
 
-def _packaged(program: Path) -> Mapping[str, object]:
+def _package_metadata(program: Path) -> Mapping[str, object]:
     try:
         folders = program.resolve(strict=True).parents
     except (OSError, RuntimeError):

@@ -1,9 +1,9 @@
-"""The coding agent with one `pi --print` process a turn: no conversation, nothing kept between.
+"""Run pi with one `pi --print` process per turn: no conversation, no state between turns.
 
-The prompt goes by standard input and its end, for as an argument it could be taken for an option or
-a file and has a size limit. What a turn started ends with it. pi says less of itself here than over
-RPC: an answer that was cut at the model's output limit may look whole, the start of the process
-counts as part of the turn, and white space around a prompt is lost.
+The prompt is written to standard input: as an argument it would have a size limit and could be read
+as an option or a file. Processes that a turn started end with it. pi reports less here than over
+RPC: an answer that was cut at the model's output limit may look complete, the process start counts
+as part of the turn, and white space around a prompt is lost.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 _LAST_WORDS_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
 _URGENT_GRACE_SECONDS = 0.2
-#: Stands before a prompt that pi would take for a command; pi drops white space, words it keeps.
+#: Prefix for a prompt that pi would read as a command; pi removes white space, but not words.
 _PLAIN_TEXT_HEADER = "The prompt:\n"
 
 
 class PrintPi(PiSession):
-    """Each turn is a new conversation; `close` may be called from any thread."""
+    """A pi session in which each turn is a new conversation; any thread may call `close`."""
 
     def __init__(self, options: PiOptions) -> None:
         super().__init__(options)
@@ -43,24 +43,24 @@ class PrintPi(PiSession):
         self._child: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
-        """See that pi is there and supported; a process starts with each turn only.
+        """Check that pi is installed and supported; a process starts only with each turn.
 
         Raises:
             ToolNotFound: there is no such program.
-            ToolUnsupported: its version is refused.
-            UsageError: this version needs a model beside the provider.
+            ToolUnsupported: its version is not supported.
+            UsageError: this version requires a model with the provider.
             ToolFailed: the session was closed.
         """
         self._begin(Cancellation())
 
     def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
-        """Run pi for one prompt and return its answer; the listener hears it once, whole.
+        """Run pi for one prompt and return its answer; the listener gets it once, complete.
 
         Raises:
-            ToolTimeout: pi did not end in time; it and all it started was ended.
+            ToolTimeout: pi did not end in time; it and its descendants were ended.
             ToolFailed: the model or pi failed, or the answer was empty.
-            ProtocolError: the answer is no text, or has no end.
-            Cancelled: the caller asked to stop; pi and all it started was ended.
+            ProtocolError: the answer is not UTF-8 text, or is too long.
+            Cancelled: the caller cancelled; pi and its descendants were ended.
         """
         refuse_spent(wait)
         self._begin(wait.cancellation)
@@ -84,18 +84,18 @@ class PrintPi(PiSession):
             self._child = None
         if self._closed:
             raise errors.closed()
-        said = output.stderr.lines()
-        for text in errors.warning_texts(said):
+        stderr = output.stderr.lines()
+        for text in errors.warning_texts(stderr):
             self._note("pi_warning", text)
-        answer = _answer(exit_code, output.stdout.data, said)
+        answer = _read_answer(exit_code, output.stdout.data, stderr)
         if on_text is not None:
             on_text(answer)
         return answer
 
     def close(self, wait: Wait) -> None:
-        """Let no more turns begin and end every process; never raises, repeatable.
+        """Refuse new turns and end every process; never raises, repeatable.
 
-        A turn that another thread waits for ends in an error there.
+        A turn that runs in another thread ends with an error there.
         """
         with self._lock:
             self._closed = True
@@ -134,7 +134,7 @@ class PrintPi(PiSession):
         )
 
 
-def _answer(exit_code: int, stdout: bytes, stderr: tuple[str, ...]) -> str:
+def _read_answer(exit_code: int, stdout: bytes, stderr: tuple[str, ...]) -> str:
     if exit_code != 0:
         raise errors.print_failure(exit_code, stderr)
     try:
@@ -148,5 +148,5 @@ def _answer(exit_code: int, stdout: bytes, stderr: tuple[str, ...]) -> str:
 
 
 def _as_plain_text(prompt: str) -> str:
-    """Keep pi from taking a prompt for a command of its own."""
+    """Prefix a prompt that pi would read as a command."""
     return f"{_PLAIN_TEXT_HEADER}{prompt}" if prompt.lstrip().startswith("/") else prompt

@@ -1,4 +1,4 @@
-"""How pi is started, whatever the kind of session: its flags, and which pi is taken at all."""
+"""The options that every pi session starts with, and the check of pi's version."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class PiOptions:
         argv: the program, such as `("pi",)`.
         cwd: where pi and its tools work.
         env: the whole environment of pi and its tools.
-        skills: folders with a SKILL.md, or such files.
-        start_timeout_seconds: the limit for a cold start alone, where it can be told from the turn.
-        extra_arguments: more flags, behind ours.
+        skills: folders with a SKILL.md, or paths of such files.
+        start_timeout_seconds: the limit of a cold start, where it is separate from the turn.
+        extra_arguments: more flags, after Millracer's own.
     """
 
     cwd: Path
@@ -42,7 +42,7 @@ class PiOptions:
     extra_arguments: tuple[str, ...] = ()
 
     def command(self, *session: str) -> Command:
-        """Return the command that starts pi; nothing of a conversation is kept on disk.
+        """Return the command that starts pi; pi keeps no conversation on disk.
 
         Args:
             session: the flags that choose the kind of session; another flag always follows them.
@@ -61,7 +61,7 @@ class PiOptions:
         """Return the version of this pi.
 
         Raises:
-            ToolNotFound, ToolUnsupported, ToolTimeout, Cancelled: as `pi_install.read_version`.
+            ToolNotFound, ToolUnsupported, ToolTimeout, Cancelled: as `install.read_version`.
         """
         return install.read_version(
             self.argv,
@@ -71,11 +71,11 @@ class PiOptions:
         )
 
     def admit(self, version: str) -> tuple[RunWarning, ...]:
-        """Let a pi of this version pass, and return what the caller should know of it.
+        """Accept a pi of this version and return warnings about it.
 
         Raises:
-            ToolUnsupported: it is older than we can work with.
-            UsageError: this version needs a model beside the provider.
+            ToolUnsupported: it is older than the oldest supported version.
+            UsageError: this version requires a model with the provider.
         """
         install.refuse_unsupported(version)
         if (
@@ -84,10 +84,10 @@ class PiOptions:
             and install.wants_model_with_provider(version)
         ):
             raise UsageError(
-                f"pi {version} needs a model beside the provider {self.provider}",
+                f"pi {version} needs a model with the provider {self.provider}",
                 suggested_action="add --model",
             )
         if not install.is_untested(version):
             return ()
-        text = f"pi {version} is newer than {install.SUPPORTED_RANGE}, which is tested"
+        text = f"pi {version} is newer than the tested versions, {install.SUPPORTED_RANGE}"
         return (RunWarning("pi_untested", text),)

@@ -1,10 +1,9 @@
-"""The coding agent as one conversation on `pi --mode rpc`.
+"""Run pi as one conversation over `pi --mode rpc`.
 
-Starting, asking, aborting and closing. What frames mean is in `pi_turn`, the passage of one prompt
-in `pi_exchange`, the process in `pi_channel`, its flags in `pi_options`. A turn out of
-time is aborted and the process kept. Where pi died, or cannot be trusted any more, it is
-ended, and the next prompt starts a new one: the caller learns from `notices` that what was said
-before is lost.
+Starts pi, sends prompts, aborts turns and closes the conversation. `turn` interprets frames,
+`exchange` executes one prompt, `channel` owns the process, and `options` has its flags. A turn that
+exceeds its time is aborted, and the process is kept. A pi that died or violated its protocol is
+ended, and the next prompt starts a new one: `notices` then reports that the conversation was lost.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ from millracer.pi.session import PiSession
 from millracer.pi.turn import EndKind, Turn
 from millracer.ports import TextListener
 
-#: How long an aborted turn may take to come to rest before pi is ended instead.
+#: How long pi may take to become idle after an abort before it is ended.
 ABORT_SECONDS = 10.0
 _FIRST_WRITE_SECONDS = 5.0
-#: What a cold start is given however short the turn: a loaded machine needs several times the 3 s
-#: that a quiet one does.
+#: The least time for a cold start, however short the turn: an idle machine needs 3 s, a loaded one
+#: several times that.
 LEAST_START_SECONDS = 20.0
 _DISCARD_SECONDS = 5.0
-#: What pi calls the provider of the model it has where it has none.
+#: The provider that pi reports when it has no model.
 _NO_PROVIDER = "unknown"
 
 
 class RpcPi(PiSession):
-    """One conversation; `close` may be called from any thread, all else from one at a time."""
+    """One conversation; any thread may call `close`, one thread at a time everything else."""
 
     def __init__(self, options: PiOptions) -> None:
         super().__init__(options)
@@ -51,8 +50,8 @@ class RpcPi(PiSession):
 
         Raises:
             ToolNotFound: there is no such program.
-            ToolUnsupported: its version is refused.
-            UsageError: this version needs a model beside the provider.
+            ToolUnsupported: its version is not supported.
+            UsageError: this version requires a model with the provider.
             ToolFailed: it cannot be started, or the conversation was closed.
         """
         self._begin(Cancellation())
@@ -60,15 +59,15 @@ class RpcPi(PiSession):
     def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
         """Send one prompt and return the full text of its answer, never empty.
 
-        A cold start takes nothing from the turn's time; it is given as long as a turn, but not less
-        than `LEAST_START_SECONDS` and not more than its own limit. Text may be told to
-        the listener that a failed attempt wrote before pi asked the model again.
+        A cold start does not count as part of the turn. Its limit is the turn's limit, but at least
+        `LEAST_START_SECONDS` and at most `start_timeout_seconds`. The listener may get text of a
+        failed attempt that pi then retries.
 
         Raises:
             ToolTimeout: the turn did not end in time; it was aborted.
             ToolFailed: the model or pi failed, or the answer was empty or cut off.
-            ProtocolError: pi said something outside its protocol; it was ended.
-            Cancelled: the caller asked to stop; the turn was aborted.
+            ProtocolError: pi violated its protocol; it was ended.
+            Cancelled: the caller cancelled; the turn was aborted.
         """
         refuse_spent(wait)
         seconds = wait.remaining
@@ -97,13 +96,13 @@ class RpcPi(PiSession):
         return end.text
 
     def list_models(self, wait: Wait) -> PiModels:
-        """Return the model it was started with and those it has credentials for; asks no model.
+        """Return the selected model and the models with credentials; sends no model request.
 
         Raises:
-            ToolTimeout: pi did not answer in time; it may be ended, and nothing else.
-            ToolFailed: pi ended, or refused to tell.
-            ProtocolError: pi said something outside its protocol.
-            Cancelled: the caller asked to stop.
+            ToolTimeout: pi did not answer in time; only `close` may be called afterwards.
+            ToolFailed: pi ended, or refused the command.
+            ProtocolError: pi violated its protocol.
+            Cancelled: the caller cancelled.
         """
         channel = self._ready_channel(wait)
         request = frames.Request(type="get_available_models", id="models")
@@ -125,8 +124,8 @@ class RpcPi(PiSession):
     def close(self, wait: Wait) -> None:
         """End the conversation and every process it left; never raises, repeatable.
 
-        A turn that another thread waits for ends in an error there. With the wait cancelled, pi is
-        killed at once instead of being asked to go.
+        A turn that runs in another thread ends with an error there. If the wait is cancelled, pi is
+        killed immediately instead of being ended gracefully.
         """
         with self._lock:
             self._closed = True
@@ -143,16 +142,16 @@ class RpcPi(PiSession):
             if self._channel is None:
                 self._channel = PiChannel(self._options.command("--mode", "rpc"))
                 self._ready = False
-                with suppress(ChannelEnded):  # its last words are read by whoever asks
+                with suppress(ChannelEnded):  # `_ready_channel` reports why pi ended
                     self._channel.send(
                         frames.Request(type="get_state", id="ready"),
                         Wait.for_seconds(_FIRST_WRITE_SECONDS),
                     )
                 if self._lost:
-                    # The count tells each restart of a long conversation from the one before.
+                    # The count makes each restart in a long conversation a separate notice.
                     self._note(
                         "pi_restarted",
-                        f"pi was started again after {self._count} turns; it remembers nothing",
+                        f"pi was restarted after {self._count} turns; the conversation is lost",
                     )
             return self._channel
 
@@ -179,7 +178,7 @@ class RpcPi(PiSession):
                         channel.skipped_lines,
                     )
         except ChannelEnded as exc:
-            channel.await_words()
+            channel.await_last_output()
             error = errors.start_failure(channel.exit_code, channel.stderr_lines)
             self._discard(channel, wait)
             raise (errors.closed() if self._closed else error) from exc
@@ -189,7 +188,7 @@ class RpcPi(PiSession):
         return channel
 
     def _stop_turn(self, exchange: Exchange, wait: Wait) -> None:
-        """Abort the turn and see pi at rest; end a pi that does not come to rest."""
+        """Abort the turn and wait until pi is idle; end a pi that does not become idle."""
         if not exchange.sent:
             return
         try:
@@ -202,7 +201,7 @@ class RpcPi(PiSession):
     def _after_death(self, channel: PiChannel, wait: Wait) -> ToolFailed:
         if self._closed:
             return errors.closed()
-        channel.await_words()
+        channel.await_last_output()
         error = errors.death(channel.exit_code, channel.stderr_lines)
         self._discard(channel, wait)
         return error
@@ -231,5 +230,5 @@ def _models(selected: frames.ModelData | None, usable: tuple[frames.ModelData, .
 
 
 def _as_plain_text(prompt: str) -> str:
-    """Keep pi from taking a prompt for a command: it looks at the very first character only."""
+    """Keep pi from reading a prompt as a command: it checks the first character only."""
     return f"\n{prompt}" if prompt.startswith("/") else prompt

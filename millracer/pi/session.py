@@ -1,4 +1,4 @@
-"""What both ways of using pi share: its version, whether it is closed, and its notices."""
+"""The state that both kinds of pi session share: version, closed flag and notices."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class PiSession(Agent):
 
     @property
     def version(self) -> str | None:
-        """The version found, None before `begin`."""
+        """The version of pi; None before `begin`."""
         return self._version
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, each once."""
+        """Warnings for the caller, each once."""
         return tuple(self._notices)
 
     def _check_version(self, cancellation: Cancellation) -> None:

@@ -1,7 +1,7 @@
-"""Which skills pi is started with: those the caller named, and the two operator skills beside us.
+"""Find the skills for pi: those that the caller named, and Millrace's two operator skills.
 
 A skill is a folder with a SKILL.md, or that file itself. The operator skills are found only in the
-standard development layout, where this repository and Millrace's stand in one tree.
+standard development layout, with this repository and Millrace's in one tree.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ def resolve_skills(
     """Return the absolute skill paths for pi, each once, the caller's own first.
 
     Args:
-        named: what the caller asked for.
-        discover: whether to add the operator skills where they are found.
-        start: where to look from; the repository this package runs from, if None.
+        named: the caller's skills.
+        discover: whether to add the operator skills if they are found.
+        start: the folder where the search starts; None for this package's repository.
 
     Raises:
-        UsageError: a named skill does not exist or is no skill.
+        UsageError: a named skill does not exist or is not a skill.
     """
-    chosen = [_checked(path) for path in named]
+    chosen = [_check_skill(path) for path in named]
     if discover:
         chosen.extend(find_operator_skills(start))
     return tuple(dict.fromkeys(chosen))
 
 
 def find_operator_skills(start: Path | None = None) -> tuple[Path, ...]:
-    """Return the two operator skills, or nothing where they are not both there.
+    """Return the two operator skills, or an empty tuple unless both are found.
 
-    An installed package has no repository around it and finds none.
+    An installed package has no surrounding repository and finds none.
     """
     repository = start.resolve() if start is not None else Path(__file__).resolve().parents[2]
     if not (repository / "pyproject.toml").is_file():
@@ -51,13 +51,13 @@ def find_operator_skills(start: Path | None = None) -> tuple[Path, ...]:
     return ()
 
 
-def _checked(path: Path) -> Path:
+def _check_skill(path: Path) -> Path:
     skill = path.expanduser().absolute()
     if skill.is_file() and skill.name == _SKILL_FILE:
         return skill
     if skill.is_dir() and (skill / _SKILL_FILE).is_file():
         return skill
     raise UsageError(
-        f"{path} is no skill: it is neither a folder with a {_SKILL_FILE} nor such a file",
+        f"{path} is not a skill: it is neither a folder with a {_SKILL_FILE} nor such a file",
         suggested_action="check the path given with --skill",
     )

@@ -1,17 +1,18 @@
-"""When one prompt is finished, and what its answer is: a state machine over pi's frames.
+"""Decide when one prompt is finished and what its answer is: a state machine over pi's frames.
 
-No I/O and no clock: frames go in, actions come out, `end` says how it ended. The rule holds for
-every pi we support, although only newer ones say when they are done. One prompt may have several
-attempts, each with its own `agent_end`; between them pi sleeps or shortens its context. So pi is
-asked for its state where it could be finished, and believed when it is at rest and nothing that it
-announced is still to come. The question comes back behind everything pi said before, so no frame
-can be missed.
+No I/O and no clock: it takes frames, returns actions, and `end` is the result. The rule works for
+every supported pi, although only newer ones report that they are done. One prompt may have several
+attempts, each with its own `agent_end`; between them pi sleeps or shortens its context. Therefore
+`get_state` is sent whenever pi could be finished. The turn ends when pi reports that it is idle and
+no announced step is pending. pi answers `get_state` after every frame it sent before, so no frame
+is missed.
 
-The answer is the last message the model completed under this prompt, and only if it stopped by
-itself and left text. pi's own `get_last_assistant_text` may name another prompt's answer.
+The answer is the last message that the model completed for this prompt, and only if the model
+stopped by itself and wrote text. pi's own `get_last_assistant_text` may return the answer to
+another prompt.
 
-Not to be told apart by any client: a connection the model's server closes cleanly in mid-answer is,
-to older versions of pi, a model that stopped. Who needs a complete text has to check its form.
+A limit: older versions of pi report a connection that the model's server closed cleanly in the
+middle of an answer as a normal stop. A caller that needs a complete text must check its form.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TypeAlias
 
 from millracer.pi import frames
 
-#: How long a prompt that started nothing is given to start after all.
+#: How long to wait for an attempt to start before a prompt counts as handled by an extension.
 _HANDLED_PAUSE_SECONDS = 1.0
 _IDLE_ANSWERS_FOR_HANDLED = 2
 
@@ -31,12 +32,12 @@ class EndKind(StrEnum):
     """How a turn ended."""
 
     ANSWERED = "answered"
-    EMPTY = "empty"  #: the model stopped by itself and said nothing
-    TRUNCATED = "truncated"  #: the model ran into its limit
+    EMPTY = "empty"  #: the model stopped by itself and wrote nothing
+    TRUNCATED = "truncated"  #: the model reached its output limit
     FAILED = "failed"  #: the model's last request failed
     ABORTED = "aborted"
-    UNFINISHED = "unfinished"  #: no answer after the last tool call, or a stop we do not know
-    HANDLED = "handled"  #: an extension took the prompt; the model never saw it
+    UNFINISHED = "unfinished"  #: no answer after the last tool call, or an unknown stop reason
+    HANDLED = "handled"  #: an extension handled the prompt; the model never received it
     REJECTED = "rejected"  #: pi refused the prompt
 
 
@@ -49,7 +50,7 @@ _OTHER_STOPS = {
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """How a turn ended, the answer if there is one, else pi's own words about it."""
+    """How a turn ended: with the answer (`text`), or with pi's own message (`words`)."""
 
     kind: EndKind
     text: str = ""
@@ -64,13 +65,13 @@ class AskState:
 
 
 @dataclass(frozen=True, slots=True)
-class TellText:
-    """Hand a piece of text to whoever listens."""
+class EmitText:
+    """Send a piece of text to the listener."""
 
     text: str
 
 
-Action: TypeAlias = AskState | TellText
+Action: TypeAlias = AskState | EmitText
 
 
 class Turn:
@@ -94,11 +95,11 @@ class Turn:
 
     @property
     def awaits_pi(self) -> bool:
-        """Whether an attempt is running, so that pi may be silent for long."""
+        """Whether pi may be silent for long, as while an attempt is running."""
         return self._attempt_open or not self._accepted
 
     def receive(self, frame: frames.Frame) -> tuple[Action, ...]:
-        """Take the next frame pi sent after the prompt and say what to do about it."""
+        """Process the next frame that pi sent after the prompt; return the actions to perform."""
         match frame:
             case frames.Response():
                 return self._respond(frame)
@@ -108,16 +109,16 @@ class Turn:
                 self._compaction_open = True
                 return ()
             case frames.CompactionEnd(will_retry=will_retry):
-                # Another attempt was announced: the compaction is over when that one has begun.
+                # Another attempt is announced: the compaction is over when that attempt begins.
                 self._compaction_open = will_retry is True
                 return (AskState(),)
             case _:
                 return self._follow(frame) if self._accepted else ()
 
     def _respond(self, response: frames.Response) -> tuple[Action, ...]:
-        # A command that pi could not read is answered without an id.
-        ours = response.id == self.prompt_id or (response.id is None and not response.success)
-        if not ours or self._accepted:
+        # pi answers a command that it could not parse without an id.
+        is_match = response.id == self.prompt_id or (response.id is None and not response.success)
+        if not is_match or self._accepted:
             return ()
         if not response.success:
             self._end = TurnEnd(EndKind.REJECTED, words=response.error or "")
@@ -144,9 +145,9 @@ class Turn:
             case frames.MessageEnd(message=frames.AssistantMessage() as message):
                 self._last = message
             case frames.TextDelta(delta=text):
-                return (TellText(text),)
+                return (EmitText(text),)
             case frames.AgentSettled() if self._started and not self._attempt_open:
-                # Before this prompt's own start it can only be the end of an earlier one.
+                # Before this prompt starts, the frame can only belong to an earlier prompt.
                 self._finish()
         return ()
 

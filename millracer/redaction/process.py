@@ -1,8 +1,8 @@
-"""What is secret in this process, and the one way to take it out of a text that leaves us.
+"""The secrets of this process, and their removal from every text that leaves it.
 
-Every output asks here: documents, standard error, the operator's screen, what pi is told of
-failures, the session store. The rules are `millracer.redaction.rules`'s, which is loaded with the
-first text only. What a tool is handed in its environment becomes known when it is started.
+Every output uses this module: documents, standard error, the operator's screen, failure reports to
+pi, the session store. `millracer.redaction.rules` has the rules and is imported with the first
+text. Keys in a tool's environment are added when the tool is started.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _redaction: Redaction | None = None
 
 
 def redact(text: str) -> str:
-    """Return the text without the secrets that are known by now."""
+    """Return the text without the secrets known so far."""
     return _current().text(text)
 
 
 def redacted_stream() -> RedactedStream:
-    """Return what takes the secrets known by now out of a text that comes in pieces."""
+    """Return a stream that removes the secrets known so far from a text in pieces."""
     from millracer.redaction.stream import RedactedStream  # noqa: PLC0415 - see above
 
     return RedactedStream(_current())
 
 
 def learn_environment(environment: Mapping[str, str]) -> None:
-    """Count what looks like a key in a tool's environment as secret from now on."""
+    """Treat values that look like keys in a tool's environment as secret from now on."""
     global _redaction  # noqa: PLW0603 - one process has one set of secrets
     added = environment.items() - os.environ.items()
     with _changing:

@@ -1,7 +1,7 @@
-"""Secrets are taken out of texts here, and nowhere else: known values, and shapes of keys.
+"""Remove secrets from texts: known values and key formats. No other module does so.
 
-Pure. Which values are known in this process, and the one instance that every output asks, is
-`millracer.redaction.process`'s.
+Pure. `millracer.redaction.process` has the values known in this process and the instance that every
+output uses.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from urllib.parse import quote, unquote
 
 from millracer.redaction.key_patterns import find_shapes
 
-#: Stands where a secret was.
+#: Replaces a secret.
 MARK = "[redacted]"
 
 Span = tuple[int, int]
 
 #: A shorter value occurs by chance.
 _SHORTEST = 8
-#: Of a value of at least so many characters its beginning and its end are secret, too: texts are
-#: cut to fit, and a cut goes through a value as well.
+#: If a value has at least this many characters, its beginning and its end are secret, too, because
+#: a text that is cut to a limit may contain only a part of the value.
 _CUT_FROM = 16
 _FEWEST_DISTINCT = 3
 
-#: Names of variables that hold a key; PWD alone is every shell's working directory.
+#: Names of variables that contain a key; `PWD` itself is every shell's working directory.
 _HOLDS_KEY = re.compile(
     r"SECRET|PASSW|PASSPHRASE|CREDENTIAL|TOKEN(?!IZ)|KEY(?!BOARD|MAP|STROKE|RING)"
     r"|AUTH(?!OR(?!IZ))|(?:^(?!PWD$)|_)(?:PASS|PWD|PAT|BEARER|COOKIE)(?:_|$)"
 )
-#: Names of variables that say something about one.
+#: Names of variables that describe a key without containing it.
 _IS_ABOUT_KEY = re.compile(
     r"_(?:FILE|PATH|DIR|DIRECTORY|SOCK|SOCKET|URL|URI|ENDPOINT|HOST|PORT|NAME|TYPE|MODE|METHOD"
     r"|ALGORITHM|BACKEND|PROVIDER|ISSUER|REALM|DOMAIN|EXPIR[A-Z]*|TTL|TIMEOUT|LIMIT|COUNT|SIZE"
@@ -40,18 +40,19 @@ _IS_ABOUT_KEY = re.compile(
 _NUMBER = re.compile(r"[\d.,:+\-\s]+")
 _PATH = re.compile(r"(?:~|\.{1,2})?/")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-#: Of the scheme only the last character counts: a search for a whole one would begin anew at each
-#: character of a long word.
+#: Matches only the last character of the scheme: a search for a whole scheme would start again at
+#: each character of a long word.
 _ADDRESS_PASSWORD = re.compile(r"(?<=[A-Za-z0-9+.-])://[^\s/?#@:]*+:([^\s/?#@]++)@")
-#: What no folder is called.
+#: Text that is not a folder's name.
 _RANDOM = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+=_-]{16,}")
 
-#: Covering one secret can join what stands around it into another; in practice once is enough.
+#: The mark in place of one secret can join the text around it into another; one pass usually
+#: suffices.
 _PASSES = 8
 
 
 def secret_values(variables: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """Return the values of variables that look like keys, and the passwords in any address."""
+    """Return the values of variables that look like keys, and the passwords in all addresses."""
     found: set[str] = set()
     for name, value in variables:
         found.update(unquote(each) for each in _ADDRESS_PASSWORD.findall(value))
@@ -63,22 +64,22 @@ def secret_values(variables: Iterable[tuple[str, str]]) -> frozenset[str]:
 
 
 class Redaction:
-    """Takes secrets out of texts; the same text always comes out the same, also a second time.
+    """Removes secrets from texts; deterministic and idempotent.
 
     Args:
-        values: what is secret. One that is shorter than eight characters, that repeats one or two
-            characters, or that our own mark says, is not kept: it would be everywhere.
+        values: the secrets. A value is ignored if it is shorter than eight characters, consists of
+            one or two distinct characters, or overlaps with `MARK`: it would occur everywhere.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         spelled = {form for value in values for form in _forms(value)}
-        self._values = tuple(_Value(form) for form in spelled if _can_be_kept(form))
+        self._values = tuple(_Value(form) for form in spelled if _is_distinctive(form))
         heads = [value.head for value in self._values]
         self._beginnings = {head[:count] for head in heads for count in range(1, len(head))}
         self._longest = max(map(len, self._beginnings), default=0)
 
     def text(self, text: str) -> str:
-        """Return the text with `MARK` in place of each secret, all else unchanged."""
+        """Return the text with `MARK` in place of each secret, otherwise unchanged."""
         for _ in range(_PASSES):
             covered = cover(text, self.spans(text))
             if covered == text:
@@ -89,14 +90,14 @@ class Redaction:
     def begun(self, text: str) -> int:
         """Return how many characters at the end of a text may be the beginning of a known value.
 
-        A value of which as much stands there as tells it is in `spans` instead.
+        A beginning that is long enough to identify the value is in `spans` instead.
         """
         longest = min(self._longest, len(text))
         counts = (count for count in range(longest, 0, -1) if text[-count:] in self._beginnings)
         return next(counts, 0)
 
     def spans(self, text: str) -> tuple[Span, ...]:
-        """Return where secrets stand, in order, apart from one another."""
+        """Return begin and end of each secret, in order and not touching."""
         found = list(find_shapes(text))
         for value in self._values:
             if value.head in text or value.tail in text:
@@ -116,7 +117,7 @@ def cover(text: str, spans: Sequence[Span]) -> str:
 
 
 class _Value:
-    """One known value, and how it is found, whole or cut."""
+    """One known value, found whole or cut."""
 
     def __init__(self, value: str) -> None:
         length = len(value)
@@ -126,9 +127,9 @@ class _Value:
         self._ended = _Beginnings(value[::-1], least)
 
     def find(self, text: str) -> Iterator[Span]:
-        """Yield where it stands, and where as much of its beginning or end as is told apart.
+        """Yield the spans of the value, and of its beginnings and ends that identify it.
 
-        A span that lies within another one may be left out.
+        A span within another one may be left out.
         """
         yield from self._begun.find(text)
         if self.tail in text:
@@ -138,10 +139,10 @@ class _Value:
 
 
 class _Beginnings:
-    """The beginnings of one value in texts, found in time linear in the text and the value.
+    """Finds the beginnings of one value in texts, in time linear in the text and the value.
 
     Args:
-        value: what is looked for.
+        value: the value to find.
         least: the shortest beginning that counts, in characters.
     """
 
@@ -154,7 +155,7 @@ class _Beginnings:
         begin = end = 0
         at = text.find(self._head)
         while at >= 0:
-            # What the last span shares with this one is not compared again.
+            # The part that the last span shares with this one is not compared again.
             within = max(0, end - at)
             if within == 0 or self._repeats[at - begin] >= within:
                 begin = at
@@ -164,7 +165,7 @@ class _Beginnings:
 
     @cached_property
     def _repeats(self) -> Sequence[int]:
-        """For each place in the value, how many characters from there on are its beginning."""
+        """For each index of the value, how many characters from it on equal its beginning."""
         value, lengths = self._value, [len(self._value)]
         begin = end = 0
         for at in range(1, len(value)):
@@ -177,7 +178,7 @@ class _Beginnings:
 
 
 def _in_common(one: str, at_one: int, other: str, at_other: int) -> int:
-    """Return how many characters are the same in both from these places on."""
+    """Return how many characters both have in common from these indices on."""
     most, alike, step = min(len(one) - at_one, len(other) - at_other), 0, 1
 
     def agree() -> bool:
@@ -212,18 +213,20 @@ def _is_key(value: str) -> bool:
     return not _PATH.match(value) or any(map(_RANDOM.fullmatch, value.split("/")))
 
 
-def _can_be_kept(value: str) -> bool:
+def _is_distinctive(value: str) -> bool:
     return (
-        len(value) >= _SHORTEST and len(set(value)) >= _FEWEST_DISTINCT and not _is_in_mark(value)
+        len(value) >= _SHORTEST
+        and len(set(value)) >= _FEWEST_DISTINCT
+        and not _overlaps_mark(value)
     )
 
 
-def _is_in_mark(value: str) -> bool:
+def _overlaps_mark(value: str) -> bool:
     return value in MARK or MARK in value
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield how programs spell a value: as it is, in JSON, Python or an address, line by line."""
+    """Yield the spellings of a value: plain, in JSON, in Python, in an address, line by line."""
     yield value
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]

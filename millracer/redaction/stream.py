@@ -1,26 +1,26 @@
-"""Secrets taken out of a text that comes in pieces: none passes because a piece ended within it."""
+"""Remove secrets from a text that arrives in pieces, also secrets split between two pieces."""
 
 from __future__ import annotations
 
 from millracer.redaction.key_patterns import begun_shape
 from millracer.redaction.rules import Redaction, Span, cover
 
-#: What was passed on and is looked at again: a key may be known by what stands before it.
-_LOOKED_BACK = 256
-#: So much that is held back is looked at with each piece, more only when a word ends.
-_LOOKED_AT = 2048
-#: Still more only when it has grown by an eighth, too: the work stays in proportion to the text.
-_LOOKED_AT_BY_WORDS = 8192
-#: More is not held back: no key is as long.
+#: Characters of the emitted text that are scanned again: the text before a key may identify it.
+_CONTEXT = 256
+#: Up to this many held characters are scanned with each piece, more only when a word ends.
+_SCANNED_ALWAYS = 2048
+#: With more than this, the held text must also have grown by an eighth: total work stays linear.
+_SCANNED_AT_WORDS = 8192
+#: The most characters that are held back: keys are shorter.
 _MOST_HELD = 64 * 1024
 _KEPT_OF_MOST = 1024
 
 
 class RedactedStream:
-    """Passes pieces on as they come, but what may be a part of a secret only when that is known.
+    """Passes pieces through as they arrive, and holds text that may be part of a secret.
 
     Args:
-        redaction: what is secret.
+        redaction: finds the secrets.
     """
 
     def __init__(self, redaction: Redaction) -> None:
@@ -31,33 +31,33 @@ class RedactedStream:
         self._left = 0
 
     def feed(self, piece: str) -> str:
-        """Take the next piece and return what can be told by now."""
+        """Append the next piece and return the redacted text that is safe to emit."""
         self._held.append(piece)
         self._count += len(piece)
         if self._can_wait(piece):
             return ""
         text = self._before + "".join(self._held)
         spans = self._redaction.spans(text)
-        until = self._told_until(text, spans)
+        until = self._find_safe_end(text, spans)
         if len(text) - until > _MOST_HELD:
             until = len(text) - _KEPT_OF_MOST
-        return self._tell(text, spans, until)
+        return self._emit(text, spans, until)
 
     def finish(self) -> str:
-        """Return the rest: nothing comes after it."""
+        """Return the rest of the text, redacted."""
         text = self._before + "".join(self._held)
-        return self._tell(text, self._redaction.spans(text), len(text))
+        return self._emit(text, self._redaction.spans(text), len(text))
 
     def _can_wait(self, piece: str) -> bool:
-        """Whether what is held is looked at with a later piece, when more can be told."""
-        if not _LOOKED_AT < self._count <= _MOST_HELD:
+        """Whether the scan of the held text can be deferred to a later piece."""
+        if not _SCANNED_ALWAYS < self._count <= _MOST_HELD:
             return False
-        if self._left > _LOOKED_AT_BY_WORDS and self._count < self._left * 9 // 8:
+        if self._left > _SCANNED_AT_WORDS and self._count < self._left * 9 // 8:
             return True
         return not any(map(str.isspace, piece))
 
-    def _told_until(self, text: str, spans: tuple[Span, ...]) -> int:
-        """Return where that begins which a next piece could make a secret, or a longer one."""
+    def _find_safe_end(self, text: str, spans: tuple[Span, ...]) -> int:
+        """Return where the text begins that a next piece could complete or extend to a secret."""
         word = len(text)
         while word > 0 and not text[word - 1].isspace():
             word -= 1
@@ -68,11 +68,11 @@ class RedactedStream:
                 until = min(until, begin)
         return max(until, len(self._before))
 
-    def _tell(self, text: str, spans: tuple[Span, ...], until: int) -> str:
-        told = len(self._before)
-        clipped = [(max(begin, told), min(end, until)) for begin, end in spans]
-        shown = cover(text[:until], [span for span in clipped if span[0] < span[1]])[told:]
-        self._before = text[max(0, until - _LOOKED_BACK) : until]
+    def _emit(self, text: str, spans: tuple[Span, ...], until: int) -> str:
+        emitted = len(self._before)
+        clipped = [(max(begin, emitted), min(end, until)) for begin, end in spans]
+        shown = cover(text[:until], [span for span in clipped if span[0] < span[1]])[emitted:]
+        self._before = text[max(0, until - _CONTEXT) : until]
         self._held = [text[until:]]
         self._count = self._left = len(text) - until
         return shown

@@ -1,7 +1,4 @@
-"""One connection to an SQLite file: journal mode, transactions, and what SQLite's errors mean.
-
-Knows nothing of what the tables hold.
-"""
+"""One connection to an SQLite file: journal mode, transactions, errors; independent of tables."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ from millracer.errors import StoreUnavailable
 from millracer.system.user_folders import STATE_VARIABLE
 
 _WAL = "wal"
-#: What a connection without WAL uses; cheaper than deleting the journal for each transaction.
+#: The journal mode without WAL; cheaper than deleting the journal after each transaction.
 _ROLLBACK = "truncate"
 
-#: From here on, and from that patch release of two older lines, SQLite has no WAL-reset bug.
+#: The first SQLite release without the WAL-reset bug, and the first patch releases of older lines.
 _FIXED = (3, 51, 3)
 _FIXED_IN = {(3, 44): 6, (3, 50): 7}
 
@@ -35,9 +32,9 @@ _MEANINGS = {
     sqlite3.SQLITE_PERM: "cannot be opened",
 }
 _ACTIONS = {
-    **dict.fromkeys(_HELD, "try again, or end the command that holds it"),
-    sqlite3.SQLITE_FULL: "make room on the disk",
-    sqlite3.SQLITE_READONLY: f"make it writable, or set {STATE_VARIABLE} to a folder that is",
+    **dict.fromkeys(_HELD, "try again, or end the command that holds the lock"),
+    sqlite3.SQLITE_FULL: "free disk space",
+    sqlite3.SQLITE_READONLY: f"make it writable, or set {STATE_VARIABLE} to a writable folder",
 }
 
 
@@ -47,7 +44,7 @@ class Opening:
 
     Attributes:
         busy_seconds: how long a call waits for other processes.
-        journal_mode: wanted; see `set_journal_mode`.
+        journal_mode: the preferred mode; see `set_journal_mode`.
     """
 
     busy_seconds: float
@@ -55,11 +52,11 @@ class Opening:
 
 
 class Corrupt(Exception):
-    """The file is no database, a damaged one, or not a session store; the text says which."""
+    """The file is not a database, is damaged, or is not a session store; the text says which."""
 
 
 def choose_journal_mode(version: tuple[int, int, int]) -> str:
-    """Return `wal` where the linked SQLite is free of the WAL-reset bug, else `truncate`.
+    """Return `wal` if this SQLite version does not have the WAL-reset bug, else `truncate`.
 
     The bug corrupts a database in WAL mode when connections write and checkpoint at once. It is
     in 3.7.0 to 3.51.2, fixed in 3.51.3 and in the patch releases 3.50.7 and 3.44.6 of the older
@@ -72,29 +69,29 @@ def choose_journal_mode(version: tuple[int, int, int]) -> str:
 
 
 def connect(path: Path, opening: Opening) -> sqlite3.Connection:
-    """Open an existing file to read and write.
+    """Open an existing file for reading and writing.
 
     Raises:
-        sqlite3.Error: the file is no database, or cannot be opened.
+        sqlite3.Error: the file is not a database, or cannot be opened.
     """
     return _open(path, "mode=rw", opening)
 
 
 def connect_read_only(path: Path, opening: Opening) -> sqlite3.Connection:
-    """Open a file that cannot be written, or whose folder cannot.
+    """Open a file for reading if the file or its folder is not writable.
 
-    A database in WAL mode needs its `-shm` file, which cannot be made in such a folder; it is read
-    without, unless what lies beside it holds a part of it.
+    A database in WAL mode needs its `-shm` file, which cannot be created in such a folder. The
+    database is then read without it, unless a journal beside it holds a part of the data.
 
     Raises:
-        sqlite3.Error: the file is no database, or cannot be opened.
+        sqlite3.Error: the file is not a database, or cannot be opened.
     """
     connection = _open(path, "mode=ro", opening)
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        if _code(error) not in _CANNOT_MAKE or any(map(_holds_something, sidecars(path))):
+        if _code(error) not in _CANNOT_MAKE or any(map(_has_content, sidecars(path))):
             raise
         return _open(path, "mode=ro&immutable=1", opening)
     except BaseException:
@@ -104,30 +101,31 @@ def connect_read_only(path: Path, opening: Opening) -> sqlite3.Connection:
 
 
 def set_journal_mode(connection: sqlite3.Connection, wanted: str) -> None:
-    """Put the database into a journal mode; while other connections use it, it stays what it is.
+    """Set the database's journal mode; while other connections use it, the mode does not change.
 
-    Not before it is known to be ours: WAL mode is written into the file.
+    Call it only on a file that was checked to be a session store: the mode is written into the
+    file.
     """
     (current,) = connection.execute("PRAGMA journal_mode").fetchone()
     if current != wanted:
-        (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+        (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
         connection.execute("PRAGMA busy_timeout = 0")
         try:
             (current,) = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
         except sqlite3.OperationalError as error:
             if _code(error) not in _HELD:
                 raise
-        connection.execute(f"PRAGMA busy_timeout = {patience:d}")
-    # In WAL mode, NORMAL can lose the last transactions with the power, never the database.
+        connection.execute(f"PRAGMA busy_timeout = {timeout:d}")
+    # In WAL mode, NORMAL can lose the last transactions in a power failure, never the database.
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if current == _WAL else 'FULL'}")
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, *, writes: bool) -> Iterator[None]:
-    """Hold a transaction, committed at the end and rolled back on any error.
+    """Open a transaction, commit it at the end, and roll it back on any error.
 
-    One that writes takes the write lock at once: taken only at its first write, it could fail
-    there with what it read before already outdated.
+    A writing transaction takes the write lock immediately: if it took the lock at its first write,
+    its earlier reads could be outdated and the write would fail.
     """
     connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
     try:
@@ -140,12 +138,12 @@ def transaction(connection: sqlite3.Connection, *, writes: bool) -> Iterator[Non
 
 
 def is_corruption(error: sqlite3.Error) -> bool:
-    """Say whether the error means that the file is damaged or no database."""
+    """Whether the error means that the file is damaged or not a database."""
     return _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def explain(error: sqlite3.Error | OSError, path: Path) -> StoreUnavailable:
-    """Say what an error means to the caller, and what to do."""
+    """Translate an error into one with a message and a next step for the user."""
     if isinstance(error, OSError):
         meaning, action = f"cannot be used: {error.strerror or error}", None
     else:
@@ -159,7 +157,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> StoreUnavailable:
 
 
 def read_only(path: Path) -> StoreUnavailable:
-    """Say that the store can be read and not written."""
+    """Return the error for a write to a store that is read-only."""
     return StoreUnavailable(
         f"the session store {path} {_MEANINGS[sqlite3.SQLITE_READONLY]}",
         suggested_action=_ACTIONS[sqlite3.SQLITE_READONLY],
@@ -167,12 +165,12 @@ def read_only(path: Path) -> StoreUnavailable:
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:
-    """Return where SQLite keeps what belongs to the database: its journals and their index."""
+    """Return the paths of the files that SQLite keeps beside the database: journals and index."""
     return tuple(Path(f"{path}{suffix}") for suffix in ("-journal", "-wal", "-shm"))
 
 
 def locked_too_long(path: Path) -> StoreUnavailable:
-    """Say that another process did not let go of the store in time."""
+    """Return the error for a store that another process kept locked beyond the limit."""
     return StoreUnavailable(
         f"the session store {path} {_MEANINGS[sqlite3.SQLITE_BUSY]}",
         suggested_action=_ACTIONS[sqlite3.SQLITE_BUSY],
@@ -189,11 +187,11 @@ def _open(path: Path, parameters: str, opening: Opening) -> sqlite3.Connection:
     )
 
 
-def _holds_something(path: Path) -> bool:
+def _has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
 def _code(error: sqlite3.Error) -> int:
-    # Errors that Python raises itself carry no code.
+    # Errors that Python itself raises have no code.
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & _PRIMARY

@@ -1,7 +1,7 @@
-"""The session store's file: made when missing, brought to our version, replaced when corrupt.
+"""The session store's file: created if missing, migrated if older, replaced if corrupt.
 
-Every call on the store goes through `StoreFile.run`. Whatever goes wrong leaves it as
-`StoreUnavailable`; after any error the connection is dropped and the next call opens another.
+Every call on the store uses `StoreFile.run`, which raises every failure as `StoreUnavailable`.
+After any error the connection is closed, and the next call opens a new one.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class StoreFile:
     """One database at a path, opened by the first call; for one thread at a time.
 
     Args:
-        path: the database; its folder is made when missing.
+        path: the database; its folder is created if missing.
         prepare: called once with each connection that may write, after the migrations.
-        notice: told what the caller should know.
-        now: the wall clock, aware.
+        notice: receives warnings for the caller.
+        now: the wall clock, timezone-aware.
         opening: how the database is opened, and how long a call waits.
     """
 
@@ -61,13 +61,13 @@ class StoreFile:
         self._opened: _Opened | None = None
 
     def run(self, work: Callable[[sqlite3.Connection], _T], *, writes: bool) -> _T:
-        """Do the work in one transaction and return what it returns.
+        """Run the work in one transaction and return its result.
 
-        On a corrupt store it is done on the new one that takes its place, so it may be called
-        twice, each time in a transaction of its own of which only the last is committed.
+        A corrupt store is replaced and the work runs again on the new one. So it may be called
+        twice, each time in a transaction of its own, of which only the last is committed.
 
         Raises:
-            StoreUnavailable: nothing was done, or, where the disk failed, perhaps everything.
+            StoreUnavailable: nothing was changed; after a disk failure, the change may be complete.
         """
         try:
             try:
@@ -84,7 +84,7 @@ class StoreFile:
             raise sqlite_connection.explain(error, self._path) from error
 
     def close(self) -> None:
-        """Close the connection, if there is one; a later call opens another."""
+        """Close the connection, if there is one; a later call opens a new one."""
         if self._opened is not None:
             self._opened.connection.close()
             self._opened = None
@@ -109,7 +109,7 @@ class StoreFile:
 
     def _open_current(self, *, writes: bool) -> _Opened:
         opened = self._opened
-        # What could not be written may be writable by now; another file may have taken the place.
+        # A read-only file may be writable by now, and another file may have replaced this one.
         if opened and (opened.read_only or opened.identity != FileIdentity.of(self._path)):
             self.close()
         if self._opened is None:
@@ -128,7 +128,7 @@ class StoreFile:
             make_private_file(self._path)
             connection = sqlite_connection.connect(self._path, self._opening)
         try:
-            self._make_ready(connection, read_only=read_only)
+            self._prepare_connection(connection, read_only=read_only)
         except BaseException:
             connection.close()
             raise
@@ -136,7 +136,7 @@ class StoreFile:
             connection=connection, identity=FileIdentity.of(self._path), read_only=read_only
         )
 
-    def _make_ready(self, connection: sqlite3.Connection, *, read_only: bool) -> None:
+    def _prepare_connection(self, connection: sqlite3.Connection, *, read_only: bool) -> None:
         scripts = migrations.find_migrations()
         version = migrations.check_version(connection, scripts, self._path)
         if not read_only:
@@ -145,7 +145,7 @@ class StoreFile:
             self._prepare(connection)
         elif version < len(scripts):
             raise StoreUnavailable(
-                f"the session store {self._path} is of an older version and read-only",
+                f"the session store {self._path} has an older version and is read-only",
                 suggested_action=f"make it writable, or set {STATE_VARIABLE} to another folder",
             )
 
@@ -159,18 +159,18 @@ class StoreFile:
                     f" {error.strerror}",
                     suggested_action=f"move it away, or set {STATE_VARIABLE} to another folder",
                 ) from error
-        place = "is gone" if aside is None else f"was set aside as {aside}"
+        fate = "is gone" if aside is None else f"was renamed to {aside}"
         self._notice(
             RunWarning(
                 "session_store_corrupt",
-                f"the session store {self._path} was corrupt ({found}); it {place},"
-                " and a new one took its place",
+                f"the session store {self._path} was corrupt ({found}); it {fate},"
+                " and a new one replaced it",
             )
         )
 
 
 class NoStoreFile:
-    """In the place of a file where nothing says where it could lie."""
+    """Replaces `StoreFile` if no folder for it can be determined."""
 
     def run(self, work: Callable[[sqlite3.Connection], object], *, writes: bool) -> NoReturn:
         """Refuse the work.
@@ -180,8 +180,8 @@ class NoStoreFile:
         """
         del work, writes
         raise StoreUnavailable(
-            "there is no place for the session store: HOME is not set,"
-            " and the user database does not know this user",
+            "no folder for the session store: HOME is not set,"
+            " and this user is not in the user database",
             suggested_action=f"set HOME, or {STATE_VARIABLE} to a folder",
         )
 
@@ -190,7 +190,7 @@ class NoStoreFile:
 
 
 class _FoundCorrupt(Exception):
-    """The file of that identity is corrupt."""
+    """The file with this identity is corrupt."""
 
     def __init__(self, why: str, identity: FileIdentity | None) -> None:
         super().__init__(why)

@@ -1,6 +1,6 @@
-"""The reference's `~/.millracer/sessions.json`, read as the reference reads it and never written.
+"""Read the reference's `~/.millracer/sessions.json` as the reference does; it is never written.
 
-What of it is kept is the session store's to say.
+The session store decides which of its sessions are imported.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _DOCUMENT: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 class LegacyUnreadable(Exception):
-    """The file is not what the reference writes; the text says why."""
+    """The file does not have the reference's format; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacySession:
-    """One session of the reference; it knew neither paths nor times.
+    """One session of the reference, which stores neither paths nor times.
 
     Attributes:
-        recent_request_ids: each once, the newest last, no more than a session remembers.
+        recent_request_ids: each once, the newest last, at most `RECENT_REQUESTS`.
     """
 
     session_id: str
@@ -37,9 +37,9 @@ class LegacySession:
 
 
 def legacy_sessions_file(environment: Mapping[str, str]) -> Path | None:
-    """Return where the reference keeps its sessions, whether or not there are any; None: nowhere.
+    """Return the path of the reference's sessions file, which need not exist.
 
-    That is where the user has no home to be found.
+    None without a home directory.
     """
     home = environment.get("HOME")
     try:
@@ -49,13 +49,13 @@ def legacy_sessions_file(environment: Mapping[str, str]) -> Path | None:
 
 
 def read_legacy_sessions(path: Path) -> tuple[LegacySession, ...] | None:
-    """Return the reference's sessions, None where there is no such file.
+    """Return the reference's sessions; None if the file does not exist.
 
-    As in the reference, an empty file holds no session, an entry that is no object is none, and a
-    field of another type is absent.
+    As in the reference, an empty file has no sessions, an entry that is not an object is skipped,
+    and a field of the wrong type counts as absent.
 
     Raises:
-        LegacyUnreadable: the file cannot be read, or is not what the reference writes.
+        LegacyUnreadable: the file cannot be read, or does not have the reference's format.
     """
     try:
         content = path.read_bytes()

@@ -1,8 +1,8 @@
-"""Setting a corrupt store aside while other processes use it, and only once.
+"""Rename a corrupt store exactly once while other processes use it.
 
-SQLite finds a database's journal by the database's path. A file renamed under a process in a
-transaction would leave that process with the next file's journal, so each call holds a shared lock
-on a file beside the store, and renaming takes an exclusive one.
+SQLite finds a database's journal by the database's path. If the file were renamed while a process
+has a transaction open, that process would use the journal of the new file. Therefore each call
+holds a shared lock on a file beside the store, and the rename holds an exclusive one.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _POLL_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """Which file lies at a path, whatever the path is called later."""
+    """Identifies a file by device and inode, independent of its path."""
 
     device: int
     inode: int
 
     @classmethod
     def of(cls, path: Path) -> FileIdentity | None:
-        """Return the identity of the file at the path, None where there is none."""
+        """Return the identity of the file at the path; None if there is no file."""
         with suppress(OSError):
             status = path.stat()
             return cls(status.st_dev, status.st_ino)
@@ -39,12 +39,13 @@ class FileIdentity:
 
 @contextmanager
 def using(path: Path, *, seconds: float, alone: bool = False) -> Iterator[None]:
-    """Hold the lock of the store at the path: shared for a call, alone for renaming it.
+    """Hold the lock of the store at the path: shared for a call, exclusive for a rename.
 
-    Without a lock file where none can be made: who cannot write there cannot rename either.
+    If the lock file cannot be created, no lock is held: without write access to the folder no
+    process of this user can rename the store either.
 
     Raises:
-        StoreUnavailable: another process held it for that many seconds.
+        StoreUnavailable: another process held the lock for this many seconds.
         OSError: the lock file cannot be locked.
     """
     descriptor = _open_lock(Path(f"{path}.lock"))
@@ -61,26 +62,26 @@ def using(path: Path, *, seconds: float, alone: bool = False) -> Iterator[None]:
 
 
 def set_aside(path: Path, found: FileIdentity | None, moment: datetime) -> Path | None:
-    """Rename a corrupt store and what SQLite keeps beside it, unless another process did so.
+    """Rename a corrupt store and SQLite's files beside it, unless another process did so.
 
-    The caller holds the lock alone. Which file was found corrupt decides: another one at the path
-    is a new store. What lies beside goes first, for a journal left behind would be rolled back into
-    the new store.
+    The caller holds the exclusive lock. `found` identifies the corrupt file: a different file at
+    the path is a new store and stays. The files beside it are renamed first, because SQLite would
+    roll back a remaining journal into the new store.
 
     Returns:
-        Where the file found corrupt lies now; None if it is gone.
+        The new path of the corrupt file; None if it is gone.
 
     Raises:
         OSError: it cannot be renamed.
     """
     if found is None or FileIdentity.of(path) != found:
         return next(
-            (aside for aside in _set_aside_before(path) if FileIdentity.of(aside) == found), None
+            (aside for aside in _list_set_aside(path) if FileIdentity.of(aside) == found), None
         )
     aside = _free_name(path, moment)
-    for here, there in zip(sidecars(path), sidecars(aside), strict=True):
+    for source, target in zip(sidecars(path), sidecars(aside), strict=True):
         with suppress(FileNotFoundError):
-            here.rename(there)
+            source.rename(target)
     return path.rename(aside)
 
 
@@ -91,7 +92,7 @@ def _open_lock(path: Path) -> int | None:
     return None
 
 
-def _set_aside_before(path: Path) -> list[Path]:
+def _list_set_aside(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}.corrupt-*"))
 
 

@@ -1,7 +1,7 @@
 """The session store's schema: `migrations/NNNN_verb_noun.sql`, applied in order, each once.
 
-A script is never edited once released; a change is a new one. Its number is kept in `PRAGMA
-user_version`, set in the transaction that applies it, so a crash leaves all of it or nothing.
+A released script is never edited; a change is a new script. Its number is stored in `PRAGMA
+user_version` in the transaction that applies it, so a crash leaves the whole script or nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from millracer.store.connection import Corrupt, transaction
 from millracer.store.rows import json_text
 from millracer.system.user_folders import STATE_VARIABLE
 
-#: What `PRAGMA application_id` of a store says: "Mlrc". The first script sets it.
+#: The `PRAGMA application_id` of a store: "Mlrc". The first script sets it.
 APPLICATION_ID = int.from_bytes(b"Mlrc", "big")
 
 _NAME = re.compile(r"(?P<number>[0-9]{4})_[a-z]+(?:_[a-z]+)+\.sql")
@@ -27,14 +27,14 @@ _PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One script and the version a store has once it is applied."""
+    """One script; `number` is the store's version after it is applied."""
 
     number: int
     name: str
     sql: str
 
     def statements(self) -> Iterator[str]:
-        """Yield each statement; one ends where its line ends.
+        """Yield each statement; a statement ends at a line end.
 
         `sqlite3.executescript` is not used: it commits the transaction it is called in.
 
@@ -52,22 +52,22 @@ class Migration:
 
 
 def find_migrations(folder: Path | None = None) -> tuple[Migration, ...]:
-    """Read the scripts, in order.
+    """Return the scripts in order.
 
     Args:
-        folder: None for the installed ones: in the package, or beside it in a source tree.
+        folder: None for the installed scripts: in the package, or beside it in a source tree.
 
     Raises:
         StoreUnavailable: they are missing, or are not numbered 1, 2, 3 ...
     """
-    return _installed() if folder is None else _find(folder)
+    return _find_installed() if folder is None else _find(folder)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
-    """Apply to a checked store each script that it lacks.
+    """Apply each missing script to a checked store.
 
     Raises:
-        sqlite3.Error: a script failed; nothing of it was applied.
+        sqlite3.Error: a script failed and was rolled back.
     """
     for migration in migrations:
         with transaction(connection, writes=True):
@@ -80,21 +80,21 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> 
 def check_version(
     connection: sqlite3.Connection, migrations: Sequence[Migration], path: Path
 ) -> int:
-    """Return the store's version, 0 for an empty database, after checking that we may use it.
+    """Check that the database is a usable store and return its version, 0 if it is empty.
 
     Raises:
-        Corrupt: the database is not a store of ours.
-        StoreUnavailable: it is newer than we are.
+        Corrupt: the database is not a session store.
+        StoreUnavailable: the store is newer than this Millracer.
     """
     with transaction(connection, writes=False):
         version = read_version(connection)
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         columns = _columns(connection)
     if application != (APPLICATION_ID if version else 0) or (columns and not version):
-        raise Corrupt("it is a database of another program")
+        raise Corrupt("it belongs to another program")
     if version > len(migrations):
         raise StoreUnavailable(
-            f"the session store {path} is of version {version}, newer than this millracer's"
+            f"the session store {path} has version {version}; this millracer supports up to"
             f" {len(migrations)}",
             suggested_action=f"upgrade millracer, or set {STATE_VARIABLE} to another folder",
         )
@@ -105,13 +105,13 @@ def check_version(
 
 
 def read_version(connection: sqlite3.Connection) -> int:
-    """Return how many scripts were applied."""
+    """Return the number of the last applied script."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
 @cache
-def _installed() -> tuple[Migration, ...]:
+def _find_installed() -> tuple[Migration, ...]:
     packaged = _PACKAGE / "migrations"
     return _find(packaged if packaged.is_dir() else _PACKAGE.parent / "migrations")
 
@@ -164,6 +164,6 @@ def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
 
 def _broken_install(why: str) -> StoreUnavailable:
     return StoreUnavailable(
-        f"the session store's migrations are not usable: {why}",
+        f"the session store's migrations cannot be used: {why}",
         suggested_action="install millracer again",
     )

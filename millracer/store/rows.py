@@ -1,8 +1,8 @@
-"""Rows of the session store from and to domain values.
+"""Convert rows of the session store from and to domain values.
 
-Text that UTF-8 cannot hold (a path or a request may carry lone surrogates) is kept as a blob of the
-same bytes, so whatever is stored comes back as it was; but secrets are not stored. A row that no
-store of ours can hold is `Corrupt`.
+Text that UTF-8 cannot encode (a path or a request may contain lone surrogates) is stored as a blob
+of the same bytes, so it is read back unchanged; secrets are not stored. A row that Millracer cannot
+have written is `Corrupt`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from millracer.store.connection import Corrupt
 Row = tuple[object, ...]
 Stored = str | bytes | None
 
-_OTHER_PATH = "name the directory another way, as by a symbolic link"
+_OTHER_PATH = "name the directory by another path, such as a symbolic link"
 
 
 def stored_text(text: str) -> Stored:
-    """Return what to bind for a text."""
+    """Return the value to bind for a text; secrets in it are redacted."""
     text = redact(text)
     try:
         text.encode()
@@ -34,39 +34,39 @@ def stored_text(text: str) -> Stored:
 
 
 def stored_optional(text: str | None) -> Stored:
-    """Return what to bind for a text that may be absent."""
+    """Return the value to bind for a text that may be absent."""
     return None if text is None else stored_text(text)
 
 
 def stored_path(path: str | None) -> Stored:
-    """Return what to bind for a path that may be absent.
+    """Return the value to bind for a path that may be absent.
 
     Raises:
-        StoreUnavailable: a part of it is secret, and without that it would be another path.
+        StoreUnavailable: the path contains a secret; redacted, it would be another path.
     """
     return None if path is None else _stored_whole(path, "path", _OTHER_PATH)
 
 
 def stored_id(name: str) -> Stored:
-    """Return what to bind for the id of a workspace or a session that is to be remembered.
+    """Return the value to bind for the id of a workspace or a session that is to be stored.
 
     Raises:
-        StoreUnavailable: a part of it is secret, and without that it could be another's.
+        StoreUnavailable: the id contains a secret; redacted, it could equal another id.
     """
     return _stored_whole(name, "id", "choose an id without it")
 
 
-def _stored_whole(text: str, what: str, action: str) -> Stored:
+def _stored_whole(text: str, kind: str, action: str) -> Stored:
     if redact(text) != text:
         raise StoreUnavailable(
-            f"the session store keeps no secrets, and there is one in the {what}",
+            f"the session store keeps no secrets, and the {kind} contains one",
             suggested_action=action,
         )
     return stored_text(text)
 
 
 def stored_moment(moment: datetime) -> str:
-    """Return what to bind for a moment."""
+    """Return the value to bind for a moment."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -76,9 +76,9 @@ def read_text(value: object) -> str:
         try:
             return value.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:
-            raise Corrupt("a row holds bytes that are no text") from error
+            raise Corrupt("a row holds bytes that are not text") from error
     if not isinstance(value, str):
-        raise Corrupt("a row holds no text where it should")
+        raise Corrupt("a row has no text in a text column")
     return value
 
 
@@ -122,30 +122,30 @@ def _moment(value: object) -> datetime:
     try:
         moment = datetime.fromisoformat(read_text(value))
     except ValueError as error:
-        raise Corrupt("a row holds no time where it should") from error
+        raise Corrupt("a row has no time in a time column") from error
     if moment.tzinfo is None:
-        raise Corrupt("a row holds a time without a zone")
+        raise Corrupt("a row has a time without a time zone")
     return moment
 
 
 def stored_texts(texts: Iterable[str]) -> str:
-    """Return what to bind for a list of texts: JSON, escaped down to ASCII."""
+    """Return the value to bind for a list of texts: JSON, escaped to ASCII."""
     return json.dumps([redact(text) for text in texts])
 
 
 def stored_requests(known: object, added: Iterable[str]) -> str:
-    """Return what to bind for a session's last requests.
+    """Return the value to bind for a session's last requests.
 
     Args:
-        known: as they are stored.
-        added: the newest last; each request is remembered once.
+        known: the stored value.
+        added: the newest last; each request is stored once.
     """
     newest_first = dict.fromkeys(reversed([*_texts(known), *map(redact, added)]))
     return stored_texts(reversed(list(newest_first)[:RECENT_REQUESTS]))
 
 
 def json_text(value: object) -> str | None:
-    """Return a stored text as JSON, None where it holds none."""
+    """Return a stored text as JSON; None if it is not a text."""
     with suppress(Corrupt):
         return json.dumps(read_text(value))
     return None
@@ -155,7 +155,7 @@ def _texts(value: object) -> tuple[str, ...]:
     try:
         texts = json.loads(read_text(value))
     except ValueError as error:
-        raise Corrupt("a row holds no JSON where it should") from error
+        raise Corrupt("a row has no JSON in a list column") from error
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise Corrupt("a row holds no list of texts where it should")
+        raise Corrupt("a row has no list of texts in a list column")
     return tuple(texts)

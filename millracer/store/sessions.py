@@ -1,8 +1,7 @@
-"""The session store on SQLite: what is asked of the tables. Convenience state, nothing more.
+"""The session store on SQLite: its queries. It holds convenience state only.
 
-A store that does not exist yet is made by the first call, also by one that only reads, for that is
-when the reference's sessions are taken over; where it cannot be made every call raises. One that
-cannot be written can be read.
+The first call creates a missing store, even if it only reads, because the reference's sessions are
+imported then. If the store cannot be created, every call raises. A read-only store can be read.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _BUSY_SECONDS = 5.0
 _WORKSPACES = """
     SELECT workspace_id, root_path, display_name, default_mode, tags, is_default FROM workspaces
 """
-# As bytes, for a blob stands for a text that UTF-8 cannot hold and belongs between the others.
+# As bytes: a text that UTF-8 cannot encode is stored as a blob and is sorted among the others.
 _BY_WORKSPACE = " ORDER BY CAST(workspace_id AS BLOB)"
 _TAKE_DEFAULT = "UPDATE workspaces SET is_default = 0, updated_at = ? WHERE is_default = 1"
 _PUT_WORKSPACE = """
@@ -69,9 +68,9 @@ class SqliteSessionStore(SessionStore):
     """Registered workspaces and sessions in one SQLite file; for one thread at a time.
 
     Args:
-        folder: where the file lies; made when missing. Without one every call is refused.
-        legacy: the reference's `sessions.json`, taken over once; sessions of ours win.
-        now: the wall clock, aware.
+        folder: the folder of the file, created if missing. If None, every call raises.
+        legacy: the reference's `sessions.json`, imported once; existing sessions win.
+        now: the wall clock, timezone-aware.
         busy_seconds: how long a call waits for other processes.
         sqlite_version: of the linked library; chooses the journal mode.
     """
@@ -93,7 +92,7 @@ class SqliteSessionStore(SessionStore):
             if folder is None
             else StoreFile(
                 folder / STORE_NAME,
-                prepare=self._take_over_legacy,
+                prepare=self._import_legacy,
                 notice=self._note,
                 now=now,
                 opening=Opening(
@@ -104,7 +103,7 @@ class SqliteSessionStore(SessionStore):
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What was set aside, and what could not be taken over."""
+        """Warnings about a replaced store and about sessions that could not be imported."""
         return tuple(self._notices)
 
     def close(self) -> None:
@@ -132,7 +131,7 @@ class SqliteSessionStore(SessionStore):
         return self._file.run(work, writes=False)
 
     def register_workspace(self, workspace: RegisteredWorkspace) -> bool:
-        """Add a workspace or replace the one of the same id; return whether it was new."""
+        """Add a workspace or replace the one with the same id; return whether it was new."""
         key = rows.stored_id(workspace.workspace_id)
 
         def work(connection: sqlite3.Connection) -> bool:
@@ -159,7 +158,7 @@ class SqliteSessionStore(SessionStore):
         return self._file.run(work, writes=True)
 
     def forget_workspace(self, workspace_id: str) -> bool:
-        """Remove a workspace; return whether there was one. Selections of it stay."""
+        """Remove a workspace; return whether it existed. Sessions keep their selection of it."""
 
         def work(connection: sqlite3.Connection) -> bool:
             deleted = connection.execute(
@@ -186,7 +185,7 @@ class SqliteSessionStore(SessionStore):
         )
 
     def select(self, session_id: str, selection: Selection, *, client_name: str) -> Session:
-        """Set what a session selected; the session is created with the client's name if new."""
+        """Set a session's selection; a new session is created with the client's name."""
         where = (
             rows.stored_optional(selection.workspace_id),
             rows.stored_path(selection.root_path),
@@ -197,12 +196,12 @@ class SqliteSessionStore(SessionStore):
     def select_workspace(
         self, session_id: str, workspace_id: str | None, root_path: str, *, client_name: str
     ) -> Session:
-        """Set the workspace a session selected and leave its mode; the session is made if new."""
+        """Set a session's workspace and keep its mode; a new session is created."""
         where = (rows.stored_optional(workspace_id), rows.stored_path(root_path))
         return self._select(_SELECT_WORKSPACE, session_id, client_name, where)
 
     def select_mode(self, session_id: str, mode: str | None, *, client_name: str) -> Session:
-        """Set or clear the mode a session selected and leave its workspace; made if new."""
+        """Set or clear a session's mode and keep its workspace; a new session is created."""
         return self._select(_SELECT_MODE, session_id, client_name, (rows.stored_optional(mode),))
 
     def record_request(
@@ -213,7 +212,7 @@ class SqliteSessionStore(SessionStore):
         request_id: str | None,
         warning_codes: tuple[str, ...],
     ) -> Session:
-        """Remember one request of a session; the session is created if new."""
+        """Store one request of a session; a new session is created."""
         key = rows.stored_id(session_id)
 
         def work(connection: sqlite3.Connection) -> Session:
@@ -227,7 +226,7 @@ class SqliteSessionStore(SessionStore):
         return self._file.run(work, writes=True)
 
     def forget_session(self, session_id: str) -> bool:
-        """Remove a session; return whether there was one."""
+        """Remove a session; return whether it existed."""
 
         def work(connection: sqlite3.Connection) -> bool:
             deleted = connection.execute(
@@ -250,7 +249,7 @@ class SqliteSessionStore(SessionStore):
 
         return self._file.run(work, writes=True)
 
-    def _take_over_legacy(self, connection: sqlite3.Connection) -> None:
+    def _import_legacy(self, connection: sqlite3.Connection) -> None:
         if self._legacy is None or _was_imported(connection, self._legacy):
             return
         unreadable: LegacyUnreadable | None = None
@@ -262,12 +261,12 @@ class SqliteSessionStore(SessionStore):
         if sessions is None:
             return
         with transaction(connection, writes=True):
-            # Another process may have taken it over since.
+            # Another process may have imported it since.
             if _was_imported(connection, self._legacy):
                 return
             moment = rows.stored_moment(self._now())
             for session in sessions:
-                with suppress(StoreUnavailable):  # one whose id is a secret is not remembered
+                with suppress(StoreUnavailable):  # a session whose id has a secret is not stored
                     _import_session(connection, session, moment)
             connection.execute(
                 "INSERT INTO imports (source_path, imported_at) VALUES (?, ?)",
@@ -277,7 +276,7 @@ class SqliteSessionStore(SessionStore):
             self._note(
                 RunWarning(
                     "legacy_sessions_unreadable",
-                    f"the sessions in {self._legacy} were not taken over: {unreadable}",
+                    f"the sessions in {self._legacy} were not imported: {unreadable}",
                 )
             )
 
@@ -293,7 +292,7 @@ def _find_session(connection: sqlite3.Connection, key: rows.Stored) -> Session |
 def _written_session(connection: sqlite3.Connection, key: rows.Stored) -> Session:
     session = _find_session(connection, key)
     if session is None:
-        raise Corrupt("a session that was written is not there")
+        raise Corrupt("a session is missing after it was written")
     return session
 
 

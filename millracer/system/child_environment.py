@@ -1,8 +1,7 @@
-"""The environment of the programs that we start: the caller's, without the repository it names.
+"""Build the environment of a child process: the caller's, without git's repository variables.
 
-Git tells its hooks in variables which repository they run for, and git obeys these variables before
-it looks at the working directory. A run that starts in a hook works on another repository: its own
-workspace.
+Git passes a hook's repository in environment variables, and git reads these variables before the
+working directory. A run that starts in a hook works on another repository: its own workspace.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-#: What `git rev-parse --local-env-vars` lists, older and newer versions together, but for
+#: The variables that `git rev-parse --local-env-vars` lists in older and newer versions, except
 #: GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT: these hold settings (`git -c user.name=…`), which
-#: name no repository, as git reads `core.worktree` from the repository's own file only.
+#: cannot select a repository, as git reads `core.worktree` from the repository's own file only.
 GIT_LOCAL_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -31,17 +30,17 @@ GIT_LOCAL_VARIABLES = frozenset(
         "GIT_WORK_TREE",
     }
 )
-#: Git sets these for one repository, too, and does not list them: with the first, which a hook
-#: before a push is accepted has, it refuses to write any branch; the second renames all branches.
+#: Git also sets these for one repository and does not list them. With the first, which git sets in
+#: a pre-receive hook, git refuses to write any branch; the second renames all branches.
 _GIT_SERVER_VARIABLES = frozenset({"GIT_QUARANTINE_PATH", "GIT_NAMESPACE"})
 _REMOVED = GIT_LOCAL_VARIABLES | _GIT_SERVER_VARIABLES
 
 
 def child_environment(environment: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the environment to start a program with.
+    """Return the environment for a child process.
 
     Args:
-        environment: the whole environment that was chosen for it; None is ours.
+        environment: the whole environment chosen for it; None for that of this process.
     """
     chosen = os.environ if environment is None else environment
     return {name: value for name, value in chosen.items() if name not in _REMOVED}

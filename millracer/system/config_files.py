@@ -1,7 +1,4 @@
-"""The configuration files on disk: where they lie, and what they say.
-
-Nothing is made here: a file that is not there says nothing.
-"""
+"""Locate and read the configuration files; no file is created, and a missing one is empty."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ CONFIG_VARIABLE = "MILLRACER_CONFIG_DIR"
 
 
 def user_config_file(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the user's file, absolute; it need not exist. None where the user has no home.
+    """Return the user's file, absolute; it need not exist. None without a home directory.
 
     Args:
         environment: `MILLRACER_CONFIG_DIR` in it overrides the platform's configuration folder.
@@ -39,10 +36,10 @@ def workspace_config_file(root_path: str) -> Path:
 
 
 def read_user_config() -> ConfigOptions | None:
-    """Return the options of the user's configuration file; None where there is no file.
+    """Return the options of the user's configuration file; None if there is no file.
 
     Raises:
-        ConfigInvalid: it cannot be read, or holds what it must not.
+        ConfigInvalid: it cannot be read, or its content is invalid.
     """
     return read_config_file(user_config_file(), of_workspace=False)
 
@@ -53,21 +50,21 @@ def read_workspace_config(root_path: str) -> ConfigOptions | None:
 
 
 def read_config_file(path: Path | None, *, of_workspace: bool) -> ConfigOptions | None:
-    """Return what a configuration file says; None where there is none.
+    """Return the options of a configuration file; None if there is no file.
 
     Raises:
-        ConfigInvalid: it cannot be read, or holds what it must not.
+        ConfigInvalid: it cannot be read, or its content is invalid.
     """
     raw = None if path is None else _content(path)
     if raw is None:
         return None
-    from millracer.schemas.config_file import parse_config  # noqa: PLC0415 - most have no file
+    from millracer.schemas.config_file import parse_config  # noqa: PLC0415 - most users have no file
 
     return parse_config(raw, str(path), of_workspace=of_workspace)
 
 
 def glance_at_user_file(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the keys and values of the user's file unchecked, none where it cannot be read."""
+    """Return the user's file as unchecked keys and values; empty if it cannot be read."""
     path = user_config_file(environment)
     raw = None
     with suppress(ConfigInvalid):
@@ -83,15 +80,15 @@ def glance_at_user_file(environment: Mapping[str, str] = os.environ) -> dict[str
 
 
 def _content(path: Path) -> bytes | None:
-    """Return a file's bytes, not more than a configuration may have and one.
+    """Return a file's bytes, at most one more than a configuration file may have.
 
-    What is no plain file is not waited for: a workspace may hold anything under this name.
+    Opening never blocks, even on a pipe: a workspace may contain anything under this name.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _unreadable(path, "it is not a file")
+                raise _unreadable(path, "it is not a regular file")
             return file.read(LONGEST_CONFIG_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -102,5 +99,5 @@ def _content(path: Path) -> bytes | None:
 def _unreadable(path: Path, why: str) -> ConfigInvalid:
     return ConfigInvalid(
         f"the configuration file {path} cannot be read: {why}",
-        suggested_action="let it be read, or remove it",
+        suggested_action="make it readable, or remove it",
     )

@@ -1,7 +1,7 @@
-"""A sleep that ends early when something happens in certain folders, or a process ends.
+"""Sleep until something changes in certain folders, a process ends, or a limit is reached.
 
-It only makes a look come sooner: whoever sleeps here looks for itself afterwards, and where the
-system cannot tell of changes, or a folder is not there yet, it is a sleep like any other.
+A wake-up only triggers an earlier read: the caller checks the actual state afterwards. If the
+system cannot report changes, or a folder is missing, it is an ordinary sleep.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from inotify_simple import INotify, flags
 
 from millracer.cancellation import Wait
 
-#: How soon a request to stop is heard.
+#: How often cancellation is checked.
 _SLICE_SECONDS = 0.1
-#: What happens within so long of the first change is slept through: changes come in bursts.
+#: How long to keep sleeping after the first change: changes come in bursts.
 _BURST_SECONDS = 0.02
 _CHANGES = flags.CREATE | flags.DELETE | flags.MODIFY | flags.MOVED_FROM | flags.MOVED_TO
 
 
 class Wakeup:
-    """Watches folders, not what lies below them, until it is closed.
+    """Watches folders, not their subfolders, until it is closed.
 
     Args:
-        folders: absolute paths; those that are missing are tried again with each `watch_folders`.
+        folders: absolute paths; `watch_folders` tries missing ones again.
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
         self._missing = list(dict.fromkeys(folders))
-        self._changes = _Changes.opened()
+        self._changes = _Changes.open()
         self._process: tuple[int, int] | None = None
         self.watch_folders()
 
@@ -44,30 +44,30 @@ class Wakeup:
 
     @property
     def hears(self) -> bool:
-        """Whether the system tells of changes here."""
+        """Whether the system reports changes."""
         return self._changes is not None
 
     def watch_folders(self) -> None:
-        """Watch the folders that were missing so far and are there now."""
+        """Watch the folders that were missing and exist now."""
         if self._changes is not None:
             self._missing = [folder for folder in self._missing if not self._changes.watch(folder)]
 
     def watch_process(self, pid: int | None) -> None:
-        """Wake at the end of this process from now on, and of no other."""
+        """Wake up when this process ends; it replaces the process watched before."""
         if self._process is not None:
             if self._process[0] == pid:
                 return
             os.close(self._process[1])
             self._process = None
         if pid is not None:
-            with suppress(OSError, AttributeError):  # gone already, or no such call here
+            with suppress(OSError, AttributeError):  # it is gone, or the system has no pidfd_open
                 self._process = (pid, os.pidfd_open(pid))
 
     def sleep(self, seconds: float, wait: Wait) -> None:
-        """Sleep until something happens, at most so long and at most until the deadline.
+        """Sleep until a change, at most `seconds` and at most until the wait's deadline.
 
         Raises:
-            Cancelled: the caller asked to stop.
+            Cancelled: the caller cancelled.
         """
         if self._changes is None:
             wait.sleep(seconds)
@@ -82,58 +82,58 @@ class Wakeup:
             ready = poll.poll(min(_SLICE_SECONDS, within.remaining) * 1000)
             if ready:
                 within.sleep(_BURST_SECONDS)
-                self._heed([descriptor for descriptor, _ in ready])
+                self._process_ready([descriptor for descriptor, _ in ready])
                 break
         wait.cancellation.raise_if_cancelled()
 
     def close(self) -> None:
-        """Give the descriptors back; repeatable."""
+        """Close the descriptors; repeatable."""
         self.watch_process(None)
         if self._changes is not None:
             self._changes.close()
             self._changes = None
 
-    def _heed(self, ready: list[int]) -> None:
+    def _process_ready(self, ready: list[int]) -> None:
         if self._process is not None and self._process[1] in ready:
-            os.close(self._process[1])  # it would wake us for ever
+            os.close(self._process[1])  # it would end every later sleep immediately
             self._process = None
         if self._changes is not None:
-            self._missing.extend(self._changes.take())
+            self._missing.extend(self._changes.take_removed())
 
 
 class _Changes:
-    """The system's notices of changes in folders (Linux's inotify)."""
+    """Change notifications of the system for folders (Linux's inotify)."""
 
     def __init__(self) -> None:
         self._inotify = INotify(nonblocking=True)
         self._folders: dict[int, str] = {}
 
     @classmethod
-    def opened(cls) -> Self | None:
-        """Return it, None where the system has none, or no more."""
+    def open(cls) -> Self | None:
+        """Return an inotify instance; None if the system has none, or its limit is reached."""
         try:
             return cls()
         except (OSError, AttributeError):
             return None
 
     def fileno(self) -> int:
-        """Return the descriptor that can be read once something happened."""
+        """Return the descriptor that is readable after a change."""
         return int(self._inotify.fileno())
 
     def watch(self, folder: str) -> bool:
-        """Tell of this folder from now on; return whether that can be."""
+        """Report changes of this folder from now on; return whether that is possible."""
         try:
             self._folders[self._inotify.add_watch(folder, _CHANGES | flags.ONLYDIR)] = folder
         except OSError:
             return False
         return True
 
-    def take(self) -> list[str]:
-        """Take what is there to be read; return the folders that are gone since."""
+    def take_removed(self) -> list[str]:
+        """Read all pending notifications; return the folders that were removed."""
         notices = self._inotify.read(timeout=0)
         gone = [notice.wd for notice in notices if notice.mask & flags.IGNORED]
         return [self._folders.pop(watched) for watched in gone if watched in self._folders]
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         self._inotify.close()

@@ -1,8 +1,8 @@
-"""Whether a file lock (flock) on a path means the same to everybody who can reach that path.
+"""Decide whether a file lock (flock) on a path holds for every process that can reach the path.
 
-On a file system of one machine the kernel keeps one list of locks for all its containers. A network
-or a shared file system may keep the locks of each machine apart, so a lock that is free here may be
-held on another machine.
+On a local file system the kernel keeps one list of locks for all containers. A network or shared
+file system may keep separate locks per machine, so a lock that is free here may be held on another
+machine.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 import psutil
 
-#: File systems that one kernel alone writes to.
+#: File systems that only one kernel writes to.
 _LOCAL_TYPES = frozenset(
     {
         *("apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "jfs", "nilfs2"),
@@ -21,9 +21,9 @@ _LOCAL_TYPES = frozenset(
 
 
 def is_local(path: Path) -> bool:
-    """Whether the file system below a path is written to by this machine's kernel alone.
+    """Whether only this machine's kernel writes to the file system of a path.
 
-    False also where the system does not say.
+    False also if the system does not report it.
     """
     try:
         mounts = psutil.disk_partitions(all=True)
@@ -34,7 +34,7 @@ def is_local(path: Path) -> bool:
 
 
 def type_of(path: PurePath, mounts: list[tuple[str, str]]) -> str | None:
-    """Return the type of the file system that a resolved path lies on.
+    """Return the type of the file system that contains a resolved path.
 
     Args:
         path: absolute, without links.

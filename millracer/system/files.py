@@ -19,9 +19,10 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file in one step, 0600, on disk before it appears; a crash leaves old or new.
+    """Replace a file atomically, mode 0600; after a crash it has the old or the new content.
 
-    What a killed command left half written is removed by `WorkspacePaths.make_own`.
+    The content is synced to disk before the file is replaced. `WorkspacePaths.make_own` removes the
+    temporary files of killed commands.
     """
     try:
         _write_atomically(path, text)
@@ -30,10 +31,10 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> WorkspaceUnusable:
-    """Say that a file of ours cannot be written, and why."""
+    """Return the error for a file of Millracer that cannot be written."""
     return WorkspaceUnusable(
         f"{path} cannot be written: {error.strerror}",
-        suggested_action=f"make room, or make {path.parent} writable",
+        suggested_action=f"free disk space, or make {path.parent} writable",
     )
 
 
@@ -54,23 +55,23 @@ def _write_atomically(path: Path, text: str) -> None:
 
 
 def _new_temporary(path: Path) -> tuple[int, str]:
-    """Make a file beside `path`; while its descriptor is open its lock says that we live."""
+    """Create a file beside `path`; its lock marks it as in use while its descriptor is open."""
     while True:
         descriptor, temporary = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX
         )
         if try_lock(descriptor, shared=False) and os.fstat(descriptor).st_nlink:
             return descriptor, temporary
-        os.close(descriptor)  # another command took it for an abandoned one before it was locked
+        os.close(descriptor)  # another command removed it as abandoned before it was locked
 
 
 def remove_unlocked(folder: Path, pattern: str) -> None:
-    """Remove the files of a folder that match a pattern and that no process has locked."""
+    """Remove the files in a folder that match a pattern and that no process has locked."""
     for path in folder.glob(pattern):
-        with suppress(OSError):  # another command was faster
+        with suppress(OSError):  # another command removed it first
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
-                # One that is removed already says nothing of what took its name since.
+                # If it was removed already, another file may have its name by now.
                 if try_lock(descriptor, shared=False) and os.fstat(descriptor).st_nlink:
                     path.unlink()
             finally:
@@ -79,12 +80,12 @@ def remove_unlocked(folder: Path, pattern: str) -> None:
 
 @contextmanager
 def locked(path: Path, wait: Wait, *, shared: bool = False) -> Iterator[int]:
-    """Hold a file lock (flock) and yield its descriptor; the kernel frees it when we die.
+    """Hold a file lock (flock) and yield its descriptor; the kernel frees it if this process dies.
 
     Raises:
-        WorkspaceUnusable: the file cannot be made, or not be locked.
+        WorkspaceUnusable: the file cannot be created or locked.
         ToolTimeout: another process held it until the deadline.
-        Cancelled: the caller asked to stop.
+        Cancelled: the caller cancelled.
     """
     try:
         descriptor = open_locked(path, wait, shared=shared)
@@ -108,15 +109,15 @@ def open_locked(
     """Return the locked descriptor of a lock file; the caller closes it.
 
     Args:
-        path: of the file; made where it is missing.
+        path: of the file; created if missing.
         wait: how long another process may hold it.
-        shared: let other processes share the lock.
-        on_wait: called where another process holds it.
+        shared: whether other processes may share the lock.
+        on_wait: called if another process holds it.
 
     Raises:
         TimeoutError: another process held it until the deadline.
-        OSError: the file cannot be made, or not be locked.
-        Cancelled: the caller asked to stop.
+        OSError: the file cannot be created or locked.
+        Cancelled: the caller cancelled.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -129,16 +130,16 @@ def open_locked(
             if os.fstat(descriptor).st_nlink:
                 opened.pop_all()
                 return descriptor
-            # It was removed before it was locked: others lock a new one.
+            # It was removed before it was locked: other processes lock a new file.
 
 
 def await_lock(
     descriptor: int, wait: Wait, *, shared: bool, every: float = _LOCK_POLL_SECONDS
 ) -> bool:
-    """Take or convert a file lock; return whether it is held before the deadline passes.
+    """Take or convert a file lock; return whether that succeeded before the deadline.
 
     Raises:
-        Cancelled: the caller asked to stop.
+        Cancelled: the caller cancelled.
     """
     return wait.until(partial(try_lock, descriptor, shared=shared), every=every)
 
@@ -154,10 +155,10 @@ def try_lock(descriptor: int, *, shared: bool) -> bool:
 
 @contextmanager
 def opened_lock(path: Path) -> Iterator[int]:
-    """Yield the descriptor of a lock file, not locked yet; its lock ends with the block.
+    """Yield the descriptor of an unlocked lock file; a lock on it ends with the block.
 
     Raises:
-        WorkspaceUnusable: the file cannot be made.
+        WorkspaceUnusable: the file cannot be created.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -170,7 +171,7 @@ def opened_lock(path: Path) -> Iterator[int]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process holds a file lock, shared or not; one that was never made is free."""
+    """Whether another process holds a lock on the file, shared or not; a missing file is free."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""The log of what went wrong inside of us: private to the user, and of bounded size."""
+"""The log of Millracer's internal errors: readable by the user only, bounded in size."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from millracer.system.user_folders import make_private_file, make_private_folder
 
 _FILE_BYTES = 1 << 20
 _OLDER_FILES = 3
-#: More of one entry is cut, so that one cannot fill the disk either.
+#: A longer entry is cut, so that a single entry cannot fill the disk.
 _ENTRY_CHARACTERS = 1 << 17
 
 
 class NoLog(Exception):
-    """An entry cannot be kept; the text says why."""
+    """An entry cannot be written; the text says why."""
 
 
 def append_to_log(entry: str, environment: Mapping[str, str]) -> Path:
-    """Keep an entry, already without secrets, and return the file it is in.
+    """Append an entry, which must be redacted already, and return the log's path.
 
     Raises:
-        NoLog: there is no place for it, or it cannot be written.
+        NoLog: there is no folder for the log, or it cannot be written.
     """
     folder = state_folder(environment)
     if folder is None:
-        raise NoLog("there is no home to keep a log in")
+        raise NoLog("there is no home directory for the log")
     path = folder / "logs" / "millracer.log"
     record = logging.makeLogRecord({"levelno": logging.ERROR, "levelname": "ERROR"})
     record.msg = entry[:_ENTRY_CHARACTERS]
@@ -48,7 +48,7 @@ def append_to_log(entry: str, environment: Mapping[str, str]) -> Path:
 
 
 class _PrivateLog(RotatingFileHandler):
-    """Each of its files is the user's alone; what cannot be written is raised."""
+    """A rotating log with mode 0600 for each file; it raises write errors."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -70,6 +70,6 @@ class _PrivateLog(RotatingFileHandler):
         return io.TextIOWrapper(io.BufferedWriter(file), self.encoding, self.errors)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
-        """Let whoever writes know; called where an error is being handled."""
+        """Raise the error that is being handled, instead of printing it."""
         del record
         raise  # noqa: PLE0704 - see above

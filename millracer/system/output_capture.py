@@ -1,4 +1,4 @@
-"""What a tool writes: standard output whole, of standard error its two ends, both bounded."""
+"""Bounded capture of a subprocess's output: all of stdout, head and tail of stderr."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing import IO
 
 from millracer.errors import ToolFailed
 
-#: More than this on standard output is no answer any more.
+#: The limit of standard output; a longer answer is an error.
 WHOLE_LIMIT_BYTES = 64 * 1024 * 1024
 _END_BYTES = 16 * 1024
 _CHUNK_BYTES = 256 * 1024
-#: The longest wait before the caller may end the passage.
+#: The longest time between two calls of the caller's check.
 SLICE_SECONDS = 0.1
-#: Terminal control sequences: colours, titles and their kind.
+#: Terminal control sequences, such as colours and titles.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 class OutputTooLong(ToolFailed):
-    """A tool wrote more to standard output than can be kept."""
+    """A tool wrote more than the limit to standard output."""
 
 
 class Whole:
-    """All that a tool writes to standard output."""
+    """Keeps all of a tool's standard output, up to a limit."""
 
     def __init__(self, tool: str, limit: int = WHOLE_LIMIT_BYTES) -> None:
         self._tool = tool
@@ -36,32 +36,32 @@ class Whole:
         self._data = bytearray()
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes.
+        """Append the next bytes.
 
         Raises:
-            OutputTooLong: it has written more than the limit.
+            OutputTooLong: the output is longer than the limit.
         """
         self._data += chunk
         if len(self._data) > self._limit:
             raise OutputTooLong(
                 self._tool,
                 f"{self._tool} wrote more than {self._limit // 2**20} MiB to standard output",
-                suggested_action=f"see with `millracer doctor` which `{self._tool}` is used",
+                suggested_action=f"run `millracer doctor` to see which `{self._tool}` is used",
             )
 
     @property
     def data(self) -> bytes:
-        """What was written."""
+        """The output so far."""
         return bytes(self._data)
 
     @property
     def text(self) -> str:
-        """What was written; undecodable bytes are replaced."""
+        """The output so far as text; undecodable bytes are replaced."""
         return self._data.decode("utf-8", "replace")
 
 
 class Ends:
-    """The first and the last bytes of a stream of any length."""
+    """Keeps the head and the tail of a stream of any length."""
 
     def __init__(self, limit: int = _END_BYTES) -> None:
         self._limit = limit
@@ -70,7 +70,7 @@ class Ends:
         self._left_out = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Append the next bytes."""
         room = self._limit - len(self._head)
         self._head += chunk[:room]
         tail = self._tail + chunk[room:]
@@ -79,7 +79,7 @@ class Ends:
 
     @property
     def text(self) -> str:
-        """What is held, with a line in the place of what is not; undecodable bytes are replaced."""
+        """Head and tail, with a line for the omitted bytes; undecodable bytes are replaced."""
         gap = f"\n[{self._left_out} bytes left out]\n".encode() if self._left_out else b""
         return (self._head + gap + self._tail).decode("utf-8", "replace")
 
@@ -90,10 +90,10 @@ class Ends:
 
 
 class Output:
-    """What one process writes to both its outputs.
+    """Captures both outputs of one process.
 
     Args:
-        tool: whose output it is, for errors.
+        tool: the tool's name, for errors.
         limit: of standard output, in bytes.
     """
 
@@ -105,7 +105,7 @@ class Output:
 def collect(
     process: subprocess.Popen[bytes],
     output: Output,
-    go_on: Callable[[], None],
+    check: Callable[[], None],
     *,
     stdin: bytes | None = None,
     last_words_seconds: float = math.inf,
@@ -114,14 +114,14 @@ def collect(
 
     Args:
         process: its pipes are closed as they end.
-        output: takes what it writes.
-        go_on: called several times a second; it ends the passage by raising.
-        stdin: written to its standard input, which is then closed; None where that is not a pipe.
-        last_words_seconds: how long outputs are read after the end of the process. Another
-            process may have inherited them, so they may never end.
+        output: receives its output.
+        check: called several times a second; an exception it raises ends the capture.
+        stdin: written to its standard input, which is then closed; None if that is not a pipe.
+        last_words_seconds: how long outputs are read after the process has ended. Another process
+            may have inherited them, so they may never end.
 
     Raises:
-        OutputTooLong: standard output is longer than can be kept.
+        OutputTooLong: standard output is longer than the limit.
     """
     limit = math.inf
     with selectors.DefaultSelector() as selector:
@@ -133,7 +133,7 @@ def collect(
         while selector.get_map() and time.monotonic() < limit:
             any_ready = pipes.serve()
             if selector.get_map():
-                go_on()
+                check()
             if last_words_seconds < math.inf and process.poll() is not None:
                 if not any_ready:
                     break
@@ -142,7 +142,7 @@ def collect(
         try:
             return process.wait(SLICE_SECONDS)
         except subprocess.TimeoutExpired:
-            go_on()
+            check()
 
 
 class _Pipes:
@@ -153,7 +153,7 @@ class _Pipes:
         self._unsent = memoryview(unsent)
 
     def read(self, pipe: IO[bytes] | None, sink: Whole | Ends) -> None:
-        """Let a pipe be read to its end."""
+        """Register a pipe that is read to its end."""
 
         def serve(descriptor: int) -> bool:
             chunk = os.read(descriptor, _CHUNK_BYTES)
@@ -163,11 +163,11 @@ class _Pipes:
         self._register(pipe, selectors.EVENT_READ, serve)
 
     def write(self, pipe: IO[bytes] | None) -> None:
-        """Let what is unsent be written to a pipe."""
+        """Register a pipe to which the unsent bytes are written."""
         self._register(pipe, selectors.EVENT_WRITE, self._send)
 
     def serve(self) -> bool:
-        """Serve the pipes that are ready within a moment; return whether any was."""
+        """Serve the pipes that become ready within `SLICE_SECONDS`; return whether any did."""
         ready = self._selector.select(SLICE_SECONDS)
         for key, _ in ready:
             pipe, serve = key.data
@@ -177,7 +177,7 @@ class _Pipes:
         return bool(ready)
 
     def _register(self, pipe: IO[bytes] | None, event: int, serve: Callable[[int], bool]) -> None:
-        assert pipe is not None  # noqa: S101 - asked for as a pipe
+        assert pipe is not None  # noqa: S101 - opened as a pipe
         os.set_blocking(pipe.fileno(), False)
         self._selector.register(pipe, event, (pipe, serve))
 
@@ -187,5 +187,5 @@ class _Pipes:
         except BlockingIOError:
             return True
         except OSError:
-            return False  # the process reads no more; its exit code says why
+            return False  # the process stopped reading; its exit code says why
         return bool(self._unsent)

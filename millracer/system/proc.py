@@ -1,4 +1,4 @@
-"""What of `/proc` can be relied on: sandboxes have none, an empty one, a part, or another's."""
+"""Check how far `/proc` is reliable: in a sandbox it may be missing, empty, partial or foreign."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ _START_FIELD = 19  #: of `/proc/PID/stat`, counted from what follows the name
 
 
 def shows_processes() -> bool:
-    """Whether processes can be looked up by the pids that we know them by."""
+    """Whether `/proc` shows processes under the pids that this process sees."""
     pid = os.getpid()
     try:
-        # That of another pid namespace knows us by another pid, or not at all.
+        # A `/proc` of another pid namespace shows this process under another pid, or not at all.
         return (_procfs() / "self").readlink().name == str(pid) and _start_ticks(pid) >= 0
     except OSError:
         return False
 
 
 def refuse_unseen() -> None:
-    """Do nothing where processes can be looked up.
+    """Raise if `/proc` does not show the processes.
 
     Raises:
-        ProcUnavailable: they cannot.
+        ProcUnavailable: it does not.
     """
     if not shows_processes():
         raise ProcUnavailable(
-            f"{psutil.PROCFS_PATH} does not show the processes here: nothing can tell whether a "
-            "daemon runs, nor find what it leaves",
-            suggested_action="mount it (`mount -t proc proc /proc`), or let the sandbox show it, "
-            "then run the same command again",
+            f"{psutil.PROCFS_PATH} does not show the processes here: Millracer cannot check "
+            "whether a daemon runs, nor find the processes it leaves",
+            suggested_action="mount it (`mount -t proc proc /proc`), or make it visible in the "
+            "sandbox, then run the same command again",
         )
 
 
 def warn_unseen() -> tuple[RunWarning, ...]:
-    """Return what the user of a program should know that may leave processes behind here."""
+    """Return the warning that leftover processes are not found if `/proc` does not show them."""
     if shows_processes():
         return ()
     text = (
-        f"{psutil.PROCFS_PATH} does not show the processes here: what pi's tools leave running "
-        "in process groups of their own is not found and not ended"
+        f"{psutil.PROCFS_PATH} does not show the processes here: processes that pi's tools leave "
+        "in process groups of their own are not found and not ended"
     )
     return (RunWarning("proc_unavailable", text),)
 
 
 def start_time(process: psutil.Process) -> float:
-    """Return when a process started, in epoch seconds; needs no more than its own folder.
+    """Return when a process started, in epoch seconds; reads only the process's own `/proc` folder.
 
     Raises:
-        psutil.Error, OSError: it is gone, or we may not look at it.
+        psutil.Error, OSError: it is gone, or access is denied.
     """
     return _start_ticks(process.pid) / os.sysconf("SC_CLK_TCK") + _boot_time()
 
@@ -67,20 +67,26 @@ def _procfs() -> Path:
 def _start_ticks(pid: int) -> int:
     stat = (_procfs() / str(pid) / "stat").read_bytes()
     try:
-        # The name before the last bracket may hold anything.
+        # The name before the last bracket may contain anything.
         return int(stat.rpartition(b")")[2].split()[_START_FIELD])
     except (ValueError, IndexError) as exc:
-        raise OSError(errno.EINVAL, "it does not say when the process started") from exc
+        raise OSError(errno.EINVAL, "it has no start time of the process") from exc
 
 
 def _boot_time() -> float:
     try:
         return float(psutil.boot_time())
-    except (psutil.Error, OSError, RuntimeError, ValueError, IndexError):  # what psutil lets out
+    except (
+        psutil.Error,
+        OSError,
+        RuntimeError,
+        ValueError,
+        IndexError,
+    ):  # psutil lets them through
         return _boot_time_by_clocks()
 
 
 @cache
 def _boot_time_by_clocks() -> float:
-    """Return it as the clocks have it: always the same here, elsewhere a little different."""
+    """Compute the boot time from the clocks: constant in this process, slightly off in others."""
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,8 +1,8 @@
-"""The only home of `subprocess`: run a command to its end, start one that stays, end what is ours.
+"""Run a command to its end, start a detached one, and end owned processes.
 
-Everything started gets its own session and can carry an ownership token in its environment, so that
-what it leaves behind is found again whatever its group or parent (`processes_with_token`). Waits
-are bounded; no pipe is left unread.
+Other modules start processes only through this one. Each started process gets its own session and
+can carry an ownership token in its environment, so that its descendants are found whatever their
+group or parent (`processes_with_token`). Waits are bounded; every pipe is read.
 """
 
 from __future__ import annotations
@@ -33,28 +33,27 @@ from millracer.system.spawn import reap, start_whole
 
 _log = logging.getLogger(__name__)
 
-#: Names the environment variable that marks a process as started by us.
+#: The environment variable that marks a process as started by Millracer.
 TOKEN_VARIABLE = "MILLRACER_OWNER_TOKEN"  # noqa: S105 - a variable's name
 
 _TERMINATE_GRACE_SECONDS = 1.0
 _KILL_WAIT_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 _SWEEP_ROUNDS = 5
-#: The system's start times move by a second while its clock is being set right; no pid is given
-#: again so soon.
+#: Start times shift by up to a second while the system clock is adjusted; no pid is reused so soon.
 _SAME_START_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One call of an outside program as a value.
+    """One call of an external program as a value.
 
     Attributes:
-        tool: whose error it is when it fails: `pi` or `millrace`.
+        tool: the tool that its errors name: `pi` or `millrace`.
         argv: never a shell string.
-        env: the whole environment, of which `child_environment` takes git's variables out; None
-            inherits ours.
-        pass_fds: descriptors the child inherits, such as a lock.
+        env: the whole environment, from which `child_environment` removes git's variables; None
+            inherits this process's environment.
+        pass_fds: descriptors that the child inherits, such as a lock.
     """
 
     tool: str
@@ -66,7 +65,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """How a command ended: standard output whole, of a long standard error both its ends."""
+    """The result of a command: all of stdout, and head and tail of a long stderr."""
 
     argv: tuple[str, ...]
     exit_code: int
@@ -76,18 +75,18 @@ class Completed:
 
 
 def new_token() -> str:
-    """Return an ownership token nobody can guess; outputs know it by its shape, and hide it."""
+    """Return a random ownership token; redaction recognises its shape and hides it in outputs."""
     return f"{OWNER_TOKEN_PREFIX}{os.urandom(16).hex()}"
 
 
 def run(command: Command, wait: Wait) -> Completed:
-    """Run a command to its end, standard input empty, and return what it wrote.
+    """Run a command to its end with empty standard input, and return its output.
 
     Raises:
-        ToolFailed: standard output is longer than can be kept; the process group was ended.
+        ToolFailed: standard output is longer than the limit; the process group was ended.
         ToolNotFound: there is no such program, or it cannot be executed.
         ToolTimeout: the wait's deadline passed; the process group was ended.
-        Cancelled: the caller asked to stop; the process group was ended.
+        Cancelled: the caller cancelled; the process group was ended.
     """
     started = time.monotonic()
     output = Output(command.tool)
@@ -110,7 +109,7 @@ def run(command: Command, wait: Wait) -> Completed:
 
 
 def run_noted(command: Command, output: int, wait: Wait) -> int:
-    """Run a command to its end, all it writes going to a descriptor; return its exit code.
+    """Run a command to its end with both outputs to one descriptor; return its exit code.
 
     Raises:
         ToolNotFound, ToolFailed: as `spawn`.
@@ -136,10 +135,10 @@ def spawn(
     stdout: int | IO[bytes],
     stderr: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own and return at once.
+    """Start a program in a session of its own and return immediately.
 
-    It blocks no signal, whatever the calling thread blocks. What its environment holds of keys is
-    secret from then on. If a signal's handler raises before it is returned, the program is killed.
+    It blocks no signal, whatever the calling thread blocks. Keys in its environment count as secret
+    from then on. If a signal handler raises before this returns, the program is killed.
 
     Raises:
         ToolNotFound: there is no such program, or it cannot be executed.
@@ -166,8 +165,8 @@ def spawn(
             raise ToolFailed(
                 command.tool,
                 f"the working directory {command.cwd} is not a directory",
-                suggested_action="put it back if it was removed or moved meanwhile, then run the "
-                "same command again",
+                suggested_action="restore it if it was removed or moved, then run the same command "
+                "again",
             ) from exc
         raise ToolNotFound(
             command.tool,
@@ -179,8 +178,8 @@ def spawn(
             command.tool,
             f"`{command.argv[0]}` cannot be started: {exc.strerror}",
             detail=str(exc),
-            suggested_action="see that it is a program of this machine, and that the machine has "
-            "room for one more process",
+            suggested_action="check that it is a program for this machine, and that the limit of "
+            "processes is not reached",
         ) from exc
     _log.debug("started %s as process %d", command.argv[0], child.pid)
     return child
@@ -192,19 +191,19 @@ def _blocks_signals() -> bool:
 
 
 def _unblock_signals() -> None:
-    """Let a child get every signal; the thread that starts it keeps its own mask.
+    """Unblock every signal in the child; the calling thread keeps its mask.
 
-    That thread may belong to a program that waits for what it blocks (`sigwait`), so not even for
-    a moment is anything let through there.
+    That thread may belong to a program that waits for the blocked signals (`sigwait`), so its mask
+    must not change even for a moment.
     """
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def spawn_detached(command: Command, output: int) -> int:
-    """Start a program that outlives the call, both its streams going to `output`; return its pid.
+    """Start a program that outlives the call, with both outputs to `output`; return its pid.
 
-    It inherits no descriptor of ours. A background thread reaps it, so that its end shows in the
-    process table at once; nobody may rely on a handle to it.
+    It inherits no other descriptor. A background thread reaps it, so that its end is visible in the
+    process table immediately; callers identify it by pid only.
 
     Raises:
         ToolNotFound, ToolFailed: as `spawn`.
@@ -215,10 +214,10 @@ def spawn_detached(command: Command, output: int) -> int:
 
 
 def started_at(pid: int) -> float | None:
-    """Return when the living process `pid` started (epoch seconds), None if none lives.
+    """Return when the running process `pid` started (epoch seconds); None if there is none.
 
     Raises:
-        ProcUnavailable: `/proc` does not tell.
+        ProcUnavailable: `/proc` does not show processes.
     """
     refuse_unseen()
     try:
@@ -229,20 +228,20 @@ def started_at(pid: int) -> float | None:
 
 
 def is_zombie(process: psutil.Process) -> bool:
-    """Whether it has ended and nobody has reaped it.
+    """Whether the process has ended and was not reaped.
 
-    Its files are then closed. A process whose first thread has ended looks the same, but its other
-    threads hold them still.
+    Its files are then closed. A process whose first thread has ended has the same status, but its
+    other threads still hold its files.
 
     Raises:
-        psutil.Error: it is gone or not ours to see.
+        psutil.Error: it is gone, or access is denied.
     """
     is_leader_dead: bool = process.status() == psutil.STATUS_ZOMBIE
     return is_leader_dead and process.num_threads() <= 1
 
 
 def is_pid_taken(pid: int) -> bool:
-    """Whether a signal would find somebody: a process, one not reaped, any of their threads."""
+    """Whether the pid is in use: by a process, one that was not reaped, or any of their threads."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -253,7 +252,7 @@ def is_pid_taken(pid: int) -> bool:
 
 
 def is_hidden(pid: int) -> bool:
-    """Whether the pid is another user's and the system does not let us look at it."""
+    """Whether the pid belongs to another user and the system denies access to it."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -267,25 +266,25 @@ def is_hidden(pid: int) -> bool:
 
 
 def is_same_process(pid: int, started: float) -> bool:
-    """Whether `pid` still is the process that started then, and lives.
+    """Whether `pid` is still the process that started then, and runs.
 
     Raises:
-        ProcUnavailable: `/proc` does not tell.
+        ProcUnavailable: `/proc` does not show processes.
     """
     found = started_at(pid)
     return found is not None and is_same_start(found, started)
 
 
 def is_same_start(one: float, other: float) -> bool:
-    """Whether two looks at a process's start time can have seen the same one."""
+    """Whether two readings of a start time can belong to the same process."""
     return abs(one - other) < _SAME_START_SECONDS
 
 
 def processes_with_token(token: str) -> list[psutil.Process]:
-    """Return every living process, but us, that carries the token in its environment.
+    """Return every running process, except this one, with the token in its environment.
 
     Raises:
-        ProcUnavailable: `/proc` does not tell.
+        ProcUnavailable: `/proc` does not show processes.
     """
     found = []
     for process in _every_process():
@@ -298,7 +297,7 @@ def processes_with_token(token: str) -> list[psutil.Process]:
 
 
 def carries_token(pid: int, token: str) -> bool:
-    """Whether the process `pid` lives and carries the token in its environment."""
+    """Whether the process `pid` runs and has the token in its environment."""
     try:
         return _carries(psutil.Process(pid), token)
     except (psutil.Error, OSError):
@@ -311,7 +310,7 @@ def _every_process() -> Iterator[psutil.Process]:
 
 
 def group_of(pid: int) -> int:
-    """Return the process group of a process, its own pid when it is gone."""
+    """Return the process group of a process; its own pid if it is gone."""
     try:
         return os.getpgid(pid)
     except OSError:
@@ -324,10 +323,10 @@ def _carries(process: psutil.Process, token: str) -> bool:
 
 
 def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield pid and argv of every process that we may look at.
+    """Yield pid and argv of every process that this user may inspect.
 
     Raises:
-        ProcUnavailable: `/proc` does not tell.
+        ProcUnavailable: `/proc` does not show processes.
     """
     for process in _every_process():
         with suppress(psutil.Error, OSError):
@@ -335,7 +334,7 @@ def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
 
 
 def command_line(pid: int) -> tuple[str, ...]:
-    """Return a process's argv, empty when there is none to see."""
+    """Return a process's argv; empty if it cannot be read."""
     try:
         return words_of(psutil.Process(pid))
     except (psutil.Error, OSError):
@@ -343,10 +342,12 @@ def command_line(pid: int) -> tuple[str, ...]:
 
 
 def words_of(process: psutil.Process) -> tuple[str, ...]:
-    """Return a process's argv without the empty rest of one that was written over a longer one.
+    """Return a process's argv without trailing empty words.
+
+    A process that overwrites its argv with a shorter one leaves such words.
 
     Raises:
-        psutil.Error, OSError: it is gone or not ours to see.
+        psutil.Error, OSError: it is gone, or access is denied.
     """
     words = process.cmdline()
     while words and not words[-1]:
@@ -355,7 +356,7 @@ def words_of(process: psutil.Process) -> tuple[str, ...]:
 
 
 def working_directory(pid: int) -> Path | None:
-    """Return a process's working directory, None when there is none to see."""
+    """Return a process's working directory; None if it cannot be read."""
     try:
         return Path(psutil.Process(pid).cwd())
     except (psutil.Error, OSError):
@@ -363,16 +364,17 @@ def working_directory(pid: int) -> Path | None:
 
 
 def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> int:
-    """End every process that carries the token: SIGTERM, a grace, SIGKILL, and look again.
+    """End every process with the token: SIGTERM, a grace, SIGKILL, then search again.
 
-    Returns how many were ended. The grace lets pi end the tools it keeps in sessions of their own;
-    without one, SIGKILL comes first. Where `/proc` shows no processes, the group alone is ended.
+    Returns how many were ended. During the grace pi ends the tools that it keeps in sessions of
+    their own; with a grace of 0, SIGKILL is sent immediately. If `/proc` shows no processes, only
+    the group is ended.
 
     Args:
         token: the ownership token.
-        grace_seconds: between SIGTERM and SIGKILL; less when all are gone.
-        group: the process group of a leader that is known to be ours: its members are ended too,
-            even those that dropped the token.
+        grace_seconds: between SIGTERM and SIGKILL; less if all end earlier.
+        group: the process group of an owned leader: its members are ended too, even those that
+            removed the token from their environment.
     """
     if not shows_processes():
         if group is not None:
@@ -391,7 +393,7 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
                 with suppress(psutil.Error):
                     process.terminate()
             processes = _still_alive(processes, grace_seconds)
-            grace_seconds = 0.0  # what shows up later was started by something already told to end
+            grace_seconds = 0.0  # later processes were started by one that already got SIGTERM
         for process in processes:
             with suppress(psutil.Error):
                 process.kill()
@@ -400,7 +402,7 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
 
 
 def _still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Wait until all have ended, and return those that have not; one nobody reaps has ended."""
+    """Wait until all have ended, and return those that have not; a zombie counts as ended."""
     return Wait.for_seconds(seconds).until(
         lambda: [each for each in processes if _is_alive(each)], operator.not_, every=_POLL_SECONDS
     )
@@ -423,7 +425,7 @@ def _group_members(group: int) -> list[psutil.Process]:
 
 
 def end_group(pid: int, *, grace_seconds: float) -> None:
-    """End the process group led by `pid`: SIGTERM, a grace, SIGKILL; a gone group is fine."""
+    """End the process group led by `pid`, if it exists: SIGTERM, a grace, SIGKILL."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGTERM)
         Wait.for_seconds(grace_seconds).until(lambda: not _lives(pid), every=_POLL_SECONDS)
@@ -437,25 +439,25 @@ def _lives(pid: int) -> bool:
         pass
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:  # not a child of ours, or reaped
+    except ChildProcessError:  # not a child of this process, or reaped
         return is_pid_taken(pid)
 
 
 def raise_if_over(command: Command, wait: Wait, started: float) -> None:
-    """Raise what ends a command that was started then (`time.monotonic()`).
+    """Raise if the wait for a command is over; `started` is its `time.monotonic()`.
 
     Raises:
         ToolTimeout: the wait's deadline passed.
-        Cancelled: the caller asked to stop.
+        Cancelled: the caller cancelled.
     """
     wait.cancellation.raise_if_cancelled()
     if wait.expired:
         raise ToolTimeout(
             command.tool,
-            f"`{_shown(command)}` did not finish within "
+            f"`{_render_command(command)}` did not finish within "
             f"{time.monotonic() - started:.0f} s and was ended",
         )
 
 
-def _shown(command: Command) -> str:
+def _render_command(command: Command) -> str:
     return " ".join((Path(command.argv[0]).name, *command.argv[1:]))[:200]

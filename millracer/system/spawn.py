@@ -1,8 +1,8 @@
-"""Starts a program so that whoever is interrupted meanwhile does not leave it behind.
+"""Start a program so that an interrupt during the start does not leave it running.
 
-Python raises what a signal's handler raises in the main thread, between any two instructions: also
-when a program has been started and nobody has been told its pid yet. So the main thread lets
-another one start it.
+An exception of a signal handler is raised in the main thread between any two instructions: also
+after a program was started and before its pid is known. So another thread starts the program for
+the main thread.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TypeAlias
 
 Start: TypeAlias = Callable[[], subprocess.Popen[bytes]]
 
-#: Far longer than a start takes; the thread may not have come into being.
+#: Far longer than a start takes; a limit is needed because the thread may not have started.
 _START_SECONDS = 10.0
 _REAP_SECONDS = 1.0
 
 
 def start_whole(start: Start) -> subprocess.Popen[bytes]:
-    """Return what `start` starts; if we are interrupted before that is known, it is killed.
+    """Return the program that `start` starts; it is killed if an interrupt comes before that.
 
     Raises:
         OSError: as `start`.
@@ -42,7 +42,7 @@ def start_whole(start: Start) -> subprocess.Popen[bytes]:
 
 
 def reap(child: subprocess.Popen[bytes]) -> None:
-    """Close our ends of its pipes, and wait a moment for the end of one that was told to end."""
+    """Close a process's pipes and wait a moment for its end, which was requested before."""
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
             with suppress(OSError):
@@ -55,8 +55,8 @@ class _Starting(threading.Thread):
     """Starts one program.
 
     Attributes:
-        known: set when that has been done, or has failed. An interrupted `join` would take the
-            thread for ended.
+        known: set when the program was started or the start failed. `join` is not used: after an
+            interrupt it would report the thread as ended.
     """
 
     def __init__(self, start: Start) -> None:
@@ -69,14 +69,14 @@ class _Starting(threading.Thread):
     def run(self) -> None:
         try:
             self._child = self._start()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is `child`'s to raise
+        except Exception as error:  # noqa: BLE001 - `child` raises it
             self._error = error
         finally:
             self.known.set()
 
     def child(self) -> subprocess.Popen[bytes]:
         if self._child is None:
-            assert self._error is not None  # noqa: S101 - `run` leaves one of the two
+            assert self._error is not None  # noqa: S101 - `run` sets one of the two
             raise self._error
         return self._child
 

@@ -1,4 +1,4 @@
-"""Where the user's folders lie: where a variable says, else as the platform has it. Makes none."""
+"""Locate the user's folders: from an environment variable, else the platform's; none is created."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 def data_folder(environment: Mapping[str, str], variable: str) -> Path | None:
-    """Return the user's data folder, absolute; it need not exist. None without a home.
+    """Return the user's data folder, absolute; it need not exist. None without a home directory.
 
     Args:
-        environment: a folder that `variable` names in it goes before the platform's.
-        variable: its name.
+        environment: `variable` in it overrides the platform's folder.
+        variable: the variable's name.
     """
     return _folder(environment.get(variable, ""), _data_of_platform)
 
@@ -27,12 +27,12 @@ def config_folder(environment: Mapping[str, str], variable: str) -> Path | None:
 def _folder(named: str, of_platform: Callable[[], Path]) -> Path | None:
     try:
         return Path(named).expanduser().absolute() if named else of_platform()
-    except (OSError, RuntimeError):  # no HOME nor user entry; our own directory is gone
+    except (OSError, RuntimeError):  # no HOME nor user entry; the working directory is gone
         return None
 
 
 def _data_of_platform() -> Path:
-    import platformdirs  # noqa: PLC0415 - a folder that is named is not looked for
+    import platformdirs  # noqa: PLC0415 - not needed if the variable is set
 
     return platformdirs.user_data_path("millracer", appauthor=False)
 
@@ -44,7 +44,7 @@ def _config_of_platform() -> Path:
 
 
 STATE_VARIABLE = "MILLRACER_STATE_DIR"
-#: The session store's file in it.
+#: The session store's file name in the state folder.
 STORE_NAME = "sessions.sqlite3"
 
 _FOLDER_MODE = 0o700
@@ -54,7 +54,7 @@ _making = threading.Lock()
 
 
 def state_folder(environment: Mapping[str, str]) -> Path | None:
-    """Return the folder, absolute; it need not exist. None where the user has no home to be found.
+    """Return the state folder, absolute; it need not exist. None without a home directory.
 
     Args:
         environment: `MILLRACER_STATE_DIR` in it overrides the platform's user data folder.
@@ -63,10 +63,10 @@ def state_folder(environment: Mapping[str, str]) -> Path | None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make the folder and each parent that is missing, 0700; one that exists is left as it is.
+    """Create the folder and each missing parent with mode 0700; existing ones are unchanged.
 
     Raises:
-        OSError: it cannot be made, or is not a directory.
+        OSError: it cannot be created, or is not a directory.
     """
     for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         missing.mkdir(mode=_FOLDER_MODE, exist_ok=True)
@@ -75,13 +75,13 @@ def make_private_folder(folder: Path) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Make the file empty, 0600, if there is none; one of ours that others may read is closed.
+    """Create the file, empty and with mode 0600, or restrict this user's existing file to 0600.
 
-    A file that exists is never opened: closing it again would drop the POSIX locks that a
-    connection of this process holds on it. For the same reason one thread at a time makes one.
+    An existing file is never opened: closing it would drop the POSIX locks that a connection of
+    this process holds on it. For the same reason one thread at a time creates a file.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     with _making, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
@@ -91,7 +91,7 @@ def make_private_file(path: Path) -> None:
 
 
 def operator_history(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the private file with the operator's past input; None where it cannot be made."""
+    """Return the private file with the operator's past input; None if it cannot be created."""
     folder = state_folder(environment)
     if folder is None:
         return None

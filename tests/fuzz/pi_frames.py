@@ -12,7 +12,7 @@ from millracer.pi import errors
 from millracer.pi import frames as pi
 from millracer.pi.framing import FrameReader
 from millracer.pi.install import parse_version
-from millracer.pi.turn import EndKind, TellText, Turn
+from millracer.pi.turn import EmitText, EndKind, Turn
 from millracer.run.routing import parse_decision
 from millracer.system.output_capture import Ends
 
@@ -51,7 +51,7 @@ def _check_stream(form: _Form, stream: bytes) -> None:
     turn = Turn(_PROMPT_ID)
     for frame in whole[0]:
         for action in turn.receive(frame):
-            if isinstance(action, TellText):
+            if isinstance(action, EmitText):
                 action.text.encode()
     if turn.end is not None:
         turn.end.text.encode()

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from millracer.demo.project import COVER, FILES, MEND
+from millracer.demo.project import COVER, FILES, FIX
 
 
 def _own_tests(directory: Path) -> tuple[bool, int]:
@@ -30,7 +30,7 @@ def test_the_projects_own_tests_fail_until_it_is_mended_and_hold_when_more_is_co
     (tmp_path / COVER.path).write_text(COVER.content, encoding="utf-8")
     covered_only = _own_tests(tmp_path)
     (tmp_path / COVER.path).write_text(FILES[COVER.path], encoding="utf-8")
-    (tmp_path / MEND.path).write_text(MEND.content, encoding="utf-8")
+    (tmp_path / FIX.path).write_text(FIX.content, encoding="utf-8")
     mended = _own_tests(tmp_path)
     (tmp_path / COVER.path).write_text(COVER.content, encoding="utf-8")
     both = _own_tests(tmp_path)

@@ -191,7 +191,7 @@ def test_another_process_that_comes_between_takes_it_over_instead(
             forgotten.append(second.forget_session("ui"))
 
     opened.connection.set_trace_callback(come_between)
-    first._take_over_legacy(opened.connection)
+    first._import_legacy(opened.connection)
     opened.connection.set_trace_callback(None)
 
     assert forgotten == [True]

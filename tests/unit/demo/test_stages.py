@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from millracer.demo.project import COVER, MEND, REQUESTS, Change
+from millracer.demo.project import COVER, FIX, REQUESTS, Change
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.demo.stages import respond
 from millracer.domain.outcome import Outcome
@@ -108,7 +108,7 @@ def test_a_notice_is_answered_with_one_line_and_starts_no_stage() -> None:
 
 @pytest.mark.parametrize(
     ("item_text", "change"),
-    [("# Fix `discounted` in pricing.py\n", MEND), (f"# {COVER.title}\n\nTask-ID: x\n", COVER)],
+    [("# Fix `discounted` in pricing.py\n", FIX), (f"# {COVER.title}\n\nTask-ID: x\n", COVER)],
 )
 def test_the_builder_changes_what_its_item_asks_for_before_it_claims_to_be_done(
     item_text: str, change: Change
@@ -153,10 +153,10 @@ def test_recon_sees_the_fault_and_leaves_a_task_and_a_packet_that_names_it() -> 
     assert [reply.tool_name for reply in replies] == ["read", "bash", "write", "write", ""]
     assert set(written) == {f"{RUN}/generated_task.md", f"{RUN}/recon_packet.md"}
     task = parse_document(written[f"{RUN}/generated_task.md"], IntakeKind.TASK).fields
-    assert task["Task-ID"] == "p1-mend"
+    assert task["Task-ID"] == "p1-fix"
     assert (task["Root-Intake-Kind"], task["Root-Intake-ID"]) == ("probe", "p1")
     packet = written[f"{RUN}/recon_packet.md"].splitlines()
-    assert {"Probe-ID: p1", "Decision: to_execution", "Emitted-Task-ID: p1-mend"} <= set(packet)
+    assert {"Probe-ID: p1", "Decision: to_execution", "Emitted-Task-ID: p1-fix"} <= set(packet)
     assert replies[4].content == "### RECON_TO_EXECUTION"
 
 
@@ -189,10 +189,10 @@ def test_the_manager_queues_two_tasks_of_the_specs_lineage_the_second_after_the_
         for path, text in _written(replies).items()
     }
 
-    assert list(tasks) == [f"{queue}/s1-mend.md", f"{queue}/s1-cover.md"]
+    assert list(tasks) == [f"{queue}/s1-fix.md", f"{queue}/s1-cover.md"]
     for task in tasks.values():
         assert (task["Root-Idea-ID"], task["Root-Spec-ID"], task["Spec-ID"]) == ("i1", "s1", "s1")
-    assert [task.get("Depends-On") for task in tasks.values()] == [None, ("s1-mend",)]
+    assert [task.get("Depends-On") for task in tasks.values()] == [None, ("s1-fix",)]
     assert replies[3].content == "### MANAGER_COMPLETE"
 
 
@@ -203,7 +203,7 @@ def test_the_builder_knows_the_managers_tasks_again() -> None:
         for text in tasks.values()
     ]
 
-    assert built == [MEND.path, COVER.path]
+    assert built == [FIX.path, COVER.path]
 
 
 def test_the_arbiter_judges_by_the_tests_it_ran_and_leaves_rubric_verdict_and_report() -> None:

@@ -15,7 +15,7 @@ from millracer.pi.turn import EndKind, TurnEnd
         (["Error: Unknown provider 'x'."], "pi_unknown_provider", "Unknown provider 'x'"),
         (["Warning: old", "No models available."], "pi_no_credentials", "No models available."),
         (["Error: Unknown option: --no-such"], "pi_start_failed", "--no-such (exit code 1)"),
-        ([], "pi_start_failed", "it said nothing"),
+        ([], "pi_start_failed", "it printed nothing"),
         (
             [
                 "node:internal/modules/esm:2",

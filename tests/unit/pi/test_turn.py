@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millracer.pi import frames as pi
-from millracer.pi.turn import Action, AskState, EndKind, TellText, Turn, TurnEnd
+from millracer.pi.turn import Action, AskState, EmitText, EndKind, Turn, TurnEnd
 
 ASK = (AskState(),)
 ACCEPTED = pi.Response(id="p", command="prompt", success=True)
@@ -229,7 +229,7 @@ def test_a_prompt_that_starts_late_is_not_taken_for_handled() -> None:
 def test_text_is_told_once_the_prompt_is_accepted() -> None:
     _, actions = play(pi.TextDelta(delta="old"), ACCEPTED, pi.TextDelta(delta="new"))
 
-    assert actions == [(), ASK, (TellText("new"),)]
+    assert actions == [(), ASK, (EmitText("new"),)]
 
 
 FRAMES = st.sampled_from(

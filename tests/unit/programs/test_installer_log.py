@@ -1,10 +1,10 @@
-"""The line of an installer's output that tells most, and what to do about it."""
+"""The most informative line of an installer's output and the next step."""
 
 from __future__ import annotations
 
 import pytest
 
-from millracer.programs.installer_log import what_went_wrong
+from millracer.programs.installer_log import diagnose
 
 _NO_NETWORK = """\
 Looking in indexes: https://index.example/simple
@@ -57,10 +57,10 @@ _REFUSED = "npm error code EBADENGINE\nnpm error engine Unsupported engine\nnpm 
     ],
     ids=str,
 )
-def test_the_telling_line_is_found(output: str, line: str, action: str) -> None:
-    told, what_to_do = what_went_wrong(output)
+def test_the_most_informative_line_is_found(output: str, line: str, action: str) -> None:
+    shown, next_step = diagnose(output)
 
-    assert line in told
-    assert action in what_to_do
-    assert len(told) <= 400
-    assert "\n" not in told
+    assert line in shown
+    assert action in next_step
+    assert len(shown) <= 400
+    assert "\n" not in shown
