@@ -28,11 +28,11 @@ class Commands(Protocol):
     def next_steps(
         self, item_status: ItemStatus, lineage: tuple[LineageItem, ...], *, resume_command: str
     ) -> tuple[NextStep, ...]:
-        """Return how to continue, retry or cancel what the backend still holds of an item.
+        """Return the commands that continue, retry or cancel an item's unfinished work.
 
         Args:
             item_status: where the item itself is.
-            lineage: the item and what came out of it; counts where the item itself is done.
+            lineage: the item and its descendants; used where the item itself is done.
             resume_command: continues the item.
         """
         ...
@@ -63,12 +63,12 @@ class Commands(Protocol):
 
 
 def millracer_command(*words: str, workspace: str, option: str | None) -> str:
-    """Return a `millracer` command line that means the same workspace and the same backend.
+    """Return a `millracer` command line for the same workspace and the same backend.
 
     Args:
         words: the command and its arguments.
         workspace: its path.
-        option: the value of `--millrace-command`; None where that Millrace is found without.
+        option: the value of `--millrace-command`; None where Millrace is found without it.
     """
     other = () if option is None else ("--millrace-command", option)
     return shlex.join(("millracer", *words, "--workspace", workspace, *other))

@@ -1,8 +1,8 @@
 """The completion gate: gathered facts in, verdict out; the only place that can say completed.
 
-Pure: no I/O, no clock. Only positive proof about *this* item and what came out of it counts.
-Markers, drained queues and anybody's prose are not facts here at all, so they cannot be mistaken
-for evidence; facts about other items change nothing.
+Pure: no I/O, no clock. Only positive proof about *this* item and its lineage counts. Markers,
+drained queues and prose are not facts here at all, so they cannot be mistaken for evidence. Facts
+about other items change nothing.
 
 The proof per kind (docs/how-completion-is-judged.md):
 
@@ -11,12 +11,12 @@ The proof per kind (docs/how-completion-is-judged.md):
 - a spec: Millrace holds it as done, its closure target is closed, and the Arbiter's run that the
   target names last is a complete closure run for this very spec that ended with ARBITER_COMPLETE;
 - an idea: the proof of the one spec it was made into;
-- a probe: Millrace holds it as done, and recon's complete run found nothing to do, or sent it on to
-  exactly one task or spec with its own proof.
+- a probe: Millrace holds it as done, and recon's complete run found nothing to do, or forwarded it
+  to exactly one task or spec with its own proof.
 
-Blocked is what cannot go on by itself: the item or the work that has to prove it is blocked, and
-nothing of the lineage is live. A blocked task is blocked even while an incident goes on with its
-work elsewhere; the continuation is named in what is missing.
+An item is blocked if it cannot continue by itself: it, or the work that has to prove it, is
+blocked, and no member of the lineage is live. A blocked task is blocked even while an incident
+continues its work elsewhere; the missing evidence names the continuation.
 """
 
 from __future__ import annotations
@@ -51,21 +51,22 @@ RECON_TO_PLANNING = "RECON_TO_PLANNING"
 CLOSURE_REQUEST = "closure_target"
 #: The status of a run that ended properly.
 RUN_COMPLETE = "complete"
-#: A daemon killed right after a stage's result leaves the run active for ever; the result stands,
-#: and what Millrace made of it (the item done, the target closed) is asked for besides.
+#: Statuses of a run whose stage results count. A daemon killed right after a stage's result leaves
+#: the run active for ever; the result is valid, and its effect (the item done, the target closed)
+#: is required as well.
 _RESULT_STANDS = frozenset({RUN_COMPLETE, "active"})
 TASK, SPEC, PROBE = "task", "spec", "probe"
 
 _LEADS_TO = {RECON_TO_EXECUTION: TASK, RECON_TO_PLANNING: SPEC}
 
 
-#: Where evidence was looked for that nobody could have left: nothing was handed to Millrace.
+#: The place of missing evidence when Millrace received no work and so could not leave any.
 NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True)
 class MissingEvidence:
-    """What completion would have needed, where it was looked for, what stood there."""
+    """What completion would have needed, where it was looked for, and what was found there."""
 
     needed: str
     looked_in: str
@@ -74,11 +75,11 @@ class MissingEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the evidence allows to be said.
+    """The judgement of the evidence about one item.
 
     Attributes:
         completed: there is positive proof that this item is done; `proof` holds it.
-        blocked: the item cannot go on by itself; `proof` holds what is blocked.
+        blocked: the item cannot continue by itself; `proof` holds what is blocked.
         missing: empty exactly when completed.
     """
 
@@ -218,7 +219,7 @@ def _prove_probe(evidence: Evidence) -> _Proof:
 
 
 def _prove_child(evidence: Evidence, spawns: list[SpawnFact], *, kind: str, needed: str) -> _Proof:
-    """Prove the one item that has to stand for its parent."""
+    """Prove the one child whose completion proves its parent."""
     children = {fact.child_id for fact in spawns}
     if len(children) != 1 or any(fact.child_kind != kind for fact in spawns):
         found = ", ".join(f"{fact.child_kind} {fact.child_id}" for fact in spawns) or "none yet"
@@ -277,10 +278,11 @@ def _closure(fact: ClosureFact) -> str:
 
 
 def _blocked(evidence: Evidence) -> tuple[Fact, ...]:
-    """Return what is blocked if nothing of the lineage can go on by itself.
+    """Return the blocked facts if no member of the lineage can continue by itself.
 
-    A member whose place is not known may be on its way from one to another. Where no member is
-    blocked, Millrace may still hold a closure target open for blocked work that is none of ours.
+    A member whose place is unknown may be moving between two places, so it may continue. Where no
+    member is blocked, Millrace may still keep a closure target open for blocked work outside this
+    lineage.
 
     A task entered as one is judged by its own state alone: what continues it is another item.
     """
@@ -311,7 +313,7 @@ def _may_go_on(state: ItemState) -> bool:
 
 
 def _continuations(evidence: Evidence) -> tuple[MissingEvidence, ...]:
-    """Name what goes on in Millrace with the work of a blocked item."""
+    """Return the live items with which Millrace continues the work of a blocked item."""
     return tuple(
         MissingEvidence(
             needed=f"the end of what continues {member.parent_id}",
@@ -336,11 +338,11 @@ def _sources(facts: Iterable[Fact]) -> str:
 
 
 def unmet(expected: Sequence[str], proof: Iterable[Fact]) -> tuple[str, ...]:
-    """Return what no fact of the proof is named by, in order.
+    """Return the expected evidence names that no proof fact matches, in order.
 
-    A fact is named by its work item, its run, its source, the event it stands for
-    (`scoped_complete`, `arbiter_complete`), and a stage's result also by the stage and its terminal
-    result (`updater`, `UPDATE_COMPLETE`). Free text names nothing and so is never met.
+    A fact matches the names of its work item, run, source and event (`scoped_complete`,
+    `arbiter_complete`). A stage's result also matches the names of the stage and its terminal
+    result (`updater`, `UPDATE_COMPLETE`). Free text matches no fact.
     """
     names = {name for fact in proof for name in _names(fact)}
     return tuple(name for name in expected if name not in names)

@@ -1,4 +1,4 @@
-"""Where a value comes from, and what a workspace's own file must not decide."""
+"""Origins of configuration values, and the settings that a file must not contain."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ USER_FILE = "config.toml"
 #: The name of a workspace's file, at its root.
 WORKSPACE_FILE = "millracer.toml"
 
-#: A larger file is nobody's configuration. One made to be slow to read takes time with the cube of
-#: its length: minutes with eight times as much.
+#: No real configuration is larger. The time for a file crafted to be slow grows with the cube of
+#: its length: minutes at eight times this limit.
 LONGEST_CONFIG_BYTES = 1 << 13
 
 
 class ValueOrigin(StrEnum):
-    """Who said what a value is; the first goes before those behind it."""
+    """Where a value came from. Earlier members take precedence over later ones."""
 
     OPTION = "option"
     ENVIRONMENT = "environment"
@@ -35,7 +35,8 @@ class ValueOrigin(StrEnum):
     DEFAULT = "default"
 
 
-#: What a workspace's file must not set, and why: it comes with a repository that was cloned.
+#: Settings that a workspace's file must not contain, because it may come with a cloned repository;
+#: with the reason shown to the user.
 NOT_FOR_A_WORKSPACE: Mapping[str, str] = MappingProxyType(
     {
         each.name: each.refused_in_workspace_file
@@ -45,7 +46,7 @@ NOT_FOR_A_WORKSPACE: Mapping[str, str] = MappingProxyType(
     | {"environment": CHOOSES_PROGRAMS}
 )
 
-#: What no file sets, and who does.
+#: Settings that no file may contain, and what to use instead.
 NOT_FOR_A_FILE: Mapping[str, str] = MappingProxyType(
     {
         each.name: f"name the {each.name.removesuffix('_id')} with {each.flag} or {each.variable}"
@@ -58,11 +59,14 @@ _FROM_ANYWHERE = ("/", "~")
 
 
 def is_from_anywhere(path: str) -> bool:
-    """Whether a path means the same in whatever directory a command is given."""
+    """Return whether a path is independent of the current directory."""
     return path.startswith(_FROM_ANYWHERE)
 
 
 def starts_the_same_anywhere(command: str) -> bool:
-    """Whether a program is the same in whatever directory: a path from the root, or a bare name."""
+    """Return whether a command starts the same program in every directory.
+
+    It does if the program is an absolute path, a path from the home folder or a bare name.
+    """
     program = command.strip("'\" ")
     return bool(program) and ("/" not in program.split()[0] or is_from_anywhere(program))

@@ -1,7 +1,6 @@
-"""What came of asking Millrace to cancel an item, to pause, to go on or to stop.
+"""Outcomes of control commands: cancel an item, pause, resume, stop.
 
-A word of ours for each end there can be; what Millrace was asked is never told as done before it
-was seen.
+`done` means the effect was observed, not merely requested.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from millracer.errors import ExitCode, RunWarning
 
 
 class ControlCommand(StrEnum):
-    """What was asked for."""
+    """A control command."""
 
     CANCEL = "cancel"
     PAUSE = "pause"
@@ -26,13 +25,13 @@ class ControlCommand(StrEnum):
 
 
 class ControlOutcome(StrEnum):
-    """What is, now that it was asked for."""
+    """The outcome of a control command."""
 
-    DONE = "done"  #: as was asked for, and it was seen
-    ALREADY = "already"  #: it was so before
-    TOO_LATE = "too_late"  #: the item has ended otherwise
-    NOT_POSSIBLE = "not_possible"  #: Millrace does not do this as things are
-    NOT_CONFIRMED = "not_confirmed"  #: it was asked for, and could not be seen in time
+    DONE = "done"  #: the effect was observed
+    ALREADY = "already"  #: nothing had to change
+    TOO_LATE = "too_late"  #: the item had already ended in another state
+    NOT_POSSIBLE = "not_possible"  #: Millrace does not do this in the current state
+    NOT_CONFIRMED = "not_confirmed"  #: requested, but the effect was not observed in time
     FAILED = "failed"
 
 
@@ -47,13 +46,13 @@ _EXIT_CODES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlReport:
-    """What became of one command.
+    """The result of one control command.
 
     Attributes:
-        message: one line for a person.
-        item_id: of the item it was about.
+        message: one line for a human reader.
+        item_id: the item that the command was about.
         state: where that item is now.
-        cancel_reason: the caller asked to stop before it was known.
+        cancel_reason: why the caller stopped the command before the outcome was known.
     """
 
     command: ControlCommand
@@ -70,7 +69,7 @@ class ControlReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code that tells it."""
+        """The exit code of this report."""
         if self.cancel_reason is not None:
             return exit_code_of_cancel(self.cancel_reason)
         if self.errors:

@@ -1,4 +1,4 @@
-"""What `millracer doctor` finds: checks, their levels, and what it sees of pi and of the stages."""
+"""The checks of `millracer doctor`, their levels, and its findings about pi and the stages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CheckName(StrEnum):
-    """Every check, in the order they are made."""
+    """Every check, in order."""
 
     PYTHON = "python"
     PROC = "proc"
@@ -38,16 +38,16 @@ class CheckLevel(StrEnum):
     OK = "ok"
     WARNING = "warning"  #: worth knowing; the commands work
     FAIL = "fail"  #: something a run needs does not work
-    SKIPPED = "skipped"  #: not checked, for what it needs failed
+    SKIPPED = "skipped"  #: not checked, because a check that it depends on failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one check saw.
+    """The finding of one check.
 
     Attributes:
-        next_command: what to do about it, a command as it is typed wherever one helps.
-        detail: more of it, a program's own words as a rule.
+        next_command: how to fix it: a command to type, wherever one helps.
+        detail: more about it, usually a program's own words.
     """
 
     level: CheckLevel = CheckLevel.OK
@@ -58,14 +58,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A finding and which check it is of."""
+    """A check and its finding."""
 
     name: CheckName
     finding: Finding
 
 
 def is_healthy(checks: Iterable[Check]) -> bool:
-    """Whether nothing failed; a warning is no failure."""
+    """Return whether no check failed; a warning is not a failure."""
     return all(check.finding.level is not CheckLevel.FAIL for check in checks)
 
 
@@ -83,12 +83,12 @@ class PiModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PiModels:
-    """What a started pi says of models.
+    """The models that a started pi reports.
 
     Attributes:
-        selected: the one its prompts would go to, None where it has none.
-        providers: those it has credentials for, each once.
-        count: how many models those have.
+        selected: the model that gets its prompts, None without one.
+        providers: the providers that it has credentials for, each once.
+        count: the number of models of these providers.
     """
 
     selected: PiModel | None
@@ -103,14 +103,14 @@ class PiModels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageModel:
-    """One model that stages of a mode work with, as the mode was compiled.
+    """A model that stages of a compiled mode use.
 
     Attributes:
-        runner: Millrace's name of what runs the stage.
-        model: as the runner gets it, None where it chooses itself.
+        runner: Millrace's name for the stage runner.
+        model: as the runner gets it, None where the runner chooses.
         alias: Millrace's name for the model, None without one.
-        thinking: how much it is asked to think, None where nothing is said.
-        stages: which stages.
+        thinking: the thinking level, None where none is set.
+        stages: the stages that use it.
     """
 
     runner: str
@@ -122,12 +122,12 @@ class StageModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderLook:
-    """A folder that need not exist, and what may be done with it.
+    """The state of a folder, which need not exist.
 
     Attributes:
         path: None where there is no place for it.
-        writable: it, or where it does not exist the folder it would be made in.
-        shared: whether somebody else may write there.
+        writable: whether it is; if it does not exist, whether its future parent is.
+        shared: whether other users may write there.
     """
 
     path: str | None
@@ -139,10 +139,10 @@ class FolderLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLook:
-    """What the session store holds.
+    """The contents of the session store.
 
     Attributes:
-        corrupt: why it is no session store, None where it is one.
+        corrupt: why the file is not a session store, None where it is one.
     """
 
     exists: bool

@@ -1,7 +1,7 @@
-"""What Millrace was found to say about a work item: facts for the gate, each with its origin.
+"""Facts about a work item for the completion gate, each with its source.
 
-A fact names the item, the run where there is one, the command or file it came from and when it was
-read. Facts are gathered by adapters and judged only in `completion`.
+A fact names the item, the run where there is one, the command or file it came from and the time it
+was read. Adapters gather facts; only `completion` judges them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from millracer.domain.requests import IntakeKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFact:
-    """Millrace says where an item stands.
+    """The place of an item in Millrace.
 
     Attributes:
         waits_for: dependencies of a queued item that cannot be met any more, each with its state.
@@ -33,13 +33,13 @@ class ItemFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageFact:
-    """Millrace's trace says how one stage of a run ended.
+    """How one stage of a run ended, from Millrace's trace.
 
     Attributes:
         run_status: the status of the whole run (`complete` when it ended properly).
         request_kind: `active_work_item`, or `closure_target` for an Arbiter's run.
-        runner_failure: why the program that was to do the stage failed, in its words; None where it
-            did its part, or nothing is known.
+        runner_failure: why the stage runner failed, in its words; None where it succeeded, or
+            nothing is known.
     """
 
     run_id: str
@@ -58,11 +58,11 @@ class StageFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnFact:
-    """Millrace says that one item came out of another.
+    """Millrace created one item from another.
 
     Attributes:
-        how: in words how it was found, such as `recon sent it to execution`.
-        run_id: the run that made it, where that is known.
+        how: a phrase for the relation, such as `recon sent it to execution`.
+        run_id: the run that created it, where known.
     """
 
     parent_id: str
@@ -76,10 +76,10 @@ class SpawnFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureFact:
-    """Millrace says whether the closure target of a root spec is open.
+    """The state of the closure target of a root spec.
 
     Attributes:
-        last_arbiter_run_id: the Arbiter's run that spoke last about it.
+        last_arbiter_run_id: the Arbiter's last run for it.
         blocked_by_lineage_work: Millrace waits for blocked work of this lineage.
         blocking_ids: that work.
     """
@@ -98,7 +98,7 @@ Fact = ItemFact | StageFact | SpawnFact | ClosureFact
 
 
 def state_fact(fact: Fact) -> str:
-    """Say what one piece of evidence says."""
+    """Return one fact as a clause."""
     match fact:
         case ItemFact():
             return f"{fact.work_kind} {fact.item_id} is {fact.state}"
@@ -112,7 +112,7 @@ def state_fact(fact: Fact) -> str:
 
 
 def subject_of(fact: Fact) -> str:
-    """Return the id of the item a piece of evidence is about."""
+    """Return the id of the item that a fact is about."""
     match fact:
         case ItemFact():
             return fact.item_id
@@ -125,7 +125,7 @@ def subject_of(fact: Fact) -> str:
 
 
 def run_of(fact: Fact) -> str | None:
-    """Return the run a piece of evidence comes from, if it comes from one."""
+    """Return the run that a fact comes from, None where it comes from none."""
     match fact:
         case ItemFact():
             return None
@@ -136,7 +136,7 @@ def run_of(fact: Fact) -> str | None:
 
 
 def event_of(fact: Fact) -> EventKind:
-    """Return the event a piece of proof stands for: an Arbiter's verdict, or the item's own end."""
+    """Return the event that a proof fact shows: an Arbiter's verdict, or the item's own end."""
     arbiter = isinstance(fact, ClosureFact) or (
         isinstance(fact, StageFact) and fact.root_spec_id is not None
     )
@@ -145,14 +145,14 @@ def event_of(fact: Fact) -> EventKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All facts gathered about one work item and what came out of it; order has no meaning.
+    """All facts gathered about one work item and its lineage; order has no meaning.
 
     Attributes:
         item_id: the item that is judged.
         kind: its intake kind, None where it was not entered as one (a spec, an incident).
-        items: where it and its descendants stand.
+        items: the places of the item and its descendants.
         stages: how stages of their runs ended.
-        spawns: what came out of what; an idea leads to its root spec.
+        spawns: which item was created from which; an idea leads to its root spec.
         closures: the closure targets of its specs.
     """
 
@@ -180,8 +180,8 @@ class LineageItem:
 def lineage_of(evidence: Evidence) -> tuple[LineageItem, ...]:
     """Return the item and its descendants, parents before children, each once.
 
-    A member whose place nobody knows is absent. Where facts name two places for one member, the
-    last one counts: that is what was read last.
+    A member whose place is unknown is absent. Where facts name two places for one member, the last
+    one counts, because it was read last.
     """
     places: dict[str, ItemFact] = {fact.item_id: fact for fact in evidence.items}
     members = [_member(evidence.item_id, None, places)]

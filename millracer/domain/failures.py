@@ -18,7 +18,7 @@ _USAGE_CODES = frozenset(
 
 
 class CallerCancelled(MillracerError):
-    """The caller stopped a command; what a document reports where it lists errors."""
+    """The caller stopped a command; result documents list this as an error."""
 
     code = "cancelled"
 
@@ -35,13 +35,13 @@ def exit_code_of_failure(error: MillracerError) -> ExitCode:
 
 
 def exit_code_of_cancel(reason: CancelReason | None) -> ExitCode:
-    """Return the exit code of what the caller asked to stop."""
+    """Return the exit code of a command that its caller cancelled."""
     terminated = reason is CancelReason.TERMINATED
     return ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
 
 
 def exit_code_of_error(code: str) -> ExitCode:
-    """Return the exit code that tells an error of ours by its code."""
+    """Return the exit code for an error code of Millracer."""
     if code == INTERNAL_ERROR:
         return ExitCode.INTERNAL_ERROR
     return ExitCode.USAGE if code in _USAGE_CODES else ExitCode.FAILED

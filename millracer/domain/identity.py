@@ -1,10 +1,11 @@
-"""Who a piece of work is: its id in Millrace, and the hash of what it asks for.
+"""The identity of work: its id in Millrace, and the hash of its request.
 
-The id comes from what the caller named, so that the same request meets the same work item after any
-crash; the hash tells whether the body is still the same. Both are pure functions of the request.
-An id is a readable slug, which identifies nothing, and eighty bits of a hash, which does. The slug
-uses only what the hash covers: with a key or a scoped item it never looks at the body, because the
-same name with another body must meet the same item (and be refused as a conflict).
+The id is derived from the caller's names, so that the same request finds the same work item after
+any crash; the hash shows whether the body is still the same. Both are pure functions of the
+request. An id consists of a readable slug, which identifies nothing, and eighty bits of a hash,
+which identifies the work. The slug uses only what the hash covers: with a key or a scoped item it
+does not depend on the body, because the same name with another body must find the same item (and be
+refused as a conflict).
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _ITEM_ID = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{_HASH_DIGITS}}}")
 
 
 def work_item_for(request: RunRequest, *, unique: str) -> WorkItem:
-    """Return the work item a request means.
+    """Return the work item of a request.
 
     Args:
-        request: what is asked; named by its idempotency key, else its scoped item, else an explicit
+        request: identified by its idempotency key, else by its scoped item, else by an explicit
             request id together with the body.
         unique: fresh for this invocation; the identity of a request that names nothing.
 
@@ -44,17 +45,17 @@ def work_item_for(request: RunRequest, *, unique: str) -> WorkItem:
 
 
 def is_item_id(text: str) -> bool:
-    """Whether a text has the form of an id that `work_item_for` makes."""
+    """Return whether a text has the form of an id from `work_item_for`."""
     return _ITEM_ID.fullmatch(text) is not None
 
 
 def is_named(item_id: str, request_hash: str, name: str) -> bool:
-    """Whether a work item was made of a request by this name: its request id or idempotency key.
+    """Return whether a work item's request has this name as request id or idempotency key.
 
     Args:
-        item_id: as `work_item_for` made it.
-        request_hash: of the request's body.
-        name: what the caller called the request.
+        item_id: from `work_item_for`.
+        request_hash: the hash of the request's body.
+        name: the caller's name for the request.
     """
     identities = (("request", name, request_hash), ("key", name))
     digests = {_digest("work-item", *identity)[:_HASH_DIGITS] for identity in identities}
@@ -64,8 +65,7 @@ def is_named(item_id: str, request_hash: str, name: str) -> bool:
 def hash_request(body: RequestBody) -> str:
     """Return the SHA-256 (hex) of every part of the body, exactly as given.
 
-    References that are not there leave no trace: such a body keeps the hash it had before they
-    could be given.
+    A body without references has the same hash as in releases that did not know references.
     """
     references = (list(body.context_refs),) if body.context_refs else ()
     return _digest("body", body.task, _scope_fields(body.scope), *references)
@@ -87,7 +87,7 @@ def _scope_fields(scope: ScopedWork | None) -> Mapping[str, object] | None:
 def _name(
     request: RunRequest, request_hash: str, unique: str
 ) -> tuple[str, bool, tuple[str | None, ...]]:
-    """Return the slug's source, whether the caller named the work, and what identifies it."""
+    """Return the source of the slug, whether the caller named the work, and its identity."""
     scope = request.scope
     if request.idempotency_key is not None:
         return request.idempotency_key, True, ("key", request.idempotency_key)
@@ -138,12 +138,12 @@ def _slug(text: str) -> str:
 
 
 TITLE_LIMIT = 60
-#: What control, surrogate and format characters become in a title.
+#: Replacements for control, surrogate and format characters in a title.
 _FOLDED_TO = {"Cc": " ", "Cs": " ", "Cf": ""}
 
 
 def plain_title(text: str, *, fallback: str) -> str:
-    """Return a short title for people: the first line of words, fences passed over.
+    """Return a short title for people: the first line with words, fences skipped.
 
     One line of at most `TITLE_LIMIT` characters, without control or format characters and without
     markdown's leading marks. Several texts may share a title; it identifies nothing.
@@ -160,7 +160,7 @@ def _fold(line: str) -> str:
 
 
 class _Folded(dict[int, str]):
-    """What characters become in a title, for `str.translate`: a line may have millions of them."""
+    """Cached `str.translate` replacements for titles: a line may have millions of characters."""
 
     def __missing__(self, code: int) -> str:
         folded = _FOLDED_TO.get(unicodedata.category(chr(code)), chr(code))

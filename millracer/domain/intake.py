@@ -1,8 +1,8 @@
-"""Which intake kind a delegated task gets: the choice and the signals it rests on; no prompts.
+"""Choose the intake kind and the mode of a delegated task; no prompts.
 
-A forced kind wins, then the kind pi named, then a deterministic reading of the task's words. The
-reading is coarse on purpose: it only has to be predictable, and when nothing speaks it asks for a
-probe, the kind that looks before it changes anything.
+A forced kind wins, then the kind pi named, then deterministic rules on the task's words. The rules
+are coarse on purpose: they only have to be predictable. Without any signal they choose a probe, the
+kind that investigates before it changes anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOTHING_SPEAKS = "nothing in the task says how large it is"
 
 
 class IntakeSource(StrEnum):
-    """Who chose the intake kind."""
+    """Where the intake kind came from."""
 
     FORCED = "forced"
     PI = "pi"
@@ -29,7 +29,7 @@ class IntakeSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeChoice:
-    """The chosen kind, who chose it, and the signals that speak for it."""
+    """The chosen kind, its source, and the signals for it."""
 
     kind: IntakeKind
     signals: tuple[str, ...]
@@ -92,7 +92,7 @@ _FILE = (
     r"|ya?ml|json|ini|cfg|s?css|html)\b(?![\w/])"
 )
 _SOURCE_FILE = re.compile(_FILE)
-#: A document that is only named to be read is not where the change belongs.
+#: A document that the task only cites is not the file to change.
 _CITED_FILE = re.compile(
     r"\b(?:see|per|read|follow|(?:described|specified|defined) (?:in|by)|according to)\s+`?"
     rf"{_FILE}",
@@ -114,7 +114,8 @@ _THING = (
     r"|games?|plug-?ins?|integrations?|pages?|internationali[sz]ation|locali[sz]ation|support for)"
 )
 _BUILD_WORDS = re.compile(
-    # Of white space that ends a line only its beginning is tried: every line end would read it all.
+    # White space at a line end is matched from its beginning only: trying every position would take
+    # quadratic time.
     r"(?:^|[.;:!?]\s*+|(?<!\s)(?=[^\S\n]*+\n)\s++|\b(?:and|then|please)\s++)(?:"
     r"(?:build|create|design|develop|implement|introduce)\b"
     rf"|(?:add|write)\s+(?:[\w-]+\s+){{0,3}}{_THING}\b)"
@@ -182,7 +183,7 @@ DEFAULT_MODE = "default_pi"
 
 
 class ModeSource(StrEnum):
-    """Who named the mode."""
+    """Where the mode came from."""
 
     CALLER = "caller"  #: option, environment or request field
     SESSION = "session"
@@ -192,14 +193,14 @@ class ModeSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModeChoice:
-    """A mode and who named it."""
+    """A mode and its source."""
 
     mode: str
     source: ModeSource
 
     @property
     def binding(self) -> bool:
-        """Whether another mode would be against the caller's word."""
+        """Whether the caller or the session chose it, so that no other mode may be used."""
         return self.source in {ModeSource.CALLER, ModeSource.SESSION}
 
 

@@ -11,10 +11,10 @@ from millracer.domain.requests import IntakeKind
 
 
 class ItemState(StrEnum):
-    """Where Millrace holds a work item."""
+    """The place of a work item in Millrace."""
 
     ABSENT = "absent"  #: nowhere
-    MAILBOX = "mailbox"  #: handed to a running daemon, not taken in yet
+    MAILBOX = "mailbox"  #: sent to a running daemon, not accepted yet
     INBOX = "inbox"  #: an idea not yet made into a spec
     QUEUED = "queued"
     ACTIVE = "active"
@@ -33,7 +33,7 @@ class ItemState(StrEnum):
 
     @property
     def is_set_aside(self) -> bool:
-        """Whether Millrace will never work on it again although it neither ended nor blocked."""
+        """Whether Millrace will never work on it again although it is neither done nor blocked."""
         return self in _SET_ASIDE
 
 
@@ -51,12 +51,12 @@ _SET_ASIDE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkItem:
-    """The identity a run's work has in Millrace.
+    """The identity of a run's work in Millrace.
 
     Attributes:
         item_id: matches Millrace's `^[A-Za-z0-9][A-Za-z0-9._-]*$`, holds no dot.
         request_hash: SHA-256 (hex) of the request's body; empty for `--resume`.
-        named: whether the caller named it, so that it may be there already.
+        named: whether the caller named it, so that it may exist already.
     """
 
     item_id: str
@@ -66,17 +66,17 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemStatus:
-    """Where Millrace says one work item stands.
+    """The status of one work item in Millrace.
 
     Attributes:
-        item_id: the id that was asked for.
-        kind: under which intake kind it was found; None when absent or of another kind.
+        item_id: the requested id.
+        kind: its intake kind; None when absent or of another kind.
         millrace_id: the id Millrace uses now: the derived spec's for an idea, else `item_id`.
-        request_hash: the body's hash that its document carries, if any.
-        source: the command or file that said so.
-        path: where the document lies, if anywhere.
+        request_hash: the request hash in its document, if any.
+        source: the command or file that reported it.
+        path: the path of its document, if there is one.
         detail: Millrace's own words, such as why a mailbox command was refused.
-        work_kind: Millrace's name of what it is now (task, probe, spec, incident, idea).
+        work_kind: Millrace's current name for its kind (task, probe, spec, incident, idea).
     """
 
     item_id: str
@@ -93,11 +93,11 @@ class ItemStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitReceipt:
-    """What submitting a work item to the backend led to.
+    """The result of submitting a work item to the backend.
 
     Attributes:
         status: where the item is now; absent only if `interrupted`.
-        existed: the item was there already; `status` is the backend's answer about it.
+        existed: the item existed already; `status` is the backend's answer about it.
         pending_command: the command that a running daemon has yet to carry out, if any.
         interrupted: why the caller asked to stop while the item was being added.
     """
@@ -110,15 +110,15 @@ class SubmitReceipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedItem:
-    """Something Millrace still works on or has blocked.
+    """An item that is live or blocked in Millrace.
 
     Attributes:
         item_id: the id Millrace uses now.
-        work_kind: Millrace's name of what it is: task, probe, spec, incident, idea.
+        work_kind: Millrace's name for its kind: task, probe, spec, incident, idea.
         state: queued, active, blocked, inbox or mailbox.
-        title: as its document has it; anybody's words.
-        ours: its document, or what it was derived from, carries a request hash of ours.
-        path: where the document lies.
+        title: from its document; untrusted text.
+        ours: Millracer submitted it: its document, or that of its origin, has a request hash.
+        path: the path of its document.
     """
 
     item_id: str

@@ -1,11 +1,11 @@
-"""The lifecycle of a run: everything that decides which step follows lives in this file.
+"""The lifecycle of a run: this file decides which step follows.
 
 It does not know what a step does. The machine is data: `EDGES` lists every row, one event for every
 way a step can end, and `ENDINGS` lists the endings each event carries; a state with no row
 (`finished`) is the end. `transitions` checks the table and nothing else: no callbacks, because an
 exception in one leaves the state moved (docs/decisions/0001).
 
-What the table does not say: which facts are evidence (`completion`), what Millrace's signs mean
+Decided elsewhere: which facts are evidence (`completion`), what change hints and statuses mean
 (`observation`), and what happens in a state (`millracer.run.orchestrator`).
 """
 
@@ -22,13 +22,13 @@ from millracer.errors import IllegalTransition
 
 
 class RunState(StrEnum):
-    """Where a run, or a submission, is."""
+    """A state of a run or a submission."""
 
     DECIDE = "decide"  #: look the item up, choose the route
     DIRECT = "direct"  #: pi does the task itself
     INTAKE = "intake"  #: workspace and mode made ready, document written
-    ENQUEUE = "enqueue"  #: the document handed to Millrace, once
-    ACCEPT = "accept"  #: of a submission: the daemon takes the item out of its mailbox
+    ENQUEUE = "enqueue"  #: the document submitted to Millrace, once
+    ACCEPT = "accept"  #: submissions only: wait until the daemon accepts the item from its mailbox
     MONITOR = "monitor"  #: a daemon joined or started, the item watched
     RESTART_NEEDED = "restart_needed"  #: the daemon is gone, the workspace is repaired
     FINALIZE = "finalize"  #: evidence judged, daemon left, answer written
@@ -44,7 +44,7 @@ class RunEvent(StrEnum):
     ITEM_FOUND_ENDED = "item_found_ended"  #: Millrace holds it and will not work on it again
     ANSWERED = "answered"
     DOCUMENT_WRITTEN = "document_written"
-    WORKSPACE_READY = "workspace_ready"  #: nothing to write: the item is there already
+    WORKSPACE_READY = "workspace_ready"  #: nothing to write: the item exists already
     ITEM_ENQUEUED = "item_enqueued"
     ITEM_ACCEPTED = "item_accepted"  #: no daemon refused it
     WATCH_ENDED = "watch_ended"  #: watching the item longer would not change anything
@@ -67,7 +67,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What the table keeps of a run; guards read it, only `Lifecycle.fire` updates it.
+    """The facts of a run for the table; guards read them, only `Lifecycle.fire` updates them.
 
     Attributes:
         restarts: restarts of the daemon so far in this run.
@@ -193,11 +193,11 @@ class _Cursor:
 
 
 class Lifecycle:
-    """A run's place in its table.
+    """The state machine of one run.
 
     Args:
-        state: where it starts.
-        edges: its table; None for a run's.
+        state: the first state.
+        edges: the table; None for that of a run.
     """
 
     def __init__(self, state: RunState = INITIAL, edges: Sequence[Edge] | None = None) -> None:
@@ -221,7 +221,7 @@ class Lifecycle:
 
     @property
     def state(self) -> RunState:
-        """Where the run is."""
+        """The current state."""
         return self._cursor.state
 
     @property
@@ -230,7 +230,7 @@ class Lifecycle:
         return self.state is TERMINAL
 
     def fire(self, step: Step, facts: RunFacts) -> RunFacts:
-        """Move along the one edge that fits and return the facts as they are then.
+        """Move along the one matching edge and return the updated facts.
 
         Raises:
             IllegalTransition: no such row, its guard refused, or the event does not carry this

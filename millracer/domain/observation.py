@@ -1,9 +1,9 @@
-"""What signs of a running Millrace mean for our item.
+"""The meaning of Millrace's statuses, events and change hints for the item of a run.
 
-`ChangeHints` are cheap and only wake us (`is_worth_asking`); what ends a watch is always asked of
-Millrace first and read by the `interpret` functions. Silence is never a sign: a booting daemon,
-the gap between claim and first stage, a recovery stage and a daemon busy with a deep queue all
-look alike and are all work.
+`ChangeHints` are cheap and only trigger a read (`is_worth_asking`). A watch ends only on an answer
+of Millrace, interpreted by the `interpret` functions. Silence means nothing: a booting daemon, the
+gap between claim and first stage, a recovery stage and a daemon busy with a deep queue all look
+alike and are all work.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _LEADS_TO_MORE_WORK = frozenset({IntakeKind.PROBE, IntakeKind.IDEA})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeHints:
-    """What the disk and the process table show since the last look; a reason to ask, not proof.
+    """Changes on disk and in the process table since the last read; a reason to ask, not proof.
 
     Attributes:
         daemon_alive: a daemon holds or is taking the lock and its process lives.
-        daemon_ours: that daemon is ours to stop.
-        item_hint: where the item's folders show it, None when they show it nowhere.
-        item_moved: that place is another than at the last look.
+        daemon_ours: that daemon is owned, so Millracer may stop it.
+        item_hint: the state by the item's folder, None when no folder holds it.
+        item_moved: that place differs from the last read.
         events: lines the event log gained, in order.
         state_changed: the runtime's state files changed (snapshot, lock, mailbox).
-        poll_due: the safety interval is over: ask although nothing moved.
-        stopped_on_purpose: the daemon that is gone was stopped by a command of ours.
-        may_be_paused: the runtime is paused or asked to stop, or does not say that it is not.
+        poll_due: the safety interval is over: ask Millrace although nothing moved.
+        stopped_on_purpose: a Millracer command stopped the daemon that is gone.
+        may_be_paused: the runtime is paused or asked to stop, or its state is unknown.
     """
 
     daemon_alive: bool
@@ -49,14 +49,14 @@ class ChangeHints:
 
     @property
     def stop_seen(self) -> bool:
-        """Whether a daemon wrote that it ended on request, or was ended on purpose."""
+        """Whether a daemon logged that it ended on request, or was ended on purpose."""
         return self.stopped_on_purpose or any(
             event.kind is RuntimeEventKind.DAEMON_STOPPED for event in self.events
         )
 
 
 def is_news(signs: ChangeHints) -> bool:
-    """Whether anything at all was seen; enough to read files, too little to ask a program."""
+    """Return whether there is any hint; enough to read files, too little to start a program."""
     return bool(
         signs.poll_due
         or signs.item_moved
@@ -67,7 +67,7 @@ def is_news(signs: ChangeHints) -> bool:
 
 
 def is_worth_asking(signs: ChangeHints, item_ids: frozenset[str]) -> bool:
-    """Whether these signs may mean that the item's place or the daemon changed."""
+    """Return whether the item's place or the daemon may have changed."""
     return (
         signs.poll_due
         or signs.item_moved
@@ -77,17 +77,17 @@ def is_worth_asking(signs: ChangeHints, item_ids: frozenset[str]) -> bool:
 
 
 def is_worth_asking_status(signs: ChangeHints) -> bool:
-    """Whether these signs may mean a pause or a stop request, which write no event."""
+    """Return whether there may be a pause or a stop request, which Millrace does not log."""
     return signs.poll_due or not signs.daemon_alive or (signs.state_changed and not signs.events)
 
 
 def leads_to_more_work(item_status: ItemStatus) -> bool:
-    """Whether the item's own end is not the end of what was asked for."""
+    """Return whether the requested work continues after the item itself has ended."""
     return item_status.kind in _LEADS_TO_MORE_WORK or item_status.work_kind == SPEC
 
 
 def interpret_item_status(item_status: ItemStatus) -> Ending | None:
-    """Say what the item's own place decides, or None where more has to be known."""
+    """Return the ending that the item's own state means, None where more has to be known."""
     state = item_status.state
     if state is ItemState.BLOCKED:
         return Ending.BLOCKED
@@ -101,10 +101,10 @@ def interpret_item_status(item_status: ItemStatus) -> Ending | None:
 
 
 def interpret_lineage(traced: Evidence) -> Ending | None:
-    """Say what an item's lineage decides, or None while something of it goes on.
+    """Return the ending that an item's lineage means, None while a member is live.
 
-    What rests may be about to go on: Millrace makes the next item a moment after it ended the last,
-    and opens the Arbiter's run at a later tick. Look again before believing it.
+    `at_rest` may be temporary: Millrace creates the next item a moment after it ended the last, and
+    opens the Arbiter's run at a later tick. Read again before relying on it.
     """
     verdict = judge(traced)
     if verdict.completed:
@@ -126,8 +126,8 @@ def interpret_runtime(
     """Return the ending that the runtime's state means for unfinished work; None: it continues.
 
     Args:
-        status: the runtime's.
-        daemon_alive: a daemon works here.
+        status: the runtime's status.
+        daemon_alive: a daemon runs in the workspace.
         stop_seen: the daemon was seen to end on request.
         active: the item, or a member of its lineage, was being worked on.
     """
@@ -138,26 +138,26 @@ def interpret_runtime(
     return Ending.CRASHED if active else Ending.RESTART_NEEDED
 
 
-#: How often the same may happen without anything new before it is a loop; Millrace's own limits for
+#: The number of equal stage ends without progress that counts as a loop. Millrace's own limits for
 #: fixing and retrying are well below.
 REPETITIONS = 8
 
 
 class RepetitionCount:
-    """Counts what happens again while nothing of the lineage gets anywhere new."""
+    """Counts equal stage ends while no member of the lineage makes progress."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._places: set[tuple[str, ItemState]] = set()
 
     def note(self, event: RuntimeEvent) -> None:
-        """Count one stage's end of our lineage; other events are not counted."""
+        """Count the end of a stage of the lineage; other events are not counted."""
         if event.ends_stage and event.item_id and event.stage:
             result = event.terminal_result or "no result"
             self._counts[event.item_id, event.stage, result, event.failure_class or ""] += 1
 
     def note_places(self, item_status: ItemStatus, lineage: tuple[LineageItem, ...]) -> None:
-        """Begin anew when the item or a member of its lineage is where it never was before."""
+        """Reset the counts when the item or a member of its lineage is in a new place."""
         places = {(item_status.item_id, item_status.state)}
         places.update((member.item_id, member.state) for member in lineage)
         if not places <= self._places:
@@ -165,7 +165,7 @@ class RepetitionCount:
             self._counts.clear()
 
     def verdict(self) -> str | None:
-        """Say what repeats, or None while it may be progress."""
+        """Return what repeats, None while there may be progress."""
         if max(self._counts.values(), default=0) < REPETITIONS:
             return None
         repeated = [(key, count) for key, count in self._counts.items() if count > REPETITIONS // 2]
@@ -176,11 +176,11 @@ class RepetitionCount:
 
 
 def unmeetable(lineage: tuple[LineageItem, ...], status: RuntimeStatus | None) -> str | None:
-    """Name what waits for something that cannot come, if nothing else of the lineage goes on.
+    """Return which members wait for unmeetable dependencies, None if another member can continue.
 
     Args:
-        lineage: the item and what came out of it.
-        status: the runtime's last status; while a run is active, something may still come of it.
+        lineage: the item and its descendants.
+        status: the runtime's last status; an active run may still create new items.
     """
     waiting = [member for member in lineage if member.waits_for]
     moving = [member for member in lineage if member.state.is_live and not member.waits_for]
@@ -195,12 +195,12 @@ def unmeetable(lineage: tuple[LineageItem, ...], status: RuntimeStatus | None) -
 _NOTABLE_RESULTS = frozenset({"UPDATE_COMPLETE", "MANAGER_COMPLETE", "REMEDIATION_NEEDED"})
 _RECON_PREFIX = "RECON_"
 
-#: What makes two tellings the same: run, stage and result.
+#: The identity of a notification: run, stage and result.
 NoticeKey = tuple[str | None, str | None, str | None]
 
 
 def notable(event: RuntimeEvent) -> str | None:
-    """Return what to tell pi of this event, None when it is not worth a turn."""
+    """Return the notification text for pi, None when the event is not worth a turn."""
     result = event.terminal_result
     if not event.ends_stage or not event.stage or not result:
         return None
@@ -211,5 +211,5 @@ def notable(event: RuntimeEvent) -> str | None:
 
 
 def notice_key(event: RuntimeEvent) -> NoticeKey:
-    """Return what pi is told of once only."""
+    """Return the key under which pi is notified only once."""
     return event.run_id, event.stage, event.terminal_result

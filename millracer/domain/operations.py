@@ -1,4 +1,4 @@
-"""The operations by name, and the requests that a caller makes of them in one workspace."""
+"""The names of the operations, and their requests within one workspace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class OperationName(StrEnum):
-    """What a caller can request; watching an item is a run that resumes it."""
+    """The operations; to watch an item is a run that resumes it."""
 
     RUN = "run"
     SUBMIT = "submit"

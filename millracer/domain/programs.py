@@ -1,4 +1,4 @@
-"""The programs that Millracer works with, and who said which they are."""
+"""The external programs that Millracer uses, and their origins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 
 class Tool(StrEnum):
-    """A program that does the work."""
+    """An external program."""
 
     MILLRACE = "millrace"
     PI = "pi"
@@ -26,38 +26,38 @@ class Tool(StrEnum):
 
     @property
     def install_hint(self) -> str:
-        """What to do where there is none that can be used."""
+        """The next step where no usable program was found."""
         return (
             f"run `millracer setup`, which installs {self} {TESTED_VERSIONS[self]}, "
             f"or name yours with {self.option}"
         )
 
 
-#: What the tests of this release run with, and what `millracer setup` installs.
+#: The versions that this release is tested with and that `millracer setup` installs.
 TESTED_VERSIONS: Mapping[Tool, str] = MappingProxyType({Tool.MILLRACE: "0.21.1", Tool.PI: "0.73.1"})
 
 
 class ToolOrigin(StrEnum):
-    """Who said which program is used; the first goes before those behind it."""
+    """Where the choice of a program came from. Earlier members take precedence over later ones."""
 
     OPTION = "option"  #: the command line; a Python program's argument
     ENVIRONMENT = "environment"
     USER_FILE = "user_file"
-    SETUP = "setup"  #: nobody, and `millracer setup` installed one
-    PATH = "path"  #: nobody, and it is looked up on PATH by its name
+    SETUP = "setup"  #: nothing names it, and `millracer setup` installed one
+    PATH = "path"  #: nothing names it, and it is looked up on PATH by its name
 
 
-#: The program that is found so is found again by a command that names none.
+#: Origins by which a later command finds the same program without naming it.
 FOUND_UNTOLD = frozenset({ToolOrigin.USER_FILE, ToolOrigin.SETUP, ToolOrigin.PATH})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledTool:
-    """A tool that `millracer setup` installed, and that is still there.
+    """A program that `millracer setup` installed, and that still exists.
 
     Attributes:
-        argv: what starts it.
-        folder: holds the tool under its own name and nothing else, for the PATH of others.
+        argv: the command that starts it.
+        folder: holds the program under its own name and nothing else, for other programs' PATH.
     """
 
     version: str
@@ -70,7 +70,7 @@ class ProgramUsed:
     """A program as it was found.
 
     Attributes:
-        command: as it was named, else as it is started; for a shell.
+        command: a shell command: as the user named it, else as it is started.
     """
 
     command: str
@@ -79,16 +79,16 @@ class ProgramUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramsUsed:
-    """The programs that a run uses, or would; None where none was looked for."""
+    """The programs that a run uses, or would use; None where none was looked for."""
 
     millrace: ProgramUsed | None = None
     pi: ProgramUsed | None = None
 
 
-#: Of a run that ended before any was looked for.
+#: The programs of a run that ended before any was looked for.
 NO_PROGRAMS = ProgramsUsed()
 
 
 def variable_of(option: str) -> str:
-    """Return the environment variable that stands in for an option."""
+    """Return the environment variable that can replace an option."""
     return f"MILLRACER_{option.removeprefix('--').upper().replace('-', '_')}"

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What a progress event or the deciding event of a run says."""
+    """The kind of a progress event or of the deciding event of a run."""
 
     SCOPED_COMPLETE = "scoped_complete"
     ARBITER_COMPLETE = "arbiter_complete"
@@ -24,21 +24,21 @@ class EventKind(StrEnum):
 
 
 class ProgressKind(StrEnum):
-    """What a step of a run is about; all but `state_entered` are events of the result."""
+    """The subject of a step of a run; all but `state_entered` are listed in the result."""
 
-    STATE_ENTERED = "state_entered"  #: the lifecycle moved on
+    STATE_ENTERED = "state_entered"  #: the lifecycle entered its next state
     STAGE_PROGRESS = "stage_progress"
     PAUSED = "paused"
     RESTART_NEEDED = "restart_needed"
-    NOTIFIED = "stage_notified"  #: pi was told of a stage's end, or could not be
-    DAEMON_UNSEEN = "daemon_unseen"  #: nothing shows whether the daemon that was joined lives
+    NOTIFIED = "stage_notified"  #: pi was notified of a stage's end, or could not be
+    DAEMON_UNSEEN = "daemon_unseen"  #: it cannot be determined whether the joined daemon lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
-    """One numbered step of a run, told to listeners as it happens and listed in the result.
+    """One numbered step of a run, sent to listeners as it happens and listed in the result.
 
-    A move of the lifecycle is told to listeners alone: its number is missing in the result.
+    A `state_entered` step is sent to listeners only, so its number is missing in the result.
 
     Attributes:
         number: unique in the run, and higher than that of every step before; from 1.

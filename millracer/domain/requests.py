@@ -1,4 +1,4 @@
-"""What a caller asks for: the task, its scope, preferences and limits, and the routing decision."""
+"""Requests: the task, its scope, preferences and limits, and the routing decision."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-#: The shortest time limit and interval there can be.
+#: The shortest time limit and interval.
 LEAST_SECONDS: Final = 0.1
 
 
 class RoutePreference(StrEnum):
-    """What the caller says about the route."""
+    """The caller's preference for the route."""
 
     AUTO = "auto"
     DIRECT = "direct"
@@ -19,7 +19,7 @@ class RoutePreference(StrEnum):
 
 
 class IntakeKind(StrEnum):
-    """The kind of intake document Millrace is given."""
+    """The kind of intake document that Millrace gets."""
 
     PROBE = "probe"  #: investigate first
     IDEA = "idea"  #: plan and decompose first
@@ -27,7 +27,7 @@ class IntakeKind(StrEnum):
 
 
 class IntakePreference(StrEnum):
-    """What the caller says about the intake kind."""
+    """The caller's preference for the intake kind."""
 
     AUTO = "auto"
     PROBE = "probe"
@@ -36,21 +36,21 @@ class IntakePreference(StrEnum):
 
 
 class Finalizer(StrEnum):
-    """Who writes the answer of a delegated run."""
+    """The writer of a delegated run's answer."""
 
     PI = "pi"
-    SUMMARY = "summary"  #: made from the evidence, no model
+    SUMMARY = "summary"  #: built from the evidence without a model
 
 
 class PiSession(StrEnum):
-    """How the outer pi is kept over the turns of a run."""
+    """How Millracer keeps pi over the turns of a run."""
 
     RPC = "rpc"  #: one process, one conversation
-    PRINT = "print"  #: a process a turn, each a conversation of its own
+    PRINT = "print"  #: one process and one conversation per turn
 
 
 class Route(StrEnum):
-    """Who does the task."""
+    """The route of a task."""
 
     DIRECT = "direct"  #: pi itself
     MILLRACE = "millrace"  #: Millrace's staged runtime
@@ -70,10 +70,10 @@ class ScopedWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBody:
-    """What is asked for, exactly as given: what the request's hash covers and pi or Millrace gets.
+    """The content of a request, exactly as given: covered by its hash, passed to pi or Millrace.
 
     Attributes:
-        context_refs: what the caller points to, paths or addresses; any text, nothing is looked up.
+        context_refs: the caller's references, paths or addresses; any text, never resolved.
     """
 
     task: str
@@ -83,23 +83,23 @@ class RequestBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a run may take, in seconds, and how often it may restart the daemon."""
+    """The time limits of a run, in seconds, and its limit of daemon restarts."""
 
-    daemon_timeout_seconds: float = 7200.0  #: the delegated wait, restarts included
+    daemon_timeout_seconds: float = 7200.0  #: watching the item, restarts included
     pi_timeout_seconds: float = 3600.0  #: one turn of pi
     max_daemon_restarts: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """One task and everything the caller said about it."""
+    """One task with the caller's scope, preferences and limits."""
 
     task: str  #: empty only with `resume`
     request_id: str
     request_id_named: bool = False  #: the caller chose the request id, so it is an identity
     idempotency_key: str | None = None
     scope: ScopedWork | None = None
-    context_refs: tuple[str, ...] = ()  #: what the caller points to, exactly as given
+    context_refs: tuple[str, ...] = ()  #: the caller's references, exactly as given
     resume: str | None = None  #: a work item id to continue
     route: RoutePreference = RoutePreference.AUTO
     intake: IntakePreference = IntakePreference.AUTO
@@ -107,18 +107,18 @@ class RunRequest:
     session_mode: str | None = None  #: the session's selected mode
     finalizer: Finalizer = Finalizer.PI
     keep_daemon: bool = False
-    notify_terminal_stages: bool = True  #: tell pi of stages that end before the run does
+    notify_terminal_stages: bool = True  #: notify pi of stages that end before the run does
     limits: Limits = Limits()
 
     @property
     def body(self) -> RequestBody:
-        """What is asked for, without what was said about how."""
+        """The content of the request, without preferences and limits."""
         return RequestBody(task=self.task, scope=self.scope, context_refs=self.context_refs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The route and what goes with it, as pi or the caller chose."""
+    """The route and its details, as pi or the caller chose them."""
 
     route: Route
     why: str

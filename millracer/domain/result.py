@@ -1,7 +1,7 @@
-"""What a run returns: its outcome, what proves it or is missing, and how to go on.
+"""The result of a run: its outcome, proof or missing evidence, and next steps.
 
-`outcome_of` is the one place where the gate's verdict and the way a watch ended become an outcome;
-`exit_code_of` the one place where an outcome becomes an exit code.
+Only `outcome_of` derives an outcome from the gate's verdict and the ending of a run. Only
+`exit_code_of` derives an exit code from an outcome.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError, RunWarnin
 
 @dataclass(frozen=True, slots=True)
 class DecidingEvent:
-    """The event a run ended with, and why."""
+    """The event that decided how a run ended, and why."""
 
     kind: EventKind
     reason: str
@@ -45,13 +45,13 @@ class ErrorRecord:
 
     @classmethod
     def of(cls, error: MillracerError) -> ErrorRecord:
-        """Describe an error of ours."""
+        """Return the record of an error."""
         return cls(error.code, error.message, error.suggested_action, getattr(error, "detail", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """A command that goes on from here: `continue` or `cancel`."""
+    """A command that continues from here, and its purpose, such as `continue` or `cancel`."""
 
     action: str
     command: str
@@ -59,7 +59,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versions:
-    """What took part; None where a program was not asked."""
+    """The versions of the programs; None where a program was not used."""
 
     millracer: str
     millrace: str | None = None
@@ -68,7 +68,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """Everything a caller learns about one run. `timings` are seconds per lifecycle state."""
+    """The result of one run. `timings` are seconds per lifecycle state."""
 
     request_id: str
     workspace: str
@@ -133,10 +133,10 @@ _EXIT_CODES = {
 
 
 def outcome_of(ending: Ending, verdict: Verdict) -> Outcome:
-    """Say how the run ended.
+    """Return the outcome of a run.
 
-    The verdict goes first: what is proven done is completed however the waiting for it ended, and
-    what Millrace holds as blocked is blocked. A direct answer is completed when pi gave one.
+    The verdict takes precedence over the ending: proven work is completed however the watch ended,
+    and work that Millrace holds as blocked is blocked. A direct run is completed when pi answered.
     """
     if ending is Ending.ANSWERED or verdict.completed:
         return Outcome.COMPLETED
@@ -146,9 +146,9 @@ def outcome_of(ending: Ending, verdict: Verdict) -> Outcome:
 
 
 def event_kind_of(ending: Ending, verdict: Verdict) -> EventKind | None:
-    """Return the event that stands for this end; a direct answer and a failure have none.
+    """Return the event for this ending; a direct answer and a failure have none.
 
-    What an Arbiter's verdict proves is told apart from what a task's own run proves.
+    Completion by an Arbiter's verdict and completion by a task's own run are different events.
     """
     if verdict.completed:
         closed = any(isinstance(fact, ClosureFact) for fact in verdict.proof)
@@ -159,7 +159,7 @@ def event_kind_of(ending: Ending, verdict: Verdict) -> EventKind | None:
 
 
 def exit_code_of(result: RunResult) -> ExitCode:
-    """Return the exit code that tells this result's outcome."""
+    """Return the exit code of this result's outcome."""
     if result.outcome is Outcome.CANCELLED:
         return exit_code_of_cancel(result.cancel_reason)
     if result.outcome is Outcome.FAILED:
@@ -170,7 +170,7 @@ def exit_code_of(result: RunResult) -> ExitCode:
 def failed_result(
     request_id: str, workspace: str, version: str, error: MillracerError
 ) -> RunResult:
-    """Return the result of a run that could not be begun, or broke off by a bug of ours."""
+    """Return the result of a run that could not start, or that a bug in Millracer ended."""
     action = f"\n  next: {error.suggested_action}" if error.suggested_action else ""
     return RunResult(
         request_id=request_id,

@@ -16,11 +16,11 @@ JsonObject: TypeAlias = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeStatus:
-    """What `millrace status --format json` said, the parts we use, and the whole as `raw`.
+    """The used parts of `millrace status --format json`, and the whole document as `raw`.
 
     Queue depths count queued items of a plane; `active_stage` and `active_item_id` are None when
-    nothing runs. `unchanged_since_read` tells, in a process that keeps answers, an earlier answer
-    whose sources have not changed since from one that was read just now; None elsewhere.
+    nothing runs. `unchanged_since_read` is true for a status from the cache whose sources have not
+    changed since, false for one that was just read, and None in a process without a status cache.
     """
 
     process_running: bool
@@ -45,12 +45,12 @@ class RuntimeStatus:
 
 
 class RuntimeEventKind(StrEnum):
-    """What an event of the backend's log says, in the gateway's words."""
+    """The kind of an event in the backend's log, in the gateway's terms."""
 
     STAGE_STARTED = "stage_started"
     STAGE_ENDED = "stage_ended"  #: however it ended
     DAEMON_IDLE = "daemon_idle"
-    DAEMON_STOPPED = "daemon_stopped"  #: it was asked to
+    DAEMON_STOPPED = "daemon_stopped"  #: on request
     OTHER = "other"
 
 
@@ -81,19 +81,19 @@ class RuntimeEvent:
 
     @property
     def ends_stage(self) -> bool:
-        """Whether a stage ended, however it did."""
+        """Whether a stage ended, with any result."""
         return self.kind is RuntimeEventKind.STAGE_ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfSight:
-    """Why a daemon counts as running although its process cannot be seen from here.
+    """Why a daemon counts as running although its process is not visible from here.
 
     Attributes:
         host: the host name in Millrace's lock.
         since: when the lock was taken.
         lock_file: the path of Millrace's lock.
-        is_alive: whether it is proven to live; where it is not, it may be dead.
+        is_alive: whether it is proven to live; otherwise it may be dead.
     """
 
     host: str
@@ -108,11 +108,11 @@ class RunningDaemon:
 
     Attributes:
         started: when its process started, seconds since the epoch; with `pid` its identity.
-        ours: it carries the token of this workspace's ownership file and is not marked kept.
+        ours: it is owned: it carries the token of the ownership record and is not marked kept.
         booting: it lives but does not hold the lock yet.
-        mode_id: the mode it runs in, when Millrace says so.
+        mode_id: the mode it runs in, when Millrace reports it.
         kept: it carries that token, and was left running on purpose (`--keep-daemon`).
-        out_of_sight: set where its process cannot be seen from here, such as another container's.
+        out_of_sight: set where its process is not visible from here, such as in a container.
     """
 
     pid: int
@@ -125,13 +125,13 @@ class RunningDaemon:
 
     @property
     def may_be_dead(self) -> bool:
-        """Whether nothing but its lock says that it lives."""
+        """Whether only its lock indicates that it lives."""
         return self.out_of_sight is not None and not self.out_of_sight.is_alive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeValidation:
-    """What `compile validate --mode` said; `mode_id` has aliases resolved."""
+    """The result of `compile validate --mode`; `mode_id` has aliases resolved."""
 
     ok: bool
     mode_id: str
@@ -139,12 +139,12 @@ class ModeValidation:
 
 
 class CommandState(StrEnum):
-    """How far a daemon is with a command it was sent."""
+    """The state of a mailbox command."""
 
     WAITING = "waiting"
-    CARRIED_OUT = "carried_out"  #: or put off, which Millrace files alike: look what became of it
+    CARRIED_OUT = "carried_out"  #: or deferred, which Millrace files alike: check its effect
     REFUSED = "refused"
-    UNKNOWN = "unknown"  #: it lies nowhere, or cannot be read
+    UNKNOWN = "unknown"  #: it is in no folder, or cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ class CommandReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlReceipt:
-    """What a command said that changes the queue or the runtime.
+    """The answer to a command that changes the queue or the runtime.
 
     Attributes:
         applied: it took effect at once.
@@ -171,9 +171,9 @@ class ControlReceipt:
 
 
 class DaemonEnd(StrEnum):
-    """What came of ending a daemon."""
+    """The result of ending a daemon."""
 
     GONE = "gone"
-    WATCHED = "watched"  #: a command of ours watches, so nothing was done
-    STILL_RUNS = "still_runs"  #: it was asked, and had not ended in time
-    UNREACHABLE = "unreachable"  #: it is out of sight, and nobody took the request
+    WATCHED = "watched"  #: a Millracer command watches, so nothing was done
+    STILL_RUNS = "still_runs"  #: it was asked to stop, and did not end in time
+    UNREACHABLE = "unreachable"  #: it is not visible from here, and no process accepted the request

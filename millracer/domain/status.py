@@ -1,7 +1,7 @@
-"""What goes on in a workspace, at one glance: what a status says beyond Millrace's own document.
+"""The status of a workspace: what Millracer derives beyond Millrace's own status document.
 
-Pure: what was read comes in, what it means goes out. What is told of the past is what Millrace's
-event log still says of it; what it does not say is left open.
+Pure: it interprets what was read. The past comes from Millrace's event log alone; what the log no
+longer contains is left open.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from millracer.domain.runtime import RunningDaemon, RuntimeEvent, RuntimeStatus
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import RunWarning
 
-#: How many ends a status tells of.
+#: How many recent ends a status lists.
 RECENT_ENDS = 5
 
 _GONE_WRONG = "stale"
@@ -30,21 +30,21 @@ class DaemonState(StrEnum):
 
     RUNS = "runs"
     BOOTS = "boots"  #: it lives but does not hold the lock yet
-    STALE = "stale"  #: it died, and what it left has to be cleared before the next
+    STALE = "stale"  #: it died, and its remains have to be cleared before the next starts
     NONE = "none"
 
 
 class DaemonOwner(StrEnum):
-    """Whose daemon it is."""
+    """The owner of a daemon."""
 
-    MILLRACER = "millracer"  #: a command of ours started it, and the last one to watch stops it
-    KEPT = "kept"  #: a command of ours started it and was told to leave it running
+    MILLRACER = "millracer"  #: a Millracer command started it, and the last one to watch stops it
+    KEPT = "kept"  #: a Millracer command started it with `--keep-daemon`
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveWork:
-    """What a stage works on now.
+    """The work of the active stage.
 
     Attributes:
         item_id: None for work of Millrace's own, such as the Arbiter's.
@@ -59,7 +59,7 @@ class ActiveWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """Something Millrace still works on or has blocked, and why it is blocked, where it is told."""
+    """An item that is live or blocked, and why it is blocked, where that is known."""
 
     item: UnfinishedItem
     reason: str | None = None
@@ -67,7 +67,7 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentEnd:
-    """How something ended lately."""
+    """The recent end of an item."""
 
     item_id: str
     work_kind: str | None
@@ -78,13 +78,13 @@ class RecentEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceStatus:
-    """What goes on in one workspace.
+    """The status of one workspace.
 
     Attributes:
         initialised: whether Millrace was ever initialised there; the rest is empty otherwise.
-        status: Millrace's own words; None where it could not be asked, which `errors` tells.
-        watched: whether a command of ours watches.
-        stranded: Millrace's lock is left, and Millrace takes it for a living daemon's.
+        status: Millrace's own status; None where it could not be read, as `errors` reports.
+        watched: whether a Millracer command watches.
+        stranded: a dead daemon's lock remains, and Millrace takes it for a living one's.
     """
 
     workspace: str
@@ -100,7 +100,7 @@ class WorkspaceStatus:
     errors: tuple[ErrorRecord, ...] = ()
 
     def tells_the_same(self, other: WorkspaceStatus) -> bool:
-        """Whether both look alike to whoever is told of them."""
+        """Return whether both are the same to a reader."""
         return _told(self) == _told(other)
 
     @property
@@ -118,7 +118,7 @@ class WorkspaceStatus:
 
     @property
     def owner(self) -> DaemonOwner | None:
-        """Whose the daemon is, None where none runs."""
+        """The owner of the daemon, None where none runs."""
         if self.daemon is None:
             return None
         if self.daemon.ours:
@@ -127,7 +127,7 @@ class WorkspaceStatus:
 
     @property
     def active(self) -> ActiveWork | None:
-        """What a stage works on now, or worked on when the daemon died."""
+        """The work of the active stage, or of the stage that was active when the daemon died."""
         status = self.status
         if status is None or not (status.active_stage or status.active_item_id):
             return None
@@ -148,7 +148,7 @@ class WorkspaceStatus:
 
     @property
     def unfinished(self) -> tuple[Unfinished, ...]:
-        """Return everything that is left, each blocked item with its reason."""
+        """All unfinished items, each blocked one with its reason."""
         return tuple(
             Unfinished(
                 item=item,
@@ -159,7 +159,7 @@ class WorkspaceStatus:
 
     @property
     def ended(self) -> tuple[RecentEnd, ...]:
-        """Return what ended lately, the newest first; of an item its last end alone."""
+        """The recent ends, newest first; only the last end of each item."""
         found: dict[str, RecentEnd] = {}
         for event in self.events:
             state = event.item_state
@@ -176,12 +176,12 @@ class WorkspaceStatus:
 
     @property
     def warnings(self) -> tuple[RunWarning, ...]:
-        """What stands in the way of the work."""
+        """The conditions that hinder the work."""
         return tuple(_warnings(self))
 
     @property
     def next_steps(self) -> tuple[NextStep, ...]:
-        """What to do where something stands in the way, and the command that does it."""
+        """The commands that remove what hinders the work."""
         return tuple(_next_steps(self))
 
     def _why_blocked(self, item_id: str) -> str | None:
@@ -257,5 +257,5 @@ def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
 
 
 def _waiting(overview: WorkspaceStatus) -> UnfinishedItem | None:
-    """Return what would be worked on first."""
+    """Return the first live item, None without one."""
     return next((item for item in overview.left if item.state.is_live), None)

@@ -1,4 +1,4 @@
-"""What became of one request to put an item in the queue, and how to go on with it."""
+"""The result of a submission, and its next steps."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from millracer.errors import ExitCode, RunWarning
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What became of one request to put an item in the queue.
+    """The result of submitting one request to the queue.
 
     Attributes:
-        item_id: None where there was none yet.
-        item_status: where the item is; None where nothing is known of it.
-        found: it was in Millrace already.
-        daemon: the one that will work on it, None where none runs.
-        cancel_reason: the caller asked to stop.
+        item_id: None where the item had no id yet.
+        item_status: the item's status; None where it is unknown.
+        found: the item was in Millrace already.
+        daemon: the running daemon, None without one.
+        cancel_reason: why the caller asked to stop, None if it did not.
     """
 
     workspace: str
@@ -43,7 +43,7 @@ class Submission:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code that tells it: an item that is there but not worked on is no success."""
+        """The exit code; an item that Millrace holds but will not work on is not a success."""
         if self.cancel_reason is not None:
             return exit_code_of_cancel(self.cancel_reason)
         if self.errors:
@@ -55,7 +55,7 @@ class Submission:
         return ExitCode.INCOMPLETE if is_aside else ExitCode.COMPLETED
 
     def next_steps(self, *, watch: str, cancel: str) -> tuple[NextStep, ...]:
-        """Return how to go on with the item.
+        """Return the commands that continue with the item.
 
         Args:
             watch: the command that attaches to it.

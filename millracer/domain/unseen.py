@@ -1,4 +1,4 @@
-"""What to say about a daemon whose process cannot be seen from here."""
+"""Messages about a daemon whose process is not visible from here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAEMON_UNSEEN = "daemon_unseen"
 
 
 def describe_unseen(daemon: RunningDaemon) -> str:
-    """Say in one clause who holds the workspace and what is known of it; empty for one in sight."""
+    """Return a clause about the daemon that holds the workspace; empty for a visible one."""
     unseen = daemon.out_of_sight
     if unseen is None:
         return ""
@@ -25,7 +25,7 @@ def describe_unseen(daemon: RunningDaemon) -> str:
 
 
 def how_to_free(daemon: RunningDaemon) -> str:
-    """Say how to free the workspace of a daemon out of sight; empty for one in sight."""
+    """Return how to free the workspace of an invisible daemon; empty for a visible one."""
     unseen = daemon.out_of_sight
     if unseen is None:
         return ""

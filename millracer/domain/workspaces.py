@@ -1,6 +1,6 @@
-"""What is remembered for convenience: registered workspaces and sessions' selections.
+"""Convenience state: registered workspaces and sessions' selections.
 
-Nothing here says anything of queues, runs, outcomes or evidence: Millrace is asked for those.
+It holds no state of queues, runs, outcomes or evidence: those are always read from Millrace.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class RegisteredWorkspace:
     """A workspace that callers may name by an id.
 
     Attributes:
-        root_path: absolute; it may have ceased to exist since.
+        root_path: absolute; it may no longer exist.
         default_mode: the Millrace mode to select with it, if any.
-        is_default: ops and the operator take it where nothing else names a workspace; at most one
-            is. Other commands work in the current directory.
+        is_default: ops and the operator use it where nothing else names a workspace; at most one
+            workspace is the default. Other commands work in the current directory.
     """
 
     workspace_id: str
@@ -73,7 +73,7 @@ class Session:
 
 
 class ResolutionRule(StrEnum):
-    """What said which workspace is meant, in the order they are asked."""
+    """The rules that select a workspace, in order of precedence."""
 
     REQUEST_WORKSPACE_ID = "request_workspace_id"
     REQUEST_ROOT_PATH = "request_root_path"
@@ -85,10 +85,10 @@ class ResolutionRule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """The workspace that is meant.
+    """The selected workspace, and the rule that selected it.
 
     Attributes:
-        root_path: absolute; whether it exists is not said.
+        root_path: absolute; it need not exist.
         default_mode: the registered workspace's own, if it has one.
     """
 

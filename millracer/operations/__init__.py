@@ -1,1 +1,1 @@
-"""What a caller can ask Millracer to do, independent of the transport."""
+"""The operations of Millracer, independent of the transport."""

@@ -1,4 +1,4 @@
-"""What an operation returns."""
+"""The return value of an operation."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Taking one item out of Millrace's queue: asked for, and then looked for.
+"""Cancel one item in Millrace's queue, and check the effect.
 
-An item that led on to other work is done itself; what is cancelled then is what of that work is
-still waiting or blocked. Millrace cancels nothing that it works on, and beside an active stage it
-puts every cancel off until nothing is active.
+If the item itself is done and led to other work, the waiting and blocked items of that work are
+cancelled. Millrace does not cancel active items, and while a stage is active it defers every
+cancellation until nothing is active.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from millracer.ports import Backend
 from millracer.run.lookup import item_named
 from millracer.schemas.control import ControlResult
 
-#: Millrace keeps a reason with every cancelled item, and wants one.
+#: Millrace requires a reason and keeps it with the cancelled item.
 DEFAULT_REASON = "no longer wanted"
 
-_LOOK_AGAIN_SECONDS = 1.0
+_READ_AGAIN_SECONDS = 1.0
 _NOT_THERE_YET = frozenset({ItemState.MAILBOX, ItemState.INBOX})
 _CANCELABLE = frozenset({ItemState.QUEUED, ItemState.BLOCKED})
 
@@ -48,12 +48,12 @@ def answer_cancel(request: CancelRequest, context: OperationContext) -> Answer[C
 def cancel(
     name: str, millrace: Backend, cancellation: Cancellation, *, reason: str = DEFAULT_REASON
 ) -> ControlReport:
-    """Take an item out of the queue; errors are told in the report.
+    """Take an item out of the queue; the report lists errors.
 
     Args:
-        name: the item's id, or its request's.
-        millrace: of the workspace.
-        cancellation: of the caller.
+        name: the item's id or its request id.
+        millrace: the workspace's backend.
+        cancellation: the caller's cancellation.
         reason: kept by Millrace.
     """
     do = partial(_cancel, millrace, name, reason)
@@ -62,7 +62,7 @@ def cancel(
 
 def _cancel(millrace: Backend, name: str, reason: str, wait: Wait) -> Found:
     require_workspace(millrace, wait)
-    item_status = _settled(millrace, item_named(name, millrace), wait)
+    item_status = _await_acceptance(millrace, item_named(name, millrace), wait)
     if item_status.state is ItemState.ABSENT:
         raise InvalidRequest(
             f"workspace {millrace.workspace} holds no work item {name}",
@@ -70,12 +70,12 @@ def _cancel(millrace: Backend, name: str, reason: str, wait: Wait) -> Found:
             suggested_action="see what there is with `millracer status`, or check --workspace",
         )
     if item_status.state is ItemState.DONE and leads_to_more_work(item_status):
-        return _cancel_what_it_led_to(millrace, item_status, reason, wait)
+        return _cancel_descendants(millrace, item_status, reason, wait)
     return _cancel_one(millrace, item_status, reason, wait)
 
 
-def _settled(millrace: Backend, item_id: str, wait: Wait) -> ItemStatus:
-    """Return where the item stands, once a living daemon has taken it in."""
+def _await_acceptance(millrace: Backend, item_id: str, wait: Wait) -> ItemStatus:
+    """Return the item's status, after a running daemon had time to accept the item."""
     bound = wait.within(controlling.CONFIRM_SECONDS)
     item_status = millrace.look_up(item_id, wait)
     while (
@@ -83,12 +83,12 @@ def _settled(millrace: Backend, item_id: str, wait: Wait) -> ItemStatus:
         and not bound.expired
         and millrace.supervisor.find() is not None
     ):
-        bound.sleep(_LOOK_AGAIN_SECONDS)
+        bound.sleep(_READ_AGAIN_SECONDS)
         item_status = millrace.look_up(item_id, wait)
     return item_status
 
 
-def _cancel_what_it_led_to(
+def _cancel_descendants(
     millrace: Backend, item_status: ItemStatus, reason: str, wait: Wait
 ) -> Found:
     members = [
@@ -98,7 +98,7 @@ def _cancel_what_it_led_to(
         and (member.state.is_live or member.state is ItemState.BLOCKED)
     ]
     if not members:
-        return _ended(item_status)
+        return _report_ended(item_status)
     found = [
         _cancel_one(millrace, millrace.look_up(member.item_id, wait), reason, wait)
         for member in members
@@ -108,7 +108,7 @@ def _cancel_what_it_led_to(
         worst,
         item_id=item_status.item_id,
         state=item_status.state,
-        message=f"{item_status.item_id} is done itself; of what came out of it: "
+        message=f"{item_status.item_id} is done itself; its descendants: "
         + "; ".join(each.message for each in found),
     )
 
@@ -119,16 +119,16 @@ def _severity(outcome: ControlOutcome) -> int:
 
 def _cancel_one(millrace: Backend, item_status: ItemStatus, reason: str, wait: Wait) -> Found:
     if millrace.supervisor.find() is None:
-        _clear_what_a_dead_one_left(millrace, wait)
+        _repair_after_dead_daemon(millrace, wait)
         item_status = millrace.look_up(item_status.item_id, wait)
     if item_status.state in _NOT_THERE_YET:
-        where = f"Millrace's {item_status.state}, from where it is not cancelled"
+        where = f"Millrace's {item_status.state}, where it cannot be cancelled"
         message = f"{item_status.item_id} waits in {where}"
         return _found(
             ControlOutcome.NOT_POSSIBLE, item_status, message, _by_hand(millrace, item_status)
         )
     if item_status.state not in _CANCELABLE:
-        return _not_cancelable(millrace, item_status)
+        return _report_not_cancelable(millrace, item_status)
     return _ask_to_cancel(millrace, item_status, reason, wait)
 
 
@@ -137,45 +137,45 @@ def _ask_to_cancel(millrace: Backend, item_status: ItemStatus, reason: str, wait
     try:
         receipt = millrace.cancel_item(item_status.millrace_id or item_id, reason, wait)
     except ToolFailed:
-        # It may have moved, or been cancelled by somebody else, since we looked.
+        # It may have moved, or another caller may have cancelled it, since the last read.
         after = millrace.look_up(item_id, wait)
         if after.state is item_status.state:
             raise
-        return _not_cancelable(millrace, after)
+        return _report_not_cancelable(millrace, after)
     mailed = receipt.pending_command is not None
     bound = wait.within(controlling.CONFIRM_SECONDS)
     refused = controlling.await_daemon(millrace, receipt, bound)
     after = millrace.look_up(item_id, wait)
     while mailed and refused is None and after.state in _CANCELABLE and not bound.expired:
-        bound.sleep(_LOOK_AGAIN_SECONDS)  # the daemon may have put it off
+        bound.sleep(_READ_AGAIN_SECONDS)  # the daemon may have deferred it
         after = millrace.look_up(item_id, wait)
     if after.state is ItemState.CANCELLED:
         return _found(ControlOutcome.DONE, after, f"{item_id} is cancelled")
     if after.state not in _CANCELABLE:
-        return _not_cancelable(millrace, after)
+        return _report_not_cancelable(millrace, after)
     if mailed and refused is None:
-        return _put_off(millrace, after)
+        return _report_deferred(millrace, after)
     raise ToolFailed(
         "millrace",
         f"Millrace did not cancel {item_id}: {refused or receipt.detail}",
-        suggested_action="see what `millracer status` says of the workspace",
+        suggested_action="check the workspace with `millracer status`",
     )
 
 
-def _clear_what_a_dead_one_left(millrace: Backend, wait: Wait) -> None:
-    """Let what a daemon worked on when it died go back to the queue, from where it is cancelled."""
+def _repair_after_dead_daemon(millrace: Backend, wait: Wait) -> None:
+    """Return a dead daemon's active item to the queue, where it can be cancelled."""
     with millrace.supervisor.control(wait.within(controlling.LOCK_SECONDS)) as control:
         if control.running(wait) is None:
             control.repair(wait)
 
 
-def _not_cancelable(millrace: Backend, item_status: ItemStatus) -> Found:
+def _report_not_cancelable(millrace: Backend, item_status: ItemStatus) -> Found:
     if item_status.state is ItemState.ACTIVE:
-        return _being_worked_on(millrace, item_status)
-    return _ended(item_status)
+        return _report_active(millrace, item_status)
+    return _report_ended(item_status)
 
 
-def _ended(item_status: ItemStatus) -> Found:
+def _report_ended(item_status: ItemStatus) -> Found:
     if item_status.state is ItemState.CANCELLED:
         message = f"{item_status.item_id} was cancelled before"
         return _found(ControlOutcome.ALREADY, item_status, _with_detail(message, item_status))
@@ -187,8 +187,8 @@ def _with_detail(message: str, item_status: ItemStatus) -> str:
     return f"{message} ({item_status.detail})" if item_status.detail else message
 
 
-def _being_worked_on(millrace: Backend, item_status: ItemStatus) -> Found:
-    message = f"Millrace works on {item_status.item_id}, and cancels nothing that it works on"
+def _report_active(millrace: Backend, item_status: ItemStatus) -> Found:
+    message = f"Millrace works on {item_status.item_id}, and does not cancel an active item"
     steps = (
         step("stop", millrace, "stop", "--force"),
         step("cancel", millrace, "cancel", item_status.item_id),
@@ -196,8 +196,8 @@ def _being_worked_on(millrace: Backend, item_status: ItemStatus) -> Found:
     return _found(ControlOutcome.NOT_POSSIBLE, item_status, message, steps)
 
 
-def _put_off(millrace: Backend, item_status: ItemStatus) -> Found:
-    message = f"{item_status.item_id} is to be cancelled: the daemon waits until no stage runs"
+def _report_deferred(millrace: Backend, item_status: ItemStatus) -> Found:
+    message = f"{item_status.item_id} is not cancelled yet: the daemon waits until no stage runs"
     steps = (step("look", millrace, "status"),)
     return _found(ControlOutcome.NOT_CONFIRMED, item_status, message, steps)
 

@@ -1,4 +1,4 @@
-"""Where and how an ops request's work on Millrace is done, and what opens the programs for it."""
+"""The context of operations: workspace, options, and access to pi and Millrace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from millracer.ports import Backend, Clock, Directories
 from millracer.schemas.ops_preferences import chosen_intake, chosen_route
 from millracer.schemas.ops_request import ReadRequest
 
-if TYPE_CHECKING:  # reading a status needs none of what runs a task
+if TYPE_CHECKING:  # a status does not need the modules that run a task
     from contextlib import AbstractContextManager
 
     from millracer.run.orchestrator import Orchestrator
@@ -29,7 +29,7 @@ class Tools(Protocol):
     """Opens pi and Millrace for one workspace."""
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
-        """Return the Millrace of a workspace.
+        """Return the backend of a workspace.
 
         Raises:
             MillracerError: a chosen directory or program cannot be used.
@@ -39,7 +39,7 @@ class Tools(Protocol):
     def orchestrator(
         self, root_path: str, options: RunOptions, cancellation: Cancellation
     ) -> AbstractContextManager[Orchestrator]:
-        """Yield an orchestrator; what it started ends with the block.
+        """Yield an orchestrator; the programs it started end with the block.
 
         Raises:
             MillracerError: a chosen directory, program or skill cannot be used.
@@ -49,7 +49,7 @@ class Tools(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedWorkspace:
-    """An existing workspace directory, and what was selected with it.
+    """An existing workspace directory, and the mode selected with it.
 
     Attributes:
         root_path: absolute.
@@ -75,12 +75,12 @@ class PreparedTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationContext:
-    """What an operation may use, and for whom it works.
+    """The ports and the caller of an operation.
 
     Attributes:
         find_workspace: returns the caller's workspace; raises InvalidRequest for a path that is
             not a directory.
-        new_identity: returns a fresh text for work that its caller did not name.
+        new_identity: returns a fresh text to identify work without a name.
         session_id: the caller's session.
     """
 
@@ -94,7 +94,7 @@ class OperationContext:
     session_id: str
 
     def open_millrace(self, root_path: str) -> Backend:
-        """Return the Millrace of a workspace, with the options that hold there.
+        """Return the backend of a workspace, with the options that apply there.
 
         Raises:
             MillracerError: a configuration file, directory or program cannot be used.
@@ -104,7 +104,7 @@ class OperationContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where one request's work is done, and how."""
+    """The workspace and the options of one request."""
 
     resolution: Resolution
     merged: Merged
@@ -131,7 +131,7 @@ def target_of(
 
 
 def _given_by(read: ReadRequest) -> dict[str, Any]:
-    """Return the options that a request gives; a preference but `auto` precedes its option."""
+    """Return the options of a request; a preference except `auto` precedes its option."""
     request = read.request
     given = {} if request.options is None else request.options.given()
     for name, preference in (
@@ -146,10 +146,10 @@ def _given_by(read: ReadRequest) -> dict[str, Any]:
 
 
 def require_directory(root_path: str, directories: Directories) -> None:
-    """Refuse a path that is no directory.
+    """Refuse a path that is not a directory.
 
     Raises:
-        WorkspaceUnusable: it is none.
+        WorkspaceUnusable: the path is not a directory.
     """
     if not directories.exists(root_path):
         raise WorkspaceUnusable(

@@ -1,7 +1,7 @@
-"""Asking Millrace to pause, to go on or to stop, and looking whether it did.
+"""Pause, resume and stop Millrace, and check the effect.
 
-What is told is what was seen afterwards. With a living daemon a command goes through its mailbox:
-what becomes of it there is waited for, and only for so long.
+A report states the effect that was observed. Commands to a running daemon go through its mailbox;
+the wait for their effect is bounded.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from millracer.operations.context import OperationContext
 from millracer.ports import Backend, DaemonControl
 from millracer.schemas.control import ControlResult, describe_control
 
-#: How long Millrace may take to do what it was asked, before that is told.
+#: How long a command may take to have an effect before it is reported as not confirmed.
 CONFIRM_SECONDS = 20.0
-#: How long a daemon that is not ours may take to end: a stage of its goes to its end first.
+#: How long a foreign daemon may take to end: it finishes its active stage first.
 END_SECONDS = 60.0
-#: Somebody else may be starting or stopping a daemon.
+#: Another process may be starting or stopping a daemon.
 LOCK_SECONDS = 30.0
 _OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is, as it was seen: the outcome in a word and in a line."""
+    """The observed outcome of a command, with a message."""
 
     outcome: ControlOutcome
     message: str
@@ -69,7 +69,7 @@ def answer_stop(request: StopRequest, context: OperationContext) -> Answer[Contr
 def answered(
     context: OperationContext, do: Callable[[Backend, Cancellation], ControlReport]
 ) -> Answer[ControlResult]:
-    """Do a command in the caller's workspace and publish its report."""
+    """Perform a command in the caller's workspace and publish its report."""
     place = context.find_workspace()
     warnings = (*place.warnings, *context.memory.warnings)
     report = do(context.open_millrace(place.root_path), context.cancellation)
@@ -80,22 +80,22 @@ def answered(
 
 
 def pause(millrace: Backend, cancellation: Cancellation) -> ControlReport:
-    """Let Millrace begin nothing new; errors are told in the report."""
+    """Pause Millrace: no new stage is started; the report lists errors."""
     return reported(ControlCommand.PAUSE, millrace, cancellation, partial(_pause, millrace))
 
 
 def resume(millrace: Backend, cancellation: Cancellation) -> ControlReport:
-    """End the pause that was asked for; errors are told in the report."""
+    """End a pause by the operator; the report lists errors."""
     return reported(ControlCommand.RESUME, millrace, cancellation, partial(_resume, millrace))
 
 
 def stop(millrace: Backend, cancellation: Cancellation, *, force: bool) -> ControlReport:
-    """End the daemon; errors are told in the report.
+    """Stop the daemon; the report lists errors.
 
     Args:
-        millrace: of the workspace.
-        cancellation: of the caller.
-        force: end it although it is another's, or somebody watches it.
+        millrace: the workspace's backend.
+        cancellation: the caller's cancellation.
+        force: also stop a foreign daemon, or one that another command watches.
     """
     do = partial(_stop, millrace, force=force)
     return reported(ControlCommand.STOP, millrace, cancellation, do)
@@ -107,7 +107,7 @@ def reported(
     cancellation: Cancellation,
     do: Callable[[Wait], Found],
 ) -> ControlReport:
-    """Do a command and report it, every error and the caller's own stop included."""
+    """Perform a command and report it, including errors and the caller's cancellation."""
     report = partial(
         ControlReport,
         command=command,
@@ -118,7 +118,7 @@ def reported(
     except Cancelled as cancelled:
         return report(
             outcome=ControlOutcome.NOT_CONFIRMED,
-            message=f"cancelled by the caller ({cancelled.reason}) before it was known",
+            message=f"cancelled by the caller ({cancelled.reason}) before the outcome was known",
             version=millrace.version,
             cancel_reason=cancelled.reason,
         )
@@ -141,20 +141,20 @@ def reported(
 
 
 def step(action: str, millrace: Backend, *words: str) -> NextStep:
-    """Return a command of ours as a next step in the same workspace."""
+    """Return a `millracer` command in the same workspace as a next step."""
     return NextStep(action, millrace.commands.millracer(*words))
 
 
 def require_workspace(millrace: Backend, wait: Wait) -> None:
-    """Refuse a directory in which Millrace was never used, and an unsupported Millrace.
+    """Refuse a directory without a Millrace workspace, and an unsupported Millrace.
 
     Raises:
-        InvalidRequest: it was never used there.
+        InvalidRequest: the directory is not a Millrace workspace.
         ToolNotFound, ToolUnsupported: as `Backend.check_supported`.
     """
     if not millrace.is_initialised:
         raise InvalidRequest(
-            f"{millrace.workspace} is no Millrace workspace yet",
+            f"{millrace.workspace} is not a Millrace workspace yet",
             field="workspace",
             suggested_action="name the workspace with --workspace",
         )
@@ -165,7 +165,7 @@ def await_daemon(millrace: Backend, receipt: ControlReceipt, wait: Wait) -> str 
     """Wait until the daemon has replied to a pending command, or the wait is over.
 
     Returns:
-        Why the daemon refused it; None where it did not.
+        Why the daemon refused it, None if it did not.
     """
     if receipt.pending_command is None:
         return None
@@ -181,8 +181,8 @@ def _pause(millrace: Backend, wait: Wait) -> Found:
     _ask(millrace, millrace.pause(wait), wait)
     after = millrace.read_status(wait)
     if _is_paused_by_operator(after):
-        go_on = step("go on", millrace, "resume")
-        return Found(ControlOutcome.DONE, _paused_as(millrace, after), next_steps=(go_on,))
+        resume_step = step("go on", millrace, "resume")
+        return Found(ControlOutcome.DONE, _paused_as(millrace, after), next_steps=(resume_step,))
     return _not_confirmed(millrace, "Millrace was asked to pause and is not paused yet")
 
 
@@ -196,10 +196,10 @@ def _resume(millrace: Backend, wait: Wait) -> Found:
     if not after.paused:
         return Found(ControlOutcome.DONE, "Millrace goes on" + _without_daemon(millrace))
     if _is_paused_by_operator(after):
-        return _not_confirmed(millrace, "Millrace was asked to go on and is still paused")
-    look = step("look", millrace, "status")
-    message = f"Millrace is still paused by {after.pause_sources}, which nobody here can end"
-    return Found(ControlOutcome.NOT_POSSIBLE, message, next_steps=(look,))
+        return _not_confirmed(millrace, "Millrace was asked to resume and is still paused")
+    check = step("look", millrace, "status")
+    message = f"Millrace is still paused by {after.pause_sources}, which Millracer cannot end"
+    return Found(ControlOutcome.NOT_POSSIBLE, message, next_steps=(check,))
 
 
 def _ask(millrace: Backend, receipt: ControlReceipt, wait: Wait) -> None:
@@ -207,8 +207,8 @@ def _ask(millrace: Backend, receipt: ControlReceipt, wait: Wait) -> None:
     if refused is not None:
         raise ToolFailed(
             "millrace",
-            f"Millrace's daemon refused it: {refused}",
-            suggested_action="see what `millracer status` says of the workspace",
+            f"Millrace's daemon refused the command: {refused}",
+            suggested_action="check the workspace with `millracer status`",
         )
 
 
@@ -218,7 +218,7 @@ def _is_paused_by_operator(status: RuntimeStatus) -> bool:
 
 def _paused_as(millrace: Backend, status: RuntimeStatus) -> str:
     if status.active_stage is not None and status.process_running:
-        rest = f"; {status.active_stage} of {status.active_item_id or 'its own work'} goes on"
+        rest = f"; {status.active_stage} of {status.active_item_id or 'its own work'} runs"
         return f"Millrace is paused{rest} to its end"
     return "Millrace is paused" + _without_daemon(millrace)
 
@@ -228,8 +228,8 @@ def _without_daemon(millrace: Backend) -> str:
 
 
 def _not_confirmed(millrace: Backend, message: str) -> Found:
-    look = step("look", millrace, "status")
-    return Found(ControlOutcome.NOT_CONFIRMED, message, next_steps=(look,))
+    check = step("look", millrace, "status")
+    return Found(ControlOutcome.NOT_CONFIRMED, message, next_steps=(check,))
 
 
 def _stop(millrace: Backend, wait: Wait, *, force: bool) -> Found:
@@ -238,7 +238,7 @@ def _stop(millrace: Backend, wait: Wait, *, force: bool) -> Found:
     with millrace.supervisor.control(wait.within(LOCK_SECONDS)) as control:
         running = control.running(wait)
         if running is None:
-            cleared = "; what a dead one left was cleared" if control.repair(wait) else ""
+            cleared = "; the state that a dead one left was cleared" if control.repair(wait) else ""
             return Found(ControlOutcome.ALREADY, f"no daemon runs{cleared}")
         found = _end(millrace, control, running, wait, force=force)
         return replace(found, warnings=control.notices)
@@ -247,34 +247,34 @@ def _stop(millrace: Backend, wait: Wait, *, force: bool) -> Found:
 def _end(
     millrace: Backend, control: DaemonControl, running: RunningDaemon, wait: Wait, *, force: bool
 ) -> Found:
-    is_ours = running.ours or running.kept
+    is_owned = running.ours or running.kept
     if running.out_of_sight is not None and not force:
         raise DaemonInUse(describe_unseen(running), suggested_action=how_to_free(running))
-    if not (is_ours or force):
+    if not (is_owned or force):
         raise DaemonInUse(
-            f"the daemon (process {running.pid}) is somebody else's: Millracer did not start it",
-            suggested_action="ask who started it, or end it with --force",
+            f"the daemon (process {running.pid}) is foreign: Millracer did not start it",
+            suggested_action="stop it where it was started, or use --force",
         )
     ended = control.end(running, wait.within(END_SECONDS), despite_watchers=force)
     match ended:
         case DaemonEnd.WATCHED:
             raise DaemonInUse(
-                "another millracer watches an item under this daemon, and stops it at its end",
-                suggested_action="let it come to its end or end it, or stop the daemon with "
-                "--force: what watches then says that it was stopped",
+                "another Millracer command watches an item of this daemon, and stops it at the end",
+                suggested_action="wait for that command or cancel it, or stop the daemon with "
+                "--force: that command then reports that the daemon was stopped",
             )
         case DaemonEnd.UNREACHABLE:
-            message = f"{describe_unseen(running)}; nobody took the request to stop"
+            message = f"{describe_unseen(running)}; no process accepted the request to stop"
             return Found(ControlOutcome.NOT_CONFIRMED, f"{message}. Next: {how_to_free(running)}")
         case DaemonEnd.STILL_RUNS:
             stage = millrace.read_status(wait).active_stage
-            until = "" if stage is None else f"; it ends once its {stage} has"
+            until = "" if stage is None else f"; it ends after its active stage, {stage}"
             return _not_confirmed(
                 millrace, f"the daemon (process {running.pid}) was asked to stop{until}"
             )
         case DaemonEnd.GONE:
             left = next((item for item in millrace.list_unfinished() if item.state.is_live), None)
-            go_on = () if left is None else (step("go on", millrace, "watch", left.item_id),)
-            whose = "" if is_ours else " somebody else started"
-            message = f"the daemon{whose} (process {running.pid}) is stopped"
-            return Found(ControlOutcome.DONE, message, next_steps=go_on)
+            steps = () if left is None else (step("go on", millrace, "watch", left.item_id),)
+            owner = "" if is_owned else "foreign "
+            message = f"the {owner}daemon (process {running.pid}) is stopped"
+            return Found(ControlOutcome.DONE, message, next_steps=steps)

@@ -1,7 +1,7 @@
-"""The ops gateway: every request there can be, one result.
+"""The ops gateway: answer every request with one result.
 
-Actions are dispatched by a table; what none of them answers ends as `unsupported_action`, never in
-a program or a model. The envelope (ids, times, session, warnings) is put around in one place.
+A table dispatches the actions; an unknown action is answered with `unsupported_action` and never
+reaches a program or a model. One place adds the envelope (ids, times, session, warnings).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from millracer.schemas.ops_request import InvalidOpsRequest, ReadRequest, Worksp
 from millracer.schemas.ops_result import OpsResult, OpsStatus
 from millracer.schemas.run import ScopedWorkDocument
 
-if TYPE_CHECKING:  # a question to the store does nothing on Millrace
+if TYPE_CHECKING:  # an action on the store does not need the modules for Millrace
     from millracer.operations.context import Target, Tools
 
 
@@ -49,7 +49,7 @@ _EXIT_CODES = {
     OpsStatus.FAILED: ExitCode.INTERNAL_ERROR,
 }
 
-#: What names a session without being its use of Millracer.
+#: Actions that name a session without creating it or counting as its use.
 _ABOUT_A_SESSION = frozenset({Action.INSPECT_SESSION, Action.FORGET_SESSION})
 
 
@@ -59,7 +59,7 @@ Answer = OperationAnswer[OpsResult]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandDefaults:
-    """What the command line says for requests that say nothing themselves.
+    """The command line's defaults for requests.
 
     Attributes:
         workspace: `--workspace`, if given.
@@ -73,7 +73,7 @@ class CommandDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Envelope:
-    """What a result carries besides its reply."""
+    """The fields of a result besides its reply."""
 
     request_id: str | None
     action: str | None
@@ -105,10 +105,10 @@ class _OnMillrace(Protocol):
         directories: Directories,
         cancellation: Cancellation,
     ) -> Reply:
-        """Do it, to its end.
+        """Perform the action to its end.
 
         Raises:
-            MillracerError: it could not be done.
+            MillracerError: the action failed.
             Cancelled: the caller asked to stop.
         """
         ...
@@ -145,11 +145,11 @@ class OpsGateway:
         )
 
     def handle(self, read: ReadRequest, cancellation: Cancellation) -> Answer:
-        """Do what a request asks for, to its end; every error of ours becomes its result."""
+        """Perform a request to its end; a `MillracerError` becomes its result."""
         return self._answer(self._envelope(read), lambda: self._perform(read, cancellation))
 
     def refuse(self, read: ReadRequest, error: MillracerError) -> Answer:
-        """Answer a request that is not done, and why."""
+        """Answer a request that is refused with its error."""
 
         def reply() -> Reply:
             raise error
@@ -157,7 +157,7 @@ class OpsGateway:
         return self._answer(self._envelope(read), reply)
 
     def refuse_unreadable(self, error: InvalidOpsRequest) -> Answer:
-        """Answer what is no request; what it says of itself is echoed as far as it can be read."""
+        """Answer an invalid request; echo its fields as far as they can be read."""
         envelope = _Envelope(
             request_id=error.request_id,
             action=error.action,
@@ -227,12 +227,12 @@ class OpsGateway:
         from millracer.operations.context import target_of  # noqa: PLC0415 - see above
 
         target = target_of(read, resolution, session, self._defaults.options)
-        passed_over = self._path_warning(read, resolution)
+        ignored_path = self._path_warning(read, resolution)
         reply = self._on_millrace(operation, read, target, cancellation)
-        return replace(reply, warnings=(*passed_over, *reply.warnings))
+        return replace(reply, warnings=(*ignored_path, *reply.warnings))
 
     def _path_warning(self, read: ReadRequest, resolution: Resolution) -> tuple[RunWarning, ...]:
-        """Tell that a path beside a registered id was passed over."""
+        """Return the warning that a path beside a registered id was ignored."""
         path = read.request.workspace_ref.root_path
         if path is None or self._directories.absolute(path) == resolution.root_path:
             return ()
@@ -269,7 +269,7 @@ class OpsGateway:
             envelope.action in _ABOUT_A_SESSION
             and self._memory.session(envelope.session_id) is None
         ):
-            return  # it does not come to be because somebody looked for it, nor by being forgotten
+            return  # inspecting or forgetting a session must not create it
         codes = ["unknown_field"] * bool(envelope.unknown)
         codes += [warning.code for warning in (*reply.warnings, *self._memory.warnings)]
         self._memory.record(
@@ -292,7 +292,8 @@ class OpsGateway:
             warnings=[
                 *(
                     describe_warning(
-                        RunWarning("unknown_field", f"nobody reads the field {path}"), field=path
+                        RunWarning("unknown_field", f"the field {path} is unknown and was ignored"),
+                        field=path,
                     )
                     for path in envelope.unknown
                 ),

@@ -10,7 +10,7 @@ from millracer.domain.configuration import ValueOrigin
 from millracer.domain.requests import Limits, PiSession, RunRequest
 from millracer.domain.run_options import RUN_OPTIONS, RunOptions
 
-#: Origins by which the caller of a run names a mode itself.
+#: Origins by which the caller of a run chooses a mode itself.
 _CALLER = frozenset({ValueOrigin.OPTION, ValueOrigin.ENVIRONMENT})
 
 Values = Mapping[str, Any]
@@ -18,7 +18,7 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """The options that one source gives, by name; None and empty values give nothing."""
+    """The options from one source, by name; None and empty values are ignored."""
 
     origin: ValueOrigin
     values: Values
@@ -26,10 +26,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """The options that count, and the origin of each.
+    """The effective options, and the origin of each.
 
     Attributes:
-        origins: by name; `default` where no source gives the option.
+        origins: by name; `default` where no source sets the option.
     """
 
     options: RunOptions
@@ -37,12 +37,12 @@ class Merged:
 
     @property
     def named_mode(self) -> str | None:
-        """The mode that the caller names by request, option or environment."""
+        """The mode that the caller chooses by request, option or environment."""
         return self.options.millrace_mode if self._caller_names_mode else None
 
     @property
     def session_mode(self) -> str | None:
-        """The mode of the session, the registry or a file, where the caller names none."""
+        """The mode of the session, the registry or a file, where the caller chooses none."""
         return None if self._caller_names_mode else self.options.millrace_mode
 
     @property
@@ -73,7 +73,7 @@ class Merged:
 
 
 def merge(layers: Sequence[Layer]) -> Merged:
-    """Return the options that count; a layer takes precedence over those before it."""
+    """Return the effective options; a layer takes precedence over those before it."""
     values: dict[str, Any] = {}
     origins = {option.name: ValueOrigin.DEFAULT for option in RUN_OPTIONS}
     for layer in layers:
@@ -128,7 +128,7 @@ class OptionLayers:
         return self._merged(self.workspace(root_path), session_mode)
 
     def with_values(self, **values: object) -> OptionLayers:
-        """Return these sources with other values given; None removes what is given."""
+        """Return these sources with other given values; None removes a given value."""
         environment = {
             name: value for name, value in self.environment.items() if name not in values
         }

@@ -1,9 +1,9 @@
-"""The table of operations: every front door looks up here what it can do.
+"""The table of operations: command line, library and ops gateway look up operations here.
 
 A handler is imported when its operation is performed. It takes a request and an `OperationContext`
-and returns an `Answer` with one published document; what it raises becomes such a document here.
-The operations on workspaces and sessions take an ops request instead, and the ops gateway performs
-them.
+and returns an `Answer` with one published document; `perform` turns its errors into such a
+document. The operations on workspaces and sessions take an ops request instead, and the ops gateway
+performs them.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Operation:
         failure: returns the result document of an error.
         ops_handler: performs it as an ops action of the same name; empty where there is no action.
         ops_action: the name of the ops action, None where there is none.
-        on_store: the ops action works on the session store alone.
-        writes: it changes the workspace, the queue, the daemon or the session store.
-        warms_up: it always calls Millrace, which is worth starting before anything is loaded.
+        on_store: whether the ops action uses the session store alone.
+        writes: whether it changes the workspace, the queue, the daemon or the session store.
+        warms_up: whether it always calls Millrace, so that an early start of it saves time.
     """
 
     request: str
@@ -51,12 +51,12 @@ class Operation:
     warms_up: bool = False
 
     def load_failure(self) -> Callable[[MillracerError, str], Published]:
-        """Return what describes an error; all it needs is imported now."""
+        """Return the function that describes an error, and import its modules now."""
         return cast("Callable[[MillracerError, str], Published]", load(self.failure))
 
 
 def load(target: str) -> Any:
-    """Return the attribute that "module:attribute" names; dots lead on into a class."""
+    """Return the attribute that "module:attribute" names; dots select members of a class."""
     module, _, names = target.partition(":")
     found: Any = import_module(module)
     for name in names.split("."):

@@ -1,4 +1,4 @@
-"""What an action answers, before the envelope is put around it, and how its parts are said."""
+"""The reply of an ops action without its envelope, and builders of its published parts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from millracer.schemas.ops_result import (
 )
 from millracer.schemas.run import RunResultDocument
 
-#: Errors that say the request itself is wrong.
+#: Codes of errors in the request itself.
 _INVALID_CODES = frozenset({"invalid_request", "invalid_input", "usage", "config_invalid"})
 
 NOTHING_TO_COMPLETE = CompletionDocument(
@@ -43,11 +43,11 @@ NOTHING_TO_COMPLETE = CompletionDocument(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What one action came to.
+    """The outcome of one action.
 
     Attributes:
-        exit_code: None: what the status says.
-        workspace_ref: None: what the request said of one.
+        exit_code: None for the one of the status.
+        workspace_ref: None to echo the request's.
     """
 
     status: OpsStatus = OpsStatus.SUCCEEDED
@@ -73,7 +73,7 @@ class Reply:
 
 
 def failed(error: MillracerError, *, resolution: Resolution | None = None) -> Reply:
-    """Return the reply of an action that ended in an error of ours."""
+    """Return the reply of an action that ended in an error."""
     invalid = error.refusals if isinstance(error, InvalidOpsRequest) else (error,)
     return Reply(
         status=OpsStatus.FAILED,
@@ -124,12 +124,12 @@ def describe_failure(error: MillracerError, _command: str | None = None) -> OpsR
 
 
 def exit_code_of_error(code: str) -> ExitCode:
-    """Return the exit code of a failed request: 2 where the request itself is wrong."""
+    """Return the exit code of a failed request: 2 if the request itself is wrong."""
     return ExitCode.USAGE if code in _INVALID_CODES else ExitCode.INTERNAL_ERROR
 
 
 def describe_error(error: MillracerError) -> OpsErrorDocument:
-    """Put an error of ours into its published shape."""
+    """Return the published form of an error."""
     return OpsErrorDocument(
         code=error.code,
         message=error.message,
@@ -141,24 +141,24 @@ def describe_error(error: MillracerError) -> OpsErrorDocument:
 
 
 def describe_warning(warning: RunWarning, *, field: str | None = None) -> WarningDocument:
-    """Put a warning into its published shape."""
+    """Return the published form of a warning."""
     return WarningDocument(code=warning.code, message=warning.text, field=field)
 
 
 def describe_resolution(resolution: Resolution) -> ResolutionDocument:
-    """Say by which rule a workspace was taken."""
+    """Return the published form of a resolution: the rule that selected the workspace."""
     return ResolutionDocument.of(resolution)
 
 
 def echo_workspace(ref: WorkspaceRef) -> WorkspaceRefDocument:
-    """Return what a request said of its workspace."""
+    """Return the workspace reference of a request, as an echo."""
     return WorkspaceRefDocument.of(ref, runtime_kind=ref.runtime_kind or "local")
 
 
 def describe_taken(
     ref: WorkspaceRef, resolution: Resolution, mode: str | None
 ) -> WorkspaceRefDocument:
-    """Return the workspace that was taken, and the mode that was named for it."""
+    """Return the selected workspace and the mode chosen for it."""
     return WorkspaceRefDocument(
         runtime_kind=ref.runtime_kind or "local",
         workspace_id=resolution.workspace_id,
@@ -170,12 +170,12 @@ def describe_taken(
 
 
 def describe_workspace(workspace: RegisteredWorkspace) -> WorkspaceDocument:
-    """Put a registered workspace into its published shape."""
+    """Return the published form of a registered workspace."""
     return WorkspaceDocument.of(workspace)
 
 
 def describe_session(session: Session) -> SessionDocument:
-    """Put a session into its published shape."""
+    """Return the published form of a session."""
     selection = session.selection
     return SessionDocument.of(
         session,

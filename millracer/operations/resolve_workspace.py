@@ -1,7 +1,7 @@
-"""Which workspace is meant: the rules, asked in order until one knows.
+"""Select the workspace of a request: the first rule that names one decides.
 
-A name that is wrong is an error, never a reason to ask the next rule: work must not be done in
-another workspace than the one that was named.
+A wrong name is an error and never falls through to the next rule: work must not be done in another
+workspace than the named one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HOW_TO_NAME = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedWorkspace:
-    """What a request and the command line say of the workspace; None: nothing."""
+    """The workspace names in a request and on the command line; None where absent."""
 
     workspace_id: str | None = None
     root_path: str | None = None
@@ -38,12 +38,12 @@ class NamedWorkspace:
 def resolve_workspace(
     named: NamedWorkspace, session: Session | None, memory: SessionMemory, directories: Directories
 ) -> Resolution:
-    """Return the workspace that is meant.
+    """Return the selected workspace.
 
     Raises:
         WorkspaceUnresolved: no rule names one, or the id is not registered.
-        WorkspaceUnusable: what was named is no path.
-        StoreUnavailable: it was named by an id, and the registry cannot be read.
+        WorkspaceUnusable: the given path is not a valid path.
+        StoreUnavailable: an id names it, and the registry cannot be read.
     """
     if named.workspace_id is not None:
         return _by_id(named, named.workspace_id, memory, directories)
@@ -60,7 +60,7 @@ def resolve_workspace(
     if current is not None and directories.is_workspace(current):
         return Resolution(rule=ResolutionRule.CWD, root_path=current)
     raise WorkspaceUnresolved(
-        "nothing says which workspace is meant, and the current directory is no Millrace workspace",
+        "no workspace is named, and the current directory is not a Millrace workspace",
         suggested_action=_HOW_TO_NAME,
     )
 
@@ -70,7 +70,7 @@ def command_workspace(named: str | None, directories: Directories) -> Registered
 
     Raises:
         WorkspaceUnresolved: the current directory is gone.
-        WorkspaceUnusable: what was named is no path.
+        WorkspaceUnusable: the given path is not a valid path.
     """
     path = directories.current() if named is None else directories.absolute(named)
     if path is None:
@@ -87,7 +87,7 @@ def command_workspace(named: str | None, directories: Directories) -> Registered
 def resolve_remembered(selection: Selection | None, memory: SessionMemory) -> Resolution | None:
     """Return the selected workspace, else the registry's default; None where there is neither.
 
-    For callers that do not stand in a directory of their own choice: ops and the operator.
+    For callers whose current directory means nothing: ops and the operator.
     """
     selected = resolve_selection(selection, memory)
     if selected is not None:
@@ -97,7 +97,7 @@ def resolve_remembered(selection: Selection | None, memory: SessionMemory) -> Re
 
 
 def resolve_selection(selection: Selection | None, memory: SessionMemory) -> Resolution | None:
-    """Return a selected workspace: as it is registered now, else as it was when it was selected."""
+    """Return a selected workspace as it is registered now, else as it was selected."""
     if selection is None:
         return None
     if selection.workspace_id is not None:
@@ -119,7 +119,7 @@ def _by_id(
     if workspace_id == DEFAULT_WORKSPACE:
         own = command_workspace(named.command_workspace, directories)
         return _registered(own, ResolutionRule.REQUEST_WORKSPACE_ID)
-    # A path beside the id can stand in for a registry that cannot be read.
+    # A path beside the id can replace a registry that cannot be read.
     registered = (
         memory.store.find_workspace(workspace_id)
         if named.root_path is None

@@ -62,8 +62,8 @@ def run_task(
 
 
 def _run_request(read: ReadRequest, target: Target) -> RunRequest:
-    asked = read.request
-    resume = None if asked.options is None else asked.options.resume
+    document = read.request
+    resume = None if document.options is None else document.options.resume
     if resume is None and read.task is None:
         raise InvalidRequest(
             "enqueue needs a task: input.text, or input.payload.task",
@@ -77,13 +77,13 @@ def _run_request(read: ReadRequest, target: Target) -> RunRequest:
             field="options.resume",
             suggested_action="leave the task out, or options.resume",
         )
-    scope = asked.scoped_work_item
+    scope = document.scoped_work_item
     return replace(
-        target.merged.request(read.task or "", asked.request_id),
+        target.merged.request(read.task or "", document.request_id),
         request_id_named=True,
-        idempotency_key=asked.idempotency_key,
+        idempotency_key=document.idempotency_key,
         scope=None if scope is None else scope.to_scope(),
-        context_refs=asked.context_refs or (),
+        context_refs=document.context_refs or (),
         resume=resume,
     )
 
@@ -135,15 +135,15 @@ def _reply(read: ReadRequest, target: Target, request: RunRequest, result: RunRe
 
 
 def _errors(result: RunResult) -> tuple[OpsErrorDocument, ...]:
-    told = tuple(
+    errors = tuple(
         describe_error(
             MillracerError(error.message, suggested_action=error.suggested_action, code=error.code)
         ).model_copy(update={"detail": error.detail or None, "related_ref": result.work_item_id})
         for error in result.errors
     )
-    if told or _STATUSES[result.outcome] is not OpsStatus.FAILED:
-        return told
-    # A lost daemon is an outcome of a run, but a caller of `failed` wants to be told why.
+    if errors or _STATUSES[result.outcome] is not OpsStatus.FAILED:
+        return errors
+    # A lost daemon is an outcome without an error, but a `failed` reply must state its cause.
     step = result.next_steps[0].command if result.next_steps else None
     return (
         OpsErrorDocument(

@@ -1,7 +1,7 @@
-"""The session store as commands use it whose work does not depend on it.
+"""Best-effort access to the session store: failures become warnings.
 
-The first trouble is kept as a warning and the store is not asked again, so that a command waits for
-a locked one once. What only the store can answer raises instead.
+After the first failure the store is not used again, so that a command waits only once for a locked
+store. Requests that only the store can answer raise the error instead.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class SessionMemory:
 
     @property
     def store(self) -> SessionStore:
-        """The store itself, for what only it can answer.
+        """The store itself, for requests that only it can answer.
 
         Raises:
-            StoreUnavailable: it could not be used before.
+            StoreUnavailable: an earlier use failed.
         """
         if self._trouble is not None:
             raise self._trouble
@@ -36,7 +36,7 @@ class SessionMemory:
 
     @property
     def warnings(self) -> tuple[RunWarning, ...]:
-        """What the caller should know of the store, each once."""
+        """Warnings about the store for the caller, each once."""
         if self._trouble is None:
             return self._store.notices
         lost = (
@@ -45,7 +45,7 @@ class SessionMemory:
         return (*self._store.notices, RunWarning(StoreUnavailable.code, lost))
 
     def give_up(self, trouble: StoreUnavailable) -> None:
-        """Do not ask the store again: it failed at what only it can answer."""
+        """Record a failure of a direct use, so that the store is not used again."""
         self._trouble = trouble
 
     def session(self, session_id: str) -> Session | None:
@@ -69,7 +69,7 @@ class SessionMemory:
         request_id: str | None,
         warnings: tuple[str, ...],
     ) -> None:
-        """Remember a request and its warnings' codes, where that is possible."""
+        """Record a request and the codes of its warnings, best effort."""
         self._try(
             lambda: self._store.record_request(
                 session_id,

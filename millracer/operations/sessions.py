@@ -1,4 +1,4 @@
-"""The ops actions on convenience state: registered workspaces, and sessions' selections."""
+"""The ops actions on the session store: registered workspaces and sessions' selections."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SessionActions:
         )
 
     def register_workspace(self, read: ReadRequest, session_id: str) -> Reply:
-        """Remember a directory under an id; the same id again replaces it."""
+        """Register a directory under an id; the same id again replaces it."""
         del session_id
         payload = read.payload_as(RegisterWorkspacePayload)
         if payload.workspace_id == DEFAULT_WORKSPACE:
@@ -99,7 +99,7 @@ class SessionActions:
         return Reply(result=WorkspaceReply(workspace=describe_workspace(workspace)))
 
     def select_workspace(self, read: ReadRequest, session_id: str) -> Reply:
-        """Set what the session works with where a request names nothing else."""
+        """Set the workspace and mode that a session's requests use by default."""
         payload = read.payload_as(SelectWorkspacePayload)
         workspace_id = payload.workspace_id
         if workspace_id == DEFAULT_WORKSPACE:
@@ -147,7 +147,7 @@ class SessionActions:
         )
 
     def forget_session(self, read: ReadRequest, session_id: str) -> Reply:
-        """Remove a session; the reply shows what it was."""
+        """Remove a session; the reply shows its last state."""
         del session_id
         named = read.payload_as(ForgetSessionPayload).session_id
         session = self._memory.store.find_session(named)

@@ -1,4 +1,4 @@
-"""Looking at a workspace: everything a status tells, gathered once; changes nothing."""
+"""Read the status of a workspace, each part once; changes nothing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from millracer.ports import Backend, Directories
 from millracer.schemas.ops_request import ReadRequest
 from millracer.schemas.ops_result import FreshnessDocument, OpsRoute, OpsStatus
 
-#: How long Millrace may take to tell its status.
+#: How long Millrace may take to report its status.
 STATUS_SECONDS = 60.0
-#: What Millrace says of its lock while the process that it names lives.
+#: Millrace's name for the state of a lock whose process lives.
 _HELD = "active"
 
 
 def look_at(millrace: Backend, wait: Wait) -> WorkspaceStatus:
-    """Return what goes on in a workspace; what Millrace would not tell is one of the errors.
+    """Return the status of a workspace; a failure of Millrace is listed in its errors.
 
-    What the disk says is told all the same.
+    Even then the status contains everything that can be read from disk.
 
     Raises:
         Cancelled: the caller asked to stop.
@@ -68,7 +68,7 @@ def report_status(
     directories: Directories,
     cancellation: Cancellation,
 ) -> Reply:
-    """Ask Millrace for its status; changes nothing in the workspace."""
+    """Reply with Millrace's own status; changes nothing in the workspace."""
     root_path = target.resolution.root_path
     require_directory(root_path, directories)
     if not directories.is_workspace(root_path):

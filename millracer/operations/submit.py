@@ -1,9 +1,8 @@
-"""Putting one item in Millrace's queue, and no more: no daemon is started, nothing is watched.
+"""Put one item in Millrace's queue without starting a daemon or watching the item.
 
-The steps are those of a run, until the item is in Millrace (`SUBMISSION_EDGES`), so that a run and
-a submission of the same request find each other's item. No model is asked: the route is Millrace,
-and the intake kind is the caller's or read from the task's words, as for a run whose route is
-forced.
+The steps are those of a run until the item is in Millrace (`SUBMISSION_EDGES`), so that a run and a
+submission of the same request find each other's item. No model is used: the route is Millrace, and
+the intake kind is the caller's or derived from the task's words, as for a run with a forced route.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from millracer.schemas.submit import SubmitResult, describe_submission
 
 
 def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[SubmitResult]:
-    """Put a task in the queue of its workspace, and remember it in the caller's session."""
+    """Put a task in the queue of its workspace, and record it in the caller's session."""
     submission = submit(
         replace(task.request, route=RoutePreference.MILLRACE),
         millrace=context.tools.millrace(task.root_path, task.options),
@@ -75,11 +74,11 @@ def submit(
     Errors and a cancellation are in the submission that is returned.
 
     Args:
-        request: what is asked for.
-        millrace: of the workspace.
-        clock: for the steps' times.
-        unique: returns a fresh text for the identity of work that the caller did not name.
-        cancellation: of the caller.
+        request: the task, with its scope and preferences.
+        millrace: the workspace's backend.
+        clock: the clock for the steps' times.
+        unique: returns a fresh text, the identity of work that the caller did not name.
+        cancellation: the caller's cancellation.
     """
     orchestrator = Orchestrator(millrace=millrace, pi=_NoPi(), clock=clock, unique=unique)
     delegated = replace(request, route=RoutePreference.MILLRACE, finalizer=Finalizer.SUMMARY)
@@ -107,7 +106,7 @@ def submit(
 
 
 class _NoPi:
-    """The agent of a submission, which asks no model."""
+    """The agent of a submission, which uses no model."""
 
     version: str | None = None
     notices: tuple[RunWarning, ...] = ()

@@ -1,4 +1,4 @@
-"""Waiting until a daemon has accepted the item that was put in its mailbox."""
+"""Wait until a daemon has accepted an item from its mailbox."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ ACCEPT_SECONDS = 20.0
 
 
 def accept(record: RunContext, millrace: Backend) -> Step:
-    """Wait a while for the daemon in whose mailbox the item is; without one, it is accepted.
+    """Wait up to `ACCEPT_SECONDS` for the daemon to accept the item from its mailbox.
+
+    An item that was not sent to a mailbox is accepted already.
 
     Raises:
-        ToolFailed: the daemon refused it; nothing was queued.
+        ToolFailed: the daemon refused the item; nothing was queued.
     """
     accepted = Step(RunEvent.ITEM_ACCEPTED)
     if record.pending_command is None:
@@ -25,7 +27,7 @@ def accept(record: RunContext, millrace: Backend) -> Step:
     wait = record.wait.within(ACCEPT_SECONDS)
     reply = millrace.await_reply(record.pending_command, wait)
     if reply.state is CommandState.WAITING:
-        record.warn("not_taken_in", "the daemon has not taken the item in yet; it will")
+        record.warn("not_taken_in", "the daemon has not accepted the item from its mailbox yet")
         return accepted
     item_status = millrace.look_up(record.known_item.item_id, record.wait)
     if item_status.state not in {ItemState.ABSENT, ItemState.REFUSED}:
@@ -36,5 +38,5 @@ def accept(record: RunContext, millrace: Backend) -> Step:
         "millrace",
         "Millrace's daemon refused the item: "
         f"{reply.detail or item_status.detail or 'it is in no folder of the workspace'}",
-        suggested_action="mend what it says, and submit it again",
+        suggested_action="fix the reported cause and submit it again",
     )

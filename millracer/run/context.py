@@ -1,4 +1,4 @@
-"""The working record of one run: what its steps have learned so far; no rules."""
+"""The working record of one run: the facts that its steps have gathered; no rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from millracer.run.notifier import Notifier
 
 @dataclass(slots=True)
 class RunContext:
-    """What is known of a run while it goes on; only the orchestrator writes it."""
+    """The state of a run in progress; only the orchestrator and its steps write it."""
 
     request: RunRequest
     cancellation: Cancellation
@@ -33,7 +33,7 @@ class RunContext:
     intake_signals: tuple[str, ...] = ()
     mode: str | None = None
     document_path: str | None = None
-    pending_command: str | None = None  #: what a daemon has yet to carry out
+    pending_command: str | None = None  #: the mailbox command that a daemon has yet to carry out
     item_status: ItemStatus | None = None
     lineage: tuple[LineageItem, ...] = ()
     found: bool = False  #: Millrace held the item already
@@ -43,7 +43,7 @@ class RunContext:
     status: RuntimeStatus | None = None
     stop_seen: bool = False
     notifier: Notifier | None = None
-    pi_is_busy: bool = False  #: a notice to pi could not be stopped: nobody may ask it any more
+    pi_is_busy: bool = False  #: a notice to pi could not be stopped, so no turn may start
     answer: str | None = None
     cancel_reason: CancelReason | None = None
     verdict: Verdict = field(default_factory=Verdict)
@@ -65,7 +65,7 @@ class RunContext:
 
     @property
     def reason(self) -> str:
-        """Why it ends so."""
+        """The reason of the ending."""
         return self.facts.reason
 
     @property
@@ -82,14 +82,14 @@ class RunContext:
 
     @property
     def known_status(self) -> ItemStatus:
-        """Where the item stands, known once it was enqueued or found."""
+        """The item's status, known once it was enqueued or found."""
         if self.item_status is None:
-            raise MillracerError("nothing is known of the work item's place yet")
+            raise MillracerError("the work item has no status yet")
         return self.item_status
 
     @property
     def item_ids(self) -> frozenset[str]:
-        """Every id the item and what came out of it go by in Millrace."""
+        """Every id of the item and its descendants in Millrace."""
         ids = {self.known_item.item_id, *(member.item_id for member in self.lineage)}
         if self.item_status is not None and self.item_status.millrace_id:
             ids.add(self.item_status.millrace_id)

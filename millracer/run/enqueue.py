@@ -1,4 +1,4 @@
-"""Submitting the run's work item to the backend, once."""
+"""Submit the run's work item to the backend, once."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def write_document(record: RunContext, millrace: Backend) -> None:
 
 
 def enqueue(record: RunContext, millrace: Backend) -> Step:
-    """Submit the item unless it is there already; the record says where it is.
+    """Submit the item unless the backend has it already; the record gets its status.
 
     Returns:
-        `item_enqueued`, or what it means that the item was there before.
+        `item_enqueued`, or the step for an item that existed before.
 
     Raises:
         ToolFailed: the backend refused the item; nothing was queued.
-        IdempotencyConflict: the item is there with another body.
+        IdempotencyConflict: the item exists with another body.
         Cancelled: the caller asked to stop; the record says whether it was queued.
     """
     if record.intake_kind is None or record.document_path is None:

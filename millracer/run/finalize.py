@@ -1,7 +1,7 @@
-"""The end of every run: evidence judged, the daemon left, the answer written, one result.
+"""The last step of every run: judge the evidence, leave the daemon, write answer and result.
 
-What pi does here changes no outcome: its failure becomes the warning `finalization_failed` and the
-plain summary takes its place. After a cancellation or a tool's failure pi is not asked at all.
+Pi cannot change the outcome here: if it fails, there is the warning `finalization_failed`, and the
+plain summary replaces its answer. After a cancellation or a failure pi is not asked at all.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from millracer.run import prompts
 from millracer.run.context import RunContext
 from millracer.run.summary import describe_fact, summarise
 
-#: Under load the start of `millrace` alone takes up to six.
-_LOOK_AGAIN_SECONDS = 10.0
+#: Under load the start of `millrace` alone takes up to six seconds.
+_READ_AGAIN_SECONDS = 10.0
 _EVIDENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How the run ends; the judgement itself may fail or be cancelled, and then it ends so."""
+    """The ending of the run and its reason; a failed or cancelled judgement replaces it."""
 
     ending: Ending
     reason: str
@@ -58,12 +58,12 @@ def finalize(
     *,
     leave: Callable[[RunContext], None],
 ) -> Step:
-    """Write the record's result. Everything of ours but the pi conversation has ended by then.
+    """Write the record's result; everything that Millracer started, except pi, has ended by then.
 
-    Where leaving the daemon can change nothing of the outcome, pi writes its answer meanwhile.
+    If stopping the daemon can no longer change the outcome, pi answers concurrently.
     """
     if record.ending is None:
-        raise MillracerError("the run ended without saying how")
+        raise MillracerError("the run ended without an ending")
     end = _End(record.ending, record.reason)
     try:
         end = _gather(record, millrace, end)
@@ -77,7 +77,7 @@ def finalize(
             left.result()
     else:
         leave(record)
-        _look_again(record, end, millrace)
+        _read_item_again(record, end, millrace)
         outcome, steps, answer = _close(record, end, millrace, pi)
     for notice in pi.notices:
         record.warn(notice.code, notice.text)
@@ -118,7 +118,7 @@ def finalize(
 def _close(
     record: RunContext, end: _End, millrace: Backend, pi: Agent
 ) -> tuple[Outcome, tuple[NextStep, ...], str]:
-    """Return the outcome, what can be done next, and the answer."""
+    """Return the outcome, the next steps and the answer."""
     outcome = outcome_of(end.ending, record.verdict)
     if record.found_ended and record.verdict.completed:
         record.warn("already_completed", "this work item was done before; nothing was run again")
@@ -127,9 +127,9 @@ def _close(
 
 
 def _gather(record: RunContext, millrace: Backend, end: _End) -> _End:
-    """Read the evidence once, let the gate judge it, and return how the run ends after that.
+    """Gather the evidence once, judge it, and return the ending that results.
 
-    After a cancellation it is worth the time only where the item was seen done.
+    After a cancellation this is worth the time only if the item is known to be done.
     """
     item_status = record.item_status
     if item_status is None or end.ending is Ending.FAILED:
@@ -155,30 +155,30 @@ def _judge(record: RunContext, item_status: ItemStatus, millrace: Backend) -> No
     record.verdict = judge(evidence)
     record.lineage = lineage_of(evidence)
     if not record.verdict.completed:
-        _tell_failed_runners(record, evidence, millrace)
+        _warn_of_failed_runners(record, evidence, millrace)
     if record.status is None:
         record.status = millrace.read_status(wait)
 
 
-def _tell_failed_runners(record: RunContext, evidence: Evidence, millrace: Backend) -> None:
-    """Warn of stages that nobody worked on, because the program that should have could not."""
+def _warn_of_failed_runners(record: RunContext, evidence: Evidence, millrace: Backend) -> None:
+    """Add a warning for stages whose stage runner failed."""
     stages: dict[str, list[str]] = {}
     for fact in evidence.stages:
         if fact.runner_failure is not None:
             stages.setdefault(fact.runner_failure, []).append(fact.stage)
-    look = millrace.commands.millracer("doctor")
+    doctor = millrace.commands.millracer("doctor")
     for failure, failed in stages.items():
         record.warn(
             "stage_runner_failed",
             f"{', '.join(dict.fromkeys(failed))}: {failure.rstrip('.')}; "
-            f"`{look}` says what is missing",
+            f"`{doctor}` checks the cause",
         )
 
 
-def _look_again(record: RunContext, end: _End, millrace: Backend) -> None:
-    """Learn where the item is now that nothing of ours works on it any more.
+def _read_item_again(record: RunContext, end: _End, millrace: Backend) -> None:
+    """Read the item's status again, now that the daemon was left.
 
-    It may have ended after the last look: what is proven now counts.
+    The item may have ended since the last read, and proof found now counts.
     """
     if record.item_status is None or not end.ending.item_may_move:
         return
@@ -186,7 +186,7 @@ def _look_again(record: RunContext, end: _End, millrace: Backend) -> None:
         return
     try:
         found = millrace.look_up(
-            record.known_item.item_id, record.wait.cleaning_up(_LOOK_AGAIN_SECONDS)
+            record.known_item.item_id, record.wait.cleaning_up(_READ_AGAIN_SECONDS)
         )
         record.item_status = found
         traced = millrace.trace_lineage(found)
@@ -195,11 +195,11 @@ def _look_again(record: RunContext, end: _End, millrace: Backend) -> None:
         if decided in {Ending.ITEM_ENDED, Ending.BLOCKED}:
             _judge(record, found, millrace)
     except (MillracerError, Cancelled):
-        record.warn("place_unknown", "where the work item is now could not be asked of Millrace")
+        record.warn("place_unknown", "Millrace could not report where the work item is now")
 
 
 def _item_id(record: RunContext) -> str | None:
-    """Name the work item of a delegated run; a direct answer has none."""
+    """Return the work item id of a delegated run, None for a direct answer."""
     if record.item is None or record.decision is None:
         return None
     return record.item.item_id if record.decision.route is Route.MILLRACE else None
@@ -250,7 +250,7 @@ def _missing(record: RunContext, end: _End, outcome: Outcome) -> tuple[MissingEv
         return record.verdict.missing
     item_status = record.item_status
     if item_status is None:
-        found = "the run ended before anything was handed to Millrace"
+        found = "the run ended before Millrace received any work"
         if record.decision is not None and record.decision.route is Route.DIRECT:
             return (MissingEvidence("pi's complete answer", "pi's turn", end.reason),)
         return (MissingEvidence("a work item in Millrace that is done", NOWHERE, found),)
@@ -284,7 +284,7 @@ def _answer(
     if not _pi_is_wanted(record, end):
         return summary
     if record.pi_is_busy:
-        record.warn("finalization_failed", "pi did not come back from a notice in time")
+        record.warn("finalization_failed", "pi did not answer a notification in time")
         return summary
     prompt = prompts.report_prompt(
         task=record.request.task,

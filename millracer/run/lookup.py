@@ -1,4 +1,4 @@
-"""Finding the work item where Millrace holds it already, and what follows from its place there."""
+"""Find a work item that Millrace holds already, and decide how the run continues with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from millracer.run.context import RunContext
 
 
 def find_item(record: RunContext, millrace: Backend) -> Step | None:
-    """Look the item up; return None if it is not there, else the step that this means."""
+    """Look the item up; return the step to take, or None if Millrace does not hold it."""
     item_status = millrace.look_up(record.known_item.item_id, record.wait)
     if item_status.state is ItemState.ABSENT:
         return None
@@ -22,16 +22,16 @@ def find_item(record: RunContext, millrace: Backend) -> Step | None:
 
 
 def adopt_item(record: RunContext, millrace: Backend, item_status: ItemStatus) -> Step:
-    """Take an item that is there already for the run's own; return the step that this means.
+    """Use an existing item as the run's own, and return the step to take.
 
     Raises:
-        IdempotencyConflict: it is there with another body.
+        IdempotencyConflict: it exists with another body.
     """
     _check_hash(record.known_item, item_status)
     record.item_status = item_status
     record.found = True
     _adopt(record, item_status)
-    if item_status.state.is_live or _goes_on(item_status, millrace):
+    if item_status.state.is_live or _may_continue(item_status, millrace):
         return Step(RunEvent.ITEM_FOUND_LIVE)
     record.found_ended = True
     match item_status.state:
@@ -44,10 +44,10 @@ def adopt_item(record: RunContext, millrace: Backend, item_status: ItemStatus) -
     return Step(RunEvent.ITEM_FOUND_ENDED, ending, reason)
 
 
-def _goes_on(item_status: ItemStatus, millrace: Backend) -> bool:
-    """Whether something that came out of an ended item is, or may be, still to be worked on.
+def _may_continue(item_status: ItemStatus, millrace: Backend) -> bool:
+    """Return whether descendants of an ended item are, or may still become, live.
 
-    What rests may rest for a moment only: the watch has the patience to tell.
+    A lineage at rest may be so for a moment only; the watch waits long enough to decide.
     """
     if item_status.state is not ItemState.DONE or not leads_to_more_work(item_status):
         return False
@@ -60,7 +60,7 @@ def _check_hash(item: WorkItem, item_status: ItemStatus) -> None:
         return
     raise IdempotencyConflict(
         f"work item {item.item_id} is in Millrace already, with another text, scope or references",
-        suggested_action="send what was sent the first time, or name this work anew",
+        suggested_action="send the original request again, or use another name for this work",
     )
 
 
@@ -85,13 +85,13 @@ def _adopt(record: RunContext, item_status: ItemStatus) -> None:
 
 
 def item_named(name: str, millrace: Backend) -> str:
-    """Return the id of the work item that was made of the request of this name, else the name.
+    """Resolve a user-supplied name (work item id or request id) to a work item id.
 
-    An item's id says whether it was made of a request by such a name, so nothing is remembered for
-    it; what was stored for Millrace is looked through. Asks no program.
+    An unknown name is returned unchanged. The id of an item shows whether a request of this name
+    created it, so no index is kept: the stored requests are searched. Starts no program.
 
     Raises:
-        InvalidRequest: several items were made by this name, each of another text.
+        InvalidRequest: several items have this name, each with another text.
     """
     if is_item_id(name):
         return name

@@ -1,7 +1,7 @@
-"""Settling the mode a run works in, with Millrace's word for what exists and what runs.
+"""Choose the mode of a run; Millrace decides which modes are valid and which one runs.
 
 `compile validate` writes the compiled plan, so it runs only under the lifecycle lock and never
-beside a daemon, ours included.
+while a daemon runs, whether owned or foreign.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _BOOT_POLL_SECONDS = 0.2
 
 
 def settle_mode(record: RunContext, millrace: Backend) -> None:
-    """Decide the run's mode, or take that of a daemon that already works here.
+    """Choose the run's mode, or use that of a daemon that already runs.
 
     Raises:
-        ModeConflict: that daemon works in another mode than the caller or the session named.
+        ModeConflict: that daemon runs in another mode than the caller or the session chose.
         WorkspaceUnusable: the named mode, or the default, does not compile in this workspace.
     """
     with millrace.supervisor.control(record.wait.within(_LOCK_SECONDS)) as control:
@@ -52,15 +52,15 @@ def settle_mode(record: RunContext, millrace: Backend) -> None:
 def reconcile_with_daemon(
     record: RunContext, control: DaemonControl, running: RunningDaemon
 ) -> None:
-    """Take the mode of a running daemon, unless the caller or the session named another.
+    """Use the mode of a running daemon, unless the caller or the session chose another.
 
     Raises:
-        ModeConflict: they did.
+        ModeConflict: the caller or the session chose another.
     """
     wanted = _choice(record)
     found = _mode_of(record, control, running)
     if found is None:
-        record.warn("mode_unknown", "the running daemon does not say which mode it works in")
+        record.warn("mode_unknown", "the running daemon does not report its mode")
         record.mode = record.mode or wanted.mode
         return
     if control.resolve_mode(wanted.mode) != control.resolve_mode(found):
@@ -75,7 +75,7 @@ def reconcile_with_daemon(
 
 
 def _mode_of(record: RunContext, control: DaemonControl, running: RunningDaemon) -> str | None:
-    """Return the daemon's mode, waiting for one that boots to say it."""
+    """Return the daemon's mode; wait for a booting daemon to report it."""
     wait = record.wait.within(_BOOT_SECONDS)
     found: RunningDaemon | None = running
     while found is not None and found.booting and found.mode_id is None and not wait.expired:

@@ -1,7 +1,7 @@
-"""Telling pi of ended stages beside the watch, without the watch ever waiting for it.
+"""Notify pi of ended stages in a thread, so that the watch never waits for pi.
 
 The thread of a `Notifier` is the only user of the pi conversation between `start` and `finish`. It
-writes nothing of the run: what became of each notice is handed back with `drain`.
+does not write to the run's record: `drain` returns the result of each notification.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from millracer.run.prompts import notification_prompt
 #: The longest turn of one notification; pi's own limit may be shorter.
 TURN_SECONDS = 120.0
 _SLICE_SECONDS = 0.1
-#: How long ending pi itself may take where it would not even abort.
+#: How long ending pi may take if it does not even abort its turn.
 _URGENT_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressNote:
-    """What became of one notice: `stage_notified` in the run's progress.
+    """The result of one notification: `stage_notified` in the run's progress.
 
     Attributes:
-        reason: which stage's end, and how telling it went.
+        reason: which stage ended, and whether pi was notified.
         event: the end of the stage.
-        warning: what the caller should know; carried by the first failure only.
+        warning: a warning for the caller; set by the first failure only.
     """
 
     reason: str
@@ -47,7 +47,7 @@ class _Notice:
 
 
 class Notifier:
-    """Tells pi, one turn at a time; all methods are called from the thread of the run.
+    """Notifies pi, one turn at a time; all methods are called from the thread of the run.
 
     Args:
         pi: a conversation that has begun.
@@ -65,7 +65,7 @@ class Notifier:
         self._failed = False
 
     def start(self) -> None:
-        """Begin to tell; after `finish`, begin again and tell nothing twice."""
+        """Start the thread; after `finish`, start again without repeating a notification."""
         if self._thread is not None:
             return
         self._cancellation = Cancellation()
@@ -76,7 +76,7 @@ class Notifier:
         self._thread.start()
 
     def tell(self, event: RuntimeEvent) -> None:
-        """Let pi be told of an event of our lineage if it is worth it, once; never blocks."""
+        """Queue a notification of an event of the lineage if it is notable, once; never blocks."""
         text = notable(event)
         if self._thread is None or text is None or notice_key(event) in self._seen:
             return
@@ -84,20 +84,20 @@ class Notifier:
         self._notices.put(_Notice(event, text))
 
     def drain(self) -> list[ProgressNote]:
-        """Return what became of notices since the last call, oldest first; never blocks."""
+        """Return the results of notifications since the last call, oldest first; never blocks."""
         notes = []
         while not self._notes.empty():
             notes.append(self._notes.get())
         return notes
 
     def finish(self, wait: Wait) -> bool:
-        """Drop what is not told yet and stop a running turn; `drain` says so once more.
+        """Drop the notifications not yet sent and stop a running turn; call `drain` once more.
 
         Bounded by the wait and, for a pi that does not even abort, a few seconds more. Never
         raises; repeatable.
 
         Returns:
-            Whether the conversation is free again; if not, nobody may ask pi any more.
+            Whether the conversation is free again; if not, no turn may start.
         """
         thread = self._thread
         if thread is None:
@@ -114,11 +114,11 @@ class Notifier:
 
     def _work(self) -> None:
         while (notice := self._notices.get()) is not None:
-            self._notes.put(self._tell(notice))
+            self._notes.put(self._notify(notice))
 
-    def _tell(self, notice: _Notice) -> ProgressNote:
+    def _notify(self, notice: _Notice) -> ProgressNote:
         dropped = ProgressNote(
-            reason=f"pi was not told that {notice.text}: the watch was over", event=notice.event
+            reason=f"pi was not notified that {notice.text}: the watch was over", event=notice.event
         )
         wait = Wait.for_seconds(self._turn_seconds, self._cancellation)
         try:
@@ -127,10 +127,10 @@ class Notifier:
             return dropped
         except MillracerError as error:
             first, self._failed = not self._failed, True
-            reason = f"pi could not be told that {notice.text}: {error.message}"
+            reason = f"pi could not be notified that {notice.text}: {error.message}"
             warning = RunWarning("notification_failed", reason) if first else None
             return ProgressNote(reason=reason, event=notice.event, warning=warning)
-        return ProgressNote(reason=f"pi was told that {notice.text}", event=notice.event)
+        return ProgressNote(reason=f"pi was notified that {notice.text}", event=notice.event)
 
 
 def _ends_within(thread: threading.Thread, wait: Wait) -> bool:

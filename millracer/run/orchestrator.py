@@ -1,9 +1,9 @@
-"""A run, step by step: one method per lifecycle state performs its effects and says how it ended.
+"""Run a task: one method per lifecycle state performs its effects and returns a `Step`.
 
-Nothing is decided here about what follows: the event and the ending a step returns are fired into
-`millracer.domain.lifecycle`, whose table decides. Errors of ours become the event `failed` in
-exactly one place, around the step; anything else is a bug and propagates after everything of ours
-was ended.
+The table in `millracer.domain.lifecycle` decides which step follows: the orchestrator fires each
+step's event and ending into it. A `MillracerError` becomes the event `failed` in exactly one place,
+around the step. Any other exception is a bug and propagates after the watch and an owned daemon
+were ended.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from millracer.run.routing import choose_route
 from millracer.run.watch import Watch, daemon_lost
 
 _log = logging.getLogger(__name__)
-#: Another millracer may start a daemon meanwhile.
+#: Another Millracer process may start a daemon meanwhile.
 _LOCK_SECONDS = 150.0
 _LEASE_SECONDS = 10.0
 _LEAVE_SECONDS = 17.0
@@ -60,9 +60,9 @@ class Orchestrator:
 
     Args:
         unique: returns a fresh text for the identity of work that the caller did not name.
-        tools: what results tell of the programs.
-        listeners: told every progress event as it happens, from the running thread.
-        on_text: told pi's words of a direct answer as they come.
+        tools: the programs, as results report them.
+        listeners: called with every progress event as it happens, in the thread of the run.
+        on_text: called with the text of a direct answer as pi writes it.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -95,7 +95,7 @@ class Orchestrator:
         }
 
     def run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
-        """Take one task to its end and return its result; everything of ours has ended by then.
+        """Run one task to its end and return its result; the watch has ended by then.
 
         The pi conversation stays open for the next task; close the `Agent` after the last one.
         """
@@ -114,9 +114,9 @@ class Orchestrator:
         return replace(record.result, tools=self._used, timings=dict(record.timings))
 
     def submit(self, request: RunRequest, cancellation: Cancellation) -> RunContext:
-        """Take the steps of a run until the item is in Millrace, and return what they learned.
+        """Perform the steps of a run until the item is in Millrace, and return their record.
 
-        Starts and stops no daemon. Errors and a cancellation are in what is returned.
+        Starts and stops no daemon. Errors and a cancellation are in the record.
         """
         record = RunContext(request=request, cancellation=cancellation)
         with run_logged(request.request_id):
@@ -256,7 +256,7 @@ class Orchestrator:
             return Step(RunEvent.TIMED_OUT, Ending.TIMED_OUT, reason)
 
     def _begin_pi(self, record: RunContext) -> Notifier | None:
-        """Let pi start beside the watch; where it cannot, the closing turn will say so."""
+        """Start pi concurrently with the watch; the closing turn reports if it cannot start."""
         request = record.request
         if request.finalizer is not Finalizer.PI:
             return None
@@ -272,10 +272,10 @@ class Orchestrator:
         return record.notifier
 
     def _ensure_daemon(self, record: RunContext, wait: Wait) -> Step | None:
-        """Join the daemon that runs, or start one; return what follows where neither worked.
+        """Join the running daemon, or start one; return the next step if neither worked.
 
-        One that dies while it boots is lost like one that dies later. One that cannot be started
-        again after it died ends the run as its death would have.
+        A daemon that dies while booting is lost like one that dies later. If a dead daemon cannot
+        be started again, the run ends as with its death.
         """
         with self._millrace.supervisor.control(wait.within(_LOCK_SECONDS)) as control:
             running = control.running(record.wait)
@@ -297,7 +297,7 @@ class Orchestrator:
         return None
 
     def _warn_of_unseen(self, record: RunContext, running: RunningDaemon) -> None:
-        """Say at once that a daemon may be dead: joining it, the run may wait until its limit."""
+        """Warn at once that the daemon may be dead: the run may wait for it until its limit."""
         warning = unseen_warning(running)
         if warning is not None:
             record.warn(warning.code, warning.text)
@@ -316,9 +316,9 @@ class Orchestrator:
         return finalize(record, self._millrace, self._pi, self._clock, leave=self._leave)
 
     def _leave(self, record: RunContext) -> None:
-        """Give up the watch and stop a daemon of ours, whatever brought us here.
+        """End the watch and stop an owned daemon, after success as after an error.
 
-        Without a watch, one that a killed command left behind is looked after all the same.
+        Without a watch, an owned daemon that a killed command left is stopped as well.
         """
         lease, record.lease = record.lease, None
         wait = record.wait.cleaning_up(_LEAVE_SECONDS)

@@ -1,4 +1,4 @@
-"""Progress of a run: numbered, typed events to whoever listens."""
+"""Progress of a run: numbered, typed events for listeners."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from millracer.run.notifier import ProgressNote
 
 _log = logging.getLogger(__name__)
 _DOING = {
-    RunState.DECIDE: "finding out who does it, and whether it is there already",
-    RunState.DIRECT: "pi works on it",
-    RunState.INTAKE: "preparing the workspace and the document",
-    RunState.ENQUEUE: "handing it to Millrace",
-    RunState.ACCEPT: "waiting for the daemon to accept it",
-    RunState.MONITOR: "joining or starting the daemon, then watching",
-    RunState.RESTART_NEEDED: "repairing what the daemon left",
-    RunState.FINALIZE: "judging the evidence, ending what is ours",
+    RunState.DECIDE: "looking up the work item and choosing the route",
+    RunState.DIRECT: "pi does the task",
+    RunState.INTAKE: "preparing the workspace and the intake document",
+    RunState.ENQUEUE: "submitting the work item to Millrace",
+    RunState.ACCEPT: "waiting for the daemon to accept the work item",
+    RunState.MONITOR: "joining or starting the daemon, then watching the work item",
+    RunState.RESTART_NEEDED: "repairing the workspace after the daemon ended",
+    RunState.FINALIZE: "judging the evidence and leaving the daemon",
     RunState.FINISHED: "finished",
 }
 
 
 class Progress:
-    """Numbers what happens in one run, keeps it in the record and tells the listeners."""
+    """Numbers the progress events of one run, records them and sends them to the listeners."""
 
     def __init__(
         self,
@@ -42,11 +42,11 @@ class Progress:
         self._listeners = listeners
 
     def state_entered(self) -> None:
-        """Tell that the lifecycle moved on."""
+        """Report that the lifecycle entered its next state."""
         self.tell(ProgressKind.STATE_ENTERED, _DOING[self._record.state])
 
     def stage(self, event: RuntimeEvent) -> None:
-        """Tell of a stage of our item that began or ended; other events are not told."""
+        """Report the beginning or end of a stage of the lineage; ignore other events."""
         if not (event.begins_stage or event.ends_stage) or event.stage is None:
             return
         if event.item_id not in self._record.item_ids:
@@ -56,14 +56,14 @@ class Progress:
         self.tell(ProgressKind.STAGE_PROGRESS, text, event)
 
     def notices(self, notes: Sequence[ProgressNote]) -> None:
-        """Tell what became of notices to pi."""
+        """Report the results of notifications to pi."""
         for note in notes:
             self.tell(ProgressKind.NOTIFIED, note.reason, note.event)
             if note.warning is not None:
                 self._record.warn(note.warning.code, note.warning.text)
 
     def tell(self, kind: ProgressKind, reason: str, event: RuntimeEvent | None = None) -> None:
-        """Number, keep and pass on one event."""
+        """Number, record and send one event."""
         record = self._record
         progress = ProgressEvent(
             number=len(record.progress) + 1,

@@ -1,8 +1,8 @@
-"""What pi is asked: built from domain values; makes no call.
+"""Build pi's prompts from domain values; makes no call.
 
-Whatever a caller or Millrace wrote stands between fences whose marker occurs nowhere in it, named
-as data, so that it can neither end the quotation nor pass for our words. A task is handed on as it
-was given; what programs said of it, without secrets.
+Text of a caller or of Millrace is marked as data and fenced by a marker that does not occur in it,
+so that it can neither end the quotation nor pass for Millracer's text. A task is passed unchanged;
+programs' reports are redacted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from millracer.domain.requests import RequestBody, ScopedWork
 from millracer.errors import RunWarning
 from millracer.redaction.process import redact
 
-#: First lines of our prompts, by which a scripted model knows them.
+#: The first words of Millracer's prompts, by which a scripted model recognises them.
 DECISION_MARK = "[millracer:decision]"
 DIRECT_MARK = "[millracer:direct]"
 NOTICE_MARK = "[millracer:notice]"
@@ -43,8 +43,8 @@ _REPORT = """A task was delegated to Millrace and the delegation is over. Write 
 for the caller: what came of it, what proves it or what is missing, and what to do next if anything.
 Do not do the task yourself, do not retry it, and claim nothing that the facts below do not say. The
 outcome is already decided; your answer explains it."""
-_NOTICE = """For your information only: a stage of the delegated task has ended, and Millrace goes
-on with it by itself. Do nothing about it, use no tools and start nothing. Answer with one short
+_NOTICE = """For your information only: a stage of the delegated task has ended, and Millrace
+continues by itself. Do nothing about it, use no tools and start nothing. Answer with one short
 line; you will be asked for the closing answer when the run is over."""
 _DIRECT = """Do the following task yourself, here and now, and then report briefly what you did and
 how you checked it."""
@@ -54,7 +54,7 @@ _REFERENCES = "The caller points to these as context of the task: paths or addre
 
 
 def decision_prompt(body: RequestBody) -> str:
-    """Ask who should do the task."""
+    """Ask for the route of a task."""
     return "\n\n".join(
         [
             f"{DECISION_MARK} Choose who does a task. Do not work on it now, and use no tools.",
@@ -67,7 +67,7 @@ def decision_prompt(body: RequestBody) -> str:
 
 
 def decision_again_prompt(body: RequestBody) -> str:
-    """Ask once more after an answer that could not be read; whole, for who has forgotten it all."""
+    """Ask again after an unreadable answer; complete, because pi may have lost the context."""
     return f"{decision_prompt(body)}\n\nAn earlier answer to this could not be read."
 
 
@@ -77,7 +77,7 @@ def direct_prompt(body: RequestBody) -> str:
 
 
 def notification_prompt(ended: str) -> str:
-    """Tell pi that a stage ended while the run goes on."""
+    """Notify pi that a stage ended while the run continues."""
     return "\n\n".join([f"{NOTICE_MARK} {_NOTICE}", quoted("What ended", redact(ended))])
 
 
@@ -91,7 +91,7 @@ def report_prompt(  # noqa: PLR0913 - one sentence of the prompt each
     warnings: Sequence[RunWarning],
     next_steps: Sequence[str],
 ) -> str:
-    """Ask pi for the closing answer of a delegated run; its words change no outcome."""
+    """Ask pi for the closing answer of a delegated run; it cannot change the outcome."""
     facts = [
         f"Outcome: {outcome}",
         f"Reason: {reason}",

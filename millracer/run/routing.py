@@ -1,8 +1,8 @@
-"""Reading pi's answer to the decision turn: JSON, bare, fenced or embedded, or two labelled lines.
+"""Choose the route; parse pi's decision: JSON (bare, fenced, embedded) or two labelled lines.
 
-Tolerant in form, strict in content: what names no route, or a route that does not exist, is no
-decision, and the caller asks again. So is an answer far longer than any decision: to try what
-stands behind each of its braces takes time that grows with the square of its length.
+Tolerant in form, strict in content: an answer without a valid route is not a decision, and pi is
+asked again. Neither is an answer far longer than any decision: to parse from each of its braces
+takes time that grows with the square of its length.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ LONGEST_ANSWER = 32 * 1024
 
 _NO_REASON = "pi gave no reason"
 _DECODER = json.JSONDecoder()
-#: Possessive, so that a line of nothing but marks or blanks is not tried from each of them.
+#: Possessive, so that a line of only marks or blanks is not matched from each position.
 _LABEL = r"^[ \t>*-]*+{}\**+[ \t]*+:[ \t]*+\**+[ \t]*+"
 _ROUTE_LINE = re.compile(_LABEL.format("decision") + r"(\w+)", re.IGNORECASE | re.MULTILINE)
 _WHY_LINE = re.compile(_LABEL.format("why") + r"(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
 def parse_decision(answer: str) -> Decision | None:
-    """Return the decision the answer holds, or None where it cannot be read.
+    """Return the decision in an answer, or None where it cannot be read.
 
-    Two readable decisions that name different routes are none.
+    Two readable decisions with different routes are unreadable together.
     """
     if len(answer) > LONGEST_ANSWER:
         return None
@@ -101,7 +101,7 @@ def _text(value: object) -> str:
 
 
 def choose_route(record: RunContext, pi: Agent) -> Decision:
-    """Return who does the task: as the caller forces it, else as pi decides, asked twice at most.
+    """Return the route: the caller's if it forces one, else pi's; pi is asked at most twice.
 
     Raises:
         DecisionUnreadable: pi gave no readable decision; a broken answer is never one.
@@ -115,11 +115,11 @@ def choose_route(record: RunContext, pi: Agent) -> Decision:
         case RoutePreference.AUTO:
             pass
     limit = request.limits.pi_timeout_seconds
-    asked = (
+    attempts = (
         prompts.decision_prompt(request.body),
         prompts.decision_again_prompt(request.body),
     )
-    for prompt in asked:
+    for prompt in attempts:
         decision = parse_decision(pi.ask(prompt, record.wait.within(limit)))
         if decision is not None:
             return decision

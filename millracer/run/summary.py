@@ -1,4 +1,4 @@
-"""The plain answer of a delegated run, made from its evidence without a model."""
+"""The plain answer of a delegated run, built from its evidence without a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from millracer.domain.result import NextStep, RunResult
 
 
 def describe_fact(fact: Fact) -> str:
-    """Say one piece of evidence in a line, with its origin."""
+    """Return one fact as a line, with its source."""
     run_id = run_of(fact)
     run = "" if run_id is None else f" in run {run_id}"
     return f"{state_fact(fact)}{run} ({fact.source})"
@@ -25,7 +25,7 @@ def summarise(
     missing: Sequence[MissingEvidence],
     next_steps: Sequence[NextStep],
 ) -> str:
-    """Return the closing answer: outcome, what proves it, what is missing, how to go on."""
+    """Return the closing answer: outcome, proof, missing evidence and next steps."""
     lines = [f"{outcome}: {reason}"]
     lines += [f"  evidence: {describe_fact(fact)}" for fact in proof]
     lines += [f"  missing: {_describe_gap(entry)}" for entry in missing]
@@ -34,7 +34,7 @@ def summarise(
 
 
 def summary_of(result: RunResult) -> str | None:
-    """Return the plain answer for a run that has its result; None where nothing was decided."""
+    """Return the plain answer for a finished run; None without a deciding event."""
     if result.event is None:
         return None
     return summarise(

@@ -1,4 +1,4 @@
-"""Watching the item until it ends, waiting for it is over, or the daemon is gone."""
+"""Watch the item until it ends, the time limit is over, or the daemon is gone."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ from millracer.run.context import RunContext
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
 
-#: Looks in a row at which a question may fail, or Millrace not know the item, or its lineage rest,
-#: before we believe it: items move between folders, and the next one is made a moment later.
+#: Consecutive reads that must fail, miss the item or find its lineage at rest before that counts:
+#: items move between folders, and Millrace creates the next one a moment later.
 _PATIENCE = 5
-_LOOK_AGAIN_SECONDS = 0.5
+_READ_AGAIN_SECONDS = 0.5
 #: A stage's end is logged a moment after it moved the item.
 _LAST_EVENTS_SECONDS = 0.1
-#: How many events of items not known to be ours are kept: one may turn out to be.
-_UNTOLD_EVENTS = 500
-_AT_A_STANDSTILL = frozenset({Ending.AT_REST, Ending.BLOCKED})
+#: How many events of unknown items are kept: such an item may turn out to be in the lineage.
+_UNREPORTED_EVENTS = 500
+_AT_REST_OR_BLOCKED = frozenset({Ending.AT_REST, Ending.BLOCKED})
 _REASONS = {
     Ending.ITEM_ENDED: "Millrace ended the work item",
-    Ending.AT_REST: "nothing of the work item's lineage goes on in Millrace",
+    Ending.AT_REST: "no member of the work item's lineage is live in Millrace",
     Ending.BLOCKED: "Millrace blocked the work item",
     Ending.SET_ASIDE: "Millrace set the work item aside",
     Ending.UNKNOWN: "Millrace no longer knows the work item",
-    Ending.STOPPED: "somebody stopped Millrace's daemon before the work item was done",
+    Ending.STOPPED: "Millrace's daemon was stopped before the work item was done",
 }
-_PASSING = _AT_A_STANDSTILL | {Ending.UNKNOWN}
+_PASSING = _AT_REST_OR_BLOCKED | {Ending.UNKNOWN}
 
 
 class Watch:
-    """Follows one run's item: woken by signs, decided by what Millrace answers."""
+    """Follows one run's item: change hints trigger reads, and Millrace's answers decide."""
 
     def __init__(
         self,
@@ -63,51 +63,51 @@ class Watch:
         self._millrace = millrace
         self._progress = progress
         self._notifier = notifier
-        self._untold: deque[RuntimeEvent] = deque(maxlen=_UNTOLD_EVENTS)
+        self._unreported: deque[RuntimeEvent] = deque(maxlen=_UNREPORTED_EVENTS)
         self._repetitions = RepetitionCount()
         self._stages_under_way = 0
         self._doubts = 0
         self._paused = False
 
     def follow(self, wait: Wait) -> Step:
-        """Block until the watch ends, and return how."""
+        """Block until the watch ends, and return its step."""
         lease = self._record.lease
         if lease is None:
-            raise MillracerError("nobody attends the daemon")
-        signs = lease.next_signs(self._record.known_status, wait)
-        ask_item = is_worth_asking(signs, self._record.item_ids)
-        ask_status = signs.may_be_paused or is_worth_asking_status(signs)
+            raise MillracerError("the watch has no lease")
+        hints = lease.next_signs(self._record.known_status, wait)
+        ask_item = is_worth_asking(hints, self._record.item_ids)
+        ask_status = hints.may_be_paused or is_worth_asking_status(hints)
         while True:
-            self._record.stop_seen = self._record.stop_seen or signs.stop_seen
-            self._untold.extend(signs.events)
-            ending = self._observe(signs, wait, ask_item=ask_item, ask_status=ask_status)
+            self._record.stop_seen = self._record.stop_seen or hints.stop_seen
+            self._unreported.extend(hints.events)
+            ending = self._observe(hints, wait, ask_item=ask_item, ask_status=ask_status)
             concluded = self._conclude(ending)
             if concluded is not None:
-                self._tell(None)
+                self._report_events(None)
                 if self._stages_under_way:
                     last = wait.within(_LAST_EVENTS_SECONDS)
                     late = lease.next_signs(self._record.known_status, last)
-                    self._untold.extend(late.events)
-                    self._tell(None)
+                    self._unreported.extend(late.events)
+                    self._report_events(None)
                 return concluded
-            self._tell(self._notifier)
+            self._report_events(self._notifier)
             if wait.expired:
                 return self._time_out()
             ask_again = self._doubts > 0
             if ask_again:
-                wait.sleep(_LOOK_AGAIN_SECONDS)
-            signs = lease.next_signs(
+                wait.sleep(_READ_AGAIN_SECONDS)
+            hints = lease.next_signs(
                 self._record.known_status,
-                wait.within(_LOOK_AGAIN_SECONDS) if ask_again else wait,
+                wait.within(_READ_AGAIN_SECONDS) if ask_again else wait,
             )
-            ask_item = ask_again or is_worth_asking(signs, self._record.item_ids)
-            ask_status = ask_item or is_worth_asking_status(signs)
+            ask_item = ask_again or is_worth_asking(hints, self._record.item_ids)
+            ask_status = ask_item or is_worth_asking_status(hints)
 
-    def _tell(self, notifier: Notifier | None) -> None:
-        """Tell of our lineage's events; what belongs to an item not known yet waits for it."""
+    def _report_events(self, notifier: Notifier | None) -> None:
+        """Report the events of the lineage; keep those of items that are not known yet."""
         ids = self._record.item_ids
-        waiting = [event for event in self._untold if event.item_id not in ids]
-        for event in self._untold:
+        waiting = [event for event in self._unreported if event.item_id not in ids]
+        for event in self._unreported:
             if event.item_id in ids:
                 self._stages_under_way += event.begins_stage
                 self._stages_under_way -= event.ends_stage and self._stages_under_way > 0
@@ -115,20 +115,20 @@ class Watch:
                 self._repetitions.note(event)
                 if notifier is not None:
                     notifier.tell(event)
-        self._untold.clear()
-        self._untold.extend(waiting)
+        self._unreported.clear()
+        self._unreported.extend(waiting)
         if notifier is not None:
             self._progress.notices(notifier.drain())
 
     def _observe(
-        self, signs: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
+        self, hints: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
     ) -> Ending | None:
-        """Ask Millrace as far as the signs are worth it; return what it means, None for nothing.
+        """Ask Millrace as far as the hints justify it; return the ending, None to continue.
 
-        A question that fails is put again a few times before its error counts.
+        A read that fails is repeated a few times before its error counts.
         """
         try:
-            ending = self._ask(signs, wait, ask_item=ask_item, ask_status=ask_status)
+            ending = self._ask(hints, wait, ask_item=ask_item, ask_status=ask_status)
         except ToolTimeout:
             if wait.expired:
                 return None
@@ -147,34 +147,34 @@ class Watch:
         return ending if self._doubts >= _PATIENCE else None
 
     def _ask(
-        self, signs: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
+        self, hints: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
     ) -> Ending | None:
         record = self._record
         if ask_item and not self._look_up(wait):
             return Ending.UNKNOWN
         item_status = record.known_status
         decided = interpret_item_status(item_status) if ask_item else None
-        if decided is None and leads_to_more_work(item_status) and (ask_item or is_news(signs)):
+        if decided is None and leads_to_more_work(item_status) and (ask_item or is_news(hints)):
             decided = self._trace()
-            if decided in _AT_A_STANDSTILL and not signs.daemon_alive:
-                decided = None  # what stands still without a daemon may go on with one
+            if decided in _AT_REST_OR_BLOCKED and not hints.daemon_alive:
+                decided = None  # a lineage at rest without a daemon may continue with one
             if decided is not None and item_status.state.is_live:
                 return self._confirmed(decided, wait)
         waits = any(member.waits_for for member in record.lineage)
         if decided is not None or not (ask_item or ask_status or waits):
             return decided
         record.status = self._millrace.read_status(wait)
-        if signs.daemon_alive:
+        if hints.daemon_alive:
             self._note_pause(paused=record.status.paused)
         return interpret_runtime(
             record.status,
-            daemon_alive=signs.daemon_alive,
+            daemon_alive=hints.daemon_alive,
             stop_seen=record.stop_seen,
             active=self._is_active(),
         )
 
     def _look_up(self, wait: Wait) -> bool:
-        """Ask Millrace where the item stands; return whether it knows the item."""
+        """Read the item's status from Millrace; return whether Millrace knows the item."""
         found = self._millrace.look_up(self._record.known_item.item_id, wait)
         if found.state is ItemState.ABSENT:
             return False
@@ -182,16 +182,16 @@ class Watch:
         return True
 
     def _confirmed(self, decided: Ending, wait: Wait) -> Ending:
-        """Ask for the item again, which by its files ended since Millrace was asked for it.
+        """Read the item again if its files show that it ended after the last read.
 
-        What a watch ends with is judged by Millrace's answer: one from before the end proves none.
+        The ending of a watch rests on Millrace's answer, and an earlier answer does not prove it.
         """
         if not self._look_up(wait):
             return Ending.UNKNOWN
         return Ending.AT_REST if self._record.known_status.state.is_live else decided
 
     def _trace(self) -> Ending | None:
-        """Read what came out of the item so far, and what that decides."""
+        """Read the item's lineage, and return the ending that it means."""
         traced = self._millrace.trace_lineage(self._record.known_status)
         self._record.lineage = lineage_of(traced)
         return interpret_lineage(traced)
@@ -204,12 +204,12 @@ class Watch:
         reason = _REASONS[ending]
         if ending is Ending.SET_ASIDE:
             item_status = self._record.known_status
-            said = f": {item_status.detail}" if item_status.detail else ""
-            reason = f"{reason} as {item_status.state}{said}"
+            detail = f": {item_status.detail}" if item_status.detail else ""
+            reason = f"{reason} as {item_status.state}{detail}"
         return Step(RunEvent.WATCH_ENDED, ending, reason)
 
     def _is_active(self) -> bool:
-        """Whether the item, or something that came out of it, was being worked on."""
+        """Return whether the item or one of its descendants is active."""
         states = {self._record.known_status.state}
         states.update(member.state for member in self._record.lineage)
         return ItemState.ACTIVE in states

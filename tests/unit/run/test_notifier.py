@@ -95,7 +95,7 @@ def test_a_failure_is_a_warning_once_and_the_next_end_is_told_all_the_same(
     assert "429 slow down" in first.reason
     assert "too slow" in second.reason
     assert (second.warning, third.warning) == (None, None)
-    assert third.reason.startswith("pi was told")
+    assert third.reason.startswith("pi was notified")
 
 
 def test_telling_and_asking_what_became_of_it_do_not_wait_for_a_turn(
@@ -126,7 +126,7 @@ def test_the_end_of_the_watch_stops_a_running_turn_and_drops_what_waits(
     notes = notifier.drain()
 
     assert [note.event for note in notes] == [ended(1), ended(2)]
-    assert all("was not told" in note.reason and note.warning is None for note in notes)
+    assert all("was not notified" in note.reason and note.warning is None for note in notes)
     assert len(pi.prompts) == 1
 
 
@@ -227,7 +227,7 @@ def test_a_pi_that_cannot_be_ended_is_left_to_its_thread(monkeypatch: pytest.Mon
     assert notifier.drain() == []
     pi.close(soon())
     wait_until(lambda: notifier.finish(soon()), "the turn ends")
-    assert "was told" in notes_of(notifier, 1)[0].reason
+    assert "was notified" in notes_of(notifier, 1)[0].reason
 
     notifier.start()
     notifier.tell(ended(2))

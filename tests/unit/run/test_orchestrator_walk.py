@@ -232,7 +232,7 @@ def _could_not_leave(fails_at: tuple[str, int, MillracerError | Cancelled] | Non
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "_READ_AGAIN_SECONDS", 0.0)
 
 
 TestOrchestratorWalk = OrchestratorWalk.TestCase

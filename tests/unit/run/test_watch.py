@@ -74,7 +74,7 @@ def wait() -> Wait:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_LOOK_AGAIN_SECONDS", 0.25)
+    monkeypatch.setattr(watch, "_READ_AGAIN_SECONDS", 0.25)
     monkeypatch.setattr(watch, "_PATIENCE", 2)
 
 
