@@ -16,7 +16,7 @@ from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.schemas.encoding import NotUtf8, read_utf8
 
-_GIVE_TASK = 'give it behind the command, in quotes ("Fix the tests"), or on standard input'
+_GIVE_TASK = 'give the task after the command, in quotes ("Fix the tests"), or on standard input'
 
 
 def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedTask:
@@ -58,12 +58,12 @@ def _nothing_but_resume(options: TaskInput) -> str:
     if options.task or options.benchmark_json:
         raise UsageError(
             "--resume continues a work item and takes no task",
-            suggested_action="leave the task and --benchmark-json out",
+            suggested_action="omit the task and --benchmark-json",
         )
     if not (options.resume or "").strip():
         raise UsageError(
-            "`--resume` and `watch` need a work item's id, and this one is empty",
-            suggested_action="give the `work_item_id` that a result named",
+            "`--resume` and `watch` need a work item id; the given id is empty",
+            suggested_action="give the `work_item_id` of a result",
         )
     return ""
 
@@ -72,7 +72,7 @@ def _legacy_request(options: TaskInput) -> BenchmarkRequest:
     if options.task:
         raise UsageError(
             "--benchmark-json reads the task from standard input",
-            suggested_action="leave the task text out of the command line",
+            suggested_action="omit the task text from the command line",
         )
     return parse_benchmark_request(StandardInput().read())
 

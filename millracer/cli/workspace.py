@@ -45,7 +45,7 @@ def find_place(
     resolution = _by(ResolutionRule.CWD, workspace)
     if session_id is None:
         return SelectedWorkspace(root_path=str(workspace), resolution=resolution, mode=mode)
-    text = f"session {session_id} selected no workspace; the run works in {workspace}"
+    text = f"session {session_id} has no selected workspace; the run uses {workspace}"
     return SelectedWorkspace(
         root_path=str(workspace),
         resolution=resolution,

@@ -68,7 +68,7 @@ def unreadable(error: OSError) -> UsageError:
     """Return what a caller is told whose standard input cannot be read."""
     return UsageError(
         f"standard input cannot be read: {error.strerror}",
-        suggested_action="run the command with a pipe, a file or a terminal as standard input",
+        suggested_action="connect standard input to a pipe, a file or a terminal",
     )
 
 

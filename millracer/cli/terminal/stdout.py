@@ -41,16 +41,18 @@ class OutputFormat(StrEnum):
 class OutputLost(Exception):
     """A document could not be written although somebody may wait for it; the text says why."""
 
-    suggested_action = "make room, or let standard output go somewhere else"
+    suggested_action = "free disk space, or redirect standard output"
 
 
 class OutputUnread(OutputLost):
     """A signal came while the reader stood still; what it had not taken by then is lost."""
 
-    suggested_action = "run it again and read standard output, or let it go to a file"
+    suggested_action = (
+        "run the command again and read its standard output, or redirect it to a file"
+    )
 
     def __init__(self, reason: CancelReason) -> None:
-        super().__init__(f"nobody reads standard output ({reason}); the result is lost")
+        super().__init__(f"no process read standard output ({reason}); the result is lost")
         self.reason = reason
 
 
