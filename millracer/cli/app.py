@@ -16,7 +16,7 @@ from millracer.cli.lazy_group import LazyGroup
 from millracer.cli.prewarm import Prewarm
 from millracer.errors import ConfigInvalid, ExitCode, UsageError
 
-#: What pydantic puts before the message of a check.
+#: Pydantic's prefix of a validator's message.
 _VALIDATOR_PREFIX = "Value error, "
 
 
@@ -36,8 +36,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature
-    if asked:
+def _show_version(requested: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if requested:
         typer.echo(f"millracer {__version__}")
         raise typer.Exit
 
@@ -54,7 +54,7 @@ def millracer(
         typer.Option(
             internal_errors.OPTION,
             envvar=internal_errors.VARIABLE,
-            help="Show an internal error in full; it may stand behind the command, too.",
+            help="Show the traceback of an internal error. May follow the command.",
         ),
     ] = False,
     verbose: Annotated[
@@ -69,15 +69,15 @@ def millracer(
     ] = 0,
 ) -> None:
     """The local operations gateway for Millrace: one task in, one truthful result out."""
-    del version, verbose  # `invoke` takes -v from anywhere in the line
+    del version, verbose  # `invoke` reads -v at any position
     if debug:
         internal_errors.show_tracebacks()
     gc.freeze()
-    gc.enable()  # `main` loads without it
+    gc.enable()  # `main` disables it while modules load
 
 
 def invoke(arguments: Sequence[str], begun: Prewarm | None = None) -> int:
-    """Run one command line and return its exit code; a JSON caller gets JSON for wrong use too."""
+    """Run one command line and return its exit code; invalid use also gets its JSON document."""
     words = internal_errors.without_option(arguments)
     if words != list(arguments):
         internal_errors.show_tracebacks()
@@ -86,17 +86,17 @@ def invoke(arguments: Sequence[str], begun: Prewarm | None = None) -> int:
         verbosity.show_log(verbose)
         code = app(args=words, prog_name="millracer", standalone_mode=False, obj=begun)
     except (ConfigInvalid, UsageError) as error:
-        from millracer.cli.command import report_failure  # noqa: PLC0415 - hardly ever needed
+        from millracer.cli.command import report_failure  # noqa: PLC0415 - rarely needed
 
         return report_failure(arguments, error)
     except TyperException as wrong_use:
         from millracer.cli.command import report_failure, report_help  # noqa: PLC0415 - same
 
         message = wrong_use.format_message().replace(_VALIDATOR_PREFIX, "")
-        if message.startswith("Usage: "):  # no command was named
+        if message.startswith("Usage: "):  # the command line names no command
             return report_help(message)
         context = getattr(wrong_use, "ctx", None)
         command = "millracer" if context is None else context.command_path
-        action = f"see the options with `{command} --help`"
+        action = f"read the options with `{command} --help`"
         return report_failure(arguments, UsageError(message, suggested_action=action))
     return code if isinstance(code, int) else ExitCode.COMPLETED

@@ -1,7 +1,4 @@
-"""The life of a command: perform it, print its one document, return its exit code.
-
-Wrong use, errors, bugs and signals become the command's document here and nowhere else.
-"""
+"""Error handling of commands: wrong use, errors, bugs and signals become the one document."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _Result = TypeVar("_Result")
 
 
 def report_cancelled(arguments: Sequence[str], reason: CancelReason) -> int:
-    """Print the document of a command that a signal stopped before its work; return its code."""
+    """Print the document of a command that a signal stopped early; return the exit code."""
     print_failure(arguments, CallerCancelled(reason))
     return exit_code_of_cancel(reason)
 
@@ -32,14 +29,14 @@ def report_help(usage: str) -> int:
 
 
 def report_failure(arguments: Sequence[str], error: MillracerError) -> int:
-    """Report an error that came before the command's work, and return the exit code."""
+    """Report an error from before the command's work and return the exit code."""
     say_error(error.message, error.suggested_action)
     print_failure(arguments, error)
     return exit_code_of_failure(error)
 
 
 def print_failure(arguments: Sequence[str], error: MillracerError) -> None:
-    """Print the document of an error if the command line requests one; it need not parse."""
+    """Print the document of an error if the command line, valid or not, requests one."""
     command, document = named_in(arguments)
     if document is None or (document.lines and isinstance(error, CallerCancelled)):
         return
@@ -47,14 +44,14 @@ def print_failure(arguments: Sequence[str], error: MillracerError) -> None:
 
 
 def completed(work: Callable[[], _Result], fail: Callable[[MillracerError], _Result]) -> _Result:
-    """Do a command's work; an error, a cancellation or a bug becomes what `fail` makes of it.
+    """Do a command's work; convert an error, a cancellation or a bug with `fail`.
 
     Args:
         work: the command's work.
-        fail: returns the result of an error; for a cancellation that is a `CallerCancelled`.
+        fail: returns the result of an error; a cancellation is passed as `CallerCancelled`.
 
     Raises:
-        OutputLost: nothing can be printed any more.
+        OutputLost: standard output can no longer be written.
     """
     try:
         return work()

@@ -1,4 +1,4 @@
-"""Every command by name: where it is, how a list shows it, and which document it prints."""
+"""Table of all commands: implementation, help text and JSON documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPS_EXIT_CODES = (
     "with --jsonl 0 at the end of standard input."
 )
 _SETUP_EXIT_CODES = (
-    "Exit codes: 0 all is there, or removed, 2 invalid use, 3 not agreed to: nothing was done, "
+    "Exit codes: 0 installed or removed, 2 invalid use, 3 declined, nothing was changed, "
     "8 an installer failed, 130 or 143 cancelled."
 )
 _DOCTOR_EXIT_CODES = (
@@ -35,7 +35,7 @@ class Entry:
     Attributes:
         target: "module:function" of a command; empty for a group.
         help: the first sentence of a command's help, or the help of a group.
-        epilog: what the help shows below the options.
+        epilog: text below the options in the help.
         documents: the JSON documents it can print; the first one that is requested counts.
         commands: the entries of a group.
     """
@@ -58,39 +58,43 @@ _SESSIONS = f"{_COMMANDS}.sessions"
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry(
         target=f"{_COMMANDS}.run:run",
-        help="Run one task to its end, and print an answer or a JSON result.",
+        help="Run one task to its end and print the answer or a JSON result.",
         epilog=_EXIT_CODES,
         documents=(documents.RUN,),
     ),
     "operator": Entry(
         target=f"{_COMMANDS}.operator:operator",
-        help="Talk to Millracer at a prompt, one task after another.",
+        help="Start an interactive prompt that runs one task after another.",
     ),
     "status": _queue_command(
-        f"{_COMMANDS}.status:status", "Show what goes on in a workspace.", documents.STATUS
+        f"{_COMMANDS}.status:status", "Show the state of a workspace.", documents.STATUS
     ),
     "submit": _queue_command(
         f"{_COMMANDS}.submit:submit",
-        "Put one task in Millrace's queue and print its item's id.",
+        "Add one task to Millrace's queue and print the work item's id.",
         documents.SUBMIT,
     ),
     "watch": _queue_command(
         f"{_COMMANDS}.run:watch",
-        "Follow one item to its end and give its result, as `run` does.",
+        "Follow one work item to its end and print its result.",
         documents.RUN,
     ),
     "cancel": _queue_command(
         f"{_CONTROL}:cancel",
-        "Take one waiting or blocked item out of Millrace's queue.",
+        "Remove one waiting or blocked work item from Millrace's queue.",
         documents.CONTROL,
     ),
     "pause": _queue_command(
-        f"{_CONTROL}:pause", "Let Millrace begin nothing new.", documents.CONTROL
+        f"{_CONTROL}:pause",
+        "Pause the workspace: no new stage is started.",
+        documents.CONTROL,
     ),
-    "resume": _queue_command(f"{_CONTROL}:resume", "End the pause.", documents.CONTROL),
+    "resume": _queue_command(
+        f"{_CONTROL}:resume", "End the pause of the workspace.", documents.CONTROL
+    ),
     "stop": _queue_command(
         f"{_CONTROL}:stop",
-        "End the daemon that Millracer left or keeps running.",
+        "Stop the daemon that Millracer started.",
         documents.CONTROL,
     ),
     "ops": Entry(
@@ -101,83 +105,83 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "schema": Entry(
         target=f"{_COMMANDS}.schema:schema",
-        help="Print the JSON Schema of a document that is read or printed.",
+        help="Print the JSON Schema of one of Millracer's documents.",
     ),
     "setup": Entry(
         target=f"{_COMMANDS}.setup:setup",
-        help="Install the tested Millrace and pi for yourself.",
+        help="Install the tested versions of Millrace and pi for your user.",
         epilog=_SETUP_EXIT_CODES,
     ),
     "doctor": Entry(
         target=f"{_COMMANDS}.doctor:doctor",
-        help="Check that a run could work here, and change nothing.",
+        help="Check whether a run would work here, without changing anything.",
         epilog=_DOCTOR_EXIT_CODES,
         documents=(documents.DOCTOR,),
     ),
     "demo": Entry(
         target=f"{_COMMANDS}.demo:demo",
-        help="Show one run on the real tools with a scripted model.",
+        help="Show one run with the real pi and Millrace and a scripted model.",
         epilog=_EXIT_CODES,
         documents=(documents.DEMO,),
     ),
     "workspaces": Entry(
-        help="The workspaces that requests may name, and select.",
+        help="Manage the registered workspaces.",
         documents=(documents.OPS,),
         commands={
             "list": Entry(
                 target=f"{_SESSIONS}:list_workspaces",
-                help="Show the registered workspaces; `*` marks the default.",
+                help="List the registered workspaces; `*` marks the default.",
             ),
             "add": Entry(
                 target=f"{_SESSIONS}:add_workspace",
-                help="Register a directory under an id; the same id again replaces it.",
+                help="Register a directory under an id; an existing id is replaced.",
             ),
             "remove": Entry(
                 target=f"{_SESSIONS}:remove_workspace",
-                help="Forget a registered workspace; the directory is left as it is.",
+                help="Unregister a workspace; its directory is not changed.",
             ),
             "select": Entry(
                 target=f"{_SESSIONS}:select_workspace",
-                help="Select what a session works with if nothing else is named.",
+                help="Select a session's default workspace and mode.",
             ),
         },
     ),
     "sessions": Entry(
-        help="What is remembered for each caller.",
+        help="Show and delete sessions: stored selections and recent requests.",
         documents=(documents.OPS,),
         commands={
-            "list": Entry(target=f"{_SESSIONS}:list_sessions", help="Show every session."),
+            "list": Entry(target=f"{_SESSIONS}:list_sessions", help="List all sessions."),
             "show": Entry(
                 target=f"{_SESSIONS}:show_session",
-                help="Show what is remembered of one session.",
+                help="Show one session.",
             ),
-            "forget": Entry(target=f"{_SESSIONS}:forget_session", help="Forget one session."),
+            "forget": Entry(target=f"{_SESSIONS}:forget_session", help="Delete one session."),
         },
     ),
     "config": Entry(
-        help="What the configuration files set, and what it comes to.",
+        help="Show configuration files and effective values.",
         documents=(documents.CONFIG,),
         commands={
             "show": Entry(
                 target=f"{_COMMANDS}.config:show",
-                help="Show each value that a run would have, and where it comes from.",
+                help="Show the effective value and origin of each option.",
             ),
             "path": Entry(
                 target=f"{_COMMANDS}.config:show_path",
-                help="Print where your own configuration file lies, be it there or not.",
+                help="Print the path of your configuration file, whether or not it exists.",
             ),
         },
     ),
 }
-#: What a command line that names no command owes.
+#: For a command line that names no known command.
 _UNKNOWN = Entry(help="", documents=(documents.RUN,))
 
 
 def named_in(arguments: Sequence[str]) -> tuple[str | None, Document | None]:
     """Return the command that a command line names and the document it requests.
 
-    It need not parse: the command is the first word that is not an option, since no option before
-    the command has a value of its own.
+    The command line may be invalid: the command is the first word that is not an option, since no
+    option before the command takes a value.
     """
     words = list(arguments)
     words = words[: words.index("--")] if "--" in words else words

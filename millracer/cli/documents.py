@@ -25,9 +25,9 @@ class Document:
     Attributes:
         failure: "module:function", which returns the document of an error; called with the error
             and the command's name.
-        flags: each requests the document.
+        flags: options that request the document.
         output: the default of `--output`; None for a command without that option.
-        lines: it is printed in one line.
+        lines: whether it is printed on one line.
     """
 
     failure: str
@@ -36,7 +36,7 @@ class Document:
     lines: bool = False
 
     def is_requested_by(self, words: Sequence[str]) -> bool:
-        """Whether a command line requests the document, also one that cannot be parsed."""
+        """Whether a command line, valid or not, requests the document."""
         if not set(self.flags).isdisjoint(words):
             return True
         if self.output is None:
@@ -44,12 +44,12 @@ class Document:
         return (_last_value(_OUTPUT, words) or self.output) == OutputFormat.JSON
 
     def load(self) -> Callable[[MillracerError, str | None], str]:
-        """Return what renders a failure; all it needs is imported now."""
+        """Return the function that renders a failure; its modules are imported now."""
         from millracer.schemas.base import render, render_line  # noqa: PLC0415 - models are heavy
 
         describe = cast("Callable[..., Published]", load(self.failure))
-        put = render_line if self.lines else render
-        return lambda error, command: put(describe(error, command))
+        render_document = render_line if self.lines else render
+        return lambda error, command: render_document(describe(error, command))
 
 
 def load(target: str) -> Any:

@@ -1,4 +1,7 @@
-"""Bugs of ours: kept in the log, and told in a line that says where; with `--debug` in full."""
+"""Internal errors: the traceback goes to the log, one line with its place to standard error.
+
+With `--debug` the traceback is printed, too.
+"""
 
 from __future__ import annotations
 
@@ -12,59 +15,59 @@ from millracer.errors import MillracerError
 
 
 def record_bug(error: BaseException) -> MillracerError:
-    """Keep what a bug was and where, and return what a caller is told of it; never raises.
+    """Log the traceback of a bug and return the error to report; never raises.
 
-    A traceback's lines and values may hold anybody's secrets: they are taken out.
+    The traceback is redacted first: its lines and values may contain secrets.
     """
-    told = printable("".join(traceback.format_exception(error)).rstrip("\n"))
+    text = printable("".join(traceback.format_exception(error)).rstrip("\n"))
     if shows_tracebacks():
-        say(told)
+        say(text)
     return MillracerError(
-        f"internal error: {type(error).__name__}: {error}", suggested_action=_kept(told)
+        f"internal error: {type(error).__name__}: {error}", suggested_action=_append_to_log(text)
     )
 
 
 def say_bug(error: BaseException) -> MillracerError:
-    """Do as `record_bug`, and say it on standard error as well."""
+    """Do the same as `record_bug`, and print the error to standard error."""
     bug = record_bug(error)
     say(f"error: {bug.message}\n  next: {bug.suggested_action}")
     return bug
 
 
-def _kept(told: str) -> str:
-    """Keep a traceback, and return what to do next."""
+def _append_to_log(text: str) -> str:
+    """Append a traceback to the log and return the next step."""
     try:
-        from millracer.wiring.user_files import append_to_log  # noqa: PLC0415 - hardly ever needed
+        from millracer.wiring.user_files import append_to_log  # noqa: PLC0415 - rarely needed
 
-        path = append_to_log(f"millracer {__version__}\n{told}")
-    except Exception as trouble:  # noqa: BLE001 - telling of a bug must not become another
+        path = append_to_log(f"millracer {__version__}\n{text}")
+    except Exception as trouble:  # noqa: BLE001 - reporting a bug must not cause another
         return (
-            f"run it again with {OPTION} and report what it shows; "
-            f"the traceback is in no log: {trouble}"
+            f"run the command again with {OPTION} and report the traceback; "
+            f"it could not be logged: {trouble}"
         )
-    return f"report it with the traceback, which is in {path}"
+    return f"report the error with the traceback in {path}"
 
 
 OPTION = "--debug"
 VARIABLE = "MILLRACER_DEBUG"
 
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
-_asked_for = False
+_tracebacks_shown = False
 
 
 def show_tracebacks() -> None:
-    """Show each bug in full on standard error from now on."""
-    global _asked_for  # noqa: PLW0603 - one process has one standard error
-    _asked_for = True
+    """Print the traceback of each bug to standard error from now on."""
+    global _tracebacks_shown  # noqa: PLW0603 - one process has one standard error
+    _tracebacks_shown = True
 
 
 def shows_tracebacks() -> bool:
-    """Whether that was asked for, by option or variable."""
-    return _asked_for or os.environ.get(VARIABLE, "").lower() in _YES
+    """Whether the option or the variable requests tracebacks."""
+    return _tracebacks_shown or os.environ.get(VARIABLE, "").lower() in _YES
 
 
 def without_option(arguments: Sequence[str]) -> list[str]:
-    """Return a command line without `--debug`, which may stand behind the command as well."""
+    """Return a command line without `--debug`, which may also follow the command."""
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
     return [word for word in words[:end] if word != OPTION] + words[end:]

@@ -62,7 +62,7 @@ def call(  # noqa: PLR0913 - the parts of a call
             return fail(name, error, request_id)
 
         answer = completed(work, failed)
-        with signals_ignored():  # it has ended: its document is not taken away or doubled
+        with signals_ignored():  # the operation has ended: print exactly one document
             held.close()
             _print(answer, show, as_json=as_json)
     return answer.exit_code

@@ -1,6 +1,6 @@
-"""The options that `run` and `ops` have in common, declared once.
+"""The options that commands share.
 
-Typer reads a command's options from its signature; `with_common_options` puts these into it.
+Typer reads a command's options from its signature; `with_common_options` adds these to it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _ORIGINS = {"COMMANDLINE": ValueOrigin.OPTION, "ENVIRONMENT": ValueOrigin.ENVIRONMENT}
 
-#: What stands behind a command without an option's name goes before the options.
+#: Positional arguments precede the options in the signature.
 _ARGUMENTS = frozenset({"task", "item"})
 
 _Own = ParamSpec("_Own")
@@ -40,15 +40,15 @@ _Own = ParamSpec("_Own")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonOptions:
-    """What the common options said.
+    """Values of the common options.
 
     Attributes:
-        options: how runs are done, from every source.
-        user_config: what the user's configuration file says, None without one.
-        user_config_error: why it cannot be used, for a command that goes on without it.
-        standard_input: what of it was read ahead included.
-        workspace: as given, None where it was not.
-        session_id: the session to work in, None where none was named.
+        options: run options from every source.
+        user_config: the user's configuration file, None without one.
+        user_config_error: why it is unusable, for a command that continues without it.
+        standard_input: including the bytes that were read ahead.
+        workspace: as given, None if not given.
+        session_id: the session to work in, None if not given.
     """
 
     options: OptionLayers
@@ -63,7 +63,7 @@ class CommonOptions:
 def with_options(
     *wanted: str,
 ) -> Callable[[Callable[Concatenate[CommonOptions, _Own], None]], Callable[..., None]]:
-    """Give a Typer command these common options; of the others it has what files and defaults say.
+    """Give a Typer command these common options; the others come from files and defaults.
 
     Args:
         wanted: their names in `domain.run_options`.
@@ -74,7 +74,7 @@ def with_options(
 def with_all_options_but(
     *unwanted: str,
 ) -> Callable[[Callable[Concatenate[CommonOptions, _Own], None]], Callable[..., None]]:
-    """Give a Typer command the common options but these, as `with_options` does.
+    """Give a Typer command all common options except these; see `with_options`.
 
     Args:
         unwanted: their names in `domain.run_options`.
@@ -85,11 +85,11 @@ def with_all_options_but(
 def with_common_options(
     command: Callable[Concatenate[CommonOptions, _Own], None], *, despite_config: bool = False
 ) -> Callable[..., None]:
-    """Give a Typer command the common options; it is called with what they said, then its own.
+    """Give a Typer command the common options; it gets `CommonOptions`, then its own options.
 
     Args:
-        command: what is called.
-        despite_config: whether it is called although the user's configuration file is unusable.
+        command: the function that does the work.
+        despite_config: call it even if the user's configuration file is unusable.
     """
     return _with_options(command, wanted=None, despite_config=despite_config)
 
@@ -108,8 +108,8 @@ def _with_options(
     def with_options(context: typer.Context, **values: object) -> None:
         given = {name: values.pop(name) for name in names}
         origins = said_by(context, names)
-        said = common_options(context.obj, origins, given, despite_config=despite_config)
-        command(said, **values)  # type: ignore[call-arg, arg-type]
+        shared = common_options(context.obj, origins, given, despite_config=despite_config)
+        command(shared, **values)  # type: ignore[call-arg, arg-type]
 
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
@@ -127,7 +127,7 @@ def _with_options(
 
 
 def said_by(context: typer.Context, names: Iterable[str]) -> dict[str, ValueOrigin]:
-    """Return who said each option that was said: its default says nothing."""
+    """Return the origin of each given option; options left at their default are omitted."""
     sources = ((name, context.get_parameter_source(name)) for name in names)
     return {
         name: _ORIGINS[source.name]
@@ -146,16 +146,16 @@ def common_options(
     """Return the common options of a command.
 
     Args:
-        begun: what was started for the command before its arguments were parsed.
+        begun: what was prepared before the arguments were parsed.
         origins: where each given option comes from. None: all values are given here, and no
             configuration file is read.
         values: by name in `domain.run_options`; those without an origin are defaults.
         despite_config: keep the error of an unusable user file and continue without the file.
 
     Raises:
-        ConfigInvalid: the user's configuration file cannot be read, or sets what it must not.
+        ConfigInvalid: the user's configuration file cannot be read, or sets a forbidden option.
     """
-    from millracer.operations.options import OptionLayers  # noqa: PLC0415 - `--help` pays no run
+    from millracer.operations.options import OptionLayers  # noqa: PLC0415 - `--help` must load fast
     from millracer.wiring import BackendFactory  # noqa: PLC0415
     from millracer.wiring.tool_factory import ProgramFactory  # noqa: PLC0415 - see above
     from millracer.wiring.user_files import read_user_config, read_workspace_config  # noqa: PLC0415
@@ -223,14 +223,14 @@ def named_programs(
     user: ConfigOptions | None,
     origins: Mapping[str, ValueOrigin] | None,
 ) -> ResolvedPrograms:
-    """Find both programs, by whoever names them.
+    """Find both programs.
 
     Args:
-        given: by the key of each, what its option or its variable said.
-        user: what the user's configuration file says.
-        origins: who said it; without them all is the option's.
+        given: value of the option or variable, by program key.
+        user: the user's configuration file.
+        origins: origin of each given value; None: all are options.
     """
-    from millracer.programs.discovery import resolve_programs  # noqa: PLC0415 - `--help` finds none
+    from millracer.programs.discovery import resolve_programs  # noqa: PLC0415 - `--help` does not need it
 
     if origins is None:
         return resolve_programs(given)

@@ -1,6 +1,6 @@
-"""The options of the commands that do work, each with its environment variable.
+"""Declarations of command options with their environment variables.
 
-`parameters` makes those that commands share from the table in `domain.run_options`.
+`parameters` generates the shared options from the table in `domain.run_options`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def _option(name: str, help_text: str, *, complete: Callable[..., list[str]] | N
 
 
 def parameters(names: Iterable[str] | None = None) -> list[inspect.Parameter]:
-    """Return the parameters of the shared options, from which Typer makes options.
+    """Return the shared options as signature parameters for Typer.
 
     Args:
-        names: which of them; None: all.
+        names: the options to return; None: all.
     """
     wanted = None if names is None else frozenset(names)
     return [
@@ -83,36 +83,36 @@ SessionId = Annotated[str | None, _shared("session_id")]
 PiCommand = Annotated[str | None, _shared("pi_command")]
 MillraceCommand = Annotated[str | None, _shared("millrace_command")]
 DemoIntake = Annotated[
-    IntakeKind, _option("--intake", "Intake kind of the work that is shown, and so its stages.")
+    IntakeKind, _option("--intake", "Intake kind of the demo task; it determines the stages.")
 ]
 BenchmarkJson = Annotated[
     bool, _option("--benchmark-json", "Read a request as JSON from standard input.")
 ]
-Output = Annotated[OutputFormat, _option("--output", "What standard output carries.")]
+Output = Annotated[OutputFormat, _option("--output", "Format of standard output.")]
 RequestId = Annotated[
     str | None,
-    _option("--request-id", "Name this request: the same name and text is the same work."),
+    _option("--request-id", "Id of this request; repeating it with the same task is idempotent."),
 ]
 Resume = Annotated[
     str | None,
     _option(
         "--resume",
-        "Continue this work item instead of starting a task.",
+        "Continue this work item instead of starting a new task.",
         complete=shell_completion.items,
     ),
 ]
 ExitZero = Annotated[
-    bool, _option("--exit-zero", "Exit 0 for every outcome but internal errors and wrong use.")
+    bool, _option("--exit-zero", "Exit 0 for every outcome except internal errors and invalid use.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Read one request as JSON from standard input.")]
 Jsonl = Annotated[
     bool,
     typer.Option(
         "--jsonl",
-        help="Stay: requests as JSON, one a line; results, one a line, as each is done.",
+        help="Read JSON requests, one per line, until end of input; print each result on one line.",
     ),
 ]
 StreamJson = Annotated[
-    bool, typer.Option("--stream-json", help="Reserved for a stream of events; refused so far.")
+    bool, typer.Option("--stream-json", help="Reserved for an event stream; not supported yet.")
 ]
-Quiet = Annotated[bool, _option("--quiet", "No progress on standard error.")]
+Quiet = Annotated[bool, _option("--quiet", "Do not print progress to standard error.")]

@@ -1,4 +1,4 @@
-"""Performs an operation for a command, after Millrace was started for it."""
+"""Perform an operation for a command, after warming up Millrace."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def perform(  # noqa: PLR0913 - the parts of a call
     as_json: bool,
     request_id: str | None = None,
 ) -> NoReturn:
-    """Perform an operation, print its document or what `show` makes of it, and exit.
+    """Perform an operation, print its document or the text from `show`, and exit.
 
     Args:
         name: the operation.
         common: the common options.
-        request: returns the operation's request; what it raises becomes the document.
+        request: returns the operation's request; an exception becomes the document.
         show: returns the text for a person, None for nothing; it may write to standard error.
         as_json: print the document.
-        request_id: what the document of an error names.
+        request_id: request id in an error's document.
     """
-    from millracer.operations.registry import OPERATIONS  # noqa: PLC0415 - `--help` performs nothing
+    from millracer.operations.registry import OPERATIONS  # noqa: PLC0415 - `--help` does not need it
 
     if OPERATIONS[name].warms_up:
         common.programs.warm_up(common.options.anywhere.options)

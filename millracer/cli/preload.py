@@ -1,6 +1,6 @@
-"""Loads what a command may need at its end, before it waits; `wiring.preload` says why."""
+"""Load modules that the end of a command needs, before it waits; see `wiring.preload` for why."""
 
-# ruff: noqa: F401, PLC0415 - to import, and only when asked, is what this function is for
+# ruff: noqa: F401, PLC0415 - importing on call is the purpose of this function
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from millracer.wiring import preload
 
 
 def load_endings() -> None:
-    """Load what a command that waits for an outside program may need to end."""
+    """Load the modules that a command may need to end after it waited for an external program."""
     from millracer.cli import command, internal_errors
     from millracer.cli.terminal import stderr, stdout
 

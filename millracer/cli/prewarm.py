@@ -1,6 +1,6 @@
-"""Begins the Millrace that a command will ask before the command line is read.
+"""Start the Millrace fork server before the command line is parsed.
 
-What reads it takes half as long to load as Millrace does, and both can be done at once.
+The parser takes half as long to load as Millrace; both load at the same time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from millracer.cli.terminal.stdin import StandardInput
 from millracer.domain.programs import variable_of
 from millracer.wiring import begin
 
-if TYPE_CHECKING:  # a command that asks no Millrace builds none
+if TYPE_CHECKING:  # commands without Millrace do not need it
     from millracer.wiring import BackendFactory
 
 
@@ -27,11 +27,11 @@ _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prewarm:
-    """What a command finds begun.
+    """What was prepared before a command.
 
     Attributes:
-        standard_input: what of it was read ahead included.
-        backends: with the warm process begun; None where it is not certain to be asked.
+        standard_input: including the bytes that were read ahead.
+        backends: with the fork server started; None if its use is not certain.
     """
 
     standard_input: StandardInput
@@ -40,9 +40,9 @@ class Prewarm:
 
 @contextmanager
 def head_start(arguments: Sequence[str]) -> Iterator[Prewarm]:
-    """Begin what a command line will need; what was begun ends with the block.
+    """Start what a command line will need; it ends with the block.
 
-    Of standard input only what has come already is read, and only for one ops request.
+    Of standard input, only available bytes are read, and only for one ops request.
     """
     foresight, configured = Foresight(arguments, os.environ), _NOTHING
     if foresight.is_certain or foresight.depends_on_request:
@@ -51,7 +51,7 @@ def head_start(arguments: Sequence[str]) -> Iterator[Prewarm]:
         configured = glance_at_user_file()
         foresight = Foresight(arguments, os.environ, configured)
     standard_input = StandardInput()
-    if not (foresight.is_certain or _is_asked_for(foresight, standard_input)):
+    if not (foresight.is_certain or _is_requested(foresight, standard_input)):
         yield Prewarm(standard_input=standard_input)
         return
     from millracer.programs.discovery import resolve_programs  # noqa: PLC0415 - see above
@@ -65,7 +65,7 @@ def head_start(arguments: Sequence[str]) -> Iterator[Prewarm]:
         backends.close()
 
 
-def _is_asked_for(foresight: Foresight, standard_input: StandardInput) -> bool:
+def _is_requested(foresight: Foresight, standard_input: StandardInput) -> bool:
     if not foresight.depends_on_request:
         return False
     raw = standard_input.read_ahead(limit=LONGEST_FORESEEN_BYTES)
@@ -82,12 +82,12 @@ _NO_WARM_FIELDS = frozenset({"no_warm_millrace", "no-warm-millrace"})
 _PROGRAMS = {"millrace_command": "--millrace-command", "pi_command": "--pi-command"}
 _ROUTE = "--route"
 _DIRECT = "direct"
-#: A larger request is not looked at twice.
+#: A larger request is not parsed ahead.
 LONGEST_FORESEEN_BYTES = 1 << 20
 
 
 class Foresight:
-    """What the words of a command line say of its use of Millrace.
+    """Predict from the words of a command line whether it uses Millrace.
 
     Args:
         arguments: the command line without the program.
@@ -112,25 +112,25 @@ class Foresight:
 
     @property
     def programs(self) -> dict[str, str | None]:
-        """What options and variables call each program, None where they call it nothing."""
+        """The program commands from options and variables, None where not given."""
         return {key: self._words.value(option) for key, option in _PROGRAMS.items()}
 
     @property
     def is_certain(self) -> bool:
-        """Whether the command will ask Millrace, whatever it reads."""
+        """Whether the command uses Millrace for any input."""
         return self._may_warm and self._words.command in _COMMANDS
 
     @property
     def depends_on_request(self) -> bool:
-        """Whether one request, on standard input, says if Millrace will be asked."""
+        """Whether the one request on standard input determines the use of Millrace."""
         words = self._words
         is_one = words.has(_ONE_REQUEST) and not words.has(*_OTHER_FORMS)
         return self._may_warm and words.command == _OPS and is_one
 
 
 def asks_millrace(raw: bytes) -> bool:
-    """Whether a request will have a warm Millrace do its work, as far as is plain to see."""
-    request = _object_of(raw)
+    """Whether a request will probably use the fork server, without full validation."""
+    request = _parse_object(raw)
     options = request.get("options") or {}
     if not isinstance(options, dict) or not _NO_WARM_FIELDS.isdisjoint(options):
         return False
@@ -143,8 +143,8 @@ def asks_millrace(raw: bytes) -> bool:
             return False
 
 
-def _object_of(raw: bytes) -> dict[str, object]:
-    """Return the JSON object, an empty one for whatever else it is."""
+def _parse_object(raw: bytes) -> dict[str, object]:
+    """Return the JSON object; an empty one for any other input."""
     if len(raw) > LONGEST_FORESEEN_BYTES:
         return {}
     try:

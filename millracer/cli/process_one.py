@@ -1,8 +1,8 @@
-"""Does what an init does, where this command is process 1 of a container that has none.
+"""Act as init if this command is process 1 of a container without an init.
 
-The kernel hands every orphan of the container to process 1, and a dead one keeps its pid until
-process 1 waits for it. Nobody may wait for all children in the process that runs the command: the
-exit codes of its own children would be lost. So process 1 forks: the child runs the command.
+The kernel makes process 1 the parent of every orphan in the container, and a dead orphan keeps its
+pid until process 1 waits for it. The process that runs the command must not wait for all children:
+it would lose the exit codes of its own. So process 1 forks, and the child runs the command.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _KILLED = 128
 
 
 def run_below_process_one() -> None:
-    """Return in a child; process 1 itself never returns, and exits as the child does.
+    """Return in a child; process 1 does not return, and exits with the child's code.
 
-    It reaps whatever ends and passes on the signals that it gets. Returns in process 1 where the
-    system has no room for another process: the command then runs without an init.
+    Process 1 reaps every dead process and forwards the signals that it receives. If the fork fails,
+    the function returns in process 1, and the command runs without an init.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an ignored one would take the exit codes away
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, exit codes are lost
     former = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     try:
         child = os.fork()
@@ -29,7 +29,7 @@ def run_below_process_one() -> None:
         child = 0
     else:
         if child == 0 and not _has_terminal():
-            os.setpgid(0, 0)  # a signal to our group reaches the command once
+            os.setpgid(0, 0)  # a signal to the process group reaches the command once
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
         return
@@ -38,20 +38,20 @@ def run_below_process_one() -> None:
 
 
 def _serve(child: int) -> int:
-    """Reap and pass signals on until the child has ended; return its exit code."""
+    """Reap processes and forward signals until the child has ended; return its exit code."""
     while True:
         received = signal.sigwaitinfo(signal.valid_signals())
         if received.si_signo == signal.SIGCHLD:
             exit_code = _reap(child)
             if exit_code is not None:
                 return exit_code
-        elif received.si_code <= 0:  # sent by a process; a terminal's reach the child by itself
+        elif received.si_code <= 0:  # sent by a process; the terminal signals the child directly
             with suppress(ProcessLookupError):
                 os.kill(child, received.si_signo)
 
 
 def _reap(child: int) -> int | None:
-    """Wait for all that have ended; return the child's exit code if it is among them."""
+    """Reap all ended processes; return the child's exit code if it is among them."""
     exit_code = None
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
@@ -70,7 +70,7 @@ def _has_terminal() -> bool:
 
 
 def _close_standard_streams() -> None:
-    """Leave them to the child: who is at their other end shall see when it closes them."""
+    """Leave the streams to the child alone, so that readers see when it closes them."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nowhere, standard)

@@ -15,9 +15,9 @@ Item = Annotated[
     str,
     typer.Argument(
         metavar="ID",
-        help="The work item's id, or its request's id.",
+        help="Work item id or request id.",
         show_default=False,
         autocompletion=shell_completion.items,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

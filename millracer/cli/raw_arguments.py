@@ -1,4 +1,4 @@
-"""A command line read word by word, for when it is not parsed yet, or cannot be."""
+"""Word-by-word access to a command line that is not parsed yet or is invalid."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from millracer.domain.programs import variable_of
 
 
 class RawArguments:
-    """The words of a command line up to `--`, and the environment that stands in for options.
+    """The words of a command line up to `--`, with environment variables as defaults.
 
     Args:
         arguments: the command line without the program.
-        environment: holds options that the command line does not.
+        environment: used for options that the command line does not give.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -23,15 +23,15 @@ class RawArguments:
 
     @property
     def command(self) -> str | None:
-        """The first word that is no option."""
+        """The first word that is not an option."""
         return next((word for word in self._words if not word.startswith("-")), None)
 
     def has(self, *flags: str) -> bool:
-        """Whether one of these words stands there as it is."""
+        """Whether the command line contains one of these words."""
         return not set(flags).isdisjoint(self._words)
 
     def value(self, option: str) -> str | None:
-        """Return what an option was given last, else its variable's value where that says any."""
+        """Return an option's last value, else the value of its variable, else None."""
         value = self._environment.get(variable_of(option)) or None
         for word, following in zip_longest(self._words, self._words[1:]):
             if word == option and following is not None:

@@ -1,7 +1,7 @@
-"""What a shell may complete besides commands and options: ids and names that are there.
+"""Shell completion of ids and names.
 
-Typer's own completion calls these. They read at a glance, start nothing and show no error: what
-cannot be found out has no completions.
+Typer's completion calls these functions. They read quickly, start no process and print no error: a
+failure yields no completions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typer
 
 from millracer.domain.programs import variable_of
 
-#: More than anybody reads.
+#: Most completions returned.
 _MOST = 100
 
 
@@ -22,11 +22,11 @@ def items(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the id of an item that Millrace works on, will work on or has blocked."""
 
     def found() -> Iterable[str]:
-        from millracer.wiring.names import item_names  # noqa: PLC0415 - only a completion pays
+        from millracer.wiring.names import item_names  # noqa: PLC0415 - only completion needs it
 
         return item_names(_workspace(context))
 
-    return _beginning(incomplete, found)
+    return _complete(incomplete, found)
 
 
 def modes(context: typer.Context, incomplete: str) -> list[str]:
@@ -37,7 +37,7 @@ def modes(context: typer.Context, incomplete: str) -> list[str]:
 
         return mode_names(_workspace(context))
 
-    return _beginning(incomplete, found)
+    return _complete(incomplete, found)
 
 
 def sessions(incomplete: str) -> list[str]:
@@ -48,7 +48,7 @@ def sessions(incomplete: str) -> list[str]:
 
         return session_names(os.environ)
 
-    return _beginning(incomplete, found)
+    return _complete(incomplete, found)
 
 
 def workspaces(incomplete: str) -> list[str]:
@@ -59,22 +59,22 @@ def workspaces(incomplete: str) -> list[str]:
 
         return workspace_names(os.environ)
 
-    return _beginning(incomplete, found)
+    return _complete(incomplete, found)
 
 
-def _beginning(incomplete: str, find: Callable[[], Iterable[str]]) -> list[str]:
+def _complete(incomplete: str, find: Callable[[], Iterable[str]]) -> list[str]:
     try:
         return [name for name in find() if name.startswith(incomplete)][:_MOST]
-    except Exception:  # noqa: BLE001 - whatever it is, a shell's prompt is no place for it
+    except Exception:  # noqa: BLE001 - an error must not disturb the shell's prompt
         return []
 
 
 def _workspace(context: typer.Context) -> Path:
-    """Return the workspace that the command would work in, as far as is plain to see."""
-    named = _said(context, "workspace")
+    """Return the command's workspace, from options, variables and the session."""
+    named = _given_value(context, "workspace")
     if named:
         return Path(named).expanduser()
-    session_id = _said(context, "session_id")
+    session_id = _given_value(context, "session_id")
     if session_id:
         from millracer.wiring.names import selected_workspace  # noqa: PLC0415 - see above
 
@@ -84,6 +84,6 @@ def _workspace(context: typer.Context) -> Path:
     return Path()
 
 
-def _said(context: typer.Context, name: str) -> str:
+def _given_value(context: typer.Context, name: str) -> str:
     value = context.params.get(name) or os.environ.get(variable_of(f"--{name.replace('_', '-')}"))
     return str(value or "")

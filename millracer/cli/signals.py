@@ -1,14 +1,14 @@
-"""Signals become cancellation here, and nowhere else.
+"""The only place where signals become cancellation.
 
 A signal handler in Python runs in the main thread between any two instructions, so it must not
 touch a lock that thread may hold. Signals are therefore only written to a pipe (by the interpreter
-itself) and acted on by a thread of ours.
+itself) and handled by a listener thread.
 
-Every signal that another process may send and that would end the process ends the command instead:
-schedulers send SIGUSR1, SIGUSR2 or SIGXCPU before they kill, a terminal sends SIGQUIT, an image may
-name any of them as its stop signal. Left alone are SIGKILL, the signals of faults (SIGABRT among
-them, which is sent to get a core dump), and each signal that the parent ignores: `nohup` ignores
-SIGHUP so that the command goes on.
+Every signal from another process that would end this process cancels the command instead:
+schedulers send SIGUSR1, SIGUSR2 or SIGXCPU before SIGKILL, a terminal sends SIGQUIT, and an image
+may name any of them as its stop signal. Not handled are SIGKILL, fault signals (including SIGABRT,
+which is sent to get a core dump), and each signal that the parent ignores: `nohup` ignores SIGHUP
+so that the command continues.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from types import FrameType
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
 
 _INTERRUPT = signal.SIGINT
-#: Other code in this process, such as a profiler, may have a timer of its own.
+#: Other code in this process, such as a profiler, may use these timers.
 _TIMERS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
 _REASONS: dict[int, CancelReason] = {
     _INTERRUPT: CancelReason.INTERRUPTED,
@@ -49,7 +49,7 @@ _REASONS: dict[int, CancelReason] = {
 
 @dataclass(frozen=True, slots=True)
 class SeenSignal:
-    """A signal that came, and when (`time.monotonic()`)."""
+    """A received signal and its time (`time.monotonic()`)."""
 
     reason: CancelReason
     at: float
@@ -59,17 +59,17 @@ _first: SeenSignal | None = None
 
 
 def first_signal() -> SeenSignal | None:
-    """Return the first SIGINT, SIGTERM or SIGHUP that a block of this module met, or None."""
+    """Return the first signal received in a block of this module, or None."""
     return _first
 
 
 def forget_signals() -> None:
-    """Count signals anew, for a command that goes on after one."""
+    """Forget the first signal, for a command that continues after it."""
     global _first  # noqa: PLW0603 - a process has one set of handlers
     _first = None
 
 
-def _notice(number: int) -> None:
+def _remember(number: int) -> None:
     """Remember the first signal; called in handlers, so it takes no lock."""
     global _first  # noqa: PLW0603 - the same
     if _first is None:
@@ -77,13 +77,13 @@ def _notice(number: int) -> None:
 
 
 def undo_parents_blocking() -> None:
-    """Let every signal come, and let the exit code of each child be known.
+    """Unblock all signals and restore SIGCHLD, which exit codes of children depend on.
 
-    A parent that blocks signals, or ignores SIGCHLD, passes that on to what it starts. Call it in
-    the main thread before there are others, which inherit what is blocked.
+    A child inherits blocked signals and an ignored SIGCHLD from its parent. Call this in the main
+    thread before other threads start: they inherit the signal mask.
 
     Raises:
-        Whatever the handler of a signal raises that came while it was blocked.
+        The exception of a handler whose signal arrived while it was blocked.
     """
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -94,17 +94,17 @@ def undo_parents_blocking() -> None:
 def signals_cancel(
     cancellation: Cancellation, *, then: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Within the block, the first signal cancels, a second one makes it urgent.
+    """Within the block, the first signal cancels; a second one makes the cancellation urgent.
 
-    Only the main thread may enter it; the former handlers come back at the end.
+    Only the main thread may enter it; the previous handlers are restored at the end.
 
     Args:
-        cancellation: what is cancelled.
-        then: called after each, in another thread.
+        cancellation: the cancellation to request.
+        then: called after each signal, in another thread.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    seen: list[int] = []  # the pipe has told it already, unless it came while we leave
+    seen: list[int] = []  # the listener handles these, unless one arrives at the end of the block
     numbers = _free_signals()
     listener = threading.Thread(
         target=_listen, args=(reader, numbers, cancellation, then), daemon=True
@@ -126,27 +126,27 @@ def signals_cancel(
 
 @contextmanager
 def signals_raise() -> Iterator[None]:
-    """Within the block, signals raise `Cancelled`; for reads that cannot be told to stop."""
+    """Within the block, signals raise `Cancelled`; for blocking reads."""
     with _handled(_raise, _free_signals()):
         yield
 
 
 @contextmanager
-def ending_told(tell: Callable[[CancelReason], None]) -> Iterator[None]:
-    """Within the block, all but SIGINT are told; for event loops, which swallow what is raised.
+def ending_told(report: Callable[[CancelReason], None]) -> Iterator[None]:
+    """Within the block, report all signals but SIGINT; for event loops, which swallow exceptions.
 
     Args:
-        tell: called in the main thread between any two instructions; must neither raise nor block.
+        report: called in the main thread at any instruction; must neither raise nor block.
     """
-    with _handled(lambda number: tell(_REASONS[number]), _free_signals() - {_INTERRUPT}):
+    with _handled(lambda number: report(_REASONS[number]), _free_signals() - {_INTERRUPT}):
         yield
 
 
 @contextmanager
 def signals_ignored() -> Iterator[None]:
-    """Within the block, signals are only noticed; for the moment in which the result is printed.
+    """Within the block, signals are only remembered; for printing the result.
 
-    The print itself asks `first_signal`: a reader that stands still must not keep the process.
+    Printing polls `first_signal`: a stalled reader must not keep the process alive.
     """
     with _handled(lambda _number: None, _free_signals()):
         yield
@@ -159,18 +159,18 @@ class _Handler:
         self._act = act
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        _notice(number)
+        _remember(number)
         self._act(number)
 
 
 def _free_signals() -> frozenset[int]:
-    """Return the signals that may be handled here and now."""
+    """Return the signals that this module may handle now."""
     return frozenset(filter(_is_free, _REASONS))
 
 
 def _is_free(number: int) -> bool:
     handler = signal.getsignal(number)
-    if handler in (signal.SIG_IGN, None):  # None: a handler that Python cannot put back
+    if handler in (signal.SIG_IGN, None):  # None: a handler that Python cannot restore
         return False
     return number not in _TIMERS or handler is signal.SIG_DFL or isinstance(handler, _Handler)
 

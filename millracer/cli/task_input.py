@@ -1,4 +1,4 @@
-"""From a command line to a request: the task's text, its workspace and its options."""
+"""Convert a command line to a request: task text, workspace and options."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.schemas.encoding import NotUtf8, read_utf8
 
-_GIVE_TASK = 'give it behind the command, in quotes ("Fix the tests"), or on standard input'
+_GIVE_TASK = 'give the task after the command, in quotes ("Fix the tests"), or on standard input'
 
 
 def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> PreparedTask:
     """Read the task, find its workspace and merge the options there.
 
     Raises:
-        UsageError, InvalidRequest, ConfigInvalid: what was said cannot be used.
+        UsageError, InvalidRequest, ConfigInvalid: the input is invalid.
     """
     intake, scope, named = None, None, options.common.workspace
     if options.resume is not None:
-        task = _nothing_but_resume(options)
+        task = _check_resume(options)
     elif options.benchmark_json:
-        legacy = _legacy_request(options)
+        legacy = _read_benchmark_request(options)
         task, scope = legacy.task, legacy.scope
         if legacy.intake is not IntakePreference.AUTO:
             intake = legacy.intake
         named = named if legacy.workspace is None else Path(legacy.workspace)
     else:
-        task = _task(options)
+        task = _read_task(options)
     place = find_place(named, options.common.session_id, memory)
     layers = options.common.options
     if intake is not None:
@@ -54,30 +54,30 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     )
 
 
-def _nothing_but_resume(options: TaskInput) -> str:
+def _check_resume(options: TaskInput) -> str:
     if options.task or options.benchmark_json:
         raise UsageError(
             "--resume continues a work item and takes no task",
-            suggested_action="leave the task and --benchmark-json out",
+            suggested_action="omit the task and --benchmark-json",
         )
     if not (options.resume or "").strip():
         raise UsageError(
-            "`--resume` and `watch` need a work item's id, and this one is empty",
-            suggested_action="give the `work_item_id` that a result named",
+            "`--resume` and `watch` need a work item id; the given id is empty",
+            suggested_action="give the `work_item_id` of a result",
         )
     return ""
 
 
-def _legacy_request(options: TaskInput) -> BenchmarkRequest:
+def _read_benchmark_request(options: TaskInput) -> BenchmarkRequest:
     if options.task:
         raise UsageError(
             "--benchmark-json reads the task from standard input",
-            suggested_action="leave the task text out of the command line",
+            suggested_action="omit the task text from the command line",
         )
     return parse_benchmark_request(StandardInput().read())
 
 
-def _task(options: TaskInput) -> str:
+def _read_task(options: TaskInput) -> str:
     if options.task:
         task = " ".join(options.task)
     elif sys.stdin.isatty():

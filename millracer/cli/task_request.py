@@ -1,4 +1,4 @@
-"""What a command line says of a task, before anything is read or resolved."""
+"""The task input of a command line, before anything is read or resolved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInput:
-    """What a command line and the environment say of a task."""
+    """Task input from the command line and the environment."""
 
     common: CommonOptions
     task: tuple[str, ...] = ()

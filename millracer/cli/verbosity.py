@@ -1,4 +1,4 @@
-"""How much of the log a command shows on standard error: `-v`, `-vv` and `MILLRACER_LOG`."""
+"""Log level on standard error: `-v`, `-vv` and `MILLRACER_LOG`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from millracer.errors import UsageError
 OPTION = "-v"
 LONG_OPTION = "--verbose"
 VARIABLE = "MILLRACER_LOG"
-#: Level names by the number of `-v`; more count as the last.
+#: Level names by the number of `-v`; more than two count as two.
 _LEVELS = ("warning", "info", "debug")
 _SHORT = re.compile(r"-(v+)")
 
 
 def take_options(arguments: Sequence[str]) -> tuple[list[str], int]:
-    """Return a command line without `-v`, `-vv` and `--verbose`, and how often they were given.
+    """Remove `-v`, `-vv` and `--verbose` from a command line; return the rest and their count.
 
     They may follow the command, but not `--`.
     """
@@ -35,7 +35,7 @@ def take_options(arguments: Sequence[str]) -> tuple[list[str], int]:
 
 
 def show_log(count: int) -> None:
-    """Show the log on standard error, as the options or else the variable ask for.
+    """Print the log to standard error at the level of the options, else of the variable.
 
     Raises:
         UsageError: the variable names no level.

@@ -1,4 +1,4 @@
-"""Where a command works that names its workspace, or leaves that to its session."""
+"""Find the workspace of a command: an option, the session or the current directory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def find_place(
 ) -> SelectedWorkspace:
     """Return the named workspace, else what the session selected, else the current directory.
 
-    The registry's default does not count: a command that is given in a directory works there.
+    The registry's default is not used: a command works in its current directory.
 
     Raises:
-        InvalidRequest: it is no directory.
+        InvalidRequest: the workspace is not a directory.
     """
     session = None if session_id is None else memory.session(session_id)
     selection = None if session is None else session.selection
@@ -31,7 +31,7 @@ def find_place(
         workspace = existing(named, "workspace")
         return SelectedWorkspace(
             root_path=str(workspace),
-            resolution=_by(ResolutionRule.CLI_WORKSPACE, workspace),
+            resolution=_resolution(ResolutionRule.CLI_WORKSPACE, workspace),
             mode=mode,
         )
     if selected is not None:
@@ -42,10 +42,10 @@ def find_place(
             mode=mode or selected.default_mode,
         )
     workspace = existing(Path(), "workspace")
-    resolution = _by(ResolutionRule.CWD, workspace)
+    resolution = _resolution(ResolutionRule.CWD, workspace)
     if session_id is None:
         return SelectedWorkspace(root_path=str(workspace), resolution=resolution, mode=mode)
-    text = f"session {session_id} selected no workspace; the run works in {workspace}"
+    text = f"session {session_id} has no selected workspace; the run uses {workspace}"
     return SelectedWorkspace(
         root_path=str(workspace),
         resolution=resolution,
@@ -54,5 +54,5 @@ def find_place(
     )
 
 
-def _by(rule: ResolutionRule, workspace: Path) -> Resolution:
+def _resolution(rule: ResolutionRule, workspace: Path) -> Resolution:
     return Resolution(rule=rule, root_path=str(workspace))

@@ -97,13 +97,13 @@ class WorkspaceOptions:
 
     workspace: str | None = _option(
         None,
-        "Root of the Millrace workspace.  [default: what the session selected, else .]",
+        "Root of the Millrace workspace.  [default: the session's selection, else .]",
         form=Form.PATH,
         refused_in_workspace_file=_CHOOSES_PLACES,
     )
     session_id: str | None = _option(
         None,
-        "Work in this session: what it selected applies, and it remembers.",
+        "Use this session's selection, and record the request in it.",
         completion="sessions",
         refused_in_workspace_file=_CHOOSES_PLACES,
     )
@@ -114,20 +114,21 @@ class RunOptions:
     """How a run is done: the options of `millracer run`, with their names, units and defaults."""
 
     route: RoutePreference = _option(
-        RoutePreference.AUTO, "Who does the task: let pi choose, or force it."
+        RoutePreference.AUTO,
+        "Who does the task: pi decides (auto), pi itself (direct) or Millrace.",
     )
     intake: IntakePreference = _option(
-        IntakePreference.AUTO, "Intake kind of a delegated task: chosen, or forced."
+        IntakePreference.AUTO, "Intake kind of a delegated task; auto lets pi choose."
     )
     millrace_mode: str | None = _option(
         None,
-        "Millrace mode of delegated work.  [default: default_pi]",
+        "Millrace mode for delegated work.  [default: default_pi]",
         form=Form.NAME,
         completion="modes",
     )
     cwd: str | None = _option(
         None,
-        "Working directory of pi and Millrace, if not the workspace.",
+        "Working directory of pi and Millrace.  [default: the workspace]",
         form=Form.PATH,
         refused_in_workspace_file=_CHOOSES_PLACES,
     )
@@ -136,48 +137,52 @@ class RunOptions:
     model: str | None = _option(None, "Model of the outer pi.")
     skill: tuple[str, ...] = _option(
         (),
-        "A skill folder or SKILL.md for the outer pi; repeatable.",
+        "Skill folder or SKILL.md for the outer pi; repeatable.",
         form=Form.PATH,
         refused_in_workspace_file=CHOOSES_PROGRAMS,
     )
     no_default_skills: bool = _option(
         False,  # noqa: FBT003 - a switch is off by default
-        "Do not look for Millrace's operator skills.",
+        "Do not load Millrace's operator skills.",
         refused_in_workspace_file=CHOOSES_PROGRAMS,
     )
     daemon_timeout_seconds: float = _option(
         _LIMITS.daemon_timeout_seconds,
-        "Longest wait for a delegated run.",
+        "Time limit for a delegated run, in seconds.",
         minimum=LEAST_SECONDS,
     )
     max_daemon_restarts: int = _option(
-        _LIMITS.max_daemon_restarts, "Restarts of a daemon that died with work left.", minimum=0
+        _LIMITS.max_daemon_restarts,
+        "Maximum restarts of a daemon that died before the work ended.",
+        minimum=0,
     )
     poll_interval_seconds: float = _option(
         60.0,
-        "Ask Millrace at least this often although nothing changed on disk.",
+        "Longest time between two status reads if nothing changes on disk, in seconds.",
         minimum=LEAST_SECONDS,
     )
     pi_timeout_seconds: float = _option(
-        _LIMITS.pi_timeout_seconds, "Longest turn of pi.", minimum=LEAST_SECONDS
+        _LIMITS.pi_timeout_seconds,
+        "Time limit for one turn of pi, in seconds.",
+        minimum=LEAST_SECONDS,
     )
     keep_daemon: bool = _option(
         False,  # noqa: FBT003 - see above
-        "Leave Millrace's daemon running at the end.",
+        "Leave Millrace's daemon running after the run.",
     )
     pi_session: PiSession = _option(
         PiSession.RPC,
-        "One conversation with pi for the whole run, or a `pi --print` process a turn, "
-        "which remembers nothing and is told of no stages.",
+        "rpc: one conversation with pi for the whole run. print: a new `pi --print` process for "
+        "each turn, without memory and without stage notifications.",
     )
     notify_terminal_stages: bool = _option(
         True,  # noqa: FBT003 - a switch that is on gets a `--no-…` beside it
-        "Tell pi, in its conversation, of stages that end before the delegated run does.",
+        "Notify pi, in its conversation, of each stage that ends during the delegated run.",
     )
     finalizer: Finalizer = _option(Finalizer.PI, "Who writes the answer of a delegated run.")
     no_warm_millrace: bool = _option(
         False,  # noqa: FBT003 - see above
-        "Start a process for each Millrace command, instead of forking one that has started.",
+        "Start a new process for each Millrace command instead of using the fork server.",
     )
 
 

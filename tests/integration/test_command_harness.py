@@ -24,7 +24,7 @@ def performing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Bas
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MILLRACER_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("MILLRACER_NO_WARM_MILLRACE", "1")
-    monkeypatch.setattr(internal_errors, "_asked_for", False)
+    monkeypatch.setattr(internal_errors, "_tracebacks_shown", False)
 
     def patch(error: BaseException) -> None:
         def perform(*_arguments: object) -> Any:

@@ -1,4 +1,4 @@
-"""`millracer config`: what a run would do by its options, environment and configuration files."""
+"""`millracer config`: effective values from options, environment and configuration files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _PROGRAM_ORIGINS = {
     ToolOrigin.SETUP: ValueOrigin.SETUP,
     ToolOrigin.PATH: ValueOrigin.DEFAULT,
 }
-#: The command of a program that setup installed would push who said it off the screen.
+#: Widest cell: the long command of an installed program would push the origin off the screen.
 _WIDEST = 40
 
 
@@ -53,7 +53,7 @@ def show(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the values as JSON.")] = False,
 ) -> None:
-    """Show each value that a run would have, and where it comes from."""
+    """Show the effective value and origin of each option."""
 
     def work() -> ConfigResult:
         with closing(common.programs), open_store() as store:
@@ -74,12 +74,12 @@ def show(
 
 
 def show_path() -> None:
-    """Print where your own configuration file lies, be it there or not."""
+    """Print the path of your configuration file, whether or not it exists."""
     path = user_config_file()
     if path is None:
         raise UsageError(
-            "there is no home to keep a configuration file in",
-            suggested_action="name a folder in MILLRACER_CONFIG_DIR",
+            "there is no home directory for a configuration file",
+            suggested_action="set MILLRACER_CONFIG_DIR to a folder",
         )
     print_text(str(path))
 
@@ -88,11 +88,11 @@ def _result(common: CommonOptions, place: SelectedWorkspace) -> ConfigResult:
     workspace = place.root_path
     merged = common.options.for_workspace(workspace, session_mode=place.mode)
     user = user_config_file()
-    of_workspace = workspace_config_file(workspace)
+    workspace_file = workspace_config_file(workspace)
     return ConfigResult(
         workspace=workspace,
         user_file=None if user is None else _file(user, exists=common.user_config is not None),
-        workspace_file=_file(of_workspace, exists=of_workspace.is_file()),
+        workspace_file=_file(workspace_file, exists=workspace_file.is_file()),
         values=list(_values(common, merged)),
     )
 
@@ -119,7 +119,9 @@ def _values(common: CommonOptions, merged: Merged) -> Iterator[ConfigValueDocume
 
 
 def _lines(result: ConfigResult) -> list[str]:
-    rows = [(each.name, _shown(each.value), _whence(each, result)) for each in result.values]
+    rows = [
+        (each.name, _shown(each.value), _describe_origin(each, result)) for each in result.values
+    ]
     return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST)
 
 
@@ -135,7 +137,7 @@ def _shown(value: object) -> str:
             return str(value)
 
 
-def _whence(value: ConfigValueDocument, result: ConfigResult) -> str:
+def _describe_origin(value: ConfigValueDocument, result: ConfigResult) -> str:
     match value.origin:
         case ValueOrigin.ENVIRONMENT:
             return f"environment: {value.variable}"

@@ -32,19 +32,19 @@ def cancel(
     item: queue_options.Item,
     reason: Annotated[
         str | None,
-        typer.Option("--reason", help="Why; Millrace keeps it.  [default: no longer wanted]"),
+        typer.Option("--reason", help="Reason, recorded by Millrace.  [default: no longer wanted]"),
     ] = None,
     as_json: queue_options.AsJson = False,
 ) -> None:
-    """Take one waiting or blocked item out of Millrace's queue.
+    """Remove one waiting or blocked work item from Millrace's queue.
 
-    What is worked on cannot be cancelled.
+    An active item cannot be cancelled.
     """
 
     def request(_: object) -> CancelRequest:
-        _refuse_blank(item, "ID", "give a work item's id, as `millracer submit` printed it")
+        _refuse_blank(item, "ID", "give the work item id that `millracer submit` printed")
         if reason is not None:
-            _refuse_blank(reason, "--reason", "leave --reason out, or say why")
+            _refuse_blank(reason, "--reason", "omit --reason, or give a reason")
         return CancelRequest(item, reason)
 
     perform(OperationName.CANCEL, common, request, _show, as_json=as_json)
@@ -52,18 +52,18 @@ def cancel(
 
 @_here
 def pause(common: CommonOptions, *, as_json: queue_options.AsJson = False) -> None:
-    """Let Millrace begin nothing new.
+    """Pause the workspace: no new stage is started.
 
-    The stage that runs goes on to its end.
+    A running stage continues to its end.
     """
     perform(OperationName.PAUSE, common, lambda _: PauseRequest(), _show, as_json=as_json)
 
 
 @_here
 def resume(common: CommonOptions, *, as_json: queue_options.AsJson = False) -> None:
-    """End the pause.
+    """End the pause of the workspace.
 
-    Nothing is started where no daemon runs.
+    The command starts no daemon.
     """
     perform(OperationName.RESUME, common, lambda _: ResumeRequest(), _show, as_json=as_json)
 
@@ -75,14 +75,14 @@ def stop(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Also a daemon that somebody else started, or that somebody watches."
+            "--force", help="Also stop a foreign daemon, or one that another command watches."
         ),
     ] = False,
     as_json: queue_options.AsJson = False,
 ) -> None:
-    """End the daemon that Millracer left or keeps running.
+    """Stop the daemon that Millracer started.
 
-    Work that is cut goes back to the queue.
+    Interrupted work returns to the queue.
     """
     perform(OperationName.STOP, common, lambda _: StopRequest(force), _show, as_json=as_json)
 

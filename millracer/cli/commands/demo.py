@@ -19,9 +19,9 @@ def demo(
     intake: options.DemoIntake = IntakeKind.TASK,
     output: options.Output = OutputFormat.JSON,
 ) -> None:
-    """Show one run on the real tools with a scripted model.
+    """Show one run with the real pi and Millrace and a scripted model.
 
-    It needs no credentials.
+    No credentials are needed.
     """
     user = load("millracer.wiring.user_files:read_user_config")()
     given = {"millrace_command": millrace_command, "pi_command": pi_command}

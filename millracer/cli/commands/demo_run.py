@@ -1,4 +1,4 @@
-"""`millracer demo`: the whole product once, in a throw-away folder, with a scripted model."""
+"""`millracer demo`: one complete run in a temporary folder with a scripted model."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from millracer.wiring import Settings, open_orchestrator
 
 
 def demo(found: ResolvedPrograms, *, intake: IntakeKind, output: OutputFormat) -> int:
-    """Run the demonstration, print its one document, and return the exit code of its run.
+    """Run the demo, print its document and return the exit code of the run.
 
     Args:
         found: the programs.
-        intake: the kind that the scripted model chooses for the work.
-        output: what the document is.
+        intake: the intake kind that the scripted model chooses.
+        output: format of the document.
     """
     load_endings()
     request_id = f"demo-{uuid.uuid4().hex}"

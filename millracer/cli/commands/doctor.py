@@ -1,4 +1,4 @@
-"""`millracer doctor`: a line for each check as it is made, or one JSON document of all."""
+"""`millracer doctor`: print each check as it is made, or all as one JSON document."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
     with_turn: Annotated[
         bool,
-        typer.Option("--try", help="Let pi answer one short prompt, too; that asks its model."),
+        typer.Option("--try", help="Also send pi one short prompt; this calls its model."),
     ] = False,
 ) -> None:
-    """Check that a run could work here, and change nothing."""
+    """Check whether a run would work here, without changing anything."""
     raise typer.Exit(_check(common, as_json=as_json, with_turn=with_turn))
 
 
@@ -67,10 +67,10 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
     with ExitStack() as held:
         held.callback(common.programs.close)
         try:
-            folder = Path(held.enter_context(_throw_away_folder()))
+            folder = Path(held.enter_context(_temporary_folder()))
         except OSError as error:
-            return _refused(_no_room(error), as_json=as_json)
-        sight = _sight(common, folder)
+            return _refused(_no_temporary_folder(error), as_json=as_json)
+        sight = _context(common, folder)
         held.enter_context(signals_cancel(cancellation))
         try:
             for check in examine(sight, cancellation, with_turn=with_turn):
@@ -89,11 +89,11 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
     return ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
 
 
-def _throw_away_folder() -> tempfile.TemporaryDirectory[str]:
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="millracer-doctor-", ignore_cleanup_errors=True)
 
 
-def _sight(common: CommonOptions, folder: Path) -> Sight:
+def _context(common: CommonOptions, folder: Path) -> Sight:
     return Sight(
         surroundings=Surroundings(os.environ, folder),
         tools=DoctorTools(common.programs, folder),
@@ -126,11 +126,11 @@ def _print_line(check: Check) -> None:
 def _summary(checks: list[Check]) -> str:
     counted = {level: sum(check.finding.level is level for check in checks) for level in CheckLevel}
     warnings = counted[CheckLevel.WARNING]
-    told = [f"{counted[CheckLevel.OK]} ok", f"{warnings} warning{'' if warnings == 1 else 's'}"]
-    told.append(f"{counted[CheckLevel.FAIL]} failed")
+    counts = [f"{counted[CheckLevel.OK]} ok", f"{warnings} warning{'' if warnings == 1 else 's'}"]
+    counts.append(f"{counted[CheckLevel.FAIL]} failed")
     if counted[CheckLevel.SKIPPED]:
-        told.append(f"{counted[CheckLevel.SKIPPED]} not checked")
-    return ", ".join(told)
+        counts.append(f"{counted[CheckLevel.SKIPPED]} not checked")
+    return ", ".join(counts)
 
 
 def _result(
@@ -154,10 +154,10 @@ def _result(
     )
 
 
-def _no_room(error: OSError) -> MillracerError:
+def _no_temporary_folder(error: OSError) -> MillracerError:
     return WorkspaceUnusable(
-        f"no temporary folder can be made: {error.strerror or error}",
-        suggested_action="make room, or name a folder in TMPDIR",
+        f"cannot create a temporary folder: {error.strerror or error}",
+        suggested_action="free disk space, or set TMPDIR to another folder",
     )
 
 

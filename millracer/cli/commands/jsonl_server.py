@@ -1,8 +1,8 @@
-"""`millracer ops --jsonl`: requests from standard input, one a line, until it ends.
+"""`millracer ops --jsonl`: answer requests from standard input, one per line, until it ends.
 
-The main thread reads and waits, each request is answered by a thread of its own. What the threads
-share is the cancellation, standard output and the statuses that were read; store, gateway and tools
-are each request's own.
+The main thread reads and waits; one thread answers each request. The threads share the
+cancellation, standard output and the status cache. Each request has its own store, gateway and
+tools.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ from millracer.schemas.ops_result import OpsResult
 from millracer.wiring import BackendFactory
 from millracer.wiring.preload import load_answers
 
-#: So many requests are under way at once; more are not read before one of them is done.
+#: Most concurrent requests; further ones are not read until one is done.
 MOST_UNDER_WAY = 64
 
 _CHUNK_BYTES = 1 << 20
-#: What cancelled requests may take beyond what ending their work may take, and how long a reader
-#: that stands still may hold up all of them.
+#: Time for cancelled requests beyond the time for stopping their work, and the longest time that a
+#: stalled reader may delay all of them.
 _LAST_WORDS_SECONDS = 2.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
-_DONE, _LOOK = b"d", b"!"
+_DONE, _WAKE = b"d", b"!"
 
 
 def serve(common: CommonOptions) -> int:
-    """Answer every request that comes and return the exit code.
+    """Answer every request and return the exit code.
 
-    Returns once standard input has ended and everything is answered. A signal, or a reader of the
-    results that went away, cancels what is under way; each still gets its result.
+    Returns when standard input has ended and every request is answered. A signal, or the end of the
+    results' reader, cancels the active requests; each still gets its result.
 
     Raises:
-        OutputLost: a result could not be written; what was under way then is cancelled.
+        OutputLost: a result could not be written; the active requests are cancelled.
         UsageError: standard input cannot be read.
     """
     share_one_heap()
@@ -74,7 +74,7 @@ def serve(common: CommonOptions) -> int:
 
 
 class _Desk:
-    """Where requests come in; all but `wake` and the answering threads is the main thread's."""
+    """Reads and dispatches requests; all but `wake` and the answers runs in the main thread."""
 
     def __init__(self, common: CommonOptions) -> None:
         self.cancellation = Cancellation()
@@ -90,18 +90,18 @@ class _Desk:
         os.set_blocking(self._waker, False)
 
     def close(self) -> None:
-        """Give the wake-up pipe back, unless a thread that did not end in time may still use it."""
+        """Close the wake-up pipe, unless a thread that did not end in time may still use it."""
         if self._under_way == 0:
             os.close(self._waker)
             os.close(self._woken)
 
-    def wake(self, why: bytes = _LOOK) -> None:
-        """Let the main thread look at what has changed; from any thread."""
+    def wake(self, why: bytes = _WAKE) -> None:
+        """Wake the main thread to check for changes; safe from any thread."""
         with suppress(OSError):
             os.write(self._waker, why)
 
     def serve(self) -> int:
-        """Read and answer until there is nothing left to do; return the exit code."""
+        """Read and answer until the input has ended and all is done; return the exit code."""
         while not (self._has_ended and not self._lines and self._under_way == 0):
             while self._lines and self._has_room and self.cancellation.reason is None:
                 self._begin(self._lines.take())
@@ -111,10 +111,10 @@ class _Desk:
         return ExitCode.COMPLETED
 
     def raise_if_lost(self) -> None:
-        """Tell that a result could not be written although somebody may wait for it.
+        """Raise the failure if a result could not be written to a reader that may still wait.
 
         Raises:
-            OutputLost: so it was.
+            OutputLost: a result could not be written.
         """
         if self._results.failure is not None:
             raise self._results.failure
@@ -124,11 +124,11 @@ class _Desk:
         return self._under_way < MOST_UNDER_WAY
 
     def _wait(self) -> None:
-        """Wait for a line, an answer that is done, a signal, or the reader's leaving."""
+        """Wait for a line, a finished answer, a signal, or the end of the reader."""
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         if not self._results.is_lost:
-            poll.register(self._results.descriptor, 0)  # errors are always told
+            poll.register(self._results.descriptor, 0)  # poll always reports errors
         if not self._has_ended and not self._lines and self._has_room:
             poll.register(self._source, select.POLLIN)
         ready = dict(poll.poll())
@@ -148,7 +148,7 @@ class _Desk:
         except OSError as error:
             if not self._has_read:
                 raise unreadable(error) from error
-            chunk = b""  # a terminal that is gone has nothing more to say
+            chunk = b""  # a closed terminal sends no more input
         self._has_read = True
         self._lines.feed(chunk)
         if not chunk:
@@ -160,7 +160,7 @@ class _Desk:
             self._under_way -= os.read(self._woken, 1024).count(_DONE)
 
     def _break_off(self) -> int:
-        """Answer what was read and not begun, wait for what is under way, and give the code."""
+        """Answer the unstarted requests, wait for the active ones, and return the exit code."""
         rest = []
         while self._lines:
             rest.append(self._lines.take())
@@ -169,15 +169,15 @@ class _Desk:
         poll.register(self._woken, select.POLLIN)
         limit = time.monotonic() + STOP_SECONDS + _LAST_WORDS_SECONDS
         while self._under_way and time.monotonic() < limit:
-            if self._results.stand_still(self._under_way, since=self.cancellation.since or 0):
+            if self._results.is_stalled(self._under_way, since=self.cancellation.since or 0):
                 break
-            poll.poll(_LOOK_SECONDS * 1000)
+            poll.poll(_POLL_SECONDS * 1000)
             self._count_done()
         return exit_code_of_cancel(self.cancellation.reason)
 
     def _begin(self, *lines: bytes) -> None:
         self._under_way += 1
-        # A thread that never comes back must not keep the process from ending.
+        # A daemon thread: one that never returns must not keep the process alive.
         threading.Thread(target=self._answer_all, args=lines, daemon=True).start()
 
     def _answer_all(self, *lines: bytes) -> None:
@@ -196,12 +196,12 @@ class _Desk:
                 except InvalidOpsRequest as error:
                     return gateway.refuse_unreadable(error).result
                 return answer(gateway, read, self.cancellation).result
-        except Exception as error:  # noqa: BLE001 - whatever happens, the line has its result
+        except Exception as error:  # noqa: BLE001 - every line gets a result
             return _internal_error(read, say_bug(error))
 
 
 class _Results:
-    """Standard output, one whole line at a time; who writes waits for the reader."""
+    """Writes whole lines to standard output; a writing thread waits for the reader."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -210,30 +210,30 @@ class _Results:
         self._printing: set[int] = set()
         self._moved_at = time.monotonic()
         self.failure: OutputLost | None = None
-        self._writable = select.poll()  # for a descriptor that the caller does not let block
+        self._writable = select.poll()  # for a non-blocking descriptor
         self._writable.register(descriptor, select.POLLOUT)
 
     @property
     def is_lost(self) -> bool:
-        """Whether nothing can be printed any more."""
+        """Whether standard output can no longer be written."""
         return self._is_lost
 
     def lose(self) -> None:
-        """Print nothing from now on."""
+        """Stop printing."""
         self._is_lost = True
 
-    def stand_still(self, threads: int, *, since: float) -> bool:
-        """Whether so many threads only wait for the reader, who has taken nothing for a while.
+    def is_stalled(self, threads: int, *, since: float) -> bool:
+        """Whether all threads wait for a reader that has read nothing for a while.
 
         Args:
-            threads: how many answer requests.
-            since: what the reader did before does not count (`time.monotonic()`).
+            threads: number of threads that answer requests.
+            since: earlier reads do not count (`time.monotonic()`).
         """
         still = time.monotonic() - max(self._moved_at, since)
         return len(self._printing) >= threads and still > _LAST_WORDS_SECONDS
 
     def print(self, line: str) -> None:
-        """Print one line; a reader that went away is no error, anything else `failure`."""
+        """Print one line; a closed pipe is ignored, any other error is stored in `failure`."""
         self._moved_at = time.monotonic()
         self._printing.add(threading.get_ident())
         try:
@@ -258,15 +258,15 @@ def _internal_error(read: ReadRequest | None, bug: MillracerError) -> OpsResult:
     result = without_request(failed(bug), datetime.now(UTC))
     if read is None:
         return result
-    asked = read.request
-    return result.model_copy(update={"request_id": asked.request_id, "action": asked.action})
+    request = read.request
+    return result.model_copy(update={"request_id": request.request_id, "action": request.action})
 
 
 class RequestLines:
-    """The lines of a stream, blank ones passed over.
+    """Splits a stream into lines and skips blank ones.
 
     Args:
-        limit: of a line of more bytes one more than that is given at once, the rest is dropped.
+        limit: a line of more bytes is cut to `limit + 1` bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -279,25 +279,25 @@ class RequestLines:
         return bool(self._whole)
 
     def take(self) -> bytes:
-        """Return the oldest line that is complete, without its end; there has to be one."""
+        """Return the oldest complete line without its line end; there must be one."""
         return self._whole.popleft()
 
     def feed(self, chunk: bytes) -> None:
-        """Take in what came."""
+        """Add received bytes."""
         first, *more = chunk.split(b"\n")
-        self._go_on(first)
+        self._append(first)
         for piece in more:
             self.end()
-            self._go_on(piece)
+            self._append(piece)
 
     def end(self) -> None:
-        """Take what was begun as a line: it has ended, with the stream or without."""
+        """Complete the current line, at a line end or at the end of the stream."""
         if self._begun and not self._begun.isspace():
             self._whole.append(bytes(self._begun))
         self._begun.clear()
         self._is_dropping = False
 
-    def _go_on(self, piece: bytes) -> None:
+    def _append(self, piece: bytes) -> None:
         if self._is_dropping:
             return
         self._begun += piece[: self._limit + 1 - len(self._begun)]

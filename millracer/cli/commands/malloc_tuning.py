@@ -1,22 +1,21 @@
-"""The heap of a process that stays: C libraries' memory goes back to the system."""
+"""Heap settings of a long-lived process: free memory returns to the system."""
 
 from __future__ import annotations
 
 import ctypes
 from contextlib import suppress
 
-#: Of glibc's `mallopt`, <malloc.h>.
+#: Parameters of glibc's `mallopt`, from <malloc.h>.
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
 _TRIM_THRESHOLD_BYTES = 128 * 1024
 
 
 def share_one_heap() -> None:
-    """Let all threads have one heap, which is trimmed, from here on.
+    """Use one trimmed heap for all threads.
 
-    glibc gives each thread one of its own and raises the size from which it gives memory back:
-    fifty tasks on threads that come and go leave twenty megabytes of holes. Threads that take
-    turns for the interpreter hardly wait for one another's allocations. Another C library is left
-    as it is.
+    By default, glibc gives each thread its own heap and raises its trim threshold: fifty tasks on
+    short-lived threads leave twenty megabytes of holes. Python threads hold the interpreter lock in
+    turn, so they rarely wait for each other's allocations. Other C libraries are not changed.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -10,8 +10,8 @@ from millracer.cli.option_groups import CommonOptions, with_common_options
 
 @with_common_options
 def operator(common: CommonOptions) -> None:
-    """Talk to Millracer at a prompt, one task after another.
+    """Start an interactive prompt that runs one task after another.
 
-    pi keeps one conversation for all of them.
+    All tasks share one conversation with pi.
     """
     raise typer.Exit(load("millracer.cli.operator.command:operator")(common))

@@ -21,16 +21,16 @@ def ops(
 ) -> None:
     """Answer typed JSON requests from standard input.
 
-    Each gets one JSON result on standard output.
+    Each request gets one JSON result on standard output.
     """
     if not (json or jsonl or stream_json):
-        raise typer.BadParameter("ops needs --json or --jsonl (or --stream-json)")
+        raise typer.BadParameter("ops needs --json or --jsonl")
     if json and jsonl:
-        raise typer.BadParameter("--json answers one request and --jsonl many: give one of them")
+        raise typer.BadParameter("--json and --jsonl exclude each other: give one of them")
     if jsonl and not stream_json:
         raise typer.Exit(load("millracer.cli.commands.jsonl_server:serve")(common))
     raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
     if asks_millrace(raw):
-        common.programs.warm_up(common.options.anywhere.options)  # before anything else is loaded
+        common.programs.warm_up(common.options.anywhere.options)  # before other modules load
     body = load("millracer.cli.commands.ops_request:ops")
     raise typer.Exit(body(common, raw, stream=stream_json))

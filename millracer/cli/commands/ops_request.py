@@ -20,7 +20,7 @@ from millracer.schemas.ops_request import InvalidOpsRequest, ReadRequest, read_o
 
 
 def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
-    """Answer what was read and return the exit code; every input has its one result."""
+    """Answer the input and return the exit code; every input gets exactly one result."""
     with open_gateway(common) as gateway:
         try:
             read = read_ops_request(raw)
@@ -28,7 +28,7 @@ def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
             given = gateway.refuse_unreadable(error)
         else:
             given = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
-    with signals_ignored():  # it has ended: there is to be no other result
+    with signals_ignored():  # the request has ended: print exactly one result
         common.programs.close()
         print_text(render(given.result))
     return given.exit_code
@@ -37,7 +37,7 @@ def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
 def open_gateway(
     common: CommonOptions, *, remembers: bool = True
 ) -> AbstractContextManager[OpsGateway]:
-    """Yield a gateway on the real tools and the real store."""
+    """Yield a gateway to the real tools and store."""
     return wiring.open_gateway(
         common.programs,
         CommandDefaults(
@@ -50,7 +50,7 @@ def open_gateway(
 
 
 def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
-    """Let the gateway do a request; signals cancel it, and a bug of ours becomes its result."""
+    """Perform a request; signals cancel it, and a bug becomes its result."""
     if read.action is Action.ENQUEUE:
         load_endings()
     cancellation = Cancellation()
@@ -59,7 +59,7 @@ def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
 
 
 def answer(gateway: OpsGateway, read: ReadRequest, cancellation: Cancellation) -> Answer:
-    """Let the gateway do a request; a bug of ours becomes its result. Not for signals."""
+    """Perform a request without signal handling; a bug becomes its result."""
     try:
         return gateway.handle(read, cancellation)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
@@ -68,7 +68,7 @@ def answer(gateway: OpsGateway, read: ReadRequest, cancellation: Cancellation) -
 
 def _no_stream() -> MillracerError:
     return MillracerError(
-        "there is no stream of events yet",
+        "event streams are not supported yet",
         code="unsupported_transport",
         suggested_action="use `millracer ops --json`",
     )

@@ -26,17 +26,17 @@ def run(  # noqa: PLR0913 - one parameter per option
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Run one task to its end, and print an answer or a JSON result."""
+    """Run one task to its end and print the answer or a JSON result."""
     if common.options.anywhere.options.route is not RoutePreference.DIRECT:
         common.programs.warm_up(common.options.anywhere.options)
-    asked = TaskInput(
+    task_input = TaskInput(
         common=common,
         task=tuple(task or ()),
         benchmark_json=benchmark_json,
         request_id=request_id,
         resume=resume,
     )
-    raise typer.Exit(load(_BODY)(asked, output=output, exit_zero=exit_zero, quiet=quiet))
+    raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))
 
 
 @with_all_options_but("route", "intake")
@@ -48,10 +48,11 @@ def watch(
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Follow one item to its end and give its result, as `run` does.
+    """Follow one work item to its end and print its result.
 
-    If no daemon runs it starts one. An item that has ended already gives its result at once.
+    The result is the same as that of `run`. Starts a daemon if none runs. The result of an item
+    that has already ended is printed at once.
     """
     common.programs.warm_up(common.options.anywhere.options)
-    asked = TaskInput(common=common, resume=item)
-    raise typer.Exit(load(_BODY)(asked, output=output, exit_zero=exit_zero, quiet=quiet))
+    task_input = TaskInput(common=common, resume=item)
+    raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))

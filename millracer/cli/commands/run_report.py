@@ -1,4 +1,4 @@
-"""Prints how a run ended."""
+"""Print the result of a run."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from millracer.wiring import new_request_id
 def report(result: RunResult, output: OutputFormat) -> None:
     """Print the one document on standard output; warnings and errors go to standard error.
 
-    Words of pi are no evidence: below an answer of pi's stands, on standard error, how the run
-    ended, with the evidence, or what is missing and how it goes on. A person to whom a whole
-    document is shown has at its end a line that says how the run ended.
+    pi's words are not evidence. After pi's answer, standard error therefore gets a summary: the
+    outcome with its proof, or the missing evidence and the next step. After a JSON document on a
+    terminal, it gets one line with the outcome.
     """
     say_warnings(result.warnings)
     for error in result.errors:
-        if not (output is OutputFormat.TEXT and _is_on_the_same_screen(error, result.output)):
+        if not (output is OutputFormat.TEXT and _is_shown_already(error, result.output)):
             say_error(error.message, error.suggested_action)
     print_document(result, output)
     ending = summary_of(result)
@@ -39,15 +39,15 @@ def report(result: RunResult, output: OutputFormat) -> None:
         say(ending.partition("\n")[0])
 
 
-def _is_on_the_same_screen(error: ErrorRecord, answer: str) -> bool:
-    """Whether the answer says the error, and what to do, to the same person once more."""
+def _is_shown_already(error: ErrorRecord, answer: str) -> bool:
+    """Whether the answer, on the same terminal, already contains the error and the next step."""
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         return False
     return error.message in answer and (error.suggested_action or "") in answer
 
 
 def result_of(error: MillracerError, request_id: str, workspace: str) -> RunResult:
-    """Return the result of a run that an error, a bug or its caller ended early."""
+    """Return the result of a run that an error, a bug or a cancellation ended early."""
     if isinstance(error, CallerCancelled):
         return cancelled_result(request_id, workspace, __version__, error.reason)
     return failed_result(request_id, workspace, __version__, error)
@@ -55,10 +55,10 @@ def result_of(error: MillracerError, request_id: str, workspace: str) -> RunResu
 
 def describe_failure(error: MillracerError, _command: str | None = None) -> RunResultDocument:
     """Return the document of a run that failed before it read its request."""
-    return describe(result_of(error, new_request_id(), _here()))
+    return describe(result_of(error, new_request_id(), _current_directory()))
 
 
-def _here() -> str:
+def _current_directory() -> str:
     try:
         return str(Path.cwd())
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs one task for `millracer run` and `millracer watch`."""
+"""Run one task for `millracer run` and `millracer watch`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
 
 
 def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: bool) -> int:
-    """Do one run, print its one document, and return the exit code."""
+    """Perform one run, print its document and return the exit code."""
     load_endings()
     request_id = task.request_id
     if request_id is None:
@@ -49,7 +49,7 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
             return result_of(error, request_id, workspace)
 
         result = completed(work, failed)
-        with signals_ignored():  # it has ended: nothing takes its result away, or adds another
+        with signals_ignored():  # the run has ended: print exactly one result
             result = _remembered(result, task.common, memory)
             held.close()
             report(result, output)
@@ -71,7 +71,7 @@ def _perform(common: CommonOptions, task: PreparedTask, *, quiet: bool) -> RunRe
 
 
 def _remembered(result: RunResult, common: CommonOptions, memory: SessionMemory) -> RunResult:
-    """Record the run in its session; a store that cannot take it is a warning of the result."""
+    """Record the run in its session; a failing store becomes a warning in the result."""
     memory.record(
         common.session_id or LOCAL_SESSION,
         client_name=None,

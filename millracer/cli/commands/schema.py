@@ -12,7 +12,7 @@ from millracer.schemas.registry import render_schema
 
 
 def schema(
-    name: Annotated[SchemaName, typer.Argument(help="Which document.", show_default=False)],
+    name: Annotated[SchemaName, typer.Argument(help="The document.", show_default=False)],
 ) -> None:
-    """Print the JSON Schema of a document that is read or printed."""
+    """Print the JSON Schema of one of Millracer's documents."""
     print_text(render_schema(name))

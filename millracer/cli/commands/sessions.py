@@ -1,4 +1,4 @@
-"""`millracer workspaces` and `millracer sessions`: the ops actions on sessions, for people.
+"""`millracer workspaces` and `millracer sessions`: ops actions as commands.
 
 Each command is one ops request; `--json` prints its result as `millracer ops --json` would.
 """
@@ -50,19 +50,19 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print the ops result as J
 _WorkspaceId = Annotated[
     str,
     typer.Argument(
-        help="The workspace's id.", show_default=False, autocompletion=shell_completion.workspaces
+        help="Workspace id.", show_default=False, autocompletion=shell_completion.workspaces
     ),
 ]
 _SessionName = Annotated[
     str,
     typer.Argument(
-        help="The session's id.", show_default=False, autocompletion=shell_completion.sessions
+        help="Session id.", show_default=False, autocompletion=shell_completion.sessions
     ),
 ]
 
 
 def list_workspaces(*, workspace: options.Workspace = None, as_json: _AsJson = False) -> None:
-    """Show the registered workspaces; `*` marks the default."""
+    """List the registered workspaces; `*` marks the default."""
     _do(
         common_options(values={"workspace": workspace}), Action.LIST_WORKSPACES, {}, as_json=as_json
     )
@@ -72,27 +72,28 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
     path: Annotated[Path, typer.Argument(help="The directory.")] = Path(),
     *,
     workspace_id: Annotated[
-        str | None, typer.Option("--id", help="Its id.  [default: the directory's name]")
+        str | None,
+        typer.Option("--id", help="Id of the workspace.  [default: the directory's name]"),
     ] = None,
-    display_name: Annotated[str | None, typer.Option("--name", help="A name for people.")] = None,
+    display_name: Annotated[str | None, typer.Option("--name", help="Display name.")] = None,
     mode: Annotated[
-        str | None, typer.Option("--mode", help="Millrace mode that is selected with it.")
+        str | None, typer.Option("--mode", help="Default Millrace mode of the workspace.")
     ] = None,
-    tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag; repeatable.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Tag; repeatable.")] = None,
     default: Annotated[
         bool,
         typer.Option(
             "--default",
-            help="Ops and the operator take it where nothing else names a workspace; other "
-            "commands take the current directory.",
+            help="Make it the default of ops and the operator; other commands default to the "
+            "current directory.",
         ),
     ] = False,
     as_json: _AsJson = False,
 ) -> None:
-    """Register a directory under an id; the same id again replaces it."""
+    """Register a directory under an id; an existing id is replaced."""
     named = workspace_id or _NOT_IN_IDS.sub("-", path.expanduser().resolve().name).strip("-._")
     if not named:
-        raise typer.BadParameter(f"{path} gives no id of letters and digits; pass --id")
+        raise typer.BadParameter(f"cannot derive an id from {path}; pass --id")
     payload = {
         "workspace_id": named,
         "root_path": str(path),
@@ -105,7 +106,7 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
 
 
 def remove_workspace(workspace_id: _WorkspaceId, *, as_json: _AsJson = False) -> None:
-    """Forget a registered workspace; the directory is left as it is."""
+    """Unregister a workspace; its directory is not changed."""
     payload = {"workspace_id": workspace_id}
     _do(common_options(), Action.FORGET_WORKSPACE, payload, as_json=as_json)
 
@@ -115,19 +116,19 @@ def select_workspace(
         str,
         typer.Argument(
             metavar="ID|PATH",
-            help="An id, or a path with a slash.",
+            help="Workspace id, or a path that contains a slash.",
             autocompletion=shell_completion.workspaces,
         ),
     ],
     *,
     mode: Annotated[
         str | None,
-        typer.Option("--mode", help="Millrace mode of work there.  [default: the workspace's]"),
+        typer.Option("--mode", help="Millrace mode.  [default: the workspace's]"),
     ] = None,
     session_id: options.SessionId = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Select what a session works with if nothing else is named."""
+    """Select a session's default workspace and mode."""
     is_path = "/" in selected or selected in {".", "..", "~"}
     payload = {"root_path" if is_path else "workspace_id": selected, "mode": mode}
     common = common_options(values={"session_id": session_id})
@@ -135,18 +136,18 @@ def select_workspace(
 
 
 def list_sessions(*, as_json: _AsJson = False) -> None:
-    """Show every session."""
+    """List all sessions."""
     _do(common_options(), Action.LIST_SESSIONS, {}, as_json=as_json)
 
 
 def show_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
-    """Show what is remembered of one session."""
+    """Show one session."""
     payload = {"session_id": session_id}
     _do(common_options(), Action.INSPECT_SESSION, payload, as_json=as_json)
 
 
 def forget_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
-    """Forget one session."""
+    """Delete one session."""
     payload = {"session_id": session_id}
     _do(common_options(), Action.FORGET_SESSION, payload, as_json=as_json)
 
@@ -178,7 +179,7 @@ def _no_such_session(read: ReadRequest) -> MillracerError:
     return MillracerError(
         f"there is no session {read.session_id!r}",
         code="session_unknown",
-        suggested_action="see `millracer sessions list`",
+        suggested_action="list the sessions with `millracer sessions list`",
     )
 
 
@@ -231,7 +232,7 @@ def _session_row(session: SessionDocument) -> tuple[str, ...]:
 
 
 def _session_lines(session: SessionDocument) -> list[str]:
-    said = {
+    rows = {
         "session": session.session_id,
         "client": session.client_name,
         "workspace": session.selected_workspace_id or "-",
@@ -242,7 +243,7 @@ def _session_lines(session: SessionDocument) -> list[str]:
     }
     requests = list(reversed(session.recent_request_ids)) or ["-"]
     return [
-        *(f"{name:<11}{in_line(value)}" for name, value in said.items()),
+        *(f"{name:<11}{in_line(value)}" for name, value in rows.items()),
         *(
             f"{'' if at else 'requests':<11}{in_line(request)}"
             for at, request in enumerate(requests)

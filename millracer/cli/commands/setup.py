@@ -1,4 +1,4 @@
-"""`millracer setup`: say what is to be done, ask, do it, say what is there."""
+"""`millracer setup`: show the plan, ask, install, and list the installed programs."""
 
 from __future__ import annotations
 
@@ -31,14 +31,12 @@ from millracer.wiring.user_files import open_installer
 
 def setup(
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    remove: Annotated[
-        bool, typer.Option("--remove", help="Remove what setup installed, instead.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove what setup installed.")] = False,
 ) -> None:
-    """Install the tested Millrace and pi for yourself.
+    """Install the tested versions of Millrace and pi for your user.
 
-    It says what it will do, and asks.
+    Shows the plan and asks before it changes anything.
     """
     load_endings()
     cancellation = Cancellation()
@@ -54,7 +52,7 @@ def setup(
 
 def _failed(error: MillracerError) -> ExitCode:
     if isinstance(error, CallerCancelled):
-        say(f"{error.message}: what was not finished is not used")
+        say(f"{error.message}: unfinished installations are not used")
     else:
         say_error(error.message, error.suggested_action)
     return exit_code_of_failure(error)
@@ -69,18 +67,18 @@ def _install(
     cancellation.raise_if_cancelled()
     if todo.install:
         _describe(todo, folder)
-        if not _agreed("Install this?", "millracer setup", yes=yes):
+        if not _confirm("Install this?", "millracer setup", yes=yes):
             say("nothing was installed")
             return ExitCode.INCOMPLETE
     with signals_cancel(cancellation):
         if todo.install:
-            set_up(installer, wait, doing=_doing, on_wait=_say_waiting)
+            set_up(installer, wait, doing=_show_step, on_wait=_report_waiting)
         else:
-            say("everything is there already")
-            tidy_up(installer, wait, on_wait=_say_waiting)
+            say("everything is installed already")
+            tidy_up(installer, wait, on_wait=_report_waiting)
     cancellation.raise_if_cancelled()
-    _tell_what_is_there()
-    say("  next: see with `millracer doctor` that all is well, or try it with `millracer demo`")
+    _list_installed()
+    say("  next: check the installation with `millracer doctor`, or try `millracer demo`")
     return ExitCode.COMPLETED
 
 
@@ -91,44 +89,44 @@ def _remove(
         say(f"nothing is installed in {folder}")
         return ExitCode.COMPLETED
     say(f"This removes what `millracer setup` installed in {folder}.")
-    if not _agreed("Remove it?", "millracer setup --remove", yes=yes):
+    if not _confirm("Remove it?", "millracer setup --remove", yes=yes):
         say("nothing was removed")
         return ExitCode.INCOMPLETE
-    with signals_cancel(cancellation), _at_work("removing it"):
-        take_away(installer, Wait(cancellation), on_wait=_say_waiting)
+    with signals_cancel(cancellation), _show_activity("removing the installation"):
+        take_away(installer, Wait(cancellation), on_wait=_report_waiting)
     say(f"removed {folder}")
     say(
-        "Left as they are: your configuration (`millracer config path` says where), sessions, "
+        "Not changed: your configuration (`millracer config path` prints its path), sessions, "
         "logs and workspaces."
     )
     return ExitCode.COMPLETED
 
 
 def _describe(todo: SetupPlan, folder: Path) -> None:
-    say(f"This installs in {folder}, for you alone:")
+    say(f"This installs in {folder}, for your user only:")
     for part in todo.install:
         say(f"  {part:<9}{part.version:<9}about {MEGABYTES[part]:>3} MB  {SOURCES[part]}")
     for part in sorted(todo.keep):
-        say(f"  {part:<9}is there already, and stays")
+        say(f"  {part:<9}is installed already and stays")
     if todo.machine_node is not None:
-        say(f"  pi will run on this machine's Node, {todo.machine_node}")
+        say(f"  pi will use this machine's Node, {todo.machine_node}")
     say(f"About {todo.megabytes} MB in all, from the indexes that pip and npm are configured for.")
     say("`millracer setup --remove` undoes it.")
 
 
-def _agreed(question: str, command: str, *, yes: bool) -> bool:
-    """Ask what the command asks, where nobody has said yes already.
+def _confirm(question: str, command: str, *, yes: bool) -> bool:
+    """Ask for confirmation unless it was given with an option.
 
     Raises:
-        UsageError: nobody is there to be asked, or standard input cannot be read.
-        Cancelled: a signal was the answer.
+        UsageError: there is no terminal to ask on, or standard input cannot be read.
+        Cancelled: a signal arrived.
     """
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            "nobody is there to say yes: standard input or standard error is no terminal",
-            suggested_action=f"run `{command}` in a terminal, or say yes with --yes",
+            "cannot ask for confirmation: standard input or standard error is not a terminal",
+            suggested_action=f"run `{command}` in a terminal, or confirm with --yes",
         )
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
@@ -140,36 +138,36 @@ def _agreed(question: str, command: str, *, yes: bool) -> bool:
 
 
 @contextmanager
-def _doing(text: str) -> Iterator[None]:
-    """Show what is being done, and how long it took."""
+def _show_step(text: str) -> Iterator[None]:
+    """Show a step while it runs, then how long it took."""
     began = time.monotonic()
-    with _at_work(text):
+    with _show_activity(text):
         yield
     say(f"{text}: done in {time.monotonic() - began:.0f} s")
 
 
 @contextmanager
-def _at_work(text: str) -> Iterator[None]:
-    """Show what is being done: a line that moves on a terminal, a plain line elsewhere."""
+def _show_activity(text: str) -> Iterator[None]:
+    """Show a running step: a spinner on a terminal, a plain line elsewhere."""
     if not can_redraw():
         say(f"{text} ...")
         yield
         return
-    from rich.console import Console  # noqa: PLC0415 - only terminals pay
+    from rich.console import Console  # noqa: PLC0415 - only terminals need it
 
     with Console(file=sys.stderr, highlight=False).status(printable(text)):
         yield
 
 
-def _say_waiting() -> None:
-    say("another `millracer setup` is at work; waiting for its end")
+def _report_waiting() -> None:
+    say("another `millracer setup` is at work; waiting until it ends")
 
 
-def _tell_what_is_there() -> None:
+def _list_installed() -> None:
     lines = []
     for tool, installed in installed_tools().items():
         lines.append(f"{tool} {installed.version}: {shlex.join(installed.argv)}")
         variable = variable_of(tool.option)
         if os.environ.get(variable):
-            say(f"warning: {variable} is set, and goes before what was installed")
+            say(f"warning: {variable} is set and takes precedence over the installed program")
     print_text(printable("\n".join(lines)))

@@ -1,4 +1,4 @@
-"""`millracer status`: what happens in a workspace, once or at every change."""
+"""`millracer status`: the state of a workspace, once or at every change."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ def status(
     as_json: queue_options.AsJson = False,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Stay, and show it anew at every change; Ctrl-C ends it."),
+        typer.Option("--watch", help="Keep running and print every change; Ctrl-C stops it."),
     ] = False,
 ) -> None:
-    """Show what goes on in a workspace.
+    """Show the state of a workspace.
 
-    That is the daemon, the queue, what is active, blocked and ended, and what to do next.
+    Includes the daemon, the queue, the active, blocked and recently ended items, and next steps.
     """
     if watch:
         body = load("millracer.cli.commands.status_watch:watch_status")
         raise typer.Exit(body(common, as_json=as_json))
-    status_lines = load("millracer.cli.commands.status_view:status_lines")  # before it waits
+    status_lines = load(
+        "millracer.cli.commands.status_view:status_lines"
+    )  # before the command waits
 
     def show(result: StatusResult) -> str | None:
         if not as_json and result.workspace is not None:

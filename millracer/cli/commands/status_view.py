@@ -1,4 +1,4 @@
-"""A status in words: one screen for a person, or one line a change for a pipe."""
+"""Render a status as text: a screen for a person, or one line per change for a pipe."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _WHY = {
 _OWNERS = {
     DaemonOwner.MILLRACER: "started by Millracer",
     DaemonOwner.KEPT: "left running by Millracer (--keep-daemon)",
-    DaemonOwner.OTHER: "somebody else's",
+    DaemonOwner.OTHER: "foreign",
 }
 _STATES = {
     DaemonState.RUNS: "runs",
     DaemonState.BOOTS: "is starting",
-    DaemonState.STALE: "died; what it left is cleared before the next starts",
+    DaemonState.STALE: "died; the next start removes its stale files",
     DaemonState.NONE: "none runs",
 }
 _SHOWN = 5
@@ -42,11 +42,11 @@ _INDENT = " " * 10
 
 
 def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]:
-    """Return one screen.
+    """Return the lines of one screen.
 
     Args:
-        status: what is to be told.
-        now: what ages are counted to.
+        status: the status to render.
+        now: reference time for ages.
     """
     place = status.workspace
     if place is None:
@@ -73,7 +73,7 @@ def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]
 
 
 def in_brief(status: StatusResult, now: datetime | None = None) -> str:
-    """Return one line: when, and what there is."""
+    """Return the status in one line, with the time."""
     now = now or datetime.now(UTC)
     parts = [f"{now.astimezone():%H:%M:%S}", *_brief_parts(status)]
     return " · ".join(map(in_line, parts))
@@ -116,7 +116,7 @@ def _daemon(daemon: DaemonDocument | None) -> str:
     if daemon.owner is not None:
         words.append(_OWNERS[daemon.owner])
     if daemon.watched:
-        words.append("a millracer watches it")
+        words.append("watched by a millracer command")
     if daemon.paused:
         words.append(f"paused by {daemon.pause_sources}")
     if daemon.stop_requested:
@@ -127,8 +127,8 @@ def _daemon(daemon: DaemonDocument | None) -> str:
 def _active(active: ActiveDocument | None, now: datetime) -> str:
     if active is None:
         return "-"
-    said = f"{active.stage or 'a stage'} on {active.work_item_id or 'work of its own'}"
-    return said if active.since is None else f"{said}, {_ago(active.since, now)}"
+    text = f"{active.stage or 'a stage'} on {active.work_item_id or 'its own work'}"
+    return text if active.since is None else f"{text}, {_ago(active.since, now)}"
 
 
 def _queue(status: StatusResult) -> str:

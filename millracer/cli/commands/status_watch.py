@@ -28,7 +28,7 @@ _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
 def watch_status(common: CommonOptions, *, as_json: bool) -> int:
-    """Print the status at every change until a signal comes or the reader has left."""
+    """Print the status at every change until a signal arrives or the reader ends."""
     load_endings()
     cancellation = Cancellation()
 
@@ -67,7 +67,7 @@ def _watch(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) 
 
 
 def _renderer(*, as_json: bool) -> Callable[[StatusResult], str]:
-    """Return what renders one status."""
+    """Return the function that renders one status."""
     if as_json:
         return render_line
     if not (sys.stdout.isatty() and can_clear()):

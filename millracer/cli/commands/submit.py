@@ -30,12 +30,12 @@ def submit(  # noqa: PLR0913 - one parameter per option
     output: options.Output = OutputFormat.TEXT,
     as_json: queue_options.AsJson = False,
 ) -> None:
-    """Put one task in Millrace's queue and print its item's id.
+    """Add one task to Millrace's queue and print the work item's id.
 
-    Nothing is started or watched.
+    The command starts no daemon and does not wait for the work.
     """
     named = new_request_id() if request_id is None else request_id
-    asked = TaskInput(
+    task_input = TaskInput(
         common=common,
         task=tuple(task or ()),
         benchmark_json=benchmark_json,
@@ -43,7 +43,7 @@ def submit(  # noqa: PLR0913 - one parameter per option
     )
 
     def prepared(memory: SessionMemory) -> object:
-        return load("millracer.cli.task_input:prepare")(asked, named, memory)
+        return load("millracer.cli.task_input:prepare")(task_input, named, memory)
 
     as_json = as_json or output is OutputFormat.JSON
     perform(OperationName.SUBMIT, common, prepared, _show, as_json=as_json, request_id=named)
@@ -60,8 +60,8 @@ def _show(result: SubmitResult) -> str | None:
 
 
 def _where(result: SubmitResult, state: ItemState) -> str:
-    """Say where the item is, for a person."""
-    was = "is in Millrace already" if result.found else "is in the queue"
+    """Describe where the item is, for a person."""
+    was = "is already in Millrace" if result.found else "is in the queue"
     if result.found or state not in {ItemState.QUEUED, ItemState.INBOX}:
         was += f" ({state})"
     worker = "a daemon runs" if result.daemon_runs else "no daemon runs"

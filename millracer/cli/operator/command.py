@@ -41,9 +41,9 @@ class _Streams(Voice):
 
 
 def operator(common: CommonOptions) -> int:
-    """Take lines until the person leaves, and return the exit code.
+    """Process lines until the person leaves, and return the exit code.
 
-    From a pipe that is the code of the first task that did not complete.
+    For a pipe, that is the exit code of the first task that did not complete.
     """
     with open_store() as store:
         try:
@@ -77,11 +77,11 @@ def operator(common: CommonOptions) -> int:
 
 
 def _load_all() -> None:
-    """Load what any line may need: the person may upgrade the package between two of them."""
+    """Load every module that a line may need: the package may be upgraded while this runs."""
     load_endings()
     load_run()
     if can_redraw():
-        from millracer.cli.terminal import live_progress  # noqa: F401, PLC0415 - only terminals pay
+        from millracer.cli.terminal import live_progress  # noqa: F401, PLC0415 - only terminals need it
 
 
 def _refused(error: MillracerError) -> int:
@@ -103,7 +103,7 @@ def _loop(person: Operator, lines: Lines) -> int:
                 say("")
         except KeyboardInterrupt:
             continue
-        except Cancelled as stopped:  # at the prompt, or just beside it
+        except Cancelled as stopped:  # at or near the prompt
             say("")
             cancellation.cancel(stopped.reason)
         reason = cancellation.reason
@@ -115,8 +115,8 @@ def _loop(person: Operator, lines: Lines) -> int:
 def _take(
     person: Operator, line: str, cancellation: Cancellation, *, interactive: bool
 ) -> ExitCode:
-    """Do what a line says and return its exit code, that of a completed task for a command."""
-    forget_signals()  # one that ended the line before says nothing about this one
+    """Process a line and return its exit code; a command counts as completed."""
+    forget_signals()  # a signal that ended the previous line does not affect this one
     screen = TaskScreen()
     watching = Watching(
         cancellation=cancellation,
@@ -134,12 +134,12 @@ def _take(
             return ExitCode.COMPLETED if result is None else exit_code_of(result)
     except Cancelled as stopped:
         say("stopped")
-        if cancellation.reason is None:  # it came while the handlers were changed
+        if cancellation.reason is None:  # it arrived while the handlers changed
             cancellation.cancel(stopped.reason)
         return ExitCode.COMPLETED
-    except OutputLost:  # nothing else could be told either
+    except OutputLost:  # no further report could be written
         raise
-    except Exception as error:  # noqa: BLE001 - a bug of ours does not end a person's session
+    except Exception as error:  # noqa: BLE001 - a bug does not end the session
         say_bug(error)
         return ExitCode.INTERNAL_ERROR
 
@@ -157,7 +157,7 @@ def _lines(person: Operator, modes: _Modes) -> Lines:
 
 
 class _Modes:
-    """Millrace's modes for completion, asked for beside the prompt once somebody wants them."""
+    """Millrace's modes for completion, read in a thread at the first completion."""
 
     def __init__(self, person: Operator) -> None:
         self._person = person
@@ -166,19 +166,19 @@ class _Modes:
         self._thread: threading.Thread | None = None
 
     def names(self) -> tuple[str, ...]:
-        """Return what is known by now; the first call begins to ask."""
+        """Return the modes known by now; the first call starts to read them."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._ask, daemon=True)
+            self._thread = threading.Thread(target=self._read, daemon=True)
             self._thread.start()
         return self._names
 
     def close(self) -> None:
-        """Stop asking."""
+        """Stop reading."""
         self._cancellation.cancel(CancelReason.INTERRUPTED)
         if self._thread is not None:
             self._thread.join()
 
-    def _ask(self) -> None:
+    def _read(self) -> None:
         with suppress(MillracerError, Cancelled):
             self._names = self._person.mode_names(
                 Wait.for_seconds(_MODES_SECONDS, self._cancellation)

@@ -1,4 +1,4 @@
-"""Where the operator's lines come from when no terminal can edit them: a pipe, a dumb terminal."""
+"""Line sources of the operator without line editing: a pipe or a dumb terminal."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Lines(Protocol):
 
         Raises:
             KeyboardInterrupt: the person cleared the line.
-            Cancelled: a signal asked to end.
+            Cancelled: a signal requested the end.
             UsageError: standard input cannot be read.
         """
         ...
 
 
 class PipedLines(Lines):
-    """One task a line from standard input; what is no text is replaced."""
+    """Lines from standard input, one task each; invalid UTF-8 is replaced."""
 
     interactive = False
 
     def next(self) -> str | None:
-        """Return the next line without its end."""
+        """Return the next line without its line end."""
         try:
             line = sys.stdin.buffer.readline()
         except OSError as error:
@@ -48,7 +48,7 @@ class PipedLines(Lines):
 
 
 class PlainLines(PipedLines):
-    """A terminal that can do nothing but lines."""
+    """A terminal without line editing."""
 
     interactive = True
 

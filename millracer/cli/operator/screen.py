@@ -1,4 +1,4 @@
-"""What a person sees while one of the operator's tasks runs."""
+"""Terminal output while one of the operator's tasks runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TaskScreen:
-    """Progress until pi's own words come, then the words; shows nothing before the first event."""
+    """Shows progress from the first event until pi's text arrives, then the text."""
 
     def __init__(self) -> None:
         self._live: LiveProgress | None = None
@@ -30,21 +30,21 @@ class TaskScreen:
         self.streamed = False
 
     def listen(self, event: ProgressEvent) -> None:
-        """Take in one progress event."""
+        """Show one progress event."""
         if self.streamed:
             return
         if self._plain is not None:
             self._plain(event)
             return
         if self._live is None:
-            from millracer.cli.terminal.live_progress import LiveProgress  # noqa: PLC0415 - only terminals pay
+            from millracer.cli.terminal.live_progress import LiveProgress  # noqa: PLC0415 - only terminals need it
 
             self._live = LiveProgress()
             self._live.start()
         self._live.listen(event)
 
     def tell(self, text: str) -> None:
-        """Write pi's words as they come, each once it is known to be no secret."""
+        """Write pi's text as it arrives; each part waits until redaction has checked it."""
         if not text:
             return
         self._end_progress()
@@ -52,10 +52,10 @@ class TaskScreen:
         self._write(self._words.feed(text))
 
     def end(self) -> None:
-        """Leave the terminal at the beginning of a line.
+        """Stop the progress, write the rest, and move to the beginning of a line.
 
         Raises:
-            OutputLost: something of what was said could not be written.
+            OutputLost: a part of the text could not be written.
         """
         self._end_progress()
         self._write(self._words.finish())
@@ -70,7 +70,7 @@ class TaskScreen:
         try:
             sys.stdout.write(without_steering(text))
             sys.stdout.flush()
-        except OutputLost as lost:  # the task goes on
+        except OutputLost as lost:  # the task continues
             self._lost = lost
         self._last = text[-1]
 
@@ -81,7 +81,7 @@ class TaskScreen:
 
 @contextmanager
 def input_unechoed() -> Iterator[None]:
-    """Within the block, what is typed is kept for the next prompt but not shown."""
+    """Within the block, typed input is kept for the next prompt but not echoed."""
     try:
         descriptor = sys.stdin.fileno()
         former = termios.tcgetattr(descriptor)

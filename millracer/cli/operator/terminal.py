@@ -1,6 +1,6 @@
-"""The operator's prompt on a real terminal: editing, history, completion, blocks of lines.
+"""The operator's prompt on a terminal: line editing, history, completion, multi-line input.
 
-prompt_toolkit is imported here and nowhere else.
+Only this module imports prompt_toolkit.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class TerminalLines(Lines):
     """A person at a prompt.
 
     Args:
-        history: the file that keeps what was typed across sessions, None to keep nothing.
-        workspaces: the ids that may follow `/workspace`; asked while the person types.
-        modes: the names that may follow `/mode`; must answer at once.
+        history: the file with earlier input, None to keep none.
+        workspaces: returns the ids that may follow `/workspace`; called at each completion.
+        modes: returns the names that may follow `/mode`; must not block.
     """
 
     interactive = True
@@ -54,16 +54,16 @@ class TerminalLines(Lines):
         )
 
     def next(self) -> str | None:
-        """Let the person edit the next line, or block of lines.
+        """Let the person edit the next line or block of lines.
 
         Raises:
             KeyboardInterrupt: the person cleared the line.
-            Cancelled: a signal asked to end.
+            Cancelled: a signal requested the end.
             UsageError: the terminal belongs to another job, or is gone.
         """
         try:
-            with ending_told(self._tell_ending):
-                line = self._session.prompt(pre_run=self._end_if_told)
+            with ending_told(self._request_end):
+                line = self._session.prompt(pre_run=self._end_if_requested)
         except EOFError:
             return None
         except termios.error as error:
@@ -72,34 +72,34 @@ class TerminalLines(Lines):
             raise Cancelled(self._ending)
         return _as_text(line)
 
-    def _tell_ending(self, reason: CancelReason) -> None:
+    def _request_end(self, reason: CancelReason) -> None:
         self._ending = reason
         loop = self._session.app.loop
         if loop is not None:
-            loop.call_soon_threadsafe(self._end_if_told)
+            loop.call_soon_threadsafe(self._end_if_requested)
 
-    def _end_if_told(self) -> None:
+    def _end_if_requested(self) -> None:
         app = self._session.app
         if self._ending is not None and app.future is not None and not app.future.done():
             app.exit(exception=Cancelled(self._ending))
 
 
 class _KeptHistory(FileHistory):
-    """What was typed, kept while that is possible: a full disk does not end a session."""
+    """Best-effort history: a full disk does not end a session."""
 
     def load_history_strings(self) -> Iterable[str]:
-        """Yield what was kept, the newest first."""
+        """Yield the entries, newest first."""
         with suppress(OSError):
             yield from super().load_history_strings()
 
     def store_string(self, string: str) -> None:
-        """Keep one more, without secrets."""
+        """Add one redacted entry."""
         with suppress(OSError):
             super().store_string(redact(string))
 
 
 class OperatorCompleter(Completer):
-    """Completes commands, and what may follow them."""
+    """Completes commands and their arguments."""
 
     def __init__(self, workspaces: Names, modes: Names) -> None:
         self._following: dict[str, Names] = {
@@ -114,7 +114,7 @@ class OperatorCompleter(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterable[Completion]:
-        """Yield what may stand at the cursor; nothing in a task."""
+        """Yield the completions at the cursor; none in a task."""
         text = document.text_before_cursor
         if not text.startswith("/"):
             return
@@ -136,17 +136,20 @@ class OperatorCompleter(Completer):
 
 
 def _continue(width: int, _line: int, wraps: int) -> str:
-    """Return what stands before a further line; a mark only where the person began it."""
+    """Return the prefix of a further line; a wrapped line gets blanks, a new one a mark."""
     return " " * width if wraps else f"{'· ':>{width}}"
 
 
 def _as_text(typed: str) -> str:
-    """Replace bytes that the terminal sent and that are no text."""
+    """Replace bytes from the terminal that are not valid text."""
     return typed.encode("utf-8", "replace").decode()
 
 
 def _keys() -> KeyBindings:
-    """Enter sends, Alt-Enter begins a new line; a pasted block arrives as one text by itself."""
+    """Return the key bindings: Enter sends, Alt-Enter begins a new line.
+
+    A pasted block arrives as one text without them.
+    """
     keys = KeyBindings()
 
     @keys.add("enter")

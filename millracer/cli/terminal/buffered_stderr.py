@@ -1,4 +1,4 @@
-"""Standard error that never holds the command up, whether it is read or not."""
+"""Standard error that never blocks the command, even without a reader."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-#: A write waits so long for its reader; the next ones do not, until the reader has taken all.
+#: Longest wait of a write for its reader; later writes do not wait until the reader has caught up.
 _PATIENCE_SECONDS = 0.5
-#: The last words, such as an error, wait so long at the end of the process.
+#: Longest wait for the reader at the end of the process, for a last error.
 _LAST_WORDS_SECONDS = 1.0
-#: So many writes are kept for a reader that stands still; the oldest are dropped.
+#: Most writes kept for a stalled reader; the oldest are dropped.
 _MOST_WAITING = 500
 
 
 def own_standard_error() -> None:
-    """Let nobody's write to standard error block; words that cannot be written are dropped.
+    """Make writes to standard error non-blocking; text that cannot be written is dropped.
 
-    A write that is read returns when it is done, so that the words keep their place among those on
+    With a reader, a write returns when it is done, so that the text keeps its order relative to
     standard output.
     """
     named = sys.stderr
@@ -39,14 +39,14 @@ def own_standard_error() -> None:
 
 
 def finish_standard_error() -> None:
-    """Give a reader that stood still a last, short chance; from here on, no thread is needed."""
+    """Wait shortly for a stalled reader; afterwards, writes need no thread."""
     raw = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
     if isinstance(raw, _StandardError):
         raw.finish()
 
 
 class _StandardError(io.FileIO):
-    """The descriptor, below whatever collects what is written."""
+    """The descriptor below the text and buffer layers."""
 
     def __init__(self, descriptor: int, mode: str, *, closefd: bool) -> None:
         super().__init__(descriptor, mode, closefd=closefd)
@@ -66,7 +66,7 @@ class _StandardError(io.FileIO):
         return len(chunk)
 
     def finish(self) -> None:
-        """Wait for the reader a last time; the interpreter's own end writes without the thread."""
+        """Wait for the reader a last time; the interpreter's shutdown writes without the thread."""
         self._is_read = self._writer.wait(_LAST_WORDS_SECONDS)
         self._is_finished = True
 

@@ -17,7 +17,7 @@ _FRAMES_A_SECOND = 8
 
 
 class LiveProgress:
-    """Shows the present state, stage, item, elapsed time and queue until it is ended."""
+    """Shows state, stage, item, elapsed time and queue until it is stopped."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -35,11 +35,11 @@ class LiveProgress:
         self._live.start()
 
     def stop(self) -> None:
-        """Take the line away; repeated calls do nothing."""
+        """Remove the line; repeated calls do nothing."""
         self._live.stop()
 
     def listen(self, event: ProgressEvent) -> None:
-        """Take in one progress event; what is over is written above the line."""
+        """Show one progress event; finished steps are printed above the line."""
         self._event = event
         began = event.kind is ProgressKind.STAGE_PROGRESS and event.reason.endswith(" began")
         if event.kind is ProgressKind.STATE_ENTERED:

@@ -13,11 +13,11 @@ from millracer.ports import ProgressListener
 
 @contextmanager
 def progress_shown(*, quiet: bool) -> Iterator[ProgressListener | None]:
-    """Yield a listener that shows a run's progress, or None where nobody wants it."""
+    """Yield a listener that shows a run's progress, or None if `quiet`."""
     if quiet:
         yield None
     elif can_redraw():
-        from millracer.cli.terminal.live_progress import LiveProgress  # noqa: PLC0415 - only terminals pay
+        from millracer.cli.terminal.live_progress import LiveProgress  # noqa: PLC0415 - only terminals need it
 
         live = LiveProgress()
         live.start()
@@ -30,7 +30,7 @@ def progress_shown(*, quiet: bool) -> Iterator[ProgressListener | None]:
 
 
 def plain_progress() -> ProgressListener:
-    """Return a listener that writes a line an event."""
+    """Return a listener that writes one line per event."""
     began = time.monotonic()
 
     def listener(event: ProgressEvent) -> None:

@@ -1,4 +1,4 @@
-"""What goes to standard error: warnings and progress, live on a terminal, plain lines in a pipe."""
+"""Standard error: messages, errors and warnings, redacted and safe for a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 from millracer.redaction.process import redact
 
 _NARROW_COLUMNS = 50
-#: Control characters but line ends and tabs, lone surrogates, and what turns the order of text.
+#: Control characters except line ends and tabs, lone surrogates, and bidirectional controls.
 _STEERS = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
     "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
@@ -34,17 +34,17 @@ class HasNextStep(Protocol):
 
 
 def printable(text: str) -> str:
-    """Return the text without secrets, and without what lets somebody's words steer a terminal."""
+    """Return the text without secrets and terminal control characters."""
     return without_steering(redact(text))
 
 
 def without_steering(text: str) -> str:
-    """Return the text without control characters and those that show it in another order."""
+    """Replace control characters and characters that reorder the shown text."""
     return _STEERS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def say(text: str) -> None:
-    """Write one line to standard error; a reader that went away is no error."""
+    """Write one line to standard error; write failures are ignored."""
     try:
         sys.stderr.write(f"{printable(text)}\n")
         sys.stderr.flush()
@@ -53,7 +53,7 @@ def say(text: str) -> None:
 
 
 def say_error(message: str, suggested_action: str | None) -> None:
-    """Write an error to standard error, and what to do about it."""
+    """Write an error and its next step to standard error."""
     say(f"error: {message}")
     if suggested_action:
         say(f"  next: {suggested_action}")
@@ -79,5 +79,5 @@ def can_redraw() -> bool:
 
 
 def can_clear() -> bool:
-    """Whether the terminal knows how to be cleared."""
+    """Whether the terminal supports clearing."""
     return os.environ.get("TERM", "dumb") != "dumb"

@@ -1,4 +1,4 @@
-"""Standard input, read so that no signal is missed."""
+"""Standard input, read without missing a signal."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _CHUNK_BYTES = 1 << 20
 
 
 class StandardInput:
-    """Standard input, of which a beginning may have been read ahead."""
+    """Standard input, whose beginning may have been read ahead."""
 
     def __init__(self) -> None:
         self._kept = bytearray()
         self._has_ended = False
 
     def read_ahead(self, *, limit: int) -> bytes | None:
-        """Read what has come already, up to `limit` bytes; return it if that is all there is.
+        """Read the available bytes, up to `limit`; return them if the input has ended.
 
-        What is wrong with it is found by `read`.
+        Errors are left to `read`.
         """
         source = sys.stdin.fileno()
         with suppress(OSError):
@@ -38,15 +38,14 @@ class StandardInput:
         return bytes(self._kept) if self._has_ended else None
 
     def read(self, *, limit: int | None = None) -> bytes:
-        """Read standard input to its end; of more than `limit` bytes, one more than that is kept.
+        """Read standard input to its end; keep at most `limit + 1` bytes.
 
-        A blocking read is left only by a signal that comes while it blocks: one that comes between
-        two reads would be noticed when the next one ends, which a caller that stalls can put off
-        for ever.
+        Only a signal that arrives during a blocking read interrupts it. A signal between two reads
+        would be handled when the next one ends, which a stalled caller can delay forever.
 
         Raises:
-            Cancelled: a signal came.
-            UsageError: it cannot be read.
+            Cancelled: a signal arrived.
+            UsageError: standard input cannot be read.
         """
         source = sys.stdin.fileno()
         with signals_raise(), _signals_readable() as signals:
@@ -65,15 +64,15 @@ class StandardInput:
 
 
 def unreadable(error: OSError) -> UsageError:
-    """Return what a caller is told whose standard input cannot be read."""
+    """Return the error for standard input that cannot be read."""
     return UsageError(
         f"standard input cannot be read: {error.strerror}",
-        suggested_action="run the command with a pipe, a file or a terminal as standard input",
+        suggested_action="connect standard input to a pipe, a file or a terminal",
     )
 
 
 def _readable(*descriptors: int, seconds: float | None = None) -> set[int]:
-    """Wait until one can be read, or its read fails at once; return which."""
+    """Wait until a read would not block; return the ready descriptors."""
     poll = select.poll()  # `select.select` refuses descriptors from 1,024 on
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
@@ -82,7 +81,7 @@ def _readable(*descriptors: int, seconds: float | None = None) -> set[int]:
 
 @contextmanager
 def _signals_readable() -> Iterator[int]:
-    """Yield a descriptor that can be read once a signal came; its handler runs all the same."""
+    """Yield a descriptor that is readable after a signal; the signal's handler still runs."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     former = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -1,7 +1,7 @@
-"""Standard output: exactly one document, whatever happens meanwhile.
+"""Standard output: exactly one document in every case.
 
-A reader may be late: without a signal it is waited for without a limit. After a signal it has a
-short time to take the document; then the process gives the document up and ends.
+Without a signal, a write waits for a slow reader without a limit. After a signal the reader has a
+short time to read the document; then the process discards the document and ends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from millracer.cli.signals import first_signal, signals_ignored
 from millracer.cli.terminal.writer import DescriptorWriter
 
-if TYPE_CHECKING:  # the command line knows the formats, and need not know what is printed
+if TYPE_CHECKING:  # parsing the command line does not need these
     from typing_extensions import Buffer
 
     from millracer.cancellation import CancelReason
@@ -25,37 +25,39 @@ if TYPE_CHECKING:  # the command line knows the formats, and need not know what 
 
 _READER_LEFT = (BrokenPipeError, ConnectionResetError)
 
-#: After a signal a document waits so long for its reader. With what ending the work may take
-#: before (`STOP_SECONDS`), the process ends within 20 s of the signal.
+#: Longest wait for the reader after a signal. Together with the time for stopping the work
+#: (`STOP_SECONDS`), the process ends within 20 s of the signal.
 _LAST_READING_SECONDS = 2.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 class OutputFormat(StrEnum):
-    """What standard output carries."""
+    """Format of standard output."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class OutputLost(Exception):
-    """A document could not be written although somebody may wait for it; the text says why."""
+    """A document could not be written although a reader may wait; the text gives the cause."""
 
-    suggested_action = "make room, or let standard output go somewhere else"
+    suggested_action = "free disk space, or redirect standard output"
 
 
 class OutputUnread(OutputLost):
-    """A signal came while the reader stood still; what it had not taken by then is lost."""
+    """A signal arrived while the reader was stalled; the unread rest is lost."""
 
-    suggested_action = "run it again and read standard output, or let it go to a file"
+    suggested_action = (
+        "run the command again and read its standard output, or redirect it to a file"
+    )
 
     def __init__(self, reason: CancelReason) -> None:
-        super().__init__(f"nobody reads standard output ({reason}); the result is lost")
+        super().__init__(f"no process read standard output ({reason}); the result is lost")
         self.reason = reason
 
 
 def print_document(result: RunResult, output: OutputFormat) -> None:
-    """Print a run's one document.
+    """Print a run's document.
 
     Raises:
         OutputLost: as `print_text`.
@@ -63,31 +65,31 @@ def print_document(result: RunResult, output: OutputFormat) -> None:
     if output is OutputFormat.TEXT:
         print_words(result.output)
         return
-    from millracer.schemas.run_result import render_result  # noqa: PLC0415 - `--help` prints none
+    from millracer.schemas.run_result import render_result  # noqa: PLC0415 - `--help` does not need it
 
     print_text(render_result(result))
 
 
 def print_words(text: str) -> None:
-    """Print what somebody said: without secrets, and on a terminal without what would steer it.
+    """Print external text, redacted, and on a terminal without control characters.
 
     Raises:
         OutputLost: as `print_text`.
     """
-    from millracer.cli.terminal.stderr import printable  # noqa: PLC0415 - `--help` prints none
+    from millracer.cli.terminal.stderr import printable  # noqa: PLC0415 - `--help` does not need it
     from millracer.redaction.process import redact  # noqa: PLC0415
 
     print_text(printable(text) if sys.stdout.isatty() else redact(text))
 
 
 def print_text(document: str) -> None:
-    """Print one document that holds no secrets.
+    """Print one document, which must not contain secrets.
 
-    A signal cuts it only where the reader stands still; a reader that left is no error.
+    A signal interrupts it only if the reader is stalled; a closed pipe is ignored.
 
     Raises:
-        OutputLost: the disk is full, or whatever else keeps it from being written.
-        OutputUnread: a signal came, and the reader did not take it in time.
+        OutputLost: it cannot be written, for example because the disk is full.
+        OutputUnread: a signal arrived, and the reader did not read it in time.
     """
     with signals_ignored():
         sys.stdout.buffer.write(document.encode("utf-8", "backslashreplace") + b"\n")
@@ -95,14 +97,14 @@ def print_text(document: str) -> None:
 
 
 def has_reader() -> bool:
-    """Whether there may still be somebody who reads standard output; of a pipe the system knows."""
+    """Whether standard output may still have a reader; certain only for a pipe."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     return not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def own_standard_output() -> None:
-    """Let everybody's writes to standard output fail as `print_text` does: `--help` is not ours."""
+    """Make all writes to standard output, also those of `--help`, fail as `print_text` does."""
     named = sys.stdout
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_StandardOutput(named.fileno(), "w", closefd=False)),
@@ -113,27 +115,27 @@ def own_standard_output() -> None:
 
 
 def is_written_to() -> bool:
-    """Whether standard output, since it is ours, carries anything already."""
+    """Whether anything was written since `own_standard_output`."""
     raw = getattr(sys.stdout.buffer, "raw", None)
     return isinstance(raw, _StandardOutput) and raw.is_written_to
 
 
 def silence_standard_output() -> None:
-    """Drop what could not be written, and all that comes: the last flush would try it again."""
+    """Drop unwritten and further output, which the last flush would try to write again."""
     raw = getattr(sys.stdout.buffer, "raw", None)
     if isinstance(raw, _StandardOutput):
         raw.is_silent = True
 
 
 def finish_standard_output() -> None:
-    """Write without a thread from here on: at the interpreter's own end there is no other."""
+    """Write without a thread from now on: at interpreter shutdown there are no other threads."""
     raw = getattr(sys.stdout.buffer, "raw", None)
     if isinstance(raw, _StandardOutput):
         raw.is_finished = True
 
 
 class _StandardOutput(io.FileIO):
-    """The descriptor, below whatever collects what is written."""
+    """The descriptor below the text and buffer layers."""
 
     is_written_to = False
     is_silent = False
@@ -158,7 +160,7 @@ class _StandardOutput(io.FileIO):
         try:
             self._writer.give(chunk)
             self._wait()
-        except BaseException:  # its rest may be written yet: nothing may follow it
+        except BaseException:  # the rest may still be written: nothing may follow it
             self.is_silent = True
             raise
         error = self._writer.take_error()
@@ -169,7 +171,7 @@ class _StandardOutput(io.FileIO):
 
     def _wait(self) -> None:
         began = time.monotonic()
-        while not self._writer.wait(_LOOK_SECONDS):
+        while not self._writer.wait(_POLL_SECONDS):
             seen = first_signal()
             if seen is None:
                 continue
@@ -178,7 +180,7 @@ class _StandardOutput(io.FileIO):
 
 
 def output_lost(error: OSError) -> OutputLost | None:
-    """Return what to tell of standard output that could not be written; None: its reader left."""
+    """Return the error for a failed write to standard output; None for a closed pipe."""
     if isinstance(error, _READER_LEFT):
         return None
     return OutputLost(f"standard output cannot be written: {error.strerror}; the result is lost")

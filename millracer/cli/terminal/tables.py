@@ -1,4 +1,4 @@
-"""Tables for people, in plain text."""
+"""Plain text tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 
 def in_line(text: str) -> str:
-    """Return the text on one line: what callers call themselves must not look like ours."""
+    """Return the text on one line: a caller's name must not imitate a line of Millracer."""
     return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -17,7 +17,7 @@ def table(
 ) -> list[str]:
     """Return lines of columns, each as wide as its widest cell.
 
-    A cell wider than `widest` makes its own line longer, and no other.
+    A cell wider than `widest` lengthens only its own line.
     """
     lines = [header, *(tuple(map(in_line, row)) for row in rows)]
     widths = [_width([line[column] for line in lines], widest) for column in range(len(header))]

@@ -1,8 +1,8 @@
 """Writes to a descriptor that may block, from a thread that may stay blocked.
 
-A write to a pipe that nobody reads, or to a terminal stopped by Ctrl-S, never returns. Only another
-thread can wait for it while the command works, meets its limits and ends on a signal. A descriptor
-is not made non-blocking instead: that would hold for every process that shares it.
+A write to a pipe without a reading process, or to a terminal stopped by Ctrl-S, never returns. Only
+another thread can wait for it while the command works, keeps its limits and ends on a signal. The
+descriptor is not made non-blocking: that would affect every process that shares it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from collections import deque
 
 
 class DescriptorWriter:
-    """Writes chunks in their order; safe from any thread.
+    """Writes chunks in order; safe from any thread.
 
-    The thread begins with the first chunk. It is a daemon thread: the interpreter ends without it.
+    The thread starts with the first chunk. It is a daemon thread, so it does not delay the exit.
 
     Args:
-        descriptor: stays the caller's.
-        most_waiting: so many chunks may wait for their turn; further ones drop the oldest. None
-            drops nothing.
+        descriptor: the caller keeps and closes it.
+        most_waiting: most queued chunks; further ones drop the oldest. None drops nothing.
     """
 
     def __init__(self, descriptor: int, *, most_waiting: int | None = None) -> None:
@@ -33,7 +32,7 @@ class DescriptorWriter:
         self._error: OSError | None = None
 
     def give(self, data: bytes) -> None:
-        """Let the thread write a chunk; where the system has no thread left, write it here."""
+        """Queue a chunk for the thread; write it directly if no thread can be started."""
         with self._changed:
             self._waiting.append(data)
             if self._thread is None:
@@ -52,7 +51,7 @@ class DescriptorWriter:
             return self._changed.wait_for(self._is_idle, seconds)
 
     def take_error(self) -> OSError | None:
-        """Return, once, what the last failed write said."""
+        """Return and clear the error of the last failed write."""
         with self._changed:
             error, self._error = self._error, None
         return error
@@ -74,7 +73,7 @@ class DescriptorWriter:
 
 
 def _write(descriptor: int, data: bytes) -> OSError | None:
-    """Write all of it, also where the caller does not let the descriptor block; return an error."""
+    """Write all data, also to a non-blocking descriptor; return the error, if any."""
     rest = memoryview(data)
     while rest:
         try:
