@@ -1,7 +1,7 @@
-"""The checks of the surroundings and of the programs; those of a workspace have their own module.
+"""Checks of the machine and the programs; `checks_workspace` has the checks of a workspace.
 
-Each looks at one thing and says what it saw; what breaks it off is an error, and is told by whoever
-makes the check.
+Each check reads one thing and returns a finding. If it cannot finish it raises an error, which
+`run_checks` turns into a finding.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def state_folder(sight: Sight, _wait: Wait) -> Finding:
     if not folder.is_folder:
         return Finding(
             level=CheckLevel.FAIL,
-            message=f"{folder.path} is no folder",
+            message=f"{folder.path} is not a folder",
             next_command=f"mv {quoted} {quoted}.old",
         )
     if not folder.writable:

@@ -16,8 +16,8 @@ from millracer.ports import Backend
 
 _PI_RUNNER = "pi_rpc"
 _SHOWN_ITEMS = 3
-_HELD = "active"  #: what Millrace says of a lock whose process lives
-_THINKING = "medium"  #: what a stage is asked for that nobody said more of
+_HELD = "active"  #: Millrace's word for a lock whose process lives
+_THINKING = "medium"  #: the thinking level of a stage that does not configure one
 
 
 def workspace(sight: Sight, wait: Wait) -> Finding:
@@ -42,7 +42,7 @@ def workspace(sight: Sight, wait: Wait) -> Finding:
 
 
 def initialised(sight: Sight, wait: Wait) -> Finding:
-    """Whether Millrace knows the workspace, and what it says of it."""
+    """Check that the workspace is initialised, and read its status."""
     millrace = sight.millrace()
     if not millrace.is_initialised:
         return Finding(
@@ -55,7 +55,7 @@ def initialised(sight: Sight, wait: Wait) -> Finding:
             raise
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"this Millrace has to initialise it anew, as the next delegated task does: "
+            message=f"this Millrace must initialise it again, as the next delegated task does: "
             f"{refused.message}",
             next_command=millrace.commands.initialise(),
         )
@@ -109,8 +109,8 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
             next_command=f"rm {shlex.quote(found.out_of_sight.lock_file)}",
         )
     works_in = found.mode_id or (None if status is None else status.mode_id)
-    whose = "ours" if found.ours else "somebody else's, used and never ended"
-    message = f"process {found.pid} works here in mode {works_in or 'unknown'}; it is {whose}"
+    owner = "owned" if found.ours else "foreign: Millracer uses it and never ends it"
+    message = f"process {found.pid} works here in mode {works_in or 'unknown'}; it is {owner}"
     compiled = sight.mode
     if works_in is not None and compiled is not None and compiled.choice.binding:
         wanted = compiled.choice.mode
@@ -123,7 +123,7 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
     if status is not None and status.paused:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"{message}; it is paused by {status.pause_sources}, and no item goes on",
+            message=f"{message}; it is paused by {status.pause_sources}: no new stage starts",
             next_command=_ours(millrace, "resume"),
         )
     if status is not None and status.stop_requested:
@@ -136,7 +136,7 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
 
 
 def stale_state(sight: Sight, wait: Wait) -> Finding:
-    """Whether a daemon that is gone left its lock, or work that nobody does."""
+    """Check whether a dead daemon left its lock or unfinished work behind."""
     millrace = sight.millrace()
     if not millrace.is_initialised:
         return Finding(message="nothing is there yet")
@@ -169,20 +169,21 @@ def blocked_items(sight: Sight, _wait: Wait) -> Finding:
 
 
 def stage_model(sight: Sight, wait: Wait) -> Finding:
-    """Whether pi has credentials for the models that the mode's stages work with."""
+    """Check that pi has credentials for the models of the mode's stages."""
     compiled = sight.mode
     assert compiled is not None  # noqa: S101 - `mode` came before
-    told, seen = [], set()
+    messages, seen = [], set()
     for stage in compiled.stage_models:
         if stage.runner != _PI_RUNNER:
-            told.append(f"{', '.join(stage.stages)} run on {stage.runner}, which is not looked at")
+            names = ", ".join(stage.stages)
+            messages.append(f"{names} run on {stage.runner}, which is not checked")
         elif stage.model not in seen:
             seen.add(stage.model)
             finding = _of_one_model(sight, compiled, stage, wait)
             if finding.level is not CheckLevel.OK:
                 return finding
-            told.append(finding.message)
-    return Finding(message="; ".join(dict.fromkeys(told)) or "the mode has no stage")
+            messages.append(finding.message)
+    return Finding(message="; ".join(dict.fromkeys(messages)) or "the mode has no stage")
 
 
 def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait: Wait) -> Finding:
@@ -194,7 +195,7 @@ def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait:
     except ToolUnsupported as refused:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"the stages are run by {look.program}, which is not looked at: "
+            message=f"the stages are run by {look.program}, which is not checked: "
             f"{refused.message}",
             next_command="millracer demo",
         )
@@ -247,7 +248,7 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
     with surroundings.copied_workspace(sight.root_path, wait) as copy:
         millrace = sight.tools.millrace(copy, sight.here.options)
         if _tells_its_status(millrace, wait):
-            return False  # what is wrong lies in what was not copied
+            return False  # the fault is in a file that was not copied
         try:
             millrace.initialise(wait)
         except ToolFailed:

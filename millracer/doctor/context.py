@@ -19,7 +19,7 @@ from millracer.operations.session_memory import SessionMemory
 from millracer.pi.inspection import PiLook
 from millracer.ports import Backend
 
-#: Where programs are asked what depends on no workspace, when there is none.
+#: The directory for questions that need no workspace, when there is none.
 _ANYWHERE = "/"
 
 
@@ -49,7 +49,7 @@ class CompiledMode:
 
 @dataclass(slots=True, kw_only=True)
 class Sight:
-    """What is looked at, and what was seen of it.
+    """The context of the checks: what they read, and what earlier checks found.
 
     Args:
         surroundings: everything but the programs.

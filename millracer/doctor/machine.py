@@ -21,8 +21,8 @@ class Surroundings:
     """What lies around a run; nothing here changes any of it.
 
     Args:
-        environment: says where things of the user lie.
-        folder: an empty folder of whoever asks, who removes it.
+        environment: environment variables that locate the user's files.
+        folder: an empty folder; the caller removes it.
     """
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
@@ -31,7 +31,7 @@ class Surroundings:
 
     @property
     def python_version(self) -> tuple[int, int, int]:
-        """The version of the Python that runs us."""
+        """The version of the running Python."""
         return sys.version_info[:3]
 
     def see_processes(self) -> None:

@@ -1,7 +1,7 @@
-"""`millracer doctor`: whether a run could work here, a check at a time, by the code a run uses.
+"""`millracer doctor`: checks whether a run would work here, with the code that a run uses.
 
-Nothing is changed: what can only be asked by writing is asked of a throw-away copy. A check that
-fails or runs out of time leaves the others to go on, but those that need it.
+Nothing is changed: a check that must write works on a temporary copy. If a check fails or runs out
+of time, the others continue, except those that need it.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ EXAMINATIONS: Final[dict[CheckName, Examination]] = {
 def examine(
     sight: Sight, cancellation: Cancellation, *, with_turn: bool = False
 ) -> Iterator[Check]:
-    """Yield each check as it is made.
+    """Yield each check when it has finished.
 
     Args:
-        sight: what is looked at; its copies live while this runs.
-        cancellation: asks to stop.
-        with_turn: let pi answer a prompt, too.
+        sight: the context of the checks; its copies exist while this runs.
+        cancellation: stops the checks.
+        with_turn: also let pi answer a prompt.
 
     Raises:
         Cancelled: the caller asked to stop.

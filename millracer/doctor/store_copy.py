@@ -39,7 +39,7 @@ def look_at_state_folder(environment: Mapping[str, str]) -> FolderLook:
     except FileNotFoundError:
         above = next(parent for parent in folder.parents if parent.exists())
         return FolderLook(path=path, writable=above.is_dir() and _may_write(above))
-    except OSError:  # something on the way is no folder, or not ours to enter
+    except OSError:  # a parent is not a folder, or may not be entered
         return FolderLook(path=path, writable=False)
     return FolderLook(
         path=path,
@@ -69,8 +69,8 @@ class CopiedStore:
     """The user's session store, as a copy.
 
     Args:
-        environment: says where the store lies.
-        into: an empty folder of whoever asks.
+        environment: environment variables that locate the store.
+        into: an empty folder of the caller.
     """
 
     def __init__(self, environment: Mapping[str, str], into: Path) -> None:
@@ -88,7 +88,7 @@ class CopiedStore:
         return self._store if self._trouble is None else SqliteSessionStore(None)
 
     def copy(self, wait: Wait) -> None:
-        """Copy the store, between two writes of others; what stands in the way `look` raises."""
+        """Copy the store between two writes of other processes; `look` raises what prevents it."""
         if self._folder is None:
             return
         source = self._folder / STORE_NAME
@@ -135,7 +135,7 @@ class CopiedStore:
 
 
 def _copy_unchanged(source: Path, target: Path) -> bool:
-    """Copy a database and what belongs to it; return whether nobody wrote meanwhile."""
+    """Copy a database and its sidecar files; return whether no process wrote meanwhile."""
     pairs = list(
         zip(
             (source, *connection.sidecars(source)),
@@ -146,7 +146,7 @@ def _copy_unchanged(source: Path, target: Path) -> bool:
     before = [stamp(each) for each, _ in pairs]
     for original, copy in pairs:
         copy.unlink(missing_ok=True)
-        # Of what lies beside, the log's index is made anew, and what is empty says nothing.
+        # SQLite rebuilds the log's index (`-shm`), and an empty sidecar holds nothing.
         with suppress(FileNotFoundError):
             if original == source or (
                 not original.name.endswith("-shm") and original.stat().st_size > 0

@@ -56,10 +56,10 @@ class DaemonControl(Protocol):
     def end(
         self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
     ) -> DaemonEnd:
-        """End a daemon; one of ours by force if need be, another's by asking it alone.
+        """End a daemon: an owned one by force if necessary, a foreign one only by request.
 
-        Its cut work goes back to the queue, and commands that watch learn that it was stopped on
-        purpose. A daemon of ours that somebody watches is left alone unless told otherwise.
+        Its interrupted work returns to the queue, and watching commands learn that it was stopped
+        on purpose. An owned daemon that a command watches keeps running unless `despite_watchers`.
         Bounded by the wait.
 
         Raises:
@@ -68,12 +68,12 @@ class DaemonControl(Protocol):
         ...
 
     def start(self, mode: str, wait: Wait) -> RunningDaemon:
-        """Repair, start a daemon of ours, and return once it lives (it may still be booting)."""
+        """Repair, start an owned daemon, and return once it lives (it may still be booting)."""
         ...
 
 
 class WatchLease(Protocol):
-    """Our shared lease on a workspace's daemon while we watch."""
+    """A command's shared lease on a workspace's daemon while it watches."""
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
@@ -89,16 +89,16 @@ class WatchLease(Protocol):
         ...
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
-        """Give the lease up; the last one out stops a daemon of ours, unless it is to be kept.
+        """Release the lease; the last one to end stops an owned daemon unless `keep_daemon`.
 
-        A stopped daemon's cut work goes back to the queue. Returns whether a daemon is left running
-        that was ours. Never raises for what the daemon does; bounded by the wait. Repeatable.
+        A stopped daemon's interrupted work returns to the queue. Returns whether an owned daemon
+        keeps running. Never raises for what the daemon does; bounded by the wait. Repeatable.
         """
         ...
 
 
 class Observer(Protocol):
-    """Somebody who looks on."""
+    """Watches a workspace without a lease."""
 
     def next_change(self, wait: Wait) -> None:
         """Block until something in the workspace may have changed, or the wait's deadline.
@@ -120,7 +120,7 @@ class Supervisor(Protocol):
 
     @property
     def owns_daemon(self) -> bool:
-        """Whether a daemon of ours may run here, even one that a killed command left behind."""
+        """Whether an owned daemon may run here, even one that a killed command left behind."""
         ...
 
     def find(self) -> RunningDaemon | None:
@@ -131,14 +131,14 @@ class Supervisor(Protocol):
         ...
 
     def is_watched(self) -> bool:
-        """Whether a command of ours watches here; asks the disk and writes nothing."""
+        """Whether a command of Millracer watches here; reads the disk and writes nothing."""
         ...
 
     def is_stale(self, wait: Wait) -> bool:
         """Whether a daemon that is gone left what the next start repairs; writes nothing.
 
         Raises:
-            ToolError: the files do not tell, and Millrace cannot be asked.
+            ToolError: the files do not show it, and Millrace cannot be asked.
         """
         ...
 
@@ -151,7 +151,7 @@ class Supervisor(Protocol):
         ...
 
     def observe(self) -> Observer:
-        """Be told of changes without a lease: nobody waits for an observer, and it stops nothing.
+        """Watch for changes without a lease: no command waits for an observer; it stops nothing.
 
         Writes nothing, and works where there is no workspace yet.
         """
@@ -200,7 +200,7 @@ class Backend(Protocol):
         ...
 
     def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
-        """Say where an item stands, under every kind: queue, mailbox, inbox, derived spec."""
+        """Return an item's state, under every kind: queue, mailbox, inbox, derived spec."""
         ...
 
     def read_status(self, wait: Wait) -> RuntimeStatus:
@@ -212,8 +212,8 @@ class Backend(Protocol):
 
         Active items come first, then queued ones, ideas in the inbox, what waits in the mailbox,
         and blocked ones; of each the newest first. A root spec whose lineage is still open counts,
-        although its own document is done. Asks the disk, not the program; never raises for what
-        lies there, and a workspace that was never initialised has nothing.
+        although its own document is done. Reads the disk and starts no program; never raises for
+        bad files. A workspace that was never initialised has no items.
         """
         ...
 
@@ -298,10 +298,10 @@ class Backend(Protocol):
         ...
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
-        """Read from Millrace's files what came out of the item and where each member stands.
+        """Read the item's lineage and each member's state from Millrace's files.
 
-        Asks no program and is cheap enough for every sign of a watch. Stage results come from the
-        runs' trace files. What it says is a reason to gather, not yet the evidence of a result.
+        Starts no program and is cheap enough for every change hint. Stage results come from the
+        runs' trace files. The answer is a reason to gather evidence, not the evidence of a result.
         """
         ...
 

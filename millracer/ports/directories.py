@@ -16,7 +16,7 @@ class Directories(Protocol):
         """Return a path made absolute, `~` and links resolved; it need not exist.
 
         Raises:
-            WorkspaceUnusable: it is no path, or names nobody's home.
+            WorkspaceUnusable: it is not a path, or names the home of an unknown user.
         """
         ...
 

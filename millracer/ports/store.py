@@ -13,8 +13,8 @@ class SessionStore(Protocol):
     """Convenience state that survives restarts: registered workspaces and sessions.
 
     Each call is one transaction; many processes may use one store at once. Every method raises
-    `StoreUnavailable` where the store cannot be read or written; a corrupt one is set aside first,
-    which `notices` tells, and the call is done on a new one.
+    `StoreUnavailable` where the store cannot be read or written. A corrupt store is first moved
+    aside, which `notices` reports, and the call works on a new one.
     """
 
     @property

@@ -19,9 +19,9 @@ class ConfigFileDocument(Published):
 
 
 class ConfigValueDocument(Published):
-    """An option as a run in this workspace would have it.
+    """The value of an option for a run in this workspace.
 
-    `variable` is the environment variable that stands in for the option.
+    `variable` is the environment variable that sets the option.
     """
 
     name: str

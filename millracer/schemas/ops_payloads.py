@@ -34,7 +34,7 @@ class Payload(Incoming):
 
 
 class EnqueuePayload(Payload):
-    """A task, where `input.text` does not give it; kept exactly as it stands."""
+    """A task, where `input.text` does not give it; its text is kept unchanged."""
 
     task: str | None = None
     text: str | None = None

@@ -99,7 +99,7 @@ class OpsErrorDocument(Published):
 
 
 class WorkspaceRefDocument(Published):
-    """The workspace that was taken, or what the request said of one where none was needed."""
+    """The workspace that was used, or the request's own where the action needs none."""
 
     runtime_kind: str = "local"
     workspace_id: _SparseText = None

@@ -1,6 +1,6 @@
-"""The parts of the JSON that tells of a run: the reference's keys, and ours.
+"""The parts of a run's JSON result: the reference's keys and Millracer's own.
 
-`RunResultDocument` is the only definition. Keys with the reference's names keep its meaning.
+`RunResultDocument` is the only definition. Keys with the reference's names keep their meaning.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class EvidenceDocument(Published):
 
 
 class MissingDocument(Published):
-    """What completion would have needed, where it was looked for, what stood there."""
+    """Missing evidence: what completion needed, where it was looked for, what was found there."""
 
     needed: str
     looked_in: str
@@ -102,7 +102,7 @@ class LineageDocument(Published):
 
 
 class StepDocument(Published):
-    """A command that goes on from here."""
+    """A next step: a command that continues from here."""
 
     action: str
     command: str

@@ -64,7 +64,7 @@ class Settings:
     Attributes:
         millrace: argv of the Millrace program.
         pi: argv of the pi program.
-        used: what results tell of the programs.
+        used: what results report about the programs.
         options: how runs are done; `cwd` above is the resolved one.
         environment: the whole environment of pi and Millrace.
     """
@@ -250,7 +250,7 @@ def _pi_options(settings: Settings) -> PiOptions:
 
 
 def look_at_pi(settings: Settings, folder: Path) -> PiLook:
-    """Return the pi of a run, to be looked at.
+    """Return the pi of a run, for checks.
 
     Args:
         settings: of the run.
@@ -265,7 +265,7 @@ def look_at_pi(settings: Settings, folder: Path) -> PiLook:
 
 
 def look_at_stage_pi(settings: Settings, compiled: Path, model: str | None, folder: Path) -> PiLook:
-    """Return the pi of a stage, to be looked at.
+    """Return the pi of a stage, for checks.
 
     Args:
         settings: of the run.
@@ -343,6 +343,6 @@ def open_directories() -> Directories:
 
 
 def begin(backends: BackendFactory, programs: ResolvedPrograms) -> None:
-    """Begin the warm process of the Millrace that was found; never raises."""
-    with suppress(UsageError):  # told by who opens the program
+    """Start the fork server of the Millrace that was found; never raises."""
+    with suppress(UsageError):  # reported when the program is opened
         backends.warm_up(programs.millrace.words, programs.environment())

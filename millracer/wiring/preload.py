@@ -25,7 +25,7 @@ def load_endings() -> None:
     from millracer.system import log_file
     from millracer.wiring import user_files
 
-    with suppress(StoreUnavailable):  # whoever opens the store reports it
+    with suppress(StoreUnavailable):  # reported when the store is opened
         find_migrations()
 
 
