@@ -226,8 +226,8 @@ class ProtocolError(ToolError):
 
     suffix = "protocol_error"
     default_action = (
-        "see with `millracer doctor` whether this {tool} is of a tested version; if it is, report "
-        "what it said"
+        "check with `millracer doctor` that this {tool} has a tested version; if it has, report "
+        "its answer"
     )
 
     def __init__(

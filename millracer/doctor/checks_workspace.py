@@ -1,4 +1,4 @@
-"""The checks of a workspace: what a delegated run would find in it, and would do about it."""
+"""Checks of a workspace: what a delegated run would find in it and do about it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _THINKING = "medium"  #: the thinking level of a stage that does not configure o
 
 
 def workspace(sight: Sight, wait: Wait) -> Finding:
-    """Whether there is a directory to work in."""
+    """Check that the workspace is a writable directory."""
     memory = sight.memory(wait)
     place = sight.place = sight.find_place(memory)
     path = place.root_path
@@ -64,8 +64,9 @@ def initialised(sight: Sight, wait: Wait) -> Finding:
 
 
 def mode(sight: Sight, wait: Wait) -> Finding:
-    """Whether the mode of a run compiles, tried in a copy as a run does it."""
+    """Check that the mode of a run compiles, in a copy of the workspace."""
     choice = sight.mode_choice
+    source = _describe_source(choice.source)
     surroundings = sight.surroundings
     copy = sight.copies.enter_context(surroundings.copied_workspace(sight.root_path, wait))
     millrace = sight.tools.millrace(copy, sight.here.options)
@@ -79,8 +80,7 @@ def mode(sight: Sight, wait: Wait) -> Finding:
         is_of_another_version = here.is_initialised and sight.status is None
         return Finding(
             level=CheckLevel.FAIL,
-            message=f"mode {choice.mode}, named by {_who(choice.source)}, cannot be used: "
-            f"{_first_line(detail)}",
+            message=f"mode {choice.mode}, named by {source}, cannot be used: {_first_line(detail)}",
             next_command=here.commands.upgrade()
             if is_of_another_version
             else here.commands.list_modes(),
@@ -92,15 +92,15 @@ def mode(sight: Sight, wait: Wait) -> Finding:
         resolve=control.resolve_mode,
         stage_models=surroundings.read_stage_models(copy),
     )
-    return Finding(message=f"mode {choice.mode}, named by {_who(choice.source)}, compiles")
+    return Finding(message=f"mode {choice.mode}, named by {source}, compiles")
 
 
 def daemon(sight: Sight, _wait: Wait) -> Finding:
-    """Whether a daemon works here, whose it is, and whether a run can work with it."""
+    """Check whether a daemon works here, its owner, and whether a run can use it."""
     millrace, status = sight.millrace(), sight.status
     found = sight.daemon = millrace.supervisor.find()
     if found is None:
-        return Finding(message="none works here; a delegated task starts one and ends it")
+        return Finding(message="no daemon works here; a delegated task starts one and ends it")
     if found.out_of_sight is not None and found.may_be_dead:
         return Finding(
             level=CheckLevel.WARNING,
@@ -124,13 +124,13 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; it is paused by {status.pause_sources}: no new stage starts",
-            next_command=_ours(millrace, "resume"),
+            next_command=_millracer_command(millrace, "resume"),
         )
     if status is not None and status.stop_requested:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; it was asked to stop, and ends after its stage",
-            next_command=_ours(millrace, "status", "--watch"),
+            next_command=_millracer_command(millrace, "status", "--watch"),
         )
     return Finding(message=message)
 
@@ -144,17 +144,17 @@ def stale_state(sight: Sight, wait: Wait) -> Finding:
         return Finding(message="nothing stale")
     clear = millrace.commands.repair()
     if sight.status is not None and sight.status.lock == _HELD:
-        clear = _ours(millrace, "stop")  # Millrace clears no lock that it takes for held
+        clear = _millracer_command(millrace, "stop")  # Millrace keeps a lock that it thinks is held
     return Finding(
         level=CheckLevel.WARNING,
-        message="a daemon that is gone left its lock, a request to stop, or active work; "
+        message="a dead daemon left its lock, a stop request, or active work; "
         "the next delegated task clears it",
         next_command=clear,
     )
 
 
 def blocked_items(sight: Sight, _wait: Wait) -> Finding:
-    """Whether Millrace has blocked items."""
+    """Check whether Millrace has blocked items."""
     millrace = sight.millrace()
     blocked = [item for item in millrace.list_unfinished() if item.state is ItemState.BLOCKED]
     if not blocked:
@@ -222,9 +222,9 @@ def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait:
 
 
 def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None) -> str | None:
-    """Return what gives all stages that work with `model` the model of a run's pi.
+    """Return the command that gives all stages with `model` the model of a run's pi.
 
-    None where that has none, or where nothing of Millrace's stands for `model`.
+    None if that pi has no usable model, or if no model alias refers to `model`.
     """
     models = sight.models
     if models is None or not models.is_usable:
@@ -247,16 +247,16 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
     surroundings = sight.surroundings
     with surroundings.copied_workspace(sight.root_path, wait) as copy:
         millrace = sight.tools.millrace(copy, sight.here.options)
-        if _tells_its_status(millrace, wait):
+        if _has_status(millrace, wait):
             return False  # the fault is in a file that was not copied
         try:
             millrace.initialise(wait)
         except ToolFailed:
             return False
-        return _tells_its_status(millrace, wait)
+        return _has_status(millrace, wait)
 
 
-def _tells_its_status(millrace: Backend, wait: Wait) -> bool:
+def _has_status(millrace: Backend, wait: Wait) -> bool:
     try:
         millrace.read_status(wait)
     except ToolFailed:
@@ -264,11 +264,11 @@ def _tells_its_status(millrace: Backend, wait: Wait) -> bool:
     return True
 
 
-def _ours(millrace: Backend, *words: str) -> str:
+def _millracer_command(millrace: Backend, *words: str) -> str:
     return millrace.commands.millracer(*words)
 
 
-def _who(source: str) -> str:
+def _describe_source(source: str) -> str:
     return {"caller": "an option", "session": "the session or a file"}.get(source, "default")
 
 

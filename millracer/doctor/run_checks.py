@@ -17,7 +17,7 @@ from millracer.doctor.context import Sight
 from millracer.domain.doctor_report import Check, CheckLevel, CheckName, Finding
 from millracer.errors import MillracerError
 
-#: What any one check may take; a loaded machine needs a third of it to start pi.
+#: Time limit of one check; a loaded machine needs a third of it to start pi.
 CHECK_SECONDS = 60.0
 
 Examine = Callable[[Sight, Wait], Finding]
@@ -25,11 +25,11 @@ Examine = Callable[[Sight, Wait], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """How one check is made.
+    """A check, its prerequisites and its fix.
 
     Attributes:
-        needs: checks that must not have failed, or been skipped, for this one to say anything.
-        remedy: the command that helps where the check breaks off; None: what the error suggests.
+        needs: checks that must have run without failure before this one.
+        remedy: the next command if the check raises; None: the error's suggested action.
     """
 
     examine: Examine

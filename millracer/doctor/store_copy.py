@@ -1,7 +1,7 @@
-"""The session store without touching it: a throw-away copy is opened, by the code that opens it.
+"""Reads the session store without changing it: the usual code opens a temporary copy.
 
-Opening the store itself may make it, migrate it, take over the reference's sessions and set it
-aside when it is corrupt; all that happens to the copy.
+Opening the store may create it, migrate it, import the reference's sessions, and move it aside if
+it is corrupt; all of this happens to the copy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OTHERS_WRITE = 0o022
 
 
 def look_at_state_folder(environment: Mapping[str, str]) -> FolderLook:
-    """Return what can be done with the state folder; makes nothing."""
+    """Return the state and permissions of the state folder; creates nothing."""
     folder = state_folder(environment)
     if folder is None:
         return FolderLook(path=None)
@@ -51,7 +51,7 @@ def look_at_state_folder(environment: Mapping[str, str]) -> FolderLook:
 
 
 def open_new_store(folder: Path) -> str:
-    """Make a store in an empty folder as the first command does; return how it is kept.
+    """Create a store in an empty folder, as the first command does; describe its storage.
 
     Raises:
         StoreUnavailable: this SQLite cannot hold one.
@@ -105,10 +105,10 @@ class CopiedStore:
             self._trouble = connection.explain(error, source)
 
     def look(self) -> StoreLook:
-        """Return what the store holds.
+        """Return a summary of the store's contents.
 
         Raises:
-            StoreUnavailable: it cannot be opened, and why.
+            StoreUnavailable: it cannot be opened.
         """
         if self._trouble is not None:
             raise self._trouble

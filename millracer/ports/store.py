@@ -19,7 +19,7 @@ class SessionStore(Protocol):
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, each once."""
+        """Warnings for the caller, each once."""
         ...
 
     def list_workspaces(self) -> tuple[RegisteredWorkspace, ...]:
@@ -74,7 +74,7 @@ class SessionStore(Protocol):
         request_id: str | None,
         warning_codes: tuple[str, ...],
     ) -> Session:
-        """Remember one request of a session; the session is created if new.
+        """Record one request of a session; the session is created if new.
 
         A request id that is remembered already moves to the newest place. None, of a request whose
         id could not be read, leaves the list as it is.

@@ -1,4 +1,4 @@
-"""What a configuration file may say, read from its text; each error names file, line and key."""
+"""Reads a configuration file's text; each error names file, line and key."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class ConfigOptions(_ConfigFields):
 
 
 def parse_config(raw: bytes, path: str, *, of_workspace: bool) -> ConfigOptions:
-    """Return what a configuration file says.
+    """Return the options that a configuration file sets.
 
     Args:
         raw: its content.

@@ -40,14 +40,14 @@ _Payload = TypeVar("_Payload", bound=Payload)
 
 
 class WorkspaceRef(Incoming):
-    """Which workspace is meant; without id and path, the rules of resolution say.
+    """The request's workspace; without id and path, the resolution rules determine it.
 
     Attributes:
         workspace_id: of a registered workspace, or `default`: the command's own.
-        root_path: a relative one is taken from where the command runs.
+        root_path: relative to the command's current directory.
         runtime_kind: only `local` is supported.
         mode: the Millrace mode of delegated work.
-        environment: carried to the result, without meaning here.
+        environment: copied to the result, and not used.
     """
 
     workspace_id: OptionalText = None
@@ -59,7 +59,7 @@ class WorkspaceRef(Incoming):
 
 
 class SourceRef(Incoming):
-    """Where the request comes from; carried for the caller's own records."""
+    """Where the request comes from; for the caller's own records."""
 
     kind: Text
     surface: OptionalText = None
@@ -71,7 +71,7 @@ class SourceRef(Incoming):
 
 
 class ActorRef(Incoming):
-    """Who asks; carried for the caller's own records."""
+    """The requester; for the caller's own records."""
 
     kind: Text
     display_name: OptionalText = None
@@ -80,9 +80,9 @@ class ActorRef(Incoming):
 
 
 class OpsInput(Incoming):
-    """What the action works on: a text, or a payload whose fields the action reads.
+    """The action's input: a text, or a payload whose fields the action reads.
 
-    A payload's fields may stand here as well, without `payload`.
+    The payload's fields may also be given here directly, without `payload`.
     """
 
     kind: OptionalText = None
@@ -91,11 +91,11 @@ class OpsInput(Incoming):
 
 
 class ScopedWorkItem(ScopeModel, extra="allow", frozen=True):
-    """The one selected entry of an outside queue that the work is for."""
+    """The one entry of the caller's own queue that the request is about."""
 
 
 class Metadata(Incoming):
-    """Anything the caller likes; of it, only the session's name is read."""
+    """Free fields of the caller; only the session's name is read."""
 
     session_id: OptionalText = None
 
