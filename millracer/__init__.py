@@ -1,7 +1,7 @@
 """Millracer: one task in, one truthful result out, with Millrace doing the work.
 
-The names below are the whole library, see docs/api.md. Each is loaded when it is first asked for,
-since every command imports this package.
+The names below are the whole library, see docs/api.md. Each is loaded on first use, because every
+command imports this package.
 """
 
 from typing import TYPE_CHECKING

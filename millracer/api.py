@@ -1,7 +1,7 @@
-"""The library: what `from millracer import …` gives to Python programs; see docs/api.md.
+"""The Python library: everything that `from millracer import …` offers; see docs/api.md.
 
-It is the code of the commands without what belongs to a command: no signal is handled, nothing is
-printed. Each call has its own pi, Millrace and store; any thread may call, many at once.
+The functions run the code of the commands, but handle no signals and print nothing. Each call opens
+its own pi, Millrace and store. All functions are thread-safe, and calls may run concurrently.
 """
 
 from __future__ import annotations
@@ -77,31 +77,32 @@ def run_task(  # noqa: PLR0913 - all but two are optional
     millrace_command: str | None = None,
     pi_command: str | None = None,
 ) -> RunResultDocument:
-    """Take one task to its end, as `millracer run` does, and return the result it would print.
+    """Run one task to its end, as `millracer run` does, and return the result it would print.
 
-    Once the work has begun, however it ends is told by the result: a tool that is missing or fails
-    is `outcome` failed with `errors`. Millracer's sessions are neither asked nor told.
+    After the work has begun, the result reports every ending: a program that is missing or fails
+    gives `outcome` failed with `errors`. The session store is neither read nor written.
 
     Args:
-        task: what is to be done.
+        task: the text of the task.
         workspace: root of the Millrace workspace, an existing directory.
-        options: how it is done.
-        request_id: names the work: the same name and text is the same work. None: new work.
-        on_progress: told each step from the calling thread; what it raises ends the run.
-        cancellation: asks the run to stop, from any thread; the result is `cancelled`. Asked a
-            second time, ending its programs is hurried.
-        millrace_command: the Millrace program, with arguments if need be. None: the one that
-            `millracer setup` installed, else `millrace` on PATH.
+        options: route, limits and other options of the run.
+        request_id: identifies the work: the same id and text is the same work. None: new work.
+        on_progress: receives each progress event in the calling thread; if it raises, the run ends.
+        cancellation: stops the run, from any thread; the result is `cancelled`. A second request
+            shortens the time that its programs have to end.
+        millrace_command: the Millrace program, with arguments if it needs some. None: the program
+            that `millracer setup` installed, else `millrace` on PATH.
         pi_command: the pi program, likewise.
 
     Raises:
-        UsageError: the task is empty, or a program or skill is named that cannot be used.
-        InvalidRequest: a directory or an option cannot be used; `field` says which. As with
-            `UsageError`, nothing was begun.
-        Exception: `on_progress` raised, or a bug of ours; everything begun here has ended.
+        UsageError: the task is empty, or a named program or skill cannot be used. Nothing was
+            started.
+        InvalidRequest: a directory or an option cannot be used; `field` names it. Nothing was
+            started.
+        Exception: `on_progress` raised, or Millracer has a bug; everything started here has ended.
     """
     if not task.strip():
-        raise UsageError("there is no task", suggested_action="give its text as `task`")
+        raise UsageError("the task is empty", suggested_action="pass its text as `task`")
     checked = _checked(options)
     root = existing(Path(workspace), "workspace")
     request = replace(
@@ -132,22 +133,22 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
 ) -> OpsResult:
     """Answer one ops request, as `millracer ops --json` does, and return the result it would print.
 
-    Every request has its result, one that cannot be read too. It is remembered in its session.
+    Every request gets a result, also an unreadable one. The request's session records it.
 
     Args:
-        request: as JSON, as what JSON would say, or as the model of it.
-        workspace: where a request works that names no workspace.
+        request: JSON bytes, a mapping that JSON can represent, or an `OpsRequest`.
+        workspace: the workspace of a request that does not name one.
         session_id: the session of a request that names neither a session nor its client.
-        options: how a run is done where the request does not say.
-        on_progress: told each step of an `enqueue`, as by `run_task`.
+        options: options of a run that the request does not set.
+        on_progress: receives each progress event of an `enqueue`, as in `run_task`.
         cancellation: as for `run_task`.
         millrace_command: as for `run_task`.
         pi_command: as for `run_task`.
 
     Raises:
-        InvalidRequest: an option cannot be used; nothing was begun.
-        TypeError: the request is of another type, or holds what JSON cannot say.
-        Exception: `on_progress` raised, or a bug of ours; everything begun here has ended.
+        InvalidRequest: an option cannot be used; nothing was started.
+        TypeError: the request is of another type, or holds a value that JSON cannot represent.
+        Exception: `on_progress` raised, or Millracer has a bug; everything started here has ended.
     """
     raw = _as_json(request)
     defaults = CommandDefaults(
@@ -169,7 +170,7 @@ def handle_request(  # noqa: PLR0913 - all but one are optional
 
 
 class _ListenerRaised(Exception):
-    """Carries an error of our kind past the run, which would take it for its own."""
+    """Carries a listener's `MillracerError` past the run, which would treat it as its own."""
 
     def __init__(self, error: MillracerError) -> None:
         super().__init__(str(error))
@@ -182,7 +183,7 @@ def _programs(
     pi_command: str | None,
     on_progress: Callable[[ProgressDocument], None] | None,
 ) -> Iterator[ProgramFactory]:
-    """Yield the named programs; what they start for themselves ends with the block."""
+    """Yield the named programs; every process they start ends with the block."""
 
     def listener(event: ProgressEvent) -> None:
         if on_progress is None:
@@ -198,17 +199,17 @@ def _programs(
     )
     try:
         yield programs
-    except _ListenerRaised as broken_off:
-        raise broken_off.error from None
+    except _ListenerRaised as raised:
+        raise raised.error from None
     finally:
         programs.close()
 
 
 def _checked(options: RunOptions) -> RunOptions:
-    """Return options that can all be used; callers without a type checker give texts for some.
+    """Return validated options; callers without a type checker may pass strings for some.
 
     Raises:
-        InvalidRequest: one cannot; `field` names it.
+        InvalidRequest: an option cannot be used; `field` names it.
     """
     given = {option.name: getattr(options, option.name) for option in RUN_OPTIONS}
     try:
@@ -250,8 +251,8 @@ def _as_json(request: OpsRequest | Mapping[str, object] | bytes) -> bytes:
         case Mapping():
             try:
                 return json.dumps(dict(request)).encode()
-            except (ValueError, RecursionError) as error:  # it goes in circles
-                raise TypeError(f"the request is nothing that JSON can say: {error}") from error
+            except (ValueError, RecursionError) as error:  # it contains itself
+                raise TypeError(f"JSON cannot represent the request: {error}") from error
         case _:
             kind = type(request).__name__
-            raise TypeError(f"a request is bytes of JSON or a mapping, not {kind}")
+            raise TypeError(f"a request is JSON bytes or a mapping, not {kind}")

@@ -1,7 +1,7 @@
-"""How anything that can wait is told how long, and told to stop.
+"""Deadlines and cancellation for every call that can wait.
 
 Every port call that can wait takes one `Wait`: a deadline on the monotonic clock and a cancellation
-token. Nothing here knows signals; `millracer.cli` turns them into `Cancellation.cancel`.
+token. This module handles no signals; `millracer.cli` turns them into `Cancellation.cancel`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import TypeVar
 
 _Value = TypeVar("_Value")
 
-#: How long ending everything may take once the caller asked to stop.
+#: How long the whole cleanup may take after the caller requested a stop.
 STOP_SECONDS = 17.0
 
 
 class CancelReason(StrEnum):
     """Why the caller wants the command to stop."""
 
-    INTERRUPTED = "interrupted"  #: SIGINT, or the person pressed Ctrl-C
-    TERMINATED = "terminated"  #: SIGTERM, or the caller went away
+    INTERRUPTED = "interrupted"  #: SIGINT, or the user pressed Ctrl-C
+    TERMINATED = "terminated"  #: SIGTERM, or the caller disconnected
 
 
 class Cancelled(Exception):
-    """Raised out of a wait whose caller asked to stop."""
+    """The caller requested a stop; raised from every wait."""
 
     def __init__(self, reason: CancelReason) -> None:
         super().__init__(reason.value)
@@ -35,10 +35,10 @@ class Cancelled(Exception):
 
 
 class Cancellation:
-    """One caller's wish to stop, seen by every wait of its command; safe from any thread.
+    """The cancellation token of one command, checked by all of its waits; thread-safe.
 
-    `urgent` is a second token for the waits that clean up after the first: it is cancelled when the
-    caller asks again.
+    `urgent` is a second token, for the waits that clean up after the first: it is cancelled when
+    the caller requests a stop again.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Cancellation:
 
     @property
     def urgent(self) -> Cancellation:
-        """The token that the caller's second request cancels."""
+        """The token that the caller's second stop request cancels."""
         with self._lock:
             if self._urgent is None:
                 self._urgent = Cancellation()
@@ -58,16 +58,16 @@ class Cancellation:
 
     @property
     def reason(self) -> CancelReason | None:
-        """Why, or None while nobody asked."""
+        """Why a stop was requested; None while there is no request."""
         return self._reason
 
     @property
     def since(self) -> float | None:
-        """When somebody asked first (`time.monotonic()`), or None."""
+        """When the first stop was requested (`time.monotonic()`), or None."""
         return self._since
 
     def cancel(self, reason: CancelReason) -> None:
-        """Ask to stop; a second call asks the cleaning up to hurry."""
+        """Request a stop; a second call shortens the cleanup."""
         with self._lock:
             is_first = self._reason is None
             if is_first:
@@ -78,19 +78,19 @@ class Cancellation:
             self.urgent.cancel(reason)
 
     def raise_if_cancelled(self) -> None:
-        """Raise `Cancelled` when somebody asked."""
+        """Raise `Cancelled` if a stop was requested."""
         if self._reason is not None:
             raise Cancelled(self._reason)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, or raise `Cancelled` as soon as somebody asks."""
+        """Sleep; raise `Cancelled` as soon as a stop is requested."""
         self._event.wait(max(0.0, seconds))
         self.raise_if_cancelled()
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long a call may take and who may stop it; `deadline` is a `time.monotonic()` instant."""
+    """How long a call may take and what cancels it; `deadline` is a `time.monotonic()` instant."""
 
     cancellation: Cancellation
     deadline: float | None = None
@@ -108,9 +108,9 @@ class Wait:
         )
 
     def cleaning_up(self, seconds: float) -> Wait:
-        """Return a wait for ending things: own limit, cut short only by a second request.
+        """Return a wait for cleanup: its own limit, cut short only by a second stop request.
 
-        Everything that is done after the caller asked to stop shares `STOP_SECONDS`.
+        All cleanup after a stop request shares `STOP_SECONDS`.
         """
         limit = Wait.for_seconds(seconds, self.cancellation.urgent)
         since = self.cancellation.since
@@ -129,24 +129,24 @@ class Wait:
         return self.remaining <= 0
 
     def sleep(self, seconds: float) -> None:
-        """Sleep `seconds` or until the deadline; raise `Cancelled` as soon as somebody asks."""
+        """Sleep `seconds` or until the deadline; raise `Cancelled` once a stop is requested."""
         self.cancellation.sleep(min(seconds, self.remaining))
 
     def until(
         self, read: Callable[[], _Value], done: Callable[[_Value], object] = bool, *, every: float
     ) -> _Value:
-        """Read a value every so many seconds until it is done or the deadline has passed.
+        """Poll a value until it is done or the deadline has passed.
 
         Args:
             read: called at least once.
-            done: whether a value ends the wait; by default, a true one does.
+            done: whether a value ends the wait; by default, any true value does.
             every: seconds between two reads.
 
         Returns:
-            The value that was read last.
+            The last value read.
 
         Raises:
-            Cancelled: the caller asked to stop.
+            Cancelled: the caller requested a stop.
         """
         while not done(value := read()) and not self.expired:
             self.sleep(every)

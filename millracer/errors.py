@@ -1,26 +1,26 @@
-"""The error tree and the exit codes; imports nothing of ours.
+"""The error tree and the exit codes; imports nothing from Millracer.
 
 MillracerError                    .code .message .suggested_action; str() is one line for people
 ├── UsageError                    the command line is wrong
-├── ConfigInvalid                 a configuration file cannot be read, or says what it must not
-├── InvalidRequest                a request names something impossible, and which field
+├── ConfigInvalid                 a configuration file is unreadable, or has a wrong key or value
+├── InvalidRequest                a request's field cannot be used; .field
 ├── IdempotencyConflict           a known identity came back with another body
-├── ModeConflict                  the running daemon works in another mode than was asked for
-├── DaemonInUse                   the daemon to stop is another's, or somebody watches it
-├── WorkspaceUnusable             the directory cannot serve as a Millrace workspace
-├── WorkspaceUnresolved           no rule says which workspace a request means
+├── ModeConflict                  the running daemon works in another mode than the requested one
+├── DaemonInUse                   the daemon to stop is foreign, or a command watches it
+├── WorkspaceUnusable             the directory cannot be a Millrace workspace
+├── WorkspaceUnresolved           no rule determines the workspace of a request
 ├── StoreUnavailable              the session store cannot be read or written
 ├── ProcUnavailable               /proc does not show the processes here
-├── SetupFailed                   a tool could not be installed, or not be removed
+├── SetupFailed                   a program could not be installed or removed
 ├── DecisionUnreadable            pi answered the decision turn twice without a decision
-├── ToolError                     an outside program; .tool and its own words
+├── ToolError                     an external program failed; .tool and .detail, its own text
 │   ├── ToolNotFound                  not installed, or not on PATH
 │   ├── ToolUnsupported               a version outside the supported range, or a broken install
-│   ├── ToolFailed                    it said no
-│   │   └── DaemonDied                    it ended while it booted and said nothing
-│   ├── ToolTimeout                   it did not finish in its time; it was ended
-│   └── ProtocolError                 it answered, but not by its contract; .raw
-└── IllegalTransition             the machine was asked for an edge it does not have: our bug
+│   ├── ToolFailed                    it refused, or reported a failure
+│   │   └── DaemonDied                    it ended during boot without a message
+│   ├── ToolTimeout                   it did not finish in time and was ended
+│   └── ProtocolError                 its answer breaks its contract; .raw
+└── IllegalTransition             the lifecycle has no such transition: a bug of Millracer
 
 An *outcome* (blocked, incomplete) is a result, not an error. Cancellation is control flow and lives
 in `millracer.cancellation`.
@@ -35,7 +35,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class RunWarning:
-    """Something the caller should know that did not stop the run; prints as `code: text`."""
+    """A problem that did not stop the run; `str()` gives `code: text`."""
 
     code: str
     text: str
@@ -48,7 +48,7 @@ INTERNAL_ERROR = "internal_error"
 
 
 class ExitCode(IntEnum):
-    """What the process exit code tells the caller; `--help` and the README list the same."""
+    """The process exit codes; `--help` and the README list the same ones."""
 
     COMPLETED = 0
     INTERNAL_ERROR = 1
@@ -64,7 +64,7 @@ class ExitCode(IntEnum):
 
 
 class MillracerError(Exception):
-    """Something the caller can be told: a machine-readable code, one line, and the next step."""
+    """A failure with a machine-readable code, a one-line message and the next step."""
 
     code: str = INTERNAL_ERROR
 
@@ -76,18 +76,18 @@ class MillracerError(Exception):
         if code is not None:
             self.code = code
         if suggested_action is None and self.code == INTERNAL_ERROR:
-            suggested_action = "report it: this is a fault of Millracer itself"
+            suggested_action = "report it: this is a bug in Millracer"
         self.suggested_action = suggested_action
 
 
 class UsageError(MillracerError):
-    """The command line does not say something we can do."""
+    """The command line cannot be carried out."""
 
     code = "usage"
 
 
 class ConfigInvalid(MillracerError):
-    """A configuration file cannot be read, or holds a key or a value that it must not."""
+    """A configuration file cannot be read, or has a forbidden key or value."""
 
     code = "config_invalid"
 
@@ -110,19 +110,19 @@ class InvalidRequest(MillracerError):
 
 
 class IdempotencyConflict(MillracerError):
-    """The same key or scoped item names a work item whose body was another."""
+    """The key or scoped item already identifies a work item with another body."""
 
     code = "idempotency_conflict"
 
 
 class ModeConflict(MillracerError):
-    """A daemon already works here in another mode than the caller named."""
+    """A daemon already works in this workspace, in another mode than the caller named."""
 
     code = "mode_conflict"
 
 
 class DaemonInUse(MillracerError):
-    """The daemon is somebody else's, or somebody watches it, and nobody said to end it anyway."""
+    """The daemon is foreign or a command watches it, and the caller did not force its end."""
 
     code = "daemon_in_use"
 
@@ -134,45 +134,45 @@ class WorkspaceUnusable(MillracerError):
 
 
 class WorkspaceUnresolved(MillracerError):
-    """Nothing says which workspace is meant, or what says it names none that is known."""
+    """No rule determines the workspace, or the rule that does names an unknown one."""
 
     code = "workspace_unresolved"
 
 
 class StoreUnavailable(MillracerError):
-    """The session store cannot be read or written now; no run and no status depends on it."""
+    """The session store cannot be read or written; runs and statuses do not depend on it."""
 
     code = "session_store_unavailable"
 
 
 class ProcUnavailable(MillracerError):
-    """`/proc` does not show the processes here, so nobody can say which of them live."""
+    """`/proc` does not show the processes here, so it is unknown which of them live."""
 
     code = "proc_unavailable"
 
 
 class SetupFailed(MillracerError):
-    """`millracer setup` could not install a tool, or not remove it."""
+    """`millracer setup` could not install or remove a program."""
 
     code = "setup_failed"
 
 
 class DecisionUnreadable(MillracerError):
-    """pi's decision could not be read, twice; a broken answer is never a decision."""
+    """pi answered twice without a readable decision; a broken answer is never a decision."""
 
     code = "decision_unreadable"
 
 
 class ToolError(MillracerError):
-    """An outside program (`pi`, `millrace`) stood in the way.
+    """An external program failed, refused or cannot be used.
 
     Attributes:
-        tool: which program, `pi` or `millrace`.
-        detail: its own words, as far as it said any.
+        tool: the program, `pi` or `millrace`.
+        detail: its own text; empty if it printed nothing.
     """
 
     suffix: ClassVar[str] = "failed"
-    #: What to do next where nobody who raises it knows better; `{tool}` is the program's name.
+    #: The next step where the code that raises it gives none; `{tool}` is the program's name.
     default_action: ClassVar[str | None] = None
 
     def __init__(
@@ -191,28 +191,28 @@ class ToolError(MillracerError):
 
 
 class ToolNotFound(ToolError):
-    """The program is not installed where we looked."""
+    """The program was not found where Millracer searches for it."""
 
     suffix = "not_found"
     default_action = "run `millracer setup`, or name the program with --{tool}-command"
 
 
 class ToolUnsupported(ToolError):
-    """The program's version or install is one we refuse to work with."""
+    """Millracer refuses the program: its version is unsupported or its install is broken."""
 
     suffix = "unsupported"
 
 
 class ToolFailed(ToolError):
-    """The program ran and refused, or its answer was a failure."""
+    """The program ran, and refused or reported a failure."""
 
 
 class DaemonDied(ToolFailed):
-    """Millrace's daemon ended while it booted, without a word: it was killed, or crashed."""
+    """Millrace's daemon ended during boot without a message: it was killed, or crashed."""
 
 
 class ToolTimeout(ToolError):
-    """The program did not finish in its time; it was ended, what it did is unknown."""
+    """The program did not finish in time and was ended; its effect is unknown."""
 
     suffix = "timed_out"
     default_action = (
@@ -222,12 +222,12 @@ class ToolTimeout(ToolError):
 
 
 class ProtocolError(ToolError):
-    """The program answered outside its contract; `raw` keeps what it said."""
+    """The program's answer breaks its contract; `raw` keeps the answer."""
 
     suffix = "protocol_error"
     default_action = (
-        "see with `millracer doctor` whether this {tool} is of a tested version; if it is, report "
-        "what it said"
+        "check with `millracer doctor` that this {tool} has a tested version; if it has, report "
+        "its answer"
     )
 
     def __init__(
@@ -238,4 +238,4 @@ class ProtocolError(ToolError):
 
 
 class IllegalTransition(MillracerError):
-    """The lifecycle has no such edge, or its guard refused: a bug of ours."""
+    """The lifecycle has no such transition, or its guard refused: a bug of Millracer."""

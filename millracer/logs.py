@@ -1,8 +1,8 @@
-"""Logging of the whole package: the ids on each line, and redaction.
+"""Logging of the whole package: run and item ids on each line, and redaction.
 
-Modules log to `logging.getLogger(__name__)`, at INFO what a person follows a run by and at DEBUG
-each command and look. As a library Millracer adds no handler and sets no level. `emit_lines` is for
-programs that show the log, such as the command line with `-v`.
+Modules log to `logging.getLogger(__name__)`: the steps of a run at INFO, each command and read at
+DEBUG. As a library Millracer adds no handler and sets no level. `emit_lines` is for programs that
+show the log, such as the command line with `-v`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Result = TypeVar("_Result")
 
 @contextmanager
 def run_logged(request_id: str) -> Iterator[None]:
-    """Within the block, put a request id on each log line of this thread."""
+    """Put a request id on each log line of this thread, within the block."""
     run, item = _run.set(request_id), _item.set(_NONE)
     try:
         yield
@@ -36,22 +36,22 @@ def run_logged(request_id: str) -> Iterator[None]:
 
 
 def log_item(item_id: str) -> None:
-    """Put a work item id on each further log line of this run."""
+    """Put a work item id on all later log lines of this run."""
     _item.set(item_id)
 
 
 def with_log_ids(function: Callable[[], _Result]) -> Callable[[], _Result]:
-    """Return a function that logs with the ids of the caller, for use in another thread."""
+    """Return the function bound to the caller's log ids, for use in another thread."""
     return partial(copy_context().run, function)
 
 
 def emit_lines(level: int, emit: Callable[[str], None]) -> None:
     """Pass each record of the package to `emit`, as one redacted line.
 
-    Replaces what an earlier call set up; a process has one log.
+    Replaces the handler of an earlier call; a process has one log.
 
     Args:
-        level: the lowest level that is passed on, such as `logging.INFO`.
+        level: the lowest level to pass, such as `logging.INFO`.
         emit: called in the thread that logs; must not log itself.
     """
     logger = logging.getLogger(ROOT)
@@ -70,7 +70,7 @@ class _LineHandler(logging.Handler):
         self._emit = emit
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass on one record; a message that cannot be formatted is reported as logging does."""
+        """Pass one record to `emit`; `logging` reports a message that cannot be formatted."""
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - as `logging.Handler.emit` asks for

@@ -1,7 +1,7 @@
-"""The checks of the surroundings and of the programs; those of a workspace have their own module.
+"""Checks of the machine and the programs; `checks_workspace` has the checks of a workspace.
 
-Each looks at one thing and says what it saw; what breaks it off is an error, and is told by whoever
-makes the check.
+Each check reads one thing and returns a finding. If it cannot finish it raises an error, which
+`run_checks` turns into a finding.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ _TURN_SECONDS = 60.0
 _TURN_PROMPT = "Answer with the one word ready, and use no tool."
 _SHOWN_WORDS = 80
 
-#: Where to sign in; the command is pi's own prompt.
+#: How to sign in; the next command starts pi's own prompt.
 _SIGN_IN = "sign in with /login at pi's prompt, or set the provider's API key in the environment"
 
 
 def python(sight: Sight, _wait: Wait) -> Finding:
-    """Whether this Python is one that is tested."""
+    """Check that this Python version is tested."""
     version = sight.surroundings.python_version
-    told = sight.versions["python"] = ".".join(map(str, version))
+    text = sight.versions["python"] = ".".join(map(str, version))
     if version < _OLDEST_PYTHON:
         return Finding(
             level=CheckLevel.FAIL,
-            message=f"Python {told} is older than 3.11, which is needed",
+            message=f"Python {text} is older than 3.11, the oldest that Millracer supports",
             next_command="pipx install --python python3.13 .",
         )
     if version >= _FIRST_UNTESTED_PYTHON:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"Python {told} is newer than 3.13, the last that is tested",
+            message=f"Python {text} is newer than 3.13, the newest that is tested",
             next_command="pipx install --python python3.13 .",
         )
-    return Finding(message=f"Python {told}")
+    return Finding(message=f"Python {text}")
 
 
 def proc(sight: Sight, _wait: Wait) -> Finding:
-    """Whether processes can be looked up, as delegated work needs it."""
+    """Check that `/proc` shows the processes, which delegated work needs."""
     sight.surroundings.see_processes()
     return Finding(message="/proc shows the processes here")
 
 
 def sqlite(sight: Sight, _wait: Wait) -> Finding:
-    """Whether this SQLite can hold a session store."""
-    told = sight.surroundings.open_new_store()
-    sight.versions["sqlite"] = told.removeprefix("SQLite ").partition(",")[0]
-    return Finding(message=f"{told}; it can hold a session store")
+    """Check that this SQLite can hold a session store."""
+    description = sight.surroundings.open_new_store()
+    sight.versions["sqlite"] = description.removeprefix("SQLite ").partition(",")[0]
+    return Finding(message=f"{description}; it can hold a session store")
 
 
 def state_folder(sight: Sight, _wait: Wait) -> Finding:
-    """Whether there is a place for what is remembered, private and writable."""
+    """Check that the state folder is private and writable."""
     folder = sight.surroundings.look_at_state_folder()
     if folder.path is None:
         return Finding(
@@ -67,7 +67,7 @@ def state_folder(sight: Sight, _wait: Wait) -> Finding:
     if not folder.is_folder:
         return Finding(
             level=CheckLevel.FAIL,
-            message=f"{folder.path} is no folder",
+            message=f"{folder.path} is not a folder",
             next_command=f"mv {quoted} {quoted}.old",
         )
     if not folder.writable:
@@ -91,21 +91,21 @@ def state_folder(sight: Sight, _wait: Wait) -> Finding:
 
 
 def session_store(sight: Sight, wait: Wait) -> Finding:
-    """Whether commands can use the session store."""
+    """Check that commands can use the session store."""
     found = sight.store(wait).look()
     if found.corrupt is not None:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"{found.corrupt}; the next command sets it aside and begins a new one",
+            message=f"{found.corrupt}; the next command moves it aside and creates a new one",
             next_command="millracer sessions list",
         )
     if not found.exists:
-        return Finding(message="there is none yet; the first command makes it")
+        return Finding(message="there is none yet; the first command creates it")
     return Finding(message=f"workspaces: {found.workspaces}, sessions: {found.sessions}")
 
 
 def configuration(sight: Sight, _wait: Wait) -> Finding:
-    """Whether the configuration files can be read, and say what they may."""
+    """Check that the configuration files can be read and have only allowed keys and values."""
     if sight.user_config is not None:
         raise sight.user_config
     if sight.place is not None:
@@ -115,7 +115,7 @@ def configuration(sight: Sight, _wait: Wait) -> Finding:
 
 
 def millrace(sight: Sight, wait: Wait) -> Finding:
-    """Whether Millrace is there, in a version that is supported."""
+    """Check that Millrace is installed in a supported version."""
     found = sight.millrace()
     version = sight.versions["millrace"] = found.check_supported(wait)
     return Finding(
@@ -125,13 +125,13 @@ def millrace(sight: Sight, wait: Wait) -> Finding:
 
 
 def millrace_start(sight: Sight, wait: Wait) -> Finding:
-    """Whether Millrace starts."""
+    """Check that Millrace starts."""
     modes = sight.millrace().list_modes(wait)
     return Finding(message=f"it starts, and knows {len(modes)} modes")
 
 
 def pi(sight: Sight, wait: Wait) -> Finding:
-    """Whether pi is there, in a version that is supported."""
+    """Check that pi is installed in a supported version."""
     look = sight.pi()
     version, warnings = look.find_version(wait)
     sight.versions["pi"] = version
@@ -146,22 +146,22 @@ def pi(sight: Sight, wait: Wait) -> Finding:
 
 
 def node(sight: Sight, wait: Wait) -> Finding:
-    """Whether the Node that pi runs on is there, and new enough for this pi."""
+    """Check that pi's Node is installed and new enough for this pi."""
     version = sight.pi().find_node(wait)
     if version is None:
-        return Finding(message="this pi needs none")
+        return Finding(message="this pi needs no Node")
     sight.versions["node"] = version
     return Finding(message=f"Node {version}")
 
 
 def pi_start(sight: Sight, wait: Wait) -> Finding:
-    """Whether pi starts."""
+    """Check that pi starts."""
     sight.models = sight.pi().list_models(wait)
     return Finding(message="it starts and answers")
 
 
 def pi_model(sight: Sight, _wait: Wait) -> Finding:
-    """Whether pi has credentials for the model a run would use."""
+    """Check that pi has credentials for the model that a run would use."""
     models, look = sight.models, sight.pi()
     assert models is not None  # noqa: S101 - `pi_start` came before
     if not models.is_usable:
@@ -177,11 +177,11 @@ def pi_model(sight: Sight, _wait: Wait) -> Finding:
 
 
 def no_credentials(models: PiModels, command: str) -> Finding:
-    """Say that pi cannot use the model it selected, and how to come by one that it can."""
+    """Return the finding that pi has no credentials for its selected model, with a next step."""
     if models.selected is None:
         return Finding(
             level=CheckLevel.FAIL,
-            message=f"pi has credentials for no model: {_SIGN_IN}",
+            message=f"pi has no credentials for any model: {_SIGN_IN}",
             next_command=command,
         )
     message = f"pi has no credentials for {models.selected.provider}, whose model it would use"
@@ -198,13 +198,13 @@ def no_credentials(models: PiModels, command: str) -> Finding:
 
 
 def pi_turn(sight: Sight, wait: Wait) -> Finding:
-    """Whether pi's model answers: one short prompt."""
+    """Check that pi's model answers one short prompt."""
     limit = min(_TURN_SECONDS, sight.here.options.pi_timeout_seconds)
     conversation = sight.tools.pi(sight.root_path, sight.here.options)
     try:
-        said = conversation.ask(_TURN_PROMPT, wait.within(limit))
+        answer = conversation.ask(_TURN_PROMPT, wait.within(limit))
     finally:
         conversation.close(wait.cleaning_up(5.0))
-    words = " ".join(said.split())
+    words = " ".join(answer.split())
     shown = words if len(words) <= _SHOWN_WORDS else f"{words[: _SHOWN_WORDS - 1]}…"
     return Finding(message=f"pi answered within its {limit:g} s: {shown}")

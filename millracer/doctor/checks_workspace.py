@@ -1,4 +1,4 @@
-"""The checks of a workspace: what a delegated run would find in it, and would do about it."""
+"""Checks of a workspace: what a delegated run would find in it and do about it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from millracer.ports import Backend
 
 _PI_RUNNER = "pi_rpc"
 _SHOWN_ITEMS = 3
-_HELD = "active"  #: what Millrace says of a lock whose process lives
-_THINKING = "medium"  #: what a stage is asked for that nobody said more of
+_HELD = "active"  #: Millrace's word for a lock whose process lives
+_THINKING = "medium"  #: the thinking level of a stage that does not configure one
 
 
 def workspace(sight: Sight, wait: Wait) -> Finding:
-    """Whether there is a directory to work in."""
+    """Check that the workspace is a writable directory."""
     memory = sight.memory(wait)
     place = sight.place = sight.find_place(memory)
     path = place.root_path
@@ -42,7 +42,7 @@ def workspace(sight: Sight, wait: Wait) -> Finding:
 
 
 def initialised(sight: Sight, wait: Wait) -> Finding:
-    """Whether Millrace knows the workspace, and what it says of it."""
+    """Check that the workspace is initialised, and read its status."""
     millrace = sight.millrace()
     if not millrace.is_initialised:
         return Finding(
@@ -55,7 +55,7 @@ def initialised(sight: Sight, wait: Wait) -> Finding:
             raise
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"this Millrace has to initialise it anew, as the next delegated task does: "
+            message=f"this Millrace must initialise it again, as the next delegated task does: "
             f"{refused.message}",
             next_command=millrace.commands.initialise(),
         )
@@ -64,8 +64,9 @@ def initialised(sight: Sight, wait: Wait) -> Finding:
 
 
 def mode(sight: Sight, wait: Wait) -> Finding:
-    """Whether the mode of a run compiles, tried in a copy as a run does it."""
+    """Check that the mode of a run compiles, in a copy of the workspace."""
     choice = sight.mode_choice
+    source = _describe_source(choice.source)
     surroundings = sight.surroundings
     copy = sight.copies.enter_context(surroundings.copied_workspace(sight.root_path, wait))
     millrace = sight.tools.millrace(copy, sight.here.options)
@@ -79,8 +80,7 @@ def mode(sight: Sight, wait: Wait) -> Finding:
         is_of_another_version = here.is_initialised and sight.status is None
         return Finding(
             level=CheckLevel.FAIL,
-            message=f"mode {choice.mode}, named by {_who(choice.source)}, cannot be used: "
-            f"{_first_line(detail)}",
+            message=f"mode {choice.mode}, named by {source}, cannot be used: {_first_line(detail)}",
             next_command=here.commands.upgrade()
             if is_of_another_version
             else here.commands.list_modes(),
@@ -92,15 +92,15 @@ def mode(sight: Sight, wait: Wait) -> Finding:
         resolve=control.resolve_mode,
         stage_models=surroundings.read_stage_models(copy),
     )
-    return Finding(message=f"mode {choice.mode}, named by {_who(choice.source)}, compiles")
+    return Finding(message=f"mode {choice.mode}, named by {source}, compiles")
 
 
 def daemon(sight: Sight, _wait: Wait) -> Finding:
-    """Whether a daemon works here, whose it is, and whether a run can work with it."""
+    """Check whether a daemon works here, its owner, and whether a run can use it."""
     millrace, status = sight.millrace(), sight.status
     found = sight.daemon = millrace.supervisor.find()
     if found is None:
-        return Finding(message="none works here; a delegated task starts one and ends it")
+        return Finding(message="no daemon works here; a delegated task starts one and ends it")
     if found.out_of_sight is not None and found.may_be_dead:
         return Finding(
             level=CheckLevel.WARNING,
@@ -109,8 +109,8 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
             next_command=f"rm {shlex.quote(found.out_of_sight.lock_file)}",
         )
     works_in = found.mode_id or (None if status is None else status.mode_id)
-    whose = "ours" if found.ours else "somebody else's, used and never ended"
-    message = f"process {found.pid} works here in mode {works_in or 'unknown'}; it is {whose}"
+    owner = "owned" if found.ours else "foreign: Millracer uses it and never ends it"
+    message = f"process {found.pid} works here in mode {works_in or 'unknown'}; it is {owner}"
     compiled = sight.mode
     if works_in is not None and compiled is not None and compiled.choice.binding:
         wanted = compiled.choice.mode
@@ -123,20 +123,20 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
     if status is not None and status.paused:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"{message}; it is paused by {status.pause_sources}, and no item goes on",
-            next_command=_ours(millrace, "resume"),
+            message=f"{message}; it is paused by {status.pause_sources}: no new stage starts",
+            next_command=_millracer_command(millrace, "resume"),
         )
     if status is not None and status.stop_requested:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; it was asked to stop, and ends after its stage",
-            next_command=_ours(millrace, "status", "--watch"),
+            next_command=_millracer_command(millrace, "status", "--watch"),
         )
     return Finding(message=message)
 
 
 def stale_state(sight: Sight, wait: Wait) -> Finding:
-    """Whether a daemon that is gone left its lock, or work that nobody does."""
+    """Check whether a dead daemon left its lock or unfinished work behind."""
     millrace = sight.millrace()
     if not millrace.is_initialised:
         return Finding(message="nothing is there yet")
@@ -144,17 +144,17 @@ def stale_state(sight: Sight, wait: Wait) -> Finding:
         return Finding(message="nothing stale")
     clear = millrace.commands.repair()
     if sight.status is not None and sight.status.lock == _HELD:
-        clear = _ours(millrace, "stop")  # Millrace clears no lock that it takes for held
+        clear = _millracer_command(millrace, "stop")  # Millrace keeps a lock that it thinks is held
     return Finding(
         level=CheckLevel.WARNING,
-        message="a daemon that is gone left its lock, a request to stop, or active work; "
+        message="a dead daemon left its lock, a stop request, or active work; "
         "the next delegated task clears it",
         next_command=clear,
     )
 
 
 def blocked_items(sight: Sight, _wait: Wait) -> Finding:
-    """Whether Millrace has blocked items."""
+    """Check whether Millrace has blocked items."""
     millrace = sight.millrace()
     blocked = [item for item in millrace.list_unfinished() if item.state is ItemState.BLOCKED]
     if not blocked:
@@ -169,20 +169,21 @@ def blocked_items(sight: Sight, _wait: Wait) -> Finding:
 
 
 def stage_model(sight: Sight, wait: Wait) -> Finding:
-    """Whether pi has credentials for the models that the mode's stages work with."""
+    """Check that pi has credentials for the models of the mode's stages."""
     compiled = sight.mode
     assert compiled is not None  # noqa: S101 - `mode` came before
-    told, seen = [], set()
+    messages, seen = [], set()
     for stage in compiled.stage_models:
         if stage.runner != _PI_RUNNER:
-            told.append(f"{', '.join(stage.stages)} run on {stage.runner}, which is not looked at")
+            names = ", ".join(stage.stages)
+            messages.append(f"{names} run on {stage.runner}, which is not checked")
         elif stage.model not in seen:
             seen.add(stage.model)
             finding = _of_one_model(sight, compiled, stage, wait)
             if finding.level is not CheckLevel.OK:
                 return finding
-            told.append(finding.message)
-    return Finding(message="; ".join(dict.fromkeys(told)) or "the mode has no stage")
+            messages.append(finding.message)
+    return Finding(message="; ".join(dict.fromkeys(messages)) or "the mode has no stage")
 
 
 def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait: Wait) -> Finding:
@@ -194,7 +195,7 @@ def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait:
     except ToolUnsupported as refused:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"the stages are run by {look.program}, which is not looked at: "
+            message=f"the stages are run by {look.program}, which is not checked: "
             f"{refused.message}",
             next_command="millracer demo",
         )
@@ -221,9 +222,9 @@ def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait:
 
 
 def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None) -> str | None:
-    """Return what gives all stages that work with `model` the model of a run's pi.
+    """Return the command that gives all stages with `model` the model of a run's pi.
 
-    None where that has none, or where nothing of Millrace's stands for `model`.
+    None if that pi has no usable model, or if no model alias refers to `model`.
     """
     models = sight.models
     if models is None or not models.is_usable:
@@ -246,16 +247,16 @@ def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
     surroundings = sight.surroundings
     with surroundings.copied_workspace(sight.root_path, wait) as copy:
         millrace = sight.tools.millrace(copy, sight.here.options)
-        if _tells_its_status(millrace, wait):
-            return False  # what is wrong lies in what was not copied
+        if _has_status(millrace, wait):
+            return False  # the fault is in a file that was not copied
         try:
             millrace.initialise(wait)
         except ToolFailed:
             return False
-        return _tells_its_status(millrace, wait)
+        return _has_status(millrace, wait)
 
 
-def _tells_its_status(millrace: Backend, wait: Wait) -> bool:
+def _has_status(millrace: Backend, wait: Wait) -> bool:
     try:
         millrace.read_status(wait)
     except ToolFailed:
@@ -263,11 +264,11 @@ def _tells_its_status(millrace: Backend, wait: Wait) -> bool:
     return True
 
 
-def _ours(millrace: Backend, *words: str) -> str:
+def _millracer_command(millrace: Backend, *words: str) -> str:
     return millrace.commands.millracer(*words)
 
 
-def _who(source: str) -> str:
+def _describe_source(source: str) -> str:
     return {"caller": "an option", "session": "the session or a file"}.get(source, "default")
 
 

@@ -1,4 +1,4 @@
-"""What one examination has seen so far; a check finds here what checks before it found out."""
+"""The context of one doctor run: its inputs, and what earlier checks found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from millracer.operations.session_memory import SessionMemory
 from millracer.pi.inspection import PiLook
 from millracer.ports import Backend
 
-#: Where programs are asked what depends on no workspace, when there is none.
+#: The directory for questions that need no workspace, when there is none.
 _ANYWHERE = "/"
 
 
@@ -37,8 +37,8 @@ class CompiledMode:
     """A mode that compiled, in a copy of the workspace.
 
     Attributes:
-        copy: where.
-        resolve: gives a mode's id with aliases resolved.
+        copy: path of the copy.
+        resolve: returns a mode's id with aliases resolved.
     """
 
     choice: ModeChoice
@@ -49,7 +49,7 @@ class CompiledMode:
 
 @dataclass(slots=True, kw_only=True)
 class Sight:
-    """What is looked at, and what was seen of it.
+    """The context of the checks: what they read, and what earlier checks found.
 
     Args:
         surroundings: everything but the programs.
@@ -57,10 +57,10 @@ class Sight:
         options: of a run with the same options.
         find_place: resolves the workspace as a run does.
         user_config: why the user's configuration file cannot be used, None where it can.
-        config_files: names the configuration files that count in a workspace and exist.
+        config_files: returns the existing configuration files that apply in a workspace.
 
     Attributes:
-        here: how a run in the workspace would be done, as far as its file could be read.
+        here: the options of a run in the workspace, as far as its file could be read.
     """
 
     surroundings: Surroundings
@@ -83,40 +83,40 @@ class Sight:
     _pi: PiLook | None = None
 
     def __post_init__(self) -> None:
-        """Take what holds everywhere, until the workspace's own file is read."""
+        """Use the options without the workspace's file until that file is read."""
         self.here = self.options.anywhere
 
     def begin(self, copies: ExitStack) -> None:
-        """Let what is copied live as long as the stack is open."""
+        """Keep the copies until the stack is closed."""
         self._copies = copies
 
     @property
     def copies(self) -> ExitStack:
-        """What ends the copies."""
+        """The stack that removes the copies."""
         assert self._copies is not None  # noqa: S101 - `begin` comes first
         return self._copies
 
     @property
     def root_path(self) -> str:
-        """Where programs are asked."""
+        """The directory in which programs are asked."""
         return _ANYWHERE if self.place is None else self.place.root_path
 
     @property
     def mode_choice(self) -> ModeChoice:
-        """The mode a run would work in unless pi names one, and who says so."""
+        """The mode of a run unless pi names one, and its origin."""
         selected = None if self.place is None else self.place.mode
         session = selected or self.here.session_mode
         return choose_mode(caller=self.here.named_mode, session=session, pi=None)
 
     def store(self, wait: Wait) -> CopiedStore:
-        """Return the copy of the session store; made at the first call."""
+        """Return the copy of the session store; the first call makes it."""
         if self._store is None:
             self._store = self.copies.enter_context(self.surroundings.copied_store())
             self._store.copy(wait)
         return self._store
 
     def memory(self, wait: Wait) -> SessionMemory:
-        """Return what commands remember of the session store."""
+        """Return best-effort access to the copied session store."""
         if self._memory is None:
             self._memory = SessionMemory(self.store(wait).store)
         return self._memory
@@ -125,7 +125,7 @@ class Sight:
         """Return the workspace's Millrace.
 
         Raises:
-            UsageError, InvalidRequest: it cannot be called as was asked for.
+            UsageError, InvalidRequest: it cannot be called with these options.
         """
         if self._millrace is None or self._millrace.workspace != self.root_path:
             self._millrace = self.tools.millrace(self.root_path, self.here.options)
@@ -135,7 +135,7 @@ class Sight:
         """Return the pi of a run.
 
         Raises:
-            UsageError, InvalidRequest: it cannot be started as was asked for.
+            UsageError, InvalidRequest: it cannot be started with these options.
         """
         if self._pi is None:
             self._pi = self.tools.look_at_pi(self.root_path, self.here.options)

@@ -1,4 +1,4 @@
-"""What lies around a run on this machine; what has to be written goes to a throw-away folder."""
+"""The machine that a run works on, for the checks; all writes go to a temporary folder."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from millracer.system.proc import refuse_unseen
 
 
 class Surroundings:
-    """What lies around a run; nothing here changes any of it.
+    """Read-only access to the machine that a run works on.
 
     Args:
-        environment: says where things of the user lie.
-        folder: an empty folder of whoever asks, who removes it.
+        environment: environment variables that locate the user's files.
+        folder: an empty folder; the caller removes it.
     """
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
@@ -31,19 +31,19 @@ class Surroundings:
 
     @property
     def python_version(self) -> tuple[int, int, int]:
-        """The version of the Python that runs us."""
+        """The version of the running Python."""
         return sys.version_info[:3]
 
     def see_processes(self) -> None:
-        """Do nothing where processes can be looked up.
+        """Check that `/proc` shows the processes.
 
         Raises:
-            ProcUnavailable: they cannot.
+            ProcUnavailable: it does not.
         """
         refuse_unseen()
 
     def open_new_store(self) -> str:
-        """Make a session store in a throw-away folder, and say how it is kept.
+        """Create a session store in a temporary folder; return a description of its storage.
 
         Raises:
             StoreUnavailable: this SQLite cannot hold one.
@@ -51,7 +51,7 @@ class Surroundings:
         return open_new_store(self._new_folder())
 
     def look_at_state_folder(self) -> FolderLook:
-        """Return what can be done with the state folder."""
+        """Return the state and permissions of the state folder."""
         return look_at_state_folder(self._environment)
 
     def may_write(self, path: str) -> bool:
@@ -60,7 +60,7 @@ class Surroundings:
 
     @contextmanager
     def copied_store(self) -> Iterator[CopiedStore]:
-        """Yield the session store as a copy, not made yet."""
+        """Yield the copy of the session store, not made yet."""
         copied = CopiedStore(self._environment, self._new_folder())
         try:
             yield copied
@@ -69,11 +69,11 @@ class Surroundings:
 
     @contextmanager
     def copied_workspace(self, root_path: str, wait: Wait) -> Iterator[str]:
-        """Yield the path of a throw-away copy of what Millrace keeps in a workspace.
+        """Yield the path of a temporary copy of a workspace's Millrace files.
 
         Raises:
-            ToolTimeout: it is too large to be copied in time.
-            OSError: it cannot be read.
+            ToolTimeout: they are too large to be copied in time.
+            OSError: they cannot be read.
         """
         into = self._new_folder()
         copy_workspace(Path(root_path), into, wait)

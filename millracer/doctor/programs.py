@@ -21,11 +21,11 @@ _ORIGINS = {
 
 
 class DoctorTools:
-    """Opens the programs of a command line; what pi writes goes to throw-away folders.
+    """Opens the programs of a command line; pi writes to temporary folders.
 
     Args:
-        programs: of the command line.
-        folder: an empty folder of the caller, who removes it.
+        programs: the programs of the command line.
+        folder: an empty folder; the caller removes it.
     """
 
     def __init__(self, programs: ProgramFactory, folder: Path) -> None:
@@ -51,15 +51,15 @@ class DoctorTools:
 
         Args:
             root_path: the workspace.
-            options: of the run.
-            compiled: where its configuration is read, the workspace or a copy.
-            model: as the plan names it.
+            options: the options of the run.
+            compiled: the workspace or copy whose configuration is read.
+            model: the model's name in the compiled plan.
         """
         settings = self._programs.settings(root_path, options)
         return look_at_stage_pi(settings, Path(compiled), model, self._new_folder())
 
     def origin(self, tool: str) -> str:
-        """Say who named a tool, `pi` or `millrace`."""
+        """Return the origin of a program, `pi` or `millrace`, as text."""
         used = self._programs.found.used
         found = used.millrace if tool == "millrace" else used.pi
         return "" if found is None else _ORIGINS[found.origin]

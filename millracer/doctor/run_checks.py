@@ -1,7 +1,7 @@
-"""`millracer doctor`: whether a run could work here, a check at a time, by the code a run uses.
+"""`millracer doctor`: checks whether a run would work here, with the code that a run uses.
 
-Nothing is changed: what can only be asked by writing is asked of a throw-away copy. A check that
-fails or runs out of time leaves the others to go on, but those that need it.
+Nothing is changed: a check that must write works on a temporary copy. If a check fails or runs out
+of time, the others continue, except those that need it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from millracer.doctor.context import Sight
 from millracer.domain.doctor_report import Check, CheckLevel, CheckName, Finding
 from millracer.errors import MillracerError
 
-#: What any one check may take; a loaded machine needs a third of it to start pi.
+#: Time limit of one check; a loaded machine needs a third of it to start pi.
 CHECK_SECONDS = 60.0
 
 Examine = Callable[[Sight, Wait], Finding]
@@ -25,11 +25,11 @@ Examine = Callable[[Sight, Wait], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """How one check is made.
+    """A check, its prerequisites and its fix.
 
     Attributes:
-        needs: checks that must not have failed, or been skipped, for this one to say anything.
-        remedy: the command that helps where the check breaks off; None: what the error suggests.
+        needs: checks that must have run without failure before this one.
+        remedy: the next command if the check raises; None: the error's suggested action.
     """
 
     examine: Examine
@@ -82,12 +82,12 @@ EXAMINATIONS: Final[dict[CheckName, Examination]] = {
 def examine(
     sight: Sight, cancellation: Cancellation, *, with_turn: bool = False
 ) -> Iterator[Check]:
-    """Yield each check as it is made.
+    """Yield each check when it has finished.
 
     Args:
-        sight: what is looked at; its copies live while this runs.
-        cancellation: asks to stop.
-        with_turn: let pi answer a prompt, too.
+        sight: the context of the checks; its copies exist while this runs.
+        cancellation: stops the checks.
+        with_turn: also let pi answer a prompt.
 
     Raises:
         Cancelled: the caller asked to stop.

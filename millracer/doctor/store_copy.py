@@ -1,7 +1,7 @@
-"""The session store without touching it: a throw-away copy is opened, by the code that opens it.
+"""Reads the session store without changing it: the usual code opens a temporary copy.
 
-Opening the store itself may make it, migrate it, take over the reference's sessions and set it
-aside when it is corrupt; all that happens to the copy.
+Opening the store may create it, migrate it, import the reference's sessions, and move it aside if
+it is corrupt; all of this happens to the copy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OTHERS_WRITE = 0o022
 
 
 def look_at_state_folder(environment: Mapping[str, str]) -> FolderLook:
-    """Return what can be done with the state folder; makes nothing."""
+    """Return the state and permissions of the state folder; creates nothing."""
     folder = state_folder(environment)
     if folder is None:
         return FolderLook(path=None)
@@ -39,7 +39,7 @@ def look_at_state_folder(environment: Mapping[str, str]) -> FolderLook:
     except FileNotFoundError:
         above = next(parent for parent in folder.parents if parent.exists())
         return FolderLook(path=path, writable=above.is_dir() and _may_write(above))
-    except OSError:  # something on the way is no folder, or not ours to enter
+    except OSError:  # a parent is not a folder, or may not be entered
         return FolderLook(path=path, writable=False)
     return FolderLook(
         path=path,
@@ -51,7 +51,7 @@ def look_at_state_folder(environment: Mapping[str, str]) -> FolderLook:
 
 
 def open_new_store(folder: Path) -> str:
-    """Make a store in an empty folder as the first command does; return how it is kept.
+    """Create a store in an empty folder, as the first command does; describe its storage.
 
     Raises:
         StoreUnavailable: this SQLite cannot hold one.
@@ -69,8 +69,8 @@ class CopiedStore:
     """The user's session store, as a copy.
 
     Args:
-        environment: says where the store lies.
-        into: an empty folder of whoever asks.
+        environment: environment variables that locate the store.
+        into: an empty folder of the caller.
     """
 
     def __init__(self, environment: Mapping[str, str], into: Path) -> None:
@@ -88,7 +88,7 @@ class CopiedStore:
         return self._store if self._trouble is None else SqliteSessionStore(None)
 
     def copy(self, wait: Wait) -> None:
-        """Copy the store, between two writes of others; what stands in the way `look` raises."""
+        """Copy the store between two writes of other processes; `look` raises what prevents it."""
         if self._folder is None:
             return
         source = self._folder / STORE_NAME
@@ -105,10 +105,10 @@ class CopiedStore:
             self._trouble = connection.explain(error, source)
 
     def look(self) -> StoreLook:
-        """Return what the store holds.
+        """Return a summary of the store's contents.
 
         Raises:
-            StoreUnavailable: it cannot be opened, and why.
+            StoreUnavailable: it cannot be opened.
         """
         if self._trouble is not None:
             raise self._trouble
@@ -135,7 +135,7 @@ class CopiedStore:
 
 
 def _copy_unchanged(source: Path, target: Path) -> bool:
-    """Copy a database and what belongs to it; return whether nobody wrote meanwhile."""
+    """Copy a database and its sidecar files; return whether no process wrote meanwhile."""
     pairs = list(
         zip(
             (source, *connection.sidecars(source)),
@@ -146,7 +146,7 @@ def _copy_unchanged(source: Path, target: Path) -> bool:
     before = [stamp(each) for each, _ in pairs]
     for original, copy in pairs:
         copy.unlink(missing_ok=True)
-        # Of what lies beside, the log's index is made anew, and what is empty says nothing.
+        # SQLite rebuilds the log's index (`-shm`), and an empty sidecar holds nothing.
         with suppress(FileNotFoundError):
             if original == source or (
                 not original.name.endswith("-shm") and original.stat().st_size > 0

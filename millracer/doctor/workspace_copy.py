@@ -1,6 +1,6 @@
-"""A throw-away copy of a workspace, for questions whose asking writes.
+"""Makes a temporary copy of a workspace, for Millrace commands that write.
 
-Millrace's own folder alone is copied, without what its runs left and without who works there.
+Only Millrace's own folder is copied, without the results of runs, mailbox contents and the lock.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from millracer.errors import ToolTimeout
 from millracer.millrace.commands.calls import TOOL
 from millracer.millrace.files.workspace import WorkspacePaths
 
-#: What grows with the work done, and no question depends on.
+#: Folders that grow with each run and that no copied query needs.
 _LEFT_BY_RUNS = ("runs", "logs")
 
 
 def copy_workspace(root: Path, into: Path, wait: Wait) -> None:
-    """Copy a workspace's Millrace folder into an empty directory; links become what they lead to.
+    """Copy a workspace's Millrace folder into an empty directory; links become their targets.
 
     A workspace that was never initialised stays empty.
 
     Raises:
         ToolTimeout: it is too large to be copied in time.
-        OSError: it cannot be read, or the copy not be written.
+        OSError: it cannot be read, or the copy cannot be written.
     """
     source, target = WorkspacePaths(root), WorkspacePaths(into)
     if not source.agents.is_dir():

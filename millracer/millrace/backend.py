@@ -1,7 +1,7 @@
 """The `Backend` port on the real `millrace` command, for one workspace.
 
-Asking and adding live here and in the `millrace_*` modules, the daemon in `daemon`. Nothing is kept
-between calls but what cannot change meanwhile: the version, and that the workspace is initialised.
+Queries and intake are here and in the sibling packages, the daemon is in `daemon`. Only facts that
+cannot change are kept between calls: the version, and that the workspace is initialised.
 """
 
 from __future__ import annotations
@@ -71,14 +71,13 @@ def utc_now() -> datetime:
 
 
 class CliMillrace(Backend):
-    """One workspace's Millrace, asked through its command line.
+    """One workspace's Millrace, called through its command line.
 
     Args:
-        calls: which program, and for which workspace.
-        is_found: commands find this program without being told.
-        safety_seconds: how long a watch may go without asking although nothing moved.
-        kept: answers a status while nothing that it depends on has changed, for a process that is
-            asked again and again; None always asks.
+        calls: the program and the workspace.
+        is_found: commands find this program without `--millrace-command`.
+        safety_seconds: the longest time between two reads of a watch without a change hint.
+        kept: the status cache of a resident process; None calls Millrace for every status.
         now: the wall clock.
     """
 
@@ -118,12 +117,12 @@ class CliMillrace(Backend):
 
     @property
     def version(self) -> str | None:
-        """The version found, None before it was asked."""
+        """The version found; None before `check_supported`."""
         return self._version
 
     @property
     def is_initialised(self) -> bool:
-        """Whether the workspace was ever initialised; asks the disk, not the program."""
+        """Whether the workspace was ever initialised; reads the disk, starts no program."""
         return self._paths.agents.is_dir()
 
     @property
@@ -138,33 +137,33 @@ class CliMillrace(Backend):
         return self._daemon
 
     def warm_up(self) -> None:
-        """Make ready for calls that come soon, without waiting for anything."""
+        """Prepare for calls that follow soon, without waiting."""
         self._calls.warm_up()
 
     def check_supported(self, wait: Wait) -> str:
-        """Return the version, or refuse it; starts no process where the install's files tell it."""
+        """Return the version, or refuse it; starts no process where the install's files name it."""
         if self._version is None:
             self._version = find_version(self._calls, wait)
         return self._version
 
     def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
-        """Say where an item stands; one `millrace` call as a rule, none in an unused directory."""
+        """Return an item's state; usually one `millrace` call, none in an unused directory."""
         return self._items.look_up(item_id, wait)
 
     def read_status(self, wait: Wait) -> RuntimeStatus:
-        """Ask Millrace for its status document; one call, none where a kept answer still holds.
+        """Return Millrace's status; one call, none while the cached status is valid.
 
         Raises:
             ToolFailed: Millrace refused, as it does in a workspace that is not initialised.
-            ProtocolError: the document lacks what every supported version prints, or is about
-                another workspace.
+            ProtocolError: the document lacks a field that every supported version prints, or is
+                about another workspace.
         """
         if self._kept is None:
             return self._ask_status(wait)
         return self._kept.read(self._calls, self._ask_warmly, wait)
 
     def _ask_warmly(self, wait: Wait) -> RuntimeStatus:
-        """Ask as one who asks again, so that the next does not pay for a start."""
+        """Read the status and prepare the fork server, so that the next read starts faster."""
         self.warm_up()
         return self._ask_status(wait)
 
@@ -200,11 +199,11 @@ class CliMillrace(Backend):
         )
 
     def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
-        """Return everything Millrace still works on or has blocked; no call."""
+        """Return all items that Millrace still works on or has blocked; no call."""
         return list_unfinished(self._paths)
 
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
-        """Return what the end of Millrace's event log tells of stages and items; no call."""
+        """Return the newest stage and item events of Millrace's event log; no call."""
         return recent_events(self._paths)
 
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
@@ -217,10 +216,10 @@ class CliMillrace(Backend):
         return parse_modes(self._questions.ask_program("modes", "list", wait=wait).stdout)
 
     def initialise(self, wait: Wait) -> None:
-        """Make the workspace usable; no call where an earlier answer showed that it is.
+        """Make the workspace usable; no call if an earlier answer showed that it is.
 
-        Else one, or two in a workspace that an older Millrace initialised: a newer one wants its
-        own `init`.
+        Otherwise one call, or two in a workspace that an older Millrace initialised: a newer one
+        requires its own `init`.
 
         Raises:
             WorkspaceUnusable: missing, not a directory, not writable, or `init` refused.
@@ -233,7 +232,7 @@ class CliMillrace(Backend):
             raise self._unusable(completed)
 
     def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
-        """Write the verbatim request, then the document that names it; return the latter's path."""
+        """Write the unchanged request, then the document that names it; return that one's path."""
         document = render_document(item, kind, body, created_at=self._now())
         verify_document(document, item, body)
         self._paths.make_own()
@@ -243,7 +242,7 @@ class CliMillrace(Backend):
         return str(path)
 
     def stored_requests(self) -> Iterator[tuple[str, str]]:
-        """Yield what our own folder says of each document; one that cannot be read is no item."""
+        """Yield item id and request hash of each stored document; skip unreadable ones."""
         for path in sorted(self._paths.intake.glob(f"*{SUFFIX}")):
             with suppress(OSError):
                 request_hash = request_hash_in(path.read_text(encoding="utf-8", errors="replace"))
@@ -260,18 +259,18 @@ class CliMillrace(Backend):
 
     @contextmanager
     def lock_item(self, item_id: str, wait: Wait) -> Iterator[ItemLock]:
-        """Hold the item's lock; an add that outlived its run still holds it and is waited for."""
+        """Hold the item's lock; wait for an add that outlived its run and still holds it."""
         self._paths.make_own()
         with locked(self._paths.item_lock(item_id), wait) as descriptor:
             yield ItemLock(item_id, descriptor)
 
     def add(self, path: str, kind: IntakeKind, lock: ItemLock, wait: Wait) -> AddReceipt:
-        """Hand one document to Millrace's queue; one call, which inherits the item's lock.
+        """Add one document to Millrace's queue; one call, which inherits the item's lock.
 
         Raises:
             ToolFailed: Millrace refused the document; nothing was queued.
             ToolTimeout: unknown whether it was queued: look the item up.
-            ProtocolError: it succeeded without saying where the item is now: look the item up.
+            ProtocolError: it succeeded without reporting where the item is: look the item up.
         """
         completed = self._questions.ask(
             "queue", f"add-{kind.value}", path, wait=wait, pass_fds=(lock.descriptor,)
@@ -284,16 +283,16 @@ class CliMillrace(Backend):
         raise refusal(completed)
 
     def cancel_item(self, item_id: str, reason: str, wait: Wait) -> ControlReceipt:
-        """Ask for an item to be taken away; one call."""
+        """Request that Millrace cancels an item; one call."""
         words = ("queue", "cancel", item_id, "--reason", reason)
         return parse_control(self._questions.succeed(*words, wait=wait).stdout)
 
     def pause(self, wait: Wait) -> ControlReceipt:
-        """Ask for nothing new to be begun; one call."""
+        """Request a pause: no new stage is started; one call."""
         return parse_control(self._questions.succeed("control", "pause", wait=wait).stdout)
 
     def resume(self, wait: Wait) -> ControlReceipt:
-        """Ask for an end of the pause; one call."""
+        """Request the end of the pause; one call."""
         return parse_control(self._questions.succeed("control", "resume", wait=wait).stdout)
 
     def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
@@ -301,13 +300,13 @@ class CliMillrace(Backend):
         return await_reply(lambda: find_fate(self._paths, command_id), wait)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
-        """Read from Millrace's files what came out of the item; no call, a few milliseconds."""
+        """Read the item's lineage from Millrace's files; no call, a few milliseconds."""
         return self._lineage.trace(item_status)
 
     def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
-        """Read everything the gate needs; one call for a task done in one run, three for a probe.
+        """Gather all evidence for the gate; one call for a task done in one run, three for a probe.
 
-        `MillraceEvidence` says what each call is for.
+        `MillraceEvidence` documents the purpose of each call.
         """
         return self._evidence.gather(item_status, wait)
 

@@ -1,4 +1,4 @@
-"""Millrace's shell commands as next steps show them; pure text."""
+"""Builds Millrace's shell commands for next steps; text only, nothing is run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MillraceCommands(Commands):
     Attributes:
         workspace: its path.
         program: how `millrace` is called from a shell.
-        option: the value of `--millrace-command`; None where that program is found without.
+        option: the value of `--millrace-command`; None if the program is found without it.
     """
 
     workspace: str
@@ -32,7 +32,7 @@ class MillraceCommands(Commands):
     def next_steps(
         self, item_status: ItemStatus, lineage: tuple[LineageItem, ...], *, resume_command: str
     ) -> tuple[NextStep, ...]:
-        """Return how to continue, retry or cancel what Millrace still holds of an item."""
+        """Return the commands that continue, retry or cancel an item's unfinished work."""
         held = _held(item_status, lineage)
         steps = []
         if any(state.is_live for _, state, _ in held):
@@ -81,7 +81,7 @@ class MillraceCommands(Commands):
             return f"rm {shlex.quote(path)}"
         cancel = f"{self.program} queue cancel {item_id} {self._here} --reason 'no longer wanted'"
         if state is ItemState.ACTIVE:
-            # Millrace cancels an active item only after it was put back into the queue.
+            # Millrace cancels an active item only after the item is back in the queue.
             return f"{self.program} control stop {self._here} && {self.repair()} && {cancel}"
         return cancel
 

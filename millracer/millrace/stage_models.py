@@ -45,7 +45,7 @@ def read_stage_models(root: Path) -> tuple[StageModel, ...]:
 
 
 def read_pi_runner(root: Path) -> PiRunner:
-    """Return how the stages' pi is started; Millrace's defaults where nothing is said.
+    """Return how the stages' pi is started; Millrace's defaults where nothing is configured.
 
     Raises:
         ProtocolError: the configuration is not what the supported versions read.
@@ -59,5 +59,5 @@ def read_pi_runner(root: Path) -> PiRunner:
         raise ProtocolError(
             TOOL,
             f"{path.name} of Millrace cannot be read: {exc}",
-            suggested_action="mend `millrace-agents/millrace.toml` in the workspace",
+            suggested_action="correct `millrace-agents/millrace.toml` in the workspace",
         ) from exc

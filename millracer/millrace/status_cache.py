@@ -1,8 +1,8 @@
-"""Answers a status from the last read while nothing that it depends on has changed.
+"""The status cache: returns the last status while none of its sources has changed.
 
-A `millrace` call costs a second, looking at its sources a few milliseconds. An answer is kept only
-where the sources were the same before and after it was read, and long enough unchanged that a
-change within the same tick of the file system's clock cannot hide.
+A `millrace` call takes a second, reading the sources' stamps a few milliseconds. A status is kept
+only if the sources were equal before and after its read, and unchanged for so long that no change
+within the same tick of the file system's clock can be missed.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from millracer.errors import ToolTimeout
 from millracer.millrace.commands.calls import TOOL, MillraceCalls
 from millracer.millrace.status_sources import Look, StatusSources, find_sources
 
-#: Millrace is asked again after so long although nothing changed.
+#: After this time Millrace is asked again, even if nothing changed.
 LONGEST_KEPT_SECONDS = 600.0
 
 _SECOND_NS = 1_000_000_000
-#: Longer than a tick of a file system's clock; of one that counts whole seconds, or every other.
+#: Longer than a tick of a file system's clock; the second for clocks of one or two seconds.
 _TICK_NS = _SECOND_NS // 10
 _COARSE_TICK_NS = 2 * _SECOND_NS + _TICK_NS
 
-#: Whose call takes longer waits for something, and not for its share of the processors.
+#: A call that takes longer is blocked, and not just short of processor time.
 _LONG_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
@@ -43,7 +43,7 @@ class _Kept:
 
 @dataclass(slots=True)
 class _Place:
-    """One workspace's last read; `begun` is when it began, `lock` is held by who looks or asks."""
+    """One workspace's last read; `begun` is its start. A read holds `lock`."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     kept: _Kept | None = None
@@ -52,12 +52,12 @@ class _Place:
 
 
 class StatusCache:
-    """The last status of each workspace, for one process; safe from any thread.
+    """The last status of each workspace, for one process; thread-safe.
 
     Args:
-        at_once: how many calls of `millrace status` may run at once, those that hang not counted.
-        monotonic: seconds that never go back.
-        wall_ns: the clock that file systems stamp changes with.
+        at_once: how many calls of `millrace status` may run at once, not counting blocked ones.
+        monotonic: a monotonic clock in seconds.
+        wall_ns: the wall clock that file systems use for time stamps, in nanoseconds.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class StatusCache:
     def read(
         self, calls: MillraceCalls, ask: Callable[[Wait], RuntimeStatus], wait: Wait
     ) -> RuntimeStatus:
-        """Return a status that was true at some moment since this was called.
+        """Return a status that was true at some moment since this call began.
 
-        Who comes while another asks waits for that answer, and asks again only if it was begun
-        before.
+        A call that arrives during another one's read waits for that answer, and reads again only if
+        that read began before it arrived.
 
         Raises:
-            ToolTimeout, Cancelled: others were asking until the wait was over.
+            ToolTimeout, Cancelled: other calls were reading until the wait was over.
             MillracerError: what `ask` raises.
         """
         arrived = self._monotonic()
@@ -115,7 +115,7 @@ class StatusCache:
 
 
 def _is_settled(look: Look, begun_ns: int) -> bool:
-    """Whether nothing has changed since `begun_ns`, and whatever changes then shows."""
+    """Whether nothing has changed since `begun_ns`, and any later change will be visible."""
     is_coarse = look.changed_ns % _SECOND_NS == 0
     return look.changed_ns < begun_ns - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
 
@@ -131,7 +131,7 @@ def _held(lock: threading.Lock, wait: Wait) -> Iterator[None]:
 
 
 class _Turns:
-    """Lets only so many ask at once; one that hangs does not hold the others up."""
+    """Limits concurrent calls; a blocked call does not hold up the others."""
 
     def __init__(self, most: int, monotonic: Callable[[], float]) -> None:
         self._most = most
@@ -164,6 +164,6 @@ def _raise_if_over(wait: Wait) -> None:
     if wait.expired:
         raise ToolTimeout(
             TOOL,
-            "other requests asked Millrace for its status all the while",
-            suggested_action="ask again, and for fewer at a time",
+            "other status requests kept Millrace busy until the time limit",
+            suggested_action="repeat the request, with fewer at a time",
         )

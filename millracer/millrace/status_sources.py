@@ -1,9 +1,9 @@
-"""What `millrace status` depends on, and a look at it as one value: equal values, an equal status.
+"""The sources of `millrace status`, summarised in one value: equal values mean an equal status.
 
 As of 0.18.6 to 0.21.1 it reads files below `millrace-agents` (of `runs` only the stage results
 beside the last one), whether the workspace may be written, its own package, and whether the process
-that the lock names lives. It reads no clock and nothing else of the machine. All of that folder but
-`runs` is looked at, so that a version that reads more of it is held as well.
+that the lock names lives. It reads no clock and nothing else of the machine. The value covers all
+of that folder but `runs`, so that it is also right for a version that reads more of the folder.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LastStageResult, LockFile
 from millracer.system.proc import shows_processes, start_time
 
-#: Too much to look at each time, and read only where the snapshot points to.
+#: Too large to check each time; Millrace reads only the part that the snapshot names.
 _RUNS = "runs"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The sources of one status at one moment.
+    """The state of one status's sources at one moment.
 
     Attributes:
         digest: of every path's stamp, and of the lock's owner.
@@ -42,15 +42,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSources:
-    """Where one workspace's status comes from.
+    """The sources of one workspace's status.
 
-    They stay the same while looks at them do, if nothing changed while they were found: a folder's
-    stamp changes with the names in it, and the lock and the snapshot are among the paths.
+    The list is valid while `look` returns equal values, if nothing changed while it was made: a
+    folder's stamp changes with the names in it, and the lock and the snapshot are among the paths.
 
     Attributes:
         paths: folders and files.
         links: links, which may be replaced and whose targets may change.
-        absent: what is not there and counts once it is.
+        absent: a path that does not exist, and is a source once it does.
         owner: the pid that the lock names.
     """
 
@@ -61,25 +61,25 @@ class StatusSources:
     owner: int | None
 
     def look(self) -> Look | None:
-        """Return what they are now, in a few microseconds a path; None where one cannot be told."""
-        looking = _Looking()
+        """Return their current state, in microseconds per path; None if one cannot be read."""
+        digest = _SourceDigest()
         try:
-            looking.at_install(self.calls)
-            looking.at_root(self.calls.workspace)
-            looking.at_owner(self.owner)
+            digest.add_install(self.calls)
+            digest.add_root(self.calls.workspace)
+            digest.add_owner(self.owner)
             for path in self.paths:
-                looking.at(os.stat(path))  # noqa: PTH116 - the hot path, without Path objects
+                digest.add_stamp(os.stat(path))  # noqa: PTH116 - the hot path, without Path objects
             for link in self.links:
-                looking.at_link(link)
+                digest.add_link(link)
             if self.absent is not None and os.path.lexists(self.absent):
                 return None
         except (_Unknown, OSError, psutil.Error):
             return None
-        return looking.done()
+        return digest.done()
 
 
 def find_sources(calls: MillraceCalls) -> StatusSources | None:
-    """Return where a workspace's status comes from; None where that cannot be told for sure."""
+    """Return the sources of a workspace's status; None if they cannot be determined."""
     paths = WorkspacePaths(calls.workspace)
     try:
         entries = list(_walk(str(paths.agents), passing_over=_RUNS))
@@ -100,10 +100,10 @@ def find_sources(calls: MillraceCalls) -> StatusSources | None:
 
 
 class _Unknown(Exception):
-    """Something a status depends on cannot be told."""
+    """A source of a status cannot be determined."""
 
 
-class _Looking:
+class _SourceDigest:
     def __init__(self) -> None:
         self._digest = blake2b(digest_size=16)
         self._changed_ns = 0
@@ -111,37 +111,37 @@ class _Looking:
     def done(self) -> Look:
         return Look(self._digest.digest(), self._changed_ns)
 
-    def at(self, found: os.stat_result) -> None:
-        """Take in one stamp; the status change time tells of permissions, too."""
+    def add_stamp(self, found: os.stat_result) -> None:
+        """Add one stamp; the status change time also covers permissions."""
         changed = found.st_ctime_ns
         self._changed_ns = max(self._changed_ns, changed)
-        self._say(f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns} {changed}")
+        self._add(f"{found.st_dev} {found.st_ino} {found.st_size} {found.st_mtime_ns} {changed}")
 
-    def at_link(self, link: str) -> None:
-        """Take in a link and the file it leads to."""
-        self.at(os.lstat(link))
+    def add_link(self, link: str) -> None:
+        """Add a link and its target file."""
+        self.add_stamp(os.lstat(link))
         try:
-            self.at(os.stat(link))  # noqa: PTH116 - as above
+            self.add_stamp(os.stat(link))  # noqa: PTH116 - as above
         except FileNotFoundError:
-            self._say("to nowhere")
+            self._add("to nowhere")
 
-    def at_install(self, calls: MillraceCalls) -> None:
-        """Take in which Millrace it is."""
+    def add_install(self, calls: MillraceCalls) -> None:
+        """Add the identity of the Millrace install."""
         found = find_install(calls.argv, calls.env)
         if found is None:
             raise _Unknown
         for path in (found.script, found.metadata):
-            self._say(str(path))
-            self.at(path.stat())
+            self._add(str(path))
+            self.add_stamp(path.stat())
 
-    def at_root(self, root: Path) -> None:
-        """Take in which directory it is and whether Millrace may use it, not what lies there."""
+    def add_root(self, root: Path) -> None:
+        """Add the directory's identity and whether Millrace may write to it, not its contents."""
         found = root.stat()
         usable = os.access(root, os.W_OK)
-        self._say(f"{found.st_dev} {found.st_ino} {found.st_mode} {found.st_uid} {usable}")
+        self._add(f"{found.st_dev} {found.st_ino} {found.st_mode} {found.st_uid} {usable}")
 
-    def at_owner(self, pid: int | None) -> None:
-        """Take in whether the lock's owner lives, as `kill(pid, 0)` sees it, and since when."""
+    def add_owner(self, pid: int | None) -> None:
+        """Add whether the lock's owner lives, as `kill(pid, 0)` sees it, and since when."""
         if pid is None:
             return
         if not shows_processes():
@@ -149,16 +149,20 @@ class _Looking:
         try:
             process = psutil.Process(pid)
             is_zombie = process.status() == psutil.STATUS_ZOMBIE
-            self._say(f"{pid} {start_time(process)} {is_zombie}")
+            self._add(f"{pid} {start_time(process)} {is_zombie}")
         except psutil.NoSuchProcess as gone:
-            self._say(f"{pid} {type(gone).__name__}")
+            self._add(f"{pid} {type(gone).__name__}")
 
-    def _say(self, words: str) -> None:
-        self._digest.update(words.encode("utf-8", "surrogateescape") + b"\0")
+    def _add(self, text: str) -> None:
+        self._digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
 
 
 def _walk(folder: str, *, passing_over: str | None = None) -> Iterator[tuple[str, bool]]:
-    """Yield a folder and all below it, and whether it is a link; none may lead to a folder."""
+    """Yield a folder and all paths below it, each with whether it is a link to a file.
+
+    Raises:
+        _Unknown: a link leads to a folder.
+    """
     yield folder, False
     with os.scandir(folder) as entries:
         listed = list(entries)

@@ -1,6 +1,6 @@
-"""Adding a work item to Millrace's queue exactly once, whatever else adds it meanwhile.
+"""Adds a work item to Millrace's queue exactly once, even if other commands add it concurrently.
 
-The steps are written against `IntakeQueue`, so that a scripted queue is exercised by the same code.
+The steps use the `IntakeQueue` protocol, so that a scripted queue runs the same code.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class ItemLock:
 
 
 class IntakeQueue(Protocol):
-    """What adding an item needs of a workspace."""
+    """The workspace operations that `submit_once` needs."""
 
     def document_path(self, item_id: str, kind: IntakeKind) -> str:
         """Return where the item's document is stored."""
         ...
 
     def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
-        """Return where an item is, `absent` where it is not there."""
+        """Return an item's state; `absent` if Millrace does not have it."""
         ...
 
     def lock_item(self, item_id: str, wait: Wait) -> AbstractContextManager[ItemLock]:
-        """Hold the item's lock; waits for the orphaned add of a run that was killed."""
+        """Hold the item's lock; wait for the orphaned add of a killed run."""
         ...
 
     def add(self, path: str, kind: IntakeKind, lock: ItemLock, wait: Wait) -> AddReceipt:
@@ -71,7 +71,7 @@ def submit_once(
     Raises:
         ToolFailed: Millrace refused the document; nothing was queued.
         ToolTimeout, ProtocolError: the add failed and the item is not there.
-        Cancelled: the caller asked to stop before the add began.
+        Cancelled: the caller requested a stop before the add began.
     """
     with queue.lock_item(item.item_id, wait.within(_LOCK_SECONDS)) as lock:
         if item.named:

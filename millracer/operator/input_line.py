@@ -1,4 +1,4 @@
-"""What a line typed to the operator is: a task, a command, or a slip."""
+"""Parses a line typed to the operator: a task, a command, or an unknown command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CommandName(StrEnum):
-    """What the operator can be told with a slash."""
+    """The operator's slash commands."""
 
     HELP = "help"
     STATUS = "status"
@@ -23,17 +23,17 @@ class CommandName(StrEnum):
     QUIT = "quit"
 
 
-#: Each command as `/help` shows it: what follows it, and what it does.
+#: Usage and purpose of each command, as `/help` shows them.
 COMMANDS: dict[CommandName, tuple[str, str]] = {
     CommandName.HELP: ("", "this list"),
     CommandName.STATUS: ("", "what Millrace is doing in the workspace"),
     CommandName.WORKSPACE: ("[ID|PATH]", "show or select the workspace; remembered"),
     CommandName.MODE: ("[NAME|-]", "the same for the Millrace mode; - for none"),
-    CommandName.ROUTE: ("[auto|direct|millrace]", "who does the tasks of this session"),
-    CommandName.INTAKE: ("[auto|probe|idea|task]", "what Millrace is given in this session"),
+    CommandName.ROUTE: ("[auto|direct|millrace]", "show or set the route of this session's tasks"),
+    CommandName.INTAKE: ("[auto|probe|idea|task]", "show or set their intake kind"),
     CommandName.LAST: ("[json]", "the last result again"),
     CommandName.HISTORY: ("", "the tasks of this session and how they ended"),
-    CommandName.RESUME: ("[ID]", "go on with an item, or list what is left"),
+    CommandName.RESUME: ("[ID]", "continue an item, or list unfinished ones"),
     CommandName.EXIT: ("", "leave; so do /quit and Ctrl-D"),
     CommandName.QUIT: ("", "leave"),
 }
@@ -41,14 +41,14 @@ COMMANDS: dict[CommandName, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """A task, exactly as it is to be passed on."""
+    """A task; its text is passed on unchanged."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """A command and what follows it, without blanks around; empty if nothing does."""
+    """A command and its argument, without surrounding blanks; empty if there is none."""
 
     name: CommandName
     argument: str
@@ -56,7 +56,7 @@ class CommandLine:
 
 @dataclass(frozen=True, slots=True)
 class UnknownCommand:
-    """A slash and a word that is no command; `nearest` is the one that was meant, perhaps."""
+    """A slash and an unknown word; `nearest` is the most similar command, if there is one."""
 
     word: str
     nearest: CommandName | None
@@ -66,10 +66,10 @@ Line = TaskLine | CommandLine | UnknownCommand
 
 
 def parse_line(text: str) -> Line | None:
-    """Return what a line says, None for a blank one.
+    """Parse a line; None for a blank one.
 
-    A slash at the very beginning makes a command. A task that begins with a slash is written with
-    a blank before it, which is not part of the task.
+    A line that begins with a slash is a command. A task that begins with a slash is typed with a
+    blank before it, which is not part of the task.
     """
     if not text.strip():
         return None
@@ -85,7 +85,7 @@ def parse_line(text: str) -> Line | None:
 
 
 def _nearest(word: str) -> CommandName | None:
-    """Return the command that begins so, else the one that looks most like it."""
+    """Return a command with this prefix, else the most similar one."""
     begun = [name for name in COMMANDS if word and name.startswith(word)]
     near = begun or get_close_matches(word, COMMANDS, n=1, cutoff=0.5)
     return CommandName(near[0]) if near else None

@@ -1,4 +1,4 @@
-"""What the operator says in a few readable lines: endings, status, items, workspaces."""
+"""Formats the operator's short reports: endings, status, items, workspaces."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from millracer.operator.input_line import COMMANDS
 
 _SHOWN_ITEMS = 12
 _SHOWN_FACTS = 4
-#: What is said of an item or a task beside what must be whole fits a line of 80 columns.
+#: With a title of this length, a report line fits into 80 columns.
 _TITLE_LENGTH = 45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A task of this session and how it ended; seconds on the wall."""
+    """A finished task of this session; `seconds` is its wall-clock duration."""
 
     task: str
     result: RunResult
@@ -30,7 +30,7 @@ class Done:
 
 
 def describe_commands() -> str:
-    """List the commands and the keys."""
+    """Return the list of commands and keys."""
     shown = {f"/{name} {usage}".rstrip(): text for name, (usage, text) in COMMANDS.items()}
     width = max(map(len, shown))
     keys = "Anything else is a task. Alt-Enter begins a new line, Ctrl-C stops a task."
@@ -38,16 +38,16 @@ def describe_commands() -> str:
 
 
 def describe_ending(result: RunResult, seconds: float) -> str:
-    """Say in one line how a task ended, what proves it or is missing, and how long it took.
+    """Return one line: how a task ended, its proof or missing evidence, and its duration.
 
-    How to go on with what Millrace still holds stands below it.
+    If Millrace still holds the item, the lines below it show how to continue.
     """
-    parts = [result.outcome.replace("_", " "), *_grounds(result), _duration(seconds)]
-    return "\n".join([" · ".join(parts), *_how_to_go_on(result)])
+    parts = [result.outcome.replace("_", " "), *_explain_outcome(result), _duration(seconds)]
+    return "\n".join([" · ".join(parts), *_describe_continuation(result)])
 
 
 def describe_history(history: Sequence[Done]) -> str:
-    """List the tasks of this session, oldest first; a delegated one's item below it."""
+    """Return the tasks of this session, oldest first, each delegated one with its item below it."""
     lines = []
     for number, done in enumerate(history, 1):
         time = _duration(done.seconds)
@@ -58,7 +58,7 @@ def describe_history(history: Sequence[Done]) -> str:
 
 
 def describe_status(workspace: str, status: RuntimeStatus, left: Sequence[UnfinishedItem]) -> str:
-    """Say what Millrace does in a workspace: daemon, active stage and item, queues, blocked."""
+    """Return a workspace's status: daemon, active stage and item, queues, blocked items."""
     daemon = "running" if status.process_running else "not running"
     if status.paused:
         daemon += f", paused by {status.pause_sources}"
@@ -83,7 +83,7 @@ def describe_status(workspace: str, status: RuntimeStatus, left: Sequence[Unfini
 
 
 def describe_left(left: Sequence[UnfinishedItem], workspace: str) -> str:
-    """List what Millrace still works on or has blocked; items of ours carry a mark."""
+    """Return the unfinished and blocked items; Millracer's own have a mark."""
     if not left:
         return f"Millrace holds nothing unfinished in {workspace}"
     lines = []
@@ -94,12 +94,12 @@ def describe_left(left: Sequence[UnfinishedItem], workspace: str) -> str:
             f"{'':>20}{item.item_id}",
         ]
     return "\n".join(
-        [*lines, *_more(len(left)), "go on with one: /resume ID   (* enqueued by Millracer)"]
+        [*lines, *_more(len(left)), "continue one: /resume ID   (* enqueued by Millracer)"]
     )
 
 
 def describe_workspaces(selected: str, registered: Sequence[RegisteredWorkspace]) -> str:
-    """List the registered workspaces; the selected one carries a mark."""
+    """Return the registered workspaces; the selected one has a mark."""
     entries = [(entry.workspace_id, entry.root_path) for entry in registered]
     if selected not in {path for _, path in entries}:
         entries.insert(0, ("-", selected))
@@ -109,8 +109,8 @@ def describe_workspaces(selected: str, registered: Sequence[RegisteredWorkspace]
     )
 
 
-def _grounds(result: RunResult) -> list[str]:
-    """Return what proves the end, or why it ended so and what is missing."""
+def _explain_outcome(result: RunResult) -> list[str]:
+    """Return the proof of completion, or the reason for the outcome and the missing evidence."""
     if result.outcome is Outcome.COMPLETED:
         return ["pi did it directly" if result.route is Route.DIRECT else _proof(result.proof)]
     found = [gap.found for gap in result.missing_evidence[:1] if result.work_item_id is not None]
@@ -123,10 +123,10 @@ def _grounds(result: RunResult) -> list[str]:
 
 
 def _proof(facts: Sequence[Fact]) -> str:
-    """Say what proves an end, for somebody who knows which item is meant; /last json has it all."""
-    said = list(dict.fromkeys(brief for fact in facts if (brief := _brief(fact))))
-    more = len(said) - _SHOWN_FACTS
-    shown = ", ".join(said[:_SHOWN_FACTS])
+    """Summarise the proof without item ids; /last json has all of it."""
+    summaries = list(dict.fromkeys(brief for fact in facts if (brief := _brief(fact))))
+    more = len(summaries) - _SHOWN_FACTS
+    shown = ", ".join(summaries[:_SHOWN_FACTS])
     return f"{shown} and {more} more" if more > 0 else shown
 
 
@@ -142,21 +142,21 @@ def _brief(fact: Fact) -> str:
             return ""
 
 
-def _how_to_go_on(result: RunResult) -> list[str]:
-    """Return how to go on with the item, where it does not end by itself."""
+def _describe_continuation(result: RunResult) -> list[str]:
+    """Return the commands that continue or retry the item, if it is unfinished."""
     if result.work_item_id is None or result.outcome is Outcome.COMPLETED:
         return []
     resume = f"/resume {result.work_item_id}"
     actions = {step.action: step.command for step in result.next_steps}
     if "continue" in actions:
-        return [f"  to go on: {resume}"]
+        return [f"  to continue: {resume}"]
     if "retry" in actions:
         return [f"  to try again: {actions['retry']}", f"  and then: {resume}"]
     return []
 
 
 def _title(text: str) -> str:
-    """Return the first line of anybody's words, cut to what fits beside the rest."""
+    """Return the first line of a text, shortened to fit its report line."""
     first = text.strip().partition("\n")[0].rstrip()
     return first if len(first) <= _TITLE_LENGTH else f"{first[: _TITLE_LENGTH - 1]}…"
 

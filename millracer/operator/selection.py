@@ -1,6 +1,7 @@
-"""Where and in which mode the operator's tasks are done: given, remembered, or chosen since.
+"""The operator's workspace and mode: from the options, the session store or a command.
 
-Workspace and mode are stored apart, so that two operators of one session do not undo each other's.
+Workspace and mode are stored separately, so that two operators of one session do not overwrite each
+other's selection.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from millracer.ports import Directories, SessionStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A workspace that tasks can be done in.
+    """A workspace that can be selected.
 
     Attributes:
-        workspace_id: None for one that is not registered.
-        default_mode: what it is registered with, if anything.
+        workspace_id: None for an unregistered workspace.
+        default_mode: the mode it is registered with, if any.
     """
 
     root_path: str
@@ -37,8 +38,8 @@ class OperatorSelection:
         mode: `--millrace-mode`; None: what the session selected.
 
     Raises:
-        WorkspaceUnresolved: nothing says where, and the current directory is gone.
-        WorkspaceUnusable: what was given is no path.
+        WorkspaceUnresolved: no workspace is selected, and the current directory does not exist.
+        WorkspaceUnusable: `workspace` is not a path.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class OperatorSelection:
 
     @property
     def mode(self) -> str | None:
-        """The mode that was given or chosen."""
+        """The mode from the options, the session store or `choose_mode`."""
         return self._mode
 
     @property
@@ -84,7 +85,7 @@ class OperatorSelection:
 
         Raises:
             UsageError: it is neither.
-            StoreUnavailable: it is no path, and the registry cannot be asked for the id.
+            StoreUnavailable: it is not a path, and the registry cannot be read.
             WorkspaceUnusable: it cannot be a path.
         """
         try:
@@ -102,15 +103,15 @@ class OperatorSelection:
                 suggested_action="register it again with `millracer workspaces add`",
             )
         raise UsageError(
-            f"{name!r} is no registered workspace and no directory",
+            f"{name!r} is neither a registered workspace nor a directory",
             suggested_action="see /workspace, or `millracer workspaces add`",
         )
 
     def choose_place(self, place: Place) -> None:
-        """Work in another workspace from now on.
+        """Select another workspace.
 
         Raises:
-            StoreUnavailable: it is chosen, but will not be remembered.
+            StoreUnavailable: it is selected, but not stored.
         """
         self._place = place
         self._store.select_workspace(
@@ -118,10 +119,10 @@ class OperatorSelection:
         )
 
     def choose_mode(self, mode: str | None) -> None:
-        """Work in another mode from now on, None: as the workspace, pi or the default says.
+        """Select another mode; None: the workspace, pi or the default determines it.
 
         Raises:
-            StoreUnavailable: it is chosen, but will not be remembered.
+            StoreUnavailable: it is selected, but not stored.
         """
         self._mode = mode
         self._store.select_mode(self._session_id, mode, client_name=self._session_id)

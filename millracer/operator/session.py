@@ -1,7 +1,7 @@
-"""One person's session with Millracer: a pi conversation, selections, tasks and commands.
+"""The operator's session: a pi conversation, selections, tasks and commands.
 
-Knows no terminal: a line goes in, words go to a `Voice`. Whatever goes wrong is said, and the
-session goes on.
+It is independent of the terminal: it takes lines and writes to a `Voice`. Errors are shown, and the
+session continues.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from millracer.ports import (
 )
 from millracer.schemas.run_result import render_result
 
-if TYPE_CHECKING:  # a question of the operator runs no task
+if TYPE_CHECKING:  # many operator commands run no task
     from millracer.run.orchestrator import Orchestrator
 
 
@@ -67,16 +67,16 @@ _Preference = TypeVar("_Preference", bound=StrEnum)
 
 
 class Operator:
-    """Takes lines until it is told to leave.
+    """Handles input lines until the user leaves.
 
     Args:
-        workspace: `--workspace`, if given; else what the session selected, the registry's default,
+        workspace: `--workspace`, if given; else the session's selection, the registry's default,
             or the current directory.
-        new_request_id: returns a fresh id for each task.
+        new_request_id: returns a new id for each task.
 
     Raises:
-        WorkspaceUnresolved: nothing says where to work, and the current directory is gone.
-        WorkspaceUnusable: `workspace` is no path.
+        WorkspaceUnresolved: no workspace is selected, and the current directory does not exist.
+        WorkspaceUnusable: `workspace` is not a path.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -129,11 +129,11 @@ class Operator:
 
     @property
     def left(self) -> bool:
-        """Whether the person asked to leave."""
+        """Whether the user asked to leave."""
         return self._left
 
     def greet(self) -> None:
-        """Say where tasks will be done and in which mode, and what stands in the way."""
+        """Show the selected workspace and mode, and problems that prevent tasks."""
         for warning in self._selection.warnings:
             self._warn(warning)
         try:
@@ -144,10 +144,10 @@ class Operator:
             self._complain(self._no_directory())
 
     def take(self, line: str, watching: Watching) -> RunResult | None:
-        """Do what one line says; returns the result where it was a task.
+        """Handle one line; return the result if it was a task.
 
         Raises:
-            Cancelled: the person stopped a command that is no task.
+            Cancelled: the user stopped a command that is not a task.
         """
         try:
             match parse_line(line):
@@ -323,7 +323,7 @@ class Operator:
         if self._pi is None:
             self._pi_options = self._options_here().options
             self._pi = self._tools.pi(self._workspace, self._pi_options)
-        told_before = self._pi.notices
+        notices_before = self._pi.notices
         orchestrator = self._tools.over(
             millrace,
             self._pi,
@@ -331,12 +331,12 @@ class Operator:
             watching.on_text,
         )
         result = orchestrator.run(request, watching.cancellation)
-        # The conversation keeps what it noticed; a task is told what happened while it was done.
-        news = tuple(warning for warning in result.warnings if warning not in told_before)
-        return replace(result, warnings=news)
+        # The conversation keeps all its notices; a task's result has only those of that task.
+        new = tuple(warning for warning in result.warnings if warning not in notices_before)
+        return replace(result, warnings=new)
 
     def report(self, result: RunResult, *, streamed: bool) -> None:
-        """Say how a task ended: its answer, unless it was told as it came, and what is known."""
+        """Show how a task ended: its answer unless it was streamed, warnings, and the ending."""
         if result.outcome in {Outcome.FAILED, Outcome.CANCELLED}:
             for error in result.errors:
                 self._say_error(error.message, error.suggested_action)
@@ -373,7 +373,7 @@ class Operator:
         """Return the options of tasks in the selected workspace.
 
         Raises:
-            ConfigInvalid: its configuration file cannot be read, or says what it must not.
+            ConfigInvalid: its configuration file cannot be read, or has a forbidden key or value.
         """
         return self._options_at(self._selection.place)
 
@@ -384,7 +384,7 @@ class Operator:
         return layers.for_workspace(place.root_path, session_mode=place.default_mode)
 
     def _pi_serves(self, options: RunOptions) -> bool:
-        """Whether these options would start the open conversation in the new workspace, too."""
+        """Whether the open conversation was started with the options of the new workspace."""
         return (
             options.cwd is not None
             and self._pi_options is not None
@@ -409,19 +409,19 @@ def _how_pi_starts(options: RunOptions) -> tuple[object, ...]:
 
 
 class Voice(Protocol):
-    """Where the operator's words go."""
+    """The operator's output."""
 
     def answer(self, text: str) -> None:
-        """Say what was asked for: an answer of pi, a report."""
+        """Show a requested text: an answer of pi, a report."""
         ...
 
     def note(self, text: str) -> None:
-        """Say something beside the answer: how a task ended, a warning, an error."""
+        """Show additional text: how a task ended, a warning, an error."""
         ...
 
 
 class OperatorTools(Protocol):
-    """Opens pi and Millrace for one workspace; errors as `millracer.errors`."""
+    """Opens pi and Millrace for one workspace; raises the errors of `millracer.errors`."""
 
     def pi(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
@@ -444,7 +444,7 @@ class OperatorTools(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """Who is told of a task while it runs, and who may stop it."""
+    """The listeners of a running task, and its cancellation."""
 
     cancellation: Cancellation
     listener: ProgressListener | None = None

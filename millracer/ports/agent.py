@@ -15,12 +15,12 @@ class Agent(Protocol):
 
     @property
     def version(self) -> str | None:
-        """The version that answered, None before it was asked."""
+        """The program's version; None before it is known."""
         ...
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, each once."""
+        """Warnings for the caller, each once."""
         ...
 
     def begin(self) -> None:
@@ -40,11 +40,11 @@ class Agent(Protocol):
         Raises:
             ToolTimeout: the turn did not end in time.
             ToolFailed: the model or pi failed, or the answer was empty or cut off.
-            ProtocolError: pi said something outside its protocol.
-            Cancelled: the caller asked to stop; the turn was aborted.
+            ProtocolError: pi's output breaks its protocol.
+            Cancelled: the caller requested a stop; the turn was aborted.
         """
         ...
 
     def close(self, wait: Wait) -> None:
-        """End the conversation and every process it left; never raises, repeatable."""
+        """End the conversation and all its processes; never raises, repeatable."""
         ...

@@ -31,7 +31,7 @@ class DaemonControl(Protocol):
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, such as a repair after `end`."""
+        """Warnings for the caller, such as a failed repair after `end`."""
         return ()
 
     def running(self, wait: Wait) -> RunningDaemon | None:
@@ -43,7 +43,7 @@ class DaemonControl(Protocol):
         ...
 
     def resolve_mode(self, mode: str) -> str:
-        """Return the id Millrace gives this mode once aliases are resolved, without asking it."""
+        """Return the mode's id with aliases resolved, without a call of Millrace."""
         ...
 
     def repair(self, wait: Wait) -> bool:
@@ -56,10 +56,10 @@ class DaemonControl(Protocol):
     def end(
         self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
     ) -> DaemonEnd:
-        """End a daemon; one of ours by force if need be, another's by asking it alone.
+        """End a daemon: an owned one by force if necessary, a foreign one only by request.
 
-        Its cut work goes back to the queue, and commands that watch learn that it was stopped on
-        purpose. A daemon of ours that somebody watches is left alone unless told otherwise.
+        Its interrupted work returns to the queue, and watching commands learn that it was stopped
+        on purpose. An owned daemon that a command watches keeps running unless `despite_watchers`.
         Bounded by the wait.
 
         Raises:
@@ -68,16 +68,16 @@ class DaemonControl(Protocol):
         ...
 
     def start(self, mode: str, wait: Wait) -> RunningDaemon:
-        """Repair, start a daemon of ours, and return once it lives (it may still be booting)."""
+        """Repair, start an owned daemon, and return once it lives (it may still be booting)."""
         ...
 
 
 class WatchLease(Protocol):
-    """Our shared lease on a workspace's daemon while we watch."""
+    """A command's shared lease on a workspace's daemon while it watches."""
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know after `leave` although nothing failed."""
+        """Warnings for the caller after `leave`."""
         return ()
 
     def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
@@ -89,16 +89,16 @@ class WatchLease(Protocol):
         ...
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
-        """Give the lease up; the last one out stops a daemon of ours, unless it is to be kept.
+        """Release the lease; the last one to end stops an owned daemon unless `keep_daemon`.
 
-        A stopped daemon's cut work goes back to the queue. Returns whether a daemon is left running
-        that was ours. Never raises for what the daemon does; bounded by the wait. Repeatable.
+        A stopped daemon's interrupted work returns to the queue. Returns whether an owned daemon
+        keeps running. Never raises for what the daemon does; bounded by the wait. Repeatable.
         """
         ...
 
 
 class Observer(Protocol):
-    """Somebody who looks on."""
+    """Watches a workspace without a lease."""
 
     def next_change(self, wait: Wait) -> None:
         """Block until something in the workspace may have changed, or the wait's deadline.
@@ -106,12 +106,12 @@ class Observer(Protocol):
         Returns at once on the first call.
 
         Raises:
-            Cancelled: the caller asked to stop.
+            Cancelled: the caller requested a stop.
         """
         ...
 
     def close(self) -> None:
-        """Look on no longer; repeatable."""
+        """Stop watching; repeatable."""
         ...
 
 
@@ -120,25 +120,25 @@ class Supervisor(Protocol):
 
     @property
     def owns_daemon(self) -> bool:
-        """Whether a daemon of ours may run here, even one that a killed command left behind."""
+        """Whether an owned daemon may run here, even one that a killed command left behind."""
         ...
 
     def find(self) -> RunningDaemon | None:
-        """Return the daemon that holds or is taking the lock; asks disk and process table alone.
+        """Return the daemon that holds or is taking the lock; reads only disk and process table.
 
-        Takes no lock and writes nothing: it may be gone by the time the caller reads of it.
+        Takes no lock and writes nothing: the daemon may have ended when the caller gets the answer.
         """
         ...
 
     def is_watched(self) -> bool:
-        """Whether a command of ours watches here; asks the disk and writes nothing."""
+        """Whether a command of Millracer watches here; reads the disk and writes nothing."""
         ...
 
     def is_stale(self, wait: Wait) -> bool:
-        """Whether a daemon that is gone left what the next start repairs; writes nothing.
+        """Whether a dead daemon left state that the next start repairs; writes nothing.
 
         Raises:
-            ToolError: the files do not tell, and Millrace cannot be asked.
+            ToolError: the files do not show it, and Millrace cannot be asked.
         """
         ...
 
@@ -147,11 +147,11 @@ class Supervisor(Protocol):
         ...
 
     def lease(self, wait: Wait) -> WatchLease:
-        """Take the shared lease of a watcher; give it up with `WatchLease.leave`."""
+        """Take the shared lease of a watcher; `WatchLease.leave` releases it."""
         ...
 
     def observe(self) -> Observer:
-        """Be told of changes without a lease: nobody waits for an observer, and it stops nothing.
+        """Watch for changes without a lease: no command waits for an observer; it stops nothing.
 
         Writes nothing, and works where there is no workspace yet.
         """
@@ -168,12 +168,12 @@ class Backend(Protocol):
 
     @property
     def version(self) -> str | None:
-        """The version found, None before it was asked."""
+        """The version found; None before `check_supported`."""
         ...
 
     @property
     def is_initialised(self) -> bool:
-        """Whether the workspace was ever initialised; asks the disk, not the program."""
+        """Whether the workspace was ever initialised; reads the disk, starts no program."""
         ...
 
     @property
@@ -187,11 +187,11 @@ class Backend(Protocol):
         ...
 
     def warm_up(self) -> None:
-        """Make ready for work that comes soon, without waiting; never raises, repeatable."""
+        """Prepare for work that follows soon, without waiting; never raises, repeatable."""
         ...
 
     def check_supported(self, wait: Wait) -> str:
-        """Return the version, or refuse it; asked once, before anything is written.
+        """Return the version, or refuse it; called once, before anything is written.
 
         Raises:
             ToolNotFound: there is no such program.
@@ -200,33 +200,32 @@ class Backend(Protocol):
         ...
 
     def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
-        """Say where an item stands, under every kind: queue, mailbox, inbox, derived spec."""
+        """Return an item's state, under every kind: queue, mailbox, inbox, derived spec."""
         ...
 
     def read_status(self, wait: Wait) -> RuntimeStatus:
-        """Ask Millrace for its status document."""
+        """Return Millrace's status."""
         ...
 
     def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
-        """Return everything Millrace still works on or has blocked, each item once.
+        """Return all items that Millrace still works on or has blocked, each once.
 
-        Active items come first, then queued ones, ideas in the inbox, what waits in the mailbox,
-        and blocked ones; of each the newest first. A root spec whose lineage is still open counts,
-        although its own document is done. Asks the disk, not the program; never raises for what
-        lies there, and a workspace that was never initialised has nothing.
+        Active items come first, then queued ones, ideas in the inbox, items in the mailbox and
+        blocked ones; within each group the newest first. A root spec whose lineage is still open
+        counts, although its own document is done. Reads the disk and starts no program; never
+        raises for bad files. A workspace that was never initialised has no items.
         """
         ...
 
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
-        """Return the last stages begun, decisions made and items cancelled, the newest first.
+        """Return the recent stage starts, router decisions and cancellations, the newest first.
 
-        Asks the disk, not the program, and no further back than is cheap; what cannot be read has
-        not happened.
+        Reads only the end of the log on disk and starts no program; unreadable events are skipped.
         """
         ...
 
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
-        """Return the names of the modes this Millrace knows, those for compatibility last.
+        """Return the names of Millrace's modes, those for compatibility last.
 
         Needs no workspace, and writes nothing.
 
@@ -248,29 +247,29 @@ class Backend(Protocol):
         """Store a request as the document that `submit` adds; return the document's path.
 
         Raises:
-            MillracerError: the document would not say what the request says (`document_unsafe`).
+            MillracerError: the document would differ from the request (`document_unsafe`).
         """
         ...
 
     def stored_requests(self) -> Iterable[tuple[str, str]]:
-        """Yield the item id and the request's hash of each document that was stored here."""
+        """Yield item id and request hash of each document stored here."""
         ...
 
     def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
         """Add a stored request to the queue, unless the item is there already.
 
-        Two commands that submit the same item at once add it once. A cancellation during the add
-        is in the receipt, with the place of the item.
+        Two commands that submit the same item concurrently add it once. The receipt reports a
+        cancellation during the add, with the item's state.
 
         Raises:
             ToolFailed: the backend refused the item; nothing was queued.
             ToolTimeout, ProtocolError: the add failed and the item is not there.
-            Cancelled: the caller asked to stop before the add began.
+            Cancelled: the caller requested a stop before the add began.
         """
         ...
 
     def cancel_item(self, item_id: str, reason: str, wait: Wait) -> ControlReceipt:
-        """Ask for a waiting or blocked item to be taken away.
+        """Request the cancellation of a waiting or blocked item.
 
         Raises:
             ToolFailed: Millrace refused; it holds no such item that can be cancelled.
@@ -278,7 +277,7 @@ class Backend(Protocol):
         ...
 
     def pause(self, wait: Wait) -> ControlReceipt:
-        """Ask for nothing new to be begun.
+        """Request a pause: no new stage is started.
 
         Raises:
             ToolFailed: Millrace refused.
@@ -286,7 +285,7 @@ class Backend(Protocol):
         ...
 
     def resume(self, wait: Wait) -> ControlReceipt:
-        """Ask for an end of the pause.
+        """Request the end of the pause.
 
         Raises:
             ToolFailed: Millrace refused.
@@ -298,13 +297,13 @@ class Backend(Protocol):
         ...
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
-        """Read from Millrace's files what came out of the item and where each member stands.
+        """Read the item's lineage and each member's state from Millrace's files.
 
-        Asks no program and is cheap enough for every sign of a watch. Stage results come from the
-        runs' trace files. What it says is a reason to gather, not yet the evidence of a result.
+        Starts no program and is cheap enough for every change hint. Stage results come from the
+        runs' trace files. The answer is a reason to gather evidence, not the evidence of a result.
         """
         ...
 
     def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
-        """Read everything the gate needs about this item and its lineage from Millrace, once."""
+        """Gather all evidence that the gate needs about this item and its lineage, once."""
         ...

@@ -9,12 +9,12 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
 
 
 class Clock(Protocol):
-    """Where the application takes time from."""
+    """The application's source of time."""
 
     def now(self) -> datetime:
-        """Return the wall clock's time, aware, in UTC."""
+        """Return the wall clock's time as an aware `datetime` in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that never go back."""
+        """Return seconds of a monotonic clock."""
         ...

@@ -6,17 +6,17 @@ from typing import Protocol
 
 
 class Directories(Protocol):
-    """What a request's paths mean on this machine; reads only."""
+    """Resolves and checks a request's paths on this machine; read-only."""
 
     def current(self) -> str | None:
-        """Return the directory the command runs in, None where it is gone."""
+        """Return the current directory, None if it no longer exists."""
         ...
 
     def absolute(self, path: str) -> str:
-        """Return a path made absolute, `~` and links resolved; it need not exist.
+        """Return the absolute path with `~` and links resolved; it need not exist.
 
         Raises:
-            WorkspaceUnusable: it is no path, or names nobody's home.
+            WorkspaceUnusable: it is not a path, or names the home of an unknown user.
         """
         ...
 

@@ -13,13 +13,13 @@ class SessionStore(Protocol):
     """Convenience state that survives restarts: registered workspaces and sessions.
 
     Each call is one transaction; many processes may use one store at once. Every method raises
-    `StoreUnavailable` where the store cannot be read or written; a corrupt one is set aside first,
-    which `notices` tells, and the call is done on a new one.
+    `StoreUnavailable` where the store cannot be read or written. A corrupt store is first moved
+    aside, which `notices` reports, and the call works on a new one.
     """
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """What the caller should know although nothing failed, each once."""
+        """Warnings for the caller, each once."""
         ...
 
     def list_workspaces(self) -> tuple[RegisteredWorkspace, ...]:
@@ -74,7 +74,7 @@ class SessionStore(Protocol):
         request_id: str | None,
         warning_codes: tuple[str, ...],
     ) -> Session:
-        """Remember one request of a session; the session is created if new.
+        """Record one request of a session; the session is created if new.
 
         A request id that is remembered already moves to the newest place. None, of a request whose
         id could not be read, leaves the list as it is.

@@ -1,4 +1,4 @@
-"""What the documents have in common that we print."""
+"""Base classes and field types of the documents that Millracer prints and reads."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from millracer.redaction.process import redact
 
 
 class Published(BaseModel):
-    """A part of a document we print; its schema promises every key that is always there.
+    """A part of a printed document; its schema requires every key that is always present.
 
-    JSON knows no infinite numbers; in what another program said of itself they become null.
+    JSON has no infinite numbers; those that another program reports become null.
 
-    A part is built from the domain object with the same fields. A field whose attribute has
-    another name there names it as `validation_alias`.
+    A part is built from the domain object with the same fields. If an attribute has another name
+    there, the field gives that name as `validation_alias`.
     """
 
     model_config = ConfigDict(
@@ -37,7 +37,7 @@ class Published(BaseModel):
         """Build the part from a domain object.
 
         Args:
-            source: has an attribute for each field that is not computed.
+            source: an object with an attribute for each field that is not computed.
             computed: fields that the object lacks or has in another form.
         """
         copied = {
@@ -48,23 +48,27 @@ class Published(BaseModel):
         return cls(**copied, **computed)
 
 
-_OURS = object()
-#: A name of ours that no type lists, by which a program tells cases apart.
-Code = Annotated[str, _OURS]
+_NEVER_REDACTED = object()
+#: A name that Millracer defines and no type lists, such as an error code; never redacted.
+Code = Annotated[str, _NEVER_REDACTED]
 
 _Document = TypeVar("_Document", bound=Published)
 
 
 def redacted(document: _Document) -> _Document:
-    """Return the document without secrets; keys, names of ours and moments stay as they are."""
+    """Return the document without secrets; keys, Millracer's names and times do not change."""
     fields = type(document).model_fields
     return document.model_copy(
-        update={name: _redacted(value) for name, value in document if not _is_ours(fields[name])}
+        update={
+            name: _redacted(value)
+            for name, value in document
+            if not _is_never_redacted(fields[name])
+        }
     )
 
 
-def _is_ours(field: FieldInfo) -> bool:
-    return _OURS in field.metadata or _is_constant(field)
+def _is_never_redacted(field: FieldInfo) -> bool:
+    return _NEVER_REDACTED in field.metadata or _is_constant(field)
 
 
 def _is_constant(field: FieldInfo) -> bool:
@@ -100,12 +104,12 @@ def render_line(document: Published) -> str:
 #: Unicode's white space as a character class, since readers of schemas differ about `\s`.
 WHITE_SPACE: Final = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
-#: Stands beside a field's own rule for blank texts, which a schema cannot say as it is.
+#: The schema's form of a field's rule against blank texts, which a schema cannot express directly.
 FilledInSchema: Final[Any] = Field(json_schema_extra={"pattern": f"[^{WHITE_SPACE}]"})
 
 
 class Incoming(BaseModel):
-    """A part of a request: wrong fields are refused, unknown ones kept and told."""
+    """A part of a request: wrong fields are refused, unknown ones are kept and reported."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
@@ -127,7 +131,7 @@ OptionalText = Annotated[
     AfterValidator(_blank_is_absent),
 ]
 
-#: Texts that may be left out; blank ones are. Only the first wrong one is told.
+#: An optional list of texts; blank ones are dropped. Only the first wrong one is reported.
 Texts = Annotated[
     Annotated[
         tuple[Annotated[str, StringConstraints(strip_whitespace=True)], ...],
@@ -139,12 +143,12 @@ Texts = Annotated[
 
 
 def unknown_fields(part: BaseModel, path: str = "", *, free: Collection[str] = ()) -> Iterator[str]:
-    """Yield the path of every field of a request, or of a part of it, that nobody reads.
+    """Yield the path of every unknown field of a request, or of a part of it.
 
     Args:
-        part: what was read.
-        path: where it stands in the request, with the last dot.
-        free: parts that may hold anything.
+        part: the request or part.
+        path: the part's path in the request, with the last dot.
+        free: parts that may hold any field.
     """
     for name in part.model_extra or {}:
         yield f"{path}{name}"

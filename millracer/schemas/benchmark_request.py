@@ -1,7 +1,8 @@
 """The legacy one-shot request that `run --benchmark-json` reads from standard input.
 
-What is wrong is refused with the field's path, two different scopes too. Of several task texts the
-first of `task`, `prompt`, `instructions` counts; fields nobody reads are ignored, null is absent.
+Wrong fields and two different scopes are refused, with the field's path. If there are several task
+texts, the first of `task`, `prompt`, `instructions` counts. Unknown fields are ignored, and null
+means absent.
 """
 
 from __future__ import annotations

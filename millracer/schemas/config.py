@@ -1,4 +1,4 @@
-"""What `millracer config show --json` prints: each value of the common options, and who said it."""
+"""The JSON of `millracer config show --json`: each common option's value and its origin."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from millracer.schemas.base import Published
 
 
 class ConfigFileDocument(Published):
-    """A configuration file; one that does not exist says nothing."""
+    """A configuration file; one that does not exist sets nothing."""
 
     path: str
     exists: bool
 
 
 class ConfigValueDocument(Published):
-    """An option as a run in this workspace would have it.
+    """The value of an option for a run in this workspace.
 
-    `variable` is the environment variable that stands in for the option.
+    `variable` is the environment variable that sets the option.
     """
 
     name: str

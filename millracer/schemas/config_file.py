@@ -1,4 +1,4 @@
-"""What a configuration file may say, read from its text; each error names file, line and key."""
+"""Reads a configuration file's text; each error names file, line and key."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ else:
 class ConfigOptions(_ConfigFields):
     """The options that a configuration file sets; None: none.
 
-    What is handed to a program as an argument must not look like one of its options, and a path
-    must not depend on the directory a command is given in.
+    A value that becomes a program's argument must not look like one of its options, and a path must
+    not depend on the current directory of a command.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -90,15 +90,15 @@ class ConfigOptions(_ConfigFields):
 
 
 def parse_config(raw: bytes, path: str, *, of_workspace: bool) -> ConfigOptions:
-    """Return what a configuration file says.
+    """Return the options that a configuration file sets.
 
     Args:
         raw: its content.
         path: how errors name it.
-        of_workspace: whether it came with a workspace, and so must not decide what runs.
+        of_workspace: whether the file belongs to a workspace, and so must not select programs.
 
     Raises:
-        ConfigInvalid: it is no TOML, or has a key or a value that it must not have.
+        ConfigInvalid: it is not TOML, or has a forbidden key or value.
     """
     text, table = _read_toml(raw, path)
     for key, value in table.items():
@@ -126,7 +126,7 @@ def _read_toml(raw: bytes, path: str) -> tuple[str, dict[str, Any]]:
     except NotUtf8 as error:
         raise ConfigInvalid(f"{path} {error}", suggested_action=error.suggested_action) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigInvalid(f"{path} is no TOML: {error}", suggested_action=correct) from error
+        raise ConfigInvalid(f"{path} is not TOML: {error}", suggested_action=correct) from error
 
 
 def _check_key(key: str, where: str, *, of_workspace: bool) -> None:
@@ -194,7 +194,7 @@ def _as_object(value: object) -> dict[str, str]:
 
 
 def _line_of(text: str, key: str) -> str:
-    """Return which line sets a key, as it is told; nothing where that is not plain to see."""
+    """Return the line that sets a key, as text for a message; empty if it is not obvious."""
     quoted = rf"^[ \t]*+(?:\[[ \t]*+)?([\"']?){re.escape(key)}\1[ \t]*+[=.\]]"
     found = re.search(quoted, text, re.MULTILINE)
     return "" if found is None else f", line {text.count(chr(10), 0, found.start()) + 1}"

@@ -1,4 +1,4 @@
-"""What `cancel`, `pause`, `resume` and `stop` print with `--json`: `millracer.control.v1`."""
+"""The JSON of `cancel`, `pause`, `resume` and `stop` with `--json`: `millracer.control.v1`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument
 
 
 class ControlResult(Published):
-    """What is, now that it was asked for.
+    """The result of one control command.
 
     Attributes:
-        command: null where the command line could not be read so far.
-        outcome: `done` and `already` alone mean that it is as was asked for, and was seen to be;
-            `too_late`: the item has ended otherwise; `not_possible`: Millrace does not do this as
-            things are; `not_confirmed`: Millrace was asked, and had not done it in time.
-        message: the same for a person.
-        work_item_id: the item it was about; `state` is where that is now.
+        command: null if the command line could not be read that far.
+        outcome: only `done` and `already` mean that the requested effect was observed; `too_late`:
+            the item had already ended in another way; `not_possible`: Millrace cannot do this in
+            the current state; `not_confirmed`: Millrace was asked, and the effect was not observed
+            in time.
+        message: the outcome as a sentence.
+        work_item_id: the command's item; `state` is its current state.
     """
 
     schema_version: Literal["millracer.control.v1"] = "millracer.control.v1"
@@ -44,12 +45,12 @@ def describe_control(
     errors: tuple[ErrorRecord, ...] = (),
     warnings: tuple[RunWarning, ...] = (),
 ) -> ControlResult:
-    """Put what became of a command into its published shape.
+    """Convert a command's report into its published shape.
 
     Args:
-        report: what became of it.
-        errors: why it failed.
-        warnings: what else the caller should know.
+        report: the report.
+        errors: why the command failed.
+        warnings: further warnings for the caller.
     """
     return ControlResult.of(
         report,

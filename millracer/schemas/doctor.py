@@ -1,4 +1,4 @@
-"""What `millracer doctor --json` prints: every check, and what the command itself met."""
+"""The JSON of `millracer doctor --json`: every check, and the errors of the command itself."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from millracer.schemas.run import ToolsDocument
 
 
 class CheckDocument(Published):
-    """One check.
+    """One check and its finding.
 
-    `next_command` is what to do about it: null where there is nothing to do. `detail` is more of
-    it, a program's own words as a rule.
+    `next_command` fixes the problem; null if there is none. `detail` has more text, usually a
+    program's own output.
     """
 
     name: CheckName
@@ -28,7 +28,7 @@ class CheckDocument(Published):
 
 
 class DoctorErrorDocument(Published):
-    """Why the checks were not begun, or not all made."""
+    """Why the checks did not start or not all finished."""
 
     code: str
     message: str
@@ -36,7 +36,7 @@ class DoctorErrorDocument(Published):
 
 
 class DoctorVersionsDocument(Published):
-    """What was found; null where it was not."""
+    """The versions found; null for a program that was not found."""
 
     millracer: str
     python: str | None = None
@@ -47,9 +47,9 @@ class DoctorVersionsDocument(Published):
 
 
 class DoctorResult(Published):
-    """The one document of `millracer doctor --json`, of an error too.
+    """The one document of `millracer doctor --json`, also for an error.
 
-    `ok` says that every check was made and none failed; warnings may be there.
+    `ok` means that every check ran and none failed; there may be warnings.
     """
 
     schema_version: Literal["millracer.doctor.v1"] = "millracer.doctor.v1"

@@ -1,4 +1,4 @@
-"""What is too much for one ops request; stands apart for who reads without knowing the rest."""
+"""Size limits of one ops request; a module of its own so that readers need not load the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The actions of an ops request, and what each reads of `input.payload`."""
+"""The actions of an ops request, and the fields of `input.payload` that each reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORKSPACE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class Action(StrEnum):
-    """What a request may ask for."""
+    """The actions of ops requests."""
 
     STATUS = "status"  #: Millrace's own status of one workspace
     ENQUEUE = "enqueue"  #: one task, run to its end
@@ -28,23 +28,23 @@ class Action(StrEnum):
 
 
 class Payload(Incoming):
-    """What every action may carry: the session it belongs to."""
+    """The payload field of every action: its session."""
 
     session_id: OptionalText = None
 
 
 class EnqueuePayload(Payload):
-    """A task, where `input.text` does not give it; kept exactly as it stands."""
+    """A task, where `input.text` does not give it; its text is kept unchanged."""
 
     task: str | None = None
     text: str | None = None
 
 
 class SelectWorkspacePayload(Payload):
-    """What a session works with from now on; one of id and path is needed.
+    """The workspace and mode to select for a session; one of id and path is required.
 
     Attributes:
-        mode: the Millrace mode of its work; without it the workspace's default mode.
+        mode: the Millrace mode; if absent, the workspace's default mode.
     """
 
     workspace_id: OptionalText = None
@@ -53,12 +53,12 @@ class SelectWorkspacePayload(Payload):
 
 
 class RegisterWorkspacePayload(Payload):
-    """A workspace and the id it is to be known by.
+    """A workspace to register, and its id.
 
     Attributes:
-        workspace_id: kept exactly as given.
-        root_path: an existing directory; a relative one is taken from where the command runs.
-        is_default: ops and the operator take it where nothing else names a workspace.
+        workspace_id: stored unchanged.
+        root_path: an existing directory; relative to the command's current directory.
+        is_default: ops and the operator use it if nothing else names a workspace.
     """
 
     workspace_id: Annotated[str, Field(pattern=_WORKSPACE_ID, max_length=128)]
@@ -70,13 +70,13 @@ class RegisterWorkspacePayload(Payload):
 
 
 class ForgetWorkspacePayload(Payload):
-    """Which registered workspace is to be forgotten."""
+    """The registered workspace to remove."""
 
     workspace_id: Text
 
 
 class ForgetSessionPayload(Payload):
-    """Which session is to be forgotten."""
+    """The session to remove."""
 
     session_id: Text
 

@@ -1,8 +1,8 @@
 """The JSON that `millracer ops --json` reads: one `millracer.ops.v0.2` request.
 
-The models are the only definition. A field that cannot be used is refused with its path; a field
-nobody reads is accepted and told; null and blank optional texts are absent, as in the reference. An
-`idempotency_key` is no such text: a blank one is refused, since it would be nobody's identity.
+The models are the only definition. A field that cannot be used is refused with its path. An unknown
+field is accepted and reported. Null and blank optional texts are absent, as in the reference. A
+blank `idempotency_key` is refused, because it would not identify any work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from millracer.schemas.run_options import FORBIDDEN_OPTIONS, OpsOptions
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.2"
 
-#: So much is told of one request's fields, that its result stays readable.
+#: How many fields of one request are reported; limits keep the result readable.
 _MAX_REFUSALS = 20
 _MAX_UNKNOWN = 100
 
@@ -40,14 +40,14 @@ _Payload = TypeVar("_Payload", bound=Payload)
 
 
 class WorkspaceRef(Incoming):
-    """Which workspace is meant; without id and path, the rules of resolution say.
+    """The request's workspace; without id and path, the resolution rules determine it.
 
     Attributes:
         workspace_id: of a registered workspace, or `default`: the command's own.
-        root_path: a relative one is taken from where the command runs.
+        root_path: relative to the command's current directory.
         runtime_kind: only `local` is supported.
         mode: the Millrace mode of delegated work.
-        environment: carried to the result, without meaning here.
+        environment: copied to the result, and not used.
     """
 
     workspace_id: OptionalText = None
@@ -59,7 +59,7 @@ class WorkspaceRef(Incoming):
 
 
 class SourceRef(Incoming):
-    """Where the request comes from; carried for the caller's own records."""
+    """Where the request comes from; for the caller's own records."""
 
     kind: Text
     surface: OptionalText = None
@@ -71,7 +71,7 @@ class SourceRef(Incoming):
 
 
 class ActorRef(Incoming):
-    """Who asks; carried for the caller's own records."""
+    """The requester; for the caller's own records."""
 
     kind: Text
     display_name: OptionalText = None
@@ -80,9 +80,9 @@ class ActorRef(Incoming):
 
 
 class OpsInput(Incoming):
-    """What the action works on: a text, or a payload whose fields the action reads.
+    """The action's input: a text, or a payload whose fields the action reads.
 
-    A payload's fields may stand here as well, without `payload`.
+    The payload's fields may also be given here directly, without `payload`.
     """
 
     kind: OptionalText = None
@@ -91,11 +91,11 @@ class OpsInput(Incoming):
 
 
 class ScopedWorkItem(ScopeModel, extra="allow", frozen=True):
-    """The one selected entry of an outside queue that the work is for."""
+    """The one entry of the caller's own queue that the request is about."""
 
 
 class Metadata(Incoming):
-    """Anything the caller likes; of it, only the session's name is read."""
+    """Free fields of the caller; only the session's name is read."""
 
     session_id: OptionalText = None
 
@@ -111,7 +111,7 @@ class OpsRequest(Incoming):
         intake_preference: the intake kind of an `enqueue`; `none` chooses nothing.
         expected_evidence: names the proof of a run has to carry: an event kind, a stage's terminal
             result, a run id, a work item id or a source. What is not met is listed as missing.
-        context_refs: paths or addresses that belong to the task, carried to whoever does it.
+        context_refs: paths or addresses that belong to the task, passed on with it.
         idempotency_key: the same key is the same work.
     """
 
@@ -138,13 +138,13 @@ class OpsRequest(Incoming):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRequest:
-    """A request and what its action reads of its payload.
+    """A request and the payload fields that its action reads.
 
     Attributes:
-        action: None for one we do not know.
+        action: None for an unknown action.
         payload: for an unknown action only the session's name is read.
-        payload_path: where the payload's fields stand in the request, with the last dot.
-        unknown: the paths of fields nobody reads, as far as they were counted.
+        payload_path: the path of the payload's fields in the request, with the last dot.
+        unknown: the paths of unknown fields, up to a limit.
     """
 
     request: OpsRequest
@@ -175,10 +175,10 @@ class ReadRequest:
 
 
 class InvalidOpsRequest(InvalidRequest):
-    """The bytes are no request we can read.
+    """The bytes are not a readable request.
 
     Attributes:
-        refusals: every field that cannot be used and why, as far as they were counted.
+        refusals: every field that cannot be used and why, up to a limit.
         request_id: what it named itself, where that can be read; so are action and session.
     """
 

@@ -45,7 +45,7 @@ class OpsStatus(StrEnum):
 
 
 class OpsRoute(StrEnum):
-    """Who did it: pi, Millrace, or Millracer alone."""
+    """What handled the request: pi, Millrace, or Millracer alone."""
 
     DIRECT = "direct"
     MILLRACE = "millrace"
@@ -54,7 +54,7 @@ class OpsRoute(StrEnum):
 
 
 class Verification(StrEnum):
-    """Whether completion was proven; `not_applicable` where nothing was to be completed."""
+    """Whether completion was proven; `not_applicable` if the action completes no work."""
 
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
@@ -62,11 +62,11 @@ class Verification(StrEnum):
 
 
 class WarningDocument(Published):
-    """Something the caller should know that did not stop the request.
+    """A warning: a problem that did not stop the request.
 
     Attributes:
-        field: path of the request's field it is about.
-        related_ref: what else it is about, such as a file.
+        field: path of the request's field that caused it.
+        related_ref: a related thing, such as a file.
     """
 
     code: Code
@@ -84,8 +84,8 @@ class OpsErrorDocument(Published):
     Attributes:
         recoverable: whether the same request can succeed once `suggested_action` was followed.
         field: path of the request's field that is wrong.
-        related_ref: what else it is about, such as a work item or a path.
-        detail: an outside program's own words.
+        related_ref: a related thing, such as a work item or a path.
+        detail: an external program's own text.
     """
 
     code: Code
@@ -99,7 +99,7 @@ class OpsErrorDocument(Published):
 
 
 class WorkspaceRefDocument(Published):
-    """The workspace that was taken, or what the request said of one where none was needed."""
+    """The workspace that was used, or the request's own where the action needs none."""
 
     runtime_kind: str = "local"
     workspace_id: _SparseText = None
@@ -110,7 +110,7 @@ class WorkspaceRefDocument(Published):
 
 
 class ResolutionDocument(Published):
-    """Which rule said which workspace is meant."""
+    """The rule that determined the workspace."""
 
     rule: ResolutionRule
     root_path: str
@@ -129,7 +129,7 @@ class WorkspaceDocument(Published):
 
 
 class SessionDocument(Published):
-    """A session's remembered selections; times are UTC."""
+    """A session's stored selections; times are UTC."""
 
     session_id: str
     client_name: str
@@ -188,8 +188,8 @@ class CompletionDocument(Published):
     Attributes:
         outcome: how the run ended, `unknown` where there was none.
         evidence_summary: every proof; empty unless `scoped_completion`.
-        missing_evidence: what completion would have needed, and what of the request's
-            `expected_evidence` no proof carries.
+        missing_evidence: what completion would have needed, and the names in the request's
+            `expected_evidence` that no proof matches.
         verification_status: `verified` only where nothing is missing.
         terminal_outcome_ref: the Millrace run that decided.
     """
@@ -203,7 +203,7 @@ class CompletionDocument(Published):
 
 
 class FreshnessDocument(Published):
-    """How old a status is that a resident process answers; none is ever older than its sources.
+    """The age of a resident process's status; it is never older than its sources.
 
     Attributes:
         read_at: when Millrace gave the status.
@@ -216,12 +216,12 @@ class FreshnessDocument(Published):
 
 
 class OpsResult(Published):
-    """What came of one request.
+    """The result of one request.
 
     Attributes:
-        result: what the action is for: `status` gives Millrace's own status document and
-            `resolution`, a failure what is known by then.
-        evidence_refs: the files and commands that said so.
+        result: the action's own result: `status` gives Millrace's own status document and
+            `resolution`; a failure gives what is known by then.
+        evidence_refs: the files and commands that are the sources of the proof.
         result_freshness: of a `status` that a resident process (`ops --jsonl`) answers.
         event_cursor: absent until there is a stream of events.
         session_ref: the session the request belongs to.

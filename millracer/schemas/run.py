@@ -1,6 +1,6 @@
-"""The parts of the JSON that tells of a run: the reference's keys, and ours.
+"""The parts of a run's JSON result: the reference's keys and Millracer's own.
 
-`RunResultDocument` is the only definition. Keys with the reference's names keep its meaning.
+`RunResultDocument` is the only definition. Keys with the reference's names keep their meaning.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OptionalItemId = Annotated[str | None, Field(validation_alias="item_id")]
 
 
 class DecisionDocument(Published):
-    """Who should do the task, and why."""
+    """The decision: the route of the task, and the reason."""
 
     route: Route
     intake_kind: IntakeKind | None
@@ -47,7 +47,7 @@ class EventDocument(Published):
 
 
 class ProgressDocument(Published):
-    """One step of a run; numbers rise within it, and not every number is in the result."""
+    """One progress event of a run; numbers increase, and the result may omit some."""
 
     number: int
     at: datetime
@@ -62,7 +62,7 @@ class ProgressDocument(Published):
 
 
 class EvidenceDocument(Published):
-    """One proof: whose it is, what it says, the command or file it came from, and when."""
+    """One fact of the proof: its item, its statement, its source (command or file) and its time."""
 
     kind: EventKind
     workspace: str
@@ -74,7 +74,7 @@ class EvidenceDocument(Published):
 
 
 class MissingDocument(Published):
-    """What completion would have needed, where it was looked for, what stood there."""
+    """Missing evidence: what completion needed, where it was looked for, what was found there."""
 
     needed: str
     looked_in: str
@@ -82,7 +82,7 @@ class MissingDocument(Published):
 
 
 class ErrorDocument(Published):
-    """Why a run failed, and what to do."""
+    """Why a run failed, and the next step."""
 
     code: Code
     message: str
@@ -91,7 +91,7 @@ class ErrorDocument(Published):
 
 
 class LineageDocument(Published):
-    """The work item or something that came out of it; the item itself has no parent."""
+    """A member of the work item's lineage; the item itself has no parent."""
 
     work_item_id: ItemId
     kind: Annotated[str, Field(validation_alias="work_kind")]
@@ -102,14 +102,14 @@ class LineageDocument(Published):
 
 
 class StepDocument(Published):
-    """A command that goes on from here."""
+    """A next step: a command that continues from here."""
 
     action: str
     command: str
 
 
 class ScopedWorkDocument(Published):
-    """The caller's selected entry, as it was given."""
+    """The request's scope, as it was given."""
 
     item_id: str
     title: str | None
@@ -120,7 +120,7 @@ class ScopedWorkDocument(Published):
 
 
 class VersionsDocument(Published):
-    """What took part; null where a program was not asked."""
+    """The versions used; null for a program that was not asked."""
 
     millracer: str
     millrace: str | None
@@ -128,14 +128,14 @@ class VersionsDocument(Published):
 
 
 class ToolDocument(Published):
-    """A program as it was found, and who said that it is this one."""
+    """A program as it was found, and its origin."""
 
     command: str
     origin: ToolOrigin
 
 
 class ToolsDocument(Published):
-    """The programs that the run uses, or would; null where it ended before any was looked for."""
+    """The programs of the run; null if it ended before they were resolved."""
 
     millrace: ToolDocument | None = None
     pi: ToolDocument | None = None

@@ -1,4 +1,4 @@
-"""What `millracer status --json` prints: `millracer.status.v1`, one document a look."""
+"""The JSON of `millracer status --json`: one `millracer.status.v1` document per read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from millracer.schemas.run import ErrorDocument, ItemId, OptionalItemId, StepDoc
 
 
 class PlaceDocument(Published):
-    """The workspace, and which rule said so; null where none could be told.
+    """The workspace and the rule that determined it; null where none could be determined.
 
-    `initialised` is false where Millrace was never used: there is nothing to tell then.
+    `initialised` is false where Millrace was never used: there is nothing to report then.
     """
 
     root_path: str
@@ -29,14 +29,14 @@ class PlaceDocument(Published):
 
 
 class DaemonDocument(Published):
-    """Whether Millrace works there, and whose daemon it is.
+    """Whether a daemon works in the workspace, and its owner.
 
     Attributes:
-        mode: that it works in.
-        owner: `millracer`: one of ours, which the last command to watch stops; `kept`: one of ours
-            that was left running (`--keep-daemon`); `other`: somebody else's.
-        watched: whether a command of Millracer watches.
-        paused: by whom is told in `pause_sources`.
+        mode: the daemon's mode.
+        owner: `millracer`: owned, and the last command to watch stops it; `kept`: owned, and left
+            running (`--keep-daemon`); `other`: foreign.
+        watched: whether a command of Millracer watches it.
+        paused: whether it is paused; `pause_sources` names what paused it.
     """
 
     state: DaemonState
@@ -59,11 +59,11 @@ class ActiveDocument(Published):
 
 
 class UnfinishedDocument(Published):
-    """Something Millrace still works on, or has blocked.
+    """An item that Millrace still works on or has blocked.
 
     Attributes:
-        ours: Millracer put it there, or what it came from.
-        reason: why it is blocked, where Millrace's event log says so.
+        ours: whether Millracer enqueued the item, or the item it came from.
+        reason: why it is blocked, if Millrace's event log gives a reason.
     """
 
     work_item_id: ItemId
@@ -86,20 +86,20 @@ class EndDocument(Published):
 
 
 class StatusWarningDocument(Published):
-    """Something that stands in the way of the work."""
+    """A problem that keeps the work from continuing."""
 
     code: str
     message: Annotated[str, Field(validation_alias="text")]
 
 
 class StatusResult(Published):
-    """What goes on in one workspace.
+    """The state of one workspace.
 
     Attributes:
         queue_depths: how many items wait, by Millrace's planes.
         unfinished: active, waiting and blocked items, in this order.
-        ended: the last ends, the newest first.
-        next_steps: what to do where something stands in the way.
+        ended: the items that ended last, the newest first.
+        next_steps: what to do about the problems in `warnings`.
         status: Millrace's own status document.
     """
 
@@ -120,10 +120,10 @@ class StatusResult(Published):
 def describe_overview(
     overview: WorkspaceStatus, resolution: Resolution, warnings: tuple[RunWarning, ...] = ()
 ) -> StatusResult:
-    """Put what goes on in a workspace into its published shape.
+    """Convert a workspace's state into its published shape.
 
     Args:
-        overview: what was seen.
+        overview: the state.
         resolution: how the workspace was found.
         warnings: what else the caller should know.
     """

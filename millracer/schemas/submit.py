@@ -48,9 +48,9 @@ def describe_submission(
     """Put what became of a request into its published shape.
 
     Args:
-        submission: what became of it.
-        steps: how to go on.
-        warnings: what else the caller should know.
+        submission: how the submission ended.
+        steps: the next steps.
+        warnings: further warnings for the caller.
     """
     item_status = submission.item_status
     return SubmitResult.of(

@@ -1,10 +1,10 @@
-"""An agent whose turns are scripted in advance.
+"""An agent with scripted turns.
 
     pi = ScriptedAgent()
     pi.will_say("Decision: direct")
     pi.will_fail("429 too many requests")
 
-Prompts are recorded in `prompts`; a turn more than the script foresees fails the test.
+`prompts` records the prompts. A turn beyond the script fails the test.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class _Step:
 
 
 class ScriptedAgent(Agent):
-    """Answers as scripted, and refuses to be asked more.
+    """Answers as scripted; a turn beyond the script fails the test.
 
     Attributes:
-        prompts: what was asked, oldest first.
+        prompts: the received prompts, oldest first.
         begun: how often `begin` was called.
         closed: whether the conversation was closed.
-        told: what a real one would want the caller to know.
+        told: the warnings that `notices` returns.
     """
 
     def __init__(self, *answers: str, version: str = "0.73.1") -> None:
@@ -42,7 +42,7 @@ class ScriptedAgent(Agent):
         self.begun = 0
         self.closed = False
         self.told: tuple[RunWarning, ...] = ()
-        self._told_version = version
+        self._version = version
         self._begin_error: MillracerError | None = None
         self._steps: deque[_Step] = deque()
         for answer in answers:
@@ -50,7 +50,7 @@ class ScriptedAgent(Agent):
 
     @property
     def unused_turns(self) -> int:
-        """How many scripted turns nobody asked for."""
+        """The number of scripted turns that were not used."""
         return len(self._steps)
 
     def will_say(
@@ -60,7 +60,7 @@ class ScriptedAgent(Agent):
         deltas: Sequence[str] | None = None,
         before: Callable[[], None] | None = None,
     ) -> None:
-        """Answer a turn; `before` happens outside while pi works."""
+        """Answer the next turn; `before` is called while pi works."""
         if not text.strip():
             raise ValueError("pi never answers with nothing; script a failure instead")
         pieces = (text,) if deltas is None else tuple(deltas)
@@ -69,12 +69,12 @@ class ScriptedAgent(Agent):
     def will_fail(
         self, failure: MillracerError | str, *, before: Callable[[], None] | None = None
     ) -> None:
-        """End a turn with an error; a text becomes the model's own words."""
+        """End the next turn with an error; a text becomes the model's error message."""
         error = ToolFailed("pi", failure) if isinstance(failure, str) else failure
         self._steps.append(_Step(error=error, before=before))
 
     def will_hang(self, *, before: Callable[[], None] | None = None) -> None:
-        """Never end a turn: its caller's wait decides what happens."""
+        """Never end the next turn: only the caller's wait ends it."""
         self._steps.append(_Step(hangs=True, before=before))
 
     def will_not_begin(self, error: MillracerError) -> None:
@@ -83,8 +83,8 @@ class ScriptedAgent(Agent):
 
     @property
     def version(self) -> str | None:
-        """The version, once somebody began."""
-        return self._told_version if self.begun else None
+        """The version; None before the first `begin`."""
+        return self._version if self.begun else None
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
@@ -121,7 +121,7 @@ class ScriptedAgent(Agent):
         return step.text
 
     def close(self, wait: Wait) -> None:
-        """Remember that it was closed."""
+        """Record the call."""
         self.closed = True
 
 

@@ -5,9 +5,9 @@ Items have places, a daemon runs or does not, and a watch is shown one scripted 
     millrace = ScriptedBackend()
     millrace.will_show(stage_runs("builder"), item_ends(ItemState.DONE))
 
-A watch that looks once more than the script foresees fails the test. What was asked of it is
-recorded (`enqueued`, `validated`, `started`, `stopped`, `calls`); `will_fail` and `will_do` put a
-failure or an outside event in front of a call or behind it.
+A watch that reads beyond the script fails the test. Calls are recorded in `enqueued`, `validated`,
+`started`, `stopped` and `calls`. `will_fail` and `will_do` put a failure or an outside event before
+or after a call.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-#: A look that waits no longer than this takes no step of the script.
+#: A wait of at most this long takes no step of the script.
 _BRIEF_SECONDS = 0.2
 _LISTED = (
     ItemState.ACTIVE,
@@ -83,14 +83,14 @@ class HeldItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What the world does before the next look of a watch, and what that look shows.
+    """What happens before the next read of a watch, and what that read shows.
 
     Attributes:
-        item: where the watched item goes.
-        daemon: `dies`, `stops` (somebody asked it to) or `boots`.
+        item: the watched item's new state.
+        daemon: `dies`, `stops` (on another caller's request) or `boots`.
         stage: the stage that is active from now on; empty for none.
-        queued: how many items wait, our own not counted.
-        also: anything else, such as cancelling the run.
+        queued: how many items wait, not counting the watched one.
+        also: any other effect, such as cancelling the run.
         until_deadline: nothing happens until the wait is over.
     """
 
@@ -123,7 +123,7 @@ def daemon_boots() -> Step:
 
 
 def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None) -> Step:
-    """Our item is active and the stage has begun; `item_id` names another item instead."""
+    """The watched item, or the item `item_id`, is active and the stage has begun."""
     event = RuntimeEvent(
         kind=RuntimeEventKind.STAGE_STARTED,
         occurred_at=NOW,
@@ -137,12 +137,12 @@ def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None)
 
 
 def item_goes(state: ItemState, detail: str = "") -> Step:
-    """Our item now lies elsewhere."""
+    """The watched item changes its state."""
     return Step(item=state, detail=detail)
 
 
 def item_ends(state: ItemState = ItemState.DONE, *, proven: bool = True) -> Step:
-    """Our item ended; done comes with its updater's result unless `proven` is false."""
+    """The watched item ended; done comes with its updater's result unless `proven` is false."""
     return Step(item=state, proven=proven and state is ItemState.DONE, stage="")
 
 
@@ -152,7 +152,7 @@ def daemon_dies() -> Step:
 
 
 def daemon_is_stopped() -> Step:
-    """Somebody else asked the daemon to stop and it did."""
+    """Another caller requested the daemon's stop, and it stopped."""
     stopped = RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW)
     return Step(daemon="stops", stage="", events=(stopped,))
 
@@ -208,7 +208,7 @@ class ScriptedBackend(Backend):
         self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
         self.watchers = 0
         self.stopped_on_purpose = False
-        self.fates: deque[CommandReply] = deque()  #: what is told of mailed commands, in order
+        self.fates: deque[CommandReply] = deque()  #: replies to mailbox commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
         self.control_held = False
         self.locks: set[str] = set()
@@ -276,7 +276,7 @@ class ScriptedBackend(Backend):
         return self.daemon
 
     def will_show(self, *steps: Step) -> None:
-        """Append what the watch sees next, one step a look."""
+        """Append the steps that the watch sees next, one per read."""
         self._steps.extend(steps)
 
     def will_fail(self, call: str, error: BaseException, *, after: bool = False) -> None:
@@ -293,7 +293,7 @@ class ScriptedBackend(Backend):
 
     @property
     def unused_steps(self) -> int:
-        """How much of the script nobody looked at."""
+        """The number of script steps that no watch read."""
         return len(self._steps)
 
     # --- the port -----------------------------------------------------------------------------

@@ -49,23 +49,23 @@ class SystemClock(Clock):
     """The machine's own clocks."""
 
     def now(self) -> datetime:
-        """Return the wall clock's time, aware, in UTC."""
+        """Return the wall clock's time as an aware `datetime` in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds that never go back."""
+        """Return seconds of a monotonic clock."""
         return time.monotonic()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Which tools work where; `workspace` and `cwd` are absolute.
+    """The programs, directories and options of a run; `workspace` and `cwd` are absolute.
 
     Attributes:
         millrace: argv of the Millrace program.
         pi: argv of the pi program.
-        used: what results tell of the programs.
-        options: how runs are done; `cwd` above is the resolved one.
+        used: what results report about the programs.
+        options: the options of runs; `cwd` above is the resolved one.
         environment: the whole environment of pi and Millrace.
     """
 
@@ -79,13 +79,12 @@ class Settings:
 
 
 class BackendFactory:
-    """Opens the Millrace of any workspace; all it opens share what is costly. Safe from any thread.
+    """Opens the Millrace of any workspace; thread-safe.
 
-    That is one warm process for their commands, begun by `warm_up` or the first run that needs it.
+    All of them share one fork server, started by `warm_up` or the first run that needs it.
 
     Args:
-        keep_statuses: for a process that answers for long: a status that was read is given again
-            while nothing it depends on has changed.
+        keep_statuses: use a status cache, for a resident process.
     """
 
     def __init__(self, *, keep_statuses: bool = False) -> None:
@@ -115,11 +114,11 @@ class BackendFactory:
         )
 
     def warm_up(self, millrace: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        """Begin the warm process while it is still being found out what to ask; never raises.
+        """Start the fork server before the first command is known; never raises.
 
         Args:
             millrace: argv of the Millrace program.
-            environment: the whole environment of the commands to come.
+            environment: the whole environment of the later commands.
         """
         from millracer.millrace.commands.calls import MillraceCalls  # noqa: PLC0415 - see above
 
@@ -133,7 +132,7 @@ class BackendFactory:
         ).warm_up()
 
     def close(self) -> None:
-        """End the warm process; never raises, repeatable. What is called later runs plainly."""
+        """End the fork server; never raises, repeatable. Later commands start without it."""
         with self._lock:
             runner = self._runner
         if runner is not None:
@@ -167,14 +166,14 @@ def open_orchestrator(
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
 ) -> Iterator[Orchestrator]:
-    """Yield an orchestrator on the real tools; all that it starts for itself ends with the block.
+    """Yield an orchestrator on the real programs; every process it starts ends with the block.
 
     Args:
-        settings: which tools, and where.
-        cancellation: cuts short how they end, too.
-        backends: shared with others, closed by the caller; without it, it has its own.
-        listeners: hear each event.
-        on_text: hears what pi says as it says it.
+        settings: the programs, directories and options.
+        cancellation: also shortens the end of the programs.
+        backends: shared, and closed by the caller; None: the orchestrator has its own.
+        listeners: receive each progress event.
+        on_text: receives pi's text as it is streamed.
 
     Raises:
         UsageError: a named skill does not exist.
@@ -200,7 +199,7 @@ def orchestrator_over(
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
 ) -> Orchestrator:
-    """Return an orchestrator over both; it owns neither."""
+    """Return an orchestrator that uses both; the caller closes them."""
     load_run()
     from millracer.run.orchestrator import Orchestrator  # noqa: PLC0415 - see above
 
@@ -250,11 +249,11 @@ def _pi_options(settings: Settings) -> PiOptions:
 
 
 def look_at_pi(settings: Settings, folder: Path) -> PiLook:
-    """Return the pi of a run, to be looked at.
+    """Return the pi of a run, for checks.
 
     Args:
-        settings: of the run.
-        folder: an empty one, for what pi writes.
+        settings: the settings of the run.
+        folder: an empty folder for the files that pi writes.
 
     Raises:
         UsageError: a named skill does not exist.
@@ -265,13 +264,13 @@ def look_at_pi(settings: Settings, folder: Path) -> PiLook:
 
 
 def look_at_stage_pi(settings: Settings, compiled: Path, model: str | None, folder: Path) -> PiLook:
-    """Return the pi of a stage, to be looked at.
+    """Return the pi of a stage, for checks.
 
     Args:
-        settings: of the run.
-        compiled: the workspace, or a copy, whose Millrace configuration says how it is started.
-        model: as Millrace's plan names it.
-        folder: an empty one, for what pi writes.
+        settings: the settings of the run.
+        compiled: the workspace or copy whose Millrace configuration defines how pi is started.
+        model: the model's name in Millrace's plan.
+        folder: an empty folder for the files that pi writes.
 
     Raises:
         ProtocolError: Millrace's configuration cannot be read.
@@ -293,7 +292,7 @@ def look_at_stage_pi(settings: Settings, compiled: Path, model: str | None, fold
 
 @contextmanager
 def open_store(environment: Mapping[str, str] | None = None) -> Iterator[SessionStore]:
-    """Yield the user's session store; nothing is opened or made before it is asked."""
+    """Yield the user's session store; its first use opens or creates it."""
     from millracer.store.legacy_import import legacy_sessions_file  # noqa: PLC0415 - see above
     from millracer.store.sessions import SqliteSessionStore  # noqa: PLC0415
     from millracer.system.user_folders import state_folder  # noqa: PLC0415 - see above
@@ -310,7 +309,7 @@ def open_store(environment: Mapping[str, str] | None = None) -> Iterator[Session
 def open_gateway(
     tools: Tools, defaults: CommandDefaults, *, remembers: bool = True
 ) -> Iterator[OpsGateway]:
-    """Yield what answers ops requests with these tools and the user's session store."""
+    """Yield the ops gateway with these programs and the user's session store."""
     from millracer.operations.gateway import OpsGateway  # noqa: PLC0415 - see above
     from millracer.operations.session_memory import SessionMemory  # noqa: PLC0415 - see above
 
@@ -326,12 +325,12 @@ def open_gateway(
 
 
 def new_identity() -> str:
-    """Return a fresh text for the identity of work that its caller did not name."""
+    """Return a new random identity for work without an id from its caller."""
     return os.urandom(16).hex()
 
 
 def new_request_id() -> str:
-    """Return the id of a request whose caller gave it none."""
+    """Return a new request id for a request without one."""
     return f"run-{os.urandom(16).hex()}"
 
 
@@ -343,6 +342,6 @@ def open_directories() -> Directories:
 
 
 def begin(backends: BackendFactory, programs: ResolvedPrograms) -> None:
-    """Begin the warm process of the Millrace that was found; never raises."""
-    with suppress(UsageError):  # told by who opens the program
+    """Start the fork server of the Millrace that was found; never raises."""
+    with suppress(UsageError):  # reported when the program is opened
         backends.warm_up(programs.millrace.words, programs.environment())

@@ -1,10 +1,10 @@
-"""Loads what a command will need until its end, so that an upgrade of the package cannot change it.
+"""Imports all modules that a command may need, so that a package upgrade cannot affect it.
 
-pip, pipx and uv replace the package's files under a process that runs. What the process has not
-imported by then is gone, or belongs to another version.
+pip, pipx and uv replace the package's files while the process runs. Modules that are not imported
+by then are missing or belong to another version.
 """
 
-# ruff: noqa: F401, PLC0415 - to import, and only when asked, is what these functions are for
+# ruff: noqa: F401, PLC0415 - the purpose of these functions is to import, and only when called
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from millracer.errors import StoreUnavailable
 
 
 def load_endings() -> None:
-    """Load what any command may need to end: for a bug, for the session store, for secrets."""
+    """Import what any command may need to end: bug reports, session store, redaction."""
     import platformdirs
     import platformdirs.unix
 
@@ -25,12 +25,12 @@ def load_endings() -> None:
     from millracer.system import log_file
     from millracer.wiring import user_files
 
-    with suppress(StoreUnavailable):  # whoever opens the store reports it
+    with suppress(StoreUnavailable):  # reported when the store is opened
         find_migrations()
 
 
 def load_run() -> None:
-    """Load what runs a task to its end and describes the result."""
+    """Import what runs a task to its end and describes the result."""
     load_endings()
     import tomllib
 
@@ -46,7 +46,7 @@ def load_run() -> None:
 
 
 def load_answers() -> None:
-    """Load what answers any ops request."""
+    """Import what answers any ops request."""
     load_run()
     from millracer.millrace.files import directories
     from millracer.operations import context, gateway, run, status

@@ -32,8 +32,8 @@ class ProgramFactory:
 
     Attributes:
         found: the programs.
-        listeners: hear each event of a run.
-        backends: opens every Millrace here until `close`.
+        listeners: receive each progress event of a run.
+        backends: opens each Millrace, until `close`.
     """
 
     found: ResolvedPrograms
@@ -41,12 +41,12 @@ class ProgramFactory:
     backends: BackendFactory = field(default_factory=BackendFactory, repr=False, compare=False)
 
     def warm_up(self, options: RunOptions) -> None:
-        """Begin what calls of Millrace will need, before it is known which; never raises."""
+        """Start the fork server before the first command is known; never raises."""
         if not options.no_warm_millrace:
             begin(self.backends, self.found)
 
     def close(self) -> None:
-        """End what the Millraces opened here started for themselves; never raises."""
+        """End the processes that the opened Millraces started; never raises."""
         self.backends.close()
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
@@ -73,17 +73,17 @@ class ProgramFactory:
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
     ) -> Orchestrator:
-        """Return an orchestrator over both."""
+        """Return an orchestrator that uses both."""
         return orchestrator_over(
             millrace, pi, tools=self.found.used, listeners=listeners, on_text=on_text
         )
 
     def settings(self, root_path: str, options: RunOptions) -> Settings:
-        """Return what the adapters are built from.
+        """Return the settings from which the adapters are built.
 
         Raises:
-            UsageError: a program's name cannot be read.
-            InvalidRequest: the working directory is none.
+            UsageError: a program's command cannot be parsed.
+            InvalidRequest: the working directory is not a directory.
         """
         workspace = Path(root_path)
         return Settings(
@@ -101,7 +101,7 @@ def existing(path: Path, field: str) -> Path:
     """Return an existing directory's absolute path.
 
     Raises:
-        InvalidRequest: it is none; `field` is what the caller calls it.
+        InvalidRequest: it is not a directory; `field` is the caller's name for it.
     """
     action = f"create the directory or pass another --{field}"
     try:

@@ -35,7 +35,7 @@ def append_to_log(entry: str) -> Path:
     """Append an entry without secrets to the user's log and return the log's path.
 
     Raises:
-        NoLog: there is no place for it, or it cannot be written.
+        NoLog: the log has no folder or cannot be written.
     """
     from millracer.system import log_file  # noqa: PLC0415 - only a bug needs it
 
@@ -46,7 +46,7 @@ def open_installer() -> tuple[Path, Installer]:
     """Return the user's tools folder, which need not exist, and the installer for it.
 
     Raises:
-        UsageError: the user has no home, and no folder is named.
+        UsageError: the user has no home directory, and no folder is configured.
     """
     from millracer.programs.installed import tools_folder  # noqa: PLC0415 - only `setup` needs it
     from millracer.programs.installer import DiskInstaller  # noqa: PLC0415 - the same
@@ -54,7 +54,7 @@ def open_installer() -> tuple[Path, Installer]:
     folder = tools_folder(os.environ)
     if folder is None:
         raise UsageError(
-            "there is no home to install in",
-            suggested_action="name a folder in MILLRACER_DATA_DIR",
+            "cannot install: the user has no home directory",
+            suggested_action="set MILLRACER_DATA_DIR to a folder",
         )
     return folder, DiskInstaller(folder, dict(os.environ))

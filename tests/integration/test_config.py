@@ -194,7 +194,7 @@ def test_the_operator_does_not_begin_with_a_file_that_is_wrong(
     printed = caller.run("operator")
 
     assert (printed.exit_code, printed.stdout) == (2, "")
-    assert f"{user_file} is no TOML" in printed.stderr
+    assert f"{user_file} is not TOML" in printed.stderr
 
 
 @pytest.mark.parametrize("key", ["millrace_command", "pi_command"])

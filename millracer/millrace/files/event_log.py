@@ -1,7 +1,6 @@
-"""Millrace's event log, followed from where we came in.
+"""Reads Millrace's event log: the appended lines, the newest lines, and the history of an item.
 
-Reads only what was appended; a line still being written is kept for the next look, a line outside
-the contract is passed over.
+A partly written line is kept for the next read; a line outside the contract is skipped.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _DECISION = "router_decision"
 
 
 class EventLog:
-    """Follows the log from its present end; one that was cut or replaced is read from its start."""
+    """Follows the log from its current end; a truncated or replaced log is read from its start."""
 
     def __init__(self, path: Path) -> None:
         self._lines = AppendedLines(path, newest_bytes=0)
@@ -40,7 +39,7 @@ class EventLog:
     def read_new(self) -> tuple[RuntimeEvent, ...]:
         """Return the events of all lines completed since the last call.
 
-        Of a row of idle ticks only the first is told, for the others say nothing new.
+        Of consecutive idle ticks only the first is returned, because the others add nothing.
         """
         return tuple(self._without_idle_rows(_events_in(self._lines.read())))
 
@@ -61,7 +60,7 @@ def _events_in(lines: Iterable[bytes], having: Collection[bytes] = (b"",)) -> It
 
 
 def runtime_event(said: EventLine) -> RuntimeEvent:
-    """Put a line of the log into the domain's words."""
+    """Convert a line of the log into a domain event."""
     data = said.data
     is_about_spec = data.work_item_id is None and data.spec_id is not None
     return RuntimeEvent(
@@ -89,25 +88,25 @@ def _item_state(said: EventLine) -> ItemState | None:
 #: How far back a search goes; 0.21 writes about 2 KB a stage.
 SEARCH_LIMIT_BYTES = 32 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
-#: How far back a status looks for what happened lately, and which events say it.
+#: How far back a status searches for recent events, and the types of these events.
 _RECENT_BYTES = 1024 * 1024
-_TELLING = (b'"stage_started"', b'"router_decision"', b'"work_item_cancelled"')
+_RECENT_TYPES = (b'"stage_started"', b'"router_decision"', b'"work_item_cancelled"')
 
 
 def newest_events(
     path: Path, *, naming: str, limit_bytes: int = SEARCH_LIMIT_BYTES
 ) -> Iterator[EventLine]:
-    """Return the events whose line holds `naming`, the newest first; unreadable lines are skipped.
+    """Return the events whose line holds `naming`, the newest first; skip unreadable lines.
 
-    A log that is missing has none.
+    A missing log has no events.
     """
     return _events_in(_lines_backwards(path, limit_bytes), (naming.encode(),))
 
 
 def recent_events(paths: WorkspacePaths) -> tuple[RuntimeEvent, ...]:
-    """Return the last stages begun, decisions made and items cancelled, the newest first."""
+    """Return the recent stage starts, router decisions and cancellations, the newest first."""
     newest = _lines_backwards(paths.event_log, _RECENT_BYTES)
-    return tuple(map(runtime_event, _events_in(newest, _TELLING)))
+    return tuple(map(runtime_event, _events_in(newest, _RECENT_TYPES)))
 
 
 def _lines_backwards(path: Path, limit_bytes: int) -> Iterator[bytes]:
@@ -134,12 +133,12 @@ _NORMALIZED = "idea_normalized_to_spec"
 _SKIPPED = "idea_normalization_skipped"
 _ALREADY_THERE = "already_represented"
 _STAGE_EVENTS = frozenset({"stage_started", "stage_completed"})
-#: A line without any of these is not read further.
+#: A line without any of these is not parsed.
 _ENDED_FIELDS = tuple(name.encode() for name in (*_STAGE_EVENTS, _NORMALIZED, _SKIPPED))
 
 
 class EventHistory:
-    """Which runs an item had and which spec an idea became; bounded to the log's newest part."""
+    """The runs of each item and the specs of each idea; limited to the log's newest part."""
 
     def __init__(self, path: Path) -> None:
         self._lines = AppendedLines(path, newest_bytes=SEARCH_LIMIT_BYTES)
@@ -147,7 +146,7 @@ class EventHistory:
         self._specs: dict[str, dict[str, str]] = {}
 
     def update(self) -> None:
-        """Read what was appended since the last call; skips lines outside the contract."""
+        """Read the lines appended since the last call; skip lines outside the contract."""
         for event in _events_in(self._lines.read(), _ENDED_FIELDS):
             self._note(event)
 
@@ -168,24 +167,24 @@ class EventHistory:
         if event.event_type in _STAGE_EVENTS:
             if data.work_item_id is not None and data.run_id is not None:
                 self._runs.setdefault(data.work_item_id, {}).setdefault(data.run_id)
-        elif data.idea_path is not None and data.spec_id is not None and _tells_spec(event, data):
+        elif data.idea_path is not None and data.spec_id is not None and _names_spec(event, data):
             name = PurePath(data.idea_path).name
             how = f"event {event.event_type} of {name}"
             self._specs.setdefault(name, {}).setdefault(data.spec_id, how)
 
 
-def _tells_spec(event: EventLine, data: EventData) -> bool:
+def _names_spec(event: EventLine, data: EventData) -> bool:
     return event.event_type == _NORMALIZED or (
         event.event_type == _SKIPPED and data.reason == _ALREADY_THERE
     )
 
 
 class AppendedLines:
-    """Reads a log on from a remembered place; one that was cut or replaced is read from its start.
+    """Reads a log from a kept offset; a truncated or replaced log is read from its start.
 
     Args:
-        path: the log; it may be missing yet.
-        newest_bytes: how much of what is there already is read at first.
+        path: the log; it need not exist yet.
+        newest_bytes: how much of the existing log the first read returns.
     """
 
     def __init__(self, path: Path, *, newest_bytes: int) -> None:
@@ -196,9 +195,9 @@ class AppendedLines:
         self._offset = 0 if found is None else max(0, found.st_size - newest_bytes)
 
     def read(self) -> list[bytes]:
-        """Return all lines completed since the last call; one still being written is kept back.
+        """Return all lines completed since the last call; keep a partly written one.
 
-        The first line may be the rest of one that began before what is read.
+        The first line may be incomplete, if it began before the offset.
         """
         found = self._stat()
         if found is None:

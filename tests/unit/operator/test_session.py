@@ -680,14 +680,14 @@ def test_pi_begins_anew_where_it_would_be_started_otherwise(
 def test_a_workspace_whose_file_is_wrong_is_told_and_not_moved_to(world: World) -> None:
     def refuse(root_path: str) -> Values:
         if root_path == "/other":
-            raise ConfigInvalid("/other/millracer.toml is no TOML", suggested_action="correct it")
+            raise ConfigInvalid("/other/millracer.toml is not TOML", suggested_action="correct it")
         return {}
 
     operator = world.operator(reads=refuse)
 
     said = world.notes(operator, "/workspace /other")
     assert said.splitlines() == [
-        "error: /other/millracer.toml is no TOML",
+        "error: /other/millracer.toml is not TOML",
         "  next: correct it",
     ]
     assert selected(world.notes(operator, "/mode"))[0] == "/here"
@@ -695,9 +695,9 @@ def test_a_workspace_whose_file_is_wrong_is_told_and_not_moved_to(world: World) 
 
 def test_the_operator_opens_where_the_file_is_wrong(world: World) -> None:
     def refuse(_root_path: str) -> Values:
-        raise ConfigInvalid("/here/millracer.toml is no TOML")
+        raise ConfigInvalid("/here/millracer.toml is not TOML")
 
-    assert world.greeting(world.operator(reads=refuse)) == "error: /here/millracer.toml is no TOML"
+    assert world.greeting(world.operator(reads=refuse)) == "error: /here/millracer.toml is not TOML"
 
 
 def test_a_mode_is_not_changed_by_a_workspace(world: World) -> None:
