@@ -23,8 +23,10 @@ from millracer.domain.requests import (
 
 _LIMITS: Final = Limits()
 #: Why a workspace's file must not set what names a program, or a text that an agent follows.
-CHOOSES_PROGRAMS: Final = "it would decide what runs on the machine of whoever opens the repository"
-_CHOOSES_PLACES: Final = "it would decide where somebody else's work is done"
+CHOOSES_PROGRAMS: Final = (
+    "it would decide what runs on the machine of each user of the repository"
+)
+_CHOOSES_PLACES: Final = "it would decide where another user's work is done"
 
 
 class Form(StrEnum):
@@ -66,7 +68,7 @@ class Option:
 
     @property
     def variable(self) -> str:
-        """The environment variable that stands in for the option."""
+        """The environment variable of the option."""
         return variable_of(self.flag)
 
 

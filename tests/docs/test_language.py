@@ -11,17 +11,35 @@ import pytest
 from tests.docs.language import RULES, Rule, findings
 from tests.docs.shown import ROOT
 
-_PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "docs/examples/*.py")
-#: Not scanned yet; "millracer/**/*.py" belongs here once its texts follow the rule.
-_CODE: tuple[str, ...] = ()
+_TEXTS = ("README.md", "CHANGELOG.md", "docs/**/*.md", "docs/examples/*.py", "millracer/**/*.py")
 #: Pages whose text in double quotes is not scanned, with the reason.
 _QUOTING: Mapping[str, str] = MappingProxyType(
     {"docs/contributing.md": "quotes the phrases that it forbids"}
 )
 
 
+_PUBLIC_NAME = "a public name in a list of attributes"
+_INTAKE = "the text of an intake document, from which Millrace derives ids"
+_STEP = "a published next step, or the message that goes with it"
+#: Phrases that a module keeps, with the reason.
+_KEPT: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("millracer/domain/items.py", "ours"): _PUBLIC_NAME,
+        ("millracer/domain/runtime.py", "ours"): _PUBLIC_NAME,
+        ("millracer/schemas/status.py", "ours"): _PUBLIC_NAME,
+        ("millracer/testing/agent.py", "told"): _PUBLIC_NAME,
+        ("millracer/millrace/intake/documents.py", "stands"): _INTAKE,
+        ("millracer/millrace/intake/fields.py", "stands"): _INTAKE,
+        ("millracer/operations/control.py", "go on"): _STEP,
+        ("millracer/operations/control.py", "goes on"): _STEP,
+        ("millracer/domain/status.py", "somebody"): "a published warning",
+        ("millracer/errors.py", "says of"): "a published next step",
+    }
+)
+
+
 def _scanned() -> list[str]:
-    paths = (path for glob in (*_PAGES, *_CODE) for path in ROOT.glob(glob))
+    paths = (path for glob in _TEXTS for path in ROOT.glob(glob))
     return sorted({str(path.relative_to(ROOT)) for path in paths})
 
 
@@ -29,7 +47,12 @@ def _scanned() -> list[str]:
 def test_a_text_avoids_the_phrases_of_the_word_list(name: str) -> None:
     found = findings(ROOT / name, skips_quotations=name in _QUOTING)
 
-    assert [str(each) for each in found] == []
+    assert [str(each) for each in found if (name, each.phrase.lower()) not in _KEPT] == []
+
+
+@pytest.mark.parametrize(("name", "phrase"), _KEPT)
+def test_a_kept_phrase_is_there(name: str, phrase: str) -> None:
+    assert phrase in {each.phrase.lower() for each in findings(ROOT / name)}
 
 
 @pytest.mark.parametrize("name", [*_QUOTING])

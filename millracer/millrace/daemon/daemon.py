@@ -84,7 +84,7 @@ class WorkspaceDaemon(Supervisor):
 
     @property
     def owns_daemon(self) -> bool:
-        """Whether our folder names a daemon that was not given up."""
+        """Whether the ownership record names a daemon that was not kept."""
         record = read_ownership(self._paths)
         return record is not None and not record.kept
 

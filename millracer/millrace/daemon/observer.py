@@ -1,7 +1,7 @@
-"""Looking on at a workspace: being told that something changed, with no lease and no item.
+"""Wait for changes in a workspace, without a lease and without an item.
 
-Nobody waits for an observer, nothing is made or stopped by it. What is looked at is what a status
-tells of; the mailbox is not, where a daemon puts off a command at every tick.
+An observer makes and stops nothing, and no command waits for it. It covers what a status shows. The
+mailbox is not covered: a daemon rewrites a deferred command there at every tick.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class _Sight:
 
 
 class DiskObserver(Observer):
-    """Looks on at one workspace.
+    """Observes one workspace.
 
     Args:
         paths: of the workspace.
-        watch_lease: the file that commands of ours hold while they watch.
-        safety_seconds: say that something may have changed after so long without a sign.
+        watch_lease: the file that Millracer's commands lock while they watch.
+        safety_seconds: the longest time without a change before a read is due.
     """
 
     def __init__(self, paths: WorkspacePaths, *, watch_lease: Path, safety_seconds: float) -> None:

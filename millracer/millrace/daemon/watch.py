@@ -1,8 +1,8 @@
-"""Waiting for a sign that a work item or its daemon moved, at next to no cost.
+"""Wait for change hints about one work item and its daemon, at little cost.
 
-A look is a few dozen stats and one at the process table; files are read only when their stat
-changed. Changes and the daemon's death wake us; we look now and then all the same, for a death that
-nobody told of changes no file.
+A poll is a few dozen stat calls and one read of the process table; a file is read only when its
+stat changed. File events and the daemon's end wake the watch. It also polls at intervals, because
+a death that no file event reports changes no file.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class _Look:
 
 
 class RuntimeWatch:
-    """Looks at one workspace for one watcher; events are told from the moment it is made.
+    """Polls one workspace for one watcher; reports the events since its creation.
 
     Args:
         paths: of the workspace.
-        safety_seconds: say that a sign is due after so long without one that said so.
+        safety_seconds: the longest time without a hint that a poll of Millrace is due.
     """
 
     def __init__(self, paths: WorkspacePaths, *, safety_seconds: float) -> None:
@@ -141,7 +141,7 @@ class RuntimeWatch:
         )
 
     def _was_stopped(self, look: _Look) -> bool:
-        """Whether the daemon that was there and is not any more was stopped by one of ours."""
+        """Whether a command of Millracer stopped the daemon that is gone."""
         self._known = look.daemon or self._known
         if look.daemon is not None or self._known is None:
             return False

@@ -15,8 +15,8 @@ from millracer.domain.configuration import (
     starts_the_same_anywhere,
 )
 
-WHAT_RUNS = "it would decide what runs on the machine of whoever opens the repository"
-WHERE = "it would decide where somebody else's work is done"
+WHAT_RUNS = "it would decide what runs on the machine of each user of the repository"
+WHERE = "it would decide where another user's work is done"
 
 
 def test_the_files_are_called_as_the_pages_say() -> None:
