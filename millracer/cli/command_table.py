@@ -114,13 +114,13 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "doctor": Entry(
         target=f"{_COMMANDS}.doctor:doctor",
-        help="Check whether a run would work here, without changing anything.",
+        help="Check whether a run would work here.",
         epilog=_DOCTOR_EXIT_CODES,
         documents=(documents.DOCTOR,),
     ),
     "demo": Entry(
         target=f"{_COMMANDS}.demo:demo",
-        help="Show one run with the real pi and Millrace and a scripted model.",
+        help="Show one run with a scripted model.",
         epilog=_EXIT_CODES,
         documents=(documents.DEMO,),
     ),
@@ -147,7 +147,7 @@ COMMANDS: Mapping[str, Entry] = {
         },
     ),
     "sessions": Entry(
-        help="Show and delete sessions: stored selections and recent requests.",
+        help="Show and delete sessions (stored selections).",
         documents=(documents.OPS,),
         commands={
             "list": Entry(target=f"{_SESSIONS}:list_sessions", help="List all sessions."),

@@ -23,9 +23,7 @@ from millracer.domain.requests import (
 
 _LIMITS: Final = Limits()
 #: Why a workspace's file must not set what names a program, or a text that an agent follows.
-CHOOSES_PROGRAMS: Final = (
-    "it would decide what runs on the machine of each user of the repository"
-)
+CHOOSES_PROGRAMS: Final = "it would decide what runs on the machine of each user of the repository"
 _CHOOSES_PLACES: Final = "it would decide where another user's work is done"
 
 

@@ -254,3 +254,13 @@ def test_a_log_level_that_does_not_exist_is_wrong_use() -> None:
     assert ran.returncode == ExitCode.USAGE
     assert document(ran)["errors"][0]["code"] == "usage"
     assert "MILLRACER_LOG" in ran.stderr
+
+
+@pytest.mark.parametrize("command", [(), ("sessions",), ("workspaces",), ("config",)])
+def test_a_list_of_commands_shows_each_help_line_whole_on_80_columns(
+    command: tuple[str, ...],
+) -> None:
+    ran = run(*command, "--help", COLUMNS="80")
+
+    assert "Commands:" in ran.stdout
+    assert "..." not in ran.stdout.partition("Commands:")[2]
