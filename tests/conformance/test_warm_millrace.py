@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from millracer import millrace
 from millracer.cancellation import Wait
 from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
@@ -31,9 +32,9 @@ from millracer.system.processes import Completed
 from tests.support.cli import wait_until
 from tests.support.workspace import Workspace, make_workspace
 
-_ADAPTERS = Path(processes.__file__).parent
+_BACKEND = Path(millrace.__file__).parent
 #: What runs a command of Millrace, by the names of its functions.
-_CALLING = {"call", "checked", "ask", "ask_program", "succeed", "spawn_daemon", "_answer"}
+_CALLING = {"call", "checked", "ask", "ask_program", "succeed", "spawn_daemon", "_answer", "_call"}
 _NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "TIME"),
@@ -188,7 +189,7 @@ def twins(
 def test_every_command_that_we_use_is_compared() -> None:
     used = {
         words
-        for path in _ADAPTERS.glob("*.py")
+        for path in _BACKEND.rglob("*.py")
         for call in _calls_in(path)
         if isinstance(call.func, ast.Attribute) and call.func.attr in _CALLING
         if (words := _first_words(call.args))
@@ -200,7 +201,7 @@ def test_every_command_that_we_use_is_compared() -> None:
 
     passing_on = {
         each.name
-        for path in _ADAPTERS.glob("*.py")
+        for path in _BACKEND.rglob("*.py")
         for each in _nodes(path)
         if isinstance(each, ast.FunctionDef) and each.args.vararg is not None
         if each.args.vararg.arg == "arguments"

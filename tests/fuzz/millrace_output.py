@@ -69,8 +69,7 @@ def _status(data: bytes) -> None:
 
 def _event(data: bytes) -> None:
     _model(json_documents.EventLine, data)
-    event = event_log._parse(data)
-    if event is not None:
+    for event in map(event_log.runtime_event, event_log._events_in([data])):
         assert event.occurred_at.tzinfo is not None
         assert not (event.begins_stage and event.ends_stage)
 

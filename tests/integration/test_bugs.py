@@ -13,7 +13,7 @@ from millracer.cli.internal_errors import record_bug, say_bug
 @pytest.fixture
 def bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BaseException:
     monkeypatch.setenv("MILLRACER_STATE_DIR", str(tmp_path))
-    monkeypatch.setattr(internal_errors, "_asked_for", False)
+    monkeypatch.setattr(internal_errors, "_tracebacks_shown", False)
     try:
         [].pop()
     except IndexError as error:

@@ -102,10 +102,10 @@ def test_results_are_kept_cell_by_cell_and_told_on_the_page(tmp_path: Path) -> N
     assert read_results(tmp_path / "kept.json") == results
     assert [result.cell for result in results] == [first.name, second.name, third.name]
     assert f"- {second.name} failed: `a::test_x`." in page
-    assert f"- {second.name} left out `a::test_y`: cannot." in page
-    assert f"- {third.name} was not to be had: no such thing." in page
-    assert f"- {CELLS[-1].name} has not been run." in page
-    assert f"- {first.name} has not been run." not in page
+    assert f"- {second.name} skipped `a::test_y`: cannot." in page
+    assert f"- {third.name} was not available: no such thing." in page
+    assert f"- {CELLS[-1].name} was not run." in page
+    assert f"- {first.name} was not run." not in page
     assert "| 3 passed, 1 failed, 1 skipped | 1.5 min |" in page
     assert "no such thing" in results[2].told()
     assert json.loads((tmp_path / "kept.json").read_text())["cells"][1]["outcome"] == "failed"
