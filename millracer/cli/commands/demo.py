@@ -19,7 +19,9 @@ def demo(
     intake: options.DemoIntake = IntakeKind.TASK,
     output: options.Output = OutputFormat.JSON,
 ) -> None:
-    """Show one run with the real pi and Millrace and a scripted model.
+    """Show one run with a scripted model.
+
+    pi and Millrace are the real ones.
 
     No credentials are needed.
     """

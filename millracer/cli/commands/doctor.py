@@ -55,7 +55,10 @@ def doctor(
         typer.Option("--try", help="Also send pi one short prompt; this calls its model."),
     ] = False,
 ) -> None:
-    """Check whether a run would work here, without changing anything."""
+    """Check whether a run would work here.
+
+    Nothing is changed.
+    """
     raise typer.Exit(_check(common, as_json=as_json, with_turn=with_turn))
 
 
