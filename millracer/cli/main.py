@@ -40,20 +40,31 @@ def main() -> NoReturn:
     gc.disable()  # until the command begins: loaded modules stay in memory
     _prepare_streams()
     threading.excepthook = lambda uncaught: _report_bug(uncaught.exc_value)
-    with signals_raise():
-        try:
-            code = _command(sys.argv[1:])
-        except OutputLost as lost:
-            silence_standard_output()
-            code = _report_lost(lost)
-        except Exception as error:  # noqa: BLE001 - the interpreter would print unredacted secrets
-            _report_bug(error)
-            code = ExitCode.INTERNAL_ERROR
+    code: int | None = None
+    try:
+        with signals_raise():
+            code = _run(sys.argv[1:])
+    except Cancelled as cancelled:  # a signal while the handlers were installed or restored
+        if code is None:
+            from millracer.cli.command import report_cancelled  # noqa: PLC0415 - rarely needed
+
+            code = report_cancelled(sys.argv[1:], cancelled.reason)
     with signals_ignored():  # the command has ended
         finish_standard_output()
         finish_standard_error()
     gc.freeze()  # the process ends now; one more collection costs 20 ms
     sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        return _command(arguments)
+    except OutputLost as lost:
+        silence_standard_output()
+        return _report_lost(lost)
+    except Exception as error:  # noqa: BLE001 - the interpreter would print unredacted secrets
+        _report_bug(error)
+        return ExitCode.INTERNAL_ERROR
 
 
 def _command(arguments: Sequence[str]) -> int:
