@@ -10,10 +10,10 @@ from millracer.system.file_systems import type_of
 
 _MOUNTS = [
     ("/", "overlay"),
-    ("/work", "ext4"),
-    ("/work/shared", "nfs4"),
-    ("/work/twice", "nfs4"),
-    ("/work/twice", "xfs"),
+    ("/data", "ext4"),
+    ("/data/shared", "nfs4"),
+    ("/data/twice", "nfs4"),
+    ("/data/twice", "xfs"),
 ]
 
 
@@ -21,11 +21,11 @@ _MOUNTS = [
     ("path", "kind"),
     [
         ("/home/x", "overlay"),
-        ("/work", "ext4"),
-        ("/work/a/b", "ext4"),
-        ("/work/shared/a", "nfs4"),
-        ("/work/sharedtoo", "ext4"),
-        ("/work/twice/a", "xfs"),
+        ("/data", "ext4"),
+        ("/data/a/b", "ext4"),
+        ("/data/shared/a", "nfs4"),
+        ("/data/sharedtoo", "ext4"),
+        ("/data/twice/a", "xfs"),
     ],
 )
 def test_the_last_and_innermost_mount_counts(path: str, kind: str) -> None:
