@@ -20,23 +20,23 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from millracer.cancellation import Cancellation, CancelReason
-from millracer.domain.outcome import Outcome
-from millracer.domain.progress import ProgressEvent
 from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
     PiSession,
     RoutePreference,
 )
-from millracer.domain.run_options import RUN_OPTIONS, RunOptions
+from millracer.domain.run.options import RUN_OPTIONS, RunOptions
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import ProgressEvent
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import InvalidRequest, MillracerError, UsageError
 from millracer.operations.gateway import CommandDefaults
 from millracer.operations.options import OptionLayers, values_of
 from millracer.programs.discovery import resolve_programs
 from millracer.schemas.base import redacted
-from millracer.schemas.ops_request import InvalidOpsRequest, OpsRequest, read_ops_request
-from millracer.schemas.ops_result import OpsResult, OpsStatus
+from millracer.schemas.ops.request import InvalidOpsRequest, OpsRequest, read_ops_request
+from millracer.schemas.ops.result import OpsResult, OpsStatus
 from millracer.schemas.run import ProgressDocument, RunResultDocument
 from millracer.schemas.run_result import describe
 from millracer.wiring import new_request_id, open_gateway

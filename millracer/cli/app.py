@@ -13,7 +13,7 @@ from millracer import __version__
 from millracer.cli import internal_errors, verbosity
 from millracer.cli.command_table import COMMANDS
 from millracer.cli.lazy_group import LazyGroup
-from millracer.cli.prewarm import Prewarm
+from millracer.cli.startup.prewarm import Prewarm
 from millracer.errors import ConfigInvalid, ExitCode, UsageError
 
 #: Pydantic's prefix of a validator's message.

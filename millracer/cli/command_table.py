@@ -57,7 +57,7 @@ _SESSIONS = f"{_COMMANDS}.sessions"
 
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry(
-        target=f"{_COMMANDS}.run:run",
+        target=f"{_COMMANDS}.run.command:run",
         help="Run one task to its end and print the answer or a JSON result.",
         epilog=_EXIT_CODES,
         documents=(documents.RUN,),
@@ -67,7 +67,7 @@ COMMANDS: Mapping[str, Entry] = {
         help="Start an interactive prompt that runs one task after another.",
     ),
     "status": _queue_command(
-        f"{_COMMANDS}.status:status", "Show the state of a workspace.", documents.STATUS
+        f"{_COMMANDS}.status.command:status", "Show the state of a workspace.", documents.STATUS
     ),
     "submit": _queue_command(
         f"{_COMMANDS}.submit:submit",
@@ -75,7 +75,7 @@ COMMANDS: Mapping[str, Entry] = {
         documents.SUBMIT,
     ),
     "watch": _queue_command(
-        f"{_COMMANDS}.run:watch",
+        f"{_COMMANDS}.run.command:watch",
         "Follow one work item to its end and print its result.",
         documents.RUN,
     ),
@@ -98,7 +98,7 @@ COMMANDS: Mapping[str, Entry] = {
         documents.CONTROL,
     ),
     "ops": Entry(
-        target=f"{_COMMANDS}.ops:ops",
+        target=f"{_COMMANDS}.ops.command:ops",
         help="Answer typed JSON requests from standard input.",
         epilog=_OPS_EXIT_CODES,
         documents=(documents.OPS_LINE, documents.OPS),
@@ -119,7 +119,7 @@ COMMANDS: Mapping[str, Entry] = {
         documents=(documents.DOCTOR,),
     ),
     "demo": Entry(
-        target=f"{_COMMANDS}.demo:demo",
+        target=f"{_COMMANDS}.demo.command:demo",
         help="Show one run with a scripted model.",
         epilog=_EXIT_CODES,
         documents=(documents.DEMO,),

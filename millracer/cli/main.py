@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from millracer.cancellation import Cancelled
-from millracer.cli.signals import signals_ignored, signals_raise, undo_parents_blocking
+from millracer.cli.process.signals import signals_ignored, signals_raise, undo_parents_blocking
 from millracer.cli.terminal.buffered_stderr import finish_standard_error, own_standard_error
 from millracer.cli.terminal.stdout import (
     OutputLost,
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     """Run the command line and exit with the code of the outcome."""
     begin_in_utf8()
     if os.getpid() == 1:
-        from millracer.cli.process_one import run_below_process_one  # noqa: PLC0415 - in a container only
+        from millracer.cli.process.process_one import run_below_process_one  # noqa: PLC0415 - in a container only
 
         run_below_process_one()
     gc.disable()  # until the command begins: loaded modules stay in memory
@@ -70,7 +70,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _command(arguments: Sequence[str]) -> int:
     try:
         undo_parents_blocking()
-        from millracer.cli.prewarm import head_start  # noqa: PLC0415 - handlers first
+        from millracer.cli.startup.prewarm import head_start  # noqa: PLC0415 - handlers first
 
         with head_start(arguments) as begun:
             from millracer.cli.app import invoke  # noqa: PLC0415 - after the head start

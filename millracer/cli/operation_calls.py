@@ -8,9 +8,9 @@ from typing import Any
 
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
-from millracer.cli.option_groups import CommonOptions
-from millracer.cli.preload import load_endings
-from millracer.cli.signals import signals_cancel, signals_ignored
+from millracer.cli.options.groups import CommonOptions
+from millracer.cli.process.signals import signals_cancel, signals_ignored
+from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import printable
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.workspace import find_place

@@ -10,7 +10,7 @@ import typer
 from millracer.domain.operations import OperationName
 
 if TYPE_CHECKING:
-    from millracer.cli.option_groups import CommonOptions
+    from millracer.cli.options.groups import CommonOptions
     from millracer.operations.session_memory import SessionMemory
 
 

@@ -9,8 +9,8 @@ from millracer.cancellation import Wait
 from millracer.doctor.checks_machine import no_credentials
 from millracer.doctor.context import CompiledMode, Sight
 from millracer.domain.doctor_report import CheckLevel, Finding, StageModel
-from millracer.domain.items import ItemState
 from millracer.domain.unseen import describe_unseen
+from millracer.domain.work.items import ItemState
 from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
 from millracer.ports import Backend
 

@@ -11,8 +11,8 @@ from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.store_copy import CopiedStore
 from millracer.domain.doctor_report import PiModels, StageModel
-from millracer.domain.intake import ModeChoice, choose_mode
-from millracer.domain.runtime import RunningDaemon, RuntimeStatus
+from millracer.domain.work.intake import ModeChoice, choose_mode
+from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ConfigInvalid, RunWarning
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.pi.inspection import PiLook
 from millracer.ports import Agent, Backend
 from millracer.wiring import look_at_pi, look_at_stage_pi

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import Protocol
 
-from millracer.domain.evidence import LineageItem
-from millracer.domain.items import ItemStatus
-from millracer.domain.result import NextStep
+from millracer.domain.run.evidence import LineageItem
+from millracer.domain.run.result import NextStep
+from millracer.domain.work.items import ItemStatus
 
 
 class Commands(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from millracer.domain.run_options import (
+from millracer.domain.run.options import (
     CHOOSES_PROGRAMS,
     COMMAND_LINE_OPTIONS,
     WORKSPACE_OPTIONS,

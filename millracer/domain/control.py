@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from millracer.cancellation import CancelReason
 from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
-from millracer.domain.items import ItemState
-from millracer.domain.result import ErrorRecord, NextStep
+from millracer.domain.run.result import ErrorRecord, NextStep
+from millracer.domain.work.items import ItemState
 from millracer.errors import ExitCode, RunWarning
 
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from millracer.domain.commands import Commands
-from millracer.domain.items import ItemState, UnfinishedItem
-from millracer.domain.result import ErrorRecord, NextStep
-from millracer.domain.runtime import RunningDaemon, RuntimeEvent, RuntimeStatus
+from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.unseen import unseen_warning
+from millracer.domain.work.items import ItemState, UnfinishedItem
+from millracer.domain.work.runtime import RunningDaemon, RuntimeEvent, RuntimeStatus
 from millracer.errors import RunWarning
 
 #: How many recent ends a status lists.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from millracer.cancellation import CancelReason
 from millracer.domain.commands import Commands
 from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind, RunRequest
-from millracer.domain.result import ErrorRecord, NextStep
-from millracer.domain.runtime import RunningDaemon
+from millracer.domain.run.result import ErrorRecord, NextStep
+from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import ExitCode, RunWarning
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import UTC
 
-from millracer.domain.runtime import RunningDaemon
+from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import RunWarning
 
 #: The code of the warning about a daemon that may be dead.

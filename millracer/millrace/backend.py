@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from millracer.cancellation import Wait
-from millracer.domain.evidence import Evidence
-from millracer.domain.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
-from millracer.domain.runtime import (
+from millracer.domain.run.evidence import Evidence
+from millracer.domain.work.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+from millracer.domain.work.runtime import (
     CommandReply,
     ControlReceipt,
     RuntimeEvent,

@@ -6,9 +6,9 @@ import shlex
 from dataclasses import dataclass
 
 from millracer.domain.commands import Commands, millracer_command
-from millracer.domain.evidence import LineageItem
-from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.result import NextStep
+from millracer.domain.run.evidence import LineageItem
+from millracer.domain.run.result import NextStep
+from millracer.domain.work.items import ItemState, ItemStatus
 
 
 @dataclass(frozen=True, slots=True)

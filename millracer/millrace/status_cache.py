@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from millracer.cancellation import Wait
-from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import ToolTimeout
 from millracer.millrace.commands.calls import TOOL, MillraceCalls
 from millracer.millrace.status_sources import Look, StatusSources, find_sources

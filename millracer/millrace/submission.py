@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Protocol
 
 from millracer.cancellation import Cancelled, Wait
-from millracer.domain.items import ItemState, ItemStatus, SubmitReceipt, WorkItem
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import CommandReply, CommandState
+from millracer.domain.work.items import ItemState, ItemStatus, SubmitReceipt, WorkItem
+from millracer.domain.work.runtime import CommandReply, CommandState
 from millracer.errors import ProtocolError, ToolFailed, ToolTimeout
 from millracer.millrace.wire.text_output import AddReceipt
 

@@ -13,11 +13,11 @@ from functools import partial
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
-from millracer.domain.evidence import lineage_of
-from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.observation import leads_to_more_work
 from millracer.domain.operations import CancelRequest
-from millracer.domain.result import NextStep
+from millracer.domain.run.evidence import lineage_of
+from millracer.domain.run.observation import leads_to_more_work
+from millracer.domain.run.result import NextStep
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.errors import InvalidRequest, ToolFailed
 from millracer.operations import control as controlling
 from millracer.operations.answer import Answer

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from millracer.cancellation import Cancellation
 from millracer.domain.requests import RoutePreference, RunRequest
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import Backend, Clock, Directories
-from millracer.schemas.ops_preferences import chosen_intake, chosen_route
-from millracer.schemas.ops_request import ReadRequest
+from millracer.schemas.ops.preferences import chosen_intake, chosen_route
+from millracer.schemas.ops.request import ReadRequest
 
 if TYPE_CHECKING:  # a status does not need the modules that run a task
     from contextlib import AbstractContextManager

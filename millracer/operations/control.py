@@ -13,17 +13,17 @@ from functools import partial
 from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
 from millracer.domain.failures import CallerCancelled
-from millracer.domain.items import ItemState
 from millracer.domain.operations import PauseRequest, ResumeRequest, StopRequest
-from millracer.domain.result import ErrorRecord, NextStep
-from millracer.domain.runtime import (
+from millracer.domain.run.result import ErrorRecord, NextStep
+from millracer.domain.unseen import describe_unseen, how_to_free
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import (
     CommandState,
     ControlReceipt,
     DaemonEnd,
     RunningDaemon,
     RuntimeStatus,
 )
-from millracer.domain.unseen import describe_unseen, how_to_free
 from millracer.errors import DaemonInUse, InvalidRequest, MillracerError, RunWarning, ToolFailed
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext

@@ -30,9 +30,9 @@ from millracer.operations.resolve_workspace import NamedWorkspace, resolve_works
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.sessions import SessionActions
 from millracer.ports import Clock, Directories
-from millracer.schemas.ops_payloads import Action
-from millracer.schemas.ops_request import InvalidOpsRequest, ReadRequest, WorkspaceRef
-from millracer.schemas.ops_result import OpsResult, OpsStatus
+from millracer.schemas.ops.payloads import Action
+from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, WorkspaceRef
+from millracer.schemas.ops.result import OpsResult, OpsStatus
 from millracer.schemas.run import ScopedWorkDocument
 
 if TYPE_CHECKING:  # an action on the store does not need the modules for Millrace

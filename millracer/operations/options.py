@@ -8,7 +8,7 @@ from typing import Any
 
 from millracer.domain.configuration import ValueOrigin
 from millracer.domain.requests import Limits, PiSession, RunRequest
-from millracer.domain.run_options import RUN_OPTIONS, RunOptions
+from millracer.domain.run.options import RUN_OPTIONS, RunOptions
 
 #: Origins by which the caller of a run chooses a mode itself.
 _CALLER = frozenset({ValueOrigin.OPTION, ValueOrigin.ENVIRONMENT})

@@ -112,8 +112,8 @@ def _control(request: str, handler: str, *, warms_up: bool = True) -> Operation:
 
 def _on_store(action: OperationName, result: str, *, writes: bool) -> Operation:
     return Operation(
-        request=f"{_SCHEMAS}.ops_request:OpsRequest",
-        result=f"{_SCHEMAS}.ops_result:{result}",
+        request=f"{_SCHEMAS}.ops.request:OpsRequest",
+        result=f"{_SCHEMAS}.ops.result:{result}",
         ops_handler=f"millracer.operations.sessions:SessionActions.{action}",
         ops_action=action,
         on_store=True,

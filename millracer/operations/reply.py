@@ -11,8 +11,8 @@ from millracer.domain.failures import CallerCancelled, exit_code_of_cancel
 from millracer.domain.requests import IntakeKind, ScopedWork
 from millracer.domain.workspaces import RegisteredWorkspace, Resolution, Session
 from millracer.errors import INTERNAL_ERROR, ExitCode, InvalidRequest, MillracerError, RunWarning
-from millracer.schemas.ops_request import InvalidOpsRequest, WorkspaceRef
-from millracer.schemas.ops_result import (
+from millracer.schemas.ops.request import InvalidOpsRequest, WorkspaceRef
+from millracer.schemas.ops.result import (
     CompletionDocument,
     EnqueueReply,
     FreshnessDocument,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation
-from millracer.domain.completion import unmet
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import RunRequest
-from millracer.domain.result import RunResult, exit_code_of
+from millracer.domain.run.completion import unmet
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning
 from millracer.operations.context import Target, Tools, require_directory
 from millracer.operations.reply import (
@@ -20,9 +20,9 @@ from millracer.operations.reply import (
     exit_code_of_error,
 )
 from millracer.ports import Directories
-from millracer.schemas.ops_preferences import chooses_nothing
-from millracer.schemas.ops_request import ReadRequest
-from millracer.schemas.ops_result import (
+from millracer.schemas.ops.preferences import chooses_nothing
+from millracer.schemas.ops.request import ReadRequest
+from millracer.schemas.ops.result import (
     CompletionDocument,
     EnqueueReply,
     OpsErrorDocument,

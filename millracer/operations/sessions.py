@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from millracer.domain.intake import DEFAULT_MODE
+from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.workspaces import DEFAULT_WORKSPACE, RegisteredWorkspace, Selection
 from millracer.errors import InvalidRequest, MillracerError, RunWarning, WorkspaceUnresolved
 from millracer.operations.reply import Reply, describe_session, describe_workspace
 from millracer.operations.resolve_workspace import command_workspace
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import Directories
-from millracer.schemas.ops_payloads import (
+from millracer.schemas.ops.payloads import (
     ForgetSessionPayload,
     ForgetWorkspacePayload,
     RegisterWorkspacePayload,
     SelectWorkspacePayload,
 )
-from millracer.schemas.ops_request import ReadRequest
-from millracer.schemas.ops_result import (
+from millracer.schemas.ops.request import ReadRequest
+from millracer.schemas.ops.result import (
     SessionReply,
     SessionsReply,
     WorkspaceReply,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Wait
-from millracer.domain.result import ErrorRecord
+from millracer.domain.run.result import ErrorRecord
 from millracer.domain.status import WorkspaceStatus
 from millracer.errors import ExitCode, MillracerError, ToolTimeout, WorkspaceUnusable
 from millracer.operations.context import Target, Tools, require_directory
 from millracer.operations.reply import Reply, describe_resolution, describe_taken, failed
 from millracer.ports import Backend, Directories
-from millracer.schemas.ops_request import ReadRequest
-from millracer.schemas.ops_result import FreshnessDocument, OpsRoute, OpsStatus
+from millracer.schemas.ops.request import ReadRequest
+from millracer.schemas.ops.result import FreshnessDocument, OpsRoute, OpsStatus
 
 #: How long Millrace may take to report its status.
 STATUS_SECONDS = 60.0

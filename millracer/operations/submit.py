@@ -13,7 +13,7 @@ from dataclasses import replace
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.failures import CallerCancelled
 from millracer.domain.requests import Finalizer, RoutePreference, RunRequest
-from millracer.domain.result import ErrorRecord, NextStep
+from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import MillracerError, RunWarning

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from millracer.domain.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
-from millracer.domain.items import ItemState, UnfinishedItem
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import Route
-from millracer.domain.result import RunResult
-from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.result import RunResult
+from millracer.domain.work.items import ItemState, UnfinishedItem
+from millracer.domain.work.runtime import RuntimeStatus
 from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.operator.input_line import COMMANDS
 

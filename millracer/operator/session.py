@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from millracer import __version__
 from millracer.cancellation import Cancellation, Wait
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import IntakePreference, RoutePreference, RunRequest
-from millracer.domain.result import RunResult, failed_result
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.result import RunResult, failed_result
 from millracer.errors import (
     MillracerError,
     RunWarning,

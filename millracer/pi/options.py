@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millracer.cancellation import Cancellation, Wait
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.errors import RunWarning, UsageError
 from millracer.pi import install
 from millracer.pi.frames import TOOL

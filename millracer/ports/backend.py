@@ -10,11 +10,11 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
 
     from millracer.cancellation import Wait
     from millracer.domain.commands import Commands
-    from millracer.domain.evidence import Evidence
-    from millracer.domain.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
-    from millracer.domain.observation import ChangeHints
     from millracer.domain.requests import IntakeKind, RequestBody
-    from millracer.domain.runtime import (
+    from millracer.domain.run.evidence import Evidence
+    from millracer.domain.run.observation import ChangeHints
+    from millracer.domain.work.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+    from millracer.domain.work.runtime import (
         CommandReply,
         ControlReceipt,
         DaemonEnd,

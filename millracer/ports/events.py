@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from millracer.domain.progress import ProgressEvent
+    from millracer.domain.run.progress import ProgressEvent
 
 ProgressListener: TypeAlias = "Callable[[ProgressEvent], None]"
 TextListener: TypeAlias = Callable[[str], None]

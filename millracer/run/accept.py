@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from millracer.domain.items import ItemState
-from millracer.domain.lifecycle import RunEvent, Step
-from millracer.domain.runtime import CommandState
+from millracer.domain.run.lifecycle import RunEvent, Step
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import CommandState
 from millracer.errors import ToolFailed
 from millracer.ports import Backend
 from millracer.run.context import RunContext

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
-from millracer.domain.completion import Verdict
-from millracer.domain.ending import Ending
-from millracer.domain.evidence import LineageItem
-from millracer.domain.items import ItemStatus, WorkItem
-from millracer.domain.lifecycle import RunFacts, RunState
-from millracer.domain.progress import ProgressEvent
 from millracer.domain.requests import Decision, IntakeKind, RunRequest
-from millracer.domain.result import ErrorRecord, RunResult
-from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.run.completion import Verdict
+from millracer.domain.run.ending import Ending
+from millracer.domain.run.evidence import LineageItem
+from millracer.domain.run.lifecycle import RunFacts, RunState
+from millracer.domain.run.progress import ProgressEvent
+from millracer.domain.run.result import ErrorRecord, RunResult
+from millracer.domain.work.items import ItemStatus, WorkItem
+from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import MillracerError, RunWarning
 from millracer.ports import WatchLease
 from millracer.run.notifier import Notifier

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from millracer.cancellation import Cancelled
-from millracer.domain.intake import choose_intake
-from millracer.domain.lifecycle import RunEvent, Step
+from millracer.domain.run.lifecycle import RunEvent, Step
+from millracer.domain.work.intake import choose_intake
 from millracer.errors import MillracerError
 from millracer.ports import Backend
 from millracer.run.context import RunContext

@@ -13,16 +13,15 @@ from functools import partial
 
 from millracer import __version__
 from millracer.cancellation import Cancelled
-from millracer.domain.completion import NOWHERE, MissingEvidence, judge
-from millracer.domain.ending import Ending
-from millracer.domain.evidence import ClosureFact, Evidence, lineage_of, run_of
-from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.lifecycle import RunEvent, Step
-from millracer.domain.observation import interpret_item_status, interpret_lineage
-from millracer.domain.outcome import Outcome
-from millracer.domain.progress import ProgressKind
 from millracer.domain.requests import Finalizer, Route
-from millracer.domain.result import (
+from millracer.domain.run.completion import NOWHERE, MissingEvidence, judge
+from millracer.domain.run.ending import Ending
+from millracer.domain.run.evidence import ClosureFact, Evidence, lineage_of, run_of
+from millracer.domain.run.lifecycle import RunEvent, Step
+from millracer.domain.run.observation import interpret_item_status, interpret_lineage
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import ProgressKind
+from millracer.domain.run.result import (
     DecidingEvent,
     NextStep,
     RunResult,
@@ -30,6 +29,7 @@ from millracer.domain.result import (
     event_kind_of,
     outcome_of,
 )
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.errors import MillracerError
 from millracer.logs import with_log_ids
 from millracer.ports import Agent, Backend, Clock

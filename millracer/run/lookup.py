@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from millracer.domain.ending import Ending
-from millracer.domain.identity import is_item_id, is_named
-from millracer.domain.items import ItemState, ItemStatus, WorkItem
-from millracer.domain.lifecycle import RunEvent, Step
-from millracer.domain.observation import interpret_lineage, leads_to_more_work
 from millracer.domain.requests import Decision, IntakePreference, Route, RoutePreference
+from millracer.domain.run.ending import Ending
+from millracer.domain.run.lifecycle import RunEvent, Step
+from millracer.domain.run.observation import interpret_lineage, leads_to_more_work
+from millracer.domain.work.identity import is_item_id, is_named
+from millracer.domain.work.items import ItemState, ItemStatus, WorkItem
 from millracer.errors import IdempotencyConflict, InvalidRequest
 from millracer.ports import Backend
 from millracer.run.context import RunContext

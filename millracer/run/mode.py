@@ -6,8 +6,8 @@ while a daemon runs, whether owned or foreign.
 
 from __future__ import annotations
 
-from millracer.domain.intake import DEFAULT_MODE, ModeChoice, choose_mode
-from millracer.domain.runtime import RunningDaemon
+from millracer.domain.work.intake import DEFAULT_MODE, ModeChoice, choose_mode
+from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import ModeConflict, WorkspaceUnusable
 from millracer.ports import Backend, DaemonControl
 from millracer.run.context import RunContext

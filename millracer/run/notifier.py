@@ -11,8 +11,8 @@ import threading
 from dataclasses import dataclass
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.observation import NoticeKey, notable, notice_key
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.run.observation import NoticeKey, notable, notice_key
+from millracer.domain.work.runtime import RuntimeEvent
 from millracer.errors import MillracerError, RunWarning
 from millracer.logs import with_log_ids
 from millracer.ports import Agent

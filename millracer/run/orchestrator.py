@@ -1,6 +1,6 @@
 """Run a task: one method per lifecycle state performs its effects and returns a `Step`.
 
-The table in `millracer.domain.lifecycle` decides which step follows: the orchestrator fires each
+The table in `domain.run.lifecycle` decides which step follows: the orchestrator fires each
 step's event and ending into it. A `MillracerError` becomes the event `failed` in exactly one place,
 around the step. Any other exception is a bug and propagates after the watch and an owned daemon
 were ended.
@@ -14,10 +14,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
-from millracer.domain.ending import Ending
-from millracer.domain.identity import work_item_for
-from millracer.domain.items import WorkItem
-from millracer.domain.lifecycle import (
+from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
+from millracer.domain.requests import Finalizer, Route, RoutePreference, RunRequest
+from millracer.domain.run.ending import Ending
+from millracer.domain.run.lifecycle import (
     SUBMISSION_EDGES,
     Lifecycle,
     RunEvent,
@@ -25,12 +25,12 @@ from millracer.domain.lifecycle import (
     RunState,
     Step,
 )
-from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
-from millracer.domain.progress import ProgressKind
-from millracer.domain.requests import Finalizer, Route, RoutePreference, RunRequest
-from millracer.domain.result import RunResult
-from millracer.domain.runtime import RunningDaemon
+from millracer.domain.run.progress import ProgressKind
+from millracer.domain.run.result import RunResult
 from millracer.domain.unseen import unseen_warning
+from millracer.domain.work.identity import work_item_for
+from millracer.domain.work.items import WorkItem
+from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
 from millracer.logs import log_item, run_logged
 from millracer.ports import Agent, Backend, Clock, ProgressListener, TextListener

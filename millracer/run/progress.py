@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from millracer.domain.lifecycle import RunState
-from millracer.domain.progress import ProgressEvent, ProgressKind
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.run.lifecycle import RunState
+from millracer.domain.run.progress import ProgressEvent, ProgressKind
+from millracer.domain.work.runtime import RuntimeEvent
 from millracer.ports import Clock, ProgressListener
 from millracer.run.context import RunContext
 from millracer.run.notifier import ProgressNote

@@ -11,9 +11,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from millracer.domain.completion import MissingEvidence
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import RequestBody, ScopedWork
+from millracer.domain.run.completion import MissingEvidence
+from millracer.domain.run.outcome import Outcome
 from millracer.errors import RunWarning
 from millracer.redaction.process import redact
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from millracer.domain.completion import NOWHERE, MissingEvidence
-from millracer.domain.evidence import Fact, run_of, state_fact
-from millracer.domain.outcome import Outcome
-from millracer.domain.result import NextStep, RunResult
+from millracer.domain.run.completion import NOWHERE, MissingEvidence
+from millracer.domain.run.evidence import Fact, run_of, state_fact
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.result import NextStep, RunResult
 
 
 def describe_fact(fact: Fact) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import deque
 
 from millracer.cancellation import Wait
-from millracer.domain.ending import Ending
-from millracer.domain.evidence import lineage_of
-from millracer.domain.items import ItemState
-from millracer.domain.lifecycle import ENDINGS, RunEvent, Step
-from millracer.domain.observation import (
+from millracer.domain.run.ending import Ending
+from millracer.domain.run.evidence import lineage_of
+from millracer.domain.run.lifecycle import ENDINGS, RunEvent, Step
+from millracer.domain.run.observation import (
     ChangeHints,
     RepetitionCount,
     interpret_item_status,
@@ -21,8 +20,9 @@ from millracer.domain.observation import (
     leads_to_more_work,
     unmeetable,
 )
-from millracer.domain.progress import ProgressKind
-from millracer.domain.runtime import RuntimeEvent
+from millracer.domain.run.progress import ProgressKind
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
 from millracer.ports import Backend
 from millracer.run.context import RunContext

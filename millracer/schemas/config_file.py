@@ -17,7 +17,7 @@ from millracer.domain.configuration import (
     is_from_anywhere,
     starts_the_same_anywhere,
 )
-from millracer.domain.run_options import FILE_OPTIONS, PROGRAM_OPTIONS, Form, Option
+from millracer.domain.run.options import FILE_OPTIONS, PROGRAM_OPTIONS, Form, Option
 from millracer.errors import ConfigInvalid
 from millracer.schemas.encoding import NotUtf8, read_document
 from millracer.schemas.run_options import GivenOptions, fields_of

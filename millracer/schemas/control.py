@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
-from millracer.domain.items import ItemState
-from millracer.domain.result import ErrorRecord
+from millracer.domain.run.result import ErrorRecord
+from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
 from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument

@@ -14,9 +14,9 @@ from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.doctor import DoctorResult
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops_payloads import PAYLOADS, Payload
-from millracer.schemas.ops_request import OpsRequest
-from millracer.schemas.ops_result import OpsResult
+from millracer.schemas.ops.payloads import PAYLOADS, Payload
+from millracer.schemas.ops.request import OpsRequest
+from millracer.schemas.ops.result import OpsResult
 from millracer.schemas.run import RunResultDocument
 from millracer.schemas.status import StatusResult
 from millracer.schemas.submit import SubmitResult

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from millracer.domain.outcome import Outcome
 from millracer.domain.programs import ToolOrigin
-from millracer.domain.progress import EventKind
 from millracer.domain.requests import IntakeKind, Route
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import EventKind
 from millracer.schemas.base import Code, Published
 
 SCHEMA_VERSION: Final = "millracer.run.v1"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, create_model
 
-from millracer.domain.run_options import PROGRAM_OPTIONS, RUN_OPTIONS, Option
+from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Option
 from millracer.schemas.base import Incoming, OptionalText, Texts
 
 

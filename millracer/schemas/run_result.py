@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from millracer.domain.evidence import Fact, event_of, run_of, state_fact, subject_of
-from millracer.domain.result import RunResult
+from millracer.domain.run.evidence import Fact, event_of, run_of, state_fact, subject_of
+from millracer.domain.run.result import RunResult
 from millracer.schemas.base import render
 from millracer.schemas.run import (
     DecisionDocument,

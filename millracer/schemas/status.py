@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from millracer.domain.items import ItemState
-from millracer.domain.result import ErrorRecord
+from millracer.domain.run.result import ErrorRecord
 from millracer.domain.status import DaemonOwner, DaemonState, WorkspaceStatus
+from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from millracer.domain.items import ItemState
 from millracer.domain.requests import IntakeKind
-from millracer.domain.result import ErrorRecord, NextStep
+from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
+from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
 from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument

@@ -19,11 +19,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from millracer.cancellation import Wait
-from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
-from millracer.domain.items import ItemState, ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
-from millracer.domain.observation import ChangeHints
 from millracer.domain.requests import IntakeKind, RequestBody
-from millracer.domain.runtime import (
+from millracer.domain.run.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.observation import ChangeHints
+from millracer.domain.work.items import (
+    ItemState,
+    ItemStatus,
+    SubmitReceipt,
+    UnfinishedItem,
+    WorkItem,
+)
+from millracer.domain.work.runtime import (
     CommandReply,
     CommandState,
     ControlReceipt,

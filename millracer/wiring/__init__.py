@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.programs import FOUND_UNTOLD, NO_PROGRAMS, ProgramsUsed
 from millracer.domain.requests import PiSession
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.errors import UsageError
 from millracer.ports import (
     Agent,

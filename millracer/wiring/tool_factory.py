@@ -21,7 +21,7 @@ from millracer.wiring import (
 
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
-    from millracer.domain.run_options import RunOptions
+    from millracer.domain.run.options import RunOptions
     from millracer.ports import Agent, Backend, ProgressListener, TextListener
     from millracer.run.orchestrator import Orchestrator
 

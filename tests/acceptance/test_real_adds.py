@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.identity import work_item_for
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody, RunRequest, ScopedWork
+from millracer.domain.work.identity import work_item_for
+from millracer.domain.work.items import WorkItem
 from millracer.millrace.intake.documents import IntakeDocument, render_document, verify_document
 from millracer.millrace.intake.fields import (
     decode_reference,

@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
-from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.observation import ChangeHints
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import RunningDaemon, RuntimeStatus
+from millracer.domain.run.observation import ChangeHints
+from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ToolFailed
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.millrace.daemon.daemon import WorkspaceDaemon

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.work.items import ItemState, WorkItem
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
 from tests.support.scenario import Scenario, Step

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.completion import Verdict, judge
-from millracer.domain.evidence import Evidence, lineage_of
-from millracer.domain.items import ItemState, ItemStatus, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.run.completion import Verdict, judge
+from millracer.domain.run.evidence import Evidence, lineage_of
+from millracer.domain.work.items import ItemState, ItemStatus, WorkItem
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
 from tests.support.scenario import Scenario, Step

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.completion import judge
-from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.run.completion import judge
+from millracer.domain.work.items import ItemState, WorkItem
 from millracer.errors import ToolFailed, ToolUnsupported, WorkspaceUnusable
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls

@@ -26,7 +26,7 @@ from tests.support.real_pi import (
     real_print_pi,
     requests_of_a_try,
 )
-from tests.unit.domain.test_notification import UPDATED
+from tests.unit.domain.run.test_notification import UPDATED
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.work.runtime import RuntimeStatus
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.daemon.ownership import write_ownership

@@ -27,20 +27,22 @@ _RUNS_A_TASK = frozenset(
         "millracer.pi.rpc",
         "millracer.pi.one_shot",
         "millracer.run.orchestrator",
-        "millracer.domain.lifecycle",
+        "millracer.domain.run.lifecycle",
     }
 )
 _TELLS_OF_A_RUN = frozenset(
     {
         "millracer.operations.run",
         "millracer.schemas.run_result",
-        "millracer.domain.completion",
+        "millracer.domain.run.completion",
         "millracer.millrace.intake.documents",
-        "millracer.domain.evidence",
-        "millracer.domain.result",
+        "millracer.domain.run.evidence",
+        "millracer.domain.run.result",
     }
 )
-_ANSWERS_OTHERS = frozenset({"millracer.cli.commands.jsonl_server", "millracer.operator.session"})
+_ANSWERS_OTHERS = frozenset(
+    {"millracer.cli.commands.ops.jsonl_server", "millracer.operator.session"}
+)
 _CALLS_MILLRACE = frozenset(
     {
         "psutil",

@@ -18,8 +18,9 @@ _LIMIT_SECONDS = 60
 _TELL = """
 import importlib, json, sys
 from millracer.wiring import preload, tool_factory
-from millracer.cli import app, main, prewarm
-from millracer.cli.preload import load_endings
+from millracer.cli import app, main
+from millracer.cli.startup import prewarm
+from millracer.cli.startup.preload import load_endings
 importlib.import_module("millracer.cli." + {command!r})
 load_endings()
 preload.{load}()
@@ -30,13 +31,13 @@ _BEFORE_OR_NEVER = frozenset(
     {
         # They choose the command, or complete a line.
         "millracer.cli.app",
-        "millracer.cli.shell_completion",
+        "millracer.cli.options.completion",
         # They are what loads.
         "millracer.wiring.preload",
     }
 )
 #: Imported in process 1 alone, before the command starts.
-_AT_START = frozenset({"millracer.cli.process_one"})
+_AT_START = frozenset({"millracer.cli.process.process_one"})
 _OF_OTHERS = frozenset(
     {
         # The doctor's, setup's, the library's, completion's.
@@ -87,10 +88,10 @@ def _imported_late(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "load", "others"),
     [
-        ("commands.run_task", "load_run", _OF_OTHERS | _OF_ANSWERS),
+        ("commands.run.task", "load_run", _OF_OTHERS | _OF_ANSWERS),
         ("operator.command", "load_run", _OF_OTHERS | _OF_ANSWERS),
-        ("commands.demo_run", "load_run", _OF_OTHERS | _OF_ANSWERS),
-        ("commands.jsonl_server", "load_answers", _OF_OTHERS),
+        ("commands.demo.run", "load_run", _OF_OTHERS | _OF_ANSWERS),
+        ("commands.ops.jsonl_server", "load_answers", _OF_OTHERS),
     ],
 )
 def test_nothing_is_left_to_load_when_it_waits(

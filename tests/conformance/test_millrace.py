@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.items import ItemState, SubmitReceipt, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.work.items import ItemState, SubmitReceipt, WorkItem
 from millracer.errors import ToolFailed
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls

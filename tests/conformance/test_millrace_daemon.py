@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.completion import Verdict, judge
-from millracer.domain.items import ItemState, ItemStatus, WorkItem
-from millracer.domain.observation import ChangeHints
 from millracer.domain.requests import IntakeKind, RequestBody
-from millracer.domain.runtime import DaemonEnd, RunningDaemon
+from millracer.domain.run.completion import Verdict, judge
+from millracer.domain.run.observation import ChangeHints
+from millracer.domain.work.items import ItemState, ItemStatus, WorkItem
+from millracer.domain.work.runtime import DaemonEnd, RunningDaemon
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.ports import Backend, WatchLease

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from millracer.domain.identity import hash_request
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
+from millracer.domain.work.identity import hash_request
+from millracer.domain.work.items import WorkItem
 from millracer.millrace.intake.documents import render_document
 from millracer.millrace.intake.fields import decode_reference, decode_request, request_hash_in
 from millracer.millrace.intake.markdown import (

@@ -20,8 +20,8 @@ import pytest
 
 from millracer import millrace
 from millracer.cancellation import Wait
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.work.items import WorkItem
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.millrace.commands.runner import CommandRunner, PlainRunner
 from millracer.millrace.fork_server.client import WarmProcess

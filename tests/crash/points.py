@@ -28,7 +28,7 @@ import psutil
 
 from millracer import millrace, pi, ports, programs, store, system
 from millracer.cli.terminal import stdout
-from millracer.domain.lifecycle import RunState
+from millracer.domain.run.lifecycle import RunState
 from millracer.millrace.commands import runner as command_runner
 from millracer.millrace.fork_server import client
 from millracer.run.orchestrator import Orchestrator

@@ -15,7 +15,7 @@ from types import ModuleType
 
 import millracer
 from millracer import errors
-from millracer.domain.outcome import Outcome
+from millracer.domain.run.outcome import Outcome
 from millracer.errors import MillracerError, ToolError
 from millracer.pi import errors as pi_errors
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from millracer.domain.lifecycle import mermaid
+from millracer.domain.run.lifecycle import mermaid
 from tests.docs import cli_page
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -24,8 +24,8 @@ _STEP = "a published next step, or the message that goes with it"
 #: Phrases that a module keeps, with the reason.
 _KEPT: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("millracer/domain/items.py", "ours"): _PUBLIC_NAME,
-        ("millracer/domain/runtime.py", "ours"): _PUBLIC_NAME,
+        ("millracer/domain/work/items.py", "ours"): _PUBLIC_NAME,
+        ("millracer/domain/work/runtime.py", "ours"): _PUBLIC_NAME,
         ("millracer/schemas/status.py", "ours"): _PUBLIC_NAME,
         ("millracer/testing/agent.py", "told"): _PUBLIC_NAME,
         ("millracer/millrace/intake/documents.py", "stands"): _INTAKE,

@@ -12,7 +12,7 @@ from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.store_copy import CopiedStore
 from millracer.domain.doctor_report import FolderLook, PiModel, PiModels, StageModel, StoreLook
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.errors import MillracerError, RunWarning
 from millracer.pi.inspection import PiLook
 from millracer.ports import Agent, Backend, SessionStore

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.errors import MillracerError
 from millracer.operator.session import OperatorTools, Voice
 from millracer.ports import Agent, Backend, ProgressListener, TextListener

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from millracer.cancellation import Cancellation
 from millracer.domain.programs import ProgramsUsed, ProgramUsed, ToolOrigin
 from millracer.domain.requests import RunRequest
-from millracer.domain.result import RunResult
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
+from millracer.domain.run.result import RunResult
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
 from millracer.ports import Backend

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from millracer.cli.prewarm import asks_millrace
+from millracer.cli.startup.prewarm import asks_millrace
 from millracer.errors import InvalidRequest
 from millracer.schemas.benchmark_request import parse_benchmark_request
-from millracer.schemas.ops_request import InvalidOpsRequest, ReadRequest, read_ops_request
+from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
 
 
 def check(data: bytes) -> None:

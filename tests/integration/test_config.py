@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from millracer.cli.option_groups import common_options
+from millracer.cli.options.groups import common_options
 from millracer.domain.programs import Tool
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.schemas.config_file import ConfigOptions
 from millracer.schemas.names import SchemaName
 from tests.support.installed_tools import record_installed

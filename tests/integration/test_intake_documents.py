@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
+from millracer.domain.work.items import WorkItem
 from millracer.millrace.intake.documents import render_document
 from tests.support.hostile import HASH
 

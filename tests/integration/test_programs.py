@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from millracer.domain.programs import Tool
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.programs.discovery import resolve_programs
 from millracer.wiring import BackendFactory, begin
 from millracer.wiring.tool_factory import ProgramFactory

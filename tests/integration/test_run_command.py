@@ -14,12 +14,7 @@ import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
 from millracer.cli.app import invoke
-from millracer.cli.signals import signals_raise
-from millracer.domain.completion import NOWHERE, MissingEvidence
-from millracer.domain.evidence import ItemFact
-from millracer.domain.items import ItemState
-from millracer.domain.outcome import Outcome
-from millracer.domain.progress import EventKind
+from millracer.cli.process.signals import signals_raise
 from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
@@ -27,7 +22,12 @@ from millracer.domain.requests import (
     RoutePreference,
     RunRequest,
 )
-from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
+from millracer.domain.run.completion import NOWHERE, MissingEvidence
+from millracer.domain.run.evidence import ItemFact
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import EventKind
+from millracer.domain.run.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
+from millracer.domain.work.items import ItemState
 from millracer.errors import RunWarning, UsageError
 from millracer.ports import ProgressListener
 from millracer.wiring import BackendFactory, Settings, tool_factory

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from millracer.cli import app
-from millracer.cli.commands import run_task
+from millracer.cli.commands.run import task as run_task
 from millracer.cli.task_input import prepare
 from millracer.cli.task_request import TaskInput
 from millracer.domain.requests import PiSession

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
-from millracer.cli.signals import ending_told, signals_cancel, signals_raise
+from millracer.cli.process.signals import ending_told, signals_cancel, signals_raise
 
 REASONS = {
     signal.SIGINT: CancelReason.INTERRUPTED,

@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.work.items import WorkItem
 from millracer.millrace.intake.documents import IntakeDocument, render_document
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace

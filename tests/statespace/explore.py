@@ -21,10 +21,10 @@ from typing import TypeAlias
 import pytest
 
 from millracer.cancellation import Cancellation
-from millracer.domain import lifecycle as table
-from millracer.domain.lifecycle import INITIAL, Edge, Lifecycle, RunEvent, RunFacts, RunState
 from millracer.domain.requests import RunRequest
-from millracer.domain.result import RunResult
+from millracer.domain.run import lifecycle as table
+from millracer.domain.run.lifecycle import INITIAL, Edge, Lifecycle, RunEvent, RunFacts, RunState
+from millracer.domain.run.result import RunResult
 from millracer.domain.submission import Submission
 from millracer.run import finalize, orchestrator
 from millracer.run.context import RunContext

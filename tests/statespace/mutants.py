@@ -10,10 +10,10 @@ from typing import TypeAlias
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain import completion, lifecycle, result
-from millracer.domain.ending import Ending
-from millracer.domain.items import WorkItem
-from millracer.domain.lifecycle import (
+from millracer.domain.requests import RunRequest
+from millracer.domain.run import completion, lifecycle, result
+from millracer.domain.run.ending import Ending
+from millracer.domain.run.lifecycle import (
     EDGES,
     SUBMISSION_EDGES,
     Edge,
@@ -22,8 +22,8 @@ from millracer.domain.lifecycle import (
     RunState,
     Step,
 )
-from millracer.domain.outcome import Outcome
-from millracer.domain.requests import RunRequest
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.work.items import WorkItem
 from millracer.run import orchestrator
 from millracer.run.orchestrator import Orchestrator
 from tests.statespace.scenarios import needs_others

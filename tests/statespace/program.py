@@ -20,8 +20,9 @@ from typing import Any, TypeAlias
 
 from millracer import run
 from millracer.cancellation import Cancellation, Wait
-from millracer.domain.completion import MissingEvidence, Verdict
-from millracer.domain.evidence import (
+from millracer.domain.requests import Decision, RequestBody, RunRequest
+from millracer.domain.run.completion import MissingEvidence, Verdict
+from millracer.domain.run.evidence import (
     ClosureFact,
     Evidence,
     ItemFact,
@@ -29,13 +30,12 @@ from millracer.domain.evidence import (
     SpawnFact,
     StageFact,
 )
-from millracer.domain.intake import IntakeChoice, ModeChoice
-from millracer.domain.items import ItemStatus, SubmitReceipt, WorkItem
-from millracer.domain.lifecycle import ENDINGS, Lifecycle, RunEvent, RunFacts, RunState, Step
-from millracer.domain.observation import ChangeHints, is_news
-from millracer.domain.requests import Decision, RequestBody, RunRequest
-from millracer.domain.result import ErrorRecord, NextStep, RunResult
-from millracer.domain.runtime import (
+from millracer.domain.run.lifecycle import ENDINGS, Lifecycle, RunEvent, RunFacts, RunState, Step
+from millracer.domain.run.observation import ChangeHints, is_news
+from millracer.domain.run.result import ErrorRecord, NextStep, RunResult
+from millracer.domain.work.intake import IntakeChoice, ModeChoice
+from millracer.domain.work.items import ItemStatus, SubmitReceipt, WorkItem
+from millracer.domain.work.runtime import (
     CommandReply,
     ModeValidation,
     RunningDaemon,

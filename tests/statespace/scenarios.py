@@ -8,11 +8,6 @@ from dataclasses import dataclass
 import pytest
 
 from millracer.cancellation import Cancellation
-from millracer.domain import lifecycle
-from millracer.domain.identity import work_item_for
-from millracer.domain.items import ItemState
-from millracer.domain.lifecycle import Edge, RunEvent, RunState
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
@@ -21,8 +16,13 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.result import RunResult, exit_code_of
+from millracer.domain.run import lifecycle
+from millracer.domain.run.lifecycle import Edge, RunEvent, RunState
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.submission import Submission
+from millracer.domain.work.identity import work_item_for
+from millracer.domain.work.items import ItemState
 from millracer.errors import ExitCode
 from millracer.operations.submit import submit
 from millracer.run import watch

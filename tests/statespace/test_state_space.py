@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from millracer.domain.lifecycle import SUBMISSION_EDGES
-from millracer.domain.outcome import Outcome
+from millracer.domain.run.lifecycle import SUBMISSION_EDGES
+from millracer.domain.run.outcome import Outcome
 from tests.statespace.circles import circles
 from tests.statespace.explore import Broken, Space
 from tests.statespace.mutants import MUTATIONS, SUBMISSION_MUTATIONS

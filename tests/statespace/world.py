@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
-from millracer.domain.evidence import Evidence, ItemFact, StageFact
-from millracer.domain.intake import DEFAULT_MODE
-from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
+from millracer.domain.run.evidence import Evidence, ItemFact, StageFact
+from millracer.domain.work.intake import DEFAULT_MODE
+from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
 from millracer.errors import RunWarning
 from millracer.ports import Agent, TextListener, WatchLease
 from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from millracer.domain.evidence import ClosureFact, Evidence, Fact, ItemFact, SpawnFact, StageFact
-from millracer.domain.items import ItemState
 from millracer.domain.requests import IntakeKind
+from millracer.domain.run.evidence import (
+    ClosureFact,
+    Evidence,
+    Fact,
+    ItemFact,
+    SpawnFact,
+    StageFact,
+)
+from millracer.domain.work.items import ItemState
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 
 from millracer.cancellation import Wait
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import ToolFailed
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.millrace.daemon.daemon import WorkspaceDaemon

@@ -24,11 +24,24 @@ PRELOADED = (
     *(
         f"millracer.cli.{name}"
         for name in (
-            *("main", "app", "command", "operation_calls", "option_groups", "preload", "prewarm"),
+            *(
+                "main",
+                "app",
+                "command",
+                "operation_calls",
+                "options.groups",
+                "startup.preload",
+                "startup.prewarm",
+            ),
             *("task_input", "operator.command", "terminal.live_progress", "terminal.stdin"),
-            *("commands.config", "commands.control", "commands.doctor", "commands.jsonl_server"),
-            *("commands.ops_request", "commands.run_task", "commands.sessions", "commands.setup"),
-            *("commands.status_view", "commands.status_watch", "commands.submit"),
+            *(
+                "commands.config",
+                "commands.control",
+                "commands.doctor",
+                "commands.ops.jsonl_server",
+            ),
+            *("commands.ops.request", "commands.run.task", "commands.sessions", "commands.setup"),
+            *("commands.status.view", "commands.status.watch", "commands.submit"),
         )
     ),
     *("millracer.operations.control", "millracer.operations.registry"),

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from millracer.cancellation import Cancellation
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.operations.gateway import Answer, CommandDefaults, OpsGateway
 from millracer.operations.options import OptionLayers, Values, values_of
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import SessionStore
 from millracer.schemas.base import render
-from millracer.schemas.ops_request import ReadRequest, read_ops_request
-from millracer.schemas.ops_result import OpsResult
+from millracer.schemas.ops.request import ReadRequest, read_ops_request
+from millracer.schemas.ops.result import OpsResult
 from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore

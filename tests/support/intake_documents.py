@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from millracer.domain.identity import hash_request
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
+from millracer.domain.work.identity import hash_request
+from millracer.domain.work.items import WorkItem
 from millracer.millrace.intake.documents import IntakeDocument, render_document
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)

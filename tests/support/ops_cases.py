@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from millracer.domain.items import ItemState
+from millracer.domain.work.items import ItemState
 from millracer.errors import ToolTimeout
 from millracer.testing.backend import (
     daemon_dies,

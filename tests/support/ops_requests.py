@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from millracer.schemas.ops_payloads import Action
-from millracer.schemas.ops_request import SCHEMA_VERSION
+from millracer.schemas.ops.payloads import Action
+from millracer.schemas.ops.request import SCHEMA_VERSION
 from millracer.schemas.run_options import FORBIDDEN_OPTIONS
 
 Json = Any

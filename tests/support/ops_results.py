@@ -8,14 +8,21 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from millracer.cancellation import CancelReason
-from millracer.domain.completion import MissingEvidence
-from millracer.domain.evidence import ClosureFact, Fact, ItemFact, LineageItem, SpawnFact, StageFact
-from millracer.domain.items import ItemState
-from millracer.domain.outcome import Outcome
 from millracer.domain.programs import ProgramsUsed, ProgramUsed, ToolOrigin
-from millracer.domain.progress import EventKind, ProgressEvent, ProgressKind
 from millracer.domain.requests import Decision, IntakeKind, Route, ScopedWork
-from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
+from millracer.domain.run.completion import MissingEvidence
+from millracer.domain.run.evidence import (
+    ClosureFact,
+    Fact,
+    ItemFact,
+    LineageItem,
+    SpawnFact,
+    StageFact,
+)
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import EventKind, ProgressEvent, ProgressKind
+from millracer.domain.run.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
+from millracer.domain.work.items import ItemState
 from millracer.errors import RunWarning
 from tests.support.ops_requests import json_values, texts
 

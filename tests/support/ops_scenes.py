@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from millracer.cancellation import CancelReason, Wait
-from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import StoreUnavailable, ToolNotFound, ToolUnsupported
 from millracer.testing.backend import ScriptedBackend, Step, stage_runs, then
 from tests.fakes.store import InMemorySessionStore

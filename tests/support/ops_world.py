@@ -8,10 +8,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from millracer.cli.commands.ops_request import _no_stream
+from millracer.cli.commands.ops.request import _no_stream
 from millracer.schemas.base import render
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops_request import InvalidOpsRequest, read_ops_request
+from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
 from millracer.schemas.registry import schema_of
 from tests.support.gateway import Desk
 

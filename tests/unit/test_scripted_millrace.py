@@ -1,8 +1,8 @@
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.items import ItemState, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.work.items import ItemState, WorkItem
 from millracer.errors import ToolTimeout
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.testing.backend import (

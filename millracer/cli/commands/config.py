@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from millracer.cli.command import completed
-from millracer.cli.option_groups import CommonOptions, with_common_options
+from millracer.cli.options.groups import CommonOptions, with_common_options
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import table
@@ -18,7 +18,7 @@ from millracer.cli.workspace import find_place
 from millracer.domain.configuration import ValueOrigin
 from millracer.domain.failures import exit_code_of_error
 from millracer.domain.programs import Tool, ToolOrigin
-from millracer.domain.run_options import FILE_OPTIONS
+from millracer.domain.run.options import FILE_OPTIONS
 from millracer.errors import ExitCode, UsageError
 from millracer.operations.context import SelectedWorkspace
 from millracer.operations.options import Merged

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millracer.cli import queue_options
-from millracer.cli.option_groups import CommonOptions, with_options
+from millracer.cli.options import queue as queue_options
+from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.domain.operations import (

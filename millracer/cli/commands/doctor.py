@@ -13,8 +13,8 @@ import typer
 
 from millracer import __version__
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
-from millracer.cli.option_groups import CommonOptions, with_common_options
-from millracer.cli.signals import signals_cancel, signals_ignored
+from millracer.cli.options.groups import CommonOptions, with_common_options
+from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.terminal.stderr import printable, say_error
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.workspace import find_place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from millracer.cli.documents import load
-from millracer.cli.option_groups import CommonOptions, with_common_options
+from millracer.cli.options.groups import CommonOptions, with_common_options
 
 
 @with_common_options

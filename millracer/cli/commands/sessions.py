@@ -13,17 +13,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from millracer.cli import options, shell_completion
-from millracer.cli.commands.ops_request import open_gateway, perform
-from millracer.cli.option_groups import CommonOptions, common_options
+from millracer.cli.commands.ops.request import open_gateway, perform
+from millracer.cli.options import completion as shell_completion
+from millracer.cli.options import shared as options
+from millracer.cli.options.groups import CommonOptions, common_options
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import in_line, table
 from millracer.errors import MillracerError
 from millracer.operations.gateway import Answer
 from millracer.schemas.base import render
-from millracer.schemas.ops_payloads import Action
-from millracer.schemas.ops_request import (
+from millracer.schemas.ops.payloads import Action
+from millracer.schemas.ops.request import (
     SCHEMA_VERSION,
     InvalidOpsRequest,
     OpsInput,
@@ -33,7 +34,7 @@ from millracer.schemas.ops_request import (
     WorkspaceRef,
     read_request,
 )
-from millracer.schemas.ops_result import (
+from millracer.schemas.ops.result import (
     OpsResult,
     SessionDocument,
     SessionReply,

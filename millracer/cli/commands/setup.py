@@ -15,8 +15,8 @@ import typer
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.cli.command import completed
-from millracer.cli.preload import load_endings
-from millracer.cli.signals import signals_cancel, signals_raise
+from millracer.cli.process.signals import signals_cancel, signals_raise
+from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
 from millracer.cli.terminal.stdin import unreadable
 from millracer.cli.terminal.stdout import print_text

@@ -12,13 +12,13 @@ from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.cli.internal_errors import say_bug
 from millracer.cli.operator.prompt import Lines, PipedLines, PlainLines
 from millracer.cli.operator.screen import TaskScreen, input_unechoed
-from millracer.cli.option_groups import CommonOptions
-from millracer.cli.preload import load_endings
-from millracer.cli.signals import forget_signals, signals_cancel
+from millracer.cli.options.groups import CommonOptions
+from millracer.cli.process.signals import forget_signals, signals_cancel
+from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
 from millracer.cli.terminal.stdout import OutputLost, print_text
 from millracer.domain.failures import exit_code_of_cancel
-from millracer.domain.result import exit_code_of
+from millracer.domain.run.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.operator.session import Operator, Voice, Watching
 from millracer.wiring import SystemClock, open_directories, open_store

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from millracer.cli.terminal.progress import plain_progress
 from millracer.cli.terminal.stderr import can_redraw, without_steering
 from millracer.cli.terminal.stdout import OutputLost
-from millracer.domain.progress import ProgressEvent
+from millracer.domain.run.progress import ProgressEvent
 from millracer.redaction.process import redacted_stream
 
 if TYPE_CHECKING:

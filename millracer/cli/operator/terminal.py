@@ -20,7 +20,7 @@ from prompt_toolkit.output import create_output
 
 from millracer.cancellation import Cancelled, CancelReason
 from millracer.cli.operator.prompt import PROMPT, Lines
-from millracer.cli.signals import ending_told
+from millracer.cli.process.signals import ending_told
 from millracer.cli.terminal.stdin import unreadable
 from millracer.domain.requests import IntakePreference, RoutePreference
 from millracer.operator.input_line import COMMANDS, CommandName

@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from millracer.cli.terminal.stderr import printable
-from millracer.domain.progress import ProgressEvent, ProgressKind
+from millracer.domain.run.progress import ProgressEvent, ProgressKind
 
 _FRAMES_A_SECOND = 8
 

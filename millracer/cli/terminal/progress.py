@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from millracer.cli.terminal.stderr import can_redraw, say
-from millracer.domain.progress import ProgressEvent
+from millracer.domain.run.progress import ProgressEvent
 from millracer.ports import ProgressListener
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from millracer.cli.signals import signals_raise
+from millracer.cli.process.signals import signals_raise
 from millracer.errors import UsageError
 
 _CHUNK_BYTES = 1 << 20

@@ -13,14 +13,14 @@ import time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from millracer.cli.signals import first_signal, signals_ignored
+from millracer.cli.process.signals import first_signal, signals_ignored
 from millracer.cli.terminal.writer import DescriptorWriter
 
 if TYPE_CHECKING:  # parsing the command line does not need these
     from typing_extensions import Buffer
 
     from millracer.cancellation import CancelReason
-    from millracer.domain.result import RunResult
+    from millracer.domain.run.result import RunResult
 
 
 _READER_LEFT = (BrokenPipeError, ConnectionResetError)

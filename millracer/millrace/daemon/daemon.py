@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 
 from millracer.cancellation import Cancelled, Wait
-from millracer.domain.items import ItemStatus
-from millracer.domain.observation import ChangeHints
-from millracer.domain.runtime import DaemonEnd, ModeValidation, RunningDaemon, RuntimeStatus
+from millracer.domain.run.observation import ChangeHints
+from millracer.domain.work.items import ItemStatus
+from millracer.domain.work.runtime import DaemonEnd, ModeValidation, RunningDaemon, RuntimeStatus
 from millracer.errors import DaemonDied, MillracerError, RunWarning, ToolFailed
 from millracer.millrace.commands.calls import TOOL, MillraceCalls, refusal
 from millracer.millrace.commands.mode_aliases import resolve_alias

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from millracer.domain.runtime import OutOfSight, RunningDaemon
+from millracer.domain.work.runtime import OutOfSight, RunningDaemon
 from millracer.millrace.daemon.log import has_ended
 from millracer.millrace.daemon.ownership import find_owned_daemon, has_taken, is_daemon_command
 from millracer.millrace.daemon.ownership_record import OwnershipRecord

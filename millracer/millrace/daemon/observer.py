@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millracer.cancellation import Wait
-from millracer.domain.runtime import RunningDaemon
+from millracer.domain.work.runtime import RunningDaemon
 from millracer.millrace.daemon.find import DaemonFinder
 from millracer.millrace.daemon.sleep import WorkspaceSleep, settled
 from millracer.millrace.files.locate import item_folders

@@ -15,7 +15,7 @@ from itertools import pairwise
 import psutil
 from pydantic import ValidationError
 
-from millracer.domain.runtime import RunningDaemon
+from millracer.domain.work.runtime import RunningDaemon
 from millracer.millrace.daemon.ownership_record import OwnershipRecord, StoppedRecord
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile

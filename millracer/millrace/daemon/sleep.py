@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from millracer.cancellation import Wait
-from millracer.domain.runtime import RunningDaemon
+from millracer.domain.work.runtime import RunningDaemon
 from millracer.system.file_events import Wakeup
 
 #: How often a workspace is read where the system reports changes, and where it does not.

@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass
 
 from millracer.cancellation import Wait
-from millracer.domain.items import ItemStatus
-from millracer.domain.observation import ChangeHints
-from millracer.domain.runtime import RunningDaemon, RuntimeEvent
+from millracer.domain.run.observation import ChangeHints
+from millracer.domain.work.items import ItemStatus
+from millracer.domain.work.runtime import RunningDaemon, RuntimeEvent
 from millracer.millrace.daemon.find import DaemonFinder
 from millracer.millrace.daemon.ownership import was_stopped
 from millracer.millrace.daemon.sleep import WorkspaceSleep, settled

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from millracer.cancellation import Wait
-from millracer.domain.completion import (
+from millracer.domain.requests import IntakeKind
+from millracer.domain.run.completion import (
     PROBE,
     RECON_STAGE,
     RUN_COMPLETE,
@@ -29,9 +30,8 @@ from millracer.domain.completion import (
     UPDATE_COMPLETE,
     UPDATER_STAGE,
 )
-from millracer.domain.evidence import Evidence, ItemFact, StageFact
-from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.requests import IntakeKind
+from millracer.domain.run.evidence import Evidence, ItemFact, StageFact
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.errors import ProtocolError
 from millracer.millrace.commands.calls import TOOL, WRONG_PROGRAM, refusal
 from millracer.millrace.commands.queries import MillraceQuestions

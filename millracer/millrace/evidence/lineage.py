@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 
-from millracer.domain.completion import PROBE, SPEC, TASK
-from millracer.domain.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
+from millracer.domain.run.completion import PROBE, SPEC, TASK
+from millracer.domain.run.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.millrace.evidence.traces import TraceFiles, spawn_facts, stage_facts
 from millracer.millrace.files.event_log import EventHistory
 from millracer.millrace.files.ideas import idea_file_names, noted_specs

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from millracer.domain.completion import RECON_TO_EXECUTION, RECON_TO_PLANNING
-from millracer.domain.evidence import SpawnFact, StageFact
+from millracer.domain.run.completion import RECON_TO_EXECUTION, RECON_TO_PLANNING
+from millracer.domain.run.evidence import SpawnFact, StageFact
 from millracer.millrace.files.state import CachedDocument
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import RunnerCompletion, RunTrace

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from millracer.domain.items import ItemState
-from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ProtocolError
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import EventData, EventLine, parse

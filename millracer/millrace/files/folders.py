@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from millracer.domain.items import ItemState
+from millracer.domain.work.items import ItemState
 from millracer.millrace.files.workspace import WorkspacePaths
 
 SUFFIX = ".md"

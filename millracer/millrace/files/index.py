@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from millracer.domain.items import ItemState
+from millracer.domain.work.items import ItemState
 from millracer.millrace.files.folders import (
     SUFFIX,
     WorkFolder,

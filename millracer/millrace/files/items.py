@@ -17,8 +17,8 @@ from datetime import datetime
 from pathlib import Path
 
 from millracer.cancellation import Wait
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.millrace.commands.calls import refusal
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.files.ideas import (

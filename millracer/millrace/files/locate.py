@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.errors import ProtocolError
 from millracer.millrace.files.folders import (
     IDEA_PREFIX,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 
-from millracer.domain.items import ItemState
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import CommandReply, CommandState
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import CommandReply, CommandState
 from millracer.errors import ProtocolError
 from millracer.millrace.files.folders import is_there
 from millracer.millrace.files.workspace import WorkspacePaths

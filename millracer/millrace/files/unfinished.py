@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from millracer.domain.items import ItemState, UnfinishedItem
+from millracer.domain.work.items import ItemState, UnfinishedItem
 from millracer.errors import ProtocolError
 from millracer.millrace.files.folders import (
     IDEA_PREFIX,

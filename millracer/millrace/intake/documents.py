@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from millracer.domain.identity import plain_title
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
+from millracer.domain.work.identity import plain_title
+from millracer.domain.work.items import WorkItem
 from millracer.errors import MillracerError
 from millracer.millrace.intake.fields import (
     QUOTING_RULE,

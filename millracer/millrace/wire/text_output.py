@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from millracer.domain.items import ItemState
-from millracer.domain.runtime import ControlReceipt
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import ControlReceipt
 from millracer.errors import ProtocolError
 
 TOOL = "millrace"

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.runtime import RunningDaemon, RuntimeStatus
+from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ToolFailed, ToolTimeout, WorkspaceUnusable
 from millracer.millrace.daemon.daemon import lifecycle_lock
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
-from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.runtime import DaemonEnd, RunningDaemon
+from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.runtime import DaemonEnd, RunningDaemon
 from millracer.errors import ToolTimeout
 from millracer.millrace.daemon import stop
 from millracer.millrace.daemon.daemon import lifecycle_lock, watch_lock

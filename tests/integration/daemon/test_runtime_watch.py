@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.items import ItemState, ItemStatus
-from millracer.domain.observation import ChangeHints
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import RuntimeEventKind
+from millracer.domain.run.observation import ChangeHints
+from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.runtime import RuntimeEventKind
 from millracer.ports import WatchLease
 from millracer.system.files import write_atomically
 from tests.support.fake_daemon import FakeDaemonSite, watched

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.runtime import DaemonEnd
+from millracer.domain.work.runtime import DaemonEnd
 from millracer.errors import ToolFailed
 from millracer.millrace.daemon.log import daemon_output, has_ended
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership

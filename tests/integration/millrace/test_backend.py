@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.evidence import Evidence
-from millracer.domain.items import ItemState, ItemStatus, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.run.evidence import Evidence
+from millracer.domain.work.items import ItemState, ItemStatus, WorkItem
 from millracer.errors import (
     ProtocolError,
     ToolFailed,

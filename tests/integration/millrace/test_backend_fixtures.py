@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.completion import judge
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
+from millracer.domain.run.completion import judge
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.errors import ToolFailed
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.queries import MillraceQuestions

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.items import ItemState, ItemStatus, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.work.items import ItemState, ItemStatus, WorkItem
 from millracer.errors import ToolFailed, ToolTimeout, ToolUnsupported
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.files.items import MillraceItems

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.completion import judge
-from millracer.domain.evidence import Evidence, lineage_of
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind
+from millracer.domain.run.completion import judge
+from millracer.domain.run.evidence import Evidence, lineage_of
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.millrace.backend import CliMillrace
 from tests.support.fake_millrace import FakeMillrace
 from tests.support.lineage import LineageFiles

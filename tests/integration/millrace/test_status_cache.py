@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import ToolFailed, ToolTimeout
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.millrace.status_cache import LONGEST_KEPT_SECONDS, StatusCache

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.items import ItemState, UnfinishedItem, WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.work.items import ItemState, UnfinishedItem, WorkItem
 from millracer.millrace.files.folders import documents_in
 from millracer.millrace.files.unfinished import _collect, list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths

@@ -8,10 +8,10 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
-from millracer.domain.result import RunResult
+from millracer.domain.run.result import RunResult
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops_payloads import Action
+from millracer.schemas.ops.payloads import Action
 from millracer.testing.backend import ScriptedBackend
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore

@@ -14,8 +14,8 @@ import pytest
 
 from millracer import __version__
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops_payloads import Action
-from millracer.schemas.ops_result import OpsStatus
+from millracer.schemas.ops.payloads import Action
+from millracer.schemas.ops.result import OpsStatus
 from tests.support.ops_cases import CASES, INVALID, Case
 from tests.support.ops_world import VALIDATORS, answer, assert_published
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from millracer.cli.app import invoke
-from millracer.cli.signals import signals_raise
+from millracer.cli.process.signals import signals_raise
 from millracer.cli.terminal.stdin import StandardInput
 from millracer.system.user_folders import STORE_NAME
 from millracer.wiring import BackendFactory

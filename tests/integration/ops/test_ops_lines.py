@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from millracer.cli.commands.jsonl_server import MOST_UNDER_WAY
+from millracer.cli.commands.ops.jsonl_server import MOST_UNDER_WAY
 from tests.support.cli import wait_until
 from tests.support.fake_millrace import FakeMillrace
 from tests.support.millrace_install import lay_out

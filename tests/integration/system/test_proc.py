@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from millracer.domain.runtime import RunningDaemon
+from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import ProcUnavailable
 from millracer.millrace.daemon.ownership import note_stopped, was_stopped
 from millracer.millrace.files.workspace import WorkspacePaths

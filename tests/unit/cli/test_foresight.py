@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from millracer.cli.prewarm import LONGEST_FORESEEN_BYTES, Foresight, asks_millrace
+from millracer.cli.startup.prewarm import LONGEST_FORESEEN_BYTES, Foresight, asks_millrace
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.cli.commands.jsonl_server import RequestLines
+from millracer.cli.commands.ops.jsonl_server import RequestLines
 
 
 def lines_of(*chunks: bytes, limit: int = 5, ends: bool = True) -> list[bytes]:

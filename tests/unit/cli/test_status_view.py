@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from millracer.cli.commands.status_view import in_brief, status_lines
-from millracer.domain.items import ItemState
-from millracer.domain.result import ErrorRecord
-from millracer.domain.runtime import RuntimeEventKind
+from millracer.cli.commands.status.view import in_brief, status_lines
+from millracer.domain.run.result import ErrorRecord
 from millracer.domain.status import WorkspaceStatus
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import RuntimeEventKind
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.schemas.status import StatusResult, describe_overview
 from tests.unit.domain.test_status import DAEMON, NOW, event, left, says, sees

@@ -5,8 +5,8 @@ import pytest
 from millracer.demo.project import COVER, FIX, REQUESTS, Change
 from millracer.demo.scripted_model import ModelRequest, Reply
 from millracer.demo.stages import respond
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.run.outcome import Outcome
 from millracer.millrace.intake.markdown import parse_document
 from millracer.run.prompts import decision_prompt, direct_prompt, notification_prompt, report_prompt
 

@@ -23,7 +23,7 @@ from millracer.domain.doctor_report import (
     StoreLook,
     is_healthy,
 )
-from millracer.domain.items import ItemState
+from millracer.domain.work.items import ItemState
 from millracer.errors import (
     ConfigInvalid,
     InvalidRequest,

@@ -6,7 +6,7 @@ import pytest
 
 from millracer.cancellation import CancelReason
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
-from millracer.domain.result import ErrorRecord
+from millracer.domain.run.result import ErrorRecord
 from millracer.errors import ExitCode
 
 EXIT_CODES = {

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from millracer.domain.items import ItemState, UnfinishedItem
-from millracer.domain.result import ErrorRecord
-from millracer.domain.runtime import (
+from millracer.domain.run.result import ErrorRecord
+from millracer.domain.status import RECENT_ENDS, DaemonOwner, DaemonState, WorkspaceStatus
+from millracer.domain.work.items import ItemState, UnfinishedItem
+from millracer.domain.work.runtime import (
     OutOfSight,
     RunningDaemon,
     RuntimeEvent,
     RuntimeEventKind,
     RuntimeStatus,
 )
-from millracer.domain.status import RECENT_ENDS, DaemonOwner, DaemonState, WorkspaceStatus
 from millracer.millrace.shell import MillraceCommands
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

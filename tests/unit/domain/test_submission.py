@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import CancelReason
-from millracer.domain.items import ItemState, ItemStatus
 from millracer.domain.requests import IntakeKind, RunRequest
-from millracer.domain.result import ErrorRecord
+from millracer.domain.run.result import ErrorRecord
 from millracer.domain.submission import Submission
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.errors import ExitCode
 from millracer.millrace.shell import MillraceCommands
 

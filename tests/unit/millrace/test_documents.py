@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody
+from millracer.domain.work.items import WorkItem
 from millracer.millrace.intake.documents import IntakeDocument, render_document, verify_document
 from millracer.millrace.intake.fields import (
     SCOPE_CONTRACT,

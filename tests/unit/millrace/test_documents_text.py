@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millracer.domain.items import WorkItem
 from millracer.domain.requests import IntakeKind, RequestBody, ScopedWork
+from millracer.domain.work.items import WorkItem
 from millracer.errors import MillracerError
 from millracer.millrace.intake.documents import DOCUMENT_UNSAFE, render_document, verify_document
 from tests.support.hostile import HASH

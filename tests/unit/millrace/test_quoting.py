@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.identity import TITLE_LIMIT, plain_title
+from millracer.domain.work.identity import TITLE_LIMIT, plain_title
 from millracer.millrace.intake.quoting import (
     is_quoted,
     quote_line,

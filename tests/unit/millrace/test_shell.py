@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millracer.domain.evidence import LineageItem
-from millracer.domain.items import ItemState, ItemStatus
+from millracer.domain.run.evidence import LineageItem
+from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.millrace.shell import MillraceCommands
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.items import ItemState
+from millracer.domain.work.items import ItemState
 from millracer.errors import ProtocolError
 from millracer.millrace.wire.text_output import (
     AddReceipt,

@@ -4,9 +4,9 @@ import pytest
 
 from millracer.cancellation import Cancellation
 from millracer.domain.control import ControlOutcome, ControlReport
-from millracer.domain.items import ItemState
 from millracer.domain.requests import IntakeKind
-from millracer.domain.runtime import CommandReply, CommandState
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import CommandReply, CommandState
 from millracer.errors import ExitCode, ToolFailed
 from millracer.operations import cancel as cancelling
 from millracer.operations import control

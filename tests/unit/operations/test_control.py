@@ -6,8 +6,8 @@ import pytest
 
 from millracer.cancellation import Cancellation, CancelReason
 from millracer.domain.control import ControlOutcome, ControlReport
-from millracer.domain.items import ItemState
-from millracer.domain.runtime import CommandReply, CommandState, RunningDaemon
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import CommandReply, CommandState, RunningDaemon
 from millracer.errors import ExitCode, RunWarning, ToolFailed
 from millracer.operations import control
 from millracer.testing.backend import ScriptedBackend

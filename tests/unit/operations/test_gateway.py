@@ -8,9 +8,9 @@ import pytest
 from millracer.cancellation import Cancelled, CancelReason
 from millracer.domain.workspaces import Session
 from millracer.errors import ExitCode, MillracerError, RunWarning, StoreUnavailable, ToolNotFound
-from millracer.schemas.ops_payloads import Action
-from millracer.schemas.ops_request import InvalidOpsRequest, read_ops_request
-from millracer.schemas.ops_result import OpsStatus
+from millracer.schemas.ops.payloads import Action
+from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
+from millracer.schemas.ops.result import OpsStatus
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.failing_store import FailingStore
 from tests.fakes.tools import ScriptedTools

@@ -15,7 +15,7 @@ from millracer.domain.requests import (
     RoutePreference,
     RunRequest,
 )
-from millracer.domain.run_options import RUN_OPTIONS, RunOptions
+from millracer.domain.run.options import RUN_OPTIONS, RunOptions
 from millracer.operations.options import Layer, OptionLayers, merge, values_of
 
 #: No value is a default.

@@ -16,7 +16,7 @@ from millracer.operations import registry
 from millracer.operations.context import OperationContext
 from millracer.operations.registry import OPERATIONS, fail, load, perform
 from millracer.schemas.base import Published
-from millracer.schemas.ops_payloads import Action
+from millracer.schemas.ops.payloads import Action
 
 _PERFORMED = [name for name, each in OPERATIONS.items() if each.handler]
 

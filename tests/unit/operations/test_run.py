@@ -6,11 +6,6 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import CancelReason
-from millracer.domain.completion import MissingEvidence
-from millracer.domain.evidence import ItemFact, LineageItem, StageFact
-from millracer.domain.items import ItemState
-from millracer.domain.outcome import Outcome
-from millracer.domain.progress import EventKind
 from millracer.domain.requests import (
     Finalizer,
     IntakeKind,
@@ -20,8 +15,13 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.result import DecidingEvent, ErrorRecord, RunResult, Versions
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.completion import MissingEvidence
+from millracer.domain.run.evidence import ItemFact, LineageItem, StageFact
+from millracer.domain.run.options import RunOptions
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import EventKind
+from millracer.domain.run.result import DecidingEvent, ErrorRecord, RunResult, Versions
+from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import RegisteredWorkspace, Selection
 from millracer.errors import (
     ExitCode,

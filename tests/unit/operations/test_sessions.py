@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from millracer.domain.run_options import RunOptions
+from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import RegisteredWorkspace, Selection
 from tests.fakes.directories import NamedDirectories
 from tests.support.gateway import Desk, codes, said

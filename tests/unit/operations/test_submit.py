@@ -5,8 +5,6 @@ from dataclasses import replace
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason
-from millracer.domain.items import ItemState
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import (
     IntakeKind,
     IntakePreference,
@@ -14,8 +12,10 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.runtime import CommandReply, CommandState
+from millracer.domain.run.outcome import Outcome
 from millracer.domain.submission import Submission
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import CommandReply, CommandState
 from millracer.errors import ExitCode, ToolFailed
 from millracer.operations.submit import submit
 from millracer.run.orchestrator import Orchestrator

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from millracer.domain.completion import MissingEvidence
-from millracer.domain.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
-from millracer.domain.items import ItemState, UnfinishedItem
-from millracer.domain.outcome import Outcome
-from millracer.domain.progress import EventKind
 from millracer.domain.requests import Route
-from millracer.domain.result import DecidingEvent, NextStep, RunResult, Versions
-from millracer.domain.runtime import RuntimeStatus
+from millracer.domain.run.completion import MissingEvidence
+from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import EventKind
+from millracer.domain.run.result import DecidingEvent, NextStep, RunResult, Versions
+from millracer.domain.work.items import ItemState, UnfinishedItem
+from millracer.domain.work.runtime import RuntimeStatus
 from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.operator.reports import (
     Done,

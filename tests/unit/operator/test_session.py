@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.items import ItemState
-from millracer.domain.outcome import Outcome
-from millracer.domain.progress import ProgressEvent
 from millracer.domain.requests import Finalizer, IntakeKind, IntakePreference, RoutePreference
-from millracer.domain.result import RunResult
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import ProgressEvent
+from millracer.domain.run.result import RunResult
+from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import RegisteredWorkspace, Selection
 from millracer.errors import (
     ConfigInvalid,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from millracer.domain.items import ItemState
+from millracer.domain.work.items import ItemState
 from millracer.errors import InvalidRequest
 from millracer.run.lookup import item_named
 from millracer.testing.backend import ScriptedBackend

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
-from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
+from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ToolTimeout
 from millracer.ports import Agent, TextListener
 from millracer.run import notifier as notifying
@@ -17,7 +17,7 @@ from millracer.run.notifier import Notifier, ProgressNote
 from millracer.run.prompts import NOTICE_MARK
 from millracer.testing.agent import ScriptedAgent
 from tests.support.cli import wait_until
-from tests.unit.domain.test_notification import UPDATED
+from tests.unit.domain.run.test_notification import UPDATED
 
 
 @pytest.fixture

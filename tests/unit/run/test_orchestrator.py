@@ -8,11 +8,6 @@ from threading import Thread
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason
-from millracer.domain.identity import work_item_for
-from millracer.domain.items import ItemState
-from millracer.domain.lifecycle import TERMINAL, RunState
-from millracer.domain.outcome import Outcome
-from millracer.domain.progress import ProgressEvent
 from millracer.domain.requests import (
     Finalizer,
     IntakeKind,
@@ -22,8 +17,13 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.result import RunResult
-from millracer.domain.runtime import RuntimeEventKind
+from millracer.domain.run.lifecycle import TERMINAL, RunState
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import ProgressEvent
+from millracer.domain.run.result import RunResult
+from millracer.domain.work.identity import work_item_for
+from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import RuntimeEventKind
 from millracer.errors import (
     DaemonDied,
     ProtocolError,

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.identity import work_item_for
-from millracer.domain.items import ItemState
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import Limits, RunRequest, ScopedWork
-from millracer.domain.result import exit_code_of
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.result import exit_code_of
+from millracer.domain.work.identity import work_item_for
+from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
 from millracer.ports import Agent, TextListener
 from millracer.run import watch

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.completion import MissingEvidence
-from millracer.domain.outcome import Outcome
 from millracer.domain.requests import RequestBody, ScopedWork
+from millracer.domain.run.completion import MissingEvidence
+from millracer.domain.run.outcome import Outcome
 from millracer.errors import RunWarning
 from millracer.run.prompts import (
     NOTICE_MARK,

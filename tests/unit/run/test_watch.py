@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 import pytest
 
 from millracer.cancellation import Cancellation, Wait
-from millracer.domain.ending import Ending
-from millracer.domain.items import ItemState, WorkItem
-from millracer.domain.lifecycle import RunEvent, Step
 from millracer.domain.requests import IntakeKind, RunRequest
-from millracer.domain.runtime import RuntimeEvent, RuntimeEventKind
+from millracer.domain.run.ending import Ending
+from millracer.domain.run.lifecycle import RunEvent, Step
+from millracer.domain.work.items import ItemState, WorkItem
+from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import MillracerError, ToolFailed, ToolTimeout
 from millracer.run import watch
 from millracer.run.context import RunContext

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops_request import InvalidOpsRequest, read_ops_request
+from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
 from millracer.schemas.registry import schema_of
 from tests.support.ops_requests import (
     Json,

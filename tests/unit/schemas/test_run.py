@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.domain.completion import MissingEvidence
-from millracer.domain.evidence import ItemFact
-from millracer.domain.items import ItemState
-from millracer.domain.outcome import Outcome
 from millracer.domain.programs import ProgramsUsed, ProgramUsed, ToolOrigin
-from millracer.domain.progress import EventKind
 from millracer.domain.requests import Decision, IntakeKind, Route, ScopedWork
-from millracer.domain.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
+from millracer.domain.run.completion import MissingEvidence
+from millracer.domain.run.evidence import ItemFact
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.progress import EventKind
+from millracer.domain.run.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
+from millracer.domain.work.items import ItemState
 from millracer.errors import RunWarning
 from millracer.schemas.run import RunResultDocument
 from millracer.schemas.run_result import render_result

@@ -1,0 +1,74 @@
+"""`millracer ops --json`: one request from standard input, one result on standard output."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from millracer import wiring
+from millracer.cancellation import Cancellation
+from millracer.cli.internal_errors import say_bug
+from millracer.cli.options.groups import CommonOptions
+from millracer.cli.process.signals import signals_cancel, signals_ignored
+from millracer.cli.startup.preload import load_endings
+from millracer.cli.terminal.stdout import print_text
+from millracer.domain.workspaces import LOCAL_SESSION
+from millracer.errors import MillracerError
+from millracer.operations.gateway import Answer, CommandDefaults, OpsGateway
+from millracer.schemas.base import render
+from millracer.schemas.ops.payloads import Action
+from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
+
+
+def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
+    """Answer the input and return the exit code; every input gets exactly one result."""
+    with open_gateway(common) as gateway:
+        try:
+            read = read_ops_request(raw)
+        except InvalidOpsRequest as error:
+            given = gateway.refuse_unreadable(error)
+        else:
+            given = gateway.refuse(read, _no_stream()) if stream else perform(gateway, read)
+    with signals_ignored():  # the request has ended: print exactly one result
+        common.programs.close()
+        print_text(render(given.result))
+    return given.exit_code
+
+
+def open_gateway(
+    common: CommonOptions, *, remembers: bool = True
+) -> AbstractContextManager[OpsGateway]:
+    """Yield a gateway to the real tools and store."""
+    return wiring.open_gateway(
+        common.programs,
+        CommandDefaults(
+            options=common.options,
+            workspace=None if common.workspace is None else str(common.workspace),
+            session_id=common.session_id or LOCAL_SESSION,
+        ),
+        remembers=remembers,
+    )
+
+
+def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
+    """Perform a request; signals cancel it, and a bug becomes its result."""
+    if read.action is Action.ENQUEUE:
+        load_endings()
+    cancellation = Cancellation()
+    with signals_cancel(cancellation):
+        return answer(gateway, read, cancellation)
+
+
+def answer(gateway: OpsGateway, read: ReadRequest, cancellation: Cancellation) -> Answer:
+    """Perform a request without signal handling; a bug becomes its result."""
+    try:
+        return gateway.handle(read, cancellation)
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
+        return gateway.refuse(read, say_bug(error))
+
+
+def _no_stream() -> MillracerError:
+    return MillracerError(
+        "event streams are not supported yet",
+        code="unsupported_transport",
+        suggested_action="use `millracer ops --json`",
+    )

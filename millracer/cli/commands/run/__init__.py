@@ -1,0 +1,1 @@
+"""`millracer run`."""

@@ -1,0 +1,59 @@
+"""The command lines of `millracer run` and `millracer watch`."""
+
+from __future__ import annotations
+
+import typer
+
+from millracer.cli.documents import load
+from millracer.cli.options import queue as queue_options
+from millracer.cli.options import shared as options
+from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
+from millracer.cli.task_request import TaskInput
+from millracer.cli.terminal.stdout import OutputFormat
+from millracer.domain.requests import RoutePreference
+
+_BODY = "millracer.cli.commands.run.task:run_task"
+
+
+@with_common_options
+def run(  # noqa: PLR0913 - one parameter per option
+    common: CommonOptions,
+    *,
+    task: options.Task = None,
+    benchmark_json: options.BenchmarkJson = False,
+    output: options.Output = OutputFormat.TEXT,
+    request_id: options.RequestId = None,
+    resume: options.Resume = None,
+    exit_zero: options.ExitZero = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run one task to its end and print the answer or a JSON result."""
+    if common.options.anywhere.options.route is not RoutePreference.DIRECT:
+        common.programs.warm_up(common.options.anywhere.options)
+    task_input = TaskInput(
+        common=common,
+        task=tuple(task or ()),
+        benchmark_json=benchmark_json,
+        request_id=request_id,
+        resume=resume,
+    )
+    raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))
+
+
+@with_all_options_but("route", "intake")
+def watch(
+    common: CommonOptions,
+    *,
+    item: queue_options.Item,
+    output: options.Output = OutputFormat.TEXT,
+    exit_zero: options.ExitZero = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Follow one work item to its end and print its result.
+
+    The result is the same as that of `run`. Starts a daemon if none runs. The result of an item
+    that has already ended is printed at once.
+    """
+    common.programs.warm_up(common.options.anywhere.options)
+    task_input = TaskInput(common=common, resume=item)
+    raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))

@@ -1,0 +1,185 @@
+"""Render a status as text: a screen for a person, or one line per change for a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from millracer.cli.terminal.tables import in_line
+from millracer.domain.status import DaemonOwner, DaemonState
+from millracer.domain.work.items import ItemState
+from millracer.domain.workspaces import ResolutionRule
+
+if TYPE_CHECKING:
+    from millracer.schemas.status import (
+        ActiveDocument,
+        DaemonDocument,
+        EndDocument,
+        StatusResult,
+        UnfinishedDocument,
+    )
+
+_WHY = {
+    ResolutionRule.CLI_WORKSPACE: "named by --workspace or MILLRACER_WORKSPACE",
+    ResolutionRule.ACTIVE_SESSION: "selected by the session",
+    ResolutionRule.CWD: "the current directory",
+}
+_OWNERS = {
+    DaemonOwner.MILLRACER: "started by Millracer",
+    DaemonOwner.KEPT: "left running by Millracer (--keep-daemon)",
+    DaemonOwner.OTHER: "foreign",
+}
+_STATES = {
+    DaemonState.RUNS: "runs",
+    DaemonState.BOOTS: "is starting",
+    DaemonState.STALE: "died; the next start removes its stale files",
+    DaemonState.NONE: "none runs",
+}
+_SHOWN = 5
+_TITLE_LENGTH = 60
+_INDENT = " " * 10
+
+
+def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]:
+    """Return the lines of one screen.
+
+    Args:
+        status: the status to render.
+        now: reference time for ages.
+    """
+    place = status.workspace
+    if place is None:
+        return []
+    why = _WHY.get(place.rule, place.rule)
+    named = f", registered as {place.workspace_id}" if place.workspace_id else ""
+    lines = [f"{place.root_path}  ({why}{named})"]
+    if not place.initialised:
+        return [*lines, "  no Millrace workspace yet", *_next(status)]
+    now = now or datetime.now(UTC)
+    lines.append(_row("daemon", _daemon(status.daemon)))
+    if status.daemon is not None and status.daemon.mode is not None:
+        lines.append(_row("mode", status.daemon.mode))
+    lines.append(_row("active", _active(status.active, now)))
+    lines.append(_row("queue", _queue(status)))
+    lines += _listed("waiting", _in(status, waiting=True))
+    lines += _listed("blocked", _in(status, waiting=False))
+    lines += _ended(status.ended, now)
+    for error in status.errors:
+        lines.append(_row("error", error.message))
+        lines.append(_row("next", error.suggested_action or "-"))
+    lines += [_row("warning", warning.message) for warning in status.warnings]
+    return [*lines, *_next(status)]
+
+
+def in_brief(status: StatusResult, now: datetime | None = None) -> str:
+    """Return the status in one line, with the time."""
+    now = now or datetime.now(UTC)
+    parts = [f"{now.astimezone():%H:%M:%S}", *_brief_parts(status)]
+    return " · ".join(map(in_line, parts))
+
+
+def _brief_parts(status: StatusResult) -> Iterator[str]:
+    place, daemon = status.workspace, status.daemon
+    if place is None or not place.initialised or daemon is None:
+        yield "no Millrace workspace yet"
+        return
+    yield f"daemon {_daemon_in_brief(daemon)}"
+    active = status.active
+    if active is not None:
+        yield f"{active.stage or 'a stage'} on {active.work_item_id or 'its own work'}"
+    blocked = len(_in(status, waiting=False))
+    yield f"{sum(status.queue_depths.values())} queued"
+    yield f"{blocked} blocked"
+    if status.ended:
+        end = status.ended[0]
+        yield f"last: {end.work_item_id} {end.state}"
+    for error in status.errors:
+        yield f"error: {error.message}"
+
+
+def _daemon_in_brief(daemon: DaemonDocument) -> str:
+    words = [str(daemon.state)]
+    if daemon.paused:
+        words.append("paused")
+    if daemon.stop_requested:
+        words.append("asked to stop")
+    return ", ".join(words)
+
+
+def _daemon(daemon: DaemonDocument | None) -> str:
+    if daemon is None:
+        return "-"
+    words = [_STATES[daemon.state]]
+    if daemon.pid is not None:
+        words[0] += f" (process {daemon.pid})"
+    if daemon.owner is not None:
+        words.append(_OWNERS[daemon.owner])
+    if daemon.watched:
+        words.append("watched by a millracer command")
+    if daemon.paused:
+        words.append(f"paused by {daemon.pause_sources}")
+    if daemon.stop_requested:
+        words.append("asked to stop")
+    return ", ".join(words)
+
+
+def _active(active: ActiveDocument | None, now: datetime) -> str:
+    if active is None:
+        return "-"
+    text = f"{active.stage or 'a stage'} on {active.work_item_id or 'its own work'}"
+    return text if active.since is None else f"{text}, {_ago(active.since, now)}"
+
+
+def _queue(status: StatusResult) -> str:
+    if not status.queue_depths:
+        return "not known"
+    return " · ".join(f"{plane} {depth}" for plane, depth in status.queue_depths.items())
+
+
+def _in(status: StatusResult, *, waiting: bool) -> list[UnfinishedDocument]:
+    states = (
+        {ItemState.QUEUED, ItemState.INBOX, ItemState.MAILBOX} if waiting else {ItemState.BLOCKED}
+    )
+    return [each for each in status.unfinished if each.state in states]
+
+
+def _listed(name: str, items: Sequence[UnfinishedDocument]) -> Iterator[str]:
+    for at, item in enumerate(items[:_SHOWN]):
+        yield _row("" if at else name, f"{item.work_item_id}  {_title(item.title)}")
+        if item.reason:
+            yield f"{_INDENT}  {in_line(item.reason)}"
+    if len(items) > _SHOWN:
+        yield f"{_INDENT}… and {len(items) - _SHOWN} more"
+
+
+def _ended(ended: Sequence[EndDocument], now: datetime) -> Iterator[str]:
+    for at, end in enumerate(ended):
+        why = f"  {end.reason}" if end.reason else ""
+        yield _row(
+            "" if at else "ended", f"{end.state:<9}  {end.work_item_id}  {_ago(end.at, now)}{why}"
+        )
+
+
+def _next(status: StatusResult) -> Iterator[str]:
+    for step in status.next_steps:
+        yield _row("next", f"to {step.action}: {step.command}")
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {name:<8}{in_line(text)}"
+
+
+def _title(text: str) -> str:
+    first = text.strip().partition("\n")[0].rstrip()
+    return first if len(first) <= _TITLE_LENGTH else f"{first[: _TITLE_LENGTH - 1]}…"
+
+
+def _ago(moment: datetime, now: datetime) -> str:
+    seconds = max(0, round((now - moment).total_seconds()))
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds} s ago"
+    minutes, hours = seconds // 60, seconds // 3600
+    if hours < 1:
+        return f"{minutes} min ago"
+    return f"{hours} h ago" if hours < 48 else f"{moment:%Y-%m-%d %H:%M}Z"  # noqa: PLR2004 - two days

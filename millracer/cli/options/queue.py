@@ -1,0 +1,23 @@
+"""The options of commands that work in one workspace and run no task."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from millracer.cli.options import completion as shell_completion
+
+#: Names of the common options that these commands take.
+HERE = ("workspace", "session_id", "millrace_command", "no_warm_millrace")
+
+Item = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="Work item id or request id.",
+        show_default=False,
+        autocompletion=shell_completion.items,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

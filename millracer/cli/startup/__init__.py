@@ -1,0 +1,1 @@
+"""What a command starts or loads ahead of its work."""

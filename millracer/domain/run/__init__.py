@@ -1,0 +1,1 @@
+"""One run: its lifecycle, evidence, verdict and result."""

@@ -1,0 +1,214 @@
+"""Facts about a work item for the completion gate, each with its source.
+
+A fact names the item, the run where there is one, the command or file it came from and the time it
+was read. Adapters gather facts; only `completion` judges them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from millracer.domain.requests import IntakeKind
+from millracer.domain.run.progress import EventKind
+from millracer.domain.work.items import ItemState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFact:
+    """The place of an item in Millrace.
+
+    Attributes:
+        waits_for: dependencies of a queued item that cannot be met any more, each with its state.
+    """
+
+    item_id: str
+    work_kind: str  #: task, probe, spec, incident or idea
+    state: ItemState
+    source: str
+    observed_at: datetime
+    detail: str = ""
+    waits_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFact:
+    """How one stage of a run ended, from Millrace's trace.
+
+    Attributes:
+        run_status: the status of the whole run (`complete` when it ended properly).
+        request_kind: `active_work_item`, or `closure_target` for an Arbiter's run.
+        runner_failure: why the stage runner failed, in its words; None where it succeeded, or
+            nothing is known.
+    """
+
+    run_id: str
+    item_id: str | None
+    work_kind: str | None
+    stage: str
+    terminal_result: str | None
+    run_status: str | None
+    request_kind: str | None
+    source: str
+    observed_at: datetime
+    root_spec_id: str | None = None
+    completed_at: datetime | None = None
+    runner_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnFact:
+    """Millrace created one item from another.
+
+    Attributes:
+        how: a phrase for the relation, such as `recon sent it to execution`.
+        run_id: the run that created it, where known.
+    """
+
+    parent_id: str
+    child_id: str
+    child_kind: str  #: task, spec or incident
+    how: str
+    source: str
+    observed_at: datetime
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureFact:
+    """The state of the closure target of a root spec.
+
+    Attributes:
+        last_arbiter_run_id: the Arbiter's last run for it.
+        blocked_by_lineage_work: Millrace waits for blocked work of this lineage.
+        blocking_ids: that work.
+    """
+
+    root_spec_id: str
+    open: bool
+    last_arbiter_run_id: str | None
+    blocked_by_lineage_work: bool
+    blocking_ids: tuple[str, ...]
+    source: str
+    observed_at: datetime
+
+
+#: Any piece of evidence.
+Fact = ItemFact | StageFact | SpawnFact | ClosureFact
+
+
+def state_fact(fact: Fact) -> str:
+    """Return one fact as a clause."""
+    match fact:
+        case ItemFact():
+            return f"{fact.work_kind} {fact.item_id} is {fact.state}"
+        case StageFact():
+            return f"{fact.stage} of {subject_of(fact)} ended {fact.terminal_result}"
+        case SpawnFact():
+            return f"{fact.child_kind} {fact.child_id} came out of {fact.parent_id}: {fact.how}"
+        case ClosureFact():
+            said = "open" if fact.open else "closed"
+            return f"the closure target of {fact.root_spec_id} is {said}"
+
+
+def subject_of(fact: Fact) -> str:
+    """Return the id of the item that a fact is about."""
+    match fact:
+        case ItemFact():
+            return fact.item_id
+        case StageFact():
+            return fact.item_id or fact.root_spec_id or ""
+        case SpawnFact():
+            return fact.child_id
+        case ClosureFact():
+            return fact.root_spec_id
+
+
+def run_of(fact: Fact) -> str | None:
+    """Return the run that a fact comes from, None where it comes from none."""
+    match fact:
+        case ItemFact():
+            return None
+        case StageFact() | SpawnFact():
+            return fact.run_id
+        case ClosureFact():
+            return fact.last_arbiter_run_id
+
+
+def event_of(fact: Fact) -> EventKind:
+    """Return the event that a proof fact shows: an Arbiter's verdict, or the item's own end."""
+    arbiter = isinstance(fact, ClosureFact) or (
+        isinstance(fact, StageFact) and fact.root_spec_id is not None
+    )
+    return EventKind.ARBITER_COMPLETE if arbiter else EventKind.SCOPED_COMPLETE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All facts gathered about one work item and its lineage; order has no meaning.
+
+    Attributes:
+        item_id: the item that is judged.
+        kind: its intake kind, None where it was not entered as one (a spec, an incident).
+        items: the places of the item and its descendants.
+        stages: how stages of their runs ended.
+        spawns: which item was created from which; an idea leads to its root spec.
+        closures: the closure targets of its specs.
+    """
+
+    item_id: str
+    kind: IntakeKind | None
+    items: tuple[ItemFact, ...] = ()
+    stages: tuple[StageFact, ...] = ()
+    spawns: tuple[SpawnFact, ...] = ()
+    closures: tuple[ClosureFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageItem:
+    """One member of a lineage; the item itself has no parent."""
+
+    item_id: str
+    work_kind: str
+    state: ItemState
+    how: str
+    source: str
+    parent_id: str | None = None
+    waits_for: tuple[str, ...] = ()
+
+
+def lineage_of(evidence: Evidence) -> tuple[LineageItem, ...]:
+    """Return the item and its descendants, parents before children, each once.
+
+    A member whose place is unknown is absent. Where facts name two places for one member, the last
+    one counts, because it was read last.
+    """
+    places: dict[str, ItemFact] = {fact.item_id: fact for fact in evidence.items}
+    members = [_member(evidence.item_id, None, places)]
+    known = {evidence.item_id}
+    for member in members:
+        for spawn in evidence.spawns:
+            if spawn.parent_id == member.item_id and spawn.child_id not in known:
+                known.add(spawn.child_id)
+                members.append(_member(spawn.child_id, spawn, places))
+    return tuple(members)
+
+
+def _member(item_id: str, spawn: SpawnFact | None, places: dict[str, ItemFact]) -> LineageItem:
+    place = places.get(item_id)
+    kind = "unknown" if spawn is None else spawn.child_kind
+    return LineageItem(
+        item_id=item_id,
+        work_kind=kind if place is None else place.work_kind,
+        state=ItemState.ABSENT if place is None else place.state,
+        how="the work item itself" if spawn is None else spawn.how,
+        source=_source(place, spawn),
+        parent_id=None if spawn is None else spawn.parent_id,
+        waits_for=() if place is None else place.waits_for,
+    )
+
+
+def _source(place: ItemFact | None, spawn: SpawnFact | None) -> str:
+    if place is not None:
+        return place.source
+    return "" if spawn is None else spawn.source

@@ -1,0 +1,1 @@
+"""Work items: identity, kind, state, and Millrace's runtime."""

@@ -1,0 +1,1 @@
+"""The JSON of `millracer ops`: requests and results."""

@@ -1,0 +1,323 @@
+"""The JSON that `millracer ops --json` reads: one `millracer.ops.v0.2` request.
+
+The models are the only definition. A field that cannot be used is refused with its path. An unknown
+field is accepted and reported. Null and blank optional texts are absent, as in the reference. A
+blank `idempotency_key` is refused, because it would not identify any work.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_core import from_json, to_json
+
+from millracer.errors import InvalidRequest
+from millracer.schemas.base import (
+    FilledInSchema,
+    Incoming,
+    OptionalText,
+    ScopeModel,
+    Text,
+    Texts,
+    unknown_fields,
+)
+from millracer.schemas.encoding import NotUtf8, read_document
+from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
+from millracer.schemas.ops.payloads import PAYLOADS, Action, EnqueuePayload, Payload
+from millracer.schemas.ops.preferences import AskedIntake, AskedRoute
+from millracer.schemas.run_options import FORBIDDEN_OPTIONS, OpsOptions
+
+SCHEMA_VERSION: Final = "millracer.ops.v0.2"
+
+#: How many fields of one request are reported; limits keep the result readable.
+_MAX_REFUSALS = 20
+_MAX_UNKNOWN = 100
+
+_Payload = TypeVar("_Payload", bound=Payload)
+
+
+class WorkspaceRef(Incoming):
+    """The request's workspace; without id and path, the resolution rules determine it.
+
+    Attributes:
+        workspace_id: of a registered workspace, or `default`: the command's own.
+        root_path: relative to the command's current directory.
+        runtime_kind: only `local` is supported.
+        mode: the Millrace mode of delegated work.
+        environment: copied to the result, and not used.
+    """
+
+    workspace_id: OptionalText = None
+    root_path: OptionalText = None
+    display_name: OptionalText = None
+    runtime_kind: OptionalText = None
+    mode: OptionalText = None
+    environment: OptionalText = None
+
+
+class SourceRef(Incoming):
+    """Where the request comes from; for the caller's own records."""
+
+    kind: Text
+    surface: OptionalText = None
+    adapter_id: OptionalText = None
+    conversation_id: OptionalText = None
+    message_id: OptionalText = None
+    parent_request_id: OptionalText = None
+    trace_ref: OptionalText = None
+
+
+class ActorRef(Incoming):
+    """The requester; for the caller's own records."""
+
+    kind: Text
+    display_name: OptionalText = None
+    actor_id: OptionalText = None
+    metadata: dict[str, Any] | None = None
+
+
+class OpsInput(Incoming):
+    """The action's input: a text, or a payload whose fields the action reads.
+
+    The payload's fields may also be given here directly, without `payload`.
+    """
+
+    kind: OptionalText = None
+    text: str | None = None
+    payload: dict[str, Any] | None = None
+
+
+class ScopedWorkItem(ScopeModel, extra="allow", frozen=True):
+    """The one entry of the caller's own queue that the request is about."""
+
+
+class Metadata(Incoming):
+    """Free fields of the caller; only the session's name is read."""
+
+    session_id: OptionalText = None
+
+
+class OpsRequest(Incoming):
+    """One request to the local operations gateway.
+
+    Attributes:
+        request_id: echoed; with the body it names an `enqueue` that nothing else names.
+        client_name: names the session where neither payload nor metadata does.
+        route_preference: who does the task of an `enqueue`. `status_only` and `inspect_only` name
+            what other actions do, and choose nothing.
+        intake_preference: the intake kind of an `enqueue`; `none` chooses nothing.
+        expected_evidence: names the proof of a run has to carry: an event kind, a stage's terminal
+            result, a run id, a work item id or a source. What is not met is listed as missing.
+        context_refs: paths or addresses that belong to the task, passed on with it.
+        idempotency_key: the same key is the same work.
+    """
+
+    schema_version: Literal["millracer.ops.v0.2"]
+    request_id: Text
+    action: Text
+    workspace_ref: WorkspaceRef
+    source: SourceRef
+    input: OpsInput | None = None
+    client_name: OptionalText = None
+    client_version: OptionalText = None
+    actor: ActorRef | None = None
+    route_preference: AskedRoute | None = None
+    intake_preference: AskedIntake | None = None
+    scoped_work_item: ScopedWorkItem | None = None
+    expected_evidence: Texts = ()
+    context_refs: Texts = ()
+    options: OpsOptions | None = None
+    metadata: Metadata | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, pattern=r"\S"), FilledInSchema] | None = (
+        None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRequest:
+    """A request and the payload fields that its action reads.
+
+    Attributes:
+        action: None for an unknown action.
+        payload: for an unknown action only the session's name is read.
+        payload_path: the path of the payload's fields in the request, with the last dot.
+        unknown: the paths of unknown fields, up to a limit.
+    """
+
+    request: OpsRequest
+    action: Action | None
+    payload: Payload
+    payload_path: str = "input.payload."
+    unknown: tuple[str, ...] = ()
+
+    def payload_as(self, model: type[_Payload]) -> _Payload:
+        """Return the payload as what its action reads it as."""
+        if not isinstance(self.payload, model):
+            raise TypeError(f"{self.action} has no {model.__name__}")
+        return self.payload
+
+    @property
+    def session_id(self) -> str | None:
+        """The session the request itself names."""
+        metadata = self.request.metadata
+        return self.payload.session_id or (None if metadata is None else metadata.session_id)
+
+    @property
+    def task(self) -> str | None:
+        """The task text exactly as given, or None."""
+        texts = [None if self.request.input is None else self.request.input.text]
+        if isinstance(self.payload, EnqueuePayload):
+            texts += [self.payload.task, self.payload.text]
+        return next((text for text in texts if text is not None and text.strip()), None)
+
+
+class InvalidOpsRequest(InvalidRequest):
+    """The bytes are not a readable request.
+
+    Attributes:
+        refusals: every field that cannot be used and why, up to a limit.
+        request_id: what it named itself, where that can be read; so are action and session.
+    """
+
+    def __init__(
+        self, refusals: tuple[InvalidRequest, ...], document: dict[str, Any] | None = None
+    ) -> None:
+        first = refusals[0]
+        super().__init__(first.message, field=first.field, suggested_action=first.suggested_action)
+        self.refusals = refusals
+        named = document or {}
+        self.request_id = _text(named.get("request_id"))
+        self.action = _text(named.get("action"))
+        self.client_name = _text(named.get("client_name"))
+        metadata = named.get("metadata")
+        self.session_id = _text(metadata.get("session_id")) if isinstance(metadata, dict) else None
+
+
+def read_ops_request(raw: bytes) -> ReadRequest:
+    """Read one request.
+
+    Raises:
+        InvalidOpsRequest: it is not one; the error names every field that is wrong.
+    """
+    text = _text_of(raw)
+    document = _document(text)
+    try:
+        request = OpsRequest.model_validate_json(text)
+    except ValidationError as exc:
+        raise InvalidOpsRequest(_refusals(exc), document) from exc
+    forbidden = FORBIDDEN_OPTIONS.intersection(
+        request.options.model_extra or () if request.options else ()
+    )
+    if forbidden:
+        raise InvalidOpsRequest(
+            tuple(
+                InvalidRequest(
+                    f"field options.{name}: programs are chosen on the command line alone",
+                    field=f"options.{name}",
+                    suggested_action=f"leave options.{name} out",
+                )
+                for name in sorted(forbidden)
+            ),
+            document,
+        )
+    return read_request(request, document)
+
+
+def read_request(request: OpsRequest, document: dict[str, Any] | None = None) -> ReadRequest:
+    """Read what a request's action takes from its payload; `document` names it in errors.
+
+    Raises:
+        InvalidOpsRequest: a field of the payload cannot be used.
+    """
+    known = request.action in {action.value for action in Action}
+    action = Action(request.action) if known else None
+    given = request.input or OpsInput()
+    fields, path = given.payload, "input.payload."
+    free = {"metadata"}
+    if fields is None:
+        fields, path = dict(given.model_extra or {}), "input."
+        free.add("input")
+    unknown = list(unknown_fields(request, free=free))
+    model = Payload if action is None else PAYLOADS[action]
+    try:
+        payload = model.model_validate_json(to_json(fields))
+    except ValidationError as exc:
+        raise InvalidOpsRequest(_refusals(exc, path), document) from exc
+    if action is not None:
+        unknown += unknown_fields(payload, path)
+    return ReadRequest(
+        request=request,
+        action=action,
+        payload=payload,
+        payload_path=path,
+        unknown=tuple(unknown[:_MAX_UNKNOWN]),
+    )
+
+
+def _text_of(raw: bytes) -> str:
+    if len(raw) > REQUEST_LIMIT_BYTES:
+        raise _unreadable(
+            f"the request is larger than {REQUEST_LIMIT_BYTES // 2**20} MiB",
+            "send less; a large text can be named in context_refs",
+        )
+    try:
+        text = read_document(raw)
+    except NotUtf8 as exc:
+        raise _unreadable(f"the request {exc}", exc.suggested_action) from exc
+    if not text.strip():
+        raise _unreadable("the request is empty", "send one JSON object on standard input")
+    return text
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        document = from_json(text, allow_inf_nan=False)
+    except ValueError as exc:
+        refusal = InvalidRequest(
+            f"the request cannot be read as JSON: {exc}", suggested_action="send one JSON object"
+        )
+        raise InvalidOpsRequest((refusal,), _document_of_others(text)) from exc
+    if not isinstance(document, dict):
+        raise _unreadable("the request is not a JSON object", "send one JSON object")
+    return document
+
+
+def _document_of_others(text: str) -> dict[str, Any] | None:
+    """Read what is JSON only for others, such as NaN or half a surrogate pair, for its names."""
+    try:
+        document = json.loads(text, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _unreadable(message: str, suggested_action: str) -> InvalidOpsRequest:
+    return InvalidOpsRequest((InvalidRequest(message, suggested_action=suggested_action),))
+
+
+def _refusals(error: ValidationError, path: str = "") -> tuple[InvalidRequest, ...]:
+    refused: dict[str, InvalidRequest] = {}
+    for entry in error.errors(include_url=False, include_context=False):
+        field = path + ".".join(str(part) for part in entry["loc"])
+        refused.setdefault(
+            field,
+            InvalidRequest(
+                f"field {field}: {entry['msg']}",
+                field=field,
+                suggested_action="see `millracer schema ops-request`",
+            ),
+        )
+    return tuple(refused.values())[:_MAX_REFUSALS]
+
+
+def _text(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value.strip() or None

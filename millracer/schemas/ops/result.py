@@ -1,0 +1,256 @@
+"""The JSON that `millracer ops --json` prints: one `millracer.ops.v0.2` result for every input.
+
+The models are the only definition. Optional keys without a value are left out, as in the reference;
+`request_id` and `action` are null where they could not be read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from millracer.domain.requests import IntakeKind
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.workspaces import ResolutionRule
+from millracer.schemas.base import Code, Published
+from millracer.schemas.ops.request import SCHEMA_VERSION
+from millracer.schemas.run import (
+    EventDocument,
+    EvidenceDocument,
+    RunResultDocument,
+    ScopedWorkDocument,
+)
+
+
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
+_Sparse = Field(exclude_if=_is_absent)
+_SparseText = Annotated[str | None, _Sparse]
+
+
+class OpsStatus(StrEnum):
+    """How the request ended."""
+
+    SUCCEEDED = "succeeded"
+    BLOCKED = "blocked"
+    INCOMPLETE = "incomplete"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class OpsRoute(StrEnum):
+    """What handled the request: pi, Millrace, or Millracer alone."""
+
+    DIRECT = "direct"
+    MILLRACE = "millrace"
+    STATUS_ONLY = "status_only"
+    INSPECT_ONLY = "inspect_only"  #: convenience state, read or written
+
+
+class Verification(StrEnum):
+    """Whether completion was proven; `not_applicable` if the action completes no work."""
+
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class WarningDocument(Published):
+    """A warning: a problem that did not stop the request.
+
+    Attributes:
+        field: path of the request's field that caused it.
+        related_ref: a related thing, such as a file.
+    """
+
+    code: Code
+    message: str
+    severity: Literal["warning"] = "warning"
+    recoverable: bool = True
+    field: _SparseText = None
+    related_ref: _SparseText = None
+    suggested_action: _SparseText = None
+
+
+class OpsErrorDocument(Published):
+    """Why the request failed.
+
+    Attributes:
+        recoverable: whether the same request can succeed once `suggested_action` was followed.
+        field: path of the request's field that is wrong.
+        related_ref: a related thing, such as a work item or a path.
+        detail: an external program's own text.
+    """
+
+    code: Code
+    message: str
+    severity: Literal["error"] = "error"
+    recoverable: bool = True
+    field: _SparseText = None
+    related_ref: _SparseText = None
+    suggested_action: _SparseText = None
+    detail: _SparseText = None
+
+
+class WorkspaceRefDocument(Published):
+    """The workspace that was used, or the request's own where the action needs none."""
+
+    runtime_kind: str = "local"
+    workspace_id: _SparseText = None
+    root_path: _SparseText = None
+    display_name: _SparseText = None
+    mode: _SparseText = None
+    environment: _SparseText = None
+
+
+class ResolutionDocument(Published):
+    """The rule that determined the workspace."""
+
+    rule: ResolutionRule
+    root_path: str
+    workspace_id: str | None
+
+
+class WorkspaceDocument(Published):
+    """A registered workspace, or the command's own as `default`."""
+
+    workspace_id: str
+    root_path: str
+    display_name: str | None
+    default_mode: str | None
+    tags: list[str]
+    is_default: bool
+
+
+class SessionDocument(Published):
+    """A session's stored selections; times are UTC."""
+
+    session_id: str
+    client_name: str
+    selected_workspace_id: str | None
+    selected_root_path: str | None
+    selected_mode: str | None
+    recent_request_ids: list[str]
+    last_warning_codes: list[str]
+    created_at: datetime
+    updated_at: datetime
+
+
+class WorkspacesReply(Published):
+    """Result of `list_workspaces`."""
+
+    workspaces: list[WorkspaceDocument]
+
+
+class WorkspaceReply(Published):
+    """Result of `register_workspace` and `forget_workspace`: the entry as it is or was."""
+
+    workspace: WorkspaceDocument
+
+
+class SessionsReply(Published):
+    """Result of `list_sessions`."""
+
+    sessions: list[SessionDocument]
+
+
+class SessionReply(Published):
+    """Result of `select_workspace`, `inspect_session`, `forget_session`; null: no such session."""
+
+    session: SessionDocument | None
+
+
+class EnqueueReply(Published):
+    """Result of `enqueue`; `raw_compat` holds the whole run result.
+
+    Attributes:
+        task: exactly as given.
+        status: Millrace's own status document, as it was at the end.
+    """
+
+    task: str
+    output: str
+    event: EventDocument | None
+    task_path: str | None
+    status: dict[str, Any] | None
+    resolution: ResolutionDocument
+
+
+class CompletionDocument(Published):
+    """What was proven about the caller's work item. Gate on `scoped_completion`.
+
+    Attributes:
+        outcome: how the run ended, `unknown` where there was none.
+        evidence_summary: every proof; empty unless `scoped_completion`.
+        missing_evidence: what completion would have needed, and the names in the request's
+            `expected_evidence` that no proof matches.
+        verification_status: `verified` only where nothing is missing.
+        terminal_outcome_ref: the Millrace run that decided.
+    """
+
+    outcome: Outcome | Literal["unknown"]
+    scoped_completion: bool
+    evidence_summary: list[EvidenceDocument] = Field(default_factory=list)
+    missing_evidence: list[str] = Field(default_factory=list)
+    verification_status: Verification = Verification.UNVERIFIED
+    terminal_outcome_ref: str | None = None
+
+
+class FreshnessDocument(Published):
+    """The age of a resident process's status; it is never older than its sources.
+
+    Attributes:
+        read_at: when Millrace gave the status.
+        unchanged_since_read: true: it is an earlier answer, and when this request was answered
+            nothing it depends on had changed since; false: Millrace was asked for this request.
+    """
+
+    read_at: datetime
+    unchanged_since_read: bool
+
+
+class OpsResult(Published):
+    """The result of one request.
+
+    Attributes:
+        result: the action's own result: `status` gives Millrace's own status document and
+            `resolution`; a failure gives what is known by then.
+        evidence_refs: the files and commands that are the sources of the proof.
+        result_freshness: of a `status` that a resident process (`ops --jsonl`) answers.
+        event_cursor: absent until there is a stream of events.
+        session_ref: the session the request belongs to.
+        raw_compat: the run result of an `enqueue`, as `millracer run` prints it.
+    """
+
+    schema_version: Literal["millracer.ops.v0.2"] = SCHEMA_VERSION
+    request_id: str | None
+    status: OpsStatus
+    action: str | None
+    workspace_ref: WorkspaceRefDocument
+    started_at: datetime
+    finished_at: datetime
+    warnings: list[WarningDocument]
+    errors: list[OpsErrorDocument]
+    result: (
+        EnqueueReply
+        | WorkspacesReply
+        | WorkspaceReply
+        | SessionsReply
+        | SessionReply
+        | dict[str, Any]
+    )
+    completion: CompletionDocument
+    route: Annotated[OpsRoute | None, _Sparse] = None
+    intake_kind: Annotated[IntakeKind | None, _Sparse] = None
+    scoped_work_item: Annotated[ScopedWorkDocument | None, _Sparse] = None
+    evidence_refs: list[str] = Field(default_factory=list, exclude_if=lambda refs: not refs)
+    result_freshness: Annotated[FreshnessDocument | None, _Sparse] = None
+    event_cursor: _SparseText = None
+    session_ref: _SparseText = None
+    raw_compat: Annotated[RunResultDocument | None, _Sparse] = None
