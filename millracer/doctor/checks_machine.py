@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 
 from millracer.cancellation import Wait
-from millracer.doctor.context import Sight
+from millracer.doctor.context import DoctorContext
 from millracer.domain.doctor_report import CheckLevel, Finding, PiModels
 
 _OLDEST_PYTHON = (3, 11)
@@ -22,10 +22,10 @@ _SHOWN_WORDS = 80
 _SIGN_IN = "sign in with /login at pi's prompt, or set the provider's API key in the environment"
 
 
-def python(sight: Sight, _wait: Wait) -> Finding:
+def python(context: DoctorContext, _wait: Wait) -> Finding:
     """Check that this Python version is tested."""
-    version = sight.surroundings.python_version
-    text = sight.versions["python"] = ".".join(map(str, version))
+    version = context.surroundings.python_version
+    text = context.versions["python"] = ".".join(map(str, version))
     if version < _OLDEST_PYTHON:
         return Finding(
             level=CheckLevel.FAIL,
@@ -41,22 +41,22 @@ def python(sight: Sight, _wait: Wait) -> Finding:
     return Finding(message=f"Python {text}")
 
 
-def proc(sight: Sight, _wait: Wait) -> Finding:
+def proc(context: DoctorContext, _wait: Wait) -> Finding:
     """Check that `/proc` shows the processes, which delegated work needs."""
-    sight.surroundings.see_processes()
+    context.surroundings.see_processes()
     return Finding(message="/proc shows the processes here")
 
 
-def sqlite(sight: Sight, _wait: Wait) -> Finding:
+def sqlite(context: DoctorContext, _wait: Wait) -> Finding:
     """Check that this SQLite can hold a session store."""
-    description = sight.surroundings.open_new_store()
-    sight.versions["sqlite"] = description.removeprefix("SQLite ").partition(",")[0]
+    description = context.surroundings.open_new_store()
+    context.versions["sqlite"] = description.removeprefix("SQLite ").partition(",")[0]
     return Finding(message=f"{description}; it can hold a session store")
 
 
-def state_folder(sight: Sight, _wait: Wait) -> Finding:
+def state_folder(context: DoctorContext, _wait: Wait) -> Finding:
     """Check that the state folder is private and writable."""
-    folder = sight.surroundings.look_at_state_folder()
+    folder = context.surroundings.inspect_state_folder()
     if folder.path is None:
         return Finding(
             level=CheckLevel.FAIL,
@@ -90,9 +90,9 @@ def state_folder(sight: Sight, _wait: Wait) -> Finding:
     return Finding(message=folder.path)
 
 
-def session_store(sight: Sight, wait: Wait) -> Finding:
+def session_store(context: DoctorContext, wait: Wait) -> Finding:
     """Check that commands can use the session store."""
-    found = sight.store(wait).look()
+    found = context.store(wait).inspect()
     if found.corrupt is not None:
         return Finding(
             level=CheckLevel.WARNING,
@@ -104,38 +104,38 @@ def session_store(sight: Sight, wait: Wait) -> Finding:
     return Finding(message=f"workspaces: {found.workspaces}, sessions: {found.sessions}")
 
 
-def configuration(sight: Sight, _wait: Wait) -> Finding:
+def configuration(context: DoctorContext, _wait: Wait) -> Finding:
     """Check that the configuration files can be read and have only allowed keys and values."""
-    if sight.user_config is not None:
-        raise sight.user_config
-    if sight.place is not None:
-        sight.here = sight.options.for_workspace(sight.root_path)
-    files = sight.config_files(sight.root_path)
+    if context.user_config is not None:
+        raise context.user_config
+    if context.place is not None:
+        context.here = context.options.for_workspace(context.root_path)
+    files = context.config_files(context.root_path)
     return Finding(message=" and ".join(files) if files else "no configuration file")
 
 
-def millrace(sight: Sight, wait: Wait) -> Finding:
+def millrace(context: DoctorContext, wait: Wait) -> Finding:
     """Check that Millrace is installed in a supported version."""
-    found = sight.millrace()
-    version = sight.versions["millrace"] = found.check_supported(wait)
+    found = context.millrace()
+    version = context.versions["millrace"] = found.check_supported(wait)
     return Finding(
         message=f"Millrace {version}, {found.commands.program}, "
-        f"found by {sight.tools.origin('millrace')}"
+        f"found by {context.tools.origin('millrace')}"
     )
 
 
-def millrace_start(sight: Sight, wait: Wait) -> Finding:
+def millrace_start(context: DoctorContext, wait: Wait) -> Finding:
     """Check that Millrace starts."""
-    modes = sight.millrace().list_modes(wait)
+    modes = context.millrace().list_modes(wait)
     return Finding(message=f"it starts, and knows {len(modes)} modes")
 
 
-def pi(sight: Sight, wait: Wait) -> Finding:
+def pi(context: DoctorContext, wait: Wait) -> Finding:
     """Check that pi is installed in a supported version."""
-    look = sight.pi()
-    version, warnings = look.find_version(wait)
-    sight.versions["pi"] = version
-    message = f"pi {version}, {look.command}, found by {sight.tools.origin('pi')}"
+    inspection = context.pi()
+    version, warnings = inspection.find_version(wait)
+    context.versions["pi"] = version
+    message = f"pi {version}, {inspection.command}, found by {context.tools.origin('pi')}"
     if warnings:
         return Finding(
             level=CheckLevel.WARNING,
@@ -145,33 +145,33 @@ def pi(sight: Sight, wait: Wait) -> Finding:
     return Finding(message=message)
 
 
-def node(sight: Sight, wait: Wait) -> Finding:
+def node(context: DoctorContext, wait: Wait) -> Finding:
     """Check that pi's Node is installed and new enough for this pi."""
-    version = sight.pi().find_node(wait)
+    version = context.pi().find_node(wait)
     if version is None:
         return Finding(message="this pi needs no Node")
-    sight.versions["node"] = version
+    context.versions["node"] = version
     return Finding(message=f"Node {version}")
 
 
-def pi_start(sight: Sight, wait: Wait) -> Finding:
+def pi_start(context: DoctorContext, wait: Wait) -> Finding:
     """Check that pi starts."""
-    sight.models = sight.pi().list_models(wait)
+    context.models = context.pi().list_models(wait)
     return Finding(message="it starts and answers")
 
 
-def pi_model(sight: Sight, _wait: Wait) -> Finding:
+def pi_model(context: DoctorContext, _wait: Wait) -> Finding:
     """Check that pi has credentials for the model that a run would use."""
-    models, look = sight.models, sight.pi()
+    models, inspection = context.models, context.pi()
     assert models is not None  # noqa: S101 - `pi_start` came before
     if not models.is_usable:
-        return no_credentials(models, look.command)
+        return no_credentials(models, inspection.command)
     message = f"{models.selected}, one of {models.count} that pi has credentials for"
-    if look.notices:
+    if inspection.notices:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"{message}; pi warns: {'; '.join(each.text for each in look.notices)}",
-            next_command=f"{look.command} --list-models",
+            message=f"{message}; pi warns: {'; '.join(each.text for each in inspection.notices)}",
+            next_command=f"{inspection.command} --list-models",
         )
     return Finding(message=message)
 
@@ -197,10 +197,10 @@ def no_credentials(models: PiModels, command: str) -> Finding:
     )
 
 
-def pi_turn(sight: Sight, wait: Wait) -> Finding:
+def pi_turn(context: DoctorContext, wait: Wait) -> Finding:
     """Check that pi's model answers one short prompt."""
-    limit = min(_TURN_SECONDS, sight.here.options.pi_timeout_seconds)
-    conversation = sight.tools.pi(sight.root_path, sight.here.options)
+    limit = min(_TURN_SECONDS, context.here.options.pi_timeout_seconds)
+    conversation = context.tools.pi(context.root_path, context.here.options)
     try:
         answer = conversation.ask(_TURN_PROMPT, wait.within(limit))
     finally:

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from millracer.cancellation import Wait
 from millracer.doctor.checks_machine import no_credentials
-from millracer.doctor.context import CompiledMode, Sight
+from millracer.doctor.context import CompiledMode, DoctorContext
 from millracer.domain.doctor_report import CheckLevel, Finding, StageModel
 from millracer.domain.unseen import describe_unseen
 from millracer.domain.work.items import ItemState
@@ -20,12 +20,12 @@ _HELD = "active"  #: Millrace's word for a lock whose process lives
 _THINKING = "medium"  #: the thinking level of a stage that does not configure one
 
 
-def workspace(sight: Sight, wait: Wait) -> Finding:
+def workspace(context: DoctorContext, wait: Wait) -> Finding:
     """Check that the workspace is a writable directory."""
-    memory = sight.memory(wait)
-    place = sight.place = sight.find_place(memory)
+    memory = context.memory(wait)
+    place = context.place = context.find_place(memory)
     path = place.root_path
-    if not sight.surroundings.may_write(path):
+    if not context.surroundings.may_write(path):
         return Finding(
             level=CheckLevel.FAIL,
             message=f"{path} cannot be written",
@@ -41,17 +41,17 @@ def workspace(sight: Sight, wait: Wait) -> Finding:
     return Finding(message=path)
 
 
-def initialised(sight: Sight, wait: Wait) -> Finding:
+def initialised(context: DoctorContext, wait: Wait) -> Finding:
     """Check that the workspace is initialised, and read its status."""
-    millrace = sight.millrace()
+    millrace = context.millrace()
     if not millrace.is_initialised:
         return Finding(
             message="not a Millrace workspace yet; the first delegated task makes it one"
         )
     try:
-        status = sight.status = millrace.read_status(wait)
+        status = context.status = millrace.read_status(wait)
     except ToolFailed as refused:
-        if not _is_cured_by_init(sight, wait):
+        if not _is_cured_by_init(context, wait):
             raise
         return Finding(
             level=CheckLevel.WARNING,
@@ -63,21 +63,21 @@ def initialised(sight: Sight, wait: Wait) -> Finding:
     return Finding(message=f"initialised; {queued} queued, {status.active_run_count} active")
 
 
-def mode(sight: Sight, wait: Wait) -> Finding:
+def mode(context: DoctorContext, wait: Wait) -> Finding:
     """Check that the mode of a run compiles, in a copy of the workspace."""
-    choice = sight.mode_choice
+    choice = context.mode_choice
     source = _describe_source(choice.source)
-    surroundings = sight.surroundings
-    copy = sight.copies.enter_context(surroundings.copied_workspace(sight.root_path, wait))
-    millrace = sight.tools.millrace(copy, sight.here.options)
+    surroundings = context.surroundings
+    copy = context.copies.enter_context(surroundings.copied_workspace(context.root_path, wait))
+    millrace = context.tools.millrace(copy, context.here.options)
     millrace.check_supported(wait)
     millrace.initialise(wait)
     with millrace.supervisor.control(wait) as control:
         validation = control.validate_mode(choice.mode, wait)
     if not validation.ok:
-        detail = validation.detail.replace(copy, sight.root_path)
-        here = sight.millrace()
-        is_of_another_version = here.is_initialised and sight.status is None
+        detail = validation.detail.replace(copy, context.root_path)
+        here = context.millrace()
+        is_of_another_version = here.is_initialised and context.status is None
         return Finding(
             level=CheckLevel.FAIL,
             message=f"mode {choice.mode}, named by {source}, cannot be used: {_first_line(detail)}",
@@ -86,7 +86,7 @@ def mode(sight: Sight, wait: Wait) -> Finding:
             else here.commands.list_modes(),
             detail=detail,
         )
-    sight.mode = CompiledMode(
+    context.mode = CompiledMode(
         choice=choice,
         copy=copy,
         resolve=control.resolve_mode,
@@ -95,10 +95,10 @@ def mode(sight: Sight, wait: Wait) -> Finding:
     return Finding(message=f"mode {choice.mode}, named by {source}, compiles")
 
 
-def daemon(sight: Sight, _wait: Wait) -> Finding:
+def daemon(context: DoctorContext, _wait: Wait) -> Finding:
     """Check whether a daemon works here, its owner, and whether a run can use it."""
-    millrace, status = sight.millrace(), sight.status
-    found = sight.daemon = millrace.supervisor.find()
+    millrace, status = context.millrace(), context.status
+    found = context.daemon = millrace.supervisor.find()
     if found is None:
         return Finding(message="no daemon works here; a delegated task starts one and ends it")
     if found.out_of_sight is not None and found.may_be_dead:
@@ -109,9 +109,9 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
             next_command=f"rm {shlex.quote(found.out_of_sight.lock_file)}",
         )
     works_in = found.mode_id or (None if status is None else status.mode_id)
-    owner = "owned" if found.ours else "foreign: Millracer uses it and never ends it"
+    owner = "owned" if found.owned else "foreign: Millracer uses it and never ends it"
     message = f"process {found.pid} works here in mode {works_in or 'unknown'}; it is {owner}"
-    compiled = sight.mode
+    compiled = context.mode
     if works_in is not None and compiled is not None and compiled.choice.binding:
         wanted = compiled.choice.mode
         if compiled.resolve(wanted) != compiled.resolve(works_in):
@@ -135,15 +135,15 @@ def daemon(sight: Sight, _wait: Wait) -> Finding:
     return Finding(message=message)
 
 
-def stale_state(sight: Sight, wait: Wait) -> Finding:
+def stale_state(context: DoctorContext, wait: Wait) -> Finding:
     """Check whether a dead daemon left its lock or unfinished work behind."""
-    millrace = sight.millrace()
+    millrace = context.millrace()
     if not millrace.is_initialised:
         return Finding(message="nothing is there yet")
     if not millrace.supervisor.is_stale(wait):
         return Finding(message="nothing stale")
     clear = millrace.commands.repair()
-    if sight.status is not None and sight.status.lock == _HELD:
+    if context.status is not None and context.status.lock == _HELD:
         clear = _millracer_command(millrace, "stop")  # Millrace keeps a lock that it thinks is held
     return Finding(
         level=CheckLevel.WARNING,
@@ -153,9 +153,9 @@ def stale_state(sight: Sight, wait: Wait) -> Finding:
     )
 
 
-def blocked_items(sight: Sight, _wait: Wait) -> Finding:
+def blocked_items(context: DoctorContext, _wait: Wait) -> Finding:
     """Check whether Millrace has blocked items."""
-    millrace = sight.millrace()
+    millrace = context.millrace()
     blocked = [item for item in millrace.list_unfinished() if item.state is ItemState.BLOCKED]
     if not blocked:
         return Finding(message="none")
@@ -168,9 +168,9 @@ def blocked_items(sight: Sight, _wait: Wait) -> Finding:
     )
 
 
-def stage_model(sight: Sight, wait: Wait) -> Finding:
+def stage_model(context: DoctorContext, wait: Wait) -> Finding:
     """Check that pi has credentials for the models of the mode's stages."""
-    compiled = sight.mode
+    compiled = context.mode
     assert compiled is not None  # noqa: S101 - `mode` came before
     messages, seen = [], set()
     for stage in compiled.stage_models:
@@ -179,57 +179,61 @@ def stage_model(sight: Sight, wait: Wait) -> Finding:
             messages.append(f"{names} run on {stage.runner}, which is not checked")
         elif stage.model not in seen:
             seen.add(stage.model)
-            finding = _of_one_model(sight, compiled, stage, wait)
+            finding = _of_one_model(context, compiled, stage, wait)
             if finding.level is not CheckLevel.OK:
                 return finding
             messages.append(finding.message)
     return Finding(message="; ".join(dict.fromkeys(messages)) or "the mode has no stage")
 
 
-def _of_one_model(sight: Sight, compiled: CompiledMode, stage: StageModel, wait: Wait) -> Finding:
-    look = sight.tools.look_at_stage_pi(
-        sight.root_path, sight.here.options, compiled.copy, stage.model
+def _of_one_model(
+    context: DoctorContext, compiled: CompiledMode, stage: StageModel, wait: Wait
+) -> Finding:
+    inspection = context.tools.inspect_stage_pi(
+        context.root_path, context.here.options, compiled.copy, stage.model
     )
     try:
-        look.find_version(wait)
+        inspection.find_version(wait)
     except ToolUnsupported as refused:
         return Finding(
             level=CheckLevel.WARNING,
-            message=f"the stages are run by {look.program}, which is not checked: "
+            message=f"the stages are run by {inspection.program}, which is not checked: "
             f"{refused.message}",
             next_command="millracer demo",
         )
     except ToolNotFound:
-        folder = shlex.quote(str(PurePath(sight.pi().program).parent))
+        folder = shlex.quote(str(PurePath(context.pi().program).parent))
         return Finding(
             level=CheckLevel.FAIL,
-            message=f"Millrace starts pi for its stages by the name {look.program}, which is not "
-            "on PATH",
+            message=f"Millrace starts pi for its stages by the name {inspection.program}, "
+            "which is not on PATH",
             next_command=f"export PATH={folder}:$PATH",
         )
-    models = look.list_models(wait)
+    models = inspection.list_models(wait)
     named = stage.model if stage.alias is None else f"{stage.alias}, which is {stage.model}"
     whose = "pi's own choice" if stage.model is None else f"the model {named}"
     if models.is_usable:
         return Finding(message=f"stages work with {whose}; pi takes {models.selected} for it")
-    refused_model = no_credentials(models, look.command)
+    refused_model = no_credentials(models, inspection.command)
     return Finding(
         level=CheckLevel.FAIL,
         message=f"stages such as {stage.stages[0]} work with {whose}: {refused_model.message}",
-        next_command=_how_to_name_a_model(sight, compiled, stage.model)
+        next_command=_how_to_name_a_model(context, compiled, stage.model)
         or refused_model.next_command,
     )
 
 
-def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None) -> str | None:
+def _how_to_name_a_model(
+    context: DoctorContext, compiled: CompiledMode, model: str | None
+) -> str | None:
     """Return the command that gives all stages with `model` the model of a run's pi.
 
     None if that pi has no usable model, or if no model alias refers to `model`.
     """
-    models = sight.models
+    models = context.models
     if models is None or not models.is_usable:
         return None
-    millrace = sight.millrace()
+    millrace = context.millrace()
     thinking: dict[str, str | None] = {}
     for stage in compiled.stage_models:
         if stage.runner == _PI_RUNNER and stage.model == model and stage.alias is not None:
@@ -243,10 +247,10 @@ def _how_to_name_a_model(sight: Sight, compiled: CompiledMode, model: str | None
     return " && ".join(commands) or None
 
 
-def _is_cured_by_init(sight: Sight, wait: Wait) -> bool:
-    surroundings = sight.surroundings
-    with surroundings.copied_workspace(sight.root_path, wait) as copy:
-        millrace = sight.tools.millrace(copy, sight.here.options)
+def _is_cured_by_init(context: DoctorContext, wait: Wait) -> bool:
+    surroundings = context.surroundings
+    with surroundings.copied_workspace(context.root_path, wait) as copy:
+        millrace = context.tools.millrace(copy, context.here.options)
         if _has_status(millrace, wait):
             return False  # the fault is in a file that was not copied
         try:

@@ -16,7 +16,7 @@ from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ConfigInvalid, RunWarning
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
-from millracer.pi.inspection import PiLook
+from millracer.pi.inspection import PiInspection
 from millracer.ports import Backend
 
 #: The directory for questions that need no workspace, when there is none.
@@ -48,7 +48,7 @@ class CompiledMode:
 
 
 @dataclass(slots=True, kw_only=True)
-class Sight:
+class DoctorContext:
     """The context of the checks: what they read, and what earlier checks found.
 
     Args:
@@ -80,7 +80,7 @@ class Sight:
     _store: CopiedStore | None = None
     _memory: SessionMemory | None = None
     _millrace: Backend | None = None
-    _pi: PiLook | None = None
+    _pi: PiInspection | None = None
 
     def __post_init__(self) -> None:
         """Use the options without the workspace's file until that file is read."""
@@ -131,12 +131,12 @@ class Sight:
             self._millrace = self.tools.millrace(self.root_path, self.here.options)
         return self._millrace
 
-    def pi(self) -> PiLook:
+    def pi(self) -> PiInspection:
         """Return the pi of a run.
 
         Raises:
             UsageError, InvalidRequest: it cannot be started with these options.
         """
         if self._pi is None:
-            self._pi = self.tools.look_at_pi(self.root_path, self.here.options)
+            self._pi = self.tools.inspect_pi(self.root_path, self.here.options)
         return self._pi

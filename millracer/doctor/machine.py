@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from millracer.cancellation import Wait
-from millracer.doctor.store_copy import CopiedStore, look_at_state_folder, open_new_store
+from millracer.doctor.store_copy import CopiedStore, inspect_state_folder, open_new_store
 from millracer.doctor.workspace_copy import copy_workspace
-from millracer.domain.doctor_report import FolderLook, StageModel
+from millracer.domain.doctor_report import FolderReport, StageModel
 from millracer.millrace.stage_models import read_stage_models
 from millracer.system.proc import refuse_unseen
 
@@ -50,9 +50,9 @@ class Surroundings:
         """
         return open_new_store(self._new_folder())
 
-    def look_at_state_folder(self) -> FolderLook:
+    def inspect_state_folder(self) -> FolderReport:
         """Return the state and permissions of the state folder."""
-        return look_at_state_folder(self._environment)
+        return inspect_state_folder(self._environment)
 
     def may_write(self, path: str) -> bool:
         """Whether a folder may be written, by its permissions and its file system."""

@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from millracer.domain.run.options import RunOptions
-from millracer.pi.inspection import PiLook
+from millracer.pi.inspection import PiInspection
 from millracer.ports import Agent, Backend
-from millracer.wiring import look_at_pi, look_at_stage_pi
+from millracer.wiring import inspect_pi, inspect_stage_pi
 from millracer.wiring.tool_factory import ProgramFactory
 
 _ORIGINS = {
@@ -40,13 +40,13 @@ class DoctorTools:
         """Return a new conversation, not started yet."""
         return self._programs.pi(root_path, options)
 
-    def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:
+    def inspect_pi(self, root_path: str, options: RunOptions) -> PiInspection:
         """Return the pi of a run in a workspace, for inspection."""
-        return look_at_pi(self._programs.settings(root_path, options), self._new_folder())
+        return inspect_pi(self._programs.settings(root_path, options), self._new_folder())
 
-    def look_at_stage_pi(
+    def inspect_stage_pi(
         self, root_path: str, options: RunOptions, compiled: str, model: str | None
-    ) -> PiLook:
+    ) -> PiInspection:
         """Return the pi of a stage, as Millrace would start it with a model.
 
         Args:
@@ -56,7 +56,7 @@ class DoctorTools:
             model: the model's name in the compiled plan.
         """
         settings = self._programs.settings(root_path, options)
-        return look_at_stage_pi(settings, Path(compiled), model, self._new_folder())
+        return inspect_stage_pi(settings, Path(compiled), model, self._new_folder())
 
     def origin(self, tool: str) -> str:
         """Return the origin of a program, `pi` or `millrace`, as text."""

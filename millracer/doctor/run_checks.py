@@ -13,14 +13,14 @@ from typing import Final
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.doctor import checks_machine, checks_workspace
-from millracer.doctor.context import Sight
+from millracer.doctor.context import DoctorContext
 from millracer.domain.doctor_report import Check, CheckLevel, CheckName, Finding
 from millracer.errors import MillracerError
 
 #: Time limit of one check; a loaded machine needs a third of it to start pi.
 CHECK_SECONDS = 60.0
 
-Examine = Callable[[Sight, Wait], Finding]
+Examine = Callable[[DoctorContext, Wait], Finding]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +80,12 @@ EXAMINATIONS: Final[dict[CheckName, Examination]] = {
 
 
 def examine(
-    sight: Sight, cancellation: Cancellation, *, with_turn: bool = False
+    context: DoctorContext, cancellation: Cancellation, *, with_turn: bool = False
 ) -> Iterator[Check]:
     """Yield each check when it has finished.
 
     Args:
-        sight: the context of the checks; its copies exist while this runs.
+        context: the context of the checks; its copies exist while this runs.
         cancellation: stops the checks.
         with_turn: also let pi answer a prompt.
 
@@ -94,7 +94,7 @@ def examine(
     """
     stood_in_the_way: set[CheckName] = set()
     with ExitStack() as copies:
-        sight.begin(copies)
+        context.begin(copies)
         for name, examination in EXAMINATIONS.items():
             if name is CheckName.PI_TURN and not with_turn:
                 continue
@@ -102,16 +102,16 @@ def examine(
             finding = (
                 _skipped(missing)
                 if missing
-                else _made(examination, sight, Wait.for_seconds(CHECK_SECONDS, cancellation))
+                else _made(examination, context, Wait.for_seconds(CHECK_SECONDS, cancellation))
             )
             if finding.level in {CheckLevel.FAIL, CheckLevel.SKIPPED}:
                 stood_in_the_way.add(name)
             yield Check(name=name, finding=finding)
 
 
-def _made(examination: Examination, sight: Sight, wait: Wait) -> Finding:
+def _made(examination: Examination, context: DoctorContext, wait: Wait) -> Finding:
     try:
-        return examination.examine(sight, wait)
+        return examination.examine(context, wait)
     except MillracerError as error:
         detail = getattr(error, "detail", "") or None
         return Finding(

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from millracer.cancellation import Wait
-from millracer.domain.doctor_report import FolderLook, StoreLook
+from millracer.domain.doctor_report import FolderReport, StoreReport
 from millracer.errors import StoreUnavailable
 from millracer.millrace.files.state import stamp
 from millracer.ports import SessionStore
@@ -28,20 +28,20 @@ _RETRY_SECONDS = 0.05
 _OTHERS_WRITE = 0o022
 
 
-def look_at_state_folder(environment: Mapping[str, str]) -> FolderLook:
+def inspect_state_folder(environment: Mapping[str, str]) -> FolderReport:
     """Return the state and permissions of the state folder; creates nothing."""
     folder = state_folder(environment)
     if folder is None:
-        return FolderLook(path=None)
+        return FolderReport(path=None)
     path = str(folder)
     try:
         status = folder.stat()
     except FileNotFoundError:
         above = next(parent for parent in folder.parents if parent.exists())
-        return FolderLook(path=path, writable=above.is_dir() and _may_write(above))
+        return FolderReport(path=path, writable=above.is_dir() and _may_write(above))
     except OSError:  # a parent is not a folder, or may not be entered
-        return FolderLook(path=path, writable=False)
-    return FolderLook(
+        return FolderReport(path=path, writable=False)
+    return FolderReport(
         path=path,
         exists=True,
         is_folder=folder.is_dir(),
@@ -88,7 +88,7 @@ class CopiedStore:
         return self._store if self._trouble is None else SqliteSessionStore(None)
 
     def copy(self, wait: Wait) -> None:
-        """Copy the store between two writes of other processes; `look` raises what prevents it."""
+        """Copy the store between two writes of others; `inspect` raises what prevents it."""
         if self._folder is None:
             return
         source = self._folder / STORE_NAME
@@ -104,7 +104,7 @@ class CopiedStore:
         except OSError as error:
             self._trouble = connection.explain(error, source)
 
-    def look(self) -> StoreLook:
+    def inspect(self) -> StoreReport:
         """Return a summary of the store's contents.
 
         Raises:
@@ -119,7 +119,7 @@ class CopiedStore:
                 self._as_original(error.message), suggested_action=error.suggested_action
             ) from error
         corrupt = [each.text for each in self._store.notices if each.code == _CORRUPT]
-        return StoreLook(
+        return StoreReport(
             exists=self._exists,
             sessions=len(sessions),
             workspaces=len(workspaces),

@@ -121,7 +121,7 @@ class StageModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FolderLook:
+class FolderReport:
     """The state of a folder, which need not exist.
 
     Attributes:
@@ -138,7 +138,7 @@ class FolderLook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreLook:
+class StoreReport:
     """The contents of the session store.
 
     Attributes:

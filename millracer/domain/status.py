@@ -99,7 +99,7 @@ class WorkspaceStatus:
     version: str | None = None
     errors: tuple[ErrorRecord, ...] = ()
 
-    def tells_the_same(self, other: WorkspaceStatus) -> bool:
+    def is_same_status(self, other: WorkspaceStatus) -> bool:
         """Return whether both are the same to a reader."""
         return _told(self) == _told(other)
 
@@ -121,7 +121,7 @@ class WorkspaceStatus:
         """The owner of the daemon, None where none runs."""
         if self.daemon is None:
             return None
-        if self.daemon.ours:
+        if self.daemon.owned:
             return DaemonOwner.MILLRACER
         return DaemonOwner.KEPT if self.daemon.kept else DaemonOwner.OTHER
 

@@ -38,7 +38,7 @@ from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.files.event_log import recent_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items import MillraceItems
-from millracer.millrace.files.mailbox import find_fate
+from millracer.millrace.files.mailbox import find_reply
 from millracer.millrace.files.partial_add import remove_half_added
 from millracer.millrace.files.unfinished import list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
@@ -297,7 +297,7 @@ class CliMillrace(Backend):
 
     def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
         """Return the daemon's reply to a command in the mailbox; no call."""
-        return await_reply(lambda: find_fate(self._paths, command_id), wait)
+        return await_reply(lambda: find_reply(self._paths, command_id), wait)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """Read the item's lineage from Millrace's files; no call, a few milliseconds."""

@@ -18,7 +18,7 @@ from millracer.cancellation import Wait
 from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import ToolTimeout
 from millracer.millrace.commands.calls import TOOL, MillraceCalls
-from millracer.millrace.status_sources import Look, StatusSources, find_sources
+from millracer.millrace.status_sources import Reading, StatusSources, find_sources
 
 #: After this time Millrace is asked again, even if nothing changed.
 LONGEST_KEPT_SECONDS = 600.0
@@ -37,7 +37,7 @@ _POLL_SECONDS = 0.05
 class _Kept:
     status: RuntimeStatus
     sources: StatusSources
-    look: Look
+    reading: Reading
     begun: float
 
 
@@ -96,12 +96,12 @@ class StatusCache:
             with self._turns.taken(wait):
                 begun, begun_ns = self._monotonic(), self._wall_ns()
                 sources = find_sources(calls)
-                before = None if sources is None else sources.look()
+                before = None if sources is None else sources.read()
                 status = replace(ask(wait), unchanged_since_read=False)
             place.last, place.begun = status, begun
             if sources is None or before is None or not _is_settled(before, begun_ns):
                 return status
-            if sources.look() == before:
+            if sources.read() == before:
                 place.kept = _Kept(status, sources, before, begun)
             return status
 
@@ -111,13 +111,13 @@ class StatusCache:
 
     def _holds(self, kept: _Kept) -> bool:
         is_young = self._monotonic() - kept.begun < LONGEST_KEPT_SECONDS
-        return is_young and kept.sources.look() == kept.look
+        return is_young and kept.sources.read() == kept.reading
 
 
-def _is_settled(look: Look, begun_ns: int) -> bool:
+def _is_settled(reading: Reading, begun_ns: int) -> bool:
     """Whether nothing has changed since `begun_ns`, and any later change will be visible."""
-    is_coarse = look.changed_ns % _SECOND_NS == 0
-    return look.changed_ns < begun_ns - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
+    is_coarse = reading.changed_ns % _SECOND_NS == 0
+    return reading.changed_ns < begun_ns - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ _RUNS = "runs"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Reading:
     """The state of one status's sources at one moment.
 
     Attributes:
@@ -44,7 +44,7 @@ class Look:
 class StatusSources:
     """The sources of one workspace's status.
 
-    The list is valid while `look` returns equal values, if nothing changed while it was made: a
+    The list is valid while `read` returns equal values, if nothing changed while it was made: a
     folder's stamp changes with the names in it, and the lock and the snapshot are among the paths.
 
     Attributes:
@@ -60,7 +60,7 @@ class StatusSources:
     absent: str | None
     owner: int | None
 
-    def look(self) -> Look | None:
+    def read(self) -> Reading | None:
         """Return their current state, in microseconds per path; None if one cannot be read."""
         digest = _SourceDigest()
         try:
@@ -108,8 +108,8 @@ class _SourceDigest:
         self._digest = blake2b(digest_size=16)
         self._changed_ns = 0
 
-    def done(self) -> Look:
-        return Look(self._digest.digest(), self._changed_ns)
+    def done(self) -> Reading:
+        return Reading(self._digest.digest(), self._changed_ns)
 
     def add_stamp(self, found: os.stat_result) -> None:
         """Add one stamp; the status change time also covers permissions."""

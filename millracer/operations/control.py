@@ -247,7 +247,7 @@ def _stop(millrace: Backend, wait: Wait, *, force: bool) -> Found:
 def _end(
     millrace: Backend, control: DaemonControl, running: RunningDaemon, wait: Wait, *, force: bool
 ) -> Found:
-    is_owned = running.ours or running.kept
+    is_owned = running.owned or running.kept
     if running.out_of_sight is not None and not force:
         raise DaemonInUse(describe_unseen(running), suggested_action=how_to_free(running))
     if not (is_owned or force):

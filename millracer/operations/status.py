@@ -20,7 +20,7 @@ STATUS_SECONDS = 60.0
 _HELD = "active"
 
 
-def look_at(millrace: Backend, wait: Wait) -> WorkspaceStatus:
+def read_status(millrace: Backend, wait: Wait) -> WorkspaceStatus:
     """Return the status of a workspace; a failure of Millrace is listed in its errors.
 
     Even then the status contains everything that can be read from disk.

@@ -8,7 +8,7 @@ from millracer.domain.operations import StatusRequest
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
-from millracer.operations.status import look_at
+from millracer.operations.status import read_status
 from millracer.schemas.status import StatusResult, describe_overview
 
 
@@ -16,7 +16,7 @@ def answer_status(_request: StatusRequest, context: OperationContext) -> Answer[
     """Report the status of the caller's workspace; changes nothing."""
     place = context.find_workspace()
     warnings = (*place.warnings, *context.memory.warnings)
-    overview = look_at(context.open_millrace(place.root_path), Wait(context.cancellation))
+    overview = read_status(context.open_millrace(place.root_path), Wait(context.cancellation))
     errors = overview.errors
     return Answer(
         result=describe_overview(overview, place.resolution, warnings),

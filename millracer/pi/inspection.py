@@ -37,7 +37,7 @@ _NODE = "node"
 _NODE_SCRIPT = re.compile(rb"#!.*\bnode\b")
 
 
-class PiLook:
+class PiInspection:
     """Inspects one way of starting pi.
 
     Args:

@@ -80,7 +80,7 @@ class WatchLease(Protocol):
         """Warnings for the caller after `leave`."""
         return ()
 
-    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
+    def next_hints(self, item: ItemStatus, wait: Wait) -> ChangeHints:
         """Block until something about the item or the daemon may have changed.
 
         Returns at once on the first call, on every change on disk, on the daemon's death, when the

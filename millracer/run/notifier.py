@@ -75,7 +75,7 @@ class Notifier:
         )
         self._thread.start()
 
-    def tell(self, event: RuntimeEvent) -> None:
+    def post(self, event: RuntimeEvent) -> None:
         """Queue a notification of an event of the lineage if it is notable, once; never blocks."""
         text = notable(event)
         if self._thread is None or text is None or notice_key(event) in self._seen:

@@ -301,10 +301,10 @@ class Orchestrator:
         warning = unseen_warning(running)
         if warning is not None:
             record.warn(warning.code, warning.text)
-            self._progress(record).tell(ProgressKind.DAEMON_UNSEEN, warning.text)
+            self._progress(record).report(ProgressKind.DAEMON_UNSEEN, warning.text)
 
     def _restart_needed(self, record: RunContext) -> Step:
-        self._progress(record).tell(ProgressKind.RESTART_NEEDED, record.reason)
+        self._progress(record).report(ProgressKind.RESTART_NEEDED, record.reason)
         with self._millrace.supervisor.control(record.wait.within(_LOCK_SECONDS)) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)

@@ -43,7 +43,7 @@ class Progress:
 
     def state_entered(self) -> None:
         """Report that the lifecycle entered its next state."""
-        self.tell(ProgressKind.STATE_ENTERED, _DOING[self._record.state])
+        self.report(ProgressKind.STATE_ENTERED, _DOING[self._record.state])
 
     def stage(self, event: RuntimeEvent) -> None:
         """Report the beginning or end of a stage of the lineage; ignore other events."""
@@ -53,16 +53,16 @@ class Progress:
             return
         result = event.terminal_result
         text = f"{event.stage} ended {result}" if event.ends_stage else f"{event.stage} began"
-        self.tell(ProgressKind.STAGE_PROGRESS, text, event)
+        self.report(ProgressKind.STAGE_PROGRESS, text, event)
 
     def notices(self, notes: Sequence[ProgressNote]) -> None:
         """Report the results of notifications to pi."""
         for note in notes:
-            self.tell(ProgressKind.NOTIFIED, note.reason, note.event)
+            self.report(ProgressKind.NOTIFIED, note.reason, note.event)
             if note.warning is not None:
                 self._record.warn(note.warning.code, note.warning.text)
 
-    def tell(self, kind: ProgressKind, reason: str, event: RuntimeEvent | None = None) -> None:
+    def report(self, kind: ProgressKind, reason: str, event: RuntimeEvent | None = None) -> None:
         """Number, record and send one event."""
         record = self._record
         progress = ProgressEvent(

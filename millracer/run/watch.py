@@ -74,7 +74,7 @@ class Watch:
         lease = self._record.lease
         if lease is None:
             raise MillracerError("the watch has no lease")
-        hints = lease.next_signs(self._record.known_status, wait)
+        hints = lease.next_hints(self._record.known_status, wait)
         ask_item = is_worth_asking(hints, self._record.item_ids)
         ask_status = hints.may_be_paused or is_worth_asking_status(hints)
         while True:
@@ -86,7 +86,7 @@ class Watch:
                 self._report_events(None)
                 if self._stages_under_way:
                     last = wait.within(_LAST_EVENTS_SECONDS)
-                    late = lease.next_signs(self._record.known_status, last)
+                    late = lease.next_hints(self._record.known_status, last)
                     self._unreported.extend(late.events)
                     self._report_events(None)
                 return concluded
@@ -96,7 +96,7 @@ class Watch:
             ask_again = self._doubts > 0
             if ask_again:
                 wait.sleep(_READ_AGAIN_SECONDS)
-            hints = lease.next_signs(
+            hints = lease.next_hints(
                 self._record.known_status,
                 wait.within(_READ_AGAIN_SECONDS) if ask_again else wait,
             )
@@ -114,7 +114,7 @@ class Watch:
                 self._progress.stage(event)
                 self._repetitions.note(event)
                 if notifier is not None:
-                    notifier.tell(event)
+                    notifier.post(event)
         self._unreported.clear()
         self._unreported.extend(waiting)
         if notifier is not None:
@@ -222,7 +222,7 @@ class Watch:
 
     def _note_pause(self, *, paused: bool) -> None:
         if paused and not self._paused:
-            self._progress.tell(ProgressKind.PAUSED, self._pause_text())
+            self._progress.report(ProgressKind.PAUSED, self._pause_text())
         self._paused = paused
 
     def _pause_text(self) -> str:

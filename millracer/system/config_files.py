@@ -63,7 +63,7 @@ def read_config_file(path: Path | None, *, of_workspace: bool) -> ConfigOptions 
     return parse_config(raw, str(path), of_workspace=of_workspace)
 
 
-def glance_at_user_file(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def peek_user_file(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the user's file as unchecked keys and values; empty if it cannot be read."""
     path = user_config_file(environment)
     raw = None

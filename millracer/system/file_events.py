@@ -43,7 +43,7 @@ class Wakeup:
         self.close()
 
     @property
-    def hears(self) -> bool:
+    def is_listening(self) -> bool:
         """Whether the system reports changes."""
         return self._changes is not None
 

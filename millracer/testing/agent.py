@@ -34,14 +34,14 @@ class ScriptedAgent(Agent):
         prompts: the received prompts, oldest first.
         begun: how often `begin` was called.
         closed: whether the conversation was closed.
-        told: the warnings that `notices` returns.
+        pending_notices: the warnings that `notices` returns.
     """
 
     def __init__(self, *answers: str, version: str = "0.73.1") -> None:
         self.prompts: list[str] = []
         self.begun = 0
         self.closed = False
-        self.told: tuple[RunWarning, ...] = ()
+        self.pending_notices: tuple[RunWarning, ...] = ()
         self._version = version
         self._begin_error: MillracerError | None = None
         self._steps: deque[_Step] = deque()
@@ -88,7 +88,7 @@ class ScriptedAgent(Agent):
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        return self.told
+        return self.pending_notices
 
     def begin(self) -> None:
         """Count the start, or refuse it as scripted."""

@@ -118,7 +118,7 @@ def nothing_new() -> Step:
     return Step()
 
 
-def safety_look() -> Step:
+def due_poll() -> Step:
     """The safety interval is over."""
     return Step(poll_due=True)
 
@@ -267,11 +267,11 @@ class ScriptedBackend(Backend):
         return item
 
     def has_daemon(
-        self, *, ours: bool = False, mode_id: str | None = "lad_pi", booting: bool = False
+        self, *, owned: bool = False, mode_id: str | None = "lad_pi", booting: bool = False
     ) -> RunningDaemon:
         """Let a daemon run already."""
         self.daemon = RunningDaemon(
-            pid=self._new_pid(), started=1.0, ours=ours, booting=booting, mode_id=mode_id
+            pid=self._new_pid(), started=1.0, owned=owned, booting=booting, mode_id=mode_id
         )
         return self.daemon
 
@@ -322,7 +322,7 @@ class ScriptedBackend(Backend):
     @property
     def owns_daemon(self) -> bool:
         """See the port."""
-        return self.daemon is not None and self.daemon.ours
+        return self.daemon is not None and self.daemon.owned
 
     @property
     def supervisor(self) -> ScriptedSupervisor:
@@ -737,10 +737,10 @@ class ScriptedControl(DaemonControl):
             assert self._millrace.daemon == running, "another daemon runs"
             if running.out_of_sight is not None:
                 return DaemonEnd.UNREACHABLE
-            ours = running.ours or running.kept
-            if ours and self._millrace.watchers and not despite_watchers:
+            is_owned = running.owned or running.kept
+            if is_owned and self._millrace.watchers and not despite_watchers:
                 return DaemonEnd.WATCHED
-            if not ours and self._millrace.active_stage:
+            if not is_owned and self._millrace.active_stage:
                 self._millrace.stop_requested = True
                 return DaemonEnd.STILL_RUNS
             self._millrace.stopped.append(running.pid)
@@ -760,7 +760,7 @@ class ScriptedControl(DaemonControl):
             self._millrace.daemon = RunningDaemon(
                 pid=self._millrace._new_pid(),
                 started=1.0,
-                ours=True,
+                owned=True,
                 mode_id=self.resolve_mode(mode),
             )
             return self._millrace.daemon
@@ -803,9 +803,9 @@ class ScriptedWatchLease(WatchLease):
     def notices(self) -> tuple[RunWarning, ...]:
         return self._millrace.notices_at_end
 
-    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
+    def next_hints(self, item: ItemStatus, wait: Wait) -> ChangeHints:
         assert self._left_running is None, "the watch was left already"
-        with self._millrace._called("next_signs", wait):
+        with self._millrace._called("next_hints", wait):
             brief = wait.remaining < _BRIEF_SECONDS
             step = Step() if brief or not self._looked else self._millrace._next_step()
             before = self._hint if self._looked else item.state
@@ -820,7 +820,7 @@ class ScriptedWatchLease(WatchLease):
             daemon = self._millrace.daemon
             return ChangeHints(
                 daemon_alive=daemon is not None,
-                daemon_ours=daemon is not None and daemon.ours,
+                daemon_owned=daemon is not None and daemon.owned,
                 item_hint=hint,
                 item_moved=moved,
                 events=tuple(
@@ -843,10 +843,10 @@ class ScriptedWatchLease(WatchLease):
         self._millrace.calls.append("leave")
         self._millrace.watchers -= 1
         daemon = self._millrace.daemon
-        if daemon is None or not daemon.ours:
+        if daemon is None or not daemon.owned:
             return False
         if keep_daemon:
-            self._millrace.daemon = replace(daemon, ours=False, kept=True)
+            self._millrace.daemon = replace(daemon, owned=False, kept=True)
             return True
         if self._millrace.watchers:
             return True

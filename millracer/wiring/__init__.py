@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from millracer.millrace.status_cache import StatusCache
     from millracer.operations.context import Tools
     from millracer.operations.gateway import CommandDefaults, OpsGateway
-    from millracer.pi.inspection import PiLook
+    from millracer.pi.inspection import PiInspection
     from millracer.pi.options import PiOptions
     from millracer.run.orchestrator import Orchestrator
 from millracer.programs.discovery import ResolvedPrograms
@@ -248,7 +248,7 @@ def _pi_options(settings: Settings) -> PiOptions:
     )
 
 
-def look_at_pi(settings: Settings, folder: Path) -> PiLook:
+def inspect_pi(settings: Settings, folder: Path) -> PiInspection:
     """Return the pi of a run, for checks.
 
     Args:
@@ -258,12 +258,14 @@ def look_at_pi(settings: Settings, folder: Path) -> PiLook:
     Raises:
         UsageError: a named skill does not exist.
     """
-    from millracer.pi.inspection import PiLook  # noqa: PLC0415 - see above
+    from millracer.pi.inspection import PiInspection  # noqa: PLC0415 - see above
 
-    return PiLook(_pi_options(settings), folder)
+    return PiInspection(_pi_options(settings), folder)
 
 
-def look_at_stage_pi(settings: Settings, compiled: Path, model: str | None, folder: Path) -> PiLook:
+def inspect_stage_pi(
+    settings: Settings, compiled: Path, model: str | None, folder: Path
+) -> PiInspection:
     """Return the pi of a stage, for checks.
 
     Args:
@@ -276,7 +278,7 @@ def look_at_stage_pi(settings: Settings, compiled: Path, model: str | None, fold
         ProtocolError: Millrace's configuration cannot be read.
     """
     from millracer.millrace.stage_models import read_pi_runner  # noqa: PLC0415 - see above
-    from millracer.pi.inspection import PiLook  # noqa: PLC0415 - see above
+    from millracer.pi.inspection import PiInspection  # noqa: PLC0415 - see above
     from millracer.pi.options import PiOptions  # noqa: PLC0415
 
     runner = read_pi_runner(compiled)
@@ -287,7 +289,7 @@ def look_at_stage_pi(settings: Settings, compiled: Path, model: str | None, fold
         provider=runner.provider,
         model=model,
     )
-    return PiLook(options, folder)
+    return PiInspection(options, folder)
 
 
 @contextmanager

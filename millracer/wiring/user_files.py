@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from millracer.errors import UsageError
 from millracer.system.config_files import (
-    glance_at_user_file,
+    peek_user_file,
     read_user_config,
     read_workspace_config,
     user_config_file,
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "append_to_log",
-    "glance_at_user_file",
     "open_installer",
     "operator_history",
+    "peek_user_file",
     "read_user_config",
     "read_workspace_config",
     "user_config_file",

@@ -133,7 +133,7 @@ def _watch_until(lease: WatchLease, holds: Callable[[ChangeHints], bool]) -> lis
     seen: list[ChangeHints] = []
     while not seen or not holds(seen[-1]):
         assert not wait.expired, f"it did not show in time: {seen}"
-        seen.append(lease.next_signs(item, wait))
+        seen.append(lease.next_hints(item, wait))
     return seen
 
 
@@ -150,7 +150,7 @@ def test_a_task_is_seen_to_be_done_and_the_idle_daemon_is_stopped(
     events = [event for signs in seen for event in signs.events]
     lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
-    assert (started.ours, started.mode_id) == (True, site.usual_mode)
+    assert (started.owned, started.mode_id) == (True, site.usual_mode)
     assert [e.stage for e in events if e.begins_stage] == [
         "builder",
         "checker",
@@ -203,7 +203,7 @@ def test_a_killed_daemon_is_seen_and_the_next_one_finishes_the_item(
     assert not seen[-1].poll_due
     assert left
     assert [pid for pid in left if processes.started_at(pid) is not None] == []
-    assert second.ours
+    assert second.owned
     assert second.pid != first.pid
     _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
 
@@ -223,7 +223,7 @@ def test_someone_elses_daemon_is_joined_and_left_running(
             _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
             left_running = lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
-            assert (joined.pid, joined.ours) == (foreign.pid, False)
+            assert (joined.pid, joined.owned) == (foreign.pid, False)
             assert not left_running
             assert foreign.poll() is None
         finally:
@@ -291,7 +291,7 @@ def test_a_lock_whose_pid_is_still_taken_keeps_no_daemon_from_starting(
 
     second = site.start()
 
-    assert (second.ours, second.booting) == (True, False)
+    assert (second.owned, second.booting) == (True, False)
     _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
     assert is_reaped is (other.status() != psutil.STATUS_ZOMBIE)
 
@@ -314,7 +314,7 @@ def test_a_lock_of_a_dead_container_keeps_no_daemon_from_starting(
 
     second = site.start()
 
-    assert (second.ours, second.booting) == (True, False)
+    assert (second.owned, second.booting) == (True, False)
     _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
 
 

@@ -242,7 +242,7 @@ def test_a_finished_items_evidence_is_its_state_and_its_stages(
         limit = wait()
         while found.state is not ItemState.DONE:
             assert not limit.expired, f"the item stayed {found.state}"
-            lease.next_signs(found, wait())
+            lease.next_hints(found, wait())
             found = millrace.look_up("widget-0a1b", wait())
         evidence = millrace.gather_evidence(found, wait())
     finally:

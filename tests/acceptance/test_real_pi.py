@@ -312,7 +312,7 @@ def test_pi_is_told_of_a_stage_in_its_conversation_and_free_as_soon_as_the_watch
         notifier = Notifier(pi)
         notifier.start()
         for run_id in ("first", "second", "third"):
-            notifier.tell(replace(UPDATED, run_id=run_id, item_id=run_id))
+            notifier.post(replace(UPDATED, run_id=run_id, item_id=run_id))
         assert asked.wait(60)
 
         assert notifier.finish(soon())

@@ -161,7 +161,7 @@ def test_a_daemon_forked_for_one_who_died_at_once_is_found_and_stopped(
         with daemon.control(Wait.for_seconds(10)) as control:
             found = control.running(Wait.for_seconds(10))
         assert found is not None
-        assert (found.pid, found.ours) == (pid, True)
+        assert (found.pid, found.owned) == (pid, True)
         assert lease.leave(Wait.for_seconds(20), keep_daemon=False) is False
         assert processes.started_at(pid) is None
     finally:

@@ -119,7 +119,7 @@ class ScriptedSite(Site):
 
     @contextmanager
     def daemon_of_somebody_else(self) -> Iterator[None]:
-        self.scripted.has_daemon(ours=False)
+        self.scripted.has_daemon(owned=False)
         yield
 
     def stop_any_daemon(self) -> None:
@@ -215,7 +215,7 @@ def watch(
     seen: list[ChangeHints] = []
     while not seen or not until(seen[-1]):
         assert not limit.expired, f"it never showed: {seen}"
-        seen.append(lease.next_signs(item, limit.within(seconds)))
+        seen.append(lease.next_hints(item, limit.within(seconds)))
     return seen
 
 
@@ -244,10 +244,10 @@ def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
         started = control.start("default_pi", wait())
         running = control.running(wait())
     assert running is not None
-    assert (running.pid, running.ours, running.mode_id) == (started.pid, True, good.mode_id)
+    assert (running.pid, running.owned, running.mode_id) == (started.pid, True, good.mode_id)
 
     seen = watch(lease, queued, item_is(ItemState.DONE))
-    assert all(signs.daemon_alive and signs.daemon_ours for signs in seen)
+    assert all(signs.daemon_alive and signs.daemon_owned for signs in seen)
     assert seen[-1].item_moved
     began = [e for signs in seen for e in signs.events if e.begins_stage]
     assert (began[0].stage, began[0].item_id) == ("builder", ITEM)
@@ -286,7 +286,7 @@ def test_a_blocked_item_is_blocked_with_its_evidence_and_a_kept_daemon_is_nobody
         assert leave(lease, keep_daemon=True)
         kept = site.running()
         assert kept is not None
-        assert (kept.pid, kept.ours, kept.kept) == (started.pid, False, True)
+        assert (kept.pid, kept.owned, kept.kept) == (started.pid, False, True)
 
         assert not leave(site.millrace.supervisor.lease(wait()))
         still = site.running()
@@ -306,11 +306,11 @@ def test_somebody_elses_daemon_is_told_apart_and_left_running(
     with site.daemon_of_somebody_else():
         running = site.running()
         assert running is not None
-        assert (running.ours, running.booting, running.kept) == (False, False, False)
+        assert (running.owned, running.booting, running.kept) == (False, False, False)
         with site.millrace.supervisor.control(wait()) as control:
             assert running.mode_id == control.resolve_mode("default_pi")
         (signs,) = watch(lease, queued, lambda _: True)
-        assert (signs.daemon_alive, signs.daemon_ours) == (True, False)
+        assert (signs.daemon_alive, signs.daemon_owned) == (True, False)
 
         assert not leave(lease)
 

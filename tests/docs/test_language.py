@@ -25,9 +25,7 @@ _STEP = "a published next step, or the message that goes with it"
 _KEPT: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("millracer/domain/work/items.py", "ours"): _PUBLIC_NAME,
-        ("millracer/domain/work/runtime.py", "ours"): _PUBLIC_NAME,
         ("millracer/schemas/status.py", "ours"): _PUBLIC_NAME,
-        ("millracer/testing/agent.py", "told"): _PUBLIC_NAME,
         ("millracer/millrace/intake/documents.py", "stands"): _INTAKE,
         ("millracer/millrace/intake/fields.py", "stands"): _INTAKE,
         ("millracer/operations/control.py", "go on"): _STEP,

@@ -11,10 +11,10 @@ from millracer.cancellation import Wait
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.store_copy import CopiedStore
-from millracer.domain.doctor_report import FolderLook, PiModel, PiModels, StageModel, StoreLook
+from millracer.domain.doctor_report import FolderReport, PiModel, PiModels, StageModel, StoreReport
 from millracer.domain.run.options import RunOptions
 from millracer.errors import MillracerError, RunWarning
-from millracer.pi.inspection import PiLook
+from millracer.pi.inspection import PiInspection
 from millracer.ports import Agent, Backend, SessionStore
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
@@ -38,7 +38,7 @@ STAGES = StageModel(
 class ScriptedStore(CopiedStore):
     """A store that is, or is not, what commands can use."""
 
-    found: StoreLook | MillracerError = field(default_factory=lambda: StoreLook(exists=True))
+    found: StoreReport | MillracerError = field(default_factory=lambda: StoreReport(exists=True))
     sessions: SessionStore = field(default_factory=InMemorySessionStore)
     copied: int = 0
 
@@ -50,7 +50,7 @@ class ScriptedStore(CopiedStore):
         del wait
         self.copied += 1
 
-    def look(self) -> StoreLook:
+    def inspect(self) -> StoreReport:
         return _given(self.found)
 
 
@@ -61,8 +61,8 @@ class ScriptedSurroundings(Surroundings):
     python: tuple[int, int, int] = (3, 12, 1)
     unseen: MillracerError | None = None
     new_store: str | MillracerError = "SQLite 3.51.3, journal mode wal"
-    state: FolderLook = field(
-        default_factory=lambda: FolderLook(path="/home/me/state", exists=True)
+    state: FolderReport = field(
+        default_factory=lambda: FolderReport(path="/home/me/state", exists=True)
     )
     writable: bool = True
     store: ScriptedStore = field(default_factory=ScriptedStore)
@@ -82,7 +82,7 @@ class ScriptedSurroundings(Surroundings):
     def open_new_store(self) -> str:
         return _given(self.new_store)
 
-    def look_at_state_folder(self) -> FolderLook:
+    def inspect_state_folder(self) -> FolderReport:
         return self.state
 
     def may_write(self, path: str) -> bool:
@@ -111,7 +111,7 @@ class ScriptedSurroundings(Surroundings):
 
 
 @dataclass(slots=True)
-class ScriptedLook(PiLook):
+class ScriptedLook(PiInspection):
     """One pi that is looked at."""
 
     version: str | MillracerError = "0.73.1"
@@ -173,13 +173,13 @@ class ScriptedDoctorTools(DoctorTools):
         del root_path, options
         return self.conversation
 
-    def look_at_pi(self, root_path: str, options: RunOptions) -> PiLook:
+    def inspect_pi(self, root_path: str, options: RunOptions) -> PiInspection:
         del root_path, options
         return self.look
 
-    def look_at_stage_pi(
+    def inspect_stage_pi(
         self, root_path: str, options: RunOptions, compiled: str, model: str | None
-    ) -> PiLook:
+    ) -> PiInspection:
         del root_path, options
         assert compiled.startswith("/throw-away/")
         self.stage_models.append(model)

@@ -38,7 +38,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         *(A.DID_BUT_SLOW, A.DID_BUT_STOPPED, A.DID_BUT_DIES),
     ),
     "lease": (A.DONE, A.REFUSED, A.LATE, A.DIES),
-    "next_signs": (A.DONE, A.SAFETY, A.OVER, A.DIES),
+    "next_hints": (A.DONE, A.SAFETY, A.OVER, A.DIES),
     "gather_evidence": (A.DONE, A.REFUSED, A.GARBLED, A.SLOW, A.DIES),
     "leave": (A.DONE, A.DIES, A.DID_BUT_DIES),
     "sleep": (A.DONE, A.OVER, A.DIES),
@@ -49,7 +49,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
 }
 #: Where it shows what happened outside since.
 READING = frozenset(
-    {"look_up", "read_status", "running", "add", "next_signs", "gather_evidence", "leave"}
+    {"look_up", "read_status", "running", "add", "next_hints", "gather_evidence", "leave"}
 )
 Failure: TypeAlias = Callable[[], MillracerError]
 _GARBLED = partial(ProtocolError, "millrace", "what?")

@@ -34,7 +34,7 @@ from tests.statespace.circles import circles
 from tests.statespace.program import program_state, running_record
 from tests.statespace.world import ModelTime, World
 
-_WAITING = frozenset({"next_signs", "sleep"})
+_WAITING = frozenset({"next_hints", "sleep"})
 
 Step: TypeAlias = tuple[RunState, RunEvent, RunState]
 

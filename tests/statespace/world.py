@@ -113,7 +113,7 @@ class World(ScriptedBackend):
         daemon = self.daemon
         return (
             held and (held.state, held.proven, held.kind, held.request_hash),
-            daemon and (daemon.ours, daemon.booting, daemon.mode_id),
+            daemon and (daemon.owned, daemon.booting, daemon.mode_id),
             (self.stop_requested, self._stop_untold, self._holds_work),
             (self.watchers, self.control_held, tuple(self.locks), tuple(self.enqueued)),
             (self.was_done, self.starts, self.refused_lease, self._troubles_left),

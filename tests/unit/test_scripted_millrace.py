@@ -30,21 +30,21 @@ def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
     item = millrace.holds("one", ItemState.QUEUED)
     item_status = millrace.look_up(item.item_id, wait())
     lease = millrace.supervisor.lease(wait())
-    lease.next_signs(item_status, wait())  # the first look returns at once
+    lease.next_hints(item_status, wait())  # the first look returns at once
 
     with pytest.raises(AssertionError, match="once more than the script foresees"):
-        lease.next_signs(item_status, wait())
+        lease.next_hints(item_status, wait())
 
 
 def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
     millrace = ScriptedBackend()
-    millrace.has_daemon(ours=True)
+    millrace.has_daemon(owned=True)
     millrace.holds("one", ItemState.QUEUED)
     millrace.will_show(stage_runs("builder"), nothing_new(), item_ends())
     lease = millrace.supervisor.lease(wait())
     item_status = millrace.look_up("one", wait())
 
-    signs = [lease.next_signs(item_status, wait()) for _ in range(4)]
+    signs = [lease.next_hints(item_status, wait()) for _ in range(4)]
 
     assert [sign.item_hint for sign in signs] == [
         ItemState.QUEUED,
@@ -79,8 +79,8 @@ def test_a_dead_daemon_leaves_its_item_active_until_repair() -> None:
     millrace.will_show(daemon_dies())
     lease = millrace.supervisor.lease(wait())
     item_status = millrace.look_up("one", wait())
-    lease.next_signs(item_status, wait())
-    lease.next_signs(item_status, wait())
+    lease.next_hints(item_status, wait())
+    lease.next_hints(item_status, wait())
     assert millrace.look_up("one", wait()).state is ItemState.ACTIVE
 
     with millrace.supervisor.control(wait()) as control:
@@ -103,7 +103,7 @@ def test_validating_beside_a_daemon_fails_the_test() -> None:
 
 def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
     millrace = ScriptedBackend()
-    ours = millrace.has_daemon(ours=True)
+    ours = millrace.has_daemon(owned=True)
     first, last = millrace.supervisor.lease(wait()), millrace.supervisor.lease(wait())
 
     assert first.leave(wait(), keep_daemon=False)
@@ -111,6 +111,6 @@ def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
     assert not last.leave(wait(), keep_daemon=False)
     assert millrace.stopped == [ours.pid]
 
-    theirs = millrace.has_daemon(ours=False)
+    theirs = millrace.has_daemon(owned=False)
     assert not millrace.supervisor.lease(wait()).leave(wait(), keep_daemon=False)
     assert millrace.daemon == theirs

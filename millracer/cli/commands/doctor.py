@@ -18,7 +18,7 @@ from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.terminal.stderr import printable, say_error
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.workspace import find_place
-from millracer.doctor.context import DoctorPlace, Sight
+from millracer.doctor.context import DoctorContext, DoctorPlace
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.run_checks import examine
@@ -73,10 +73,10 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
             folder = Path(held.enter_context(_temporary_folder()))
         except OSError as error:
             return _refused(_no_temporary_folder(error), as_json=as_json)
-        sight = _context(common, folder)
+        context = _context(common, folder)
         held.enter_context(signals_cancel(cancellation))
         try:
-            for check in examine(sight, cancellation, with_turn=with_turn):
+            for check in examine(context, cancellation, with_turn=with_turn):
                 checks.append(check)
                 if not as_json:
                     _print_line(check)
@@ -84,7 +84,7 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
             stopped = cancelled.reason
     with signals_ignored():
         if as_json:
-            print_text(render(_result(common, sight, checks, stopped)))
+            print_text(render(_result(common, context, checks, stopped)))
         elif stopped is None:
             print_text(_summary(checks))
     if stopped is not None:
@@ -96,8 +96,8 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="millracer-doctor-", ignore_cleanup_errors=True)
 
 
-def _context(common: CommonOptions, folder: Path) -> Sight:
-    return Sight(
+def _context(common: CommonOptions, folder: Path) -> DoctorContext:
+    return DoctorContext(
         surroundings=Surroundings(os.environ, folder),
         tools=DoctorTools(common.programs, folder),
         options=common.options,
@@ -137,7 +137,7 @@ def _summary(checks: list[Check]) -> str:
 
 
 def _result(
-    common: CommonOptions, sight: Sight, checks: list[Check], stopped: CancelReason | None
+    common: CommonOptions, context: DoctorContext, checks: list[Check], stopped: CancelReason | None
 ) -> DoctorResult:
     errors = []
     if stopped is not None:
@@ -149,9 +149,9 @@ def _result(
         errors.append(describe_trouble(error))
     return DoctorResult(
         ok=is_healthy(checks) and stopped is None,
-        workspace=None if sight.place is None else sight.place.root_path,
+        workspace=None if context.place is None else context.place.root_path,
         checks=[describe_check(check) for check in checks],
-        versions=DoctorVersionsDocument(millracer=__version__, **sight.versions),
+        versions=DoctorVersionsDocument(millracer=__version__, **context.versions),
         tools=ToolsDocument.of(common.programs.found.used),
         errors=errors,
     )

@@ -121,7 +121,7 @@ def _take(
     watching = Watching(
         cancellation=cancellation,
         listener=screen.listen,
-        on_text=screen.tell if interactive else None,
+        on_text=screen.stream if interactive else None,
     )
     try:
         with signals_cancel(cancellation), input_unechoed():

@@ -43,7 +43,7 @@ class TaskScreen:
             self._live.start()
         self._live.listen(event)
 
-    def tell(self, text: str) -> None:
+    def stream(self, text: str) -> None:
         """Write pi's text as it arrives; each part waits until redaction has checked it."""
         if not text:
             return

@@ -46,9 +46,9 @@ def head_start(arguments: Sequence[str]) -> Iterator[Prewarm]:
     """
     foresight, configured = Foresight(arguments, os.environ), _NOTHING
     if foresight.is_certain or foresight.depends_on_request:
-        from millracer.wiring.user_files import glance_at_user_file  # noqa: PLC0415 - see above
+        from millracer.wiring.user_files import peek_user_file  # noqa: PLC0415 - see above
 
-        configured = glance_at_user_file()
+        configured = peek_user_file()
         foresight = Foresight(arguments, os.environ, configured)
     standard_input = StandardInput()
     if not (foresight.is_certain or _is_requested(foresight, standard_input)):

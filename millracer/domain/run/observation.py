@@ -27,7 +27,7 @@ class ChangeHints:
 
     Attributes:
         daemon_alive: a daemon holds or is taking the lock and its process lives.
-        daemon_ours: that daemon is owned, so Millracer may stop it.
+        daemon_owned: that daemon is owned, so Millracer may stop it.
         item_hint: the state by the item's folder, None when no folder holds it.
         item_moved: that place differs from the last read.
         events: lines the event log gained, in order.
@@ -38,7 +38,7 @@ class ChangeHints:
     """
 
     daemon_alive: bool
-    daemon_ours: bool = False
+    daemon_owned: bool = False
     item_hint: ItemState | None = None
     item_moved: bool = False
     events: tuple[RuntimeEvent, ...] = ()

@@ -108,7 +108,7 @@ class RunningDaemon:
 
     Attributes:
         started: when its process started, seconds since the epoch; with `pid` its identity.
-        ours: it is owned: it carries the token of the ownership record and is not marked kept.
+        owned: it carries the token of the ownership record and is not marked kept.
         booting: it lives but does not hold the lock yet.
         mode_id: the mode it runs in, when Millrace reports it.
         kept: it carries that token, and was left running on purpose (`--keep-daemon`).
@@ -117,7 +117,7 @@ class RunningDaemon:
 
     pid: int
     started: float
-    ours: bool
+    owned: bool
     booting: bool = False
     mode_id: str | None = None
     kept: bool = False

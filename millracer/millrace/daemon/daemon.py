@@ -244,7 +244,7 @@ class _Control(DaemonControl):
         record = read_ownership(self._paths)
         if running.out_of_sight is not None:
             return self._end_unseen(running, wait.within(_UNSEEN_SECONDS))
-        if record is None or not (running.ours or running.kept):
+        if record is None or not (running.owned or running.kept):
             return self._end_foreign(running, wait)
         with ExitStack() as held:
             lease = held.enter_context(opened_lock(watch_lock(self._paths)))
@@ -318,7 +318,7 @@ class _Control(DaemonControl):
         if started is not None:
             write_ownership(self._paths, record.model_copy(update={"pid": pid, "started": started}))
         found = self._wait_serving(boot)
-        if found is not None and found.ours:
+        if found is not None and found.owned:
             self._complete_ownership()
             return found
         processes.end_token(record.token, grace_seconds=_SWEEP_GRACE_SECONDS)
@@ -351,7 +351,7 @@ class _Control(DaemonControl):
     def _serves(self, found: RunningDaemon | None) -> bool:
         """Return whether an owned daemon serves by its snapshot; a foreign one always counts."""
         snapshot = self._files.snapshot.read()
-        return found is None or not found.ours or snapshot is None or snapshot.process_running
+        return found is None or not found.owned or snapshot is None or snapshot.process_running
 
     def _spawn(self, mode: str, record: OwnershipRecord, log: Path, wait: Wait) -> int:
         with daemon_output(log) as output:
@@ -417,13 +417,13 @@ class _Lease(WatchLease):
         """Warnings from the end of the lease."""
         return tuple(self._notices)
 
-    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
-        """Block until something may have changed; see `RuntimeWatch.next_signs`.
+    def next_hints(self, item: ItemStatus, wait: Wait) -> ChangeHints:
+        """Block until something may have changed; see `RuntimeWatch.next_hints`.
 
         Keeps the ownership record: a stage may remove `.millracer/` meanwhile.
         """
         self._last_record = read_ownership(self._paths) or self._last_record
-        return self._watch.next_signs(item, wait)
+        return self._watch.next_hints(item, wait)
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
         """Give up the lease; the last lease stops an owned daemon, within at most 20 s.

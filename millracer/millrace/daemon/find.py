@@ -57,7 +57,7 @@ class DaemonFinder:
             return RunningDaemon(
                 pid=holder.pid,
                 started=holder.started,
-                ours=is_ours and is_owned,
+                owned=is_ours and is_owned,
                 mode_id=self._find_mode(record if is_owned else None),
                 kept=is_owned and not is_ours,
                 out_of_sight=holder.out_of_sight,
@@ -66,7 +66,7 @@ class DaemonFinder:
             return RunningDaemon(
                 pid=owned[0],
                 started=owned[1],
-                ours=is_ours,
+                owned=is_ours,
                 booting=True,
                 mode_id=record.mode_id,
                 kept=record.kept,
@@ -86,7 +86,7 @@ class DaemonFinder:
             if is_daemon_command(argv) and _names_workspace(argv, pid, self._paths.root):
                 started = processes.started_at(pid)
                 if started is not None:
-                    return RunningDaemon(pid=pid, started=started, ours=False, booting=True)
+                    return RunningDaemon(pid=pid, started=started, owned=False, booting=True)
         return None
 
     def find_owned(self) -> tuple[int, float] | None:

@@ -22,8 +22,8 @@ from millracer.system.files import is_locked
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
-    """What one look saw."""
+class _Observation:
+    """What one observation saw."""
 
     lock: LockFile | None
     snapshot: Snapshot | None
@@ -48,7 +48,7 @@ class DiskObserver(Observer):
         self._finder = DaemonFinder(paths, self._files)
         self._folders = tuple(item_folders(paths))
         self._sleep = WorkspaceSleep([str(paths.state), *self._folders])
-        self._last: _Sight | None = None
+        self._last: _Observation | None = None
 
     def next_change(self, wait: Wait) -> None:
         """Block until something may have changed; at once on the first call.
@@ -58,18 +58,18 @@ class DiskObserver(Observer):
         """
         wait.cancellation.raise_if_cancelled()
         patience = wait.within(self._safety_seconds)
-        sight = self._look()
-        while sight == self._last and not patience.expired:
-            self._sleep.sleep(sight.daemon, patience)
-            sight = self._look()
-        self._last = sight if self._last is None else settled(sight, self._look, wait)
+        seen = self._observe()
+        while seen == self._last and not patience.expired:
+            self._sleep.sleep(seen.daemon, patience)
+            seen = self._observe()
+        self._last = seen if self._last is None else settled(seen, self._observe, wait)
 
     def close(self) -> None:
-        """Look on no longer; repeatable."""
+        """Stop observing; repeatable."""
         self._sleep.close()
 
-    def _look(self) -> _Sight:
-        return _Sight(
+    def _observe(self) -> _Observation:
+        return _Observation(
             lock=self._files.lock.read(),
             snapshot=self._files.snapshot.read(),
             daemon=self._finder.find(),

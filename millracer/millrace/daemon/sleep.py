@@ -37,7 +37,9 @@ class WorkspaceSleep:
         """
         self._wakeup.watch_folders()
         self._wakeup.watch_process(None if daemon is None else daemon.pid)
-        self._wakeup.sleep(HEARING_POLL_SECONDS if self._wakeup.hears else DEAF_POLL_SECONDS, wait)
+        self._wakeup.sleep(
+            HEARING_POLL_SECONDS if self._wakeup.is_listening else DEAF_POLL_SECONDS, wait
+        )
 
     def close(self) -> None:
         """Release the watches; repeatable."""

@@ -86,7 +86,7 @@ def _request_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> Non
     """Send `control stop` to an owned daemon and wait for its end; a booting one cannot read it."""
     wait.cancellation.raise_if_cancelled()
     found = finder.find()
-    if found is None or found.booting or not found.ours or wait.expired:
+    if found is None or found.booting or not found.owned or wait.expired:
         return
     with suppress(ToolError):
         calls.call("control", "stop", wait=wait.within(_ASK_SECONDS))

@@ -36,7 +36,7 @@ class _State:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Observation:
     """What one poll saw."""
 
     place: ItemPlace | None
@@ -62,11 +62,11 @@ class RuntimeWatch:
         self._items = ItemFiles(paths, ())
         states = (str(paths.event_log.parent), str(paths.state), *self._mailboxes)
         self._sleep = WorkspaceSleep([*states, *item_folders(paths)])
-        self._last: _Look | None = None
+        self._last: _Observation | None = None
         self._known: RunningDaemon | None = None
         self._safety_from = time.monotonic()
 
-    def next_signs(self, item: ItemStatus, wait: Wait) -> ChangeHints:
+    def next_hints(self, item: ItemStatus, wait: Wait) -> ChangeHints:
         """Block until something about the item or the daemon changed, and say what.
 
         Returns at once on the first call and when the item goes by another id than before. The
@@ -78,17 +78,19 @@ class RuntimeWatch:
         wait.cancellation.raise_if_cancelled()
         is_new = self._follow(item)
         events: list[RuntimeEvent] = []
-        look = self._look(events)
-        while not is_new and not self._is_due(wait) and not events and look == self._last:
-            self._sleep.sleep(look.daemon, wait.within(self._safety_left))
-            look = self._look(events)
-        if not is_new and (look != self._last or events):
-            look, _ = settled((look, len(events)), lambda: (self._look(events), len(events)), wait)
-        signs = self._signs(look, tuple(events), item, is_due=self._is_due(wait))
-        if signs.poll_due:
+        seen = self._observe(events)
+        while not is_new and not self._is_due(wait) and not events and seen == self._last:
+            self._sleep.sleep(seen.daemon, wait.within(self._safety_left))
+            seen = self._observe(events)
+        if not is_new and (seen != self._last or events):
+            seen, _ = settled(
+                (seen, len(events)), lambda: (self._observe(events), len(events)), wait
+            )
+        hints = self._hints(seen, tuple(events), item, is_due=self._is_due(wait))
+        if hints.poll_due:
             self._safety_from = time.monotonic()
-        self._last = look
-        return signs
+        self._last = seen
+        return hints
 
     def close(self) -> None:
         """Watch no longer; repeatable."""
@@ -102,15 +104,15 @@ class RuntimeWatch:
         return wait.expired or self._safety_left <= 0
 
     def _follow(self, item: ItemStatus) -> bool:
-        """Look for this item from now on; return whether it is the first look by these ids."""
+        """Watch for this item from now on; return whether these ids are new."""
         ids = item_ids(item)
         if self._last is not None and self._items.ids == ids:
             return False
         self._items = ItemFiles(self._paths, ids)
         return True
 
-    def _look(self, events: list[RuntimeEvent]) -> _Look:
-        """Look once; the item before the log, so that an event never comes before its file."""
+    def _observe(self, events: list[RuntimeEvent]) -> _Observation:
+        """Read once; the item before the log, so that an event never comes before its file."""
         place = self._items.find()
         events.extend(self._log.read_new())
         state = _State(
@@ -118,32 +120,37 @@ class RuntimeWatch:
             self._files.snapshot.read(),
             tuple(stamp(folder) for folder in self._mailboxes),
         )
-        return _Look(place, state, self._finder.find())
+        return _Observation(place, state, self._finder.find())
 
-    def _signs(
-        self, look: _Look, events: tuple[RuntimeEvent, ...], item: ItemStatus, *, is_due: bool
+    def _hints(
+        self,
+        seen: _Observation,
+        events: tuple[RuntimeEvent, ...],
+        item: ItemStatus,
+        *,
+        is_due: bool,
     ) -> ChangeHints:
-        hint = None if look.place is None else look.place.state
+        hint = None if seen.place is None else seen.place.state
         if self._last is None:
             moved = hint is not None and hint is not item.state
         else:
-            moved = look.place != self._last.place
+            moved = seen.place != self._last.place
         return ChangeHints(
-            daemon_alive=look.daemon is not None,
-            daemon_ours=look.daemon is not None and look.daemon.ours,
+            daemon_alive=seen.daemon is not None,
+            daemon_owned=seen.daemon is not None and seen.daemon.owned,
             item_hint=hint,
             item_moved=moved,
             events=events,
-            state_changed=self._last is not None and look.state != self._last.state,
+            state_changed=self._last is not None and seen.state != self._last.state,
             poll_due=is_due,
-            may_be_paused=_may_stand_still(look.state.snapshot),
-            stopped_on_purpose=self._was_stopped(look),
+            may_be_paused=_may_stand_still(seen.state.snapshot),
+            stopped_on_purpose=self._was_stopped(seen),
         )
 
-    def _was_stopped(self, look: _Look) -> bool:
+    def _was_stopped(self, seen: _Observation) -> bool:
         """Whether a command of Millracer stopped the daemon that is gone."""
-        self._known = look.daemon or self._known
-        if look.daemon is not None or self._known is None:
+        self._known = seen.daemon or self._known
+        if seen.daemon is not None or self._known is None:
             return False
         return was_stopped(self._paths, self._known)
 

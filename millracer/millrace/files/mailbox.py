@@ -97,7 +97,7 @@ def find_add(paths: WorkspacePaths, item_id: str, idea_names: frozenset[str]) ->
     return waiting or _find_newest(_find_refused(paths.mailbox / "failed", item_id, idea_names))
 
 
-def find_fate(paths: WorkspacePaths, command_id: str) -> CommandReply:
+def find_reply(paths: WorkspacePaths, command_id: str) -> CommandReply:
     """Return the state of a command; searches twice, in the direction in which commands move."""
     for _ in range(2):
         incoming = paths.mailbox / "incoming" / f"{command_id}.json"

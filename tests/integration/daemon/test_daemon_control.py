@@ -85,7 +85,7 @@ def test_a_started_daemon_holds_the_lock_and_is_known_by_the_ownership_file(
     assert lock["owner_pid"] == started.pid
     assert record.mode_id == "lad_pi"
     assert found == RunningDaemon(
-        pid=started.pid, started=started.started, ours=True, mode_id="lad_pi"
+        pid=started.pid, started=started.started, owned=True, mode_id="lad_pi"
     )
 
 
@@ -128,7 +128,7 @@ def test_a_daemon_behind_a_program_that_waits_for_it_is_ours_and_ends_with_it(
 
     assert found is not None
     assert [each.pid for each in (started, found)] == [lock["owner_pid"]] * 2
-    assert (started.ours, found.ours) == (True, True)
+    assert (started.owned, found.owned) == (True, True)
     assert record is not None
     assert (record.pid, record.started) == (started.pid, started.started)
     assert len(processes.processes_with_token(record.token)) > 1
@@ -212,7 +212,7 @@ def test_a_daemon_that_boots_past_the_deadline_is_returned_as_booting(
         started = control.start("default_pi", Wait.for_seconds(0.5))
 
     assert started.booting
-    assert started.ours
+    assert started.owned
 
 
 def test_a_second_start_returns_the_daemon_that_runs(site: FakeDaemonSite, wait: Wait) -> None:
@@ -234,7 +234,7 @@ def test_someone_elses_booting_daemon_is_waited_for_and_no_second_one_started(
     with site.daemon().control(wait) as control:
         joined = control.start("default_pi", wait)
 
-    assert (joined.pid, joined.ours, joined.booting) == (foreign.pid, False, False)
+    assert (joined.pid, joined.owned, joined.booting) == (foreign.pid, False, False)
     assert site.calls() == ["run daemon"]
     foreign.kill()
     foreign.wait()
@@ -255,7 +255,7 @@ def test_a_lost_race_for_the_lock_returns_the_winner_and_leaves_nothing_of_ours(
         found = control.start("default_pi", wait)
     winner.join()
 
-    assert (found.pid, found.ours) == (stranger.pid, False)
+    assert (found.pid, found.owned) == (stranger.pid, False)
     assert not site.paths.ownership.exists()
     assert site.living() == []
 
@@ -305,7 +305,7 @@ def test_where_the_snapshot_cannot_be_read_the_status_names_the_mode(
         found = control.running(wait)
 
     assert found is not None
-    assert (found.ours, found.mode_id) == (False, "learning_lad_pi")
+    assert (found.owned, found.mode_id) == (False, "learning_lad_pi")
     foreign.kill()
     foreign.wait()
 
@@ -336,7 +336,7 @@ def test_a_lock_of_another_host_counts_as_someone_elses_daemon(
         repaired = control.repair(wait)
 
     assert found is not None
-    assert not found.ours
+    assert not found.owned
     assert not repaired
     assert site.calls() == []
 
@@ -362,7 +362,7 @@ def test_a_reused_pid_in_the_ownership_file_is_not_ours(
         found = control.running(wait)
 
     assert found is not None
-    assert not found.ours
+    assert not found.owned
 
 
 @pytest.mark.parametrize("boot_seconds", [0, 60])
@@ -381,7 +381,7 @@ def test_a_daemon_whose_pid_was_never_written_down_is_found_by_its_token(
         found = control.running(wait)
 
     assert found is not None
-    assert (found.pid, found.ours) == (started.pid, True)
+    assert (found.pid, found.owned) == (started.pid, True)
     assert read_ownership(site.paths) == complete
 
 
@@ -395,7 +395,7 @@ def test_with_an_unreadable_ownership_file_nothing_is_ours(
         found = control.running(wait)
 
     assert found is not None
-    assert (found.pid, found.ours) == (started.pid, False)
+    assert (found.pid, found.owned) == (started.pid, False)
 
 
 def test_a_clean_workspace_needs_no_repair_and_no_millrace_process(
@@ -449,7 +449,7 @@ def test_whatever_is_stale_is_cleared_before_a_start(
     with site.daemon().control(wait) as control:
         started = control.start("default_pi", wait)
 
-    assert started.ours
+    assert started.owned
     assert site.calls() == ["control clear-stale-state", "run daemon"]
 
 

@@ -207,7 +207,7 @@ def test_a_kept_daemon_runs_on_and_counts_as_someone_elses(
     with daemon.control(wait) as control:
         found = control.running(wait)
     assert found is not None
-    assert (found.pid, found.ours) == (started.pid, False)
+    assert (found.pid, found.owned) == (started.pid, False)
     assert not _leave(later)
     assert [each.pid for each in site.living()] == [started.pid]
     assert site.calls() == ["run daemon"]
@@ -321,7 +321,7 @@ def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
     item = ItemStatus(
         item_id="item", state=ItemState.QUEUED, source="tests", observed_at=datetime.now(UTC)
     )
-    lease.next_signs(item, wait)
+    lease.next_hints(item, wait)
     shutil.rmtree(site.root / ".millracer")
 
     left_running = _leave(lease)
@@ -392,7 +392,7 @@ def test_a_repair_that_failed_is_a_warning_and_the_next_start_repairs(
     assert f"control clear-stale-state --workspace {site.root}" in notice.text
     site.behave()
     with site.daemon().control(wait) as control:
-        assert control.start("default_pi", wait).ours
+        assert control.start("default_pi", wait).owned
     assert (site.paths.items("tasks", "queue") / "t-1.md").exists()
 
 

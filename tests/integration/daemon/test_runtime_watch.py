@@ -30,7 +30,7 @@ def lease(site: FakeDaemonSite) -> Iterator[WatchLease]:
     """A watcher who has seen the queued task `t-1` once."""
     site.queue_task("t-1")
     lease = site.daemon().lease(Wait.for_seconds(10))
-    lease.next_signs(_TASK, Wait.for_seconds(10))
+    lease.next_hints(_TASK, Wait.for_seconds(10))
     yield lease
     lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
@@ -47,7 +47,7 @@ def _soon(act: Callable[[], object]) -> Iterator[None]:
 
 
 def _next(lease: WatchLease, item: ItemStatus = _TASK, *, seconds: float = 20.0) -> ChangeHints:
-    return lease.next_signs(item, Wait.for_seconds(seconds))
+    return lease.next_hints(item, Wait.for_seconds(seconds))
 
 
 def _quiet(lease: WatchLease, item: ItemStatus = _TASK) -> ChangeHints:
@@ -345,7 +345,7 @@ def test_a_daemon_that_appears_wakes_the_watcher_and_is_told_to_be_ours(
     ):
         signs = _next(lease)
 
-    assert (signs.daemon_alive, signs.daemon_ours, signs.poll_due) == (True, True, False)
+    assert (signs.daemon_alive, signs.daemon_owned, signs.poll_due) == (True, True, False)
 
 
 def test_someone_elses_daemon_is_watched_and_not_told_to_be_ours(
@@ -355,7 +355,7 @@ def test_someone_elses_daemon_is_watched_and_not_told_to_be_ours(
 
     signs = _next(lease)
 
-    assert (signs.daemon_alive, signs.daemon_ours) == (True, False)
+    assert (signs.daemon_alive, signs.daemon_owned) == (True, False)
     foreign.kill()
     foreign.wait()
 
@@ -370,7 +370,7 @@ def test_when_nothing_happens_the_safety_interval_ends_the_wait(site: FakeDaemon
     lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
-def test_a_busy_log_does_not_put_the_safety_look_off_for_ever(site: FakeDaemonSite) -> None:
+def test_a_busy_log_does_not_put_the_due_poll_off_for_ever(site: FakeDaemonSite) -> None:
     lease = site.daemon(safety_seconds=0.5).lease(Wait.for_seconds(10))
     _next(lease)
 
@@ -396,4 +396,4 @@ def test_a_cancelled_wait_ends_at_once(lease: WatchLease) -> None:
         _soon(lambda: cancellation.cancel(CancelReason.INTERRUPTED)),
         pytest.raises(Cancelled),
     ):
-        lease.next_signs(_TASK, Wait.for_seconds(3600, cancellation))
+        lease.next_hints(_TASK, Wait.for_seconds(3600, cancellation))

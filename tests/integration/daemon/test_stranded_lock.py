@@ -76,7 +76,7 @@ def test_the_lock_of_a_dead_daemon_of_ours_does_not_outlive_it_as_a_strangers(
         assert control.running(wait) is None
         started = control.start("default_pi", wait)
 
-    assert started.ours
+    assert started.owned
     assert started.pid != stranger.pid
     assert stranger.poll() is None
 
@@ -144,7 +144,7 @@ def test_a_daemon_of_ours_in_another_container_is_joined_and_never_cleared_away(
         lease.leave(wait, keep_daemon=False)
 
         assert found is not None
-        assert (found.pid, found.ours, repaired) == (stranger.pid, False, False)
+        assert (found.pid, found.owned, repaired) == (stranger.pid, False, False)
         assert read_ownership(site.paths) == record
         assert site.paths.runtime_lock.exists()
         assert site.calls() == []
@@ -252,7 +252,7 @@ def test_a_process_that_we_may_not_look_at_may_have_the_lock(
         repaired = control.repair(wait)
 
     assert found is not None
-    assert (found.pid, found.ours, repaired) == (stranger.pid, False, False)
+    assert (found.pid, found.owned, repaired) == (stranger.pid, False, False)
     assert site.calls() == []
 
 
@@ -274,7 +274,7 @@ def test_the_lock_of_a_dead_container_does_not_outlive_our_daemon(
         assert control.running(wait) is None
         started = control.start("default_pi", wait)
 
-    assert started.ours
+    assert started.owned
     assert json.loads(site.paths.runtime_lock.read_text())["owner_pid"] == started.pid
 
 
@@ -315,7 +315,7 @@ def _is_joined_as_one_that_may_be_dead(site: FakeDaemonSite, wait: Wait, pid: in
         repaired = control.repair(wait)
 
     assert found is not None
-    assert (found.pid, found.ours, repaired) == (pid, False, False)
+    assert (found.pid, found.owned, repaired) == (pid, False, False)
     assert found.may_be_dead
     assert found.out_of_sight is not None
     assert found.out_of_sight.host == _ELSEWHERE

@@ -138,15 +138,15 @@ def test_a_process_that_is_gone_already_is_no_error(tmp_path: Path) -> None:
         assert not _is_woken(sleeper, seconds=0.2)
 
 
-@pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize("is_listening", [True, False])
 def test_a_request_to_stop_ends_the_sleep(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hears: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_listening: bool
 ) -> None:
-    if not hears:
+    if not is_listening:
         monkeypatch.setattr(file_events, "INotify", _refused)
     cancellation = Cancellation()
     with Wakeup([str(tmp_path)]) as sleeper:
-        assert sleeper.hears is hears
+        assert sleeper.is_listening is is_listening
         with (
             _soon(lambda: cancellation.cancel(CancelReason.INTERRUPTED)),
             pytest.raises(Cancelled),

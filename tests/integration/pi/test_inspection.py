@@ -13,20 +13,20 @@ import pytest
 from millracer.cancellation import Wait
 from millracer.domain.doctor_report import PiModel, PiModels
 from millracer.errors import ProtocolError, ToolFailed, ToolNotFound, ToolTimeout, ToolUnsupported
-from millracer.pi.inspection import PiLook
+from millracer.pi.inspection import PiInspection
 from millracer.pi.options import PiOptions
 from tests.support.trees import tree
 
 _CHILD = Path(__file__).parents[2] / "children" / "pi_listing.py"
 
 
-def _look(tmp_path: Path, *arguments: str, env: Mapping[str, str] | None = None) -> PiLook:
+def _look(tmp_path: Path, *arguments: str, env: Mapping[str, str] | None = None) -> PiInspection:
     options = PiOptions(
         cwd=tmp_path,
         argv=(sys.executable, str(_CHILD), *arguments),
         env={**os.environ, "HOME": str(tmp_path), **(env or {})},
     )
-    return PiLook(options, tmp_path / "throw-away" / "agent")
+    return PiInspection(options, tmp_path / "throw-away" / "agent")
 
 
 def _wait(seconds: float = 20.0) -> Wait:
@@ -118,7 +118,7 @@ def _script(path: Path, text: str) -> Path:
     return path
 
 
-def _node_pi(tmp_path: Path, *, node: str | None, needs: object = ">=20.6.0") -> PiLook:
+def _node_pi(tmp_path: Path, *, node: str | None, needs: object = ">=20.6.0") -> PiInspection:
     """Return a pi for Node in an environment where Node tells that version, or is not there."""
     pi = _script(tmp_path / "pi" / "bin" / "pi", "#!/usr/bin/env node\n")
     metadata = {
@@ -132,7 +132,7 @@ def _node_pi(tmp_path: Path, *, node: str | None, needs: object = ">=20.6.0") ->
     if node is not None:
         _script(programs / "node", f"#!/bin/sh\n{node}\n")
     options = PiOptions(cwd=tmp_path, argv=(str(pi),), env={"PATH": str(programs)})
-    return PiLook(options, tmp_path / "agent")
+    return PiInspection(options, tmp_path / "agent")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_node_that_is_named_before_pi_is_the_one_that_counts(tmp_path: Path) -
     node = _script(tmp_path / "own" / "node", "#!/bin/sh\necho v22.19.0\n")
     options = PiOptions(cwd=tmp_path, argv=(str(node), "cli.js"), env={"PATH": "/nowhere"})
 
-    look = PiLook(options, tmp_path / "agent")
+    look = PiInspection(options, tmp_path / "agent")
     assert look.find_node(_wait()) == "22.19.0"
     assert look.command == f"{node} cli.js"
 

@@ -10,7 +10,7 @@ import pytest
 from millracer.errors import ConfigInvalid
 from millracer.system.config_files import (
     CONFIG_VARIABLE,
-    glance_at_user_file,
+    peek_user_file,
     read_config_file,
     user_config_file,
     workspace_config_file,
@@ -66,10 +66,10 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"route =", b"\xff", b"a = " + b"[" * 30_000])
 def test_a_glance_never_fails(tmp_path: Path, content: bytes) -> None:
     environment = {CONFIG_VARIABLE: str(tmp_path)}
-    assert glance_at_user_file(environment) == {}
+    assert peek_user_file(environment) == {}
 
     (tmp_path / "config.toml").write_bytes(content)
-    assert glance_at_user_file(environment) == {}
+    assert peek_user_file(environment) == {}
 
     (tmp_path / "config.toml").write_text('route = "direct"')
-    assert glance_at_user_file(environment) == {"route": "direct"}
+    assert peek_user_file(environment) == {"route": "direct"}

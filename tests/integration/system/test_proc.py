@@ -104,11 +104,11 @@ def test_a_start_time_needs_no_boot_time(proc: Path, stat: str | None) -> None:
 def test_a_daemon_is_known_as_stopped_by_a_look_that_is_a_little_off(tmp_path: Path) -> None:
     paths = WorkspacePaths(tmp_path)
     paths.make_own()
-    note_stopped(paths, RunningDaemon(pid=7, started=1000.0, ours=True))
+    note_stopped(paths, RunningDaemon(pid=7, started=1000.0, owned=True))
 
-    assert was_stopped(paths, RunningDaemon(pid=7, started=1000.02, ours=True))
-    assert not was_stopped(paths, RunningDaemon(pid=7, started=1010.0, ours=True))
-    assert not was_stopped(paths, RunningDaemon(pid=8, started=1000.0, ours=True))
+    assert was_stopped(paths, RunningDaemon(pid=7, started=1000.02, owned=True))
+    assert not was_stopped(paths, RunningDaemon(pid=7, started=1010.0, owned=True))
+    assert not was_stopped(paths, RunningDaemon(pid=8, started=1000.0, owned=True))
 
 
 @pytest.mark.usefixtures("proc")

@@ -16,7 +16,7 @@ def test_words_that_find_no_room_do_not_end_the_turn_and_are_told_behind_it(
         monkeypatch.setattr(sys, "stdout", full)
         own_standard_output()
         screen = TaskScreen()
-        screen.tell("pi's own words\n" * 1000)
+        screen.stream("pi's own words\n" * 1000)
 
         with pytest.raises(OutputLost, match="No space left"):
             screen.end()

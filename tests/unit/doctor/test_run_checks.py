@@ -9,18 +9,18 @@ from typing import NamedTuple
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
-from millracer.doctor.context import DoctorPlace, Sight
+from millracer.doctor.context import DoctorContext, DoctorPlace
 from millracer.doctor.run_checks import EXAMINATIONS, examine
 from millracer.domain.doctor_report import (
     Check,
     CheckLevel,
     CheckName,
     Finding,
-    FolderLook,
+    FolderReport,
     PiModel,
     PiModels,
     StageModel,
-    StoreLook,
+    StoreReport,
     is_healthy,
 )
 from millracer.domain.work.items import ItemState
@@ -59,7 +59,7 @@ class Room:
     files: tuple[str, ...] = ()
     user_config: ConfigInvalid | None = None
     cancellation: Cancellation = field(default_factory=Cancellation)
-    sight: Sight | None = None
+    context: DoctorContext | None = None
 
     def __post_init__(self) -> None:
         self.tools.backends._workspace = "/shop"
@@ -75,7 +75,7 @@ class Room:
 
     def all(self, *, with_turn: bool = False) -> list[Check]:
         """Return every check."""
-        self.sight = Sight(
+        self.context = DoctorContext(
             surroundings=self.surroundings,
             tools=self.tools,
             options=self.options,
@@ -83,7 +83,7 @@ class Room:
             config_files=lambda _root_path: self.files,
             user_config=self.user_config,
         )
-        return list(examine(self.sight, self.cancellation, with_turn=with_turn))
+        return list(examine(self.context, self.cancellation, with_turn=with_turn))
 
     def _found(self) -> DoctorPlace:
         if isinstance(self.place, InvalidRequest):
@@ -122,12 +122,12 @@ def _sets(path: str, *, to: object) -> Change:
 
 
 def _folder(**values: object) -> Change:
-    return _sets("surroundings.state", to=FolderLook(**{"path": "/state", **values}))  # type: ignore[arg-type]
+    return _sets("surroundings.state", to=FolderReport(**{"path": "/state", **values}))  # type: ignore[arg-type]
 
 
 def _names_mode(room: Room) -> None:
     room.options = room.options.with_values(millrace_mode="learning_pi")
-    room.millrace.has_daemon(ours=False, mode_id="lad_pi")
+    room.millrace.has_daemon(owned=False, mode_id="lad_pi")
 
 
 def _strands_a_lock(room: Room) -> None:
@@ -187,7 +187,7 @@ def _store_error() -> StoreUnavailable:
 
 _TIMEOUT = ToolTimeout("pi", "no answer in time")
 _UNSEEN = ProcUnavailable("/proc is empty", suggested_action="mount it")
-_FOUND = StoreLook(exists=True, sessions=2, workspaces=1)
+_FOUND = StoreReport(exists=True, sessions=2, workspaces=1)
 _STUB = StageModel(runner="codex_cli", model="m", alias=None, stages=("builder",))
 _CASES = [
     Case(NAME.PYTHON, LEVEL.OK, None, "Python 3.12.1", None),
@@ -224,14 +224,14 @@ _CASES = [
     Case(
         NAME.SESSION_STORE,
         LEVEL.OK,
-        _sets("surroundings.store.found", to=StoreLook(exists=False)),
+        _sets("surroundings.store.found", to=StoreReport(exists=False)),
         "",
         None,
     ),
     Case(
         NAME.SESSION_STORE,
         LEVEL.WARNING,
-        _sets("surroundings.store.found", to=StoreLook(exists=True, corrupt="it is corrupt")),
+        _sets("surroundings.store.found", to=StoreReport(exists=True, corrupt="it is corrupt")),
         "it is corrupt",
         "millracer sessions list",
     ),
@@ -512,8 +512,8 @@ def test_with_everything_well_every_check_but_the_turn_is_made_once_and_ok(room:
 def test_what_was_found_is_kept_for_the_result(room: Room) -> None:
     room.all()
 
-    assert room.sight is not None
-    assert room.sight.versions == {
+    assert room.context is not None
+    assert room.context.versions == {
         "python": "3.12.1",
         "sqlite": "3.51.3",
         "millrace": "0.21.1",
@@ -717,7 +717,7 @@ def test_a_daemon_in_the_mode_that_was_named_is_no_conflict_by_any_of_its_names(
     room: Room, mode: str
 ) -> None:
     room.options = room.options.with_values(millrace_mode=mode)
-    room.millrace.has_daemon(ours=True, mode_id="lad_pi")
+    room.millrace.has_daemon(owned=True, mode_id="lad_pi")
 
     found = room.checks()[NAME.DAEMON]
 

@@ -9,10 +9,10 @@ from millracer.domain.doctor_report import (
     CheckLevel,
     CheckName,
     Finding,
-    FolderLook,
+    FolderReport,
     PiModel,
     PiModels,
-    StoreLook,
+    StoreReport,
     is_healthy,
 )
 
@@ -58,7 +58,7 @@ def test_a_model_is_usable_with_credentials_of_its_provider(
 
 
 def test_a_folder_that_is_not_there_could_be_made_and_an_empty_store_holds_nothing() -> None:
-    folder, store = FolderLook(path="/state"), StoreLook(exists=False)
+    folder, store = FolderReport(path="/state"), StoreReport(exists=False)
 
     assert (folder.exists, folder.is_folder) == (False, True)
     assert (folder.writable, folder.shared) == (True, False)

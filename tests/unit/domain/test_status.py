@@ -19,7 +19,7 @@ from millracer.domain.work.runtime import (
 from millracer.millrace.shell import MillraceCommands
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-DAEMON = RunningDaemon(pid=7, started=1.0, ours=True, mode_id="lad_pi")
+DAEMON = RunningDaemon(pid=7, started=1.0, owned=True, mode_id="lad_pi")
 
 
 def says(**fields: Any) -> RuntimeStatus:
@@ -85,7 +85,7 @@ def actions(overview: WorkspaceStatus) -> list[str]:
         (sees(status=says(lock="active"), stranded=True), DaemonState.STALE),
         (sees(daemon=DAEMON, status=says(active_run_count=1)), DaemonState.RUNS),
         (
-            sees(daemon=RunningDaemon(pid=7, started=1.0, ours=True, booting=True)),
+            sees(daemon=RunningDaemon(pid=7, started=1.0, owned=True, booting=True)),
             DaemonState.BOOTS,
         ),
     ],
@@ -100,8 +100,8 @@ def test_whether_a_daemon_works(overview: WorkspaceStatus, state: DaemonState) -
     [
         (None, None),
         (DAEMON, DaemonOwner.MILLRACER),
-        (RunningDaemon(pid=7, started=1.0, ours=False, kept=True), DaemonOwner.KEPT),
-        (RunningDaemon(pid=7, started=1.0, ours=False), DaemonOwner.OTHER),
+        (RunningDaemon(pid=7, started=1.0, owned=False, kept=True), DaemonOwner.KEPT),
+        (RunningDaemon(pid=7, started=1.0, owned=False), DaemonOwner.OTHER),
     ],
 )
 def test_whose_the_daemon_is(daemon: RunningDaemon | None, owner: DaemonOwner | None) -> None:
@@ -215,11 +215,11 @@ def test_where_nothing_ever_was_the_first_step_is_told_alone() -> None:
 def test_only_what_is_told_makes_two_looks_differ() -> None:
     later = says(observed_at=NOW + timedelta(seconds=1), raw={"clock": 1})
 
-    assert sees().tells_the_same(sees(status=later))
-    assert not sees().tells_the_same(sees(status=says(paused=True)))
-    assert not sees().tells_the_same(sees(daemon=DAEMON))
-    assert not sees().tells_the_same(sees(watched=True))
-    assert not sees().tells_the_same(sees(left=(left("t1", ItemState.QUEUED),)))
+    assert sees().is_same_status(sees(status=later))
+    assert not sees().is_same_status(sees(status=says(paused=True)))
+    assert not sees().is_same_status(sees(daemon=DAEMON))
+    assert not sees().is_same_status(sees(watched=True))
+    assert not sees().is_same_status(sees(left=(left("t1", ItemState.QUEUED),)))
 
 
 def test_the_words_are_the_published_ones() -> None:
@@ -299,10 +299,10 @@ def test_whatever_is_told_makes_two_looks_differ() -> None:
     began = (event(RuntimeEventKind.STAGE_STARTED, "t1", 1, stage="builder"),)
     working = says(active_stage="builder", active_item_id="t1")
 
-    assert not sees().tells_the_same(sees(initialised=False))
-    assert not sees().tells_the_same(sees(events=ended))
-    assert not sees().tells_the_same(sees(errors=(ErrorRecord("c", "m"),)))
-    assert not sees(status=working).tells_the_same(sees(status=working, events=began))
+    assert not sees().is_same_status(sees(initialised=False))
+    assert not sees().is_same_status(sees(events=ended))
+    assert not sees().is_same_status(sees(errors=(ErrorRecord("c", "m"),)))
+    assert not sees(status=working).is_same_status(sees(status=working, events=began))
 
 
 def test_five_ends_are_told() -> None:
@@ -311,7 +311,7 @@ def test_five_ends_are_told() -> None:
 
 def test_a_daemon_that_may_be_dead_is_warned_of_and_one_that_lives_is_not() -> None:
     unseen = OutOfSight(host="gone", since=NOW, lock_file="/w/lock.json", is_alive=False)
-    daemon = RunningDaemon(pid=7, started=1.0, ours=False, out_of_sight=unseen)
+    daemon = RunningDaemon(pid=7, started=1.0, owned=False, out_of_sight=unseen)
     living = replace(daemon, out_of_sight=replace(unseen, is_alive=True))
 
     assert codes(sees(daemon=daemon)) == ["daemon_unseen"]

@@ -12,7 +12,7 @@ from millracer.errors import ExitCode, RunWarning, ToolFailed
 from millracer.operations import control
 from millracer.testing.backend import ScriptedBackend
 
-KEPT = RunningDaemon(pid=9, started=1.0, ours=False, kept=True)
+KEPT = RunningDaemon(pid=9, started=1.0, owned=False, kept=True)
 
 
 def pause(millrace: ScriptedBackend) -> ControlReport:
@@ -135,7 +135,7 @@ def test_a_directory_without_millrace_cannot_be_paused(
 @pytest.mark.parametrize("daemon", ["ours", "kept"])
 def test_a_daemon_of_ours_is_stopped_and_what_waits_is_named(daemon: str) -> None:
     millrace = ScriptedBackend()
-    running = millrace.has_daemon(ours=True)
+    running = millrace.has_daemon(owned=True)
     if daemon == "kept":
         running = millrace.daemon = KEPT
     millrace.holds("t1", ItemState.ACTIVE)
@@ -170,7 +170,7 @@ def test_nothing_is_made_where_millrace_never_was() -> None:
 @pytest.mark.parametrize("why", ["another's", "watched"])
 def test_a_daemon_that_is_not_only_ours_is_ended_by_force_alone(why: str) -> None:
     millrace = ScriptedBackend()
-    running = millrace.has_daemon(ours=why == "watched")
+    running = millrace.has_daemon(owned=why == "watched")
     millrace.watchers = int(why == "watched")
 
     refused = stop(millrace)
@@ -231,7 +231,7 @@ def test_a_daemon_out_of_sight_is_never_called_stopped(*, is_alive: bool) -> Non
 
 def test_a_stop_hands_on_that_the_repair_after_it_failed() -> None:
     millrace = ScriptedBackend()
-    millrace.has_daemon(ours=True)
+    millrace.has_daemon(owned=True)
     millrace.notices_at_end = (RunWarning("repair_failed", "too slow"),)
 
     report = stop(millrace)

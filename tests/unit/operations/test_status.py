@@ -6,7 +6,7 @@ import pytest
 
 from millracer.cancellation import Wait
 from millracer.domain.status import DaemonState
-from millracer.operations.status import look_at
+from millracer.operations.status import read_status
 from millracer.testing.backend import ScriptedBackend
 
 
@@ -17,7 +17,7 @@ def test_a_lock_of_a_dead_daemon_is_stale_whatever_millrace_takes_it_for(
     millrace = ScriptedBackend()
     millrace.stale, millrace.pid_taken = True, pid_taken
 
-    overview = look_at(millrace, Wait.for_seconds(10))
+    overview = read_status(millrace, Wait.for_seconds(10))
 
     assert overview.daemon_state is DaemonState.STALE
     assert [warning.code for warning in overview.warnings] == ["stale_state"]
@@ -32,7 +32,7 @@ def test_a_daemon_that_ends_while_millrace_is_asked_left_nothing() -> None:
 
     millrace.will_do("read_status", ends, after=True)
 
-    overview = look_at(millrace, Wait.for_seconds(10))
+    overview = read_status(millrace, Wait.for_seconds(10))
 
     assert overview.daemon_state is DaemonState.NONE
     assert overview.warnings == ()

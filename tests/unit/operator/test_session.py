@@ -842,7 +842,7 @@ def test_each_task_is_recorded_in_the_session_and_commands_are_not(world: World)
 def test_a_tasks_warnings_are_recorded_by_their_codes(world: World) -> None:
     pi = ScriptedAgent()
     told = (RunWarning("pi_warning", "old node"), RunWarning("pi_warning", "old model"))
-    pi.will_say(DIRECT, before=lambda: setattr(pi, "told", told))
+    pi.will_say(DIRECT, before=lambda: setattr(pi, "pending_notices", told))
     pi.will_say("First.")
     world.tools.will_open(pi)
 
@@ -879,7 +879,7 @@ def test_what_pi_noticed_belongs_to_the_task_it_happened_in(world: World) -> Non
 
     def restarts(count: int) -> Callable[[], None]:
         notice = RunWarning("pi_restarted", f"pi was started again after {count} turns")
-        return lambda: setattr(pi, "told", (*pi.told, notice))
+        return lambda: setattr(pi, "pending_notices", (*pi.pending_notices, notice))
 
     for before in (restarts(1), None, restarts(5)):
         pi.will_say(DIRECT, before=before)

@@ -59,7 +59,7 @@ def test_pi_is_told_of_each_end_once_and_in_order(pi: ScriptedAgent, notifier: N
     pi.will_say("Noted again.")
 
     for event in (ended(1), ended(1), ended(2), ended(1)):
-        notifier.tell(event)
+        notifier.post(event)
     notes = notes_of(notifier, 2)
 
     assert [note.event for note in notes] == [ended(1), ended(2)]
@@ -71,7 +71,7 @@ def test_pi_is_told_of_each_end_once_and_in_order(pi: ScriptedAgent, notifier: N
 
 
 def test_what_is_not_worth_it_costs_no_turn(pi: ScriptedAgent, notifier: Notifier) -> None:
-    notifier.tell(replace(UPDATED, kind=RuntimeEventKind.STAGE_STARTED))
+    notifier.post(replace(UPDATED, kind=RuntimeEventKind.STAGE_STARTED))
 
     assert notifier.finish(soon())
     assert notifier.drain() == []
@@ -86,7 +86,7 @@ def test_a_failure_is_a_warning_once_and_the_next_end_is_told_all_the_same(
     pi.will_say("Noted.")
 
     for number in (1, 2, 3):
-        notifier.tell(ended(number))
+        notifier.post(ended(number))
     first, second, third = notes_of(notifier, 3)
 
     assert first.warning is not None
@@ -105,8 +105,8 @@ def test_telling_and_asking_what_became_of_it_do_not_wait_for_a_turn(
     pi.will_say("Noted.", before=lambda: assert_soon(may_answer))
     pi.will_say("Noted.")
 
-    notifier.tell(ended(1))
-    notifier.tell(ended(2))
+    notifier.post(ended(1))
+    notifier.post(ended(2))
 
     assert notifier.drain() == []
     may_answer.set()
@@ -119,7 +119,7 @@ def test_the_end_of_the_watch_stops_a_running_turn_and_drops_what_waits(
     began = threading.Event()
     pi.will_hang(before=began.set)
     for number in (1, 2):
-        notifier.tell(ended(number))
+        notifier.post(ended(number))
     assert_soon(began)
 
     assert notifier.finish(soon())
@@ -132,13 +132,13 @@ def test_the_end_of_the_watch_stops_a_running_turn_and_drops_what_waits(
 
 def test_nothing_is_told_before_the_start_nor_after_the_end(pi: ScriptedAgent) -> None:
     notifier = Notifier(pi)
-    notifier.tell(ended(1))
+    notifier.post(ended(1))
     assert notifier.finish(soon())
 
     notifier.start()
     notifier.start()
     assert notifier.finish(soon())
-    notifier.tell(ended(2))
+    notifier.post(ended(2))
 
     assert notifier.drain() == []
     assert pi.prompts == []
@@ -146,14 +146,14 @@ def test_nothing_is_told_before_the_start_nor_after_the_end(pi: ScriptedAgent) -
 
 def test_begun_again_it_tells_on_and_nothing_twice(pi: ScriptedAgent, notifier: Notifier) -> None:
     pi.will_say("Noted.")
-    notifier.tell(ended(1))
+    notifier.post(ended(1))
     notes_of(notifier, 1)
     notifier.finish(soon())
 
     pi.will_say("Noted.")
     notifier.start()
-    notifier.tell(ended(1))
-    notifier.tell(ended(2))
+    notifier.post(ended(1))
+    notifier.post(ended(2))
 
     assert [note.event for note in notes_of(notifier, 1)] == [ended(2)]
 
@@ -162,7 +162,7 @@ def test_a_turn_has_a_limit_of_its_own(pi: ScriptedAgent) -> None:
     pi.will_hang()
     notifier = Notifier(pi, turn_seconds=0.01)
     notifier.start()
-    notifier.tell(ended(1))
+    notifier.post(ended(1))
 
     (note,) = notes_of(notifier, 1)
 
@@ -200,7 +200,7 @@ def test_a_pi_that_does_not_abort_is_ended(hurry: str) -> None:
     pi = DeafPi(heeds_urgency=True)
     notifier = Notifier(pi)
     notifier.start()
-    notifier.tell(ended(1))
+    notifier.post(ended(1))
     assert_soon(pi.began)
     again = Cancellation()
     if hurry == "the caller asked again":
@@ -219,7 +219,7 @@ def test_a_pi_that_cannot_be_ended_is_left_to_its_thread(monkeypatch: pytest.Mon
     pi = DeafPi(heeds_urgency=False)
     notifier = Notifier(pi)
     notifier.start()
-    notifier.tell(ended(1))
+    notifier.post(ended(1))
     assert_soon(pi.began)
 
     assert not notifier.finish(Wait.for_seconds(0))
@@ -230,7 +230,7 @@ def test_a_pi_that_cannot_be_ended_is_left_to_its_thread(monkeypatch: pytest.Mon
     assert "was notified" in notes_of(notifier, 1)[0].reason
 
     notifier.start()
-    notifier.tell(ended(2))
+    notifier.post(ended(2))
     assert [note.event for note in notes_of(notifier, 1)] == [ended(2)]
     assert notifier.finish(soon())
 

@@ -41,10 +41,10 @@ from millracer.testing.backend import (
     Step,
     daemon_dies,
     daemon_is_stopped,
+    due_poll,
     item_ends,
     item_goes,
     nothing_new,
-    safety_look,
     stage_runs,
     then,
     time_runs_out,
@@ -707,7 +707,7 @@ def test_a_pause_is_said_and_named_when_time_runs_out() -> None:
 
 def test_another_items_end_says_nothing_about_ours() -> None:
     world = World()
-    world.millrace.will_show(stage_runs("updater", item_id="another-item"), safety_look(), *DONE)
+    world.millrace.will_show(stage_runs("updater", item_id="another-item"), due_poll(), *DONE)
 
     result = world.run(asked())
 
@@ -986,7 +986,7 @@ def test_an_add_whose_answer_cannot_be_read_is_looked_up() -> None:
 def test_a_daemon_left_by_a_killed_command_is_stopped_though_nothing_is_watched() -> None:
     world = World()
     held(world, ItemState.DONE, named(), proven=True)
-    left = world.millrace.has_daemon(ours=True)
+    left = world.millrace.has_daemon(owned=True)
 
     result = world.run(named())
 

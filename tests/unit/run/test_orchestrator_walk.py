@@ -29,10 +29,10 @@ from millracer.testing.backend import (
     Step,
     daemon_dies,
     daemon_is_stopped,
+    due_poll,
     item_ends,
     item_goes,
     nothing_new,
-    safety_look,
     stage_runs,
     workspace_paused,
 )
@@ -58,13 +58,13 @@ CALLS = [
     "start",
     "repair",
     "lease",
-    "next_signs",
+    "next_hints",
     "gather_evidence",
 ]
 STEPS = st.sampled_from(
     [
         nothing_new(),
-        safety_look(),
+        due_poll(),
         stage_runs("builder"),
         stage_runs("updater", item_id="a-stranger"),
         item_goes(ItemState.QUEUED),
@@ -209,7 +209,7 @@ class OrchestratorWalk(RuleBasedStateMachine):
         assert bool(result.missing_evidence) is (result.outcome is not Outcome.COMPLETED)
         assert exit_code_of(result) == 0 or result.outcome is not Outcome.COMPLETED
         assert millrace.watchers == 0
-        assert millrace.daemon is None or not millrace.daemon.ours or _could_not_leave(fails_at)
+        assert millrace.daemon is None or not millrace.daemon.owned or _could_not_leave(fails_at)
 
     @rule()
     def somebody_looks_after_what_is_blocked(self) -> None:

@@ -16,10 +16,10 @@ from millracer.run.watch import Watch
 from millracer.testing.backend import (
     ScriptedBackend,
     daemon_dies,
+    due_poll,
     item_ends,
     item_goes,
     nothing_new,
-    safety_look,
     then,
     workspace_paused,
 )
@@ -36,7 +36,7 @@ class Watched:
 
     def __init__(self, *steps: Shown, kind: IntakeKind = IntakeKind.TASK) -> None:
         self.millrace = ScriptedBackend()
-        self.millrace.has_daemon(ours=True)
+        self.millrace.has_daemon(owned=True)
         self.millrace.holds(ITEM, ItemState.QUEUED, kind=kind)
         self.millrace.will_show(*steps)
         self.record = RunContext(
@@ -90,7 +90,7 @@ def test_what_is_no_reason_to_ask_starts_no_question() -> None:
     watched = Watched(nothing_new(), nothing_new(), item_ends())
 
     assert watched.follow().event is RunEvent.WATCH_ENDED
-    assert [call for call in watched.millrace.calls if call != "next_signs"] == ["look_up"]
+    assert [call for call in watched.millrace.calls if call != "next_hints"] == ["look_up"]
 
 
 def test_a_runtime_that_may_stand_still_is_asked_for_its_status_at_once() -> None:
@@ -99,18 +99,18 @@ def test_a_runtime_that_may_stand_still_is_asked_for_its_status_at_once() -> Non
 
     watched.follow()
 
-    assert [call for call in watched.millrace.calls if call != "next_signs"] == [
+    assert [call for call in watched.millrace.calls if call != "next_hints"] == [
         "read_status",
         "look_up",
     ]
 
 
 def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
-    watched = Watched(safety_look(), item_ends())
+    watched = Watched(due_poll(), item_ends())
 
     watched.follow()
 
-    assert [call for call in watched.millrace.calls if call != "next_signs"] == [
+    assert [call for call in watched.millrace.calls if call != "next_hints"] == [
         "look_up",
         "read_status",
         "look_up",
@@ -118,16 +118,14 @@ def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
 
 
 def test_a_day_of_silence_under_a_living_daemon_is_no_hang() -> None:
-    watched = Watched(*(safety_look() for _ in range(24 * 60)), item_ends())
+    watched = Watched(*(due_poll() for _ in range(24 * 60)), item_ends())
 
     assert watched.follow().event is RunEvent.WATCH_ENDED
     assert watched.told == []
 
 
 def test_a_pause_is_told_once_each_time_it_begins() -> None:
-    watched = Watched(
-        safety_look(), Shown(paused=False), workspace_paused(), safety_look(), item_ends()
-    )
+    watched = Watched(due_poll(), Shown(paused=False), workspace_paused(), due_poll(), item_ends())
     watched.millrace.paused = True
 
     watched.follow()
@@ -157,7 +155,7 @@ def test_a_daemon_lost_says_whether_the_item_was_being_worked_on(
 
 @pytest.mark.usefixtures("impatient")
 def test_questions_that_fail_now_and_then_end_no_watch() -> None:
-    watched = Watched(safety_look(), nothing_new(), safety_look(), nothing_new(), item_ends())
+    watched = Watched(due_poll(), nothing_new(), due_poll(), nothing_new(), item_ends())
     error = ToolFailed("millrace", "moved meanwhile")
     for _ in range(2):
         watched.millrace.will_fail("look_up", error)
@@ -170,7 +168,7 @@ def test_questions_that_fail_now_and_then_end_no_watch() -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_questions_that_keep_failing_end_it_with_their_error() -> None:
-    watched = Watched(safety_look(), nothing_new())
+    watched = Watched(due_poll(), nothing_new())
     for _ in range(2):
         watched.millrace.will_fail("look_up", ToolFailed("millrace", "broken"))
 
@@ -194,7 +192,7 @@ def test_an_item_that_is_back_at_the_next_look_has_not_vanished() -> None:
 
 
 def test_a_question_out_of_time_while_time_is_left_is_an_error() -> None:
-    watched = Watched(safety_look())
+    watched = Watched(due_poll())
     watched.millrace.will_fail("look_up", ToolTimeout("millrace", "slow"))
 
     with pytest.raises(ToolTimeout):

@@ -19,7 +19,7 @@ from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.status import WorkspaceStatus
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations.session_memory import SessionMemory
-from millracer.operations.status import look_at
+from millracer.operations.status import read_status
 from millracer.schemas.base import render, render_line
 from millracer.schemas.status import StatusResult, describe_failure, describe_overview
 from millracer.wiring import open_store
@@ -58,8 +58,8 @@ def _watch(common: CommonOptions, cancellation: Cancellation, *, as_json: bool) 
     with closing(millrace.supervisor.observe()) as observer:
         while True:
             observer.next_change(Wait(cancellation))
-            overview = look_at(millrace, Wait(cancellation))
-            if shown is None or not overview.tells_the_same(shown):
+            overview = read_status(millrace, Wait(cancellation))
+            if shown is None or not overview.is_same_status(shown):
                 shown = overview
                 print_text(show(describe_overview(overview, place.resolution, warnings)))
                 if not has_reader():

@@ -248,7 +248,7 @@ def test_signs_claim_nothing_that_was_not_seen() -> None:
 
     assert signs == ChangeHints(
         daemon_alive=True,
-        daemon_ours=False,
+        daemon_owned=False,
         item_hint=None,
         item_moved=False,
         events=(),
@@ -304,7 +304,7 @@ def test_probes_ideas_and_specs_lead_to_more_work(
 def test_signs_say_nothing_by_default() -> None:
     assert ChangeHints(daemon_alive=True) == ChangeHints(
         daemon_alive=True,
-        daemon_ours=False,
+        daemon_owned=False,
         item_hint=None,
         item_moved=False,
         events=(),

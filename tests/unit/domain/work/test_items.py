@@ -118,7 +118,7 @@ def test_an_event_may_begin_a_stage_end_one_or_neither() -> None:
 
 
 def test_a_daemon_an_answer_and_a_receipt_claim_nothing_that_was_not_said() -> None:
-    daemon = RunningDaemon(pid=1, started=0.0, ours=True)
+    daemon = RunningDaemon(pid=1, started=0.0, owned=True)
 
     assert (daemon.booting, daemon.kept, AddReceipt().duplicate) == (False, False, False)
     assert CommandReply(state=CommandState.WAITING).detail == ""

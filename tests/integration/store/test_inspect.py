@@ -13,8 +13,8 @@ import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.doctor import store_copy
-from millracer.doctor.store_copy import CopiedStore, look_at_state_folder, open_new_store
-from millracer.domain.doctor_report import FolderLook
+from millracer.doctor.store_copy import CopiedStore, inspect_state_folder, open_new_store
+from millracer.domain.doctor_report import FolderReport
 from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.errors import StoreUnavailable
 from millracer.store.sessions import SqliteSessionStore
@@ -56,7 +56,11 @@ def test_a_store_is_counted_and_read_and_not_touched(folder: Path, copied: Copie
 
     copied.copy(_wait())
 
-    assert (copied.look().exists, copied.look().workspaces, copied.look().sessions) == (True, 1, 0)
+    assert (copied.inspect().exists, copied.inspect().workspaces, copied.inspect().sessions) == (
+        True,
+        1,
+        0,
+    )
     assert copied.store.find_workspace("mill") == _MILL
     assert tree(folder) == before
 
@@ -69,7 +73,7 @@ def test_what_is_in_the_log_beside_an_open_store_counts(folder: Path, copied: Co
 
         copied.copy(_wait())
 
-        assert copied.look().workspaces == 1
+        assert copied.inspect().workspaces == 1
         assert tree(folder) == before
     finally:
         store.close()
@@ -78,7 +82,7 @@ def test_what_is_in_the_log_beside_an_open_store_counts(folder: Path, copied: Co
 def test_no_store_is_no_trouble_and_none_is_made(folder: Path, copied: CopiedStore) -> None:
     copied.copy(_wait())
 
-    assert not copied.look().exists
+    assert not copied.inspect().exists
     assert not folder.exists()
 
 
@@ -90,7 +94,7 @@ def test_a_corrupt_store_is_told_by_its_own_path_and_left(
     before = tree(folder)
 
     copied.copy(_wait())
-    corrupt = copied.look().corrupt
+    corrupt = copied.inspect().corrupt
 
     assert corrupt is not None
     assert corrupt.startswith(f"the session store {folder / STORE_NAME} was corrupt")
@@ -106,7 +110,7 @@ def test_a_newer_store_is_refused_by_its_own_path(folder: Path, copied: CopiedSt
     copied.copy(_wait())
 
     with pytest.raises(StoreUnavailable) as caught:
-        copied.look()
+        copied.inspect()
     assert str(folder / STORE_NAME) in caught.value.message
     assert "999" in caught.value.message
     assert caught.value.suggested_action
@@ -119,8 +123,8 @@ def test_without_a_home_there_is_no_store(tmp_path: Path, monkeypatch: pytest.Mo
     store.copy(_wait())
 
     with pytest.raises(StoreUnavailable):
-        store.look()
-    assert look_at_state_folder({}) == FolderLook(path=None)
+        store.inspect()
+    assert inspect_state_folder({}) == FolderReport(path=None)
 
 
 def test_a_store_that_is_written_all_the_time_is_given_up(
@@ -133,7 +137,7 @@ def test_a_store_that_is_written_all_the_time_is_given_up(
     copied.copy(_wait(0.2))
 
     with pytest.raises(StoreUnavailable, match="locked"):
-        copied.look()
+        copied.inspect()
     with pytest.raises(StoreUnavailable):
         copied.store.list_sessions()
 
@@ -155,7 +159,7 @@ def _refusals(folder: Path, into: Path) -> tuple[str, str]:
     store = CopiedStore({"MILLRACER_STATE_DIR": str(folder), "HOME": "/"}, into)
     store.copy(_wait())
     try:
-        store.look()
+        store.inspect()
     except StoreUnavailable as refused:
         return refused.message, refused.suggested_action or ""
     return "", ""
@@ -185,17 +189,17 @@ def test_this_sqlite_holds_a_store(tmp_path: Path) -> None:
     assert (tmp_path / STORE_NAME).exists()
 
 
-def _look(folder: Path) -> FolderLook:
-    return look_at_state_folder({"MILLRACER_STATE_DIR": str(folder)})
+def _look(folder: Path) -> FolderReport:
+    return inspect_state_folder({"MILLRACER_STATE_DIR": str(folder)})
 
 
 def test_a_state_folder_is_told_as_it_is(folder: Path) -> None:
     path = str(folder)
-    assert _look(folder) == FolderLook(path=path, exists=False)
+    assert _look(folder) == FolderReport(path=path, exists=False)
     assert not folder.exists()
 
     folder.mkdir(mode=0o700)
-    assert _look(folder) == FolderLook(path=path, exists=True)
+    assert _look(folder) == FolderReport(path=path, exists=True)
 
     folder.chmod(0o755)  # readable is no harm: the files in it are private
     assert not _look(folder).shared
@@ -206,7 +210,7 @@ def test_a_state_folder_is_told_as_it_is(folder: Path) -> None:
     folder.rmdir()
     folder.touch()
     assert _look(folder).is_folder is False
-    assert _look(folder / "below") == FolderLook(path=str(folder / "below"), writable=False)
+    assert _look(folder / "below") == FolderReport(path=str(folder / "below"), writable=False)
 
 
 def _writable(folder: Path) -> tuple[bool, bool]:
