@@ -75,7 +75,7 @@ def report_status(
         raise WorkspaceUnusable(
             f"{root_path} is not initialised as a Millrace workspace",
             code="workspace_uninitialised",
-            suggested_action="enqueue a task there, or run `millrace init`",
+            suggested_action="enqueue a task there: the first one initialises it",
         )
     wait = Wait(cancellation).within(STATUS_SECONDS)
     taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
@@ -96,7 +96,7 @@ def report_status(
         result={**status.raw, "resolution": resolution},
         route=OpsRoute.STATUS_ONLY,
         workspace_ref=taken,
-        evidence_refs=("millrace status --format json",),
+        evidence_refs=(status.source,),
         freshness=None
         if status.unchanged_since_read is None
         else FreshnessDocument(

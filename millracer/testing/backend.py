@@ -598,6 +598,7 @@ class ScriptedBackend(Backend):
             stop_requested=self.stop_requested,
             mode_id=self.daemon.mode_id if self.daemon else "lad_pi",
             raw={"process_running": alive, "runtime_ownership_lock": lock},
+            source="millrace status --format json",
             observed_at=NOW,
         )
 

@@ -467,6 +467,7 @@ def _status(*, stop_requested: bool = False, mode_id: str = "lad_pi") -> Runtime
         stop_requested=stop_requested,
         mode_id=mode_id,
         raw={},
+        source="millrace status",
         observed_at=datetime.now(UTC),
     )
 

@@ -131,6 +131,7 @@ def status(said: dict[str, str]) -> RuntimeStatus:
         stop_requested=False,
         mode_id=None,
         raw=dict(said),
+        source="millrace status",
         observed_at=datetime.now(UTC),
     )
 

@@ -36,6 +36,7 @@ def says(**fields: Any) -> RuntimeStatus:
         "stop_requested": False,
         "mode_id": "lad_pi",
         "raw": {},
+        "source": "millrace status",
         "observed_at": NOW,
         **fields,
     }

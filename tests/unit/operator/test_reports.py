@@ -259,6 +259,7 @@ def status(**fields: Any) -> RuntimeStatus:
         "stop_requested": False,
         "mode_id": "lad_pi",
         "raw": {},
+        "source": "millrace status",
         "observed_at": NOW,
     }
     return RuntimeStatus(**{**plain, **fields})

@@ -44,6 +44,7 @@ def status(
         stop_requested=stop,
         mode_id="lad_pi",
         raw={},
+        source="millrace status",
         observed_at=NOW,
     )
 

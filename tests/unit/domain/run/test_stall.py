@@ -25,6 +25,7 @@ STATUS = RuntimeStatus(
     stop_requested=False,
     mode_id=None,
     raw={},
+    source="millrace status",
     observed_at=NOW,
 )
 

@@ -96,6 +96,7 @@ def test_what_is_queued_counts_over_all_planes() -> None:
         stop_requested=False,
         mode_id=None,
         raw={},
+        source="millrace status",
         observed_at=NOW,
     )
 
