@@ -32,6 +32,7 @@ from millracer.domain.run.lifecycle import RunState
 from millracer.millrace.commands import runner as command_runner
 from millracer.millrace.fork_server import client
 from millracer.run.orchestrator import Orchestrator
+from millracer.run.steps import Steps
 from millracer.system import processes
 from millracer.system import spawn as process_start
 
@@ -178,9 +179,9 @@ def install(trace: Trace, *, workspace: Path, home: Path) -> None:
 
 
 def _trace_states(trace: Trace) -> None:
-    perform, run = Orchestrator._perform, Orchestrator.run
+    perform, run = Steps._perform, Orchestrator.run
 
-    def performing(self: Orchestrator, record: Any) -> Any:
+    def performing(self: Steps, record: Any) -> Any:
         trace.enter(record.state)
         return perform(self, record)
 
@@ -190,7 +191,7 @@ def _trace_states(trace: Trace) -> None:
         finally:
             trace.leave()
 
-    Orchestrator._perform = performing  # type: ignore[method-assign]
+    Steps._perform = performing  # type: ignore[method-assign]
     Orchestrator.run = running  # type: ignore[method-assign]
 
 

@@ -26,7 +26,8 @@ from millracer.domain.run import lifecycle as table
 from millracer.domain.run.lifecycle import INITIAL, Edge, Lifecycle, RunEvent, RunFacts, RunState
 from millracer.domain.run.result import RunResult
 from millracer.domain.submission import Submission
-from millracer.run import finalize, orchestrator
+from millracer.run import finalize
+from millracer.run import steps as run_steps
 from millracer.run.context import RunContext
 from tests.statespace.beside import InTurn
 from tests.statespace.choices import Answer, Choice, Gone, Move
@@ -213,7 +214,7 @@ class Explorer:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("millracer.cancellation.time", self._time)
-            patch.setattr(orchestrator, "Lifecycle", fresh)
+            patch.setattr(run_steps, "Lifecycle", fresh)
             while self._ahead:
                 self._go(self._ahead.popleft())
         return self._space

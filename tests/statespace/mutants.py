@@ -24,7 +24,7 @@ from millracer.domain.run.lifecycle import (
 )
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.work.items import WorkItem
-from millracer.run import orchestrator
+from millracer.run import steps, submitter
 from millracer.run.orchestrator import Orchestrator
 from tests.statespace.scenarios import needs_others
 
@@ -75,7 +75,7 @@ def _no_leave(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_look_for_the_item(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(orchestrator, "find_item", lambda record, millrace: None)
+    patch.setattr(steps, "find_item", lambda record, millrace: None)
 
 
 def _another_id_each_time(patch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def _another_id_each_time(patch: pytest.MonkeyPatch) -> None:
     def work_item_for(request: RunRequest, *, unique: str) -> WorkItem:
         return WorkItem(item_id=f"item-{next(numbers)}", request_hash="hash", named=True)
 
-    patch.setattr(orchestrator, "work_item_for", work_item_for)
+    patch.setattr(steps, "work_item_for", work_item_for)
 
 
 def _no_limit_of_time(patch: pytest.MonkeyPatch) -> None:
@@ -99,11 +99,11 @@ def _row(source: RunState, event: RunEvent) -> Edge:
 def _submission_leads(event: RunEvent, dest: RunState) -> Mutation:
     """Let every row of a submission with this event lead elsewhere."""
     rows = tuple(replace(row, dest=dest) if row.event is event else row for row in SUBMISSION_EDGES)
-    return lambda patch: patch.setattr(orchestrator, "SUBMISSION_EDGES", rows)
+    return lambda patch: patch.setattr(submitter, "SUBMISSION_EDGES", rows)
 
 
 def _refusal_is_accepted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(orchestrator, "accept", lambda record, millrace: Step(E.ITEM_ACCEPTED))
+    patch.setattr(submitter, "accept", lambda record, millrace: Step(E.ITEM_ACCEPTED))
 
 
 #: Wrong versions of what a submission obeys; every one must be refused.

@@ -48,8 +48,8 @@ from millracer.millrace.submission import ItemLock
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.run import finalize
 from millracer.run.context import RunContext
-from millracer.run.orchestrator import Orchestrator
 from millracer.run.progress import Progress
+from millracer.run.steps import Steps
 from millracer.run.watch import Watch
 from millracer.testing.backend import ScriptedControl, ScriptedWatchLease
 from millracer.testing.clock import FrozenClock
@@ -73,7 +73,7 @@ _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
 _SPENT_IN_FINALIZE = frozenset({"watch_wait", "stop_seen", "lineage", "mode", "decision"})
 #: Set anew, wherever the outside is asked, before they are read again.
 _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
-    "Orchestrator._walk": frozenset({"started", "spent", "step"}),
+    "Steps._walk": frozenset({"edges", "started", "spent", "step"}),
     "Watch.follow": frozenset(
         {"signs", "ask_item", "ask_status", "ending", "last", "late", "concluded"}
     ),
@@ -82,7 +82,7 @@ _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
 }
 #: The same object all the time, or one whose state is the world's.
 _FIXED = (
-    *(Orchestrator, Progress, Lifecycle, FrozenClock, World, ModelPi, ScriptedControl),
+    *(Steps, Progress, Lifecycle, FrozenClock, World, ModelPi, ScriptedControl),
     *(InTurn, RunRequest, RequestBody, WorkItem, IntakeDocument, IntakeChoice, NextStep),
     *(datetime, ErrorRecord, FunctionType, MethodType, BuiltinFunctionType),
 )

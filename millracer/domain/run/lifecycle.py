@@ -6,7 +6,7 @@ way a step can end, and `ENDINGS` lists the endings each event carries; a state 
 exception in one leaves the state moved (docs/decisions/0001).
 
 Decided elsewhere: which facts are evidence (`completion`), what change hints and statuses mean
-(`observation`), and what happens in a state (`millracer.run.orchestrator`).
+(`observation`), and what happens in a state (`run.steps`, `run.orchestrator`).
 """
 
 from __future__ import annotations

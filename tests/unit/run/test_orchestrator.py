@@ -17,7 +17,7 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.run.lifecycle import TERMINAL, RunState
+from millracer.domain.run.lifecycle import EDGES, SUBMISSION_EDGES
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import ProgressEvent
 from millracer.domain.run.result import RunResult
@@ -35,6 +35,7 @@ from millracer.errors import (
 )
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
+from millracer.run.submitter import Submitter
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import (
     ScriptedBackend,
@@ -118,8 +119,12 @@ def test_a_delegated_task_is_completed_with_its_proof() -> None:
     assert len(world.millrace.stopped) == 1
 
 
-def test_every_state_but_the_end_has_an_effect() -> None:
-    assert set(World().orchestrator._effects) == set(RunState) - {TERMINAL}
+def test_every_state_of_a_table_has_exactly_one_step() -> None:
+    world = World()
+    submitter = Submitter(millrace=world.millrace, clock=FrozenClock(), unique=lambda: "u")
+
+    assert set(world.orchestrator._effects) == {edge.source for edge in EDGES}
+    assert set(submitter._effects) == {edge.source for edge in SUBMISSION_EDGES}
 
 
 def test_done_without_the_run_that_did_it_is_incomplete_and_says_what_is_missing() -> None:
