@@ -75,9 +75,9 @@ _SPENT_IN_FINALIZE = frozenset({"watch_wait", "stop_seen", "lineage", "mode", "d
 _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
     "Steps._walk": frozenset({"edges", "started", "spent", "step"}),
     "Watch.follow": frozenset(
-        {"signs", "ask_item", "ask_status", "ending", "last", "late", "concluded"}
+        {"hints", "ask_item", "ask_status", "conclusion", "ending", "last", "late", "concluded"}
     ),
-    "Watch._observe": frozenset({"signs", "ask_item", "ask_status"}),
+    "Watch._read": frozenset({"hints", "ask_item", "ask_status"}),
     "Watch._ask": frozenset({"found", "item_status", "waits"}),
 }
 #: The same object all the time, or one whose state is the world's.

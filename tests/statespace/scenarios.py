@@ -16,7 +16,7 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.run import lifecycle
+from millracer.domain.run import conclusion, lifecycle
 from millracer.domain.run.lifecycle import Edge, RunEvent, RunState
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult, exit_code_of
@@ -25,7 +25,6 @@ from millracer.domain.work.identity import work_item_for
 from millracer.domain.work.items import ItemState
 from millracer.errors import ExitCode
 from millracer.operations.submit import submit
-from millracer.run import watch
 from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.clock import FrozenClock
@@ -180,7 +179,7 @@ def explore(scenario: Scenario) -> Space:
     world = World(item.item_id, item.request_hash, scenario.bounds)
     with pytest.MonkeyPatch.context() as patch:
         if scenario.patience is not None:
-            patch.setattr(watch, "_PATIENCE", scenario.patience)
+            patch.setattr(conclusion, "PATIENCE", scenario.patience)
         rules = Rules(always=wrong_so_far, at_end=_wrong_at_the_end)
         explorer = Explorer(
             scenario.command, scenario.request, [world], rules, limit=scenario.limit

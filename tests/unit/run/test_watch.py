@@ -4,6 +4,7 @@ import pytest
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.requests import IntakeKind, RunRequest
+from millracer.domain.run import conclusion
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.lifecycle import RunEvent, Step
 from millracer.domain.work.items import ItemState, WorkItem
@@ -75,7 +76,7 @@ def wait() -> Wait:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_READ_AGAIN_SECONDS", 0.25)
-    monkeypatch.setattr(watch, "_PATIENCE", 2)
+    monkeypatch.setattr(conclusion, "PATIENCE", 2)
 
 
 def test_a_watch_needs_a_lease() -> None:
