@@ -66,8 +66,8 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecentEnd:
-    """The recent end of an item."""
+class EndedItem:
+    """An item that ended recently."""
 
     item_id: str
     work_kind: str | None
@@ -158,13 +158,13 @@ class WorkspaceStatus:
         )
 
     @property
-    def ended(self) -> tuple[RecentEnd, ...]:
+    def ended(self) -> tuple[EndedItem, ...]:
         """The recent ends, newest first; only the last end of each item."""
-        found: dict[str, RecentEnd] = {}
+        found: dict[str, EndedItem] = {}
         for event in self.events:
             state = event.item_state
             if state is not None and event.item_id is not None:
-                end = RecentEnd(
+                end = EndedItem(
                     item_id=event.item_id,
                     work_kind=event.item_kind,
                     state=state,

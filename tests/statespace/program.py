@@ -46,7 +46,6 @@ from millracer.millrace import submission
 from millracer.millrace.intake.documents import IntakeDocument
 from millracer.millrace.submission import ItemLock
 from millracer.millrace.wire.text_output import AddReceipt
-from millracer.run import finalize
 from millracer.run.context import RunContext
 from millracer.run.progress import Progress
 from millracer.run.steps import Steps
@@ -196,7 +195,6 @@ _READINGS: dict[type, _Reading] = {
     Verdict: lambda reader, value: (value.completed, value.blocked),
     RunFacts: lambda reader, value: (value.ending, _restarts_that_count(value)),
     Step: lambda reader, value: (value.event, value.ending),
-    finalize._End: lambda reader, value: value.ending,
     ChangeHints: lambda reader, value: (value.daemon_alive, is_news(value)),
     Turn: lambda reader, value: value.begun,
     RunResult: lambda reader, value: (value.outcome, value.scoped_completion),
