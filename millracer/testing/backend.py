@@ -20,7 +20,14 @@ from datetime import UTC, datetime
 
 from millracer.cancellation import Wait
 from millracer.domain.requests import IntakeKind, RequestBody
-from millracer.domain.run.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.evidence import (
+    ClosureFact,
+    Evidence,
+    ItemFact,
+    SpawnFact,
+    StageFact,
+    StageProof,
+)
 from millracer.domain.run.observation import ChangeHints
 from millracer.domain.work.items import (
     ItemState,
@@ -52,6 +59,7 @@ from millracer.millrace.intake.documents import (
 from millracer.millrace.intake.markdown import parse_idea
 from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
+from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
 
@@ -620,6 +628,7 @@ class ScriptedBackend(Backend):
             ),
             spawns=tuple(_spawn_fact(member) for member in members[1:]),
             closures=tuple(self.closures),
+            result_names=RESULT_NAMES,
         )
 
     def _take(self, step: Step, item_id: str) -> None:
@@ -885,6 +894,7 @@ def _item_fact(item: HeldItem) -> ItemFact:
 def _stage_fact(item: HeldItem) -> StageFact:
     work_kind = item.work_kind or _work_kind(item) or "task"
     is_probe = work_kind == "probe"
+    proof = StageProof.NOTHING_TO_DO if is_probe else StageProof.WORK_RECORDED
     result = "RECON_NOOP" if is_probe else "UPDATE_COMPLETE"
     return StageFact(
         run_id="run-1",
@@ -893,7 +903,8 @@ def _stage_fact(item: HeldItem) -> StageFact:
         stage="recon" if is_probe else "updater",
         terminal_result=result if item.runner_failure is None else "BLOCKED",
         run_status="complete" if item.runner_failure is None else "blocked",
-        request_kind="active_work_item",
+        proves=proof if item.runner_failure is None else None,
+        counts=item.runner_failure is None,
         source="millrace runs trace run-1 --format json",
         observed_at=NOW,
         runner_failure=item.runner_failure,

@@ -1,4 +1,4 @@
-"""The backend's own words stay in the backend: its commands appear in no other package."""
+"""The backend's own words stay in the backend: its commands, its stages and its documents."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ _COMMAND = re.compile(rf"\bmillrace (?:{_SUBCOMMANDS})\b")
 _MODULES = sorted(
     path for path in _PACKAGE.rglob("*.py") if path.relative_to(_PACKAGE).parts[0] not in _BACKENDS
 )
+#: The packages that hold the rules and the runs.
+_RULES = frozenset({"domain", "ports", "run", "operations"})
+_STAGES = re.compile(
+    r"\b(?:UPDATE|ARBITER|MANAGER)_COMPLETE|\bRECON_[A-Z]+|REMEDIATION_NEEDED|clear-stale-state"
+    r"|run_trace|\b(?:updater|recon|closure_target|active_work_item)\b"
+)
 
 
 def _texts(path: Path) -> Iterator[str]:
@@ -34,6 +40,20 @@ def test_only_the_backend_writes_its_commands(path: Path) -> None:
     assert found == []
 
 
-def test_a_command_of_the_backend_is_found() -> None:
+@pytest.mark.parametrize(
+    "path",
+    [path for path in _MODULES if path.relative_to(_PACKAGE).parts[0] in _RULES],
+    ids=lambda path: str(path.relative_to(_PACKAGE)),
+)
+def test_rules_and_runs_know_no_stage_or_document_of_the_backend(path: Path) -> None:
+    found = [text for text in _texts(path) if _STAGES.search(text)]
+
+    assert found == []
+
+
+def test_words_of_the_backend_are_found() -> None:
     assert _COMMAND.search("end it with `millrace control stop`")
     assert not _COMMAND.search("end it with `millracer stop`")
+    assert _STAGES.search("updater")
+    assert _STAGES.search("RECON_NOOP")
+    assert not _STAGES.search("arbiter_complete")

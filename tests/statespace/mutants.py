@@ -13,6 +13,7 @@ from millracer.cancellation import Wait
 from millracer.domain.requests import RunRequest
 from millracer.domain.run import completion, lifecycle, result
 from millracer.domain.run.ending import Ending
+from millracer.domain.run.evidence import StageProof
 from millracer.domain.run.lifecycle import (
     EDGES,
     SUBMISSION_EDGES,
@@ -24,6 +25,7 @@ from millracer.domain.run.lifecycle import (
 )
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.work.items import WorkItem
+from millracer.millrace.wire import stage_results
 from millracer.run import steps, submitter
 from millracer.run.orchestrator import Orchestrator
 from tests.statespace.scenarios import needs_others
@@ -64,6 +66,11 @@ def _guarded(left: Callable[[RunFacts], bool]) -> Mutation:
 
 def _gate(name: str, value: object) -> Mutation:
     return lambda patch: patch.setattr(completion, name, value)
+
+
+def _any_stage_proves(patch: pytest.MonkeyPatch) -> None:
+    builder = ("builder", "UPDATE_COMPLETE")
+    patch.setitem(stage_results.PROOFS, builder, StageProof.WORK_RECORDED)
 
 
 def _ends_well(ending: Ending) -> Mutation:
@@ -122,9 +129,9 @@ _ENDINGS = (
 MUTATIONS: Mapping[str, Mutation] = {
     "a done item needs no run": _gate("_stages_or_gap", lambda *_: completion._Proof()),
     "a run needs no done item": _gate("_prove_done", lambda *_: completion._Proof()),
-    "any stage will do": _gate("UPDATER_STAGE", "builder"),
-    "any result will do": _gate("UPDATE_COMPLETE", "BLOCKED"),
-    "a failed run will do": _gate("_RESULT_STANDS", frozenset({"complete", "active", "failed"})),
+    "any stage will do": _any_stage_proves,
+    "any result will do": _gate("_proves", lambda fact, *_: fact.counts),
+    "a failed run will do": _gate("_proves", lambda fact, *proofs: fact.proves in proofs),
     "a run as another kind will do": _gate("TASK", "incident"),
     "restarts without end": _guarded(lambda facts: True),
     "one restart too many": _guarded(lambda facts: facts.restarts <= facts.max_restarts),

@@ -65,6 +65,7 @@ _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     ),
     Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
     RunningDaemon: frozenset({"pid", "started"}),
+    Evidence: frozenset({"result_names"}),
     ItemStatus: frozenset({"source", "path", "detail"}),
     RuntimeStatus: frozenset(each.name for each in fields(RuntimeStatus)) - {"active_run_count"},
 }

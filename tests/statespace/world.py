@@ -16,6 +16,7 @@ from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
 from millracer.errors import RunWarning
+from millracer.millrace.wire import stage_results
 from millracer.ports import Agent, TextListener, WatchLease
 from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step
 from tests.statespace.answers import (
@@ -390,9 +391,10 @@ def _stage(item_id: str, stage: str, result: str, run_status: str) -> StageFact:
         stage=stage,
         terminal_result=result,
         run_status=run_status,
-        request_kind="active_work_item",
         source="millrace runs trace run-9 --format json",
         observed_at=NOW,
+        proves=stage_results.proof_of(stage, result, "active_work_item"),
+        counts=stage_results.is_valid(run_status),
     )
 
 

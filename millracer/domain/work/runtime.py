@@ -62,6 +62,7 @@ class RuntimeEvent:
 
     Attributes:
         item_state: where the event leaves its item, if it ended, blocked or cancelled it.
+        is_milestone: whether the end of the stage settled something about its item.
     """
 
     kind: RuntimeEventKind
@@ -73,6 +74,7 @@ class RuntimeEvent:
     item_id: str | None = None
     terminal_result: str | None = None
     item_state: ItemState | None = None
+    is_milestone: bool = False
     reason: str | None = None
     failure_class: str | None = None
 

@@ -62,7 +62,6 @@ UPDATED = StageFact(
     stage="updater",
     terminal_result="UPDATE_COMPLETE",
     run_status="complete",
-    request_kind="active_work_item",
     source="millrace runs trace run-7 --format json",
     observed_at=NOW,
 )

@@ -54,7 +54,6 @@ def stage(name: str, ended: str, item_id: str = "x") -> StageFact:
         stage=name,
         terminal_result=ended,
         run_status="complete",
-        request_kind="active_work_item",
         source="s",
         observed_at=NOW,
     )
@@ -70,7 +69,7 @@ def closure(*, is_open: bool) -> ClosureFact:
     return ClosureFact(
         root_spec_id="spec",
         open=is_open,
-        last_arbiter_run_id=None,
+        closing_run_id=None,
         blocked_by_lineage_work=False,
         blocking_ids=(),
         source="s",

@@ -1024,7 +1024,12 @@ def test_pi_is_told_of_a_stage_that_settles_something_before_the_run_ends() -> N
     ended = replace(
         stage_runs("recon"),
         events=tuple(
-            replace(event, kind=RuntimeEventKind.STAGE_ENDED, terminal_result="RECON_TO_EXECUTION")
+            replace(
+                event,
+                kind=RuntimeEventKind.STAGE_ENDED,
+                terminal_result="RECON_TO_EXECUTION",
+                is_milestone=True,
+            )
             for event in stage_runs("recon").events
         ),
     )

@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.completion import judge
-from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.evidence import (
+    ClosureFact,
+    Fact,
+    ItemFact,
+    SpawnFact,
+    StageFact,
+    StageProof,
+)
 from millracer.domain.work.items import ItemState
-from tests.support.facts import closure, evidence, item, spawn, stage
+from tests.support.facts import closure, evidence, item, restated, spawn, stage
 
 
 def task_proof(task_id: str) -> list[Fact]:
@@ -94,18 +101,23 @@ def _spoiled(fact: Fact) -> list[Fact]:
                 replace(fact, work_kind="incident"),
             ]
         case StageFact():
+            others = {None, *StageProof} - {fact.proves}
+            if fact.work_kind == "probe":
+                others -= {StageProof.NOTHING_TO_DO}  # proves the probe by itself
             return [
-                replace(fact, item_id="other", root_spec_id=fact.root_spec_id and "other"),
-                replace(fact, stage="builder"),
-                replace(fact, terminal_result="BLOCKED"),
-                replace(fact, terminal_result=None),
-                replace(fact, run_status="failed"),
-                replace(fact, run_status=None),
+                *(replace(fact, proves=other) for other in others),
+                replace(fact, counts=False),
+                restated(fact, item_id="other", root_spec_id=fact.root_spec_id and "other"),
+                restated(fact, stage="builder"),
+                restated(fact, terminal_result="BLOCKED"),
+                restated(fact, terminal_result=None),
+                restated(fact, run_status="failed"),
+                restated(fact, run_status=None),
                 *(
                     [
                         replace(fact, run_id="another-run"),
-                        replace(fact, request_kind="active_work_item"),
-                        replace(fact, terminal_result="REMEDIATION_NEEDED"),
+                        restated(fact, request_kind="active_work_item"),
+                        restated(fact, terminal_result="REMEDIATION_NEEDED"),
                     ]
                     if fact.root_spec_id
                     else [replace(fact, work_kind="incident")]
@@ -122,8 +134,8 @@ def _spoiled(fact: Fact) -> list[Fact]:
             return [
                 replace(fact, open=True),
                 replace(fact, root_spec_id="other"),
-                replace(fact, last_arbiter_run_id="another-run"),
-                replace(fact, last_arbiter_run_id=None),
+                replace(fact, closing_run_id="another-run"),
+                replace(fact, closing_run_id=None),
             ]
 
 
@@ -276,7 +288,7 @@ def test_a_first_verdict_that_asks_for_more_is_not_the_end() -> None:
 def test_a_result_stands_though_a_killed_daemon_never_closed_its_run(shape: str) -> None:
     kind, item_id, facts = PROOFS[shape]
     cut = [
-        replace(fact, run_status="active") if isinstance(fact, StageFact) else fact
+        restated(fact, run_status="active") if isinstance(fact, StageFact) else fact
         for fact in facts
     ]
 

@@ -6,7 +6,14 @@ import pytest
 
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.ending import Ending
-from millracer.domain.run.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.evidence import (
+    ClosureFact,
+    Evidence,
+    ItemFact,
+    SpawnFact,
+    StageFact,
+    StageProof,
+)
 from millracer.domain.run.observation import (
     ChangeHints,
     interpret_item_status,
@@ -106,7 +113,7 @@ def target(*, open_: bool, blocked: bool = False, spec_id: str = "spec-1") -> Cl
     return ClosureFact(
         root_spec_id=spec_id,
         open=open_,
-        last_arbiter_run_id=None,
+        closing_run_id=None,
         blocked_by_lineage_work=blocked,
         blocking_ids=(),
         source="s",
@@ -153,7 +160,8 @@ def test_a_proven_lineage_has_ended() -> None:
                 stage="recon",
                 terminal_result="RECON_NOOP",
                 run_status="complete",
-                request_kind="active_work_item",
+                proves=StageProof.NOTHING_TO_DO,
+                counts=True,
                 source="s",
                 observed_at=NOW,
             ),

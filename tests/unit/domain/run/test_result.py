@@ -95,7 +95,7 @@ def test_what_an_arbiter_closed_has_an_event_of_its_own() -> None:
     closed = ClosureFact(
         root_spec_id="s",
         open=False,
-        last_arbiter_run_id="r",
+        closing_run_id="r",
         blocked_by_lineage_work=False,
         blocking_ids=(),
         source="s",
