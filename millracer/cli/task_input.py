@@ -8,13 +8,13 @@ from pathlib import Path
 
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdin import StandardInput
-from millracer.cli.workspace import find_place
 from millracer.domain.requests import IntakePreference
 from millracer.errors import InvalidRequest, UsageError
 from millracer.operations.context import PreparedTask
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.schemas.encoding import NotUtf8, read_utf8
+from millracer.wiring.workspace import find_place
 
 _GIVE_TASK = 'give the task after the command, in quotes ("Fix the tests"), or on standard input'
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
-from millracer.cli.commands.run.report import report, result_of
+from millracer.cli.commands.run.report import report
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored, signals_raise
 from millracer.cli.startup.preload import load_endings
@@ -21,6 +21,7 @@ from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations.context import PreparedTask
 from millracer.operations.session_memory import SessionMemory
+from millracer.operations.task import remembered, result_of
 from millracer.wiring import new_request_id, open_store
 
 #: Exit codes that `--exit-zero` keeps.
@@ -50,7 +51,7 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
 
         result = completed(work, failed)
         with signals_ignored():  # the run has ended: print exactly one result
-            result = _remembered(result, task.common, memory)
+            result = remembered(result, task.common.session_id or LOCAL_SESSION, memory)
             held.close()
             report(result, output)
     code = exit_code_of(result)
@@ -68,14 +69,3 @@ def _perform(common: CommonOptions, task: PreparedTask, *, quiet: bool) -> RunRe
     ):
         result = orchestrator.run(task.request, cancellation)
     return replace(result, warnings=(*task.warnings, *result.warnings))
-
-
-def _remembered(result: RunResult, common: CommonOptions, memory: SessionMemory) -> RunResult:
-    """Record the run in its session; a failing store becomes a warning in the result."""
-    memory.record(
-        common.session_id or LOCAL_SESSION,
-        client_name=None,
-        request_id=result.request_id,
-        warnings=tuple(dict.fromkeys(warning.code for warning in result.warnings)),
-    )
-    return replace(result, warnings=(*result.warnings, *memory.warnings))
