@@ -94,6 +94,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.submit import SubmitResult as SubmitResult
 
 __version__ = "0.4.0.dev0"
+DOCUMENTATION_URL = "https://github.com/tim-osterhus/millracer/tree/main/docs"
 
 #: The modules that define the public names.
 _MODULES = {
