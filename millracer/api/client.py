@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -27,7 +26,7 @@ from millracer.domain.requests import ScopedWork
 from millracer.domain.run.options import PROGRAM_OPTIONS, RunOptions
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import UsageError
-from millracer.operations.context import OperationContext, PreparedTask
+from millracer.operations.context import OperationContext, PreparedTask, prepare_task
 from millracer.operations.options import OptionLayers, values_of
 from millracer.operations.registry import perform
 from millracer.operations.session_memory import SessionMemory
@@ -369,14 +368,13 @@ def _prepared(
         request_id: the caller's request id. None: a new one, which identifies no work.
         identity: further fields of the request.
     """
-    place = context.find_workspace()
-    merged = context.options.for_workspace(place.root_path, session_mode=place.mode)
-    request = merged.request(task, new_request_id() if request_id is None else request_id)
-    return PreparedTask(
-        request=replace(request, request_id_named=request_id is not None, **identity),
-        options=merged.options,
-        root_path=place.root_path,
-        warnings=place.warnings,
+    return prepare_task(
+        task,
+        new_request_id() if request_id is None else request_id,
+        context.find_workspace(),
+        context.options,
+        request_id_named=request_id is not None,
+        **identity,
     )
 
 

@@ -373,7 +373,9 @@ def new_identity() -> str:
 
 def new_request_id() -> str:
     """Return a new request id for a request without one."""
-    return f"run-{os.urandom(16).hex()}"
+    from millracer.operations import request_ids  # noqa: PLC0415 - `--help` does not need it
+
+    return request_ids.new_request_id()
 
 
 def open_directories() -> Directories:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from millracer.cli.terminal.stderr import say, say_error, say_warnings
 from millracer.cli.terminal.stdout import OutputFormat, print_document
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import ErrorRecord, RunResult
-from millracer.errors import MillracerError
-from millracer.operations.task import result_of
 from millracer.run.summary import summary_of
-from millracer.schemas.run import RunResultDocument
-from millracer.schemas.run_result import describe
-from millracer.wiring import new_request_id
 
 
 def report(result: RunResult, output: OutputFormat) -> None:
@@ -43,15 +37,3 @@ def _is_shown_already(error: ErrorRecord, answer: str) -> bool:
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         return False
     return error.message in answer and (error.suggested_action or "") in answer
-
-
-def describe_failure(error: MillracerError, _command: str | None = None) -> RunResultDocument:
-    """Return the document of a run that failed before it read its request."""
-    return describe(result_of(error, new_request_id(), _current_directory()))
-
-
-def _current_directory() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:
-        return ""

@@ -19,9 +19,9 @@ from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import ExitCode, MillracerError
+from millracer.operations import task as operation
 from millracer.operations.context import PreparedTask
 from millracer.operations.session_memory import SessionMemory
-from millracer.operations.task import remembered, result_of
 from millracer.wiring import new_request_id, open_store
 
 #: Exit codes that `--exit-zero` keeps.
@@ -47,11 +47,11 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
             return _perform(task.common, prepared, quiet=quiet)
 
         def failed(error: MillracerError) -> RunResult:
-            return result_of(error, request_id, workspace)
+            return operation.result_of(error, request_id, workspace)
 
         result = completed(work, failed)
         with signals_ignored():  # the run has ended: print exactly one result
-            result = remembered(result, task.common.session_id or LOCAL_SESSION, memory)
+            result = operation.remembered(result, task.common.session_id or LOCAL_SESSION, memory)
             held.close()
             report(result, output)
     code = exit_code_of(result)
@@ -63,9 +63,6 @@ def _perform(common: CommonOptions, task: PreparedTask, *, quiet: bool) -> RunRe
     with (
         signals_cancel(cancellation),
         progress_shown(quiet=quiet) as listener,
-        replace(common.programs, listeners=() if listener is None else (listener,)).orchestrator(
-            task.root_path, task.options, cancellation
-        ) as orchestrator,
     ):
-        result = orchestrator.run(task.request, cancellation)
-    return replace(result, warnings=(*task.warnings, *result.warnings))
+        programs = replace(common.programs, listeners=() if listener is None else (listener,))
+        return operation.run_task(task, programs, cancellation)
