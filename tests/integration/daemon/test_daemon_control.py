@@ -20,7 +20,7 @@ import pytest
 from millracer.cancellation import Wait
 from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ToolFailed, ToolTimeout, WorkspaceUnusable
-from millracer.millrace.daemon.daemon import lifecycle_lock
+from millracer.millrace.daemon.locks import lifecycle_lock
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.system import processes

@@ -18,7 +18,7 @@ from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import DaemonEnd, RunningDaemon
 from millracer.errors import ToolTimeout
 from millracer.millrace.daemon import stop
-from millracer.millrace.daemon.daemon import lifecycle_lock, watch_lock
+from millracer.millrace.daemon.locks import lifecycle_lock, watch_lock
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.ports import WatchLease
