@@ -27,7 +27,7 @@ from millracer.millrace.commands.runner import CommandRunner, PlainRunner
 from millracer.millrace.fork_server.client import WarmProcess
 from millracer.millrace.fork_server.runner import ForkServerRunner
 from millracer.millrace.intake.documents import render_document
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.processes import Completed
 from tests.support.cli import wait_until
 from tests.support.workspace import Workspace, make_workspace
@@ -299,7 +299,7 @@ def test_a_daemon_does_the_same_and_is_stopped_the_same_way(twins: _Twins) -> No
     assert "mailbox" in twins.say_the_same("queue", "add-task", "{root}/task-2.md")[1]
     assert twins.say_the_same("control", "stop")[0] == 0
     for pid in daemons:
-        wait_until(lambda pid=pid: processes.started_at(pid) is None, "the daemon ends")
+        wait_until(lambda pid=pid: process_table.started_at(pid) is None, "the daemon ends")
     assert twins.warm.daemons_words() == twins.plain.daemons_words() != ""
     assert twins.warm.workspace.stages("task-1") == twins.plain.workspace.stages("task-1") != []
     twins.assert_warm()

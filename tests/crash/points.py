@@ -33,7 +33,7 @@ from millracer.millrace.commands import runner as command_runner
 from millracer.millrace.fork_server import client
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.steps import Steps
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system import spawn as process_start
 
 #: Ports of which each call is a point: what is asked of pi, each wait, what is remembered.
@@ -353,7 +353,7 @@ def _program(argv: Any) -> str:
 def _await_end(pid: int) -> None:
     """Wait until a process has done all it will, reaped or not."""
     limit = time.monotonic() + _UNHEARD_SECONDS
-    while processes.started_at(pid) is not None and time.monotonic() < limit:
+    while process_table.started_at(pid) is not None and time.monotonic() < limit:
         time.sleep(_POLL_SECONDS)
 
 

@@ -27,7 +27,7 @@ from millracer import (
     UsageError,
     run_task,
 )
-from millracer.system.processes import command_line
+from millracer.system.process_table import command_line
 from tests.support.cli import wait_until
 from tests.support.library_calls import DIRECT, PI
 from tests.support.ops_cli import Running

@@ -37,7 +37,7 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.text_output import parse_control, parse_lines
 from millracer.millrace.wire.traceback import is_system_error
 from millracer.ports import DaemonControl
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.files import opened_lock, try_lock
 
 _BOOT_SECONDS = 60.0
@@ -168,7 +168,7 @@ class LockedControl(DaemonControl):
         note_stopped(self._paths, running)
         self._calls.checked("control", "stop", wait=wait)
         if not wait.until(
-            lambda: not processes.is_same_process(running.pid, running.started),
+            lambda: not process_table.is_same_process(running.pid, running.started),
             every=_POLL_SECONDS,
         ):
             return DaemonEnd.STILL_RUNS
@@ -181,7 +181,7 @@ class LockedControl(DaemonControl):
         If no process on this host has the daemon's pid, Millrace treats the lock as stale. Then
         `control stop` would change the state of a daemon that may live, and would not end it.
         """
-        if not processes.is_pid_taken(running.pid):
+        if not process_table.is_pid_taken(running.pid):
             return DaemonEnd.UNREACHABLE
         note_stopped(self._paths, running)
         receipt = parse_control(self._calls.checked("control", "stop", wait=wait).stdout)
@@ -218,7 +218,7 @@ class LockedControl(DaemonControl):
         except (MillracerError, Cancelled):
             forget_ownership(self._paths)
             raise
-        started = processes.started_at(pid)
+        started = process_table.started_at(pid)
         if started is not None:
             write_ownership(self._paths, record.model_copy(update={"pid": pid, "started": started}))
         found = self._wait_serving(boot)

@@ -20,7 +20,8 @@ from millracer.millrace.commands.runner import CommandRunner
 from millracer.millrace.commands.version import is_supported
 from millracer.millrace.fork_server.client import CommandRefused, WarmProcess, WarmUnusable
 from millracer.system import processes as process
-from millracer.system.processes import TOKEN_VARIABLE, Command, Completed
+from millracer.system.process_table import TOKEN_VARIABLE
+from millracer.system.processes import Command, Completed
 
 #: The pause before the next warm process after one that failed.
 _PAUSE_SECONDS = 60.0

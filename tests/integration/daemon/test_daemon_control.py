@@ -23,7 +23,7 @@ from millracer.errors import ToolFailed, ToolTimeout, WorkspaceUnusable
 from millracer.millrace.daemon.locks import lifecycle_lock
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.files import locked
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 from tests.support.trees import tree
@@ -109,7 +109,7 @@ def test_a_started_daemon_has_a_group_of_its_own_and_carries_the_token(
     record = read_ownership(site.paths)
     assert record is not None
     assert os.getpgid(started.pid) == started.pid
-    assert [carrier.pid for carrier in processes.processes_with_token(record.token)] == [
+    assert [carrier.pid for carrier in process_table.processes_with_token(record.token)] == [
         started.pid
     ]
 
@@ -131,9 +131,9 @@ def test_a_daemon_behind_a_program_that_waits_for_it_is_ours_and_ends_with_it(
     assert (started.owned, found.owned) == (True, True)
     assert record is not None
     assert (record.pid, record.started) == (started.pid, started.started)
-    assert len(processes.processes_with_token(record.token)) > 1
+    assert len(process_table.processes_with_token(record.token)) > 1
     assert lease.leave(wait, keep_daemon=False) is False
-    assert processes.processes_with_token(record.token) == []
+    assert process_table.processes_with_token(record.token) == []
     assert site.living() == []
 
 
@@ -144,7 +144,7 @@ def test_a_daemon_that_dies_behind_a_program_that_stays_a_moment_is_dead(
     with site.daemon(wrapper=stays).control(wait) as control:
         started = control.start("default_pi", wait)
         os.kill(started.pid, signal.SIGKILL)
-        wait_until(lambda: processes.started_at(started.pid) is None)
+        wait_until(lambda: process_table.started_at(started.pid) is None)
         (site.root / "end").touch()
         wait_until(lambda: control.running(wait) is None)
 
@@ -523,11 +523,11 @@ def test_what_a_dead_daemon_of_ours_left_is_ended_before_the_next_one_starts(
         wait_until(lambda: len(site.living()) == 2)
         left = next(each for each in site.living() if each.pid != started.pid)
         psutil.Process(started.pid).kill()
-        wait_until(lambda: processes.started_at(started.pid) is None)
+        wait_until(lambda: process_table.started_at(started.pid) is None)
 
         control.start("default_pi", wait)
 
-    assert processes.started_at(left.pid) is None
+    assert process_table.started_at(left.pid) is None
 
 
 def test_only_one_command_at_a_time_controls_a_workspace(site: FakeDaemonSite) -> None:

@@ -22,7 +22,7 @@ from millracer.millrace.daemon.locks import lifecycle_lock, watch_lock
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.ports import WatchLease
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.files import locked
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
@@ -163,7 +163,7 @@ def test_what_a_killed_daemon_left_is_ended_and_its_item_put_back(
     lease, started = _attend_and_start(site, wait)
     wait_until(lambda: len(site.living()) == 2 and not queued.exists())
     psutil.Process(started.pid).kill()
-    wait_until(lambda: processes.started_at(started.pid) is None)
+    wait_until(lambda: process_table.started_at(started.pid) is None)
 
     left_running = _leave(lease)
 
@@ -216,7 +216,7 @@ def test_a_kept_daemon_runs_on_and_counts_as_someone_elses(
 def test_a_dead_daemon_cannot_be_kept(site: FakeDaemonSite, wait: Wait) -> None:
     lease, started = _attend_and_start(site, wait)
     psutil.Process(started.pid).kill()
-    wait_until(lambda: processes.started_at(started.pid) is None)
+    wait_until(lambda: process_table.started_at(started.pid) is None)
 
     assert not _leave(lease, keep_daemon=True)
     assert not site.paths.runtime_lock.exists()
@@ -350,7 +350,7 @@ def _kill_with_an_active_item(site: FakeDaemonSite, wait: Wait, **repair: object
     lease, started = _attend_and_start(site, wait)
     wait_until(lambda: not queued.exists())
     psutil.Process(started.pid).kill()
-    wait_until(lambda: processes.started_at(started.pid) is None)
+    wait_until(lambda: process_table.started_at(started.pid) is None)
     return lease
 
 

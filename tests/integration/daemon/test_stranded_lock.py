@@ -23,7 +23,7 @@ from millracer.errors import ToolFailed
 from millracer.millrace.daemon.log import daemon_output, has_ended
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
-from millracer.system import processes
+from millracer.system import process_table, processes
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
 _AN_HOUR_AGO = timedelta(hours=1)
@@ -195,7 +195,7 @@ def test_what_a_dead_daemon_left_with_its_log_does_not_speak_for_it(
         record = read_ownership(site.paths)
         assert record is not None
         psutil.Process(started.pid).kill()
-        wait_until(lambda: processes.started_at(started.pid) is None)
+        wait_until(lambda: process_table.started_at(started.pid) is None)
         held = has_ended(site.paths, record) is False
         found = control.running(wait)
 
@@ -209,17 +209,17 @@ def test_a_pid_is_taken_as_millrace_sees_it(stranger: Popen[bytes]) -> None:
     thread.start()
     try:
         assert thread.native_id is not None
-        assert processes.is_pid_taken(thread.native_id)
-        assert processes.is_pid_taken(stranger.pid)
+        assert process_table.is_pid_taken(thread.native_id)
+        assert process_table.is_pid_taken(stranger.pid)
     finally:
         done.set()
         thread.join()
     with Popen([sys.executable, "-IS", "-c", ""]) as ended:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-        assert processes.is_pid_taken(ended.pid)
+        assert process_table.is_pid_taken(ended.pid)
         ended.wait()
-    assert not processes.is_pid_taken(ended.pid)
-    assert not processes.is_pid_taken(1 << 40)
+    assert not process_table.is_pid_taken(ended.pid)
+    assert not process_table.is_pid_taken(1 << 40)
 
 
 @pytest.mark.parametrize("answer", [psutil.AccessDenied, psutil.NoSuchProcess])

@@ -28,8 +28,9 @@ from millracer.millrace.fork_server import client
 from millracer.millrace.fork_server import runner as warm_millrace
 from millracer.millrace.fork_server.client import WarmUnusable
 from millracer.millrace.fork_server.runner import ForkServerRunner
-from millracer.system import processes
-from millracer.system.processes import TOKEN_VARIABLE, Command, Completed
+from millracer.system import process_table, processes
+from millracer.system.process_table import TOKEN_VARIABLE
+from millracer.system.processes import Command, Completed
 from tests.support.cli import wait_until
 from tests.support.fake_install import FakeInstall, with_env
 
@@ -346,10 +347,10 @@ def test_when_the_process_goes_wrong_each_thread_ends_and_runs_again_its_own(
     try:
         assert [each.result() for each in together(8, work)] == ["time 2\n"] * 8
         thread.join()
-        assert processes.started_at(daemon) is not None
+        assert process_table.started_at(daemon) is not None
         for marks in tmp_path.glob("mark-*"):
             first, _ = marks.read_text().split()
-            assert processes.started_at(int(first)) is None
+            assert process_table.started_at(int(first)) is None
     finally:
         processes.end_group(daemon, grace_seconds=1)
 
@@ -410,11 +411,11 @@ def test_a_forked_daemon_is_seen_as_one_and_carries_its_own_token(
     daemon = spawn(token)
 
     assert daemon.parent() == server()
-    argv = processes.command_line(daemon.pid)
+    argv = process_table.command_line(daemon.pid)
     assert argv == (str(install.python), str(install.program), "run", "daemon")
     assert is_daemon_command(argv)
-    assert (daemon.pid, argv) in list(processes.command_lines())
-    assert processes.processes_with_token(token) == [daemon]
+    assert (daemon.pid, argv) in list(process_table.command_lines())
+    assert process_table.processes_with_token(token) == [daemon]
     assert daemon.name() == "millrace"
 
 
@@ -422,7 +423,7 @@ def test_each_daemon_has_its_own_token(spawn: Callable[..., psutil.Process]) -> 
     tokens = [processes.new_token(), processes.new_token()]
     daemons = [spawn(token) for token in tokens]
 
-    assert [processes.processes_with_token(token) for token in tokens] == [
+    assert [process_table.processes_with_token(token) for token in tokens] == [
         [each] for each in daemons
     ]
 
@@ -457,7 +458,7 @@ def test_a_token_that_cannot_be_shown_makes_a_plain_daemon(
     daemon = spawn("too-short")
 
     assert daemon.parent() == psutil.Process()
-    wait_until(lambda: processes.processes_with_token("too-short") == [daemon], "it executes")
+    wait_until(lambda: process_table.processes_with_token("too-short") == [daemon], "it executes")
 
 
 def test_without_another_thread_commands_are_plain(
@@ -504,7 +505,7 @@ def test_a_command_whose_start_was_not_heard_of_never_begins(
 
     assert completed.stdout == "time 2\n"
     (lost,) = unheard
-    wait_until(lambda: processes.started_at(lost) is None, "the child has ended")
+    wait_until(lambda: process_table.started_at(lost) is None, "the child has ended")
     assert len(marks.read_text().splitlines()) == 2
 
 
@@ -515,7 +516,7 @@ def test_a_daemon_whose_start_was_not_heard_of_never_begins(
     daemon = spawn(token)
 
     assert daemon.pid not in unheard
-    wait_until(lambda: processes.processes_with_token(token) == [daemon], "it executes, alone")
+    wait_until(lambda: process_table.processes_with_token(token) == [daemon], "it executes, alone")
 
 
 def test_what_runs_us_with_a_token_of_its_own_is_let_alone(install: FakeInstall) -> None:
@@ -719,7 +720,7 @@ def test_a_warm_process_killed_below_a_command_has_it_run_again_alone(
 
     assert completed.stdout == "time 2\n"
     first, second = marks.read_text().split()
-    assert processes.started_at(int(first)) is None
+    assert process_table.started_at(int(first)) is None
     assert first != second
 
 
@@ -804,4 +805,4 @@ def test_it_dies_with_us_when_we_are_killed(install: FakeInstall, when: str) -> 
         (warm,) = servers(holder.pid)
         holder.send_signal(signal.SIGKILL)
 
-    wait_until(lambda: processes.started_at(warm.pid) is None, "it is gone")
+    wait_until(lambda: process_table.started_at(warm.pid) is None, "it is gone")

@@ -18,7 +18,7 @@ from millracer.errors import ProcUnavailable
 from millracer.millrace.daemon.ownership import note_stopped, was_stopped
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.system import proc as proc_folder
-from millracer.system import processes
+from millracer.system import process_table, processes
 
 #: Notes that it was asked to end, and ends.
 POLITE = """
@@ -76,10 +76,10 @@ def test_nobody_is_taken_for_dead_where_no_process_can_be_looked_up(
     lay_out(proc)
 
     for look in (
-        lambda: processes.started_at(os.getpid()),
-        lambda: processes.is_same_process(os.getpid(), 0.0),
-        lambda: processes.processes_with_token("token"),
-        lambda: list(processes.command_lines()),
+        lambda: process_table.started_at(os.getpid()),
+        lambda: process_table.is_same_process(os.getpid(), 0.0),
+        lambda: process_table.processes_with_token("token"),
+        lambda: list(process_table.command_lines()),
     ):
         with pytest.raises(ProcUnavailable, match=str(proc)):
             look()
@@ -93,12 +93,12 @@ def test_a_start_time_needs_no_boot_time(proc: Path, stat: str | None) -> None:
     if stat is not None:
         (proc / "stat").write_text(stat)
 
-    found = processes.started_at(os.getpid())
+    found = process_table.started_at(os.getpid())
 
-    assert found == processes.started_at(os.getpid())
+    assert found == process_table.started_at(os.getpid())
     started = time.time() - time.monotonic() + _start_on_the_monotonic_clock()
     assert found is not None
-    assert processes.is_same_start(found, started)
+    assert process_table.is_same_start(found, started)
 
 
 def test_a_daemon_is_known_as_stopped_by_a_look_that_is_a_little_off(tmp_path: Path) -> None:
