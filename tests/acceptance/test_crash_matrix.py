@@ -79,7 +79,7 @@ def test_nothing_is_lost_done_twice_or_left_behind(
 
 
 @pytest.mark.slow
-def test_an_interrupted_item_that_nobody_named_is_listed_to_the_operator(
+def test_an_unnamed_interrupted_item_is_listed_to_the_operator(
     theatre: tuple[Theatre, Model],
 ) -> None:
     scene = theatre[0].scene(UNNAMED)

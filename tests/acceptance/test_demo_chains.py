@@ -60,7 +60,7 @@ def _derived(result: dict[str, Any]) -> list[tuple[str, str]]:
     return [(entry["kind"], entry["state"]) for entry in result["lineage"]]
 
 
-def test_a_probe_is_looked_into_and_what_was_found_is_done(demo: Demo) -> None:
+def test_a_probe_is_investigated_and_its_findings_are_done(demo: Demo) -> None:
     result = demo("probe")
 
     assert _stages(result) == ["recon", *_TASK]

@@ -20,7 +20,7 @@ from types import FrameType
 from millracer.cli.main import main
 
 _EVERY_SECONDS = 0.002
-_TOLD = 25
+_REPORTED = 25
 _PACKAGE = f"{Path(__file__).parents[2] / 'millracer'}/"
 _WAITING = frozenset({"select.py", "selectors.py", "subprocess.py", "threading.py", "queue.py"})
 
@@ -36,7 +36,7 @@ class Sampler:
     def start(self) -> None:
         """Begin to look."""
         threading.Thread(target=self._watch, daemon=True).start()
-        atexit.register(self._tell)
+        atexit.register(self._report)
 
     def _watch(self) -> None:
         while True:
@@ -45,12 +45,12 @@ class Sampler:
             if frame is not None:
                 self._seen[_place(frame)] += 1
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         samples = self._seen.copy()
         total = sum(samples.values()) or 1
         used = time.process_time() - self._began
         sys.stderr.write(f"{total} samples, {used:.2f} s of CPU\n")
-        for place, count in samples.most_common(_TOLD):
+        for place, count in samples.most_common(_REPORTED):
             sys.stderr.write(f"{count / total:6.1%}  {place}\n")
 
 

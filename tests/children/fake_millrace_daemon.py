@@ -61,7 +61,7 @@ class Workspace:
         temporary.write_text(json.dumps(document), encoding="utf-8")
         temporary.replace(self.snapshot)
 
-    def tell(self, event_type: str) -> None:
+    def record(self, event_type: str) -> None:
         line = {"data": {}, "event_type": event_type, "occurred_at": now()}
         with self.events.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
@@ -108,7 +108,7 @@ def run_daemon(workspace: Workspace, behaviour: dict) -> int:
         workspace.lock.unlink()
         return refuse(behaviour["die_locked"])
     workspace.write_snapshot(process_running=True)
-    workspace.tell("runtime_started")
+    workspace.record("runtime_started")
     sleeper = [sys.executable, "-IS", __file__, "sleeper"]
     if behaviour.get("detached"):
         subprocess.Popen(sleeper, start_new_session=True)
@@ -127,7 +127,7 @@ def tick(workspace: Workspace, behaviour: dict) -> int:
             break
         time.sleep(0.02)
     workspace.write_snapshot()
-    workspace.tell("runtime_tick_stopped")
+    workspace.record("runtime_tick_stopped")
     workspace.lock.unlink()
     return 0
 

@@ -16,13 +16,13 @@ from pi_base import commands, emit, message_end, respond, run, sleep_for_ever
 DELTA = {"type": "text_delta", "contentIndex": 0}
 
 
-def tell(text: str) -> None:
+def report(text: str) -> None:
     emit(type="message_update", assistantMessageEvent={**DELTA, "delta": text})
 
 
 def answer(text: str) -> None:
     emit(type="agent_start")
-    tell(text)
+    report(text)
     message_end(text)
     emit(type="agent_end", messages=[])
 
@@ -41,7 +41,7 @@ for command in commands():
     words = str(command["message"]).replace("|", " ").split()
     if "hang" in words:
         emit(type="agent_start")
-        tell("begun")
+        report("begun")
     elif "die" in words:
         emit(type="agent_start")
         os._exit(3)

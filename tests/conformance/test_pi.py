@@ -129,7 +129,7 @@ def test_a_turn_out_of_time_leaves_the_conversation_usable(subject: Subject) -> 
     assert subject.pi.ask("two", soon()) == "still here"
 
 
-def test_a_turn_without_time_or_without_a_caller_is_not_begun(subject: Subject) -> None:
+def test_a_turn_without_time_or_without_a_caller_is_not_started(subject: Subject) -> None:
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.INTERRUPTED)
 
@@ -160,7 +160,7 @@ def test_a_listener_hears_the_whole_answer(subject: Subject) -> None:
     assert "".join(heard) == answer
 
 
-def test_the_version_is_known_once_it_has_begun(subject: Subject) -> None:
+def test_the_version_is_known_once_it_has_started(subject: Subject) -> None:
     assert subject.pi.version is None
 
     subject.pi.begin()

@@ -42,8 +42,8 @@ class _OperatorRunning(Running):
     def finish(self) -> Ran:
         stdout, stderr = self.end()
         outcome = "completed" if _COMPLETED in stdout + stderr else "not completed"
-        told = {"outcome": outcome, "work_item_id": None}
-        return Ran(self.process.returncode, told, stdout + stderr)
+        outcome_document = {"outcome": outcome, "work_item_id": None}
+        return Ran(self.process.returncode, outcome_document, stdout + stderr)
 
 
 @dataclass(frozen=True, slots=True)

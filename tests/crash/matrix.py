@@ -110,7 +110,7 @@ def deaths_of(situation: Situation, points: Sequence[str]) -> list[Death]:
 
 def deaths_of_others(points: Sequence[str]) -> list[Death]:
     """Return the deaths of everybody else, by the recorded points of the named run."""
-    begun = [
+    started = [
         point
         for point in points
         if ": millrace " in point and point.endswith((" forked", " begun", "run daemon before"))
@@ -119,7 +119,7 @@ def deaths_of_others(points: Sequence[str]) -> list[Death]:
     stages = [f"stage {name}" for name in _STAGES]
     victims = (Victim.MILLRACER, Victim.DAEMON, Victim.RUNNER, Victim.EVERYTHING)
     return [
-        *(Death(situation=NAMED, victim=Victim.WARM, point=point) for point in begun),
+        *(Death(situation=NAMED, victim=Victim.WARM, point=point) for point in started),
         *(
             Death(situation=situation, victim=Victim.HOLDER, point=point)
             for situation, point in _HELD

@@ -215,15 +215,22 @@ def _die(scene: Scene, model: Model, death: Death) -> tuple[str, list[str]]:
     code = running.process.returncode
     if not outside and death.point not in scene.points("first"):
         raise NeverReached(f"{death}\n{stderr}")
-    ours = death.victim in {Victim.MILLRACER, Victim.HOLDER, Victim.EVERYTHING}
-    wrong = [] if (code == _KILLED) is ours else [f"the first run ended with {code}: {stderr}"]
+    kills_millracer = death.victim in {Victim.MILLRACER, Victim.HOLDER, Victim.EVERYTHING}
+    wrong = (
+        []
+        if (code == _KILLED) is kills_millracer
+        else [f"the first run ended with {code}: {stderr}"]
+    )
     if not stdout:
-        return "nothing", wrong if ours else [*wrong, f"the first run said nothing: {stderr}"]
+        return "nothing", wrong if kills_millracer else [
+            *wrong,
+            f"the first run said nothing: {stderr}",
+        ]
     result = read(stdout)
     if result is None:
         return f"{len(stdout)} characters, not all", wrong
     said = Ran(code, result, stderr)
-    if not ours:
+    if not kills_millracer:
         wrong += _untrue(scene, said)
     return _said(said), wrong
 
@@ -303,8 +310,8 @@ def _untrue(scene: Scene, ran: Ran) -> list[str]:
 
 
 def _said(ran: Ran) -> str:
-    told = ran.result.get("outcome") or ran.result["state"]
-    return f"{told} ({ran.exit_code})"
+    outcome = ran.result.get("outcome") or ran.result["state"]
+    return f"{outcome} ({ran.exit_code})"
 
 
 def _inside(victim: Victim) -> str:

@@ -50,7 +50,7 @@ AGAIN = ", again"
 _UNHEARD_SECONDS = 60.0
 _POLL_SECONDS = 0.002
 #: What only looks is no point of its own.
-_LOOKS = re.compile(r"(find|is|list|read|recent|stored)(_|$)|observe$")
+_READS = re.compile(r"(find|is|list|read|recent|stored)(_|$)|observe$")
 _VARYING = re.compile(r"[0-9a-f]{12,}|\d{8}T\d+Z")
 _RANDOM_SUFFIX = re.compile(r"\.[a-z0-9_]{8}\.tmp$")
 
@@ -125,7 +125,7 @@ class Trace:
         self._started = pid
         self.reach(f"{self._local.call} forked")
 
-    def begun(self, pid: int) -> None:
+    def started(self, pid: int) -> None:
         """Note that what this thread calls runs now, and then that nobody heard its answer."""
         call = getattr(self._local, "call", None)
         if call is None:
@@ -199,7 +199,9 @@ def _trace_port(trace: Trace, port: type) -> None:
         for method in _methods(port):
             if method in vars(implementation):
                 name = f"{port.__name__}.{method}"
-                setattr(implementation, method, _told(trace, name, vars(implementation)[method]))
+                setattr(
+                    implementation, method, _reported(trace, name, vars(implementation)[method])
+                )
 
 
 def _note_port(trace: Trace, port: type) -> None:
@@ -219,15 +221,15 @@ def _noted(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[..
     return noting
 
 
-def _told(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _reported(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def telling(*arguments: Any, **options: Any) -> Any:
+    def reporting(*arguments: Any, **options: Any) -> Any:
         trace.reach(f"{name} before")
         answer = function(*arguments, **options)
         trace.reach(f"{name} after")
         return answer
 
-    return telling
+    return reporting
 
 
 def _trace_runner(trace: Trace, runner: Any) -> None:
@@ -250,17 +252,17 @@ def _trace_starts(trace: Trace) -> None:
     def spawning(command: processes.Command, **streams: Any) -> Any:
         if trace.is_calling:
             child = spawn(command, **streams)
-            trace.begun(child.pid)
+            trace.started(child.pid)
             return child
         with trace.calling(f"start {_program(command.argv)}", answers=False):
             child = spawn(command, **streams)
-            trace.begun(child.pid)
+            trace.started(child.pid)
             return child
 
     def sending_go(self: client._Answer) -> None:
         trace.forked(self.started_pid)
         send_go(self)
-        trace.begun(self.started_pid)
+        trace.started(self.started_pid)
 
     processes.spawn = spawning
     # What another thread starts for this one would be taken for that one's doing.
@@ -273,7 +275,7 @@ def _started(start: process_start.Start) -> subprocess.Popen[bytes]:
 
 
 def _trace_print(trace: Trace) -> None:
-    stdout.print_text = _told(trace, "print", stdout.print_text)
+    stdout.print_text = _reported(trace, "print", stdout.print_text)
 
 
 def _effects(
@@ -300,14 +302,14 @@ _Arguments = tuple[Any, ...]
 #: What Python tells of files: our word for it, which argument is the path, and whether it does
 #: anything.
 _FILES: dict[str, tuple[str, int, Callable[[_Arguments], object]]] = {
-    "open": ("open", 0, lambda told: told[2] & (os.O_WRONLY | os.O_RDWR)),
+    "open": ("open", 0, lambda arguments: arguments[2] & (os.O_WRONLY | os.O_RDWR)),
     "os.rename": ("replace", 1, bool),
     "os.link": ("make", 1, bool),
     "os.symlink": ("make", 1, bool),
     "os.truncate": ("open", 0, bool),
     "os.remove": ("remove", 0, bool),
     "os.rmdir": ("remove", 0, bool),
-    "os.mkdir": ("make", 0, lambda told: not Path(told[0]).is_dir()),
+    "os.mkdir": ("make", 0, lambda arguments: not Path(arguments[0]).is_dir()),
     "sqlite3.connect": ("open", 0, bool),
 }
 
@@ -328,7 +330,7 @@ def _methods(port: type) -> list[str]:
     return [
         name
         for name, member in vars(port).items()
-        if callable(member) and not name.startswith("_") and not _LOOKS.match(name)
+        if callable(member) and not name.startswith("_") and not _READS.match(name)
     ]
 
 

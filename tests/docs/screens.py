@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.docs.scene import scene
 from tests.docs.shown import ROOT
-from tests.docs.world import world
 from tests.support.environment import scrub
 from tests.support.operator_cli import CTRL_C, CTRL_D, ENTER, Terminal
 from tests.support.scenario import Scenario, Step
@@ -124,7 +124,7 @@ PICTURES = (
 
 def draw(picture: Picture, folder: Path, millrace: str, pi: str) -> str:
     """Play one picture in a world below an empty folder and return it as SVG."""
-    with world(folder, millrace, pi, picture.scenario) as here:
+    with scene(folder, millrace, pi, picture.scenario) as here:
         for command in picture.before:
             ran = here.run(command)
             assert ran.exit_code == 0, ran.printed

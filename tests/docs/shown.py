@@ -107,20 +107,20 @@ def shown_by(page: Path) -> list[Shown]:
 
 
 def _commands(block: Block) -> Iterator[Shown]:
-    begun: list[str] = []
+    pending: list[str] = []
     began = 0
     for number, line in enumerate(block.lines, start=block.line):
-        if begun and not _goes_on(begun[-1], line):
-            yield Shown(page=block.page, line=began, command="\n".join(begun))
-            begun = []
+        if pending and not _continues(pending[-1], line):
+            yield Shown(page=block.page, line=began, command="\n".join(pending))
+            pending = []
         if line.strip() and not line.startswith("#"):
-            began = began if begun else number
-            begun.append(line)
-    if begun:
-        yield Shown(page=block.page, line=began, command="\n".join(begun))
+            began = began if pending else number
+            pending.append(line)
+    if pending:
+        yield Shown(page=block.page, line=began, command="\n".join(pending))
 
 
-def _goes_on(before: str, line: str) -> bool:
+def _continues(before: str, line: str) -> bool:
     return before.endswith("\\") or line.startswith((" ", "\t"))
 
 

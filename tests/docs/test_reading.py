@@ -110,7 +110,7 @@ def test_what_differs_by_what_varies_is_alike(printed: str, shown: tuple[str, ..
         ("", ("one",)),
     ],
 )
-def test_all_else_is_told(printed: str, shown: tuple[str, ...]) -> None:
+def test_every_other_case_is_reported(printed: str, shown: tuple[str, ...]) -> None:
     assert not likeness.is_like(printed, shown)
 
 

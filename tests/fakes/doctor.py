@@ -111,7 +111,7 @@ class ScriptedSurroundings(Surroundings):
 
 
 @dataclass(slots=True)
-class ScriptedLook(PiInspection):
+class ScriptedInspection(PiInspection):
     """One pi that is looked at."""
 
     version: str | MillracerError = "0.73.1"
@@ -158,8 +158,8 @@ class ScriptedDoctorTools(DoctorTools):
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)
     copied: ScriptedBackend = field(default_factory=ScriptedBackend)
     conversation: ScriptedAgent = field(default_factory=lambda: ScriptedAgent("ready"))
-    look: ScriptedLook = field(default_factory=ScriptedLook)
-    stage_look: ScriptedLook = field(default_factory=ScriptedLook)
+    inspection: ScriptedInspection = field(default_factory=ScriptedInspection)
+    stage_inspection: ScriptedInspection = field(default_factory=ScriptedInspection)
     stage_models: list[str | None] = field(default_factory=list)
     refusal: MillracerError | None = None
 
@@ -175,7 +175,7 @@ class ScriptedDoctorTools(DoctorTools):
 
     def inspect_pi(self, root_path: str, options: RunOptions) -> PiInspection:
         del root_path, options
-        return self.look
+        return self.inspection
 
     def inspect_stage_pi(
         self, root_path: str, options: RunOptions, compiled: str, model: str | None
@@ -183,7 +183,7 @@ class ScriptedDoctorTools(DoctorTools):
         del root_path, options
         assert compiled.startswith("/throw-away/")
         self.stage_models.append(model)
-        return self.stage_look
+        return self.stage_inspection
 
     def origin(self, tool: str) -> str:
         return f"PATH for {tool}"

@@ -18,7 +18,7 @@ class FailingStore(InMemorySessionStore):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[str] = []
-        self.told: tuple[RunWarning, ...] = ()
+        self.pending_notices: tuple[RunWarning, ...] = ()
         self._left: int | None = None
 
     def lock(self, *, after_calls: int = 0) -> None:
@@ -27,7 +27,7 @@ class FailingStore(InMemorySessionStore):
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        return self.told
+        return self.pending_notices
 
     def list_workspaces(self) -> tuple[RegisteredWorkspace, ...]:
         self._ask("list_workspaces")

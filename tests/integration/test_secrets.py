@@ -117,7 +117,7 @@ def test_a_key_in_the_command_that_starts_pi(
     assert command.replace(_VALUE, MARK) in _shown(shown)
 
 
-def test_what_millrace_says_of_a_delegated_task(caller: OpsCaller) -> None:
+def test_millraces_words_about_a_delegated_task(caller: OpsCaller) -> None:
     printed = caller.run(
         *("run", "--route", "millrace", "--output", "json", *caller.options, "a task"),
     )
@@ -126,7 +126,7 @@ def test_what_millrace_says_of_a_delegated_task(caller: OpsCaller) -> None:
     assert printed.document["outcome"] == "failed"
 
 
-def test_what_millrace_says_of_its_status(caller: OpsCaller) -> None:
+def test_millraces_words_about_its_status(caller: OpsCaller) -> None:
     asked = request("status", workspace_ref={"root_path": str(caller.cwd)})
 
     one = caller.send(asked)
@@ -137,7 +137,7 @@ def test_what_millrace_says_of_its_status(caller: OpsCaller) -> None:
         assert printed.document["status"] == "failed"
 
 
-def test_a_password_that_is_a_common_word_changes_no_code_of_ours(caller: OpsCaller) -> None:
+def test_a_password_that_is_a_common_word_changes_no_code_of_millracer(caller: OpsCaller) -> None:
     asked = request("status", workspace_ref={"root_path": str(caller.cwd)})
 
     printed = caller.run("ops", "--json", *caller.options, stdin=asked, DB_PASSWORD="millrace")
@@ -215,7 +215,7 @@ def test_what_a_wrong_command_line_said(caller: OpsCaller, arguments: tuple[str,
         "operator",
     ],
 )
-def test_what_a_bug_of_ours_says(
+def test_the_document_of_a_bug(
     caller: OpsCaller, module: str, name: str, arguments: tuple[str, ...]
 ) -> None:
     in_full = "--debug" in arguments

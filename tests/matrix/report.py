@@ -45,7 +45,7 @@ class Result:
     minutes: float = 0.0
     date: str
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return a one-line summary for the terminal."""
         counts = f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
         what = self.why or f"{counts}, {self.minutes} min"
@@ -79,7 +79,7 @@ def ran(cell: Cell, counted: Counted, *, python: str, node: str, date: str) -> R
         python=python,
         node=node,
         tests=cell.tests,
-        slow=counted.slow and cell.tests is not Selection.OURS,
+        slow=counted.slow and cell.tests is not Selection.MILLRACER,
         outcome=Outcome.PASSED if good else Outcome.FAILED,
         why=counted.trouble,
         passed=counted.passed,

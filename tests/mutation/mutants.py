@@ -148,5 +148,5 @@ def _scope(scope: str, node: ast.AST) -> str:
 
 
 def _shown(change: Change) -> str:
-    text = change.told
+    text = change.description
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 2 :]}"

@@ -98,7 +98,7 @@ def _caller(scene: Scene) -> OpsCaller:
             *("--millrace-command", scene.tools.millrace, "--pi-command", scene.tools.pi),
             *("--provider", PROVIDER, "--model", MODEL_ID, "--no-default-skills"),
         ),
-        environment=scene.environment(scene.tools.ours),
+        environment=scene.environment(scene.tools.millracer),
     )
 
 

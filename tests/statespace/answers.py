@@ -81,7 +81,7 @@ REFUSALS: Mapping[str, Failure] = {
 USUAL: frozenset[Choice] = frozenset(
     {A.DONE, A.BOOTING, A.SAFETY, A.OVER, A.MILLRACE, A.DIRECT, A.PROSE}
     | {A.FIRST, A.LAST}
-    | {Move.TAKEN_IN, Move.CLAIMED, Move.RESULT_STANDS, Move.ENDED, Move.BLOCKED}
+    | {Move.TAKEN_IN, Move.CLAIMED, Move.RESULT_IS_VALID, Move.ENDED, Move.BLOCKED}
     | {Move.DAEMON_BOOTS, Move.DAEMON_DIES}
 )
 AFTER = frozenset({A.DID_BUT_GARBLED, A.DID_BUT_SLOW, A.DID_BUT_STOPPED, A.DID_BUT_DIES})

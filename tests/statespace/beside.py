@@ -28,13 +28,13 @@ class Turn(Future[_Result]):
     def __init__(self, do: Callable[[], _Result]) -> None:
         super().__init__()
         self._do = do
-        self.begun = False
+        self.started = False
 
     def take(self) -> None:
         """Do it, unless it has begun."""
-        if self.begun:
+        if self.started:
             return
-        self.begun = True
+        self.started = True
         try:
             result = self._do()
         except Exception as error:  # noqa: BLE001 - its asker is told whatever it is

@@ -44,7 +44,9 @@ class Move(StrEnum):
     MAIL_REFUSED = "mail_refused"
     CLAIMED = "claimed"
     CANCELLED = "cancelled"
-    RESULT_STANDS = "result_stands"  #: the updater's result is in the trace, the item not done yet
+    RESULT_IS_VALID = (
+        "result_stands"  #: the updater's result is in the trace, the item not done yet
+    )
     ENDED = "ended"
     BLOCKED = "blocked"
     PUT_BACK = "put_back"

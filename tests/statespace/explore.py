@@ -232,7 +232,7 @@ class Explorer:
             if walk.broken is not None:
                 raise walk.broken from None
             if not walk.met_known:
-                walk.lead_to(self._rest(world, walk.told("killed")))
+                walk.lead_to(self._rest(world, walk.way_to("killed")))
             return
         except Exception as error:
             raise Broken(walk.story(f"{type(error).__name__}: {error}")) from error
@@ -240,7 +240,7 @@ class Explorer:
         if wrong is not None:
             raise Broken(walk.story(wrong))
         self._space.outcomes.add(ended.outcome)
-        walk.lead_to(self._rest(world, walk.told(f"ended {ended.outcome}")))
+        walk.lead_to(self._rest(world, walk.way_to(f"ended {ended.outcome}")))
         if ended.completes:
             walk.completes()
 
@@ -307,7 +307,7 @@ class _Walk:
         self.broken: Broken | None = None
         self._explorer = explorer
         self._given = deque(way.choices)
-        self._told: list[str] = []
+        self._steps: list[str] = []
         self._at = way.last
 
     def choose(self, place: str, menu: Sequence[Choice]) -> Choice:
@@ -318,7 +318,7 @@ class _Walk:
             self._at = self._explorer.arrive(self, place, menu)
             number = 0
         self.choices.append(number)
-        self._told.append(f"{place}: {menu[number]}")
+        self._steps.append(f"{place}: {menu[number]}")
         return menu[number]
 
     def lead_to(self, node: Node | Rest) -> None:
@@ -333,10 +333,10 @@ class _Walk:
         if self._at is not None:
             self._at.completes = True
 
-    def told(self, end: str) -> tuple[str, ...]:
+    def way_to(self, end: str) -> tuple[str, ...]:
         """Say the way from the first world to here."""
-        return (*self.rest.way, *self._told, end)
+        return (*self.rest.way, *self._steps, end)
 
     def story(self, wrong: str) -> str:
         """Say what is wrong, and the way to it."""
-        return "\n  ".join([wrong, *self.told("here")])
+        return "\n  ".join([wrong, *self.way_to("here")])

@@ -198,7 +198,7 @@ _READINGS: dict[type, _Reading] = {
     Step: lambda reader, value: (value.event, value.ending),
     finalize._End: lambda reader, value: value.ending,
     ChangeHints: lambda reader, value: (value.daemon_alive, is_news(value)),
-    Turn: lambda reader, value: value.begun,
+    Turn: lambda reader, value: value.started,
     RunResult: lambda reader, value: (value.outcome, value.scoped_completion),
     ScriptedWatchLease: lambda reader, value: (value._looked, value._hint, value._left_running),
     Watch: lambda reader, value: reader.watch(value),

@@ -73,7 +73,7 @@ class World(ScriptedBackend):
         self._answer = A.DONE
         self._stop_untold = False
         self._gone = False
-        self._choose: Choose = _nobody_chooses
+        self._choose: Choose = _no_choice
         self._asked: AskedToStop | None = None
 
     def begin(self, choose: Choose) -> Cancellation:
@@ -87,7 +87,7 @@ class World(ScriptedBackend):
 
     def rest(self) -> None:
         """Forget what was only the ended run's; the kernel frees what a killed one held."""
-        self._choose = _nobody_chooses
+        self._choose = _no_choice
         self._asked = None
         self.watchers, self.control_held = 0, False
         self.starts, self.refused_lease, self._answer = 0, False, A.DONE
@@ -191,7 +191,7 @@ class World(ScriptedBackend):
             self.time.now += _LONG_SECONDS
         return chosen
 
-    def tell(self, name: str, wait: Wait) -> Answer:
+    def answer_of_pi(self, name: str, wait: Wait) -> Answer:
         """Choose how a call of pi goes, and raise what that means."""
         answer = self.ask(name, wait)
         if answer is A.DIES:
@@ -239,8 +239,8 @@ class World(ScriptedBackend):
             case ItemState.QUEUED:
                 yield from (Move.CANCELLED, Move.CLAIMED) if works else (Move.CANCELLED,)
             case ItemState.ACTIVE if works:
-                stands = () if held.proven else (Move.RESULT_STANDS,)
-                yield from (Move.ENDED, Move.BLOCKED, Move.PUT_BACK, *stands)
+                result_is_valid = () if held.proven else (Move.RESULT_IS_VALID,)
+                yield from (Move.ENDED, Move.BLOCKED, Move.PUT_BACK, *result_is_valid)
             case ItemState.BLOCKED:
                 yield Move.PUT_BACK
 
@@ -251,7 +251,7 @@ class World(ScriptedBackend):
             case Move.OTHER_ADDS:
                 state = ItemState.QUEUED if self.daemon is None else ItemState.MAILBOX
                 self.holds(self._item_id, state, request_hash=self._request_hash)
-            case Move.RESULT_STANDS:
+            case Move.RESULT_IS_VALID:
                 self.items[self._item_id].proven = True
             case Move.OTHER_STARTS:
                 self.daemon = self.has_daemon(mode_id=DEFAULT_MODE)
@@ -346,10 +346,10 @@ class ModelPi(Agent):
         self._world = world
 
     def begin(self) -> None:
-        self._world.tell("begin", Wait(Cancellation()))
+        self._world.answer_of_pi("begin", Wait(Cancellation()))
 
     def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
-        return SAID[self._world.tell("ask", wait)]
+        return SAID[self._world.answer_of_pi("ask", wait)]
 
     def close(self, wait: Wait) -> None:
         raise AssertionError("the conversation is its owner's to close")
@@ -396,5 +396,5 @@ def _stage(item_id: str, stage: str, result: str, run_status: str) -> StageFact:
     )
 
 
-def _nobody_chooses(where: str, menu: Sequence[Choice]) -> Choice:
+def _no_choice(where: str, menu: Sequence[Choice]) -> Choice:
     raise AssertionError(f"{where} was asked while no run goes on, {menu}")

@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeVar
 T = TypeVar("T")
 
 #: The conventional user and group that own nothing.
-NOBODY = 65534
+UNPRIVILEGED = 65534
 
 
 @dataclass(slots=True)
@@ -95,8 +95,8 @@ def without_privileges(work: Callable[[], T]) -> T:
     def give_up_and_work(output: BinaryIO) -> None:
         if os.geteuid() == 0:
             os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
+            os.setgid(UNPRIVILEGED)
+            os.setuid(UNPRIVILEGED)
         try:
             answer: tuple[bool, object] = (True, work())
         except Exception as error:  # noqa: BLE001 - raised again where the test is

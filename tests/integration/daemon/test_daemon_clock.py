@@ -27,7 +27,7 @@ def set_clock(site: FakeDaemonSite, hours: int) -> None:
 
 
 @pytest.mark.parametrize("hours", [-1, 1], ids=["back", "forward"])
-def test_a_daemon_of_ours_is_known_and_stopped_after_the_clock_was_set(
+def test_an_owned_daemon_is_known_and_stopped_after_the_clock_was_set(
     site: FakeDaemonSite, hours: int
 ) -> None:
     wait = Wait.for_seconds(30)

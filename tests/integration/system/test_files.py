@@ -97,7 +97,7 @@ def test_a_lock_that_another_holds_is_waited_for_until_the_deadline(tmp_path: Pa
     assert waits == ["first"]
 
 
-def test_a_lock_file_that_its_holder_removed_is_made_anew(tmp_path: Path) -> None:
+def test_a_lock_file_that_its_holder_removed_is_created_again(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     held = open_locked(path, Wait.for_seconds(10))
 

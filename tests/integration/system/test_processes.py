@@ -126,7 +126,7 @@ def test_a_pi_that_is_just_started_is_not_left_behind_by_an_interrupt(
     assert set(children()) == before
 
 
-def test_what_cannot_be_started_is_told_from_either_thread() -> None:
+def test_a_failed_start_is_reported_from_either_thread() -> None:
     command = Command(tool="tool", argv=("/no/such/program",))
 
     with pytest.raises(ToolNotFound, match="No such file"):

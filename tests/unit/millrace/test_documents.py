@@ -75,7 +75,7 @@ def test_no_text_adds_a_field_or_changes_one_that_is_not_its_own(body: RequestBo
 
 
 @given(bodies(any_texts()))
-def test_an_ideas_spec_gets_our_title_and_our_sentence_whatever_the_text(
+def test_an_ideas_spec_gets_the_rendered_title_and_sentence_whatever_the_text(
     body: RequestBody,
 ) -> None:
     document = render(IntakeKind.IDEA, body)

@@ -30,11 +30,11 @@ UPDATED = RuntimeEvent(
         ("arbiter", "REMEDIATION_NEEDED"),
     ],
 )
-def test_the_end_of_a_meaningful_stage_is_worth_telling(stage: str, result: str) -> None:
-    told = notable(replace(UPDATED, stage=stage, terminal_result=result))
+def test_the_end_of_a_meaningful_stage_is_worth_reporting(stage: str, result: str) -> None:
+    text = notable(replace(UPDATED, stage=stage, terminal_result=result))
 
-    assert told is not None
-    assert {stage, result, "task", "t1"} <= set(told.split())
+    assert text is not None
+    assert {stage, result, "task", "t1"} <= set(text.split())
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_other_ends_and_the_run_s_own_end_are_not_worth_a_turn(result: str | Non
 
 
 @pytest.mark.parametrize("kind", [RuntimeEventKind.STAGE_STARTED, RuntimeEventKind.OTHER])
-def test_only_completed_stages_are_told(kind: RuntimeEventKind) -> None:
+def test_only_completed_stages_are_reported(kind: RuntimeEventKind) -> None:
     assert notable(replace(UPDATED, kind=kind)) is None
 
 
-def test_a_stage_without_a_name_or_an_item_is_no_trap() -> None:
+def test_a_stage_without_a_name_or_an_item_is_not_a_trap() -> None:
     assert notable(replace(UPDATED, stage=None)) is None
     anonymous = notable(replace(UPDATED, item_id=None))
     kindless = notable(replace(UPDATED, item_kind=None))

@@ -52,7 +52,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class Scene:
     """Where commands are run.
 
     Attributes:
@@ -130,9 +130,9 @@ class World:
 
 
 @contextmanager
-def world(
+def scene(
     folder: Path, millrace: str, pi: str, scenario: Scenario | None = None
-) -> Iterator[World]:
+) -> Iterator[Scene]:
     """Prepare the world below an empty folder and serve its model while the block is open."""
     home = folder.resolve() / "home"
     workspace_folder = home / WORKSPACE
@@ -147,7 +147,7 @@ def world(
             "PATH": f"{_commands(home / '.local' / 'bin', millrace, pi)}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
         }
-        yield World(home=home, environment=environment, workspace=workspace, model=model)
+        yield Scene(home=home, environment=environment, workspace=workspace, model=model)
 
 
 def _is_left_out(name: str) -> bool:
