@@ -1,4 +1,4 @@
-"""Short commands: help, a question to the store, Millrace's status bare and through us."""
+"""Short commands: help, a question to the store, Millrace's status alone and through Millracer."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def measure_depths(tools: Tools, contender: Contender, figures: dict[str, Figure
 
 
 def status_over_bare(contender: Contender, prepared: Scene) -> float:
-    """Return how much longer our status takes than Millrace's own, the best of some rounds each."""
+    """Return the difference between Millracer's status and Millrace's own, best of some rounds."""
     asked = status_request(prepared.workspace.root)
     pairs = [(_bare_status(prepared), _ops(contender, prepared, asked)) for _ in range(_ROUNDS)]
     return _best([millracer for _, millracer in pairs]) - _best([bare for bare, _ in pairs])

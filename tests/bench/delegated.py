@@ -1,4 +1,4 @@
-"""One delegated task: what it costs beside its stages, and how soon a change is told."""
+"""One delegated task: its cost beside its stages, and how soon a change is reported."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def quiet_figures() -> list[Figure]:
 
 
 def measure_quiet(tools: Tools, contender: Contender, figures: dict[str, Figure]) -> None:
-    """Watch one long stage and count a minute of it: ours, its pi and all it calls.
+    """Watch one long stage and measure a minute of it: Millracer, its pi and all its children.
 
     Raises:
         Failed: the stage did not begin, or the command or the stage ended meanwhile.
@@ -117,7 +117,7 @@ def _daemon_at_work(running: Running, prepared: Scene) -> int:
 
 
 def _reported_after(ended: list[StageCall], ran: Ran) -> list[float]:
-    """Return how long after each stage's end the line came that tells of it."""
+    """Return the delay between each stage's end and the line that reports it."""
     return [
         min(at - call.at for at, line in ran.errors if f" {call.stage} ended " in line)
         for call in ended

@@ -36,8 +36,8 @@ class Figure:
 
     Attributes:
         reach: what was aimed at, in words.
-        ratio_limit: reached when ours is at most so many times the reference.
-        limit: reached when ours is at most this.
+        ratio_limit: reached when Millracer is at most so many times the reference.
+        limit: reached when Millracer is at most this.
     """
 
     name: str
@@ -54,13 +54,13 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Ours by the reference's, medians; None where one is missing or nothing."""
+        """Millracer's median over the reference's; None where one is missing or zero."""
         millracer, reference = self.millracer.median, self.reference.median
         return None if millracer is None or not reference else millracer / reference
 
     @property
     def is_reached(self) -> bool | None:
-        """Whether ours reaches the aim, None where that cannot be told."""
+        """Whether Millracer reaches the aim, None where that cannot be decided."""
         millracer, ratio = self.millracer.median, self.ratio
         if self.ratio_limit is not None:
             return None if ratio is None else ratio <= self.ratio_limit

@@ -1,10 +1,10 @@
-"""Where a command of ours spends its time: its main thread is looked at every few milliseconds.
+"""Where a Millracer command spends its time: its main thread is sampled every few milliseconds.
 
     python -m tests.bench.sampling run --workspace W ... 2> profile.txt
 
 The command runs in this process; what was seen comes on standard error when it ends. A sample
-belongs to the innermost frame of ours, or to the import that was going on; what waits for a child,
-a file or a lock is told apart from what works.
+belongs to the innermost frame of Millracer, or to the import under way; waiting for a child,
+a file or a lock is counted apart from work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WAITING = frozenset({"select.py", "selectors.py", "subprocess.py", "threading.p
 
 
 class Sampler:
-    """Looks at one thread until the process ends."""
+    """Samples one thread until the process ends."""
 
     def __init__(self) -> None:
         self._thread_id = threading.get_ident()

@@ -46,7 +46,7 @@ class Contender:
     is_millracer: bool
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Return an environment of its own: nobody's settings, bytecode cached as usual."""
+        """Return an isolated environment: no user settings, bytecode cached as usual."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_SCRUBBED)}
         source = {"PYTHONPATH": str(_ROOT)} if self.is_millracer else {}
         return {**kept, **source, "HOME": str(home)}

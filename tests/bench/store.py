@@ -1,4 +1,4 @@
-"""Show what many writers at once leave in the session store, ours and the reference's.
+"""Show what many writers at once leave in the session store, Millracer's and the reference's.
 
 Three loads, one process per writer: 24 selections at once; 8 writers of 200 updates each, where
 each session gets as many requests as it remembers, from several writers in turn; and one such
@@ -134,7 +134,7 @@ def work(store: str, folder: str, load: str, number: str) -> None:
 
 
 def open_millracer(folder: Path) -> tuple[Select, Record, Callable[..., int]]:
-    """Return the three calls on our store."""
+    """Return the three calls on Millracer's store."""
     from millracer.domain.workspaces import Selection  # noqa: PLC0415 - likewise
     from millracer.store.sessions import SqliteSessionStore  # noqa: PLC0415 - or the other
 
@@ -151,7 +151,7 @@ def open_millracer(folder: Path) -> tuple[Select, Record, Callable[..., int]]:
 
 def open_reference(folder: Path) -> tuple[Select, Record, Callable[..., int]]:
     """Return the same three calls on the reference's store."""
-    from millracer.sessions import SessionStore  # noqa: PLC0415 - not in our package
+    from millracer.sessions import SessionStore  # noqa: PLC0415 - the reference's package
 
     store = SessionStore(folder / "sessions.json")
     return (

@@ -20,7 +20,7 @@ _MODEL = ("--provider", PROVIDER, "--model", MODEL_ID)
 
 
 class Command(StrEnum):
-    """Which of ours is killed."""
+    """Which process of Millracer is killed."""
 
     RUN = "millracer run"
     OPS = "millracer ops --json"
@@ -37,7 +37,7 @@ class _OpsRunning(Running):
 
 
 class _OperatorRunning(Running):
-    """`operator` on a pipe, which tells how its last delegated turn went."""
+    """`operator` on a pipe, which prints how its last delegated turn went."""
 
     def finish(self) -> Ran:
         stdout, stderr = self.end()

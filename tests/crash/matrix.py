@@ -64,7 +64,7 @@ _POWER_CUTS = (
     *("entered", "replace .millracer/", "queue add-task ", "run daemon begun"),
     *("control stop begun", "Agent.ask before"),
 )
-#: Where a daemon of ours ends before it works.
+#: Where an owned daemon ends before it works.
 _BOOTS = (
     (BRIEF, "monitor: millrace run daemon forked"),
     (BRIEF, "monitor: millrace run daemon begun"),

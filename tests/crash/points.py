@@ -35,13 +35,13 @@ from millracer.run.orchestrator import Orchestrator
 from millracer.system import processes
 from millracer.system import spawn as process_start
 
-#: Ports of which each call is a point: what is asked of pi, each wait, what is remembered.
+#: Ports of which each call is a point: a prompt to pi, each wait, each stored session.
 WAITED: tuple[type, ...] = (ports.Agent, ports.WatchLease, ports.SessionStore)
 
 #: Ports of which each call has to be made by some run; what it does has points of its own.
 CALLED: tuple[type, ...] = (ports.Backend, ports.Supervisor, ports.DaemonControl)
 
-#: Before the name of such a call, at which nobody dies.
+#: Before the name of such a call, which is not a point of death.
 CALL = "calls "
 
 #: Behind the name of a point that was reached before in the same state.
@@ -49,7 +49,7 @@ AGAIN = ", again"
 
 _UNHEARD_SECONDS = 60.0
 _POLL_SECONDS = 0.002
-#: What only looks is no point of its own.
+#: A call that only reads is not a point of its own.
 _READS = re.compile(r"(find|is|list|read|recent|stored)(_|$)|observe$")
 _VARYING = re.compile(r"[0-9a-f]{12,}|\d{8}T\d+Z")
 _RANDOM_SUFFIX = re.compile(r"\.[a-z0-9_]{8}\.tmp$")
@@ -117,7 +117,7 @@ class Trace:
             self._local.inside = False
 
     def note(self, call: str) -> None:
-        """Note that a call is made; it is no point."""
+        """Note that a call is made; it is not a point."""
         os.write(self._log, f"{self._name(f'{CALL}{call}')}\n".encode())
 
     def forked(self, pid: int) -> None:
@@ -126,7 +126,7 @@ class Trace:
         self.reach(f"{self._local.call} forked")
 
     def started(self, pid: int) -> None:
-        """Note that what this thread calls runs now, and then that nobody heard its answer."""
+        """Note that this thread's call runs now, and then that its answer was lost."""
         call = getattr(self._local, "call", None)
         if call is None:
             return
@@ -151,7 +151,7 @@ class Trace:
 
     @property
     def is_calling(self) -> bool:
-        """Whether this thread is about to start a process that was told of."""
+        """Whether this thread is about to start a process that was reported."""
         return getattr(self._local, "call", None) is not None
 
     def _name(self, what: str) -> str:
@@ -281,7 +281,7 @@ def _trace_print(trace: Trace) -> None:
 def _effects(
     trace: Trace, *, workspace: Path, home: Path
 ) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return a hook that Python itself tells what is about to be done."""
+    """Return an audit hook: Python calls it before each audited action."""
     places = ((f"{workspace}{os.sep}", ""), (f"{home}{os.sep}", "~/"))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -299,7 +299,7 @@ def _effects(
 
 
 _Arguments = tuple[Any, ...]
-#: What Python tells of files: our word for it, which argument is the path, and whether it does
+#: Python's audit events of files: the verb, which argument is the path, and whether it does
 #: anything.
 _FILES: dict[str, tuple[str, int, Callable[[_Arguments], object]]] = {
     "open": ("open", 0, lambda arguments: arguments[2] & (os.O_WRONLY | os.O_RDWR)),
@@ -365,7 +365,7 @@ def kill_ourselves(_started: int | None) -> None:
 
 
 def hold_and_kill_ourselves(started: int | None) -> None:
-    """Die while what was just started comes no further until somebody lets it."""
+    """Die while the last started child comes no further until the test lets it."""
     if started is not None:
         os.kill(started, signal.SIGSTOP)
     kill_ourselves(started)
@@ -385,7 +385,7 @@ def kill_the_warm_millrace(_started: int | None) -> None:
 
 
 def kill_everything(variable: str, started: int | None) -> None:
-    """End all that carries our value of a variable, and us: what a power cut does."""
+    """End every process with this value of a variable, and this one: what a power cut does."""
     value = os.environ[variable]
     for other in psutil.process_iter():
         try:

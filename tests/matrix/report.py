@@ -53,7 +53,7 @@ class Result:
 
 
 def not_had(cell: Cell, why: str, *, date: str) -> Result:
-    """The result of a cell whose tools are not to be had."""
+    """The result of a cell whose tools are not available."""
     return Result(
         cell=cell.name,
         millrace=cell.millrace,
@@ -108,7 +108,7 @@ def merge(kept: Iterable[Result], new: Result) -> tuple[Result, ...]:
 
 
 def write_results(results: Sequence[Result], json_path: Path = RESULTS, page: Path = PAGE) -> None:
-    """Keep the results, and write the page anew."""
+    """Keep the results, and write the page again."""
     document = {"cells": [asdict(result) for result in results]}
     json_path.write_text(f"{json.dumps(document, indent=2)}\n", encoding="utf-8")
     page.write_text(render(results), encoding="utf-8")

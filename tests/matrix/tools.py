@@ -1,4 +1,4 @@
-"""Gets the versions of a cell, by the Makefile's own rules, or says why they are not to be had."""
+"""Gets the versions of a cell, by the Makefile's own rules, or says why they are unavailable."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def get_tools(cell: Cell) -> Tools:
 
 
 def ask_version(program: Path) -> str:
-    """Return the version that a Python or a Node tells of itself."""
+    """Return the version that a Python or a Node prints."""
     printed = _first_line(str(program), "--version")
     return printed.removeprefix("Python ").removeprefix("v")
 
@@ -102,7 +102,7 @@ def _make(folder: Path, *variables: str) -> None:
 
 
 def _complaint(output: str) -> str:
-    """Return the line of an installer that tells most, without the addresses in it."""
+    """Return an installer's most informative line, without the addresses in it."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower() and not line.startswith("make")]
     return _ADDRESS.sub("(address)", (errors or lines or ["it said nothing"])[0])[:300]

@@ -64,7 +64,7 @@ _PROSE = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What stands in a node's place, and how that is told."""
+    """The replacement of a node, and its description."""
 
     after: ast.AST
     description: str
@@ -113,7 +113,7 @@ def _computed(node: ast.AST) -> Iterator[Change]:
 
 
 def _questioned(node: ast.AST, parent: ast.AST, field: str) -> Iterator[Change]:
-    """Yield the opposite of what is asked, and leave out the question of a comprehension."""
+    """Yield the opposite of a condition, and leave out the condition of a comprehension."""
     if not isinstance(node, ast.expr):
         return
     asks = (ast.If, ast.While, ast.IfExp, ast.match_case)

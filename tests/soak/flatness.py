@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Rule(StrEnum):
-    """What is asked of a figure that is read again and again."""
+    """The rule for a figure that is read again and again."""
 
     #: The median of the last tenth is at most that of the first, and a tenth and the slack more.
     LEVEL = "level"
@@ -28,7 +28,7 @@ class Gauge:
         key: its name in a sample.
         slack: what it may grow beside a tenth, in its unit.
         is_judged: whether the soak fails with it; what is Millrace's own, or the time that other
-            work of the machine takes, is told alone.
+            work of the machine takes, is only reported.
     """
 
     key: str

@@ -58,7 +58,7 @@ Risk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """How one scenario went; `wrong` is empty when the result tells the truth."""
+    """How one scenario went; `wrong` is empty when the result is true."""
 
     draw: Draw
     outcome: str

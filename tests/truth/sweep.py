@@ -1,6 +1,6 @@
 """Many drawn scenarios: `python -m tests.truth.sweep N [SEED]`, as `make truth N=200 SEED=1` does.
 
-Prints each scenario whose result does not tell the truth, and how all went; exits 1 if there was
+Prints each scenario whose result is not true, and how all went; exits 1 if there was
 one. A scenario is played again with its seed alone: `make truth N=1 SEED=...`.
 """
 
