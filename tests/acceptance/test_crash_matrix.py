@@ -168,7 +168,7 @@ def test_a_killed_command_about_the_queue_does_its_work_when_it_is_given_again(
 
 
 def assert_harmless(theatre: tuple[Theatre, Model], deaths: Sequence[Death]) -> None:
-    """Play them all and say of each what is wrong."""
+    """Play them all and report what is wrong with each."""
     played = [play(*theatre, death) for death in deaths]
 
     assert not any(each.wrong for each in played), "\n".join(

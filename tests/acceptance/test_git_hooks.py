@@ -52,7 +52,7 @@ _CASES = [
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody whose git runs a command in a hook."""
+    """A user whose git runs a command in a hook."""
 
     root: Path
 

@@ -59,7 +59,7 @@ Risk:
 
 
 class _Site:
-    """A real workspace with one queued task, watched by us."""
+    """A real workspace with one queued task, watched by the test."""
 
     def __init__(self, workspace: Workspace, millrace_command: str, version: Version) -> None:
         self.workspace = workspace

@@ -158,7 +158,7 @@ def test_stages_whose_model_has_no_credentials_name_the_command_that_adds_them(
     assert before.not_ok() == {"stage_model": "fail"}
     fix = before.check("stage_model")["next_command"]
     assert fix.startswith(f"{caller.millrace} model-aliases set standard --model scripted/")
-    assert os.system(f"({fix}) >/dev/null") == 0  # noqa: S605 - as told
+    assert os.system(f"({fix}) >/dev/null") == 0  # noqa: S605 - the printed command
     assert caller.examine().not_ok() == {}
 
 

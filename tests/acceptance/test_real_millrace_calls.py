@@ -1,4 +1,4 @@
-"""Asking and adding on the real Millrace; what needs a daemon's stages is told elsewhere."""
+"""Asking and adding on the real Millrace; other tests need a daemon's stages."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ class Real:
         return self.millrace.look_up(item_id, wait()).state
 
     def operate(self, *arguments: str) -> None:
-        """Do what a person does beside us."""
+        """Do what a person does beside Millracer."""
         subprocess.run(
             (self.command, *arguments, "--workspace", str(self.workspace.root)),
             check=True,

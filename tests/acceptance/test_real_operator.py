@@ -43,7 +43,7 @@ DIRECTLY = r"completed · [^·\n]+ · [\d.]+ s"
 DELEGATED = r"completed · task done, updater UPDATE_COMPLETE · [\d.]+ s"
 CANCELLED = r"cancelled · the item stays in Millrace: queued · [\d.]+ s"
 TO_CONTINUE = r": /resume ([\w-]+)"
-#: A stage that lasts until somebody ends it.
+#: A stage that lasts until the test ends it.
 ENDLESS = Scenario({"builder": (Step(seconds=300), Step())})
 
 

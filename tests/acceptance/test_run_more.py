@@ -68,7 +68,7 @@ def test_a_crashed_stage_recovers_and_is_not_a_block(
 
 
 def add_other(millracer: Millracer, tmp_path: Path, item_id: str) -> None:
-    """Put an item of somebody else's into the queue."""
+    """Put a foreign item into the queue."""
     document = tmp_path / f"{item_id}.md"
     document.write_text(
         f"# Other\n\nTask-ID: {item_id}\nTitle: Other\nSummary: Other\n"
@@ -225,7 +225,7 @@ def test_an_unreadable_decision_is_requested_once_more_and_fails(
 def foreign_daemon(
     prepare: Callable[[Scenario], Millracer],
 ) -> Callable[[Millracer], subprocess.Popen[bytes]]:
-    """Start a daemon that is nobody's of ours."""
+    """Start a foreign daemon."""
 
     def start(millracer: Millracer) -> subprocess.Popen[bytes]:
         root = str(millracer.workspace.root)

@@ -96,7 +96,7 @@ def assert_completed(ran: Ran) -> None:
 
 
 def written(workspace: Workspace) -> list[str]:
-    """Return the names of what lies in our folder of intake documents."""
+    """Return the names of the files in Millracer's folder of intake documents."""
     return sorted(path.name for path in (workspace.root / ".millracer" / "intake").iterdir())
 
 

@@ -31,7 +31,7 @@ def prepare(tmp_path: Path, millrace_command: str) -> Callable[..., Millracer]:
 
 
 def daemons_started(workspace: Workspace) -> int:
-    """Return how many daemons of ours were started; each has its own log."""
+    """Return how many owned daemons were started; each has its own log."""
     return len(list((workspace.root / ".millracer" / "logs").glob("daemon-*.log")))
 
 

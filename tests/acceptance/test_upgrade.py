@@ -24,7 +24,7 @@ from tests.support.workspace import Workspace, make_workspace
 
 _WAITING_PI = Path(__file__).parents[1] / "children" / "pi_waiting.py"
 _LIMIT_SECONDS = 150
-#: Goes on with the command that its first argument names once the file `go` is there.
+#: Runs the command that its first argument names once the file `go` is there.
 _GATED_MILLRACE = """#!/bin/sh
 case "$*" in
 "{command}"*)

@@ -1,4 +1,4 @@
-"""Whoever is told of an error is told what to do next, wherever in the product it is raised."""
+"""Every error names a next step, wherever in the product it is raised."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ load_endings()
 preload.{load}()
 print(json.dumps(sorted(name for name in sys.modules)))
 """
-#: Functions that import, and that no command which waits calls after it has begun to wait.
+#: Functions that import, and that no waiting command calls after it has started to wait.
 _BEFORE_OR_NEVER = frozenset(
     {
         # They choose the command, or complete a line.

@@ -1,4 +1,4 @@
-"""The command line of an invented Millrace package, which does as its first argument says.
+"""The command line of a fake Millrace package, which does as its first argument says.
 
 FAKE_IMPORT makes the import itself misbehave.
 """

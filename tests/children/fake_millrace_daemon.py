@@ -1,12 +1,12 @@
 """Plays the part of the `millrace` command that a daemon's life needs; standard library only.
 
 Knows `run daemon`, `control stop`, `control clear-stale-state` and `compile validate`, with
-Millrace's files and words. How it behaves stands in `<workspace>/fake.json`:
+Millrace's files and words. `<workspace>/fake.json` sets its behaviour:
 
     die_with       print `error: <text>` and exit 1 at start
     die_locked     the same, but after a moment with the lock in hand
     boot_seconds   how long it takes to the lock
-    deaf_to_stop   does not look into its mailbox
+    deaf_to_stop   does not read its mailbox
     deaf_to_term   ignores SIGTERM
     detached       starts a process in a session of its own that ignores SIGTERM
     forgetful      starts such a process in its own group, without its environment

@@ -1,7 +1,7 @@
 """A pi that does what the last word of a task says, and counts the tasks of its conversation.
 
-`answer` tells the count and its process id, `hostile` steers terminals, `windows` ends its lines as
-there, `repeat` tells what it was asked in ASCII, `path` tells its PATH, `refuse` fails the turn,
+`answer` says the count and its process id, `hostile` steers terminals, `windows` ends its lines as
+there, `repeat` says its prompt in ASCII, `path` says its PATH, `refuse` fails the turn,
 `die` dies, `hang` says a word and waits to be aborted, `slow` takes a moment, `stay` lets it
 outlive its input.
 """

@@ -37,7 +37,7 @@ def wait() -> Wait:
 
 
 class Site(ABC):
-    """One workspace with one queued task, and the means to bring about what the port tells of."""
+    """One workspace with one queued task, and the means to cause what the port reports."""
 
     millrace: Backend
 
@@ -55,11 +55,11 @@ class Site(ABC):
 
     @abstractmethod
     def kill(self, daemon: RunningDaemon) -> None:
-        """Let the daemon die as it stands."""
+        """Kill the daemon at once."""
 
     @abstractmethod
     def be_stopped(self) -> None:
-        """Let somebody ask the daemon to stop, without waiting for it."""
+        """Let another command ask the daemon to stop, without waiting for it."""
 
     @abstractmethod
     def cancel_item(self) -> None:
@@ -67,7 +67,7 @@ class Site(ABC):
 
     @abstractmethod
     def foreign_daemon(self) -> AbstractContextManager[None]:
-        """Let somebody else's daemon run."""
+        """Let a foreign daemon run."""
 
     @abstractmethod
     def stop_any_daemon(self) -> None:

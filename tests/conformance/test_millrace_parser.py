@@ -1,4 +1,4 @@
-"""Our reading of Millrace's rules against Millrace's own, in one process of its interpreter."""
+"""Millracer's reading of Millrace's rules against Millrace's own, in its own interpreter."""
 
 from __future__ import annotations
 

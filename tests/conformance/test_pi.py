@@ -1,7 +1,7 @@
 """What everybody may rely on in a `Pi`: the same for the fake and for the real ones.
 
 The one difference between them is memory: with a process a turn, pi knows nothing of earlier turns.
-It stands at the end, for the two that have a model which could be shown an earlier turn.
+Its test is at the end, for the two that have a model which could be shown an earlier turn.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Subject(ABC):
 
     @abstractmethod
     def will_hang(self, before: Happening) -> None:
-        """Never end a turn; something happens outside once it has begun."""
+        """Never end a turn; something happens outside once it has started."""
 
 
 class FakeSubject(Subject):

@@ -1,7 +1,7 @@
-"""Each command that we use says and does the same warm and plain, on the real Millrace.
+"""Each command in use prints and does the same warm and plain, on the real Millrace.
 
 Two workspaces of equally long names live the same life; what must differ (times, generated ids,
-process ids, the names themselves) is taken out of what is said.
+process ids, the names themselves) is removed from the output.
 """
 
 from __future__ import annotations

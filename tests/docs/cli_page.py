@@ -25,7 +25,7 @@ which value applies. [Troubleshooting](troubleshooting.md) explains the exit cod
 
 @dataclass(frozen=True, slots=True)
 class HelpPage:
-    """A command, as it is called, and what it tells of itself."""
+    """A command, as it is called, and its help."""
 
     words: tuple[str, ...]
     help: str

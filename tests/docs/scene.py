@@ -96,7 +96,7 @@ class Scene:
             "bash",
             ["-c", f"exec {command}"],
             cwd=str(self.home),
-            # Nobody answers here when the terminal is asked where its cursor is.
+            # No terminal answers here when the cursor's place is asked for.
             env={
                 **self.environment,
                 "TERM": "xterm-256color",

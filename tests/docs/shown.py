@@ -28,7 +28,7 @@ class Block:
     """One code block.
 
     Attributes:
-        line: where its first line stands, from 1.
+        line: its first line, from 1.
         language: the first word behind the fence.
         file_name: the second, if there is one.
         lines: what it holds.
@@ -51,7 +51,7 @@ class Shown:
     """One command that a page shows.
 
     Attributes:
-        line: where it stands in its page, from 1.
+        line: its line in the page, from 1.
         command: as a shell reads it.
         output: the lines shown below it; None where none can be, as in a block of `sh`.
         output_line: where those begin, from 1.

@@ -1,6 +1,6 @@
 """The recipes: that they do what they say is `test_shown_lines.py`; here is how else they end.
 
-Of the workflow, a file for somebody else's machine, is checked what can be: that it is YAML of a
+Of the workflow, a file for another machine, the testable parts are checked: that it is YAML of a
 workflow's shape, that what it runs is there, and that no text of an issue reaches a shell.
 """
 

@@ -29,7 +29,7 @@ def test_each_picture_is_there_and_shown_on_a_page() -> None:
 def test_a_picture_reveals_nothing_of_its_author_and_needs_nothing(picture: Picture) -> None:
     drawn = (FOLDER / f"{picture.name}.svg").read_text(encoding="utf-8")
 
-    ET.fromstring(drawn)  # noqa: S314 - our own
+    ET.fromstring(drawn)  # noqa: S314 - the project's own
     assert _OF_A_MACHINE.findall(drawn.replace(NODE, "")) == []
     assert set(re.findall(r'https?://[^"\s)]+', drawn)) <= {
         "http://www.w3.org/2000/svg",

@@ -1,7 +1,7 @@
 """Every command that README and docs show is run, and what is shown below it is what it prints.
 
-Each page is one test: its commands are given in order in one world (`tests/docs/scene.py`), and end
-with exit code 0 unless the page goes on by showing another with `echo $?`. Three kinds are not
+Each page is one test: its commands are given in order in one scene (`tests/docs/scene.py`), and end
+with exit code 0 unless the page continues by showing another with `echo $?`. Three kinds are not
 simply run:
 
 * What wants a person (`operator`) is run on a terminal. Shown in a session, what is typed behind
@@ -52,7 +52,7 @@ _DEMO = re.compile(r"^(make|millracer) demo\b")
 _COMMAND = re.compile(r"^\s*(\$ )?(- )?(run: )?(make|millracer) \S")
 _OVER_LINES = re.MULTILINE | re.DOTALL
 _ASKS = re.compile(r"^millracer setup\b(?!.*--yes)")
-#: A terminal on which no line of a result goes on in the next.
+#: A terminal on which no line of a result continues in the next.
 _WIDE = 400
 _NOTHING = Ran(0, "")
 _WANTS_A_PERSON = re.compile(r"^millracer operator\b[^|<]*$")
@@ -170,7 +170,7 @@ def _give(each: Shown, here: Scene, *, folder: str, before: int) -> Ran:
 
 
 def _as_shown(each: Shown) -> Ran:
-    """Return what stands in for a command that is not run here."""
+    """Return the replacement of a command that is not run here."""
     return Ran(0, "\n".join(each.output or ()))
 
 
@@ -189,7 +189,7 @@ def _converse(command: str, output: Sequence[str], here: Scene) -> Ran:
 
 
 def _refuse(command: str, here: Scene, *, is_shown: bool) -> Ran:
-    """Run a command that asks before it does something, and say no, which is no failure."""
+    """Run a command that asks before it does something, and say no, which is not a failure."""
     with here.terminal(command) as (terminal, screen):
         if terminal.child.expect([r"\[[yY]/[nN]\]", pexpect.EOF]) == 0:
             terminal.type(f"n{ENTER}")

@@ -1,4 +1,4 @@
-"""What the doctor looks at, as plain values that a test changes."""
+"""The doctor's inputs, as plain values that a test changes."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class ScriptedSurroundings(Surroundings):
 
 @dataclass(slots=True)
 class ScriptedInspection(PiInspection):
-    """One pi that is looked at."""
+    """One pi under inspection."""
 
     version: str | MillracerError = "0.73.1"
     warnings: tuple[RunWarning, ...] = ()
@@ -149,10 +149,10 @@ class ScriptedInspection(PiInspection):
 
 @dataclass(slots=True)
 class ScriptedDoctorTools(DoctorTools):
-    """One Millrace for the workspace and another for its copies, and two pis to look at.
+    """One Millrace for the workspace and another for its copies, and two pis to inspect.
 
     Attributes:
-        stage_models: the models that a stage's pi was asked for.
+        stage_models: the models that a stage's pi was inspected for.
     """
 
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)

@@ -12,7 +12,7 @@ class FailingStore(InMemorySessionStore):
 
     Attributes:
         asked: the calls since it was locked, oldest first.
-        told: what a real one would want the caller to know.
+        pending_notices: what a real one would report to the caller.
     """
 
     def __init__(self) -> None:

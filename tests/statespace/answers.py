@@ -77,7 +77,7 @@ REFUSALS: Mapping[str, Failure] = {
     "check_supported": partial(ToolNotFound, "millrace", "nowhere"),
     "initialise": partial(WorkspaceUnusable, "read-only"),
 }
-#: What is no trouble; there is as much of it as there may be.
+#: Ordinary answers and moves, without a limit.
 USUAL: frozenset[Choice] = frozenset(
     {A.DONE, A.BOOTING, A.SAFETY, A.OVER, A.MILLRACE, A.DIRECT, A.PROSE}
     | {A.FIRST, A.LAST}
@@ -92,7 +92,7 @@ class Bounds:
     """How much may happen to one run.
 
     Attributes:
-        usual: what is no trouble; there is as much of it as there may be.
+        usual: ordinary answers and moves, without a limit.
         troubles: how much of everything else, None for any number.
         left_out: what never happens.
         moves_at: before which calls something may happen outside.

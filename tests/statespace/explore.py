@@ -1,12 +1,12 @@
 """Every state a run can reach, and every way on from each.
 
-A state is the program's (`program`) and the world's (`world`) at a moment when the outside may go
-on in several ways. A way there is a list of choices; it is gone again from its beginning each time,
+A state is the program's (`program`) and the world's (`world`) at a moment when the outside may
+continue in several ways. A way there is a list of choices, repeated from its beginning each time,
 because a running program cannot be copied. Where a state is met that was met before, the way ends.
 Between two runs only the world is left: from every such world the same command is given again, so
 that deaths, repetitions and their order are not bounded.
 
-States are told apart by the hash of their value, 64 bits: among a million states two fall together
+States are distinguished by the hash of their value, 64 bits: of a million states two fall together
 once in tens of millions of explorations.
 """
 
@@ -73,7 +73,7 @@ class Node:
     """A state of a running program; `ways` leads on by the choices of its menu, None if not gone.
 
     Attributes:
-        place: what was asked of the outside here.
+        place: the call to the outside here.
         menu: what it may answer.
         completes: one of the ways ends the run as completed.
     """
@@ -110,13 +110,13 @@ class Space:
 
     @property
     def not_gone(self) -> int:
-        """How many ways nobody went."""
+        """How many ways are not explored."""
         return sum(way is None for node in self.nodes.values() for way in node.ways)
 
     def endless(self) -> list[Node]:
         """Return states on a circle that no run would leave.
 
-        Where a run waits, its time limit passes; what happens outside alone is no circle of ours.
+        Where a run waits, its time limit passes; a circle of the outside alone does not count.
         """
         graph = {node: _on(node) for node in self.nodes.values()}
         return [
@@ -166,7 +166,7 @@ class Explorer:
         request: its request.
         worlds: the worlds it is given in at first.
         rules: what must hold everywhere.
-        limit: more states than this are no finite space.
+        limit: a space with more states than this counts as infinite.
     """
 
     def __init__(
@@ -258,7 +258,7 @@ class Explorer:
 
         Raises:
             Gone: the way ends here; the walk knows why. What else the program raises while it
-                unwinds may take this one's place, so nothing is told by its class.
+                unwinds may replace this exception, so its class decides nothing.
         """
         nodes, record = self._space.nodes, running_record()
         key = hash((place, tuple(menu), walk.world.key(), program_state(self._time.now)))

@@ -35,7 +35,7 @@ from tests.statespace.explore import Command, Ended, Explorer, Rules, Space, Ste
 from tests.statespace.world import ModelPi, World
 
 _MAX_RESTARTS = 1
-#: Millrace does nothing more for what is there, unless somebody asks it to.
+#: Millrace does nothing more for such an item, unless a command asks it to.
 _OVER = frozenset({ItemState.DONE, ItemState.CANCELLED, ItemState.REFUSED})
 _DEATHS = frozenset({Answer.DIES, Answer.DID_BUT_DIES})
 _TROUBLES = frozenset({Answer.SLOW, Move.STOP_ASKED, Move.OTHER_ADDS})
@@ -110,7 +110,7 @@ DECIDED_BY_PI = _request(RoutePreference.AUTO, Finalizer.PI)
 
 
 #: Any number of deaths and of refused calls at every step; what Millrace and its daemon do happens
-#: while we watch. Nobody else does anything, and nobody asks us to stop.
+#: during the watch. No other caller acts, and no caller asks Millracer to stop.
 SMALL = Scenario(
     request=DECIDED_BY_PI,
     bounds=Bounds(
@@ -123,8 +123,8 @@ SMALL = Scenario(
     over=_OVER | {ItemState.BLOCKED},
     limit=10_000,
 )
-#: Besides, one of these befalls each run: a slow answer, a wish to stop, somebody else's add; what
-#: happens outside also happens before we look for a daemon.
+#: Besides, one of these befalls each run: a slow answer, a wish to stop, another caller's add; what
+#: happens outside also happens before Millracer looks for a daemon.
 LARGE = Scenario(
     request=DECIDED_BY_PI,
     bounds=Bounds(
@@ -137,7 +137,7 @@ LARGE = Scenario(
     over=_OVER | {ItemState.BLOCKED},
     limit=20_000,
 )
-#: Somebody else adds the item and it ends, or is taken back, before any of our looks: also between
+#: Another caller adds the item and it ends, or is taken back, before any reading: also between
 #: the one before the command and the one under the item's lock.
 BETWEEN = Scenario(
     request=DELEGATED,
@@ -165,7 +165,7 @@ SUBMISSION = Scenario(
     over=(_OVER - {ItemState.DONE}) | {ItemState.BLOCKED},
     limit=5_000,
 )
-#: What needs a failing pi, which the small space has, or an item that ended between two looks.
+#: What needs a failing pi, which the small space has, or an item that ended between two readings.
 NOT_IN_LARGE: frozenset[Step] = frozenset(
     {
         (RunState.DIRECT, RunEvent.FAILED, RunState.FINALIZE),
@@ -265,7 +265,7 @@ def untaken(space: Space, edges: Sequence[Edge] | None = None) -> set[Step]:
 
 
 def needs_others(step: Step) -> bool:
-    """Whether only a wish to stop, a slow pi or somebody else's add leads to a row."""
+    """Whether only a wish to stop, a slow pi or another caller's add leads to a row."""
     source, event, _ = step
     found = event in {RunEvent.ITEM_FOUND_LIVE, RunEvent.ITEM_FOUND_ENDED}
     return event in {RunEvent.CANCELLED, RunEvent.TIMED_OUT} or (

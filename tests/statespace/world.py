@@ -37,7 +37,7 @@ STRANGER = "a-stranger"
 
 @dataclass(slots=True)
 class ModelTime:
-    """Stands still but where the model says that a time limit is over."""
+    """Does not move but where the model says that a time limit is over."""
 
     now: float = 0.0
 
@@ -50,14 +50,14 @@ class World(ScriptedBackend):
 
     Args:
         item_id: the item in view.
-        request_hash: the one its document carries, whoever adds it.
+        request_hash: the one its document carries, whichever caller adds it.
         bounds: how much may happen to one run.
 
     Attributes:
         time: the model's.
         was_done: Millrace once held the item as done with its updater's complete run.
-        starts: how often the run that goes on started a daemon.
-        refused_lease: the run that goes on asked for a lease last and was refused, or broke off.
+        starts: how often the current run started a daemon.
+        refused_lease: the current run asked for a lease last and was refused, or broke off.
     """
 
     def __init__(self, item_id: str, request_hash: str, bounds: Bounds) -> None:
@@ -356,7 +356,7 @@ class ModelPi(Agent):
 
 
 class Lease(ScriptedWatchLease):
-    """A watcher's lease that we may die around giving up."""
+    """A watcher's lease during whose release Millracer may die."""
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
         world = self._millrace

@@ -21,7 +21,7 @@ _LIMIT_SECONDS = 150
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What one command told."""
+    """The output of one command."""
 
     exit_code: int
     document: dict[str, Any]

@@ -29,7 +29,7 @@ _FAKE_MILLRACE = (sys.executable, "-IS", str(_CHILDREN / "fake_millrace_daemon.p
 
 @dataclass(frozen=True, slots=True)
 class FakeDaemonSite:
-    """The workspace, the stand-in's behaviour in it, and what was asked of it."""
+    """The workspace, the stand-in's behaviour in it, and the calls it received."""
 
     root: Path
 
@@ -127,7 +127,7 @@ def watched(
     kind: IntakeKind | None = IntakeKind.TASK,
     millrace_id: str | None = None,
 ) -> ItemStatus:
-    """Return what a look-up said about the item that is watched."""
+    """Return a look-up's status of the watched item."""
     return ItemStatus(
         item_id=item_id,
         state=state,

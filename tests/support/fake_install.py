@@ -1,4 +1,4 @@
-"""An install of an invented Millrace, laid out as pip does it."""
+"""An install of a fake Millrace, laid out as pip does it."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def without_privileges(work: Callable[[], T]) -> T:
         output.write(pickle.dumps(answer))
 
     with started(give_up_and_work) as child:
-        returned, value = pickle.loads(child.output.read())  # noqa: S301 - our own child's
+        returned, value = pickle.loads(child.output.read())  # noqa: S301 - written by this test
         if not returned:
             raise value
         return value  # type: ignore[no-any-return]

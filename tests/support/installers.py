@@ -31,7 +31,7 @@ class SetupUser:
     """Someone who sets up, below one folder.
 
     Attributes:
-        root: of all that is theirs.
+        root: of all their files.
         environment: on top of one that holds little.
     """
 

@@ -101,7 +101,7 @@ class OperatorCaller:
                 program,
                 [*arguments, *options],
                 cwd=str(self.cwd),
-                # Nobody answers here when the terminal is asked where its cursor is.
+                # No terminal answers here when the cursor's place is asked for.
                 env=self._variables(**shown),
                 dimensions=(rows, columns),
                 encoding="utf-8",

@@ -54,7 +54,7 @@ class Case:
         request: a JSON value, or the bytes themselves.
         before: requests that were answered earlier.
         prepare: what is special about the world.
-        stream: whether `--stream-json` is asked for.
+        stream: whether the call has `--stream-json`.
         reference: whether the reference is asked the same; the word says how its Millrace ends
             delegated work (`arbiter`, `blocked`, `drained`), is empty where there is no such work,
             and `absent` where there is no Millrace.
@@ -107,7 +107,7 @@ def _delegated(**fields: Json) -> dict[str, Json]:
 
 
 def _of_mission_control(action: str, **fields: Json) -> dict[str, Json]:
-    """Return a request with everything that Mission Control says of itself."""
+    """Return a request with everything that Mission Control says about itself."""
     return asks(
         action,
         client_name="mission-control",
@@ -298,7 +298,7 @@ ACTIONS = (
     ),
 )
 
-#: What stands in the way of an action.
+#: Why an action fails.
 FAILURES = (
     Case(name="unsupported-action", request=asks("self_destruct", **_at()), reference=""),
     Case(
@@ -381,7 +381,7 @@ FAILURES = (
     ),
 )
 
-#: What is no request, or not a good one.
+#: Invalid requests.
 INVALID = (
     Case(name="invalid-empty", request=b"", reference=""),
     Case(name="invalid-not-json", request=b"status\n", reference=""),
