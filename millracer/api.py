@@ -79,7 +79,7 @@ def run_task(  # noqa: PLR0913 - all but two are optional
 ) -> RunResultDocument:
     """Run one task to its end, as `millracer run` does, and return the result it would print.
 
-    After the work has begun, the result reports every ending: a program that is missing or fails
+    After the work has started, the result reports every ending: a program that is missing or fails
     gives `outcome` failed with `errors`. The session store is neither read nor written.
 
     Args:

@@ -34,7 +34,7 @@ class Sampler:
         self._began = time.process_time()
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to sample."""
         threading.Thread(target=self._watch, daemon=True).start()
         atexit.register(self._report)
 

@@ -96,7 +96,7 @@ class Scene:
             "bash",
             ["-c", f"exec {command}"],
             cwd=str(self.home),
-            # No terminal answers here when the cursor's place is asked for.
+            # No terminal answers here when the program asks for the cursor's place.
             env={
                 **self.environment,
                 "TERM": "xterm-256color",

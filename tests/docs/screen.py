@@ -27,7 +27,7 @@ class Screen:
     """Keeps what is written to it, to show it as a terminal would; a log file for `pexpect`.
 
     Attributes:
-        instead: text that is shown differently than it was written, such as a folder of this machine.
+        instead: text shown differently than it was written, such as a folder of this machine.
     """
 
     def __init__(self, columns: int, rows: int, instead: tuple[tuple[str, str], ...] = ()) -> None:

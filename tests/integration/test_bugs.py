@@ -1,4 +1,4 @@
-"""What is told of a bug of ours, and to whom; and whether it is shown in full."""
+"""The report of a bug in Millracer: its readers, and whether it is shown in full."""
 
 from __future__ import annotations
 

@@ -318,6 +318,6 @@ def test_the_snippet_of_the_documentation_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))  # neither tool is there
 
-    exec(snippet, {})  # noqa: S102 - our own words
+    exec(snippet, {})  # noqa: S102 - the project's own words
 
     assert capsys.readouterr().out == "failed False\n"

@@ -1,4 +1,4 @@
-"""The matrix tells what ran, what failed and what was not to be had, and its page is fresh."""
+"""The matrix reports what ran, what failed and what was unavailable, and its page is fresh."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_a_part_of_proc_is_enough(
 def call(
     workspace: Workspace, millrace: str, proc: Proc, *words: str
 ) -> subprocess.CompletedProcess[str]:
-    """Call a command of ours, and return how it ended."""
+    """Call a Millracer command, and return how it ended."""
     return subprocess.run(
         (
             *with_proc(proc, workspace.root.parent),

@@ -1,4 +1,4 @@
-"""Which programs a run takes, and what its result tells of them."""
+"""Which programs a run takes, and how its result reports them."""
 
 from __future__ import annotations
 

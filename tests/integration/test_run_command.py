@@ -35,7 +35,7 @@ from millracer.wiring import BackendFactory, Settings, tool_factory
 
 @dataclass
 class Stand:
-    """Stands where the real tools would be opened, and notes what it was given."""
+    """Replaces the real tools, and records its calls."""
 
     result: RunResult | None = None
     error: BaseException | None = None

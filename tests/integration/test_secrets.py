@@ -23,7 +23,7 @@ _VALUE = "tr0ub4dor-and-three"
 _SHAPED = KEYS["anthropic"]
 _SECRETS = {"LEAKED_API_KEY": _VALUE, "LEAKED_SHAPE": _SHAPED}
 
-#: A command in which a function of ours has a bug that tells what it holds.
+#: A command in which a function has a bug whose message contains its values.
 _WITH_BUG = """
 import os, sys
 import {module}
@@ -38,7 +38,7 @@ main()
 
 @pytest.fixture
 def tools() -> tuple[str, ...]:
-    """Options by which pi and Millrace are those that tell everything."""
+    """Options by which pi and Millrace are those that print every secret."""
     return (
         *("--pi-command", shlex.join((sys.executable, str(_CHILDREN / "pi_leaking.py")))),
         *(
@@ -58,7 +58,7 @@ def caller(tmp_path: Path, tools: tuple[str, ...]) -> OpsCaller:
 
 
 def _shown(printed: Printed) -> str:
-    """Return all that came out, after looking through it."""
+    """Return all output, after searching it."""
     said = printed.stdout + printed.stderr
     _holds_no_secret(said)
     return said
@@ -67,7 +67,7 @@ def _shown(printed: Printed) -> str:
 def _holds_no_secret(said: str) -> None:
     assert _VALUE not in said
     assert _SHAPED not in said
-    # A key is not told in parts either.
+    # A key is not printed in parts either.
     assert _VALUE[:12] not in said
     assert _SHAPED[-16:] not in said
 

@@ -1,4 +1,4 @@
-"""What is written to an output that nobody reads."""
+"""Writes to an output without a reader."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ Choose: TypeAlias = Callable[[str, Sequence[Choice]], Choice]
 
 
 class Gone(BaseException):
-    """No code of Millracer runs on, and no clean-up has any effect: killed, or not worth following."""
+    """No code of Millracer runs on; no clean-up has any effect: killed, or not worth following."""
 
 
 class AskedToStop(Cancellation):

@@ -206,17 +206,17 @@ def wrong_at_the_end(result: RunResult, world: World) -> str | None:  # noqa: PL
     if completed and result.scoped_completion is not delegated:
         return "a delegated run is completed exactly by its item's proof"
     if result.scoped_completion and not (completed and result.proof):
-        return "proven, and not told as completed with the proof"
+        return "proven, and not reported as completed with the proof"
     if completed is bool(result.missing_evidence):
-        return "what is missing is told exactly of what is not completed"
+        return "missing evidence is reported exactly without completion"
     if completed is not (exit_code_of(result) == 0):
         return "exit code 0 means completed, and nothing else does"
     if (result.cancel_reason is not None) is not (result.outcome is Outcome.CANCELLED):
-        return "who cancelled is told exactly of what was cancelled"
+        return "the canceller is named exactly for a cancelled run"
     if world.watchers or world.locks or world.control_held:
         return "a lease or a lock is still held"
     if world.owns_daemon and not world.refused_lease:
-        return "a daemon of ours runs on"
+        return "an owned daemon runs on"
     return _wrong_in_millrace(world)
 
 
@@ -228,7 +228,7 @@ def wrong_submission(submission: Submission, world: World) -> str | None:
     if submission.item_status is not None and submission.daemon is not world.daemon:
         return "the daemon that will work on the item is not named"
     if succeeded and world.place_of_item() in {ItemState.ABSENT, *_OVER} - {ItemState.DONE}:
-        return "told as queued, which it is not"
+        return "reported as queued, which it is not"
     if submission.errors and submission.cancel_reason is not None:
         return "it failed or was cancelled, not both"
     if world.watchers or world.locks or world.control_held:

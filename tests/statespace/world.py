@@ -71,7 +71,7 @@ class World(ScriptedBackend):
         self._item_id = item_id
         self._request_hash = request_hash
         self._answer = A.DONE
-        self._stop_untold = False
+        self._stop_unreported = False
         self._gone = False
         self._choose: Choose = _no_choice
         self._asked: AskedToStop | None = None
@@ -91,8 +91,8 @@ class World(ScriptedBackend):
         self._asked = None
         self.watchers, self.control_held = 0, False
         self.starts, self.refused_lease, self._answer = 0, False, A.DONE
-        for told in (self.locks, self.calls, self.documents, self.started, self.stopped):
-            told.clear()
+        for recorded in (self.locks, self.calls, self.documents, self.started, self.stopped):
+            recorded.clear()
         self.validated.clear()
         self._paths.clear()
         self.repaired = 0
@@ -114,7 +114,7 @@ class World(ScriptedBackend):
         return (
             held and (held.state, held.proven, held.kind, held.request_hash),
             daemon and (daemon.owned, daemon.booting, daemon.mode_id),
-            (self.stop_requested, self._stop_untold, self._holds_work),
+            (self.stop_requested, self._stop_unreported, self._holds_work),
             (self.watchers, self.control_held, tuple(self.locks), tuple(self.enqueued)),
             (self.was_done, self.starts, self.refused_lease, self._troubles_left),
         )
@@ -274,7 +274,7 @@ class World(ScriptedBackend):
         self.daemon = None
         self.stale = move is Move.DAEMON_DIES
         if move is Move.DAEMON_STOPPED:
-            self.stop_requested = self._stop_untold = True
+            self.stop_requested = self._stop_unreported = True
             self._requeue_active()
 
     def _note_start(self, answer: Answer) -> None:
@@ -305,9 +305,9 @@ class World(ScriptedBackend):
 
     def _next_step(self) -> Step:
         events: tuple[RuntimeEvent, ...] = ()
-        if self._stop_untold:
+        if self._stop_unreported:
             events = (RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW),)
-            self._stop_untold = False
+            self._stop_unreported = False
         return Step(events=events, poll_due=self._answer is A.SAFETY)
 
     def _standing(self, item_id: str) -> ItemStatus:

@@ -127,7 +127,7 @@ def watched(
     kind: IntakeKind | None = IntakeKind.TASK,
     millrace_id: str | None = None,
 ) -> ItemStatus:
-    """Return a look-up's status of the watched item."""
+    """Return the looked-up status of the watched item."""
     return ItemStatus(
         item_id=item_id,
         state=state,

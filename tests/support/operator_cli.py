@@ -101,7 +101,7 @@ class OperatorCaller:
                 program,
                 [*arguments, *options],
                 cwd=str(self.cwd),
-                # No terminal answers here when the cursor's place is asked for.
+                # No terminal answers here when the program asks for the cursor's place.
                 env=self._variables(**shown),
                 dimensions=(rows, columns),
                 encoding="utf-8",

@@ -30,7 +30,7 @@ def test_a_watch_that_reads_once_too_often_fails_the_test() -> None:
     item = millrace.holds("one", ItemState.QUEUED)
     item_status = millrace.look_up(item.item_id, wait())
     lease = millrace.supervisor.lease(wait())
-    lease.next_hints(item_status, wait())  # the first look returns at once
+    lease.next_hints(item_status, wait())  # the first reading returns at once
 
     with pytest.raises(AssertionError, match="once more than the script foresees"):
         lease.next_hints(item_status, wait())

@@ -14,7 +14,7 @@ from tests.support.fake_daemon import FakeDaemonSite
 
 
 def set_clock(site: FakeDaemonSite, hours: int) -> None:
-    """Let all that was written down be of another time than the process table tells now."""
+    """Let every recorded time differ from what the process table shows now."""
     record = read_ownership(site.paths)
     assert record is not None
     assert record.started is not None

@@ -36,7 +36,7 @@ def wait() -> Wait:
 
 @pytest.fixture
 def stranger() -> Iterator[Popen[bytes]]:
-    """A living process that has nothing to do with us."""
+    """A living process that has nothing to do with Millracer."""
     with Popen([sys.executable, "-IS", "-c", "input()"], stdin=-1, stdout=DEVNULL) as living:
         yield living
         living.kill()

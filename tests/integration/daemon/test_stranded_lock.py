@@ -1,4 +1,4 @@
-"""A lock that nobody seems to hold: removed with proof alone, and a daemon out of sight."""
+"""A lock without a visible holder: removed with proof alone; and a daemon out of sight."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def wait() -> Wait:
 
 @pytest.fixture
 def stranger() -> Iterator[Popen[bytes]]:
-    """A living process that has nothing to do with us."""
+    """A living process that has nothing to do with Millracer."""
     with Popen([sys.executable, "-IS", "-c", "input()"], stdin=PIPE, stdout=DEVNULL) as living:
         yield living
         living.kill()
@@ -258,7 +258,7 @@ def test_an_unreadable_process_may_have_the_lock(
 
 @pytest.fixture(params=["taken", "free"])
 def pid_elsewhere(request: pytest.FixtureRequest, stranger: Popen[bytes]) -> int:
-    """A pid of another container, which here is a stranger's or nobody's."""
+    """A pid of another container, which here is an unrelated process's or unused."""
     return stranger.pid if request.param == "taken" else _UNUSED_PID
 
 

@@ -1,4 +1,4 @@
-"""What the real tools answered, version by version, read by our adapters."""
+"""The real tools' answers, version by version, read by the adapters."""
 
 import json
 from datetime import UTC, datetime

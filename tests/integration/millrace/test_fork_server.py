@@ -1,4 +1,4 @@
-"""A warm Millrace against plain processes, with an invented install."""
+"""A warm Millrace against plain processes, with a fake install."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def is_warm(runner: ForkServerRunner, command: Command) -> bool:
 
 
 def servers(parent: int | None = None) -> list[psutil.Process]:
-    """Return the warm processes of ours, or of another process of the test's."""
+    """Return the warm processes of this process, or of another process of the test's."""
     found = []
     for each in psutil.Process(parent).children(recursive=True):
         try:

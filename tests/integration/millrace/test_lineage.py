@@ -1,4 +1,4 @@
-"""Lineages read from the files Millrace leaves, and what is asked of it in the end."""
+"""Lineages read from the files Millrace leaves, and the final question to Millrace."""
 
 import json
 from dataclasses import replace

@@ -381,8 +381,8 @@ def test_unreadable_folders_are_empty(agents: Path, monkeypatch: pytest.MonkeyPa
     assert states(agents) == [("task", "widget", "queued")]
 
 
-# What moves while it is looked for: the steps of each move are taken before the n-th look at the
-# disk, for every n there is, all at once and one a look.
+# Items that move during a read: the steps of each move are taken before the n-th read of the
+# disk, for every n there is, all at once and one per read.
 
 
 def renaming(source: Path, destination: Path) -> Callable[[], object]:
@@ -464,7 +464,7 @@ MOVES = {
 
 
 class Disk:
-    """Counts looks at the disk and takes the steps of a move before chosen ones."""
+    """Counts reads of the disk and takes the steps of a move before chosen ones."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reads = 0
@@ -482,7 +482,7 @@ class Disk:
 
     @property
     def is_through(self) -> bool:
-        """Whether the move was over before the last look."""
+        """Whether the move was over before the last read."""
         return not self._due
 
     def _watched(self, function: Callable[..., object]) -> Callable[..., object]:

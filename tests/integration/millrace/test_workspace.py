@@ -1,4 +1,4 @@
-"""What stays in `.millracer`: no lock that nobody holds, no half written file, few old logs."""
+"""What stays in `.millracer`: no lock without a holder, no half written file, few old logs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_lock_that_was_removed_while_it_was_waited_for_is_taken_again(
 def test_a_lock_that_was_taken_again_while_the_old_one_was_read_stays(
     paths: WorkspacePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another command removes the lock, and a third takes it, after ours opened the old file."""
+    """Another command removes the lock, and a third takes it, after a first opened the old file."""
     path = paths.item_lock("one")
     path.touch()
     with ExitStack() as held:

@@ -1,7 +1,7 @@
 """Golden requests and results, one for each action and outcome.
 
 All other cases are held to the published schema, to their exit code and to their codes.
-`pytest --update-docs` writes the files anew, to be read as a diff.
+`pytest --update-docs` writes the files again, to be read as a diff.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A status through a Millrace that was begun before the request was read, with an invented one."""
+"""A status through a fake Millrace that was started before the request was read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.cli import wait_until
 from tests.support.fake_install import FakeInstall
 from tests.support.ops_cli import OpsCaller, Printed, request
 
-#: Tells what was loaded when the warm process was begun, with a socket to speak over.
+#: Prints what was loaded when the warm process was started, with a socket to speak over.
 _STARTED = """
 import atexit, sys
 begun = []

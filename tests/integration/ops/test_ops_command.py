@@ -37,7 +37,7 @@ def caller(tmp_path: Path) -> OpsCaller:
 
 @pytest.fixture
 def workspace(tmp_path: Path, caller: OpsCaller) -> Path:
-    """A workspace whose Millrace tells its status and nothing else."""
+    """A workspace whose Millrace prints its status and nothing else."""
     root = tmp_path / "workspace"
     (root / "millrace-agents").mkdir(parents=True)
     fake = FakeMillrace.beside(root)

@@ -1,4 +1,4 @@
-"""Ours beside what `millracer==0.2.0` answered to the same requests; every difference has a reason.
+"""Millracer's answers beside those of `millracer==0.2.0`; every difference has a reason.
 
 The answers were recorded by tests/recording/ops_reference.py.
 """
@@ -103,10 +103,10 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     },
 }
 
-#: What the reference does and ours refuses: why, and with which code.
+#: What the reference does and Millracer refuses: why, and with which code.
 REFUSED = {"unsupported-runtime": (_UNSUPPORTED, "unsupported_runtime")}
 
-#: Per case: the reference's exit code and ours, where they are meant to differ.
+#: Per case: the exit codes of the reference and of Millracer, where they are meant to differ.
 EXIT_CODES = {
     "enqueue-direct": (1, 0),  # it succeeded
     "enqueue-with-preferences-that-choose-nothing": (1, 0),  # the same
@@ -151,7 +151,7 @@ def asked(case: Case) -> Answered:
 
 
 def missing(reference: Any, own: Any, path: str = "") -> Iterator[str]:
-    """Yield the path of every key of theirs that ours has not; of lists the first entry counts."""
+    """Yield the path of every reference key missing in Millracer's; a list counts by its first."""
     if isinstance(reference, dict):
         if not isinstance(own, dict):
             yield f"{path} has no keys"
@@ -181,7 +181,7 @@ def unequal(reference: dict[str, Any], own: dict[str, Any]) -> Iterator[str]:
 
 
 def leaves(document: Any, path: list[str], place: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every plain value below a path with where it stands."""
+    """Yield every plain value below a path with its place."""
     if isinstance(document, list):
         for number, entry in enumerate(document):
             yield from leaves(entry, path, f"{place}[{number}]")

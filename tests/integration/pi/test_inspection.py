@@ -1,4 +1,4 @@
-"""Looking at a pi: its Node, its models, and a folder of its own in which it writes."""
+"""Inspecting a pi: its Node, its models, and a folder of its own in which it writes."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _script(path: Path, text: str) -> Path:
 
 
 def _node_pi(tmp_path: Path, *, node: str | None, needs: object = ">=20.6.0") -> PiInspection:
-    """Return a pi for Node in an environment where Node tells that version, or is not there."""
+    """Return a pi for Node in an environment where Node prints that version, or is missing."""
     pi = _script(tmp_path / "pi" / "bin" / "pi", "#!/usr/bin/env node\n")
     metadata = {
         "name": "@mariozechner/pi-coding-agent",

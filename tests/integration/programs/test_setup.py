@@ -34,7 +34,7 @@ def user(tmp_path: Path) -> SetupUser:
 
 
 def _say_version(program: Path, user: SetupUser) -> str:
-    """Start a program as somebody would who finds it on PATH and has no Node."""
+    """Start a program as a user does who finds it on PATH and has no Node."""
     ran = subprocess.run(
         (str(program), "--version"), env=user.variables, capture_output=True, text=True, check=True
     )

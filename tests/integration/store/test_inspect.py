@@ -1,4 +1,4 @@
-"""The store is looked at through a copy: what commands would meet is told, nothing is touched."""
+"""The store is inspected through a copy: commands' problems are reported, nothing is touched."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_state_folder_is_reported_as_it_is(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     assert _inspected(folder) == FolderReport(path=path, exists=True)
 
-    folder.chmod(0o755)  # readable is no harm: the files in it are private
+    folder.chmod(0o755)  # readable does no harm: the files in it are private
     assert not _inspected(folder).shared
     for mode in (0o720, 0o702):
         folder.chmod(mode)

@@ -1,4 +1,4 @@
-"""Files of ours that are replaced in one step, and what a killed writer leaves of them."""
+"""Files of Millracer that are replaced in one step, and what a killed writer leaves of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ write_atomically(pathlib.Path(sys.argv[1]), "new")
 
 @pytest.fixture
 def paths(tmp_path: Path) -> WorkspacePaths:
-    """Return a workspace with a file of ours."""
+    """Return a workspace with a file of Millracer."""
     paths = WorkspacePaths(tmp_path)
     paths.make_own()
     write_atomically(paths.ownership, "old")

@@ -1,4 +1,4 @@
-"""What is seen of a command before it is read; where it is not plain to see, nothing is begun."""
+"""Guesses about a command before it is read; where it is not plain, nothing is started."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Which programs there are, and what is said of one that cannot be used."""
+"""The external programs, and the report about one that cannot be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of a workspace beyond Millrace's own words, and what is advised."""
+"""The status of a workspace beyond Millrace's own words, and its advice."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a request to put an item in the queue comes to: its exit code, and how to go on."""
+"""The result of a request to put an item in the queue: its exit code, and how to continue."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -27,7 +27,7 @@ FIELDS_OF = (IntakeKind.TASK, IntakeKind.PROBE)
 
 
 def references_in(document: IntakeDocument) -> tuple[str, ...]:
-    """What follows our own References, as the caller wrote it."""
+    """The text after the rendered References, as the caller wrote it."""
     if document.kind is IntakeKind.IDEA:
         return decode_reference_lines(document.text.split("\n"))
     read = parse_document(document.text, document.kind)

@@ -1,4 +1,4 @@
-"""Cancelling one item: asked for, looked for, and never told as done before it was seen."""
+"""Cancelling one item: requested, looked for, and never reported as done before it was seen."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Pausing, going on and stopping: what is told is what was seen."""
+"""Pausing, resuming and stopping: the report is what was observed."""
 
 from collections.abc import Callable
 

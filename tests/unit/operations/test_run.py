@@ -93,7 +93,7 @@ def desk_with(result: RunResult, **fields: Any) -> Desk:
 
 
 def run_asked(desk: Desk, **fields: Any) -> RunRequest:
-    """Return what a run was asked for by an `enqueue`."""
+    """Return the run request of an `enqueue`."""
     desk.tools.result = desk.tools.result or ended()
     answer = desk.answer("enqueue", **{**TASK, **fields})
     assert answer.result.errors == []
@@ -327,7 +327,7 @@ def test_preferences_that_choose_nothing_are_auto_and_are_reported() -> None:
     assert codes(answer.result) == (["preference_ignored"] * 2, [])
 
 
-# what a run is asked for
+# the request of a run
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_refused_credentials_suggest_a_login(words: str) -> None:
     error = errors.turn_failure(TurnEnd(EndKind.FAILED, words=words))
 
     assert "/login" in (error.suggested_action or "")
-    # The pi that `millracer setup` installed is on nobody's PATH.
+    # The pi that `millracer setup` installed is on no user's PATH.
     assert "`millracer doctor`" in (error.suggested_action or "")
 
 

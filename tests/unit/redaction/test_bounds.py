@@ -144,7 +144,7 @@ def test_the_password_in_an_address_is_known_from_eight_characters(
 
 
 def test_an_end_of_a_value_costs_alike_however_long_the_text_before_it_is() -> None:
-    """Looking through all that stands before each would not end within the test's own limit."""
+    """Searching all text before each would not end within the test's own limit."""
     ends = 50_000
 
     redacted = Redaction([LONG]).text(" " * 2_000_000 + f"{LONG[-16:]}\n" * ends)

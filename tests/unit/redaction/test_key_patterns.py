@@ -1,4 +1,4 @@
-"""What a key is known by; each is put together here, so that no file of ours holds one."""
+"""The patterns of keys; each key is put together here, so that no file of the project holds one."""
 
 from __future__ import annotations
 

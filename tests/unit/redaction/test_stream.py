@@ -32,7 +32,7 @@ def test_a_key_that_comes_in_pieces_is_covered(key: str, size: int, after: str) 
     printed = _streamed(Redaction([_WORDS]), pieces)
 
     assert [line for line in key.splitlines() if "-----" not in line and line in printed] == []
-    if "-----" not in key:  # what stands around a private key is none
+    if "-----" not in key:  # the text around a private key is none
         assert printed == f"the key is {MARK}{after}"
 
 

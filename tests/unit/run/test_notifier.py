@@ -1,4 +1,4 @@
-"""Telling pi of stages: no test waits for time, each waits for what happens."""
+"""Notifying pi of stages: no test waits for time, each waits for what happens."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ class WalkingPi(Agent):
 
 
 class WalkingMillrace(ScriptedBackend):
-    """Shows whatever was drawn, and lets the process die, or a call fail, where it was told to."""
+    """Shows every drawn step, and lets the process die, or a call fail, where it was drawn."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a configuration file may say, and how what it may not is told."""
+"""The content of a configuration file, and the report about a forbidden one."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def nodes(schema: Json) -> list[dict[str, Any]]:
 def _says_what_no_schema_can(document: Json) -> bool:
     """Whether reader and schema may differ: no JSON at all, `2.0`, or one option in two spellings.
 
-    A schema cannot tell `2.0` from `2`; of two spellings the reader leaves one unread.
+    A schema does not distinguish `2.0` from `2`; of two spellings the reader leaves one unread.
     """
     raw = encoded(document)
     if b"NaN" in raw or b"Infinity" in raw or _has_half_pairs(document):

@@ -111,7 +111,7 @@ def test_waiting_for_what_cannot_come_is_named() -> None:
     assert "absent" in said
 
 
-def test_while_anything_may_still_happen_nothing_is_said() -> None:
+def test_while_anything_may_still_happen_there_is_no_message() -> None:
     waiting = member("t2", ItemState.QUEUED, "t9 (absent)")
 
     assert unmeetable((waiting, member("t3", ItemState.QUEUED)), STATUS) is None

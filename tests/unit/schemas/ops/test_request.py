@@ -1,4 +1,4 @@
-"""What is no request, or not a good one: every refusal names what is wrong and what to do."""
+"""Invalid requests: every refusal names what is wrong and what to do."""
 
 import json
 
