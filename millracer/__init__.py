@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 __version__ = "0.4.0.dev0"
+DOCUMENTATION_URL = "https://github.com/tim-osterhus/millracer/tree/main/docs"
 
 __all__ = [
     "CancelReason",
