@@ -148,7 +148,7 @@ def test_a_sample_of_the_commands_deaths(
 
 @pytest.mark.slow
 @pytest.mark.timeout(_SAMPLE_SECONDS)
-def test_a_sample_of_everybody_elses_deaths(theatre: tuple[Theatre, Model]) -> None:
+def test_a_sample_of_other_programs_deaths(theatre: tuple[Theatre, Model]) -> None:
     deaths = deaths_of_others(record(theatre[0], NAMED))
 
     assert deaths

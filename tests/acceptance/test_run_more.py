@@ -243,7 +243,7 @@ def foreign_daemon(
 
 
 def snapshot(millracer: Millracer) -> str:
-    """Return Millrace's snapshot as it lies on disk."""
+    """Return Millrace's snapshot as it is on disk."""
     path = millracer.workspace.agents / "state" / "runtime_snapshot.json"
     return path.read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The page of what runs with what is fresh, and holds up what the code claims to support."""
+"""The page of compatible versions is fresh, and proves what the code claims to support."""
 
 import re
 from pathlib import Path

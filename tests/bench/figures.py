@@ -32,10 +32,10 @@ class Samples:
 
 @dataclass(slots=True, kw_only=True)
 class Figure:
-    """One row: a figure of both, and what it was meant to reach.
+    """One row: a figure of both, and its aim.
 
     Attributes:
-        reach: what was aimed at, in words.
+        reach: the aim, in words.
         ratio_limit: reached when Millracer is at most so many times the reference.
         limit: reached when Millracer is at most this.
     """

@@ -17,7 +17,7 @@ _GROWTH_LINE = "|---|---|---|"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """Under what was measured."""
+    """The conditions of the measurement."""
 
     repetitions: int
     load: tuple[float, float]

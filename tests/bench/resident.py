@@ -125,7 +125,7 @@ class _Resident:
         return time.monotonic() - began
 
     def cpu_seconds(self) -> float:
-        """Return what it and its children have used."""
+        """Return the CPU time of it and its children."""
         return cpu_seconds(tree(self._process.pid))
 
     def _read(self, stream: IO[bytes]) -> None:

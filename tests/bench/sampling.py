@@ -2,7 +2,7 @@
 
     python -m tests.bench.sampling run --workspace W ... 2> profile.txt
 
-The command runs in this process; what was seen comes on standard error when it ends. A sample
+The command runs in this process; the samples come on standard error when it ends. A sample
 belongs to the innermost frame of Millracer, or to the import under way; waiting for a child,
 a file or a lock is counted apart from work.
 """

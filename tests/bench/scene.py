@@ -54,7 +54,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """The real programs, and who is compared on them."""
+    """The real programs, and the contenders that use them."""
 
     millrace: str
     pi: str

@@ -118,7 +118,7 @@ def print_figures(store: str, figures: list[Figures]) -> None:
 
 
 def work(store: str, folder: str, load: str, number: str) -> None:
-    """Be one writer, let go when stdin ends; or count what is there."""
+    """Be one writer, let go when stdin ends; or count the sessions."""
     select, record, count = (open_millracer if store == "ours" else open_reference)(Path(folder))
     if load.startswith("count-"):
         print(count(requests=load == "count-update"))

@@ -1,4 +1,4 @@
-"""What everybody may rely on in a `Pi`: the same for the fake and for the real ones.
+"""The promises of every `Pi`: the same for the fake and for the real ones.
 
 The one difference between them is memory: with a process a turn, pi knows nothing of earlier turns.
 Its test is at the end, for the two that have a model which could be shown an earlier turn.

@@ -86,7 +86,7 @@ class _Matrix:
 
     @property
     def deaths(self) -> Sequence[Death]:
-        """Every death there is, by what was recorded."""
+        """Every death, by the recorded points."""
         own = [death for each in SITUATIONS for death in deaths_of(each, self.recorded[each])]
         return own + deaths_of_others(self.recorded[NAMED])
 

@@ -1,4 +1,4 @@
-"""Which deaths make the matrix: every boundary of every situation, and everybody else's deaths."""
+"""The deaths of the matrix: every boundary of every situation, and the deaths of other programs."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def deaths_of(situation: Situation, points: Sequence[str]) -> list[Death]:
 
 
 def deaths_of_others(points: Sequence[str]) -> list[Death]:
-    """Return the deaths of everybody else, by the recorded points of the named run."""
+    """Return the deaths of the other programs, by the recorded points of the named run."""
     started = [
         point
         for point in points

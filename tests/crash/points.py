@@ -56,7 +56,7 @@ _RANDOM_SUFFIX = re.compile(r"\.[a-z0-9_]{8}\.tmp$")
 
 
 def registered() -> set[str]:
-    """Return what has to be reached by some run, without the state it is reached in."""
+    """Return the points that some run has to reach, without the state in which it does."""
     entered = {f"{state}: entered" for state in RunState if state is not RunState.FINISHED}
     calls = {
         f"{port.__name__}.{method} {side}"
@@ -69,7 +69,7 @@ def registered() -> set[str]:
 
 
 class Trace:
-    """Notes every point that is reached, and does what is due at one of them.
+    """Notes every point that is reached, and dies at one of them if it should.
 
     Args:
         log: a line is appended for each point, each time.

@@ -49,7 +49,7 @@ class Situation:
         is_new: Millrace was never initialised in the workspace.
         has_a_daemon: a foreign daemon runs there before, and has to run afterwards.
         command: the Millracer command.
-        task: what it is asked.
+        task: its task.
         derived: how many more items come of its own.
     """
 

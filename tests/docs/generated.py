@@ -32,7 +32,7 @@ class Generated:
 
     @property
     def path(self) -> Path:
-        """Where the page lies."""
+        """The path of the page."""
         return DOCS / self.page
 
     def current(self) -> str:

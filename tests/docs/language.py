@@ -55,7 +55,7 @@ RULES = (
         "Use whichever version is installed.",
     ),
     Rule(
-        r"\b(?:no|some|any)body\b",
+        r"\b(?:no|some|any|every)body\b|\b(?:some|every) ?one else\b|\bsomeone\b",
         "name the person, or 'no process', 'another caller', 'foreign'",
         "The lock of a process that nobody reaped.",
         "The request body is empty.",
@@ -160,7 +160,7 @@ RULES = (
         "The current directory is used otherwise.",
     ),
     Rule(
-        r"\b(?:lies|lay) (?:in|at|below|beside|there)\b",
+        r"\blies\b|\blay (?:in|at|on|below|beside|there)\b",
         "is in",
         "The file lies below the state folder.",
         "The relays in the rack.",

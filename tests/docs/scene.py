@@ -1,8 +1,8 @@
-"""The world in which the commands that pages show are run.
+"""The scene in which the commands that pages show are run.
 
 A home folder of its own, the real Millrace and pi on PATH, a model that answers by a script, and
-the workspace `path/to/workspace` that pages speak of, whose stages play a scenario. A terminal can
-be had in it for commands that want one.
+the workspace `path/to/workspace` that pages speak of, whose stages play a scenario. It offers a
+terminal to commands that need one.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Scene:
         path.write_text(self.as_meant(block.text), encoding="utf-8")
 
     def as_shown(self, text: str) -> str:
-        """Return what was printed with the home folder that pages show."""
+        """Return output with the home folder that pages show."""
         return text.replace(str(self.home), HOME)
 
     def as_meant(self, text: str) -> str:
@@ -133,7 +133,7 @@ class Scene:
 def scene(
     folder: Path, millrace: str, pi: str, scenario: Scenario | None = None
 ) -> Iterator[Scene]:
-    """Prepare the world below an empty folder and serve its model while the block is open."""
+    """Prepare the scene below an empty folder and serve its model while the block is open."""
     home = folder.resolve() / "home"
     workspace_folder = home / WORKSPACE
     workspace_folder.parent.mkdir(parents=True)

@@ -29,7 +29,7 @@ class Picture:
 
     Attributes:
         name: of its file, without `.svg`.
-        command: what is run.
+        command: the command line.
         play: what a person does until the picture is taken.
         before: commands given before, of which nothing is shown.
         leave: what ends the command then; None where it ends by itself.
@@ -123,7 +123,7 @@ PICTURES = (
 
 
 def draw(picture: Picture, folder: Path, millrace: str, pi: str) -> str:
-    """Play one picture in a world below an empty folder and return it as SVG."""
+    """Play one picture in a scene below an empty folder and return it as SVG."""
     with scene(folder, millrace, pi, picture.scenario) as here:
         for command in picture.before:
             ran = here.run(command)

@@ -31,7 +31,7 @@ class Block:
         line: its first line, from 1.
         language: the first word behind the fence.
         file_name: the second, if there is one.
-        lines: what it holds.
+        lines: its lines.
     """
 
     page: Path

@@ -29,7 +29,7 @@ _BLOCKED = (Step(marker="BLOCKED"),)
 
 @pytest.fixture
 def blocking(tmp_path: Path, millrace_command: str, pi_command: str) -> Iterator[Scene]:
-    """A world in which Millrace blocks every task."""
+    """A scene in which Millrace blocks every task."""
     scenario = Scenario(dict.fromkeys(("builder", "troubleshooter", "consultant"), _BLOCKED))
     with scene(tmp_path, millrace_command, pi_command, scenario) as here:
         yield here

@@ -91,7 +91,7 @@ def ran(cell: Cell, counted: Counted, *, python: str, node: str, date: str) -> R
 
 
 def read_results(path: Path = RESULTS) -> tuple[Result, ...]:
-    """Return what is kept; nothing where nothing is."""
+    """Return the kept results; nothing where there are none."""
     if not path.exists():
         return ()
     kept = json.loads(path.read_text(encoding="utf-8"))["cells"]

@@ -251,7 +251,7 @@ def running_daemon(recorder: Recorder, workspace: Workspace) -> Iterator[subproc
 
 
 def write_manifest(folder: Path, version: str, recorder: Recorder) -> None:
-    """Say what was recorded, from what, and how to do it again."""
+    """Describe the records, their versions, and how to record again."""
     manifest = {
         "tool": "millrace-ai",
         "version": version,

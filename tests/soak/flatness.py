@@ -26,7 +26,7 @@ class Gauge:
 
     Attributes:
         key: its name in a sample.
-        slack: what it may grow beside a tenth, in its unit.
+        slack: its allowed growth beside a tenth, in its unit.
         is_judged: whether the soak fails with it; what is Millrace's own, or the time that other
             work of the machine takes, is only reported.
     """
@@ -39,7 +39,7 @@ class Gauge:
     is_judged: bool = True
 
     def judge(self, values: Sequence[float]) -> Judgement:
-        """Compare the two ends of what was read, oldest first; at least two readings."""
+        """Compare the two ends of the readings, oldest first; at least two readings."""
         tenth = max(1, len(values) // 10)
         if self.rule is Rule.STEADY:
             steps = [later - earlier for earlier, later in itertools.pairwise(values)]

@@ -1,4 +1,4 @@
-"""What a process and its descendants hold, and what lies on the disk: read past the product."""
+"""Resources of a process and its descendants, and files on disk: read without the product."""
 
 from __future__ import annotations
 

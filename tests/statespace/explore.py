@@ -74,7 +74,7 @@ class Node:
 
     Attributes:
         place: the call to the outside here.
-        menu: what it may answer.
+        menu: its possible answers.
         completes: one of the ways ends the run as completed.
     """
 
@@ -162,7 +162,7 @@ class Explorer:
     """Goes every way of one command.
 
     Args:
-        command: what is given, the same each time.
+        command: the command, the same each time.
         request: its request.
         worlds: the worlds it is given in at first.
         rules: what must hold everywhere.
@@ -338,5 +338,5 @@ class _Walk:
         return (*self.rest.way, *self._steps, end)
 
     def story(self, wrong: str) -> str:
-        """Say what is wrong, and the way to it."""
+        """Report what is wrong, and the way to it."""
         return "\n  ".join([wrong, *self.way_to("here")])

@@ -246,7 +246,7 @@ def wrong_with(space: Space, over: frozenset[ItemState]) -> list[str]:
     """Say what is wrong with a whole space, where no single state of it breaks a promise.
 
     Args:
-        space: what was explored.
+        space: the explored space.
         over: where an item may stay for ever.
     """
     problems = [f"no way leads on: {node.place}" for node in space.nodes.values() if not node.menu]

@@ -316,7 +316,7 @@ class World(ScriptedBackend):
         return super()._standing(item_id)
 
     def _evidence(self, item_status: ItemStatus) -> Evidence:
-        """Return what is true of the item, a stranger's proof, and all that is nearly a proof."""
+        """Return the facts of the item, a foreign proof, and all that is nearly a proof."""
         found = super()._evidence(item_status)
         stranger = ItemFact(
             item_id=STRANGER,

@@ -88,13 +88,13 @@ class FakeDaemonSite:
             version=lambda: version,
         )
 
-    def start_someone_elses(self) -> subprocess.Popen[bytes]:
+    def start_foreign(self) -> subprocess.Popen[bytes]:
         """Start a daemon as a person would, and wait until it holds the lock."""
-        foreign = self.spawn_someone_elses()
+        foreign = self.spawn_foreign()
         wait_until(self.paths.runtime_lock.exists)
         return foreign
 
-    def spawn_someone_elses(self) -> subprocess.Popen[bytes]:
+    def spawn_foreign(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*_FAKE_MILLRACE, "run", "daemon", "--workspace", str(self.root)],
             start_new_session=True,

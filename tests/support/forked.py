@@ -22,7 +22,7 @@ UNPRIVILEGED = 65534
 
 @dataclass(slots=True)
 class Child:
-    """A running copy of the test; what it writes comes out of `output`."""
+    """A running copy of the test; its writes come out of `output`."""
 
     pid: int
     output: BinaryIO

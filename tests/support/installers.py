@@ -28,7 +28,7 @@ class SetUp:
 
 @dataclass(slots=True)
 class SetupUser:
-    """Someone who sets up, below one folder.
+    """A user who sets up, below one folder.
 
     Attributes:
         root: of all their files.

@@ -52,7 +52,7 @@ class OperatorCaller:
 
     Attributes:
         options: common options of every session.
-        environment: what is added to the test's.
+        environment: variables added to the test's.
         before: words before the command, such as a program that runs it.
         forks: whether piped sessions are forked from a server instead of started with Python.
     """

@@ -1,4 +1,4 @@
-"""What is special about the world that a golden request is sent into."""
+"""What is different in the scene that a golden request is sent into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the scripted stage runner shall do, and what it did: the test side of `stage_runner.py`."""
+"""The script of the stage runner, and its record: the test side of `stage_runner.py`."""
 
 from __future__ import annotations
 

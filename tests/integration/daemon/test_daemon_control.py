@@ -224,11 +224,11 @@ def test_a_second_start_returns_the_daemon_that_runs(site: FakeDaemonSite, wait:
     assert site.calls() == ["run daemon"]
 
 
-def test_someone_elses_booting_daemon_is_waited_for_and_no_second_one_started(
+def test_a_foreign_booting_daemon_is_waited_for_and_no_second_one_started(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     site.behave(boot_seconds=1.5)
-    foreign = site.spawn_someone_elses()
+    foreign = site.spawn_foreign()
     wait_until(site.calls)
 
     with site.daemon().control(wait) as control:
@@ -295,7 +295,7 @@ def test_aliases_are_resolved_for_the_version_that_was_found(
 def test_where_the_snapshot_cannot_be_read_the_status_names_the_mode(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    foreign = site.start_someone_elses()
+    foreign = site.start_foreign()
     wait_until(lambda: "lad_pi" in site.paths.snapshot.read_text(encoding="utf-8"))
     site.paths.snapshot.write_text("[]", encoding="utf-8")
 
@@ -326,7 +326,7 @@ def test_a_process_younger_than_the_lock_that_names_it_is_not_a_daemon(
         assert control.running(wait) is None
 
 
-def test_a_lock_of_another_host_counts_as_someone_elses_daemon(
+def test_a_lock_of_another_host_counts_as_a_foreign_daemon(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     _write_lock(site, _dead_pid(), host="elsewhere.invalid")

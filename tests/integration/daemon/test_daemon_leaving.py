@@ -182,8 +182,8 @@ def test_without_an_owned_daemon_no_millrace_process_is_started(
     assert site.calls() == []
 
 
-def test_someone_elses_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) -> None:
-    foreign = site.start_someone_elses()
+def test_a_foreign_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) -> None:
+    foreign = site.start_foreign()
     lease = site.daemon().lease(wait)
 
     left_running = _leave(lease)
@@ -195,9 +195,7 @@ def test_someone_elses_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) 
     foreign.wait()
 
 
-def test_a_kept_daemon_runs_on_and_counts_as_someone_elses(
-    site: FakeDaemonSite, wait: Wait
-) -> None:
+def test_a_kept_daemon_runs_on_and_counts_as_foreign(site: FakeDaemonSite, wait: Wait) -> None:
     lease, started = _attend_and_start(site, wait)
 
     assert _leave(lease, keep_daemon=True)

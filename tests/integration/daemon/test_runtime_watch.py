@@ -351,7 +351,7 @@ def test_a_daemon_that_appears_wakes_the_watcher_and_is_reported_as_owned(
 def test_a_foreign_daemon_is_watched_and_not_reported_as_owned(
     site: FakeDaemonSite, lease: WatchLease
 ) -> None:
-    foreign = site.start_someone_elses()
+    foreign = site.start_foreign()
 
     signs = _next(lease)
 

@@ -357,7 +357,7 @@ def test_a_daemon_out_of_sight_is_not_called_stopped_while_its_lock_stays(
 def test_a_daemon_out_of_sight_that_gives_up_its_lock_is_stopped(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    with site.start_someone_elses() as living:
+    with site.start_foreign() as living:
         lock = json.loads(site.paths.runtime_lock.read_text())
         lock["owner_hostname"] = _ELSEWHERE
         site.paths.runtime_lock.write_text(json.dumps(lock))

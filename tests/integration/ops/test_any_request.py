@@ -132,7 +132,7 @@ def test_any_run_is_reported_as_it_ended(request: dict[str, Any], result: RunRes
 
 
 def check(desk: Desk, answered: Answered) -> None:
-    """Hold an answer to what is promised for every request."""
+    """Hold an answer to the promises for every request."""
     document = answered.document
     assert_published(SchemaName.OPS_RESULT, document)
     assert answered.exit_code in EXIT_CODES[document["status"]]

@@ -1,4 +1,4 @@
-"""`millracer status` as it is met: documents, lines, exit codes, and what it leaves alone."""
+"""`millracer status` for its callers: documents, lines, exit codes, and no changes."""
 
 from __future__ import annotations
 

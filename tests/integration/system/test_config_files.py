@@ -1,4 +1,4 @@
-"""The configuration files on a real disk, whatever lies under their names."""
+"""The configuration files on a real disk, with every kind of file under their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The result of the doctor's checks, and the defaults for what was not checked."""
+"""The result of the doctor's checks, and the defaults for skipped checks."""
 
 from __future__ import annotations
 

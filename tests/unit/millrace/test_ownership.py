@@ -36,7 +36,7 @@ def test_a_child_that_has_not_executed_its_program_yet_is_not_the_daemon() -> No
     assert chosen == carriers[1]
 
 
-def test_a_lock_of_someone_else_does_not_make_a_stage_runner_the_daemon() -> None:
+def test_a_foreign_lock_does_not_make_a_stage_runner_the_daemon() -> None:
     assert choose_daemon([_carrier(11, 1.0, _RUNNER)], lock_pid=4711) is None
 
 

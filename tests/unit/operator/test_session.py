@@ -1,4 +1,4 @@
-"""The operator's session on fakes: tasks, commands, what is remembered, and what goes wrong."""
+"""The operator's session on fakes: tasks, commands, stored selections, and failures."""
 
 import json
 import re

@@ -127,7 +127,7 @@ def test_the_specified_path_is_taken(path: list[tuple[RunEvent, RunState]]) -> N
         assert lifecycle.state is expected
 
 
-def test_every_row_lies_on_a_specified_path() -> None:
+def test_every_row_is_on_a_specified_path() -> None:
     walked = set()
     for path in PATHS.values():
         state = INITIAL
@@ -185,7 +185,7 @@ def test_a_submission_takes_the_specified_path(path: list[tuple[RunEvent, RunSta
         assert lifecycle.state is expected
 
 
-def test_every_row_of_a_submission_lies_on_a_specified_path() -> None:
+def test_every_row_of_a_submission_is_on_a_specified_path() -> None:
     walked = {
         (source, event, dest)
         for path in SUBMISSIONS.values()
