@@ -229,7 +229,7 @@ def _warnings(overview: WorkspaceStatus) -> Sequence[RunWarning]:
         found.append(RunWarning("stop_requested", text))
     blocked = sum(item.state is ItemState.BLOCKED for item in overview.left)
     if blocked:
-        found.append(RunWarning("blocked", f"{blocked} blocked, waiting for somebody to decide"))
+        found.append(RunWarning("blocked", f"{blocked} blocked, waiting for a decision"))
     if overview.daemon is None and _waiting(overview) is not None:
         text = "work waits, and no daemon runs to do it"
         found.append(RunWarning("nobody_works", text))

@@ -50,7 +50,7 @@ class Notifier:
     """Notifies pi, one turn at a time; all methods are called from the thread of the run.
 
     Args:
-        pi: a conversation that has begun.
+        pi: a conversation that has started.
         turn_seconds: the limit of one turn.
     """
 

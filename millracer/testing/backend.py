@@ -137,7 +137,7 @@ def daemon_boots() -> Step:
 
 
 def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None) -> Step:
-    """The watched item, or the item `item_id`, is active and the stage has begun."""
+    """The watched item, or the item `item_id`, is active and the stage has started."""
     event = RuntimeEvent(
         kind=RuntimeEventKind.STAGE_STARTED,
         occurred_at=NOW,
@@ -494,7 +494,7 @@ class ScriptedBackend(Backend):
             return self._set_paused(paused=False)
 
     def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
-        """See the port; what the mailbox holds is dealt with while it is asked for."""
+        """See the port; this call also handles what the mailbox holds."""
         return await_reply(self._reply, wait)
 
     def _reply(self) -> CommandReply:
@@ -655,7 +655,7 @@ class ScriptedBackend(Backend):
 
     def _next_step(self) -> Step:
         assert self._steps, (
-            "the watch looked once more than the script foresees; so far: "
+            "the watch read once more than the script foresees; so far: "
             + ", ".join(self.calls[-20:])
         )
         return self._steps.popleft()

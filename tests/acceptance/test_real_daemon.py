@@ -59,7 +59,7 @@ Risk:
 
 
 class _Site:
-    """A real workspace with one queued task, watched by us."""
+    """A real workspace with one queued task, watched by the test."""
 
     def __init__(self, workspace: Workspace, millrace_command: str, version: Version) -> None:
         self.workspace = workspace
@@ -208,7 +208,7 @@ def test_a_killed_daemon_is_seen_and_the_next_one_finishes_the_item(
     _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
 
 
-def test_someone_elses_daemon_is_joined_and_left_running(
+def test_a_foreign_daemon_is_joined_and_left_running(
     site: _Site, lease: WatchLease, millrace_command: str
 ) -> None:
     mode = ("--mode", site.usual_mode)
@@ -247,7 +247,7 @@ def test_modes_are_validated_and_a_bad_one_kills_the_daemon_at_start(site: _Site
 
 @pytest.fixture
 def strand(site: _Site, lease: WatchLease) -> Iterator[Callable[[bool], psutil.Popen]]:
-    """Kill the daemon and let its pid live on, as a stranger's or as one that is not reaped."""
+    """Kill the daemon and let its pid live on, as an unrelated process's or as an unreaped one."""
     others: list[psutil.Popen] = []
 
     def kill(is_reaped: bool) -> psutil.Popen:  # noqa: FBT001 - a test's parameter

@@ -110,7 +110,7 @@ def test_it_dies_with_a_killed_run_whose_daemon_a_plain_run_stops(
     assert process_table.started_at(daemon.pid) is None
 
 
-def test_a_run_whose_warm_process_is_killed_goes_on_plainly(
+def test_a_run_whose_warm_process_is_killed_continues_without_it(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
     running, daemon = at_work(prepare(_SLOW))

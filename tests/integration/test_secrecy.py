@@ -8,7 +8,7 @@ from millracer.system.process_table import TOKEN_VARIABLE
 from millracer.system.processes import Command, new_token, run
 
 
-def test_a_token_of_ours_is_secret_from_its_making() -> None:
+def test_a_token_of_millracer_is_secret_from_its_making() -> None:
     token = new_token()
 
     assert redact(f"a {token} b") == f"a {MARK} b"

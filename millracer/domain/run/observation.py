@@ -2,7 +2,7 @@
 
 `ChangeHints` are cheap and only trigger a read (`is_worth_asking`). A watch ends only on an answer
 of Millrace, interpreted by the `interpret` functions. Silence means nothing: a booting daemon, the
-gap between claim and first stage, a recovery stage and a daemon busy with a deep queue all look
+gap between claim and first stage, a recovery stage and a daemon busy with a deep queue all seem
 alike and are all work.
 """
 

@@ -63,7 +63,7 @@ class ForkServerRunner(CommandRunner):
         self._is_closed = False
 
     def warm_up(self, program: Command) -> None:
-        """Start to import Millrace; does nothing if the import has begun or is not possible."""
+        """Start to import Millrace; does nothing if the import has started or is not possible."""
         with self._lock:
             if self._warm is None and not self._is_closed:
                 self._warm = self._start(program)

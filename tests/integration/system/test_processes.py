@@ -30,7 +30,7 @@ TOKEN = "t" * 32
 
 @contextmanager
 def headless(lock: Path, *, lingers: float) -> Iterator[subprocess.Popen[bytes]]:
-    """Yield a process of ours that has the lock and whose first thread has ended."""
+    """Yield a child process that has the lock and whose first thread has ended."""
     with subprocess.Popen(
         [sys.executable, HEADLESS, lock, str(lingers)],
         env={**os.environ, TOKEN_VARIABLE: TOKEN},
@@ -87,7 +87,7 @@ def test_a_start_time_that_moved_with_the_clock_is_the_same_process() -> None:
 
 @pytest.fixture
 def interrupted_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Ctrl-C come when a program has been started and its pid is told to nobody yet."""
+    """Let Ctrl-C come when a program has been started and its pid is not recorded yet."""
     fork_exec = subprocess._fork_exec
 
     def interrupted(*arguments: object) -> object:
@@ -127,7 +127,7 @@ def test_a_pi_that_is_just_started_is_not_left_behind_by_an_interrupt(
     assert set(children()) == before
 
 
-def test_what_cannot_be_started_is_told_from_either_thread() -> None:
+def test_a_failed_start_is_reported_from_either_thread() -> None:
     command = Command(tool="tool", argv=("/no/such/program",))
 
     with pytest.raises(ToolNotFound, match="No such file"):

@@ -122,7 +122,7 @@ def test_without_both_proofs_of_this_very_item_nothing_is_complete(
     assert verdict.missing
 
 
-def test_a_blocked_item_is_blocked_and_says_where_that_stands() -> None:
+def test_a_blocked_item_is_blocked_and_says_where_that_is_recorded() -> None:
     verdict = judge(evidence(item_fact(state=ItemState.BLOCKED), stage_fact(stage="builder")))
 
     assert verdict.blocked
@@ -181,7 +181,7 @@ def test_unrelated_evidence_changes_no_verdict(
 
 
 @given(UNRELATED)
-def test_the_proof_completes_whatever_lies_beside_it(
+def test_the_proof_completes_whatever_is_beside_it(
     unrelated: list[ItemFact | StageFact],
 ) -> None:
     assert judge(evidence(*unrelated, item_fact(), stage_fact())).completed

@@ -32,7 +32,7 @@ FACTS: list[tuple[Fact, str, str, str | None, EventKind]] = [
     (VERDICT, "arbiter s ARBITER_COMPLETE", "s", "run-2", ARBITER),
     (
         spawn("p", "t", "task", "run-3"),
-        "task t p as told",
+        "task t p as reported",
         "t",
         "run-3",
         SCOPED,

@@ -122,7 +122,7 @@ def target(*, open_: bool, blocked: bool = False, spec_id: str = "spec-1") -> Cl
 
 
 @pytest.mark.parametrize("state", LIVE)
-def test_a_lineage_goes_on_while_a_member_does(state: ItemState) -> None:
+def test_a_lineage_continues_while_a_member_does(state: ItemState) -> None:
     assert interpret_lineage(idea(state, target(open_=True, blocked=True))) is None
 
 
@@ -130,13 +130,13 @@ def test_an_open_closure_target_waits_for_the_arbiter() -> None:
     assert interpret_lineage(idea(ItemState.DONE, target(open_=True))) is None
 
 
-def test_anothers_open_target_holds_nothing_of_ours() -> None:
+def test_an_open_target_of_another_item_does_not_hold_this_one() -> None:
     found = interpret_lineage(idea(ItemState.DONE, target(open_=True, spec_id="spec-2")))
 
     assert found is Ending.AT_REST
 
 
-def test_a_lineage_without_proof_in_which_nothing_goes_on_rests() -> None:
+def test_a_lineage_without_proof_in_which_nothing_continues_rests() -> None:
     assert interpret_lineage(idea(ItemState.DONE)) is Ending.AT_REST
     assert interpret_lineage(idea(ItemState.CANCELLED)) is Ending.AT_REST
 
@@ -288,7 +288,7 @@ def test_anything_seen_is_news_enough_to_read_files(signs: ChangeHints) -> None:
     assert not is_news(ChangeHints(daemon_alive=True))
 
 
-def test_a_closed_closure_target_waits_for_nobody() -> None:
+def test_a_closed_closure_target_does_not_wait() -> None:
     assert interpret_lineage(idea(ItemState.DONE, target(open_=False))) is Ending.AT_REST
 
 
@@ -324,5 +324,5 @@ def test_signs_say_nothing_by_default() -> None:
     )
 
 
-def test_a_daemon_that_a_command_of_ours_ended_wrote_nothing_and_was_stopped() -> None:
+def test_a_daemon_that_an_own_command_ended_wrote_nothing_and_was_stopped() -> None:
     assert ChangeHints(daemon_alive=False, stopped_on_purpose=True).stop_seen
