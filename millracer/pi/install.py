@@ -20,12 +20,12 @@ from millracer.system import processes
 from millracer.system.processes import Command
 
 INSTALL_HINT = Tool.PI.install_hint
-SUPPORTED_RANGE = "0.67.68 to 1.5.x"
+SUPPORTED_RANGE = "0.67.68 to 1.6.x"
 
 Version = tuple[int, int, int]
 
 _OLDEST: Version = (0, 67, 68)
-_FIRST_UNTESTED: Version = (1, 6, 0)
+_FIRST_UNTESTED: Version = (1, 7, 0)
 _FIRST_WITH_PROVIDER_AND_MODEL: Version = (1, 0, 0)
 _PACKAGES = frozenset({"@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"})
 #: Up to nine digits per number: Python refuses to convert thousands of digits.
