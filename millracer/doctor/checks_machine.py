@@ -140,7 +140,6 @@ def pi(context: DoctorContext, wait: Wait) -> Finding:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; {'; '.join(warning.text for warning in warnings)}",
-            next_command="millracer setup",
         )
     return Finding(message=message)
 

@@ -85,8 +85,7 @@ class PrintPi(PiSession):
         if self._closed:
             raise errors.closed()
         stderr = output.stderr.lines()
-        for text in errors.warning_texts(stderr):
-            self._note("pi_warning", text)
+        self._note_own_warnings(stderr)
         answer = _read_answer(exit_code, output.stdout.data, stderr)
         if on_text is not None:
             on_text(answer)

@@ -179,5 +179,8 @@ def test_a_version_is_told_with_what_is_to_be_known_of_it(tmp_path: Path) -> Non
     version, warnings = _look(tmp_path, "models").find_version(_wait())
     assert (version, warnings) == ("0.73.1", ())
 
-    version, (warning,) = _look(tmp_path, "newer").find_version(_wait())
+    newer = _look(tmp_path, "newer")
+    version, (warning,) = newer.find_version(_wait())
     assert (version, warning.code) == ("9.0.0", "pi_untested")
+    newer.list_models(_wait())
+    assert [notice.code for notice in newer.notices] == ["pi_warning"]

@@ -412,6 +412,45 @@ def test_two_setups_at_once_do_the_work_once(user: SetupUser) -> None:
     assert user.folders() == _ALL
 
 
+def _has_pi(user: SetupUser, version: str) -> Path:
+    """Give the user a pi on PATH, as npm installs it."""
+    package = user.root / "npm" / "pi"
+    package.mkdir(parents=True)
+    metadata = {"name": "@earendil-works/pi-coding-agent", "version": version}
+    (package / "package.json").write_text(json.dumps(metadata))
+    (package / "cli.js").write_text("#!/bin/sh\nexit 9\n")
+    (package / "cli.js").chmod(0o755)
+    (user.programs / "pi").symlink_to(package / "cli.js")
+    return user.programs / "pi"
+
+
+@pytest.mark.parametrize(("version", "age"), [("1.7.0", "newer"), ("0.73.1", "older")])
+def test_the_users_pi_that_setup_hides_is_named_with_a_way_to_keep_it(
+    user: SetupUser, version: str, age: str
+) -> None:
+    program = _has_pi(user, version)
+    refused = finish(user.start())
+    assert refused.exit_code == 2
+    installed, again = user.setup(), user.setup()
+
+    for ended in (refused, installed, again):
+        assert f"pi {version}, {program}, is {age}" in ended.stderr
+        assert f'pi_command = "{program}"' in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "named"), [("1.6.0", False), ("0.60.0", False), ("1.7.0", True)]
+)
+def test_no_pi_is_hidden_that_is_the_same_or_unusable_or_named(
+    user: SetupUser, version: str, *, named: bool
+) -> None:
+    program = _has_pi(user, version)
+    if named:
+        user.environment["MILLRACER_PI_COMMAND"] = str(program)
+
+    assert "pi_command = " not in user.setup().stderr
+
+
 def test_remove_undoes_it_and_keeps_what_is_not_ours(user: SetupUser) -> None:
     user.setup()
     (user.tools / "notes").touch()

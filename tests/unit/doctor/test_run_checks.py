@@ -296,7 +296,7 @@ _CASES = [
         LEVEL.WARNING,
         _sets("tools.look.warnings", to=(RunWarning("pi_untested", "it is newer"),)),
         "it is newer",
-        "millracer setup",
+        None,
     ),
     Case(
         NAME.PI, LEVEL.FAIL, _sets("tools.look.version", to=ToolNotFound("pi", "m")), "m", "setup"
