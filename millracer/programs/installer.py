@@ -122,7 +122,7 @@ class DiskInstaller:
         if users:
             raise SetupFailed(
                 f"setup's programs are in use by process {', '.join(map(str, users))}",
-                suggested_action="end these processes (a daemon with `millrace control stop`), "
+                suggested_action="end these processes (a daemon with `millracer stop`), "
                 "then run `millracer setup --remove` again",
             )
         with self._disk():

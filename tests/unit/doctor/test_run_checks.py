@@ -413,7 +413,7 @@ _CASES = [
         LEVEL.WARNING,
         _sets("tools.backends.stale", to=True),
         "",
-        "millrace control clear-stale-state --workspace /shop",
+        "millracer stop --workspace /shop",
     ),
     Case(
         NAME.STALE_STATE,
