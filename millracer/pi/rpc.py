@@ -92,7 +92,7 @@ class RpcPi(PiSession):
             self._busy = False
             self._note_own_warnings(channel.stderr_lines)
         if end.kind is not EndKind.ANSWERED:
-            raise errors.turn_failure(end)
+            raise errors.turn_failure(end, self._model)
         return end.text
 
     def list_models(self, wait: Wait) -> PiModels:
@@ -120,6 +120,15 @@ class RpcPi(PiSession):
         finally:
             self._note_own_warnings(channel.stderr_lines)
         raise ToolTimeout(frames.TOOL, "pi did not list its models in time")
+
+    def find_model(self, wait: Wait) -> frames.ModelData | None:
+        """Return the selected model, None if pi has none; sends no model request.
+
+        Raises:
+            ToolTimeout, ToolFailed, ProtocolError, Cancelled: as `list_models`.
+        """
+        self._ready_channel(wait)
+        return self._model
 
     def close(self, wait: Wait) -> None:
         """End the conversation and every process it left; never raises, repeatable.
