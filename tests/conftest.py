@@ -91,8 +91,8 @@ def millrace_version(millrace_command: str) -> Version:
 def pi_version(pi_command: str) -> Version:
     """The version of that pi, for tests of what pi itself does differently."""
     wait = Wait.for_seconds(_VERSION_SECONDS)
-    told = install.read_version((pi_command,), cwd=Path.cwd(), env=os.environ, wait=wait)
-    return install.parse_version(told)
+    printed = install.read_version((pi_command,), cwd=Path.cwd(), env=os.environ, wait=wait)
+    return install.parse_version(printed)
 
 
 @pytest.fixture(autouse=True)

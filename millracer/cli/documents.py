@@ -68,7 +68,7 @@ def _last_value(option: str, words: Sequence[str]) -> str | None:
     return value
 
 
-_RUN = "millracer.cli.commands.run.report:describe_failure"
+_RUN = "millracer.operations.task:describe_failure"
 _OPS = "millracer.operations.reply:describe_failure"
 
 RUN = Document(failure=_RUN, output=OutputFormat.TEXT)

@@ -198,6 +198,7 @@ class CliMillrace(Backend):
             stop_requested=status.stop_requested,
             mode_id=status.active_mode_id,
             raw=raw,
+            source="millrace status --format json",
             observed_at=self._now(),
         )
 

@@ -99,7 +99,7 @@ def report_status(
         result={**status.raw, "resolution": resolution},
         route=OpsRoute.STATUS_ONLY,
         workspace_ref=taken,
-        evidence_refs=("millrace status --format json",),
+        evidence_refs=(status.source,),
         freshness=None
         if status.unchanged_since_read is None
         else FreshnessDocument(

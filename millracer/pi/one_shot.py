@@ -22,7 +22,7 @@ from millracer.pi.rpc import RpcPi
 from millracer.pi.session import PiSession
 from millracer.pi.turn import EndKind, TurnEnd
 from millracer.ports import TextListener
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.output_capture import Output, OutputTooLong, collect
 from millracer.system.proc import shows_processes
 from millracer.system.spawn import reap
@@ -112,7 +112,7 @@ class PrintPi(PiSession):
     def _start(self) -> subprocess.Popen[bytes]:
         command = self._options.command("--print")
         environment: Mapping[str, str] = command.env or {}
-        owned = replace(command, env={**environment, processes.TOKEN_VARIABLE: self._token})
+        owned = replace(command, env={**environment, process_table.TOKEN_VARIABLE: self._token})
         with self._lock:
             if self._closed:
                 raise errors.closed()

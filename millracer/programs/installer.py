@@ -22,7 +22,7 @@ from millracer.programs.installed import RECORD_NAME, read_record, render_record
 from millracer.programs.installer_log import SetupLog, diagnose
 from millracer.programs.installer_settings import npm_options, pip, pip_variables, without_pip
 from millracer.programs.plan import Found, Part, is_new_enough
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.files import open_locked, write_atomically
 from millracer.system.processes import Command
 from millracer.system.user_folders import make_private_folder
@@ -323,6 +323,6 @@ def _users_of(folder: Path) -> list[int]:
     inside = f"{folder}/"
     return [
         pid
-        for pid, words in processes.command_lines()
+        for pid, words in process_table.command_lines()
         if pid != os.getpid() and any(word.startswith(inside) for word in words)
     ]

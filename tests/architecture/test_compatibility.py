@@ -1,4 +1,4 @@
-"""The page of what runs with what is fresh, and holds up what the code claims to support."""
+"""The page of compatible versions is fresh, and proves what the code claims to support."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_the_ends_of_the_supported_ranges_were_tested() -> None:
     assert any(each.startswith(newest_pi.removesuffix("x")) for each in pis)
 
 
-def test_what_failed_is_no_version_that_is_claimed() -> None:
+def test_a_failed_version_is_not_claimed() -> None:
     assert [result.cell for result in read_results() if result.outcome is Outcome.FAILED] == []
 
 

@@ -103,12 +103,12 @@ def npm(words: list[str]) -> None:
 
 def node(program: Path, words: list[str]) -> None:
     version = program.parent.parent / "version"
-    told = f"v{version.read_text()}" if version.exists() else MACHINE_NODE
+    printed = f"v{version.read_text()}" if version.exists() else MACHINE_NODE
     match words:
         case ["--version"]:
-            fail(f"{told}\n", 0)
+            fail(f"{printed}\n", 0)
         case ["-e", _]:
-            fail(f"{told} {program}", 0)
+            fail(f"{printed} {program}", 0)
         case [script, *rest] if script.endswith("npm-cli.js"):
             note("npm", rest[0])
             npm(rest)

@@ -25,7 +25,7 @@ class Selection(StrEnum):
 
     REAL = "real tools"
     PI = "real pi"
-    OURS = "project code"
+    MILLRACER = "project code"
 
     def arguments(self, *, slow: bool) -> tuple[str, ...]:
         """What names them to pytest, with the slow ones or without."""
@@ -35,10 +35,10 @@ class Selection(StrEnum):
                 return real if slow else (*real, "-m", "not slow")
             case Selection.PI:
                 return (*real, "-m", "pi" if slow else "pi and not slow")
-            case Selection.OURS:
+            case Selection.MILLRACER:
                 # tests/architecture says nothing of a Python, but reads what other cells found.
-                ours = ("tests/unit", "tests/integration", "tests/truth", *real)
-                return (*ours, "-m", "corner or not (acceptance or slow)")
+                own = ("tests/unit", "tests/integration", "tests/truth", *real)
+                return (*own, "-m", "corner or not (acceptance or slow)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,5 +69,8 @@ CELLS = (
         if version != USUAL_PI
     ),
     Cell(name="oldest", millrace=MILLRACES[0], pi=PIS[0], tests=Selection.PI),
-    *(Cell(name=f"python-{version}", python=version, tests=Selection.OURS) for version in PYTHONS),
+    *(
+        Cell(name=f"python-{version}", python=version, tests=Selection.MILLRACER)
+        for version in PYTHONS
+    ),
 )

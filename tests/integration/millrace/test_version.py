@@ -93,7 +93,7 @@ def test_a_program_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     assert "`millracer setup`" in (caught.value.suggested_action or "")
 
 
-def test_where_the_files_do_not_tell_the_program_is_asked(tmp_path: Path) -> None:
+def test_where_the_files_do_not_identify_the_program_it_is_asked(tmp_path: Path) -> None:
     fake = FakeMillrace.beside(tmp_path)
     fake.answers("--version", stdout="millrace 0.20.3\n")
 
@@ -117,7 +117,7 @@ def test_an_asked_version_is_refused_like_a_read_one(tmp_path: Path) -> None:
         ({"stdout": "hello\n"}, "hello"),
     ],
 )
-def test_a_program_that_cannot_tell_its_version_is_refused_with_its_words(
+def test_a_program_that_cannot_print_its_version_is_refused_with_its_words(
     tmp_path: Path, answer: dict[str, object], words: str
 ) -> None:
     fake = FakeMillrace.beside(tmp_path)

@@ -111,7 +111,7 @@ def test_a_history_that_cannot_be_written_does_not_end_a_session(caller: Operato
         assert terminal.leave() == 0
 
 
-def test_bytes_that_are_no_text_are_replaced(caller: OperatorCaller) -> None:
+def test_bytes_that_are_not_text_are_replaced(caller: OperatorCaller) -> None:
     with caller.terminal() as terminal:
         terminal.prompts()
         os.write(terminal.child.child_fd, b"repeat odd \xff byte")
@@ -215,7 +215,7 @@ def test_a_terminal_that_is_closed_ends_everything(caller: OperatorCaller) -> No
         wait_for(lambda: gone(pi), "its conversation ends")
 
 
-def test_ctrl_c_while_pi_works_returns_to_the_prompt_and_the_conversation_goes_on(
+def test_ctrl_c_while_pi_works_returns_to_the_prompt_and_the_conversation_continues(
     caller: OperatorCaller,
 ) -> None:
     with caller.terminal() as terminal:

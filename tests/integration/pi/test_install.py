@@ -51,7 +51,7 @@ def test_a_program_of_another_package_is_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", ["#!/bin/sh\necho hello\n", "#!/bin/sh\necho 1.0.0; exit 1\n"])
-def test_a_program_that_tells_no_version_is_refused(tmp_path: Path, script: str) -> None:
+def test_a_program_that_prints_no_version_is_refused(tmp_path: Path, script: str) -> None:
     program = install(tmp_path, name="wrapper", version="9.9.9", script=script)
 
     with pytest.raises(ToolUnsupported, match="names no version"):

@@ -34,11 +34,11 @@ def user(tmp_path: Path) -> SetupUser:
 
 
 def _say_version(program: Path, user: SetupUser) -> str:
-    """Start a program as somebody would who finds it on PATH and has no Node."""
-    told = subprocess.run(
+    """Start a program as a user does who finds it on PATH and has no Node."""
+    ran = subprocess.run(
         (str(program), "--version"), env=user.variables, capture_output=True, text=True, check=True
     )
-    return told.stdout.strip()
+    return ran.stdout.strip()
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def test_a_first_setup_installs_the_tested_tools_and_says_where(user: SetupUser)
     assert re.search(r"\[3/3\].* pi 1\.6\.0", ended.stderr)
 
 
-def test_what_is_on_the_path_of_others_starts_and_stands_alone(user: SetupUser) -> None:
+def test_installed_programs_start_and_are_alone_in_their_folder(user: SetupUser) -> None:
     user.setup()
     installed = user.installed()
 
@@ -112,7 +112,7 @@ def test_what_is_there_and_whole_is_kept(user: SetupUser) -> None:
     assert (user.tools / RECORD_NAME).read_bytes() == record
 
 
-def test_nobody_has_to_be_asked_about_what_is_there(user: SetupUser) -> None:
+def test_setup_does_not_ask_about_installed_programs(user: SetupUser) -> None:
     user.setup()
 
     assert finish(user.start()).exit_code == 0
@@ -199,7 +199,7 @@ def test_a_person_is_asked(
         ("broken-pi", "pi 1.6.0", "pi", "--pi-command"),
     ],
 )
-def test_what_fails_is_told_leaves_nothing_half_and_is_taken_up_again(
+def test_a_failed_step_is_reported_leaves_nothing_half_and_is_repeated_later(
     user: SetupUser, fault: str, part: str, line: str, action: str
 ) -> None:
     failed = user.setup(fault=fault)
@@ -235,7 +235,7 @@ def test_all_that_installers_say_is_in_a_private_log_that_the_error_names(user: 
 
 
 @pytest.mark.parametrize(("said", "trusts"), [(None, "1"), ("0", "0")])
-def test_npm_trusts_what_the_machine_trusts_unless_it_is_told_not_to(
+def test_npm_trusts_what_the_machine_trusts_unless_it_is_configured_not_to(
     user: SetupUser, said: str | None, trusts: str
 ) -> None:
     if said is not None:
@@ -319,7 +319,7 @@ def test_an_older_node_stays_as_long_as_the_recorded_pi_runs_on_it(user: SetupUs
     assert "pi-0.72.0" not in user.folders()
 
 
-def test_an_older_version_that_somebody_runs_goes_with_the_next_setup(user: SetupUser) -> None:
+def test_an_older_version_in_use_is_removed_by_the_next_setup(user: SetupUser) -> None:
     user.setup()
     _make_older(user, "pi", "0.72.0")
     inside = str(user.tools / "pi-0.72.0" / "x")
@@ -331,7 +331,7 @@ def test_an_older_version_that_somebody_runs_goes_with_the_next_setup(user: Setu
     assert user.folders() == _ALL
 
 
-def test_a_tool_that_does_not_start_any_more_is_made_anew(user: SetupUser) -> None:
+def test_a_tool_that_does_not_start_any_more_is_installed_again(user: SetupUser) -> None:
     user.setup()
     program = Path(user.installed()[Tool.MILLRACE].argv[0])
     program.write_text("#!/nowhere/python\n")
@@ -340,7 +340,7 @@ def test_a_tool_that_does_not_start_any_more_is_made_anew(user: SetupUser) -> No
     assert _say_version(program, user) == "millrace 0.21.1"
 
 
-def test_a_tool_that_is_made_anew_and_fails_is_not_taken_for_whole(user: SetupUser) -> None:
+def test_a_tool_whose_second_installation_fails_is_not_taken_for_whole(user: SetupUser) -> None:
     user.setup()
     Path(user.installed()[Tool.MILLRACE].argv[0]).write_text("#!/bin/sh\nexit 1\n")
 
@@ -384,7 +384,7 @@ def test_what_a_killed_setup_began_ends_before_the_next_begins(user: SetupUser) 
     assert (set(user.installed()), user.folders()) == (set(Tool), _ALL)
 
 
-def test_a_lock_that_a_removal_takes_along_holds_nobody(
+def test_a_lock_that_a_removal_deletes_blocks_no_process(
     user: SetupUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock, take = user.tools / ".lock", fcntl.flock
@@ -451,7 +451,7 @@ def test_no_pi_is_hidden_that_is_the_same_or_unusable_or_named(
     assert "pi_command = " not in user.setup().stderr
 
 
-def test_remove_undoes_it_and_keeps_what_is_not_ours(user: SetupUser) -> None:
+def test_remove_undoes_it_and_keeps_foreign_files(user: SetupUser) -> None:
     user.setup()
     (user.tools / "notes").touch()
 
@@ -477,7 +477,7 @@ def test_what_is_in_use_is_not_removed(user: SetupUser) -> None:
     assert set(user.installed()) == set(Tool)
 
 
-def test_a_folder_that_cannot_be_written_is_told(user: SetupUser) -> None:
+def test_an_unwritable_folder_is_reported(user: SetupUser) -> None:
     (user.root / "data").write_text("")
 
     ended = user.setup()
@@ -487,7 +487,7 @@ def test_a_folder_that_cannot_be_written_is_told(user: SetupUser) -> None:
     assert "next: " in ended.stderr
 
 
-def test_without_a_home_a_folder_is_asked_for(user: SetupUser) -> None:
+def test_without_a_home_a_folder_is_requested(user: SetupUser) -> None:
     user.environment["MILLRACER_DATA_DIR"] = "~no-such-person/data"
 
     ended = user.setup()
@@ -496,7 +496,7 @@ def test_without_a_home_a_folder_is_asked_for(user: SetupUser) -> None:
     assert "MILLRACER_DATA_DIR" in ended.stderr
 
 
-def test_a_variable_that_goes_before_is_told(user: SetupUser) -> None:
+def test_a_variable_that_takes_precedence_is_reported(user: SetupUser) -> None:
     user.environment["MILLRACER_PI_COMMAND"] = "my-pi"
 
     assert "MILLRACER_PI_COMMAND is set" in user.setup().stderr

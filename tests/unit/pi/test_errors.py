@@ -35,7 +35,7 @@ from millracer.pi.turn import EndKind, TurnEnd
         ),
     ],
 )
-def test_a_pi_that_dies_at_start_is_told_in_its_own_words(
+def test_a_pi_that_dies_at_start_is_reported_in_its_own_words(
     lines: list[str], code: str, words: str
 ) -> None:
     error = errors.start_failure(1, lines)
@@ -84,7 +84,7 @@ def test_refused_credentials_suggest_a_login(words: str) -> None:
     error = errors.turn_failure(TurnEnd(EndKind.FAILED, words=words))
 
     assert "/login" in (error.suggested_action or "")
-    # The pi that `millracer setup` installed is on nobody's PATH.
+    # The pi that `millracer setup` installed is on no user's PATH.
     assert "`millracer doctor`" in (error.suggested_action or "")
 
 
@@ -166,7 +166,7 @@ def test_a_node_too_old_for_this_pi_is_named(failure: Callable[..., ToolFailed])
     assert "Node 22.19" in (error.suggested_action or "")
 
 
-def test_what_an_extension_of_pi_cannot_find_is_no_matter_of_node() -> None:
+def test_a_missing_module_of_a_pi_extension_is_not_an_error_of_node() -> None:
     error = errors.start_failure(1, ["Error: Cannot find the model 'x' of this provider"])
 
     assert "Node" not in str(error.suggested_action)
