@@ -77,7 +77,7 @@ def test_no_process_counts_as_dead_where_none_can_be_looked_up(
 ) -> None:
     lay_out(proc)
 
-    for look in (
+    for read in (
         lambda: process_table.started_at(os.getpid()),
         lambda: process_table.is_same_process(os.getpid(), 0.0),
         lambda: process_table.processes_with_token("token"),

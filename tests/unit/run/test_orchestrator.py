@@ -122,10 +122,10 @@ def test_a_delegated_task_is_completed_with_its_proof() -> None:
 
 
 def test_every_state_of_a_table_has_exactly_one_step() -> None:
-    world = World()
-    submitter = Submitter(millrace=world.millrace, clock=FrozenClock(), unique=lambda: "u")
+    scene = Scene()
+    submitter = Submitter(millrace=scene.millrace, clock=FrozenClock(), unique=lambda: "u")
 
-    assert set(world.orchestrator._effects) == {edge.source for edge in EDGES}
+    assert set(scene.orchestrator._effects) == {edge.source for edge in EDGES}
     assert set(submitter._effects) == {edge.source for edge in SUBMISSION_EDGES}
 
 

@@ -31,11 +31,11 @@ def test_the_end_of_another_stage_is_not_worth_a_turn() -> None:
 
 
 @pytest.mark.parametrize("kind", [RuntimeEventKind.STAGE_STARTED, RuntimeEventKind.OTHER])
-def test_only_completed_stages_are_told(kind: RuntimeEventKind) -> None:
+def test_only_completed_stages_are_reported(kind: RuntimeEventKind) -> None:
     assert notice_text(replace(UPDATED, kind=kind)) is None
 
 
-def test_a_stage_without_a_name_or_an_item_is_no_trap() -> None:
+def test_a_stage_without_a_name_or_an_item_is_not_a_trap() -> None:
     assert notice_text(replace(UPDATED, stage=None)) is None
     anonymous = notice_text(replace(UPDATED, item_id=None))
     kindless = notice_text(replace(UPDATED, item_kind=None))
