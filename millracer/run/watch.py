@@ -32,7 +32,9 @@ from millracer.run.progress import Progress
 
 _READ_AGAIN_SECONDS = 0.5
 #: A stage's end is logged a moment after it moved the item.
-_LAST_EVENTS_SECONDS = 0.1
+_LAST_EVENTS_SECONDS = 0.15
+#: Another change may be seen before it.
+_LAST_READS = 3
 #: How many events of unknown items are kept: such an item may turn out to be in the lineage.
 _UNREPORTED_EVENTS = 500
 _AT_REST_OR_BLOCKED = frozenset({Ending.AT_REST, Ending.BLOCKED})
@@ -84,8 +86,10 @@ class Watch:
             concluded = self._end(conclusion, ending)
             if concluded is not None:
                 self._report_events(None)
-                if self._stages_under_way:
-                    last = wait.within(_LAST_EVENTS_SECONDS)
+                last = wait.within(_LAST_EVENTS_SECONDS)
+                for _ in range(_LAST_READS):
+                    if not self._stages_under_way:
+                        break
                     late = lease.next_hints(self._record.known_status, last)
                     self._unreported.extend(late.events)
                     self._report_events(None)

@@ -48,7 +48,7 @@ from millracer.domain.work.runtime import (
     RuntimeEventKind,
     RuntimeStatus,
 )
-from millracer.errors import RunWarning, ToolFailed
+from millracer.errors import RunWarning, ToolFailed, ToolUnsupported
 from millracer.millrace.intake.documents import (
     IntakeDocument,
     document_file_name,
@@ -348,9 +348,13 @@ class ScriptedBackend(Backend):
 
     def check_supported(self, wait: Wait) -> str:
         """See the port."""
-        with self._called("check_supported", wait):
+        try:
+            with self._called("check_supported", wait):
+                self._version = self._found_version
+                return self._found_version
+        except ToolUnsupported:  # refused, but found
             self._version = self._found_version
-            return self._found_version
+            raise
 
     def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
         """See the port."""

@@ -64,7 +64,7 @@ class Tools:
     def millrace_version(self) -> str:
         """Ask which Millrace it is."""
         calls = MillraceCalls(argv=(self.millrace,), workspace=_ROOT, cwd=_ROOT)
-        return find_version(calls, Wait.for_seconds(_VERSION_SECONDS))
+        return find_version(calls, Wait.for_seconds(_VERSION_SECONDS)).version
 
     def pi_version(self) -> str:
         """Ask which pi it is."""

@@ -188,7 +188,7 @@ _WHAT_RAN = """
 "real tools" are the tests of `tests/acceptance` and `tests/conformance`. "real pi" are those of
 them that start pi, since only they depend on its version. "project code" is `make test` without the
 runs on the real tools, plus the few of those marked `corner`. `make test` also runs these few with
-the oldest and the newest Millrace and pi.\
+the oldest Millrace and pi, and with the last pi of the older package.\
 """
 
 _DIFFERENCES = """

@@ -72,6 +72,48 @@ def _move(site: FakeDaemonSite, item_id: str, source: str, target: str) -> None:
     )
 
 
+def _arbiter(event_type: str, run_id: str, item_id: str | None = None) -> str:
+    """Return an event of a closure run as Millrace writes it: only the end names the item."""
+    kind = None if item_id is None else "spec"
+    return _event(
+        event_type, stage="arbiter", run_id=run_id, work_item_kind=kind, work_item_id=item_id
+    )
+
+
+def _named(signs: ChangeHints) -> list[tuple[bool, str | None, str | None]]:
+    return [(event.begins_stage, event.run_id, event.item_id) for event in signs.events]
+
+
+def test_the_start_of_a_closure_run_has_the_item_that_the_snapshot_names(
+    site: FakeDaemonSite, lease: WatchLease
+) -> None:
+    run = {"run_id": "run-1", "stage": "arbiter", "closure_target_root_spec_id": "s-1"}
+    site.write_snapshot(active_runs_by_plane={"planning": run})
+    _append(site.paths.event_log, _arbiter("stage_started", "run-1"))
+
+    signs = _next(lease)
+
+    assert _named(signs) == [(True, "run-1", "s-1")]
+    assert signs.events[0].item_kind == "spec"
+
+
+def test_the_start_of_a_closure_run_is_completed_by_its_end(
+    site: FakeDaemonSite, lease: WatchLease
+) -> None:
+    _append(site.paths.event_log, _arbiter("stage_started", "run-1"))
+    assert _named(_next(lease)) == [(True, "run-1", None)]
+    started = _arbiter("stage_started", "run-2")
+    ended = (_arbiter("stage_completed", run_id, "s-1") for run_id in ("run-1", "run-2"))
+    _append(site.paths.event_log, "".join((started, *ended)))
+
+    assert _named(_next(lease)) == [
+        (True, "run-2", "s-1"),
+        (True, "run-1", "s-1"),
+        (False, "run-1", "s-1"),
+        (False, "run-2", "s-1"),
+    ]
+
+
 def test_the_first_reading_returns_at_once_and_says_where_the_item_is(site: FakeDaemonSite) -> None:
     site.queue_task("t-1")
     lease = site.daemon().lease(Wait.for_seconds(10))

@@ -179,5 +179,8 @@ def test_a_version_is_reported_with_its_known_limits(tmp_path: Path) -> None:
     version, warnings = _inspect(tmp_path, "models").find_version(_wait())
     assert (version, warnings) == ("0.73.1", ())
 
-    version, (warning,) = _inspect(tmp_path, "newer").find_version(_wait())
+    newer = _inspect(tmp_path, "newer")
+    version, (warning,) = newer.find_version(_wait())
     assert (version, warning.code) == ("9.0.0", "pi_untested")
+    newer.list_models(_wait())
+    assert [notice.code for notice in newer.notices] == ["pi_warning"]

@@ -71,18 +71,18 @@ def test_older_versions_are_refused_with_the_range_and_the_command(version: str)
     with pytest.raises(ToolUnsupported) as caught:
         pi_install.refuse_unsupported(version)
 
-    assert "0.67.68 to 1.5.x" in caught.value.message
+    assert pi_install.SUPPORTED_RANGE in caught.value.message
     assert pi_install.INSTALL_HINT in (caught.value.suggested_action or "")
 
 
-@pytest.mark.parametrize("version", ["0.67.68", "0.73.1", "1.5.2", "1.5.99"])
+@pytest.mark.parametrize("version", ["0.67.68", "0.73.1", "1.5.2", "1.6.0", "1.6.99"])
 def test_supported_versions_pass_without_a_warning(version: str) -> None:
     pi_install.refuse_unsupported(version)
 
     assert not pi_install.is_untested(version)
 
 
-@pytest.mark.parametrize("version", ["1.6.0", "1.10.0", "2.0.0-beta.1"])
+@pytest.mark.parametrize("version", ["1.7.0", "1.10.0", "2.0.0-beta.1"])
 def test_newer_versions_pass_as_untested(version: str) -> None:
     pi_install.refuse_unsupported(version)
 

@@ -339,7 +339,7 @@ def test_what_this_version_cannot_do_is_refused_before_it_is_started(
 
 
 def test_a_newer_version_is_started_with_a_warning(tmp_path: Path) -> None:
-    pi = RpcPi(PiOptions(argv=(fake_version(tmp_path, "1.6.0"),), cwd=tmp_path))
+    pi = RpcPi(PiOptions(argv=(fake_version(tmp_path, "1.7.0"),), cwd=tmp_path))
     try:
         pi.begin()
         pi.begin()

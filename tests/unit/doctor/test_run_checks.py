@@ -296,7 +296,7 @@ _CASES = [
         LEVEL.WARNING,
         _sets("tools.inspection.warnings", to=(RunWarning("pi_untested", "it is newer"),)),
         "it is newer",
-        "millracer setup",
+        None,
     ),
     Case(
         NAME.PI,
@@ -421,7 +421,7 @@ _CASES = [
         LEVEL.WARNING,
         _sets("tools.backends.stale", to=True),
         "",
-        "millrace control clear-stale-state --workspace /shop",
+        "millracer stop --workspace /shop",
     ),
     Case(
         NAME.STALE_STATE,

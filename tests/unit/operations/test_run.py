@@ -661,7 +661,7 @@ def test_status_does_not_initialise() -> None:
     answer = desk.answer("status", workspace_ref={"root_path": "/here"})
 
     assert (codes(answer.result)[1], answer.exit_code) == (["workspace_uninitialised"], 1)
-    assert desk.tools.backends.calls == []
+    assert desk.tools.backends.calls == ["check_supported"]
 
 
 @pytest.mark.parametrize("call", ["check_supported", "read_status"])

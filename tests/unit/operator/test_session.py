@@ -385,7 +385,7 @@ def test_history_lists_the_tasks_in_order_with_their_outcomes(scene: Scene) -> N
 # status
 
 
-def test_status_of_a_plain_directory_says_so_and_asks_no_program(scene: Scene) -> None:
+def test_status_of_a_plain_directory_reads_only_the_version(scene: Scene) -> None:
     scene.tools.backends["/here"] = millrace = ScriptedBackend(
         workspace="/here", is_initialised=False
     )
@@ -394,7 +394,7 @@ def test_status_of_a_plain_directory_says_so_and_asks_no_program(scene: Scene) -
 
     assert said.splitlines()[0] == "/here"
     assert len(said.splitlines()) > 1
-    assert millrace.calls == []
+    assert millrace.calls == ["check_supported"]
 
 
 def status(scene: Scene) -> dict[str, str]:

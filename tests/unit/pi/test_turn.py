@@ -232,6 +232,16 @@ def test_text_is_passed_on_once_the_prompt_is_accepted() -> None:
     assert actions == [(), ASK, (EmitText("new"),)]
 
 
+def test_the_texts_of_two_messages_are_streamed_with_a_line_break_between_them() -> None:
+    texts = (pi.TextDelta(delta="I "), pi.TextDelta(delta="do it."), said("I do it."))
+    again = (pi.TextDelta(delta="Done.\n"), said("Done.\n"), pi.TextDelta(delta="End"))
+
+    _, actions = play(ACCEPTED, pi.AgentStart(), said(""), *texts, *again)
+
+    streamed = [each.text for group in actions for each in group if isinstance(each, EmitText)]
+    assert streamed == ["I ", "do it.", "\nDone.\n", "End"]
+
+
 FRAMES = st.sampled_from(
     [
         ACCEPTED,

@@ -28,9 +28,11 @@ from millracer.errors import (
     DaemonDied,
     ProtocolError,
     RunWarning,
+    ToolError,
     ToolFailed,
     ToolNotFound,
     ToolTimeout,
+    ToolUnsupported,
     WorkspaceUnusable,
 )
 from millracer.run.orchestrator import Orchestrator
@@ -202,7 +204,7 @@ def test_a_direct_answer_is_completed_without_scoped_completion() -> None:
     assert result.output == "It is blue now."
     assert result.work_item_id is None
     assert scene.pi.prompts[1].startswith(DIRECT_MARK)
-    assert scene.millrace.calls == []
+    assert scene.millrace.calls == ["check_supported"]
 
 
 def test_what_the_caller_points_to_reaches_pi_on_the_direct_route() -> None:
@@ -225,6 +227,22 @@ def test_what_the_caller_points_to_reaches_millrace_in_every_kind(kind: IntakePr
     assert "\n- docs/colours.md\n" in document.text
 
 
+@pytest.mark.parametrize("kind", [ToolNotFound, ToolUnsupported])
+def test_an_unusable_millrace_is_refused_before_pi_is_asked(kind: type[ToolError]) -> None:
+    scene = Scene()
+    scene.millrace.will_fail("check_supported", kind("millrace", "m", suggested_action="set up"))
+
+    result = scene.run(asked(route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.FAILED
+    assert [error.code for error in result.errors] == [kind("millrace", "m").code]
+    assert scene.pi.prompts == []
+    assert "--route direct" in (result.errors[0].suggested_action or "")
+    is_found = kind is ToolUnsupported
+    assert result.versions.millrace == (scene.millrace.version if is_found else None)
+    assert (scene.millrace.version is not None) is is_found
+
+
 def test_an_unreadable_decision_is_requested_once_more_and_then_fails() -> None:
     scene = Scene("hm", "let me think about it")
 
@@ -234,7 +252,7 @@ def test_an_unreadable_decision_is_requested_once_more_and_then_fails() -> None:
     assert [error.code for error in result.errors] == ["decision_unreadable"]
     assert result.errors[0].suggested_action is not None
     assert "--route" in result.errors[0].suggested_action
-    assert scene.millrace.calls == []
+    assert scene.millrace.calls == ["check_supported"]
 
 
 def test_a_decision_readable_at_the_second_try_counts() -> None:
