@@ -25,12 +25,12 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     Raises:
         UsageError, InvalidRequest, ConfigInvalid: the input is invalid.
     """
-    intake, scope, named = None, None, options.common.workspace
+    intake, legacy, named = None, None, options.common.workspace
     if options.resume is not None:
         task = _check_resume(options)
     elif options.benchmark_json:
         legacy = _read_benchmark_request(options)
-        task, scope = legacy.task, legacy.scope
+        task = legacy.task
         if legacy.intake is not IntakePreference.AUTO:
             intake = legacy.intake
         named = named if legacy.workspace is None else Path(legacy.workspace)
@@ -45,12 +45,13 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
         request=replace(
             merged.request(task, request_id),
             request_id_named=options.request_id is not None,
-            scope=scope,
+            scope=None if legacy is None else legacy.scope,
+            scope_is_unclear=legacy is not None and legacy.scope_is_unclear,
             resume=options.resume,
         ),
         options=merged.options,
         root_path=place.root_path,
-        warnings=place.warnings,
+        warnings=(*(() if legacy is None else legacy.warnings), *place.warnings),
     )
 
 

@@ -30,6 +30,7 @@ from millracer.operations.resolve_workspace import NamedWorkspace, resolve_works
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.sessions import SessionActions
 from millracer.ports import Clock, Directories
+from millracer.schemas.lenient import IgnoredValue
 from millracer.schemas.ops.payloads import Action
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, WorkspaceRef
 from millracer.schemas.ops.result import OpsResult, OpsStatus
@@ -81,6 +82,7 @@ class _Envelope:
     client_name: str | None
     workspace_ref: WorkspaceRef
     unknown: tuple[str, ...] = ()
+    ignored: tuple[IgnoredValue, ...] = ()
 
 
 #: An action on the session store: called with the actions, the request and the session's id.
@@ -176,6 +178,7 @@ class OpsGateway:
             client_name=request.client_name,
             workspace_ref=request.workspace_ref,
             unknown=read.unknown,
+            ignored=read.ignored,
         )
 
     def _answer(self, envelope: _Envelope, perform: Callable[[], Reply]) -> Answer:
@@ -213,6 +216,8 @@ class OpsGateway:
         if operation.on_store:
             handler: _OnStore = load(operation.ops_handler)
             return handler(self._sessions, read, session_id)
+        if read.unusable_targets:
+            raise InvalidOpsRequest(read.unusable_targets)
         session = self._memory.session(session_id)
         resolution = resolve_workspace(
             NamedWorkspace(
@@ -271,6 +276,7 @@ class OpsGateway:
         ):
             return  # inspecting or forgetting a session must not create it
         codes = ["unknown_field"] * bool(envelope.unknown)
+        codes += [value.warning.code for value in envelope.ignored]
         codes += [warning.code for warning in (*reply.warnings, *self._memory.warnings)]
         self._memory.record(
             envelope.session_id,
@@ -297,6 +303,7 @@ class OpsGateway:
                     )
                     for path in envelope.unknown
                 ),
+                *(describe_warning(value.warning, field=value.field) for value in envelope.ignored),
                 *(describe_warning(warning) for warning in reply.warnings),
                 *(describe_warning(warning) for warning in self._memory.warnings),
             ],

@@ -20,7 +20,7 @@ from millracer.operations.reply import (
     exit_code_of_error,
 )
 from millracer.ports import Directories
-from millracer.schemas.ops.preferences import chooses_nothing
+from millracer.schemas.ops.preferences import ignored_preferences
 from millracer.schemas.ops.request import ReadRequest
 from millracer.schemas.ops.result import (
     CompletionDocument,
@@ -83,6 +83,7 @@ def _run_request(read: ReadRequest, target: Target) -> RunRequest:
         request_id_named=True,
         idempotency_key=document.idempotency_key,
         scope=None if scope is None else scope.to_scope(),
+        scope_is_unclear=read.scope_is_unclear and resume is None,
         context_refs=document.context_refs or (),
         resume=resume,
     )
@@ -157,11 +158,10 @@ def _errors(result: RunResult) -> tuple[OpsErrorDocument, ...]:
 
 def _preference_warnings(read: ReadRequest) -> Iterator[RunWarning]:
     request = read.request
-    for field in ("route_preference", "intake_preference"):
-        asked = getattr(request, field)
-        if chooses_nothing(asked):
-            text = f"{field} {asked!r} says nothing about a task; `auto` was taken"
-            yield RunWarning("preference_ignored", text)
+    ignored = ignored_preferences(request.route_preference, request.intake_preference)
+    for field, word in ignored:
+        text = f"{field} {word!r:.200} chooses nothing for a task and was ignored"
+        yield RunWarning("preference_ignored", text)
 
 
 def _expectation_warning(expected: tuple[str, ...]) -> tuple[RunWarning, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, create_model
 
 from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Option
-from millracer.schemas.base import Incoming, OptionalText, Texts
+from millracer.schemas.base import Incoming, OptionalText, TargetName, Texts
 
 
 def field_of(option: Option) -> tuple[Any, Any]:
@@ -17,7 +17,7 @@ def field_of(option: Option) -> tuple[Any, Any]:
     if kind is tuple:
         return Texts, ()
     if kind is str:
-        return OptionalText, None
+        return TargetName if option.chooses_place else OptionalText, None
     if kind is float:
         return Annotated[float | None, Field(ge=option.minimum, allow_inf_nan=False)], None
     if kind is int:
@@ -82,4 +82,4 @@ class OpsOptions(GivenOptions):
         json_schema_extra=_say_every_name,
     )
 
-    resume: OptionalText = None
+    resume: TargetName = None

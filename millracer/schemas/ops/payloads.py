@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from millracer.schemas.base import Incoming, OptionalText, Text, Texts
+from millracer.schemas.base import Incoming, OptionalText, TargetName, Text, Texts
 
 _WORKSPACE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -47,7 +47,7 @@ class SelectWorkspacePayload(Payload):
         mode: the Millrace mode; if absent, the workspace's default mode.
     """
 
-    workspace_id: OptionalText = None
+    workspace_id: TargetName = None
     root_path: OptionalText = None
     mode: OptionalText = None
 

@@ -17,6 +17,7 @@ from millracer.schemas.ops.payloads import (
     RegisterWorkspacePayload,
     SelectWorkspacePayload,
 )
+from millracer.schemas.ops.preferences import chosen_intake, chosen_route, ignored_preferences
 from millracer.schemas.ops.request import ReadRequest, read_ops_request
 from millracer.schemas.run_options import OpsOptions
 from tests.support.ops_requests import Json, asks, encoded, valid_requests
@@ -124,12 +125,53 @@ def test_null_and_blank_texts_are_absent(blank: str | None) -> None:
     assert (payload.workspace_id, payload.root_path, payload.mode) == (None, None, None)
 
 
-@pytest.mark.parametrize("route", ["auto", "direct", "millrace", "status_only", "inspect_only"])
-@pytest.mark.parametrize("intake", ["auto", "probe", "idea", "task", "none"])
-def test_every_preference_of_the_reference_is_read(route: str, intake: str) -> None:
-    request = read(route_preference=f" {route}\n", intake_preference=intake).request
+@pytest.mark.parametrize(
+    ("word", "chosen", "is_ignored"),
+    [
+        ("auto", "auto", False),
+        (" direct\n", "direct", False),
+        ("millrace", "millrace", False),
+        ("status_only", "auto", True),
+        ("inspect_only", "auto", True),
+        ("Direct", "auto", True),
+        ("unheard-of", "auto", True),
+        (" ", None, False),
+        (None, None, False),
+    ],
+)
+def test_a_route_preference_chooses_a_route_or_auto(
+    word: str | None, chosen: str | None, *, is_ignored: bool
+) -> None:
+    route = read(route_preference=word).request.route_preference
 
-    assert (request.route_preference, request.intake_preference) == (route, intake)
+    assert chosen_route(route) == chosen
+    assert [name for name, _ in ignored_preferences(route, None)] == (
+        ["route_preference"] * is_ignored
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "chosen", "is_ignored"),
+    [
+        ("auto", "auto", False),
+        ("probe", "probe", False),
+        ("idea", "idea", False),
+        (" task\n", "task", False),
+        ("none", "auto", True),
+        ("status_only", "auto", True),
+        ("spec", "auto", True),
+        ("", None, False),
+    ],
+)
+def test_an_intake_preference_chooses_a_kind_or_auto(
+    word: str, chosen: str | None, *, is_ignored: bool
+) -> None:
+    intake = read(intake_preference=word).request.intake_preference
+
+    assert chosen_intake(intake) == chosen
+    assert [name for name, _ in ignored_preferences(None, intake)] == (
+        ["intake_preference"] * is_ignored
+    )
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
