@@ -1,9 +1,9 @@
-"""Calls an operation for a command line."""
+"""The frame of a command's work, and calls of operations in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 from millracer.cancellation import Cancellation
@@ -18,14 +18,95 @@ from millracer.domain.operations import OperationName
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
 from millracer.operations.answer import Answer
-from millracer.operations.context import OperationContext
+from millracer.operations.context import OperationContext, Tools
 from millracer.operations.registry import fail, perform
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.wiring import SystemClock, new_identity, open_store
 
+_Answer = Answer[Any]
+
+
+def _unchanged(answer: _Answer, _memory: SessionMemory) -> _Answer:
+    return answer
+
+
+def conclude(
+    common: CommonOptions,
+    work: Callable[[SessionMemory, Cancellation], _Answer],
+    *,
+    failed: Callable[[MillracerError], _Answer],
+    report: Callable[[_Answer], None],
+    record: Callable[[_Answer, SessionMemory], _Answer] = _unchanged,
+) -> int:
+    """Do a command's work, report its answer once, and return the exit code.
+
+    Args:
+        common: the common options; their programs are closed before the report.
+        work: the work; signals cancel it.
+        failed: returns the answer of a cancellation, an error or a bug.
+        report: prints the answer.
+        record: records the answer in its session, and returns it with its warnings.
+    """
+    load_endings()
+    cancellation = Cancellation()
+    with ExitStack() as held:
+        memory = SessionMemory(held.enter_context(open_store()))
+        held.callback(common.programs.close)
+
+        def guarded() -> _Answer:
+            with signals_cancel(cancellation):
+                return work(memory, cancellation)
+
+        answer = completed(guarded, failed)
+        with signals_ignored():  # the work has ended: print exactly one document
+            answer = record(answer, memory)
+            held.close()
+            report(answer)
+    return answer.exit_code
+
 
 def call(  # noqa: PLR0913 - the parts of a call
+    name: OperationName,
+    common: CommonOptions,
+    request: Callable[[SessionMemory], object],
+    *,
+    failed: Callable[[MillracerError], _Answer],
+    report: Callable[[_Answer], None],
+    record: Callable[[_Answer, SessionMemory], _Answer] = _unchanged,
+    tools: Callable[[], AbstractContextManager[Tools]] | None = None,
+) -> int:
+    """Perform an operation, report its answer, and return the exit code.
+
+    Args:
+        name: the operation.
+        common: the common options.
+        request: returns the operation's request; an exception becomes the answer.
+        failed: as for `conclude`.
+        report: as for `conclude`.
+        record: as for `conclude`.
+        tools: opens the programs of the operation; None for those of `common`.
+    """
+
+    def work(memory: SessionMemory, cancellation: Cancellation) -> _Answer:
+        asked = request(memory)
+        with nullcontext(common.programs) if tools is None else tools() as opened:
+            context = OperationContext(
+                tools=opened,
+                memory=memory,
+                options=common.options,
+                clock=SystemClock(),
+                cancellation=cancellation,
+                find_workspace=lambda: find_place(common.workspace, common.session_id, memory),
+                new_identity=new_identity,
+                session_id=common.session_id or LOCAL_SESSION,
+            )
+            return perform(name, asked, context)
+
+    return conclude(common, work, failed=failed, report=report, record=record)
+
+
+def call_and_show(  # noqa: PLR0913 - the parts of a call
     name: OperationName,
     common: CommonOptions,
     request: Callable[[SessionMemory], object],
@@ -34,43 +115,19 @@ def call(  # noqa: PLR0913 - the parts of a call
     as_json: bool,
     request_id: str | None = None,
 ) -> int:
-    """Perform an operation, print its one document, and return its exit code.
+    """Perform an operation, print its one document or text, and return the exit code.
 
     Args: as for `perform.perform`.
     """
-    load_endings()
-    cancellation = Cancellation()
-    with ExitStack() as held:
-        memory = SessionMemory(held.enter_context(open_store()))
-        held.callback(common.programs.close)
-        context = OperationContext(
-            tools=common.programs,
-            memory=memory,
-            options=common.options,
-            clock=SystemClock(),
-            cancellation=cancellation,
-            find_workspace=lambda: find_place(common.workspace, common.session_id, memory),
-            new_identity=new_identity,
-            session_id=common.session_id or LOCAL_SESSION,
-        )
 
-        def work() -> Answer[Any]:
-            with signals_cancel(cancellation):
-                return perform(name, request(memory), context, request_id)
+    def report(answer: _Answer) -> None:
+        text = show(answer.result)
+        if as_json:
+            print_text(render(answer.result))
+        elif text is not None:
+            print_text(printable(text))
 
-        def failed(error: MillracerError) -> Answer[Any]:
-            return fail(name, error, request_id)
+    def failed(error: MillracerError) -> _Answer:
+        return fail(name, error, request_id)
 
-        answer = completed(work, failed)
-        with signals_ignored():  # the operation has ended: print exactly one document
-            held.close()
-            _print(answer, show, as_json=as_json)
-    return answer.exit_code
-
-
-def _print(answer: Answer[Any], show: Callable[[Any], str | None], *, as_json: bool) -> None:
-    text = show(answer.result)
-    if as_json:
-        print_text(render(answer.result))
-    elif text is not None:
-        print_text(printable(text))
+    return call(name, common, request, failed=failed, report=report)

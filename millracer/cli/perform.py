@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from millracer.domain.operations import OperationName
+from millracer.domain.operations import OPERATIONS, OperationName
 
 if TYPE_CHECKING:
     from millracer.cli.options.groups import CommonOptions
@@ -33,10 +33,9 @@ def perform(  # noqa: PLR0913 - the parts of a call
         as_json: print the document.
         request_id: request id in an error's document.
     """
-    from millracer.operations.registry import OPERATIONS  # noqa: PLC0415 - `--help` does not need it
-
     if OPERATIONS[name].warms_up:
         common.programs.warm_up(common.options.anywhere.options)
-    from millracer.cli.operation_calls import call  # noqa: PLC0415 - after the warm-up
+    from millracer.cli.operation_calls import call_and_show  # noqa: PLC0415 - after the warm-up
 
-    raise typer.Exit(call(name, common, request, show, as_json=as_json, request_id=request_id))
+    code = call_and_show(name, common, request, show, as_json=as_json, request_id=request_id)
+    raise typer.Exit(code)

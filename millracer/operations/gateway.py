@@ -7,17 +7,17 @@ reaches a program or a model. One place adds the envelope (ids, times, session, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from millracer.cancellation import Cancellation, Cancelled
+from millracer.domain.operations import ACTIONS, Operation, load
 from millracer.domain.workspaces import LOCAL_SESSION, Resolution
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
 from millracer.operations.answer import Answer as OperationAnswer
 from millracer.operations.options import OptionLayers
-from millracer.operations.registry import OPERATIONS, Operation, load
 from millracer.operations.reply import (
     Reply,
     cancelled,
@@ -31,7 +31,6 @@ from millracer.operations.session_memory import SessionMemory
 from millracer.operations.sessions import SessionActions
 from millracer.ports import Clock, Directories
 from millracer.schemas.lenient import IgnoredValue
-from millracer.schemas.ops.payloads import Action
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, WorkspaceRef
 from millracer.schemas.ops.result import OpsResult, OpsStatus
 from millracer.schemas.run import ScopedWorkDocument
@@ -49,10 +48,6 @@ _EXIT_CODES = {
     OpsStatus.TIMED_OUT: ExitCode.TIMED_OUT,
     OpsStatus.FAILED: ExitCode.INTERNAL_ERROR,
 }
-
-#: Actions that name a session without creating it or counting as its use.
-_ABOUT_A_SESSION = frozenset({Action.INSPECT_SESSION, Action.FORGET_SESSION})
-
 
 #: The answer to an ops request.
 Answer = OperationAnswer[OpsResult]
@@ -87,12 +82,6 @@ class _Envelope:
 
 #: An action on the session store: called with the actions, the request and the session's id.
 _OnStore = Callable[[SessionActions, ReadRequest, str], Reply]
-
-_BY_ACTION: Mapping[str, Operation] = {
-    operation.ops_action: operation
-    for operation in OPERATIONS.values()
-    if operation.ops_action is not None
-}
 
 
 class _OnMillrace(Protocol):
@@ -202,7 +191,7 @@ class OpsGateway:
             raise MillracerError(
                 f"there is no action {request.action!r:.200}",
                 code="unsupported_action",
-                suggested_action=f"use one of {', '.join(Action)}",
+                suggested_action=f"use one of {', '.join(ACTIONS)}",
             )
         runtime = request.workspace_ref.runtime_kind or "local"
         if runtime != "local":
@@ -212,7 +201,7 @@ class OpsGateway:
                 suggested_action="leave workspace_ref.runtime_kind out, or say `local`",
             )
         session_id = self._envelope(read).session_id
-        operation = _BY_ACTION[action]
+        operation = ACTIONS[action]
         if operation.on_store:
             handler: _OnStore = load(operation.ops_handler)
             return handler(self._sessions, read, session_id)
@@ -270,8 +259,10 @@ class OpsGateway:
         return replace(reply, workspace_ref=taken)
 
     def _remember(self, envelope: _Envelope, reply: Reply) -> None:
+        operation = ACTIONS.get(envelope.action or "")
         if (
-            envelope.action in _ABOUT_A_SESSION
+            operation is not None
+            and operation.names_session
             and self._memory.session(envelope.session_id) is None
         ):
             return  # inspecting or forgetting a session must not create it

@@ -33,7 +33,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("changed")
     package = folder / "millracer"
     shutil.copytree(_PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    table = package / "domain" / "run_options.py"
+    table = package / "domain" / "run" / "options.py"
     text = table.read_text()
     assert text.count(_LAST_FIELD) == 1
     table.write_text(text.replace(_LAST_FIELD, _NEW_FIELD + _LAST_FIELD))

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import Field
 from pydantic_core import ErrorDetails, from_json, to_json
 
+from millracer.domain.operations import ACTIONS
 from millracer.errors import InvalidRequest
 from millracer.schemas.base import (
     FilledInSchema,
@@ -28,7 +29,7 @@ from millracer.schemas.base import (
 from millracer.schemas.encoding import NotUtf8, read_document
 from millracer.schemas.lenient import IgnoredValue, read_leniently
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
-from millracer.schemas.ops.payloads import PAYLOADS, Action, EnqueuePayload, Payload
+from millracer.schemas.ops.payloads import EnqueuePayload, Payload, payload_of
 from millracer.schemas.ops.preferences import IntakeWord, RouteWord
 from millracer.schemas.run_options import FORBIDDEN_OPTIONS, OpsOptions
 
@@ -156,7 +157,7 @@ class ReadRequest:
     """
 
     request: OpsRequest
-    action: Action | None
+    action: str | None
     payload: Payload
     payload_path: str = "input.payload."
     unknown: tuple[str, ...] = ()
@@ -256,8 +257,7 @@ def read_request(
     Raises:
         InvalidOpsRequest: a required field of the payload cannot be used.
     """
-    known = request.action in {action.value for action in Action}
-    action = Action(request.action) if known else None
+    action = request.action if request.action in ACTIONS else None
     given = request.input or OpsInput()
     fields, path = given.payload, "input.payload."
     free = {"metadata"}
@@ -265,9 +265,7 @@ def read_request(
         fields, path = dict(given.model_extra or {}), "input."
         free.add("input")
     unknown = list(unknown_fields(request, free=free))
-    read = read_leniently(
-        Payload if action is None else PAYLOADS[action], to_json(fields), dict(fields), path
-    )
+    read = read_leniently(payload_of(action), to_json(fields), dict(fields), path)
     payload = read.model
     if payload is None:
         raise InvalidOpsRequest(_refusals(read.refused, path), document)
