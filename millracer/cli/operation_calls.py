@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import Any
 
 from millracer.cancellation import Cancellation
@@ -13,16 +13,16 @@ from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import printable
 from millracer.cli.terminal.stdout import print_text
-from millracer.cli.workspace import find_place
 from millracer.domain.operations import OperationName
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
 from millracer.operations.answer import Answer
-from millracer.operations.context import OperationContext, Tools
+from millracer.operations.context import OperationContext
 from millracer.operations.registry import fail, perform
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.wiring import SystemClock, new_identity, open_store
+from millracer.wiring.workspace import find_place
 
 _Answer = Answer[Any]
 
@@ -70,55 +70,31 @@ def call(  # noqa: PLR0913 - the parts of a call
     name: OperationName,
     common: CommonOptions,
     request: Callable[[SessionMemory], object],
-    *,
-    failed: Callable[[MillracerError], _Answer],
-    report: Callable[[_Answer], None],
-    record: Callable[[_Answer, SessionMemory], _Answer] = _unchanged,
-    tools: Callable[[], AbstractContextManager[Tools]] | None = None,
-) -> int:
-    """Perform an operation, report its answer, and return the exit code.
-
-    Args:
-        name: the operation.
-        common: the common options.
-        request: returns the operation's request; an exception becomes the answer.
-        failed: as for `conclude`.
-        report: as for `conclude`.
-        record: as for `conclude`.
-        tools: opens the programs of the operation; None for those of `common`.
-    """
-
-    def work(memory: SessionMemory, cancellation: Cancellation) -> _Answer:
-        asked = request(memory)
-        with nullcontext(common.programs) if tools is None else tools() as opened:
-            context = OperationContext(
-                tools=opened,
-                memory=memory,
-                options=common.options,
-                clock=SystemClock(),
-                cancellation=cancellation,
-                find_workspace=lambda: find_place(common.workspace, common.session_id, memory),
-                new_identity=new_identity,
-                session_id=common.session_id or LOCAL_SESSION,
-            )
-            return perform(name, asked, context)
-
-    return conclude(common, work, failed=failed, report=report, record=record)
-
-
-def call_and_show(  # noqa: PLR0913 - the parts of a call
-    name: OperationName,
-    common: CommonOptions,
-    request: Callable[[SessionMemory], object],
     show: Callable[[Any], str | None],
     *,
     as_json: bool,
     request_id: str | None = None,
 ) -> int:
-    """Perform an operation, print its one document or text, and return the exit code.
+    """Perform an operation, print its one document, and return its exit code.
 
     Args: as for `perform.perform`.
     """
+
+    def work(memory: SessionMemory, cancellation: Cancellation) -> _Answer:
+        context = OperationContext(
+            tools=common.programs,
+            memory=memory,
+            options=common.options,
+            clock=SystemClock(),
+            cancellation=cancellation,
+            find_workspace=lambda: find_place(common.workspace, common.session_id, memory),
+            new_identity=new_identity,
+            session_id=common.session_id or LOCAL_SESSION,
+        )
+        return perform(name, request(memory), context, request_id)
+
+    def failed(error: MillracerError) -> _Answer:
+        return fail(name, error, request_id)
 
     def report(answer: _Answer) -> None:
         text = show(answer.result)
@@ -127,7 +103,4 @@ def call_and_show(  # noqa: PLR0913 - the parts of a call
         elif text is not None:
             print_text(printable(text))
 
-    def failed(error: MillracerError) -> _Answer:
-        return fail(name, error, request_id)
-
-    return call(name, common, request, failed=failed, report=report)
+    return conclude(common, work, failed=failed, report=report)

@@ -35,7 +35,6 @@ def perform(  # noqa: PLR0913 - the parts of a call
     """
     if OPERATIONS[name].warms_up:
         common.programs.warm_up(common.options.anywhere.options)
-    from millracer.cli.operation_calls import call_and_show  # noqa: PLC0415 - after the warm-up
+    from millracer.cli.operation_calls import call  # noqa: PLC0415 - after the warm-up
 
-    code = call_and_show(name, common, request, show, as_json=as_json, request_id=request_id)
-    raise typer.Exit(code)
+    raise typer.Exit(call(name, common, request, show, as_json=as_json, request_id=request_id))

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
+
+#: The run options of a submission: no model is used, and the route is Millrace.
+SUBMIT_OPTIONS: Final = ("intake", "millrace_mode", "cwd")
+
+#: The run options without a meaning for an item that exists already.
+NOT_FOR_WATCH: Final = ("route", "intake")
 
 
 class OperationName(StrEnum):
@@ -130,8 +136,8 @@ def _run(name: OperationName, text: str, *, ops_action: str = "") -> Operation:
         command=f"{_COMMANDS}.run.command:{name}",
         has_json_option=False,
         has_output_option=True,
-        handler=f"{_OPERATIONS}.run:answer_run",
-        failure=f"{_OPERATIONS}.run:describe_failure",
+        handler=f"{_OPERATIONS}.task:answer_run",
+        failure=f"{_OPERATIONS}.task:describe_failure",
         ops_action=ops_action,
         ops_handler=f"{_OPERATIONS}.run:run_task" if ops_action else "",
         payload=f"{_PAYLOADS}:EnqueuePayload",

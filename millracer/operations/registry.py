@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from millracer.domain.failures import exit_code_of_failure
+from millracer.cancellation import Cancelled
+from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.operations import OPERATIONS, OperationName, load
 from millracer.errors import MillracerError
 from millracer.operations.answer import Answer
@@ -15,19 +16,28 @@ if TYPE_CHECKING:
     from millracer.schemas.base import Published
 
 
-def perform(name: OperationName, request: object, context: OperationContext) -> Answer[Any]:
-    """Perform an operation.
+def perform(
+    name: OperationName,
+    request: object,
+    context: OperationContext,
+    request_id: str | None = None,
+) -> Answer[Any]:
+    """Perform an operation; errors and the caller's cancellation become its result document.
 
     The modules of its failure are imported first, since the package may be upgraded meanwhile.
 
     Raises:
-        Exception: the operation failed, was cancelled or has a bug. The front door turns it into
-            the operation's document with `fail`.
+        Exception: a bug. The front door logs it and reports it with `fail`.
     """
     operation = OPERATIONS[name]
     handler = load(operation.handler)
     load(operation.failure)
-    return cast("Answer[Any]", handler(request, context))
+    try:
+        return cast("Answer[Any]", handler(request, context))
+    except Cancelled as cancelled:
+        return fail(name, CallerCancelled(cancelled.reason), request_id)
+    except MillracerError as error:
+        return fail(name, error, request_id)
 
 
 def fail(name: OperationName, error: MillracerError, request_id: str | None = None) -> Answer[Any]:

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from uuid import uuid4
 
-from millracer import __version__
 from millracer.cancellation import Cancellation
-from millracer.domain.failures import CallerCancelled
 from millracer.domain.requests import RunRequest
 from millracer.domain.run.completion import unmet
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import (
     RunResult,
-    cancelled_result,
     exit_code_of,
-    failed_result,
 )
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning
-from millracer.operations.answer import Answer
 from millracer.operations.context import (
-    OperationContext,
-    PreparedTask,
     Target,
     Tools,
     require_directory,
@@ -45,7 +37,6 @@ from millracer.schemas.ops.result import (
     OpsStatus,
     Verification,
 )
-from millracer.schemas.run import RunResultDocument
 from millracer.schemas.run_result import describe
 
 _STATUSES = {
@@ -58,32 +49,6 @@ _STATUSES = {
     Outcome.RESTART_NEEDED: OpsStatus.FAILED,
     Outcome.FAILED: OpsStatus.FAILED,
 }
-
-
-def answer_run(task: PreparedTask, context: OperationContext) -> Answer[RunResultDocument]:
-    """Run a task to its end; `source` is the `RunResult`."""
-    with context.tools.orchestrator(
-        task.root_path, task.options, context.cancellation
-    ) as orchestrator:
-        result = orchestrator.run(task.request, context.cancellation)
-    return answer_of(replace(result, warnings=(*task.warnings, *result.warnings)))
-
-
-def answer_of(result: RunResult) -> Answer[RunResultDocument]:
-    """Return the answer with a run's result."""
-    return Answer(result=describe(result), exit_code=exit_code_of(result), source=result)
-
-
-def result_of(error: MillracerError, request_id: str, workspace: str = "") -> RunResult:
-    """Return the result of a run that an error, a bug or a cancellation ended early."""
-    if isinstance(error, CallerCancelled):
-        return cancelled_result(request_id, workspace, __version__, error.reason)
-    return failed_result(request_id, workspace, __version__, error)
-
-
-def describe_failure(error: MillracerError, _command: str | None = None) -> RunResultDocument:
-    """Return the document of a run that failed before it read its request."""
-    return describe(result_of(error, f"run-{uuid4().hex}"))
 
 
 def run_task(

@@ -20,6 +20,7 @@ from millracer.cli.operator.command import take
 from millracer.domain.operations import OPERATIONS
 from millracer.domain.run.result import RunResult
 from millracer.errors import ToolFailed
+from millracer.operations import task as operation_task
 from millracer.operations.gateway import OpsGateway
 from millracer.operator.session import Operator, Watching
 from tests.support.gateway import Desk, asked
@@ -46,6 +47,7 @@ def performing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Bas
             raise error
 
         monkeypatch.setattr(operation_calls, "perform", perform)
+        monkeypatch.setattr(operation_task, "run_task", perform)
 
     return patch
 

@@ -18,7 +18,7 @@ from millracer.demo.workspace import DemoWorkspace, prepare_demo
 from millracer.domain.requests import IntakeKind, IntakePreference, RoutePreference, RunRequest
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.result import RunResult, exit_code_of
-from millracer.operations.run import result_of
+from millracer.operations.task import result_of
 from millracer.programs.discovery import ResolvedPrograms
 from millracer.wiring import Settings, open_orchestrator
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from millracer.cancellation import Cancellation
 from millracer.cli.commands.run.report import report
-from millracer.cli.operation_calls import call
+from millracer.cli.operation_calls import conclude
 from millracer.cli.task_input import prepare
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stdout import OutputFormat
-from millracer.domain.operations import OperationName
-from millracer.domain.run.result import RunResult
+from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import ExitCode, MillracerError
+from millracer.operations import task as operation
 from millracer.operations.answer import Answer
-from millracer.operations.context import PreparedTask, Tools
-from millracer.operations.run import answer_of, result_of
 from millracer.operations.session_memory import SessionMemory
 from millracer.wiring import new_request_id
 
@@ -31,44 +27,33 @@ _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
 def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: bool) -> int:
     """Perform one run, print its document and return the exit code."""
     common = task.common
+    session_id = common.session_id or LOCAL_SESSION
     request_id = new_request_id() if task.request_id is None else task.request_id
     workspace = str(common.workspace or Path())
 
-    def prepared(memory: SessionMemory) -> PreparedTask:
+    def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[RunResult]:
         nonlocal workspace
-        found = prepare(task, request_id, memory)
-        workspace = found.root_path
-        return found
-
-    def failed(error: MillracerError) -> Answer[Any]:
-        return answer_of(result_of(error, request_id, workspace))
-
-    @contextmanager
-    def tools() -> Iterator[Tools]:
+        prepared = prepare(task, request_id, memory)
+        workspace = prepared.root_path
         with progress_shown(quiet=quiet) as listener:
-            yield replace(common.programs, listeners=() if listener is None else (listener,))
+            programs = replace(common.programs, listeners=() if listener is None else (listener,))
+            return _answer(operation.run_task(prepared, programs, cancellation))
+
+    def failed(error: MillracerError) -> Answer[RunResult]:
+        return _answer(operation.result_of(error, request_id, workspace))
 
     def record(answer: Answer[RunResult], memory: SessionMemory) -> Answer[RunResult]:
-        return replace(answer, source=_remembered(answer.source, common.session_id, memory))
+        return _answer(operation.remembered(answer.result, session_id, memory))
 
-    code = call(
-        OperationName.RUN,
+    code = conclude(
         common,
-        prepared,
+        work,
         failed=failed,
-        report=lambda answer: report(answer.source, output),
+        report=lambda answer: report(answer.result, output),
         record=record,
-        tools=tools,
     )
     return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
 
 
-def _remembered(result: RunResult, session_id: str | None, memory: SessionMemory) -> RunResult:
-    """Record the run in its session; a failing store becomes a warning in the result."""
-    memory.record(
-        session_id or LOCAL_SESSION,
-        client_name=None,
-        request_id=result.request_id,
-        warnings=tuple(dict.fromkeys(warning.code for warning in result.warnings)),
-    )
-    return replace(result, warnings=(*result.warnings, *memory.warnings))
+def _answer(result: RunResult) -> Answer[RunResult]:
+    return Answer(result=result, exit_code=exit_code_of(result))

@@ -13,7 +13,6 @@ from millracer.cli.operation_calls import conclude
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.terminal.stderr import can_clear, printable, say_errors
 from millracer.cli.terminal.stdout import has_reader, print_text
-from millracer.cli.workspace import find_place
 from millracer.domain.failures import CallerCancelled
 from millracer.domain.operations import OperationName
 from millracer.domain.status import WorkspaceStatus
@@ -24,6 +23,7 @@ from millracer.operations.session_memory import SessionMemory
 from millracer.operations.status import read_status
 from millracer.schemas.base import render, render_line
 from millracer.schemas.status import StatusResult, describe_overview
+from millracer.wiring.workspace import find_place
 
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
