@@ -128,7 +128,7 @@ def test_a_bug_in_an_ops_request_is_its_result(capsys: pytest.CaptureFixture[str
     ],
     ids=["bug", "error", "interrupted"],
 )
-def test_what_ends_a_line_of_the_operator_does_not_end_the_session(  # noqa: PLR0913, PLR0917
+def test_what_ends_a_line_of_the_operator_does_not_end_the_session(  # noqa: PLR0913, PLR0917 - fixtures and cases
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
