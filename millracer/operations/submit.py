@@ -14,6 +14,7 @@ from millracer.cancellation import Cancellation, Wait
 from millracer.domain.failures import CallerCancelled
 from millracer.domain.requests import Finalizer, RoutePreference, RunRequest
 from millracer.domain.run.result import ErrorRecord, NextStep
+from millracer.domain.run.usage import NO_TURNS, AgentUsage
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.errors import MillracerError, RunWarning
@@ -110,6 +111,7 @@ class _NoPi:
 
     version: str | None = None
     notices: tuple[RunWarning, ...] = ()
+    usage: AgentUsage = NO_TURNS
 
     def begin(self) -> None:
         raise MillracerError("a submission starts no agent")

@@ -86,12 +86,17 @@ class Turn:
         self._retry_open = False
         self._compaction_open = False
         self._idle_answers = 0
-        self._last: frames.AssistantMessage | None = None
+        self._messages: list[frames.AssistantMessage] = []
 
     @property
     def end(self) -> TurnEnd | None:
         """How the turn ended; None while it runs."""
         return self._end
+
+    @property
+    def messages(self) -> tuple[frames.AssistantMessage, ...]:
+        """The messages that the model completed for this prompt so far, of every attempt."""
+        return tuple(self._messages)
 
     @property
     def awaits_pi(self) -> bool:
@@ -143,7 +148,7 @@ class Turn:
                 self._retry_open = False
                 return (AskState(),)
             case frames.MessageEnd(message=frames.AssistantMessage() as message):
-                self._last = message
+                self._messages.append(message)
             case frames.TextDelta(delta=text):
                 return (EmitText(text),)
             case frames.AgentSettled() if self._started and not self._attempt_open:
@@ -165,7 +170,8 @@ class Turn:
         return ()
 
     def _finish(self) -> None:
-        self._end = TurnEnd(EndKind.HANDLED) if not self._started else _judge_message(self._last)
+        last = self._messages[-1] if self._messages else None
+        self._end = TurnEnd(EndKind.HANDLED) if not self._started else _judge_message(last)
 
 
 def _judge_message(message: frames.AssistantMessage | None) -> TurnEnd:

@@ -30,6 +30,7 @@ from millracer.domain.run.result import (
     outcome_of,
 )
 from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.stages import StageReport
 from millracer.errors import MillracerError
 from millracer.logs import with_log_ids
 from millracer.ports import Agent, Backend, Clock
@@ -40,6 +41,7 @@ from millracer.run.summary import describe_fact, summarise
 #: Under load the start of `millrace` alone takes up to six seconds.
 _READ_AGAIN_SECONDS = 10.0
 _EVIDENCE_SECONDS = 60.0
+_STAGES_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def finalize(
         next_steps=steps,
         restarts=record.restarts,
         timings={},
+        stages=_read_stages(record, millrace),
+        agent_usage=pi.usage.since(record.agent_before),
         cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
     )
     return Step(RunEvent.RESULT_READY, end.ending, end.reason)
@@ -196,6 +200,16 @@ def _read_item_again(record: RunContext, end: _End, millrace: Backend) -> None:
             _judge(record, found, millrace)
     except (MillracerError, Cancelled):
         record.warn("place_unknown", "Millrace could not report where the work item is now")
+
+
+def _read_stages(record: RunContext, millrace: Backend) -> tuple[StageReport, ...]:
+    """Return the stages of the item and its lineage; none for a direct run."""
+    if record.item_status is None:
+        return ()
+    try:
+        return millrace.stage_reports(record.item_ids, record.wait.cleaning_up(_STAGES_SECONDS))
+    except (MillracerError, Cancelled):
+        return ()
 
 
 def _item_id(record: RunContext) -> str | None:

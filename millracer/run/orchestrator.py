@@ -104,7 +104,12 @@ class Orchestrator:
 
     def _run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
         facts = RunFacts(max_restarts=request.limits.max_daemon_restarts)
-        record = RunContext(request=request, cancellation=cancellation, facts=facts)
+        record = RunContext(
+            request=request,
+            cancellation=cancellation,
+            facts=facts,
+            agent_before=self._pi.usage,
+        )
         try:
             self._walk(record, Lifecycle())
         finally:

@@ -141,10 +141,105 @@ class ToolsDocument(Published):
     pi: ToolDocument | None = None
 
 
+class TokensDocument(Published):
+    """Token counts; `total` is the program's own sum."""
+
+    input: int
+    cached: int
+    output: int
+    thinking: int
+    total: int
+
+
+class StageUsageDocument(Published):
+    """One stage: its result, seconds, tokens, model and thinking level.
+
+    `result`, `seconds` and `tokens` are null for a stage that was cut off or has not ended.
+    """
+
+    work_item_id: ItemId
+    run_id: str
+    stage: str
+    result: str | None
+    failure_class: str | None
+    started_at: datetime
+    seconds: float | None
+    tokens: TokensDocument | None
+    model: str | None
+    thinking: str | None
+
+
+class AgentUsageDocument(Published):
+    """The outer pi's turns in this run."""
+
+    turns: int
+    seconds: float
+    tokens: TokensDocument | None
+    model: str | None
+    thinking: str | None
+    cost_usd: float | None
+    cost_unknown: str | None
+
+
+class UsageTotalDocument(Published):
+    """The sum over stages and turns.
+
+    Attributes:
+        seconds: the time of stages and turns, which may overlap.
+        cost_unknown: why `cost_usd` is null.
+        unknown: stages and turns whose tokens are not known and not counted.
+    """
+
+    tokens: TokensDocument
+    seconds: float
+    cost_usd: float | None
+    cost_unknown: str | None
+    unknown: list[str]
+
+
+class UsageDocument(Published):
+    """What the work used: all stages of the work item and its lineage, and this run's turns."""
+
+    stages: list[StageUsageDocument]
+    agent: AgentUsageDocument
+    total: UsageTotalDocument
+
+
+class StageFilesDocument(Published):
+    """The files of one stage, relative to the workspace; null for a missing one.
+
+    Attributes:
+        report: what the stage wrote about its work.
+        transcript: the events of the stage's agent; Millrace keeps them of a failed stage only,
+            unless configured otherwise.
+        stdout: the agent's last message.
+    """
+
+    stage: str
+    report: str | None
+    transcript: str | None
+    prompt: str | None
+    stdout: str | None
+    stderr: str | None
+
+
+class RunFilesDocument(Published):
+    """One Millrace run of the work item or its lineage: its folder and the files of its stages."""
+
+    work_item_id: str
+    run_id: str
+    folder: str
+    stages: list[StageFilesDocument]
+
+
 class RunResultDocument(Published):
     """One run's result. Gate on `scoped_completion`; `outcome` says how the run ended.
 
-    `timings` are seconds per lifecycle state; `status` is Millrace's own status document.
+    Attributes:
+        timings: seconds per lifecycle state.
+        status: Millrace's own status document.
+        usage: tokens, seconds and cost of the stages and of pi's turns.
+        artifacts: the folders and files of the runs.
     """
 
     schema_version: Literal["millracer.run.v1"] = SCHEMA_VERSION
@@ -170,5 +265,7 @@ class RunResultDocument(Published):
     next_steps: list[StepDocument]
     restarts: int
     timings: dict[str, float]
+    usage: UsageDocument
+    artifacts: list[RunFilesDocument]
     versions: VersionsDocument
     tools: ToolsDocument

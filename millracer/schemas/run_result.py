@@ -11,6 +11,7 @@ from millracer.schemas.run import (
     EvidenceDocument,
     RunResultDocument,
 )
+from millracer.schemas.usage import describe_artifacts, describe_usage
 
 
 def render_result(result: RunResult) -> str:
@@ -31,6 +32,8 @@ def describe(result: RunResult) -> RunResultDocument:
         else [],
         warnings=[str(warning) for warning in result.warnings],
         timings={state: round(seconds, 3) for state, seconds in result.timings.items()},
+        usage=describe_usage(result.stages, result.agent_usage),
+        artifacts=describe_artifacts(result.stages),
     )
 
 

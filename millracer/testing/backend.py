@@ -520,8 +520,9 @@ class ScriptedBackend(Backend):
 
     def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
         """See the port."""
-        with self._called("stage_reports", wait):
-            return self.stages.of(item_ids)
+        self.calls.append("stage_reports")
+        wait.cancellation.raise_if_cancelled()
+        return self.stages.of(item_ids)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""

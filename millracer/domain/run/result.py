@@ -19,7 +19,9 @@ from millracer.domain.run.ending import Ending
 from millracer.domain.run.evidence import ClosureFact, Fact, LineageItem
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind, ProgressEvent
+from millracer.domain.run.usage import NO_TURNS, AgentUsage
 from millracer.domain.work.runtime import JsonObject
+from millracer.domain.work.stages import StageReport
 from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError, RunWarning
 
 
@@ -68,7 +70,13 @@ class Versions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """The result of one run. `timings` are seconds per lifecycle state."""
+    """The result of one run.
+
+    Attributes:
+        timings: seconds per lifecycle state.
+        stages: all stages of the work item and its lineage, also those of earlier runs.
+        agent_usage: what the agent's turns in this run used.
+    """
 
     request_id: str
     workspace: str
@@ -95,6 +103,8 @@ class RunResult:
     next_steps: tuple[NextStep, ...] = ()
     restarts: int = 0
     timings: Mapping[str, float]
+    stages: tuple[StageReport, ...] = ()
+    agent_usage: AgentUsage = NO_TURNS
     cancel_reason: CancelReason | None = None
 
 

@@ -1083,3 +1083,31 @@ def test_a_run_hands_on_that_the_repair_after_it_failed(*, settled: bool) -> Non
     result = world.run(asked(limits=Limits(daemon_timeout_seconds=30 if settled else 0.3)))
 
     assert "repair_failed" in [warning.code for warning in result.warnings]
+
+
+def test_a_result_has_the_stages_of_the_item_and_the_turns_of_this_run_alone() -> None:
+    world = World(DELEGATE, "All done.", DELEGATE, "Once more.")
+    first = asked(route=RoutePreference.AUTO, finalizer=Finalizer.PI)
+    world.millrace.will_show(*DONE)
+    world.orchestrator.run(first, world.cancellation)
+    world.millrace.will_show(*DONE)
+    world.millrace.stages.begin("a-stranger", "builder", "run-9")
+
+    result = world.orchestrator.run(replace(first, task="Another one"), world.cancellation)
+
+    assert [stage.stage for stage in result.stages] == ["builder", "updater"]
+    assert {stage.item_id for stage in result.stages} == {result.work_item_id}
+    assert (result.agent_usage.turns, result.agent_usage.tokens.total) == (2, 200)
+
+
+def test_a_run_that_was_cut_off_reports_what_was_used_by_then() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), stage_runs("checker"), time_runs_out())
+
+    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.TIMED_OUT
+    assert [(stage.stage, stage.result) for stage in result.stages] == [
+        ("builder", "BUILDER_COMPLETE"),
+        ("checker", None),
+    ]

@@ -44,6 +44,8 @@ OUR_KEYS = {
     "next_steps",
     "restarts",
     "timings",
+    "usage",
+    "artifacts",
     "versions",
     "tools",
 }
