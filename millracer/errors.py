@@ -207,6 +207,12 @@ class ToolFailed(ToolError):
     """The program ran, and refused or reported a failure."""
 
 
+class ChangesUnknown(MillracerError):
+    """It is not known which files changed during the work on an item."""
+
+    code = "changes_unknown"
+
+
 class DaemonDied(ToolFailed):
     """Millrace's daemon ended during boot without a message: it was killed, or crashed."""
 

@@ -33,7 +33,14 @@ from millracer.domain.work.items import WorkItem
 from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
 from millracer.logs import log_item, run_logged
-from millracer.ports import Agent, Backend, Clock, ProgressListener, TextListener
+from millracer.ports import (
+    Agent,
+    Backend,
+    Clock,
+    ProgressListener,
+    Repository,
+    TextListener,
+)
 from millracer.run import prompts
 from millracer.run.accept import accept
 from millracer.run.context import RunContext
@@ -60,6 +67,7 @@ class Orchestrator:
 
     Args:
         unique: returns a fresh text for the identity of work that the caller did not name.
+        repository: measures the changes of the workspace; None: they are not known.
         tools: the programs, as results report them.
         listeners: called with every progress event as it happens, in the thread of the run.
         on_text: called with the text of a direct answer as pi writes it.
@@ -72,6 +80,7 @@ class Orchestrator:
         pi: Agent,
         clock: Clock,
         unique: Callable[[], str],
+        repository: Repository | None = None,
         tools: ProgramsUsed = NO_PROGRAMS,
         listeners: Sequence[ProgressListener] = (),
         on_text: TextListener | None = None,
@@ -80,6 +89,7 @@ class Orchestrator:
         self._pi = pi
         self._clock = clock
         self._unique = unique
+        self._repository = repository
         self._used = tools
         self._listeners = tuple(listeners)
         self._on_text = on_text
@@ -201,6 +211,7 @@ class Orchestrator:
 
     def _direct(self, record: RunContext) -> Step:
         request = record.request
+        self._record_start(record, keep=False)
         record.answer = self._pi.ask(
             prompts.direct_prompt(request.body),
             record.wait.within(request.limits.pi_timeout_seconds),
@@ -217,8 +228,13 @@ class Orchestrator:
         settle_mode(record, self._millrace)
         if record.item_status is not None:
             return Step(RunEvent.WORKSPACE_READY)
+        self._record_start(record, keep=True)
         write_document(record, self._millrace)
         return Step(RunEvent.DOCUMENT_WRITTEN)
+
+    def _record_start(self, record: RunContext, *, keep: bool) -> None:
+        if self._repository is not None:
+            self._repository.record_start(record.known_item.item_id, record.wait, keep=keep)
 
     # enqueue
 
@@ -318,7 +334,14 @@ class Orchestrator:
     # finalize
 
     def _finalize(self, record: RunContext) -> Step:
-        return finalize(record, self._millrace, self._pi, self._clock, leave=self._leave)
+        return finalize(
+            record,
+            self._millrace,
+            self._pi,
+            self._clock,
+            repository=self._repository,
+            leave=self._leave,
+        )
 
     def _leave(self, record: RunContext) -> None:
         """End the watch and stop an owned daemon, after success as after an error.

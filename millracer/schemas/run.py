@@ -14,6 +14,7 @@ from millracer.domain.programs import ToolOrigin
 from millracer.domain.requests import IntakeKind, Route
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind
+from millracer.domain.work.changes import FileStatus
 from millracer.schemas.base import Code, Published
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
@@ -232,12 +233,55 @@ class RunFilesDocument(Published):
     stages: list[StageFilesDocument]
 
 
+class IntervalDocument(Published):
+    """Two points in time."""
+
+    start: datetime
+    end: datetime
+
+
+class FileChangeDocument(Published):
+    """One changed file; paths are relative to the workspace, lines null for a binary file."""
+
+    path: str
+    status: FileStatus
+    added: int | None
+    removed: int | None
+    previous_path: str | None
+
+
+class ChangesDocument(Published):
+    """The files that differ between the start and the end of the work, whoever changed them.
+
+    Attributes:
+        between: when start and end were recorded; null if the changes are not known.
+        base_commit: HEAD at the start.
+        head_commit: HEAD at the end.
+        dirty_before: whether files differed from HEAD at the start.
+        added: added lines in all files.
+        removed: removed lines in all files.
+        not_measured: changed files that are too large.
+        unknown: why the changes are not known.
+    """
+
+    between: IntervalDocument | None
+    base_commit: str | None
+    head_commit: str | None
+    dirty_before: bool | None
+    files: list[FileChangeDocument]
+    added: int
+    removed: int
+    not_measured: list[str]
+    unknown: str | None
+
+
 class RunResultDocument(Published):
     """One run's result. Gate on `scoped_completion`; `outcome` says how the run ended.
 
     Attributes:
         timings: seconds per lifecycle state.
         status: Millrace's own status document.
+        changes: the files that differ between start and end of the work; null if none began.
         usage: tokens, seconds and cost of the stages and of pi's turns.
         artifacts: the folders and files of the runs.
     """
@@ -265,6 +309,7 @@ class RunResultDocument(Published):
     next_steps: list[StepDocument]
     restarts: int
     timings: dict[str, float]
+    changes: ChangesDocument | None
     usage: UsageDocument
     artifacts: list[RunFilesDocument]
     versions: VersionsDocument

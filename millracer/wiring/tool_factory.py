@@ -16,13 +16,14 @@ from millracer.wiring import (
     begin,
     open_orchestrator,
     open_pi,
+    open_repository,
     orchestrator_over,
 )
 
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
     from millracer.domain.run.options import RunOptions
-    from millracer.ports import Agent, Backend, ProgressListener, TextListener
+    from millracer.ports import Agent, Backend, ProgressListener, Repository, TextListener
     from millracer.run.orchestrator import Orchestrator
 
 
@@ -61,6 +62,10 @@ class ProgramFactory:
         return open_orchestrator(
             settings, cancellation, backends=self.backends, listeners=self.listeners
         )
+
+    def repository(self, root_path: str) -> Repository:
+        """Return the repository of a workspace."""
+        return open_repository(root_path)
 
     def pi(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""

@@ -20,6 +20,7 @@ from millracer.domain.run.evidence import ClosureFact, Fact, LineageItem
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind, ProgressEvent
 from millracer.domain.run.usage import NO_TURNS, AgentUsage
+from millracer.domain.work.changes import Changes
 from millracer.domain.work.runtime import JsonObject
 from millracer.domain.work.stages import StageReport
 from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError, RunWarning
@@ -76,6 +77,7 @@ class RunResult:
         timings: seconds per lifecycle state.
         stages: all stages of the work item and its lineage, also those of earlier runs.
         agent_usage: what the agent's turns in this run used.
+        changes: the changes of the workspace's files; None if no work began.
     """
 
     request_id: str
@@ -105,6 +107,7 @@ class RunResult:
     timings: Mapping[str, float]
     stages: tuple[StageReport, ...] = ()
     agent_usage: AgentUsage = NO_TURNS
+    changes: Changes | None = None
     cancel_reason: CancelReason | None = None
 
 

@@ -51,6 +51,7 @@ from millracer.testing.backend import (
     workspace_paused,
 )
 from millracer.testing.clock import FrozenClock
+from millracer.testing.repository import ScriptedRepository
 
 SCOPE = ScopedWork(item_id="ITEM-1", title="Fix it", source_queue="QUEUE.md")
 DELEGATE = json.dumps({"decision": "millrace", "intake_kind": "task", "why": "worth a check"})
@@ -63,6 +64,7 @@ class World:
     def __init__(self, *answers: str, is_initialised: bool = True) -> None:
         self.pi = ScriptedAgent(*answers)
         self.millrace = ScriptedBackend(is_initialised=is_initialised)
+        self.repository = ScriptedRepository()
         self.cancellation = Cancellation()
         self.heard: list[ProgressEvent] = []
         self.orchestrator = Orchestrator(
@@ -70,6 +72,7 @@ class World:
             pi=self.pi,
             clock=FrozenClock(),
             unique=lambda: "unique",
+            repository=self.repository,
             listeners=(self.heard.append,),
         )
 
@@ -1111,3 +1114,45 @@ def test_a_run_that_was_cut_off_reports_what_was_used_by_then() -> None:
         ("builder", "BUILDER_COMPLETE"),
         ("checker", None),
     ]
+
+
+def test_the_start_is_recorded_before_the_item_is_added_and_the_end_once_it_is_proven() -> None:
+    world = World()
+    world.millrace.will_do("add", lambda: recorded.extend(world.repository.starts))
+    recorded: list[tuple[str, bool]] = []
+    world.millrace.will_show(*DONE)
+
+    result = world.run(asked())
+
+    assert recorded == [(world.added, True)]
+    assert result.changes is world.repository.measured
+    assert world.repository.finals == [world.added]
+
+
+def test_the_changes_of_unfinished_work_are_not_final() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), item_ends(ItemState.BLOCKED))
+
+    result = world.run(asked())
+
+    assert result.changes is world.repository.measured
+    assert world.repository.finals == []
+
+
+def test_a_direct_run_is_measured_and_leaves_no_record() -> None:
+    world = World("Done.")
+
+    result = world.run(asked(route=RoutePreference.DIRECT))
+
+    assert result.changes is world.repository.measured
+    assert [keep for _, keep in world.repository.starts] == [False]
+
+
+def test_work_that_never_began_has_no_changes() -> None:
+    world = World()
+    world.millrace.rejects_mode("default_pi")
+
+    result = world.run(asked())
+
+    assert result.outcome is Outcome.FAILED
+    assert result.changes is None

@@ -44,6 +44,7 @@ OUR_KEYS = {
     "next_steps",
     "restarts",
     "timings",
+    "changes",
     "usage",
     "artifacts",
     "versions",
