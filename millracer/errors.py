@@ -59,6 +59,7 @@ class ExitCode(IntEnum):
     CRASHED = 6
     TIMED_OUT = 7
     FAILED = 8
+    BUDGET_EXHAUSTED = 9
     INTERRUPTED = 130
     TERMINATED = 143
 

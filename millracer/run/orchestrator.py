@@ -43,6 +43,7 @@ from millracer.ports import (
 )
 from millracer.run import prompts
 from millracer.run.accept import accept
+from millracer.run.budget import budget_check
 from millracer.run.context import RunContext
 from millracer.run.enqueue import enqueue, write_document
 from millracer.run.finalize import finalize
@@ -254,6 +255,10 @@ class Orchestrator:
             wait = record.wait.within(record.request.limits.daemon_timeout_seconds)
             record.watch_wait = wait
         progress = self._progress(record)
+        check_budget = budget_check(record, self._millrace, self._pi)
+        exhausted = check_budget(wait)
+        if exhausted is not None:
+            return exhausted
         try:
             if record.lease is None:
                 record.lease = self._millrace.supervisor.lease(wait)
@@ -264,7 +269,7 @@ class Orchestrator:
             try:
                 if notifier is not None:
                     notifier.start()
-                return Watch(record, self._millrace, progress, notifier).follow(wait)
+                return Watch(record, self._millrace, progress, notifier, check_budget).follow(wait)
             finally:
                 if notifier is not None:
                     rest = record.wait.cleaning_up(_NOTICE_ENDS_SECONDS)
@@ -355,10 +360,19 @@ class Orchestrator:
                 lease = self._millrace.supervisor.lease(wait.within(_LEASE_SECONDS))
         if lease is None:
             return
-        left_running = lease.leave(wait, keep_daemon=record.request.keep_daemon)
+        is_exhausted = record.ending is Ending.BUDGET_EXHAUSTED
+        keep = record.request.keep_daemon and not is_exhausted
+        left_running = lease.leave(wait, keep_daemon=keep)
         for notice in lease.notices:
             record.warn(notice.code, notice.text)
-        if left_running and record.request.keep_daemon:
+        if is_exhausted and (left_running or self._millrace.supervisor.find() is not None):
+            pause = self._millrace.commands.millracer("pause")
+            record.warn(
+                "budget_not_enforced",
+                "a daemon that this command may not stop continues the work; "
+                f"`{pause}` lets it start no further stage",
+            )
+        if left_running and keep:
             where = self._millrace.workspace
             stop = self._millrace.commands.millracer("stop")
             record.warn(

@@ -107,6 +107,8 @@ def options() -> st.SearchStrategy[dict[str, Json]]:
             "no_warm_millrace": switch,
             "daemon_timeout_seconds": seconds,
             "max_daemon_restarts": st.none() | st.integers(0, 5),
+            "max_tokens": st.none() | st.integers(1, 10**6),
+            "max_stages": st.none() | st.integers(1, 50),
             "poll_interval_seconds": seconds,
             "pi_timeout_seconds": seconds,
             "keep_daemon": switch,

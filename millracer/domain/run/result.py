@@ -122,6 +122,7 @@ _OUTCOMES = {
     Ending.CRASHED: Outcome.CRASHED,
     Ending.RESTART_NEEDED: Outcome.RESTART_NEEDED,
     Ending.TIMED_OUT: Outcome.TIMED_OUT,
+    Ending.BUDGET_EXHAUSTED: Outcome.BUDGET_EXHAUSTED,
     Ending.CANCELLED: Outcome.CANCELLED,
     Ending.FAILED: Outcome.FAILED,
 }
@@ -132,6 +133,7 @@ _EVENTS = {
     Outcome.RESTART_NEEDED: EventKind.RESTART_NEEDED,
     Outcome.CRASHED: EventKind.CRASHED,
     Outcome.TIMED_OUT: EventKind.TIMED_OUT,
+    Outcome.BUDGET_EXHAUSTED: EventKind.BUDGET_EXHAUSTED,
     Outcome.CANCELLED: EventKind.CANCELLED,
 }
 
@@ -142,6 +144,7 @@ _EXIT_CODES = {
     Outcome.RESTART_NEEDED: ExitCode.RESTART_NEEDED,
     Outcome.CRASHED: ExitCode.CRASHED,
     Outcome.TIMED_OUT: ExitCode.TIMED_OUT,
+    Outcome.BUDGET_EXHAUSTED: ExitCode.BUDGET_EXHAUSTED,
 }
 
 

@@ -31,6 +31,8 @@ CHOSEN = RunOptions(
     no_default_skills=True,
     daemon_timeout_seconds=1,
     max_daemon_restarts=2,
+    max_tokens=5000,
+    max_stages=6,
     poll_interval_seconds=3,
     pi_timeout_seconds=4,
     keep_daemon=True,
@@ -170,7 +172,13 @@ def test_a_run_is_requested_with_its_options() -> None:
         finalizer=Finalizer.SUMMARY,
         keep_daemon=True,
         notify_terminal_stages=False,
-        limits=Limits(daemon_timeout_seconds=1, pi_timeout_seconds=4, max_daemon_restarts=2),
+        limits=Limits(
+            daemon_timeout_seconds=1,
+            pi_timeout_seconds=4,
+            max_daemon_restarts=2,
+            max_tokens=5000,
+            max_stages=6,
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from millracer.domain.requests import (
 from millracer.domain.run.lifecycle import TERMINAL, RunState
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import ProgressEvent
-from millracer.domain.run.result import RunResult
+from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.work.identity import work_item_for
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeEventKind
@@ -45,6 +45,7 @@ from millracer.testing.backend import (
     item_ends,
     item_goes,
     nothing_new,
+    stage_ends,
     stage_runs,
     then,
     time_runs_out,
@@ -1156,3 +1157,62 @@ def test_work_that_never_began_has_no_changes() -> None:
 
     assert result.outcome is Outcome.FAILED
     assert result.changes is None
+
+
+def test_a_spent_budget_ends_the_watch_between_two_stages_and_leaves_the_item_in_the_queue() -> (
+    None
+):
+    for limits in (Limits(max_stages=1), Limits(max_tokens=12)):
+        world = World()
+        world.millrace.will_show(stage_runs("builder"), stage_ends("builder"))
+
+        result = world.run(asked(limits=limits, finalizer=Finalizer.PI, keep_daemon=True))
+
+        assert (result.outcome, int(exit_code_of(result))) == (Outcome.BUDGET_EXHAUSTED, 9)
+        assert not result.scoped_completion
+        assert result.missing_evidence
+        assert world.millrace.items[world.added].state is ItemState.QUEUED
+        assert world.millrace.daemon is None
+        assert result.next_steps[0].action == "continue"
+        assert world.pi.prompts == []
+        assert "budget_not_enforced" not in codes(result)
+
+
+def test_a_budget_that_is_not_spent_ends_nothing() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("builder"), stage_ends("builder"), item_ends())
+
+    result = world.run(asked(limits=Limits(max_stages=2, max_tokens=25)))
+
+    assert result.outcome is Outcome.COMPLETED
+
+
+def test_work_that_completes_with_its_last_token_is_completed() -> None:
+    world = World()
+    world.millrace.will_show(stage_runs("updater"), item_ends())
+
+    assert world.run(asked(limits=Limits(max_stages=1))).outcome is Outcome.COMPLETED
+
+
+def test_no_daemon_is_started_for_an_item_whose_budget_was_spent_before() -> None:
+    world = World()
+    world.millrace.holds("spent", ItemState.QUEUED)
+    world.millrace.stages.begin("spent", "builder", "run-1")
+    world.millrace.stages.end("spent")
+
+    result = world.run(asked(task="", resume="spent", limits=Limits(max_stages=1)))
+
+    assert result.outcome is Outcome.BUDGET_EXHAUSTED
+    assert world.millrace.started == []
+
+
+def test_a_foreign_daemon_that_goes_beyond_the_budget_is_reported() -> None:
+    world = World()
+    world.millrace.has_daemon(owned=False)
+    world.millrace.will_show(stage_runs("builder"), stage_ends("builder"))
+
+    result = world.run(asked(limits=Limits(max_stages=1)))
+
+    assert result.outcome is Outcome.BUDGET_EXHAUSTED
+    assert "budget_not_enforced" in codes(result)
+    assert world.millrace.daemon is not None

@@ -35,6 +35,8 @@ OPTIONS = {
     "no_warm_millrace": (True, True),
     "daemon_timeout_seconds": (0.1, 0.1),
     "max_daemon_restarts": (0, 0),
+    "max_tokens": (1, 1),
+    "max_stages": (7, 7),
     "poll_interval_seconds": (5, 5.0),
     "pi_timeout_seconds": (1e300, 1e300),
     "keep_daemon": (False, False),
