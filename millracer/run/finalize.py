@@ -122,6 +122,7 @@ def finalize(  # noqa: PLR0913 - the ports
         stages=_read_stages(record, millrace),
         agent_usage=pi.usage.since(record.agent_before),
         changes=changes,
+        show_command=_show_command(record, millrace),
         cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
     )
     return Step(RunEvent.RESULT_READY, end.ending, end.reason)
@@ -208,6 +209,12 @@ def _read_item_again(record: RunContext, end: _End, millrace: Backend) -> None:
             _judge(record, found, millrace)
     except (MillracerError, Cancelled):
         record.warn("place_unknown", "Millrace could not report where the work item is now")
+
+
+def _show_command(record: RunContext, millrace: Backend) -> str | None:
+    if record.item_status is None:
+        return None
+    return millrace.commands.millracer("show", record.item_status.item_id)
 
 
 def _measure(record: RunContext, repository: Repository | None) -> Changes | None:

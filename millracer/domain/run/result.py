@@ -78,6 +78,7 @@ class RunResult:
         stages: all stages of the work item and its lineage, also those of earlier runs.
         agent_usage: what the agent's turns in this run used.
         changes: the changes of the workspace's files; None if no work began.
+        show_command: the command that shows the work item; None for a direct run.
     """
 
     request_id: str
@@ -108,6 +109,7 @@ class RunResult:
     stages: tuple[StageReport, ...] = ()
     agent_usage: AgentUsage = NO_TURNS
     changes: Changes | None = None
+    show_command: str | None = None
     cancel_reason: CancelReason | None = None
 
 
