@@ -80,6 +80,11 @@ COMMANDS: Mapping[str, Entry] = {
         "Follow one work item to its end and print its result.",
         documents.RUN,
     ),
+    "diff": _queue_command(
+        f"{_COMMANDS}.diff:diff",
+        "Show the changed files of the workspace between start and end of the work on an item.",
+        documents.DIFF,
+    ),
     "cancel": _queue_command(
         f"{_CONTROL}:cancel",
         "Remove one waiting or blocked work item from Millrace's queue.",

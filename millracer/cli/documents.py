@@ -68,7 +68,7 @@ def _last_value(option: str, words: Sequence[str]) -> str | None:
     return value
 
 
-_RUN = "millracer.cli.commands.run.report:describe_failure"
+_RUN = "millracer.operations.task:describe_failure"
 _OPS = "millracer.operations.reply:describe_failure"
 
 RUN = Document(failure=_RUN, output=OutputFormat.TEXT)
@@ -79,6 +79,7 @@ CONFIG = Document(failure="millracer.schemas.config:describe_failure", flags=("-
 DOCTOR = Document(failure="millracer.schemas.doctor:describe_failure", flags=("--json",))
 STATUS = Document(failure="millracer.schemas.status:describe_failure", flags=("--json",))
 CONTROL = Document(failure="millracer.schemas.control:describe_failure", flags=("--json",))
+DIFF = Document(failure="millracer.schemas.diff:describe_failure", flags=("--json",))
 SUBMIT = Document(
     failure="millracer.schemas.submit:describe_failure",
     flags=("--json",),

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+#: The run options of a submission: no model is used, and the route is Millrace.
+SUBMIT_OPTIONS: Final = ("intake", "millrace_mode", "cwd")
+
+#: The run options without a meaning for an item that exists already.
+NOT_FOR_WATCH: Final = ("route", "intake")
 
 
 class OperationName(StrEnum):
@@ -12,6 +19,7 @@ class OperationName(StrEnum):
     RUN = "run"
     SUBMIT = "submit"
     STATUS = "status"
+    DIFF = "diff"
     CANCEL = "cancel"
     PAUSE = "pause"
     RESUME = "resume"
@@ -28,6 +36,17 @@ class OperationName(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
     """Report the daemon, the queue and what blocks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRequest:
+    """Show the changes during the work on one item.
+
+    Attributes:
+        name: the item's id, or the id of its request.
+    """
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

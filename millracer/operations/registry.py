@@ -125,6 +125,8 @@ OPERATIONS: Mapping[OperationName, Operation] = {
     OperationName.RUN: Operation(
         request="millracer.operations.context:PreparedTask",
         result=f"{_SCHEMAS}.run:RunResultDocument",
+        handler="millracer.operations.task:answer_run",
+        failure="millracer.operations.task:describe_failure",
         ops_handler="millracer.operations.run:run_task",
         ops_action="enqueue",
         writes=True,
@@ -144,6 +146,13 @@ OPERATIONS: Mapping[OperationName, Operation] = {
         failure=f"{_SCHEMAS}.status:describe_failure",
         ops_handler="millracer.operations.status:report_status",
         ops_action="status",
+        writes=False,
+    ),
+    OperationName.DIFF: Operation(
+        request=f"{_REQUESTS}:DiffRequest",
+        result=f"{_SCHEMAS}.diff:DiffResult",
+        handler="millracer.operations.diff:answer_diff",
+        failure=f"{_SCHEMAS}.diff:describe_failure",
         writes=False,
     ),
     OperationName.CANCEL: _control("CancelRequest", "cancel:answer_cancel"),

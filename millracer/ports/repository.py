@@ -33,8 +33,8 @@ class Repository(Protocol):
         Args:
             item_id: the work item.
             wait: the caller's wait; the call has a limit of its own.
-            is_final: the work has ended for good: the first such call records the end, and later
-                calls return the changes up to it.
+            is_final: the work has ended for good: the first such call records the end. Every later
+                call returns the changes up to it.
 
         Raises:
             Cancelled: the caller requested a stop.

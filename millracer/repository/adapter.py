@@ -77,12 +77,13 @@ class GitRepository(Repository):
 
     def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
         """Return the changes since the recorded start; see the port."""
+        wait.cancellation.raise_if_cancelled()
         record = self._find(item_id)
         start = None if record is None else record.start
         if record is None or start is None:
             return Changes(unknown=_NO_START)
         wait = wait.within(_MEASURE_SECONDS)
-        end = record.end if is_final else None
+        end = record.end
         if start.unknown is None and end is None:
             end = self._measure(record, wait)
             if is_final and end.unknown is None:
@@ -94,6 +95,7 @@ class GitRepository(Repository):
 
     def patch(self, item_id: str, wait: Wait) -> str:
         """Return the changes as a unified diff; see the port."""
+        wait.cancellation.raise_if_cancelled()
         record = self._find(item_id)
         start = None if record is None else record.start
         if record is None or start is None:

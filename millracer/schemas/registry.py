@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from millracer.schemas.base import WHITE_SPACE
 from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
+from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.payloads import PAYLOADS, Payload
@@ -44,6 +45,8 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
             schema = StatusResult.model_json_schema(mode="serialization")
         case SchemaName.SUBMIT_RESULT:
             schema = SubmitResult.model_json_schema(mode="serialization")
+        case SchemaName.DIFF_RESULT:
+            schema = DiffResult.model_json_schema(mode="serialization")
         case SchemaName.CONTROL_RESULT:
             schema = ControlResult.model_json_schema(mode="serialization")
         case SchemaName.DOCTOR_RESULT:

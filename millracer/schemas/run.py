@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -14,13 +15,15 @@ from millracer.domain.programs import ToolOrigin
 from millracer.domain.requests import IntakeKind, Route
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind
-from millracer.domain.work.changes import FileStatus
-from millracer.schemas.base import Code, Published
+from millracer.errors import MillracerError
+from millracer.schemas.base import Code, ItemId, Published
+from millracer.schemas.changes import ChangesDocument
+from millracer.schemas.usage import RunFilesDocument, UsageDocument
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
 
-#: An item's id, which the domain calls `item_id`.
-ItemId = Annotated[str, Field(validation_alias="item_id")]
+_READ_RESULT: Final = "read the result that is attached to this error"
+
 OptionalItemId = Annotated[str | None, Field(validation_alias="item_id")]
 
 
@@ -142,137 +145,39 @@ class ToolsDocument(Published):
     pi: ToolDocument | None = None
 
 
-class TokensDocument(Published):
-    """Token counts; `total` is the program's own sum."""
+class OutcomeError(MillracerError):
+    """An operation ended without success: `raise_for_outcome` of its result document raises this.
 
-    input: int
-    cached: int
-    output: int
-    thinking: int
-    total: int
-
-
-class StageUsageDocument(Published):
-    """One stage: its result, seconds, tokens, model and thinking level.
-
-    `result`, `seconds` and `tokens` are null for a stage that was cut off or has not ended.
-    """
-
-    work_item_id: ItemId
-    run_id: str
-    stage: str
-    result: str | None
-    failure_class: str | None
-    started_at: datetime
-    seconds: float | None
-    tokens: TokensDocument | None
-    model: str | None
-    thinking: str | None
-
-
-class AgentUsageDocument(Published):
-    """The outer pi's turns in this run."""
-
-    turns: int
-    seconds: float
-    tokens: TokensDocument | None
-    model: str | None
-    thinking: str | None
-    cost_usd: float | None
-    cost_unknown: str | None
-
-
-class UsageTotalDocument(Published):
-    """The sum over stages and turns.
+    Code, message and next step are those of the first error in the result. Without one, the code is
+    the outcome, and the next step the first of the result.
 
     Attributes:
-        seconds: the time of stages and turns, which may overlap.
-        cost_unknown: why `cost_usd` is null.
-        unknown: stages and turns whose tokens are not known and not counted.
+        result: the result document.
     """
 
-    tokens: TokensDocument
-    seconds: float
-    cost_usd: float | None
-    cost_unknown: str | None
-    unknown: list[str]
+    result: Published
+
+    def __init__(
+        self,
+        result: Published,
+        message: str,
+        *,
+        outcome: str,
+        errors: Sequence[ErrorDocument],
+        next_steps: Sequence[StepDocument],
+    ) -> None:
+        step = next_steps[0].command if next_steps else _READ_RESULT
+        if errors:
+            message, outcome = errors[0].message, errors[0].code
+            step = errors[0].suggested_action or step
+        super().__init__(message, code=outcome, suggested_action=step)
+        self.result = result
 
 
-class UsageDocument(Published):
-    """What the work used: all stages of the work item and its lineage, and this run's turns."""
+class RunNotCompleted(OutcomeError):
+    """A run ended with another outcome than `completed`."""
 
-    stages: list[StageUsageDocument]
-    agent: AgentUsageDocument
-    total: UsageTotalDocument
-
-
-class StageFilesDocument(Published):
-    """The files of one stage, relative to the workspace; null for a missing one.
-
-    Attributes:
-        report: what the stage wrote about its work.
-        transcript: the events of the stage's agent; Millrace keeps them of a failed stage only,
-            unless configured otherwise.
-        stdout: the agent's last message.
-    """
-
-    stage: str
-    report: str | None
-    transcript: str | None
-    prompt: str | None
-    stdout: str | None
-    stderr: str | None
-
-
-class RunFilesDocument(Published):
-    """One Millrace run of the work item or its lineage: its folder and the files of its stages."""
-
-    work_item_id: str
-    run_id: str
-    folder: str
-    stages: list[StageFilesDocument]
-
-
-class IntervalDocument(Published):
-    """Two points in time."""
-
-    start: datetime
-    end: datetime
-
-
-class FileChangeDocument(Published):
-    """One changed file; paths are relative to the workspace, lines null for a binary file."""
-
-    path: str
-    status: FileStatus
-    added: int | None
-    removed: int | None
-    previous_path: str | None
-
-
-class ChangesDocument(Published):
-    """The files that differ between the start and the end of the work, whoever changed them.
-
-    Attributes:
-        between: when start and end were recorded; null if the changes are not known.
-        base_commit: HEAD at the start.
-        head_commit: HEAD at the end.
-        dirty_before: whether files differed from HEAD at the start.
-        added: added lines in all files.
-        removed: removed lines in all files.
-        not_measured: changed files that are too large.
-        unknown: why the changes are not known.
-    """
-
-    between: IntervalDocument | None
-    base_commit: str | None
-    head_commit: str | None
-    dirty_before: bool | None
-    files: list[FileChangeDocument]
-    added: int
-    removed: int
-    not_measured: list[str]
-    unknown: str | None
+    result: RunResultDocument
 
 
 class RunResultDocument(Published):
@@ -314,3 +219,19 @@ class RunResultDocument(Published):
     artifacts: list[RunFilesDocument]
     versions: VersionsDocument
     tools: ToolsDocument
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the run is completed.
+
+        Raises:
+            RunNotCompleted: the run has another outcome; the error's `result` is this document.
+        """
+        if self.outcome is Outcome.COMPLETED:
+            return
+        raise RunNotCompleted(
+            self,
+            f"{self.outcome}: {self.event.reason}" if self.event else self.outcome,
+            outcome=self.outcome,
+            errors=self.errors,
+            next_steps=self.next_steps,
+        )

@@ -1,22 +1,106 @@
-"""Put stages and the agent's turns into their published shapes."""
+"""The parts of a result about what the work used, and the files of its runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from millracer.domain.run.usage import AgentUsage, cost_of_turns, total_of
 from millracer.domain.work.stages import StageReport
-from millracer.schemas.run import (
-    AgentUsageDocument,
-    RunFilesDocument,
-    StageFilesDocument,
-    StageUsageDocument,
-    TokensDocument,
-    UsageDocument,
-    UsageTotalDocument,
-)
+from millracer.schemas.base import ItemId, Published
 
 _COST_DIGITS = 6
+
+
+class TokensDocument(Published):
+    """Token counts; `total` is the program's own sum."""
+
+    input: int
+    cached: int
+    output: int
+    thinking: int
+    total: int
+
+
+class StageUsageDocument(Published):
+    """One stage: its result, seconds, tokens, model and thinking level.
+
+    `result`, `seconds` and `tokens` are null for a stage that was cut off or has not ended.
+    """
+
+    work_item_id: ItemId
+    run_id: str
+    stage: str
+    result: str | None
+    failure_class: str | None
+    started_at: datetime
+    seconds: float | None
+    tokens: TokensDocument | None
+    model: str | None
+    thinking: str | None
+
+
+class AgentUsageDocument(Published):
+    """The outer pi's turns in this run."""
+
+    turns: int
+    seconds: float
+    tokens: TokensDocument | None
+    model: str | None
+    thinking: str | None
+    cost_usd: float | None
+    cost_unknown: str | None
+
+
+class UsageTotalDocument(Published):
+    """The sum over stages and turns.
+
+    Attributes:
+        seconds: the time of stages and turns, which may overlap.
+        cost_unknown: why `cost_usd` is null.
+        unknown: stages and turns whose tokens are not known and not counted.
+    """
+
+    tokens: TokensDocument
+    seconds: float
+    cost_usd: float | None
+    cost_unknown: str | None
+    unknown: list[str]
+
+
+class UsageDocument(Published):
+    """What the work used: all stages of the work item and its lineage, and this run's turns."""
+
+    stages: list[StageUsageDocument]
+    agent: AgentUsageDocument
+    total: UsageTotalDocument
+
+
+class StageFilesDocument(Published):
+    """The files of one stage, relative to the workspace; null for a missing one.
+
+    Attributes:
+        report: what the stage wrote about its work.
+        transcript: the events of the stage's agent; Millrace keeps them of a failed stage only,
+            unless configured otherwise.
+        stdout: the agent's last message.
+    """
+
+    stage: str
+    report: str | None
+    transcript: str | None
+    prompt: str | None
+    stdout: str | None
+    stderr: str | None
+
+
+class RunFilesDocument(Published):
+    """One Millrace run of the work item or its lineage: its folder and the files of its stages."""
+
+    work_item_id: str
+    run_id: str
+    folder: str
+    stages: list[StageFilesDocument]
 
 
 def describe_usage(stages: Sequence[StageReport], agent: AgentUsage) -> UsageDocument:
