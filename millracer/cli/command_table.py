@@ -82,7 +82,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "diff": _queue_command(
         f"{_COMMANDS}.diff:diff",
-        "Show the changed files of the workspace between start and end of the work on an item.",
+        "Show what changed in the workspace during an item's work.",
         documents.DIFF,
     ),
     "cancel": _queue_command(

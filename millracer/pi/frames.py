@@ -140,7 +140,7 @@ class ContentBlock(_Incoming):
 
 
 class CostData(_Incoming):
-    """The price of a message in US dollars; 0 if pi does not know the model's price."""
+    """The price of a message in dollars; 0 if pi does not know the model's price."""
 
     total: NonNegativeFloat
 

@@ -14,7 +14,7 @@ from millracer.system.processes import Command, Completed
 TOOL = "git"
 #: What a measurement leaves out: the folders of Millrace and Millracer.
 PATHSPEC = (".", ":(exclude)millrace-agents", ":(exclude).millracer")
-#: Settings with which git starts no other program and writes only where it is told to. A clean
+#: Settings with which git starts no other program and writes to the given folders only. A clean
 #: filter of git-lfs would store a copy of the file in the repository.
 _SETTINGS = (
     "core.fsmonitor=false",

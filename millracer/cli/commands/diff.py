@@ -22,7 +22,7 @@ def diff(
     item: queue_options.Item,
     as_json: queue_options.AsJson = False,
 ) -> None:
-    """Show the changed files of the workspace between start and end of the work on an item.
+    """Show what changed in the workspace during an item's work.
 
     The end is the item's proven completion. Before that, the files are compared as they are now.
     Every change in that time is shown, also those of other programs.

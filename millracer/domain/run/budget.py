@@ -26,8 +26,8 @@ def explain_exhausted(
     """
     ended = sum(stage.result is not None for stage in stages)
     if limits.max_stages is not None and ended >= limits.max_stages:
-        return f"{ended} stages of the work item ended, and --max-stages is {limits.max_stages}"
+        return f"the work item's ended stages ({ended}) reach --max-stages ({limits.max_stages})"
     tokens = total_of(stages, agent).tokens.total
     if limits.max_tokens is not None and tokens >= limits.max_tokens:
-        return f"the work item used {tokens} tokens, and --max-tokens is {limits.max_tokens}"
+        return f"the work item's tokens ({tokens}) reach --max-tokens ({limits.max_tokens})"
     return None

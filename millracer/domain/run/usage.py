@@ -60,7 +60,7 @@ NO_TURNS = AgentUsage()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """A cost in US dollars; `usd` is None exactly if `unknown` gives the reason."""
+    """A cost in dollars; `usd` is None exactly if `unknown` gives the reason."""
 
     usd: float | None = None
     unknown: str | None = None

@@ -1,6 +1,6 @@
 """Changes of a workspace's files between the start and the end of work on an item.
 
-Between two points in time anybody may change files: the changes are not attributed to the work.
+Other programs and people may change files in that time, so no change is attributed to the work.
 """
 
 from __future__ import annotations
