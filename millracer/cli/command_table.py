@@ -12,7 +12,8 @@ from millracer.domain.operations import OPERATIONS, OperationName
 _EXIT_CODES = (
     "Exit codes: 0 completed, 1 internal error, 2 invalid use or request, 3 incomplete, "
     "4 blocked, 5 restart needed, 6 crashed, 7 timed out, 8 failed (a needed tool is missing, "
-    "incompatible or failed, or the result could not be written), 130 or 143 cancelled."
+    "incompatible or failed, or the result could not be written), 9 budget exhausted, 130 or 143 "
+    "cancelled."
 )
 _OPS_EXIT_CODES = (
     "Exit codes: 0 succeeded, blocked or incomplete, 1 failed, 2 invalid use or request, "

@@ -27,6 +27,7 @@ class OperationName(StrEnum):
     STATUS = "status"
     SUBMIT = "submit"
     WATCH = "watch"
+    DIFF = "diff"
     CANCEL = "cancel"
     PAUSE = "pause"
     RESUME = "resume"
@@ -43,6 +44,17 @@ class OperationName(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
     """Report the daemon, the queue and what blocks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRequest:
+    """Show the changes during the work on one item.
+
+    Attributes:
+        name: the item's id, or the id of its request.
+    """
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +224,14 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             warms_up=True,
         ),
         _N.WATCH: _run(_N.WATCH, "Follow one work item to its end and print its result."),
+        _N.DIFF: Operation(
+            request=f"{_HERE}:DiffRequest",
+            result=f"{_SCHEMAS}.diff:DiffResult",
+            help="Show what changed in the workspace during an item's work.",
+            handler=f"{_OPERATIONS}.diff:answer_diff",
+            failure=f"{_SCHEMAS}.diff:describe_failure",
+            writes=False,
+        ),
         _N.CANCEL: _control(
             _N.CANCEL,
             "Remove one waiting or blocked work item from Millrace's queue.",

@@ -14,5 +14,6 @@ class SchemaName(StrEnum):
     CONFIG_RESULT = "config-result"
     STATUS_RESULT = "status-result"
     SUBMIT_RESULT = "submit-result"
+    DIFF_RESULT = "diff-result"
     CONTROL_RESULT = "control-result"
     DOCTOR_RESULT = "doctor-result"

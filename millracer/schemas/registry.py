@@ -13,6 +13,7 @@ from millracer.domain.operations import ACTIONS
 from millracer.schemas.base import WHITE_SPACE
 from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
+from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.payloads import Payload, payload_of
@@ -45,6 +46,8 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
             schema = StatusResult.model_json_schema(mode="serialization")
         case SchemaName.SUBMIT_RESULT:
             schema = SubmitResult.model_json_schema(mode="serialization")
+        case SchemaName.DIFF_RESULT:
+            schema = DiffResult.model_json_schema(mode="serialization")
         case SchemaName.CONTROL_RESULT:
             schema = ControlResult.model_json_schema(mode="serialization")
         case SchemaName.DOCTOR_RESULT:

@@ -57,6 +57,7 @@ class Command:
         env: the whole environment, from which `child_environment` removes git's variables; None
             inherits this process's environment.
         pass_fds: descriptors that the child inherits, such as a lock.
+        git: git's repository variables for the child, such as `GIT_INDEX_FILE`.
     """
 
     tool: str
@@ -64,6 +65,7 @@ class Command:
     cwd: Path | None = None
     env: Mapping[str, str] | None = field(default=None, repr=False)
     pass_fds: tuple[int, ...] = ()
+    git: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,7 @@ def spawn(
             lambda: subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
-                env=child_environment(command.env),
+                env={**child_environment(command.env), **command.git},
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,

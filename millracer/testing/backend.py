@@ -13,7 +13,7 @@ or after a call.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -48,6 +48,7 @@ from millracer.domain.work.runtime import (
     RuntimeEventKind,
     RuntimeStatus,
 )
+from millracer.domain.work.stages import StageReport
 from millracer.errors import RunWarning, ToolFailed, ToolUnsupported
 from millracer.millrace.intake.documents import (
     IntakeDocument,
@@ -62,6 +63,7 @@ from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.testing.stages import ScriptedStages
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A wait of at most this long takes no step of the script.
@@ -150,6 +152,20 @@ def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None)
     return Step(item=ItemState.ACTIVE if item_id is None else None, stage=stage, events=(event,))
 
 
+def stage_ends(stage: str, result: str | None = None, *, run_id: str = "run-1") -> Step:
+    """End the stage of the watched item; by default with success."""
+    event = RuntimeEvent(
+        kind=RuntimeEventKind.STAGE_ENDED,
+        occurred_at=NOW,
+        plane="execution",
+        stage=stage,
+        run_id=run_id,
+        item_kind="task",
+        terminal_result=result or f"{stage.upper()}_COMPLETE",
+    )
+    return Step(events=(event,))
+
+
 def item_goes(state: ItemState, detail: str = "") -> Step:
     """The watched item changes its state."""
     return Step(item=state, detail=detail)
@@ -224,6 +240,7 @@ class ScriptedBackend(Backend):
         self.stopped_on_purpose = False
         self.fates: deque[CommandReply] = deque()  #: replies to mailbox commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
+        self.stages = ScriptedStages(NOW)
         self.control_held = False
         self.locks: set[str] = set()
         self._rejected: dict[str, str] = {}
@@ -527,6 +544,12 @@ class ScriptedBackend(Backend):
         with self._called("gather_evidence", wait):
             return self._evidence(item_status)
 
+    def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
+        """See the port."""
+        self.calls.append("stage_reports")
+        wait.cancellation.raise_if_cancelled()
+        return self.stages.of(item_ids)
+
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""
         self.calls.append("trace_lineage")
@@ -642,6 +665,8 @@ class ScriptedBackend(Backend):
         if step.item is not None:
             assert item is not None, f"the script moves {item_id}, which was never added"
             item.state, item.detail, item.proven = step.item, step.detail, step.proven
+            self.stages.end_item(item_id, step.item, proven=step.proven)
+        self.stages.note(step.events, item_id)
         if step.stage is not None:
             self.active_stage = step.stage
         if step.paused is not None:

@@ -40,6 +40,7 @@ def load_run() -> None:
     from millracer.operations import options
     from millracer.pi import one_shot, rpc, skills
     from millracer.programs import installed
+    from millracer.repository import adapter
     from millracer.run import orchestrator
     from millracer.schemas import config_file, run_result
     from millracer.system import config_files

@@ -163,6 +163,17 @@ class RunOptions:
         "Maximum restarts of a daemon that died before the work ended.",
         minimum=0,
     )
+    max_tokens: int | None = _option(
+        None,
+        "Start no further stage once the work item has used this many tokens.  [default: no limit]",
+        minimum=1,
+    )
+    max_stages: int | None = _option(
+        None,
+        "Start no further stage once this many stages of the work item have ended.  "
+        "[default: no limit]",
+        minimum=1,
+    )
     poll_interval_seconds: float = _option(
         60.0,
         "Longest time between two status reads if nothing changes on disk, in seconds.",
