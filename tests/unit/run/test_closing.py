@@ -68,7 +68,7 @@ def test_tokens_are_a_lower_bound_where_a_stage_was_cut_off() -> None:
     assert (facts_line(result(stages=stages)) or "").startswith("at least 18 tokens")
 
 
-def test_unchanged_files_are_said_and_unknown_changes_are_not() -> None:
+def test_unchanged_files_are_reported_and_unknown_changes_are_not() -> None:
     assert (facts_line(result(changes=measured())) or "").startswith("no file changed")
     assert facts_line(result(changes=Changes(unknown="not a repository"))) is None
     assert facts_line(result()) is None
