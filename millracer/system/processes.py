@@ -12,6 +12,7 @@ import operator
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -217,7 +218,7 @@ def started_at(pid: int) -> float | None:
     """Return when the running process `pid` started (epoch seconds); None if there is none.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     refuse_unseen()
     try:
@@ -236,8 +237,12 @@ def is_zombie(process: psutil.Process) -> bool:
     Raises:
         psutil.Error: it is gone, or access is denied.
     """
-    is_leader_dead: bool = process.status() == psutil.STATUS_ZOMBIE
-    return is_leader_dead and process.num_threads() <= 1
+    if process.status() != psutil.STATUS_ZOMBIE:
+        return False
+    try:
+        return int(process.num_threads()) <= 1
+    except psutil.ZombieProcess:  # macOS counts no threads of a zombie
+        return True
 
 
 def is_pid_taken(pid: int) -> bool:
@@ -269,7 +274,7 @@ def is_same_process(pid: int, started: float) -> bool:
     """Whether `pid` is still the process that started then, and runs.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     found = started_at(pid)
     return found is not None and is_same_start(found, started)
@@ -284,7 +289,7 @@ def processes_with_token(token: str) -> list[psutil.Process]:
     """Return every running process, except this one, with the token in its environment.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     found = []
     for process in _every_process():
@@ -326,7 +331,7 @@ def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield pid and argv of every process that this user may inspect.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     for process in _every_process():
         with suppress(psutil.Error, OSError):
@@ -367,8 +372,8 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
     """End every process with the token: SIGTERM, a grace, SIGKILL, then search again.
 
     Returns how many were ended. During the grace pi ends the tools that it keeps in sessions of
-    their own; with a grace of 0, SIGKILL is sent immediately. If `/proc` shows no processes, only
-    the group is ended.
+    their own; with a grace of 0, SIGKILL is sent immediately. If the system shows no processes,
+    only the group is ended.
 
     Args:
         token: the ownership token.
@@ -437,10 +442,10 @@ def _lives(pid: int) -> bool:
         return started_at(pid) is not None
     except ProcUnavailable:
         pass
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:  # not a child of this process, or reaped
-        return is_pid_taken(pid)
+    if sys.platform == "linux":
+        with suppress(ChildProcessError):  # not a child of this process, or reaped
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    return is_pid_taken(pid)
 
 
 def raise_if_over(command: Command, wait: Wait, started: float) -> None:

@@ -12,6 +12,8 @@ from millracer.cancellation import Wait
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from tests.support.fake_daemon import FakeDaemonSite
 
+pytestmark = pytest.mark.portable
+
 
 def set_clock(site: FakeDaemonSite, hours: int) -> None:
     """Let all that was written down be of another time than the process table tells now."""

@@ -26,6 +26,8 @@ from millracer.system import processes
 from millracer.system.files import locked
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
+pytestmark = pytest.mark.portable
+
 _REPOSITORY = Path(__file__).parents[3]
 
 
@@ -330,6 +332,7 @@ def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
     assert site.living() == []
 
 
+@pytest.mark.linux
 def test_a_daemon_that_cannot_be_looked_up_any_more_is_said_to_run_and_stays_ours(
     site: FakeDaemonSite, wait: Wait, tmp_path: Path
 ) -> None:

@@ -23,6 +23,8 @@ from millracer.system.files import try_lock
 from millracer.system.processes import TOKEN_VARIABLE, Command
 from tests.support.processes import children
 
+pytestmark = pytest.mark.portable
+
 HEADLESS = Path(__file__).parents[2] / "children" / "headless.py"
 TOKEN = "t" * 32
 
