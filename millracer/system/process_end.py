@@ -10,7 +10,7 @@ from typing import Protocol
 import psutil
 
 from millracer.system.linux import has_linux_calls
-from millracer.system.processes import is_zombie
+from millracer.system.process_table import is_zombie
 
 
 class ProcessEnd(Protocol):
