@@ -270,6 +270,7 @@ def test_leaving_twice_gives_the_same_answer(site: FakeDaemonSite, wait: Wait) -
     assert not _leave(other)
 
 
+@pytest.mark.linux
 def test_a_held_lifecycle_lock_does_not_keep_a_daemon_alive(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
@@ -355,6 +356,7 @@ def _kill_with_an_active_item(site: FakeDaemonSite, wait: Wait, **repair: object
     return lease
 
 
+@pytest.mark.linux
 def test_a_repair_may_take_as_long_as_a_loaded_machine_needs_for_a_start(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
@@ -397,6 +399,7 @@ def test_a_repair_that_failed_is_a_warning_and_the_next_start_repairs(
     assert (site.paths.items("tasks", "queue") / "t-1.md").exists()
 
 
+@pytest.mark.linux
 def test_who_stops_a_daemon_hears_that_the_repair_failed(site: FakeDaemonSite, wait: Wait) -> None:
     site.behave(active=True, deaf_to_stop=True, clear_with="not today")
     queued = site.queue_task("t-1")
@@ -411,6 +414,7 @@ def test_who_stops_a_daemon_hears_that_the_repair_failed(site: FakeDaemonSite, w
         assert [notice.code for notice in control.notices] == ["repair_failed"]
 
 
+@pytest.mark.linux
 def test_the_repair_keeps_its_time_whatever_was_spent_before(
     site: FakeDaemonSite, wait: Wait
 ) -> None:

@@ -669,6 +669,7 @@ def test_an_import_that_went_wrong_is_not_tried_again(
         runner.close()
 
 
+@pytest.mark.linux
 def test_an_import_that_a_loaded_machine_makes_slow_is_waited_for(install: FakeInstall) -> None:
     runner = ForkServerRunner()
     runner.warm_up(install.command(FAKE_IMPORT="slow"))
