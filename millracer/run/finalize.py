@@ -14,7 +14,7 @@ from functools import partial
 from millracer import __version__
 from millracer.cancellation import Cancelled
 from millracer.domain.requests import Finalizer, Route
-from millracer.domain.run.completion import NOWHERE, MissingEvidence, judge
+from millracer.domain.run.completion import NOWHERE, MissingEvidence, judge, without_scope
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.evidence import ClosureFact, Evidence, lineage_of, run_of
 from millracer.domain.run.lifecycle import RunEvent, Step
@@ -143,7 +143,8 @@ def _gather(record: RunContext, millrace: Backend, end: Step) -> Step:
 def _judge(record: RunContext, item_status: ItemStatus, millrace: Backend) -> None:
     wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
     evidence = millrace.gather_evidence(item_status, wait)
-    record.verdict = judge(evidence)
+    verdict = judge(evidence)
+    record.verdict = without_scope(verdict) if record.request.scope_is_unclear else verdict
     record.lineage = lineage_of(evidence)
     if not record.verdict.completed:
         _warn_of_failed_runners(record, evidence, millrace)

@@ -42,7 +42,7 @@ _OF_OTHERS = frozenset(
     {
         # The doctor's, setup's, the library's, completion's.
         *("millracer.pi.inspection", "millracer.millrace.stage_models", "millracer.api"),
-        *("millracer.doctor.machine", "millracer.programs.installer"),
+        *("millracer.doctor.machine", "millracer.programs.installer", "millracer.programs.plan"),
         "millracer.millrace.files.candidates",
         # A terminal's: loaded when its progress or its prompt begins.
         *(

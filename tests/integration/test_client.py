@@ -39,9 +39,14 @@ from millracer import (
     ToolFailed,
     UsageError,
 )
-from millracer.domain.operations import NOT_FOR_WATCH, SUBMIT_OPTIONS, OperationName
+from millracer.domain.operations import (
+    NOT_FOR_WATCH,
+    OPERATIONS,
+    SUBMIT_OPTIONS,
+    OperationName,
+    load,
+)
 from millracer.domain.run.options import RUN_OPTIONS, Form, Option
-from millracer.operations.registry import OPERATIONS, load
 from millracer.testing import (
     ScriptedAgent,
     ScriptedBackend,

@@ -65,6 +65,11 @@ class Option:
         return f"--{self.name.replace('_', '-')}"
 
     @property
+    def chooses_place(self) -> bool:
+        """Whether it decides where work is done."""
+        return self.refused_in_workspace_file == _CHOOSES_PLACES
+
+    @property
     def variable(self) -> str:
         """The environment variable of the option."""
         return variable_of(self.flag)

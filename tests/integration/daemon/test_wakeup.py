@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.system import inotify_changes, watchfiles_changes
 from millracer.system.file_events import Wakeup
+from millracer.system.watchfiles_changes import WatchfilesChanges
 from tests.support.cli import wait_until
 
 pytestmark = pytest.mark.portable
@@ -184,6 +186,56 @@ def test_where_the_system_has_no_more_to_give_it_only_sleeps(tmp_path: Path) -> 
     with Wakeup([str(tmp_path)]) as sleeper:
         (tmp_path / "file").write_text("")
         assert not _is_woken(sleeper, seconds=0.2)
+
+
+@pytest.mark.linux
+def test_without_a_descriptor_for_the_process_its_end_still_wakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pidfd_open", _refused)
+    child = subprocess.Popen((sys.executable, "-c", "input()"), stdin=subprocess.PIPE)
+    try:
+        with Wakeup([str(tmp_path)]) as sleeper:
+            sleeper.watch_process(child.pid)
+            with _soon(child.kill):
+                assert _is_woken(sleeper)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_without_the_library_it_only_sleeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system_calls: str
+) -> None:
+    module = {"linux": inotify_changes, "portable": watchfiles_changes}[system_calls]
+    monkeypatch.setitem(sys.modules, module.__name__, None)
+
+    with Wakeup([str(tmp_path)]) as sleeper:
+        assert not sleeper.is_listening
+        assert not _is_woken(sleeper, seconds=0.2)
+
+
+@pytest.mark.linux
+def test_watching_one_more_folder_wakes_because_a_change_may_be_lost(tmp_path: Path) -> None:
+    changes = WatchfilesChanges()
+    poll = select.poll()
+    poll.register(changes, select.POLLIN)
+    try:
+        later = tmp_path / "later"
+        assert changes.watch([str(later)]) == [str(later)]
+        later.mkdir()
+        other = tmp_path / "other"
+        other.mkdir()
+        assert changes.watch([str(other)]) == []
+        assert not poll.poll(0)
+
+        assert changes.watch([str(later)]) == []
+        assert poll.poll(0)
+
+        assert changes.take_removed() == []
+        assert not poll.poll(0)
+    finally:
+        changes.close()
 
 
 def test_closing_gives_every_descriptor_back(tmp_path: Path) -> None:
