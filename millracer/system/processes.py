@@ -12,6 +12,7 @@ import operator
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -222,8 +223,8 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
     """End every process with the token: SIGTERM, a grace, SIGKILL, then search again.
 
     Returns how many were ended. During the grace pi ends the tools that it keeps in sessions of
-    their own; with a grace of 0, SIGKILL is sent immediately. If `/proc` shows no processes, only
-    the group is ended.
+    their own; with a grace of 0, SIGKILL is sent immediately. If the system shows no processes,
+    only the group is ended.
 
     Args:
         token: the ownership token.
@@ -283,10 +284,10 @@ def _lives(pid: int) -> bool:
         return started_at(pid) is not None
     except ProcUnavailable:
         pass
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:  # not a child of this process, or reaped
-        return is_pid_taken(pid)
+    if sys.platform == "linux":
+        with suppress(ChildProcessError):  # not a child of this process, or reaped
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    return is_pid_taken(pid)
 
 
 def raise_if_over(command: Command, wait: Wait, started: float) -> None:

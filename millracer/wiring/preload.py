@@ -44,6 +44,10 @@ def load_run() -> None:
     from millracer.run import orchestrator
     from millracer.schemas import config_file, run_result
     from millracer.system import config_files
+    from millracer.system.file_events import load_changes
+
+    with suppress(ImportError):  # without its library, a watch polls
+        load_changes()
 
 
 def load_answers() -> None:

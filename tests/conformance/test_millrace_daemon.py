@@ -227,6 +227,7 @@ def stage_begins(signs: ChangeHints) -> bool:
     return any(event.begins_stage for event in signs.events)
 
 
+@pytest.mark.portable
 def test_a_started_daemon_is_owned_and_one_task_is_followed_to_its_proven_end(
     site: Site, lease: WatchLease
 ) -> None:
