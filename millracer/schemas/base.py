@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 
 from millracer.domain.requests import ScopedWork
 from millracer.redaction.process import redact
+from millracer.schemas.descriptions import describe_fields
 from millracer.schemas.lenient import NAMES_TARGET
 
 
@@ -36,6 +37,7 @@ class Published(BaseModel):
         extra="forbid",
         frozen=True,
         from_attributes=True,
+        json_schema_extra=describe_fields,
         json_schema_serialization_defaults_required=True,
         ser_json_inf_nan="null",
         validate_by_name=True,
@@ -120,7 +122,9 @@ FilledInSchema: Final[Any] = Field(json_schema_extra={"pattern": f"[^{WHITE_SPAC
 class Incoming(BaseModel):
     """A part of a request: unknown fields are kept, so that they can be reported."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, strict=True, json_schema_extra=describe_fields
+    )
 
 
 def _blank_is_absent(text: str | None) -> str | None:
@@ -173,8 +177,9 @@ def unknown_fields(part: BaseModel, path: str = "", *, free: Collection[str] = (
 _EMPTY = ("", None)
 
 
-def _offer_both_names(schema: dict[str, Any]) -> None:
+def _offer_both_names(schema: dict[str, Any], model: type[Any]) -> None:
     """Let a schema say that `id` counts where `item_id` is absent or empty."""
+    describe_fields(schema, model)
     schema["required"].remove("item_id")
     usable = schema["properties"].pop("item_id")
     schema["anyOf"] = [
@@ -187,6 +192,14 @@ class ScopeModel(BaseModel):
     """One selected entry; its texts are kept exactly as given.
 
     `id` is read as `item_id` if that is absent or empty.
+
+    Attributes:
+        item_id: the entry's id in the caller's queue; it names the work.
+        title: the entry's title.
+        source_queue: the queue that the entry comes from, such as a file.
+        spec_path: the file that specifies the work.
+        completion_ref: the caller's own reference for the completion.
+        constraints: conditions that the work has to meet.
     """
 
     model_config = ConfigDict(

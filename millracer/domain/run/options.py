@@ -137,7 +137,9 @@ class RunOptions:
         form=Form.PATH,
         refused_in_workspace_file=_CHOOSES_PLACES,
     )
-    thinking: str = _option("high", "Thinking level of the outer pi.")
+    thinking: str = _option(
+        "high", "Thinking level of the outer pi: off, minimal, low, medium, high or xhigh."
+    )
     provider: str | None = _option(None, "Model provider of the outer pi.")
     model: str | None = _option(None, "Model of the outer pi.")
     skill: tuple[str, ...] = _option(

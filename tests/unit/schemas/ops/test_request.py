@@ -57,7 +57,7 @@ def fields(raw: bytes) -> list[str | None]:
     ],
     ids=lambda value: repr(value[:24]),
 )
-def test_what_is_no_request_is_refused_as_a_whole(raw: bytes, message: str) -> None:
+def test_an_invalid_request_is_refused_as_a_whole(raw: bytes, message: str) -> None:
     error = refused(raw)
 
     assert error.code == "invalid_request"
@@ -135,7 +135,7 @@ def test_what_is_nested_deeply_is_refused(place: str, depth: int) -> None:
     assert refused(raw).suggested_action
 
 
-def test_numbers_of_any_size_may_stand_where_nobody_reads() -> None:
+def test_numbers_of_any_size_are_allowed_in_unread_fields() -> None:
     raw = encoded(asks("status", metadata={"x": "HUGE", "y": 10**400, "z": -(10**400)}))
 
     assert read_ops_request(raw.replace(b'"HUGE"', b"1e999")).action == "status"
@@ -163,7 +163,7 @@ def test_seconds_that_are_not_finite_or_too_few_are_ignored(number: str) -> None
     ids=".".join,
 )
 @pytest.mark.parametrize("how", ["missing", "null", "of another type"])
-def test_a_field_that_is_needed_is_asked_for_by_its_path(path: tuple[str, ...], how: str) -> None:
+def test_a_missing_required_field_is_reported_by_its_path(path: tuple[str, ...], how: str) -> None:
     document = without(asks("status"), *path)
     holder = document[path[0]] if path[1:] else document
     if how != "missing":
@@ -430,7 +430,7 @@ def test_an_ignored_value_leaves_numbers_of_any_size_where_they_are() -> None:
         ({"request_id": None, "action": "x"}, (None, "x")),
     ],
 )
-def test_what_a_request_says_of_itself_is_echoed_as_far_as_it_is_text(
+def test_a_requests_own_names_are_echoed_as_far_as_they_are_text(
     named: dict[str, Json], echoed: tuple[str | None, str | None]
 ) -> None:
     error = refused(encoded(named))
