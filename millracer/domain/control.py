@@ -1,4 +1,4 @@
-"""Outcomes of control commands: cancel an item, pause, resume, stop.
+"""Outcomes of control commands: cancel or retry an item, pause, resume, start, stop.
 
 `done` means the effect was observed, not merely requested.
 """
@@ -19,8 +19,10 @@ class ControlCommand(StrEnum):
     """A control command."""
 
     CANCEL = "cancel"
+    RETRY = "retry"
     PAUSE = "pause"
     RESUME = "resume"
+    START = "start"
     STOP = "stop"
 
 

@@ -250,7 +250,7 @@ def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
     blocked = next((item for item in overview.left if item.state is ItemState.BLOCKED), None)
     if blocked is not None:
         steps += [
-            NextStep("retry", overview.commands.retry(blocked.item_id)),
+            NextStep("retry", ours("retry", blocked.item_id)),
             NextStep("cancel", ours("cancel", blocked.item_id)),
         ]
     return steps

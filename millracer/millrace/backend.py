@@ -15,7 +15,13 @@ from pathlib import Path
 from millracer.cancellation import Wait
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.run.evidence import Evidence
-from millracer.domain.work.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+from millracer.domain.work.items import (
+    ItemStatus,
+    ListedItem,
+    SubmitReceipt,
+    UnfinishedItem,
+    WorkItem,
+)
 from millracer.domain.work.runtime import (
     CommandReply,
     ControlReceipt,
@@ -38,6 +44,7 @@ from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.files.event_log import recent_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items import MillraceItems
+from millracer.millrace.files.listing import list_items
 from millracer.millrace.files.mailbox import find_reply
 from millracer.millrace.files.partial_add import remove_half_added
 from millracer.millrace.files.unfinished import list_unfinished
@@ -45,6 +52,7 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import (
     document_file_name,
     render_document,
+    request_file_name,
     verify_document,
 )
 from millracer.millrace.intake.fields import request_hash_in
@@ -202,6 +210,20 @@ class CliMillrace(Backend):
         """Return all items that Millrace still works on or has blocked; no call."""
         return list_unfinished(self._paths)
 
+    def list_items(self) -> tuple[ListedItem, ...]:
+        """Return all items in any state, the last written first; no call."""
+        return list_items(self._paths)
+
+    def task_text(self, item_status: ItemStatus) -> str | None:
+        """Return an item's request as it was given, else its document; no call."""
+        candidates = [self._paths.intake / request_file_name(item_status.item_id)]
+        if item_status.path is not None:
+            candidates.append(Path(item_status.path))
+        for path in candidates:
+            with suppress(OSError):
+                return path.read_text(encoding="utf-8", errors="replace")
+        return None
+
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """Return the newest stage and item events of Millrace's event log; no call."""
         return recent_events(self._paths)
@@ -286,6 +308,12 @@ class CliMillrace(Backend):
         """Request that Millrace cancels an item; one call."""
         words = ("queue", "cancel", item_id, "--reason", reason)
         return parse_control(self._questions.succeed(*words, wait=wait).stdout)
+
+    def retry_item(self, item_id: str, reason: str, wait: Wait) -> None:
+        """Put a blocked item back into the queue; one call."""
+        # Millrace refuses to retry most of what it blocked without `--force`.
+        words = ("queue", "retry-blocked", item_id, "--reason", reason, "--force")
+        self._questions.succeed(*words, wait=wait)
 
     def pause(self, wait: Wait) -> ControlReceipt:
         """Request a pause: no new stage is started; one call."""

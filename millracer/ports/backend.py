@@ -13,7 +13,13 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
     from millracer.domain.requests import IntakeKind, RequestBody
     from millracer.domain.run.evidence import Evidence
     from millracer.domain.run.observation import ChangeHints
-    from millracer.domain.work.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+    from millracer.domain.work.items import (
+        ItemStatus,
+        ListedItem,
+        SubmitReceipt,
+        UnfinishedItem,
+        WorkItem,
+    )
     from millracer.domain.work.runtime import (
         CommandReply,
         ControlReceipt,
@@ -217,6 +223,21 @@ class Backend(Protocol):
         """
         ...
 
+    def list_items(self) -> tuple[ListedItem, ...]:
+        """Return all items in any state, each once, the last written first.
+
+        Reads the disk and starts no program; never raises for bad files. A workspace that was never
+        initialised has no items.
+        """
+        ...
+
+    def task_text(self, item_status: ItemStatus) -> str | None:
+        """Return an item's request as it was given, else its document; None if it has neither.
+
+        Reads the disk and starts no program.
+        """
+        ...
+
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """Return the recent stage starts, router decisions and cancellations, the newest first.
 
@@ -273,6 +294,14 @@ class Backend(Protocol):
 
         Raises:
             ToolFailed: Millrace refused; it holds no such item that can be cancelled.
+        """
+        ...
+
+    def retry_item(self, item_id: str, reason: str, wait: Wait) -> None:
+        """Put a blocked item back into the queue; no daemon may run.
+
+        Raises:
+            ToolFailed: Millrace refused; it holds no such blocked item, or a daemon runs.
         """
         ...
 
