@@ -7,7 +7,7 @@ cannot change are kept between calls: the version, and that the workspace is ini
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from millracer.domain.work.runtime import (
     RuntimeEvent,
     RuntimeStatus,
 )
+from millracer.domain.work.stages import StageReport
 from millracer.errors import ProtocolError, WorkspaceUnusable
 from millracer.millrace.commands.calls import (
     TOOL,
@@ -41,6 +42,7 @@ from millracer.millrace.commands.version import find_version
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
+from millracer.millrace.evidence.stages import StageReports
 from millracer.millrace.files.event_log import recent_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items import MillraceItems
@@ -110,6 +112,7 @@ class CliMillrace(Backend):
         self._evidence = MillraceEvidence(
             questions=self._questions, items=self._items, lineage=self._lineage, now=now
         )
+        self._stage_reports = StageReports(self._paths, self._lineage.find_runs)
         self._daemon = WorkspaceDaemon(
             calls,
             self._paths,
@@ -330,6 +333,10 @@ class CliMillrace(Backend):
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """Read the item's lineage from Millrace's files; no call, a few milliseconds."""
         return self._lineage.trace(item_status)
+
+    def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
+        """Return the stages that ran for these items, by start time; no call."""
+        return self._stage_reports.read(item_ids, wait)
 
     def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
         """Gather all evidence for the gate; one call for a task done in one run, three for a probe.

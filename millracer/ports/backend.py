@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
         RuntimeEvent,
         RuntimeStatus,
     )
+    from millracer.domain.work.stages import StageReport
     from millracer.errors import RunWarning
 
 
@@ -330,6 +331,17 @@ class Backend(Protocol):
 
         Starts no program and is cheap enough for every change hint. Stage results come from the
         runs' trace files. The answer is a reason to gather evidence, not the evidence of a result.
+        """
+        ...
+
+    def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
+        """Return the stages that ran for these items, by start time.
+
+        Includes stages that were cut off or have not ended. Reads the disk, starts no program, and
+        skips unreadable files; an item without runs has no stages.
+
+        Raises:
+            Cancelled: the caller requested a stop.
         """
         ...
 

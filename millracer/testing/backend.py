@@ -13,7 +13,7 @@ or after a call.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -42,6 +42,7 @@ from millracer.domain.work.runtime import (
     RuntimeEventKind,
     RuntimeStatus,
 )
+from millracer.domain.work.stages import StageReport
 from millracer.errors import RunWarning, ToolFailed
 from millracer.millrace.intake.documents import (
     IntakeDocument,
@@ -55,6 +56,7 @@ from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.testing.stages import ScriptedStages
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A wait of at most this long takes no step of the script.
@@ -217,6 +219,7 @@ class ScriptedBackend(Backend):
         self.stopped_on_purpose = False
         self.fates: deque[CommandReply] = deque()  #: replies to mailbox commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
+        self.stages = ScriptedStages(NOW)
         self.control_held = False
         self.locks: set[str] = set()
         self._rejected: dict[str, str] = {}
@@ -554,6 +557,11 @@ class ScriptedBackend(Backend):
         with self._called("gather_evidence", wait):
             return self._evidence(item_status)
 
+    def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
+        """See the port."""
+        with self._called("stage_reports", wait):
+            return self.stages.of(item_ids)
+
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""
         self.calls.append("trace_lineage")
@@ -678,6 +686,10 @@ class ScriptedBackend(Backend):
         if step.item is not None:
             assert item is not None, f"the script moves {item_id}, which was never added"
             item.state, item.detail, item.proven = step.item, step.detail, step.proven
+            self.stages.end_item(item_id, step.item, proven=step.proven)
+        for event in step.events:
+            if event.begins_stage and event.stage and event.run_id:
+                self.stages.begin(event.item_id or item_id, event.stage, event.run_id)
         if step.stage is not None:
             self.active_stage = step.stage
         if step.paused is not None:

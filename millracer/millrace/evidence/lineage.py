@@ -110,6 +110,11 @@ class MillraceLineage:
         """Return an item's run ids from the event log as of the last trace, newest first."""
         return self._history.runs_of(item_id)
 
+    def find_runs(self, item_id: str) -> tuple[str, ...]:
+        """Return an item's run ids from the current event log, newest first."""
+        self._history.update()
+        return self._history.runs_of(item_id)
+
     def _trace_idea(self, item_status: ItemStatus, documents: _Documents) -> Evidence:
         specs = self._find_specs(item_status.item_id, documents)
         spawns = [
