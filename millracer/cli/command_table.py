@@ -28,6 +28,13 @@ _DOCTOR_EXIT_CODES = (
 )
 
 
+_RUN_EXAMPLES = (
+    'millracer run "Fix the failing tests"',
+    'millracer run -w path/to/workspace --request-id ticket-12 -o json "Fix the header"',
+    "millracer run --route millrace --intake task < task.md",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A command, or a group of commands, as its group lists it.
@@ -35,6 +42,7 @@ class Entry:
     Attributes:
         target: "module:function" of a command; empty for a group.
         help: the first sentence of a command's help, or the help of a group.
+        examples: command lines that the help shows first.
         epilog: text below the options in the help.
         documents: the JSON documents it can print; the first one that is requested counts.
         commands: the entries of a group.
@@ -43,6 +51,7 @@ class Entry:
     target: str = ""
     help: str
     epilog: str | None = None
+    examples: tuple[str, ...] = ()
     documents: tuple[Document, ...] = ()
     commands: Mapping[str, Entry] = field(default_factory=dict)
 
@@ -53,6 +62,7 @@ def _queue_command(target: str, text: str, document: Document) -> Entry:
 
 _COMMANDS = "millracer.cli.commands"
 _CONTROL = f"{_COMMANDS}.control"
+_ITEMS = f"{_COMMANDS}.items"
 _SESSIONS = f"{_COMMANDS}.sessions"
 
 COMMANDS: Mapping[str, Entry] = {
@@ -60,6 +70,7 @@ COMMANDS: Mapping[str, Entry] = {
         target=f"{_COMMANDS}.run.command:run",
         help="Run one task to its end and print the answer or a JSON result.",
         epilog=_EXIT_CODES,
+        examples=_RUN_EXAMPLES,
         documents=(documents.RUN,),
     ),
     "operator": Entry(
@@ -68,6 +79,20 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "status": _queue_command(
         f"{_COMMANDS}.status.command:status", "Show the state of a workspace.", documents.STATUS
+    ),
+    "list": _queue_command(
+        f"{_ITEMS}.list:list_items", "List the work items, the last written first.", documents.LIST
+    ),
+    "show": _queue_command(
+        f"{_ITEMS}.show:show", "Show everything about one work item.", documents.ITEM
+    ),
+    "logs": _queue_command(
+        f"{_ITEMS}.logs:logs",
+        "Show what the agents of a work item's stages said and did.",
+        documents.LOGS,
+    ),
+    "trace": _queue_command(
+        f"{_ITEMS}.trace:trace", "Show Millrace's evidence about one work item.", documents.TRACE
     ),
     "submit": _queue_command(
         f"{_COMMANDS}.submit:submit",
@@ -84,6 +109,9 @@ COMMANDS: Mapping[str, Entry] = {
         "Remove one waiting or blocked work item from Millrace's queue.",
         documents.CONTROL,
     ),
+    "retry": _queue_command(
+        f"{_CONTROL}:retry", "Put one blocked work item back into the queue.", documents.CONTROL
+    ),
     "pause": _queue_command(
         f"{_CONTROL}:pause",
         "Pause the workspace: no new stage is started.",
@@ -91,6 +119,11 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "resume": _queue_command(
         f"{_CONTROL}:resume", "End the pause of the workspace.", documents.CONTROL
+    ),
+    "start": _queue_command(
+        f"{_CONTROL}:start",
+        "Start a daemon that works the queue until `millracer stop`.",
+        documents.CONTROL,
     ),
     "stop": _queue_command(
         f"{_CONTROL}:stop",
@@ -126,7 +159,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "workspaces": Entry(
         help="Manage the registered workspaces.",
-        documents=(documents.OPS,),
+        documents=(documents.OPS_REPLY,),
         commands={
             "list": Entry(
                 target=f"{_SESSIONS}:list_workspaces",
@@ -148,7 +181,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "sessions": Entry(
         help="Show and delete sessions (stored selections).",
-        documents=(documents.OPS,),
+        documents=(documents.OPS_REPLY,),
         commands={
             "list": Entry(target=f"{_SESSIONS}:list_sessions", help="List all sessions."),
             "show": Entry(
@@ -172,6 +205,10 @@ COMMANDS: Mapping[str, Entry] = {
             ),
         },
     ),
+    "help": Entry(
+        target=f"{_COMMANDS}.help:help_command", help="Show the help of a command, or of all."
+    ),
+    "version": Entry(target=f"{_COMMANDS}.help:version", help="Print the version."),
 }
 #: For a command line that names no known command.
 _UNKNOWN = Entry(help="", documents=(documents.RUN,))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from millracer.schemas.base import Published
 
 _OUTPUT = "--output"
+_SHORT_OUTPUT = "-o"
+_JSON = "--json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Document:
             return True
         if self.output is None:
             return False
-        return (_last_value(_OUTPUT, words) or self.output) == OutputFormat.JSON
+        return (_last_format(words) or self.output) == OutputFormat.JSON
 
     def load(self) -> Callable[[MillracerError, str | None], str]:
         """Return the function that renders a failure; its modules are imported now."""
@@ -58,29 +60,39 @@ def load(target: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _last_value(option: str, words: Sequence[str]) -> str | None:
-    value = os.environ.get(variable_of(option)) or None
+def _last_format(words: Sequence[str]) -> str | None:
+    value = os.environ.get(variable_of(_OUTPUT)) or None
     for at, word in enumerate(words):
-        if word == option and at + 1 < len(words):
+        if word in {_OUTPUT, _SHORT_OUTPUT} and at + 1 < len(words):
             value = words[at + 1]
-        elif word.startswith(f"{option}="):
+        elif word.startswith(f"{_OUTPUT}="):
             value = word.partition("=")[2]
+        elif word.startswith(_SHORT_OUTPUT):
+            value = word.removeprefix(_SHORT_OUTPUT)
     return value
 
 
 _RUN = "millracer.cli.commands.run.report:describe_failure"
 _OPS = "millracer.operations.reply:describe_failure"
+_SCHEMAS = "millracer.schemas"
 
-RUN = Document(failure=_RUN, output=OutputFormat.TEXT)
-DEMO = Document(failure=_RUN, output=OutputFormat.JSON)
+
+def _document(failure: str, *, output: OutputFormat = OutputFormat.TEXT) -> Document:
+    """Return the document of a command with `--json` and `--output`."""
+    return Document(failure=failure, flags=(_JSON,), output=output)
+
+
+RUN = _document(_RUN)
+DEMO = _document(_RUN, output=OutputFormat.JSON)
 OPS_LINE = Document(failure=_OPS, flags=("--jsonl",), lines=True)
-OPS = Document(failure=_OPS, flags=("--json", "--stream-json"))
-CONFIG = Document(failure="millracer.schemas.config:describe_failure", flags=("--json",))
-DOCTOR = Document(failure="millracer.schemas.doctor:describe_failure", flags=("--json",))
-STATUS = Document(failure="millracer.schemas.status:describe_failure", flags=("--json",))
-CONTROL = Document(failure="millracer.schemas.control:describe_failure", flags=("--json",))
-SUBMIT = Document(
-    failure="millracer.schemas.submit:describe_failure",
-    flags=("--json",),
-    output=OutputFormat.TEXT,
-)
+OPS = Document(failure=_OPS, flags=(_JSON, "--stream-json"))
+OPS_REPLY = _document(_OPS)
+CONFIG = _document(f"{_SCHEMAS}.config:describe_failure")
+DOCTOR = _document(f"{_SCHEMAS}.doctor:describe_failure")
+STATUS = _document(f"{_SCHEMAS}.status:describe_failure")
+LIST = _document(f"{_SCHEMAS}.items:describe_failure")
+ITEM = _document(f"{_SCHEMAS}.item:describe_item_failure")
+LOGS = _document(f"{_SCHEMAS}.item:describe_logs_failure")
+TRACE = _document(f"{_SCHEMAS}.item:describe_trace_failure")
+CONTROL = _document(f"{_SCHEMAS}.control:describe_failure")
+SUBMIT = _document(f"{_SCHEMAS}.submit:describe_failure")

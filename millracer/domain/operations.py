@@ -7,14 +7,20 @@ from enum import StrEnum
 
 
 class OperationName(StrEnum):
-    """The operations; to watch an item is a run that resumes it."""
+    """The operations; to watch an item is a run that resumes it, to watch all is a run of each."""
 
     RUN = "run"
     SUBMIT = "submit"
     STATUS = "status"
+    LIST = "list"
+    SHOW = "show"
+    LOGS = "logs"
+    TRACE = "trace"
     CANCEL = "cancel"
+    RETRY = "retry"
     PAUSE = "pause"
     RESUME = "resume"
+    START = "start"
     STOP = "stop"
     LIST_WORKSPACES = "list_workspaces"
     REGISTER_WORKSPACE = "register_workspace"
@@ -28,6 +34,69 @@ class OperationName(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
     """Report the daemon, the queue and what blocks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """List the items of a workspace.
+
+    Attributes:
+        states: only items in these states; all where it is empty.
+        all_workspaces: also the items of every registered workspace.
+    """
+
+    states: tuple[str, ...] = ()
+    all_workspaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRequest:
+    """Show one item whole.
+
+    Attributes:
+        work_item_id: the item's id, the id of its request, or a unique beginning of its id.
+    """
+
+    work_item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogsRequest:
+    """Show what the agents of an item's stages said and did.
+
+    Attributes:
+        work_item_id: as for `ShowRequest`.
+        stage: only stages of this name; None for all.
+        raw: also the recorded files' texts.
+    """
+
+    work_item_id: str
+    stage: str | None = None
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequest:
+    """Show Millrace's evidence about an item.
+
+    Attributes:
+        work_item_id: as for `ShowRequest`.
+    """
+
+    work_item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequest:
+    """Put a blocked item back into the queue.
+
+    Attributes:
+        work_item_id: as for `ShowRequest`.
+        reason: Millrace keeps it; None for the default.
+    """
+
+    work_item_id: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +120,11 @@ class PauseRequest:
 @dataclass(frozen=True, slots=True)
 class ResumeRequest:
     """End the pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """Start a daemon that works the queue until it is stopped."""
 
 
 @dataclass(frozen=True, slots=True)

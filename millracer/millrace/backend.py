@@ -25,10 +25,12 @@ from millracer.domain.work.items import (
 from millracer.domain.work.runtime import (
     CommandReply,
     ControlReceipt,
+    JsonObject,
     RuntimeEvent,
     RuntimeStatus,
 )
 from millracer.domain.work.stages import StageReport
+from millracer.domain.work.transcript import Transcript
 from millracer.errors import ProtocolError, WorkspaceUnusable
 from millracer.millrace.commands.calls import (
     TOOL,
@@ -43,6 +45,7 @@ from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.evidence.stages import StageReports
+from millracer.millrace.evidence.transcripts import read_transcript
 from millracer.millrace.files.event_log import recent_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items import MillraceItems
@@ -337,6 +340,14 @@ class CliMillrace(Backend):
     def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
         """Return the stages that ran for these items, by start time; no call."""
         return self._stage_reports.read(item_ids, wait)
+
+    def read_transcript(self, report: StageReport) -> Transcript:
+        """Return what the agent of a stage said and did; no call."""
+        return read_transcript(self._paths.root, report)
+
+    def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
+        """Return Millrace's own traces of the runs of these items, the newest first; no call."""
+        return tuple(self._lineage.raw_traces(item_ids))
 
     def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
         """Gather all evidence for the gate; one call for a task done in one run, three for a probe.

@@ -245,8 +245,10 @@ class OpsGateway:
     def _on_millrace(
         self, operation: Operation, read: ReadRequest, target: Target, cancellation: Cancellation
     ) -> Reply:
-        handler: _OnMillrace = load(operation.ops_handler)
         try:
+            if not operation.ops_handler:
+                return self._perform_typed(operation, read, target, cancellation)
+            handler: _OnMillrace = load(operation.ops_handler)
             return handler(
                 read,
                 target,
@@ -263,6 +265,25 @@ class OpsGateway:
             reply = failed(error, resolution=target.resolution)
         taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
         return replace(reply, workspace_ref=taken)
+
+    def _perform_typed(
+        self, operation: Operation, read: ReadRequest, target: Target, cancellation: Cancellation
+    ) -> Reply:
+        """Perform an operation by its own handler, with the request that the payload describes."""
+        from millracer.operations.typed_action import perform_typed  # noqa: PLC0415 - see above
+
+        return perform_typed(
+            operation,
+            read,
+            target,
+            tools=self._tools,
+            memory=self._memory,
+            options=self._defaults.options,
+            directories=self._directories,
+            clock=self._clock,
+            cancellation=cancellation,
+            session_id=self._envelope(read).session_id,
+        )
 
     def _remember(self, envelope: _Envelope, reply: Reply) -> None:
         if (

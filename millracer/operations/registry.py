@@ -31,9 +31,10 @@ class Operation:
     Attributes:
         request: the model of its request.
         result: the model of its result document.
-        handler: performs it for a caller with options; empty where only ops requests exist.
+        handler: performs it for a caller with options; empty where only ops requests exist. An ops
+            action without `ops_handler` is performed by it, with a request from the payload.
         failure: returns the result document of an error.
-        ops_handler: performs it as an ops action of the same name; empty where there is no action.
+        ops_handler: performs it as an ops action that needs more than the payload.
         ops_action: the name of the ops action, None where there is none.
         on_store: whether the ops action uses the session store alone.
         writes: whether it changes the workspace, the queue, the daemon or the session store.
@@ -99,12 +100,35 @@ _SCHEMAS = "millracer.schemas"
 _CONTROL = f"{_SCHEMAS}.control"
 
 
-def _control(request: str, handler: str, *, warms_up: bool = True) -> Operation:
+def _read(  # noqa: PLR0913 - the parts of a row
+    request: str,
+    handler: str,
+    result: str,
+    failure: str,
+    *,
+    ops_action: str,
+    warms_up: bool = True,
+) -> Operation:
+    return Operation(
+        request=f"{_REQUESTS}:{request}",
+        result=f"{_SCHEMAS}.{result}",
+        handler=f"millracer.operations.{handler}",
+        failure=f"{_SCHEMAS}.{failure}",
+        ops_action=ops_action,
+        writes=False,
+        warms_up=warms_up,
+    )
+
+
+def _control(
+    request: str, handler: str, *, warms_up: bool = True, ops_action: str | None = None
+) -> Operation:
     return Operation(
         request=f"{_REQUESTS}:{request}",
         result=f"{_CONTROL}:ControlResult",
         handler=f"millracer.operations.{handler}",
         failure=f"{_CONTROL}:describe_failure",
+        ops_action=ops_action,
         writes=True,
         warms_up=warms_up,
     )
@@ -146,9 +170,40 @@ OPERATIONS: Mapping[OperationName, Operation] = {
         ops_action="status",
         writes=False,
     ),
+    OperationName.LIST: _read(
+        "ListRequest",
+        "list_items:answer_list",
+        "items:ListResult",
+        "items:describe_failure",
+        ops_action="list_items",
+        warms_up=False,
+    ),
+    OperationName.SHOW: _read(
+        "ShowRequest",
+        "item_reports:answer_show",
+        "item:ItemResult",
+        "item:describe_item_failure",
+        ops_action="show_work_item",
+    ),
+    OperationName.LOGS: _read(
+        "LogsRequest",
+        "item_reports:answer_logs",
+        "item:LogsResult",
+        "item:describe_logs_failure",
+        ops_action="logs",
+    ),
+    OperationName.TRACE: _read(
+        "TraceRequest",
+        "item_reports:answer_trace",
+        "item:TraceResult",
+        "item:describe_trace_failure",
+        ops_action="trace",
+    ),
     OperationName.CANCEL: _control("CancelRequest", "cancel:answer_cancel"),
+    OperationName.RETRY: _control("RetryRequest", "retry:answer_retry", ops_action="retry"),
     OperationName.PAUSE: _control("PauseRequest", "control:answer_pause"),
     OperationName.RESUME: _control("ResumeRequest", "control:answer_resume"),
+    OperationName.START: _control("StartRequest", "start:answer_start", ops_action="start"),
     OperationName.STOP: _control("StopRequest", "control:answer_stop", warms_up=False),
     OperationName.LIST_WORKSPACES: _on_store(
         OperationName.LIST_WORKSPACES, "WorkspacesReply", writes=False

@@ -88,9 +88,7 @@ def _confirm(
     millrace: Backend, item_status: ItemStatus, retried: Sequence[str], wait: Wait
 ) -> Found:
     held = [
-        item_id
-        for item_id in retried
-        if millrace.look_up(item_id, wait).state is ItemState.BLOCKED
+        item_id for item_id in retried if millrace.look_up(item_id, wait).state is ItemState.BLOCKED
     ]
     if held:
         raise ToolFailed(

@@ -51,9 +51,7 @@ def start(request: RunRequest, millrace: Backend, cancellation: Cancellation) ->
     return reported(ControlCommand.START, millrace, cancellation, do)
 
 
-def _start(
-    request: RunRequest, millrace: Backend, cancellation: Cancellation, wait: Wait
-) -> Found:
+def _start(request: RunRequest, millrace: Backend, cancellation: Cancellation, wait: Wait) -> Found:
     require_workspace(millrace, wait)
     record = RunContext(request=request, cancellation=cancellation)
     settle_mode(record, millrace)
@@ -87,10 +85,10 @@ def _report(
     running: RunningDaemon | None,
     warnings: tuple[RunWarning, ...],
 ) -> Found:
-    steps = (step("look", millrace, "status"),)
     if running is None or running.booting:
         message = "the daemon was started, and does not hold the workspace yet"
-        return Found(ControlOutcome.NOT_CONFIRMED, message, next_steps=steps, warnings=warnings)
+        check = (step("look", millrace, "status"),)
+        return Found(ControlOutcome.NOT_CONFIRMED, message, next_steps=check, warnings=warnings)
     steps = (step("watch", millrace, "watch", "--all"), step("stop", millrace, "stop"))
     is_foreign = not (running.owned or running.kept)
     if is_foreign:

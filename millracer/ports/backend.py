@@ -24,12 +24,14 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
         CommandReply,
         ControlReceipt,
         DaemonEnd,
+        JsonObject,
         ModeValidation,
         RunningDaemon,
         RuntimeEvent,
         RuntimeStatus,
     )
     from millracer.domain.work.stages import StageReport
+    from millracer.domain.work.transcript import Transcript
     from millracer.errors import RunWarning
 
 
@@ -342,6 +344,20 @@ class Backend(Protocol):
 
         Raises:
             Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def read_transcript(self, report: StageReport) -> Transcript:
+        """Return what the agent of a stage said and did; empty if nothing was recorded.
+
+        Reads the disk and starts no program.
+        """
+        ...
+
+    def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
+        """Return Millrace's own traces of the runs of these items, the newest first.
+
+        Reads the disk, starts no program, and skips unreadable files.
         """
         ...
 

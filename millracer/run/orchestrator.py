@@ -179,7 +179,7 @@ class Orchestrator:
             raise InvalidRequest(
                 f"workspace {self._millrace.workspace} holds no work item {request.resume}",
                 field="resume",
-                suggested_action="see what there is with `millracer status`, or check --workspace",
+                suggested_action="list the items with `millracer list`, or check --workspace",
             )
         record.decision = choose_route(record, self._pi)
         if record.decision.custom_loop_needed:

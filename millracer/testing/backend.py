@@ -35,6 +35,7 @@ from millracer.domain.work.runtime import (
     CommandState,
     ControlReceipt,
     DaemonEnd,
+    JsonObject,
     ModeValidation,
     OutOfSight,
     RunningDaemon,
@@ -43,6 +44,7 @@ from millracer.domain.work.runtime import (
     RuntimeStatus,
 )
 from millracer.domain.work.stages import StageReport
+from millracer.domain.work.transcript import Transcript
 from millracer.errors import RunWarning, ToolFailed
 from millracer.millrace.intake.documents import (
     IntakeDocument,
@@ -561,6 +563,27 @@ class ScriptedBackend(Backend):
         """See the port."""
         with self._called("stage_reports", wait):
             return self.stages.of(item_ids)
+
+    def read_transcript(self, report: StageReport) -> Transcript:
+        """See the port."""
+        self.calls.append("read_transcript")
+        return self.stages.transcripts.get(report.request_id, Transcript())
+
+    def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
+        """See the port; a trace has the run and its stages."""
+        self.calls.append("run_traces")
+        stages = self.stages.of(item_ids)
+        return tuple(
+            {
+                "run_id": run_id,
+                "nodes": [
+                    {"stage": each.stage, "terminal_result": each.result}
+                    for each in stages
+                    if each.run_id == run_id
+                ],
+            }
+            for run_id in dict.fromkeys(each.run_id for each in reversed(stages))
+        )
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""

@@ -14,6 +14,7 @@ import typer
 from millracer import __version__
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
 from millracer.cli.options.groups import CommonOptions, with_common_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.terminal.stderr import printable, say_error
 from millracer.cli.terminal.stdout import print_text
@@ -46,10 +47,11 @@ _LABELS = {
 
 
 @partial(with_common_options, despite_config=True)
+@with_output
 def doctor(
     common: CommonOptions,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+    as_json: bool = False,
     with_turn: Annotated[
         bool,
         typer.Option("--try", help="Also send pi one short prompt; this calls its model."),

@@ -17,6 +17,7 @@ from millracer.cli.commands.ops.request import open_gateway, perform
 from millracer.cli.options import completion as shell_completion
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, common_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import in_line, table
@@ -47,7 +48,6 @@ from millracer.schemas.ops.result import (
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the ops result as JSON.")]
 _WorkspaceId = Annotated[
     str,
     typer.Argument(
@@ -62,13 +62,15 @@ _SessionName = Annotated[
 ]
 
 
-def list_workspaces(*, workspace: options.Workspace = None, as_json: _AsJson = False) -> None:
+@with_output
+def list_workspaces(*, workspace: options.Workspace = None, as_json: bool = False) -> None:
     """List the registered workspaces; `*` marks the default."""
     _do(
         common_options(values={"workspace": workspace}), Action.LIST_WORKSPACES, {}, as_json=as_json
     )
 
 
+@with_output
 def add_workspace(  # noqa: PLR0913 - one parameter per option
     path: Annotated[Path, typer.Argument(help="The directory.")] = Path(),
     *,
@@ -89,7 +91,7 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
             "current directory.",
         ),
     ] = False,
-    as_json: _AsJson = False,
+    as_json: bool = False,
 ) -> None:
     """Register a directory under an id; an existing id is replaced."""
     named = workspace_id or _NOT_IN_IDS.sub("-", path.expanduser().resolve().name).strip("-._")
@@ -106,12 +108,14 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
     _do(common_options(), Action.REGISTER_WORKSPACE, payload, as_json=as_json)
 
 
-def remove_workspace(workspace_id: _WorkspaceId, *, as_json: _AsJson = False) -> None:
+@with_output
+def remove_workspace(workspace_id: _WorkspaceId, *, as_json: bool = False) -> None:
     """Unregister a workspace; its directory is not changed."""
     payload = {"workspace_id": workspace_id}
     _do(common_options(), Action.FORGET_WORKSPACE, payload, as_json=as_json)
 
 
+@with_output
 def select_workspace(
     selected: Annotated[
         str,
@@ -127,7 +131,7 @@ def select_workspace(
         typer.Option("--mode", help="Millrace mode.  [default: the workspace's]"),
     ] = None,
     session_id: options.SessionId = None,
-    as_json: _AsJson = False,
+    as_json: bool = False,
 ) -> None:
     """Select a session's default workspace and mode."""
     is_path = "/" in selected or selected in {".", "..", "~"}
@@ -136,18 +140,21 @@ def select_workspace(
     _do(common, Action.SELECT_WORKSPACE, payload, as_json=as_json)
 
 
-def list_sessions(*, as_json: _AsJson = False) -> None:
+@with_output
+def list_sessions(*, as_json: bool = False) -> None:
     """List all sessions."""
     _do(common_options(), Action.LIST_SESSIONS, {}, as_json=as_json)
 
 
-def show_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
+@with_output
+def show_session(session_id: _SessionName, *, as_json: bool = False) -> None:
     """Show one session."""
     payload = {"session_id": session_id}
     _do(common_options(), Action.INSPECT_SESSION, payload, as_json=as_json)
 
 
-def forget_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
+@with_output
+def forget_session(session_id: _SessionName, *, as_json: bool = False) -> None:
     """Delete one session."""
     payload = {"session_id": session_id}
     _do(common_options(), Action.FORGET_SESSION, payload, as_json=as_json)

@@ -15,9 +15,8 @@ Item = Annotated[
     str,
     typer.Argument(
         metavar="ID",
-        help="Work item id or request id.",
+        help="Work item id, request id, or the beginning of a work item id.",
         show_default=False,
         autocompletion=shell_completion.items,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

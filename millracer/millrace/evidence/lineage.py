@@ -16,6 +16,7 @@ from millracer.domain.requests import IntakeKind
 from millracer.domain.run.completion import PROBE, SPEC, TASK
 from millracer.domain.run.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
 from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.runtime import JsonObject
 from millracer.millrace.evidence.traces import TraceFiles, spawn_facts, stage_facts
 from millracer.millrace.files.event_log import EventHistory
 from millracer.millrace.files.ideas import idea_file_names, noted_specs
@@ -114,6 +115,14 @@ class MillraceLineage:
         """Return an item's run ids from the current event log, newest first."""
         self._history.update()
         return self._history.runs_of(item_id)
+
+    def raw_traces(self, item_ids: Iterable[str]) -> Iterator[JsonObject]:
+        """Yield the unchanged traces of the runs of these items, the newest of each first."""
+        runs = dict.fromkeys(run_id for item_id in item_ids for run_id in self.find_runs(item_id))
+        for run_id in runs:
+            trace = self._traces.read_raw(run_id)
+            if trace is not None:
+                yield trace
 
     def _trace_idea(self, item_status: ItemStatus, documents: _Documents) -> Evidence:
         specs = self._find_specs(item_status.item_id, documents)

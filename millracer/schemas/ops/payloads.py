@@ -17,6 +17,12 @@ class Action(StrEnum):
     """The actions of ops requests."""
 
     STATUS = "status"  #: Millrace's own status of one workspace
+    LIST_ITEMS = "list_items"
+    SHOW_WORK_ITEM = "show_work_item"
+    LOGS = "logs"
+    TRACE = "trace"
+    RETRY = "retry"
+    START = "start"
     ENQUEUE = "enqueue"  #: one task, run to its end
     LIST_WORKSPACES = "list_workspaces"
     SELECT_WORKSPACE = "select_workspace"
@@ -38,6 +44,42 @@ class EnqueuePayload(Payload):
 
     task: str | None = None
     text: str | None = None
+
+
+class ListItemsPayload(Payload):
+    """Which items to list.
+
+    Attributes:
+        states: only items in these states; all if absent.
+        all_workspaces: also the items of every registered workspace.
+    """
+
+    states: Texts = ()
+    all_workspaces: bool = False
+
+
+class ItemPayload(Payload):
+    """One work item: its id, the id of its request, or a unique beginning of its id."""
+
+    work_item_id: Text
+
+
+class LogsPayload(ItemPayload):
+    """The item whose transcripts to return.
+
+    Attributes:
+        stage: only stages of this name; all if absent.
+        raw: also the recorded files' texts.
+    """
+
+    stage: OptionalText = None
+    raw: bool = False
+
+
+class RetryPayload(ItemPayload):
+    """The blocked item to put back into the queue; Millrace keeps the reason."""
+
+    reason: OptionalText = None
 
 
 class SelectWorkspacePayload(Payload):
@@ -85,6 +127,12 @@ class ForgetSessionPayload(Payload):
 PAYLOADS: MappingProxyType[Action, type[Payload]] = MappingProxyType(
     {
         Action.STATUS: Payload,
+        Action.LIST_ITEMS: ListItemsPayload,
+        Action.SHOW_WORK_ITEM: ItemPayload,
+        Action.LOGS: LogsPayload,
+        Action.TRACE: ItemPayload,
+        Action.RETRY: RetryPayload,
+        Action.START: Payload,
         Action.ENQUEUE: EnqueuePayload,
         Action.LIST_WORKSPACES: Payload,
         Action.SELECT_WORKSPACE: SelectWorkspacePayload,

@@ -8,6 +8,7 @@ from millracer.cli.documents import load
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.requests import RoutePreference
@@ -16,12 +17,13 @@ _BODY = "millracer.cli.commands.run.task:run_task"
 
 
 @with_common_options
+@with_output
 def run(  # noqa: PLR0913 - one parameter per option
     common: CommonOptions,
     *,
     task: options.Task = None,
     benchmark_json: options.BenchmarkJson = False,
-    output: options.Output = OutputFormat.TEXT,
+    output: OutputFormat = OutputFormat.TEXT,
     request_id: options.RequestId = None,
     resume: options.Resume = None,
     exit_zero: options.ExitZero = False,
@@ -41,11 +43,12 @@ def run(  # noqa: PLR0913 - one parameter per option
 
 
 @with_all_options_but("route", "intake")
+@with_output
 def watch(
     common: CommonOptions,
     *,
     item: queue_options.Item,
-    output: options.Output = OutputFormat.TEXT,
+    output: OutputFormat = OutputFormat.TEXT,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
