@@ -56,8 +56,8 @@ class Entry:
     commands: Mapping[str, Entry] = field(default_factory=dict)
 
 
-def _queue_command(target: str, text: str, document: Document) -> Entry:
-    return Entry(target=target, help=text, epilog=_EXIT_CODES, documents=(document,))
+def _queue_command(target: str, text: str, *printed: Document) -> Entry:
+    return Entry(target=target, help=text, epilog=_EXIT_CODES, documents=printed)
 
 
 _COMMANDS = "millracer.cli.commands"
@@ -102,6 +102,7 @@ COMMANDS: Mapping[str, Entry] = {
     "watch": _queue_command(
         f"{_COMMANDS}.run.command:watch",
         "Follow one work item to its end and print its result.",
+        documents.WATCH_ALL,
         documents.RUN,
     ),
     "cancel": _queue_command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,15 +30,19 @@ class Document:
         flags: options that request the document.
         output: the default of `--output`; None for a command without that option.
         lines: whether it is printed on one line.
+        only_with: an option without which the command prints another document; None without one.
     """
 
     failure: str
     flags: tuple[str, ...] = ()
     output: OutputFormat | None = None
     lines: bool = False
+    only_with: str | None = None
 
     def is_requested_by(self, words: Sequence[str]) -> bool:
         """Whether a command line, valid or not, requests the document."""
+        if self.only_with is not None and self.only_with not in words:
+            return False
         if not set(self.flags).isdisjoint(words):
             return True
         if self.output is None:
@@ -83,6 +87,7 @@ def _document(failure: str, *, output: OutputFormat = OutputFormat.TEXT) -> Docu
 
 
 RUN = _document(_RUN)
+WATCH_ALL = replace(_document(f"{_SCHEMAS}.watch_all:describe_failure"), only_with="--all")
 DEMO = _document(_RUN, output=OutputFormat.JSON)
 OPS_LINE = Document(failure=_OPS, flags=("--jsonl",), lines=True)
 OPS = Document(failure=_OPS, flags=(_JSON, "--stream-json"))

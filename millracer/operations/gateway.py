@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from millracer.cancellation import Cancellation, Cancelled
-from millracer.domain.workspaces import LOCAL_SESSION, Resolution
+from millracer.domain.workspaces import LOCAL_SESSION, Resolution, ResolutionRule
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
 from millracer.operations.answer import Answer as OperationAnswer
 from millracer.operations.options import OptionLayers
@@ -26,7 +26,7 @@ from millracer.operations.reply import (
     echo_workspace,
     failed,
 )
-from millracer.operations.resolve_workspace import NamedWorkspace, resolve_workspace
+from millracer.operations.resolve_workspace import NamedWorkspace, resolve_workspace, shadow_warning
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.sessions import SessionActions
 from millracer.ports import Clock, Directories
@@ -229,7 +229,8 @@ class OpsGateway:
         target = target_of(read, resolution, session, self._defaults.options)
         ignored_path = self._path_warning(read, resolution)
         reply = self._on_millrace(operation, read, target, cancellation)
-        return replace(reply, warnings=(*ignored_path, *reply.warnings))
+        shadowed = self._shadow_warning(resolution)
+        return replace(reply, warnings=(*ignored_path, *shadowed, *reply.warnings))
 
     def _path_warning(self, read: ReadRequest, resolution: Resolution) -> tuple[RunWarning, ...]:
         """Return the warning that a path beside a registered id was ignored."""
@@ -241,6 +242,13 @@ class OpsGateway:
             f"registered; the id was taken"
         )
         return (RunWarning("root_path_ignored", text),)
+
+    def _shadow_warning(self, resolution: Resolution) -> tuple[RunWarning, ...]:
+        """Return the warning that a directory took precedence over a registered id."""
+        named = self._defaults.workspace
+        if named is None or resolution.rule is not ResolutionRule.CLI_WORKSPACE:
+            return ()
+        return shadow_warning(named, self._memory, self._directories)
 
     def _on_millrace(
         self, operation: Operation, read: ReadRequest, target: Target, cancellation: Cancellation

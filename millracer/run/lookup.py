@@ -102,14 +102,13 @@ def item_named(name: str, millrace: Backend) -> str:
     """
     if is_item_id(name):
         return name
+    stored = tuple(millrace.stored_requests())
     requested = sorted(
-        item_id
-        for item_id, request_hash in millrace.stored_requests()
-        if is_named(item_id, request_hash, name)
+        item_id for item_id, request_hash in stored if is_named(item_id, request_hash, name)
     )
     if requested:
         return _only(requested, name, "each with another text")
-    ids = {item.item_id for item in millrace.list_items()}
+    ids = {item.item_id for item in millrace.list_items()} | {item_id for item_id, _ in stored}
     if name in ids or len(name) < _LEAST_PREFIX:
         return name
     beginning = sorted(item_id for item_id in ids if item_id.startswith(name))

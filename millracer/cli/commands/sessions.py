@@ -83,14 +83,6 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
         str | None, typer.Option("--mode", help="Default Millrace mode of the workspace.")
     ] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="Tag; repeatable.")] = None,
-    default: Annotated[
-        bool,
-        typer.Option(
-            "--default",
-            help="Make it the default of ops and the operator; other commands default to the "
-            "current directory.",
-        ),
-    ] = False,
     as_json: bool = False,
 ) -> None:
     """Register a directory under an id; an existing id is replaced."""
@@ -103,7 +95,6 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
         "display_name": display_name,
         "default_mode": mode,
         "tags": list(tag or ()),
-        "is_default": default,
     }
     _do(common_options(), Action.REGISTER_WORKSPACE, payload, as_json=as_json)
 
@@ -214,8 +205,7 @@ def _lines(result: OpsResult, action: Action) -> list[str]:
         case SessionsReply(sessions=sessions):
             return table(("SESSION", "WORKSPACE", "MODE", "LAST USED"), map(_session_row, sessions))
         case SessionReply(session=SessionDocument() as session):
-            forgotten = [f"forgot session {session.session_id}"]
-            return forgotten if action is Action.FORGET_SESSION else _session_lines(session)
+            return _session_reply(session, action)
         case _:
             return []
 
@@ -237,6 +227,25 @@ def _session_row(session: SessionDocument) -> tuple[str, ...]:
         session.selected_mode or "-",
         f"{session.updated_at:%Y-%m-%d %H:%M:%S}Z",
     )
+
+
+def _session_reply(session: SessionDocument, action: Action) -> list[str]:
+    match action:
+        case Action.FORGET_SESSION:
+            return [f"forgot session {session.session_id}"]
+        case Action.SELECT_WORKSPACE:
+            return [_selected(session)]
+        case _:
+            return _session_lines(session)
+
+
+def _selected(session: SessionDocument) -> str:
+    path = session.selected_root_path
+    named = session.selected_workspace_id
+    where = f"{named} ({path})" if named else f"{path}"
+    mode = session.selected_mode
+    rest = "" if mode is None else f" in mode {mode}"
+    return f"session {session.session_id} uses workspace {where}{rest}"
 
 
 def _session_lines(session: SessionDocument) -> list[str]:

@@ -100,7 +100,7 @@ class RegisterWorkspacePayload(Payload):
     Attributes:
         workspace_id: stored unchanged.
         root_path: an existing directory; relative to the command's current directory.
-        is_default: ops and the operator use it if nothing else names a workspace.
+        is_default: ops requests use it if nothing else names a workspace.
     """
 
     workspace_id: Annotated[str, Field(pattern=_WORKSPACE_ID, max_length=128)]

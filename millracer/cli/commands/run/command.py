@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from millracer.cli.documents import load
@@ -12,6 +14,7 @@ from millracer.cli.options.json_output import with_output
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.requests import RoutePreference
+from millracer.errors import UsageError
 
 _BODY = "millracer.cli.commands.run.task:run_task"
 
@@ -44,10 +47,13 @@ def run(  # noqa: PLR0913 - one parameter per option
 
 @with_all_options_but("route", "intake")
 @with_output
-def watch(
+def watch(  # noqa: PLR0913 - one parameter per option
     common: CommonOptions,
     *,
-    item: queue_options.Item,
+    item: queue_options.OptionalItem = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Follow every item until none is left to work on.")
+    ] = False,
     output: OutputFormat = OutputFormat.TEXT,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
@@ -57,6 +63,14 @@ def watch(
     The result is the same as that of `run`. Starts a daemon if none runs. The result of an item
     that has already ended is printed at once.
     """
+    if (item is None) is not every:
+        raise UsageError(
+            "`watch` takes either an ID or --all",
+            suggested_action="give the id of an item from `millracer list`, or --all",
+        )
     common.programs.warm_up(common.options.anywhere.options)
+    if item is None:
+        body = load("millracer.cli.commands.run.all_items:watch_all")
+        raise typer.Exit(body(common, output=output, exit_zero=exit_zero, quiet=quiet))
     task_input = TaskInput(common=common, resume=item)
     raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))
