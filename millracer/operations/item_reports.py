@@ -6,8 +6,8 @@ from millracer.cancellation import Wait
 from millracer.domain.item_report import ItemReport, ItemTrace, StageLog
 from millracer.domain.operations import LogsRequest, ShowRequest, TraceRequest
 from millracer.domain.run.completion import judge
-from millracer.domain.run.evidence import Evidence, LineageItem, lineage_of
-from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.run.evidence import LineageItem, lineage_of, runner_failure
+from millracer.domain.work.items import ItemStatus
 from millracer.errors import ExitCode, InvalidRequest
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, SelectedWorkspace
@@ -123,13 +123,6 @@ def read_logs(
     return tuple(
         StageLog(report=each, transcript=millrace.read_transcript(each)) for each in chosen
     )
-
-
-def runner_failure(evidence: Evidence) -> str | None:
-    """Return why the stage runner of a blocked item failed, None if it is not known."""
-    blocked = any(fact.state is ItemState.BLOCKED for fact in evidence.items)
-    failures = (fact.runner_failure for fact in evidence.stages if fact.runner_failure)
-    return next(failures, None) if blocked else None
 
 
 def _open(context: OperationContext) -> tuple[SelectedWorkspace, Backend, Wait]:

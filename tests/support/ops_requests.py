@@ -155,6 +155,16 @@ def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
     needed: dict[str, st.SearchStrategy[Json]] = {}
     optional: dict[str, st.SearchStrategy[Json]] = {}
     match action:
+        case Action.LIST_ITEMS:
+            states = st.lists(texts(), max_size=3)
+            optional = {"states": st.none() | states, "all_workspaces": st.booleans()}
+        case Action.SHOW_WORK_ITEM | Action.TRACE:
+            needed = {"work_item_id": filled_texts()}
+        case Action.LOGS:
+            needed = {"work_item_id": filled_texts()}
+            optional = {"stage": text, "raw": st.booleans()}
+        case Action.RETRY:
+            needed, optional = {"work_item_id": filled_texts()}, {"reason": text}
         case Action.ENQUEUE:
             optional = {"task": text, "text": text}
         case Action.SELECT_WORKSPACE:

@@ -27,6 +27,7 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import ClosureTarget, RunTrace
 
 _IDEA = "idea"
+_BLOCKED = "BLOCKED"
 _DEPENDS_ON = "Depends-On"
 _IDEA_TO_SPEC = "the idea was made into it"
 #: An item's newest run settles it; older runs are interrupted attempts.
@@ -241,7 +242,9 @@ class MillraceLineage:
 
     def _build_stages(self, runs: Iterable[_Run]) -> Iterator[StageFact]:
         for run in runs:
-            yield from stage_facts(run.trace, run.source, self._now())
+            is_blocked = any(node.terminal_result == _BLOCKED for node in run.trace.nodes)
+            failures = self._traces.runner_failures(run.trace) if is_blocked else {}
+            yield from stage_facts(run.trace, run.source, self._now(), failures)
 
     def _read_runs_of(self, item_id: str) -> Iterator[_Run]:
         return self._read_runs(self.run_ids(item_id)[:_RUNS_READ])

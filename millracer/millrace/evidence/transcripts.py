@@ -1,6 +1,6 @@
-"""Read the transcript of a stage: pi's event stream, else the agent's last message.
+"""Read the transcript of a stage: pi's event stream, else its last message or error output.
 
-Millrace writes both when the stage ends. Of a stage that succeeded it keeps the event stream only
+Millrace writes them when the stage ends. Of a stage that succeeded it keeps the event stream only
 with `event_log_policy = "full"` below `[runners.pi]` in `millrace.toml`.
 """
 
@@ -19,6 +19,8 @@ from millracer.millrace.wire.json_documents import Theirs
 
 #: The newest part of a larger file is read.
 _LIMIT_BYTES = 32 * 1024 * 1024
+#: Without an event stream, the end of the last message or of the error output is shown.
+_LAST_CHARACTERS = 20_000
 #: Arguments that describe a tool call best, the most telling first.
 _TELLING = ("command", "path", "file_path", "pattern", "query", "url")
 
@@ -56,11 +58,12 @@ def read_transcript(root: Path, report: StageReport) -> Transcript:
         entries = tuple(_entries(raw))
         if entries:
             return Transcript(entries=entries, raw=raw, is_complete=True)
-    last = "" if report.stdout is None else _read(root / report.stdout)
-    if not last.strip():
-        return Transcript()
-    entry = TranscriptEntry(kind=EntryKind.TEXT, text=last.strip())
-    return Transcript(entries=(entry,), raw=last)
+    for name, kind in ((report.stdout, EntryKind.TEXT), (report.stderr, EntryKind.ERROR)):
+        last = "" if name is None else _read(root / name)
+        if last.strip():
+            entry = TranscriptEntry(kind=kind, text=last.strip()[-_LAST_CHARACTERS:])
+            return Transcript(entries=(entry,), raw=last)
+    return Transcript()
 
 
 def _read(path: Path) -> str:

@@ -51,7 +51,11 @@ def test_listing_and_completing_commands_loads_none(monkeypatch: pytest.MonkeyPa
     context = group.context_class(group, info_name="millracer")
 
     assert "operator" in group.get_help(context)
-    assert [each.value for each in group.shell_complete(context, "st")] == ["status", "stop"]
+    assert [each.value for each in group.shell_complete(context, "st")] == [
+        "status",
+        "start",
+        "stop",
+    ]
     assert not [each for each in sys.modules if each.startswith("millracer.cli.commands.")]
 
 
@@ -63,19 +67,24 @@ def test_listing_and_completing_commands_loads_none(monkeypatch: pytest.MonkeyPa
         ("submit --output=json", "submit", documents.SUBMIT),
         ("submit --json", "submit", documents.SUBMIT),
         ("run --output text --output json", "run", documents.RUN),
-        ("run --json task", "run", None),
+        ("run --json task", "run", documents.RUN),
+        ("run -o json", "run", documents.RUN),
+        ("run -ojson --json-like", "run", documents.RUN),
+        ("status -o json", "status", documents.STATUS),
+        ("watch --all --json", "watch", documents.WATCH_ALL),
+        ("list --json", "list", documents.LIST),
         ("run -- --output json", "run", None),
         ("watch --output json x", "watch", documents.RUN),
         ("demo", "demo", documents.DEMO),
         ("demo --output text", "demo", None),
         ("ops --json --jsonl", "ops", documents.OPS_LINE),
         ("ops --stream-json", "ops", documents.OPS),
-        ("sessions show --json", "sessions", documents.OPS),
+        ("sessions show --json", "sessions", documents.OPS_REPLY),
         ("--debug config show --json", "config", documents.CONFIG),
         ("pause --json", "pause", documents.CONTROL),
         ("doctor --json --no-such", "doctor", documents.DOCTOR),
         ("no-such --output json", "no-such", documents.RUN),
-        ("no-such --json", "no-such", None),
+        ("no-such --json", "no-such", documents.RUN),
         ("", None, None),
     ],
 )

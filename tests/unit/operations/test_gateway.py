@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import Cancelled, CancelReason
+from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Session
 from millracer.errors import ExitCode, MillracerError, RunWarning, StoreUnavailable, ToolNotFound
+from millracer.operations.registry import OPERATIONS
 from millracer.schemas.ops.payloads import Action
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
 from millracer.schemas.ops.result import OpsStatus
@@ -17,6 +19,7 @@ from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk, asked, codes, said
 
 WORK = {"root_path": "/shop"}
+ITEM = {"payload": {"work_item_id": "t1"}}
 #: For each action, what makes it succeed on `prepared`.
 FIELDS: dict[Action, dict[str, Any]] = {
     Action.STATUS: {"workspace_ref": WORK},
@@ -25,6 +28,12 @@ FIELDS: dict[Action, dict[str, Any]] = {
         "input": {"text": "Answer"},
         "route_preference": "direct",
     },
+    Action.LIST_ITEMS: {"workspace_ref": WORK},
+    Action.SHOW_WORK_ITEM: {"workspace_ref": WORK, "input": ITEM},
+    Action.LOGS: {"workspace_ref": WORK, "input": ITEM},
+    Action.TRACE: {"workspace_ref": WORK, "input": ITEM},
+    Action.RETRY: {"workspace_ref": WORK, "input": ITEM},
+    Action.START: {"workspace_ref": WORK},
     Action.LIST_WORKSPACES: {},
     Action.SELECT_WORKSPACE: {"input": {"payload": {"root_path": "/shop"}}},
     Action.REGISTER_WORKSPACE: {
@@ -35,7 +44,7 @@ FIELDS: dict[Action, dict[str, Any]] = {
     Action.INSPECT_SESSION: {},
     Action.FORGET_SESSION: {"input": {"payload": {"session_id": "ui"}}},
 }
-ON_STORE = [action for action in Action if action not in {Action.STATUS, Action.ENQUEUE}]
+ON_STORE = [Action(each.ops_action) for each in OPERATIONS.values() if each.on_store]
 
 
 def sessions(desk: Desk) -> dict[str, Session]:
@@ -58,13 +67,17 @@ def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
     desk = Desk()
     desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
     desk.tools.pi.will_say("Forty-two.")
+    desk.tools.backends.holds("t1", ItemState.BLOCKED)
 
     answer = desk.answer(action, client_name="ui", **FIELDS[action])
 
     assert codes(answer.result)[1] == []
     assert (answer.result.status, answer.exit_code) == (OpsStatus.SUCCEEDED, ExitCode.COMPLETED)
     assert (answer.result.request_id, answer.result.action) == ("req-1", action)
-    routes = {Action.STATUS: "status_only", Action.ENQUEUE: "direct"}
+    routes = {Action.ENQUEUE: "direct"}
+    routes |= dict.fromkeys((Action.RETRY, Action.START), "millrace")
+    if action not in ON_STORE:
+        routes.setdefault(action, "status_only")
     assert answer.result.route == routes.get(action, "inspect_only")
     assert answer.result.completion.scoped_completion is False
     delegated = action is Action.ENQUEUE

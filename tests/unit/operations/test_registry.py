@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,7 +17,7 @@ from millracer.operations import registry
 from millracer.operations.context import OperationContext
 from millracer.operations.registry import OPERATIONS, fail, load, perform
 from millracer.schemas.base import Published
-from millracer.schemas.ops.payloads import Action
+from millracer.schemas.ops.payloads import PAYLOADS, Action
 
 _PERFORMED = [name for name, each in OPERATIONS.items() if each.handler]
 
@@ -37,7 +38,10 @@ def test_a_row_names_code_that_exists(name: OperationName) -> None:
     assert operation.handler or operation.ops_handler
     assert all(map(callable, map(load, filter(None, (operation.handler, operation.ops_handler)))))
     assert bool(operation.handler) is bool(operation.failure)
-    assert bool(operation.ops_handler) is (operation.ops_action is not None)
+    assert not operation.ops_handler or operation.ops_action is not None
+    if operation.ops_action is not None and not operation.ops_handler:
+        fields = set(PAYLOADS[Action(operation.ops_action)].model_fields)
+        assert {each.name for each in dataclasses.fields(load(operation.request))} <= fields
 
 
 @pytest.mark.parametrize("name", _PERFORMED)

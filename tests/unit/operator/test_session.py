@@ -550,14 +550,14 @@ def test_without_a_word_the_current_directory_is_the_workspace(world: World) -> 
     assert selected(world.greeting(world.operator())) == ("/here", None)
 
 
-def test_the_registrys_default_goes_before_the_current_directory(world: World) -> None:
+def test_the_registrys_default_moves_no_operator(world: World) -> None:
     world.store.register_workspace(
         RegisteredWorkspace(
             workspace_id="home", root_path="/other", default_mode="lad_pi", is_default=True
         )
     )
 
-    assert selected(world.greeting(world.operator())) == ("/other", "lad_pi")
+    assert selected(world.greeting(world.operator())) == ("/here", None)
 
 
 def test_a_restart_finds_the_workspace_and_the_mode(world: World) -> None:

@@ -11,9 +11,11 @@ from millracer.domain.requests import (
     ScopedWork,
 )
 from millracer.schemas.ops.payloads import (
+    PAYLOADS,
     Action,
     EnqueuePayload,
     ForgetSessionPayload,
+    Payload,
     RegisterWorkspacePayload,
     SelectWorkspacePayload,
 )
@@ -249,17 +251,14 @@ def test_the_session_is_named_by_the_payload_or_the_metadata(
     fields: dict[str, Json], session_id: str | None
 ) -> None:
     for action in (*Action, "self_destruct"):
-        if action not in (
-            Action.REGISTER_WORKSPACE,
-            Action.FORGET_WORKSPACE,
-            Action.FORGET_SESSION,
-        ):
+        model = PAYLOADS[action] if isinstance(action, Action) else Payload
+        if not any(each.is_required() for each in model.model_fields.values()):
             assert read(action, **fields).session_id == session_id
 
 
 @pytest.mark.parametrize("action", Action)
 def test_every_action_is_known(action: Action) -> None:
-    needed = {"workspace_id": "w", "root_path": "/w", "session_id": "s"}
+    needed = {"workspace_id": "w", "root_path": "/w", "session_id": "s", "work_item_id": "i"}
 
     assert read(action, input=needed).action is action
 
