@@ -28,7 +28,7 @@ _WHY = {
 }
 _OWNERS = {
     DaemonOwner.MILLRACER: "started by Millracer",
-    DaemonOwner.KEPT: "left running by Millracer (--keep-daemon)",
+    DaemonOwner.KEPT: "left running by Millracer (--keep-daemon or start)",
     DaemonOwner.OTHER: "foreign",
 }
 _STATES = {
