@@ -76,7 +76,7 @@ def _last_format(words: Sequence[str]) -> str | None:
     return value
 
 
-_RUN = "millracer.cli.commands.run.report:describe_failure"
+_RUN = "millracer.operations.task:describe_failure"
 _OPS = "millracer.operations.reply:describe_failure"
 _SCHEMAS = "millracer.schemas"
 

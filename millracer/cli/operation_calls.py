@@ -13,7 +13,6 @@ from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import printable
 from millracer.cli.terminal.stdout import print_text
-from millracer.cli.workspace import find_place
 from millracer.domain.operations import OperationName
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
@@ -23,6 +22,7 @@ from millracer.operations.registry import fail, perform
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.wiring import SystemClock, new_identity, open_store
+from millracer.wiring.workspace import find_place
 
 
 def call(  # noqa: PLR0913 - the parts of a call

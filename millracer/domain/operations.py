@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+#: The run options of a submission: no model is used, and the route is Millrace.
+SUBMIT_OPTIONS: Final = ("intake", "millrace_mode", "cwd")
+
+#: The run options without a meaning for an item that exists already.
+NOT_FOR_WATCH: Final = ("route", "intake")
 
 
 class OperationName(StrEnum):

@@ -149,6 +149,8 @@ OPERATIONS: Mapping[OperationName, Operation] = {
     OperationName.RUN: Operation(
         request="millracer.operations.context:PreparedTask",
         result=f"{_SCHEMAS}.run:RunResultDocument",
+        handler="millracer.operations.task:answer_run",
+        failure="millracer.operations.task:describe_failure",
         ops_handler="millracer.operations.run:run_task",
         ops_action="enqueue",
         writes=True,

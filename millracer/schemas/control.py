@@ -11,7 +11,13 @@ from millracer.domain.run.result import ErrorRecord
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument
+from millracer.schemas.run import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
+
+
+class ControlNotDone(OutcomeError):
+    """The requested effect of a control command was not observed."""
+
+    result: ControlResult
 
 
 class ControlResult(Published):
@@ -38,6 +44,22 @@ class ControlResult(Published):
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the requested effect was observed.
+
+        Raises:
+            ControlNotDone: otherwise; the error's `result` is this document.
+        """
+        if self.outcome.is_success:
+            return
+        raise ControlNotDone(
+            self,
+            self.message,
+            outcome=self.outcome,
+            errors=self.errors,
+            next_steps=self.next_steps,
+        )
 
 
 def describe_control(

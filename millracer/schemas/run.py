@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -14,9 +15,12 @@ from millracer.domain.programs import ToolOrigin
 from millracer.domain.requests import IntakeKind, Route
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind
+from millracer.errors import MillracerError
 from millracer.schemas.base import Code, Published
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
+
+_READ_RESULT: Final = "read the result that is attached to this error"
 
 #: An item's id, which the domain calls `item_id`.
 ItemId = Annotated[str, Field(validation_alias="item_id")]
@@ -141,6 +145,41 @@ class ToolsDocument(Published):
     pi: ToolDocument | None = None
 
 
+class OutcomeError(MillracerError):
+    """An operation ended without success: `raise_for_outcome` of its result document raises this.
+
+    Code, message and next step are those of the first error in the result. Without one, the code is
+    the outcome, and the next step the first of the result.
+
+    Attributes:
+        result: the result document.
+    """
+
+    result: Published
+
+    def __init__(
+        self,
+        result: Published,
+        message: str,
+        *,
+        outcome: str,
+        errors: Sequence[ErrorDocument],
+        next_steps: Sequence[StepDocument],
+    ) -> None:
+        step = next_steps[0].command if next_steps else _READ_RESULT
+        if errors:
+            message, outcome = errors[0].message, errors[0].code
+            step = errors[0].suggested_action or step
+        super().__init__(message, code=outcome, suggested_action=step)
+        self.result = result
+
+
+class RunNotCompleted(OutcomeError):
+    """A run ended with another outcome than `completed`."""
+
+    result: RunResultDocument
+
+
 class RunResultDocument(Published):
     """One run's result. Gate on `scoped_completion`; `outcome` says how the run ended.
 
@@ -172,3 +211,19 @@ class RunResultDocument(Published):
     timings: dict[str, float]
     versions: VersionsDocument
     tools: ToolsDocument
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the run is completed.
+
+        Raises:
+            RunNotCompleted: the run has another outcome; the error's `result` is this document.
+        """
+        if self.outcome is Outcome.COMPLETED:
+            return
+        raise RunNotCompleted(
+            self,
+            f"{self.outcome}: {self.event.reason}" if self.event else self.outcome,
+            outcome=self.outcome,
+            errors=self.errors,
+            next_steps=self.next_steps,
+        )

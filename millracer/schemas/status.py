@@ -13,7 +13,7 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, ItemId, OptionalItemId, StepDocument
+from millracer.schemas.run import ErrorDocument, ItemId, OptionalItemId, OutcomeError, StepDocument
 
 
 class PlaceDocument(Published):
@@ -92,6 +92,12 @@ class StatusWarningDocument(Published):
     message: Annotated[str, Field(validation_alias="text")]
 
 
+class StatusUnknown(OutcomeError):
+    """The status of a workspace could not be read."""
+
+    result: StatusResult
+
+
 class StatusResult(Published):
     """The state of one workspace.
 
@@ -115,6 +121,22 @@ class StatusResult(Published):
     warnings: list[StatusWarningDocument] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the status was read.
+
+        Raises:
+            StatusUnknown: otherwise; the error's `result` is this document.
+        """
+        if not self.errors:
+            return
+        raise StatusUnknown(
+            self,
+            "the status could not be read",
+            outcome="failed",
+            errors=self.errors,
+            next_steps=self.next_steps,
+        )
 
 
 def describe_overview(

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from millracer import DOCUMENTATION_URL
+from millracer.cli.app import app
 from millracer.domain.programs import TESTED_VERSIONS, Tool
 
 _ROOT = Path(__file__).parents[2]
@@ -139,3 +142,11 @@ def test_the_top_level_holds_what_was_agreed_and_dotfiles() -> None:
         *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile"),
         *("millracer", "migrations", "tests", "docs", "fixtures"),
     }
+
+
+def test_the_help_names_the_documentation_of_the_package() -> None:
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    shown = CliRunner().invoke(app, ["--help"]).output
+
+    assert project["urls"]["Documentation"] == DOCUMENTATION_URL
+    assert DOCUMENTATION_URL in shown

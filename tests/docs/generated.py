@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millracer.domain.run.lifecycle import mermaid
-from tests.docs import cli_page
+from tests.docs import cli_page, option_table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -64,4 +64,5 @@ def _diagram() -> str:
 GENERATED = (
     Generated("cli.md", cli_page.render),
     Generated("architecture.md", _diagram, part="states"),
+    Generated("api.md", option_table.render, part="options"),
 )

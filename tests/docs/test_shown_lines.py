@@ -46,6 +46,7 @@ _INSTALLS = {
     "pipx install .": "tests/acceptance/test_package_everywhere.py, by what pipx itself does: pip",
     "uv tool install .": "the same test",
     "python3 -m venv ~/.venvs/millracer &&": "the same test, in a virtual environment",
+    "python3 -m venv .venv &&": "the same test: the library is imported from the environment",
     "uv sync --extra dev": "tests/architecture/test_repository.py: the extra, and uv.lock ignored",
 }
 _DEMO = re.compile(r"^(make|millracer) demo\b")

@@ -18,7 +18,6 @@ from millracer.cli.options.json_output import with_output
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.terminal.stderr import printable, say_error
 from millracer.cli.terminal.stdout import print_text
-from millracer.cli.workspace import find_place
 from millracer.doctor.context import DoctorContext, DoctorPlace
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
@@ -37,6 +36,7 @@ from millracer.schemas.doctor import (
 )
 from millracer.schemas.run import ToolsDocument
 from millracer.wiring.user_files import user_config_file, workspace_config_file
+from millracer.wiring.workspace import find_place
 
 _LABELS = {
     CheckLevel.OK: "ok",

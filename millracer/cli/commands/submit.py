@@ -12,7 +12,7 @@ from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
-from millracer.domain.operations import OperationName
+from millracer.domain.operations import SUBMIT_OPTIONS, OperationName
 from millracer.domain.work.items import ItemState
 from millracer.wiring import new_request_id
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from millracer.schemas.submit import SubmitResult
 
 
-@with_options(*queue_options.HERE, "intake", "millrace_mode", "cwd")
+@with_options(*queue_options.HERE, *SUBMIT_OPTIONS)
 @with_output
 def submit(
     common: CommonOptions,

@@ -19,7 +19,7 @@ class TranscriptEntry:
     """One message, tool call or error. All texts are untrusted.
 
     Attributes:
-        text: the message, the tool's most telling argument, or the error.
+        text: the message, the tool's most informative argument, or the error.
         tool: the tool's name; None for other entries.
         failed: whether the tool reported an error.
     """

@@ -21,8 +21,8 @@ from millracer.millrace.wire.json_documents import Theirs
 _LIMIT_BYTES = 32 * 1024 * 1024
 #: Without an event stream, the end of the last message or of the error output is shown.
 _LAST_CHARACTERS = 20_000
-#: Arguments that describe a tool call best, the most telling first.
-_TELLING = ("command", "path", "file_path", "pattern", "query", "url")
+#: Arguments that describe a tool call best, the most informative first.
+_INFORMATIVE = ("command", "path", "file_path", "pattern", "query", "url")
 
 
 class _Part(Theirs, alias_generator=to_camel, populate_by_name=True):
@@ -110,6 +110,6 @@ def _messages(raw: str) -> Iterator[_Message]:
 
 
 def _summary(arguments: dict[str, JsonValue]) -> str:
-    telling = (arguments.get(name) for name in _TELLING)
-    found = next((value for value in telling if isinstance(value, str)), None)
+    informative = (arguments.get(name) for name in _INFORMATIVE)
+    found = next((value for value in informative if isinstance(value, str)), None)
     return found or (json.dumps(arguments, ensure_ascii=False) if arguments else "")

@@ -12,7 +12,6 @@ from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import printable, say_error, say_warnings
 from millracer.cli.terminal.stdout import has_reader, print_text
-from millracer.cli.workspace import find_place
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.operations import LogsRequest
 from millracer.errors import ExitCode, MillracerError
@@ -23,6 +22,7 @@ from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render, render_line
 from millracer.schemas.item import describe_logs, describe_logs_failure
 from millracer.wiring import open_store
+from millracer.wiring.workspace import find_place
 
 
 def follow(common: CommonOptions, request: LogsRequest, *, as_json: bool) -> int:

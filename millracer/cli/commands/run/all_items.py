@@ -14,7 +14,6 @@ from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stderr import printable, say, say_errors, say_warnings
 from millracer.cli.terminal.stdout import OutputFormat, print_text
 from millracer.cli.terminal.tables import table
-from millracer.cli.workspace import find_place
 from millracer.domain.failures import exit_code_of_failure
 from millracer.domain.requests import RunRequest
 from millracer.domain.run.result import RunResult, exit_code_of
@@ -24,6 +23,7 @@ from millracer.operations.watch_all import watch_all as follow
 from millracer.schemas.base import render
 from millracer.schemas.watch_all import WatchAllResult, describe_failure, describe_watch_all
 from millracer.wiring import new_request_id, open_store
+from millracer.wiring.workspace import find_place
 
 #: Exit codes that `--exit-zero` keeps.
 _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})

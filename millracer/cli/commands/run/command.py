@@ -13,6 +13,7 @@ from millracer.cli.options.groups import CommonOptions, with_all_options_but, wi
 from millracer.cli.options.json_output import with_output
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
+from millracer.domain.operations import NOT_FOR_WATCH
 from millracer.domain.requests import RoutePreference
 from millracer.errors import UsageError
 
@@ -45,7 +46,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))
 
 
-@with_all_options_but("route", "intake")
+@with_all_options_but(*NOT_FOR_WATCH)
 @with_output
 def watch(  # noqa: PLR0913 - one parameter per option
     common: CommonOptions,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
-from millracer.cli.commands.run.report import report, result_of
+from millracer.cli.commands.run.report import report
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored, signals_raise
 from millracer.cli.startup.preload import load_endings
@@ -19,6 +19,7 @@ from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import ExitCode, MillracerError
+from millracer.operations import task as operation
 from millracer.operations.context import PreparedTask
 from millracer.operations.session_memory import SessionMemory
 from millracer.wiring import new_request_id, open_store
@@ -46,11 +47,11 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
             return _perform(task.common, prepared, quiet=quiet)
 
         def failed(error: MillracerError) -> RunResult:
-            return result_of(error, request_id, workspace)
+            return operation.result_of(error, request_id, workspace)
 
         result = completed(work, failed)
         with signals_ignored():  # the run has ended: print exactly one result
-            result = _remembered(result, task.common, memory)
+            result = operation.remembered(result, task.common.session_id or LOCAL_SESSION, memory)
             held.close()
             report(result, output)
     code = exit_code_of(result)
@@ -62,20 +63,6 @@ def _perform(common: CommonOptions, task: PreparedTask, *, quiet: bool) -> RunRe
     with (
         signals_cancel(cancellation),
         progress_shown(quiet=quiet) as listener,
-        replace(common.programs, listeners=() if listener is None else (listener,)).orchestrator(
-            task.root_path, task.options, cancellation
-        ) as orchestrator,
     ):
-        result = orchestrator.run(task.request, cancellation)
-    return replace(result, warnings=(*task.warnings, *result.warnings))
-
-
-def _remembered(result: RunResult, common: CommonOptions, memory: SessionMemory) -> RunResult:
-    """Record the run in its session; a failing store becomes a warning in the result."""
-    memory.record(
-        common.session_id or LOCAL_SESSION,
-        client_name=None,
-        request_id=result.request_id,
-        warnings=tuple(dict.fromkeys(warning.code for warning in result.warnings)),
-    )
-    return replace(result, warnings=(*result.warnings, *memory.warnings))
+        programs = replace(common.programs, listeners=() if listener is None else (listener,))
+        return operation.run_task(task, programs, cancellation)

@@ -14,7 +14,6 @@ from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import can_clear, printable, say_error
 from millracer.cli.terminal.stdout import has_reader, print_text
-from millracer.cli.workspace import find_place
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.status import WorkspaceStatus
 from millracer.errors import ExitCode, MillracerError
@@ -23,6 +22,7 @@ from millracer.operations.status import read_status
 from millracer.schemas.base import render, render_line
 from millracer.schemas.status import StatusResult, describe_failure, describe_overview
 from millracer.wiring import open_store
+from millracer.wiring.workspace import find_place
 
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
