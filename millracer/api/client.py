@@ -52,7 +52,7 @@ class Client:
     """The operations on one workspace, each a method with the name of its command.
 
     A method returns the document that its command prints with `--json` or `--output json`, as a
-    frozen pydantic model. After the work has begun, the document reports every ending, errors
+    frozen pydantic model. After the work has started, the document reports every ending, errors
     included; `raise_for_outcome` of the document raises unless the operation succeeded. Nothing is
     printed, and no signal is handled. Methods may be called concurrently, from any thread.
 

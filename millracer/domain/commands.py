@@ -49,10 +49,6 @@ class Commands(Protocol):
         """Return the command that lists the modes."""
         ...
 
-    def repair(self) -> str:
-        """Return the command that clears what a dead daemon left."""
-        ...
-
     def set_model(self, alias: str, model: str, thinking_level: str) -> str:
         """Return the command that gives a model alias its model."""
         ...

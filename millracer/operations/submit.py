@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from millracer.cancellation import Cancellation, Wait
+from millracer.cancellation import Cancellation
 from millracer.domain.failures import CallerCancelled
-from millracer.domain.requests import Finalizer, RoutePreference, RunRequest
+from millracer.domain.requests import RoutePreference, RunRequest
 from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
-from millracer.errors import MillracerError, RunWarning
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, PreparedTask
-from millracer.ports import Backend, Clock, TextListener
-from millracer.run.orchestrator import Orchestrator
+from millracer.ports import Backend, Clock
+from millracer.run.submitter import Submitter
 from millracer.schemas.submit import SubmitResult, describe_submission
 
 
@@ -80,9 +79,8 @@ def submit(
         unique: returns a fresh text, the identity of work that the caller did not name.
         cancellation: the caller's cancellation.
     """
-    orchestrator = Orchestrator(millrace=millrace, pi=_NoPi(), clock=clock, unique=unique)
-    delegated = replace(request, route=RoutePreference.MILLRACE, finalizer=Finalizer.SUMMARY)
-    record = orchestrator.submit(delegated, cancellation)
+    submitter = Submitter(millrace=millrace, clock=clock, unique=unique)
+    record = submitter.submit(request, cancellation)
     daemon = None if record.item_status is None else millrace.supervisor.find()
     unseen = unseen_warning(daemon)
     if unseen is not None:
@@ -103,24 +101,3 @@ def submit(
         errors=tuple(record.errors),
         cancel_reason=record.cancel_reason,
     )
-
-
-class _NoPi:
-    """The agent of a submission, which uses no model."""
-
-    version: str | None = None
-    notices: tuple[RunWarning, ...] = ()
-
-    def begin(self) -> None:
-        raise MillracerError("a submission starts no agent")
-
-    def ask(
-        self,
-        prompt: str,  # noqa: ARG002 - the port's
-        wait: Wait,  # noqa: ARG002 - the port's
-        on_text: TextListener | None = None,  # noqa: ARG002 - the port's
-    ) -> str:
-        raise MillracerError("a submission asks no model")
-
-    def close(self, wait: Wait) -> None:
-        """Do nothing: there is no conversation."""

@@ -201,14 +201,14 @@ class Operator:
         if not self._selection.usable:
             raise self._no_directory()
         millrace = self._millrace()
+        wait = Wait(watching.cancellation).within(_STATUS_SECONDS)
+        millrace.check_supported(wait)
         if not millrace.is_initialised:
             self._voice.answer(
                 f"{self._workspace}\n"
                 "  not a Millrace workspace yet; the first delegated task makes it one"
             )
             return
-        wait = Wait(watching.cancellation).within(_STATUS_SECONDS)
-        millrace.check_supported(wait)
         status = millrace.read_status(wait)
         self._voice.answer(describe_status(self._workspace, status, millrace.list_unfinished()))
 

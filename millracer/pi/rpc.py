@@ -90,9 +90,9 @@ class RpcPi(PiSession):
             raise
         finally:
             self._busy = False
-            self._note_warnings(channel)
+            self._note_own_warnings(channel.stderr_lines)
         if end.kind is not EndKind.ANSWERED:
-            raise errors.turn_failure(end)
+            raise errors.turn_failure(end, self._model)
         return end.text
 
     def list_models(self, wait: Wait) -> PiModels:
@@ -118,8 +118,17 @@ class RpcPi(PiSession):
         except ChannelEnded as exc:
             raise self._after_death(channel, wait) from exc
         finally:
-            self._note_warnings(channel)
+            self._note_own_warnings(channel.stderr_lines)
         raise ToolTimeout(frames.TOOL, "pi did not list its models in time")
+
+    def find_model(self, wait: Wait) -> frames.ModelData | None:
+        """Return the selected model, None if pi has none; sends no model request.
+
+        Raises:
+            ToolTimeout, ToolFailed, ProtocolError, Cancelled: as `list_models`.
+        """
+        self._ready_channel(wait)
+        return self._model
 
     def close(self, wait: Wait) -> None:
         """End the conversation and every process it left; never raises, repeatable.
@@ -213,10 +222,6 @@ class RpcPi(PiSession):
                 self._channel = None
                 self._lost = self._lost or self._ready
         channel.end(wait.cleaning_up(_DISCARD_SECONDS), busy=False)
-
-    def _note_warnings(self, channel: PiChannel) -> None:
-        for text in errors.warning_texts(channel.stderr_lines):
-            self._note("pi_warning", text)
 
 
 def _models(selected: frames.ModelData | None, usable: tuple[frames.ModelData, ...]) -> PiModels:

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from millracer.domain.requests import ScopedWork
 from millracer.redaction.process import redact
+from millracer.schemas.descriptions import describe_fields
 
 
 class Published(BaseModel):
@@ -27,6 +28,7 @@ class Published(BaseModel):
         extra="forbid",
         frozen=True,
         from_attributes=True,
+        json_schema_extra=describe_fields,
         json_schema_serialization_defaults_required=True,
         ser_json_inf_nan="null",
         validate_by_name=True,
@@ -111,7 +113,9 @@ FilledInSchema: Final[Any] = Field(json_schema_extra={"pattern": f"[^{WHITE_SPAC
 class Incoming(BaseModel):
     """A part of a request: wrong fields are refused, unknown ones are kept and reported."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, strict=True, json_schema_extra=describe_fields
+    )
 
 
 def _blank_is_absent(text: str | None) -> str | None:
@@ -158,15 +162,25 @@ def unknown_fields(part: BaseModel, path: str = "", *, free: Collection[str] = (
             yield from unknown_fields(value, f"{path}{name}.")
 
 
-def _offer_both_names(schema: dict[str, Any]) -> None:
+def _offer_both_names(schema: dict[str, Any], model: type[Any]) -> None:
     """Let a schema say that `id` counts where `item_id` is not given."""
+    describe_fields(schema, model)
     schema["required"].remove("item_id")
     by_id = {"required": ["id"], "properties": {"id": schema["properties"]["item_id"]}}
     schema["anyOf"] = [{"required": ["item_id"]}, by_id]
 
 
 class ScopeModel(BaseModel):
-    """One selected entry; its texts are kept exactly as given. `id` is read as `item_id`."""
+    """One selected entry; its texts are kept exactly as given. `id` is read as `item_id`.
+
+    Attributes:
+        item_id: the entry's id in the caller's queue; it names the work.
+        title: the entry's title.
+        source_queue: the queue that the entry comes from, such as a file.
+        spec_path: the file that specifies the work.
+        completion_ref: the caller's own reference for the completion.
+        constraints: conditions that the work has to meet.
+    """
 
     model_config = ConfigDict(
         extra="ignore",

@@ -24,13 +24,20 @@ class ControlResult(Published):
     """The result of one control command.
 
     Attributes:
-        command: null if the command line could not be read that far.
-        outcome: only `done` and `already` mean that the requested effect was observed; `too_late`:
-            the item had already ended in another way; `not_possible`: Millrace cannot do this in
-            the current state; `not_confirmed`: Millrace was asked, and the effect was not observed
-            in time.
+        schema_version: the format of this document.
+        command: the command; null if the command line could not be read that far.
+        outcome: how the command ended. Only `done` and `already` mean that the requested effect was
+            observed; `too_late`: the item had already ended in another way; `not_possible`:
+            Millrace cannot do this in the current state; `not_confirmed`: Millrace was asked, and
+            the effect was not observed in time.
         message: the outcome as a sentence.
-        work_item_id: the command's item; `state` is its current state.
+        workspace: the absolute path of the workspace.
+        work_item_id: the command's item; null if the command has none.
+        state: the item's current state.
+        millrace_version: the version of Millrace; null if it was not called.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty unless it did.
+        next_steps: the commands that continue from here.
     """
 
     schema_version: Literal["millracer.control.v1"] = "millracer.control.v1"

@@ -25,11 +25,20 @@ class SubmitResult(Published):
     """Where the item of one request is now.
 
     Attributes:
+        schema_version: the format of this document.
+        request_id: the request's id, given or generated.
+        workspace: the absolute path of the workspace.
         work_item_id: null where there was none yet; `watch` and `cancel` take it.
         state: where Millrace holds the item; null where it holds none of it.
         found: the item was in Millrace already, and was not added again.
+        intake_kind: the kind of the intake document.
+        intake_signals: the words of the task that decided the kind.
         daemon_runs: whether a daemon is there to work on it; none was started.
         task_path: the intake document that was added.
+        millrace_version: the version of Millrace; null if it was not called.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty unless it did.
+        next_steps: the commands that continue from here.
     """
 
     schema_version: Literal["millracer.submit.v1"] = "millracer.submit.v1"

@@ -37,7 +37,7 @@ class ScriptedAgent(Agent):
         pending_notices: the warnings that `notices` returns.
     """
 
-    def __init__(self, *answers: str, version: str = "0.73.1") -> None:
+    def __init__(self, *answers: str, version: str = "1.6.0") -> None:
         self.prompts: list[str] = []
         self.begun = 0
         self.closed = False

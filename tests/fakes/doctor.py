@@ -1,4 +1,4 @@
-"""What the doctor looks at, as plain values that a test changes."""
+"""The doctor's inputs, as plain values that a test changes."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ class ScriptedSurroundings(Surroundings):
 
 
 @dataclass(slots=True)
-class ScriptedLook(PiInspection):
-    """One pi that is looked at."""
+class ScriptedInspection(PiInspection):
+    """One pi under inspection."""
 
     version: str | MillracerError = "0.73.1"
     warnings: tuple[RunWarning, ...] = ()
@@ -149,17 +149,17 @@ class ScriptedLook(PiInspection):
 
 @dataclass(slots=True)
 class ScriptedDoctorTools(DoctorTools):
-    """One Millrace for the workspace and another for its copies, and two pis to look at.
+    """One Millrace for the workspace and another for its copies, and two pis to inspect.
 
     Attributes:
-        stage_models: the models that a stage's pi was asked for.
+        stage_models: the models that a stage's pi was inspected for.
     """
 
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)
     copied: ScriptedBackend = field(default_factory=ScriptedBackend)
     conversation: ScriptedAgent = field(default_factory=lambda: ScriptedAgent("ready"))
-    look: ScriptedLook = field(default_factory=ScriptedLook)
-    stage_look: ScriptedLook = field(default_factory=ScriptedLook)
+    inspection: ScriptedInspection = field(default_factory=ScriptedInspection)
+    stage_inspection: ScriptedInspection = field(default_factory=ScriptedInspection)
     stage_models: list[str | None] = field(default_factory=list)
     refusal: MillracerError | None = None
 
@@ -175,7 +175,7 @@ class ScriptedDoctorTools(DoctorTools):
 
     def inspect_pi(self, root_path: str, options: RunOptions) -> PiInspection:
         del root_path, options
-        return self.look
+        return self.inspection
 
     def inspect_stage_pi(
         self, root_path: str, options: RunOptions, compiled: str, model: str | None
@@ -183,7 +183,7 @@ class ScriptedDoctorTools(DoctorTools):
         del root_path, options
         assert compiled.startswith("/throw-away/")
         self.stage_models.append(model)
-        return self.stage_look
+        return self.stage_inspection
 
     def origin(self, tool: str) -> str:
         return f"PATH for {tool}"

@@ -1,4 +1,4 @@
-"""Around an operator without a terminal: programs that count what is opened, and what was said."""
+"""Around an operator without a terminal: programs that count what is opened, and the output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from millracer.testing.clock import FrozenClock
 
 
 class Words(Voice):
-    """Keeps what was said, oldest first."""
+    """Keeps the printed words, oldest first."""
 
     def __init__(self) -> None:
         self.answers: list[str] = []
@@ -30,7 +30,7 @@ class Words(Voice):
         self.notes.append(text)
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.answers.clear()
         self.notes.clear()
 
@@ -42,8 +42,8 @@ class ConversationTools(OperatorTools):
     Attributes:
         prepared: the conversations still to be opened.
         opened: where each conversation was opened, and it.
-        refusal: what stands in the way of opening Millrace.
-        pi_refusal: what stands in the way of opening pi.
+        refusal: why Millrace cannot be opened.
+        pi_refusal: why pi cannot be opened.
         run_error: what a run breaks off with.
     """
 

@@ -1,4 +1,4 @@
-"""Errors, bugs and signals become the document of the command, whichever it is."""
+"""Errors, bugs and signals become the document of the command, for every command."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from millracer import (
     UsageError,
     run_task,
 )
-from millracer.system.processes import command_line
+from millracer.system.process_table import command_line
 from tests.support.cli import wait_until
 from tests.support.library_calls import DIRECT, PI
 from tests.support.ops_cli import Running
@@ -59,7 +59,7 @@ def test_every_public_name_is_there_and_no_other_is_promised() -> None:
         getattr(millracer, "no_such_name")  # noqa: B009 - a type checker would refuse the other
 
 
-def test_a_task_is_done_and_its_steps_are_told(workspace: Path) -> None:
+def test_a_task_is_done_and_its_steps_are_reported(workspace: Path) -> None:
     steps: list[ProgressDocument] = []
 
     result = run_task(
@@ -124,7 +124,7 @@ def test_a_missing_tool_is_a_result(workspace: Path) -> None:
     assert [error.code for error in result.errors] == ["pi_not_found"]
 
 
-def test_what_cannot_be_begun_is_raised(workspace: Path) -> None:
+def test_a_failed_start_is_raised(workspace: Path) -> None:
     steps: list[ProgressDocument] = []
 
     def begin(task: str = "a task", **arguments: object) -> None:
@@ -259,7 +259,7 @@ def test_an_interrupt_in_the_calling_thread_is_raised_with_nothing_left_running(
     assert [each.pid for each in started if each.is_running()] == []
 
 
-def test_runs_go_on_side_by_side_in_threads_and_touch_no_signal_handler(workspace: Path) -> None:
+def test_runs_continue_side_by_side_in_threads_and_touch_no_signal_handler(workspace: Path) -> None:
     handlers = [signal.getsignal(number) for number in _SIGNALS]
     together = threading.Barrier(3, timeout=_LIMIT_SECONDS)
 

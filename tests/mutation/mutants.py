@@ -25,7 +25,7 @@ _SCOPES = (ast.FunctionDef, ast.ClassDef)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One changed module, told by its file, the change's number and its name."""
+    """One changed module, identified by its file, the change's number and its name."""
 
     module: str
     number: int
@@ -34,7 +34,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where in the tree a node stands; writing another node there makes the mutant."""
+    """The place of a node in the tree; writing another node there makes the mutant."""
 
     node: ast.AST
     parent: ast.AST
@@ -154,5 +154,5 @@ def _scope(scope: str, node: ast.AST) -> str:
 
 
 def _shown(change: Change) -> str:
-    text = change.told
+    text = change.description
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 2 :]}"

@@ -35,13 +35,13 @@ _DOMAIN = "millracer.domain."
 _PROCESSOR_SECONDS = 30
 _WALL_SECONDS = 600
 _PROFILE = "mutation"
-#: The rules start nothing, so no test of theirs needs a fixture that looks after processes; a
+#: The rules start nothing, so no test of them needs a fixture that watches processes; a
 #: failure needs no assertion explained, and what `make test` leaves out is left out.
 _OPTIONS = (
     *("-x", "-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "-m", "not slow"),
     f"--hypothesis-profile={_PROFILE}",
 )
-#: Nobody reads by what example a mutant was killed, so none is looked for that is smaller.
+#: The example that killed a mutant is not read, so no smaller one is searched.
 settings.register_profile(
     _PROFILE,
     derandomize=True,

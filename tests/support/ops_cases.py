@@ -1,4 +1,4 @@
-"""One request per ops action and per way it can fail, each with the world it is sent into.
+"""One request per ops action and per way it can fail, each with its scene.
 
 `/shop` is a workspace, `/here` the directory the command runs in. What the reference can be asked
 as well (`millracer==0.2.0`) says how its Millrace ends the work there.
@@ -48,14 +48,14 @@ ABSENT = "absent"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One request and what it meets.
+    """One request and its scene.
 
     Attributes:
         name: of its golden files.
         request: a JSON value, or the bytes themselves.
         before: requests that were answered earlier.
-        prepare: what is special about the world.
-        stream: whether `--stream-json` is asked for.
+        prepare: sets up the scene's differences.
+        stream: whether the call has `--stream-json`.
         reference: whether the reference is asked the same; the word says how its Millrace ends
             delegated work (`arbiter`, `blocked`, `drained`), is empty where there is no such work,
             and `absent` where there is no Millrace.
@@ -76,7 +76,7 @@ class Case:
         return json.dumps(self.request, indent=2).encode() + b"\n"
 
     def desk(self) -> Desk:
-        """Return the world, as it is when the request comes."""
+        """Return the scene, as it is when the request comes."""
         desk = Desk(
             tools=ScriptedTools(backends=RecordedMillrace(workspace=WORKSPACE)),
             store=InMemorySessionStore(now=FrozenClock().now),
@@ -108,7 +108,7 @@ def _delegated(**fields: Json) -> dict[str, Json]:
 
 
 def _of_mission_control(action: str, **fields: Json) -> dict[str, Json]:
-    """Return a request with everything that Mission Control says of itself."""
+    """Return a request with everything that Mission Control says about itself."""
     return asks(
         action,
         client_name="mission-control",
@@ -319,7 +319,7 @@ ACTIONS = (
     ),
 )
 
-#: What stands in the way of an action.
+#: Why an action fails.
 FAILURES = (
     Case(name="unsupported-action", request=asks("self_destruct", **_at()), reference=""),
     Case(
@@ -402,7 +402,7 @@ FAILURES = (
     ),
 )
 
-#: What is no request, or not a good one.
+#: Invalid requests.
 INVALID = (
     Case(name="invalid-empty", request=b"", reference=""),
     Case(name="invalid-not-json", request=b"status\n", reference=""),

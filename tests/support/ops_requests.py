@@ -20,7 +20,7 @@ WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".joi
     map(chr, range(0x2000, 0x200B))
 )
 
-#: Keys of a request and of its parts, and some that nobody reads.
+#: Keys of a request and of its parts, and some unknown ones.
 _KEYS = (
     *("schema_version", "request_id", "action", "workspace_ref", "source", "input", "options"),
     *("client_name", "actor", "metadata", "scoped_work_item", "expected_evidence", "context_refs"),
@@ -189,7 +189,7 @@ def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
 
 @st.composite
 def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
-    """Any request we can read, for an action we know or not; `unknown` adds fields nobody reads."""
+    """Any readable request, for a known action or not; `unknown` adds unknown fields."""
     text = st.none() | texts()
     action = draw(st.sampled_from([*Action, *Action, "self_destruct"]))
     payload = draw(payloads(action))
@@ -299,7 +299,7 @@ def raw_requests(draw: st.DrawFn) -> bytes:
 
 
 def without(document: Mapping[str, Json], *path: str) -> dict[str, Json]:
-    """Return a copy that lacks what stands at a path."""
+    """Return a copy without the value at a path."""
     copied = copy.deepcopy(dict(document))
     holder = copied
     for name in path[:-1]:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import uuid
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.cli.internal_errors import say_bug
@@ -65,7 +65,9 @@ def operator(common: CommonOptions) -> int:
             say(_READY)
             _load_all()
             person.greet()
-            return _loop(person, _lines(person, modes))
+            lines = _lines(person, modes)
+            with nullcontext() if lines.echoed else input_unechoed():
+                return _loop(person, lines)
         except UsageError as error:
             return _refused(error)
         finally:

@@ -152,7 +152,11 @@ class RunOptions:
         form=Form.PATH,
         refused_in_workspace_file=_CHOOSES_PLACES,
     )
-    thinking: str = _option("high", "Thinking level of the outer pi.", group=Group.MODELS)
+    thinking: str = _option(
+        "high",
+        "Thinking level of the outer pi: off, minimal, low, medium, high or xhigh.",
+        group=Group.MODELS,
+    )
     provider: str | None = _option(None, "Model provider of the outer pi.", group=Group.MODELS)
     model: str | None = _option(None, "Model of the outer pi.", group=Group.MODELS, short="-m")
     skill: tuple[str, ...] = _option(

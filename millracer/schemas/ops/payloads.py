@@ -34,13 +34,22 @@ class Action(StrEnum):
 
 
 class Payload(Incoming):
-    """The payload field of every action: its session."""
+    """The payload field of every action: its session.
+
+    Attributes:
+        session_id: the session; if absent, the one that the request names elsewhere.
+    """
 
     session_id: OptionalText = None
 
 
 class EnqueuePayload(Payload):
-    """A task, where `input.text` does not give it; its text is kept unchanged."""
+    """A task, where `input.text` does not give it; its text is kept unchanged.
+
+    Attributes:
+        task: the text of the task.
+        text: another name for `task`, read if that is absent.
+    """
 
     task: str | None = None
     text: str | None = None
@@ -86,6 +95,8 @@ class SelectWorkspacePayload(Payload):
     """The workspace and mode to select for a session; one of id and path is required.
 
     Attributes:
+        workspace_id: the id of a registered workspace.
+        root_path: the path of a workspace; relative to the command's current directory.
         mode: the Millrace mode; if absent, the workspace's default mode.
     """
 
@@ -98,8 +109,11 @@ class RegisterWorkspacePayload(Payload):
     """A workspace to register, and its id.
 
     Attributes:
-        workspace_id: stored unchanged.
+        workspace_id: the id to register; stored unchanged.
         root_path: an existing directory; relative to the command's current directory.
+        display_name: a name for people.
+        default_mode: the Millrace mode of the workspace.
+        tags: free words of the caller.
         is_default: ops requests use it if nothing else names a workspace.
     """
 
@@ -112,13 +126,21 @@ class RegisterWorkspacePayload(Payload):
 
 
 class ForgetWorkspacePayload(Payload):
-    """The registered workspace to remove."""
+    """The registered workspace to remove.
+
+    Attributes:
+        workspace_id: its id.
+    """
 
     workspace_id: Text
 
 
 class ForgetSessionPayload(Payload):
-    """The session to remove."""
+    """The session to remove.
+
+    Attributes:
+        session_id: its id.
+    """
 
     session_id: Text
 

@@ -43,8 +43,9 @@ class WorkspaceRef(Incoming):
     """The request's workspace; without id and path, the resolution rules determine it.
 
     Attributes:
-        workspace_id: of a registered workspace, or `default`: the command's own.
-        root_path: relative to the command's current directory.
+        workspace_id: the id of a registered workspace, or `default`: the command's own.
+        root_path: the path of the workspace; relative to the command's current directory.
+        display_name: copied to the result.
         runtime_kind: only `local` is supported.
         mode: the Millrace mode of delegated work.
         environment: copied to the result, and not used.
@@ -59,7 +60,17 @@ class WorkspaceRef(Incoming):
 
 
 class SourceRef(Incoming):
-    """Where the request comes from; for the caller's own records."""
+    """Where the request comes from; for the caller's own records, and not used.
+
+    Attributes:
+        kind: the kind of caller, such as `mission_control` or `script`.
+        surface: the caller's user interface.
+        adapter_id: the caller's adapter.
+        conversation_id: the caller's conversation.
+        message_id: the message in that conversation.
+        parent_request_id: the request that led to this one.
+        trace_ref: the caller's trace.
+    """
 
     kind: Text
     surface: OptionalText = None
@@ -71,7 +82,14 @@ class SourceRef(Incoming):
 
 
 class ActorRef(Incoming):
-    """The requester; for the caller's own records."""
+    """The requester; for the caller's own records, and not used.
+
+    Attributes:
+        kind: the kind of requester, such as `human`.
+        display_name: a name for people.
+        actor_id: the requester's id.
+        metadata: free fields of the caller.
+    """
 
     kind: Text
     display_name: OptionalText = None
@@ -83,6 +101,11 @@ class OpsInput(Incoming):
     """The action's input: a text, or a payload whose fields the action reads.
 
     The payload's fields may also be given here directly, without `payload`.
+
+    Attributes:
+        kind: the caller's name for the kind of input; not used.
+        text: the task of an `enqueue`.
+        payload: the fields of the action.
     """
 
     kind: OptionalText = None
@@ -95,7 +118,11 @@ class ScopedWorkItem(ScopeModel, extra="allow", frozen=True):
 
 
 class Metadata(Incoming):
-    """Free fields of the caller; only the session's name is read."""
+    """Free fields of the caller; only the session's name is read.
+
+    Attributes:
+        session_id: the session, where the payload does not name one.
+    """
 
     session_id: OptionalText = None
 
@@ -104,6 +131,16 @@ class OpsRequest(Incoming):
     """One request to the local operations gateway.
 
     Attributes:
+        schema_version: the format of this document.
+        action: the action; docs/ops.md lists all.
+        workspace_ref: the workspace.
+        source: where the request comes from.
+        input: the action's input.
+        client_version: for the caller's own records, and not used.
+        actor: the requester.
+        scoped_work_item: the one entry of the caller's own queue that the request is about.
+        options: options of this run, before those of the command line.
+        metadata: free fields of the caller.
         request_id: echoed; with the body it names an `enqueue` that nothing else names.
         client_name: names the session where neither payload nor metadata does.
         route_preference: who does the task of an `enqueue`. `status_only` and `inspect_only` name

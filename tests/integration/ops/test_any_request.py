@@ -119,7 +119,7 @@ def test_whatever_came_before_the_next_request_is_answered(
 
 
 @given(valid_requests(), run_results(texts()))
-def test_any_run_is_told_as_it_ended(request: dict[str, Any], result: RunResult) -> None:
+def test_any_run_is_reported_as_it_ended(request: dict[str, Any], result: RunResult) -> None:
     desk = Desk(tools=ScriptedTools(result=result))
     request |= asks("enqueue", workspace_ref={"root_path": "/shop"}, input={"text": "Do it"})
     request["options"] = None
@@ -132,7 +132,7 @@ def test_any_run_is_told_as_it_ended(request: dict[str, Any], result: RunResult)
 
 
 def check(desk: Desk, answered: Answered) -> None:
-    """Hold an answer to what is promised for every request."""
+    """Hold an answer to the promises for every request."""
     document = answered.document
     assert_published(SchemaName.OPS_RESULT, document)
     assert answered.exit_code in EXIT_CODES[document["status"]]

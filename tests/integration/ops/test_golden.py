@@ -1,7 +1,7 @@
 """Golden requests and results, one for each action and outcome.
 
 All other cases are held to the published schema, to their exit code and to their codes.
-`pytest --update-docs` writes the files anew, to be read as a diff.
+`pytest --update-docs` writes the files again, to be read as a diff.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def test_there_is_a_golden_result_of_every_action_and_every_status() -> None:
 @pytest.mark.parametrize(
     "case", [case for case in CASES if isinstance(case.request, dict)], ids=lambda case: case.name
 )
-def test_the_schema_tells_the_invalid_requests_from_the_others(case: Case) -> None:
+def test_the_schema_distinguishes_the_invalid_requests_from_the_others(case: Case) -> None:
     valid = VALIDATORS[SchemaName.OPS_REQUEST].is_valid(case.request)
 
     assert valid is (case not in INVALID)

@@ -1,4 +1,4 @@
-"""The table of commands: it lists them as they are, and knows what a command line owes."""
+"""The table of commands: it lists every command, and the document each command line must print."""
 
 from __future__ import annotations
 

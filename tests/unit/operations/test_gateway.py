@@ -109,7 +109,7 @@ def test_a_long_action_is_not_repeated_in_full() -> None:
 
 
 @pytest.mark.parametrize("action", Action)
-def test_another_runtime_than_ours_is_refused_for_every_action(action: Action) -> None:
+def test_an_unknown_runtime_is_refused_for_every_action(action: Action) -> None:
     desk = Desk()
     fields = {**FIELDS[action], "workspace_ref": {**WORK, "runtime_kind": "kubernetes"}}
 
@@ -202,16 +202,16 @@ def test_what_an_action_and_the_store_warn_of_is_recorded_too() -> None:
     store = FailingStore()
     desk = Desk(store=store)
     desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
-    store.told = (RunWarning("session_store_corrupt", "set aside"),)
+    store.pending_notices = (RunWarning("session_store_corrupt", "set aside"),)
 
     result = desk.ask("register_workspace", extra=1, **FIELDS[Action.REGISTER_WORKSPACE])
 
-    told = ["unknown_field", "workspace_replaced", "session_store_corrupt"]
-    assert codes(result)[0] == told
-    assert list(sessions(desk)["local"].last_warning_codes) == told
+    reported = ["unknown_field", "workspace_replaced", "session_store_corrupt"]
+    assert codes(result)[0] == reported
+    assert list(sessions(desk)["local"].last_warning_codes) == reported
 
 
-def test_an_unknown_field_is_told_by_its_path() -> None:
+def test_an_unknown_field_is_reported_by_its_path() -> None:
     result = Desk().ask("list_workspaces", input={"payload": {"colour": 1}}, nonsense=1)
 
     assert [(warning.code, warning.field) for warning in result.warnings] == [
@@ -230,7 +230,7 @@ def test_a_session_does_not_come_to_be_by_being_looked_for(action: str) -> None:
     assert sessions(desk) == {}
 
 
-def test_a_session_that_is_looked_at_remembers_it() -> None:
+def test_a_session_that_is_read_remembers_it() -> None:
     desk = Desk()
     desk.ask("list_workspaces", client_name="ui", request_id="one")
 
@@ -283,7 +283,7 @@ def test_a_request_that_is_refused_is_recorded_as_far_as_it_can_be_read(
     assert sessions(desk)[session_id].recent_request_ids == recorded
 
 
-def test_a_refused_request_tells_every_field_that_is_wrong() -> None:
+def test_a_refused_request_names_every_field_that_is_wrong() -> None:
     error = unreadable(b'{"request_id": "bad-1", "action": "status", "workspace_ref": 3}')
 
     result = Desk().gateway().refuse_unreadable(error).result
@@ -330,7 +330,7 @@ def test_a_locked_store_fails_what_needs_it_and_is_waited_for_once(action: Actio
     assert len(store.asked) == 1
 
 
-def test_a_registered_id_is_no_guess_where_the_store_is_locked() -> None:
+def test_a_registered_id_is_not_a_guess_where_the_store_is_locked() -> None:
     store = FailingStore()
     store.lock()
     desk = Desk(store=store, workspace="/shop")
@@ -372,11 +372,11 @@ def test_a_request_can_be_refused_for_any_error(error: MillracerError, exit_code
 
     answer = desk.gateway().refuse(asked("status", workspace_ref=WORK), error)
 
-    (told,) = answer.result.errors
-    assert (told.code, told.message) == (error.code, error.message)
-    assert told.suggested_action == error.suggested_action
-    assert told.detail == (getattr(error, "detail", "") or None)
-    assert told.recoverable is (error.code != "internal_error")
+    (reported,) = answer.result.errors
+    assert (reported.code, reported.message) == (error.code, error.message)
+    assert reported.suggested_action == error.suggested_action
+    assert reported.detail == (getattr(error, "detail", "") or None)
+    assert reported.recoverable is (error.code != "internal_error")
     assert answer.exit_code == exit_code
     assert answer.result.completion.outcome == "unknown"
     assert desk.tools.opened == []
@@ -419,7 +419,7 @@ def test_a_bug_is_not_swallowed() -> None:
 # the envelope
 
 
-def test_what_a_request_says_of_its_workspace_is_echoed_where_none_is_taken() -> None:
+def test_a_requests_workspace_is_echoed_where_none_is_taken() -> None:
     ref = {
         "workspace_id": "alpha",
         "root_path": "relative",
@@ -453,7 +453,7 @@ def test_a_result_carries_what_it_has_and_nothing_else() -> None:
     assert document["started_at"] == document["finished_at"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_path_that_differs_from_where_the_id_is_registered_is_told() -> None:
+def test_a_path_that_differs_from_where_the_id_is_registered_is_reported() -> None:
     desk = Desk()
     desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
 

@@ -175,7 +175,7 @@ def test_a_run_is_requested_with_its_options() -> None:
 
 
 @pytest.mark.parametrize(
-    ("session", "wanted", "told"),
+    ("session", "wanted", "notified"),
     [
         (PiSession.RPC, True, True),
         (PiSession.RPC, False, False),
@@ -184,11 +184,11 @@ def test_a_run_is_requested_with_its_options() -> None:
     ],
 )
 def test_pi_is_notified_of_stages_only_in_a_conversation(
-    session: PiSession, *, wanted: bool, told: bool
+    session: PiSession, *, wanted: bool, notified: bool
 ) -> None:
     options = RunOptions(pi_session=session, notify_terminal_stages=wanted)
 
-    assert given(options).anywhere.request("t", "r").notify_terminal_stages is told
+    assert given(options).anywhere.request("t", "r").notify_terminal_stages is notified
 
 
 def test_the_defaults_are_those_of_a_request_without_options() -> None:

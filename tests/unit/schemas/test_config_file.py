@@ -1,4 +1,4 @@
-"""What a configuration file may say, and how what it may not is told."""
+"""The content of a configuration file, and the report about a forbidden one."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_everything_else_is_a_workspaces_to_say() -> None:
         ("millrace-comand", "millrace_command"),
     ],
 )
-def test_an_unknown_key_is_told_with_the_nearest(key: str, meant: str) -> None:
+def test_an_unknown_key_is_reported_with_the_nearest(key: str, meant: str) -> None:
     error = refusal(f"\n\n{key} = 1")
 
     assert error.message.startswith("/the/file.toml, line 3: ")
@@ -123,7 +123,7 @@ def test_an_unknown_key_is_told_with_the_nearest(key: str, meant: str) -> None:
     assert f"{meant}?" in (error.suggested_action or "")
 
 
-def test_a_key_that_is_near_nothing_is_told_all_that_could_be_meant() -> None:
+def test_a_key_that_is_near_nothing_is_reported_with_all_known_keys() -> None:
     action = refusal("[tool.other]\nx = 1", of_workspace=True).suggested_action or ""
 
     assert "route, intake, millrace_mode" in action
@@ -158,7 +158,7 @@ def test_a_key_that_is_near_nothing_is_told_all_that_could_be_meant() -> None:
         ('pi_timeout_seconds = "5"', "number"),
     ],
 )
-def test_a_wrong_value_is_told_with_file_line_and_key(text: str, why: str) -> None:
+def test_a_wrong_value_is_reported_with_file_line_and_key(text: str, why: str) -> None:
     error = refusal(f'finalizer = "pi"\n{text}')
 
     assert error.message.startswith("/the/file.toml, line 2: ")
@@ -172,14 +172,14 @@ def test_a_wrong_value_is_told_with_file_line_and_key(text: str, why: str) -> No
     [f"0x{'f' * 5_000}", f"{{{'a.' * 500}a = 1}}", f"{{{'a.' * 3_000}a = 1}}"],
     ids=["number", "deep", "deeper"],
 )
-def test_a_value_without_end_is_a_wrong_value_and_no_fault_of_ours(value: str) -> None:
+def test_a_value_without_end_is_a_wrong_value_and_not_a_bug(value: str) -> None:
     error = refusal(f"max_daemon_restarts = {value}", of_workspace=True)
 
     assert error.message.startswith("/the/file.toml, line 1: max_daemon_restarts: ")
 
 
 @pytest.mark.timeout(60)
-def test_a_file_made_to_be_slow_to_read_is_refused_before_anybody_gives_up() -> None:
+def test_a_file_made_to_be_slow_to_read_is_refused_early() -> None:
     names = LONGEST_CONFIG_BYTES // 4 - 4
 
     assert "'a'" in refusal(f"[{'a.' * names}a]\nx{'.y' * names} = 1").message
@@ -198,7 +198,7 @@ def test_a_file_made_to_be_slow_to_read_is_refused_before_anybody_gives_up() -> 
     ],
     ids=["value", "twice", "deep", "large number", "bytes", "UTF-16", "long"],
 )
-def test_what_is_no_toml_is_told_with_the_file(raw: bytes, why: str) -> None:
+def test_invalid_toml_is_reported_with_the_file(raw: bytes, why: str) -> None:
     error = refusal(raw)
 
     assert error.message.startswith("/the/file.toml")
@@ -206,5 +206,5 @@ def test_what_is_no_toml_is_told_with_the_file(raw: bytes, why: str) -> None:
     assert error.suggested_action
 
 
-def test_a_value_of_any_length_is_told_in_a_line() -> None:
+def test_a_value_of_any_length_is_reported_in_a_line() -> None:
     assert len(refusal(f"thinking = [{'1, ' * 2_000}]").message) < 250

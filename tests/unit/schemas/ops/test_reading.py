@@ -264,7 +264,7 @@ def test_every_action_is_known(action: Action) -> None:
 
 
 @pytest.mark.parametrize("action", ["STATUS", "stat us", "rm -rf /", "enqueue;"])
-def test_an_action_we_do_not_know_is_read_all_the_same(action: str) -> None:
+def test_an_unknown_action_is_read_all_the_same(action: str) -> None:
     request = read(action, input={"payload": {"whatever": 1, "session_id": "s"}})
 
     assert (request.action, request.request.action, request.session_id) == (None, action, "s")
@@ -291,13 +291,13 @@ def test_an_action_we_do_not_know_is_read_all_the_same(action: str) -> None:
     ],
     ids=str,
 )
-def test_a_field_that_nobody_reads_is_told_by_its_path(
+def test_an_unread_field_is_reported_by_its_path(
     fields: dict[str, Json], unknown: tuple[str, ...]
 ) -> None:
     assert read("enqueue", **fields).unknown == unknown
 
 
-def test_of_very_many_unknown_fields_some_are_told() -> None:
+def test_of_very_many_unknown_fields_some_are_reported() -> None:
     unknown = read(**{f"part{number}": 1 for number in range(5_000)}).unknown
 
     assert unknown == tuple(f"part{number}" for number in range(100))

@@ -1,4 +1,4 @@
-"""What is no request, or not a good one: every refusal names what is wrong and what to do."""
+"""Invalid requests: every refusal names what is wrong and what to do."""
 
 import json
 
@@ -57,7 +57,7 @@ def fields(raw: bytes) -> list[str | None]:
     ],
     ids=lambda value: repr(value[:24]),
 )
-def test_what_is_no_request_is_refused_as_a_whole(raw: bytes, message: str) -> None:
+def test_an_invalid_request_is_refused_as_a_whole(raw: bytes, message: str) -> None:
     error = refused(raw)
 
     assert error.code == "invalid_request"
@@ -135,7 +135,7 @@ def test_what_is_nested_deeply_is_refused(place: str, depth: int) -> None:
     assert refused(raw).suggested_action
 
 
-def test_numbers_of_any_size_may_stand_where_nobody_reads() -> None:
+def test_numbers_of_any_size_are_allowed_in_unread_fields() -> None:
     raw = encoded(asks("status", metadata={"x": "HUGE", "y": 10**400, "z": -(10**400)}))
 
     assert read_ops_request(raw.replace(b'"HUGE"', b"1e999")).action == "status"
@@ -161,7 +161,7 @@ def test_a_number_of_seconds_is_finite_and_not_too_small(number: str) -> None:
     ids=".".join,
 )
 @pytest.mark.parametrize("how", ["missing", "null", "of another type"])
-def test_a_field_that_is_needed_is_asked_for_by_its_path(path: tuple[str, ...], how: str) -> None:
+def test_a_missing_required_field_is_reported_by_its_path(path: tuple[str, ...], how: str) -> None:
     document = without(asks("status"), *path)
     holder = document[path[0]] if path[1:] else document
     if how != "missing":
@@ -274,7 +274,7 @@ def test_a_field_of_another_type_is_refused_by_its_path(given: dict[str, Json], 
     ],
     ids=str,
 )  # fmt: skip
-def test_what_an_action_cannot_use_of_its_payload_is_refused_where_it_stands(
+def test_an_unusable_part_of_a_payload_is_refused_by_its_path(
     action: str, payload: dict[str, Json], wrong: list[str]
 ) -> None:
     nested = fields(encoded(asks(action, input={"payload": payload})))
@@ -293,7 +293,7 @@ def test_no_request_chooses_a_program(name: str, value: object) -> None:
     assert f"options.{name}" in (error.suggested_action or "")
 
 
-def test_every_wrong_field_is_told_at_once_and_not_too_many() -> None:
+def test_every_wrong_field_is_reported_at_once_and_not_too_many() -> None:
     several = asks("status", request_id=7, client_name=7, options={"route": "x", "skill": 7})
     many = asks("status", **{f"part{n}": 1 for n in range(50)})
     many["workspace_ref"] = dict.fromkeys(
@@ -309,7 +309,7 @@ def test_every_wrong_field_is_told_at_once_and_not_too_many() -> None:
     assert len(refused(encoded(many)).refusals) == 20
 
 
-def test_of_a_long_list_only_the_first_wrong_entry_is_told() -> None:
+def test_of_a_long_list_only_the_first_wrong_entry_is_reported() -> None:
     assert fields(encoded(asks("status", expected_evidence=[7] * 100_000))) == [
         "expected_evidence.0"
     ]
@@ -325,7 +325,7 @@ def test_of_a_long_list_only_the_first_wrong_entry_is_told() -> None:
         ({"request_id": None, "action": "x"}, (None, "x")),
     ],
 )
-def test_what_a_request_says_of_itself_is_echoed_as_far_as_it_is_text(
+def test_a_requests_own_names_are_echoed_as_far_as_they_are_text(
     named: dict[str, Json], echoed: tuple[str | None, str | None]
 ) -> None:
     error = refused(encoded(named))
