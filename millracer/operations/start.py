@@ -87,7 +87,7 @@ def _report(
 ) -> Found:
     if running is None or running.booting:
         message = "the daemon was started, and does not hold the workspace yet"
-        check = (step("look", millrace, "status"),)
+        check = (step("check", millrace, "status"),)
         return Found(ControlOutcome.NOT_CONFIRMED, message, next_steps=check, warnings=warnings)
     steps = (step("watch", millrace, "watch", "--all"), step("stop", millrace, "stop"))
     is_foreign = not (running.owned or running.kept)

@@ -29,7 +29,15 @@ from millracer.schemas.run import (
 
 
 class FactDocument(Published):
-    """One fact about an item of the lineage: its statement, source (command or file) and time."""
+    """One fact about an item of the lineage.
+
+    Attributes:
+        statement: the fact as a clause.
+        work_item_id: the item.
+        run_id: the run that it comes from; null where it comes from none.
+        source: the command or file.
+        at: when it was read.
+    """
 
     statement: str
     work_item_id: str
@@ -39,7 +47,15 @@ class FactDocument(Published):
 
 
 class TokensDocument(Published):
-    """Token counts of one stage; `cached` are input tokens from the provider's cache."""
+    """Token counts of one stage.
+
+    Attributes:
+        input: input tokens, as the program counts them.
+        cached: input tokens from the provider's cache.
+        output: output tokens.
+        thinking: output tokens spent on thinking.
+        total: all tokens, as the program adds them up.
+    """
 
     input: int
     cached: int
@@ -52,9 +68,22 @@ class ItemStageDocument(Published):
     """One stage. Paths are relative to the workspace; null for a file that does not exist.
 
     Attributes:
+        work_item_id: the item; for the Arbiter, the root spec.
+        run_id: Millrace's run.
+        stage: such as `builder`.
         result: the terminal result; null if the stage has not ended or was cut off.
+        failure_class: Millrace's class of a failure.
+        started_at: the start.
+        seconds: the duration; null without a result.
+        tokens: null if the program reported none.
+        model: the requested model; null for the program's default.
+        thinking: the requested thinking level.
+        run_folder: the folder of the run.
+        report: the document that the stage wrote about its work.
         transcript: the recorded event stream of the stage's agent.
+        prompt: the stage's prompt.
         stdout: the agent's last message.
+        stderr: the error output of the agent.
     """
 
     work_item_id: ItemId
@@ -79,14 +108,22 @@ class ItemDocument(Published):
     """One work item.
 
     Attributes:
+        work_item_id: the item's id.
         millrace_id: the id Millrace uses now: that of the derived spec for an idea.
+        work_kind: Millrace's name for its kind: task, probe, spec, incident, idea.
         intake_kind: null for an item that was not entered as one, such as a spec.
+        state: its place in Millrace.
         detail: Millrace's own words about the state.
         title: the heading of its document.
         task: its request as it was given, else its document.
         failure: why the stage runner of a blocked item failed, in its words.
+        path: the path of its document.
+        source: the command or file that reported its state.
         scoped_completion: true exactly when `evidence` proves that the item is completed.
         evidence: the proof of completion, or what is blocked.
+        missing_evidence: what completion would need; empty exactly when it is proven.
+        lineage: the item and all items derived from it, parents before children.
+        stages: the stages that ran for the lineage, by start time.
     """
 
     work_item_id: ItemId
@@ -108,7 +145,17 @@ class ItemDocument(Published):
 
 
 class ItemResult(Published):
-    """One item whole; `item` is null if it could not be read."""
+    """One item whole.
+
+    Attributes:
+        schema_version: the format of this document.
+        workspace: its path; null if it could not be determined.
+        item: the item; null if it could not be read.
+        millrace_version: the version found; null if Millrace was not called.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty if it did not.
+        next_steps: the commands that continue, retry or cancel unfinished work.
+    """
 
     schema_version: Literal["millracer.item.v1"] = "millracer.item.v1"
     workspace: str | None = None
@@ -123,6 +170,8 @@ class EntryDocument(Published):
     """One message, tool call or error of an agent.
 
     Attributes:
+        kind: message, tool call or error.
+        text: the message, the tool's most informative argument, or the error.
         tool: the name of the called tool; null for other entries.
         failed: whether the tool reported an error.
     """
@@ -137,7 +186,9 @@ class StageLogDocument(Published):
     """The transcript of one stage.
 
     Attributes:
+        stage: the stage.
         is_complete: whether every step was recorded; otherwise only the last message is known.
+        entries: what the agent said and did, in order.
         raw: the recorded file's text, if it was requested.
     """
 
@@ -148,7 +199,16 @@ class StageLogDocument(Published):
 
 
 class LogsResult(Published):
-    """The transcripts of the stages of one item and its lineage, by start time."""
+    """The transcripts of the stages of one item and its lineage.
+
+    Attributes:
+        schema_version: the format of this document.
+        workspace: its path; null if it could not be determined.
+        work_item_id: the item; null if it could not be read.
+        stages: the stages by start time.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty if it did not.
+    """
 
     schema_version: Literal["millracer.logs.v1"] = "millracer.logs.v1"
     workspace: str | None = None
@@ -162,8 +222,15 @@ class TraceResult(Published):
     """Millrace's evidence about one item.
 
     Attributes:
+        schema_version: the format of this document.
+        workspace: its path; null if it could not be determined.
+        work_item_id: the item; null if it could not be read.
+        state: its place in Millrace.
         facts: all facts about the item and its lineage, each with its source.
         runs: Millrace's own traces of their runs, unchanged.
+        millrace_version: the version found; null if Millrace was not called.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.trace.v1"] = "millracer.trace.v1"

@@ -38,9 +38,13 @@ class ListedDocument(Published):
     """One item.
 
     Attributes:
+        work_item_id: the id Millrace uses now.
         work_kind: Millrace's name for its kind: task, probe, spec, incident, idea.
+        state: its place in Millrace.
+        title: the heading of its document.
         written_at: when its document was last written.
         path: its document.
+        workspace: the path of its workspace.
         workspace_id: null for an unregistered workspace.
     """
 
@@ -58,7 +62,11 @@ class ListResult(Published):
     """The items of a workspace in any state, the last written first.
 
     Attributes:
+        schema_version: the format of this document.
         workspace: the caller's workspace; null if it could not be determined.
+        items: the items.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.list.v1"] = "millracer.list.v1"

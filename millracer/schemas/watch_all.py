@@ -18,7 +18,12 @@ class WatchAllResult(Published):
     """The results of the items that were followed, in the order in which they were followed.
 
     Attributes:
+        schema_version: the format of this document.
+        workspace: its path; null if it could not be determined.
         all_completed: true exactly when each of them is proven completed, and no error occurred.
+        results: the result of each, as `run` prints it.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.watch-all.v1"] = "millracer.watch-all.v1"

@@ -68,7 +68,11 @@ class ListItemsPayload(Payload):
 
 
 class ItemPayload(Payload):
-    """One work item: its id, the id of its request, or a unique beginning of its id."""
+    """One work item.
+
+    Attributes:
+        work_item_id: its id, the id of its request, or a unique beginning of its id.
+    """
 
     work_item_id: Text
 
@@ -86,7 +90,11 @@ class LogsPayload(ItemPayload):
 
 
 class RetryPayload(ItemPayload):
-    """The blocked item to put back into the queue; Millrace keeps the reason."""
+    """The blocked item to put back into the queue.
+
+    Attributes:
+        reason: kept by Millrace.
+    """
 
     reason: OptionalText = None
 
