@@ -85,7 +85,7 @@ def test_a_stage_without_a_message_shows_its_error_output(tmp_path: Path) -> Non
     assert [(each.kind, each.text) for each in found.entries] == [(EntryKind.ERROR, "no API key")]
 
 
-def test_another_programs_stream_is_no_transcript(tmp_path: Path) -> None:
+def test_the_stream_of_another_program_is_ignored(tmp_path: Path) -> None:
     found = read(tmp_path, transcript='{"type": "item.completed"}\n', stdout="Done.")
 
     assert (found.is_complete, found.raw) == (False, "Done.")

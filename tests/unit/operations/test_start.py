@@ -1,4 +1,4 @@
-"""`start` begins a daemon that outlives every command, in the mode that was asked for."""
+"""`start` begins a daemon that outlives every command, in the requested mode."""
 
 from dataclasses import replace
 
