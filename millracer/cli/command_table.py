@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from millracer.cli import documents
 from millracer.cli.documents import Document
+from millracer.domain.operations import OPERATIONS, OperationName
 
 _EXIT_CODES = (
     "Exit codes: 0 completed, 1 internal error, 2 invalid use or request, 3 incomplete, "
     "4 blocked, 5 restart needed, 6 crashed, 7 timed out, 8 failed (a needed tool is missing, "
-    "incompatible or failed, or the result could not be written), 130 or 143 cancelled."
+    "incompatible or failed, or the result could not be written), 9 budget exhausted, 130 or 143 "
+    "cancelled."
 )
 _OPS_EXIT_CODES = (
     "Exit codes: 0 succeeded, blocked or incomplete, 1 failed, 2 invalid use or request, "
@@ -28,11 +30,15 @@ _DOCTOR_EXIT_CODES = (
 )
 
 
-_RUN_EXAMPLES = (
-    'millracer run "Fix the failing tests"',
-    'millracer run -w path/to/workspace --request-id ticket-12 -o json "Fix the header"',
-    "millracer run --route millrace --intake task < task.md",
-)
+_EXAMPLES = {
+    OperationName.RUN: (
+        'millracer run "Fix the failing tests"',
+        'millracer run -w path/to/workspace --request-id ticket-12 -o json "Fix the header"',
+        "millracer run --route millrace --intake task < task.md",
+    )
+}
+#: Documents that a command prints only with a certain option.
+_PARTICULAR = {OperationName.WATCH: (documents.WATCH_ALL,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,81 +62,30 @@ class Entry:
     commands: Mapping[str, Entry] = field(default_factory=dict)
 
 
-def _queue_command(target: str, text: str, *printed: Document) -> Entry:
-    return Entry(target=target, help=text, epilog=_EXIT_CODES, documents=printed)
-
-
 _COMMANDS = "millracer.cli.commands"
-_CONTROL = f"{_COMMANDS}.control"
-_ITEMS = f"{_COMMANDS}.items"
 _SESSIONS = f"{_COMMANDS}.sessions"
 
-COMMANDS: Mapping[str, Entry] = {
-    "run": Entry(
-        target=f"{_COMMANDS}.run.command:run",
-        help="Run one task to its end and print the answer or a JSON result.",
+
+def _command_of(name: OperationName) -> Entry:
+    operation = OPERATIONS[name]
+    return Entry(
+        target=operation.command or f"{_COMMANDS}.{name}:{name}",
+        help=operation.help,
         epilog=_EXIT_CODES,
-        examples=_RUN_EXAMPLES,
-        documents=(documents.RUN,),
-    ),
-    "operator": Entry(
-        target=f"{_COMMANDS}.operator:operator",
-        help="Start an interactive prompt that runs one task after another.",
-    ),
-    "status": _queue_command(
-        f"{_COMMANDS}.status.command:status", "Show the state of a workspace.", documents.STATUS
-    ),
-    "list": _queue_command(
-        f"{_ITEMS}.list:list_items", "List the work items, the last written first.", documents.LIST
-    ),
-    "show": _queue_command(
-        f"{_ITEMS}.show:show", "Show everything about one work item.", documents.ITEM
-    ),
-    "logs": _queue_command(
-        f"{_ITEMS}.logs:logs",
-        "Show what the agents of a work item's stages said and did.",
-        documents.LOGS,
-    ),
-    "trace": _queue_command(
-        f"{_ITEMS}.trace:trace", "Show Millrace's evidence about one work item.", documents.TRACE
-    ),
-    "submit": _queue_command(
-        f"{_COMMANDS}.submit:submit",
-        "Add one task to Millrace's queue and print the work item's id.",
-        documents.SUBMIT,
-    ),
-    "watch": _queue_command(
-        f"{_COMMANDS}.run.command:watch",
-        "Follow one work item to its end and print its result.",
-        documents.WATCH_ALL,
-        documents.RUN,
-    ),
-    "cancel": _queue_command(
-        f"{_CONTROL}:cancel",
-        "Remove one waiting or blocked work item from Millrace's queue.",
-        documents.CONTROL,
-    ),
-    "retry": _queue_command(
-        f"{_CONTROL}:retry", "Put one blocked work item back into the queue.", documents.CONTROL
-    ),
-    "pause": _queue_command(
-        f"{_CONTROL}:pause",
-        "Pause the workspace: no new stage is started.",
-        documents.CONTROL,
-    ),
-    "resume": _queue_command(
-        f"{_CONTROL}:resume", "End the pause of the workspace.", documents.CONTROL
-    ),
-    "start": _queue_command(
-        f"{_CONTROL}:start",
-        "Start a daemon that works the queue until `millracer stop`.",
-        documents.CONTROL,
-    ),
-    "stop": _queue_command(
-        f"{_CONTROL}:stop",
-        "Stop the daemon that Millracer started.",
-        documents.CONTROL,
-    ),
+        examples=_EXAMPLES.get(name, ()),
+        documents=(*_PARTICULAR.get(name, ()), documents.document_of(name)),
+    )
+
+
+_OPERATOR = Entry(
+    target=f"{_COMMANDS}.operator:operator",
+    help="Start an interactive prompt that runs one task after another.",
+)
+
+COMMANDS: Mapping[str, Entry] = {
+    "run": _command_of(OperationName.RUN),
+    "operator": _OPERATOR,
+    **{name: _command_of(name) for name, each in OPERATIONS.items() if each.help},
     "ops": Entry(
         target=f"{_COMMANDS}.ops.command:ops",
         help="Answer typed JSON requests from standard input.",
@@ -212,7 +167,7 @@ COMMANDS: Mapping[str, Entry] = {
     "version": Entry(target=f"{_COMMANDS}.help:version", help="Print the version."),
 }
 #: For a command line that names no known command.
-_UNKNOWN = Entry(help="", documents=(documents.RUN,))
+_UNKNOWN = Entry(help="", documents=(documents.document_of(OperationName.RUN),))
 
 
 def named_in(arguments: Sequence[str]) -> tuple[str | None, Document | None]:

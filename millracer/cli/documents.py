@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from millracer.cli.terminal.stdout import OutputFormat
+from millracer.domain.operations import OPERATIONS, OperationName, load
 from millracer.domain.programs import variable_of
 
 if TYPE_CHECKING:
@@ -58,12 +58,6 @@ class Document:
         return lambda error, command: render_document(describe(error, command))
 
 
-def load(target: str) -> Any:
-    """Return the attribute that "module:attribute" names."""
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
-
-
 def _last_format(words: Sequence[str]) -> str | None:
     value = os.environ.get(variable_of(_OUTPUT)) or None
     for at, word in enumerate(words):
@@ -76,9 +70,7 @@ def _last_format(words: Sequence[str]) -> str | None:
     return value
 
 
-_RUN = "millracer.operations.task:describe_failure"
 _OPS = "millracer.operations.reply:describe_failure"
-_SCHEMAS = "millracer.schemas"
 
 
 def _document(failure: str, *, output: OutputFormat = OutputFormat.TEXT) -> Document:
@@ -86,18 +78,15 @@ def _document(failure: str, *, output: OutputFormat = OutputFormat.TEXT) -> Docu
     return Document(failure=failure, flags=(_JSON,), output=output)
 
 
-RUN = _document(_RUN)
-WATCH_ALL = replace(_document(f"{_SCHEMAS}.watch_all:describe_failure"), only_with="--all")
-DEMO = _document(_RUN, output=OutputFormat.JSON)
+DEMO = _document(OPERATIONS[OperationName.RUN].failure, output=OutputFormat.JSON)
 OPS_LINE = Document(failure=_OPS, flags=("--jsonl",), lines=True)
 OPS = Document(failure=_OPS, flags=(_JSON, "--stream-json"))
 OPS_REPLY = _document(_OPS)
-CONFIG = _document(f"{_SCHEMAS}.config:describe_failure")
-DOCTOR = _document(f"{_SCHEMAS}.doctor:describe_failure")
-STATUS = _document(f"{_SCHEMAS}.status:describe_failure")
-LIST = _document(f"{_SCHEMAS}.items:describe_failure")
-ITEM = _document(f"{_SCHEMAS}.item:describe_item_failure")
-LOGS = _document(f"{_SCHEMAS}.item:describe_logs_failure")
-TRACE = _document(f"{_SCHEMAS}.item:describe_trace_failure")
-CONTROL = _document(f"{_SCHEMAS}.control:describe_failure")
-SUBMIT = _document(f"{_SCHEMAS}.submit:describe_failure")
+CONFIG = _document("millracer.schemas.config:describe_failure")
+DOCTOR = _document("millracer.schemas.doctor:describe_failure")
+WATCH_ALL = replace(_document("millracer.schemas.watch_all:describe_failure"), only_with="--all")
+
+
+def document_of(name: OperationName) -> Document:
+    """Return the document that an operation's command prints."""
+    return _document(OPERATIONS[name].failure)

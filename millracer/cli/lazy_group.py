@@ -13,8 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from millracer.cli.command_table import Entry
-from millracer.cli.documents import load
 from millracer.cli.grouped_help import GroupedCommand
+from millracer.domain.operations import load
 
 
 class LazyGroup(TyperGroup):

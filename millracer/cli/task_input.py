@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from millracer.cli.task_request import TaskInput
@@ -24,12 +25,12 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     Raises:
         UsageError, InvalidRequest, ConfigInvalid: the input is invalid.
     """
-    intake, scope, named = None, None, options.common.workspace
+    intake, legacy, named = None, None, options.common.workspace
     if options.resume is not None:
         task = _check_resume(options)
     elif options.benchmark_json:
         legacy = _read_benchmark_request(options)
-        task, scope = legacy.task, legacy.scope
+        task = legacy.task
         if legacy.intake is not IntakePreference.AUTO:
             intake = legacy.intake
         named = named if legacy.workspace is None else Path(legacy.workspace)
@@ -39,15 +40,18 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     layers = options.common.options
     if intake is not None:
         layers = layers.with_values(intake=intake)
-    return prepare_task(
+    prepared = prepare_task(
         task,
         request_id,
         place,
         layers,
         request_id_named=options.request_id is not None,
-        scope=scope,
+        scope=None if legacy is None else legacy.scope,
+        scope_is_unclear=legacy is not None and legacy.scope_is_unclear,
         resume=options.resume,
     )
+    ignored = () if legacy is None else legacy.warnings
+    return replace(prepared, warnings=(*ignored, *prepared.warnings))
 
 
 def _check_resume(options: TaskInput) -> str:

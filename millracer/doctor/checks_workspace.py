@@ -205,9 +205,20 @@ def _of_one_model(
             "which is not on PATH",
             next_command=f"export PATH={folder}:$PATH",
         )
-    models = inspection.list_models(wait)
     named = stage.model if stage.alias is None else f"{stage.alias}, which is {stage.model}"
     whose = "pi's own choice" if stage.model is None else f"the model {named}"
+    try:
+        models = inspection.list_models(wait)
+    except ToolFailed as failed:
+        # Since 0.84 pi does not start with the name of a model that it cannot choose.
+        fix = _how_to_name_a_model(context, compiled, stage.model)
+        if fix is None:
+            raise
+        return Finding(
+            level=CheckLevel.FAIL,
+            message=f"stages such as {stage.stages[0]} work with {whose}: {failed.message}",
+            next_command=fix,
+        )
     if models.is_usable:
         return Finding(message=f"stages work with {whose}; pi takes {models.selected} for it")
     refused_model = no_credentials(models, inspection.command)

@@ -18,7 +18,7 @@ from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, PreparedTask
-from millracer.ports import Backend, Clock
+from millracer.ports import Backend, Clock, Repository
 from millracer.run.submitter import Submitter
 from millracer.schemas.submit import SubmitResult, describe_submission
 
@@ -28,6 +28,7 @@ def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[Submi
     submission = submit(
         replace(task.request, route=RoutePreference.MILLRACE),
         millrace=context.tools.millrace(task.root_path, task.options),
+        repository=context.tools.repository(task.root_path),
         clock=context.clock,
         unique=context.new_identity,
         cancellation=context.cancellation,
@@ -60,10 +61,11 @@ def _next_steps(submission: Submission) -> tuple[NextStep, ...]:
     )
 
 
-def submit(
+def submit(  # noqa: PLR0913 - the ports
     request: RunRequest,
     *,
     millrace: Backend,
+    repository: Repository | None = None,
     clock: Clock,
     unique: Callable[[], str],
     cancellation: Cancellation,
@@ -75,11 +77,12 @@ def submit(
     Args:
         request: the task, with its scope and preferences.
         millrace: the workspace's backend.
+        repository: records the workspace's files before the work begins.
         clock: the clock for the steps' times.
         unique: returns a fresh text, the identity of work that the caller did not name.
         cancellation: the caller's cancellation.
     """
-    submitter = Submitter(millrace=millrace, clock=clock, unique=unique)
+    submitter = Submitter(millrace=millrace, clock=clock, unique=unique, repository=repository)
     record = submitter.submit(request, cancellation)
     daemon = None if record.item_status is None else millrace.supervisor.find()
     unseen = unseen_warning(daemon)

@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from millracer.cancellation import Cancellation
+from millracer.domain.operations import Operation, load
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations.answer import Answer
 from millracer.operations.context import (
@@ -20,7 +21,6 @@ from millracer.operations.context import (
     require_directory,
 )
 from millracer.operations.options import OptionLayers
-from millracer.operations.registry import Operation, load
 from millracer.operations.reply import Reply, describe_error, describe_resolution, describe_taken
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import Clock, Directories

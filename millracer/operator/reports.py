@@ -1,18 +1,18 @@
-"""Formats the operator's short reports: endings, status, items, workspaces."""
+"""Formats the operator's short reports: endings, items, workspaces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millracer.domain.requests import Route
 from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
-from millracer.domain.work.items import ItemState, UnfinishedItem
-from millracer.domain.work.runtime import RuntimeStatus
+from millracer.domain.work.items import UnfinishedItem
 from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.operator.input_line import COMMANDS
+from millracer.run.closing import describe_facts
 
 _SHOWN_ITEMS = 12
 _SHOWN_FACTS = 4
@@ -38,11 +38,17 @@ def describe_commands() -> str:
 
 
 def describe_ending(result: RunResult, seconds: float) -> str:
-    """Return one line: how a task ended, its proof or missing evidence, and its duration.
+    """Return one line: how a task ended, its proof or missing evidence, what it changed and used.
 
     If Millrace still holds the item, the lines below it show how to continue.
     """
-    parts = [result.outcome.replace("_", " "), *_explain_outcome(result), _duration(seconds)]
+    timeless = replace(result, timings={}, show_command=None)
+    parts = [
+        result.outcome.replace("_", " "),
+        *_explain_outcome(result),
+        *describe_facts(timeless),
+        _duration(seconds),
+    ]
     return "\n".join([" · ".join(parts), *_describe_continuation(result)])
 
 
@@ -55,31 +61,6 @@ def describe_history(history: Sequence[Done]) -> str:
         if done.result.work_item_id is not None:
             lines.append(f"{'':>21}{done.result.work_item_id}")
     return "\n".join(lines)
-
-
-def describe_status(workspace: str, status: RuntimeStatus, left: Sequence[UnfinishedItem]) -> str:
-    """Return a workspace's status: daemon, active stage and item, queues, blocked items."""
-    daemon = "running" if status.process_running else "not running"
-    if status.paused:
-        daemon += f", paused by {status.pause_sources}"
-    if status.stop_requested:
-        daemon += ", asked to stop"
-    active = "-"
-    if status.active_stage or status.active_item_id:
-        active = f"{status.active_stage or 'a stage'} on {status.active_item_id or 'its own work'}"
-    queues = " · ".join(f"{plane} {depth}" for plane, depth in status.queue_depths.items())
-    blocked = [item for item in left if item.state is ItemState.BLOCKED]
-    lines = [
-        workspace,
-        f"  daemon   {daemon}",
-        f"  mode     {status.mode_id or '-'}",
-        f"  active   {active}",
-        f"  queues   {queues}",
-        f"  blocked  {len(blocked) or '-'}",
-    ]
-    for item in blocked[:_SHOWN_ITEMS]:
-        lines += [f"           {_title(item.title)}", f"             {item.item_id}"]
-    return "\n".join([*lines, *_more(len(blocked))])
 
 
 def describe_left(left: Sequence[UnfinishedItem], workspace: str) -> str:

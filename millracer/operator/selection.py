@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from millracer.domain.workspaces import RegisteredWorkspace, Resolution, Selection
+from millracer.domain.workspaces import RegisteredWorkspace, Resolution, ResolutionRule, Selection
 from millracer.errors import RunWarning, StoreUnavailable, UsageError, WorkspaceUnresolved
 from millracer.operations.resolve_workspace import resolve_option, resolve_selection, shadow_warning
 from millracer.operations.session_memory import SessionMemory
@@ -22,11 +22,18 @@ class Place:
     Attributes:
         workspace_id: None for an unregistered workspace.
         default_mode: the mode it is registered with, if any.
+        rule: the rule that selected it.
     """
 
     root_path: str
+    rule: ResolutionRule = ResolutionRule.ACTIVE_SESSION
     workspace_id: str | None = None
     default_mode: str | None = None
+
+    @property
+    def resolution(self) -> Resolution:
+        """The workspace with the rule that selected it."""
+        return Resolution(rule=self.rule, root_path=self.root_path, workspace_id=self.workspace_id)
 
 
 class OperatorSelection:
@@ -136,12 +143,13 @@ class OperatorSelection:
             raise WorkspaceUnresolved(
                 "the current directory is gone", suggested_action="pass --workspace"
             )
-        return Place(root_path=current)
+        return Place(root_path=current, rule=ResolutionRule.CWD)
 
 
 def _place_of(resolution: Resolution) -> Place:
     return Place(
         root_path=resolution.root_path,
+        rule=resolution.rule,
         workspace_id=resolution.workspace_id,
         default_mode=resolution.default_mode,
     )

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Sequence
 
 from millracer.cancellation import Cancellation
+from millracer.domain.run.usage import AgentUsage
 from millracer.errors import RunWarning
 from millracer.pi import errors
+from millracer.pi.meter import UsageMeter
 from millracer.pi.options import PiOptions
 from millracer.ports import Agent
 from millracer.system.proc import warn_unseen
@@ -25,6 +27,7 @@ class PiSession(Agent):
         self._closed = False
         self._version: str | None = None
         self._notices: list[RunWarning] = []
+        self._meter = UsageMeter(options.thinking)
 
     @property
     def version(self) -> str | None:
@@ -35,6 +38,11 @@ class PiSession(Agent):
     def notices(self) -> tuple[RunWarning, ...]:
         """Warnings for the caller, each once."""
         return tuple(self._notices)
+
+    @property
+    def usage(self) -> AgentUsage:
+        """What all turns so far used."""
+        return self._meter.used
 
     def _check_version(self, cancellation: Cancellation) -> None:
         if self._version is None:

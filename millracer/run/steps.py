@@ -29,7 +29,7 @@ from millracer.errors import (
     ToolUnsupported,
 )
 from millracer.logs import log_item
-from millracer.ports import Backend, Clock, ProgressListener
+from millracer.ports import Backend, Clock, ProgressListener, Repository
 from millracer.run.context import RunContext
 from millracer.run.enqueue import enqueue, write_document
 from millracer.run.lookup import find_item, item_named
@@ -46,6 +46,7 @@ class Steps(ABC):
         millrace: the workspace's backend.
         clock: the clock of progress events and timings.
         unique: returns a fresh text for the identity of work that the caller did not name.
+        repository: records the workspace's files before the work begins; None: it is not known.
         listeners: called with every progress event as it happens, in the thread of the run.
     """
 
@@ -55,11 +56,13 @@ class Steps(ABC):
         millrace: Backend,
         clock: Clock,
         unique: Callable[[], str],
+        repository: Repository | None = None,
         listeners: Sequence[ProgressListener] = (),
     ) -> None:
         self._millrace = millrace
         self._clock = clock
         self._unique = unique
+        self._repository = repository
         self._listeners = tuple(listeners)
         self._effects: Mapping[RunState, Callable[[RunContext], Step]] = {
             RunState.DECIDE: self._decide,
@@ -163,8 +166,13 @@ class Steps(ABC):
         settle_mode(record, self._millrace)
         if record.item_status is not None:
             return Step(RunEvent.WORKSPACE_READY)
+        self._record_start(record, keep=True)
         write_document(record, self._millrace)
         return Step(RunEvent.DOCUMENT_WRITTEN)
+
+    def _record_start(self, record: RunContext, *, keep: bool) -> None:
+        if self._repository is not None:
+            self._repository.record_start(record.known_item.item_id, record.wait, keep=keep)
 
     @abstractmethod
     def _begin_agent(self, record: RunContext) -> None:

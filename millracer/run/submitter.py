@@ -9,7 +9,7 @@ from millracer.cancellation import Cancellation
 from millracer.domain.requests import Decision, RoutePreference, RunRequest
 from millracer.domain.run.lifecycle import SUBMISSION_EDGES, RunState, Step
 from millracer.logs import run_logged
-from millracer.ports import Backend, Clock
+from millracer.ports import Backend, Clock, Repository
 from millracer.run.accept import accept
 from millracer.run.context import RunContext
 from millracer.run.routing import DELEGATED
@@ -23,10 +23,18 @@ class Submitter(Steps):
         millrace: the workspace's backend.
         clock: the clock of the steps' times.
         unique: returns a fresh text for the identity of work that the caller did not name.
+        repository: records the workspace's files before the work begins; None: it is not known.
     """
 
-    def __init__(self, *, millrace: Backend, clock: Clock, unique: Callable[[], str]) -> None:
-        super().__init__(millrace=millrace, clock=clock, unique=unique)
+    def __init__(
+        self,
+        *,
+        millrace: Backend,
+        clock: Clock,
+        unique: Callable[[], str],
+        repository: Repository | None = None,
+    ) -> None:
+        super().__init__(millrace=millrace, clock=clock, unique=unique, repository=repository)
         self._effects = {**self._effects, RunState.ACCEPT: self._accept}
 
     def submit(self, request: RunRequest, cancellation: Cancellation) -> RunContext:

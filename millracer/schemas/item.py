@@ -18,10 +18,9 @@ from millracer.domain.run.result import ErrorRecord
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.transcript import EntryKind
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published
+from millracer.schemas.base import ItemId, Published
 from millracer.schemas.run import (
     ErrorDocument,
-    ItemId,
     LineageDocument,
     MissingDocument,
     StepDocument,

@@ -11,8 +11,8 @@ from pydantic import Field
 from millracer.domain.run.result import ErrorRecord
 from millracer.domain.work.items import ItemState, ListedItem
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, ItemId
+from millracer.schemas.base import ItemId, Published
+from millracer.schemas.run import ErrorDocument
 
 
 class Placed(Protocol):

@@ -19,5 +19,6 @@ class SchemaName(StrEnum):
     TRACE_RESULT = "trace-result"
     WATCH_ALL_RESULT = "watch-all-result"
     SUBMIT_RESULT = "submit-result"
+    DIFF_RESULT = "diff-result"
     CONTROL_RESULT = "control-result"
     DOCTOR_RESULT = "doctor-result"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, create_model
 
 from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Option
-from millracer.schemas.base import Incoming, OptionalText, Texts
+from millracer.schemas.base import Incoming, OptionalText, TargetName, Texts
 from millracer.schemas.descriptions import describe_fields
 
 
@@ -19,7 +19,8 @@ def field_of(option: Option) -> tuple[Any, Any]:
     if kind is tuple:
         return Annotated[Texts, described], ()
     if kind is str:
-        return Annotated[OptionalText, described], None
+        text = TargetName if option.chooses_place else OptionalText
+        return Annotated[text, described], None
     if kind is float:
         limited = Field(ge=option.minimum, allow_inf_nan=False)
         return Annotated[float | None, limited, described], None
@@ -89,4 +90,4 @@ class OpsOptions(GivenOptions):
         json_schema_extra=_say_every_name,
     )
 
-    resume: OptionalText = None
+    resume: TargetName = None

@@ -155,6 +155,20 @@ def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None)
     return Step(item=ItemState.ACTIVE if item_id is None else None, stage=stage, events=(event,))
 
 
+def stage_ends(stage: str, result: str | None = None, *, run_id: str = "run-1") -> Step:
+    """End the stage of the watched item; by default with success."""
+    event = RuntimeEvent(
+        kind=RuntimeEventKind.STAGE_ENDED,
+        occurred_at=NOW,
+        plane="execution",
+        stage=stage,
+        run_id=run_id,
+        item_kind="task",
+        terminal_result=result or f"{stage.upper()}_COMPLETE",
+    )
+    return Step(events=(event,))
+
+
 def item_goes(state: ItemState, detail: str = "") -> Step:
     """The watched item changes its state."""
     return Step(item=state, detail=detail)
@@ -573,8 +587,9 @@ class ScriptedBackend(Backend):
 
     def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
         """See the port."""
-        with self._called("stage_reports", wait):
-            return self.stages.of(item_ids)
+        self.calls.append("stage_reports")
+        wait.cancellation.raise_if_cancelled()
+        return self.stages.of(item_ids)
 
     def read_transcript(self, report: StageReport) -> Transcript:
         """See the port."""
@@ -724,9 +739,7 @@ class ScriptedBackend(Backend):
             assert item is not None, f"the script moves {item_id}, which was never added"
             item.state, item.detail, item.proven = step.item, step.detail, step.proven
             self.stages.end_item(item_id, step.item, proven=step.proven)
-        for event in step.events:
-            if event.begins_stage and event.stage and event.run_id:
-                self.stages.begin(event.item_id or item_id, event.stage, event.run_id)
+        self.stages.note(step.events, item_id)
         if step.stage is not None:
             self.active_stage = step.stage
         if step.paused is not None:

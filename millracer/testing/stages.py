@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import RuntimeEvent
 from millracer.domain.work.stages import StageReport, TokenUsage
 from millracer.domain.work.transcript import Transcript
 
@@ -57,6 +58,14 @@ class ScriptedStages:
                     seconds=_STAGE_SECONDS,
                     tokens=TOKENS,
                 )
+
+    def note(self, events: Iterable[RuntimeEvent], item_id: str) -> None:
+        """Begin and end stages as events say; an event without an item is about `item_id`."""
+        for event in events:
+            if event.begins_stage and event.stage and event.run_id:
+                self.begin(event.item_id or item_id, event.stage, event.run_id)
+            elif event.ends_stage:
+                self.end(event.item_id or item_id, event.terminal_result)
 
     def end_item(self, item_id: str, state: ItemState, *, proven: bool) -> None:
         """End the running stage as its item ends; a proven item was ended by its updater."""

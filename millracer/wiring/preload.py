@@ -40,9 +40,14 @@ def load_run() -> None:
     from millracer.operations import options
     from millracer.pi import one_shot, rpc, skills
     from millracer.programs import installed
+    from millracer.repository import adapter
     from millracer.run import orchestrator
     from millracer.schemas import config_file, run_result
     from millracer.system import config_files
+    from millracer.system.file_events import load_changes
+
+    with suppress(ImportError):  # without its library, a watch polls
+        load_changes()
 
 
 def load_answers() -> None:

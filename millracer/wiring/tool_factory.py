@@ -18,6 +18,7 @@ from millracer.wiring import (
     check_pi_options,
     open_orchestrator,
     open_pi,
+    open_repository,
     orchestrator_over,
     orchestrator_until_end,
 )
@@ -26,7 +27,7 @@ from millracer.wiring.preload import load_run
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
     from millracer.domain.run.options import RunOptions
-    from millracer.ports import Agent, Backend, ProgressListener, TextListener
+    from millracer.ports import Agent, Backend, ProgressListener, Repository, TextListener
     from millracer.run.orchestrator import Orchestrator
 
 
@@ -65,6 +66,10 @@ class ProgramFactory:
         return open_orchestrator(
             settings, cancellation, backends=self.backends, listeners=self.listeners
         )
+
+    def repository(self, root_path: str) -> Repository:
+        """Return the repository of a workspace."""
+        return open_repository(root_path)
 
     def pi(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
@@ -129,6 +134,10 @@ class PortFactory:
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
         """Return the backend of a workspace."""
         return self.backends(root_path, options)
+
+    def repository(self, root_path: str) -> Repository:
+        """Return the repository of a workspace."""
+        return open_repository(root_path)
 
     def orchestrator(
         self, root_path: str, options: RunOptions, cancellation: Cancellation

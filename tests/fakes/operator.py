@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from millracer.cli.commands.status.view import status_lines
 from millracer.domain.run.options import RunOptions
 from millracer.errors import MillracerError
 from millracer.operator.session import OperatorTools, Voice
 from millracer.ports import Agent, Backend, ProgressListener, TextListener
 from millracer.run.orchestrator import Orchestrator
+from millracer.schemas.status import StatusResult
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
 from millracer.testing.clock import FrozenClock
@@ -25,6 +27,9 @@ class Words(Voice):
 
     def answer(self, text: str) -> None:
         self.answers.append(text)
+
+    def status(self, status: StatusResult) -> None:
+        self.answers.append("\n".join(status_lines(status)))
 
     def note(self, text: str) -> None:
         self.notes.append(text)

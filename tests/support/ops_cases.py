@@ -88,7 +88,7 @@ class Case:
         return desk
 
 
-def _at(path: str | None = WORKSPACE, **fields: Json) -> dict[str, Json]:
+def _at(path: Json = WORKSPACE, **fields: Json) -> dict[str, Json]:
     return {"workspace_ref": {"root_path": path, **fields}}
 
 
@@ -424,10 +424,6 @@ INVALID = (
         name="invalid-types",
         request=asks("status", client_name=7, workspace_ref={"root_path": []}, expected_evidence=1),
     ),
-    Case(
-        name="invalid-options",
-        request=_delegated(options={"route": "home", "daemon-timeout-seconds": 0}),
-    ),
     Case(name="invalid-program", request=_delegated(options={"pi-command": "sh"})),
     Case(
         name="invalid-payload",
@@ -435,4 +431,33 @@ INVALID = (
     ),
 )
 
-CASES = (*ACTIONS, *FAILURES, *INVALID)
+#: Requests with values that cannot be used, which the reference ignores.
+UNUSABLE_VALUES = (
+    Case(
+        name="enqueue-with-unusable-values",
+        request=_delegated(
+            client_name=7,
+            idempotency_key=" ",
+            intake_preference="spec",
+            expected_evidence="tests",
+            context_refs=[7, "docs/widget.md"],
+            metadata=[],
+            options={"finalizer": "summary", "daemon-timeout-seconds": 0, "thinking": 7},
+        ),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+        reference="arbiter",
+    ),
+    Case(
+        name="enqueue-without-a-usable-scope",
+        request=_delegated(scoped_work_item={"title": "One widget"}),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+        reference="arbiter",
+    ),
+    Case(
+        name="status-of-an-unusable-path",
+        request=asks("status", **_at(7)),
+        reference="",
+    ),
+)
+
+CASES = (*ACTIONS, *FAILURES, *UNUSABLE_VALUES, *INVALID)

@@ -21,10 +21,10 @@ from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import in_line, table
+from millracer.domain.operations import OperationName
 from millracer.errors import MillracerError
 from millracer.operations.gateway import Answer
 from millracer.schemas.base import render
-from millracer.schemas.ops.payloads import Action
 from millracer.schemas.ops.request import (
     SCHEMA_VERSION,
     InvalidOpsRequest,
@@ -66,7 +66,10 @@ _SessionName = Annotated[
 def list_workspaces(*, workspace: options.Workspace = None, as_json: bool = False) -> None:
     """List the registered workspaces; `*` marks the default."""
     _do(
-        common_options(values={"workspace": workspace}), Action.LIST_WORKSPACES, {}, as_json=as_json
+        common_options(values={"workspace": workspace}),
+        OperationName.LIST_WORKSPACES,
+        {},
+        as_json=as_json,
     )
 
 
@@ -96,14 +99,14 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
         "default_mode": mode,
         "tags": list(tag or ()),
     }
-    _do(common_options(), Action.REGISTER_WORKSPACE, payload, as_json=as_json)
+    _do(common_options(), OperationName.REGISTER_WORKSPACE, payload, as_json=as_json)
 
 
 @with_output
 def remove_workspace(workspace_id: _WorkspaceId, *, as_json: bool = False) -> None:
     """Unregister a workspace; its directory is not changed."""
     payload = {"workspace_id": workspace_id}
-    _do(common_options(), Action.FORGET_WORKSPACE, payload, as_json=as_json)
+    _do(common_options(), OperationName.FORGET_WORKSPACE, payload, as_json=as_json)
 
 
 @with_output
@@ -128,31 +131,31 @@ def select_workspace(
     is_path = "/" in selected or selected in {".", "..", "~"}
     payload = {"root_path" if is_path else "workspace_id": selected, "mode": mode}
     common = common_options(values={"session_id": session_id})
-    _do(common, Action.SELECT_WORKSPACE, payload, as_json=as_json)
+    _do(common, OperationName.SELECT_WORKSPACE, payload, as_json=as_json)
 
 
 @with_output
 def list_sessions(*, as_json: bool = False) -> None:
     """List all sessions."""
-    _do(common_options(), Action.LIST_SESSIONS, {}, as_json=as_json)
+    _do(common_options(), OperationName.LIST_SESSIONS, {}, as_json=as_json)
 
 
 @with_output
 def show_session(session_id: _SessionName, *, as_json: bool = False) -> None:
     """Show one session."""
     payload = {"session_id": session_id}
-    _do(common_options(), Action.INSPECT_SESSION, payload, as_json=as_json)
+    _do(common_options(), OperationName.INSPECT_SESSION, payload, as_json=as_json)
 
 
 @with_output
 def forget_session(session_id: _SessionName, *, as_json: bool = False) -> None:
     """Delete one session."""
     payload = {"session_id": session_id}
-    _do(common_options(), Action.FORGET_SESSION, payload, as_json=as_json)
+    _do(common_options(), OperationName.FORGET_SESSION, payload, as_json=as_json)
 
 
 def _do(
-    common: CommonOptions, action: Action, payload: Mapping[str, object], *, as_json: bool
+    common: CommonOptions, action: OperationName, payload: Mapping[str, object], *, as_json: bool
 ) -> NoReturn:
     request = OpsRequest(
         schema_version=SCHEMA_VERSION,
@@ -182,7 +185,7 @@ def _no_such_session(read: ReadRequest) -> MillracerError:
     )
 
 
-def _report(answer: Answer, action: Action, *, as_json: bool) -> int:
+def _report(answer: Answer, action: OperationName, *, as_json: bool) -> int:
     result = answer.result
     say_warnings(f"{warning.code}: {warning.message}" for warning in result.warnings)
     say_errors(result.errors)
@@ -193,12 +196,12 @@ def _report(answer: Answer, action: Action, *, as_json: bool) -> int:
     return answer.exit_code
 
 
-def _lines(result: OpsResult, action: Action) -> list[str]:
+def _lines(result: OpsResult, action: OperationName) -> list[str]:
     match result.result:
         case WorkspacesReply(workspaces=workspaces):
             return table(("", "ID", "PATH", "MODE", "TAGS"), map(_workspace_row, workspaces))
         case WorkspaceReply(workspace=workspace):
-            done = "forgot" if action is Action.FORGET_WORKSPACE else "registered"
+            done = "forgot" if action is OperationName.FORGET_WORKSPACE else "registered"
             return [f"{done} {workspace.workspace_id}: {workspace.root_path}"]
         case SessionsReply(sessions=[]):
             return ["no sessions yet"]
@@ -229,11 +232,11 @@ def _session_row(session: SessionDocument) -> tuple[str, ...]:
     )
 
 
-def _session_reply(session: SessionDocument, action: Action) -> list[str]:
+def _session_reply(session: SessionDocument, action: OperationName) -> list[str]:
     match action:
-        case Action.FORGET_SESSION:
+        case OperationName.FORGET_SESSION:
             return [f"forgot session {session.session_id}"]
-        case Action.SELECT_WORKSPACE:
+        case OperationName.SELECT_WORKSPACE:
             return [_selected(session)]
         case _:
             return _session_lines(session)

@@ -104,6 +104,18 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(missing=proof.missing)
 
 
+def without_scope(verdict: Verdict) -> Verdict:
+    """Return the verdict for a caller whose own item is unknown: it is never completed."""
+    if not verdict.completed:
+        return verdict
+    gap = MissingEvidence(
+        needed="the id of the one scoped work item of the request",
+        looked_in="the request",
+        found="no usable id, or several",
+    )
+    return Verdict(missing=(gap,))
+
+
 def _prove(evidence: Evidence) -> _Proof:
     match evidence.kind:
         case IntakeKind.TASK:

@@ -78,6 +78,11 @@ class Option:
         return f"--{self.name.replace('_', '-')}"
 
     @property
+    def chooses_place(self) -> bool:
+        """Whether it decides where work is done."""
+        return self.refused_in_workspace_file == _CHOOSES_PLACES
+
+    @property
     def variable(self) -> str:
         """The environment variable of the option."""
         return variable_of(self.flag)
@@ -183,6 +188,17 @@ class RunOptions:
         "Maximum restarts of a daemon that died before the work ended.",
         group=Group.DAEMON,
         minimum=0,
+    )
+    max_tokens: int | None = _option(
+        None,
+        "Start no further stage once the work item has used this many tokens.  [default: no limit]",
+        minimum=1,
+    )
+    max_stages: int | None = _option(
+        None,
+        "Start no further stage once this many stages of the work item have ended.  "
+        "[default: no limit]",
+        minimum=1,
     )
     poll_interval_seconds: float = _option(
         60.0,

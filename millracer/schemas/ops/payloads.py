@@ -1,36 +1,15 @@
-"""The actions of an ops request, and the fields of `input.payload` that each reads."""
+"""The fields of `input.payload` that each ops action reads."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
 
-from millracer.schemas.base import Incoming, OptionalText, Text, Texts
+from millracer.domain.operations import ACTIONS, load
+from millracer.schemas.base import Incoming, OptionalText, TargetName, Text, Texts
 
 _WORKSPACE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-
-
-class Action(StrEnum):
-    """The actions of ops requests."""
-
-    STATUS = "status"  #: Millrace's own status of one workspace
-    LIST_ITEMS = "list_items"
-    SHOW_WORK_ITEM = "show_work_item"
-    LOGS = "logs"
-    TRACE = "trace"
-    RETRY = "retry"
-    START = "start"
-    ENQUEUE = "enqueue"  #: one task, run to its end
-    LIST_WORKSPACES = "list_workspaces"
-    SELECT_WORKSPACE = "select_workspace"
-    REGISTER_WORKSPACE = "register_workspace"
-    FORGET_WORKSPACE = "forget_workspace"
-    LIST_SESSIONS = "list_sessions"
-    INSPECT_SESSION = "inspect_session"
-    FORGET_SESSION = "forget_session"
 
 
 class Payload(Incoming):
@@ -108,7 +87,7 @@ class SelectWorkspacePayload(Payload):
         mode: the Millrace mode; if absent, the workspace's default mode.
     """
 
-    workspace_id: OptionalText = None
+    workspace_id: TargetName = None
     root_path: OptionalText = None
     mode: OptionalText = None
 
@@ -153,23 +132,9 @@ class ForgetSessionPayload(Payload):
     session_id: Text
 
 
-#: What each action's payload is read as.
-PAYLOADS: MappingProxyType[Action, type[Payload]] = MappingProxyType(
-    {
-        Action.STATUS: Payload,
-        Action.LIST_ITEMS: ListItemsPayload,
-        Action.SHOW_WORK_ITEM: ItemPayload,
-        Action.LOGS: LogsPayload,
-        Action.TRACE: ItemPayload,
-        Action.RETRY: RetryPayload,
-        Action.START: Payload,
-        Action.ENQUEUE: EnqueuePayload,
-        Action.LIST_WORKSPACES: Payload,
-        Action.SELECT_WORKSPACE: SelectWorkspacePayload,
-        Action.REGISTER_WORKSPACE: RegisterWorkspacePayload,
-        Action.FORGET_WORKSPACE: ForgetWorkspacePayload,
-        Action.LIST_SESSIONS: Payload,
-        Action.INSPECT_SESSION: Payload,
-        Action.FORGET_SESSION: ForgetSessionPayload,
-    }
-)
+def payload_of(action: str | None) -> type[Payload]:
+    """Return the model of an action's payload; that of every action for an unknown one."""
+    if action is None or action not in ACTIONS:
+        return Payload
+    model: type[Payload] = load(ACTIONS[action].payload)
+    return model

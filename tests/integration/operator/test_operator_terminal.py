@@ -313,7 +313,7 @@ def test_errors_are_a_message_and_the_prompt_again(caller: OperatorCaller) -> No
         for line, said in (
             ("refuse", "error: .*401 no API key"),
             ("die", "failed"),
-            ("/status nowhere", "not a Millrace workspace yet"),
+            ("/status nowhere", "no Millrace workspace yet"),
             ("/route sideways", "error: /route takes"),
             ("/statsu", "did you mean /status"),
         ):

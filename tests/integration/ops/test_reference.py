@@ -56,6 +56,8 @@ _CLOSED_NOTHING = "a direct answer that pi gave is no failure, though it complet
 _NO_INTAKE = "pi did it itself: nothing was taken in, so there is no kind of intake and no sign"
 _ITS_MILLRACE = "each shows the status of its own Millrace; how it got there is not compared"
 _UNSUPPORTED = "what does not run on this machine is refused, not taken for something local"
+_UNKNOWN_ITEM = "the caller's own item is unknown, so nothing proves that it is completed"
+_OTHER_PLACE = "work is never done in another workspace than the one that the request names"
 
 #: Per case: what differs, and why that is meant.
 DIFFERENCES: dict[str, dict[str, str]] = {
@@ -92,6 +94,28 @@ DIFFERENCES: dict[str, dict[str, str]] = {
         "raw_compat.intake_signals is empty": _NO_INTAKE,
         "raw_compat.decision.signals is empty": _NO_INTAKE,
     },
+    "enqueue-with-unusable-values": {
+        'result.status.planning_status_marker: "### ARBITER_COMPLETE", ours "### IDLE"': (
+            _ITS_MILLRACE
+        ),
+    },
+    "enqueue-without-a-usable-scope": {
+        'result.status.planning_status_marker: "### ARBITER_COMPLETE", ours "### IDLE"': (
+            _ITS_MILLRACE
+        ),
+        'status: "succeeded", ours "incomplete"': _UNKNOWN_ITEM,
+        'completion.outcome: "completed", ours "incomplete"': _UNKNOWN_ITEM,
+        "completion.scoped_completion: true, ours false": _UNKNOWN_ITEM,
+        'completion.verification_status: "verified", ours "unverified"': _UNKNOWN_ITEM,
+        "completion.evidence_summary is empty": _UNKNOWN_ITEM,
+        'raw_compat.outcome: "completed", ours "incomplete"': _UNKNOWN_ITEM,
+        "raw_compat.scoped_completion: true, ours false": _UNKNOWN_ITEM,
+        "raw_compat.completion_evidence is empty": _UNKNOWN_ITEM,
+    },
+    "status-of-an-unusable-path": {
+        'errors[0].code: "runtime_command_failed", ours "invalid_request"': _OTHER_PLACE,
+        "workspace_ref.root_path is not there": _OTHER_PLACE,
+    },
     "workspace-missing": {
         'errors[0].code: "runtime_command_failed", Millracer "workspace_missing"': _CODES,
     },
@@ -111,6 +135,7 @@ EXIT_CODES = {
     "enqueue-direct": (1, 0),  # it succeeded
     "enqueue-with-preferences-that-choose-nothing": (1, 0),  # the same
     "unsupported-runtime": (0, 1),  # it is refused
+    "status-of-an-unusable-path": (1, 2),  # the workspace's name cannot be used
     "enqueue-without-a-task": (1, 2),  # the request does not validate
 }
 

@@ -12,7 +12,8 @@ from typer.main import get_command
 from millracer.cli import documents
 from millracer.cli.app import app
 from millracer.cli.command_table import COMMANDS, Entry, named_in
-from millracer.cli.documents import Document, load
+from millracer.cli.documents import Document, document_of
+from millracer.domain.operations import OperationName, load
 from millracer.errors import UsageError
 from millracer.schemas.base import Published
 
@@ -62,29 +63,29 @@ def test_listing_and_completing_commands_loads_none(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("line", "command", "document"),
     [
-        ("status --json --no-such", "status", documents.STATUS),
+        ("status --json --no-such", "status", document_of(OperationName.STATUS)),
         ("status", "status", None),
-        ("submit --output=json", "submit", documents.SUBMIT),
-        ("submit --json", "submit", documents.SUBMIT),
-        ("run --output text --output json", "run", documents.RUN),
-        ("run --json task", "run", documents.RUN),
-        ("run -o json", "run", documents.RUN),
-        ("run -ojson --json-like", "run", documents.RUN),
-        ("status -o json", "status", documents.STATUS),
+        ("submit --output=json", "submit", document_of(OperationName.SUBMIT)),
+        ("submit --json", "submit", document_of(OperationName.SUBMIT)),
+        ("run --output text --output json", "run", document_of(OperationName.RUN)),
+        ("run --json task", "run", document_of(OperationName.RUN)),
+        ("run -o json", "run", document_of(OperationName.RUN)),
+        ("run -ojson --json-like", "run", document_of(OperationName.RUN)),
+        ("status -o json", "status", document_of(OperationName.STATUS)),
         ("watch --all --json", "watch", documents.WATCH_ALL),
-        ("list --json", "list", documents.LIST),
+        ("list --json", "list", document_of(OperationName.LIST)),
         ("run -- --output json", "run", None),
-        ("watch --output json x", "watch", documents.RUN),
+        ("watch --output json x", "watch", document_of(OperationName.RUN)),
         ("demo", "demo", documents.DEMO),
         ("demo --output text", "demo", None),
         ("ops --json --jsonl", "ops", documents.OPS_LINE),
         ("ops --stream-json", "ops", documents.OPS),
         ("sessions show --json", "sessions", documents.OPS_REPLY),
         ("--debug config show --json", "config", documents.CONFIG),
-        ("pause --json", "pause", documents.CONTROL),
+        ("pause --json", "pause", document_of(OperationName.PAUSE)),
         ("doctor --json --no-such", "doctor", documents.DOCTOR),
-        ("no-such --output json", "no-such", documents.RUN),
-        ("no-such --json", "no-such", documents.RUN),
+        ("no-such --output json", "no-such", document_of(OperationName.RUN)),
+        ("no-such --json", "no-such", document_of(OperationName.RUN)),
         ("", None, None),
     ],
 )
@@ -97,7 +98,7 @@ def test_a_command_line_that_does_not_parse_still_names_its_document(
 def test_the_environment_requests_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLRACER_OUTPUT", "json")
 
-    assert named_in(["run", "task"]) == ("run", documents.RUN)
+    assert named_in(["run", "task"]) == ("run", document_of(OperationName.RUN))
     assert named_in(["run", "--output", "text"]) == ("run", None)
 
 

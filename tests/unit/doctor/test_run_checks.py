@@ -703,6 +703,16 @@ def test_one_command_names_a_model_for_all_stages_that_have_none(room: Room) -> 
     assert second.endswith(f"set deep --model stub/large --thinking-level xhigh {options}")
 
 
+def test_a_stage_whose_pi_does_not_start_with_its_model_is_given_another(room: Room) -> None:
+    room.tools.stage_inspection.models = ToolFailed("pi", "the model is ambiguous")
+
+    found = room.checks()[NAME.STAGE_MODEL]
+
+    assert found.level is LEVEL.FAIL
+    assert found.message.endswith("the model is ambiguous")
+    assert "set standard --model stub/large" in (found.next_command or "")
+
+
 def test_a_folder_has_to_be_a_workspace_before_its_stages_are_given_a_model(room: Room) -> None:
     room.millrace._holds_work = False
     room.tools.stage_inspection.models = FOREIGN

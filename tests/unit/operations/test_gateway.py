@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import Cancelled, CancelReason
+from millracer.domain.operations import ACTIONS
 from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Session
 from millracer.errors import ExitCode, MillracerError, RunWarning, StoreUnavailable, ToolNotFound
-from millracer.operations.registry import OPERATIONS
-from millracer.schemas.ops.payloads import Action
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
 from millracer.schemas.ops.result import OpsStatus
 from tests.fakes.directories import NamedDirectories
@@ -21,30 +20,28 @@ from tests.support.gateway import Desk, asked, codes, said
 WORK = {"root_path": "/shop"}
 ITEM = {"payload": {"work_item_id": "t1"}}
 #: For each action, what makes it succeed on `prepared`.
-FIELDS: dict[Action, dict[str, Any]] = {
-    Action.STATUS: {"workspace_ref": WORK},
-    Action.ENQUEUE: {
+FIELDS: dict[str, dict[str, Any]] = {
+    "status": {"workspace_ref": WORK},
+    "enqueue": {
         "workspace_ref": WORK,
         "input": {"text": "Answer"},
         "route_preference": "direct",
     },
-    Action.LIST_ITEMS: {"workspace_ref": WORK},
-    Action.SHOW_WORK_ITEM: {"workspace_ref": WORK, "input": ITEM},
-    Action.LOGS: {"workspace_ref": WORK, "input": ITEM},
-    Action.TRACE: {"workspace_ref": WORK, "input": ITEM},
-    Action.RETRY: {"workspace_ref": WORK, "input": ITEM},
-    Action.START: {"workspace_ref": WORK},
-    Action.LIST_WORKSPACES: {},
-    Action.SELECT_WORKSPACE: {"input": {"payload": {"root_path": "/shop"}}},
-    Action.REGISTER_WORKSPACE: {
-        "input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}
-    },
-    Action.FORGET_WORKSPACE: {"input": {"payload": {"workspace_id": "alpha"}}},
-    Action.LIST_SESSIONS: {},
-    Action.INSPECT_SESSION: {},
-    Action.FORGET_SESSION: {"input": {"payload": {"session_id": "ui"}}},
+    "list_items": {"workspace_ref": WORK},
+    "show_work_item": {"workspace_ref": WORK, "input": ITEM},
+    "logs": {"workspace_ref": WORK, "input": ITEM},
+    "trace": {"workspace_ref": WORK, "input": ITEM},
+    "retry": {"workspace_ref": WORK, "input": ITEM},
+    "start": {"workspace_ref": WORK},
+    "list_workspaces": {},
+    "select_workspace": {"input": {"payload": {"root_path": "/shop"}}},
+    "register_workspace": {"input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}},
+    "forget_workspace": {"input": {"payload": {"workspace_id": "alpha"}}},
+    "list_sessions": {},
+    "inspect_session": {},
+    "forget_session": {"input": {"payload": {"session_id": "ui"}}},
 }
-ON_STORE = [Action(each.ops_action) for each in OPERATIONS.values() if each.on_store]
+ON_STORE = [action for action, each in ACTIONS.items() if each.on_store]
 
 
 def sessions(desk: Desk) -> dict[str, Session]:
@@ -60,12 +57,12 @@ def unreadable(raw: bytes) -> InvalidOpsRequest:
 # dispatch
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
-    action: Action,
+    action: str,
 ) -> None:
     desk = Desk()
-    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+    desk.ask("register_workspace", **FIELDS["register_workspace"])
     desk.tools.pi.will_say("Forty-two.")
     desk.tools.backends.holds("t1", ItemState.BLOCKED)
 
@@ -74,13 +71,11 @@ def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
     assert codes(answer.result)[1] == []
     assert (answer.result.status, answer.exit_code) == (OpsStatus.SUCCEEDED, ExitCode.COMPLETED)
     assert (answer.result.request_id, answer.result.action) == ("req-1", action)
-    routes = {Action.ENQUEUE: "direct"}
-    routes |= dict.fromkeys((Action.RETRY, Action.START), "millrace")
-    if action not in ON_STORE:
-        routes.setdefault(action, "status_only")
-    assert answer.result.route == routes.get(action, "inspect_only")
+    routes = {"enqueue": "direct", "retry": "millrace", "start": "millrace"}
+    other = "inspect_only" if action in ON_STORE else "status_only"
+    assert answer.result.route == routes.get(action, other)
     assert answer.result.completion.scoped_completion is False
-    delegated = action is Action.ENQUEUE
+    delegated = action == "enqueue"
     assert answer.result.completion.verification_status == (
         "unverified" if delegated else "not_applicable"
     )
@@ -96,7 +91,7 @@ def test_an_unknown_action_reaches_no_tool_and_lists_the_known_ones(action: str)
     assert (answer.result.status, answer.exit_code) == ("failed", 1)
     (error,) = answer.result.errors
     assert error.code == "unsupported_action"
-    assert all(known in (error.suggested_action or "") for known in Action)
+    assert all(known in (error.suggested_action or "") for known in ACTIONS)
     assert answer.result.action == action
     assert answer.result.route is None
     assert (desk.tools.opened, desk.tools.pi.prompts) == ([], [])
@@ -108,8 +103,8 @@ def test_a_long_action_is_not_repeated_in_full() -> None:
     assert len(result.errors[0].message) < 500
 
 
-@pytest.mark.parametrize("action", Action)
-def test_an_unknown_runtime_is_refused_for_every_action(action: Action) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_unknown_runtime_is_refused_for_every_action(action: str) -> None:
     desk = Desk()
     fields = {**FIELDS[action], "workspace_ref": {**WORK, "runtime_kind": "kubernetes"}}
 
@@ -201,10 +196,10 @@ def test_each_request_is_recorded_with_the_codes_of_its_warnings() -> None:
 def test_what_an_action_and_the_store_warn_of_is_recorded_too() -> None:
     store = FailingStore()
     desk = Desk(store=store)
-    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+    desk.ask("register_workspace", **FIELDS["register_workspace"])
     store.pending_notices = (RunWarning("session_store_corrupt", "set aside"),)
 
-    result = desk.ask("register_workspace", extra=1, **FIELDS[Action.REGISTER_WORKSPACE])
+    result = desk.ask("register_workspace", extra=1, **FIELDS["register_workspace"])
 
     reported = ["unknown_field", "workspace_replaced", "session_store_corrupt"]
     assert codes(result)[0] == reported
@@ -304,13 +299,13 @@ def test_what_cannot_be_read_at_all_has_neither_id_nor_action() -> None:
 
 
 @pytest.mark.parametrize("action", ["status", "enqueue"])
-def test_a_locked_store_is_a_warning_where_the_work_needs_none(action: Action) -> None:
+def test_a_locked_store_is_a_warning_where_the_work_needs_none(action: str) -> None:
     store = FailingStore()
     store.lock()
     desk = Desk(store=store)
     desk.tools.pi.will_say("Forty-two.")
 
-    answer = desk.answer(action, **FIELDS[Action(action)])
+    answer = desk.answer(action, **FIELDS[action])
 
     assert answer.exit_code == 0
     assert codes(answer.result) == (["session_store_unavailable"], [])
@@ -318,7 +313,7 @@ def test_a_locked_store_is_a_warning_where_the_work_needs_none(action: Action) -
 
 
 @pytest.mark.parametrize("action", ON_STORE)
-def test_a_locked_store_fails_what_needs_it_and_is_waited_for_once(action: Action) -> None:
+def test_a_locked_store_fails_what_needs_it_and_is_waited_for_once(action: str) -> None:
     store = FailingStore()
     store.lock()
     desk = Desk(store=store)
@@ -400,7 +395,7 @@ def test_a_cancelled_request_says_so_and_is_recorded(
     desk = Desk(tools=ScriptedTools(run_error=Cancelled(reason)))
     desk.cancellation.cancel(reason)
 
-    answer = desk.answer(action, **FIELDS[Action(action)])
+    answer = desk.answer(action, **FIELDS[action])
 
     assert (answer.result.status, answer.exit_code) == ("cancelled", exit_code)
     assert codes(answer.result)[1] == ["cancelled"]
@@ -413,7 +408,7 @@ def test_a_bug_is_not_swallowed() -> None:
     desk = Desk(tools=ScriptedTools(run_error=ZeroDivisionError()))
 
     with pytest.raises(ZeroDivisionError):
-        desk.ask("enqueue", **FIELDS[Action.ENQUEUE])
+        desk.ask("enqueue", **FIELDS["enqueue"])
 
 
 # the envelope
@@ -455,7 +450,7 @@ def test_a_result_carries_what_it_has_and_nothing_else() -> None:
 
 def test_a_path_that_differs_from_where_the_id_is_registered_is_reported() -> None:
     desk = Desk()
-    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+    desk.ask("register_workspace", **FIELDS["register_workspace"])
 
     other = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/here"})
     same = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/shop"})

@@ -109,6 +109,7 @@ def run_asked(desk: Desk, **fields: Any) -> RunRequest:
         ("blocked", "blocked", 0),
         ("incomplete", "incomplete", 0),
         ("timed_out", "timed_out", 7),
+        ("budget_exhausted", "incomplete", 0),
         ("cancelled", "cancelled", 130),
         ("crashed", "failed", 1),
         ("restart_needed", "failed", 1),
@@ -127,7 +128,7 @@ def test_every_outcome_has_its_status_and_exit_code(
 
 
 def test_every_outcome_is_named_above() -> None:
-    assert len(Outcome) == 8
+    assert len(Outcome) == 9
 
 
 @pytest.mark.parametrize(
@@ -324,6 +325,53 @@ def test_preferences_that_choose_nothing_are_auto_and_are_reported() -> None:
 
     assert (answer.result.status, answer.result.route) == ("succeeded", "direct")
     assert codes(answer.result) == (["preference_ignored"] * 2, [])
+
+
+@pytest.mark.parametrize("scope", ["ITEM-1", {"title": "no id"}, {"id": 7}], ids=str)
+def test_a_run_whose_scoped_item_is_unknown_is_never_completed(scope: Any) -> None:
+    desk = Desk()
+    desk.tools.backends.will_show(stage_runs("updater"), item_ends())
+
+    answer = desk.answer("enqueue", **DELEGATED, scoped_work_item=scope)
+
+    assert (answer.result.status, answer.exit_code) == ("incomplete", 0)
+    assert not answer.result.completion.scoped_completion
+    assert answer.result.completion.missing_evidence
+    assert answer.result.completion.evidence_summary == []
+    assert codes(answer.result)[0] == ["value_ignored"]
+    assert answer.result.raw_compat is not None
+    assert answer.result.raw_compat.outcome == "incomplete"
+
+
+def test_an_item_named_by_its_id_is_completed_despite_an_unusable_scope() -> None:
+    desk = Desk()
+    desk.tools.backends.will_show(stage_runs("updater"), item_ends())
+    first = desk.ask("enqueue", **DELEGATED, scoped_work_item="ITEM-1").raw_compat
+    assert first is not None
+
+    again = desk.ask(
+        "enqueue",
+        workspace_ref=WORK,
+        options={"resume": first.work_item_id, "finalizer": "summary"},
+        scoped_work_item="ITEM-1",
+    )
+
+    assert (again.status, again.completion.scoped_completion) == ("succeeded", True)
+
+
+@pytest.mark.parametrize("action", ["enqueue", "status"])
+@pytest.mark.parametrize("ref", [{"root_path": 7}, {"workspace_id": []}], ids=str)
+def test_work_in_a_workspace_whose_name_cannot_be_used_is_refused(
+    action: str, ref: dict[str, Any]
+) -> None:
+    desk = Desk(workspace="/shop")
+
+    answer = desk.answer(action, input={"text": "t"}, workspace_ref=ref)
+
+    assert (answer.exit_code, codes(answer.result)[1]) == (2, ["invalid_request"])
+    assert answer.result.errors[0].field == f"workspace_ref.{next(iter(ref))}"
+    assert desk.tools.opened == []
+    assert desk.ask("list_sessions", workspace_ref=ref).status == "succeeded"
 
 
 # the request of a run

@@ -18,7 +18,6 @@ from millracer.operator.reports import (
     describe_ending,
     describe_history,
     describe_left,
-    describe_status,
     describe_workspaces,
 )
 
@@ -270,60 +269,6 @@ def left(
     return UnfinishedItem(
         item_id=item_id, work_kind="task", state=state, title=title, ours=is_own, path="/x"
     )
-
-
-def test_status_is_a_few_lines() -> None:
-    workspace, *said = describe_status(
-        "/workspace", status(), [left("a", ItemState.QUEUED)]
-    ).splitlines()
-
-    assert workspace == "/workspace"
-    assert [line.split() for line in said] == [
-        ["daemon", "running"],
-        ["mode", "lad_pi"],
-        ["active", "-"],
-        ["queues", "execution", "2", "·", "planning", "0"],
-        ["blocked", "-"],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "name", "words"),
-    [
-        ({"process_running": False}, "daemon", ["not"]),
-        ({"paused": True, "pause_sources": "operator"}, "daemon", ["paused", "operator"]),
-        ({"stop_requested": True}, "daemon", ["running", "stop"]),
-        ({"mode_id": None}, "mode", ["-"]),
-        ({"active_stage": "builder", "active_item_id": "x"}, "active", ["builder", "x"]),
-        ({"active_stage": "arbiter"}, "active", ["arbiter"]),
-        ({"active_item_id": "x"}, "active", ["x"]),
-    ],
-)
-def test_status_says_what_differs(fields: dict[str, Any], name: str, words: list[str]) -> None:
-    usual = describe_status("/workspace", status(), []).splitlines()
-    shown = describe_status("/workspace", status(**fields), []).splitlines()
-
-    (line,) = (line for line in shown if line not in usual)
-
-    assert line.split()[0] == name
-    assert all(word in re.findall(r"[\w-]+", line) for word in words)
-
-
-def test_status_names_a_dozen_blocked_items_and_counts_the_rest() -> None:
-    blocked = [left(f"item-{n}", ItemState.BLOCKED) for n in range(14)]
-
-    lines = describe_status("/workspace", status(), blocked).splitlines()
-
-    assert "  blocked  14" in lines
-    assert [line.strip() for line in lines if "item-" in line] == [f"item-{n}" for n in range(12)]
-    assert "…" in lines[-1]
-    assert "2" in lines[-1].split()
-
-
-def test_twelve_are_not_more_than_twelve() -> None:
-    blocked = [left(f"item-{n}", ItemState.BLOCKED) for n in range(12)]
-
-    assert "…" not in describe_status("/workspace", status(), blocked)
 
 
 # what is left, workspaces

@@ -5,32 +5,13 @@ from __future__ import annotations
 import pytest
 
 from millracer.domain.configuration import LONGEST_CONFIG_BYTES, NOT_FOR_A_FILE, NOT_FOR_A_WORKSPACE
+from millracer.domain.run.options import FILE_OPTIONS
 from millracer.errors import ConfigInvalid
 from millracer.schemas.config_file import ConfigOptions, parse_config
 from millracer.schemas.run_options import GivenOptions
+from tests.support.option_values import as_json, toml_of, value_of
 
-EVERYTHING = b"""
-route = "millrace"
-intake = "probe"
-millrace_mode = "lad_pi"
-cwd = "~/work"
-thinking = "low"
-provider = "p"
-model = "p/m:high"
-skill = ["/skills/one", "~/two"]
-no_default_skills = true
-daemon_timeout_seconds = 10
-max_daemon_restarts = 0
-poll_interval_seconds = 0.5
-pi_timeout_seconds = 1e3
-keep_daemon = true
-pi_session = "print"
-notify_terminal_stages = false
-finalizer = "summary"
-no_warm_millrace = true
-millrace_command = "/opt/millrace/bin/millrace"
-pi_command = "pi --offline"
-"""
+EVERYTHING = toml_of(FILE_OPTIONS).encode()
 
 
 #: Written by hand: what is missing in the table would be missing in a test made from it.
@@ -52,7 +33,9 @@ def test_a_file_can_set_every_option_of_a_run_and_the_programs() -> None:
     options = parse(EVERYTHING)
 
     assert options.model_fields_set == set(ConfigOptions.model_fields)
-    assert None not in options.model_dump().values()
+    assert {each.name: as_json(getattr(options, each.name)) for each in FILE_OPTIONS} == {
+        each.name: as_json(value_of(each)) for each in FILE_OPTIONS
+    }
     assert set(ConfigOptions.model_fields) == {
         *GivenOptions.model_fields,
         "millrace_command",

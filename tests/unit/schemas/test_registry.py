@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
+from millracer.domain.requests import IntakePreference, RoutePreference
 from millracer.schemas.base import Incoming, Published, ScopeModel
 from millracer.schemas.descriptions import descriptions_in
 from millracer.schemas.names import SchemaName
@@ -145,7 +146,7 @@ def test_schema_and_reader_agree_about_any_json(document: Json) -> None:
     ],
     ids=str,
 )
-def test_the_schema_refuses_what_the_reader_refuses(fields: dict[str, Json]) -> None:
+def test_the_schema_refuses_what_the_reader_refuses_or_ignores(fields: dict[str, Json]) -> None:
     document = {**asks("status"), **fields}
 
     assert not reads(document)
@@ -203,11 +204,17 @@ def test_the_ids_of_a_result_are_always_there_and_may_be_null(name: str) -> None
 
 
 def reads(document: Json) -> bool:
+    """Whether a request is read as a whole, without an ignored value."""
     try:
-        read_ops_request(encoded(document))
+        read = read_ops_request(encoded(document))
     except InvalidOpsRequest:
         return False
-    return True
+    request = read.request
+    route, intake = request.route_preference, request.intake_preference
+    return not read.ignored and (
+        (route is None or route in [*RoutePreference, "status_only", "inspect_only"])
+        and (intake is None or intake in [*IntakePreference, "none"])
+    )
 
 
 def optional(part: dict[str, Any]) -> set[str]:
@@ -233,9 +240,10 @@ def _says_what_no_schema_can(document: Json) -> bool:
     options = document.get("options") if isinstance(document, dict) else None
     if not isinstance(options, dict):
         return False
-    restarts = (options.get(name) for name in ("max_daemon_restarts", "max-daemon-restarts"))
+    names = ("max_daemon_restarts", "max_tokens", "max_stages")
+    integers = [options.get(each) for name in names for each in (name, name.replace("_", "-"))]
     spelled = [name.replace("-", "_") for name in options]
-    return any(isinstance(value, float) for value in restarts) or len(set(spelled)) < len(spelled)
+    return any(isinstance(value, float) for value in integers) or len(set(spelled)) < len(spelled)
 
 
 def _has_half_pairs(value: Json) -> bool:

@@ -25,7 +25,7 @@ _TITLE_LENGTH = 60
 
 @with_options(*queue_options.HERE)
 @with_output
-def list_items(
+def list_command(
     common: CommonOptions,
     *,
     state: Annotated[

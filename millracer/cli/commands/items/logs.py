@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millracer.cli.documents import load
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
@@ -15,7 +14,7 @@ from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import duration
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.cli.terminal.tables import one_line
-from millracer.domain.operations import LogsRequest, OperationName
+from millracer.domain.operations import LogsRequest, OperationName, load
 from millracer.domain.work.transcript import EntryKind
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _HOW_TO_RECORD = (
 
 @with_options(*queue_options.HERE)
 @with_output
-def logs(  # noqa: PLR0913 - one parameter per option
+def logs_command(  # noqa: PLR0913 - one parameter per option
     common: CommonOptions,
     *,
     item: queue_options.Item,

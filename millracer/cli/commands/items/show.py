@@ -23,7 +23,7 @@ _TASK_LINES = 20
 
 @with_options(*queue_options.HERE)
 @with_output
-def show(common: CommonOptions, *, item: queue_options.Item, as_json: bool = False) -> None:
+def show_command(common: CommonOptions, *, item: queue_options.Item, as_json: bool = False) -> None:
     """Show everything about one work item.
 
     The task's text, lineage, stages with result, time, tokens and model, the evidence or what is

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @with_options(*queue_options.HERE)
 @with_output
-def trace(common: CommonOptions, *, item: queue_options.Item, as_json: bool = False) -> None:
+def trace_command(
+    common: CommonOptions, *, item: queue_options.Item, as_json: bool = False
+) -> None:
     """Show Millrace's evidence about one work item.
 
     Each fact with its source, and the stages of each run. --json has Millrace's traces unchanged.

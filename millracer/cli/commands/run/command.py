@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from millracer.cli.documents import load
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
-from millracer.domain.operations import NOT_FOR_WATCH
+from millracer.domain.operations import NOT_FOR_WATCH, load
 from millracer.domain.requests import RoutePreference
 from millracer.errors import UsageError
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WHY = {
     ResolutionRule.CLI_WORKSPACE: "named by --workspace or MILLRACER_WORKSPACE",
     ResolutionRule.ACTIVE_SESSION: "selected by the session",
+    ResolutionRule.REGISTRY_DEFAULT: "the default of the registered workspaces",
     ResolutionRule.CWD: "the current directory",
 }
 _OWNERS = {
