@@ -129,7 +129,7 @@ class Steps(ABC):
             raise InvalidRequest(
                 f"workspace {self._millrace.workspace} holds no work item {request.resume}",
                 field="resume",
-                suggested_action="see what there is with `millracer status`, or check --workspace",
+                suggested_action="list the items with `millracer list`, or check --workspace",
             )
         record.decision = self._choose_route(record)
         if record.decision.custom_loop_needed:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from millracer.cancellation import Wait
 from millracer.domain.requests import IntakeKind, RequestBody
@@ -32,6 +32,7 @@ from millracer.domain.run.observation import ChangeHints
 from millracer.domain.work.items import (
     ItemState,
     ItemStatus,
+    ListedItem,
     SubmitReceipt,
     UnfinishedItem,
     WorkItem,
@@ -41,6 +42,7 @@ from millracer.domain.work.runtime import (
     CommandState,
     ControlReceipt,
     DaemonEnd,
+    JsonObject,
     ModeValidation,
     OutOfSight,
     RunningDaemon,
@@ -49,6 +51,7 @@ from millracer.domain.work.runtime import (
     RuntimeStatus,
 )
 from millracer.domain.work.stages import StageReport
+from millracer.domain.work.transcript import Transcript
 from millracer.errors import RunWarning, ToolFailed, ToolUnsupported
 from millracer.millrace.intake.documents import (
     IntakeDocument,
@@ -247,6 +250,7 @@ class ScriptedBackend(Backend):
         self._steps: deque[Step] = deque()
         self._faults: dict[str, deque[_Fault]] = {}
         self._paths: dict[str, IntakeDocument] = {}
+        self.texts: dict[str, str] = {}  #: the request of an item that was not submitted here
         self._next_pid = 4001
 
     # --- scripting ----------------------------------------------------------------------------
@@ -398,6 +402,23 @@ class ScriptedBackend(Backend):
             self._left(item) for item in sorted(left, key=lambda item: _LISTED.index(item.state))
         )
 
+    def list_items(self) -> tuple[ListedItem, ...]:
+        """See the port; what was added last was written last."""
+        self.calls.append("list_items")
+        if not self._holds_work:
+            return ()
+        return tuple(
+            self._listed(item, NOW + timedelta(seconds=at))
+            for at, item in reversed(list(enumerate(self.items.values())))
+            if item.state is not ItemState.ABSENT
+        )
+
+    def task_text(self, item_status: ItemStatus) -> str | None:
+        """See the port."""
+        self.calls.append("task_text")
+        stored = {document.item_id: document.request_text for document in self.documents}
+        return {**self.texts, **stored}.get(item_status.item_id)
+
     def find_daemon(self) -> RunningDaemon | None:
         """See the port."""
         self.calls.append("find_daemon")
@@ -504,6 +525,26 @@ class ScriptedBackend(Backend):
                 applied=not mailed, pending_command="cancel-1" if mailed else None, detail="done"
             )
 
+    def retry_item(self, item_id: str, reason: str, wait: Wait) -> None:
+        """See the port."""
+        with self._called("retry_item", wait):
+            if self.daemon is not None:
+                raise ToolFailed("millrace", "a daemon holds the lock", suggested_action="stop it")
+            blocked = next(
+                (
+                    each
+                    for each in self.items.values()
+                    if item_id in {each.millrace_id, each.item_id}
+                    and each.state is ItemState.BLOCKED
+                ),
+                None,
+            )
+            if blocked is None:
+                raise ToolFailed(
+                    "millrace", "blocked work item not found", suggested_action="list the items"
+                )
+            blocked.state, blocked.detail = ItemState.QUEUED, reason
+
     def pause(self, wait: Wait) -> ControlReceipt:
         """See the port."""
         with self._called("pause", wait):
@@ -549,6 +590,27 @@ class ScriptedBackend(Backend):
         self.calls.append("stage_reports")
         wait.cancellation.raise_if_cancelled()
         return self.stages.of(item_ids)
+
+    def read_transcript(self, report: StageReport) -> Transcript:
+        """See the port."""
+        self.calls.append("read_transcript")
+        return self.stages.transcripts.get(report.request_id, Transcript())
+
+    def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
+        """See the port; a trace has the run and its stages."""
+        self.calls.append("run_traces")
+        stages = self.stages.of(item_ids)
+        return tuple(
+            {
+                "run_id": run_id,
+                "nodes": [
+                    {"stage": each.stage, "terminal_result": each.result}
+                    for each in stages
+                    if each.run_id == run_id
+                ],
+            }
+            for run_id in dict.fromkeys(each.run_id for each in reversed(stages))
+        )
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""
@@ -612,6 +674,17 @@ class ScriptedBackend(Backend):
             title=item.title or item_id,
             ours=item.request_hash is not None,
             path=f"{self._workspace}/{item.state.value}/{item_id}.md",
+        )
+
+    def _listed(self, item: HeldItem, written_at: datetime) -> ListedItem:
+        left = self._left(item)
+        return ListedItem(
+            item_id=left.item_id,
+            work_kind=left.work_kind,
+            state=left.state,
+            title=left.title,
+            written_at=written_at,
+            path=left.path,
         )
 
     def _status(self) -> RuntimeStatus:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.domain.work.stages import StageReport, TokenUsage
+from millracer.domain.work.transcript import Transcript
 
 TOKENS = TokenUsage(input=10, output=2, total=12)
 _STAGE_SECONDS = 1.0
@@ -19,10 +20,12 @@ class ScriptedStages:
 
     Attributes:
         reports: the stages so far, oldest first; tests may change them at any time.
+        transcripts: of stages, by request id; tests may add them at any time.
     """
 
     def __init__(self, begin: datetime) -> None:
         self.reports: list[StageReport] = []
+        self.transcripts: dict[str, Transcript] = {}
         self._clock = begin
 
     def begin(self, item_id: str, stage: str, run_id: str) -> None:

@@ -3,9 +3,17 @@
 from millracer.millrace.files.candidates import (
     item_names,
     mode_names,
+    registered_workspace,
     selected_workspace,
     session_names,
     workspace_names,
 )
 
-__all__ = ["item_names", "mode_names", "selected_workspace", "session_names", "workspace_names"]
+__all__ = [
+    "item_names",
+    "mode_names",
+    "registered_workspace",
+    "selected_workspace",
+    "session_names",
+    "workspace_names",
+]

@@ -54,4 +54,14 @@ def load_answers() -> None:
     """Import what answers any ops request."""
     load_run()
     from millracer.millrace.files import directories
-    from millracer.operations import context, gateway, run, status
+    from millracer.operations import (
+        context,
+        gateway,
+        item_reports,
+        list_items,
+        retry,
+        run,
+        start,
+        status,
+        typed_action,
+    )

@@ -161,6 +161,8 @@ def existing(path: Path, field: str) -> Path:
         InvalidRequest: it is not a directory; `field` is the caller's name for it.
     """
     action = f"create the directory or pass another --{field}"
+    if field == "workspace":
+        action += "; `millracer workspaces list` lists the registered ids"
     try:
         resolved = path.expanduser().resolve()
         usable = resolved.is_dir()

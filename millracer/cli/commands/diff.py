@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.domain.operations import DiffRequest, OperationName
@@ -16,12 +17,8 @@ if TYPE_CHECKING:
 
 
 @with_options(*queue_options.HERE)
-def diff(
-    common: CommonOptions,
-    *,
-    item: queue_options.Item,
-    as_json: queue_options.AsJson = False,
-) -> None:
+@with_output
+def diff(common: CommonOptions, *, item: queue_options.Item, as_json: bool = False) -> None:
     """Show what changed in the workspace during an item's work.
 
     The end is the item's proven completion. Before that, the files are compared as they are now.

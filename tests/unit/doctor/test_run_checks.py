@@ -443,7 +443,7 @@ _CASES = [
         LEVEL.WARNING,
         _blocks(4),
         "item-3, item-2, item-1",
-        "millrace queue retry-blocked item-3 --workspace /shop",
+        "millracer retry item-3 --workspace /shop",
     ),
     Case(NAME.STAGE_MODEL, LEVEL.OK, None, "gpt-5.5", None),
     Case(NAME.STAGE_MODEL, LEVEL.OK, _sets("surroundings.stages", to=(_STUB,)), "", None),
