@@ -97,6 +97,11 @@ COMMANDS: Mapping[str, Entry] = {
         "Stop the daemon that Millracer started.",
         documents.CONTROL,
     ),
+    "models": _queue_command(
+        f"{_COMMANDS}.models:models",
+        "Show the model of pi and of each stage, or set the models of the stages.",
+        documents.MODELS,
+    ),
     "ops": Entry(
         target=f"{_COMMANDS}.ops.command:ops",
         help="Answer typed JSON requests from standard input.",

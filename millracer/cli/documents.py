@@ -79,6 +79,7 @@ CONFIG = Document(failure="millracer.schemas.config:describe_failure", flags=("-
 DOCTOR = Document(failure="millracer.schemas.doctor:describe_failure", flags=("--json",))
 STATUS = Document(failure="millracer.schemas.status:describe_failure", flags=("--json",))
 CONTROL = Document(failure="millracer.schemas.control:describe_failure", flags=("--json",))
+MODELS = Document(failure="millracer.schemas.models:describe_failure", flags=("--json",))
 SUBMIT = Document(
     failure="millracer.schemas.submit:describe_failure",
     flags=("--json",),

@@ -57,10 +57,6 @@ class Commands(Protocol):
         """Return the command that clears what a dead daemon left."""
         ...
 
-    def set_model(self, alias: str, model: str, thinking_level: str) -> str:
-        """Return the command that gives a model alias its model."""
-        ...
-
 
 def millracer_command(*words: str, workspace: str, option: str | None) -> str:
     """Return a `millracer` command line for the same workspace and the same backend.

@@ -16,6 +16,7 @@ class OperationName(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     STOP = "stop"
+    MODELS = "models"
     LIST_WORKSPACES = "list_workspaces"
     REGISTER_WORKSPACE = "register_workspace"
     FORGET_WORKSPACE = "forget_workspace"
@@ -51,6 +52,21 @@ class PauseRequest:
 @dataclass(frozen=True, slots=True)
 class ResumeRequest:
     """End the pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsRequest:
+    """Report the models of pi and of the stages, after changes to those of the stages.
+
+    Attributes:
+        choices: texts `[ALIAS=]PROVIDER/MODEL[:THINKING]`; without an alias for all of them.
+        follow_pi: give all aliases the model that pi selects.
+        check_models: refuse a model that pi has no credentials for.
+    """
+
+    choices: tuple[str, ...] = ()
+    follow_pi: bool = False
+    check_models: bool = True
 
 
 @dataclass(frozen=True, slots=True)

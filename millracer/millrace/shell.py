@@ -65,13 +65,6 @@ class MillraceCommands(Commands):
         """Return `millrace control clear-stale-state`."""
         return f"{self.program} control clear-stale-state {self._here}"
 
-    def set_model(self, alias: str, model: str, thinking_level: str) -> str:
-        """Return `millrace model-aliases set`."""
-        return (
-            f"{self.program} model-aliases set {shlex.quote(alias)} --model {shlex.quote(model)} "
-            f"--thinking-level {shlex.quote(thinking_level)} {self._here}"
-        )
-
     @property
     def _here(self) -> str:
         return f"--workspace {shlex.quote(self.workspace)}"

@@ -150,6 +150,14 @@ OPERATIONS: Mapping[OperationName, Operation] = {
     OperationName.PAUSE: _control("PauseRequest", "control:answer_pause"),
     OperationName.RESUME: _control("ResumeRequest", "control:answer_resume"),
     OperationName.STOP: _control("StopRequest", "control:answer_stop", warms_up=False),
+    OperationName.MODELS: Operation(
+        request=f"{_REQUESTS}:ModelsRequest",
+        result=f"{_SCHEMAS}.models:ModelsResult",
+        handler="millracer.operations.models:answer_models",
+        failure=f"{_SCHEMAS}.models:describe_failure",
+        writes=True,
+        warms_up=True,
+    ),
     OperationName.LIST_WORKSPACES: _on_store(
         OperationName.LIST_WORKSPACES, "WorkspacesReply", writes=False
     ),

@@ -16,23 +16,27 @@ from millracer.domain.requests import Finalizer, RoutePreference, RunRequest
 from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
-from millracer.errors import MillracerError, RunWarning
 from millracer.operations.answer import Answer
-from millracer.operations.context import OperationContext, PreparedTask
-from millracer.ports import Backend, Clock, TextListener
+from millracer.operations.context import PI_CLOSE_SECONDS, OperationContext, PreparedTask
+from millracer.ports import Agent, Backend, Clock
 from millracer.run.orchestrator import Orchestrator
 from millracer.schemas.submit import SubmitResult, describe_submission
 
 
 def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[SubmitResult]:
     """Put a task in the queue of its workspace, and record it in the caller's session."""
-    submission = submit(
-        replace(task.request, route=RoutePreference.MILLRACE),
-        millrace=context.tools.millrace(task.root_path, task.options),
-        clock=context.clock,
-        unique=context.new_identity,
-        cancellation=context.cancellation,
-    )
+    pi = context.tools.agent(task.root_path, task.options)
+    try:
+        submission = submit(
+            replace(task.request, route=RoutePreference.MILLRACE),
+            millrace=context.tools.millrace(task.root_path, task.options),
+            pi=pi,
+            clock=context.clock,
+            unique=context.new_identity,
+            cancellation=context.cancellation,
+        )
+    finally:
+        pi.close(Wait(context.cancellation).cleaning_up(PI_CLOSE_SECONDS))
     codes = (warning.code for warning in (*task.warnings, *submission.warnings))
     context.memory.record(
         context.session_id,
@@ -61,10 +65,11 @@ def _next_steps(submission: Submission) -> tuple[NextStep, ...]:
     )
 
 
-def submit(
+def submit(  # noqa: PLR0913 - the ports
     request: RunRequest,
     *,
     millrace: Backend,
+    pi: Agent,
     clock: Clock,
     unique: Callable[[], str],
     cancellation: Cancellation,
@@ -76,11 +81,12 @@ def submit(
     Args:
         request: the task, with its scope and preferences.
         millrace: the workspace's backend.
+        pi: lists its models for the check of the stages; it gets no prompt.
         clock: the clock for the steps' times.
         unique: returns a fresh text, the identity of work that the caller did not name.
         cancellation: the caller's cancellation.
     """
-    orchestrator = Orchestrator(millrace=millrace, pi=_NoPi(), clock=clock, unique=unique)
+    orchestrator = Orchestrator(millrace=millrace, pi=pi, clock=clock, unique=unique)
     delegated = replace(request, route=RoutePreference.MILLRACE, finalizer=Finalizer.SUMMARY)
     record = orchestrator.submit(delegated, cancellation)
     daemon = None if record.item_status is None else millrace.supervisor.find()
@@ -103,24 +109,3 @@ def submit(
         errors=tuple(record.errors),
         cancel_reason=record.cancel_reason,
     )
-
-
-class _NoPi:
-    """The agent of a submission, which uses no model."""
-
-    version: str | None = None
-    notices: tuple[RunWarning, ...] = ()
-
-    def begin(self) -> None:
-        raise MillracerError("a submission starts no agent")
-
-    def ask(
-        self,
-        prompt: str,  # noqa: ARG002 - the port's
-        wait: Wait,  # noqa: ARG002 - the port's
-        on_text: TextListener | None = None,  # noqa: ARG002 - the port's
-    ) -> str:
-        raise MillracerError("a submission asks no model")
-
-    def close(self, wait: Wait) -> None:
-        """Do nothing: there is no conversation."""

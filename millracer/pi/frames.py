@@ -38,6 +38,7 @@ class ModelData(_Incoming):
 
     provider: str
     id: str
+    name: str | None = None
 
 
 def _model_or_none(value: object) -> object:

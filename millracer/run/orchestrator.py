@@ -41,10 +41,12 @@ from millracer.run.enqueue import enqueue, write_document
 from millracer.run.finalize import finalize
 from millracer.run.lookup import find_item, item_named
 from millracer.run.mode import reconcile_with_daemon, settle_mode
+from millracer.run.new_workspace import announce
 from millracer.run.notifier import TURN_SECONDS as NOTICE_SECONDS
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
 from millracer.run.routing import choose_route
+from millracer.run.stage_models import refuse_without_model, settle_stage_models
 from millracer.run.watch import Watch, daemon_lost
 
 _log = logging.getLogger(__name__)
@@ -208,10 +210,15 @@ class Orchestrator:
     def _intake(self, record: RunContext) -> Step:
         self._millrace.check_supported(record.wait)
         self._begin_pi(record)
+        is_new = not self._millrace.is_initialised
+        if is_new:
+            refuse_without_model(record, self._millrace, self._pi)
         self._millrace.initialise(record.wait)
+        announce(record, self._millrace, is_new=is_new)
         settle_mode(record, self._millrace)
         if record.item_status is not None:
             return Step(RunEvent.WORKSPACE_READY)
+        settle_stage_models(record, self._millrace, self._pi, initialised=is_new)
         write_document(record, self._millrace)
         return Step(RunEvent.DOCUMENT_WRITTEN)
 

@@ -15,4 +15,5 @@ class SchemaName(StrEnum):
     STATUS_RESULT = "status-result"
     SUBMIT_RESULT = "submit-result"
     CONTROL_RESULT = "control-result"
+    MODELS_RESULT = "models-result"
     DOCTOR_RESULT = "doctor-result"

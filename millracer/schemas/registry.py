@@ -13,6 +13,7 @@ from millracer.schemas.base import WHITE_SPACE
 from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.doctor import DoctorResult
+from millracer.schemas.models import ModelsResult
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.payloads import PAYLOADS, Payload
 from millracer.schemas.ops.request import OpsRequest
@@ -46,6 +47,8 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
             schema = SubmitResult.model_json_schema(mode="serialization")
         case SchemaName.CONTROL_RESULT:
             schema = ControlResult.model_json_schema(mode="serialization")
+        case SchemaName.MODELS_RESULT:
+            schema = ModelsResult.model_json_schema(mode="serialization")
         case SchemaName.DOCTOR_RESULT:
             schema = DoctorResult.model_json_schema(mode="serialization")
         case _:

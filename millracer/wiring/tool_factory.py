@@ -62,7 +62,7 @@ class ProgramFactory:
             settings, cancellation, backends=self.backends, listeners=self.listeners
         )
 
-    def pi(self, root_path: str, options: RunOptions) -> Agent:
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         return open_pi(self.settings(root_path, options))
 

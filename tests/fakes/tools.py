@@ -13,7 +13,7 @@ from millracer.domain.run.options import RunOptions
 from millracer.domain.run.result import RunResult
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
-from millracer.ports import Backend
+from millracer.ports import Agent, Backend
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
@@ -50,6 +50,9 @@ class ScriptedTools(Tools):
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
         self._open(root_path, options)
         return self.backends
+
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
+        return self.pi
 
     @contextmanager
     def orchestrator(

@@ -54,6 +54,7 @@ def _submit(request: RunRequest, world: World, cancellation: Cancellation) -> En
     submission = submit(
         request,
         millrace=world,
+        pi=ModelPi(world),
         clock=FrozenClock(),
         unique=lambda: "u",
         cancellation=cancellation,

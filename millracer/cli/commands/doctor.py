@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
+import textwrap
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,6 +18,7 @@ from millracer import __version__
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
 from millracer.cli.options.groups import CommonOptions, with_common_options
 from millracer.cli.process.signals import signals_cancel, signals_ignored
+from millracer.cli.terminal.running_line import RunningLine
 from millracer.cli.terminal.stderr import printable, say_error
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.workspace import find_place
@@ -22,7 +26,7 @@ from millracer.doctor.context import DoctorContext, DoctorPlace
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.run_checks import examine
-from millracer.domain.doctor_report import Check, CheckLevel, is_healthy
+from millracer.domain.doctor_report import Check, CheckLevel, CheckName, is_healthy
 from millracer.domain.failures import exit_code_of_cancel
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
 from millracer.operations.session_memory import SessionMemory
@@ -43,6 +47,7 @@ _LABELS = {
     CheckLevel.FAIL: "fail",
     CheckLevel.SKIPPED: "-",
 }
+_LEAST_COLUMNS = 20
 
 
 @partial(with_common_options, despite_config=True)
@@ -75,10 +80,15 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
             return _refused(_no_temporary_folder(error), as_json=as_json)
         context = _context(common, folder)
         held.enter_context(signals_cancel(cancellation))
+        line = RunningLine()
+        held.callback(line.clear)
         try:
-            for check in examine(context, cancellation, with_turn=with_turn):
+            for check in examine(
+                context, cancellation, with_turn=with_turn, on_running=partial(_show_running, line)
+            ):
                 checks.append(check)
                 if not as_json:
+                    line.clear()
                     _print_line(check)
         except Cancelled as cancelled:
             stopped = cancelled.reason
@@ -117,13 +127,36 @@ def _config_files(root_path: str) -> tuple[str, ...]:
     return tuple(str(each) for each in files if each is not None and each.is_file())
 
 
+def _show_running(line: RunningLine, names: tuple[CheckName, ...]) -> None:
+    shown = ", ".join(name.replace("_", " ") for name in names)
+    if names:
+        line.show(f"checking {shown} …")
+    else:
+        line.clear()
+
+
 def _print_line(check: Check) -> None:
     finding = check.finding
     name = check.name.replace("_", " ")
-    lines = [f"{_LABELS[finding.level]:<8} {name:<15} {finding.message}"]
+    lines = _wrapped(f"{_LABELS[finding.level]:<8} {name:<15} ", finding.message)
     if finding.next_command is not None:
-        lines.append(f"{'':<24} next: {finding.next_command}")
+        lines += _wrapped(f"{'':<24} next: ", finding.next_command)
     print_text(printable("\n".join(lines)))
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    """Return a line, on a terminal wrapped between words with a hanging indent."""
+    if not sys.stdout.isatty():
+        return [f"{start}{text}"]
+    width = max(shutil.get_terminal_size().columns, len(start) + _LEAST_COLUMNS)
+    return textwrap.wrap(
+        " ".join(text.split()),
+        width,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [start]
 
 
 def _summary(checks: list[Check]) -> str:

@@ -135,6 +135,20 @@ class RunOptions:
     thinking: str = _option("high", "Thinking level of the outer pi.")
     provider: str | None = _option(None, "Model provider of the outer pi.")
     model: str | None = _option(None, "Model of the outer pi.")
+    stage_model: str | None = _option(
+        None,
+        "Model of all stages that run on pi, as PROVIDER/MODEL[:THINKING].  [default: unchanged; "
+        "pi's model in a new workspace]",
+        completion="models",
+    )
+    no_model_check: bool = _option(
+        False,  # noqa: FBT003 - a switch is off by default
+        "Accept a task although pi has no credentials for the model of a stage.",
+    )
+    gitignore: bool = _option(
+        False,  # noqa: FBT003 - see above
+        "Add Millrace's folder in the workspace to .gitignore.",
+    )
     skill: tuple[str, ...] = _option(
         (),
         "Skill folder or SKILL.md for the outer pi; repeatable.",

@@ -90,9 +90,7 @@ def test_every_command_names_its_workspace_quoted_for_a_shell() -> None:
         commands.upgrade(),
         commands.repair(),
         commands.retry("x"),
-        commands.set_model("standard", "a model", "high"),
         *(step.command for step in commands.next_steps(active, (), resume_command="")[1:]),
     ]
 
     assert all("--workspace '/my work'" in each for each in shown)
-    assert "--model 'a model'" in shown[5]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
+from millracer.cli.commands.run.gitignore import offer_gitignore
 from millracer.cli.commands.run.report import report, result_of
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored, signals_raise
@@ -53,6 +54,8 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
             result = _remembered(result, task.common, memory)
             held.close()
             report(result, output)
+        if output is OutputFormat.TEXT and not quiet:
+            offer_gitignore(result, task.common)
     code = exit_code_of(result)
     return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
 
