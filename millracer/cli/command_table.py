@@ -99,7 +99,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "models": _queue_command(
         f"{_COMMANDS}.models:models",
-        "Show the model of pi and of each stage, or set the models of the stages.",
+        "Show or set the models of pi and the stages.",
         documents.MODELS,
     ),
     "ops": Entry(

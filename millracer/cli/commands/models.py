@@ -55,9 +55,9 @@ def models(
     ] = False,
     as_json: queue_options.AsJson = False,
 ) -> None:
-    """Show the model of pi and of each stage, or set the models of the stages.
+    """Show or set the models of pi and the stages.
 
-    Without `set`, only Millrace's compiled plan may change. The JSON lists every available model.
+    `set` changes the models of the stages. Without `set`, only Millrace's compiled plan may change. The JSON lists every available model.
     """
     show = partial(_show, show_all=show_all)
     if not words and not follow_pi:

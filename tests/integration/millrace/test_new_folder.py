@@ -19,7 +19,7 @@ def _workspace(root: Path, *, with_git: bool = True) -> WorkspacePaths:
     (root / "millrace-agents" / "state" / "a").write_bytes(b"x" * 1500)
     (root / "millrace-agents" / "b").write_bytes(b"x" * 500)
     if with_git:
-        subprocess.run(["git", "init", "--quiet", str(root)], check=True)  # noqa: S607
+        subprocess.run(["git", "init", "--quiet", str(root)], check=True)  # noqa: S607 - any git
     return WorkspacePaths(root)
 
 
