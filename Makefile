@@ -38,10 +38,11 @@ ATHERIS_VERSION := 3.0.0
 VENV := .venv
 TOOLS := .tools
 PI_LOCK := millracer/programs/pi
-#: More versions of pi, for the tests alone; those of the newer package want a newer Node.
+#: More versions of pi, for the tests alone: both ends of the older package, and some of the newer.
 PI_LOCKS := tests/matrix/pi
-OLDEST_PI := 0.67.68
+OLDER_PIS := 0.67.68 0.73.1
 NEWER_PIS := 0.87.1 1.5.2
+#: The tested pi and NEWER_PIS run on this Node, from a wheel; OLDER_PIS run on the machine's.
 NEWER_NODE_VERSION := 24.19.0
 
 ifeq ($(origin PYTHON),undefined)
@@ -57,10 +58,11 @@ export PIP_ROOT_USER_ACTION := ignore
 bin := $(CURDIR)/$(VENV)/bin
 millrace = $(CURDIR)/$(TOOLS)/millrace-$(1)/bin/millrace
 pi := $(CURDIR)/$(TOOLS)/pi/node_modules/.bin/pi
-tools_environment = MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) MILLRACER_TEST_PI=$(pi)
+newer_node := $(CURDIR)/$(TOOLS)/node/bin
+tools_environment = PATH='$(newer_node)':"$$PATH" \
+  MILLRACER_TEST_MILLRACE=$(call millrace,$(1)) MILLRACER_TEST_PI=$(pi)
 # Not by its own name in a recipe: `make --dry-run` runs a line that holds that.
 this_make = $(MAKE)
-newer_node := $(CURDIR)/$(TOOLS)/node/bin
 # The real tools wait as much as they work: a test beside another takes little from it.
 run_tests := $(bin)/pytest --numprocesses=auto --dist=worksteal
 pytest := $(run_tests) --hypothesis-profile=ci
@@ -76,9 +78,8 @@ pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp)
 oldest_millrace := $(firstword $(MILLRACE_VERSIONS))
-newest_pi := $(lastword $(NEWER_PIS))
-corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp $(TOOLS)/pi-$(OLDEST_PI)/.stamp \
-  $(TOOLS)/pi-$(newest_pi)/.stamp
+corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp \
+  $(foreach version,$(OLDER_PIS),$(TOOLS)/pi-$(version)/.stamp)
 
 .PHONY: help setup lint check test corners nightly acceptance slow test-matrix truth crash-matrix \
   fuzz soak statespace mutants bench demo docs screens fixtures clean distclean
@@ -96,7 +97,8 @@ help:
 	@echo 'before a pull request:'
 	@echo '  make test          make check with all cases, integration, conformance, one test per'
 	@echo '                     ending on the real tools, and make corners'
-	@echo '  make corners       a few tests on the oldest and on the newest Millrace and pi'
+	@echo '  make corners       a few tests on the oldest Millrace and pi, and on the last pi of'
+	@echo '                     the older package'
 	@echo
 	@echo 'nightly:'
 	@echo '  make nightly       all of the following, hours in all; one failure stops no other target'
@@ -141,8 +143,8 @@ nightly:
 	  acceptance slow statespace truth crash-matrix fuzz mutants soak test-matrix
 
 corners: $(setup) $(corner_stamps)
-	$(call corner,$(oldest_millrace),$(OLDEST_PI))
-	PATH='$(newer_node)':"$$PATH" $(call corner,$(MILLRACE_VERSION),$(newest_pi))
+	$(call corner,$(oldest_millrace),$(firstword $(OLDER_PIS)))
+	$(call corner,$(MILLRACE_VERSION),$(lastword $(OLDER_PIS)))
 
 acceptance: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
@@ -181,7 +183,7 @@ bench: $(setup) $(TOOLS)/reference/.stamp
 	  --reference $(CURDIR)/$(TOOLS)/reference/bin/millracer
 
 demo: $(setup)
-	@$(bin)/millracer demo --intake $(INTAKE) --pi-command $(pi) \
+	@PATH='$(newer_node)':"$$PATH" $(bin)/millracer demo --intake $(INTAKE) --pi-command $(pi) \
 	  --millrace-command $(call millrace,$(MILLRACE_VERSION))
 
 docs: $(venv_stamp)
@@ -227,8 +229,8 @@ $(TOOLS)/fuzz/.stamp: pyproject.toml | require-python
 	  --editable . 'atheris==$(ATHERIS_VERSION)'
 	@touch $@
 
-# pi needs none of its dependencies' install scripts.
-$(pi_stamp): $(PI_LOCK)/package.json $(PI_LOCK)/package-lock.json | require-node
+# pi needs none of its dependencies' install scripts. npm runs on the machine's Node, pi on the newer.
+$(pi_stamp): $(PI_LOCK)/package.json $(PI_LOCK)/package-lock.json | require-node $(TOOLS)/node/.stamp
 	@echo 'Setting up $(@D) ...' >&2
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
@@ -236,7 +238,7 @@ $(pi_stamp): $(PI_LOCK)/package.json $(PI_LOCK)/package-lock.json | require-node
 	@cd $(@D) && $(NPM) ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
-# The same for the other versions of pi, by the usual Node too: the newer one is for running them.
+# The same for the other versions of pi.
 $(TOOLS)/pi-%/.stamp: $(PI_LOCKS)/%/package.json $(PI_LOCKS)/%/package-lock.json | require-node
 	@echo 'Setting up $(@D) ...' >&2
 	@rm -rf $(@D)
@@ -247,7 +249,7 @@ $(TOOLS)/pi-%/.stamp: $(PI_LOCKS)/%/package.json $(PI_LOCKS)/%/package-lock.json
 
 $(foreach version,$(NEWER_PIS),$(TOOLS)/pi-$(version)/.stamp): | $(TOOLS)/node/.stamp
 
-# A Node for them alone, without the npm that comes with it: that one does not run from a wheel.
+# A Node for pi alone, without the npm that comes with it: that one does not run from a wheel.
 $(TOOLS)/node/.stamp: | $(venv_stamp)
 	@echo 'Setting up $(@D) ...' >&2
 	@rm -rf $(@D)

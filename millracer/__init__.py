@@ -6,60 +6,201 @@ command imports this package.
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from millracer.api import (
-        Cancellation,
-        CancelReason,
-        Finalizer,
-        IntakePreference,
-        InvalidRequest,
-        MillracerError,
-        OpsRequest,
-        OpsResult,
-        OpsStatus,
-        Outcome,
-        PiSession,
-        ProgressDocument,
-        RoutePreference,
-        RunOptions,
-        RunResultDocument,
-        UsageError,
-        handle_request,
-        run_task,
-    )
-
+if TYPE_CHECKING:  # the same names again, for type checkers
+    from millracer.api.client import Client as Client
+    from millracer.api.ops import handle_request as handle_request
+    from millracer.api.tasks import run_task as run_task
+    from millracer.cancellation import Cancellation as Cancellation
+    from millracer.cancellation import CancelReason as CancelReason
+    from millracer.domain.control import ControlCommand as ControlCommand
+    from millracer.domain.control import ControlOutcome as ControlOutcome
+    from millracer.domain.programs import ToolOrigin as ToolOrigin
+    from millracer.domain.requests import Finalizer as Finalizer
+    from millracer.domain.requests import IntakeKind as IntakeKind
+    from millracer.domain.requests import IntakePreference as IntakePreference
+    from millracer.domain.requests import PiSession as PiSession
+    from millracer.domain.requests import Route as Route
+    from millracer.domain.requests import RoutePreference as RoutePreference
+    from millracer.domain.requests import ScopedWork as ScopedWork
+    from millracer.domain.run.options import RunOptions as RunOptions
+    from millracer.domain.run.outcome import Outcome as Outcome
+    from millracer.domain.run.progress import EventKind as EventKind
+    from millracer.domain.status import DaemonOwner as DaemonOwner
+    from millracer.domain.status import DaemonState as DaemonState
+    from millracer.domain.work.items import ItemState as ItemState
+    from millracer.domain.workspaces import ResolutionRule as ResolutionRule
+    from millracer.errors import InvalidRequest as InvalidRequest
+    from millracer.errors import MillracerError as MillracerError
+    from millracer.errors import ProtocolError as ProtocolError
+    from millracer.errors import ToolError as ToolError
+    from millracer.errors import ToolFailed as ToolFailed
+    from millracer.errors import ToolNotFound as ToolNotFound
+    from millracer.errors import ToolTimeout as ToolTimeout
+    from millracer.errors import ToolUnsupported as ToolUnsupported
+    from millracer.errors import UsageError as UsageError
+    from millracer.ports import Agent as Agent
+    from millracer.ports import Backend as Backend
+    from millracer.schemas.control import ControlNotDone as ControlNotDone
+    from millracer.schemas.control import ControlResult as ControlResult
+    from millracer.schemas.ops.request import ActorRef as ActorRef
+    from millracer.schemas.ops.request import Metadata as Metadata
+    from millracer.schemas.ops.request import OpsInput as OpsInput
+    from millracer.schemas.ops.request import OpsRequest as OpsRequest
+    from millracer.schemas.ops.request import ScopedWorkItem as ScopedWorkItem
+    from millracer.schemas.ops.request import SourceRef as SourceRef
+    from millracer.schemas.ops.request import WorkspaceRef as WorkspaceRef
+    from millracer.schemas.ops.result import CompletionDocument as CompletionDocument
+    from millracer.schemas.ops.result import EnqueueReply as EnqueueReply
+    from millracer.schemas.ops.result import FreshnessDocument as FreshnessDocument
+    from millracer.schemas.ops.result import OpsErrorDocument as OpsErrorDocument
+    from millracer.schemas.ops.result import OpsResult as OpsResult
+    from millracer.schemas.ops.result import OpsRoute as OpsRoute
+    from millracer.schemas.ops.result import OpsStatus as OpsStatus
+    from millracer.schemas.ops.result import ResolutionDocument as ResolutionDocument
+    from millracer.schemas.ops.result import SessionDocument as SessionDocument
+    from millracer.schemas.ops.result import SessionReply as SessionReply
+    from millracer.schemas.ops.result import SessionsReply as SessionsReply
+    from millracer.schemas.ops.result import Verification as Verification
+    from millracer.schemas.ops.result import WarningDocument as WarningDocument
+    from millracer.schemas.ops.result import WorkspaceDocument as WorkspaceDocument
+    from millracer.schemas.ops.result import WorkspaceRefDocument as WorkspaceRefDocument
+    from millracer.schemas.ops.result import WorkspaceReply as WorkspaceReply
+    from millracer.schemas.ops.result import WorkspacesReply as WorkspacesReply
+    from millracer.schemas.run import DecisionDocument as DecisionDocument
+    from millracer.schemas.run import ErrorDocument as ErrorDocument
+    from millracer.schemas.run import EventDocument as EventDocument
+    from millracer.schemas.run import EvidenceDocument as EvidenceDocument
+    from millracer.schemas.run import LineageDocument as LineageDocument
+    from millracer.schemas.run import MissingDocument as MissingDocument
+    from millracer.schemas.run import OutcomeError as OutcomeError
+    from millracer.schemas.run import ProgressDocument as ProgressDocument
+    from millracer.schemas.run import RunNotCompleted as RunNotCompleted
+    from millracer.schemas.run import RunResultDocument as RunResultDocument
+    from millracer.schemas.run import ScopedWorkDocument as ScopedWorkDocument
+    from millracer.schemas.run import StepDocument as StepDocument
+    from millracer.schemas.run import ToolDocument as ToolDocument
+    from millracer.schemas.run import ToolsDocument as ToolsDocument
+    from millracer.schemas.run import VersionsDocument as VersionsDocument
+    from millracer.schemas.run_options import OpsOptions as OpsOptions
+    from millracer.schemas.status import ActiveDocument as ActiveDocument
+    from millracer.schemas.status import DaemonDocument as DaemonDocument
+    from millracer.schemas.status import EndDocument as EndDocument
+    from millracer.schemas.status import PlaceDocument as PlaceDocument
+    from millracer.schemas.status import StatusResult as StatusResult
+    from millracer.schemas.status import StatusUnknown as StatusUnknown
+    from millracer.schemas.status import StatusWarningDocument as StatusWarningDocument
+    from millracer.schemas.status import UnfinishedDocument as UnfinishedDocument
+    from millracer.schemas.submit import NotSubmitted as NotSubmitted
+    from millracer.schemas.submit import SubmitResult as SubmitResult
 
 __version__ = "0.4.0.dev0"
+DOCUMENTATION_URL = "https://github.com/tim-osterhus/millracer/tree/main/docs"
 
-__all__ = [
-    "CancelReason",
-    "Cancellation",
-    "Finalizer",
-    "IntakePreference",
-    "InvalidRequest",
-    "MillracerError",
-    "OpsRequest",
-    "OpsResult",
-    "OpsStatus",
-    "Outcome",
-    "PiSession",
-    "ProgressDocument",
-    "RoutePreference",
-    "RunOptions",
-    "RunResultDocument",
-    "UsageError",
-    "__version__",
-    "handle_request",
-    "run_task",
-]
+#: The modules that define the public names.
+_MODULES = {
+    "millracer.api.client": ("Client",),
+    "millracer.api.ops": ("handle_request",),
+    "millracer.api.tasks": ("run_task",),
+    "millracer.cancellation": ("CancelReason", "Cancellation"),
+    "millracer.domain.control": ("ControlCommand", "ControlOutcome"),
+    "millracer.domain.programs": ("ToolOrigin",),
+    "millracer.domain.requests": (
+        "Finalizer",
+        "IntakeKind",
+        "IntakePreference",
+        "PiSession",
+        "Route",
+        "RoutePreference",
+        "ScopedWork",
+    ),
+    "millracer.domain.run.options": ("RunOptions",),
+    "millracer.domain.run.outcome": ("Outcome",),
+    "millracer.domain.run.progress": ("EventKind",),
+    "millracer.domain.status": ("DaemonOwner", "DaemonState"),
+    "millracer.domain.work.items": ("ItemState",),
+    "millracer.domain.workspaces": ("ResolutionRule",),
+    "millracer.errors": (
+        "InvalidRequest",
+        "MillracerError",
+        "ProtocolError",
+        "ToolError",
+        "ToolFailed",
+        "ToolNotFound",
+        "ToolTimeout",
+        "ToolUnsupported",
+        "UsageError",
+    ),
+    "millracer.ports": ("Agent", "Backend"),
+    "millracer.schemas.control": ("ControlNotDone", "ControlResult"),
+    "millracer.schemas.ops.request": (
+        "ActorRef",
+        "Metadata",
+        "OpsInput",
+        "OpsRequest",
+        "ScopedWorkItem",
+        "SourceRef",
+        "WorkspaceRef",
+    ),
+    "millracer.schemas.ops.result": (
+        "CompletionDocument",
+        "EnqueueReply",
+        "FreshnessDocument",
+        "OpsErrorDocument",
+        "OpsResult",
+        "OpsRoute",
+        "OpsStatus",
+        "ResolutionDocument",
+        "SessionDocument",
+        "SessionReply",
+        "SessionsReply",
+        "Verification",
+        "WarningDocument",
+        "WorkspaceDocument",
+        "WorkspaceRefDocument",
+        "WorkspaceReply",
+        "WorkspacesReply",
+    ),
+    "millracer.schemas.run": (
+        "DecisionDocument",
+        "ErrorDocument",
+        "EventDocument",
+        "EvidenceDocument",
+        "LineageDocument",
+        "MissingDocument",
+        "OutcomeError",
+        "ProgressDocument",
+        "RunNotCompleted",
+        "RunResultDocument",
+        "ScopedWorkDocument",
+        "StepDocument",
+        "ToolDocument",
+        "ToolsDocument",
+        "VersionsDocument",
+    ),
+    "millracer.schemas.run_options": ("OpsOptions",),
+    "millracer.schemas.status": (
+        "ActiveDocument",
+        "DaemonDocument",
+        "EndDocument",
+        "PlaceDocument",
+        "StatusResult",
+        "StatusUnknown",
+        "StatusWarningDocument",
+        "UnfinishedDocument",
+    ),
+    "millracer.schemas.submit": ("NotSubmitted", "SubmitResult"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted((*_HOMES, "__version__"))  # noqa: PLE0605 - the table lists the names
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - only the library's users pay for it
 
-    value: object = getattr(import_module(f"{__name__}.api"), name)
+    value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

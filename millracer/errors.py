@@ -230,8 +230,7 @@ class ToolTimeout(ToolError):
 
     suffix = "timed_out"
     default_action = (
-        "run the same command again; if {tool} does not end in time again, see what "
-        "`millracer doctor` says of it"
+        "run the same command again; if {tool} does not end in time again, run `millracer doctor`"
     )
 
 

@@ -83,15 +83,16 @@ def millrace_version(millrace_command: str) -> Version:
     """The version of that Millrace, for tests of what Millrace itself does differently."""
     here = Path.cwd()
     calls = MillraceCalls(argv=(millrace_command,), workspace=here, cwd=here)
-    return install.parse_version(find_version(calls, Wait.for_seconds(_VERSION_SECONDS)))
+    found = find_version(calls, Wait.for_seconds(_VERSION_SECONDS))
+    return install.parse_version(found.version)
 
 
 @pytest.fixture(scope="session")
 def pi_version(pi_command: str) -> Version:
     """The version of that pi, for tests of what pi itself does differently."""
     wait = Wait.for_seconds(_VERSION_SECONDS)
-    told = install.read_version((pi_command,), cwd=Path.cwd(), env=os.environ, wait=wait)
-    return install.parse_version(told)
+    printed = install.read_version((pi_command,), cwd=Path.cwd(), env=os.environ, wait=wait)
+    return install.parse_version(printed)
 
 
 @pytest.fixture(autouse=True)

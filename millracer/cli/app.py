@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from millracer import __version__
+from millracer import DOCUMENTATION_URL, __version__
 from millracer.cli import internal_errors, verbosity
 from millracer.cli.command_table import COMMANDS
 from millracer.cli.lazy_group import LazyGroup
@@ -29,6 +29,7 @@ app = typer.Typer(
     name="millracer",
     cls=_Commands,
     help="The local operations gateway for Millrace: one task in, one truthful result out.",
+    epilog=f"Documentation: {DOCUMENTATION_URL}",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from millracer.cli import documents
 from millracer.cli.documents import Document
+from millracer.domain.operations import OPERATIONS, OperationName
 
 _EXIT_CODES = (
     "Exit codes: 0 completed, 1 internal error, 2 invalid use or request, 3 incomplete, "
@@ -47,61 +48,29 @@ class Entry:
     commands: Mapping[str, Entry] = field(default_factory=dict)
 
 
-def _queue_command(target: str, text: str, document: Document) -> Entry:
-    return Entry(target=target, help=text, epilog=_EXIT_CODES, documents=(document,))
-
-
 _COMMANDS = "millracer.cli.commands"
-_CONTROL = f"{_COMMANDS}.control"
 _SESSIONS = f"{_COMMANDS}.sessions"
 
-COMMANDS: Mapping[str, Entry] = {
-    "run": Entry(
-        target=f"{_COMMANDS}.run.command:run",
-        help="Run one task to its end and print the answer or a JSON result.",
+
+def _command_of(name: OperationName) -> Entry:
+    operation = OPERATIONS[name]
+    return Entry(
+        target=operation.command or f"{_COMMANDS}.{name}:{name}",
+        help=operation.help,
         epilog=_EXIT_CODES,
-        documents=(documents.RUN,),
-    ),
-    "operator": Entry(
-        target=f"{_COMMANDS}.operator:operator",
-        help="Start an interactive prompt that runs one task after another.",
-    ),
-    "status": _queue_command(
-        f"{_COMMANDS}.status.command:status", "Show the state of a workspace.", documents.STATUS
-    ),
-    "submit": _queue_command(
-        f"{_COMMANDS}.submit:submit",
-        "Add one task to Millrace's queue and print the work item's id.",
-        documents.SUBMIT,
-    ),
-    "watch": _queue_command(
-        f"{_COMMANDS}.run.command:watch",
-        "Follow one work item to its end and print its result.",
-        documents.RUN,
-    ),
-    "cancel": _queue_command(
-        f"{_CONTROL}:cancel",
-        "Remove one waiting or blocked work item from Millrace's queue.",
-        documents.CONTROL,
-    ),
-    "pause": _queue_command(
-        f"{_CONTROL}:pause",
-        "Pause the workspace: no new stage is started.",
-        documents.CONTROL,
-    ),
-    "resume": _queue_command(
-        f"{_CONTROL}:resume", "End the pause of the workspace.", documents.CONTROL
-    ),
-    "stop": _queue_command(
-        f"{_CONTROL}:stop",
-        "Stop the daemon that Millracer started.",
-        documents.CONTROL,
-    ),
-    "models": _queue_command(
-        f"{_COMMANDS}.models:models",
-        "Show or set the models of pi and the stages.",
-        documents.MODELS,
-    ),
+        documents=(documents.document_of(name),),
+    )
+
+
+_OPERATOR = Entry(
+    target=f"{_COMMANDS}.operator:operator",
+    help="Start an interactive prompt that runs one task after another.",
+)
+
+COMMANDS: Mapping[str, Entry] = {
+    "run": _command_of(OperationName.RUN),
+    "operator": _OPERATOR,
+    **{name: _command_of(name) for name, each in OPERATIONS.items() if each.help},
     "ops": Entry(
         target=f"{_COMMANDS}.ops.command:ops",
         help="Answer typed JSON requests from standard input.",
@@ -179,7 +148,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
 }
 #: For a command line that names no known command.
-_UNKNOWN = Entry(help="", documents=(documents.RUN,))
+_UNKNOWN = Entry(help="", documents=(documents.document_of(OperationName.RUN),))
 
 
 def named_in(arguments: Sequence[str]) -> tuple[str | None, Document | None]:

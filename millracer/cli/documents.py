@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from millracer.cli.terminal.stdout import OutputFormat
+from millracer.domain.operations import OPERATIONS, OperationName, load
 from millracer.domain.programs import variable_of
 
 if TYPE_CHECKING:
@@ -52,12 +52,6 @@ class Document:
         return lambda error, command: render_document(describe(error, command))
 
 
-def load(target: str) -> Any:
-    """Return the attribute that "module:attribute" names."""
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
-
-
 def _last_value(option: str, words: Sequence[str]) -> str | None:
     value = os.environ.get(variable_of(option)) or None
     for at, word in enumerate(words):
@@ -68,20 +62,20 @@ def _last_value(option: str, words: Sequence[str]) -> str | None:
     return value
 
 
-_RUN = "millracer.cli.commands.run.report:describe_failure"
 _OPS = "millracer.operations.reply:describe_failure"
 
-RUN = Document(failure=_RUN, output=OutputFormat.TEXT)
-DEMO = Document(failure=_RUN, output=OutputFormat.JSON)
+DEMO = Document(failure=OPERATIONS[OperationName.RUN].failure, output=OutputFormat.JSON)
 OPS_LINE = Document(failure=_OPS, flags=("--jsonl",), lines=True)
 OPS = Document(failure=_OPS, flags=("--json", "--stream-json"))
 CONFIG = Document(failure="millracer.schemas.config:describe_failure", flags=("--json",))
 DOCTOR = Document(failure="millracer.schemas.doctor:describe_failure", flags=("--json",))
-STATUS = Document(failure="millracer.schemas.status:describe_failure", flags=("--json",))
-CONTROL = Document(failure="millracer.schemas.control:describe_failure", flags=("--json",))
-MODELS = Document(failure="millracer.schemas.models:describe_failure", flags=("--json",))
-SUBMIT = Document(
-    failure="millracer.schemas.submit:describe_failure",
-    flags=("--json",),
-    output=OutputFormat.TEXT,
-)
+
+
+def document_of(name: OperationName) -> Document:
+    """Return the document that an operation's command prints."""
+    operation = OPERATIONS[name]
+    return Document(
+        failure=operation.failure,
+        flags=("--json",) if operation.has_json_option else (),
+        output=OutputFormat.TEXT if operation.has_output_option else None,
+    )

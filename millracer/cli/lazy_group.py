@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from millracer.cli.command_table import Entry
-from millracer.cli.documents import load
+from millracer.domain.operations import load
 
 
 class LazyGroup(TyperGroup):

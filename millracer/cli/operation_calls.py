@@ -1,4 +1,4 @@
-"""Calls an operation for a command line."""
+"""The frame of a command's work, and calls of operations in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import printable
 from millracer.cli.terminal.stdout import print_text
-from millracer.cli.workspace import find_place
 from millracer.domain.operations import OperationName
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
@@ -23,6 +22,48 @@ from millracer.operations.registry import fail, perform
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.wiring import SystemClock, new_identity, open_store
+from millracer.wiring.workspace import find_place
+
+_Answer = Answer[Any]
+
+
+def _unchanged(answer: _Answer, _memory: SessionMemory) -> _Answer:
+    return answer
+
+
+def conclude(
+    common: CommonOptions,
+    work: Callable[[SessionMemory, Cancellation], _Answer],
+    *,
+    failed: Callable[[MillracerError], _Answer],
+    report: Callable[[_Answer], None],
+    record: Callable[[_Answer, SessionMemory], _Answer] = _unchanged,
+) -> int:
+    """Do a command's work, report its answer once, and return the exit code.
+
+    Args:
+        common: the common options; their programs are closed before the report.
+        work: the work; signals cancel it.
+        failed: returns the answer of a cancellation, an error or a bug.
+        report: prints the answer.
+        record: records the answer in its session, and returns it with its warnings.
+    """
+    load_endings()
+    cancellation = Cancellation()
+    with ExitStack() as held:
+        memory = SessionMemory(held.enter_context(open_store()))
+        held.callback(common.programs.close)
+
+        def guarded() -> _Answer:
+            with signals_cancel(cancellation):
+                return work(memory, cancellation)
+
+        answer = completed(guarded, failed)
+        with signals_ignored():  # the work has ended: print exactly one document
+            answer = record(answer, memory)
+            held.close()
+            report(answer)
+    return answer.exit_code
 
 
 def call(  # noqa: PLR0913 - the parts of a call
@@ -38,11 +79,8 @@ def call(  # noqa: PLR0913 - the parts of a call
 
     Args: as for `perform.perform`.
     """
-    load_endings()
-    cancellation = Cancellation()
-    with ExitStack() as held:
-        memory = SessionMemory(held.enter_context(open_store()))
-        held.callback(common.programs.close)
+
+    def work(memory: SessionMemory, cancellation: Cancellation) -> _Answer:
         context = OperationContext(
             tools=common.programs,
             memory=memory,
@@ -53,24 +91,16 @@ def call(  # noqa: PLR0913 - the parts of a call
             new_identity=new_identity,
             session_id=common.session_id or LOCAL_SESSION,
         )
+        return perform(name, request(memory), context, request_id)
 
-        def work() -> Answer[Any]:
-            with signals_cancel(cancellation):
-                return perform(name, request(memory), context, request_id)
+    def failed(error: MillracerError) -> _Answer:
+        return fail(name, error, request_id)
 
-        def failed(error: MillracerError) -> Answer[Any]:
-            return fail(name, error, request_id)
+    def report(answer: _Answer) -> None:
+        text = show(answer.result)
+        if as_json:
+            print_text(render(answer.result))
+        elif text is not None:
+            print_text(printable(text))
 
-        answer = completed(work, failed)
-        with signals_ignored():  # the operation has ended: print exactly one document
-            held.close()
-            _print(answer, show, as_json=as_json)
-    return answer.exit_code
-
-
-def _print(answer: Answer[Any], show: Callable[[Any], str | None], *, as_json: bool) -> None:
-    text = show(answer.result)
-    if as_json:
-        print_text(render(answer.result))
-    elif text is not None:
-        print_text(printable(text))
+    return conclude(common, work, failed=failed, report=report)

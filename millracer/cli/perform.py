@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from millracer.domain.operations import OperationName
+from millracer.domain.operations import OPERATIONS, OperationName
 
 if TYPE_CHECKING:
     from millracer.cli.options.groups import CommonOptions
@@ -33,8 +33,6 @@ def perform(  # noqa: PLR0913 - the parts of a call
         as_json: print the document.
         request_id: request id in an error's document.
     """
-    from millracer.operations.registry import OPERATIONS  # noqa: PLC0415 - `--help` does not need it
-
     if OPERATIONS[name].warms_up:
         common.programs.warm_up(common.options.anywhere.options)
     from millracer.cli.operation_calls import call  # noqa: PLC0415 - after the warm-up

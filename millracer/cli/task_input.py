@@ -8,13 +8,13 @@ from pathlib import Path
 
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdin import StandardInput
-from millracer.cli.workspace import find_place
 from millracer.domain.requests import IntakePreference
 from millracer.errors import InvalidRequest, UsageError
-from millracer.operations.context import PreparedTask
+from millracer.operations.context import PreparedTask, prepare_task
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.schemas.encoding import NotUtf8, read_utf8
+from millracer.wiring.workspace import find_place
 
 _GIVE_TASK = 'give the task after the command, in quotes ("Fix the tests"), or on standard input'
 
@@ -25,12 +25,12 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     Raises:
         UsageError, InvalidRequest, ConfigInvalid: the input is invalid.
     """
-    intake, scope, named = None, None, options.common.workspace
+    intake, legacy, named = None, None, options.common.workspace
     if options.resume is not None:
         task = _check_resume(options)
     elif options.benchmark_json:
         legacy = _read_benchmark_request(options)
-        task, scope = legacy.task, legacy.scope
+        task = legacy.task
         if legacy.intake is not IntakePreference.AUTO:
             intake = legacy.intake
         named = named if legacy.workspace is None else Path(legacy.workspace)
@@ -40,18 +40,18 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     layers = options.common.options
     if intake is not None:
         layers = layers.with_values(intake=intake)
-    merged = layers.for_workspace(place.root_path, session_mode=place.mode)
-    return PreparedTask(
-        request=replace(
-            merged.request(task, request_id),
-            request_id_named=options.request_id is not None,
-            scope=scope,
-            resume=options.resume,
-        ),
-        options=merged.options,
-        root_path=place.root_path,
-        warnings=place.warnings,
+    prepared = prepare_task(
+        task,
+        request_id,
+        place,
+        layers,
+        request_id_named=options.request_id is not None,
+        scope=None if legacy is None else legacy.scope,
+        scope_is_unclear=legacy is not None and legacy.scope_is_unclear,
+        resume=options.resume,
     )
+    ignored = () if legacy is None else legacy.warnings
+    return replace(prepared, warnings=(*ignored, *prepared.warnings))
 
 
 def _check_resume(options: TaskInput) -> str:

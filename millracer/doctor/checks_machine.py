@@ -119,9 +119,13 @@ def configuration(context: DoctorContext, _wait: Wait) -> Finding:
 def millrace(context: DoctorContext, wait: Wait) -> Finding:
     """Check that Millrace is installed in a supported version."""
     found = context.millrace()
-    version = context.versions["millrace"] = found.check_supported(wait)
+    try:
+        found.check_supported(wait)
+    finally:
+        if found.version is not None:
+            context.versions["millrace"] = found.version
     return Finding(
-        message=f"Millrace {version}, {found.commands.program}, "
+        message=f"Millrace {found.version}, {found.commands.program}, "
         f"found by {context.tools.origin('millrace')}"
     )
 
@@ -142,7 +146,6 @@ def pi(context: DoctorContext, wait: Wait) -> Finding:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; {'; '.join(warning.text for warning in warnings)}",
-            next_command="millracer setup",
         )
     return Finding(message=message)
 

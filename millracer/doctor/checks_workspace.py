@@ -24,7 +24,6 @@ from millracer.run.model_check import (
 )
 
 _SHOWN_ITEMS = 3
-_HELD = "active"  #: Millrace's word for a lock whose process lives
 
 
 def workspace(context: DoctorContext, wait: Wait) -> Finding:
@@ -149,14 +148,11 @@ def stale_state(context: DoctorContext, wait: Wait) -> Finding:
         return Finding(message="nothing is there yet")
     if not millrace.supervisor.is_stale(wait):
         return Finding(message="nothing stale")
-    clear = millrace.commands.repair()
-    if context.status is not None and context.status.lock == _HELD:
-        clear = _millracer_command(millrace, "stop")  # Millrace keeps a lock that it thinks is held
     return Finding(
         level=CheckLevel.WARNING,
         message="a dead daemon left its lock, a stop request, or active work; "
         "the next delegated task clears it",
-        next_command=clear,
+        next_command=_millracer_command(millrace, "stop"),
     )
 
 

@@ -53,10 +53,6 @@ class Commands(Protocol):
         """Return the command that lists the modes."""
         ...
 
-    def repair(self) -> str:
-        """Return the command that clears what a dead daemon left."""
-        ...
-
 
 def millracer_command(*words: str, workspace: str, option: str | None) -> str:
     """Return a `millracer` command line for the same workspace and the same backend.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,8 +35,13 @@ class ControlOutcome(StrEnum):
     NOT_CONFIRMED = "not_confirmed"  #: requested, but the effect was not observed in time
     FAILED = "failed"
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the requested effect was observed."""
+        return _EXIT_CODES.get(self) is ExitCode.COMPLETED
 
-_EXIT_CODES = {
+
+_EXIT_CODES: Mapping[ControlOutcome, ExitCode] = {
     ControlOutcome.DONE: ExitCode.COMPLETED,
     ControlOutcome.ALREADY: ExitCode.COMPLETED,
     ControlOutcome.TOO_LATE: ExitCode.INCOMPLETE,

@@ -1,17 +1,35 @@
-"""The names of the operations, and their requests within one workspace."""
+"""The table of operations: command line, library and ops gateway look up operations here.
+
+A row names the code of an operation as "module:attribute"; the code is imported when it is used.
+From the rows derive the ops actions, and the commands with their help, documents and failures.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Final
+
+#: The run options of a submission: the route is Millrace, and pi only lists its models.
+SUBMIT_OPTIONS: Final = (
+    *("intake", "millrace_mode", "cwd", "provider", "model", "stage_model", "no_model_check"),
+    "gitignore",
+)
+
+#: The run options without a meaning for an item that exists already.
+NOT_FOR_WATCH: Final = ("route", "intake")
 
 
 class OperationName(StrEnum):
-    """The operations; to watch an item is a run that resumes it."""
+    """The operations; `watch` is a run that resumes an item."""
 
     RUN = "run"
-    SUBMIT = "submit"
     STATUS = "status"
+    SUBMIT = "submit"
+    WATCH = "watch"
     CANCEL = "cancel"
     PAUSE = "pause"
     RESUME = "resume"
@@ -78,3 +96,206 @@ class StopRequest:
     """
 
     force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        request: the model of its request.
+        result: the model of its result document.
+        help: the first sentence of its command's help; empty: it is not a command of its own.
+        command: the function of its command; empty: of the same name, in a module of that name.
+        has_json_option: whether its command has `--json`.
+        has_output_option: whether its command has `--output`.
+        handler: called with a request and an `OperationContext`, returns an `Answer`; empty: only
+            ops requests exist.
+        failure: returns the result document of an error, given the error and the operation's name.
+        ops_action: the name of the ops action; empty: there is none.
+        ops_handler: performs the ops action.
+        payload: the model of the ops action's `input.payload`.
+        on_store: whether the ops action uses the session store alone.
+        names_session: whether the ops action names a session without creating or using it.
+        writes: whether it changes the workspace, the queue, the daemon or the session store.
+        warms_up: whether it always calls Millrace, so that an early start of it saves time.
+    """
+
+    request: str
+    result: str
+    help: str = ""
+    command: str = ""
+    has_json_option: bool = True
+    has_output_option: bool = False
+    handler: str = ""
+    failure: str = ""
+    ops_action: str = ""
+    ops_handler: str = ""
+    payload: str = "millracer.schemas.ops.payloads:Payload"
+    on_store: bool = False
+    names_session: bool = False
+    writes: bool
+    warms_up: bool = False
+
+
+_COMMANDS = "millracer.cli.commands"
+_HERE = "millracer.domain.operations"
+_OPERATIONS = "millracer.operations"
+_SCHEMAS = "millracer.schemas"
+_CONTROL = f"{_SCHEMAS}.control"
+_PAYLOADS = f"{_SCHEMAS}.ops.payloads"
+_TASK = f"{_OPERATIONS}.context:PreparedTask"
+
+
+def _run(name: OperationName, text: str, *, ops_action: str = "") -> Operation:
+    return Operation(
+        request=_TASK,
+        result=f"{_SCHEMAS}.run:RunResultDocument",
+        help=text,
+        command=f"{_COMMANDS}.run.command:{name}",
+        has_json_option=False,
+        has_output_option=True,
+        handler=f"{_OPERATIONS}.task:answer_run",
+        failure=f"{_OPERATIONS}.task:describe_failure",
+        ops_action=ops_action,
+        ops_handler=f"{_OPERATIONS}.run:run_task" if ops_action else "",
+        payload=f"{_PAYLOADS}:EnqueuePayload",
+        writes=True,
+        warms_up=True,
+    )
+
+
+def _control(
+    name: OperationName, text: str, request: str, handler: str, *, warms_up: bool = True
+) -> Operation:
+    return Operation(
+        request=f"{_HERE}:{request}",
+        result=f"{_CONTROL}:ControlResult",
+        help=text,
+        command=f"{_COMMANDS}.control:{name}",
+        handler=f"{_OPERATIONS}.{handler}",
+        failure=f"{_CONTROL}:describe_failure",
+        writes=True,
+        warms_up=warms_up,
+    )
+
+
+def _on_store(
+    name: OperationName,
+    result: str,
+    payload: str = "Payload",
+    *,
+    writes: bool,
+    names_session: bool = False,
+) -> Operation:
+    return Operation(
+        request=f"{_SCHEMAS}.ops.request:OpsRequest",
+        result=f"{_SCHEMAS}.ops.result:{result}",
+        ops_action=name,
+        ops_handler=f"{_OPERATIONS}.sessions:SessionActions.{name}",
+        payload=f"{_PAYLOADS}:{payload}",
+        on_store=True,
+        names_session=names_session,
+        writes=writes,
+    )
+
+
+_N = OperationName
+
+OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
+    {
+        _N.RUN: _run(
+            _N.RUN,
+            "Run one task to its end and print the answer or a JSON result.",
+            ops_action="enqueue",
+        ),
+        _N.STATUS: Operation(
+            request=f"{_HERE}:StatusRequest",
+            result=f"{_SCHEMAS}.status:StatusResult",
+            help="Show the state of a workspace.",
+            command=f"{_COMMANDS}.status.command:status",
+            handler=f"{_OPERATIONS}.workspace_status:answer_status",
+            failure=f"{_SCHEMAS}.status:describe_failure",
+            ops_action="status",
+            ops_handler=f"{_OPERATIONS}.status:report_status",
+            writes=False,
+        ),
+        _N.SUBMIT: Operation(
+            request=_TASK,
+            result=f"{_SCHEMAS}.submit:SubmitResult",
+            help="Add one task to Millrace's queue and print the work item's id.",
+            has_output_option=True,
+            handler=f"{_OPERATIONS}.submit:answer_submit",
+            failure=f"{_SCHEMAS}.submit:describe_failure",
+            writes=True,
+            warms_up=True,
+        ),
+        _N.WATCH: _run(_N.WATCH, "Follow one work item to its end and print its result."),
+        _N.CANCEL: _control(
+            _N.CANCEL,
+            "Remove one waiting or blocked work item from Millrace's queue.",
+            "CancelRequest",
+            "cancel:answer_cancel",
+        ),
+        _N.PAUSE: _control(
+            _N.PAUSE,
+            "Pause the workspace: no new stage is started.",
+            "PauseRequest",
+            "control:answer_pause",
+        ),
+        _N.RESUME: _control(
+            _N.RESUME, "End the pause of the workspace.", "ResumeRequest", "control:answer_resume"
+        ),
+        _N.STOP: _control(
+            _N.STOP,
+            "Stop the daemon that Millracer started.",
+            "StopRequest",
+            "control:answer_stop",
+            warms_up=False,
+        ),
+        _N.MODELS: Operation(
+            request=f"{_HERE}:ModelsRequest",
+            result=f"{_SCHEMAS}.models:ModelsResult",
+            help="Show or set the models of pi and the stages.",
+            handler=f"{_OPERATIONS}.models:answer_models",
+            failure=f"{_SCHEMAS}.models:describe_failure",
+            writes=True,
+            warms_up=True,
+        ),
+        _N.LIST_WORKSPACES: _on_store(_N.LIST_WORKSPACES, "WorkspacesReply", writes=False),
+        _N.SELECT_WORKSPACE: _on_store(
+            _N.SELECT_WORKSPACE, "SessionReply", "SelectWorkspacePayload", writes=True
+        ),
+        _N.REGISTER_WORKSPACE: _on_store(
+            _N.REGISTER_WORKSPACE, "WorkspaceReply", "RegisterWorkspacePayload", writes=True
+        ),
+        _N.FORGET_WORKSPACE: _on_store(
+            _N.FORGET_WORKSPACE, "WorkspaceReply", "ForgetWorkspacePayload", writes=True
+        ),
+        _N.LIST_SESSIONS: _on_store(_N.LIST_SESSIONS, "SessionsReply", writes=False),
+        _N.INSPECT_SESSION: _on_store(
+            _N.INSPECT_SESSION, "SessionReply", writes=False, names_session=True
+        ),
+        _N.FORGET_SESSION: _on_store(
+            _N.FORGET_SESSION,
+            "SessionReply",
+            "ForgetSessionPayload",
+            writes=True,
+            names_session=True,
+        ),
+    }
+)
+
+#: The operations with an ops action, by the action.
+ACTIONS: Mapping[str, Operation] = MappingProxyType(
+    {each.ops_action: each for each in OPERATIONS.values() if each.ops_action}
+)
+
+
+def load(target: str) -> Any:
+    """Import and return what "module:attribute" names; dots select members of a class."""
+    module, _, names = target.partition(":")
+    found: Any = import_module(module)
+    for name in names.split("."):
+        found = getattr(found, name)
+    return found

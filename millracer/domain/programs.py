@@ -34,7 +34,7 @@ class Tool(StrEnum):
 
 
 #: The versions that this release is tested with and that `millracer setup` installs.
-TESTED_VERSIONS: Mapping[Tool, str] = MappingProxyType({Tool.MILLRACE: "0.21.1", Tool.PI: "0.73.1"})
+TESTED_VERSIONS: Mapping[Tool, str] = MappingProxyType({Tool.MILLRACE: "0.21.1", Tool.PI: "1.6.0"})
 
 
 class ToolOrigin(StrEnum):

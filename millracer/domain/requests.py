@@ -101,6 +101,7 @@ class RunRequest:
     request_id_named: bool = False  #: the caller chose the request id, so it is an identity
     idempotency_key: str | None = None
     scope: ScopedWork | None = None
+    scope_is_unclear: bool = False  #: a scope was given without one usable id: never completed
     context_refs: tuple[str, ...] = ()  #: the caller's references, exactly as given
     resume: str | None = None  #: a work item id to continue
     route: RoutePreference = RoutePreference.AUTO

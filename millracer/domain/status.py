@@ -66,8 +66,8 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecentEnd:
-    """The recent end of an item."""
+class EndedItem:
+    """An item that ended recently."""
 
     item_id: str
     work_kind: str | None
@@ -158,13 +158,13 @@ class WorkspaceStatus:
         )
 
     @property
-    def ended(self) -> tuple[RecentEnd, ...]:
+    def ended(self) -> tuple[EndedItem, ...]:
         """The recent ends, newest first; only the last end of each item."""
-        found: dict[str, RecentEnd] = {}
+        found: dict[str, EndedItem] = {}
         for event in self.events:
             state = event.item_state
             if state is not None and event.item_id is not None:
-                end = RecentEnd(
+                end = EndedItem(
                     item_id=event.item_id,
                     work_kind=event.item_kind,
                     state=state,
@@ -229,7 +229,7 @@ def _warnings(overview: WorkspaceStatus) -> Sequence[RunWarning]:
         found.append(RunWarning("stop_requested", text))
     blocked = sum(item.state is ItemState.BLOCKED for item in overview.left)
     if blocked:
-        found.append(RunWarning("blocked", f"{blocked} blocked, waiting for somebody to decide"))
+        found.append(RunWarning("blocked", f"{blocked} blocked, waiting for a decision"))
     if overview.daemon is None and _waiting(overview) is not None:
         text = "work waits, and no daemon runs to do it"
         found.append(RunWarning("nobody_works", text))
@@ -240,6 +240,8 @@ def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
     ours = overview.commands.millracer
     status = overview.status
     steps = []
+    if not overview.initialised and overview.errors:
+        return []
     if not overview.initialised:
         return [NextStep("submit", ours("submit", "what is to be done"))]
     if status is not None and status.paused:

@@ -14,6 +14,14 @@ from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import ExitCode, RunWarning
 
 
+def exit_code_of_state(state: ItemState | None) -> ExitCode:
+    """Return the exit code for the state of a submitted item; None: Millrace does not hold it."""
+    if state is ItemState.BLOCKED:
+        return ExitCode.BLOCKED
+    is_aside = state is None or state.is_set_aside
+    return ExitCode.INCOMPLETE if is_aside else ExitCode.COMPLETED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """The result of submitting one request to the queue.
@@ -48,11 +56,7 @@ class Submission:
             return exit_code_of_cancel(self.cancel_reason)
         if self.errors:
             return exit_code_of_error(self.errors[0].code)
-        state = None if self.item_status is None else self.item_status.state
-        if state is ItemState.BLOCKED:
-            return ExitCode.BLOCKED
-        is_aside = state is None or state.is_set_aside
-        return ExitCode.INCOMPLETE if is_aside else ExitCode.COMPLETED
+        return exit_code_of_state(None if self.item_status is None else self.item_status.state)
 
     def next_steps(self, *, watch: str, cancel: str) -> tuple[NextStep, ...]:
         """Return the commands that continue with the item.

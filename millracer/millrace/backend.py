@@ -33,7 +33,7 @@ from millracer.millrace.commands.calls import (
     useful_line,
 )
 from millracer.millrace.commands.queries import MillraceQuestions
-from millracer.millrace.commands.version import find_version
+from millracer.millrace.commands.version import find_version, require_supported
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
@@ -99,7 +99,8 @@ class CliMillrace(Backend):
         self._now = now
         self._is_found = is_found
         self._kept = kept
-        self._version: str | None = None
+        self._version: str | None = None  # also of a Millrace that was refused
+        self._supported: str | None = None
         self._questions = MillraceQuestions(calls)
         self._items = MillraceItems(questions=self._questions, paths=self._paths, now=now)
         self._lineage = MillraceLineage(self._paths, now)
@@ -121,7 +122,7 @@ class CliMillrace(Backend):
 
     @property
     def version(self) -> str | None:
-        """The version found; None before `check_supported`."""
+        """The version that `check_supported` found, also if it refused it; None before."""
         return self._version
 
     @property
@@ -146,9 +147,11 @@ class CliMillrace(Backend):
 
     def check_supported(self, wait: Wait) -> str:
         """Return the version, or refuse it; starts no process where the install's files name it."""
-        if self._version is None:
-            self._version = find_version(self._calls, wait)
-        return self._version
+        if self._supported is None:
+            found = find_version(self._calls, wait)
+            self._version = found.version
+            self._supported = require_supported(found, self._calls, wait)
+        return self._supported
 
     def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
         """Return an item's state; usually one `millrace` call, none in an unused directory."""
@@ -199,6 +202,7 @@ class CliMillrace(Backend):
             stop_requested=status.stop_requested,
             mode_id=status.active_mode_id,
             raw=raw,
+            source="millrace status --format json",
             observed_at=self._now(),
         )
 

@@ -61,10 +61,6 @@ class MillraceCommands(Commands):
         """Return `millrace modes list`, which needs no workspace."""
         return f"{self.program} modes list"
 
-    def repair(self) -> str:
-        """Return `millrace control clear-stale-state`."""
-        return f"{self.program} control clear-stale-state {self._here}"
-
     @property
     def _here(self) -> str:
         return f"--workspace {shlex.quote(self.workspace)}"
@@ -72,10 +68,10 @@ class MillraceCommands(Commands):
     def _cancel(self, item_id: str, state: ItemState, path: str | None) -> str:
         if state in {ItemState.MAILBOX, ItemState.INBOX} and path is not None:
             return f"rm {shlex.quote(path)}"
-        cancel = f"{self.program} queue cancel {item_id} {self._here} --reason 'no longer wanted'"
+        cancel = self.millracer("cancel", item_id)
         if state is ItemState.ACTIVE:
             # Millrace cancels an active item only after the item is back in the queue.
-            return f"{self.program} control stop {self._here} && {self.repair()} && {cancel}"
+            return f"{self.millracer('stop', '--force')} && {cancel}"
         return cancel
 
 

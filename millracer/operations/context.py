@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from millracer.cancellation import Cancellation
@@ -81,6 +81,30 @@ class PreparedTask:
     options: RunOptions
     root_path: str
     warnings: tuple[RunWarning, ...] = ()
+
+
+def prepare_task(
+    task: str, request_id: str, place: SelectedWorkspace, options: OptionLayers, **identity: Any
+) -> PreparedTask:
+    """Return a task with its workspace and the options that apply there.
+
+    Args:
+        task: the text of the task.
+        request_id: the id of the request.
+        place: the workspace.
+        options: the sources of the options.
+        identity: further fields of the request.
+
+    Raises:
+        ConfigInvalid: the workspace's configuration file cannot be used.
+    """
+    merged = options.for_workspace(place.root_path, session_mode=place.mode)
+    return PreparedTask(
+        request=replace(merged.request(task, request_id), **identity),
+        options=merged.options,
+        root_path=place.root_path,
+        warnings=place.warnings,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

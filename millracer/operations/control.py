@@ -146,19 +146,19 @@ def step(action: str, millrace: Backend, *words: str) -> NextStep:
 
 
 def require_workspace(millrace: Backend, wait: Wait) -> None:
-    """Refuse a directory without a Millrace workspace, and an unsupported Millrace.
+    """Refuse an unsupported Millrace, and a directory without a Millrace workspace.
 
     Raises:
-        InvalidRequest: the directory is not a Millrace workspace.
         ToolNotFound, ToolUnsupported: as `Backend.check_supported`.
+        InvalidRequest: the directory is not a Millrace workspace.
     """
+    millrace.check_supported(wait)
     if not millrace.is_initialised:
         raise InvalidRequest(
             f"{millrace.workspace} is not a Millrace workspace yet",
             field="workspace",
             suggested_action="name the workspace with --workspace",
         )
-    millrace.check_supported(wait)
 
 
 def await_daemon(millrace: Backend, receipt: ControlReceipt, wait: Wait) -> str | None:
@@ -181,7 +181,7 @@ def _pause(millrace: Backend, wait: Wait) -> Found:
     _ask(millrace, millrace.pause(wait), wait)
     after = millrace.read_status(wait)
     if _is_paused_by_operator(after):
-        resume_step = step("go on", millrace, "resume")
+        resume_step = step("resume", millrace, "resume")
         return Found(ControlOutcome.DONE, _paused_as(millrace, after), next_steps=(resume_step,))
     return _not_confirmed(millrace, "Millrace was asked to pause and is not paused yet")
 
@@ -194,7 +194,7 @@ def _resume(millrace: Backend, wait: Wait) -> Found:
     _ask(millrace, millrace.resume(wait), wait)
     after = millrace.read_status(wait)
     if not after.paused:
-        return Found(ControlOutcome.DONE, "Millrace goes on" + _without_daemon(millrace))
+        return Found(ControlOutcome.DONE, "Millrace is resumed" + _without_daemon(millrace))
     if _is_paused_by_operator(after):
         return _not_confirmed(millrace, "Millrace was asked to resume and is still paused")
     check = step("look", millrace, "status")
@@ -274,7 +274,7 @@ def _end(
             )
         case DaemonEnd.GONE:
             left = next((item for item in millrace.list_unfinished() if item.state.is_live), None)
-            steps = () if left is None else (step("go on", millrace, "watch", left.item_id),)
+            steps = () if left is None else (step("continue", millrace, "watch", left.item_id),)
             owner = "" if is_owned else "foreign "
             message = f"the {owner}daemon (process {running.pid}) is stopped"
             return Found(ControlOutcome.DONE, message, next_steps=steps)

@@ -7,17 +7,17 @@ reaches a program or a model. One place adds the envelope (ids, times, session, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from millracer.cancellation import Cancellation, Cancelled
+from millracer.domain.operations import ACTIONS, Operation, load
 from millracer.domain.workspaces import LOCAL_SESSION, Resolution
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
 from millracer.operations.answer import Answer as OperationAnswer
 from millracer.operations.options import OptionLayers
-from millracer.operations.registry import OPERATIONS, Operation, load
 from millracer.operations.reply import (
     Reply,
     cancelled,
@@ -30,7 +30,7 @@ from millracer.operations.resolve_workspace import NamedWorkspace, resolve_works
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.sessions import SessionActions
 from millracer.ports import Clock, Directories
-from millracer.schemas.ops.payloads import Action
+from millracer.schemas.lenient import IgnoredValue
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, WorkspaceRef
 from millracer.schemas.ops.result import OpsResult, OpsStatus
 from millracer.schemas.run import ScopedWorkDocument
@@ -48,10 +48,6 @@ _EXIT_CODES = {
     OpsStatus.TIMED_OUT: ExitCode.TIMED_OUT,
     OpsStatus.FAILED: ExitCode.INTERNAL_ERROR,
 }
-
-#: Actions that name a session without creating it or counting as its use.
-_ABOUT_A_SESSION = frozenset({Action.INSPECT_SESSION, Action.FORGET_SESSION})
-
 
 #: The answer to an ops request.
 Answer = OperationAnswer[OpsResult]
@@ -81,16 +77,11 @@ class _Envelope:
     client_name: str | None
     workspace_ref: WorkspaceRef
     unknown: tuple[str, ...] = ()
+    ignored: tuple[IgnoredValue, ...] = ()
 
 
 #: An action on the session store: called with the actions, the request and the session's id.
 _OnStore = Callable[[SessionActions, ReadRequest, str], Reply]
-
-_BY_ACTION: Mapping[str, Operation] = {
-    operation.ops_action: operation
-    for operation in OPERATIONS.values()
-    if operation.ops_action is not None
-}
 
 
 class _OnMillrace(Protocol):
@@ -176,6 +167,7 @@ class OpsGateway:
             client_name=request.client_name,
             workspace_ref=request.workspace_ref,
             unknown=read.unknown,
+            ignored=read.ignored,
         )
 
     def _answer(self, envelope: _Envelope, perform: Callable[[], Reply]) -> Answer:
@@ -199,7 +191,7 @@ class OpsGateway:
             raise MillracerError(
                 f"there is no action {request.action!r:.200}",
                 code="unsupported_action",
-                suggested_action=f"use one of {', '.join(Action)}",
+                suggested_action=f"use one of {', '.join(ACTIONS)}",
             )
         runtime = request.workspace_ref.runtime_kind or "local"
         if runtime != "local":
@@ -209,10 +201,12 @@ class OpsGateway:
                 suggested_action="leave workspace_ref.runtime_kind out, or say `local`",
             )
         session_id = self._envelope(read).session_id
-        operation = _BY_ACTION[action]
+        operation = ACTIONS[action]
         if operation.on_store:
             handler: _OnStore = load(operation.ops_handler)
             return handler(self._sessions, read, session_id)
+        if read.unusable_targets:
+            raise InvalidOpsRequest(read.unusable_targets)
         session = self._memory.session(session_id)
         resolution = resolve_workspace(
             NamedWorkspace(
@@ -265,12 +259,15 @@ class OpsGateway:
         return replace(reply, workspace_ref=taken)
 
     def _remember(self, envelope: _Envelope, reply: Reply) -> None:
+        operation = ACTIONS.get(envelope.action or "")
         if (
-            envelope.action in _ABOUT_A_SESSION
+            operation is not None
+            and operation.names_session
             and self._memory.session(envelope.session_id) is None
         ):
             return  # inspecting or forgetting a session must not create it
         codes = ["unknown_field"] * bool(envelope.unknown)
+        codes += [value.warning.code for value in envelope.ignored]
         codes += [warning.code for warning in (*reply.warnings, *self._memory.warnings)]
         self._memory.record(
             envelope.session_id,
@@ -297,6 +294,7 @@ class OpsGateway:
                     )
                     for path in envelope.unknown
                 ),
+                *(describe_warning(value.warning, field=value.field) for value in envelope.ignored),
                 *(describe_warning(warning) for warning in reply.warnings),
                 *(describe_warning(warning) for warning in self._memory.warnings),
             ],

@@ -1,4 +1,4 @@
-"""The ops action that runs one task to its end."""
+"""Run one task to its end, for a command and as an ops action."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from millracer.cancellation import Cancellation
 from millracer.domain.requests import RunRequest
 from millracer.domain.run.completion import unmet
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.result import RunResult, exit_code_of
+from millracer.domain.run.result import (
+    RunResult,
+    exit_code_of,
+)
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning
-from millracer.operations.context import Target, Tools, require_directory
+from millracer.operations.context import (
+    Target,
+    Tools,
+    require_directory,
+)
 from millracer.operations.reply import (
     Reply,
     describe_error,
@@ -20,7 +27,7 @@ from millracer.operations.reply import (
     exit_code_of_error,
 )
 from millracer.ports import Directories
-from millracer.schemas.ops.preferences import chooses_nothing
+from millracer.schemas.ops.preferences import ignored_preferences
 from millracer.schemas.ops.request import ReadRequest
 from millracer.schemas.ops.result import (
     CompletionDocument,
@@ -83,6 +90,7 @@ def _run_request(read: ReadRequest, target: Target) -> RunRequest:
         request_id_named=True,
         idempotency_key=document.idempotency_key,
         scope=None if scope is None else scope.to_scope(),
+        scope_is_unclear=read.scope_is_unclear and resume is None,
         context_refs=document.context_refs or (),
         resume=resume,
     )
@@ -157,11 +165,10 @@ def _errors(result: RunResult) -> tuple[OpsErrorDocument, ...]:
 
 def _preference_warnings(read: ReadRequest) -> Iterator[RunWarning]:
     request = read.request
-    for field in ("route_preference", "intake_preference"):
-        asked = getattr(request, field)
-        if chooses_nothing(asked):
-            text = f"{field} {asked!r} says nothing about a task; `auto` was taken"
-            yield RunWarning("preference_ignored", text)
+    ignored = ignored_preferences(request.route_preference, request.intake_preference)
+    for field, word in ignored:
+        text = f"{field} {word!r:.200} chooses nothing for a task and was ignored"
+        yield RunWarning("preference_ignored", text)
 
 
 def _expectation_warning(expected: tuple[str, ...]) -> tuple[RunWarning, ...]:

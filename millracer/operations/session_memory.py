@@ -17,9 +17,13 @@ _Answer = TypeVar("_Answer")
 
 
 class SessionMemory:
-    """One command's view of the session store."""
+    """One command's view of the session store.
 
-    def __init__(self, store: SessionStore) -> None:
+    Args:
+        store: the store; None for a caller without a session: nothing is read or recorded.
+    """
+
+    def __init__(self, store: SessionStore | None) -> None:
         self._store = store
         self._trouble: StoreUnavailable | None = None
 
@@ -28,21 +32,26 @@ class SessionMemory:
         """The store itself, for requests that only it can answer.
 
         Raises:
-            StoreUnavailable: an earlier use failed.
+            StoreUnavailable: an earlier use failed, or there is no store.
         """
         if self._trouble is not None:
             raise self._trouble
+        if self._store is None:
+            raise StoreUnavailable(
+                "this caller uses no session store", suggested_action="name a session"
+            )
         return self._store
 
     @property
     def warnings(self) -> tuple[RunWarning, ...]:
         """Warnings about the store for the caller, each once."""
+        notices = () if self._store is None else self._store.notices
         if self._trouble is None:
-            return self._store.notices
+            return notices
         lost = (
             f"what sessions selected is not known, or this request not remembered: {self._trouble}"
         )
-        return (*self._store.notices, RunWarning(StoreUnavailable.code, lost))
+        return (*notices, RunWarning(StoreUnavailable.code, lost))
 
     def give_up(self, trouble: StoreUnavailable) -> None:
         """Record a failure of a direct use, so that the store is not used again."""
@@ -50,16 +59,16 @@ class SessionMemory:
 
     def session(self, session_id: str) -> Session | None:
         """Return a session, None also where the store cannot be used."""
-        return self._try(lambda: self._store.find_session(session_id))
+        return self._try(lambda store: store.find_session(session_id))
 
     def default_workspace(self) -> RegisteredWorkspace | None:
         """Return the registry's default, None also where the store cannot be used."""
-        workspaces = self._try(self._store.list_workspaces) or ()
+        workspaces = self._try(lambda store: store.list_workspaces()) or ()
         return next((workspace for workspace in workspaces if workspace.is_default), None)
 
     def find_workspace(self, workspace_id: str) -> RegisteredWorkspace | None:
         """Return a registered workspace, None also where the store cannot be used."""
-        return self._try(lambda: self._store.find_workspace(workspace_id))
+        return self._try(lambda store: store.find_workspace(workspace_id))
 
     def record(
         self,
@@ -71,7 +80,7 @@ class SessionMemory:
     ) -> None:
         """Record a request and the codes of its warnings, best effort."""
         self._try(
-            lambda: self._store.record_request(
+            lambda store: store.record_request(
                 session_id,
                 client_name=client_name or session_id,
                 request_id=request_id,
@@ -79,11 +88,11 @@ class SessionMemory:
             )
         )
 
-    def _try(self, ask: Callable[[], _Answer]) -> _Answer | None:
-        if self._trouble is not None:
+    def _try(self, ask: Callable[[SessionStore], _Answer]) -> _Answer | None:
+        if self._store is None or self._trouble is not None:
             return None
         try:
-            return ask()
+            return ask(self._store)
         except StoreUnavailable as trouble:
             self._trouble = trouble
             return None

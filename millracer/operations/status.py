@@ -33,9 +33,12 @@ def read_status(millrace: Backend, wait: Wait) -> WorkspaceStatus:
         commands=millrace.commands,
         initialised=millrace.is_initialised,
     )
-    if not found.initialised:
-        return found
     within = wait.within(STATUS_SECONDS)
+    if not found.initialised:
+        try:
+            return replace(found, version=millrace.check_supported(within))
+        except MillracerError as error:
+            return replace(found, version=millrace.version, errors=(ErrorRecord.of(error),))
     daemon = None
     try:
         version = millrace.check_supported(within)
@@ -50,7 +53,7 @@ def read_status(millrace: Backend, wait: Wait) -> WorkspaceStatus:
         )
     except MillracerError as error:
         daemon = daemon or millrace.supervisor.find()
-        found = replace(found, errors=(ErrorRecord.of(error),))
+        found = replace(found, version=millrace.version, errors=(ErrorRecord.of(error),))
     return replace(
         found,
         daemon=daemon,
@@ -71,18 +74,18 @@ def report_status(
     """Reply with Millrace's own status; changes nothing in the workspace."""
     root_path = target.resolution.root_path
     require_directory(root_path, directories)
-    if not directories.is_workspace(root_path):
-        raise WorkspaceUnusable(
-            f"{root_path} is not initialised as a Millrace workspace",
-            code="workspace_uninitialised",
-            suggested_action="enqueue a task there, or run `millrace init`",
-        )
     wait = Wait(cancellation).within(STATUS_SECONDS)
     taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
     resolution = describe_resolution(target.resolution).model_dump(mode="json")
     try:
         millrace = tools.millrace(root_path, target.merged.options)
         millrace.check_supported(wait)
+        if not directories.is_workspace(root_path):
+            raise WorkspaceUnusable(
+                f"{root_path} is not initialised as a Millrace workspace",
+                code="workspace_uninitialised",
+                suggested_action="enqueue a task there: the first one initialises it",
+            )
         status = millrace.read_status(wait)
     except ToolTimeout as error:
         return replace(
@@ -96,7 +99,7 @@ def report_status(
         result={**status.raw, "resolution": resolution},
         route=OpsRoute.STATUS_ONLY,
         workspace_ref=taken,
-        evidence_refs=("millrace status --format json",),
+        evidence_refs=(status.source,),
         freshness=None
         if status.unchanged_since_read is None
         else FreshnessDocument(

@@ -12,14 +12,14 @@ from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.failures import CallerCancelled
-from millracer.domain.requests import Finalizer, RoutePreference, RunRequest
+from millracer.domain.requests import RoutePreference, RunRequest
 from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.operations.answer import Answer
 from millracer.operations.context import PI_CLOSE_SECONDS, OperationContext, PreparedTask
-from millracer.ports import Agent, Backend, Clock
-from millracer.run.orchestrator import Orchestrator
+from millracer.ports import Backend, Clock, ModelLister
+from millracer.run.submitter import Submitter
 from millracer.schemas.submit import SubmitResult, describe_submission
 
 
@@ -30,7 +30,7 @@ def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[Submi
         submission = submit(
             replace(task.request, route=RoutePreference.MILLRACE),
             millrace=context.tools.millrace(task.root_path, task.options),
-            pi=pi,
+            models=pi,
             clock=context.clock,
             unique=context.new_identity,
             cancellation=context.cancellation,
@@ -69,7 +69,7 @@ def submit(  # noqa: PLR0913 - the ports
     request: RunRequest,
     *,
     millrace: Backend,
-    pi: Agent,
+    models: ModelLister,
     clock: Clock,
     unique: Callable[[], str],
     cancellation: Cancellation,
@@ -81,14 +81,13 @@ def submit(  # noqa: PLR0913 - the ports
     Args:
         request: the task, with its scope and preferences.
         millrace: the workspace's backend.
-        pi: lists its models for the check of the stages; it gets no prompt.
+        models: the models of pi, for the check of the stages' models.
         clock: the clock for the steps' times.
         unique: returns a fresh text, the identity of work that the caller did not name.
         cancellation: the caller's cancellation.
     """
-    orchestrator = Orchestrator(millrace=millrace, pi=pi, clock=clock, unique=unique)
-    delegated = replace(request, route=RoutePreference.MILLRACE, finalizer=Finalizer.SUMMARY)
-    record = orchestrator.submit(delegated, cancellation)
+    submitter = Submitter(millrace=millrace, models=models, clock=clock, unique=unique)
+    record = submitter.submit(request, cancellation)
     daemon = None if record.item_status is None else millrace.supervisor.find()
     unseen = unseen_warning(daemon)
     if unseen is not None:

@@ -1,4 +1,4 @@
-"""Formats the operator's short reports: endings, status, items, workspaces."""
+"""Formats the operator's short reports: endings, items, workspaces."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from millracer.domain.requests import Route
 from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
-from millracer.domain.work.items import ItemState, UnfinishedItem
-from millracer.domain.work.runtime import RuntimeStatus
+from millracer.domain.work.items import UnfinishedItem
 from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.operator.input_line import COMMANDS
 
@@ -55,31 +54,6 @@ def describe_history(history: Sequence[Done]) -> str:
         if done.result.work_item_id is not None:
             lines.append(f"{'':>21}{done.result.work_item_id}")
     return "\n".join(lines)
-
-
-def describe_status(workspace: str, status: RuntimeStatus, left: Sequence[UnfinishedItem]) -> str:
-    """Return a workspace's status: daemon, active stage and item, queues, blocked items."""
-    daemon = "running" if status.process_running else "not running"
-    if status.paused:
-        daemon += f", paused by {status.pause_sources}"
-    if status.stop_requested:
-        daemon += ", asked to stop"
-    active = "-"
-    if status.active_stage or status.active_item_id:
-        active = f"{status.active_stage or 'a stage'} on {status.active_item_id or 'its own work'}"
-    queues = " · ".join(f"{plane} {depth}" for plane, depth in status.queue_depths.items())
-    blocked = [item for item in left if item.state is ItemState.BLOCKED]
-    lines = [
-        workspace,
-        f"  daemon   {daemon}",
-        f"  mode     {status.mode_id or '-'}",
-        f"  active   {active}",
-        f"  queues   {queues}",
-        f"  blocked  {len(blocked) or '-'}",
-    ]
-    for item in blocked[:_SHOWN_ITEMS]:
-        lines += [f"           {_title(item.title)}", f"             {item.item_id}"]
-    return "\n".join([*lines, *_more(len(blocked))])
 
 
 def describe_left(left: Sequence[UnfinishedItem], workspace: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from millracer.domain.workspaces import RegisteredWorkspace, Selection
+from millracer.domain.workspaces import RegisteredWorkspace, Resolution, ResolutionRule, Selection
 from millracer.errors import RunWarning, StoreUnavailable, UsageError, WorkspaceUnresolved
 from millracer.operations.resolve_workspace import resolve_remembered
 from millracer.operations.session_memory import SessionMemory
@@ -22,11 +22,18 @@ class Place:
     Attributes:
         workspace_id: None for an unregistered workspace.
         default_mode: the mode it is registered with, if any.
+        rule: the rule that selected it.
     """
 
     root_path: str
+    rule: ResolutionRule = ResolutionRule.ACTIVE_SESSION
     workspace_id: str | None = None
     default_mode: str | None = None
+
+    @property
+    def resolution(self) -> Resolution:
+        """The workspace with the rule that selected it."""
+        return Resolution(rule=self.rule, root_path=self.root_path, workspace_id=self.workspace_id)
 
 
 class OperatorSelection:
@@ -61,7 +68,7 @@ class OperatorSelection:
         self._place = (
             self._remembered(selection, memory)
             if workspace is None
-            else Place(root_path=directories.absolute(workspace))
+            else Place(root_path=directories.absolute(workspace), rule=ResolutionRule.CLI_WORKSPACE)
         )
         self.warnings: tuple[RunWarning, ...] = memory.warnings
 
@@ -132,6 +139,7 @@ class OperatorSelection:
         if resolution is not None:
             return Place(
                 root_path=resolution.root_path,
+                rule=resolution.rule,
                 workspace_id=resolution.workspace_id,
                 default_mode=resolution.default_mode,
             )
@@ -140,7 +148,7 @@ class OperatorSelection:
             raise WorkspaceUnresolved(
                 "the current directory is gone", suggested_action="pass --workspace"
             )
-        return Place(root_path=current)
+        return Place(root_path=current, rule=ResolutionRule.CWD)
 
 
 def _registered(workspace: RegisteredWorkspace) -> Place:

@@ -27,6 +27,7 @@ from millracer.errors import (
 )
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
+from millracer.operations.status import read_status
 from millracer.operator.input_line import (
     CommandLine,
     CommandName,
@@ -40,7 +41,6 @@ from millracer.operator.reports import (
     describe_ending,
     describe_history,
     describe_left,
-    describe_status,
     describe_workspaces,
 )
 from millracer.operator.selection import OperatorSelection, Place
@@ -54,13 +54,13 @@ from millracer.ports import (
     TextListener,
 )
 from millracer.schemas.run_result import render_result
+from millracer.schemas.status import StatusResult, describe_overview
 
 if TYPE_CHECKING:  # many operator commands run no task
     from millracer.run.orchestrator import Orchestrator
 
 
 _CLOSE_SECONDS = 5.0
-_STATUS_SECONDS = 60.0
 _CLEAR = "-"
 
 _Preference = TypeVar("_Preference", bound=StrEnum)
@@ -201,16 +201,8 @@ class Operator:
         if not self._selection.usable:
             raise self._no_directory()
         millrace = self._millrace()
-        if not millrace.is_initialised:
-            self._voice.answer(
-                f"{self._workspace}\n"
-                "  not a Millrace workspace yet; the first delegated task makes it one"
-            )
-            return
-        wait = Wait(watching.cancellation).within(_STATUS_SECONDS)
-        millrace.check_supported(wait)
-        status = millrace.read_status(wait)
-        self._voice.answer(describe_status(self._workspace, status, millrace.list_unfinished()))
+        status = read_status(millrace, Wait(watching.cancellation))
+        self._voice.status(describe_overview(status, self._selection.place.resolution))
 
     def _choose_workspace(self, argument: str, watching: Watching) -> None:
         if not argument:
@@ -413,6 +405,10 @@ class Voice(Protocol):
 
     def answer(self, text: str) -> None:
         """Show a requested text: an answer of pi, a report."""
+        ...
+
+    def status(self, status: StatusResult) -> None:
+        """Show the status of a workspace, with its errors."""
         ...
 
     def note(self, text: str) -> None:

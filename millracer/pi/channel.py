@@ -19,7 +19,7 @@ from millracer.cancellation import Wait
 from millracer.errors import ProtocolError, ToolTimeout
 from millracer.pi import frames
 from millracer.pi.framing import FrameReader
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.output_capture import Ends
 from millracer.system.proc import shows_processes
 from millracer.system.processes import Command
@@ -52,7 +52,7 @@ class PiChannel:
         """
         self._token = processes.new_token()
         env = {**(os.environ if command.env is None else command.env)}
-        env[processes.TOKEN_VARIABLE] = self._token
+        env[process_table.TOKEN_VARIABLE] = self._token
         self._reader = FrameReader()
         self._frames: queue.Queue[frames.Frame | ProtocolError] = queue.Queue(_QUEUE_FRAMES)
         self._stderr = Ends()

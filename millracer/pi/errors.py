@@ -8,18 +8,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 from millracer.errors import ToolFailed
-from millracer.pi.frames import TOOL
+from millracer.pi.frames import TOOL, ModelData
 from millracer.pi.turn import EndKind, TurnEnd
 
 _NO_CREDENTIALS = re.compile(
-    r"no api key|no models available|authentication failed|not logged in", re.IGNORECASE
+    r"no api key|no models available|authentication failed|not logged in"
+    r"|no matching provider is authenticated",
+    re.IGNORECASE,
 )
 _UNKNOWN_PROVIDER = re.compile(r"unknown provider", re.IGNORECASE)
+#: Since 0.84 a name that is of no model, or of models of several providers, ends pi's start.
+_UNKNOWN_MODEL = re.compile(r'^\W*(error:\s*)?model ".*" (not found\.|is ambiguous)', re.IGNORECASE)
 _REFUSED_CREDENTIALS = re.compile(r"^\W*40[13]\b|unauthori[sz]ed|invalid api key", re.IGNORECASE)
 _BROKEN_PROGRAM = re.compile(
     r"^(SyntaxError|ReferenceError): |ERR_MODULE_NOT_FOUND|Cannot find (module|package) "
+)
+#: pi's words for a model server that does not answer at all, by several libraries.
+_UNREACHABLE = re.compile(
+    r"^\W*(error:\s*)?(connection error|fetch failed|cannot connect|unable to connect)"
+    r"|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT",
+    re.IGNORECASE,
 )
 _COMPLAINT = re.compile(r"error|no models|unknown|fail|cannot", re.IGNORECASE)
 _WARNING = re.compile(r"^warning:\s*", re.IGNORECASE)
@@ -30,12 +41,12 @@ _LOGIN = (
     "use /login in pi (`millracer doctor` shows its command), or set the provider's API key in "
     "the environment, or choose another model with --provider and --model"
 )
-_NAME_MODEL = "choose a provider and model from `pi --list-models` with --provider and --model"
+_NAME_MODEL = "choose a model that `millracer models` lists, with --provider and --model"
 _NEWER_NODE = (
     "pi 0.74 and newer need Node 22.19 or newer: put it first on PATH; if it is there already,"
     " install pi again"
 )
-_RUN_BY_HAND = "run `pi --mode rpc` by hand to see why"
+_READ_DETAIL = "read all that pi printed in `detail` of the error in the JSON output"
 
 _TURN_ERRORS: dict[EndKind, tuple[str, str, str]] = {
     EndKind.EMPTY: (
@@ -74,7 +85,11 @@ def start_failure(exit_code: int | None, stderr: Sequence[str]) -> ToolFailed:
     if _NO_CREDENTIALS.search(words):
         return _failed("pi_no_credentials", f"pi did not start: {words}", stderr, _LOGIN)
     message = f"pi did not start ({_exit(exit_code)}): {words}"
-    action = _NEWER_NODE if _BROKEN_PROGRAM.search(words) else _RUN_BY_HAND
+    action = _READ_DETAIL
+    if _BROKEN_PROGRAM.search(words):
+        action = _NEWER_NODE
+    elif _UNKNOWN_MODEL.search(words):
+        action = _NAME_MODEL
     return _failed("pi_start_failed", message, stderr, action)
 
 
@@ -83,7 +98,7 @@ def start_timeout(seconds: float, stderr: Sequence[str], skipped: int) -> ToolFa
     message = f"pi did not answer within {seconds:.0f} s of its start: {error_line(stderr)}"
     if skipped:
         message += f" ({skipped} lines of its output were not protocol messages)"
-    return _failed("pi_start_failed", message, stderr, _RUN_BY_HAND)
+    return _failed("pi_start_failed", message, stderr, _READ_DETAIL)
 
 
 def death(exit_code: int | None, stderr: Sequence[str]) -> ToolFailed:
@@ -93,20 +108,51 @@ def death(exit_code: int | None, stderr: Sequence[str]) -> ToolFailed:
     return _failed("pi_died", message, stderr, action)
 
 
-def print_failure(exit_code: int, stderr: Sequence[str]) -> ToolFailed:
+def is_unreachable(words: str) -> bool:
+    """Whether pi's words mean that the model's server does not answer at all."""
+    return _UNREACHABLE.search(words) is not None
+
+
+def _unreachable(words: str, detail: Sequence[str], model: ModelData | None) -> ToolFailed:
+    server = "the model's server" if model is None else f"the server of provider {model.provider}"
+    url = None if model is None or model.base_url is None else _bare_url(model.base_url)
+    place = server if url is None else f"{server} at {url}"
+    action = f"check that {url or server} is up and reachable from here, or choose another model"
+    return _failed("pi_model_error", f"pi cannot reach {place}: {words}", detail, action)
+
+
+def _bare_url(url: str) -> str:
+    """Return a URL without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("?")[0]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def print_failure(
+    exit_code: int, stderr: Sequence[str], model: ModelData | None = None
+) -> ToolFailed:
     """Return the error for a `pi --print` that failed.
 
     Exit code 1 means a failed start or a failed model; only standard error separates the two.
+
+    Args:
+        exit_code: of the process; negative for a signal.
+        stderr: its lines.
+        model: the model that pi used, if that is known.
     """
     words = error_line(stderr)
     if exit_code != 1:
         return death(exit_code, stderr)
-    if _BROKEN_PROGRAM.search(words):
+    if _BROKEN_PROGRAM.search(words) or _UNKNOWN_MODEL.search(words):
         return start_failure(exit_code, stderr)
     if _UNKNOWN_PROVIDER.search(words):
         return _failed("pi_unknown_provider", f"pi did not start: {words}", stderr, _NAME_MODEL)
     if _NO_CREDENTIALS.search(words):
         return _failed("pi_no_credentials", f"pi: {words}", stderr, _LOGIN)
+    if is_unreachable(words):
+        return _unreachable(words, stderr, model)
     action = _LOGIN if _REFUSED_CREDENTIALS.search(words) else "run the command again later"
     return _failed("pi_failed", f"pi failed: {words}", stderr, action)
 
@@ -122,8 +168,13 @@ def closed() -> ToolFailed:
     return _failed("pi_closed", "the conversation with pi is closed", (), "run the command again")
 
 
-def turn_failure(end: TurnEnd) -> ToolFailed:
-    """Return the error for a turn that ended without an answer."""
+def turn_failure(end: TurnEnd, model: ModelData | None = None) -> ToolFailed:
+    """Return the error for a turn that ended without an answer.
+
+    Args:
+        end: how it ended.
+        model: the model that pi used, if that is known.
+    """
     words = end.words.strip()
     detail = (words,) if words else ()
     shown = _first_paragraph(_without_json(words)) or "it gave no reason"
@@ -132,7 +183,9 @@ def turn_failure(end: TurnEnd) -> ToolFailed:
             return _failed("pi_no_credentials", f"pi: {shown}", detail, _LOGIN)
         case EndKind.REJECTED:
             message = f"pi refused the prompt: {shown}"
-            return _failed("pi_prompt_rejected", message, detail, _RUN_BY_HAND)
+            return _failed("pi_prompt_rejected", message, detail, _READ_DETAIL)
+        case EndKind.FAILED if is_unreachable(words):
+            return _unreachable(shown, detail, model)
         case EndKind.FAILED:
             refused = _REFUSED_CREDENTIALS.search(words) or _NO_CREDENTIALS.search(words)
             action = _LOGIN if refused else "run the command again later, or choose another model"
@@ -145,7 +198,7 @@ def turn_failure(end: TurnEnd) -> ToolFailed:
 def refused(action: str, reason: str | None, stderr: Sequence[str]) -> ToolFailed:
     """Return the error for a pi that refused a command, such as `list its models`."""
     message = f"pi does not {action}: {reason or 'it gave no reason'}"
-    return _failed("pi_refused", message, stderr, _RUN_BY_HAND)
+    return _failed("pi_refused", message, stderr, _READ_DETAIL)
 
 
 def warning_texts(stderr: Sequence[str]) -> tuple[str, ...]:

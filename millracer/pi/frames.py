@@ -33,12 +33,17 @@ class _Incoming(BaseModel):
     )
 
 
+def _text_or_none(value: object) -> object:
+    return value if isinstance(value, str) and value else None
+
+
 class ModelData(_Incoming):
-    """A model and its provider."""
+    """A model, its provider, and the URL of the provider's server if pi reports it."""
 
     provider: str
     id: str
     name: str | None = None
+    base_url: Annotated[str | None, BeforeValidator(_text_or_none)] = None
 
 
 def _model_or_none(value: object) -> object:
@@ -329,7 +334,7 @@ def _raise_if_known(line: bytes, exc: ValidationError) -> None:
         TOOL,
         f"pi sent a message that does not fit its protocol ({where}: {error['msg']})",
         raw=line.decode("utf-8", "replace"),
-        suggested_action="check which version `pi` on PATH is",
+        suggested_action="check the version of pi with `millracer doctor`",
     ) from exc
 
 

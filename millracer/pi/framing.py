@@ -47,7 +47,7 @@ class LineFramer:
 
     @property
     def holds_part(self) -> bool:
-        """Whether a line has begun and not ended."""
+        """Whether a line has started and not ended."""
         return self._held > 0
 
     def feed(self, chunk: bytes) -> Iterator[Line]:

@@ -22,6 +22,7 @@ from millracer.pi import install
 from millracer.pi.model_cache import FOLDER_VARIABLE, agent_folder
 from millracer.pi.options import PiOptions
 from millracer.pi.rpc import RpcPi
+from millracer.pi.session import PI_WARNING
 from millracer.system import processes
 from millracer.system.processes import Command
 
@@ -61,7 +62,7 @@ class PiInspection:
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        """The warnings that pi printed during `list_models`."""
+        """The warnings that pi itself printed during `list_models`."""
         return self._notices
 
     def find_version(self, wait: Wait) -> tuple[str, tuple[RunWarning, ...]]:
@@ -138,7 +139,7 @@ class PiInspection:
         try:
             return pi.ask_models(wait)
         finally:
-            self._notices = pi.notices
+            self._notices = tuple(each for each in pi.notices if each.code == PI_WARNING)
             pi.close(Wait(wait.cancellation).cleaning_up(_CLOSE_SECONDS))
 
     def _read_node_version(self, program: str, wait: Wait) -> str:

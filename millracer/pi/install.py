@@ -13,19 +13,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from millracer.cancellation import Wait
-from millracer.domain.programs import Tool
+from millracer.domain.configuration import USER_FILE
+from millracer.domain.programs import TESTED_VERSIONS, Tool, variable_of
 from millracer.errors import ToolNotFound, ToolUnsupported
 from millracer.pi.frames import TOOL
 from millracer.system import processes
 from millracer.system.processes import Command
 
 INSTALL_HINT = Tool.PI.install_hint
-SUPPORTED_RANGE = "0.67.68 to 1.5.x"
+SUPPORTED_RANGE = "0.67.68 to 1.6.x"
 
 Version = tuple[int, int, int]
 
 _OLDEST: Version = (0, 67, 68)
-_FIRST_UNTESTED: Version = (1, 6, 0)
+_FIRST_UNTESTED: Version = (1, 7, 0)
 _FIRST_WITH_PROVIDER_AND_MODEL: Version = (1, 0, 0)
 _FIRST_BY_CREDENTIALS = (0, 84, 0)
 _PACKAGES = frozenset({"@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"})
@@ -102,6 +103,19 @@ def refuse_unsupported(version: str) -> None:
 def is_untested(version: str) -> bool:
     """Whether this version is newer than the last tested one."""
     return parse_version(version) >= _FIRST_UNTESTED
+
+
+def describe_untested(version: str) -> str:
+    """Return the warning about a version newer than the last tested one, with its next step.
+
+    The step holds however the program was named: setup's pi is used only where no other is named.
+    """
+    return (
+        f"pi {version} is newer than the tested versions, {SUPPORTED_RANGE}; it usually works. If "
+        f"it does not, run `millracer setup` for pi {TESTED_VERSIONS[Tool.PI]} and remove what "
+        f"names the other one: {Tool.PI.option}, {variable_of(Tool.PI.option)} or {Tool.PI.key} in "
+        f"{USER_FILE}"
+    )
 
 
 def wants_model_with_provider(version: str) -> bool:

@@ -14,16 +14,16 @@ from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.models import AgentModels, Model
-from millracer.errors import ProtocolError
+from millracer.errors import MillracerError, ProtocolError
 from millracer.pi import errors
 from millracer.pi.exchange import refuse_spent
-from millracer.pi.frames import TOOL
+from millracer.pi.frames import TOOL, ModelData
 from millracer.pi.options import PiOptions
-from millracer.pi.rpc import ask_models, resolve_model
+from millracer.pi.rpc import RpcPi, ask_models, resolve_model
 from millracer.pi.session import PiSession
 from millracer.pi.turn import EndKind, TurnEnd
 from millracer.ports import TextListener
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.output_capture import Output, OutputTooLong, collect
 from millracer.system.proc import shows_processes
 from millracer.system.spawn import reap
@@ -31,6 +31,7 @@ from millracer.system.spawn import reap
 _ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 _LAST_WORDS_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
+_FIND_MODEL_SECONDS = 15.0
 _URGENT_GRACE_SECONDS = 0.2
 #: Prefix for a prompt that pi would read as a command; pi removes white space, but not words.
 _PLAIN_TEXT_HEADER = "The prompt:\n"
@@ -87,8 +88,9 @@ class PrintPi(PiSession):
         if self._closed:
             raise errors.closed()
         stderr = output.stderr.lines()
-        for text in errors.warning_texts(stderr):
-            self._note("pi_warning", text)
+        self._note_own_warnings(stderr)
+        if exit_code == 1 and errors.is_unreachable(errors.error_line(stderr)):
+            raise errors.print_failure(exit_code, stderr, self._find_model(wait))
         answer = _read_answer(exit_code, output.stdout.data, stderr)
         if on_text is not None:
             on_text(answer)
@@ -125,7 +127,7 @@ class PrintPi(PiSession):
     def _start(self) -> subprocess.Popen[bytes]:
         command = self._options.command("--print")
         environment: Mapping[str, str] = command.env or {}
-        owned = replace(command, env={**environment, processes.TOKEN_VARIABLE: self._token})
+        owned = replace(command, env={**environment, process_table.TOKEN_VARIABLE: self._token})
         with self._lock:
             if self._closed:
                 raise errors.closed()
@@ -138,6 +140,16 @@ class PrintPi(PiSession):
         if self._closed:
             raise errors.closed()
         refuse_spent(wait)
+
+    def _find_model(self, wait: Wait) -> ModelData | None:
+        """Return the model of the failed turn, which only a conversation over RPC reports."""
+        conversation = RpcPi(self._options)
+        try:
+            return conversation.find_model(wait.within(_FIND_MODEL_SECONDS))
+        except MillracerError:
+            return None
+        finally:
+            conversation.close(wait.cleaning_up(_GRACE_SECONDS))
 
     def _end_all(self, wait: Wait) -> None:
         hurried = wait.cancellation.reason is not None or wait.expired

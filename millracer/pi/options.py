@@ -89,5 +89,4 @@ class PiOptions:
             )
         if not install.is_untested(version):
             return ()
-        text = f"pi {version} is newer than the tested versions, {install.SUPPORTED_RANGE}"
-        return (RunWarning("pi_untested", text),)
+        return (RunWarning("pi_untested", install.describe_untested(version)),)

@@ -91,14 +91,23 @@ class RpcPi(PiSession):
             raise
         finally:
             self._busy = False
-            self._note_warnings(channel)
+            self._note_own_warnings(channel.stderr_lines)
         if end.kind is not EndKind.ANSWERED:
-            raise errors.turn_failure(end)
+            raise errors.turn_failure(end, self._model)
         return end.text
 
     def resolve_model(self, provider: str | None, model: str | None, wait: Wait) -> Model | None:
         """Start another pi with a model's name, and return the model that it selects."""
         return resolve_model(self._options, provider, model, wait)
+
+    def find_model(self, wait: Wait) -> frames.ModelData | None:
+        """Return the selected model, None if pi has none; sends no model request.
+
+        Raises:
+            ToolTimeout, ToolFailed, ProtocolError, Cancelled: as `ask_models`.
+        """
+        self._ready_channel(wait)
+        return self._model
 
     def close(self, wait: Wait) -> None:
         """End the conversation and every process it left; never raises, repeatable.
@@ -128,7 +137,7 @@ class RpcPi(PiSession):
             self._discard(channel, wait)
             raise
         finally:
-            self._note_warnings(channel)
+            self._note_own_warnings(channel.stderr_lines)
 
     def _read_models(self, channel: PiChannel, wait: Wait) -> AgentModels:
         request = frames.Request(type="get_available_models", id="models")
@@ -232,10 +241,6 @@ class RpcPi(PiSession):
                 self._channel = None
                 self._lost = self._lost or self._ready
         channel.end(wait.cleaning_up(_DISCARD_SECONDS), busy=False)
-
-    def _note_warnings(self, channel: PiChannel) -> None:
-        for text in errors.warning_texts(channel.stderr_lines):
-            self._note("pi_warning", text)
 
 
 def resolve_model(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from collections.abc import Sequence
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.models import AgentModels
 from millracer.errors import RunWarning
+from millracer.pi import errors
 from millracer.pi.model_cache import ModelCache
 from millracer.pi.options import PiOptions
 from millracer.ports import Agent
 from millracer.system.proc import warn_unseen
+
+#: The code of pi's own warnings.
+PI_WARNING = "pi_warning"
 
 
 class PiSession(Agent):
@@ -72,6 +77,11 @@ class PiSession(Agent):
         for notice in (*self._options.admit(self._version), *warn_unseen()):
             self._note(notice.code, notice.text)
         return self._version
+
+    def _note_own_warnings(self, stderr: Sequence[str]) -> None:
+        """Note the warnings that pi printed."""
+        for text in errors.warning_texts(stderr):
+            self._note(PI_WARNING, text)
 
     def _note(self, code: str, text: str) -> None:
         warning = RunWarning(code, text)

@@ -87,6 +87,8 @@ class Turn:
         self._compaction_open = False
         self._idle_answers = 0
         self._last: frames.AssistantMessage | None = None
+        self._emitted = ""  # the last piece of text
+        self._message_ended = False
 
     @property
     def end(self) -> TurnEnd | None:
@@ -144,12 +146,19 @@ class Turn:
                 return (AskState(),)
             case frames.MessageEnd(message=frames.AssistantMessage() as message):
                 self._last = message
-            case frames.TextDelta(delta=text):
-                return (EmitText(text),)
+                self._message_ended = True
+            case frames.TextDelta(delta=text) if text:
+                return (EmitText(self._continue_with(text)),)
             case frames.AgentSettled() if self._started and not self._attempt_open:
                 # Before this prompt starts, the frame can only belong to an earlier prompt.
                 self._finish()
         return ()
+
+    def _continue_with(self, text: str) -> str:
+        """Return the next piece of text; the text of another message begins on a new line."""
+        is_joined = self._message_ended and self._emitted and not self._emitted.endswith("\n")
+        self._emitted, self._message_ended = text, False
+        return f"\n{text}" if is_joined else text
 
     def _judge(self, state: frames.StateData) -> tuple[Action, ...]:
         busy = self._attempt_open or self._retry_open or self._compaction_open

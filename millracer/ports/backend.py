@@ -41,7 +41,7 @@ class DaemonControl(Protocol):
         ...
 
     def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
-        """Run `compile validate --mode`; it writes the compiled plan, so never beside a daemon."""
+        """Ask the backend whether a mode is valid; writes its plan, so never beside a daemon."""
         ...
 
     def set_stage_models(self, changes: tuple[AliasModel, ...], wait: Wait) -> None:
@@ -59,7 +59,7 @@ class DaemonControl(Protocol):
         ...
 
     def repair(self, wait: Wait) -> bool:
-        """Run `control clear-stale-state` if anything is stale; return whether it was needed.
+        """Clear the state that a dead daemon left; return whether there was any.
 
         No item is lost: an active one goes back to the queue.
         """
@@ -180,7 +180,7 @@ class Backend(Protocol):
 
     @property
     def version(self) -> str | None:
-        """The version found; None before `check_supported`."""
+        """The version that `check_supported` found, also if it refused it; None before."""
         ...
 
     @property
@@ -203,7 +203,7 @@ class Backend(Protocol):
         ...
 
     def check_supported(self, wait: Wait) -> str:
-        """Return the version, or refuse it; called once, before anything is written.
+        """Return the version, or refuse it; called before anything is written or pi is asked.
 
         Raises:
             ToolNotFound: there is no such program.

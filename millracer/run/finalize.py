@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from millracer import __version__
 from millracer.cancellation import Cancelled
 from millracer.domain.requests import Finalizer, Route
-from millracer.domain.run.completion import NOWHERE, MissingEvidence, judge
+from millracer.domain.run.completion import NOWHERE, MissingEvidence, judge, without_scope
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.evidence import ClosureFact, Evidence, lineage_of, run_of
 from millracer.domain.run.lifecycle import RunEvent, Step
@@ -42,14 +42,6 @@ _READ_AGAIN_SECONDS = 10.0
 _EVIDENCE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """The ending of the run and its reason; a failed or cancelled judgement replaces it."""
-
-    ending: Ending
-    reason: str
-
-
 def finalize(
     record: RunContext,
     millrace: Backend,
@@ -62,15 +54,13 @@ def finalize(
 
     If stopping the daemon can no longer change the outcome, pi answers concurrently.
     """
-    if record.ending is None:
-        raise MillracerError("the run ended without an ending")
-    end = _End(record.ending, record.reason)
+    end = Step(RunEvent.RESULT_READY, record.ending, record.reason)
     try:
         end = _gather(record, millrace, end)
     except BaseException:
         leave(record)
         raise
-    if not end.ending.item_may_move and not record.request.keep_daemon:
+    if not end.known_ending.item_may_move and not record.request.keep_daemon:
         with ThreadPoolExecutor(1, "leaving") as beside:
             left = beside.submit(with_log_ids(partial(leave, record)))
             outcome, steps, answer = _close(record, end, millrace, pi)
@@ -112,47 +102,49 @@ def finalize(
         timings={},
         cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
     )
-    return Step(RunEvent.RESULT_READY, end.ending, end.reason)
+    return end
 
 
 def _close(
-    record: RunContext, end: _End, millrace: Backend, pi: Agent
+    record: RunContext, end: Step, millrace: Backend, pi: Agent
 ) -> tuple[Outcome, tuple[NextStep, ...], str]:
     """Return the outcome, the next steps and the answer."""
-    outcome = outcome_of(end.ending, record.verdict)
+    outcome = outcome_of(end.known_ending, record.verdict)
     if record.found_ended and record.verdict.completed:
         record.warn("already_completed", "this work item was done before; nothing was run again")
     steps = _next_steps(record, millrace, outcome)
     return outcome, steps, _answer(record, end, pi, outcome, steps)
 
 
-def _gather(record: RunContext, millrace: Backend, end: _End) -> _End:
+def _gather(record: RunContext, millrace: Backend, end: Step) -> Step:
     """Gather the evidence once, judge it, and return the ending that results.
 
     After a cancellation this is worth the time only if the item is known to be done.
     """
     item_status = record.item_status
-    if item_status is None or end.ending is Ending.FAILED:
+    if item_status is None or end.known_ending is Ending.FAILED:
         return end
-    if end.ending is Ending.CANCELLED and item_status.state is not ItemState.DONE:
+    if end.known_ending is Ending.CANCELLED and item_status.state is not ItemState.DONE:
         return end
     try:
         _judge(record, item_status, millrace)
     except MillracerError as error:
-        if not end.ending.item_may_move:
+        if not end.known_ending.item_may_move:
             record.add_error(error)
-            return _End(Ending.FAILED, error.message)
+            return replace(end, ending=Ending.FAILED, reason=error.message)
         record.warn("evidence_unavailable", error.message)
     except Cancelled as cancelled:
         record.cancel_reason = cancelled.reason
-        return _End(Ending.CANCELLED, f"cancelled by the caller ({cancelled.reason})")
+        reason = f"cancelled by the caller ({cancelled.reason})"
+        return replace(end, ending=Ending.CANCELLED, reason=reason)
     return end
 
 
 def _judge(record: RunContext, item_status: ItemStatus, millrace: Backend) -> None:
     wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
     evidence = millrace.gather_evidence(item_status, wait)
-    record.verdict = judge(evidence)
+    verdict = judge(evidence)
+    record.verdict = without_scope(verdict) if record.request.scope_is_unclear else verdict
     record.lineage = lineage_of(evidence)
     if not record.verdict.completed:
         _warn_of_failed_runners(record, evidence, millrace)
@@ -175,12 +167,12 @@ def _warn_of_failed_runners(record: RunContext, evidence: Evidence, millrace: Ba
         )
 
 
-def _read_item_again(record: RunContext, end: _End, millrace: Backend) -> None:
+def _read_item_again(record: RunContext, end: Step, millrace: Backend) -> None:
     """Read the item's status again, now that the daemon was left.
 
     The item may have ended since the last read, and proof found now counts.
     """
-    if record.item_status is None or not end.ending.item_may_move:
+    if record.item_status is None or not end.known_ending.item_may_move:
         return
     if record.verdict.completed or record.verdict.blocked:
         return
@@ -205,8 +197,8 @@ def _item_id(record: RunContext) -> str | None:
     return record.item.item_id if record.decision.route is Route.MILLRACE else None
 
 
-def _event(record: RunContext, end: _End, clock: Clock) -> DecidingEvent | None:
-    kind = event_kind_of(end.ending, record.verdict)
+def _event(record: RunContext, end: Step, clock: Clock) -> DecidingEvent | None:
+    kind = event_kind_of(end.known_ending, record.verdict)
     if kind is None:
         return None
     runs = [run_id for fact in record.verdict.proof if (run_id := run_of(fact)) is not None]
@@ -219,7 +211,7 @@ def _event(record: RunContext, end: _End, clock: Clock) -> DecidingEvent | None:
     )
 
 
-def _reason(record: RunContext, end: _End) -> str:
+def _reason(record: RunContext, end: Step) -> str:
     closed = [fact for fact in record.verdict.proof if isinstance(fact, ClosureFact)]
     if record.verdict.completed and closed:
         return f"the Arbiter closed root spec {closed[0].root_spec_id}"
@@ -243,7 +235,7 @@ def _reason(record: RunContext, end: _End) -> str:
     return end.reason
 
 
-def _missing(record: RunContext, end: _End, outcome: Outcome) -> tuple[MissingEvidence, ...]:
+def _missing(record: RunContext, end: Step, outcome: Outcome) -> tuple[MissingEvidence, ...]:
     if outcome is Outcome.COMPLETED:
         return ()
     if record.verdict.missing:
@@ -269,7 +261,7 @@ def _next_steps(record: RunContext, millrace: Backend, outcome: Outcome) -> tupl
 
 
 def _answer(
-    record: RunContext, end: _End, pi: Agent, outcome: Outcome, steps: tuple[NextStep, ...]
+    record: RunContext, end: Step, pi: Agent, outcome: Outcome, steps: tuple[NextStep, ...]
 ) -> str:
     if record.answer is not None:
         return record.answer
@@ -304,10 +296,10 @@ def _answer(
     return summary
 
 
-def _pi_is_wanted(record: RunContext, end: _End) -> bool:
+def _pi_is_wanted(record: RunContext, end: Step) -> bool:
     return (
         record.request.finalizer is Finalizer.PI
         and not record.found_ended
         and not record.errors
-        and end.ending.allows_report
+        and end.known_ending.allows_report
     )

@@ -17,7 +17,7 @@ from millracer.domain.models import (
     resolve,
 )
 from millracer.errors import MillracerError, StageModelUnavailable, ToolFailed
-from millracer.ports import Agent, Backend
+from millracer.ports import Backend, ModelLister
 from millracer.run.context import RunContext
 
 #: How long pi may take to list its models; a loaded machine needs a third of it to start pi.
@@ -113,7 +113,7 @@ class ModelCheck:
 
     record: RunContext
     millrace: Backend
-    pi: Agent
+    pi: ModelLister
     _models: AgentModels | None = None
     _is_fresh: bool = False
 

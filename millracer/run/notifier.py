@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.run.observation import NoticeKey, notable, notice_key
+from millracer.domain.run.observation import NoticeKey, notice_key, notice_text
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.errors import MillracerError, RunWarning
 from millracer.logs import with_log_ids
@@ -50,7 +50,7 @@ class Notifier:
     """Notifies pi, one turn at a time; all methods are called from the thread of the run.
 
     Args:
-        pi: a conversation that has begun.
+        pi: a conversation that has started.
         turn_seconds: the limit of one turn.
     """
 
@@ -76,8 +76,8 @@ class Notifier:
         self._thread.start()
 
     def post(self, event: RuntimeEvent) -> None:
-        """Queue a notification of an event of the lineage if it is notable, once; never blocks."""
-        text = notable(event)
+        """Queue a notification of a milestone of the lineage, once; never blocks."""
+        text = notice_text(event)
         if self._thread is None or text is None or notice_key(event) in self._seen:
             return
         self._seen.add(notice_key(event))

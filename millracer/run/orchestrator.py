@@ -1,7 +1,8 @@
 """Run a task: one method per lifecycle state performs its effects and returns a `Step`.
 
-The table in `domain.run.lifecycle` decides which step follows: the orchestrator fires each
-step's event and ending into it. A `MillracerError` becomes the event `failed` in exactly one place,
+`run.steps` has the steps until Millrace holds the item; this module adds the others. The table in
+`domain.run.lifecycle` decides which step follows: `Steps` fires each step's event and ending into
+it. A `MillracerError` becomes the event `failed` in exactly one place,
 around the step. Any other exception is a bug and propagates after the watch and an owned daemon
 were ended.
 """
@@ -15,11 +16,9 @@ from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
-from millracer.domain.requests import Finalizer, Route, RoutePreference, RunRequest
+from millracer.domain.requests import Decision, Finalizer, RunRequest
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.lifecycle import (
-    SUBMISSION_EDGES,
-    Lifecycle,
     RunEvent,
     RunFacts,
     RunState,
@@ -28,25 +27,18 @@ from millracer.domain.run.lifecycle import (
 from millracer.domain.run.progress import ProgressKind
 from millracer.domain.run.result import RunResult
 from millracer.domain.unseen import unseen_warning
-from millracer.domain.work.identity import work_item_for
-from millracer.domain.work.items import WorkItem
 from millracer.domain.work.runtime import RunningDaemon
-from millracer.errors import DaemonDied, InvalidRequest, MillracerError, ToolFailed, ToolTimeout
-from millracer.logs import log_item, run_logged
+from millracer.errors import DaemonDied, MillracerError, ToolFailed, ToolTimeout
+from millracer.logs import run_logged
 from millracer.ports import Agent, Backend, Clock, ProgressListener, TextListener
 from millracer.run import prompts
-from millracer.run.accept import accept
 from millracer.run.context import RunContext
-from millracer.run.enqueue import enqueue, write_document
 from millracer.run.finalize import finalize
-from millracer.run.lookup import find_item, item_named
-from millracer.run.mode import reconcile_with_daemon, settle_mode
-from millracer.run.new_workspace import announce
+from millracer.run.mode import reconcile_with_daemon
 from millracer.run.notifier import TURN_SECONDS as NOTICE_SECONDS
 from millracer.run.notifier import Notifier
-from millracer.run.progress import Progress
 from millracer.run.routing import choose_route
-from millracer.run.stage_models import refuse_without_model, settle_stage_models
+from millracer.run.steps import Steps
 from millracer.run.watch import Watch, daemon_lost
 
 _log = logging.getLogger(__name__)
@@ -57,13 +49,12 @@ _LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
 
 
-class Orchestrator:
+class Orchestrator(Steps):
     """Runs tasks in one workspace with one pi conversation.
 
     Args:
-        unique: returns a fresh text for the identity of work that the caller did not name.
+        pi: the conversation.
         tools: the programs, as results report them.
-        listeners: called with every progress event as it happens, in the thread of the run.
         on_text: called with the text of a direct answer as pi writes it.
     """
 
@@ -78,19 +69,15 @@ class Orchestrator:
         listeners: Sequence[ProgressListener] = (),
         on_text: TextListener | None = None,
     ) -> None:
-        self._millrace = millrace
+        super().__init__(
+            millrace=millrace, models=pi, clock=clock, unique=unique, listeners=listeners
+        )
         self._pi = pi
-        self._clock = clock
-        self._unique = unique
         self._used = tools
-        self._listeners = tuple(listeners)
         self._on_text = on_text
-        self._effects: dict[RunState, Callable[[RunContext], Step]] = {
-            RunState.DECIDE: self._decide,
+        self._effects = {
+            **self._effects,
             RunState.DIRECT: self._direct,
-            RunState.INTAKE: self._intake,
-            RunState.ENQUEUE: self._enqueue,
-            RunState.ACCEPT: self._accept,
             RunState.MONITOR: self._monitor,
             RunState.RESTART_NEEDED: self._restart_needed,
             RunState.FINALIZE: self._finalize,
@@ -108,91 +95,17 @@ class Orchestrator:
         facts = RunFacts(max_restarts=request.limits.max_daemon_restarts)
         record = RunContext(request=request, cancellation=cancellation, facts=facts)
         try:
-            self._walk(record, Lifecycle())
+            self._walk(record)
         finally:
             self._leave(record)
         if record.result is None:
             raise MillracerError("the run ended without a result")
         return replace(record.result, tools=self._used, timings=dict(record.timings))
 
-    def submit(self, request: RunRequest, cancellation: Cancellation) -> RunContext:
-        """Perform the steps of a run until the item is in Millrace, and return their record.
-
-        Starts and stops no daemon. Errors and a cancellation are in the record.
-        """
-        record = RunContext(request=request, cancellation=cancellation)
-        with run_logged(request.request_id):
-            self._walk(record, Lifecycle(edges=SUBMISSION_EDGES))
-        return record
-
-    def _walk(self, record: RunContext, lifecycle: Lifecycle) -> None:
-        """Perform one step after the other until the lifecycle is finished."""
-        while not lifecycle.finished:
-            record.state = lifecycle.state
-            self._progress(record).state_entered()
-            started = self._clock.monotonic()
-            step = self._perform(record)
-            spent = self._clock.monotonic() - started
-            record.timings[record.state] = record.timings.get(record.state, 0.0) + spent
-            record.facts = lifecycle.fire(step, record.facts)
-            _log.info(
-                "%s took %.2f s: %s, then %s", record.state, spent, step.event, lifecycle.state
-            )
-
-    def _perform(self, record: RunContext) -> Step:
-        try:
-            return self._effects[record.state](record)
-        except Cancelled as cancelled:
-            record.cancel_reason = cancelled.reason
-            reason = f"cancelled by the caller ({cancelled.reason})"
-            return Step(RunEvent.CANCELLED, Ending.CANCELLED, reason)
-        except ToolTimeout as error:
-            record.add_error(error)
-            if error.tool != "pi":
-                return Step(RunEvent.FAILED, Ending.FAILED, error.message)
-            return Step(RunEvent.TIMED_OUT, Ending.TIMED_OUT, error.message)
-        except MillracerError as error:
-            record.add_error(error)
-            return Step(RunEvent.FAILED, Ending.FAILED, error.message)
-
-    def _progress(self, record: RunContext) -> Progress:
-        return Progress(record, self._millrace.workspace, self._clock, self._listeners)
-
     # decide
 
-    def _decide(self, record: RunContext) -> Step:
-        request = record.request
-        record.item = (
-            work_item_for(request, unique=self._unique())
-            if request.resume is None
-            else WorkItem(
-                item_id=item_named(request.resume, self._millrace), request_hash="", named=True
-            )
-        )
-        log_item(record.item.item_id)
-        if request.route is not RoutePreference.DIRECT or record.item.named:
-            self._millrace.warm_up()
-        if record.item.named and self._millrace.is_initialised:
-            self._millrace.check_supported(record.wait)
-            found = find_item(record, self._millrace)
-            if found is not None:
-                return found
-        if request.resume is not None:
-            raise InvalidRequest(
-                f"workspace {self._millrace.workspace} holds no work item {request.resume}",
-                field="resume",
-                suggested_action="see what there is with `millracer status`, or check --workspace",
-            )
-        record.decision = choose_route(record, self._pi)
-        if record.decision.custom_loop_needed:
-            record.warn(
-                "custom_loop_needed",
-                "pi believes that this task needs a custom Millrace loop; it is not built for you. "
-                "Name a mode that has one with --millrace-mode",
-            )
-        if record.decision.route is Route.DIRECT:
-            return Step(RunEvent.DIRECT_CHOSEN)
-        return Step(RunEvent.DELEGATION_CHOSEN)
+    def _choose_route(self, record: RunContext) -> Decision:
+        return choose_route(record, self._pi)
 
     # direct
 
@@ -204,33 +117,6 @@ class Orchestrator:
             self._on_text,
         )
         return Step(RunEvent.ANSWERED, Ending.ANSWERED, "pi did the task directly")
-
-    # intake
-
-    def _intake(self, record: RunContext) -> Step:
-        self._millrace.check_supported(record.wait)
-        self._begin_pi(record)
-        is_new = not self._millrace.is_initialised
-        if is_new:
-            refuse_without_model(record, self._millrace, self._pi)
-        self._millrace.initialise(record.wait)
-        announce(record, self._millrace, is_new=is_new)
-        settle_mode(record, self._millrace)
-        if record.item_status is not None:
-            return Step(RunEvent.WORKSPACE_READY)
-        settle_stage_models(record, self._millrace, self._pi, initialised=is_new)
-        write_document(record, self._millrace)
-        return Step(RunEvent.DOCUMENT_WRITTEN)
-
-    # enqueue
-
-    def _enqueue(self, record: RunContext) -> Step:
-        return enqueue(record, self._millrace)
-
-    # accept
-
-    def _accept(self, record: RunContext) -> Step:
-        return accept(record, self._millrace)
 
     # monitor and restart_needed
 
@@ -261,6 +147,9 @@ class Orchestrator:
                 raise
             reason = "the time limit ended while a daemon was joined or started"
             return Step(RunEvent.TIMED_OUT, Ending.TIMED_OUT, reason)
+
+    def _begin_agent(self, record: RunContext) -> None:
+        self._begin_pi(record)
 
     def _begin_pi(self, record: RunContext) -> Notifier | None:
         """Start pi concurrently with the watch; the closing turn reports if it cannot start."""

@@ -43,7 +43,12 @@ class Progress:
 
     def state_entered(self) -> None:
         """Report that the lifecycle entered its next state."""
-        self.report(ProgressKind.STATE_ENTERED, _DOING[self._record.state])
+        record = self._record
+        has_no_item = record.state is RunState.FINALIZE and record.item_status is None
+        self.report(
+            ProgressKind.STATE_ENTERED,
+            "writing the result" if has_no_item else _DOING[record.state],
+        )
 
     def stage(self, event: RuntimeEvent) -> None:
         """Report the beginning or end of a stage of the lineage; ignore other events."""

@@ -20,6 +20,8 @@ from millracer.run.context import RunContext
 #: In characters.
 LONGEST_ANSWER = 32 * 1024
 
+DELEGATED = Decision(route=Route.MILLRACE, why="the caller chose Millrace")
+
 _NO_REASON = "pi gave no reason"
 _DECODER = json.JSONDecoder()
 #: Possessive, so that a line of only marks or blanks is not matched from each position.
@@ -111,7 +113,7 @@ def choose_route(record: RunContext, pi: Agent) -> Decision:
         case RoutePreference.DIRECT:
             return Decision(route=Route.DIRECT, why="the caller chose the direct route")
         case RoutePreference.MILLRACE:
-            return Decision(route=Route.MILLRACE, why="the caller chose Millrace")
+            return DELEGATED
         case RoutePreference.AUTO:
             pass
     limit = request.limits.pi_timeout_seconds

@@ -21,7 +21,7 @@ from millracer.errors import (
     StageModelUnavailable,
     WorkspaceUnusable,
 )
-from millracer.ports import Agent, Backend, DaemonControl
+from millracer.ports import Backend, DaemonControl, ModelLister
 from millracer.run.context import RunContext
 from millracer.run.mode import wanted_mode
 from millracer.run.model_check import ModelCheck, describe_usable
@@ -29,7 +29,7 @@ from millracer.run.model_check import ModelCheck, describe_usable
 _LOCK_SECONDS = 150.0
 
 
-def refuse_without_model(record: RunContext, millrace: Backend, pi: Agent) -> None:
+def refuse_without_model(record: RunContext, millrace: Backend, pi: ModelLister) -> None:
     """Refuse to initialise a workspace for stages that would have no usable model.
 
     Raises:
@@ -53,14 +53,14 @@ def refuse_without_model(record: RunContext, millrace: Backend, pi: Agent) -> No
 
 
 def settle_stage_models(
-    record: RunContext, millrace: Backend, pi: Agent, *, initialised: bool
+    record: RunContext, millrace: Backend, pi: ModelLister, *, initialised: bool
 ) -> None:
     """Set the models of the stages where the run must, and refuse models without credentials.
 
     Args:
         record: the run; its mode is compiled.
         millrace: the workspace's backend.
-        pi: the run's agent.
+        pi: the models of pi.
         initialised: this run initialised the workspace, so the stages get pi's model.
 
     Raises:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 
 from millracer.cancellation import Wait
+from millracer.domain.run.conclusion import Conclusion, Observation, classify, conclude
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.evidence import lineage_of
-from millracer.domain.run.lifecycle import ENDINGS, RunEvent, Step
+from millracer.domain.run.lifecycle import RunEvent, Step
 from millracer.domain.run.observation import (
     ChangeHints,
     RepetitionCount,
@@ -29,12 +30,11 @@ from millracer.run.context import RunContext
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
 
-#: Consecutive reads that must fail, miss the item or find its lineage at rest before that counts:
-#: items move between folders, and Millrace creates the next one a moment later.
-_PATIENCE = 5
 _READ_AGAIN_SECONDS = 0.5
 #: A stage's end is logged a moment after it moved the item.
-_LAST_EVENTS_SECONDS = 0.1
+_LAST_EVENTS_SECONDS = 0.15
+#: Another change may be seen before it.
+_LAST_READS = 3
 #: How many events of unknown items are kept: such an item may turn out to be in the lineage.
 _UNREPORTED_EVENTS = 500
 _AT_REST_OR_BLOCKED = frozenset({Ending.AT_REST, Ending.BLOCKED})
@@ -46,11 +46,13 @@ _REASONS = {
     Ending.UNKNOWN: "Millrace no longer knows the work item",
     Ending.STOPPED: "Millrace's daemon was stopped before the work item was done",
 }
-_PASSING = _AT_REST_OR_BLOCKED | {Ending.UNKNOWN}
 
 
 class Watch:
-    """Follows one run's item: change hints trigger reads, and Millrace's answers decide."""
+    """Follows one run's item: change hints trigger reads, and Millrace's answers decide.
+
+    The tables in `domain.run.conclusion` and `domain.run.observation` hold the rules.
+    """
 
     def __init__(
         self,
@@ -80,12 +82,14 @@ class Watch:
         while True:
             self._record.stop_seen = self._record.stop_seen or hints.stop_seen
             self._unreported.extend(hints.events)
-            ending = self._observe(hints, wait, ask_item=ask_item, ask_status=ask_status)
-            concluded = self._conclude(ending)
+            conclusion, ending = self._read(hints, wait, ask_item=ask_item, ask_status=ask_status)
+            concluded = self._end(conclusion, ending)
             if concluded is not None:
                 self._report_events(None)
-                if self._stages_under_way:
-                    last = wait.within(_LAST_EVENTS_SECONDS)
+                last = wait.within(_LAST_EVENTS_SECONDS)
+                for _ in range(_LAST_READS):
+                    if not self._stages_under_way:
+                        break
                     late = lease.next_hints(self._record.known_status, last)
                     self._unreported.extend(late.events)
                     self._report_events(None)
@@ -93,7 +97,7 @@ class Watch:
             self._report_events(self._notifier)
             if wait.expired:
                 return self._time_out()
-            ask_again = self._doubts > 0
+            ask_again = conclusion is Conclusion.READ_AGAIN
             if ask_again:
                 wait.sleep(_READ_AGAIN_SECONDS)
             hints = lease.next_hints(
@@ -120,31 +124,26 @@ class Watch:
         if notifier is not None:
             self._progress.notices(notifier.drain())
 
-    def _observe(
+    def _read(
         self, hints: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
-    ) -> Ending | None:
-        """Ask Millrace as far as the hints justify it; return the ending, None to continue.
-
-        A read that fails is repeated a few times before its error counts.
-        """
+    ) -> tuple[Conclusion, Ending | None]:
+        """Ask Millrace as far as the hints justify it; return the conclusion and its ending."""
         try:
             ending = self._ask(hints, wait, ask_item=ask_item, ask_status=ask_status)
         except ToolTimeout:
-            if wait.expired:
-                return None
-            raise
-        except (ToolFailed, ProtocolError):
-            self._doubts += 1
-            if self._doubts >= _PATIENCE:
+            if not wait.expired:
                 raise
-            return None
-        item_status = self._record.known_status
-        blocked_itself = item_status.state is ItemState.BLOCKED
-        if ending not in _PASSING or blocked_itself:
-            self._doubts = 0
-            return ending
-        self._doubts += 1
-        return ending if self._doubts >= _PATIENCE else None
+            return self._note(Observation.CUT_SHORT), None
+        except (ToolFailed, ProtocolError):
+            conclusion = self._note(Observation.UNREADABLE)
+            if conclusion is Conclusion.FAILED:
+                raise
+            return conclusion, None
+        return self._note(classify(ending, self._record.known_status.state)), ending
+
+    def _note(self, observation: Observation) -> Conclusion:
+        conclusion, self._doubts = conclude(observation, self._doubts)
+        return conclusion
 
     def _ask(
         self, hints: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool
@@ -196,10 +195,11 @@ class Watch:
         self._record.lineage = lineage_of(traced)
         return interpret_lineage(traced)
 
-    def _conclude(self, ending: Ending | None) -> Step | None:
-        if ending is None:
+    def _end(self, conclusion: Conclusion, ending: Ending | None) -> Step | None:
+        """Return the step of a watch that ends; None to continue."""
+        if ending is None or not conclusion.ends_watch:
             return self._stuck()
-        if ending in ENDINGS[RunEvent.DAEMON_LOST]:
+        if conclusion is Conclusion.DAEMON_LOST:
             return daemon_lost(active=ending is Ending.CRASHED)
         reason = _REASONS[ending]
         if ending is Ending.SET_ASIDE:

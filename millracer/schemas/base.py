@@ -7,11 +7,21 @@ from collections.abc import Collection, Iterator
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_origin
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from millracer.domain.requests import ScopedWork
 from millracer.redaction.process import redact
+from millracer.schemas.descriptions import describe_fields
+from millracer.schemas.lenient import NAMES_TARGET
 
 
 class Published(BaseModel):
@@ -27,6 +37,7 @@ class Published(BaseModel):
         extra="forbid",
         frozen=True,
         from_attributes=True,
+        json_schema_extra=describe_fields,
         json_schema_serialization_defaults_required=True,
         ser_json_inf_nan="null",
         validate_by_name=True,
@@ -109,9 +120,11 @@ FilledInSchema: Final[Any] = Field(json_schema_extra={"pattern": f"[^{WHITE_SPAC
 
 
 class Incoming(BaseModel):
-    """A part of a request: wrong fields are refused, unknown ones are kept and reported."""
+    """A part of a request: unknown fields are kept, so that they can be reported."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, strict=True, json_schema_extra=describe_fields
+    )
 
 
 def _blank_is_absent(text: str | None) -> str | None:
@@ -130,6 +143,9 @@ OptionalText = Annotated[
     Annotated[str, StringConstraints(strip_whitespace=True)] | None,
     AfterValidator(_blank_is_absent),
 ]
+
+#: An optional text that names the place or the item of the work.
+TargetName = Annotated[OptionalText, NAMES_TARGET]
 
 #: An optional list of texts; blank ones are dropped. Only the first wrong one is reported.
 Texts = Annotated[
@@ -158,15 +174,33 @@ def unknown_fields(part: BaseModel, path: str = "", *, free: Collection[str] = (
             yield from unknown_fields(value, f"{path}{name}.")
 
 
-def _offer_both_names(schema: dict[str, Any]) -> None:
-    """Let a schema say that `id` counts where `item_id` is not given."""
+_EMPTY = ("", None)
+
+
+def _offer_both_names(schema: dict[str, Any], model: type[Any]) -> None:
+    """Let a schema say that `id` counts where `item_id` is absent or empty."""
+    describe_fields(schema, model)
     schema["required"].remove("item_id")
-    by_id = {"required": ["id"], "properties": {"id": schema["properties"]["item_id"]}}
-    schema["anyOf"] = [{"required": ["item_id"]}, by_id]
+    usable = schema["properties"].pop("item_id")
+    schema["anyOf"] = [
+        {"required": ["item_id"], "properties": {"item_id": usable}},
+        {"required": ["id"], "properties": {"id": usable, "item_id": {"enum": list(_EMPTY)}}},
+    ]
 
 
 class ScopeModel(BaseModel):
-    """One selected entry; its texts are kept exactly as given. `id` is read as `item_id`."""
+    """One selected entry; its texts are kept exactly as given.
+
+    `id` is read as `item_id` if that is absent or empty.
+
+    Attributes:
+        item_id: the entry's id in the caller's queue; it names the work.
+        title: the entry's title.
+        source_queue: the queue that the entry comes from, such as a file.
+        spec_path: the file that specifies the work.
+        completion_ref: the caller's own reference for the completion.
+        constraints: conditions that the work has to meet.
+    """
 
     model_config = ConfigDict(
         extra="ignore",
@@ -181,6 +215,14 @@ class ScopeModel(BaseModel):
         FilledInSchema,
         Field(validation_alias=AliasChoices("item_id", "id")),
     ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_id(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "id" in given and given.get("item_id") in _EMPTY:
+            return {name: value for name, value in given.items() if name != "item_id"}
+        return given
+
     title: str | None = None
     source_queue: str | None = None
     spec_path: str | None = None

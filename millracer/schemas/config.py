@@ -12,7 +12,12 @@ from millracer.schemas.base import Published
 
 
 class ConfigFileDocument(Published):
-    """A configuration file; one that does not exist sets nothing."""
+    """A configuration file; one that does not exist sets nothing.
+
+    Attributes:
+        path: its absolute path.
+        exists: whether the file exists.
+    """
 
     path: str
     exists: bool
@@ -21,7 +26,11 @@ class ConfigFileDocument(Published):
 class ConfigValueDocument(Published):
     """The value of an option for a run in this workspace.
 
-    `variable` is the environment variable that sets the option.
+    Attributes:
+        name: the option's name, as in a configuration file.
+        value: its value; null if it has none.
+        origin: the kind of place that the value comes from.
+        variable: the environment variable that sets the option.
     """
 
     name: str
@@ -31,7 +40,13 @@ class ConfigValueDocument(Published):
 
 
 class ConfigErrorDocument(Published):
-    """Why there are no values."""
+    """Why there are no values.
+
+    Attributes:
+        code: identifies the error; docs/troubleshooting.md lists the codes.
+        message: the error as a sentence.
+        suggested_action: the next step; null if there is none.
+    """
 
     code: str
     message: str
@@ -39,7 +54,16 @@ class ConfigErrorDocument(Published):
 
 
 class ConfigResult(Published):
-    """The one document of `millracer config show --json`, of an error too."""
+    """The one document of `millracer config show --json`, of an error too.
+
+    Attributes:
+        schema_version: the format of this document.
+        workspace: the absolute path of the workspace.
+        user_file: the user's own configuration file.
+        workspace_file: the workspace's configuration file.
+        values: each option with its value and origin.
+        errors: why there are no values; empty on success.
+    """
 
     schema_version: Literal["millracer.config.v1"] = "millracer.config.v1"
     workspace: str | None = None

@@ -11,20 +11,33 @@ from millracer.domain.run.result import ErrorRecord
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, OptionalItemId, StepDocument
+from millracer.schemas.run import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
+
+
+class ControlNotDone(OutcomeError):
+    """The requested effect of a control command was not observed."""
+
+    result: ControlResult
 
 
 class ControlResult(Published):
     """The result of one control command.
 
     Attributes:
-        command: null if the command line could not be read that far.
-        outcome: only `done` and `already` mean that the requested effect was observed; `too_late`:
-            the item had already ended in another way; `not_possible`: Millrace cannot do this in
-            the current state; `not_confirmed`: Millrace was asked, and the effect was not observed
-            in time.
+        schema_version: the format of this document.
+        command: the command; null if the command line could not be read that far.
+        outcome: how the command ended. Only `done` and `already` mean that the requested effect was
+            observed; `too_late`: the item had already ended in another way; `not_possible`:
+            Millrace cannot do this in the current state; `not_confirmed`: Millrace was asked, and
+            the effect was not observed in time.
         message: the outcome as a sentence.
-        work_item_id: the command's item; `state` is its current state.
+        workspace: the absolute path of the workspace.
+        work_item_id: the command's item; null if the command has none.
+        state: the item's current state.
+        millrace_version: the version of Millrace; null if it was not called.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty unless it did.
+        next_steps: the commands that continue from here.
     """
 
     schema_version: Literal["millracer.control.v1"] = "millracer.control.v1"
@@ -38,6 +51,22 @@ class ControlResult(Published):
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the requested effect was observed.
+
+        Raises:
+            ControlNotDone: otherwise; the error's `result` is this document.
+        """
+        if self.outcome.is_success:
+            return
+        raise ControlNotDone(
+            self,
+            self.message,
+            outcome=self.outcome,
+            errors=self.errors,
+            next_steps=self.next_steps,
+        )
 
 
 def describe_control(

@@ -16,8 +16,12 @@ from millracer.schemas.run import ToolsDocument
 class CheckDocument(Published):
     """One check and its finding.
 
-    `next_command` fixes the problem; null if there is none. `detail` has more text, usually a
-    program's own output.
+    Attributes:
+        name: the check; docs/doctor.md describes each.
+        level: the finding's severity.
+        message: the finding as a sentence.
+        next_command: fixes the problem; null if there is none.
+        detail: more text, usually a program's own output.
     """
 
     name: CheckName
@@ -28,7 +32,13 @@ class CheckDocument(Published):
 
 
 class DoctorErrorDocument(Published):
-    """Why the checks did not start or not all finished."""
+    """Why the checks did not start or not all finished.
+
+    Attributes:
+        code: identifies the error; docs/troubleshooting.md lists the codes.
+        message: the error as a sentence.
+        suggested_action: the next step; null if there is none.
+    """
 
     code: str
     message: str
@@ -36,7 +46,16 @@ class DoctorErrorDocument(Published):
 
 
 class DoctorVersionsDocument(Published):
-    """The versions found; null for a program that was not found."""
+    """The versions found; null for a program that was not found.
+
+    Attributes:
+        millracer: the version of Millracer.
+        python: the version of the Python that runs Millracer.
+        sqlite: the version of that Python's SQLite.
+        millrace: the version of Millrace.
+        node: the version of the Node that pi runs on.
+        pi: the version of pi.
+    """
 
     millracer: str
     python: str | None = None
@@ -49,7 +68,14 @@ class DoctorVersionsDocument(Published):
 class DoctorResult(Published):
     """The one document of `millracer doctor --json`, also for an error.
 
-    `ok` means that every check ran and none failed; there may be warnings.
+    Attributes:
+        schema_version: the format of this document.
+        ok: every check ran and none failed; there may be warnings.
+        workspace: the absolute path of the workspace.
+        checks: the checks in the order in which they ran.
+        versions: the versions found.
+        tools: the programs found, and their origins.
+        errors: why the checks did not start or not all finished.
     """
 
     schema_version: Literal["millracer.doctor.v1"] = "millracer.doctor.v1"

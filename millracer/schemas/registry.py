@@ -9,13 +9,14 @@ from typing import Any, assert_never
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from millracer.domain.operations import ACTIONS
 from millracer.schemas.base import WHITE_SPACE
 from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.doctor import DoctorResult
 from millracer.schemas.models import ModelsResult
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops.payloads import PAYLOADS, Payload
+from millracer.schemas.ops.payloads import Payload, payload_of
 from millracer.schemas.ops.request import OpsRequest
 from millracer.schemas.ops.result import OpsResult
 from millracer.schemas.run import RunResultDocument
@@ -58,7 +59,8 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
 
 def _ops_request() -> dict[str, Any]:
     """Return the request's schema; what is read of the payload depends on the action."""
-    models: list[type[BaseModel]] = [OpsRequest, Payload, *PAYLOADS.values()]
+    payloads = {action: payload_of(action) for action in ACTIONS}
+    models: list[type[BaseModel]] = [OpsRequest, Payload, *payloads.values()]
     _, shared = models_json_schema([(model, "validation") for model in models])
     definitions = shared["$defs"]
     request = definitions.pop(OpsRequest.__name__)
@@ -69,7 +71,7 @@ def _ops_request() -> dict[str, Any]:
                 "if": {"properties": {"action": {"pattern": _blanks_around(action)}}},
                 "then": _payload_schema(model.__name__, definitions),
             }
-            for action, model in PAYLOADS.items()
+            for action, model in payloads.items()
             if model is not Payload
         ),
     ]

@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, create_model
 
 from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Option
-from millracer.schemas.base import Incoming, OptionalText, Texts
+from millracer.schemas.base import Incoming, OptionalText, TargetName, Texts
+from millracer.schemas.descriptions import describe_fields
 
 
 def field_of(option: Option) -> tuple[Any, Any]:
     """Return the pydantic type and default of an option that a source may leave out."""
     kind = option.kind
+    described = Field(description=option.help_text.partition("  [default")[0])
     if kind is tuple:
-        return Texts, ()
+        return Annotated[Texts, described], ()
     if kind is str:
-        return OptionalText, None
+        text = TargetName if option.chooses_place else OptionalText
+        return Annotated[text, described], None
     if kind is float:
-        return Annotated[float | None, Field(ge=option.minimum, allow_inf_nan=False)], None
+        limited = Field(ge=option.minimum, allow_inf_nan=False)
+        return Annotated[float | None, limited, described], None
     if kind is int:
-        return Annotated[int | None, Field(ge=option.minimum)], None
-    return kind | None, None
+        return Annotated[int | None, Field(ge=option.minimum), described], None
+    return Annotated[kind | None, described], None
 
 
 def fields_of(options: Sequence[Option]) -> dict[str, Any]:
@@ -60,8 +64,9 @@ FORBIDDEN_OPTIONS = frozenset(
 )
 
 
-def _say_every_name(schema: dict[str, Any]) -> None:
+def _say_every_name(schema: dict[str, Any], model: type[Any]) -> None:
     """Let a schema name the second spellings, and what is refused."""
+    describe_fields(schema, model)
     fields = schema["properties"]
     fields |= {name.replace("_", "-"): fields[name] for name in fields}
     fields |= dict.fromkeys(sorted(FORBIDDEN_OPTIONS), False)
@@ -74,6 +79,9 @@ class OpsOptions(GivenOptions):
     `daemon_timeout_seconds` or `daemon-timeout-seconds`; of both, the first counts. Programs
     (`pi_command`, `millrace_command`) are refused: only the command line chooses those.
     A number of restarts is written without a fraction: `2`, not `2.0`.
+
+    Attributes:
+        resume: the id of the item to continue, instead of a new task.
     """
 
     model_config = ConfigDict(
@@ -82,4 +90,4 @@ class OpsOptions(GivenOptions):
         json_schema_extra=_say_every_name,
     )
 
-    resume: OptionalText = None
+    resume: TargetName = None

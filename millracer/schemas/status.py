@@ -13,13 +13,17 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, ItemId, OptionalItemId, StepDocument
+from millracer.schemas.run import ErrorDocument, ItemId, OptionalItemId, OutcomeError, StepDocument
 
 
 class PlaceDocument(Published):
     """The workspace and the rule that determined it; null where none could be determined.
 
-    `initialised` is false where Millrace was never used: there is nothing to report then.
+    Attributes:
+        root_path: its absolute path.
+        rule: the rule that selected it.
+        workspace_id: its id in the registry; null if it was not found by one.
+        initialised: false where Millrace was never used: there is nothing to report then.
     """
 
     root_path: str
@@ -32,11 +36,15 @@ class DaemonDocument(Published):
     """Whether a daemon works in the workspace, and its owner.
 
     Attributes:
-        mode: the daemon's mode.
+        state: whether a daemon runs.
+        pid: its process id.
+        mode: the daemon's mode; null if it does not report one.
         owner: `millracer`: owned, and the last command to watch stops it; `kept`: owned, and left
             running (`--keep-daemon`); `other`: foreign.
         watched: whether a command of Millracer watches it.
-        paused: whether it is paused; `pause_sources` names what paused it.
+        paused: whether Millrace is paused: no new stage is started.
+        pause_sources: what paused it.
+        stop_requested: whether the daemon was asked to stop and finishes its stage.
     """
 
     state: DaemonState
@@ -50,7 +58,14 @@ class DaemonDocument(Published):
 
 
 class ActiveDocument(Published):
-    """What a stage works on; `since` is when the stage began."""
+    """The item that a stage works on.
+
+    Attributes:
+        work_item_id: the item's id.
+        work_kind: Millrace's name for its kind, such as task or spec.
+        stage: the stage, such as builder.
+        since: when the stage began.
+    """
 
     work_item_id: OptionalItemId
     work_kind: str | None
@@ -62,6 +77,11 @@ class UnfinishedDocument(Published):
     """An item that Millrace still works on or has blocked.
 
     Attributes:
+        work_item_id: the item's id.
+        work_kind: Millrace's name for its kind, such as task or spec.
+        state: where Millrace holds the item.
+        title: from the item's document.
+        path: the path of that document.
         ours: whether Millracer enqueued the item, or the item it came from.
         reason: why it is blocked, if Millrace's event log gives a reason.
     """
@@ -76,7 +96,15 @@ class UnfinishedDocument(Published):
 
 
 class EndDocument(Published):
-    """How something ended lately."""
+    """The end of an item.
+
+    Attributes:
+        work_item_id: the item's id.
+        work_kind: Millrace's name for its kind, such as task or spec.
+        state: how it ended.
+        at: when it ended.
+        reason: why, if Millrace's event log gives a reason.
+    """
 
     work_item_id: ItemId
     work_kind: str | None
@@ -86,16 +114,34 @@ class EndDocument(Published):
 
 
 class StatusWarningDocument(Published):
-    """A problem that keeps the work from continuing."""
+    """A problem that keeps the work from continuing.
+
+    Attributes:
+        code: identifies the problem; docs/troubleshooting.md lists the codes.
+        message: the problem as a sentence.
+    """
 
     code: str
     message: Annotated[str, Field(validation_alias="text")]
+
+
+class StatusUnknown(OutcomeError):
+    """The status of a workspace could not be read."""
+
+    result: StatusResult
 
 
 class StatusResult(Published):
     """The state of one workspace.
 
     Attributes:
+        schema_version: the format of this document.
+        workspace: the workspace and how it was found.
+        daemon: the daemon of the workspace.
+        active: the item that a stage works on; null if none does.
+        millrace_version: the version of Millrace; null if it was not called.
+        warnings: problems that keep the work from continuing.
+        errors: why the status could not be read; empty on success.
         queue_depths: how many items wait, by Millrace's planes.
         unfinished: active, waiting and blocked items, in this order.
         ended: the items that ended last, the newest first.
@@ -115,6 +161,22 @@ class StatusResult(Published):
     warnings: list[StatusWarningDocument] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the status was read.
+
+        Raises:
+            StatusUnknown: otherwise; the error's `result` is this document.
+        """
+        if not self.errors:
+            return
+        raise StatusUnknown(
+            self,
+            "the status could not be read",
+            outcome="failed",
+            errors=self.errors,
+            next_steps=self.next_steps,
+        )
 
 
 def describe_overview(

@@ -2,7 +2,7 @@
 
 Other modules start processes only through this one. Each started process gets its own session and
 can carry an ownership token in its environment, so that its descendants are found whatever their
-group or parent (`processes_with_token`). Waits are bounded; every pipe is read.
+group or parent (`process_table.processes_with_token`). Waits are bounded; every pipe is read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,20 +28,23 @@ from millracer.redaction.key_patterns import OWNER_TOKEN_PREFIX
 from millracer.redaction.process import learn_environment
 from millracer.system.child_environment import child_environment
 from millracer.system.output_capture import SLICE_SECONDS, Output, collect
-from millracer.system.proc import refuse_unseen, shows_processes, start_time
+from millracer.system.proc import shows_processes
+from millracer.system.process_table import (
+    TOKEN_VARIABLE,
+    group_members,
+    is_pid_taken,
+    is_zombie,
+    processes_with_token,
+    started_at,
+)
 from millracer.system.spawn import reap, start_whole
 
 _log = logging.getLogger(__name__)
-
-#: The environment variable that marks a process as started by Millracer.
-TOKEN_VARIABLE = "MILLRACER_OWNER_TOKEN"  # noqa: S105 - a variable's name
 
 _TERMINATE_GRACE_SECONDS = 1.0
 _KILL_WAIT_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 _SWEEP_ROUNDS = 5
-#: Start times shift by up to a second while the system clock is adjusted; no pid is reused so soon.
-_SAME_START_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,156 +216,6 @@ def spawn_detached(command: Command, output: int) -> int:
     return child.pid
 
 
-def started_at(pid: int) -> float | None:
-    """Return when the running process `pid` started (epoch seconds); None if there is none.
-
-    Raises:
-        ProcUnavailable: `/proc` does not show processes.
-    """
-    refuse_unseen()
-    try:
-        process = psutil.Process(pid)
-        return None if is_zombie(process) else start_time(process)
-    except (psutil.Error, OSError):
-        return None
-
-
-def is_zombie(process: psutil.Process) -> bool:
-    """Whether the process has ended and was not reaped.
-
-    Its files are then closed. A process whose first thread has ended has the same status, but its
-    other threads still hold its files.
-
-    Raises:
-        psutil.Error: it is gone, or access is denied.
-    """
-    is_leader_dead: bool = process.status() == psutil.STATUS_ZOMBIE
-    return is_leader_dead and process.num_threads() <= 1
-
-
-def is_pid_taken(pid: int) -> bool:
-    """Whether the pid is in use: by a process, one that was not reaped, or any of their threads."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def is_hidden(pid: int) -> bool:
-    """Whether the pid belongs to another user and the system denies access to it."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        try:
-            psutil.Process(pid).status()
-        except psutil.Error:
-            return True
-    except (ProcessLookupError, OverflowError):
-        return False
-    return False
-
-
-def is_same_process(pid: int, started: float) -> bool:
-    """Whether `pid` is still the process that started then, and runs.
-
-    Raises:
-        ProcUnavailable: `/proc` does not show processes.
-    """
-    found = started_at(pid)
-    return found is not None and is_same_start(found, started)
-
-
-def is_same_start(one: float, other: float) -> bool:
-    """Whether two readings of a start time can belong to the same process."""
-    return abs(one - other) < _SAME_START_SECONDS
-
-
-def processes_with_token(token: str) -> list[psutil.Process]:
-    """Return every running process, except this one, with the token in its environment.
-
-    Raises:
-        ProcUnavailable: `/proc` does not show processes.
-    """
-    found = []
-    for process in _every_process():
-        if process.pid == os.getpid():
-            continue
-        with suppress(psutil.Error, OSError):
-            if _carries(process, token):
-                found.append(process)
-    return found
-
-
-def carries_token(pid: int, token: str) -> bool:
-    """Whether the process `pid` runs and has the token in its environment."""
-    try:
-        return _carries(psutil.Process(pid), token)
-    except (psutil.Error, OSError):
-        return False
-
-
-def _every_process() -> Iterator[psutil.Process]:
-    refuse_unseen()
-    yield from psutil.process_iter()
-
-
-def group_of(pid: int) -> int:
-    """Return the process group of a process; its own pid if it is gone."""
-    try:
-        return os.getpgid(pid)
-    except OSError:
-        return pid
-
-
-def _carries(process: psutil.Process, token: str) -> bool:
-    is_marked: bool = process.environ().get(TOKEN_VARIABLE) == token
-    return is_marked and not is_zombie(process)
-
-
-def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield pid and argv of every process that this user may inspect.
-
-    Raises:
-        ProcUnavailable: `/proc` does not show processes.
-    """
-    for process in _every_process():
-        with suppress(psutil.Error, OSError):
-            yield process.pid, words_of(process)
-
-
-def command_line(pid: int) -> tuple[str, ...]:
-    """Return a process's argv; empty if it cannot be read."""
-    try:
-        return words_of(psutil.Process(pid))
-    except (psutil.Error, OSError):
-        return ()
-
-
-def words_of(process: psutil.Process) -> tuple[str, ...]:
-    """Return a process's argv without trailing empty words.
-
-    A process that overwrites its argv with a shorter one leaves such words.
-
-    Raises:
-        psutil.Error, OSError: it is gone, or access is denied.
-    """
-    words = process.cmdline()
-    while words and not words[-1]:
-        words.pop()
-    return tuple(words)
-
-
-def working_directory(pid: int) -> Path | None:
-    """Return a process's working directory; None if it cannot be read."""
-    try:
-        return Path(psutil.Process(pid).cwd())
-    except (psutil.Error, OSError):
-        return None
-
-
 def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> int:
     """End every process with the token: SIGTERM, a grace, SIGKILL, then search again.
 
@@ -381,7 +234,7 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
             end_group(group, grace_seconds=grace_seconds)
         return 0
     ended: set[int] = set()
-    members = [] if group is None else _group_members(group)
+    members = [] if group is None else group_members(group)
     for _ in range(_SWEEP_ROUNDS):
         processes = list({*members, *processes_with_token(token)})
         if not processes:
@@ -413,15 +266,6 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and not is_zombie(process)
     except psutil.Error:
         return False
-
-
-def _group_members(group: int) -> list[psutil.Process]:
-    members = []
-    for process in _every_process():
-        with suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and os.getpgid(process.pid) == group:
-                members.append(process)
-    return members
 
 
 def end_group(pid: int, *, grace_seconds: float) -> None:

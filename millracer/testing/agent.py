@@ -58,7 +58,7 @@ class ScriptedAgent(Agent):
         listed: how often the models were listed, from the cache or not.
     """
 
-    def __init__(self, *answers: str, version: str = "0.73.1") -> None:
+    def __init__(self, *answers: str, version: str = "1.6.0") -> None:
         self.prompts: list[str] = []
         self.begun = 0
         self.closed = False

@@ -22,7 +22,14 @@ from millracer.cancellation import Wait
 from millracer.domain.models import AliasModel, StageModels
 from millracer.domain.new_workspace import WorkspaceFolder
 from millracer.domain.requests import IntakeKind, RequestBody
-from millracer.domain.run.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.evidence import (
+    ClosureFact,
+    Evidence,
+    ItemFact,
+    SpawnFact,
+    StageFact,
+    StageProof,
+)
 from millracer.domain.run.observation import ChangeHints
 from millracer.domain.work.items import (
     ItemState,
@@ -43,7 +50,7 @@ from millracer.domain.work.runtime import (
     RuntimeEventKind,
     RuntimeStatus,
 )
-from millracer.errors import RunWarning, ToolFailed
+from millracer.errors import RunWarning, ToolFailed, ToolUnsupported
 from millracer.millrace.intake.documents import (
     IntakeDocument,
     document_file_name,
@@ -54,6 +61,7 @@ from millracer.millrace.intake.documents import (
 from millracer.millrace.intake.markdown import parse_idea
 from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
+from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
 from millracer.testing.stage_models import ScriptedStageModels
@@ -132,7 +140,7 @@ def daemon_boots() -> Step:
 
 
 def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None) -> Step:
-    """The watched item, or the item `item_id`, is active and the stage has begun."""
+    """The watched item, or the item `item_id`, is active and the stage has started."""
     event = RuntimeEvent(
         kind=RuntimeEventKind.STAGE_STARTED,
         occurred_at=NOW,
@@ -345,9 +353,13 @@ class ScriptedBackend(Backend):
 
     def check_supported(self, wait: Wait) -> str:
         """See the port."""
-        with self._called("check_supported", wait):
+        try:
+            with self._called("check_supported", wait):
+                self._version = self._found_version
+                return self._found_version
+        except ToolUnsupported:  # refused, but found
             self._version = self._found_version
-            return self._found_version
+            raise
 
     def look_up(self, item_id: str, wait: Wait) -> ItemStatus:
         """See the port."""
@@ -505,7 +517,7 @@ class ScriptedBackend(Backend):
             return self._set_paused(paused=False)
 
     def await_reply(self, command_id: str, wait: Wait) -> CommandReply:
-        """See the port; what the mailbox holds is dealt with while it is asked for."""
+        """See the port; this call also handles what the mailbox holds."""
         return await_reply(self._reply, wait)
 
     def _reply(self) -> CommandReply:
@@ -617,6 +629,7 @@ class ScriptedBackend(Backend):
             stop_requested=self.stop_requested,
             mode_id=self.daemon.mode_id if self.daemon else "lad_pi",
             raw={"process_running": alive, "runtime_ownership_lock": lock},
+            source="millrace status --format json",
             observed_at=NOW,
         )
 
@@ -638,6 +651,7 @@ class ScriptedBackend(Backend):
             ),
             spawns=tuple(_spawn_fact(member) for member in members[1:]),
             closures=tuple(self.closures),
+            result_names=RESULT_NAMES,
         )
 
     def _take(self, step: Step, item_id: str) -> None:
@@ -664,7 +678,7 @@ class ScriptedBackend(Backend):
 
     def _next_step(self) -> Step:
         assert self._steps, (
-            "the watch looked once more than the script foresees; so far: "
+            "the watch read once more than the script foresees; so far: "
             + ", ".join(self.calls[-20:])
         )
         return self._steps.popleft()
@@ -911,6 +925,7 @@ def _item_fact(item: HeldItem) -> ItemFact:
 def _stage_fact(item: HeldItem) -> StageFact:
     work_kind = item.work_kind or _work_kind(item) or "task"
     is_probe = work_kind == "probe"
+    proof = StageProof.NOTHING_TO_DO if is_probe else StageProof.WORK_RECORDED
     result = "RECON_NOOP" if is_probe else "UPDATE_COMPLETE"
     return StageFact(
         run_id="run-1",
@@ -919,7 +934,8 @@ def _stage_fact(item: HeldItem) -> StageFact:
         stage="recon" if is_probe else "updater",
         terminal_result=result if item.runner_failure is None else "BLOCKED",
         run_status="complete" if item.runner_failure is None else "blocked",
-        request_kind="active_work_item",
+        proves=proof if item.runner_failure is None else None,
+        counts=item.runner_failure is None,
         source="millrace runs trace run-1 --format json",
         observed_at=NOW,
         runner_failure=item.runner_failure,

@@ -181,13 +181,18 @@ def open_orchestrator(
     with ExitStack() as stack:
         load_run()
         pi = open_pi(settings)
-        stack.callback(lambda: pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS)))
         if backends is None:
             backends = BackendFactory()
             stack.callback(backends.close)
-        millrace = backends.open(settings)
-        yield orchestrator_over(
-            millrace, pi, tools=settings.used, listeners=listeners, on_text=on_text
+        yield stack.enter_context(
+            orchestrator_until_end(
+                backends.open(settings),
+                pi,
+                cancellation,
+                tools=settings.used,
+                listeners=listeners,
+                on_text=on_text,
+            )
         )
 
 
@@ -228,6 +233,41 @@ def open_pi(settings: Settings) -> Agent:
     from millracer.pi.rpc import RpcPi  # noqa: PLC0415 - see above
 
     return RpcPi(options)
+
+
+def check_pi_options(settings: Settings) -> None:
+    """Check that pi can be called with these settings; starts nothing.
+
+    Raises:
+        UsageError: a named skill does not exist.
+    """
+    _pi_options(settings)
+
+
+@contextmanager
+def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
+    millrace: Backend,
+    pi: Agent,
+    cancellation: Cancellation,
+    *,
+    tools: ProgramsUsed,
+    listeners: Sequence[ProgressListener] = (),
+    on_text: TextListener | None = None,
+) -> Iterator[Orchestrator]:
+    """Yield an orchestrator that uses both; the conversation with pi ends with the block.
+
+    Args:
+        millrace: the backend.
+        pi: the agent.
+        cancellation: also shortens the end of the conversation.
+        tools: the programs that results report.
+        listeners: receive each progress event.
+        on_text: receives pi's text as it is streamed.
+    """
+    try:
+        yield orchestrator_over(millrace, pi, tools=tools, listeners=listeners, on_text=on_text)
+    finally:
+        pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS))
 
 
 def _pi_options(settings: Settings) -> PiOptions:
@@ -328,7 +368,9 @@ def new_identity() -> str:
 
 def new_request_id() -> str:
     """Return a new request id for a request without one."""
-    return f"run-{os.urandom(16).hex()}"
+    from millracer.operations import request_ids  # noqa: PLC0415 - `--help` does not need it
+
+    return request_ids.new_request_id()
 
 
 def open_directories() -> Directories:

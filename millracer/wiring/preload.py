@@ -18,7 +18,7 @@ def load_endings() -> None:
     import platformdirs
     import platformdirs.unix
 
-    from millracer.operations import session_memory
+    from millracer.operations import request_ids, session_memory
     from millracer.redaction import rules, stream
     from millracer.store import legacy_import, sessions
     from millracer.store.migrations import find_migrations

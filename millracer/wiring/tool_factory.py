@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.errors import InvalidRequest
 from millracer.programs.discovery import ResolvedPrograms
 from millracer.wiring import (
     BackendFactory,
     Settings,
     begin,
+    check_pi_options,
     open_orchestrator,
     open_pi,
     orchestrator_over,
+    orchestrator_until_end,
 )
+from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
@@ -78,6 +82,15 @@ class ProgramFactory:
             millrace, pi, tools=self.found.used, listeners=listeners, on_text=on_text
         )
 
+    def check(self, root_path: str, options: RunOptions) -> None:
+        """Check that both programs can be called with these options; starts nothing.
+
+        Raises:
+            UsageError: a program's command cannot be parsed, or a named skill does not exist.
+            InvalidRequest: the working directory is not a directory.
+        """
+        check_pi_options(self.settings(root_path, options))
+
     def settings(self, root_path: str, options: RunOptions) -> Settings:
         """Return the settings from which the adapters are built.
 
@@ -94,6 +107,45 @@ class ProgramFactory:
             used=self.found.used,
             options=options,
             environment=self.found.environment(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortFactory:
+    """Opens the backend and the agent that two functions return, such as scripted ones.
+
+    Attributes:
+        backends: returns the backend of a workspace.
+        agents: returns a new conversation for a run in a workspace.
+        used: the programs that results report.
+        listeners: receive each progress event of a run.
+    """
+
+    backends: Callable[[str, RunOptions], Backend]
+    agents: Callable[[str, RunOptions], Agent]
+    used: ProgramsUsed = NO_PROGRAMS
+    listeners: tuple[ProgressListener, ...] = ()
+
+    def millrace(self, root_path: str, options: RunOptions) -> Backend:
+        """Return the backend of a workspace."""
+        return self.backends(root_path, options)
+
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
+        """Return a new conversation, not started yet."""
+        return self.agents(root_path, options)
+
+    def orchestrator(
+        self, root_path: str, options: RunOptions, cancellation: Cancellation
+    ) -> AbstractContextManager[Orchestrator]:
+        """Yield an orchestrator on the backend and a new conversation."""
+        load_run()
+        pi = self.agents(root_path, options)
+        return orchestrator_until_end(
+            self.backends(root_path, options),
+            pi,
+            cancellation,
+            tools=self.used,
+            listeners=self.listeners,
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millracer.errors import UsageError
+from millracer.cancellation import Wait
+from millracer.errors import MillracerError, UsageError
 from millracer.system.config_files import (
     peek_user_file,
     read_user_config,
@@ -17,10 +19,12 @@ from millracer.system.config_files import (
 from millracer.system.user_folders import operator_history
 
 if TYPE_CHECKING:
+    from millracer.programs.plan import HiddenPi
     from millracer.programs.setup import Installer
 
 __all__ = [
     "append_to_log",
+    "find_hidden_pi",
     "open_installer",
     "operator_history",
     "peek_user_file",
@@ -58,3 +62,38 @@ def open_installer() -> tuple[Path, Installer]:
             suggested_action="set MILLRACER_DATA_DIR to a folder",
         )
     return folder, DiskInstaller(folder, dict(os.environ))
+
+
+def find_hidden_pi(tools: Path, wait: Wait) -> HiddenPi | None:
+    """Return the pi on PATH that setup's pi replaces; None if setup's replaces no other version.
+
+    Starts that pi only if its package does not name its version. A pi that does not start, or that
+    is not supported, is not reported: no command could use it.
+
+    Args:
+        tools: setup's folder; the programs in it are setup's own.
+        wait: limits the start of that pi.
+
+    Raises:
+        Cancelled: the caller cancelled.
+    """
+    from millracer.domain.programs import TESTED_VERSIONS, Tool, ToolOrigin  # noqa: PLC0415 - only `setup` needs it
+    from millracer.pi import install  # noqa: PLC0415 - the same
+    from millracer.programs.discovery import resolve_programs  # noqa: PLC0415 - the same
+    from millracer.programs.plan import HiddenPi  # noqa: PLC0415 - the same
+
+    used = resolve_programs({}, os.environ, peek_user_file()).pi
+    program = shutil.which(Tool.PI)
+    is_named = used.origin not in {ToolOrigin.SETUP, ToolOrigin.PATH}
+    if is_named or program is None or tools in Path(program).parents:
+        return None
+    try:
+        version = install.read_version((program,), cwd=Path("/"), env=os.environ, wait=wait)
+        install.refuse_unsupported(version)
+    except MillracerError:
+        return None
+    own = TESTED_VERSIONS[Tool.PI]
+    if version == own:
+        return None
+    is_newer = install.parse_version(version) > install.parse_version(own)
+    return HiddenPi(version=version, program=program, is_newer=is_newer)

@@ -79,7 +79,7 @@ def test_nothing_is_lost_done_twice_or_left_behind(
 
 
 @pytest.mark.slow
-def test_an_interrupted_item_that_nobody_named_is_listed_to_the_operator(
+def test_an_unnamed_interrupted_item_is_listed_to_the_operator(
     theatre: tuple[Theatre, Model],
 ) -> None:
     scene = theatre[0].scene(UNNAMED)
@@ -148,7 +148,7 @@ def test_a_sample_of_the_commands_deaths(
 
 @pytest.mark.slow
 @pytest.mark.timeout(_SAMPLE_SECONDS)
-def test_a_sample_of_everybody_elses_deaths(theatre: tuple[Theatre, Model]) -> None:
+def test_a_sample_of_other_programs_deaths(theatre: tuple[Theatre, Model]) -> None:
     deaths = deaths_of_others(record(theatre[0], NAMED))
 
     assert deaths
@@ -168,7 +168,7 @@ def test_a_killed_command_about_the_queue_does_its_work_when_it_is_given_again(
 
 
 def assert_harmless(theatre: tuple[Theatre, Model], deaths: Sequence[Death]) -> None:
-    """Play them all and say of each what is wrong."""
+    """Play them all and report what is wrong with each."""
     played = [play(*theatre, death) for death in deaths]
 
     assert not any(each.wrong for each in played), "\n".join(

@@ -47,9 +47,9 @@ def demo(tmp_path: Path, millrace_command: str, pi_command: str) -> Demo:
 
 
 def _stages(result: dict[str, Any]) -> list[str]:
-    """The stages of the run in order; of an item just found, only the end may have been told.
+    """The stages of the run in order; of an item just found, only the end may have been reported.
 
-    What pi was told of a stage comes when pi has read it, among the stages after that.
+    A message to pi about a stage comes when pi has read it, among the stages after that.
     """
     events = result["progress_events"]
     seen = [event["stage"] for event in events if event["kind"] == "stage_progress"]
@@ -60,7 +60,7 @@ def _derived(result: dict[str, Any]) -> list[tuple[str, str]]:
     return [(entry["kind"], entry["state"]) for entry in result["lineage"]]
 
 
-def test_a_probe_is_looked_into_and_what_was_found_is_done(demo: Demo) -> None:
+def test_a_probe_is_investigated_and_its_findings_are_done(demo: Demo) -> None:
     result = demo("probe")
 
     assert _stages(result) == ["recon", *_TASK]

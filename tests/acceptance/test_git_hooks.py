@@ -23,7 +23,7 @@ _SCENARIO = Scenario({"builder": (Step(workspace_files={"built": "yes\n"}, commi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """A hook of git's: where it lies, and the command that lets git run it.
+    """A hook of git's: its path, and the command that lets git run it.
 
     The user's repository has one commit, a linked worktree on the branch `work`, and a bare
     repository that it pushes to.
@@ -52,7 +52,7 @@ _CASES = [
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody whose git runs a command in a hook."""
+    """A user whose git runs a command in a hook."""
 
     root: Path
 

@@ -45,7 +45,7 @@ _RUNS = "$(touch pwned); `touch pwned` & 'a' \"b\""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ending:
-    """How Millrace ends the item, and what pi says of it."""
+    """How Millrace ends the item, and how pi reports it."""
 
     outcome: str
     exit_code: int

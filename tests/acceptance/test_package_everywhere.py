@@ -1,6 +1,6 @@
-"""What is handed out, installed with its dependencies on each Python there is.
+"""The distributed package, installed with its dependencies on each available Python.
 
-An installer fetches those from wherever it is told to, as for a user.
+An installer fetches those from its configured index, as for a user.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hostile texts really added to Millrace: what it stores says what was asked, in every kind."""
+"""Hostile texts really added to Millrace: what it stores equals the request, in every kind."""
 
 from __future__ import annotations
 

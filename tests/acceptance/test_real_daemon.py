@@ -25,7 +25,7 @@ from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.pi.install import Version
 from millracer.ports import WatchLease
-from millracer.system import processes
+from millracer.system import process_table, processes
 from tests.support.cli import wait_until
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
@@ -59,7 +59,7 @@ Risk:
 
 
 class _Site:
-    """A real workspace with one queued task, watched by us."""
+    """A real workspace with one queued task, watched by the test."""
 
     def __init__(self, workspace: Workspace, millrace_command: str, version: Version) -> None:
         self.workspace = workspace
@@ -94,7 +94,7 @@ class _Site:
         return (self.paths.items("tasks", folder) / f"{_ITEM}.md").exists()
 
     def tokens_carriers(self) -> list[psutil.Process]:
-        return [] if self.token is None else processes.processes_with_token(self.token)
+        return [] if self.token is None else process_table.processes_with_token(self.token)
 
     def status(self) -> dict[str, object]:
         completed = self.calls.checked("status", "--format", "json", wait=Wait.for_seconds(60))
@@ -158,7 +158,7 @@ def test_a_task_is_seen_to_be_done_and_the_idle_daemon_is_stopped(
     ]
     assert all(e.item_id == _ITEM for e in events if e.begins_stage)
     assert site.tokens_carriers() == []
-    assert processes.started_at(started.pid) is None
+    assert process_table.started_at(started.pid) is None
     assert not site.paths.runtime_lock.exists()
     assert site.holds("done")
 
@@ -202,13 +202,13 @@ def test_a_killed_daemon_is_seen_and_the_next_one_finishes_the_item(
 
     assert not seen[-1].poll_due
     assert left
-    assert [pid for pid in left if processes.started_at(pid) is not None] == []
+    assert [pid for pid in left if process_table.started_at(pid) is not None] == []
     assert second.owned
     assert second.pid != first.pid
     _watch_until(lease, lambda signs: signs.item_hint is ItemState.DONE)
 
 
-def test_someone_elses_daemon_is_joined_and_left_running(
+def test_a_foreign_daemon_is_joined_and_left_running(
     site: _Site, lease: WatchLease, millrace_command: str
 ) -> None:
     mode = ("--mode", site.usual_mode)
@@ -247,7 +247,7 @@ def test_modes_are_validated_and_a_bad_one_kills_the_daemon_at_start(site: _Site
 
 @pytest.fixture
 def strand(site: _Site, lease: WatchLease) -> Iterator[Callable[[bool], psutil.Popen]]:
-    """Kill the daemon and let its pid live on, as a stranger's or as one that is not reaped."""
+    """Kill the daemon and let its pid live on, as an unrelated process's or as an unreaped one."""
     others: list[psutil.Popen] = []
 
     def kill(is_reaped: bool) -> psutil.Popen:  # noqa: FBT001 - a test's parameter

@@ -60,7 +60,7 @@ def test_where_all_is_well_everything_is_ok_and_nothing_is_changed(caller: Docto
     assert not caller.state.exists()
 
 
-def test_a_stranger_is_told_what_is_missing_and_what_a_run_will_make(
+def test_a_new_user_sees_what_is_missing_and_what_a_run_will_create(
     caller: DoctorCaller,
 ) -> None:
     caller.workspace.mkdir()
@@ -77,7 +77,7 @@ def test_a_stranger_is_told_what_is_missing_and_what_a_run_will_make(
     assert list(caller.home.iterdir()) == []
 
 
-def test_what_dead_daemons_and_blocked_work_left_is_told_and_left(
+def test_leftovers_of_dead_daemons_and_blocked_work_are_reported_and_kept(
     caller: DoctorCaller, workspace: Workspace
 ) -> None:
     caller.signs_in()
@@ -114,7 +114,7 @@ def test_what_dead_daemons_and_blocked_work_left_is_told_and_left(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
-def test_a_turn_is_answered_by_the_model_and_told(caller: DoctorCaller) -> None:
+def test_a_turn_is_answered_by_the_model_and_reported(caller: DoctorCaller) -> None:
     with ScriptedModel(lambda _request: Reply.text("ready when you are")) as model:
         caller.signs_in(model.base_url)
         printed = caller.says("--try")
@@ -143,7 +143,7 @@ def test_a_model_that_refuses_is_a_failed_turn_in_its_own_words(caller: DoctorCa
 
 
 @pytest.mark.slow
-def test_stages_whose_model_has_no_credentials_are_told_the_command_that_gives_them_some(
+def test_stages_whose_model_has_no_credentials_name_the_command_that_adds_them(
     caller: DoctorCaller, workspace: Workspace, millrace_version: Version
 ) -> None:
     if millrace_version < (0, 20, 3):
@@ -158,12 +158,12 @@ def test_stages_whose_model_has_no_credentials_are_told_the_command_that_gives_t
     assert before.not_ok() == {"stage_model": "fail"}
     fix = before.check("stage_model")["next_command"]
     assert fix.startswith(f"{caller.millrace} model-aliases set standard --model scripted/")
-    assert os.system(f"({fix}) >/dev/null") == 0  # noqa: S605 - as told
+    assert os.system(f"({fix}) >/dev/null") == 0  # noqa: S605 - the printed command
     assert caller.examine().not_ok() == {}
 
 
 @pytest.mark.slow
-def test_a_daemon_is_told_with_its_owner_and_only_looked_at(
+def test_a_daemon_is_reported_with_its_owner_and_only_read(
     caller: DoctorCaller, workspace: Workspace
 ) -> None:
     caller.signs_in()
@@ -232,7 +232,7 @@ def test_a_store_of_a_newer_version_is_a_failure(caller: DoctorCaller) -> None:
     examined = caller.examine()
 
     assert examined.not_ok() == {"session_store": "fail"}
-    told = examined.check("session_store")
-    assert str(store) in told["message"]
-    assert "999" in told["message"]
-    assert "millracer" in told["next_command"]
+    finding = examined.check("session_store")
+    assert str(store) in finding["message"]
+    assert "999" in finding["message"]
+    assert "millracer" in finding["next_command"]

@@ -1,4 +1,4 @@
-"""What is large, on the real tools: nothing is cut, and nobody gives up."""
+"""Large inputs on the real tools: nothing is cut, and no step gives up."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from millracer import (
+    Client,
     Finalizer,
     IntakePreference,
     InvalidRequest,
@@ -78,6 +79,26 @@ def test_the_example_is_stopped_by_ctrl_c(tmp_path: Path, millrace_command: str)
 
     assert (ended.exit_code, ended.stdout.partition(":")[0]) == (1, "cancelled"), ended.stderr
     assert daemon_pid(workspace) is None
+
+
+@pytest.mark.ending
+def test_a_client_submits_and_watches_to_the_proven_end_and_leaves_nothing(
+    tmp_path: Path, millrace_command: str
+) -> None:
+    workspace = make_workspace(tmp_path / "workspace", millrace_command)
+    before = set(psutil.Process().children(recursive=True))
+
+    with Client(workspace.root, options=DELEGATED, millrace_command=millrace_command) as millracer:
+        submitted = millracer.submit("Build what was asked for", request_id="mine")
+        waiting = millracer.status()
+        watched = millracer.watch("mine")
+        stopped = millracer.stop()
+
+    for result in (submitted, waiting, watched, stopped):
+        result.raise_for_outcome()
+    assert [item.work_item_id for item in waiting.unfinished] == [submitted.work_item_id]
+    assert (watched.work_item_id, watched.scoped_completion) == (submitted.work_item_id, True)
+    assert set(psutil.Process().children(recursive=True)) <= before
 
 
 def test_a_listener_that_raises_in_a_watch_leaves_nothing_running(

@@ -1,4 +1,4 @@
-"""Asking and adding on the real Millrace; what needs a daemon's stages is told elsewhere."""
+"""Asking and adding on the real Millrace; other tests need a daemon's stages."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ class Real:
         return self.millrace.look_up(item_id, wait()).state
 
     def operate(self, *arguments: str) -> None:
-        """Do what a person does beside us."""
+        """Do what a person does beside Millracer."""
         subprocess.run(
             (self.command, *arguments, "--workspace", str(self.workspace.root)),
             check=True,
@@ -94,17 +94,17 @@ def sleeping_daemon(real: Real) -> Iterator[None]:
         lease.leave(wait(), keep_daemon=False)
 
 
-def test_the_version_read_from_the_install_is_the_one_the_program_tells(
+def test_the_version_read_from_the_install_is_the_one_the_program_prints(
     tmp_path: Path, millrace_command: str
 ) -> None:
-    told = subprocess.run(
+    printed = subprocess.run(
         (millrace_command, "--version"), capture_output=True, text=True, check=True, timeout=60
     )
 
-    assert adapter(millrace_command, tmp_path).check_supported(wait()) == told.stdout.split()[-1]
+    assert adapter(millrace_command, tmp_path).check_supported(wait()) == printed.stdout.split()[-1]
 
 
-def test_a_version_we_do_not_support_is_refused(tmp_path: Path, millrace_command: str) -> None:
+def test_an_unsupported_version_is_refused(tmp_path: Path, millrace_command: str) -> None:
     environment = Path(millrace_command).resolve().parents[1]
     later = tmp_path / "venv"
     packages = later / "lib" / "python3.11" / "site-packages"
@@ -177,7 +177,7 @@ def test_a_document_millrace_refuses_is_an_error_with_its_words(real: Real) -> N
         real.millrace.add(str(path), IntakeKind.TASK, lock, wait())
 
 
-def test_whatever_became_of_a_task_is_told(real: Real) -> None:
+def test_every_fate_of_a_task_is_reported(real: Real) -> None:
     for item_id in ("dropped-1", "replaced-2", "stuck-3", "kept-4"):
         real.add(item_id)
     real.operate("queue", "cancel", "dropped-1", "--reason", "not needed")
@@ -198,7 +198,7 @@ def test_whatever_became_of_a_task_is_told(real: Real) -> None:
     assert real.state_of("kept-4") is ItemState.DONE
 
 
-def test_an_item_with_a_longer_id_is_never_taken_for_ours(real: Real) -> None:
+def test_an_item_with_a_longer_id_is_never_mistaken_for_the_requested_one(real: Real) -> None:
     real.add("widget.two")
     assert real.state_of("widget") is ItemState.ABSENT
 
@@ -213,7 +213,7 @@ def test_an_item_with_a_longer_id_is_never_taken_for_ours(real: Real) -> None:
     )
 
 
-def test_an_add_beside_a_daemon_stands_in_the_mailbox_and_then_in_the_queue(real: Real) -> None:
+def test_an_add_beside_a_daemon_is_in_the_mailbox_and_then_in_the_queue(real: Real) -> None:
     real.add("first-1")
     real.move("first-1", "queue", "blocked")
     with sleeping_daemon(real):

@@ -71,7 +71,7 @@ def test_status_is_millraces_own_document_and_changes_nothing(
     assert _tree(workspace.root) == before
 
 
-def test_status_tells_a_workspace_that_is_none_from_a_millrace_that_is_none(
+def test_status_distinguishes_a_missing_workspace_from_a_missing_millrace(
     prepare: Callable[[Scenario], Workspace], caller: OpsCaller, tmp_path: Path
 ) -> None:
     workspace = prepare(Scenario())
@@ -183,7 +183,7 @@ def test_a_blocked_task_is_blocked_and_found_again_by_its_key_alone(
 
 
 @pytest.mark.slow
-def test_a_terminated_enqueue_is_cancelled_leaves_no_process_and_goes_on_later(
+def test_a_terminated_enqueue_is_cancelled_leaves_no_process_and_continues_later(
     prepare: Callable[[Scenario], Workspace], caller: OpsCaller
 ) -> None:
     workspace = prepare(Scenario({"builder": (Step(seconds=300, detached_child=True),)}))

@@ -111,7 +111,7 @@ def said(result: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def daemon_of(workspace: Workspace, millrace_command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run someone else's daemon until it has taken the lock; it is killed at the end."""
+    """Run a foreign daemon until it has taken the lock; it is killed at the end."""
     with subprocess.Popen(
         (millrace_command, "run", "daemon", "--workspace", str(workspace.root)),
         cwd=workspace.root,

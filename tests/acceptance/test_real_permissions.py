@@ -1,4 +1,4 @@
-"""What a run on the real Millrace leaves of ours is the user's alone, whatever the umask."""
+"""Millracer's files of a run on the real Millrace are the user's alone, whatever the umask."""
 
 import os
 import stat

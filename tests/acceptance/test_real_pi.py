@@ -98,7 +98,7 @@ def test_a_failure_is_never_covered_by_an_earlier_answer(
     assert pi.ask("seven", soon()) == "fine again"
 
 
-def test_a_connection_that_is_cut_is_asked_again_where_pi_can_tell(
+def test_a_cut_connection_is_retried_where_pi_can_detect_it(
     conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies, pi_version: Version
 ) -> None:
     pi, model = conversation
@@ -114,7 +114,7 @@ def test_a_connection_that_is_cut_is_asked_again_where_pi_can_tell(
 
 
 @pytest.mark.slow
-def test_a_model_that_stays_broken_is_told_in_its_own_words(
+def test_a_model_that_stays_broken_is_reported_in_its_own_words(
     conversation: tuple[RpcPi, ScriptedModel], replies: ScriptedReplies
 ) -> None:
     pi, _ = conversation
@@ -216,7 +216,7 @@ def test_a_pi_without_credentials_says_what_to_do(pi_command: str, tmp_path: Pat
     assert "/login" in (caught.value.suggested_action or "")
 
 
-def test_an_unknown_provider_is_told_in_pis_words(pi_command: str, tmp_path: Path) -> None:
+def test_an_unknown_provider_is_reported_in_pis_words(pi_command: str, tmp_path: Path) -> None:
     with real_pi(pi_command, tmp_path, unasked, provider="nobody") as (pi, _):
         assert code_of(pi, "one") == "pi_unknown_provider"
 
@@ -250,7 +250,7 @@ def test_a_skill_reaches_the_model(
 
 
 @pytest.mark.corner
-def test_with_a_process_a_turn_every_prompt_arrives_and_every_failure_is_told(
+def test_with_a_process_per_turn_every_prompt_arrives_and_every_failure_is_reported(
     pi_command: str, tmp_path: Path, replies: ScriptedReplies
 ) -> None:
     large, whole = "-x " + "p" * 300_000, "w" * 1_000_000
@@ -297,7 +297,7 @@ def test_with_a_process_a_turn_the_end_of_time_ends_the_tools_too(
         assert pi.ask("two", soon()) == "usable"
 
 
-def test_pi_is_told_of_a_stage_in_its_conversation_and_free_as_soon_as_the_watch_is_over(
+def test_pi_hears_of_a_stage_in_its_conversation_and_is_free_as_soon_as_the_watch_is_over(
     pi_command: str, tmp_path: Path
 ) -> None:
     asked = threading.Event()

@@ -1,4 +1,4 @@
-"""`millracer setup` with the real pip and npm, for somebody who has neither tools nor a Node."""
+"""`millracer setup` with the real pip and npm, for a user who has neither tools nor a Node."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _millracer(environment: dict[str, str], *arguments: str) -> subprocess.Compl
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> dict[str, str]:
-    """The environment of somebody with an empty home and a PATH with a shell and little else."""
+    """The environment of a user with an empty home and a PATH with a shell and little else."""
     plain = tmp_path / "bin"
     plain.mkdir()
     for name in ("sh", "git", "uname", "cat", "ls"):

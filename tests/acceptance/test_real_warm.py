@@ -20,7 +20,7 @@ from millracer.millrace.daemon.ownership import write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.fork_server.runner import ForkServerRunner
-from millracer.system import processes
+from millracer.system import process_table, processes
 from tests.support.cli import FORCED, Millracer, Running, daemon_pid, wait_until
 from tests.support.processes import warm_processes
 from tests.support.scenario import Scenario, Step
@@ -88,7 +88,7 @@ def test_a_kept_daemon_lives_on_without_it(prepare: Callable[[Scenario], Millrac
         assert not warm.is_running()
         assert daemon.is_running()
         assert "mailbox" in millracer.millrace_says("control", "stop")
-        wait_until(lambda: processes.started_at(daemon.pid) is None, "the kept daemon stops")
+        wait_until(lambda: process_table.started_at(daemon.pid) is None, "the kept daemon stops")
     finally:
         processes.end_group(daemon.pid, grace_seconds=1)
 
@@ -101,16 +101,16 @@ def test_it_dies_with_a_killed_run_whose_daemon_a_plain_run_stops(
     (warm,) = warm_processes(running.process.pid)
     running.send(signal.SIGKILL)
     running.process.communicate(timeout=60)
-    wait_until(lambda: processes.started_at(warm.pid) is None, "the warm process is gone")
+    wait_until(lambda: process_table.started_at(warm.pid) is None, "the warm process is gone")
     assert daemon.is_running()
 
     ran = millracer.run(*FORCED, "--no-warm-millrace", "Make it green")
 
     assert ran.exit_code == 0, ran.stderr
-    assert processes.started_at(daemon.pid) is None
+    assert process_table.started_at(daemon.pid) is None
 
 
-def test_a_run_whose_warm_process_is_killed_goes_on_plainly(
+def test_a_run_whose_warm_process_is_killed_continues_without_it(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
     running, daemon = at_work(prepare(_SLOW))
@@ -120,7 +120,7 @@ def test_a_run_whose_warm_process_is_killed_goes_on_plainly(
 
     assert (ran.exit_code, ran.result["outcome"]) == (0, "completed"), ran.stderr
     assert ran.result["errors"] == []
-    assert processes.started_at(daemon.pid) is None
+    assert process_table.started_at(daemon.pid) is None
 
 
 def test_a_daemon_forked_for_one_who_died_at_once_is_found_and_stopped(
@@ -163,7 +163,7 @@ def test_a_daemon_forked_for_one_who_died_at_once_is_found_and_stopped(
         assert found is not None
         assert (found.pid, found.owned) == (pid, True)
         assert lease.leave(Wait.for_seconds(20), keep_daemon=False) is False
-        assert processes.started_at(pid) is None
+        assert process_table.started_at(pid) is None
     finally:
         processes.end_token(token, grace_seconds=0)
 

@@ -266,16 +266,16 @@ def test_an_idea_goes_through_anothers_mailbox(
 
 
 @pytest.mark.slow
-def test_pi_is_told_once_of_each_stage_that_matters_in_the_same_conversation(
+def test_pi_hears_once_of_each_stage_that_matters_in_the_same_conversation(
     prepare: Callable[[Scenario], Millracer], tmp_path: Path, pi_command: str
 ) -> None:
-    told: list[str] = []
+    notified: list[str] = []
     turns: list[int] = []
 
     def respond(request: ModelRequest) -> Reply:
         turns.append(sum(message.get("role") == "user" for message in request.messages))
         if NOTICE_MARK in request.last_user_text:
-            told.append(request.last_user_text)
+            notified.append(request.last_user_text)
             return Reply.text("Noted.")
         assert REPORT_MARK in request.last_user_text
         return Reply.text("It is done.")
@@ -294,6 +294,6 @@ def test_pi_is_told_once_of_each_stage_that_matters_in_the_same_conversation(
     assert_completed(ran, "arbiter_complete")
     assert ran.result["output"] == "It is done."
     assert turns == list(range(1, len(turns) + 1))
-    assert [sum(stage in text for text in told) for stage in ("manager", "updater")] == [1, 1]
+    assert [sum(stage in text for text in notified) for stage in ("manager", "updater")] == [1, 1]
     kinds = [event["kind"] for event in ran.result["progress_events"]]
-    assert kinds.count("stage_notified") == len(told)
+    assert kinds.count("stage_notified") == len(notified)

@@ -156,7 +156,7 @@ def test_incomplete_when_an_operator_cancels_the_item(
 
 
 @pytest.mark.ending
-def test_restart_needed_when_somebody_stops_the_daemon(
+def test_restart_needed_when_a_foreign_command_stops_the_daemon(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
     millracer = prepare(Scenario({"builder": (Step(seconds=8),)}))

@@ -29,7 +29,7 @@ from tests.support.workspace import make_workspace
 pytestmark = pytest.mark.slow
 
 BLOCKED = (Step(marker="BLOCKED"),)
-BLOCKS_OURS = Scenario(
+BLOCKS_THE_ITEM = Scenario(
     {f"{stage}:ours": BLOCKED for stage in ("builder", "troubleshooter", "consultant")}
 )
 HOSTILE = (
@@ -56,7 +56,7 @@ def prepare(tmp_path: Path, millrace_command: str) -> Callable[[Scenario], Millr
     return build
 
 
-def test_a_crashed_stage_recovers_and_is_no_block(
+def test_a_crashed_stage_recovers_and_is_not_a_block(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
     millracer = prepare(Scenario({"builder": (Step(exit_code=3), Step())}))
@@ -68,7 +68,7 @@ def test_a_crashed_stage_recovers_and_is_no_block(
 
 
 def add_other(millracer: Millracer, tmp_path: Path, item_id: str) -> None:
-    """Put an item of somebody else's into the queue."""
+    """Put a foreign item into the queue."""
     document = tmp_path / f"{item_id}.md"
     document.write_text(
         f"# Other\n\nTask-ID: {item_id}\nTitle: Other\nSummary: Other\n"
@@ -79,7 +79,7 @@ def add_other(millracer: Millracer, tmp_path: Path, item_id: str) -> None:
     assert "enqueued_task" in millracer.millrace_says("queue", "add-task", str(document))
 
 
-def test_anothers_end_is_not_ours_and_ours_blocked_is_not_anothers(
+def test_one_items_ending_is_not_anothers(
     prepare: Callable[[Scenario], Millracer], tmp_path: Path
 ) -> None:
     millracer = prepare(
@@ -127,7 +127,7 @@ def test_a_daemon_killed_once_is_restarted_and_the_task_is_done(
     assert kinds.count("restart_needed") == 1
 
 
-def test_a_paused_workspace_is_said_at_once_and_times_out(
+def test_a_paused_workspace_is_reported_at_once_and_times_out(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
     millracer = prepare(Scenario())
@@ -206,7 +206,7 @@ def test_pi_decides_and_reports_in_one_conversation(
     assert conversations == [1, 2]
 
 
-def test_an_unreadable_decision_is_asked_for_once_more_and_fails(
+def test_an_unreadable_decision_is_requested_once_more_and_fails(
     prepare: Callable[[Scenario], Millracer], tmp_path: Path, pi_command: str
 ) -> None:
     millracer = prepare(Scenario())
@@ -225,7 +225,7 @@ def test_an_unreadable_decision_is_asked_for_once_more_and_fails(
 def foreign_daemon(
     prepare: Callable[[Scenario], Millracer],
 ) -> Callable[[Millracer], subprocess.Popen[bytes]]:
-    """Start a daemon that is nobody's of ours."""
+    """Start a foreign daemon."""
 
     def start(millracer: Millracer) -> subprocess.Popen[bytes]:
         root = str(millracer.workspace.root)
@@ -243,7 +243,7 @@ def foreign_daemon(
 
 
 def snapshot(millracer: Millracer) -> str:
-    """Return Millrace's snapshot as it lies on disk."""
+    """Return Millrace's snapshot as it is on disk."""
     path = millracer.workspace.agents / "state" / "runtime_snapshot.json"
     return path.read_text(encoding="utf-8")
 

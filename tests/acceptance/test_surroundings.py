@@ -96,7 +96,7 @@ def assert_completed(ran: Ran) -> None:
 
 
 def written(workspace: Workspace) -> list[str]:
-    """Return the names of what lies in our folder of intake documents."""
+    """Return the names of the files in Millracer's folder of intake documents."""
     return sorted(path.name for path in (workspace.root / ".millracer" / "intake").iterdir())
 
 
@@ -216,7 +216,7 @@ def test_a_session_store_on_a_full_disk_is_a_warning(prepare: Prepare, disk: Pat
     ("part", "because"),
     [(".", "is not writable"), ("millrace-agents", "Read-only file system")],
 )
-def test_a_workspace_that_cannot_be_written_is_told_and_served_once_it_can(
+def test_an_unwritable_workspace_is_reported_and_served_once_it_is_writable(
     prepare: Prepare, part: str, because: str
 ) -> None:
     millracer = prepare()
@@ -295,7 +295,7 @@ def test_a_clock_that_is_set_back_during_the_run_loses_nothing(
 
 
 @pytest.mark.slow
-def test_a_result_that_was_lost_is_told_again(prepare: Prepare) -> None:
+def test_a_lost_result_is_printed_again(prepare: Prepare) -> None:
     millracer = prepare()
     script = 'exec "$@" >/dev/full'
     command = (

@@ -31,7 +31,7 @@ def prepare(tmp_path: Path, millrace_command: str) -> Callable[..., Millracer]:
 
 
 def daemons_started(workspace: Workspace) -> int:
-    """Return how many daemons of ours were started; each has its own log."""
+    """Return how many owned daemons were started; each has its own log."""
     return len(list((workspace.root / ".millracer" / "logs").glob("daemon-*.log")))
 
 
@@ -117,7 +117,7 @@ def test_ten_workspaces_side_by_side(prepare: Callable[..., Millracer]) -> None:
 def test_operator_and_pipeline_on_one_workspace(
     prepare: Callable[..., Millracer], tmp_path: Path, millrace_command: str, first: str
 ) -> None:
-    """Who comes first ends first; the other finds its daemon still there."""
+    """The first command ends first; the other finds its daemon still there."""
     millracer = prepare(Scenario({"builder": (Step(seconds=12), Step())}))
     caller = OperatorCaller(
         cwd=tmp_path,

@@ -24,7 +24,7 @@ from tests.support.workspace import Workspace, make_workspace
 
 _WAITING_PI = Path(__file__).parents[1] / "children" / "pi_waiting.py"
 _LIMIT_SECONDS = 150
-#: Goes on with the command that its first argument names once the file `go` is there.
+#: Runs the command that its first argument names once the file `go` is there.
 _GATED_MILLRACE = """#!/bin/sh
 case "$*" in
 "{command}"*)
@@ -77,7 +77,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Scene:
     """A copied installation, a gate that outside programs wait at, and a workspace's folder."""
 
     root: Path
@@ -132,15 +132,15 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def scene(tmp_path: Path) -> Scene:
     (tmp_path / "gate").mkdir()
     (tmp_path / "folder").mkdir()
-    return World(tmp_path, Installation.at(tmp_path / "installed"))
+    return Scene(tmp_path, Installation.at(tmp_path / "installed"))
 
 
 @pytest.fixture(params=["removed", "replaced"])
-def upgrade(request: pytest.FixtureRequest, world: World) -> Upgrade:
-    return world.installation.remove if request.param == "removed" else world.installation.replace
+def upgrade(request: pytest.FixtureRequest, scene: Scene) -> Upgrade:
+    return scene.installation.remove if request.param == "removed" else scene.installation.replace
 
 
 def _pi() -> tuple[str, ...]:
@@ -154,20 +154,20 @@ def _direct(task: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(("task", "code"), [("a task", 0), ("fail", 8)])
 def test_a_run_that_waits_for_pi_ends_with_its_document(
-    world: World, upgrade: Upgrade, task: str, code: int
+    scene: Scene, upgrade: Upgrade, task: str, code: int
 ) -> None:
-    with world.started(*_direct(task)) as run:
-        run.waits_until(lambda: world.is_waiting, "pi is asked")
+    with scene.started(*_direct(task)) as run:
+        run.waits_until(lambda: scene.is_waiting, "pi is asked")
         upgrade()
-        world.open_gate()
+        scene.open_gate()
         result = run.document(code=code)
 
     assert result["output" if code == 0 else "errors"]
 
 
-def test_a_run_that_is_stopped_ends_with_its_document(world: World, upgrade: Upgrade) -> None:
-    with world.started(*_direct("a task")) as run:
-        run.waits_until(lambda: world.is_waiting, "pi is asked")
+def test_a_run_that_is_stopped_ends_with_its_document(scene: Scene, upgrade: Upgrade) -> None:
+    with scene.started(*_direct("a task")) as run:
+        run.waits_until(lambda: scene.is_waiting, "pi is asked")
         upgrade()
         run.process.send_signal(signal.SIGTERM)
         result = run.document(code=143)
@@ -176,14 +176,14 @@ def test_a_run_that_is_stopped_ends_with_its_document(world: World, upgrade: Upg
 
 
 def test_a_delegated_run_ends_with_its_proof(
-    world: World, upgrade: Upgrade, millrace_command: str
+    scene: Scene, upgrade: Upgrade, millrace_command: str
 ) -> None:
-    workspace = world.workspace(millrace_command)
+    workspace = scene.workspace(millrace_command)
     where = ("--workspace", str(workspace.root), "--millrace-command", millrace_command)
-    with world.started("run", "--output", "json", *where, *FORCED, "Build") as run:
+    with scene.started("run", "--output", "json", *where, *FORCED, "Build") as run:
         run.waits_until(lambda: bool(workspace.calls()), "the builder begins")
         upgrade()
-        world.open_gate()
+        scene.open_gate()
         result = run.document()
 
     assert result["scoped_completion"] is True
@@ -192,43 +192,43 @@ def test_a_delegated_run_ends_with_its_proof(
 
 @pytest.mark.slow
 def test_an_item_that_is_watched_ends_with_its_proof(
-    world: World, upgrade: Upgrade, millrace_command: str
+    scene: Scene, upgrade: Upgrade, millrace_command: str
 ) -> None:
-    workspace = world.workspace(millrace_command)
+    workspace = scene.workspace(millrace_command)
     where = ("--workspace", str(workspace.root), "--millrace-command", millrace_command)
-    with world.started("submit", "--json", *where, "Build") as submit:
+    with scene.started("submit", "--json", *where, "Build") as submit:
         item_id = submit.document()["work_item_id"]
-    (world.gate / "go").unlink()
-    with world.started("watch", "--output", "json", *where, item_id) as watch:
+    (scene.gate / "go").unlink()
+    with scene.started("watch", "--output", "json", *where, item_id) as watch:
         watch.waits_until(lambda: bool(workspace.calls()), "the builder begins")
         upgrade()
-        world.open_gate()
+        scene.open_gate()
         result = watch.document()
 
     assert result["scoped_completion"] is True
 
 
 def test_a_submission_ends_with_its_document(
-    world: World, upgrade: Upgrade, millrace_command: str
+    scene: Scene, upgrade: Upgrade, millrace_command: str
 ) -> None:
-    workspace = make_workspace(world.root / "workspace", millrace_command)
-    gated = world.gated(millrace_command, "queue add-")
+    workspace = make_workspace(scene.root / "workspace", millrace_command)
+    gated = scene.gated(millrace_command, "queue add-")
     where = ("--workspace", str(workspace.root), "--millrace-command", gated, "--no-warm-millrace")
-    with world.started("submit", "--json", *where, "Build") as submit:
-        submit.waits_until(lambda: world.is_waiting, "the item is added")
+    with scene.started("submit", "--json", *where, "Build") as submit:
+        submit.waits_until(lambda: scene.is_waiting, "the item is added")
         upgrade()
-        world.open_gate()
+        scene.open_gate()
         result = submit.document()
 
     assert result["work_item_id"]
 
 
 def test_a_resident_command_enqueues_after_the_upgrade(
-    world: World, upgrade: Upgrade, millrace_command: str
+    scene: Scene, upgrade: Upgrade, millrace_command: str
 ) -> None:
-    workspace = make_workspace(world.root / "workspace", millrace_command)
+    workspace = make_workspace(scene.root / "workspace", millrace_command)
     ref = {"root_path": str(workspace.root)}
-    with world.started("ops", "--jsonl", "--millrace-command", millrace_command) as desk:
+    with scene.started("ops", "--jsonl", "--millrace-command", millrace_command) as desk:
         desk.says(request("list_sessions").decode() + "\n")
         assert json.loads(desk.stdout.readline())["errors"] == []
         upgrade()
@@ -248,12 +248,10 @@ def test_a_resident_command_enqueues_after_the_upgrade(
     assert done["status"] == status["status"] == "succeeded"
 
 
-def test_a_status_that_is_watched_goes_on(
-    world: World, upgrade: Upgrade, millrace_command: str
-) -> None:
-    workspace = make_workspace(world.root / "workspace", millrace_command)
+def test_a_watched_status_continues(scene: Scene, upgrade: Upgrade, millrace_command: str) -> None:
+    workspace = make_workspace(scene.root / "workspace", millrace_command)
     where = ("--workspace", str(workspace.root), "--millrace-command", millrace_command)
-    with world.started("status", "--watch", "--json", *where) as status:
+    with scene.started("status", "--watch", "--json", *where) as status:
         first = json.loads(status.stdout.readline())
         upgrade()
         pause = (millrace_command, "control", "pause", "--workspace", str(workspace.root))
@@ -266,14 +264,14 @@ def test_a_status_that_is_watched_goes_on(
     assert ended == 130, stderr
 
 
-def test_an_operator_answers_the_next_line(world: World, upgrade: Upgrade) -> None:
-    with world.started(
+def test_an_operator_answers_the_next_line(scene: Scene, upgrade: Upgrade) -> None:
+    with scene.started(
         "operator", "--workspace", "folder", *_pi(), "--route", "direct"
     ) as operator:
         operator.says("one\n")
-        operator.waits_until(lambda: world.is_waiting, "pi is asked")
+        operator.waits_until(lambda: scene.is_waiting, "pi is asked")
         upgrade()
-        world.open_gate()
+        scene.open_gate()
         operator.says("two\n/help\n")
         ended, stdout, stderr = operator.ends()
 

@@ -1,4 +1,4 @@
-"""What the pages say of the code is so."""
+"""The pages' statements about the code are true."""
 
 import re
 import tomllib

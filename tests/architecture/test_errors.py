@@ -1,4 +1,4 @@
-"""Whoever is told of an error is told what to do next, wherever in the product it is raised."""
+"""Every error names a next step, wherever in the product it is raised."""
 
 from __future__ import annotations
 
@@ -77,6 +77,6 @@ def test_a_tools_error_names_the_tool(kind: type[ToolError]) -> None:
     assert kind("pi", "m", suggested_action="do it").suggested_action == "do it"
 
 
-def test_a_fault_of_ours_is_to_be_reported() -> None:
+def test_a_bug_of_millracer_is_to_be_reported() -> None:
     assert "report it" in (MillracerError("m").suggested_action or "")
     assert MillracerError("m", code="other").suggested_action is None

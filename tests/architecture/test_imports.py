@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-_TELL = """
+_REPORT = """
 import atexit, json, os, sys
 atexit.register(lambda: os.write({descriptor}, json.dumps(sorted(sys.modules)).encode()))
 sys.argv = ["millracer", *{arguments!r}]
@@ -30,7 +30,7 @@ _RUNS_A_TASK = frozenset(
         "millracer.domain.run.lifecycle",
     }
 )
-_TELLS_OF_A_RUN = frozenset(
+_REPORTS_A_RUN = frozenset(
     {
         "millracer.operations.run",
         "millracer.schemas.run_result",
@@ -62,7 +62,7 @@ def _loaded_by(*arguments: str, request: object = None) -> set[str]:
     with os.fdopen(reader, "rb") as modules:
         try:
             subprocess.run(
-                (sys.executable, "-c", _TELL.format(descriptor=writer, arguments=arguments)),
+                (sys.executable, "-c", _REPORT.format(descriptor=writer, arguments=arguments)),
                 input=json.dumps(request).encode(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -77,11 +77,11 @@ def _loaded_by(*arguments: str, request: object = None) -> set[str]:
 
 def _loaded_with(statement: str) -> set[str]:
     """Return what one import had loaded."""
-    tell = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    told = subprocess.run(
-        (sys.executable, "-c", tell), capture_output=True, timeout=_LIMIT_SECONDS, check=True
+    report = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    printed = subprocess.run(
+        (sys.executable, "-c", report), capture_output=True, timeout=_LIMIT_SECONDS, check=True
     )
-    return set(json.loads(told.stdout))
+    return set(json.loads(printed.stdout))
 
 
 def _layers(modules: set[str]) -> set[str]:
@@ -116,7 +116,7 @@ def test_the_library_loads_no_command_line_and_no_tool_before_it_is_called() -> 
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_telling_how_it_is_used_loads_nothing_heavy(argument: str) -> None:
+def test_help_loads_nothing_heavy(argument: str) -> None:
     loaded = _loaded_by(argument)
 
     assert "millracer.cli.app" in loaded
@@ -127,7 +127,7 @@ def test_telling_how_it_is_used_loads_nothing_heavy(argument: str) -> None:
 @pytest.mark.parametrize(
     "command", ["run", "ops", "sessions", "operator", "demo", "status", "submit", "watch", "stop"]
 )
-def test_telling_how_a_command_is_used_loads_no_more_than_typer_does(command: str) -> None:
+def test_help_of_a_command_loads_no_more_than_typer_does(command: str) -> None:
     loaded = _loaded_by(command, "--help")
 
     assert "millracer.cli.app" in loaded
@@ -140,7 +140,7 @@ def test_asking_the_store_loads_neither_millrace_nor_what_runs_a_task(action: st
     loaded = _loaded_by("ops", "--json", request=_request(action))
 
     assert "millracer.store.sessions" in loaded
-    unneeded = _RUNS_A_TASK | _TELLS_OF_A_RUN | _CALLS_MILLRACE | _ANSWERS_OTHERS | _SHOWS_A_PERSON
+    unneeded = _RUNS_A_TASK | _REPORTS_A_RUN | _CALLS_MILLRACE | _ANSWERS_OTHERS | _SHOWS_A_PERSON
     assert loaded & unneeded == set()
     assert "millracer.operations.status" not in loaded
 
@@ -176,4 +176,4 @@ def test_completing_a_line_loads_no_more_than_it_reads_with(
     assert "millracer.millrace.files.candidates" in loaded
     # As `--help` of a command does, typer reads the options with pydantic.
     assert loaded & (_HEAVY | _CALLS_MILLRACE) <= {"pydantic", "sqlite3", "platformdirs"}
-    assert loaded & (_RUNS_A_TASK | _TELLS_OF_A_RUN) == set()
+    assert loaded & (_RUNS_A_TASK | _REPORTS_A_RUN) == set()

@@ -15,7 +15,7 @@ import pytest
 import millracer
 
 _LIMIT_SECONDS = 60
-_TELL = """
+_REPORT = """
 import importlib, json, sys
 from millracer.wiring import preload, tool_factory
 from millracer.cli import app, main
@@ -26,7 +26,7 @@ load_endings()
 preload.{load}()
 print(json.dumps(sorted(name for name in sys.modules)))
 """
-#: Functions that import, and that no command which waits calls after it has begun to wait.
+#: Functions that import, and that no waiting command calls after it has started to wait.
 _BEFORE_OR_NEVER = frozenset(
     {
         # They choose the command, or complete a line.
@@ -42,7 +42,7 @@ _OF_OTHERS = frozenset(
     {
         # The doctor's, setup's, the library's, completion's.
         *("millracer.pi.inspection", "millracer.millrace.stage_models", "millracer.api"),
-        *("millracer.doctor.machine", "millracer.programs.installer"),
+        *("millracer.doctor.machine", "millracer.programs.installer", "millracer.programs.plan"),
         "millracer.millrace.files.candidates",
         # A terminal's: loaded when its progress or its prompt begins.
         *(
@@ -97,15 +97,15 @@ def _imported_late(module: str) -> set[str]:
 def test_nothing_is_left_to_load_when_it_waits(
     command: str, load: str, others: frozenset[str]
 ) -> None:
-    told = subprocess.run(
-        (sys.executable, "-c", _TELL.format(command=command, load=load)),
+    ran = subprocess.run(
+        (sys.executable, "-c", _REPORT.format(command=command, load=load)),
         capture_output=True,
         timeout=_LIMIT_SECONDS,
         check=True,
     )
-    loaded = set(json.loads(told.stdout))
-    ours = {name for name in loaded if name.startswith("millracer.")} - _BEFORE_OR_NEVER
+    loaded = set(json.loads(ran.stdout))
+    own = {name for name in loaded if name.startswith("millracer.")} - _BEFORE_OR_NEVER
 
-    late = {module: _imported_late(module) - loaded - others - _AT_START for module in sorted(ours)}
+    late = {module: _imported_late(module) - loaded - others - _AT_START for module in sorted(own)}
 
     assert {module: names for module, names in late.items() if names} == {}

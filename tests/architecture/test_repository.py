@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from millracer import DOCUMENTATION_URL
+from millracer.cli.app import app
 from millracer.domain.programs import TESTED_VERSIONS, Tool
 
 _ROOT = Path(__file__).parents[2]
@@ -67,7 +70,7 @@ def test_a_lock_of_pi_belongs_to_its_package_file(folder: Path) -> None:
     packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     ((name, version),) = wanted.items()
 
-    assert version == ("0.73.1" if folder == _PI else folder.name)
+    assert version == ("1.6.0" if folder == _PI else folder.name)
     assert packages[""]["dependencies"] == wanted
     assert packages[f"node_modules/{name}"]["version"] == version
 
@@ -91,13 +94,13 @@ def test_a_reason_holds_for_the_lines_right_below_that_break_the_same_rule() -> 
 
 
 def _noqa_without_reason(source: str) -> Iterator[int]:
-    told = ""
+    previous = ""
     for number, line in enumerate(source.splitlines(), start=1):
         _, _, said = line.partition("# noqa" + ": ")
         rules, _, reason = said.partition(" - ")
-        if rules and not reason and rules != told:
+        if rules and not reason and rules != previous:
             yield number
-        told = rules
+        previous = rules
 
 
 def test_the_licence_the_metadata_names_is_there() -> None:
@@ -116,7 +119,7 @@ def test_the_versions_that_were_tested_are_those_the_tests_set_up() -> None:
     assert {Tool.MILLRACE: millrace, Tool.PI: pi} == TESTED_VERSIONS
 
 
-def test_what_uv_writes_is_no_part_of_the_project() -> None:
+def test_files_of_uv_are_not_part_of_the_project() -> None:
     ignored = subprocess.run(
         ("git", "check-ignore", "uv.lock", ".venv/bin/python", ".tools/pi/package.json"),  # noqa: S607 - whichever git
         cwd=_ROOT,
@@ -139,3 +142,11 @@ def test_the_top_level_holds_what_was_agreed_and_dotfiles() -> None:
         *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile"),
         *("millracer", "migrations", "tests", "docs", "fixtures"),
     }
+
+
+def test_the_help_names_the_documentation_of_the_package() -> None:
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    shown = CliRunner().invoke(app, ["--help"]).output
+
+    assert project["urls"]["Documentation"] == DOCUMENTATION_URL
+    assert DOCUMENTATION_URL in shown

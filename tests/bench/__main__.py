@@ -35,10 +35,10 @@ def main() -> None:
     tools = Tools(
         millrace=os.environ["MILLRACER_TEST_MILLRACE"],
         pi=os.environ["MILLRACER_TEST_PI"],
-        ours=Contender(
-            name="ours", command=Path(sys.executable).with_name("millracer"), is_ours=True
+        millracer=Contender(
+            name="ours", command=Path(sys.executable).with_name("millracer"), is_millracer=True
         ),
-        reference=Contender(name="reference", command=arguments.reference, is_ours=False),
+        reference=Contender(name="reference", command=arguments.reference, is_millracer=False),
     )
     began = os.getloadavg()[0]
     figures = {part: _figures(part) for part in arguments.parts}
@@ -63,8 +63,10 @@ def main() -> None:
         document = render(rows, growth, conditions)
         _DOCUMENT.write_text(f"{document}\n", encoding="utf-8")
     else:
-        told = notes([*rows, *growth])
-        document = "\n".join([conditions.told(), "", table(rows), "", growth_table(growth), *told])
+        remarks = notes([*rows, *growth])
+        document = "\n".join(
+            [conditions.describe(), "", table(rows), "", growth_table(growth), *remarks]
+        )
     sys.stdout.write(f"{document}\n")
 
 
@@ -103,14 +105,14 @@ def _figures(part: str) -> Rows:
 
 def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
     """Add a sample to each row of a part; what fails or cannot be is noted in its rows."""
-    contender = tools.ours if name == "ours" else tools.reference
+    contender = tools.millracer if name == "ours" else tools.reference
     measures: dict[str, Callable[[Tools, Contender, Rows], None]] = {
         "delegated": delegated.measure_delegated,
         "quiet": delegated.measure_quiet,
         "commands": commands.measure_commands,
-        "resident": partial(_ours_alone, resident.measure_again),
+        "resident": partial(_millracer_alone, resident.measure_again),
         "depths": commands.measure_depths,
-        "workspaces": partial(_ours_alone, resident.measure_growth),
+        "workspaces": partial(_millracer_alone, resident.measure_growth),
     }
     filled = {row.name: len(row.of(name).values) for row in rows.values()}
     try:
@@ -125,10 +127,10 @@ def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
                 row.of(name).failures.append(str(failed))
 
 
-def _ours_alone(
+def _millracer_alone(
     measure: Callable[[Tools, Rows], None], tools: Tools, contender: Contender, rows: Rows
 ) -> None:
-    if not contender.is_ours:
+    if not contender.is_millracer:
         raise resident.Absent("the reference has no resident process")
     measure(tools, rows)
 

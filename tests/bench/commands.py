@@ -1,4 +1,4 @@
-"""Short commands: help, a question to the store, Millrace's status bare and through us."""
+"""Short commands: help, a question to the store, Millrace's status alone and through Millracer."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def measure_commands(tools: Tools, contender: Contender, figures: dict[str, Figu
         Failed: one of them said no.
     """
     with scene(tools, Scenario()) as prepared:
-        told = [_run(contender, prepared, "--help") for _ in range(_ROUNDS)]
-        figures[HELP].of(contender.name).values.append(_best(told))
+        timings = [_run(contender, prepared, "--help") for _ in range(_ROUNDS)]
+        figures[HELP].of(contender.name).values.append(_best(timings))
         sessions = request("list_sessions", {})
         asked = [_ops(contender, prepared, sessions) for _ in range(_ROUNDS)]
         figures[SESSIONS].of(contender.name).values.append(_best(asked))
@@ -63,20 +63,20 @@ def measure_depths(tools: Tools, contender: Contender, figures: dict[str, Figure
             bare = _bare_status(prepared)
             if json.loads(bare.output)["execution_queue_depth"] != count:
                 raise Failed(f"Millrace does not see {count} items")
-            ours = _ops(contender, prepared, status_request(prepared.workspace.root))
+            millracer = _ops(contender, prepared, status_request(prepared.workspace.root))
             figures[_depth(count, "bare `millrace status`")].of(contender.name).values.append(
                 bare.wall_seconds
             )
             figures[_depth(count, "`ops --json` status")].of(contender.name).values.append(
-                ours.wall_seconds
+                millracer.wall_seconds
             )
 
 
 def status_over_bare(contender: Contender, prepared: Scene) -> float:
-    """Return how much longer our status takes than Millrace's own, the best of some rounds each."""
+    """Return the difference between Millracer's status and Millrace's own, best of some rounds."""
     asked = status_request(prepared.workspace.root)
     pairs = [(_bare_status(prepared), _ops(contender, prepared, asked)) for _ in range(_ROUNDS)]
-    return _best([ours for _, ours in pairs]) - _best([bare for bare, _ in pairs])
+    return _best([millracer for _, millracer in pairs]) - _best([bare for bare, _ in pairs])
 
 
 def request(action: str, workspace: dict[str, str], request_id: str = "r") -> dict[str, object]:
@@ -117,7 +117,7 @@ def _bare_status(prepared: Scene) -> Ran:
     ran = run(
         (prepared.tools.millrace, "status", "--format", "json", "--workspace", root),
         cwd=prepared.home,
-        env=prepared.tools.ours.environment(prepared.home),
+        env=prepared.tools.millracer.environment(prepared.home),
     )
     return _agreed(ran, "millrace status")
 

@@ -1,4 +1,4 @@
-"""One delegated task: what it costs beside its stages, and how soon a change is told."""
+"""One delegated task: its cost beside its stages, and how soon a change is reported."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def measure_delegated(tools: Tools, contender: Contender, figures: dict[str, Fig
         ended = [call for call in prepared.workspace.calls() if call.phase == "ended"]
         if len(ended) != _STAGES:
             raise Failed(f"{len(ended)} stages ended; {_last_words(ran)}")
-        if contender.is_ours and json.loads(ran.output)["outcome"] != "completed":
+        if contender.is_millracer and json.loads(ran.output)["outcome"] != "completed":
             raise Failed(f"our run did not complete; {_last_words(ran)}")
         figures[WALL].of(contender.name).values.append(ran.wall_seconds)
         figures[CPU].of(contender.name).values.append(ran.cpu_seconds)
@@ -67,8 +67,8 @@ def measure_delegated(tools: Tools, contender: Contender, figures: dict[str, Fig
             figures[PROMPT].of(contender.name).values.append(prompts[-1] - ended[-1].at)
         else:
             figures[PROMPT].of(contender.name).failures.append("pi was not asked")
-        if contender.is_ours:
-            figures[EVENT].ours.values.extend(_told_after(ended, ran))
+        if contender.is_millracer:
+            figures[EVENT].millracer.values.extend(_reported_after(ended, ran))
         else:
             figures[EVENT].reference.absent = "it reports no stages; it polls every 2 s"
 
@@ -79,7 +79,7 @@ def quiet_figures() -> list[Figure]:
 
 
 def measure_quiet(tools: Tools, contender: Contender, figures: dict[str, Figure]) -> None:
-    """Watch one long stage and count a minute of it: ours, its pi and all it calls.
+    """Watch one long stage and measure a minute of it: Millracer, its pi and all its children.
 
     Raises:
         Failed: the stage did not begin, or the command or the stage ended meanwhile.
@@ -116,8 +116,8 @@ def _daemon_at_work(running: Running, prepared: Scene) -> int:
     raise Failed("no stage began")
 
 
-def _told_after(ended: list[StageCall], ran: Ran) -> list[float]:
-    """Return how long after each stage's end the line came that tells of it."""
+def _reported_after(ended: list[StageCall], ran: Ran) -> list[float]:
+    """Return the delay between each stage's end and the line that reports it."""
     return [
         min(at - call.at for at, line in ran.errors if f" {call.stage} ended " in line)
         for call in ended

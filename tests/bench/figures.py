@@ -32,12 +32,12 @@ class Samples:
 
 @dataclass(slots=True, kw_only=True)
 class Figure:
-    """One row: a figure of both, and what it was meant to reach.
+    """One row: a figure of both, and its aim.
 
     Attributes:
-        reach: what was aimed at, in words.
-        ratio_limit: reached when ours is at most so many times the reference.
-        limit: reached when ours is at most this.
+        reach: the aim, in words.
+        ratio_limit: reached when Millracer is at most so many times the reference.
+        limit: reached when Millracer is at most this.
     """
 
     name: str
@@ -45,25 +45,25 @@ class Figure:
     reach: str = ""
     ratio_limit: float | None = None
     limit: float | None = None
-    ours: Samples = field(default_factory=Samples)
+    millracer: Samples = field(default_factory=Samples)
     reference: Samples = field(default_factory=Samples)
 
     def of(self, contender: str) -> Samples:
         """Return the samples of `ours` or of `reference`."""
-        return self.ours if contender == "ours" else self.reference
+        return self.millracer if contender == "ours" else self.reference
 
     @property
     def ratio(self) -> float | None:
-        """Ours by the reference's, medians; None where one is missing or nothing."""
-        ours, reference = self.ours.median, self.reference.median
-        return None if ours is None or not reference else ours / reference
+        """Millracer's median over the reference's; None where one is missing or zero."""
+        millracer, reference = self.millracer.median, self.reference.median
+        return None if millracer is None or not reference else millracer / reference
 
     @property
     def is_reached(self) -> bool | None:
-        """Whether ours reaches the aim, None where that cannot be told."""
-        ours, ratio = self.ours.median, self.ratio
+        """Whether Millracer reaches the aim, None where that cannot be decided."""
+        millracer, ratio = self.millracer.median, self.ratio
         if self.ratio_limit is not None:
             return None if ratio is None else ratio <= self.ratio_limit
         if self.limit is not None:
-            return None if ours is None else ours <= self.limit
+            return None if millracer is None else millracer <= self.limit
         return None

@@ -1,4 +1,4 @@
-"""What /proc says of a tree of processes: who belongs to it, and how much CPU it has used."""
+"""Read a tree of processes from /proc: its members, and how much CPU it has used."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _all() -> Iterator[Process]:
             stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue  # it has ended meanwhile
-        # The name stands in brackets and may hold any; the fields are counted in proc(5).
+        # The name is in brackets and may hold any; the fields are counted in proc(5).
         fields = stat.rpartition(")")[2].split()
         used = sum(map(int, fields[11:15])) / _TICKS_A_SECOND
         yield Process(pid=int(entry.name), parent=int(fields[1]), cpu_seconds=used)

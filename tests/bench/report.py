@@ -17,7 +17,7 @@ _GROWTH_LINE = "|---|---|---|"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """Under what was measured."""
+    """The conditions of the measurement."""
 
     repetitions: int
     load: tuple[float, float]
@@ -25,7 +25,7 @@ class Conditions:
     millrace: str
     pi: str
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Return them as one paragraph."""
         began, ended = self.load
         return (
@@ -44,7 +44,7 @@ def render(rows: Sequence[Figure], growth: Sequence[Figure], conditions: Conditi
             "",
             _WHAT,
             "",
-            conditions.told(),
+            conditions.describe(),
             "",
             f"Each cell: the median of {conditions.repetitions} repetitions (smallest to largest).",
             "",
@@ -71,7 +71,7 @@ def table(rows: Sequence[Figure]) -> str:
 def growth_table(rows: Sequence[Figure]) -> str:
     """Return the rows that have nothing to reach."""
     cells = [
-        f"| {row.name} | {_cell(row.reference, row.unit)} | {_cell(row.ours, row.unit)} |"
+        f"| {row.name} | {_cell(row.reference, row.unit)} | {_cell(row.millracer, row.unit)} |"
         for row in rows
     ]
     return "\n".join([_GROWTH_HEAD, _GROWTH_LINE, *cells])
@@ -80,7 +80,13 @@ def growth_table(rows: Sequence[Figure]) -> str:
 def _row(row: Figure) -> str:
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     reached = {True: "yes", False: "no", None: ""}[row.is_reached]
-    cells = (_cell(row.reference, row.unit), _cell(row.ours, row.unit), ratio, row.reach, reached)
+    cells = (
+        _cell(row.reference, row.unit),
+        _cell(row.millracer, row.unit),
+        ratio,
+        row.reach,
+        reached,
+    )
     return f"| {row.name} | {' | '.join(cells)} |"
 
 
@@ -97,13 +103,13 @@ def notes(rows: Sequence[Figure]) -> list[str]:
     """Return what failed or cannot be, in lines; none if all rows are whole."""
     why: dict[str, list[str]] = {}
     for row in rows:
-        for who, samples in (("Millracer", row.ours), ("reference", row.reference)):
+        for who, samples in (("Millracer", row.millracer), ("reference", row.reference)):
             reasons = [f"failed: {failure}" for failure in samples.failures]
             reasons += [samples.absent] if samples.absent else []
             for reason in dict.fromkeys(reasons):
                 why.setdefault(f"{who}: {reason}", []).append(row.name)
-    told = [f"- {reason} ({'; '.join(names)})." for reason, names in why.items()]
-    return ["", "Missing values:", "", *told] if told else []
+    remarks = [f"- {reason} ({'; '.join(names)})." for reason, names in why.items()]
+    return ["", "Missing values:", "", *remarks] if remarks else []
 
 
 _WHAT = """\

@@ -60,7 +60,7 @@ def measure_again(tools: Tools, figures: dict[str, Figure]) -> None:
         with _resident(prepared) as resident:
             resident.ask([asked])
             taken = [resident.ask([asked]) for _ in range(_REQUESTS)]
-        figures[AGAIN].ours.values.append(1000 * statistics.median(taken))
+        figures[AGAIN].millracer.values.append(1000 * statistics.median(taken))
 
 
 def measure_growth(tools: Tools, figures: dict[str, Figure]) -> None:
@@ -86,7 +86,7 @@ def measure_growth(tools: Tools, figures: dict[str, Figure]) -> None:
             values = (first, again, idle)
             rows = ("first status of each", "status of each again", _IDLE)
             for what, value in zip(rows, values, strict=True):
-                figures[_row(count, what)].ours.values.append(value)
+                figures[_row(count, what)].millracer.values.append(value)
 
 
 def _row(count: int, what: str) -> str:
@@ -125,7 +125,7 @@ class _Resident:
         return time.monotonic() - began
 
     def cpu_seconds(self) -> float:
-        """Return what it and its children have used."""
+        """Return the CPU time of it and its children."""
         return cpu_seconds(tree(self._process.pid))
 
     def _read(self, stream: IO[bytes]) -> None:
@@ -135,24 +135,24 @@ class _Resident:
 
 
 def _require_resident(prepared: Scene) -> None:
-    ours = prepared.tools.ours.environment(prepared.home)
-    tried = run(_command(prepared), cwd=prepared.home, env=ours)
+    millracer = prepared.tools.millracer.environment(prepared.home)
+    tried = run(_command(prepared), cwd=prepared.home, env=millracer)
     if tried.exit_code == _UNKNOWN_OPTION:
         raise Absent("there is no `ops --jsonl` yet")
 
 
 def _command(prepared: Scene) -> tuple[str, ...]:
-    ours = str(prepared.tools.ours.command)
-    return (ours, "ops", "--jsonl", "--millrace-command", prepared.tools.millrace)
+    millracer = str(prepared.tools.millracer.command)
+    return (millracer, "ops", "--jsonl", "--millrace-command", prepared.tools.millrace)
 
 
 @contextmanager
 def _resident(prepared: Scene) -> Iterator[_Resident]:
-    ours = prepared.tools.ours
+    millracer = prepared.tools.millracer
     process = subprocess.Popen(
         _command(prepared),
         cwd=prepared.home,
-        env=ours.environment(prepared.home),
+        env=millracer.environment(prepared.home),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -87,7 +87,7 @@ class Running:
         return self._process.poll() is not None
 
     def finish(self) -> Ran:
-        """Wait for the end and return what was measured.
+        """Wait for the end and return the measurement.
 
         Raises:
             Failed: there is no result.
@@ -135,7 +135,7 @@ def run(
     limit_seconds: float = 60.0,
     stdin: bytes = b"",
 ) -> Ran:
-    """Run one command to its end and return what was measured.
+    """Run one command to its end and return the measurement.
 
     Raises:
         Failed: it is not known how it ended, or it had to be ended.

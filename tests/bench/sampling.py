@@ -1,10 +1,10 @@
-"""Where a command of ours spends its time: its main thread is looked at every few milliseconds.
+"""Where a Millracer command spends its time: its main thread is sampled every few milliseconds.
 
     python -m tests.bench.sampling run --workspace W ... 2> profile.txt
 
-The command runs in this process; what was seen comes on standard error when it ends. A sample
-belongs to the innermost frame of ours, or to the import that was going on; what waits for a child,
-a file or a lock is told apart from what works.
+The command runs in this process; the samples come on standard error when it ends. A sample
+belongs to the innermost frame of Millracer, or to the import under way; waiting for a child,
+a file or a lock is counted apart from work.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from types import FrameType
 from millracer.cli.main import main
 
 _EVERY_SECONDS = 0.002
-_TOLD = 25
+_REPORTED = 25
 _PACKAGE = f"{Path(__file__).parents[2] / 'millracer'}/"
 _WAITING = frozenset({"select.py", "selectors.py", "subprocess.py", "threading.py", "queue.py"})
 
 
 class Sampler:
-    """Looks at one thread until the process ends."""
+    """Samples one thread until the process ends."""
 
     def __init__(self) -> None:
         self._thread_id = threading.get_ident()
@@ -34,9 +34,9 @@ class Sampler:
         self._began = time.process_time()
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to sample."""
         threading.Thread(target=self._watch, daemon=True).start()
-        atexit.register(self._tell)
+        atexit.register(self._report)
 
     def _watch(self) -> None:
         while True:
@@ -45,12 +45,12 @@ class Sampler:
             if frame is not None:
                 self._seen[_place(frame)] += 1
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         samples = self._seen.copy()
         total = sum(samples.values()) or 1
         used = time.process_time() - self._began
         sys.stderr.write(f"{total} samples, {used:.2f} s of CPU\n")
-        for place, count in samples.most_common(_TOLD):
+        for place, count in samples.most_common(_REPORTED):
             sys.stderr.write(f"{count / total:6.1%}  {place}\n")
 
 

@@ -43,28 +43,28 @@ class Contender:
 
     name: str
     command: Path
-    is_ours: bool
+    is_millracer: bool
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Return an environment of its own: nobody's settings, bytecode cached as usual."""
+        """Return an isolated environment: no user settings, bytecode cached as usual."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_SCRUBBED)}
-        source = {"PYTHONPATH": str(_ROOT)} if self.is_ours else {}
+        source = {"PYTHONPATH": str(_ROOT)} if self.is_millracer else {}
         return {**kept, **source, "HOME": str(home)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """The real programs, and who is compared on them."""
+    """The real programs, and the contenders that use them."""
 
     millrace: str
     pi: str
-    ours: Contender
+    millracer: Contender
     reference: Contender
 
     def millrace_version(self) -> str:
         """Ask which Millrace it is."""
         calls = MillraceCalls(argv=(self.millrace,), workspace=_ROOT, cwd=_ROOT)
-        return find_version(calls, Wait.for_seconds(_VERSION_SECONDS))
+        return find_version(calls, Wait.for_seconds(_VERSION_SECONDS)).version
 
     def pi_version(self) -> str:
         """Ask which pi it is."""

@@ -1,4 +1,4 @@
-"""Show what many writers at once leave in the session store, ours and the reference's.
+"""Show what many writers at once leave in the session store, Millracer's and the reference's.
 
 Three loads, one process per writer: 24 selections at once; 8 writers of 200 updates each, where
 each session gets as many requests as it remembers, from several writers in turn; and one such
@@ -51,12 +51,12 @@ def main() -> None:
     if arguments.worker:
         work(*arguments.worker)
         return
-    ours = measure("ours", sys.executable)
-    print_figures("ours", ours)
+    millracer = measure("ours", sys.executable)
+    print_figures("ours", millracer)
     if arguments.reference:
         reference = measure("reference", arguments.reference)
         print_figures("reference", reference)
-        for mine, other in zip(ours, reference, strict=True):
+        for mine, other in zip(millracer, reference, strict=True):
             print(f"ratio      {mine.name:<14} {mine.seconds / other.seconds:.2f} of its time")
 
 
@@ -118,8 +118,8 @@ def print_figures(store: str, figures: list[Figures]) -> None:
 
 
 def work(store: str, folder: str, load: str, number: str) -> None:
-    """Be one writer, let go when stdin ends; or count what is there."""
-    select, record, count = (open_ours if store == "ours" else open_reference)(Path(folder))
+    """Be one writer, let go when stdin ends; or count the sessions."""
+    select, record, count = (open_millracer if store == "ours" else open_reference)(Path(folder))
     if load.startswith("count-"):
         print(count(requests=load == "count-update"))
         return
@@ -133,8 +133,8 @@ def work(store: str, folder: str, load: str, number: str) -> None:
         record(f"session-{session}", f"{number}-{update}")
 
 
-def open_ours(folder: Path) -> tuple[Select, Record, Callable[..., int]]:
-    """Return the three calls on our store."""
+def open_millracer(folder: Path) -> tuple[Select, Record, Callable[..., int]]:
+    """Return the three calls on Millracer's store."""
     from millracer.domain.workspaces import Selection  # noqa: PLC0415 - likewise
     from millracer.store.sessions import SqliteSessionStore  # noqa: PLC0415 - or the other
 
@@ -151,7 +151,7 @@ def open_ours(folder: Path) -> tuple[Select, Record, Callable[..., int]]:
 
 def open_reference(folder: Path) -> tuple[Select, Record, Callable[..., int]]:
     """Return the same three calls on the reference's store."""
-    from millracer.sessions import SessionStore  # noqa: PLC0415 - not in our package
+    from millracer.sessions import SessionStore  # noqa: PLC0415 - the reference's package
 
     store = SessionStore(folder / "sessions.json")
     return (

@@ -1,9 +1,9 @@
-"""Another millracer command, as far as the daemon sees it: attends, may start, leaves when told.
+"""Another millracer command, as far as the daemon sees it: attends, may start, leaves on request.
 
     daemon_watcher.py WORKSPACE [start]
 
 Prints one word when it attends (and the daemon runs), reads one line, leaves, and prints whether a
-daemon of ours is left running. The end of its input is no order to leave.
+an owned daemon is left running. The end of its input does not make it leave.
 """
 
 import sys

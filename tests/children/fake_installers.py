@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-MACHINE_NODE = os.environ.get("MILLRACER_TEST_NODE", "v22.1.0")
+MACHINE_NODE = os.environ.get("MILLRACER_TEST_NODE", "v22.19.0")
 FAULT = os.environ.get("MILLRACER_TEST_FAULT", "")
 
 
@@ -90,7 +90,7 @@ def npm(words: list[str]) -> None:
     if "--global=false" not in words or f"--prefix={Path.cwd()}" not in words:
         fail("npm error code ECIGLOBAL\n")
     sys.stdout.write(f"trusts the system: {os.environ.get('NODE_USE_SYSTEM_CA')}\n")
-    cli = Path("node_modules/@mariozechner/pi-coding-agent/dist/cli.js")
+    cli = Path("node_modules/@earendil-works/pi-coding-agent/dist/bundle/cli.js")
     cli.parent.mkdir(parents=True)
     if FAULT == "hang":
         note("hanging")
@@ -98,17 +98,17 @@ def npm(words: list[str]) -> None:
             time.sleep(60)
     if FAULT == "slow":
         time.sleep(1)
-    cli.write_text("broken" if FAULT == "broken-pi" else "0.73.1")
+    cli.write_text("broken" if FAULT == "broken-pi" else "1.6.0")
 
 
 def node(program: Path, words: list[str]) -> None:
     version = program.parent.parent / "version"
-    told = f"v{version.read_text()}" if version.exists() else MACHINE_NODE
+    printed = f"v{version.read_text()}" if version.exists() else MACHINE_NODE
     match words:
         case ["--version"]:
-            fail(f"{told}\n", 0)
+            fail(f"{printed}\n", 0)
         case ["-e", _]:
-            fail(f"{told} {program}", 0)
+            fail(f"{printed} {program}", 0)
         case [script, *rest] if script.endswith("npm-cli.js"):
             note("npm", rest[0])
             npm(rest)

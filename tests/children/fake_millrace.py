@@ -1,8 +1,8 @@
-"""A `millrace` that answers as it is told, and notes how it was called.
+"""A `millrace` with scripted answers, which records how it was called.
 
 Its script is the JSON file named by FAKE_MILLRACE, a list of answers. The first one whose `argv` is
 the beginning of the call's arguments is given; one with `once` is struck from the list. An answer
-may move files, so that something happens between two looks of the caller, and may take its time.
+may move files, so that something happens between two reads of the caller, and may take its time.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The command line of an invented Millrace package, which does as its first argument says.
+"""The command line of a fake Millrace package, which does as its first argument says.
 
 FAKE_IMPORT makes the import itself misbehave.
 """
@@ -49,7 +49,7 @@ def main() -> object:
     return globals()[f"do_{sys.argv[1].replace('-', '_')}"](*sys.argv[2:])
 
 
-def do_tell(*_: str) -> int:
+def do_report(*_: str) -> int:
     """Say all that a process can know of itself."""
     opened = []
     for name in sorted(os.listdir("/proc/self/fd")):  # noqa: PTH208 - descriptors

@@ -1,12 +1,12 @@
 """Plays the part of the `millrace` command that a daemon's life needs; standard library only.
 
 Knows `run daemon`, `control stop`, `control clear-stale-state` and `compile validate`, with
-Millrace's files and words. How it behaves stands in `<workspace>/fake.json`:
+Millrace's files and words. `<workspace>/fake.json` sets its behaviour:
 
     die_with       print `error: <text>` and exit 1 at start
     die_locked     the same, but after a moment with the lock in hand
     boot_seconds   how long it takes to the lock
-    deaf_to_stop   does not look into its mailbox
+    deaf_to_stop   does not read its mailbox
     deaf_to_term   ignores SIGTERM
     detached       starts a process in a session of its own that ignores SIGTERM
     forgetful      starts such a process in its own group, without its environment
@@ -61,7 +61,7 @@ class Workspace:
         temporary.write_text(json.dumps(document), encoding="utf-8")
         temporary.replace(self.snapshot)
 
-    def tell(self, event_type: str) -> None:
+    def record(self, event_type: str) -> None:
         line = {"data": {}, "event_type": event_type, "occurred_at": now()}
         with self.events.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
@@ -108,7 +108,7 @@ def run_daemon(workspace: Workspace, behaviour: dict) -> int:
         workspace.lock.unlink()
         return refuse(behaviour["die_locked"])
     workspace.write_snapshot(process_running=True)
-    workspace.tell("runtime_started")
+    workspace.record("runtime_started")
     sleeper = [sys.executable, "-IS", __file__, "sleeper"]
     if behaviour.get("detached"):
         subprocess.Popen(sleeper, start_new_session=True)
@@ -127,7 +127,7 @@ def tick(workspace: Workspace, behaviour: dict) -> int:
             break
         time.sleep(0.02)
     workspace.write_snapshot()
-    workspace.tell("runtime_tick_stopped")
+    workspace.record("runtime_tick_stopped")
     workspace.lock.unlink()
     return 0
 

@@ -25,7 +25,7 @@ def main() -> None:
     if " ".join(arguments).startswith(command):
         with suppress(FileExistsError):
             _fill(Path(disk), int(free))
-    os.execv(program, [program, *arguments])  # noqa: S606 - what is stood in for
+    os.execv(program, [program, *arguments])  # noqa: S606 - the replaced program
 
 
 main()

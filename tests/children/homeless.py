@@ -5,9 +5,9 @@ import pwd
 from millracer.cli.main import main
 
 
-def _nobody(uid: int) -> pwd.struct_passwd:
+def _no_entry(uid: int) -> pwd.struct_passwd:
     raise KeyError(f"getpwuid(): uid not found: {uid}")
 
 
-pwd.getpwuid = _nobody
+pwd.getpwuid = _no_entry
 main()

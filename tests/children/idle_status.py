@@ -1,4 +1,4 @@
-"""The status of a workspace where nothing is and nothing runs, as Millrace tells it."""
+"""The status of an idle workspace, as Millrace prints it."""
 
 
 def idle_status(workspace: str) -> dict[str, object]:

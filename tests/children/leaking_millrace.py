@@ -1,4 +1,4 @@
-"""A `millrace` of a good version whose every command fails and tells all keys it knows."""
+"""A `millrace` of a good version whose every command fails and prints all keys it knows."""
 
 import os
 import sys

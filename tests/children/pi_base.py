@@ -11,7 +11,7 @@ IDLE = {"isStreaming": False, "isCompacting": False, "pendingMessageCount": 0}
 
 
 def answer_version() -> None:
-    """Be asked for the version, as a pi without metadata beside it is."""
+    """Answer the question for the version, as a pi without metadata beside it does."""
     if "--version" in sys.argv:
         sys.stdout.write("0.73.1\n")
         raise SystemExit(0)

@@ -1,4 +1,4 @@
-"""A `pi` that commits what lies in its working directory, says the branch's commits, and fails.
+"""A `pi` that commits all of its working directory, prints the branch's commits, and fails.
 
 MILLRACER_TEST_COMMITS names the file that gets the subjects of the commits, newest first.
 """

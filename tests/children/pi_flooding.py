@@ -1,7 +1,7 @@
 """A pi that talks and says nothing, as HOSTILE_PI has it: `garbage`, `endless`, `deep`, `one-line`,
 `ends`, or not even that: `nothing`.
 
-All but `garbage`, `ends` and `nothing` go on until they are ended.
+All but `garbage`, `ends` and `nothing` continue until they are ended.
 """
 
 import json

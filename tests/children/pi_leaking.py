@@ -1,4 +1,4 @@
-"""A pi that tells all keys it knows: in its answer, letter by letter, or by `die` as it dies."""
+"""A pi that prints all keys it knows: in its answer, letter by letter, or by `die` as it dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pi that does everything right and says much that nobody needs to know."""
+"""A pi that does everything right and prints much that no reader needs."""
 
 from __future__ import annotations
 

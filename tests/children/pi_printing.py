@@ -21,7 +21,7 @@ CHATTERBOX = (
 
 
 def start_tool(program: str = TOOL) -> None:
-    """Leave a process behind that keeps our pipes open."""
+    """Leave a process behind that keeps this process's pipes open."""
     tool = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
     Path("tool.new").write_text(str(tool.pid))
     Path("tool.new").rename("tool")

@@ -1,7 +1,7 @@
 """A pi that does what the last word of a task says, and counts the tasks of its conversation.
 
-`answer` tells the count and its process id, `hostile` steers terminals, `windows` ends its lines as
-there, `repeat` tells what it was asked in ASCII, `path` tells its PATH, `refuse` fails the turn,
+`answer` says the count and its process id, `hostile` steers terminals, `windows` ends its lines as
+there, `repeat` says its prompt in ASCII, `path` says its PATH, `refuse` fails the turn,
 `die` dies, `hang` says a word and waits to be aborted, `slow` takes a moment, `stay` lets it
 outlive its input.
 """
@@ -16,13 +16,13 @@ from pi_base import commands, emit, message_end, respond, run, sleep_for_ever
 DELTA = {"type": "text_delta", "contentIndex": 0}
 
 
-def tell(text: str) -> None:
+def report(text: str) -> None:
     emit(type="message_update", assistantMessageEvent={**DELTA, "delta": text})
 
 
 def answer(text: str) -> None:
     emit(type="agent_start")
-    tell(text)
+    report(text)
     message_end(text)
     emit(type="agent_end", messages=[])
 
@@ -41,7 +41,7 @@ for command in commands():
     words = str(command["message"]).replace("|", " ").split()
     if "hang" in words:
         emit(type="agent_start")
-        tell("begun")
+        report("begun")
     elif "die" in words:
         emit(type="agent_start")
         os._exit(3)

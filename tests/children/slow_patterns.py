@@ -20,7 +20,7 @@ LENGTH = 100_000
 SECONDS = 2.0
 _MOST_LETTERS = 6
 _MOST_WORDS = 6
-#: Where in an operation's argument the expression stands that it holds.
+#: The place of the expression in an operation's argument.
 _INNER = {
     **dict.fromkeys(("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"), 2),
     **dict.fromkeys(("ASSERT", "ASSERT_NOT"), 1),
@@ -74,7 +74,7 @@ def _recorded(pattern: Any, flags: int) -> re.Pattern[Any]:
     return compiled
 
 
-#: These are tried only where their anchor stands: as `find_shapes` does it, below.
+#: These are tried only at their anchor: as `find_shapes` does it, below.
 _SHAPES = ("secret_shapes.py", "_compiled")
 
 

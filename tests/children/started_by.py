@@ -33,7 +33,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files + _ROOM, most))
     for _ in range(files):
         os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)  # noqa: FBT003 - its only form
-    os.execvp(program[0], program)  # noqa: S606 - it is what was asked for
+    os.execvp(program[0], program)  # noqa: S606 - the requested program
 
 
 main()

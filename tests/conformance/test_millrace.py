@@ -119,7 +119,7 @@ def test_the_modes_are_named_without_a_workspace(millrace: Backend) -> None:
     assert not millrace.is_initialised
 
 
-def test_a_list_of_modes_nobody_waits_for_is_given_up(millrace: Backend) -> None:
+def test_a_list_of_modes_with_no_caller_waiting_is_given_up(millrace: Backend) -> None:
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.INTERRUPTED)
 
@@ -143,7 +143,7 @@ def test_a_caller_who_asked_to_stop_is_not_kept_waiting(millrace: Backend) -> No
         millrace.read_status(Wait(cancellation))
 
 
-def test_who_looks_on_sees_no_daemon_and_no_watcher_and_is_answered_at_once(
+def test_an_observer_sees_no_daemon_and_no_watcher_and_is_answered_at_once(
     millrace: Backend,
 ) -> None:
     assert millrace.supervisor.find() is None

@@ -37,7 +37,7 @@ def wait() -> Wait:
 
 
 class Site(ABC):
-    """One workspace with one queued task, and the means to bring about what the port tells of."""
+    """One workspace with one queued task, and the means to cause what the port reports."""
 
     millrace: Backend
 
@@ -55,19 +55,19 @@ class Site(ABC):
 
     @abstractmethod
     def kill(self, daemon: RunningDaemon) -> None:
-        """Let the daemon die as it stands."""
+        """Kill the daemon at once."""
 
     @abstractmethod
     def be_stopped(self) -> None:
-        """Let somebody ask the daemon to stop, without waiting for it."""
+        """Let another command ask the daemon to stop, without waiting for it."""
 
     @abstractmethod
     def cancel_item(self) -> None:
         """Cancel the item as an operator does."""
 
     @abstractmethod
-    def daemon_of_somebody_else(self) -> AbstractContextManager[None]:
-        """Let somebody else's daemon run."""
+    def foreign_daemon(self) -> AbstractContextManager[None]:
+        """Let a foreign daemon run."""
 
     @abstractmethod
     def stop_any_daemon(self) -> None:
@@ -118,7 +118,7 @@ class ScriptedSite(Site):
         self.scripted.items[ITEM].state = ItemState.CANCELLED
 
     @contextmanager
-    def daemon_of_somebody_else(self) -> Iterator[None]:
+    def foreign_daemon(self) -> Iterator[None]:
         self.scripted.has_daemon(owned=False)
         yield
 
@@ -154,7 +154,7 @@ class RealSite(Site):
         self.calls.checked("queue", "cancel", ITEM, "--reason", "not needed", wait=wait())
 
     @contextmanager
-    def daemon_of_somebody_else(self) -> Iterator[None]:
+    def foreign_daemon(self) -> Iterator[None]:
         command = self.calls.command("run", "daemon", "--mode", "default_pi")
         with subprocess.Popen(
             command.argv,
@@ -227,7 +227,7 @@ def stage_begins(signs: ChangeHints) -> bool:
     return any(event.begins_stage for event in signs.events)
 
 
-def test_a_started_daemon_is_ours_and_one_task_is_followed_to_its_proven_end(
+def test_a_started_daemon_is_owned_and_one_task_is_followed_to_its_proven_end(
     site: Site, lease: WatchLease
 ) -> None:
     queued = site.look_up()
@@ -299,11 +299,9 @@ def test_a_blocked_item_is_blocked_with_its_evidence_and_a_kept_daemon_is_nobody
         site.stop_any_daemon()
 
 
-def test_somebody_elses_daemon_is_told_apart_and_left_running(
-    site: Site, lease: WatchLease
-) -> None:
+def test_a_foreign_daemon_is_recognized_and_left_running(site: Site, lease: WatchLease) -> None:
     queued = site.look_up()
-    with site.daemon_of_somebody_else():
+    with site.foreign_daemon():
         running = site.running()
         assert running is not None
         assert (running.owned, running.booting, running.kept) == (False, False, False)
@@ -344,7 +342,7 @@ def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_on
     assert not site.judged().completed
 
 
-def test_a_daemon_that_somebody_stopped_says_so_and_leaves_its_queue(
+def test_a_daemon_stopped_by_another_command_reports_it_and_leaves_its_queue(
     site: Site, lease: WatchLease
 ) -> None:
     site.cancel_item()
@@ -380,7 +378,7 @@ def test_a_daemon_that_is_watched_is_ended_on_purpose_alone_and_who_watches_lear
     assert site.look_up().state is ItemState.QUEUED
 
 
-def test_the_last_watcher_stops_ours_and_the_cut_item_is_back_in_the_queue(
+def test_the_last_watcher_stops_an_owned_daemon_and_the_cut_item_is_back_in_the_queue(
     site: Site, lease: WatchLease
 ) -> None:
     queued = site.look_up()

@@ -1,4 +1,4 @@
-"""Our reading of Millrace's rules against Millrace's own, in one process of its interpreter."""
+"""Millracer's reading of Millrace's rules against Millrace's own, in its own interpreter."""
 
 from __future__ import annotations
 
@@ -187,13 +187,13 @@ def documents() -> st.SearchStrategy[str]:
 def test_any_document_has_the_same_fields_or_is_refused_by_both(
     millrace: MillraceParser, text: str
 ) -> None:
-    theirs = millrace.ask("fields", text)
+    stored_by_millrace = millrace.ask("fields", text)
     try:
-        ours = parse_fields(text)
+        parsed = parse_fields(text)
     except UnreadableDocument:
-        assert "refused" in theirs
+        assert "refused" in stored_by_millrace
     else:
-        assert {"heading": ours.heading, "fields": as_json(ours.fields)} == theirs
+        assert {"heading": parsed.heading, "fields": as_json(parsed.fields)} == stored_by_millrace
 
 
 @thoroughly
@@ -202,17 +202,17 @@ def test_any_task_or_probe_is_accepted_by_both_or_by_neither(
     millrace: MillraceParser, data: st.DataObject, kind: IntakeKind
 ) -> None:
     text = data.draw(near_documents(kind) | documents())
-    theirs = millrace.ask(kind, text)
+    stored_by_millrace = millrace.ask(kind, text)
     try:
-        ours = parse_document(text, kind)
+        parsed = parse_document(text, kind)
     except UnreadableDocument:
-        assert "refused" in theirs
+        assert "refused" in stored_by_millrace
     else:
-        stored = parse_document(theirs["stored"], kind)
-        for label in ours.fields.keys() - {"Created-At", "Updated-At"}:
+        stored = parse_document(stored_by_millrace["stored"], kind)
+        for label in parsed.fields.keys() - {"Created-At", "Updated-At"}:
             name = field_name(label)
-            assert as_json(ours.fields)[name] == theirs["fields"][name]
-            assert stored.fields.get(label, ()) == ours.fields[label]
+            assert as_json(parsed.fields)[name] == stored_by_millrace["fields"][name]
+            assert stored.fields.get(label, ()) == parsed.fields[label]
 
 
 @thoroughly
@@ -225,7 +225,7 @@ def test_any_idea_has_the_same_title_and_summary(millrace: MillraceParser, text:
 
 @thoroughly
 @given(kind=st.sampled_from(list(COMPLETE)), body=bodies(texts()))
-def test_what_we_render_millrace_stores_and_the_stored_copy_says_the_same(
+def test_millrace_stores_a_rendered_document_and_the_stored_copy_says_the_same(
     millrace: MillraceParser, kind: IntakeKind, body: RequestBody
 ) -> None:
     assert_stored_alike(millrace, kind, body)
@@ -250,16 +250,20 @@ def test_no_attack_on_record_gets_through(millrace: MillraceParser, task: str) -
 def assert_stored_alike(millrace: MillraceParser, kind: IntakeKind, body: RequestBody) -> None:
     item = WorkItem(item_id="k-1", request_hash=hash_request(body), named=True)
     document = render_document(item, kind, body, created_at=NOW)
-    theirs = millrace.ask(kind, document.text)
-    ours = parse_document(document.text, kind)
+    stored_by_millrace = millrace.ask(kind, document.text)
+    parsed = parse_document(document.text, kind)
     given_fields = {
-        name: value for name, value in theirs["fields"].items() if value not in (None, [])
+        name: value
+        for name, value in stored_by_millrace["fields"].items()
+        if value not in (None, [])
     }
 
-    assert given_fields == as_json(ours.fields) | {"kind": str(kind), "schema_version": "1.0"}
-    assert parse_document(theirs["stored"], kind) == ours
+    assert given_fields == as_json(parsed.fields) | {"kind": str(kind), "schema_version": "1.0"}
+    assert parse_document(stored_by_millrace["stored"], kind) == parsed
     spec = () if body.scope is None or body.scope.spec_path is None else (body.scope.spec_path,)
-    references = tuple(decode_reference(item) for item in theirs["fields"]["references"][2:])
+    references = tuple(
+        decode_reference(item) for item in stored_by_millrace["fields"]["references"][2:]
+    )
     assert references == (*spec, *body.context_refs)
-    assert decode_request(theirs["fields"]["acceptance"]) == body.task
-    assert request_hash_in(theirs["stored"]) == item.request_hash
+    assert decode_request(stored_by_millrace["fields"]["acceptance"]) == body.task
+    assert request_hash_in(stored_by_millrace["stored"]) == item.request_hash

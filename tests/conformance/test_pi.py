@@ -1,7 +1,7 @@
-"""What everybody may rely on in a `Pi`: the same for the fake and for the real ones.
+"""The promises of every `Pi`: the same for the fake and for the real ones.
 
 The one difference between them is memory: with a process a turn, pi knows nothing of earlier turns.
-It stands at the end, for the two that have a model which could be shown an earlier turn.
+Its test is at the end, for the two that have a model which could be shown an earlier turn.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Subject(ABC):
 
     @abstractmethod
     def will_hang(self, before: Happening) -> None:
-        """Never end a turn; something happens outside once it has begun."""
+        """Never end a turn; something happens outside once it has started."""
 
 
 class FakeSubject(Subject):
@@ -129,7 +129,7 @@ def test_a_turn_out_of_time_leaves_the_conversation_usable(subject: Subject) -> 
     assert subject.pi.ask("two", soon()) == "still here"
 
 
-def test_a_turn_without_time_or_without_a_caller_is_not_begun(subject: Subject) -> None:
+def test_a_turn_without_time_or_without_a_caller_is_not_started(subject: Subject) -> None:
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.INTERRUPTED)
 
@@ -174,7 +174,7 @@ def test_the_selected_model_is_among_the_usable_ones_and_its_name_resolves_to_it
     assert subject.pi.resolve_model(None, str(found.selected), soon()) == found.selected
 
 
-def test_the_version_is_known_once_it_has_begun(subject: Subject) -> None:
+def test_the_version_is_known_once_it_has_started(subject: Subject) -> None:
     assert subject.pi.version is None
 
     subject.pi.begin()

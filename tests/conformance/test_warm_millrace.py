@@ -1,7 +1,7 @@
-"""Each command that we use says and does the same warm and plain, on the real Millrace.
+"""Each command in use prints and does the same warm and plain, on the real Millrace.
 
 Two workspaces of equally long names live the same life; what must differ (times, generated ids,
-process ids, the names themselves) is taken out of what is said.
+process ids, the names themselves) is removed from the output.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from millracer.millrace.commands.runner import CommandRunner, PlainRunner
 from millracer.millrace.fork_server.client import WarmProcess
 from millracer.millrace.fork_server.runner import ForkServerRunner
 from millracer.millrace.intake.documents import render_document
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.processes import Completed
 from tests.support.cli import wait_until
 from tests.support.workspace import Workspace, make_workspace
@@ -186,7 +186,7 @@ def twins(
             processes.end_token(life.token, grace_seconds=1)
 
 
-def test_every_command_that_we_use_is_compared() -> None:
+def test_every_command_in_use_is_compared() -> None:
     used = {
         words
         for path in _BACKEND.rglob("*.py")
@@ -238,7 +238,7 @@ def _first_words(arguments: Sequence[ast.expr]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def test_what_is_asked_and_added_without_a_daemon(twins: _Twins) -> None:
+def test_questions_and_adds_without_a_daemon(twins: _Twins) -> None:
     for arguments in (("--version",), ("--help",), ("modes", "list")):
         assert twins.say_the_same(*arguments, in_workspace=False)[0] == 0
     for arguments in (
@@ -271,7 +271,7 @@ def test_what_is_asked_and_added_without_a_daemon(twins: _Twins) -> None:
     twins.assert_warm()
 
 
-def test_what_is_said_of_a_directory_that_is_no_workspace(twins: _Twins) -> None:
+def test_answers_about_a_directory_that_is_not_a_workspace(twins: _Twins) -> None:
     for life in twins.both():
         shutil.rmtree(life.workspace.agents)
 
@@ -299,7 +299,7 @@ def test_a_daemon_does_the_same_and_is_stopped_the_same_way(twins: _Twins) -> No
     assert "mailbox" in twins.say_the_same("queue", "add-task", "{root}/task-2.md")[1]
     assert twins.say_the_same("control", "stop")[0] == 0
     for pid in daemons:
-        wait_until(lambda pid=pid: processes.started_at(pid) is None, "the daemon ends")
+        wait_until(lambda pid=pid: process_table.started_at(pid) is None, "the daemon ends")
     assert twins.warm.daemons_words() == twins.plain.daemons_words() != ""
     assert twins.warm.workspace.stages("task-1") == twins.plain.workspace.stages("task-1") != []
     twins.assert_warm()

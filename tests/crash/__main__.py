@@ -58,7 +58,7 @@ def main() -> int:
 
 @dataclass(slots=True)
 class _Matrix:
-    """What was recorded and played, and what was not to be had."""
+    """What was recorded and played, and what was not available."""
 
     kept: Kept
     recorded: dict[Situation, list[str]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class _Matrix:
         self.missing += [f"never reached: {point}" for point in never]
 
     def play(self, theatre: Theatre, model: Model, only: str) -> None:
-        """Play what was not played before and is asked for."""
+        """Play the requested deaths that were not played before."""
         for death in self.deaths:
             if only not in str(death):
                 continue
@@ -86,7 +86,7 @@ class _Matrix:
 
     @property
     def deaths(self) -> Sequence[Death]:
-        """Every death there is, by what was recorded."""
+        """Every death, by the recorded points."""
         own = [death for each in SITUATIONS for death in deaths_of(each, self.recorded[each])]
         return own + deaths_of_others(self.recorded[NAMED])
 

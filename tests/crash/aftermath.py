@@ -50,7 +50,7 @@ def refusals(workspace: Workspace) -> int:
 
 
 def files_left(workspace: Workspace) -> tuple[str, ...]:
-    """Say what lies about that nothing of ours may leave: locks, records, temporary files."""
+    """List forbidden leftovers of Millracer: locks, records, temporary files."""
     own = workspace.root / ".millracer"
     left = [
         f"left behind: {path.relative_to(workspace.root)}"

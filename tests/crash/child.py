@@ -1,6 +1,6 @@
 """The `millracer` command under a trace: `python -m tests.crash.child ARGUMENTS`.
 
-What is traced and what happens where is said by `MILLRACER_TEST_CRASH`, JSON that `play.py` writes.
+`MILLRACER_TEST_CRASH`, JSON that `play.py` writes, says what is traced and what happens where.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _MODEL = ("--provider", PROVIDER, "--model", MODEL_ID)
 
 
 class Command(StrEnum):
-    """Which of ours is killed."""
+    """Which process of Millracer is killed."""
 
     RUN = "millracer run"
     OPS = "millracer ops --json"
@@ -37,13 +37,13 @@ class _OpsRunning(Running):
 
 
 class _OperatorRunning(Running):
-    """`operator` on a pipe, which tells how its last delegated turn went."""
+    """`operator` on a pipe, which prints how its last delegated turn went."""
 
     def finish(self) -> Ran:
         stdout, stderr = self.end()
         outcome = "completed" if _COMPLETED in stdout + stderr else "not completed"
-        told = {"outcome": outcome, "work_item_id": None}
-        return Ran(self.process.returncode, told, stdout + stderr)
+        outcome_document = {"outcome": outcome, "work_item_id": None}
+        return Ran(self.process.returncode, outcome_document, stdout + stderr)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Control:
     """One of these commands.
 
     Attributes:
-        prepare: brings about what it is given for.
+        prepare: creates the state that the command needs.
         holds: whether Millrace's files say that it has done it.
     """
 
@@ -96,7 +96,7 @@ def deaths_of(points: list[str]) -> list[str]:
 
 
 def play(theatre: Theatre, control: Control, point: str) -> tuple[str, ...]:
-    """Kill a command at a point, give it again, and say what is wrong.
+    """Kill a command at a point, give it again, and report what is wrong.
 
     Raises:
         NeverReached: it went another way.

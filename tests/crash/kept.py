@@ -1,4 +1,4 @@
-"""What was recorded and played already, so that a matrix of an hour can be gone on with."""
+"""What was recorded and played already, so that a matrix of an hour can be continued."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which deaths make the matrix: every boundary of every situation, and everybody else's deaths."""
+"""The deaths of the matrix: every boundary of every situation, and the deaths of other programs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _POWER_CUTS = (
     *("entered", "replace .millracer/", "queue add-task ", "run daemon begun"),
     *("control stop begun", "Agent.ask before"),
 )
-#: Where a daemon of ours ends before it works.
+#: Where an owned daemon ends before it works.
 _BOOTS = (
     (BRIEF, "monitor: millrace run daemon forked"),
     (BRIEF, "monitor: millrace run daemon begun"),
@@ -109,8 +109,8 @@ def deaths_of(situation: Situation, points: Sequence[str]) -> list[Death]:
 
 
 def deaths_of_others(points: Sequence[str]) -> list[Death]:
-    """Return the deaths of everybody else, by the recorded points of the named run."""
-    begun = [
+    """Return the deaths of the other programs, by the recorded points of the named run."""
+    started = [
         point
         for point in points
         if ": millrace " in point and point.endswith((" forked", " begun", "run daemon before"))
@@ -119,7 +119,7 @@ def deaths_of_others(points: Sequence[str]) -> list[Death]:
     stages = [f"stage {name}" for name in _STAGES]
     victims = (Victim.MILLRACER, Victim.DAEMON, Victim.RUNNER, Victim.EVERYTHING)
     return [
-        *(Death(situation=NAMED, victim=Victim.WARM, point=point) for point in begun),
+        *(Death(situation=NAMED, victim=Victim.WARM, point=point) for point in started),
         *(
             Death(situation=situation, victim=Victim.HOLDER, point=point)
             for situation, point in _HELD

@@ -39,7 +39,7 @@ class Victim(StrEnum):
     """Who dies."""
 
     MILLRACER = "millracer"
-    #: What it started last goes on when the next command waits for it, or has ended.
+    #: Its last child continues when the next command waits for it, or has ended.
     HOLDER = "millracer, last child delayed"
     WARM = "fork server"
     BOOTING = "booting daemon"
@@ -58,10 +58,10 @@ class Death:
     """Who dies where.
 
     Attributes:
-        point: a point of the trace; `stage NAME` is the moment in which a stage has begun,
+        point: a point of the trace; `stage NAME` is the moment in which a stage has started,
             `pi TURN` the one in which pi waits for the model's answer.
         same: the points behind it that are reached before anything else is done.
-        reuses_pid: afterwards a living process of somebody's has the daemon's pid.
+        reuses_pid: afterwards an unrelated living process has the daemon's pid.
     """
 
     situation: Situation
@@ -120,9 +120,9 @@ def record(theatre: Theatre, situation: Situation) -> list[str]:
 
 
 def play(theatre: Theatre, model: Model, death: Death) -> Aftermath:
-    """Let it die, run the same command again, and look at what is left.
+    """Let it die, run the same command again, and check what is left.
 
-    A run that goes another way, and a machine that stands still meanwhile, is tried again.
+    A run that goes another way, and a machine that is suspended meanwhile, is tried again.
 
     Raises:
         NeverReached: in every try the run went another way.
@@ -180,7 +180,7 @@ def _play(theatre: Theatre, model: Model, death: Death) -> Aftermath:
 class _Held:
     """What Millrace had been given when the first run was over, and what of it was listed.
 
-    A daemon may still move it, or an add that outlived its run put it there: hence two looks.
+    A daemon may still move it, or an add that outlived its run put it there: hence two readings.
     """
 
     places: dict[str, list[str]]
@@ -215,15 +215,22 @@ def _die(scene: Scene, model: Model, death: Death) -> tuple[str, list[str]]:
     code = running.process.returncode
     if not outside and death.point not in scene.points("first"):
         raise NeverReached(f"{death}\n{stderr}")
-    ours = death.victim in {Victim.MILLRACER, Victim.HOLDER, Victim.EVERYTHING}
-    wrong = [] if (code == _KILLED) is ours else [f"the first run ended with {code}: {stderr}"]
+    kills_millracer = death.victim in {Victim.MILLRACER, Victim.HOLDER, Victim.EVERYTHING}
+    wrong = (
+        []
+        if (code == _KILLED) is kills_millracer
+        else [f"the first run ended with {code}: {stderr}"]
+    )
     if not stdout:
-        return "nothing", wrong if ours else [*wrong, f"the first run said nothing: {stderr}"]
+        return "nothing", wrong if kills_millracer else [
+            *wrong,
+            f"the first run said nothing: {stderr}",
+        ]
     result = read(stdout)
     if result is None:
         return f"{len(stdout)} characters, not all", wrong
     said = Ran(code, result, stderr)
-    if not ours:
+    if not kills_millracer:
         wrong += _untrue(scene, said)
     return _said(said), wrong
 
@@ -248,7 +255,7 @@ def _judge(scene: Scene, death: Death, first: _Held, again: Ran) -> list[str]:
 
 
 def _unsafe(scene: Scene, first: _Held, items: list[str]) -> list[str]:
-    """Say what is wrong with an item that nobody can ask for by the same command.
+    """Report what is wrong with an item that the same command cannot request again.
 
     It is in Millrace once its add has ended, it is listed while it is not done, and `--resume`
     brings it to its end.
@@ -272,7 +279,7 @@ def _unsafe(scene: Scene, first: _Held, items: list[str]) -> list[str]:
 
 
 def _left_to_operator(scene: Scene) -> tuple[str | None, list[str]]:
-    """Return the item that an operator's next session goes on with, and what its list lacks."""
+    """Return the item that an operator's next session continues, and what its list lacks."""
     left = _undone(scene)
     if scene.situation.command is not Command.OPERATOR or not left:
         return None, []
@@ -303,8 +310,8 @@ def _untrue(scene: Scene, ran: Ran) -> list[str]:
 
 
 def _said(ran: Ran) -> str:
-    told = ran.result.get("outcome") or ran.result["state"]
-    return f"{told} ({ran.exit_code})"
+    outcome = ran.result.get("outcome") or ran.result["state"]
+    return f"{outcome} ({ran.exit_code})"
 
 
 def _inside(victim: Victim) -> str:
@@ -335,7 +342,7 @@ def _kill(scene: Scene, running: Running, victim: Victim) -> None:
 
 
 def _release(scene: Scene, running: Running) -> None:
-    """Let what was held up go on once the next command comes no further, or has ended."""
+    """Let a stopped child continue once the next command comes no further, or has ended."""
     reached, since = 0, time.monotonic()
     while running.process.poll() is None and time.monotonic() - since < _STANDSTILL_SECONDS:
         now = len(scene.points("second"))
@@ -354,7 +361,7 @@ def _kill_daemon(scene: Scene) -> None:
 
 
 def _is_half_printed(scene: Scene, running: Running) -> bool:
-    """Whether the command waits with its result in the middle, for nobody reads it."""
+    """Whether the command waits with its result half written, because no process reads it."""
     if "end: print before" not in scene.points("first"):
         return False
     assert running.process.stdout is not None
@@ -371,7 +378,7 @@ _MOMENTS = {HALF_PRINTED: _is_half_printed, DAEMON_HAS_LOCK: _has_lock}
 
 
 def _squat(scene: Scene) -> subprocess.Popen[bytes]:
-    """Let a stranger live under the pid that Millrace's lock and our record name.
+    """Let an unrelated process have the pid of Millrace's lock and of the ownership record.
 
     A process table cannot be made to give a pid again, so the files are made to name another one.
     They are as old as before a reboot.

@@ -32,16 +32,17 @@ from millracer.domain.run.lifecycle import RunState
 from millracer.millrace.commands import runner as command_runner
 from millracer.millrace.fork_server import client
 from millracer.run.orchestrator import Orchestrator
-from millracer.system import processes
+from millracer.run.steps import Steps
+from millracer.system import process_table, processes
 from millracer.system import spawn as process_start
 
-#: Ports of which each call is a point: what is asked of pi, each wait, what is remembered.
+#: Ports of which each call is a point: a prompt to pi, each wait, each stored session.
 WAITED: tuple[type, ...] = (ports.Agent, ports.WatchLease, ports.SessionStore)
 
 #: Ports of which each call has to be made by some run; what it does has points of its own.
 CALLED: tuple[type, ...] = (ports.Backend, ports.Supervisor, ports.DaemonControl)
 
-#: Before the name of such a call, at which nobody dies.
+#: Before the name of such a call, which is not a point of death.
 CALL = "calls "
 
 #: Behind the name of a point that was reached before in the same state.
@@ -49,14 +50,14 @@ AGAIN = ", again"
 
 _UNHEARD_SECONDS = 60.0
 _POLL_SECONDS = 0.002
-#: What only looks is no point of its own.
-_LOOKS = re.compile(r"(find|is|list|read|recent|stored)(_|$)|observe$")
+#: A call that only reads is not a point of its own.
+_READS = re.compile(r"(find|is|list|read|recent|stored)(_|$)|observe$")
 _VARYING = re.compile(r"[0-9a-f]{12,}|\d{8}T\d+Z")
 _RANDOM_SUFFIX = re.compile(r"\.[a-z0-9_]{8}\.tmp$")
 
 
 def registered() -> set[str]:
-    """Return what has to be reached by some run, without the state it is reached in."""
+    """Return the points that some run has to reach, without the state in which it does."""
     entered = {f"{state}: entered" for state in RunState if state is not RunState.FINISHED}
     calls = {
         f"{port.__name__}.{method} {side}"
@@ -69,7 +70,7 @@ def registered() -> set[str]:
 
 
 class Trace:
-    """Notes every point that is reached, and does what is due at one of them.
+    """Notes every point that is reached, and dies at one of them if it should.
 
     Args:
         log: a line is appended for each point, each time.
@@ -117,7 +118,7 @@ class Trace:
             self._local.inside = False
 
     def note(self, call: str) -> None:
-        """Note that a call is made; it is no point."""
+        """Note that a call is made; it is not a point."""
         os.write(self._log, f"{self._name(f'{CALL}{call}')}\n".encode())
 
     def forked(self, pid: int) -> None:
@@ -125,8 +126,8 @@ class Trace:
         self._started = pid
         self.reach(f"{self._local.call} forked")
 
-    def begun(self, pid: int) -> None:
-        """Note that what this thread calls runs now, and then that nobody heard its answer."""
+    def started(self, pid: int) -> None:
+        """Note that this thread's call runs now, and then that its answer was lost."""
         call = getattr(self._local, "call", None)
         if call is None:
             return
@@ -151,7 +152,7 @@ class Trace:
 
     @property
     def is_calling(self) -> bool:
-        """Whether this thread is about to start a process that was told of."""
+        """Whether this thread is about to start a process that was reported."""
         return getattr(self._local, "call", None) is not None
 
     def _name(self, what: str) -> str:
@@ -178,9 +179,9 @@ def install(trace: Trace, *, workspace: Path, home: Path) -> None:
 
 
 def _trace_states(trace: Trace) -> None:
-    perform, run = Orchestrator._perform, Orchestrator.run
+    perform, run = Steps._perform, Orchestrator.run
 
-    def performing(self: Orchestrator, record: Any) -> Any:
+    def performing(self: Steps, record: Any) -> Any:
         trace.enter(record.state)
         return perform(self, record)
 
@@ -190,7 +191,7 @@ def _trace_states(trace: Trace) -> None:
         finally:
             trace.leave()
 
-    Orchestrator._perform = performing  # type: ignore[method-assign]
+    Steps._perform = performing  # type: ignore[method-assign]
     Orchestrator.run = running  # type: ignore[method-assign]
 
 
@@ -199,7 +200,9 @@ def _trace_port(trace: Trace, port: type) -> None:
         for method in _methods(port):
             if method in vars(implementation):
                 name = f"{port.__name__}.{method}"
-                setattr(implementation, method, _told(trace, name, vars(implementation)[method]))
+                setattr(
+                    implementation, method, _reported(trace, name, vars(implementation)[method])
+                )
 
 
 def _note_port(trace: Trace, port: type) -> None:
@@ -219,15 +222,15 @@ def _noted(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[..
     return noting
 
 
-def _told(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _reported(trace: Trace, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def telling(*arguments: Any, **options: Any) -> Any:
+    def reporting(*arguments: Any, **options: Any) -> Any:
         trace.reach(f"{name} before")
         answer = function(*arguments, **options)
         trace.reach(f"{name} after")
         return answer
 
-    return telling
+    return reporting
 
 
 def _trace_runner(trace: Trace, runner: Any) -> None:
@@ -250,17 +253,17 @@ def _trace_starts(trace: Trace) -> None:
     def spawning(command: processes.Command, **streams: Any) -> Any:
         if trace.is_calling:
             child = spawn(command, **streams)
-            trace.begun(child.pid)
+            trace.started(child.pid)
             return child
         with trace.calling(f"start {_program(command.argv)}", answers=False):
             child = spawn(command, **streams)
-            trace.begun(child.pid)
+            trace.started(child.pid)
             return child
 
     def sending_go(self: client._Answer) -> None:
         trace.forked(self.started_pid)
         send_go(self)
-        trace.begun(self.started_pid)
+        trace.started(self.started_pid)
 
     processes.spawn = spawning
     # What another thread starts for this one would be taken for that one's doing.
@@ -273,13 +276,13 @@ def _started(start: process_start.Start) -> subprocess.Popen[bytes]:
 
 
 def _trace_print(trace: Trace) -> None:
-    stdout.print_text = _told(trace, "print", stdout.print_text)
+    stdout.print_text = _reported(trace, "print", stdout.print_text)
 
 
 def _effects(
     trace: Trace, *, workspace: Path, home: Path
 ) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return a hook that Python itself tells what is about to be done."""
+    """Return an audit hook: Python calls it before each audited action."""
     places = ((f"{workspace}{os.sep}", ""), (f"{home}{os.sep}", "~/"))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -297,17 +300,17 @@ def _effects(
 
 
 _Arguments = tuple[Any, ...]
-#: What Python tells of files: our word for it, which argument is the path, and whether it does
+#: Python's audit events of files: the verb, which argument is the path, and whether it does
 #: anything.
 _FILES: dict[str, tuple[str, int, Callable[[_Arguments], object]]] = {
-    "open": ("open", 0, lambda told: told[2] & (os.O_WRONLY | os.O_RDWR)),
+    "open": ("open", 0, lambda arguments: arguments[2] & (os.O_WRONLY | os.O_RDWR)),
     "os.rename": ("replace", 1, bool),
     "os.link": ("make", 1, bool),
     "os.symlink": ("make", 1, bool),
     "os.truncate": ("open", 0, bool),
     "os.remove": ("remove", 0, bool),
     "os.rmdir": ("remove", 0, bool),
-    "os.mkdir": ("make", 0, lambda told: not Path(told[0]).is_dir()),
+    "os.mkdir": ("make", 0, lambda arguments: not Path(arguments[0]).is_dir()),
     "sqlite3.connect": ("open", 0, bool),
 }
 
@@ -328,7 +331,7 @@ def _methods(port: type) -> list[str]:
     return [
         name
         for name, member in vars(port).items()
-        if callable(member) and not name.startswith("_") and not _LOOKS.match(name)
+        if callable(member) and not name.startswith("_") and not _READS.match(name)
     ]
 
 
@@ -352,7 +355,7 @@ def _program(argv: Any) -> str:
 def _await_end(pid: int) -> None:
     """Wait until a process has done all it will, reaped or not."""
     limit = time.monotonic() + _UNHEARD_SECONDS
-    while processes.started_at(pid) is not None and time.monotonic() < limit:
+    while process_table.started_at(pid) is not None and time.monotonic() < limit:
         time.sleep(_POLL_SECONDS)
 
 
@@ -363,7 +366,7 @@ def kill_ourselves(_started: int | None) -> None:
 
 
 def hold_and_kill_ourselves(started: int | None) -> None:
-    """Die while what was just started comes no further until somebody lets it."""
+    """Die while the last started child comes no further until the test lets it."""
     if started is not None:
         os.kill(started, signal.SIGSTOP)
     kill_ourselves(started)
@@ -383,7 +386,7 @@ def kill_the_warm_millrace(_started: int | None) -> None:
 
 
 def kill_everything(variable: str, started: int | None) -> None:
-    """End all that carries our value of a variable, and us: what a power cut does."""
+    """End every process with this value of a variable, and this one: what a power cut does."""
     value = os.environ[variable]
     for other in psutil.process_iter():
         try:

@@ -44,12 +44,12 @@ class Situation:
         options: beside those that every run has.
         named: the caller gives it a request id, so that the same command means the same work.
         scenario: what the stages do.
-        delegates: whether a work item comes of it.
+        delegates: whether it creates a work item.
         loses_its_daemon: the daemon is killed while the builder runs.
         is_new: Millrace was never initialised in the workspace.
-        has_a_daemon: somebody else's daemon runs there before, and has to run afterwards.
-        command: which of ours it is.
-        task: what it is asked.
+        has_a_daemon: a foreign daemon runs there before, and has to run afterwards.
+        command: the Millracer command.
+        task: its task.
         derived: how many more items come of its own.
     """
 
@@ -153,9 +153,9 @@ class Scene:
         victim: str = "millracer",
         resumes: str | None = None,
     ) -> Running:
-        """Start the situation's command under a trace, or one that goes on with an item.
+        """Start the situation's command under a trace, or one that continues an item.
 
-        The operator is asked for what is left when no item is named.
+        Without a named item the operator is asked which items are left.
         """
         caller = self.caller(log, armed=armed, victim=victim)
         own, task = (*self.situation.options, *options), self.situation.task
@@ -214,7 +214,7 @@ def _forget_init(workspace: Workspace) -> None:
 
 @contextmanager
 def foreign_daemon(scene: Scene) -> Iterator[None]:
-    """Let a daemon of somebody else's run, if the situation has one; it must run at the end."""
+    """Let a foreign daemon run, if the situation has one; it must run at the end."""
     if not scene.situation.has_a_daemon:
         yield
         return

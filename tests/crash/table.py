@@ -23,7 +23,7 @@ Millrace's files, the process table and the locks directly, without using Millra
   removed, each signal, and the print. *beside* means another thread. `=` joins points with no
   effect between them, so that one death covers all of them. A known point that is not reached fails
   the run.
-- Other moments are observed from outside: a stage has begun, pi waits for the model,
+- Other moments are observed from outside: a stage has started, pi waits for the model,
   {moments}.
 - **first run** is what the interrupted command printed. **second run** is the outcome and exit code
   of the same command, checked against Millrace's files.

@@ -24,29 +24,31 @@ which value applies. [Troubleshooting](troubleshooting.md) explains the exit cod
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A command, as it is called, and what it tells of itself."""
+class HelpPage:
+    """A command, as it is called, and its help."""
 
     words: tuple[str, ...]
     help: str
     is_group: bool
 
 
-def told(columns: int = _COLUMNS) -> Iterator[Told]:
+def help_pages(columns: int = _COLUMNS) -> Iterator[HelpPage]:
     """Yield every command in the order that its group lists it."""
     root = get_command(app)
-    yield from _told(root, (str(root.name),), None, columns)
+    yield from _help_of(root, (str(root.name),), None, columns)
 
 
 def render() -> str:
     """Return the page."""
-    sections = [f"\n## `{' '.join(each.words)}`\n\n```text\n{each.help}\n```\n" for each in told()]
+    sections = [
+        f"\n## `{' '.join(each.words)}`\n\n```text\n{each.help}\n```\n" for each in help_pages()
+    ]
     return _HEAD + "".join(sections)
 
 
-def _told(
+def _help_of(
     command: TyperCommand | TyperGroup, words: tuple[str, ...], parent: object, columns: int
-) -> Iterator[Told]:
+) -> Iterator[HelpPage]:
     context = command.context_class(
         command,
         info_name=words[-1],
@@ -59,7 +61,7 @@ def _told(
     lines = command.get_help(context).replace(str(Path.home()), "~").splitlines()
     text = "\n".join(line.rstrip() for line in lines)
     subcommands = getattr(command, "commands", {})
-    yield Told(words, text, bool(subcommands))
+    yield HelpPage(words, text, bool(subcommands))
     for name, subcommand in subcommands.items():
         if not subcommand.hidden:
-            yield from _told(subcommand, (*words, name), context, columns)
+            yield from _help_of(subcommand, (*words, name), context, columns)

@@ -22,7 +22,7 @@ from millracer.pi import errors as pi_errors
 _PACKAGE = Path(millracer.__file__).parent
 _WARNS = {"RunWarning", "warn", "_note"}
 _TOOLS = ("millrace", "pi")
-#: What ops tells of a run that failed by its outcome, with no error of its own.
+#: The code in the ops result of a run that failed by its outcome, with no error of its own.
 _OUTCOMES = {Outcome.RESTART_NEEDED, Outcome.CRASHED}
 
 

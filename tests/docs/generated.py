@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millracer.domain.run.lifecycle import mermaid
-from tests.docs import cli_page
+from tests.docs import cli_page, option_table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -32,17 +32,17 @@ class Generated:
 
     @property
     def path(self) -> Path:
-        """Where the page lies."""
+        """The path of the page."""
         return DOCS / self.page
 
     def current(self) -> str:
-        """Return what stands there now; nothing where there is no page yet."""
+        """Return the current text; nothing where there is no page yet."""
         if self.part is None:
             return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
         return self._split()[1]
 
     def put(self) -> None:
-        """Write it anew."""
+        """Write it again."""
         text = self.write()
         if self.part is not None:
             before, _, after = self._split()
@@ -64,4 +64,5 @@ def _diagram() -> str:
 GENERATED = (
     Generated("cli.md", cli_page.render),
     Generated("architecture.md", _diagram, part="states"),
+    Generated("api.md", option_table.render, part="options"),
 )

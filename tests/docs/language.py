@@ -2,7 +2,8 @@
 
 Each rule has an example that it finds and a similar sentence that it must accept. Code blocks and
 words between backticks are not scanned: they are program output and names. Of a Python file, the
-docstrings, comments and strings are scanned.
+docstrings, comments and strings are scanned; of a test, its docstrings, comments and the names that
+it defines, because its strings are data.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _NOT_PROSE = (
     re.compile(r"^\[[^\]]+\]: .*$", re.MULTILINE),
 )
 _QUOTATION = re.compile(r'"[^"]*"')
+_WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ RULES = (
         "Use whichever version is installed.",
     ),
     Rule(
-        r"\b(?:no|some|any)body\b",
+        r"\b(?:no|some|any|every)body\b|\b(?:some|every) ?one else\b|\bsomeone\b",
         "name the person, or 'no process', 'another caller', 'foreign'",
         "The lock of a process that nobody reaped.",
         "The request body is empty.",
@@ -115,10 +117,35 @@ RULES = (
         "WAL stands for write-ahead log; you understand it.",
     ),
     Rule(
-        r"\blook(?:s|ed|ing)? (?:at|whether|anew)\b|\ba (?:last )?look\b",
-        "check, read, poll, inspect",
-        "The doctor looks whether a run could work.",
-        "Look up a term; evidence names the place where it was looked for.",
+        r"\blook(?:s|ed|ing)?\b"
+        r"(?!-up| up| (?:\w+ )?\w+ up| for| in| like| as if| the same| stale| younger| complete)",
+        "check, read, poll, inspect; a reading, a search",
+        "The doctor looks whether a run could work, and a second look finds more.",
+        "Look up a term, look the item up; a place where it was looked for looks like a look-up.",
+    ),
+    Rule(
+        r"\b(?:un)?begun\b",
+        "started",
+        "After the work has begun.",
+        "The work has started.",
+    ),
+    Rule(
+        r"\bow(?:es?|ed|ing)\b",
+        "must print, must return",
+        "The document that a command owes.",
+        "Owned daemons are allowed.",
+    ),
+    Rule(
+        r"\b(?:is|are|was|were|be|been) asked for(?=[.,;:)]|$| (?:by|once|again|and|in)\b)",
+        "is requested; or name the request",
+        "The workspaces it was asked for.",
+        "The program asks for a folder.",
+    ),
+    Rule(
+        r"\binvent(?:s|ed)?\b",
+        "fake",
+        "The command line of an invented Millrace.",
+        "An inventory of prevented faults.",
     ),
     Rule(
         r"\banew\b",
@@ -133,7 +160,7 @@ RULES = (
         "The current directory is used otherwise.",
     ),
     Rule(
-        r"\b(?:lies|lay) (?:in|at|below|beside|there)\b",
+        r"\blies\b|\blay (?:in|at|on|below|beside|there)\b",
         "is in",
         "The file lies below the state folder.",
         "The relays in the rack.",
@@ -170,6 +197,20 @@ def findings(path: Path, *, skips_quotations: bool = False) -> Iterator[Finding]
     """Yield every phrase to avoid in a Markdown or Python file, with its line from 1."""
     source = path.read_text(encoding="utf-8")
     texts = _prose(source) if path.suffix == ".md" else _texts(source)
+    yield from _findings(path, texts, skips_quotations=skips_quotations)
+
+
+def findings_in_test(path: Path) -> Iterator[Finding]:
+    """Yield every phrase to avoid in a test's docstrings, comments and defined names."""
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    texts = (*_docstrings(tree), *_comments(source), *_defined_names(tree))
+    yield from _findings(path, texts, skips_quotations=False)
+
+
+def _findings(
+    path: Path, texts: Iterable[tuple[int, str]], *, skips_quotations: bool
+) -> Iterator[Finding]:
     for first_line, text in texts:
         scanned = _blank(_QUOTATION, text) if skips_quotations else text
         for rule in RULES:
@@ -191,9 +232,37 @@ def _texts(source: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, _blank(_NOT_PROSE[0], node.value)
+    yield from _comments(source)
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            text = ast.get_docstring(node, clean=False)
+            if text is not None:
+                yield node.body[0].lineno, _blank(_NOT_PROSE[0], text)
+
+
+def _comments(source: str) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], _blank(_NOT_PROSE[0], token.string)
+
+
+def _defined_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the names that a module defines, as words: `is_told` and `IsTold` are "is told"."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                yield node.lineno, _as_words(name)
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, _as_words(name)
+            case _:
+                pass
+
+
+def _as_words(name: str) -> str:
+    return _WORD_START.sub(" ", name).replace("_", " ").strip()
 
 
 def _blank(pattern: re.Pattern[str], text: str) -> str:

@@ -19,7 +19,7 @@ _FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _SVG = "{http://www.w3.org/2000/svg}"
 #: Of the pictures that rich draws.
 _CELL_WIDTH = 12.2
-#: What pyte calls otherwise than rich.
+#: Colours that pyte and rich name differently.
 _COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow"}
 
 
@@ -27,7 +27,7 @@ class Screen:
     """Keeps what is written to it, to show it as a terminal would; a log file for `pexpect`.
 
     Attributes:
-        instead: what is shown otherwise than it was written, such as a folder of this machine.
+        instead: text shown differently than it was written, such as a folder of this machine.
     """
 
     def __init__(self, columns: int, rows: int, instead: tuple[tuple[str, str], ...] = ()) -> None:
@@ -76,7 +76,7 @@ class Screen:
 def text_of(picture: str) -> str:
     """Return the text of a picture made here, line by line, without its title."""
     lines: dict[float, str] = {}
-    for group in ET.fromstring(picture).iter(f"{_SVG}g"):  # noqa: S314 - our own
+    for group in ET.fromstring(picture).iter(f"{_SVG}g"):  # noqa: S314 - the project's own
         if not group.get("class", "").endswith("-matrix"):
             continue
         for part in group.iter(f"{_SVG}text"):

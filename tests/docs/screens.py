@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.docs.scene import scene
 from tests.docs.shown import ROOT
-from tests.docs.world import world
 from tests.support.environment import scrub
 from tests.support.operator_cli import CTRL_C, CTRL_D, ENTER, Terminal
 from tests.support.scenario import Scenario, Step
@@ -29,7 +29,7 @@ class Picture:
 
     Attributes:
         name: of its file, without `.svg`.
-        command: what is run.
+        command: the command line.
         play: what a person does until the picture is taken.
         before: commands given before, of which nothing is shown.
         leave: what ends the command then; None where it ends by itself.
@@ -123,8 +123,8 @@ PICTURES = (
 
 
 def draw(picture: Picture, folder: Path, millrace: str, pi: str) -> str:
-    """Play one picture in a world below an empty folder and return it as SVG."""
-    with world(folder, millrace, pi, picture.scenario) as here:
+    """Play one picture in a scene below an empty folder and return it as SVG."""
+    with scene(folder, millrace, pi, picture.scenario) as here:
         for command in picture.before:
             ran = here.run(command)
             assert ran.exit_code == 0, ran.printed

@@ -28,10 +28,10 @@ class Block:
     """One code block.
 
     Attributes:
-        line: where its first line stands, from 1.
+        line: its first line, from 1.
         language: the first word behind the fence.
         file_name: the second, if there is one.
-        lines: what it holds.
+        lines: its lines.
     """
 
     page: Path
@@ -51,7 +51,7 @@ class Shown:
     """One command that a page shows.
 
     Attributes:
-        line: where it stands in its page, from 1.
+        line: its line in the page, from 1.
         command: as a shell reads it.
         output: the lines shown below it; None where none can be, as in a block of `sh`.
         output_line: where those begin, from 1.
@@ -107,20 +107,20 @@ def shown_by(page: Path) -> list[Shown]:
 
 
 def _commands(block: Block) -> Iterator[Shown]:
-    begun: list[str] = []
+    pending: list[str] = []
     began = 0
     for number, line in enumerate(block.lines, start=block.line):
-        if begun and not _goes_on(begun[-1], line):
-            yield Shown(page=block.page, line=began, command="\n".join(begun))
-            begun = []
+        if pending and not _continues(pending[-1], line):
+            yield Shown(page=block.page, line=began, command="\n".join(pending))
+            pending = []
         if line.strip() and not line.startswith("#"):
-            began = began if begun else number
-            begun.append(line)
-    if begun:
-        yield Shown(page=block.page, line=began, command="\n".join(begun))
+            began = began if pending else number
+            pending.append(line)
+    if pending:
+        yield Shown(page=block.page, line=began, command="\n".join(pending))
 
 
-def _goes_on(before: str, line: str) -> bool:
+def _continues(before: str, line: str) -> bool:
     return before.endswith("\\") or line.startswith((" ", "\t"))
 
 

@@ -1,4 +1,4 @@
-"""The examples of the page on completion are what real runs say; `--update-docs` writes them anew.
+"""The examples of the page on completion are output of real runs; `--update-docs` rewrites them.
 
 Each is played on the real Millrace with scripted stages, and held to those keys of the result that
 the page shows.

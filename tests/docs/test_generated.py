@@ -33,14 +33,16 @@ def test_the_page_of_commands_holds_no_colour_and_no_home(clean_environment: obj
 
 
 def test_every_command_and_every_option_says_what_it_does() -> None:
-    silent = [" ".join(each.words) for each in cli_page.told() if each.help.count("\n") < 3]
+    silent = [" ".join(each.words) for each in cli_page.help_pages() if each.help.count("\n") < 3]
 
     assert silent == []
 
 
 def test_no_list_of_commands_is_cut_off_on_a_common_terminal() -> None:
     lists = [
-        each.help.partition("Commands:")[2] for each in cli_page.told(columns=80) if each.is_group
+        each.help.partition("Commands:")[2]
+        for each in cli_page.help_pages(columns=80)
+        if each.is_group
     ]
 
     assert all(lists)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
-from tests.docs.language import RULES, Rule, findings
+from tests.docs.language import RULES, Rule, findings, findings_in_test
 from tests.docs.shown import ROOT
 
 _TEXTS = ("README.md", "CHANGELOG.md", "docs/**/*.md", "docs/examples/*.py", "millracer/**/*.py")
@@ -18,7 +18,12 @@ _QUOTING: Mapping[str, str] = MappingProxyType(
 )
 
 
-_PUBLIC_NAME = "a public name in a list of attributes"
+#: Tests that hold the phrases themselves, with the reason.
+_QUOTING_TESTS: Mapping[str, str] = MappingProxyType(
+    {"tests/docs/language.py": "the list", "tests/docs/test_language.py": "tests of the list"}
+)
+
+_PUBLIC_NAME = "a public name in a list of attributes or arguments"
 _INTAKE = "the text of an intake document, from which Millrace derives ids"
 _STEP = "a published next step, or the message that goes with it"
 #: Phrases that a module keeps, with the reason.
@@ -28,10 +33,12 @@ _KEPT: Mapping[tuple[str, str], str] = MappingProxyType(
         ("millracer/schemas/status.py", "ours"): _PUBLIC_NAME,
         ("millracer/millrace/intake/documents.py", "stands"): _INTAKE,
         ("millracer/millrace/intake/fields.py", "stands"): _INTAKE,
-        ("millracer/operations/control.py", "go on"): _STEP,
-        ("millracer/operations/control.py", "goes on"): _STEP,
-        ("millracer/domain/status.py", "somebody"): "a published warning",
-        ("millracer/errors.py", "says of"): "a published next step",
+        ("millracer/operations/cancel.py", "look"): _STEP,
+        ("millracer/operations/control.py", "look"): _STEP,
+        ("millracer/testing/backend.py", "look"): _STEP,
+        ("millracer/cli/options/groups.py", "begun"): _PUBLIC_NAME,
+        ("millracer/testing/agent.py", "begun"): _PUBLIC_NAME,
+        ("docs/evidence/crash-matrix.md", "begun"): "a published word of the matrix",
     }
 )
 
@@ -46,6 +53,17 @@ def test_a_text_avoids_the_phrases_of_the_word_list(name: str) -> None:
     found = findings(ROOT / name, skips_quotations=name in _QUOTING)
 
     assert [str(each) for each in found if (name, each.phrase.lower()) not in _KEPT] == []
+
+
+def test_tests_avoid_the_phrases_in_docstrings_comments_and_names() -> None:
+    found = [
+        str(each)
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if str(path.relative_to(ROOT)) not in _QUOTING_TESTS
+        for each in findings_in_test(path)
+    ]
+
+    assert found == []
 
 
 @pytest.mark.parametrize(("name", "phrase"), _KEPT)
@@ -93,4 +111,28 @@ def test_a_module_is_scanned_in_its_docstrings_strings_and_comments(tmp_path: Pa
         (3, "goes on"),
         (6, "mend"),
         (7, "told"),
+    ]
+
+
+def test_a_test_is_scanned_in_its_docstrings_comments_and_names(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        '"""It goes on."""\n\n\n'
+        "def test_it_is_told(*, ours: int) -> None:\n"
+        '    "somebody"  # mend this\n'
+        '    self.begun = theirs = "nobody"\n\n\n'
+        "class LooksAtIt:\n"
+        "    assert looked and nobody\n",
+        encoding="utf-8",
+    )
+
+    assert sorted((each.line, each.phrase.lower()) for each in findings_in_test(module)) == [
+        (1, "goes on"),
+        (4, "ours"),
+        (4, "told"),
+        (5, "mend"),
+        (5, "somebody"),
+        (6, "begun"),
+        (6, "theirs"),
+        (9, "looks"),
     ]

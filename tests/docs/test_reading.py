@@ -110,7 +110,7 @@ def test_what_differs_by_what_varies_is_alike(printed: str, shown: tuple[str, ..
         ("", ("one",)),
     ],
 )
-def test_all_else_is_told(printed: str, shown: tuple[str, ...]) -> None:
+def test_every_other_case_is_reported(printed: str, shown: tuple[str, ...]) -> None:
     assert not likeness.is_like(printed, shown)
 
 
@@ -123,7 +123,7 @@ def test_a_screen_keeps_what_was_drawn_over_out_and_what_scrolled_away_in() -> N
 
 
 def _is_of(language: str, block: Block) -> None:
-    """Hold a block to the language it is said to be of."""
+    """Hold a block to the language that its fence names."""
     match language:
         case "json" if str(block.file_name).endswith(".jsonl"):
             for line in block.lines:

@@ -1,6 +1,6 @@
 """The recipes: that they do what they say is `test_shown_lines.py`; here is how else they end.
 
-Of the workflow, a file for somebody else's machine, is checked what can be: that it is YAML of a
+Of the workflow, a file for another machine, the testable parts are checked: that it is YAML of a
 workflow's shape, that what it runs is there, and that no text of an issue reaches a shell.
 """
 
@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.docs.scene import Scene, scene
 from tests.docs.shown import ROOT, blocks
-from tests.docs.world import World, world
 from tests.support.scenario import Scenario, Step
 
 _EXAMPLES = ROOT / "docs" / "examples"
@@ -28,15 +28,15 @@ _BLOCKED = (Step(marker="BLOCKED"),)
 
 
 @pytest.fixture
-def blocking(tmp_path: Path, millrace_command: str, pi_command: str) -> Iterator[World]:
-    """A world in which Millrace blocks every task."""
+def blocking(tmp_path: Path, millrace_command: str, pi_command: str) -> Iterator[Scene]:
+    """A scene in which Millrace blocks every task."""
     scenario = Scenario(dict.fromkeys(("builder", "troubleshooter", "consultant"), _BLOCKED))
-    with world(tmp_path, millrace_command, pi_command, scenario) as here:
+    with scene(tmp_path, millrace_command, pi_command, scenario) as here:
         yield here
 
 
 @pytest.mark.slow
-def test_the_adapter_stops_at_an_item_that_is_not_done(blocking: World) -> None:
+def test_the_adapter_stops_at_an_item_that_is_not_done(blocking: Scene) -> None:
     items = [{"id": name, "title": name, "task": f"Do {name}"} for name in ("SHOP-1", "SHOP-2")]
     (blocking.home / "items.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in items))
 
@@ -50,7 +50,7 @@ def test_the_adapter_stops_at_an_item_that_is_not_done(blocking: World) -> None:
 
 
 @pytest.mark.slow
-def test_a_job_is_red_and_says_why_when_its_issue_is_blocked(blocking: World) -> None:
+def test_a_job_is_red_and_says_why_when_its_issue_is_blocked(blocking: Scene) -> None:
     ran = blocking.run(
         "ISSUE=12 TITLE=Fix GITHUB_STEP_SUMMARY=summary.md "
         "python docs/examples/delegate_issue.py path/to/workspace"
@@ -66,7 +66,7 @@ def test_a_job_is_red_and_says_why_when_its_issue_is_blocked(blocking: World) ->
 
 
 @pytest.mark.slow
-def test_the_nightly_job_is_silent_when_all_is_well_and_says_what_is_not(blocking: World) -> None:
+def test_the_nightly_job_is_silent_when_all_is_well_and_says_what_is_not(blocking: Scene) -> None:
     ran = blocking.run("sh docs/examples/nightly.sh nowhere")
 
     assert ran.exit_code == 2
@@ -79,7 +79,7 @@ def test_cron_finds_all_that_the_nightly_job_needs(
     tmp_path: Path, millrace_command: str, pi_command: str
 ) -> None:
     _, path, job = (_EXAMPLES / "crontab").read_text(encoding="utf-8").splitlines()
-    with world(tmp_path, millrace_command, pi_command) as here:
+    with scene(tmp_path, millrace_command, pi_command) as here:
         (here.home / "bin").mkdir()
         shutil.copy(_EXAMPLES / "nightly.sh", here.home / "bin")
         # cron gives a job this much and no more; the rest lets these sources be found.

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.docs import likeness
+from tests.docs.scene import NODE
 from tests.docs.screen import Screen, text_of
 from tests.docs.screens import FOLDER, PICTURES, Picture, draw
 from tests.docs.shown import pages
-from tests.docs.world import NODE
 
 _OF_A_MACHINE = re.compile(r"/(tmp|root|usr|opt|var|work)/|pytest|/home/(?!me/)")
 
@@ -26,10 +26,10 @@ def test_each_picture_is_there_and_shown_on_a_page() -> None:
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda each: each.name)
-def test_a_picture_tells_nothing_of_who_drew_it_and_needs_nothing(picture: Picture) -> None:
+def test_a_picture_reveals_nothing_of_its_author_and_needs_nothing(picture: Picture) -> None:
     drawn = (FOLDER / f"{picture.name}.svg").read_text(encoding="utf-8")
 
-    ET.fromstring(drawn)  # noqa: S314 - our own
+    ET.fromstring(drawn)  # noqa: S314 - the project's own
     assert _OF_A_MACHINE.findall(drawn.replace(NODE, "")) == []
     assert set(re.findall(r'https?://[^"\s)]+', drawn)) <= {
         "http://www.w3.org/2000/svg",
@@ -46,8 +46,8 @@ def test_a_picture_is_what_its_command_draws(
 
     drawn = text_of(draw(picture, tmp_path, millrace_command, pi_command))
 
-    made, told = (_whole(text, picture.columns) for text in (drawn, shown.rstrip("\n")))
-    assert likeness.is_like(made, told.splitlines()), drawn
+    made, page = (_whole(text, picture.columns) for text in (drawn, shown.rstrip("\n")))
+    assert likeness.is_like(made, page.splitlines()), drawn
 
 
 def _whole(text: str, columns: int) -> str:

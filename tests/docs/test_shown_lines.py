@@ -1,7 +1,7 @@
 """Every command that README and docs show is run, and what is shown below it is what it prints.
 
-Each page is one test: its commands are given in order in one world (`tests/docs/world.py`), and end
-with exit code 0 unless the page goes on by showing another with `echo $?`. Three kinds are not
+Each page is one test: its commands are given in order in one scene (`tests/docs/scene.py`), and end
+with exit code 0 unless the page continues by showing another with `echo $?`. Three kinds are not
 simply run:
 
 * What wants a person (`operator`) is run on a terminal. Shown in a session, what is typed behind
@@ -34,8 +34,8 @@ from typer.main import get_command
 from millracer.cli.app import app
 from millracer.errors import ExitCode
 from tests.docs import likeness
+from tests.docs.scene import MAKES_OWN, Ran, Scene, scene
 from tests.docs.shown import ELISION, ROOT, Block, Shown, blocks, pages, shown, shown_by
-from tests.docs.world import MAKES_OWN, Ran, World, world
 from tests.support.operator_cli import CTRL_D, ENTER, PROMPT
 
 #: A shell's languages that would hide commands from these tests.
@@ -46,13 +46,14 @@ _INSTALLS = {
     "pipx install .": "tests/acceptance/test_package_everywhere.py, by what pipx itself does: pip",
     "uv tool install .": "the same test",
     "python3 -m venv ~/.venvs/millracer &&": "the same test, in a virtual environment",
+    "python3 -m venv .venv &&": "the same test: the library is imported from the environment",
     "uv sync --extra dev": "tests/architecture/test_repository.py: the extra, and uv.lock ignored",
 }
 _DEMO = re.compile(r"^(make|millracer) demo\b")
 _COMMAND = re.compile(r"^\s*(\$ )?(- )?(run: )?(make|millracer) \S")
 _OVER_LINES = re.MULTILINE | re.DOTALL
 _ASKS = re.compile(r"^millracer setup\b(?!.*--yes)")
-#: A terminal on which no line of a result goes on in the next.
+#: A terminal on which no line of a result continues in the next.
 _WIDE = 400
 _NOTHING = Ran(0, "")
 _WANTS_A_PERSON = re.compile(r"^millracer operator\b[^|<]*$")
@@ -81,7 +82,7 @@ def test_every_command_of_a_page_does_what_the_page_says(
     page: Path, tmp_path: Path, millrace_command: str, pi_command: str, *, update_docs: bool
 ) -> None:
     wrong: list[tuple[Shown, str]] = []
-    with world(tmp_path, millrace_command, pi_command) as here:
+    with scene(tmp_path, millrace_command, pi_command) as here:
         code, folder = 0, "."
         for each in _in_order(page, here):
             assert code == 0 or "$?" in each.command, f"exit code {code} before {each}"
@@ -96,7 +97,7 @@ def test_every_command_of_a_page_does_what_the_page_says(
                 wrong.append((each, ran.printed))
 
     if update_docs:
-        _write_anew(page, wrong)
+        _write_again(page, wrong)
     else:
         assert not wrong, "\n".join(f"{each}\nprinted:\n{printed}" for each, printed in wrong)
     assert code == 0, f"exit code {code} at the end of {page}"
@@ -110,7 +111,7 @@ def test_the_demonstration_prints_what_a_page_shows(
 ) -> None:
     demos = [each for each in shown_by(page) if _DEMO.match(each.command)]
 
-    with world(tmp_path, millrace_command, pi_command) as here:
+    with scene(tmp_path, millrace_command, pi_command) as here:
         for each in demos:
             command = each.command.replace("make demo", "millracer demo")
             with here.terminal(command, columns=_WIDE) as (terminal, screen):
@@ -140,7 +141,7 @@ def test_commands_within_the_text_exist(page: Path) -> None:
                 _find(words, command)
 
 
-def _in_order(page: Path, here: World) -> Iterator[Shown]:
+def _in_order(page: Path, here: Scene) -> Iterator[Shown]:
     """Yield a page's commands, after its files have been written."""
     found = list(blocks(page))
     for block in found:
@@ -150,10 +151,10 @@ def _in_order(page: Path, here: World) -> Iterator[Shown]:
         yield from shown(block)
 
 
-def _give(each: Shown, here: World, *, folder: str, before: int) -> Ran:
+def _give(each: Shown, here: Scene, *, folder: str, before: int) -> Ran:
     """Run one command as its kind is run."""
     command = here.as_meant(each.command)
-    if any(command.startswith(begun) for begun in _INSTALLS):
+    if any(command.startswith(prefix) for prefix in _INSTALLS):
         assert each.output is None, each
         return _NOTHING
     if command.startswith("make "):
@@ -170,11 +171,11 @@ def _give(each: Shown, here: World, *, folder: str, before: int) -> Ran:
 
 
 def _as_shown(each: Shown) -> Ran:
-    """Return what stands in for a command that is not run here."""
+    """Return the replacement of a command that is not run here."""
     return Ran(0, "\n".join(each.output or ()))
 
 
-def _converse(command: str, output: Sequence[str], here: World) -> Ran:
+def _converse(command: str, output: Sequence[str], here: Scene) -> Ran:
     """Run a command on a terminal, type what is typed there, leave, and return the screen."""
     typed = [line.removeprefix(PROMPT) for line in output if line.startswith(PROMPT)]
     with here.terminal(command) as (terminal, screen):
@@ -188,8 +189,8 @@ def _converse(command: str, output: Sequence[str], here: World) -> Ran:
     return Ran(code, printed)
 
 
-def _refuse(command: str, here: World, *, is_shown: bool) -> Ran:
-    """Run a command that asks before it does something, and say no, which is no failure."""
+def _refuse(command: str, here: Scene, *, is_shown: bool) -> Ran:
+    """Run a command that asks before it does something, and say no, which is not a failure."""
     with here.terminal(command) as (terminal, screen):
         if terminal.child.expect([r"\[[yY]/[nN]\]", pexpect.EOF]) == 0:
             terminal.type(f"n{ENTER}")
@@ -245,7 +246,7 @@ def _within_the_text(page: Path) -> Iterator[str]:
             yield " ".join(quoted.split())
 
 
-def _write_anew(page: Path, wrong: Sequence[tuple[Shown, str]]) -> None:
+def _write_again(page: Path, wrong: Sequence[tuple[Shown, str]]) -> None:
     """Put what was printed into the page, but where lines are left out on purpose."""
     lines = page.read_text(encoding="utf-8").splitlines()
     for each, printed in reversed(wrong):

@@ -25,7 +25,7 @@ def test_every_error_code_is_listed_and_no_other() -> None:
 
 
 def test_every_warning_code_is_listed_and_no_other() -> None:
-    # This one is listed as the error that it is where it was asked for.
+    # This one is listed as the error that it is where the caller requested it.
     assert _rows("Warnings") | {"session_store_unavailable"} == codes.warning_codes()
 
 

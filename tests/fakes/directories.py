@@ -11,7 +11,7 @@ from millracer.ports import Directories
 
 @dataclass(slots=True, kw_only=True)
 class NamedDirectories(Directories):
-    """Knows the directories it is told of; tests may change them at any time.
+    """Knows the given directories; tests may change them at any time.
 
     Attributes:
         here: the directory the command runs in, None where it is gone.

@@ -1,4 +1,4 @@
-"""What the doctor looks at, as plain values that a test changes."""
+"""The doctor's inputs, as plain values that a test changes."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ class ScriptedSurroundings(Surroundings):
 
 
 @dataclass(slots=True)
-class ScriptedLook(PiInspection):
-    """One pi that is looked at."""
+class ScriptedInspection(PiInspection):
+    """One pi under inspection."""
 
     version: str | MillracerError = "0.73.1"
     warnings: tuple[RunWarning, ...] = ()
@@ -167,8 +167,8 @@ class ScriptedDoctorTools(DoctorTools):
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)
     copied: ScriptedBackend = field(default_factory=ScriptedBackend)
     conversation: ScriptedAgent = field(default_factory=lambda: ScriptedAgent("ready"))
-    look: ScriptedLook = field(default_factory=ScriptedLook)
-    stage_look: ScriptedLook = field(default_factory=ScriptedLook)
+    inspection: ScriptedInspection = field(default_factory=ScriptedInspection)
+    stage_inspection: ScriptedInspection = field(default_factory=ScriptedInspection)
     refusal: MillracerError | None = None
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
@@ -183,12 +183,12 @@ class ScriptedDoctorTools(DoctorTools):
 
     def inspect_pi(self, root_path: str, options: RunOptions) -> PiInspection:
         del root_path, options
-        return self.look
+        return self.inspection
 
     def inspect_stage_pi(self, root_path: str, options: RunOptions, compiled: str) -> PiInspection:
         del root_path, options
         assert compiled.startswith("/throw-away/")
-        return self.stage_look
+        return self.stage_inspection
 
     def origin(self, tool: str) -> str:
         return f"PATH for {tool}"

@@ -12,13 +12,13 @@ class FailingStore(InMemorySessionStore):
 
     Attributes:
         asked: the calls since it was locked, oldest first.
-        told: what a real one would want the caller to know.
+        pending_notices: what a real one would report to the caller.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[str] = []
-        self.told: tuple[RunWarning, ...] = ()
+        self.pending_notices: tuple[RunWarning, ...] = ()
         self._left: int | None = None
 
     def lock(self, *, after_calls: int = 0) -> None:
@@ -27,7 +27,7 @@ class FailingStore(InMemorySessionStore):
 
     @property
     def notices(self) -> tuple[RunWarning, ...]:
-        return self.told
+        return self.pending_notices
 
     def list_workspaces(self) -> tuple[RegisteredWorkspace, ...]:
         self._ask("list_workspaces")

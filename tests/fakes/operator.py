@@ -1,4 +1,4 @@
-"""Around an operator without a terminal: programs that count what is opened, and what was said."""
+"""Around an operator without a terminal: programs that count what is opened, and the output."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from millracer.cli.commands.status.view import status_lines
 from millracer.domain.run.options import RunOptions
 from millracer.errors import MillracerError
 from millracer.operator.session import OperatorTools, Voice
 from millracer.ports import Agent, Backend, ProgressListener, TextListener
 from millracer.run.orchestrator import Orchestrator
+from millracer.schemas.status import StatusResult
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
 from millracer.testing.clock import FrozenClock
 
 
 class Words(Voice):
-    """Keeps what was said, oldest first."""
+    """Keeps the printed words, oldest first."""
 
     def __init__(self) -> None:
         self.answers: list[str] = []
@@ -26,11 +28,14 @@ class Words(Voice):
     def answer(self, text: str) -> None:
         self.answers.append(text)
 
+    def status(self, status: StatusResult) -> None:
+        self.answers.append("\n".join(status_lines(status)))
+
     def note(self, text: str) -> None:
         self.notes.append(text)
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.answers.clear()
         self.notes.clear()
 
@@ -42,8 +47,8 @@ class ConversationTools(OperatorTools):
     Attributes:
         prepared: the conversations still to be opened.
         opened: where each conversation was opened, and it.
-        refusal: what stands in the way of opening Millrace.
-        pi_refusal: what stands in the way of opening pi.
+        refusal: why Millrace cannot be opened.
+        pi_refusal: why pi cannot be opened.
         run_error: what a run breaks off with.
     """
 

@@ -32,9 +32,9 @@ class ScriptedTools(Tools):
     Attributes:
         result: what a run comes to; None: what the orchestrator makes of the scripts.
         run_error: what a run breaks off with.
-        refusal: what stands in the way of opening anything.
-        opened: the workspaces and choices it was asked for.
-        requests: the runs it was asked for.
+        refusal: why nothing can be opened.
+        opened: the requested workspaces and choices.
+        requests: the requested runs.
         in_use: how many orchestrators are open.
     """
 

@@ -1,7 +1,7 @@
 """`make fuzz`: looks for inputs that break a parser's promise, guided by what of it they reach.
 
 Each target runs in a process of its own, because the engine ends the one it runs in. What it finds
-lies in the folder it names; put a found input into `tests/fuzz/corpus/TARGET` once it is mended.
+is in the folder it names; put a found input into `tests/fuzz/corpus/TARGET` once it is fixed.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-#: Put into texts as they are: what is no JSON, no UTF-8, or means something to somebody.
+#: Put into texts as they are: not JSON, not UTF-8, or special to some program.
 PIECES = (
     *(b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b"\r", b"\n", b"\xe2\x80\xa8", b"\xc2\x85"),
     *(b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\xc0\xaf", b"\\ud800", b"\\u0000", b"\\", b'"', b'\\"'),
@@ -27,7 +27,7 @@ VALUES: tuple[Any, ...] = (
 def bend(data: bytes, random: Random) -> bytes:
     """Return the bytes with one thing wrong: in the JSON's structure, or anywhere in the text.
 
-    Of several lines one is bent; what stands before the first brace stays as it is.
+    Of several lines one is bent; the text before the first brace stays as it is.
     """
     lines = data.split(b"\n")
     at = random.randrange(len(lines))

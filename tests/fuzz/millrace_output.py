@@ -44,7 +44,7 @@ _LONGEST_LINE = 400
 
 
 def check(data: bytes) -> None:
-    """Hold one parser to its promise: a value, or its own error, and the error tells what it is."""
+    """Hold one parser to its promise: a value, or its own error, which names what it is."""
     if not data:
         return
     names = tuple(PARSERS)

@@ -18,7 +18,7 @@ from millracer.system.output_capture import Ends
 
 _PROMPT_ID = "prompt-1"
 _SHORT_LINE = 512
-#: What is said of what was left out.
+#: The note about what was left out.
 _GAP = 40
 
 

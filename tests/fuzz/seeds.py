@@ -69,7 +69,7 @@ _ERRORS = (
 
 
 def ops_requests() -> Iterator[bytes]:
-    """Yield recorded requests, one whose names are no text, and a legacy one."""
+    """Yield recorded requests, one whose names are not text, and a legacy one."""
     for path in sorted((_FIXTURES / "ops").glob("*.request.json")):
         yield path.read_bytes()
     named = dict.fromkeys(("request_id", "action", "client_name"), "half \ud800")

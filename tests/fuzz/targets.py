@@ -29,7 +29,7 @@ _SEEDS: Mapping[str, Callable[[], Iterator[bytes]]] = MappingProxyType(
 
 
 def seeds(target: str) -> list[bytes]:
-    """Return what was recorded, each once."""
+    """Return the recorded inputs, each once."""
     return list(dict.fromkeys(_SEEDS[target]()))
 
 

@@ -31,9 +31,9 @@ def test_what_was_recorded_keeps_its_promise(target: str) -> None:
 
 
 def test_every_parser_of_millraces_output_begins_with_what_it_reads() -> None:
-    begun = {data[0] for data in seeds("millrace-output")}
+    first_bytes = {data[0] for data in seeds("millrace-output")}
 
-    assert begun == set(range(len(millrace_output.PARSERS)))
+    assert first_bytes == set(range(len(millrace_output.PARSERS)))
 
 
 @pytest.mark.parametrize(("target", "name"), _FOUND)

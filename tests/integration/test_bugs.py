@@ -1,4 +1,4 @@
-"""What is told of a bug of ours, and to whom; and whether it is shown in full."""
+"""The report of a bug in Millracer: its readers, and whether it is shown in full."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BaseException:
     raise AssertionError
 
 
-def test_a_bug_is_told_in_a_line_with_where_its_traceback_is(
+def test_a_bug_is_reported_in_a_line_with_where_its_traceback_is(
     bug: BaseException, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = say_bug(bug)
+    report = say_bug(bug)
 
     log = tmp_path / "logs" / "millracer.log"
-    assert told.message.endswith(": IndexError: pop from empty list")
+    assert report.message.endswith(": IndexError: pop from empty list")
     error, suggestion = capsys.readouterr().err.splitlines()
-    assert error == f"error: {told.message}"
+    assert error == f"error: {report.message}"
     assert suggestion.startswith("  next: ")
     assert str(log) in suggestion
     assert "Traceback" in log.read_text()
     assert "[].pop()" in log.read_text()
 
 
-def test_without_a_log_nothing_else_fails_and_that_is_said(
+def test_without_a_log_nothing_else_fails_and_the_reason_is_reported(
     bug: BaseException,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -28,7 +28,7 @@ def run(
     )
 
 
-def run_told(
+def run_reporting(
     expression: str, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that prints an expression's value on standard error at its end."""
@@ -108,7 +108,7 @@ def test_wrong_use_is_json_for_a_json_caller(
         (["demo", "--nope"], {}),
     ],
 )
-def test_json_is_asked_for_in_every_way(arguments: list[str], environment: dict[str, str]) -> None:
+def test_json_is_requested_in_every_way(arguments: list[str], environment: dict[str, str]) -> None:
     assert document(run(*arguments, **environment))["errors"][0]["code"] == "usage"
 
 
@@ -184,7 +184,7 @@ def _blocks_on_stdin(pid: int) -> bool:
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
-def test_a_reader_that_went_away_is_no_traceback(tmp_path: Path) -> None:
+def test_a_closed_reader_is_not_a_traceback(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -204,7 +204,7 @@ def test_a_reader_that_went_away_is_no_traceback(tmp_path: Path) -> None:
     assert b"Traceback" not in ran.stderr
 
 
-def test_help_tells_the_exit_codes_and_a_variable_for_every_option() -> None:
+def test_help_names_the_exit_codes_and_a_variable_for_every_option() -> None:
     helped = run("run", "--help").stdout
     options = re.findall(r"^  (--[\w-]+)", helped, re.MULTILINE)
     variables = {f"MILLRACER_{name[2:].upper().replace('-', '_')}" for name in options}
@@ -215,19 +215,17 @@ def test_help_tells_the_exit_codes_and_a_variable_for_every_option() -> None:
 
 
 def test_a_command_works_with_the_garbage_collector_on(tmp_path: Path) -> None:
-    ran = run_told("gc.isenabled()", "workspaces", "list", MILLRACER_STATE_DIR=str(tmp_path))
+    ran = run_reporting("gc.isenabled()", "workspaces", "list", MILLRACER_STATE_DIR=str(tmp_path))
 
     assert (ran.returncode, ran.stderr) == (0, "True\n")
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert run("--version").stdout.startswith("millracer 0.")
 
 
 @pytest.mark.parametrize("command", ["run", "submit"])
-def test_advice_on_a_missing_task_sends_nobody_to_another_command(
-    tmp_path: Path, command: str
-) -> None:
+def test_advice_on_a_missing_task_names_no_other_command(tmp_path: Path, command: str) -> None:
     ran = run(command, "--output", "json", cwd=tmp_path)
 
     (error,) = document(ran)["errors"]

@@ -1,21 +1,37 @@
-"""Errors, bugs and signals become the document of the command, whichever it is."""
+"""Errors, bugs and signals become the document of the command, for every command."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from millracer.cancellation import Cancelled, CancelReason
+from millracer.cancellation import Cancellation, Cancelled, CancelReason
 from millracer.cli import internal_errors, operation_calls
 from millracer.cli.app import invoke
 from millracer.cli.command import report_cancelled
+from millracer.cli.commands import doctor
+from millracer.cli.commands.ops.request import answer
+from millracer.cli.commands.status import watch
+from millracer.cli.operator.command import take
+from millracer.domain.operations import OPERATIONS
+from millracer.domain.run.result import RunResult
 from millracer.errors import ToolFailed
+from millracer.operations import task as operation_task
+from millracer.operations.gateway import OpsGateway
+from millracer.operator.session import Operator, Watching
+from tests.support.gateway import Desk, asked
 
-_COMMANDS = ["status", "submit task", "cancel x", "pause", "resume", "stop"]
+_ARGUMENTS = {"run": "task", "submit": "task", "watch": "x", "cancel": "x"}
+#: Every command of the table, with its arguments and the option for JSON.
+_COMMANDS = [
+    f"{name} {_ARGUMENTS.get(name, '')} {'--json' if each.has_json_option else '--output=json'}"
+    for name, each in OPERATIONS.items()
+    if each.help
+]
 
 
 @pytest.fixture
@@ -31,6 +47,7 @@ def performing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Bas
             raise error
 
         monkeypatch.setattr(operation_calls, "perform", perform)
+        monkeypatch.setattr(operation_task, "run_task", perform)
 
     return patch
 
@@ -55,14 +72,84 @@ def test_what_ends_a_command_is_its_document(  # noqa: PLR0913, PLR0917 - fixtur
     exit_code: int,
 ) -> None:
     performing(error)
-    ended = invoke([*command.split(), "--json"])
+    ended = invoke(command.split())
 
     out, err = capsys.readouterr()
     document = json.loads(out)
     assert ended == exit_code
     assert document["schema_version"].startswith("millracer.")
-    assert [each["code"] for each in document["errors"]] == [code]
-    assert "  next: " in err
+    codes = [each["code"] for each in document["errors"]]
+    assert codes == [code] or (codes == [] and document["outcome"] == code)
+    assert "  next: " in err or not codes
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Put a bug into what the commands outside the table call."""
+
+    def bug(*_arguments: object, **_named: object) -> Any:
+        raise IndexError("a bug")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MILLRACER_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("MILLRACER_NO_WARM_MILLRACE", "1")
+    monkeypatch.setattr(doctor, "examine", bug)
+    monkeypatch.setattr(watch, "find_place", bug)
+    monkeypatch.setattr(OpsGateway, "handle", bug)
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize("line", ["doctor --json", "status --watch --json"])
+def test_a_bug_outside_the_table_is_the_document_of_the_command(
+    capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    assert invoke(line.split()) == 1
+
+    out, err = capsys.readouterr()
+    assert [each["code"] for each in json.loads(out)["errors"]] == ["internal_error"]
+    assert err.count("a bug") == 1
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_bug_in_an_ops_request_is_its_result(capsys: pytest.CaptureFixture[str]) -> None:
+    answered = answer(Desk().gateway(), asked("status"), Cancellation())
+
+    assert (answered.exit_code, answered.result.request_id) == (1, "req-1")
+    assert [each.code for each in answered.result.errors] == ["internal_error"]
+    assert capsys.readouterr().err.count("a bug") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "shown", "is_cancelled"),
+    [
+        (IndexError("a bug"), 1, "error: internal error", False),
+        (ToolFailed("pi", "no", suggested_action="x"), 8, "error: no", False),
+        (Cancelled(CancelReason.INTERRUPTED), 0, "stopped", True),
+    ],
+    ids=["bug", "error", "interrupted"],
+)
+def test_what_ends_a_line_of_the_operator_does_not_end_the_session(  # noqa: PLR0913, PLR0917 - fixtures and cases
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    exit_code: int,
+    shown: str,
+    *,
+    is_cancelled: bool,
+) -> None:
+    monkeypatch.setenv("MILLRACER_STATE_DIR", str(tmp_path))
+
+    class Person:
+        def take(self, _line: str, _watching: Watching) -> RunResult | None:
+            raise error
+
+    cancellation = Cancellation()
+    person = cast("Operator", Person())
+
+    assert take(person, "/status", cancellation, interactive=False) == exit_code
+    assert shown in capsys.readouterr().err
+    assert (cancellation.reason is not None) is is_cancelled
 
 
 @pytest.mark.parametrize(

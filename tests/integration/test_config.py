@@ -91,9 +91,7 @@ def test_each_value_is_shown_with_where_it_comes_from(
     assert values["daemon_timeout_seconds"] == (RunOptions().daemon_timeout_seconds, "default")
 
 
-def test_programs_that_nobody_names_are_setups_else_those_on_path(
-    caller: OpsCaller, tmp_path: Path
-) -> None:
+def test_unnamed_programs_are_setups_else_those_on_path(caller: OpsCaller, tmp_path: Path) -> None:
     before = shown(caller.run("config", "show", "--json"))
     installed = record_installed(tmp_path / "data")
     after = shown(caller.run("config", "show", "--json", MILLRACER_DATA_DIR=str(tmp_path / "data")))
@@ -141,7 +139,7 @@ def test_the_mode_a_session_selected_goes_before_the_files(
     assert values["millrace_mode"] == ("learning_pi", "session")
 
 
-def test_the_path_of_the_users_file_is_told_whatever_is_in_it(
+def test_the_path_of_the_users_file_is_printed_whatever_it_holds(
     caller: OpsCaller, user_file: Path
 ) -> None:
     user_file.write_text("wrong")
@@ -241,11 +239,11 @@ def test_of_many_requests_each_is_done_by_the_file_of_its_workspace(
 
     printed = caller.run("ops", "--jsonl", "--millrace-command", "none", stdin=b"\n".join(lines))
 
-    told: Mapping[str, str] = {
+    codes: Mapping[str, str] = {
         result["request_id"]: result["errors"][0]["code"]
         for result in map(json.loads, printed.stdout.splitlines())
     }
-    assert told == {"workspace": "millrace_not_found", "other": "config_invalid"}
+    assert codes == {"workspace": "millrace_not_found", "other": "config_invalid"}
 
 
 def test_a_files_programs_and_choices_are_those_of_a_run(

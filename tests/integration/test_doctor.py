@@ -65,10 +65,10 @@ def test_a_person_reads_a_line_a_check_with_what_to_do_below_it(caller: DoctorCa
 
     lines = printed.stdout.splitlines()
     names = [name.replace("_", " ") for name in CheckName if name is not CheckName.PI_TURN]
-    told = [line for line in lines[:-1] if not line.startswith(" ")]
+    finding = [line for line in lines[:-1] if not line.startswith(" ")]
     assert [
         line[9:].partition("  ")[0].strip()[: len(name)]
-        for line, name in zip(told, names, strict=True)
+        for line, name in zip(finding, names, strict=True)
     ] == names
     assert "  next: millracer setup" in printed.stdout
     assert re.findall(r"\d+", lines[-1]) == ["9", "0", "2", "8"]
@@ -81,11 +81,11 @@ def test_a_millrace_of_a_wrong_version_is_named_with_the_range(
 ) -> None:
     caller.millrace = str(FakeInstall.at(tmp_path / "old", version="0.17.4").program)
 
-    told = caller.examine().check("millrace")
+    finding = caller.examine().check("millrace")
 
-    assert told["level"] == "fail"
-    assert "0.17.4" in told["message"]
-    assert told["next_command"] == "millracer setup"
+    assert finding["level"] == "fail"
+    assert "0.17.4" in finding["message"]
+    assert finding["next_command"] == "millracer setup"
 
 
 def test_a_pi_of_a_wrong_version_is_named_with_the_range(
@@ -99,19 +99,19 @@ def test_a_pi_of_a_wrong_version_is_named_with_the_range(
     (tmp_path / "old" / "package.json").write_text(json.dumps(metadata), encoding="utf-8")
     caller.pi = str(pi)
 
-    told = caller.examine().check("pi")
+    finding = caller.examine().check("pi")
 
-    assert told["level"] == "fail"
-    assert "0.60.0" in told["message"]
+    assert finding["level"] == "fail"
+    assert "0.60.0" in finding["message"]
 
 
 def test_a_program_that_cannot_be_read_is_that_programs_failure(caller: DoctorCaller) -> None:
     caller.pi = "pi 'unclosed"
 
-    told = caller.examine().check("pi")
+    finding = caller.examine().check("pi")
 
-    assert told["level"] == "fail"
-    assert "--pi-command" in told["message"]
+    assert finding["level"] == "fail"
+    assert "--pi-command" in finding["message"]
 
 
 def test_a_pi_that_knows_no_models_says_so_and_has_been_ended(caller: DoctorCaller) -> None:
@@ -158,7 +158,7 @@ def test_what_sessions_remember_is_counted_and_followed_and_not_touched(
     assert tree(caller.state) == before
 
 
-def test_a_configuration_file_that_says_nonsense_is_a_failed_check_and_the_rest_goes_on(
+def test_an_invalid_configuration_file_is_a_failed_check_and_the_rest_continues(
     caller: DoctorCaller,
 ) -> None:
     config = caller.folder / "config" / "config.toml"
@@ -168,13 +168,13 @@ def test_a_configuration_file_that_says_nonsense_is_a_failed_check_and_the_rest_
     examined = caller.examine()
 
     assert examined.exit_code == 1
-    told = examined.check("configuration")
-    assert told["level"] == "fail"
-    assert str(config) in told["message"]
+    finding = examined.check("configuration")
+    assert finding["level"] == "fail"
+    assert str(config) in finding["message"]
     assert examined.levels["blocked_items"] == "ok"
 
 
-def test_a_workspaces_file_that_says_nonsense_is_a_failed_check_and_the_rest_goes_on(
+def test_an_invalid_workspace_file_is_a_failed_check_and_the_rest_continues(
     caller: DoctorCaller,
 ) -> None:
     (caller.workspace / "millracer.toml").write_text('pi_command = "evil"\n', encoding="utf-8")
@@ -185,7 +185,7 @@ def test_a_workspaces_file_that_says_nonsense_is_a_failed_check_and_the_rest_goe
     assert {**examined.not_ok(), "configuration": "ok"} == {**_WITHOUT_TOOLS, "configuration": "ok"}
 
 
-def test_secrets_are_taken_out_of_what_is_told(caller: DoctorCaller) -> None:
+def test_secrets_are_removed_from_output(caller: DoctorCaller) -> None:
     secret = "sk-ant-REDACTED"
     caller.environment = {"ANTHROPIC_API_KEY": secret}
     caller.workspace = caller.workspace / secret
@@ -196,7 +196,7 @@ def test_secrets_are_taken_out_of_what_is_told(caller: DoctorCaller) -> None:
     assert secret not in printed.stdout + printed.stderr
 
 
-def test_wrong_use_is_told_in_the_document(caller: DoctorCaller) -> None:
+def test_wrong_use_is_reported_in_the_document(caller: DoctorCaller) -> None:
     printed = caller.says("--json", "--no-such-option")
 
     assert printed.exit_code == 2
@@ -232,7 +232,7 @@ def _examined_here(
     return code, json.loads(capfd.readouterr().out)
 
 
-def test_programs_that_never_answer_are_failures_and_the_rest_goes_on(
+def test_programs_that_never_answer_are_failures_and_the_rest_continues(
     hanging: DoctorCaller, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(run_checks, "CHECK_SECONDS", 1.0)
@@ -288,7 +288,7 @@ def test_a_signal_leaves_one_document(hanging: DoctorCaller) -> None:
     assert process.returncode == 143
 
 
-def test_without_room_for_copies_nothing_is_begun(
+def test_without_room_for_copies_nothing_starts(
     caller: DoctorCaller, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as meanwhile:

@@ -93,7 +93,7 @@ def test_a_pi_that_floods_or_never_ends_fails_the_run_in_its_time(
     )
 
     document = printed.document
-    if (session, how) == ("print", "ends"):  # a text that is no UTF-8 is no answer either
+    if (session, how) == ("print", "ends"):  # a text other than UTF-8 is not an answer either
         assert printed.error_codes == ["pi_protocol_error"]
     assert (document["outcome"], document["scoped_completion"]) != ("completed", True)
     assert document["outcome"] in {"failed", "timed_out"}

@@ -1,4 +1,4 @@
-"""The matrix tells what ran, what failed and what was not to be had, and its page is fresh."""
+"""The matrix reports what ran, what failed and what was unavailable, and its page is fresh."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_cell_passes_only_if_all_of_it_ran_and_none_failed(
     assert result_of(CELLS[0], counted).outcome is outcome
 
 
-def test_results_are_kept_cell_by_cell_and_told_on_the_page(tmp_path: Path) -> None:
+def test_results_are_kept_cell_by_cell_and_shown_on_the_page(tmp_path: Path) -> None:
     first, second, third = CELLS[:3]
     kept = (
         replace(result_of(first), cell="of-an-older-matrix"),
@@ -107,7 +107,7 @@ def test_results_are_kept_cell_by_cell_and_told_on_the_page(tmp_path: Path) -> N
     assert f"- {CELLS[-1].name} was not run." in page
     assert f"- {first.name} was not run." not in page
     assert "| 3 passed, 1 failed, 1 skipped | 1.5 min |" in page
-    assert "no such thing" in results[2].told()
+    assert "no such thing" in results[2].summary()
     assert json.loads((tmp_path / "kept.json").read_text())["cells"][1]["outcome"] == "failed"
 
 
@@ -117,7 +117,7 @@ def test_quick_leaves_the_slow_ones_out() -> None:
     assert "pi and not slow" in Selection.PI.arguments(slow=False)
 
 
-def test_what_an_installer_says_is_told_without_its_addresses(
+def test_the_words_of_an_installer_are_reported_without_its_addresses(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     maker = tmp_path / "make"

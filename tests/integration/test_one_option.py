@@ -17,12 +17,19 @@ _LAST_FIELD = "    no_warm_millrace: bool = _option("
 _NEW_FIELD = """    dummy_seconds: float = _option(2.5, "A new option.", minimum=1.0)
 """
 _LIBRARY = """
-from millracer import InvalidRequest, RunOptions, run_task
+from millracer import Client, InvalidRequest, RunOptions, run_task
 assert RunOptions().dummy_seconds == 2.5
-try:
-    run_task("t", workspace=".", options=RunOptions(dummy_seconds=0.5))
-except InvalidRequest as error:
-    print(error.field)
+Client(dummy_seconds=3).close()
+for call in (
+    lambda: run_task("t", workspace=".", options=RunOptions(dummy_seconds=0.5)),
+    lambda: Client(dummy_seconds=0.5),
+    lambda: Client().run("t", dummy_seconds=0.5),
+    lambda: Client().watch("t", dummy_seconds=0.5),
+):
+    try:
+        call()
+    except InvalidRequest as error:
+        print(error.field)
 """
 _LIMIT_SECONDS = 60
 
@@ -33,7 +40,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("changed")
     package = folder / "millracer"
     shutil.copytree(_PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    table = package / "domain" / "run_options.py"
+    table = package / "domain" / "run" / "options.py"
     text = table.read_text()
     assert text.count(_LAST_FIELD) == 1
     table.write_text(text.replace(_LAST_FIELD, _NEW_FIELD + _LAST_FIELD))
@@ -88,7 +95,7 @@ def test_its_bounds_hold_on_every_surface(changed: Path) -> None:
     assert "--dummy-seconds" in python(changed, *run, "--dummy-seconds", "0.5", code=2).stderr
     (changed / "millracer.toml").write_text("dummy_seconds = 0.5")
     assert "dummy_seconds" in python(changed, *run, code=2).stderr
-    assert python(changed, "-c", _LIBRARY).stdout.strip() == "dummy_seconds"
+    assert python(changed, "-c", _LIBRARY).stdout.split() == ["dummy_seconds"] * 4
 
 
 def test_it_is_an_option_of_an_ops_request(changed: Path) -> None:

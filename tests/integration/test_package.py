@@ -1,4 +1,4 @@
-"""What is handed out holds what the program needs, nothing else, and works once installed."""
+"""The distributed package holds what the program needs, nothing else, and works once installed."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_a_submission_of_a_caller_with_many_open_files_is_read(caller: OpsCaller
 
 
 @pytest.mark.parametrize("command", _READS_STDIN, ids=" ".join)
-def test_a_standard_input_that_cannot_be_read_is_told_in_the_commands_document(
+def test_an_unreadable_standard_input_is_reported_in_the_commands_document(
     caller: OpsCaller, command: tuple[str, ...]
 ) -> None:
     caller.parent = ("sh", "-c", 'exec "$@" 0>/dev/null', "sh")
@@ -219,16 +219,16 @@ def test_an_operator_without_a_readable_standard_input_says_so(caller: OpsCaller
 def test_a_background_job_cannot_read_the_terminal_and_says_so(
     caller: OpsCaller, command: tuple[str, ...]
 ) -> None:
-    ours, theirs = pty.openpty()
+    master, slave = pty.openpty()
     try:
-        os.write(ours, b"{}\n")
+        os.write(master, b"{}\n")
         ran = subprocess.run(
             (
                 *("setsid", "--ctty", "--wait"),
                 *parent(ignored=[signal.SIGTTIN], background=True),
                 *(sys.executable, "-m", "millracer", *command),
             ),
-            stdin=theirs,
+            stdin=slave,
             capture_output=True,
             env={**os.environ, "MILLRACER_STATE_DIR": str(caller.state)},
             cwd=caller.cwd,
@@ -236,7 +236,7 @@ def test_a_background_job_cannot_read_the_terminal_and_says_so(
             check=False,
         )
     finally:
-        for end in (ours, theirs):
+        for end in (master, slave):
             with suppress(OSError):
                 os.close(end)
 

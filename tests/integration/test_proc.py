@@ -91,7 +91,7 @@ def test_what_depends_on_daemons_ends_in_one_error_that_names_proc(
 
 
 @pytest.mark.parametrize("proc", _UNSEEN, ids=_name)
-def test_the_doctor_tells_it(workspace: Workspace, millrace_command: str, proc: Proc) -> None:
+def test_the_doctor_reports_it(workspace: Workspace, millrace_command: str, proc: Proc) -> None:
     levels = examine(workspace, millrace_command, proc)
 
     assert levels["proc"] == "fail"
@@ -116,7 +116,7 @@ def test_a_part_of_proc_is_enough(
 def call(
     workspace: Workspace, millrace: str, proc: Proc, *words: str
 ) -> subprocess.CompletedProcess[str]:
-    """Call a command of ours, and return how it ended."""
+    """Call a Millracer command, and return how it ended."""
     return subprocess.run(
         (
             *with_proc(proc, workspace.root.parent),

@@ -150,5 +150,5 @@ def test_without_a_path_setups_tools_stand_alone(
     assert environment["PATH"] == f"/data/launch{rest}"
 
 
-def test_what_nobody_installed_leaves_the_environment_alone() -> None:
+def test_without_an_installation_the_environment_is_left_alone() -> None:
     assert resolve_programs({}).environment() == dict(os.environ)

@@ -1,4 +1,4 @@
-"""Which programs a run takes, and what its result tells of them."""
+"""Which programs a run takes, and how its result reports them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class _Seeing(BackendFactory):
         self.asked = (millrace, environment)
 
 
-def test_what_is_begun_ahead_is_what_a_run_will_use(
+def test_an_early_start_is_the_one_a_run_will_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_installed(tmp_path / "data")

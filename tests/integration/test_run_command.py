@@ -35,7 +35,7 @@ from millracer.wiring import BackendFactory, Settings, tool_factory
 
 @dataclass
 class Stand:
-    """Stands where the real tools would be opened, and notes what it was given."""
+    """Replaces the real tools, and records its calls."""
 
     result: RunResult | None = None
     error: BaseException | None = None
@@ -224,7 +224,7 @@ blocked: Millrace blocked it
 """
 
 
-def test_an_answer_of_pi_never_stands_alone_where_the_work_is_not_done(
+def test_an_answer_of_pi_is_never_alone_where_the_work_is_not_done(
     stand: Stand, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stand.result = replace(BLOCKED, output="All is done.")
@@ -233,7 +233,9 @@ def test_an_answer_of_pi_never_stands_alone_where_the_work_is_not_done(
     assert capsys.readouterr() == ("All is done.\n", HOW_IT_ENDED)
 
 
-def test_how_a_run_ended_is_told_once(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_ending_of_a_run_is_reported_once(
+    stand: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
     stand.result = replace(BLOCKED, output=HOW_IT_ENDED.rstrip())
 
     assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 4
@@ -244,7 +246,7 @@ def test_how_a_run_ended_is_told_once(stand: Stand, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == ""
 
 
-def test_what_was_looked_for_nowhere_is_told_without_a_place(
+def test_missing_evidence_without_a_source_is_printed_without_a_place(
     stand: Stand, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gap = MissingEvidence("an item that is done", NOWHERE, "nothing was handed over")
@@ -257,7 +259,7 @@ def test_what_was_looked_for_nowhere_is_told_without_a_place(
 
 
 @pytest.mark.parametrize("piped", [None, "stdout", "stderr"])
-def test_what_the_answer_says_is_not_told_on_the_same_screen_twice(
+def test_text_of_the_answer_is_not_printed_on_the_same_screen_twice(
     stand: Stand,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -268,12 +270,12 @@ def test_what_the_answer_says_is_not_told_on_the_same_screen_twice(
     stand.error = UsageError("no such skill", suggested_action="name one")
 
     assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 2
-    told = capsys.readouterr()
-    assert told.out == "failed: no such skill\n  next: name one\n"
-    assert told.err == ("" if piped is None else "error: no such skill\n  next: name one\n")
+    printed = capsys.readouterr()
+    assert printed.out == "failed: no such skill\n  next: name one\n"
+    assert printed.err == ("" if piped is None else "error: no such skill\n  next: name one\n")
 
 
-def test_an_error_that_the_answer_says_in_part_is_told_in_whole(
+def test_an_error_that_the_answer_repeats_in_part_is_printed_in_full(
     stand: Stand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for stream in (sys.stdout, sys.stderr):
@@ -302,7 +304,7 @@ DONE = ended(
 )
 
 
-def test_the_evidence_stands_below_an_answer_of_pi(
+def test_the_evidence_is_below_an_answer_of_pi(
     stand: Stand, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stand.result = replace(DONE, output="All is done.")

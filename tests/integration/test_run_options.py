@@ -43,7 +43,7 @@ def notifies(options: TaskInput) -> bool:
     return prepare(options, "run-1", memory).request.notify_terminal_stages
 
 
-def test_pi_is_one_conversation_that_is_told_of_stages_unless_asked_otherwise(read: Read) -> None:
+def test_pi_is_one_conversation_that_hears_of_stages_by_default(read: Read) -> None:
     options = read()
 
     assert options.common.options.anywhere.options.pi_session is PiSession.RPC
@@ -57,7 +57,7 @@ def test_pi_is_one_conversation_that_is_told_of_stages_unless_asked_otherwise(re
         ((), {"MILLRACER_PI_SESSION": "print"}),
     ],
 )
-def test_a_process_a_turn_has_no_conversation_to_tell_stages_in(
+def test_a_process_per_turn_has_no_conversation_for_stages(
     read: Read, arguments: tuple[str, ...], environment: dict[str, str]
 ) -> None:
     options = read(*arguments, "--notify-terminal-stages", environment=environment)

@@ -4,10 +4,11 @@ from millracer.cancellation import Cancellation, Wait
 from millracer.redaction import process
 from millracer.redaction.process import redact, redacted_stream
 from millracer.redaction.rules import MARK
-from millracer.system.processes import TOKEN_VARIABLE, Command, new_token, run
+from millracer.system.process_table import TOKEN_VARIABLE
+from millracer.system.processes import Command, new_token, run
 
 
-def test_a_token_of_ours_is_secret_from_its_making() -> None:
+def test_a_token_of_millracer_is_secret_from_its_making() -> None:
     token = new_token()
 
     assert redact(f"a {token} b") == f"a {MARK} b"

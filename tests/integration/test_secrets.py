@@ -23,7 +23,7 @@ _VALUE = "tr0ub4dor-and-three"
 _SHAPED = KEYS["anthropic"]
 _SECRETS = {"LEAKED_API_KEY": _VALUE, "LEAKED_SHAPE": _SHAPED}
 
-#: A command in which a function of ours has a bug that tells what it holds.
+#: A command in which a function has a bug whose message contains its values.
 _WITH_BUG = """
 import os, sys
 import {module}
@@ -38,7 +38,7 @@ main()
 
 @pytest.fixture
 def tools() -> tuple[str, ...]:
-    """Options by which pi and Millrace are those that tell everything."""
+    """Options by which pi and Millrace are those that print every secret."""
     return (
         *("--pi-command", shlex.join((sys.executable, str(_CHILDREN / "pi_leaking.py")))),
         *(
@@ -58,7 +58,7 @@ def caller(tmp_path: Path, tools: tuple[str, ...]) -> OpsCaller:
 
 
 def _shown(printed: Printed) -> str:
-    """Return all that came out, after looking through it."""
+    """Return all output, after searching it."""
     said = printed.stdout + printed.stderr
     _holds_no_secret(said)
     return said
@@ -67,7 +67,7 @@ def _shown(printed: Printed) -> str:
 def _holds_no_secret(said: str) -> None:
     assert _VALUE not in said
     assert _SHAPED not in said
-    # A key is not told in parts either.
+    # A key is not printed in parts either.
     assert _VALUE[:12] not in said
     assert _SHAPED[-16:] not in said
 
@@ -117,7 +117,7 @@ def test_a_key_in_the_command_that_starts_pi(
     assert command.replace(_VALUE, MARK) in _shown(shown)
 
 
-def test_what_millrace_says_of_a_delegated_task(caller: OpsCaller) -> None:
+def test_millraces_words_about_a_delegated_task(caller: OpsCaller) -> None:
     printed = caller.run(
         *("run", "--route", "millrace", "--output", "json", *caller.options, "a task"),
     )
@@ -126,7 +126,7 @@ def test_what_millrace_says_of_a_delegated_task(caller: OpsCaller) -> None:
     assert printed.document["outcome"] == "failed"
 
 
-def test_what_millrace_says_of_its_status(caller: OpsCaller) -> None:
+def test_millraces_words_about_its_status(caller: OpsCaller) -> None:
     asked = request("status", workspace_ref={"root_path": str(caller.cwd)})
 
     one = caller.send(asked)
@@ -137,7 +137,7 @@ def test_what_millrace_says_of_its_status(caller: OpsCaller) -> None:
         assert printed.document["status"] == "failed"
 
 
-def test_a_password_that_is_a_common_word_changes_no_code_of_ours(caller: OpsCaller) -> None:
+def test_a_password_that_is_a_common_word_changes_no_code_of_millracer(caller: OpsCaller) -> None:
     asked = request("status", workspace_ref={"root_path": str(caller.cwd)})
 
     printed = caller.run("ops", "--json", *caller.options, stdin=asked, DB_PASSWORD="millrace")
@@ -215,7 +215,7 @@ def test_what_a_wrong_command_line_said(caller: OpsCaller, arguments: tuple[str,
         "operator",
     ],
 )
-def test_what_a_bug_of_ours_says(
+def test_the_document_of_a_bug(
     caller: OpsCaller, module: str, name: str, arguments: tuple[str, ...]
 ) -> None:
     in_full = "--debug" in arguments

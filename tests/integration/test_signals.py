@@ -100,7 +100,7 @@ def test_a_signal_that_is_ignored_stays_so(
         os.kill(os.getpid(), signal.SIGHUP)
 
 
-def test_a_timer_of_other_code_in_this_process_goes_on() -> None:
+def test_a_timer_of_other_code_in_this_process_continues() -> None:
     cancellation, rung = Cancellation(), threading.Event()
 
     with handled_by(signal.SIGPROF, lambda *_: rung.set()):
@@ -120,17 +120,17 @@ def test_the_listener_hears_each_signal_that_may_end_a_command_inside_another_bl
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
-def test_an_ending_is_told_and_raises_nothing(number: signal.Signals) -> None:
-    told: list[CancelReason] = []
+def test_an_ending_is_returned_and_raises_nothing(number: signal.Signals) -> None:
+    reasons: list[CancelReason] = []
 
-    with ending_told(told.append):
+    with ending_told(reasons.append):
         os.kill(os.getpid(), number)
         threading.Event().wait(0)
 
-    assert told == [CancelReason.TERMINATED]
+    assert reasons == [CancelReason.TERMINATED]
 
 
-def test_ctrl_c_is_left_to_whoever_has_it() -> None:
+def test_ctrl_c_is_left_to_the_installed_handler() -> None:
     before = signal.getsignal(signal.SIGINT)
 
     with ending_told(lambda _: None):

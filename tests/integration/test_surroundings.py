@@ -75,7 +75,7 @@ def nowhere(tmp_path: Path, task: Sequence[str] = ("a task",)) -> tuple[str, ...
     ],
     ids=["schema", "ops", "jsonl", "sessions", "operator", "help", "version"],
 )
-def test_a_result_that_finds_no_room_is_told_and_no_success(
+def test_a_result_that_finds_no_room_is_reported_and_not_a_success(
     command: tuple[str, ...], stdin: str
 ) -> None:
     ran = in_shell('exec "$@" >/dev/full', *command, stdin=stdin)
@@ -89,7 +89,7 @@ def test_a_result_that_finds_no_room_is_told_and_no_success(
 
 
 @pytest.mark.parametrize("words", [("schema", "run-result"), ("--help",)])
-def test_a_reader_that_left_is_no_failure(words: tuple[str, ...]) -> None:
+def test_a_closed_reader_is_not_a_failure(words: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -112,12 +112,12 @@ def test_a_reader_that_takes_its_time_gets_all_of_a_pipe_that_does_not_block() -
     room = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     command = (*_MILLRACER, "schema", "run-result")
     with (
-        os.fdopen(reader, "rb") as told,
+        os.fdopen(reader, "rb") as stream,
         subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE) as running,
     ):
         os.close(writer)
-        wait_until(lambda: _waiting_in(told) == room, "the pipe is full")
-        schema = told.read()
+        wait_until(lambda: _waiting_in(stream) == room, "the pipe is full")
+        schema = stream.read()
         _, errors = running.communicate(timeout=60)
 
     assert (running.returncode, errors) == (0, b"")
@@ -138,7 +138,7 @@ def test_a_stream_that_is_closed_keeps_nothing_from_the_result(tmp_path: Path, c
 
 
 @pytest.mark.parametrize("closed", [">&-", "0<&- >&- 2>&-"])
-def test_whoever_closes_standard_output_wants_no_result(tmp_path: Path, closed: str) -> None:
+def test_a_caller_that_closes_standard_output_wants_no_result(tmp_path: Path, closed: str) -> None:
     ran = in_shell(f'exec "$@" {closed}', *nowhere(tmp_path))
 
     assert (ran.returncode, ran.stdout) == (2, "")
@@ -170,7 +170,7 @@ def test_a_command_in_a_directory_that_is_gone_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", ["file", "dangling", "loop"])
-def test_a_workspace_that_is_no_directory_is_refused(tmp_path: Path, shape: str) -> None:
+def test_a_workspace_that_is_not_a_directory_is_refused(tmp_path: Path, shape: str) -> None:
     place = tmp_path / "nowhere"
     match shape:
         case "file":
@@ -201,7 +201,7 @@ def test_without_a_home_the_store_is_unavailable_and_says_what_to_set(
 
 
 @pytest.mark.parametrize("environment", [{}, {"MILLRACER_STATE_DIR": "~/state"}])
-def test_without_a_home_a_run_goes_on(
+def test_without_a_home_a_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
     for name in ("HOME", "XDG_DATA_HOME"):
@@ -216,7 +216,7 @@ def test_without_a_home_a_run_goes_on(
     assert warning.startswith("session_store_unavailable: ")
 
 
-def test_arguments_are_utf8_where_python_was_told_that_they_are_ascii(tmp_path: Path) -> None:
+def test_arguments_are_utf8_where_python_is_configured_for_ascii(tmp_path: Path) -> None:
     ran = run(*_MILLRACER, "run", "--output=json", f"--workspace={tmp_path}/ü ☃", "t", **ASCII)
 
     assert ran.returncode == 2

@@ -69,7 +69,7 @@ def prepare(tmp_path: Path, millrace_command: str) -> Prepare:
     return build
 
 
-def test_a_run_does_its_work_with_nobody_at_standard_error(
+def test_a_run_does_its_work_without_a_reader_of_standard_error(
     prepare: Prepare, unread: Unread, tmp_path: Path
 ) -> None:
     _, start, out = *prepare(), tmp_path / "result.json"
@@ -83,7 +83,7 @@ def test_a_run_does_its_work_with_nobody_at_standard_error(
     assert (exit_code, result["outcome"], result["scoped_completion"]) == (0, "completed", True)
 
 
-def test_a_runs_own_limit_ends_it_with_nobody_at_standard_error(
+def test_a_runs_own_limit_ends_it_without_a_reader_of_standard_error(
     prepare: Prepare, full: Unread
 ) -> None:
     workspace, start = prepare(_HANGS)
@@ -92,7 +92,7 @@ def test_a_runs_own_limit_ends_it_with_nobody_at_standard_error(
     assert daemon_pid(workspace) is None
 
 
-def test_a_signal_ends_a_run_with_nobody_at_standard_error(
+def test_a_signal_ends_a_run_without_a_reader_of_standard_error(
     prepare: Prepare, unread: Unread
 ) -> None:
     workspace, start = prepare(_HANGS)
@@ -102,7 +102,7 @@ def test_a_signal_ends_a_run_with_nobody_at_standard_error(
     assert daemon_pid(workspace) is None
 
 
-def test_an_item_is_submitted_and_watched_with_nobody_at_standard_error(
+def test_an_item_is_submitted_and_watched_without_a_reader_of_standard_error(
     prepare: Prepare, full: Unread
 ) -> None:
     workspace, start = prepare()
@@ -132,7 +132,7 @@ def test_an_item_is_submitted_and_watched_with_nobody_at_standard_error(
         pytest.param(("operator",), b"/help\n", 0, id="operator"),
     ],
 )
-def test_every_command_ends_by_itself_with_nobody_at_standard_error(
+def test_every_command_ends_by_itself_without_a_reader_of_standard_error(
     full: Unread, start: Start, arguments: tuple[str, ...], stdin: bytes, exit_code: int
 ) -> None:
     with start(*arguments, stdin=stdin, stderr=full.writer) as held:
@@ -190,15 +190,15 @@ def test_a_late_reader_gets_the_document_of_a_run_that_left_nothing_running(
     assert json.loads(got.lstrip(b"."))["outcome"] == "completed"
 
 
-def test_a_lost_result_is_told(full: Unread, start: Start, tmp_path: Path) -> None:
-    told = tmp_path / "told"
+def test_a_lost_result_is_reported(full: Unread, start: Start, tmp_path: Path) -> None:
+    log = tmp_path / "log"
     with (
-        told.open("wb") as stderr,
+        log.open("wb") as stderr,
         start(*_DIRECT, "--quiet", "answer", stdout=full.writer, stderr=stderr.fileno()) as held,
     ):
         wait_until(lambda: held.writes_to(1), "it writes to standard output")
         assert held.end(signal.SIGINT) == 130
 
-    (error, action) = told.read_text(encoding="utf-8").splitlines()
+    (error, action) = log.read_text(encoding="utf-8").splitlines()
     assert error.startswith("error: ")
     assert action.startswith("  next: ")

@@ -1,4 +1,4 @@
-"""What is written to an output that nobody reads."""
+"""Writes to an output without a reader."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_waited_for_a_reader_comes_in_its_order(full: Unread) -> None:
         assert read(full, 7) == b"and on\n"
 
 
-def test_the_latest_words_are_kept_for_a_reader_that_stands_still(full: Unread) -> None:
+def test_the_latest_words_are_kept_for_a_paused_reader(full: Unread) -> None:
     with as_standard_error(full):
         for number in range(3000):
             say(str(number))
@@ -62,7 +62,7 @@ def test_the_latest_words_are_kept_for_a_reader_that_stands_still(full: Unread) 
         assert got.count(b"\n") < 1000
 
 
-def test_the_interpreters_last_words_wait_for_nobody(full: Unread) -> None:
+def test_the_interpreters_last_words_wait_for_no_reader(full: Unread) -> None:
     with as_standard_error(full):
         finish_standard_error()
 
@@ -89,7 +89,7 @@ def test_a_chunk_is_written_without_a_thread_where_none_can_be_had(
     assert writer.take_error() is None
 
 
-def test_a_failed_write_is_told_once() -> None:
+def test_a_failed_write_is_reported_once() -> None:
     with Path("/dev/full").open("wb") as full:
         writer = DescriptorWriter(full.fileno())
         writer.give(b"lost")

@@ -38,11 +38,11 @@ def main() -> int:
         if cell.name in wanted:
             _say(f"{cell.name}: begins; its output goes to {_LOGS / cell.name}.log")
             results.append(_run(cell, slow=not arguments.quick))
-            _say(results[-1].told())
+            _say(results[-1].summary())
             write_results(merge(read_results(), results[-1]))
     _say("")
     for result in results:
-        _say(result.told())
+        _say(result.summary())
     return 1 if any(result.outcome is Outcome.FAILED for result in results) else 0
 
 

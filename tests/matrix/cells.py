@@ -11,12 +11,12 @@ from enum import StrEnum
 
 #: The last release of each Millrace line that is supported, oldest first.
 MILLRACES = ("0.18.6", "0.19.0", "0.20.3", "0.21.1")
-#: The oldest supported pi, the usual one, two of the newer package; oldest first.
-PIS = ("0.67.68", "0.73.1", "0.87.1", "1.5.2")
+#: Both ends of the older package, then three of the newer one, the usual one last.
+PIS = ("0.67.68", "0.73.1", "0.87.1", "1.5.2", "1.6.0")
 PYTHONS = ("3.11", "3.12", "3.13")
 
 USUAL_MILLRACE = "0.21.1"
-USUAL_PI = "0.73.1"
+USUAL_PI = "1.6.0"
 _NEWER_NODE_FROM = (0, 74)
 
 
@@ -25,7 +25,7 @@ class Selection(StrEnum):
 
     REAL = "real tools"
     PI = "real pi"
-    OURS = "project code"
+    MILLRACER = "project code"
 
     def arguments(self, *, slow: bool) -> tuple[str, ...]:
         """What names them to pytest, with the slow ones or without."""
@@ -35,10 +35,10 @@ class Selection(StrEnum):
                 return real if slow else (*real, "-m", "not slow")
             case Selection.PI:
                 return (*real, "-m", "pi" if slow else "pi and not slow")
-            case Selection.OURS:
+            case Selection.MILLRACER:
                 # tests/architecture says nothing of a Python, but reads what other cells found.
-                ours = ("tests/unit", "tests/integration", "tests/truth", *real)
-                return (*ours, "-m", "corner or not (acceptance or slow)")
+                own = ("tests/unit", "tests/integration", "tests/truth", *real)
+                return (*own, "-m", "corner or not (acceptance or slow)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Cell:
 
     @property
     def wants_newer_node(self) -> bool:
-        """Whether this pi does not start with the Node that Millracer itself asks for."""
+        """Whether this pi does not start with the Node that the older package needs."""
         return tuple(int(part) for part in self.pi.split(".")[:2]) >= _NEWER_NODE_FROM
 
 
@@ -69,5 +69,8 @@ CELLS = (
         if version != USUAL_PI
     ),
     Cell(name="oldest", millrace=MILLRACES[0], pi=PIS[0], tests=Selection.PI),
-    *(Cell(name=f"python-{version}", python=version, tests=Selection.OURS) for version in PYTHONS),
+    *(
+        Cell(name=f"python-{version}", python=version, tests=Selection.MILLRACER)
+        for version in PYTHONS
+    ),
 )

@@ -45,7 +45,7 @@ class Result:
     minutes: float = 0.0
     date: str
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return a one-line summary for the terminal."""
         counts = f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
         what = self.why or f"{counts}, {self.minutes} min"
@@ -53,7 +53,7 @@ class Result:
 
 
 def not_had(cell: Cell, why: str, *, date: str) -> Result:
-    """The result of a cell whose tools are not to be had."""
+    """The result of a cell whose tools are not available."""
     return Result(
         cell=cell.name,
         millrace=cell.millrace,
@@ -79,7 +79,7 @@ def ran(cell: Cell, counted: Counted, *, python: str, node: str, date: str) -> R
         python=python,
         node=node,
         tests=cell.tests,
-        slow=counted.slow and cell.tests is not Selection.OURS,
+        slow=counted.slow and cell.tests is not Selection.MILLRACER,
         outcome=Outcome.PASSED if good else Outcome.FAILED,
         why=counted.trouble,
         passed=counted.passed,
@@ -91,7 +91,7 @@ def ran(cell: Cell, counted: Counted, *, python: str, node: str, date: str) -> R
 
 
 def read_results(path: Path = RESULTS) -> tuple[Result, ...]:
-    """Return what is kept; nothing where nothing is."""
+    """Return the kept results; nothing where there are none."""
     if not path.exists():
         return ()
     kept = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -108,7 +108,7 @@ def merge(kept: Iterable[Result], new: Result) -> tuple[Result, ...]:
 
 
 def write_results(results: Sequence[Result], json_path: Path = RESULTS, page: Path = PAGE) -> None:
-    """Keep the results, and write the page anew."""
+    """Keep the results, and write the page again."""
     document = {"cells": [asdict(result) for result in results]}
     json_path.write_text(f"{json.dumps(document, indent=2)}\n", encoding="utf-8")
     page.write_text(render(results), encoding="utf-8")
@@ -188,7 +188,7 @@ _WHAT_RAN = """
 "real tools" are the tests of `tests/acceptance` and `tests/conformance`. "real pi" are those of
 them that start pi, since only they depend on its version. "project code" is `make test` without the
 runs on the real tools, plus the few of those marked `corner`. `make test` also runs these few with
-the oldest and the newest Millrace and pi.\
+the oldest Millrace and pi, and with the last pi of the older package.\
 """
 
 _DIFFERENCES = """

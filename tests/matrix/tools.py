@@ -1,4 +1,4 @@
-"""Gets the versions of a cell, by the Makefile's own rules, or says why they are not to be had."""
+"""Gets the versions of a cell, by the Makefile's own rules, or says why they are unavailable."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def get_tools(cell: Cell) -> Tools:
 
 
 def ask_version(program: Path) -> str:
-    """Return the version that a Python or a Node tells of itself."""
-    told = _first_line(str(program), "--version")
-    return told.removeprefix("Python ").removeprefix("v")
+    """Return the version that a Python or a Node prints."""
+    printed = _first_line(str(program), "--version")
+    return printed.removeprefix("Python ").removeprefix("v")
 
 
 def _make(folder: Path, *variables: str) -> None:
@@ -102,10 +102,10 @@ def _make(folder: Path, *variables: str) -> None:
 
 
 def _complaint(output: str) -> str:
-    """Return the line of an installer that tells most, without the addresses in it."""
+    """Return an installer's most informative line, without the addresses in it."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if "error" in line.lower() and not line.startswith("make")]
-    return _ADDRESS.sub("(address)", (told or lines or ["it said nothing"])[0])[:300]
+    errors = [line for line in lines if "error" in line.lower() and not line.startswith("make")]
+    return _ADDRESS.sub("(address)", (errors or lines or ["it said nothing"])[0])[:300]
 
 
 def find_python(version: str) -> str:

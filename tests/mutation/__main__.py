@@ -52,9 +52,9 @@ def main() -> int:
             counts = count(tried)
             keep({module: counts})
             DOCUMENT.write_text(render(modules(), read_counts(), reasons), encoding="utf-8")
-            told = ", ".join(f"{number} {fate}" for fate, number in counts.items())
+            description = ", ".join(f"{number} {fate}" for fate, number in counts.items())
             found = wrong(tried, explained_in(reasons))
-            sys.stdout.writelines(f"{line}\n" for line in (f"{module}: {told}", *found))
+            sys.stdout.writelines(f"{line}\n" for line in (f"{module}: {description}", *found))
             sys.stdout.flush()
             problems += found
     return 1 if problems else 0

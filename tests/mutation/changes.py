@@ -64,10 +64,10 @@ _PROSE = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What stands in a node's place, and how that is told."""
+    """The replacement of a node, and its description."""
 
     after: ast.AST
-    told: str
+    description: str
 
 
 def changes(node: ast.AST, parent: ast.AST, field: str, members: Members) -> Iterator[Change]:
@@ -113,13 +113,15 @@ def _computed(node: ast.AST) -> Iterator[Change]:
 
 
 def _questioned(node: ast.AST, parent: ast.AST, field: str) -> Iterator[Change]:
-    """Yield the opposite of what is asked, and leave out the question of a comprehension."""
+    """Yield the opposite of a condition, and leave out the condition of a comprehension."""
     if not isinstance(node, ast.expr):
         return
     asks = (ast.If, ast.While, ast.IfExp, ast.match_case)
     turned_otherwise = isinstance(node, (ast.Compare, ast.UnaryOp))
     if field in {"test", "guard"} and isinstance(parent, asks) and not turned_otherwise:
-        yield _changed(node, ast.UnaryOp(op=ast.Not(), operand=node), told=f"not ({_text(node)})")
+        yield _changed(
+            node, ast.UnaryOp(op=ast.Not(), operand=node), description=f"not ({_text(node)})"
+        )
     if field == "ifs":
         yield _changed(node, ast.Constant(value=True))
 
@@ -212,8 +214,8 @@ def _left_out(node: ast.stmt) -> Change:
     return Change(ast.Pass(), f"without {_text(node)}")
 
 
-def _changed(node: ast.AST, after: ast.AST, *, told: str | None = None) -> Change:
-    return Change(after, f"{_text(node)} -> {_text(after) if told is None else told}")
+def _changed(node: ast.AST, after: ast.AST, *, description: str | None = None) -> Change:
+    return Change(after, f"{_text(node)} -> {_text(after) if description is None else description}")
 
 
 def _with(node: ast.AST, **fields: object) -> ast.AST:

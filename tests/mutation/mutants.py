@@ -25,7 +25,7 @@ _SCOPES = (ast.FunctionDef, ast.ClassDef)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One changed module, told by its file, the change's number and its name."""
+    """One changed module, identified by its file, the change's number and its name."""
 
     module: str
     number: int
@@ -34,7 +34,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where in the tree a node stands; writing another node there makes the mutant."""
+    """The place of a node in the tree; writing another node there makes the mutant."""
 
     node: ast.AST
     parent: ast.AST
@@ -50,8 +50,14 @@ class _Place:
 
 
 def modules() -> tuple[str, ...]:
-    """Return the names of the domain's modules."""
-    return tuple(sorted(path.stem for path in DOMAIN.glob("*.py") if path.stem != "__init__"))
+    """Return the names of the domain's modules, with dots: `run.completion`."""
+    paths = (path for path in DOMAIN.rglob("*.py") if path.stem != "__init__")
+    return tuple(sorted(".".join(path.relative_to(DOMAIN).with_suffix("").parts) for path in paths))
+
+
+def path_of(module: str) -> Path:
+    """Return the file of a module of the domain."""
+    return DOMAIN.joinpath(*module.split(".")).with_suffix(".py")
 
 
 def mutants_of(module: str) -> tuple[Mutant, ...]:
@@ -74,12 +80,12 @@ def compile_mutant(mutant: Mutant) -> CodeType:
         if number == mutant.number:
             place.put(ast.copy_location(copy.deepcopy(change.after), place.node))
             break
-    path = DOMAIN / f"{mutant.module}.py"
-    return compile(ast.unparse(ast.fix_missing_locations(tree)), str(path), "exec")
+    source = ast.unparse(ast.fix_missing_locations(tree))
+    return compile(source, str(path_of(mutant.module)), "exec")
 
 
 def _parse(module: str) -> ast.Module:
-    return ast.parse((DOMAIN / f"{module}.py").read_text(encoding="utf-8"))
+    return ast.parse(path_of(module).read_text(encoding="utf-8"))
 
 
 def _members() -> Members:
@@ -148,5 +154,5 @@ def _scope(scope: str, node: ast.AST) -> str:
 
 
 def _shown(change: Change) -> str:
-    text = change.told
+    text = change.description
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 2 :]}"

@@ -78,7 +78,7 @@ def count(tried: Iterable[Tried]) -> Counts:
 
 
 def wrong(tried: Sequence[Tried], explained: frozenset[str]) -> list[str]:
-    """Return which survivors nobody explained, and which explained mutants were killed."""
+    """Return which survivors are not explained, and which explained mutants were killed."""
     problems = []
     for each in tried:
         survived, name = each.fate is Fate.SURVIVED, each.mutant.name

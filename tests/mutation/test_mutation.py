@@ -66,5 +66,5 @@ def test_every_explained_mutant_exists() -> None:
     assert explained_in(read_reasons()) <= names
 
 
-def test_the_document_tells_what_was_tried_last() -> None:
+def test_the_document_reports_what_was_tried_last() -> None:
     assert render(modules(), read_counts(), read_reasons()) == DOCUMENT.read_text(encoding="utf-8")

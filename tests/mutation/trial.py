@@ -27,7 +27,7 @@ from types import CodeType, ModuleType
 import pytest
 from hypothesis import Phase, settings
 
-from tests.mutation.mutants import DOMAIN, Mutant, compile_mutant, modules
+from tests.mutation.mutants import Mutant, compile_mutant, modules, path_of
 
 _TESTS = Path(__file__).parents[1] / "unit" / "domain"
 _DOMAIN = "millracer.domain."
@@ -35,13 +35,13 @@ _DOMAIN = "millracer.domain."
 _PROCESSOR_SECONDS = 30
 _WALL_SECONDS = 600
 _PROFILE = "mutation"
-#: The rules start nothing, so no test of theirs needs a fixture that looks after processes; a
+#: The rules start nothing, so no test of them needs a fixture that watches processes; a
 #: failure needs no assertion explained, and what `make test` leaves out is left out.
 _OPTIONS = (
     *("-x", "-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "-m", "not slow"),
     f"--hypothesis-profile={_PROFILE}",
 )
-#: Nobody reads by what example a mutant was killed, so none is looked for that is smaller.
+#: The example that killed a mutant is not read, so no smaller one is searched.
 settings.register_profile(
     _PROFILE,
     derandomize=True,
@@ -94,9 +94,9 @@ def check_tests(module: str) -> None:
 
 def _test_sets(module: str) -> list[Sequence[Path]]:
     """Return the module's own tests, and those of what uses it."""
-    users = {module} | {each for each in modules() if module in _imported(DOMAIN / f"{each}.py")}
-    related = [path for path in sorted(_TESTS.glob("test_*.py")) if users & _imported(path)]
-    own = [path for path in related if path.stem.startswith(f"test_{module}")]
+    users = {module} | {each for each in modules() if module in _imported(path_of(each))}
+    related = [path for path in sorted(_TESTS.rglob("test_*.py")) if users & _imported(path)]
+    own = [path for path in related if path.stem.startswith(f"test_{module.rpartition('.')[2]}")]
     others = [path for path in related if path not in own]
     return [tests for tests in (own, others) if tests]
 

@@ -3,7 +3,7 @@
 Run by `make fixtures`, once for each supported version. The program is named by the environment
 variable MILLRACER_TEST_MILLRACE. It works in a throw-away workspace with the scripted stage runner
 of the tests, so no model and no credentials are needed. What was recorded, from which version, with
-which paths replaced, and how to do it again stands in each folder's manifest.json.
+which paths replaced, and how to do it again is in each folder's manifest.json.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ def running_daemon(recorder: Recorder, workspace: Workspace) -> Iterator[subproc
 
 
 def write_manifest(folder: Path, version: str, recorder: Recorder) -> None:
-    """Say what was recorded, from what, and how to do it again."""
+    """Describe the records, their versions, and how to record again."""
     manifest = {
         "tool": "millrace-ai",
         "version": version,
@@ -278,7 +278,7 @@ def without_frames(stderr: str) -> str:
 
 
 def write_document(base: Path, kind: IntakeKind, item_id: str) -> str:
-    """Write an intake document of ours and return its path."""
+    """Write an intake document of Millracer and return its path."""
     item = WorkItem(item_id=item_id, request_hash=item_id.encode().hex().rjust(64, "0"), named=True)
     body = RequestBody(task=f"Do {item_id}\n\n    exactly so")
     document: IntakeDocument = render_document(item, kind, body, created_at=CREATED)

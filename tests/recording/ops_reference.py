@@ -5,7 +5,7 @@
 PYTHON is an interpreter that has the reference installed. Each request is sent to its
 `millracer ops --json` in a home and a workspace of its own, with small programs of the tests in the
 place of pi and Millrace; so no model and no credentials are needed. Paths, times and ids are
-replaced by names. The answers go to fixtures/ops/reference-0.2.0.json, which a test holds ours to.
+replaced by names. The answers go to fixtures/ops/reference-0.2.0.json, which a test compares with.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _RECORDED = ROOT / "fixtures" / "millrace" / "0.21.1"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _INTAKE_ID = re.compile(r"\b(task|probe|idea)-\d{14}-[a-z0-9-]+")
 
-#: What its Millrace tells once delegated work has ended so.
+#: The status of its Millrace once delegated work has ended so.
 _ENDINGS: Mapping[str, Mapping[str, object]] = {
     "": {},
     ABSENT: {},

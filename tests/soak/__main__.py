@@ -31,9 +31,11 @@ _RESIDENT_SHARE = 5
 def main() -> int:
     """Soak, print and write; returns the exit code."""
     arguments = _arguments()
-    ours = Contender(name="ours", command=Path(sys.executable).with_name("millracer"), is_ours=True)
+    millracer = Contender(
+        name="ours", command=Path(sys.executable).with_name("millracer"), is_millracer=True
+    )
     millrace, pi = os.environ["MILLRACER_TEST_MILLRACE"], os.environ["MILLRACER_TEST_PI"]
-    tools = Tools(millrace=millrace, pi=pi, ours=ours, reference=ours)
+    tools = Tools(millrace=millrace, pi=pi, millracer=millracer, reference=millracer)
     resident_tasks = arguments.tasks // _RESIDENT_SHARE
     own_tasks = arguments.tasks - resident_tasks
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Rule(StrEnum):
-    """What is asked of a figure that is read again and again."""
+    """The rule for a figure that is read again and again."""
 
     #: The median of the last tenth is at most that of the first, and a tenth and the slack more.
     LEVEL = "level"
@@ -26,9 +26,9 @@ class Gauge:
 
     Attributes:
         key: its name in a sample.
-        slack: what it may grow beside a tenth, in its unit.
+        slack: its allowed growth beside a tenth, in its unit.
         is_judged: whether the soak fails with it; what is Millrace's own, or the time that other
-            work of the machine takes, is told alone.
+            work of the machine takes, is only reported.
     """
 
     key: str
@@ -39,7 +39,7 @@ class Gauge:
     is_judged: bool = True
 
     def judge(self, values: Sequence[float]) -> Judgement:
-        """Compare the two ends of what was read, oldest first; at least two readings."""
+        """Compare the two ends of the readings, oldest first; at least two readings."""
         tenth = max(1, len(values) // 10)
         if self.rule is Rule.STEADY:
             steps = [later - earlier for earlier, later in itertools.pairwise(values)]

@@ -1,4 +1,4 @@
-"""What a process and its descendants hold, and what lies on the disk: read past the product."""
+"""Resources of a process and its descendants, and files on disk: read without the product."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def of_descendants(pid: int) -> Readings:
 
 
 def of_disk(scene: Scene) -> Readings:
-    """Return what lies in our folders and in Millrace's: files and KiB, temporary files apart."""
+    """Return files and KiB in Millracer's folders and in Millrace's, temporary files apart."""
     root = scene.workspace.root
     own = list(_files(root / ".millracer"))
     kept = [path for path in own if path.parent.name == "intake"]

@@ -44,7 +44,7 @@ _Request = tuple[str, dict[str, Any], str]
 
 @dataclass(slots=True)
 class _Drain:
-    """Reads standard error, so that nobody waits for a full pipe, and counts it."""
+    """Reads and counts standard error, so that no writer waits for a full pipe."""
 
     size: int = 0
     _thread: threading.Thread | None = field(default=None)
@@ -98,7 +98,7 @@ def _caller(scene: Scene) -> OpsCaller:
             *("--millrace-command", scene.tools.millrace, "--pi-command", scene.tools.pi),
             *("--provider", PROVIDER, "--model", MODEL_ID, "--no-default-skills"),
         ),
-        environment=scene.environment(scene.tools.ours),
+        environment=scene.environment(scene.tools.millracer),
     )
 
 

@@ -78,9 +78,9 @@ def soak_runs(scene: Scene, tasks: int) -> Iterator[Readings]:
     """
     for _ in range(tasks):
         running = Running(
-            scene.run_command(scene.tools.ours),
+            scene.run_command(scene.tools.millracer),
             cwd=scene.home,
-            env=scene.environment(scene.tools.ours),
+            env=scene.environment(scene.tools.millracer),
             limit_seconds=_LIMIT_SECONDS,
         )
         try:
@@ -88,7 +88,7 @@ def soak_runs(scene: Scene, tasks: int) -> Iterator[Readings]:
             ran = running.finish()
         finally:
             running.close()
-        yield {**most, **_told(ran), **of_disk(scene)}
+        yield {**most, **_hints(ran), **of_disk(scene)}
 
 
 def _most_of(running: Running) -> Readings:
@@ -107,7 +107,7 @@ def _most_of(running: Running) -> Readings:
     return most
 
 
-def _told(ran: Ran) -> Readings:
+def _hints(ran: Ran) -> Readings:
     try:
         result = json.loads(ran.output)
     except ValueError:

@@ -77,11 +77,11 @@ REFUSALS: Mapping[str, Failure] = {
     "check_supported": partial(ToolNotFound, "millrace", "nowhere"),
     "initialise": partial(WorkspaceUnusable, "read-only"),
 }
-#: What is no trouble; there is as much of it as there may be.
+#: Ordinary answers and moves, without a limit.
 USUAL: frozenset[Choice] = frozenset(
     {A.DONE, A.BOOTING, A.SAFETY, A.OVER, A.MILLRACE, A.DIRECT, A.PROSE}
     | {A.FIRST, A.LAST}
-    | {Move.TAKEN_IN, Move.CLAIMED, Move.RESULT_STANDS, Move.ENDED, Move.BLOCKED}
+    | {Move.TAKEN_IN, Move.CLAIMED, Move.RESULT_IS_VALID, Move.ENDED, Move.BLOCKED}
     | {Move.DAEMON_BOOTS, Move.DAEMON_DIES}
 )
 AFTER = frozenset({A.DID_BUT_GARBLED, A.DID_BUT_SLOW, A.DID_BUT_STOPPED, A.DID_BUT_DIES})
@@ -92,7 +92,7 @@ class Bounds:
     """How much may happen to one run.
 
     Attributes:
-        usual: what is no trouble; there is as much of it as there may be.
+        usual: ordinary answers and moves, without a limit.
         troubles: how much of everything else, None for any number.
         left_out: what never happens.
         moves_at: before which calls something may happen outside.

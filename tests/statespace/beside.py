@@ -22,22 +22,22 @@ _Arguments = ParamSpec("_Arguments")
 class Turn(Future[_Result]):
     """What is done once, at the latest when its result is wanted.
 
-    A death passes through: nobody is left who could be told of it.
+    A death passes through: no caller is left to receive it.
     """
 
     def __init__(self, do: Callable[[], _Result]) -> None:
         super().__init__()
         self._do = do
-        self.begun = False
+        self.started = False
 
     def take(self) -> None:
-        """Do it, unless it has begun."""
-        if self.begun:
+        """Do it, unless it has started."""
+        if self.started:
             return
-        self.begun = True
+        self.started = True
         try:
             result = self._do()
-        except Exception as error:  # noqa: BLE001 - its asker is told whatever it is
+        except Exception as error:  # noqa: BLE001 - the caller receives every error
             self.set_exception(error)
         else:
             self.set_result(result)

@@ -10,18 +10,18 @@ from millracer.cancellation import Cancellation
 
 
 class Answer(StrEnum):
-    """How a call goes. One that `did` what was asked may still tell of it in another way."""
+    """How a call goes. One that `did` its effect may still report it in another way."""
 
     DONE = "done"
     REFUSED = "refused"
     GARBLED = "garbled"
     SLOW = "slow"
     LATE = "late"  #: slow, and every time limit of the run is over
-    DIES = "dies"  #: we are killed before it
+    DIES = "dies"  #: Millracer is killed before it
     DID_BUT_GARBLED = "did_but_garbled"
     DID_BUT_SLOW = "did_but_slow"
     DID_BUT_STOPPED = "did_but_stopped"  #: the caller asked to stop meanwhile
-    DID_BUT_DIES = "did_but_dies"  #: we are killed after it
+    DID_BUT_DIES = "did_but_dies"  #: Millracer is killed after it
     DAEMON_DIED = "daemon_died"
     REJECTED = "rejected"
     UNSEEN = "unseen"  #: the item is on its way between two folders
@@ -30,7 +30,7 @@ class Answer(StrEnum):
     OVER = "over"  #: every time limit of the run is over
     MILLRACE = "millrace"
     DIRECT = "direct"
-    PROSE = "prose"  #: words that claim completion and are no decision
+    PROSE = "prose"  #: words that claim completion and are not a decision
     FIRST = "first"  #: what runs beside the run ends before the run's next call
     LAST = "last"  #: it begins once the run waits for it
 
@@ -38,20 +38,22 @@ class Answer(StrEnum):
 class Move(StrEnum):
     """What happens outside before a call is answered."""
 
-    STOP_ASKED = "stop_asked"  #: the caller asks us to stop, the second time to hurry
-    OTHER_ADDS = "other_adds"  #: somebody else adds the same item
+    STOP_ASKED = "stop_asked"  #: the caller asks Millracer to stop, the second time to hurry
+    OTHER_ADDS = "other_adds"  #: another caller adds the same item
     TAKEN_IN = "taken_in"
     MAIL_REFUSED = "mail_refused"
     CLAIMED = "claimed"
     CANCELLED = "cancelled"
-    RESULT_STANDS = "result_stands"  #: the updater's result is in the trace, the item not done yet
+    RESULT_IS_VALID = (
+        "result_stands"  #: the updater's result is in the trace, the item not done yet
+    )
     ENDED = "ended"
     BLOCKED = "blocked"
     PUT_BACK = "put_back"
     DAEMON_DIES = "daemon_dies"
-    DAEMON_STOPPED = "daemon_stopped"  #: by somebody else
+    DAEMON_STOPPED = "daemon_stopped"  #: by another command
     DAEMON_BOOTS = "daemon_boots"
-    OTHER_STARTS = "other_starts"  #: somebody else starts a daemon
+    OTHER_STARTS = "other_starts"  #: another command starts a daemon
 
 
 Choice: TypeAlias = Answer | Move
@@ -60,7 +62,7 @@ Choose: TypeAlias = Callable[[str, Sequence[Choice]], Choice]
 
 
 class Gone(BaseException):
-    """Nothing of us runs on, and no clean-up has any effect: killed, or not worth following."""
+    """No code of Millracer runs on; no clean-up has any effect: killed, or not worth following."""
 
 
 class AskedToStop(Cancellation):

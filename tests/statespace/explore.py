@@ -1,12 +1,12 @@
 """Every state a run can reach, and every way on from each.
 
-A state is the program's (`program`) and the world's (`world`) at a moment when the outside may go
-on in several ways. A way there is a list of choices; it is gone again from its beginning each time,
+A state is the program's (`program`) and the world's (`world`) at a moment when the outside may
+continue in several ways. A way there is a list of choices, repeated from its beginning each time,
 because a running program cannot be copied. Where a state is met that was met before, the way ends.
 Between two runs only the world is left: from every such world the same command is given again, so
 that deaths, repetitions and their order are not bounded.
 
-States are told apart by the hash of their value, 64 bits: among a million states two fall together
+States are distinguished by the hash of their value, 64 bits: of a million states two fall together
 once in tens of millions of explorations.
 """
 
@@ -26,7 +26,8 @@ from millracer.domain.run import lifecycle as table
 from millracer.domain.run.lifecycle import INITIAL, Edge, Lifecycle, RunEvent, RunFacts, RunState
 from millracer.domain.run.result import RunResult
 from millracer.domain.submission import Submission
-from millracer.run import finalize, orchestrator
+from millracer.run import finalize
+from millracer.run import steps as run_steps
 from millracer.run.context import RunContext
 from tests.statespace.beside import InTurn
 from tests.statespace.choices import Answer, Choice, Gone, Move
@@ -73,8 +74,8 @@ class Node:
     """A state of a running program; `ways` leads on by the choices of its menu, None if not gone.
 
     Attributes:
-        place: what was asked of the outside here.
-        menu: what it may answer.
+        place: the call to the outside here.
+        menu: its possible answers.
         completes: one of the ways ends the run as completed.
     """
 
@@ -110,13 +111,13 @@ class Space:
 
     @property
     def not_gone(self) -> int:
-        """How many ways nobody went."""
+        """How many ways are not explored."""
         return sum(way is None for node in self.nodes.values() for way in node.ways)
 
     def endless(self) -> list[Node]:
         """Return states on a circle that no run would leave.
 
-        Where a run waits, its time limit passes; what happens outside alone is no circle of ours.
+        Where a run waits, its time limit passes; a circle of the outside alone does not count.
         """
         graph = {node: _on(node) for node in self.nodes.values()}
         return [
@@ -162,11 +163,11 @@ class Explorer:
     """Goes every way of one command.
 
     Args:
-        command: what is given, the same each time.
+        command: the command, the same each time.
         request: its request.
         worlds: the worlds it is given in at first.
         rules: what must hold everywhere.
-        limit: more states than this are no finite space.
+        limit: a space with more states than this counts as infinite.
     """
 
     def __init__(
@@ -213,7 +214,7 @@ class Explorer:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("millracer.cancellation.time", self._time)
-            patch.setattr(orchestrator, "Lifecycle", fresh)
+            patch.setattr(run_steps, "Lifecycle", fresh)
             while self._ahead:
                 self._go(self._ahead.popleft())
         return self._space
@@ -232,7 +233,7 @@ class Explorer:
             if walk.broken is not None:
                 raise walk.broken from None
             if not walk.met_known:
-                walk.lead_to(self._rest(world, walk.told("killed")))
+                walk.lead_to(self._rest(world, walk.way_to("killed")))
             return
         except Exception as error:
             raise Broken(walk.story(f"{type(error).__name__}: {error}")) from error
@@ -240,7 +241,7 @@ class Explorer:
         if wrong is not None:
             raise Broken(walk.story(wrong))
         self._space.outcomes.add(ended.outcome)
-        walk.lead_to(self._rest(world, walk.told(f"ended {ended.outcome}")))
+        walk.lead_to(self._rest(world, walk.way_to(f"ended {ended.outcome}")))
         if ended.completes:
             walk.completes()
 
@@ -258,7 +259,7 @@ class Explorer:
 
         Raises:
             Gone: the way ends here; the walk knows why. What else the program raises while it
-                unwinds may take this one's place, so nothing is told by its class.
+                unwinds may replace this exception, so its class decides nothing.
         """
         nodes, record = self._space.nodes, running_record()
         key = hash((place, tuple(menu), walk.world.key(), program_state(self._time.now)))
@@ -307,7 +308,7 @@ class _Walk:
         self.broken: Broken | None = None
         self._explorer = explorer
         self._given = deque(way.choices)
-        self._told: list[str] = []
+        self._steps: list[str] = []
         self._at = way.last
 
     def choose(self, place: str, menu: Sequence[Choice]) -> Choice:
@@ -318,7 +319,7 @@ class _Walk:
             self._at = self._explorer.arrive(self, place, menu)
             number = 0
         self.choices.append(number)
-        self._told.append(f"{place}: {menu[number]}")
+        self._steps.append(f"{place}: {menu[number]}")
         return menu[number]
 
     def lead_to(self, node: Node | Rest) -> None:
@@ -333,10 +334,10 @@ class _Walk:
         if self._at is not None:
             self._at.completes = True
 
-    def told(self, end: str) -> tuple[str, ...]:
+    def way_to(self, end: str) -> tuple[str, ...]:
         """Say the way from the first world to here."""
-        return (*self.rest.way, *self._told, end)
+        return (*self.rest.way, *self._steps, end)
 
     def story(self, wrong: str) -> str:
-        """Say what is wrong, and the way to it."""
-        return "\n  ".join([wrong, *self.told("here")])
+        """Report what is wrong, and the way to it."""
+        return "\n  ".join([wrong, *self.way_to("here")])

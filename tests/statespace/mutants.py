@@ -13,6 +13,7 @@ from millracer.cancellation import Wait
 from millracer.domain.requests import RunRequest
 from millracer.domain.run import completion, lifecycle, result
 from millracer.domain.run.ending import Ending
+from millracer.domain.run.evidence import StageProof
 from millracer.domain.run.lifecycle import (
     EDGES,
     SUBMISSION_EDGES,
@@ -24,7 +25,8 @@ from millracer.domain.run.lifecycle import (
 )
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.work.items import WorkItem
-from millracer.run import orchestrator
+from millracer.millrace.wire import stage_results
+from millracer.run import steps, submitter
 from millracer.run.orchestrator import Orchestrator
 from tests.statespace.scenarios import needs_others
 
@@ -66,6 +68,11 @@ def _gate(name: str, value: object) -> Mutation:
     return lambda patch: patch.setattr(completion, name, value)
 
 
+def _any_stage_proves(patch: pytest.MonkeyPatch) -> None:
+    builder = ("builder", "UPDATE_COMPLETE")
+    patch.setitem(stage_results.PROOFS, builder, StageProof.WORK_RECORDED)
+
+
 def _ends_well(ending: Ending) -> Mutation:
     return lambda patch: patch.setitem(result._OUTCOMES, ending, Outcome.COMPLETED)
 
@@ -75,7 +82,7 @@ def _no_leave(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_look_for_the_item(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(orchestrator, "find_item", lambda record, millrace: None)
+    patch.setattr(steps, "find_item", lambda record, millrace: None)
 
 
 def _another_id_each_time(patch: pytest.MonkeyPatch) -> None:
@@ -84,7 +91,7 @@ def _another_id_each_time(patch: pytest.MonkeyPatch) -> None:
     def work_item_for(request: RunRequest, *, unique: str) -> WorkItem:
         return WorkItem(item_id=f"item-{next(numbers)}", request_hash="hash", named=True)
 
-    patch.setattr(orchestrator, "work_item_for", work_item_for)
+    patch.setattr(steps, "work_item_for", work_item_for)
 
 
 def _no_limit_of_time(patch: pytest.MonkeyPatch) -> None:
@@ -99,11 +106,11 @@ def _row(source: RunState, event: RunEvent) -> Edge:
 def _submission_leads(event: RunEvent, dest: RunState) -> Mutation:
     """Let every row of a submission with this event lead elsewhere."""
     rows = tuple(replace(row, dest=dest) if row.event is event else row for row in SUBMISSION_EDGES)
-    return lambda patch: patch.setattr(orchestrator, "SUBMISSION_EDGES", rows)
+    return lambda patch: patch.setattr(submitter, "SUBMISSION_EDGES", rows)
 
 
 def _refusal_is_accepted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(orchestrator, "accept", lambda record, millrace: Step(E.ITEM_ACCEPTED))
+    patch.setattr(submitter, "accept", lambda record, millrace: Step(E.ITEM_ACCEPTED))
 
 
 #: Wrong versions of what a submission obeys; every one must be refused.
@@ -122,9 +129,9 @@ _ENDINGS = (
 MUTATIONS: Mapping[str, Mutation] = {
     "a done item needs no run": _gate("_stages_or_gap", lambda *_: completion._Proof()),
     "a run needs no done item": _gate("_prove_done", lambda *_: completion._Proof()),
-    "any stage will do": _gate("UPDATER_STAGE", "builder"),
-    "any result will do": _gate("UPDATE_COMPLETE", "BLOCKED"),
-    "a failed run will do": _gate("_RESULT_STANDS", frozenset({"complete", "active", "failed"})),
+    "any stage will do": _any_stage_proves,
+    "any result will do": _gate("_proves", lambda fact, *_: fact.counts),
+    "a failed run will do": _gate("_proves", lambda fact, *proofs: fact.proves in proofs),
     "a run as another kind will do": _gate("TASK", "incident"),
     "restarts without end": _guarded(lambda facts: True),
     "one restart too many": _guarded(lambda facts: facts.restarts <= facts.max_restarts),

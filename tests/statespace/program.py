@@ -1,7 +1,7 @@
-"""The state of the running program, as a value: where it stands, and what it knows there.
+"""The state of the running program, as a value: where it is, and what it knows there.
 
 It is read from the interpreter: the frames of the application that are running, where each of them
-is, what its variables hold, and the exceptions in flight. Two moments with the same value go on
+is, what its variables hold, and the exceptions in flight. Two moments with the same value continue
 alike. What nothing is decided by is left out, and named here; a value of a class that is not named
 here ends the exploration, so that nothing is left out by oversight.
 """
@@ -46,10 +46,9 @@ from millracer.millrace import submission
 from millracer.millrace.intake.documents import IntakeDocument
 from millracer.millrace.submission import ItemLock
 from millracer.millrace.wire.text_output import AddReceipt
-from millracer.run import finalize
 from millracer.run.context import RunContext
-from millracer.run.orchestrator import Orchestrator
 from millracer.run.progress import Progress
+from millracer.run.steps import Steps
 from millracer.run.watch import Watch
 from millracer.testing.backend import ScriptedControl, ScriptedWatchLease
 from millracer.testing.clock import FrozenClock
@@ -58,7 +57,7 @@ from tests.statespace.choices import AskedToStop
 from tests.statespace.world import Lease, ModelPi, World
 
 _HERE = (str(Path(run.__file__).parent), str(submission.__file__))
-#: Told to people or the same in every run: nothing is decided by it.
+#: Text for people or the same in every run: it decides nothing.
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RunContext: frozenset(
         {"request", "cancellation", "item", "document_path", "found"}
@@ -66,23 +65,24 @@ _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     ),
     Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
     RunningDaemon: frozenset({"pid", "started"}),
+    Evidence: frozenset({"result_names"}),
     ItemStatus: frozenset({"source", "path", "detail"}),
     RuntimeStatus: frozenset(each.name for each in fields(RuntimeStatus)) - {"active_run_count"},
 }
-#: No concern of a run that is being finalized, or only told in its result.
+#: Not used by a run that is being finalized, or only part of its result.
 _SPENT_IN_FINALIZE = frozenset({"watch_wait", "stop_seen", "lineage", "mode", "decision"})
-#: Set anew, wherever the outside is asked, before they are read again.
+#: Set again, wherever the outside is asked, before they are read again.
 _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
-    "Orchestrator._walk": frozenset({"started", "spent", "step"}),
+    "Steps._walk": frozenset({"edges", "started", "spent", "step"}),
     "Watch.follow": frozenset(
-        {"signs", "ask_item", "ask_status", "ending", "last", "late", "concluded"}
+        {"hints", "ask_item", "ask_status", "conclusion", "ending", "last", "late", "concluded"}
     ),
-    "Watch._observe": frozenset({"signs", "ask_item", "ask_status"}),
+    "Watch._read": frozenset({"hints", "ask_item", "ask_status"}),
     "Watch._ask": frozenset({"found", "item_status", "waits"}),
 }
 #: The same object all the time, or one whose state is the world's.
 _FIXED = (
-    *(Orchestrator, Progress, Lifecycle, FrozenClock, World, ModelPi, ScriptedControl),
+    *(Steps, Progress, Lifecycle, FrozenClock, World, ModelPi, ScriptedControl),
     *(InTurn, RunRequest, RequestBody, WorkItem, IntakeDocument, IntakeChoice, NextStep),
     *(datetime, ErrorRecord, FunctionType, MethodType, BuiltinFunctionType),
 )
@@ -153,7 +153,7 @@ class _Reader:
         """Return an object as a value.
 
         Raises:
-            AssertionError: nobody said what objects of its class are in a state.
+            AssertionError: the state of objects of its class is not defined.
         """
         kind = type(value)
         reading = _READINGS.get(kind)
@@ -170,7 +170,7 @@ class _Reader:
         return tuple(map(self.read, values))
 
     def watch(self, value: Watch) -> Hashable:
-        """Return a watch's state; where no stage is told of, none repeats or is under way."""
+        """Return a watch's state; where no stage is reported, none repeats or is under way."""
         assert not value._repetitions._counts, "the model tells of no stages"
         assert not value._stages_under_way, "the model tells of no stages"
         return value._doubts, value._paused
@@ -196,9 +196,8 @@ _READINGS: dict[type, _Reading] = {
     Verdict: lambda reader, value: (value.completed, value.blocked),
     RunFacts: lambda reader, value: (value.ending, _restarts_that_count(value)),
     Step: lambda reader, value: (value.event, value.ending),
-    finalize._End: lambda reader, value: value.ending,
     ChangeHints: lambda reader, value: (value.daemon_alive, is_news(value)),
-    Turn: lambda reader, value: value.begun,
+    Turn: lambda reader, value: value.started,
     RunResult: lambda reader, value: (value.outcome, value.scoped_completion),
     ScriptedWatchLease: lambda reader, value: (value._looked, value._hint, value._left_running),
     Watch: lambda reader, value: reader.watch(value),

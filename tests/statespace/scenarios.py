@@ -16,7 +16,7 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.run import lifecycle
+from millracer.domain.run import conclusion, lifecycle
 from millracer.domain.run.lifecycle import Edge, RunEvent, RunState
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult, exit_code_of
@@ -25,7 +25,6 @@ from millracer.domain.work.identity import work_item_for
 from millracer.domain.work.items import ItemState
 from millracer.errors import ExitCode
 from millracer.operations.submit import submit
-from millracer.run import watch
 from millracer.run.context import RunContext
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.clock import FrozenClock
@@ -35,7 +34,7 @@ from tests.statespace.explore import Command, Ended, Explorer, Rules, Space, Ste
 from tests.statespace.world import ModelPi, World
 
 _MAX_RESTARTS = 1
-#: Millrace does nothing more for what is there, unless somebody asks it to.
+#: Millrace does nothing more for such an item, unless a command asks it to.
 _OVER = frozenset({ItemState.DONE, ItemState.CANCELLED, ItemState.REFUSED})
 _DEATHS = frozenset({Answer.DIES, Answer.DID_BUT_DIES})
 _TROUBLES = frozenset({Answer.SLOW, Move.STOP_ASKED, Move.OTHER_ADDS})
@@ -54,7 +53,7 @@ def _submit(request: RunRequest, world: World, cancellation: Cancellation) -> En
     submission = submit(
         request,
         millrace=world,
-        pi=ModelPi(world),
+        models=ModelPi(world),
         clock=FrozenClock(),
         unique=lambda: "u",
         cancellation=cancellation,
@@ -111,7 +110,7 @@ DECIDED_BY_PI = _request(RoutePreference.AUTO, Finalizer.PI)
 
 
 #: Any number of deaths and of refused calls at every step; what Millrace and its daemon do happens
-#: while we watch. Nobody else does anything, and nobody asks us to stop.
+#: during the watch. No other caller acts, and no caller asks Millracer to stop.
 SMALL = Scenario(
     request=DECIDED_BY_PI,
     bounds=Bounds(
@@ -124,8 +123,8 @@ SMALL = Scenario(
     over=_OVER | {ItemState.BLOCKED},
     limit=10_000,
 )
-#: Besides, one of these befalls each run: a slow answer, a wish to stop, somebody else's add; what
-#: happens outside also happens before we look for a daemon.
+#: Besides, one of these befalls each run: a slow answer, a wish to stop, another caller's add; what
+#: happens outside also happens before Millracer looks for a daemon.
 LARGE = Scenario(
     request=DECIDED_BY_PI,
     bounds=Bounds(
@@ -138,7 +137,7 @@ LARGE = Scenario(
     over=_OVER | {ItemState.BLOCKED},
     limit=20_000,
 )
-#: Somebody else adds the item and it ends, or is taken back, before any of our looks: also between
+#: Another caller adds the item and it ends, or is taken back, before any reading: also between
 #: the one before the command and the one under the item's lock.
 BETWEEN = Scenario(
     request=DELEGATED,
@@ -166,7 +165,7 @@ SUBMISSION = Scenario(
     over=(_OVER - {ItemState.DONE}) | {ItemState.BLOCKED},
     limit=5_000,
 )
-#: What needs a failing pi, which the small space has, or an item that ended between two looks.
+#: What needs a failing pi, which the small space has, or an item that ended between two readings.
 NOT_IN_LARGE: frozenset[Step] = frozenset(
     {
         (RunState.DIRECT, RunEvent.FAILED, RunState.FINALIZE),
@@ -181,7 +180,7 @@ def explore(scenario: Scenario) -> Space:
     world = World(item.item_id, item.request_hash, scenario.bounds)
     with pytest.MonkeyPatch.context() as patch:
         if scenario.patience is not None:
-            patch.setattr(watch, "_PATIENCE", scenario.patience)
+            patch.setattr(conclusion, "PATIENCE", scenario.patience)
         rules = Rules(always=wrong_so_far, at_end=_wrong_at_the_end)
         explorer = Explorer(
             scenario.command, scenario.request, [world], rules, limit=scenario.limit
@@ -207,17 +206,17 @@ def wrong_at_the_end(result: RunResult, world: World) -> str | None:  # noqa: PL
     if completed and result.scoped_completion is not delegated:
         return "a delegated run is completed exactly by its item's proof"
     if result.scoped_completion and not (completed and result.proof):
-        return "proven, and not told as completed with the proof"
+        return "proven, and not reported as completed with the proof"
     if completed is bool(result.missing_evidence):
-        return "what is missing is told exactly of what is not completed"
+        return "missing evidence is reported exactly without completion"
     if completed is not (exit_code_of(result) == 0):
         return "exit code 0 means completed, and nothing else does"
     if (result.cancel_reason is not None) is not (result.outcome is Outcome.CANCELLED):
-        return "who cancelled is told exactly of what was cancelled"
+        return "the canceller is named exactly for a cancelled run"
     if world.watchers or world.locks or world.control_held:
         return "a lease or a lock is still held"
     if world.owns_daemon and not world.refused_lease:
-        return "a daemon of ours runs on"
+        return "an owned daemon runs on"
     return _wrong_in_millrace(world)
 
 
@@ -229,7 +228,7 @@ def wrong_submission(submission: Submission, world: World) -> str | None:
     if submission.item_status is not None and submission.daemon is not world.daemon:
         return "the daemon that will work on the item is not named"
     if succeeded and world.place_of_item() in {ItemState.ABSENT, *_OVER} - {ItemState.DONE}:
-        return "told as queued, which it is not"
+        return "reported as queued, which it is not"
     if submission.errors and submission.cancel_reason is not None:
         return "it failed or was cancelled, not both"
     if world.watchers or world.locks or world.control_held:
@@ -247,7 +246,7 @@ def wrong_with(space: Space, over: frozenset[ItemState]) -> list[str]:
     """Say what is wrong with a whole space, where no single state of it breaks a promise.
 
     Args:
-        space: what was explored.
+        space: the explored space.
         over: where an item may stay for ever.
     """
     problems = [f"no way leads on: {node.place}" for node in space.nodes.values() if not node.menu]
@@ -266,7 +265,7 @@ def untaken(space: Space, edges: Sequence[Edge] | None = None) -> set[Step]:
 
 
 def needs_others(step: Step) -> bool:
-    """Whether only a wish to stop, a slow pi or somebody else's add leads to a row."""
+    """Whether only a wish to stop, a slow pi or another caller's add leads to a row."""
     source, event, _ = step
     found = event in {RunEvent.ITEM_FOUND_LIVE, RunEvent.ITEM_FOUND_ENDED}
     return event in {RunEvent.CANCELLED, RunEvent.TIMED_OUT} or (

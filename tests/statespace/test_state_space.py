@@ -53,7 +53,7 @@ def _refuses(name: str) -> bool:
         return bool(wrong_with(space, SMALL.over)) or not all(map(needs_others, untaken(space)))
 
 
-def _tell(space: Space) -> None:
+def _report(space: Space) -> None:
     counts = f"{len(space.nodes)} states, {space.transitions} ways between them"
     worlds = f"{len(space.rests)} worlds between two runs, {space.runs} runs"
     sys.stdout.write(f"{counts}, {worlds}\n")
@@ -65,16 +65,16 @@ def small() -> Space:
 
 
 def test_a_run_keeps_its_promises_in_every_state(small: Space) -> None:
-    _tell(small)
+    _report(small)
 
     assert wrong_with(small, SMALL.over) == []
     assert all(map(needs_others, untaken(small)))
     assert set(map(str, Outcome)) - {Outcome.CANCELLED} == small.outcomes
 
 
-def test_a_run_keeps_its_promises_where_the_item_ends_between_two_looks(small: Space) -> None:
+def test_a_run_keeps_its_promises_where_the_item_ends_between_two_reads(small: Space) -> None:
     space = explore(BETWEEN)
-    _tell(space)
+    _report(space)
 
     assert wrong_with(space, BETWEEN.over) == []
     assert space.steps | small.steps >= NOT_IN_LARGE  # so every row of the table is gone
@@ -82,7 +82,7 @@ def test_a_run_keeps_its_promises_where_the_item_ends_between_two_looks(small: S
 
 def test_a_submission_keeps_its_promises_in_every_state() -> None:
     space = explore(SUBMISSION)
-    _tell(space)
+    _report(space)
 
     assert wrong_with(space, SUBMISSION.over) == []
     assert untaken(space, SUBMISSION_EDGES) == set()
@@ -111,7 +111,7 @@ def test_a_wrong_rule_is_noticed(name: str) -> None:
 @pytest.mark.timeout(7200)
 def test_a_run_keeps_its_promises_whatever_befalls_it() -> None:
     space = explore(LARGE)
-    _tell(space)
+    _report(space)
 
     assert wrong_with(space, LARGE.over) == []
     assert untaken(space) == NOT_IN_LARGE

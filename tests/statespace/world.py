@@ -16,6 +16,7 @@ from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
 from millracer.errors import RunWarning
+from millracer.millrace.wire import stage_results
 from millracer.ports import TextListener, WatchLease
 from millracer.testing.agent import ScriptedModels
 from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step
@@ -39,7 +40,7 @@ STRANGER = "a-stranger"
 
 @dataclass(slots=True)
 class ModelTime:
-    """Stands still but where the model says that a time limit is over."""
+    """Does not move but where the model says that a time limit is over."""
 
     now: float = 0.0
 
@@ -52,14 +53,14 @@ class World(ScriptedBackend):
 
     Args:
         item_id: the item in view.
-        request_hash: the one its document carries, whoever adds it.
+        request_hash: the one its document carries, whichever caller adds it.
         bounds: how much may happen to one run.
 
     Attributes:
         time: the model's.
         was_done: Millrace once held the item as done with its updater's complete run.
-        starts: how often the run that goes on started a daemon.
-        refused_lease: the run that goes on asked for a lease last and was refused, or broke off.
+        starts: how often the current run started a daemon.
+        refused_lease: the current run asked for a lease last and was refused, or broke off.
     """
 
     def __init__(self, item_id: str, request_hash: str, bounds: Bounds) -> None:
@@ -74,9 +75,9 @@ class World(ScriptedBackend):
         self._item_id = item_id
         self._request_hash = request_hash
         self._answer = A.DONE
-        self._stop_untold = False
+        self._stop_unreported = False
         self._gone = False
-        self._choose: Choose = _nobody_chooses
+        self._choose: Choose = _no_choice
         self._asked: AskedToStop | None = None
 
     def begin(self, choose: Choose) -> Cancellation:
@@ -90,12 +91,12 @@ class World(ScriptedBackend):
 
     def rest(self) -> None:
         """Forget what was only the ended run's; the kernel frees what a killed one held."""
-        self._choose = _nobody_chooses
+        self._choose = _no_choice
         self._asked = None
         self.watchers, self.control_held = 0, False
         self.starts, self.refused_lease, self._answer = 0, False, A.DONE
-        for told in (self.locks, self.calls, self.documents, self.started, self.stopped):
-            told.clear()
+        for recorded in (self.locks, self.calls, self.documents, self.started, self.stopped):
+            recorded.clear()
         self.validated.clear()
         self._paths.clear()
         self.repaired = 0
@@ -117,7 +118,7 @@ class World(ScriptedBackend):
         return (
             held and (held.state, held.proven, held.kind, held.request_hash),
             daemon and (daemon.owned, daemon.booting, daemon.mode_id),
-            (self.stop_requested, self._stop_untold, self._holds_work),
+            (self.stop_requested, self._stop_unreported, self._holds_work),
             (self.watchers, self.control_held, tuple(self.locks), tuple(self.enqueued)),
             (self.was_done, self.starts, self.refused_lease, self._troubles_left),
         )
@@ -194,7 +195,7 @@ class World(ScriptedBackend):
             self.time.now += _LONG_SECONDS
         return chosen
 
-    def tell(self, name: str, wait: Wait) -> Answer:
+    def answer_of_pi(self, name: str, wait: Wait) -> Answer:
         """Choose how a call of pi goes, and raise what that means."""
         answer = self.ask(name, wait)
         if answer is A.DIES:
@@ -242,8 +243,8 @@ class World(ScriptedBackend):
             case ItemState.QUEUED:
                 yield from (Move.CANCELLED, Move.CLAIMED) if works else (Move.CANCELLED,)
             case ItemState.ACTIVE if works:
-                stands = () if held.proven else (Move.RESULT_STANDS,)
-                yield from (Move.ENDED, Move.BLOCKED, Move.PUT_BACK, *stands)
+                result_is_valid = () if held.proven else (Move.RESULT_IS_VALID,)
+                yield from (Move.ENDED, Move.BLOCKED, Move.PUT_BACK, *result_is_valid)
             case ItemState.BLOCKED:
                 yield Move.PUT_BACK
 
@@ -254,7 +255,7 @@ class World(ScriptedBackend):
             case Move.OTHER_ADDS:
                 state = ItemState.QUEUED if self.daemon is None else ItemState.MAILBOX
                 self.holds(self._item_id, state, request_hash=self._request_hash)
-            case Move.RESULT_STANDS:
+            case Move.RESULT_IS_VALID:
                 self.items[self._item_id].proven = True
             case Move.OTHER_STARTS:
                 self.daemon = self.has_daemon(mode_id=DEFAULT_MODE)
@@ -277,7 +278,7 @@ class World(ScriptedBackend):
         self.daemon = None
         self.stale = move is Move.DAEMON_DIES
         if move is Move.DAEMON_STOPPED:
-            self.stop_requested = self._stop_untold = True
+            self.stop_requested = self._stop_unreported = True
             self._requeue_active()
 
     def _note_start(self, answer: Answer) -> None:
@@ -308,9 +309,9 @@ class World(ScriptedBackend):
 
     def _next_step(self) -> Step:
         events: tuple[RuntimeEvent, ...] = ()
-        if self._stop_untold:
+        if self._stop_unreported:
             events = (RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW),)
-            self._stop_untold = False
+            self._stop_unreported = False
         return Step(events=events, poll_due=self._answer is A.SAFETY)
 
     def _standing(self, item_id: str) -> ItemStatus:
@@ -319,7 +320,7 @@ class World(ScriptedBackend):
         return super()._standing(item_id)
 
     def _evidence(self, item_status: ItemStatus) -> Evidence:
-        """Return what is true of the item, a stranger's proof, and all that is nearly a proof."""
+        """Return the facts of the item, a foreign proof, and all that is nearly a proof."""
         found = super()._evidence(item_status)
         stranger = ItemFact(
             item_id=STRANGER,
@@ -349,17 +350,17 @@ class ModelPi(ScriptedModels):
         self._world = world
 
     def begin(self) -> None:
-        self._world.tell("begin", Wait(Cancellation()))
+        self._world.answer_of_pi("begin", Wait(Cancellation()))
 
     def ask(self, prompt: str, wait: Wait, on_text: TextListener | None = None) -> str:
-        return SAID[self._world.tell("ask", wait)]
+        return SAID[self._world.answer_of_pi("ask", wait)]
 
     def close(self, wait: Wait) -> None:
         raise AssertionError("the conversation is its owner's to close")
 
 
 class Lease(ScriptedWatchLease):
-    """A watcher's lease that we may die around giving up."""
+    """A watcher's lease during whose release Millracer may die."""
 
     def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
         world = self._millrace
@@ -393,11 +394,12 @@ def _stage(item_id: str, stage: str, result: str, run_status: str) -> StageFact:
         stage=stage,
         terminal_result=result,
         run_status=run_status,
-        request_kind="active_work_item",
         source="millrace runs trace run-9 --format json",
         observed_at=NOW,
+        proves=stage_results.proof_of(stage, result, "active_work_item"),
+        counts=stage_results.is_valid(run_status),
     )
 
 
-def _nobody_chooses(where: str, menu: Sequence[Choice]) -> Choice:
+def _no_choice(where: str, menu: Sequence[Choice]) -> Choice:
     raise AssertionError(f"{where} was asked while no run goes on, {menu}")

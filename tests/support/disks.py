@@ -1,4 +1,4 @@
-"""Disks that are small or cannot be written, for whoever may mount."""
+"""Disks that are small or cannot be written, for tests that may mount."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Let nobody write below a folder meanwhile; skip the test where that is not allowed."""
+    """Make a folder read-only meanwhile; skip the test where that is not allowed."""
     _mount("--bind", str(folder), str(folder))
     try:
         _mount("-o", "remount,bind,ro", str(folder))

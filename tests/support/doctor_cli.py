@@ -21,7 +21,7 @@ _LIMIT_SECONDS = 150
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What one command told."""
+    """The output of one command."""
 
     exit_code: int
     document: dict[str, Any]
@@ -116,10 +116,10 @@ class DoctorCaller:
 
     def examine(self, *arguments: str) -> Examined:
         """Run the doctor; fail if it wrote anything, or its document is not as published."""
-        looked_at = [self.home, self.folder / "config", self.state, self.workspace]
-        before = tree(*looked_at)
+        checked = [self.home, self.folder / "config", self.state, self.workspace]
+        before = tree(*checked)
         printed = self.says("--json", *arguments)
-        assert tree(*looked_at) == before
+        assert tree(*checked) == before
         assert list(self.temporary.glob("millracer-*")) == []
         assert_published(SchemaName.DOCTOR_RESULT, printed.document)
         return Examined(printed.exit_code, printed.document, printed.stderr)

@@ -12,8 +12,8 @@ PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy
 
 def is_scrubbed(name: str) -> bool:
     """Whether a variable is a caller's setting that no test shall depend on."""
-    ours = name.startswith(SCRUBBED_PREFIXES) and not name.startswith(KEPT_PREFIX)
-    return ours or name in TERMINAL_SIZE_VARIABLES or name.lower() in PROXY_VARIABLES
+    scrubbed = name.startswith(SCRUBBED_PREFIXES) and not name.startswith(KEPT_PREFIX)
+    return scrubbed or name in TERMINAL_SIZE_VARIABLES or name.lower() in PROXY_VARIABLES
 
 
 def scrub(home: str) -> None:

@@ -29,7 +29,7 @@ _FAKE_MILLRACE = (sys.executable, "-IS", str(_CHILDREN / "fake_millrace_daemon.p
 
 @dataclass(frozen=True, slots=True)
 class FakeDaemonSite:
-    """The workspace, the stand-in's behaviour in it, and what was asked of it."""
+    """The workspace, the stand-in's behaviour in it, and the calls it received."""
 
     root: Path
 
@@ -88,13 +88,13 @@ class FakeDaemonSite:
             version=lambda: version,
         )
 
-    def start_someone_elses(self) -> subprocess.Popen[bytes]:
+    def start_foreign(self) -> subprocess.Popen[bytes]:
         """Start a daemon as a person would, and wait until it holds the lock."""
-        foreign = self.spawn_someone_elses()
+        foreign = self.spawn_foreign()
         wait_until(self.paths.runtime_lock.exists)
         return foreign
 
-    def spawn_someone_elses(self) -> subprocess.Popen[bytes]:
+    def spawn_foreign(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*_FAKE_MILLRACE, "run", "daemon", "--workspace", str(self.root)],
             start_new_session=True,
@@ -127,7 +127,7 @@ def watched(
     kind: IntakeKind | None = IntakeKind.TASK,
     millrace_id: str | None = None,
 ) -> ItemStatus:
-    """Return what a look-up said about the item that is watched."""
+    """Return the looked-up status of the watched item."""
     return ItemStatus(
         item_id=item_id,
         state=state,

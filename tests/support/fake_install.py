@@ -1,4 +1,4 @@
-"""An install of an invented Millrace, laid out as pip does it."""
+"""An install of a fake Millrace, laid out as pip does it."""
 
 from __future__ import annotations
 
@@ -86,12 +86,14 @@ class FakeInstall:
     def command(self, *arguments: str, **env: str) -> Command:
         """Return a command of it, working in its folder."""
         # pytest changes its variable from a test's set-up to its call.
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
+        }
         return Command(
             tool="millrace",
             argv=(str(self.program), *arguments),
             cwd=self.folder,
-            env={**ours, **env},
+            env={**inherited, **env},
         )
 
 

@@ -1,4 +1,4 @@
-"""Scripts the small `millrace` of tests/children and tells how it was called."""
+"""Scripts the small `millrace` of tests/children and returns how it was called."""
 
 from __future__ import annotations
 

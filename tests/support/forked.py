@@ -17,12 +17,12 @@ from typing import BinaryIO, TypeVar
 T = TypeVar("T")
 
 #: The conventional user and group that own nothing.
-NOBODY = 65534
+UNPRIVILEGED = 65534
 
 
 @dataclass(slots=True)
 class Child:
-    """A running copy of the test; what it writes comes out of `output`."""
+    """A running copy of the test; its writes come out of `output`."""
 
     pid: int
     output: BinaryIO
@@ -95,8 +95,8 @@ def without_privileges(work: Callable[[], T]) -> T:
     def give_up_and_work(output: BinaryIO) -> None:
         if os.geteuid() == 0:
             os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
+            os.setgid(UNPRIVILEGED)
+            os.setuid(UNPRIVILEGED)
         try:
             answer: tuple[bool, object] = (True, work())
         except Exception as error:  # noqa: BLE001 - raised again where the test is
@@ -104,7 +104,7 @@ def without_privileges(work: Callable[[], T]) -> T:
         output.write(pickle.dumps(answer))
 
     with started(give_up_and_work) as child:
-        returned, value = pickle.loads(child.output.read())  # noqa: S301 - our own child's
+        returned, value = pickle.loads(child.output.read())  # noqa: S301 - written by this test
         if not returned:
             raise value
         return value  # type: ignore[no-any-return]

@@ -62,7 +62,7 @@ ATTACKS = (
     "\u2028\u2029",
 )
 
-#: What a caller may point to that could pass for a part of our document, or for Millrace's own.
+#: References that could pass for a part of Millracer's document, or for Millrace's own.
 REFERENCES = (
     "docs/a.md#L10",
     "/etc/passwd",
@@ -133,12 +133,12 @@ def scopes(text: st.SearchStrategy[str]) -> st.SearchStrategy[ScopedWork]:
 
 
 def references(text: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
-    """What a caller may point to: paths, addresses, anything, what would pass for ours among it."""
+    """A caller's references: paths, addresses, anything, also texts that pass for Millracer's."""
     return st.lists(text | st.sampled_from(REFERENCES), max_size=4).map(tuple)
 
 
 def bodies(text: st.SearchStrategy[str]) -> st.SearchStrategy[RequestBody]:
-    """What is asked for, where every part may be anything."""
+    """A request in which every part may be anything."""
     return st.builds(
         RequestBody,
         task=text,

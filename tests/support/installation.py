@@ -49,7 +49,7 @@ class Installation:
         )
 
     def remove(self) -> None:
-        """Take all of it away, as an installer does that makes the environment anew."""
+        """Take all of it away, as an installer does that creates the environment again."""
         self.folder.rename(self.folder.with_name(f"{self.folder.name}-former"))
 
     def replace(self) -> None:

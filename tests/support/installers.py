@@ -28,10 +28,10 @@ class SetUp:
 
 @dataclass(slots=True)
 class SetupUser:
-    """Someone who sets up, below one folder.
+    """A user who sets up, below one folder.
 
     Attributes:
-        root: of all that is theirs.
+        root: of all their files.
         environment: on top of one that holds little.
     """
 

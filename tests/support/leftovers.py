@@ -23,7 +23,7 @@ def carriers(variable: str, value: str) -> list[psutil.Process]:
 
 
 def end_leftovers(variable: str, value: str) -> tuple[str, ...]:
-    """End what is left after a moment; return what that was."""
+    """End leftover processes after a moment; return them."""
     _, alive = psutil.wait_procs(carriers(variable, value), timeout=_GRACE_SECONDS)
     described = []
     for process in alive:

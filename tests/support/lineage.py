@@ -1,6 +1,6 @@
 """Writes what Millrace leaves on disk of a lineage: documents, events, traces, closure targets.
 
-The shapes are those of real runs of 0.18.6 to 0.21.1, without what nobody reads.
+The shapes are those of real runs of 0.18.6 to 0.21.1, without unread fields.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 _LOCALEDEF = "/usr/bin/localedef"
 _LIMIT_SECONDS = 120
 _LAST_CODE_POINT = 0xFFFF
-#: No more than a locale must have; what is missing is warned of.
+#: No more than a locale must have; localedef warns of missing parts.
 _SOURCE = """comment_char %
 escape_char /
 LC_CTYPE

@@ -1,4 +1,4 @@
-"""An installed Millrace as far as its files tell: version, program, and what the program does."""
+"""The files of an installed Millrace: version, program, and what the program does."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 
-#: Whoever is not root becomes root in a namespace of users, and mounts `/proc` only as process 1.
+#: A user other than root becomes root in a namespace of users, and mounts `/proc` as process 1.
 _AS_ROOT = () if os.geteuid() == 0 else ("--user", "--map-root-user")
 _BELOW_ITS_FIRST = ("--pid", "--fork", "--kill-child")
 

@@ -52,7 +52,7 @@ class OperatorCaller:
 
     Attributes:
         options: common options of every session.
-        environment: what is added to the test's.
+        environment: variables added to the test's.
         before: words before the command, such as a program that runs it.
         forks: whether piped sessions are forked from a server instead of started with Python.
     """
@@ -101,7 +101,7 @@ class OperatorCaller:
                 program,
                 [*arguments, *options],
                 cwd=str(self.cwd),
-                # Nobody answers here when the terminal is asked where its cursor is.
+                # No terminal answers here when the program asks for the cursor's place.
                 env=self._variables(**shown),
                 dimensions=(rows, columns),
                 encoding="utf-8",

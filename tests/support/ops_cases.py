@@ -1,4 +1,4 @@
-"""One request per ops action and per way it can fail, each with the world it is sent into.
+"""One request per ops action and per way it can fail, each with its scene.
 
 `/shop` is a workspace, `/here` the directory the command runs in. What the reference can be asked
 as well (`millracer==0.2.0`) says how its Millrace ends the work there.
@@ -47,14 +47,14 @@ ABSENT = "absent"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One request and what it meets.
+    """One request and its scene.
 
     Attributes:
         name: of its golden files.
         request: a JSON value, or the bytes themselves.
         before: requests that were answered earlier.
-        prepare: what is special about the world.
-        stream: whether `--stream-json` is asked for.
+        prepare: sets up the scene's differences.
+        stream: whether the call has `--stream-json`.
         reference: whether the reference is asked the same; the word says how its Millrace ends
             delegated work (`arbiter`, `blocked`, `drained`), is empty where there is no such work,
             and `absent` where there is no Millrace.
@@ -75,7 +75,7 @@ class Case:
         return json.dumps(self.request, indent=2).encode() + b"\n"
 
     def desk(self) -> Desk:
-        """Return the world, as it is when the request comes."""
+        """Return the scene, as it is when the request comes."""
         desk = Desk(
             tools=ScriptedTools(backends=RecordedMillrace(workspace=WORKSPACE)),
             store=InMemorySessionStore(now=FrozenClock().now),
@@ -87,7 +87,7 @@ class Case:
         return desk
 
 
-def _at(path: str | None = WORKSPACE, **fields: Json) -> dict[str, Json]:
+def _at(path: Json = WORKSPACE, **fields: Json) -> dict[str, Json]:
     return {"workspace_ref": {"root_path": path, **fields}}
 
 
@@ -107,7 +107,7 @@ def _delegated(**fields: Json) -> dict[str, Json]:
 
 
 def _of_mission_control(action: str, **fields: Json) -> dict[str, Json]:
-    """Return a request with everything that Mission Control says of itself."""
+    """Return a request with everything that Mission Control says about itself."""
     return asks(
         action,
         client_name="mission-control",
@@ -298,7 +298,7 @@ ACTIONS = (
     ),
 )
 
-#: What stands in the way of an action.
+#: Why an action fails.
 FAILURES = (
     Case(name="unsupported-action", request=asks("self_destruct", **_at()), reference=""),
     Case(
@@ -381,7 +381,7 @@ FAILURES = (
     ),
 )
 
-#: What is no request, or not a good one.
+#: Invalid requests.
 INVALID = (
     Case(name="invalid-empty", request=b"", reference=""),
     Case(name="invalid-not-json", request=b"status\n", reference=""),
@@ -403,10 +403,6 @@ INVALID = (
         name="invalid-types",
         request=asks("status", client_name=7, workspace_ref={"root_path": []}, expected_evidence=1),
     ),
-    Case(
-        name="invalid-options",
-        request=_delegated(options={"route": "home", "daemon-timeout-seconds": 0}),
-    ),
     Case(name="invalid-program", request=_delegated(options={"pi-command": "sh"})),
     Case(
         name="invalid-payload",
@@ -414,4 +410,33 @@ INVALID = (
     ),
 )
 
-CASES = (*ACTIONS, *FAILURES, *INVALID)
+#: Requests with values that cannot be used, which the reference ignores.
+UNUSABLE_VALUES = (
+    Case(
+        name="enqueue-with-unusable-values",
+        request=_delegated(
+            client_name=7,
+            idempotency_key=" ",
+            intake_preference="spec",
+            expected_evidence="tests",
+            context_refs=[7, "docs/widget.md"],
+            metadata=[],
+            options={"finalizer": "summary", "daemon-timeout-seconds": 0, "thinking": 7},
+        ),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+        reference="arbiter",
+    ),
+    Case(
+        name="enqueue-without-a-usable-scope",
+        request=_delegated(scoped_work_item={"title": "One widget"}),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+        reference="arbiter",
+    ),
+    Case(
+        name="status-of-an-unusable-path",
+        request=asks("status", **_at(7)),
+        reference="",
+    ),
+)
+
+CASES = (*ACTIONS, *FAILURES, *UNUSABLE_VALUES, *INVALID)

@@ -9,9 +9,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from millracer.schemas.ops.payloads import Action
+from millracer.domain.operations import ACTIONS
+from millracer.domain.run.options import RUN_OPTIONS
 from millracer.schemas.ops.request import SCHEMA_VERSION
 from millracer.schemas.run_options import FORBIDDEN_OPTIONS
+from tests.support.option_values import json_values_of
 
 Json = Any
 
@@ -20,7 +22,7 @@ WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".joi
     map(chr, range(0x2000, 0x200B))
 )
 
-#: Keys of a request and of its parts, and some that nobody reads.
+#: Keys of a request and of its parts, and some unknown ones.
 _KEYS = (
     *("schema_version", "request_id", "action", "workspace_ref", "source", "input", "options"),
     *("client_name", "actor", "metadata", "scoped_work_item", "expected_evidence", "context_refs"),
@@ -30,7 +32,7 @@ _KEYS = (
 )
 #: A workspace of `tests.support.gateway.Desk`, so that some requests get as far as their work.
 _WORKSPACE = "/shop"
-_WORDS = (*Action, *_KEYS, SCHEMA_VERSION, "default", "local", "remote", "~nobody", "/", "\0", " ")
+_WORDS = (*ACTIONS, *_KEYS, SCHEMA_VERSION, "default", "local", "remote", "~nobody", "/", "\0", " ")
 
 
 def asks(action: str, **fields: Json) -> dict[str, Json]:
@@ -91,41 +93,15 @@ def some_of(
 
 def options() -> st.SearchStrategy[dict[str, Json]]:
     """Options of a request, each in one of its two spellings."""
-    text, seconds = st.none() | texts(), st.none() | st.floats(0.1, 1e9) | st.integers(1, 10**6)
-    switch = st.none() | st.booleans()
-    named = some_of(
-        {
-            "route": st.sampled_from([None, "auto", "direct", "millrace"]),
-            "intake": st.sampled_from([None, "auto", "probe", "idea", "task"]),
-            "millrace_mode": text,
-            "cwd": text,
-            "thinking": text,
-            "provider": text,
-            "model": text,
-            "stage_model": st.sampled_from([None, "a/b", "a/b:high"]),
-            "no_model_check": switch,
-            "gitignore": switch,
-            "skill": st.none() | st.lists(texts(), max_size=3),
-            "no_default_skills": switch,
-            "no_warm_millrace": switch,
-            "daemon_timeout_seconds": seconds,
-            "max_daemon_restarts": st.none() | st.integers(0, 5),
-            "poll_interval_seconds": seconds,
-            "pi_timeout_seconds": seconds,
-            "keep_daemon": switch,
-            "pi_session": st.sampled_from([None, "rpc", "print"]),
-            "notify_terminal_stages": switch,
-            "finalizer": st.sampled_from([None, "pi", "summary"]),
-            "resume": text,
-        },
-    )
+    fields = {each.name: json_values_of(each, texts()) for each in RUN_OPTIONS}
+    named = some_of({**fields, "resume": st.none() | texts()})
     return st.builds(
         lambda values, dashed: {
             name.replace("_", "-") if name in dashed else name: value
             for name, value in values.items()
         },
         named,
-        st.sets(st.sampled_from(["max_daemon_restarts", "keep_daemon", "pi_session", "skill"])),
+        st.sets(st.sampled_from([each.name for each in RUN_OPTIONS])),
     )
 
 
@@ -158,11 +134,11 @@ def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
     needed: dict[str, st.SearchStrategy[Json]] = {}
     optional: dict[str, st.SearchStrategy[Json]] = {}
     match action:
-        case Action.ENQUEUE:
+        case "enqueue":
             optional = {"task": text, "text": text}
-        case Action.SELECT_WORKSPACE:
+        case "select_workspace":
             optional = {"workspace_id": text, "root_path": text, "mode": text}
-        case Action.REGISTER_WORKSPACE:
+        case "register_workspace":
             needed = {
                 "workspace_id": workspace_id,
                 "root_path": st.just(_WORKSPACE) | filled_texts(),
@@ -173,18 +149,18 @@ def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
                 "tags": tags,
                 "is_default": st.none() | st.booleans(),
             }
-        case Action.FORGET_WORKSPACE:
+        case "forget_workspace":
             needed = {"workspace_id": filled_texts()}
-        case Action.FORGET_SESSION:
+        case "forget_session":
             needed, session = {"session_id": filled_texts()}, {}
     return st.fixed_dictionaries(needed, optional={**optional, **session})
 
 
 @st.composite
 def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
-    """Any request we can read, for an action we know or not; `unknown` adds fields nobody reads."""
+    """Any readable request, for a known action or not; `unknown` adds unknown fields."""
     text = st.none() | texts()
-    action = draw(st.sampled_from([*Action, *Action, "self_destruct"]))
+    action = draw(st.sampled_from([*ACTIONS, *ACTIONS, "self_destruct"]))
     payload = draw(payloads(action))
     given: st.SearchStrategy[Json] = st.fixed_dictionaries(
         {"payload": st.just(payload)}, optional={"kind": text, "text": text}
@@ -292,7 +268,7 @@ def raw_requests(draw: st.DrawFn) -> bytes:
 
 
 def without(document: Mapping[str, Json], *path: str) -> dict[str, Json]:
-    """Return a copy that lacks what stands at a path."""
+    """Return a copy without the value at a path."""
     copied = copy.deepcopy(dict(document))
     holder = copied
     for name in path[:-1]:

@@ -1,4 +1,4 @@
-"""What is special about the world that a golden request is sent into."""
+"""What is different in the scene that a golden request is sent into."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OLD_MILLRACE = ToolUnsupported(
 
 
 class RecordedMillrace(ScriptedBackend):
-    """Tells the status that the real Millrace told of a fresh workspace."""
+    """Prints the status that the real Millrace printed for a fresh workspace."""
 
     def read_status(self, wait: Wait) -> RuntimeStatus:
         status = super().read_status(wait)

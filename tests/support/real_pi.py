@@ -32,7 +32,7 @@ def requests_of_a_try(version: Version) -> int:
 
 
 def asks_again_when_cut_off(version: Version) -> bool:
-    """Whether this pi tells a closed connection from a model that stopped."""
+    """Whether this pi distinguishes a closed connection from a model that stopped."""
     return version > (0, 73, 1)
 
 

@@ -1,4 +1,4 @@
-"""What the scripted stage runner shall do, and what it did: the test side of `stage_runner.py`."""
+"""The script of the stage runner, and its record: the test side of `stage_runner.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Step:
         hang: never answer; still leave when standard input closes, as pi does.
         deaf: ignore SIGTERM and the end of standard input while working.
         detached_child: leave a `sleep` in a session of its own behind, as pi's tools can.
-        no_artifacts: do not write what the stage owes.
+        no_artifacts: do not write the files that the stage must write.
         run_files: more files for the run's directory, by name.
         workspace_files: files for the workspace, by path.
         until: wait for this file.

@@ -1,4 +1,4 @@
-"""Invented secrets and texts of them; put together here, so that no file of ours holds one."""
+"""Fake secrets and texts of them; put together here, so that no file of the project holds one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IN_PLACE = {
     "quoted": ('"{}"', KEYS["anthropic"]),
 }
 
-#: What is no key, although it has a part of one.
+#: Not a key, although it has a part of one.
 HARMLESS = (
     "task-0123456789abcdef0123456789abcdef",
     "risk-assessment-of-the-whole-thing",

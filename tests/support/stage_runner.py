@@ -301,7 +301,7 @@ def send(frame: dict) -> None:
 
 
 def work(step: dict) -> None:
-    """Take the step's time; like pi, leave when the daemon closes our standard input."""
+    """Take the step's time; like pi, leave when the daemon closes standard input."""
     limit = float("inf") if step.get("hang") else time.monotonic() + step["seconds"]
     while (remaining := limit - time.monotonic()) > 0:
         if step.get("deaf"):
@@ -313,7 +313,7 @@ def work(step: dict) -> None:
 
 
 def commit(message: str) -> None:
-    """Commit all that lies in the workspace, as an agent does."""
+    """Commit all of the workspace, as an agent does."""
     identity = ("-c", "user.name=agent", "-c", "user.email=agent@localhost")
     for arguments in (("add", "."), (*identity, "commit", "--quiet", "--message", message)):
         subprocess.run(("git", *arguments), stdin=subprocess.DEVNULL, check=True)  # noqa: S607 - git on PATH

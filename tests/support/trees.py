@@ -1,4 +1,4 @@
-"""What a folder holds, down to the last byte: two equal looks mean that nobody wrote there."""
+"""The contents of a folder, down to the last byte: two equal readings mean no write between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs that nobody reads, and commands that are held up by them."""
+"""Outputs without a reader, and commands that they block."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Unread:
 
 @contextmanager
 def full_pipe() -> Iterator[Unread]:
-    """Yield a pipe that takes nothing until somebody reads."""
+    """Yield a pipe that takes nothing until it is read."""
     reader, writer = os.pipe()
     try:
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _SMALLEST_PIPE)
@@ -52,7 +52,7 @@ def full_pipe() -> Iterator[Unread]:
 
 @contextmanager
 def stopped_terminal() -> Iterator[Unread]:
-    """Yield a terminal on which somebody pressed Ctrl-S."""
+    """Yield a terminal on which Ctrl-S was pressed."""
     reader, writer = pty.openpty()
     try:
         termios.tcsetwinsize(writer, (40, 100))
@@ -70,7 +70,7 @@ class Held:
     process: subprocess.Popen[bytes]
 
     def writes_to(self, descriptor: int) -> bool:
-        """Whether one of its threads stands in a call on a descriptor."""
+        """Whether one of its threads waits in a call on a descriptor."""
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             with suppress(OSError):
                 call = (task / "syscall").read_text(encoding="ascii").split()

@@ -27,7 +27,7 @@ class Workspace:
 
     Attributes:
         root: the directory Millrace owns.
-        scenario_path: what the stage runner reads at each call; it lies outside of the workspace.
+        scenario_path: the stage runner reads it at each call; it is outside of the workspace.
         log_path: where the stage runner notes its calls.
     """
 

@@ -38,13 +38,13 @@ _RECON = {
     "RECON_NOOP": 20,
     "RECON_BLOCKED": 15,
 }
-#: After how many stages at most somebody interferes; without mishaps the request is over then.
+#: After how many stages at most another caller interferes; without mishaps the request is over.
 _LAST_STAGES = {"task": 3, "probe": 4, "idea": 6}
 _TO_THE_END = ("builder", "troubleshooter", "consultant")
 
 
 class ActionKind(StrEnum):
-    """What somebody else does while the request runs."""
+    """What another caller does while the request runs."""
 
     KILL = "kill the daemon"
     ADD = "add a foreign task"
@@ -73,7 +73,7 @@ class Draw:
 
     Attributes:
         options: of `millracer run`, beside the route and the intake.
-        foreign_first: a foreign task is in the queue before our request comes.
+        foreign_first: a foreign task is in the queue before the request comes.
         actions: in the order in which they are done.
     """
 

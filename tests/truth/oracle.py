@@ -11,9 +11,9 @@ read below `millrace-agents/`, and only these:
 - `runs/RUN/generated_task.md` and `generated_spec.md`: what a recon run made of its probe;
 - `intake/ideas/normalized/*.json`: the spec an idea's file was made into (Millrace 0.21; before it
   the spec is the file's stem, with `idea-` before it where that is missing);
-- `intake/ideas/inbox/` and the workspace's `ideas/inbox/`: whether the idea still lies there;
+- `intake/ideas/inbox/` and the workspace's `ideas/inbox/`: whether the idea is still there;
 - `arbiter/targets/SPEC.json`: whether a root spec is closed, by which run, and what keeps it open:
-  Millrace counts a blocked task without any root spec, somebody else's too, against every target.
+  Millrace counts a blocked task without any root spec, also a foreign one, against every target.
 
 The run traces, the event log, the status and Millrace's commands, which the product reads, are not
 read here.
@@ -59,7 +59,7 @@ class Found:
     Attributes:
         truth: what the result may say.
         why: for people.
-        moving: what Millrace would go on with, were it started again.
+        moving: the work that Millrace would continue, were it started again.
         repeats: the greatest number of times a stage of one item of the lineage ended the same.
     """
 

@@ -58,7 +58,7 @@ Risk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """How one scenario went; `wrong` is empty when the result tells the truth."""
+    """How one scenario went; `wrong` is empty when the result is true."""
 
     draw: Draw
     outcome: str
@@ -153,7 +153,9 @@ def _interfere(
     millracer: Millracer, running: Running, actions: tuple[Action, ...], over: Event
 ) -> None:
     for action in actions:
-        while len(millracer.workspace.stages()) < action.stages or not _begun(millracer.workspace):
+        while len(millracer.workspace.stages()) < action.stages or not _started(
+            millracer.workspace
+        ):
             if over.wait(0.01):
                 return
         if over.wait(action.seconds):
@@ -161,7 +163,7 @@ def _interfere(
         _perform(action.kind, millracer, running)
 
 
-def _begun(workspace: Workspace) -> bool:
+def _started(workspace: Workspace) -> bool:
     """Whether a daemon has taken the workspace since the request began."""
     return daemon_pid(workspace) is not None
 

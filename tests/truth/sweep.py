@@ -1,6 +1,6 @@
 """Many drawn scenarios: `python -m tests.truth.sweep N [SEED]`, as `make truth N=200 SEED=1` does.
 
-Prints each scenario whose result does not tell the truth, and how all went; exits 1 if there was
+Prints each scenario whose result is not true, and how all went; exits 1 if there was
 one. A scenario is played again with its seed alone: `make truth N=1 SEED=...`.
 """
 
@@ -46,7 +46,7 @@ def main() -> int:
             waiting = [
                 pool.submit(play, next(draws), place, millrace) for _ in range(arguments.runs)
             ]
-            played = [_tell(future.result()) for future in waiting]
+            played = [_report(future.result()) for future in waiting]
     sys.stdout.write(f"{summary(played)}; first seed {seed}\n")
     return 1 if any(each.wrong for each in played) else 0
 
@@ -68,11 +68,11 @@ def summary(played: Iterable[Played]) -> str:
     )
 
 
-def _tell(played: Played) -> Played:
+def _report(played: Played) -> Played:
     mark = "WRONG" if played.wrong else "ok"
     line = f"{mark} {played.outcome}, true {played.found.truth}, {played.seconds:.0f} s"
-    told = str(played) if played.wrong else f"seed {played.draw.seed}: {played.draw.kind}"
-    sys.stdout.write(f"{line}, {told}\n")
+    summary = str(played) if played.wrong else f"seed {played.draw.seed}: {played.draw.kind}"
+    sys.stdout.write(f"{line}, {summary}\n")
     sys.stdout.flush()
     return played
 

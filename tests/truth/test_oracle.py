@@ -118,7 +118,7 @@ def test_another_closing_does_not_count(tmp_path: Path, changed: str, text: str)
     assert found(tmp_path, {**idea(), changed: text}, "x", "idea") is Truth.INCOMPLETE
 
 
-def test_what_is_still_to_come_is_told(tmp_path: Path) -> None:
+def test_pending_work_is_reported(tmp_path: Path) -> None:
     inbox = {"intake/ideas/inbox/idea-x.md": "# X\n"}
     open_target = {**idea(), TARGET: json.dumps({**CLOSED, "closure_open": True})}
 
@@ -166,13 +166,13 @@ KEPT_OPEN = {
         ({**KEPT_OPEN, "tasks/queue/foreign.md": "# F\n"}, Truth.INCOMPLETE),
     ],
 )
-def test_an_idea_is_blocked_when_something_is_and_nothing_else_can_go_on(
+def test_an_idea_is_blocked_when_something_is_and_nothing_else_can_continue(
     tmp_path: Path, more: Files, truth: Truth
 ) -> None:
     assert found(tmp_path, {**OPEN, **more}, "x", "idea") is truth
 
 
-def test_a_blocked_task_is_blocked_although_an_incident_goes_on(tmp_path: Path) -> None:
+def test_a_blocked_task_is_blocked_although_an_incident_continues(tmp_path: Path) -> None:
     files = {
         "tasks/blocked/t.md": "# T\n",
         "incidents/active/n.md": "# N\n\nSource-Task-ID: t\n",

@@ -42,7 +42,7 @@ def ended(outcome: str, exit_code: int, event: str) -> Ran:
 @pytest.mark.parametrize(
     "seed", [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])]
 )
-def test_a_drawn_scenario_is_told_as_it_is(
+def test_a_drawn_scenario_is_reported_as_it_is(
     tmp_path: Path, millrace_command: str, seed: int
 ) -> None:
     played = play(draw(seed), tmp_path, millrace_command)
@@ -69,7 +69,7 @@ def test_a_true_answer_is_accepted(answer: Ran, truth: Truth) -> None:
     assert compare(answer, Found(truth=truth, why="", repeats=8)) == ()
 
 
-def test_giving_up_while_something_goes_on_is_caught() -> None:
+def test_giving_up_while_something_continues_is_caught() -> None:
     found = Found(truth=Truth.INCOMPLETE, why="", moving=("part-1",))
 
     (wrong,) = compare(ended("incomplete", 3, "idle_no_work"), found)

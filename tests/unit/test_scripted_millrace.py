@@ -25,18 +25,18 @@ def add(millrace: ScriptedBackend, item_id: str = "one") -> AddReceipt:
         return millrace.add(path, IntakeKind.TASK, lock, wait())
 
 
-def test_a_watch_that_looks_once_too_often_fails_the_test() -> None:
+def test_a_watch_that_reads_once_too_often_fails_the_test() -> None:
     millrace = ScriptedBackend()
     item = millrace.holds("one", ItemState.QUEUED)
     item_status = millrace.look_up(item.item_id, wait())
     lease = millrace.supervisor.lease(wait())
-    lease.next_hints(item_status, wait())  # the first look returns at once
+    lease.next_hints(item_status, wait())  # the first reading returns at once
 
     with pytest.raises(AssertionError, match="once more than the script foresees"):
         lease.next_hints(item_status, wait())
 
 
-def test_a_watch_is_shown_one_step_a_look_and_leaves_none_behind() -> None:
+def test_a_watch_is_shown_one_step_per_reading_and_leaves_none_behind() -> None:
     millrace = ScriptedBackend()
     millrace.has_daemon(owned=True)
     millrace.holds("one", ItemState.QUEUED)
@@ -101,16 +101,16 @@ def test_validating_beside_a_daemon_fails_the_test() -> None:
     assert millrace.validated == []
 
 
-def test_the_last_watcher_stops_only_a_daemon_of_ours() -> None:
+def test_the_last_watcher_stops_only_an_owned_daemon() -> None:
     millrace = ScriptedBackend()
-    ours = millrace.has_daemon(owned=True)
+    owned = millrace.has_daemon(owned=True)
     first, last = millrace.supervisor.lease(wait()), millrace.supervisor.lease(wait())
 
     assert first.leave(wait(), keep_daemon=False)
     assert millrace.stopped == []
     assert not last.leave(wait(), keep_daemon=False)
-    assert millrace.stopped == [ours.pid]
+    assert millrace.stopped == [owned.pid]
 
-    theirs = millrace.has_daemon(owned=False)
+    foreign = millrace.has_daemon(owned=False)
     assert not millrace.supervisor.lease(wait()).leave(wait(), keep_daemon=False)
-    assert millrace.daemon == theirs
+    assert millrace.daemon == foreign

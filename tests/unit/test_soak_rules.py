@@ -32,12 +32,12 @@ def test_a_figure_is_flat_by_its_ends_or_by_every_reading(
     assert gauge(rule, slack=2.0).judge(values).is_flat is is_flat
 
 
-def test_what_is_only_told_fails_nothing_and_stands_in_the_table_without_a_word_on_it() -> None:
+def test_an_unlimited_figure_fails_nothing_and_is_in_the_table_without_a_verdict() -> None:
     rising = [{"k": float(at)} for at in range(20)]
-    told = Part(what="# W", gauges=(gauge(Rule.LEVEL, is_judged=False),), readings=rising)
+    unjudged = Part(what="# W", gauges=(gauge(Rule.LEVEL, is_judged=False),), readings=rising)
     judged = Part(what="# W", gauges=(gauge(Rule.LEVEL),), readings=rising)
-    page = render((told, judged), millrace="1", pi="2")
+    page = render((unjudged, judged), millrace="1", pi="2")
 
-    assert (told.is_flat, judged.is_flat) == (True, False)
+    assert (unjudged.is_flat, judged.is_flat) == (True, False)
     assert "| memory | 0.5 MiB | 18.5 MiB | 19.0 MiB |  |  |" in page
     assert "| memory | 0.5 MiB | 18.5 MiB | 19.0 MiB | 0.6 | **no** |" in page

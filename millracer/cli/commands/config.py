@@ -14,7 +14,6 @@ from millracer.cli.options.groups import CommonOptions, with_common_options
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import table
-from millracer.cli.workspace import find_place
 from millracer.domain.configuration import ValueOrigin
 from millracer.domain.failures import exit_code_of_error
 from millracer.domain.programs import Tool, ToolOrigin
@@ -35,6 +34,7 @@ from millracer.wiring.user_files import (
     user_config_file,
     workspace_config_file,
 )
+from millracer.wiring.workspace import find_place
 
 _PROGRAM_ORIGINS = {
     ToolOrigin.OPTION: ValueOrigin.OPTION,

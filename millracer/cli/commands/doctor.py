@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 import textwrap
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,31 +16,31 @@ from typing import Annotated
 import typer
 
 from millracer import __version__
-from millracer.cancellation import Cancellation, Cancelled, CancelReason
+from millracer.cancellation import Cancellation
+from millracer.cli.operation_calls import conclude
 from millracer.cli.options.groups import CommonOptions, with_common_options
-from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.terminal.running_line import RunningLine
-from millracer.cli.terminal.stderr import printable, say_error
+from millracer.cli.terminal.stderr import printable, say_errors
 from millracer.cli.terminal.stdout import print_text
-from millracer.cli.workspace import find_place
 from millracer.doctor.context import DoctorContext, DoctorPlace
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.run_checks import examine
 from millracer.domain.doctor_report import Check, CheckLevel, CheckName, is_healthy
-from millracer.domain.failures import exit_code_of_cancel
+from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
+from millracer.operations.answer import Answer
 from millracer.operations.session_memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.schemas.doctor import (
     DoctorResult,
     DoctorVersionsDocument,
     describe_check,
-    describe_failure,
     describe_trouble,
 )
 from millracer.schemas.run import ToolsDocument
 from millracer.wiring.user_files import user_config_file, workspace_config_file
+from millracer.wiring.workspace import find_place
 
 _LABELS = {
     CheckLevel.OK: "ok",
@@ -69,20 +70,14 @@ def doctor(
 
 def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
     """Make every check, print each, and return the exit code."""
-    cancellation = Cancellation()
     checks: list[Check] = []
-    stopped: CancelReason | None = None
-    with ExitStack() as held:
-        held.callback(common.programs.close)
-        try:
-            folder = Path(held.enter_context(_temporary_folder()))
-        except OSError as error:
-            return _refused(_no_temporary_folder(error), as_json=as_json)
-        context = _context(common, folder)
-        held.enter_context(signals_cancel(cancellation))
-        line = RunningLine()
-        held.callback(line.clear)
-        try:
+    line = RunningLine()
+    context: DoctorContext | None = None
+
+    def work(_: SessionMemory, cancellation: Cancellation) -> Answer[DoctorResult]:
+        nonlocal context
+        with _temporary_folder() as folder:
+            context = _context(common, Path(folder))
             for check in examine(
                 context, cancellation, with_turn=with_turn, on_running=partial(_show_running, line)
             ):
@@ -90,20 +85,36 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
                 if not as_json:
                     line.clear()
                     _print_line(check)
-        except Cancelled as cancelled:
-            stopped = cancelled.reason
-    with signals_ignored():
+        exit_code = ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
+        return Answer(result=_result(common, context, checks), exit_code=exit_code)
+
+    def failed(error: MillracerError) -> Answer[DoctorResult]:
+        cancelled = isinstance(error, CallerCancelled)
+        exit_code = exit_code_of_failure(error) if cancelled else ExitCode.INTERNAL_ERROR
+        return Answer(result=_result(common, context, checks, error), exit_code=exit_code)
+
+    def report(answer: Answer[DoctorResult]) -> None:
+        line.clear()
+        say_errors(each for each in answer.result.errors if each.code != CallerCancelled.code)
         if as_json:
-            print_text(render(_result(common, context, checks, stopped)))
-        elif stopped is None:
+            print_text(render(answer.result))
+        elif not answer.result.errors:
             print_text(_summary(checks))
-    if stopped is not None:
-        return exit_code_of_cancel(stopped)
-    return ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
+
+    return conclude(common, work, failed=failed, report=report)
 
 
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="millracer-doctor-", ignore_cleanup_errors=True)
+@contextmanager
+def _temporary_folder() -> Iterator[str]:
+    try:
+        held = tempfile.TemporaryDirectory(prefix="millracer-doctor-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise WorkspaceUnusable(
+            f"cannot create a temporary folder: {error.strerror or error}",
+            suggested_action="free disk space, or set TMPDIR to another folder",
+        ) from error
+    with held as folder:
+        yield folder
 
 
 def _context(common: CommonOptions, folder: Path) -> DoctorContext:
@@ -170,35 +181,18 @@ def _summary(checks: list[Check]) -> str:
 
 
 def _result(
-    common: CommonOptions, context: DoctorContext, checks: list[Check], stopped: CancelReason | None
+    common: CommonOptions,
+    context: DoctorContext | None,
+    checks: list[Check],
+    error: MillracerError | None = None,
 ) -> DoctorResult:
-    errors = []
-    if stopped is not None:
-        error = MillracerError(
-            f"the checks were stopped ({stopped})",
-            code="cancelled",
-            suggested_action="run the same command again",
-        )
-        errors.append(describe_trouble(error))
+    place = None if context is None else context.place
+    versions = {} if context is None else context.versions
     return DoctorResult(
-        ok=is_healthy(checks) and stopped is None,
-        workspace=None if context.place is None else context.place.root_path,
+        ok=is_healthy(checks) and error is None,
+        workspace=None if place is None else place.root_path,
         checks=[describe_check(check) for check in checks],
-        versions=DoctorVersionsDocument(millracer=__version__, **context.versions),
+        versions=DoctorVersionsDocument(millracer=__version__, **versions),
         tools=ToolsDocument.of(common.programs.found.used),
-        errors=errors,
+        errors=[] if error is None else [describe_trouble(error)],
     )
-
-
-def _no_temporary_folder(error: OSError) -> MillracerError:
-    return WorkspaceUnusable(
-        f"cannot create a temporary folder: {error.strerror or error}",
-        suggested_action="free disk space, or set TMPDIR to another folder",
-    )
-
-
-def _refused(error: MillracerError, *, as_json: bool) -> int:
-    say_error(error.message, error.suggested_action)
-    if as_json:
-        print_text(render(describe_failure(error)))
-    return ExitCode.INTERNAL_ERROR

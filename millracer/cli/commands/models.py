@@ -57,7 +57,8 @@ def models(
 ) -> None:
     """Show or set the models of pi and the stages.
 
-    `set` changes the models of the stages. Without `set`, only Millrace's compiled plan may change. The JSON lists every available model.
+    `set` changes the models of the stages. Without it, only Millrace's compiled plan may change.
+    The JSON lists every available model.
     """
     show = partial(_show, show_all=show_all)
     if not words and not follow_pi:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from millracer.cli.documents import load
 from millracer.cli.options.groups import CommonOptions, with_common_options
+from millracer.domain.operations import load
 
 
 @with_common_options

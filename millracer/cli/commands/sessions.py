@@ -20,10 +20,10 @@ from millracer.cli.options.groups import CommonOptions, common_options
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import in_line, table
+from millracer.domain.operations import OperationName
 from millracer.errors import MillracerError
 from millracer.operations.gateway import Answer
 from millracer.schemas.base import render
-from millracer.schemas.ops.payloads import Action
 from millracer.schemas.ops.request import (
     SCHEMA_VERSION,
     InvalidOpsRequest,
@@ -65,7 +65,10 @@ _SessionName = Annotated[
 def list_workspaces(*, workspace: options.Workspace = None, as_json: _AsJson = False) -> None:
     """List the registered workspaces; `*` marks the default."""
     _do(
-        common_options(values={"workspace": workspace}), Action.LIST_WORKSPACES, {}, as_json=as_json
+        common_options(values={"workspace": workspace}),
+        OperationName.LIST_WORKSPACES,
+        {},
+        as_json=as_json,
     )
 
 
@@ -103,13 +106,13 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
         "tags": list(tag or ()),
         "is_default": default,
     }
-    _do(common_options(), Action.REGISTER_WORKSPACE, payload, as_json=as_json)
+    _do(common_options(), OperationName.REGISTER_WORKSPACE, payload, as_json=as_json)
 
 
 def remove_workspace(workspace_id: _WorkspaceId, *, as_json: _AsJson = False) -> None:
     """Unregister a workspace; its directory is not changed."""
     payload = {"workspace_id": workspace_id}
-    _do(common_options(), Action.FORGET_WORKSPACE, payload, as_json=as_json)
+    _do(common_options(), OperationName.FORGET_WORKSPACE, payload, as_json=as_json)
 
 
 def select_workspace(
@@ -133,28 +136,28 @@ def select_workspace(
     is_path = "/" in selected or selected in {".", "..", "~"}
     payload = {"root_path" if is_path else "workspace_id": selected, "mode": mode}
     common = common_options(values={"session_id": session_id})
-    _do(common, Action.SELECT_WORKSPACE, payload, as_json=as_json)
+    _do(common, OperationName.SELECT_WORKSPACE, payload, as_json=as_json)
 
 
 def list_sessions(*, as_json: _AsJson = False) -> None:
     """List all sessions."""
-    _do(common_options(), Action.LIST_SESSIONS, {}, as_json=as_json)
+    _do(common_options(), OperationName.LIST_SESSIONS, {}, as_json=as_json)
 
 
 def show_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
     """Show one session."""
     payload = {"session_id": session_id}
-    _do(common_options(), Action.INSPECT_SESSION, payload, as_json=as_json)
+    _do(common_options(), OperationName.INSPECT_SESSION, payload, as_json=as_json)
 
 
 def forget_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
     """Delete one session."""
     payload = {"session_id": session_id}
-    _do(common_options(), Action.FORGET_SESSION, payload, as_json=as_json)
+    _do(common_options(), OperationName.FORGET_SESSION, payload, as_json=as_json)
 
 
 def _do(
-    common: CommonOptions, action: Action, payload: Mapping[str, object], *, as_json: bool
+    common: CommonOptions, action: OperationName, payload: Mapping[str, object], *, as_json: bool
 ) -> NoReturn:
     request = OpsRequest(
         schema_version=SCHEMA_VERSION,
@@ -184,7 +187,7 @@ def _no_such_session(read: ReadRequest) -> MillracerError:
     )
 
 
-def _report(answer: Answer, action: Action, *, as_json: bool) -> int:
+def _report(answer: Answer, action: OperationName, *, as_json: bool) -> int:
     result = answer.result
     say_warnings(f"{warning.code}: {warning.message}" for warning in result.warnings)
     say_errors(result.errors)
@@ -195,12 +198,12 @@ def _report(answer: Answer, action: Action, *, as_json: bool) -> int:
     return answer.exit_code
 
 
-def _lines(result: OpsResult, action: Action) -> list[str]:
+def _lines(result: OpsResult, action: OperationName) -> list[str]:
     match result.result:
         case WorkspacesReply(workspaces=workspaces):
             return table(("", "ID", "PATH", "MODE", "TAGS"), map(_workspace_row, workspaces))
         case WorkspaceReply(workspace=workspace):
-            done = "forgot" if action is Action.FORGET_WORKSPACE else "registered"
+            done = "forgot" if action is OperationName.FORGET_WORKSPACE else "registered"
             return [f"{done} {workspace.workspace_id}: {workspace.root_path}"]
         case SessionsReply(sessions=[]):
             return ["no sessions yet"]
@@ -208,7 +211,7 @@ def _lines(result: OpsResult, action: Action) -> list[str]:
             return table(("SESSION", "WORKSPACE", "MODE", "LAST USED"), map(_session_row, sessions))
         case SessionReply(session=SessionDocument() as session):
             forgotten = [f"forgot session {session.session_id}"]
-            return forgotten if action is Action.FORGET_SESSION else _session_lines(session)
+            return forgotten if action is OperationName.FORGET_SESSION else _session_lines(session)
         case _:
             return []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -21,12 +22,15 @@ from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
 from millracer.cli.terminal.stdin import unreadable
 from millracer.cli.terminal.stdout import print_text
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
-from millracer.domain.programs import variable_of
+from millracer.domain.programs import Tool, variable_of
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.programs.installed import installed_tools
-from millracer.programs.plan import MEGABYTES, SOURCES, SetupPlan
+from millracer.programs.plan import MEGABYTES, SOURCES, HiddenPi, Part, SetupPlan
 from millracer.programs.setup import Installer, plan, set_up, take_away, tidy_up
-from millracer.wiring.user_files import open_installer
+from millracer.wiring.user_files import find_hidden_pi, open_installer
+
+#: How long the user's pi may take to print its version, if its package does not name it.
+_PI_SECONDS = 15.0
 
 
 def setup(
@@ -64,12 +68,15 @@ def _install(
     wait = Wait(cancellation)
     with signals_cancel(cancellation):
         todo = plan(installer, wait)
+        hidden = find_hidden_pi(folder, wait.within(_PI_SECONDS))
     cancellation.raise_if_cancelled()
     if todo.install:
         _describe(todo, folder)
-        if not _confirm("Install this?", "millracer setup", yes=yes):
-            say("nothing was installed")
-            return ExitCode.INCOMPLETE
+    if hidden is not None:
+        _describe_hidden(hidden)
+    if todo.install and not _confirm("Install this?", "millracer setup", yes=yes):
+        say("nothing was installed")
+        return ExitCode.INCOMPLETE
     with signals_cancel(cancellation):
         if todo.install:
             set_up(installer, wait, doing=_show_step, on_wait=_report_waiting)
@@ -112,6 +119,19 @@ def _describe(todo: SetupPlan, folder: Path) -> None:
         say(f"  pi will use this machine's Node, {todo.machine_node}")
     say(f"About {todo.megabytes} MB in all, from the indexes that pip and npm are configured for.")
     say("`millracer setup --remove` undoes it.")
+
+
+def _describe_hidden(hidden: HiddenPi) -> None:
+    """Say which pi of the user's no command uses any more, and how to keep it."""
+    own, key = Part.PI.version, Tool.PI.key
+    age = "newer" if hidden.is_newer else "older"
+    say(
+        f"Your pi {hidden.version}, {hidden.program}, is {age}; Millracer uses pi {own} instead of "
+        "it. Both read the same settings: the default model may be another one, and `apiKey` in "
+        "models.json may mean something else."
+    )
+    name = json.dumps(hidden.program)
+    say(f"  to keep yours: write `{key} = {name}` to the file that `millracer config path` prints")
 
 
 def _confirm(question: str, command: str, *, yes: bool) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from millracer.cli.documents import load
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_options
@@ -12,7 +11,7 @@ from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.cli.terminal.stdout import OutputFormat
-from millracer.domain.operations import OperationName
+from millracer.domain.operations import SUBMIT_OPTIONS, OperationName, load
 from millracer.domain.work.items import ItemState
 from millracer.wiring import new_request_id
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from millracer.schemas.submit import SubmitResult
 
 
-@with_options(*queue_options.HERE, "intake", "millrace_mode", "cwd")
+@with_options(*queue_options.HERE, *SUBMIT_OPTIONS)
 def submit(  # noqa: PLR0913 - one parameter per option
     common: CommonOptions,
     *,

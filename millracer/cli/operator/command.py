@@ -6,21 +6,27 @@ import os
 import sys
 import threading
 import uuid
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.cli.internal_errors import say_bug
+from millracer.cli.command import completed
+from millracer.cli.commands.status.view import status_lines
 from millracer.cli.operator.prompt import Lines, PipedLines, PlainLines
 from millracer.cli.operator.screen import TaskScreen, input_unechoed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import forget_signals, signals_cancel
 from millracer.cli.startup.preload import load_endings
-from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
-from millracer.cli.terminal.stdout import OutputLost, print_text
-from millracer.domain.failures import exit_code_of_cancel
+from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error, say_errors
+from millracer.cli.terminal.stdout import print_text
+from millracer.domain.failures import (
+    CallerCancelled,
+    exit_code_of_cancel,
+    exit_code_of_failure,
+)
 from millracer.domain.run.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.operator.session import Operator, Voice, Watching
+from millracer.schemas.status import StatusResult
 from millracer.wiring import SystemClock, open_directories, open_store
 from millracer.wiring.preload import load_run
 from millracer.wiring.user_files import operator_history
@@ -34,6 +40,10 @@ class _Streams(Voice):
     def answer(self, text: str) -> None:
         """Write to standard output."""
         print_text(printable(text))
+
+    def status(self, status: StatusResult) -> None:
+        """Write to standard output, as `millracer status` does."""
+        self.answer("\n".join(status_lines(status)))
 
     def note(self, text: str) -> None:
         """Write to standard error."""
@@ -65,7 +75,9 @@ def operator(common: CommonOptions) -> int:
             say(_READY)
             _load_all()
             person.greet()
-            return _loop(person, _lines(person, modes))
+            lines = _lines(person, modes)
+            with nullcontext() if lines.echoed else input_unechoed():
+                return _loop(person, lines)
         except UsageError as error:
             return _refused(error)
         finally:
@@ -97,7 +109,7 @@ def _loop(person: Operator, lines: Lines) -> int:
             line = lines.next()
             if line is None:
                 break
-            code = _take(person, line, cancellation, interactive=lines.interactive)
+            code = take(person, line, cancellation, interactive=lines.interactive)
             first = first or code
             if lines.interactive and line.strip() and not person.left:
                 say("")
@@ -112,9 +124,7 @@ def _loop(person: Operator, lines: Lines) -> int:
     return ExitCode.COMPLETED if lines.interactive else first
 
 
-def _take(
-    person: Operator, line: str, cancellation: Cancellation, *, interactive: bool
-) -> ExitCode:
+def take(person: Operator, line: str, cancellation: Cancellation, *, interactive: bool) -> ExitCode:
     """Process a line and return its exit code; a command counts as completed."""
     forget_signals()  # a signal that ended the previous line does not affect this one
     screen = TaskScreen()
@@ -123,7 +133,8 @@ def _take(
         listener=screen.listen,
         on_text=screen.stream if interactive else None,
     )
-    try:
+
+    def work() -> ExitCode:
         with signals_cancel(cancellation), input_unechoed():
             try:
                 result = person.take(line, watching)
@@ -132,16 +143,17 @@ def _take(
             if result is not None:
                 person.report(result, streamed=screen.streamed)
             return ExitCode.COMPLETED if result is None else exit_code_of(result)
-    except Cancelled as stopped:
+
+    def failed(error: MillracerError) -> ExitCode:
+        if not isinstance(error, CallerCancelled):
+            say_errors((error,))
+            return exit_code_of_failure(error)
         say("stopped")
         if cancellation.reason is None:  # it arrived while the handlers changed
-            cancellation.cancel(stopped.reason)
+            cancellation.cancel(error.reason)
         return ExitCode.COMPLETED
-    except OutputLost:  # no further report could be written
-        raise
-    except Exception as error:  # noqa: BLE001 - a bug does not end the session
-        say_bug(error)
-        return ExitCode.INTERNAL_ERROR
+
+    return completed(work, failed)
 
 
 def _lines(person: Operator, modes: _Modes) -> Lines:

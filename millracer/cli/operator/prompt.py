@@ -19,6 +19,11 @@ class Lines(Protocol):
         """Whether a person sees a prompt."""
         ...
 
+    @property
+    def echoed(self) -> bool:
+        """Whether the terminal, not this source, shows the typed text."""
+        ...
+
     def next(self) -> str | None:
         """Return the next line or pasted block, None at the end.
 
@@ -34,6 +39,7 @@ class PipedLines(Lines):
     """Lines from standard input, one task each; invalid UTF-8 is replaced."""
 
     interactive = False
+    echoed = True
 
     def next(self) -> str | None:
         """Return the next line without its line end."""

@@ -81,7 +81,10 @@ class TaskScreen:
 
 @contextmanager
 def input_unechoed() -> Iterator[None]:
-    """Within the block, typed input is kept for the next prompt but not echoed."""
+    """Within the block, typed input is kept for the next prompt but not echoed.
+
+    The terminal also echoes its own answers, such as the cursor's position.
+    """
     try:
         descriptor = sys.stdin.fileno()
         former = termios.tcgetattr(descriptor)

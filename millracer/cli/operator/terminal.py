@@ -39,6 +39,7 @@ class TerminalLines(Lines):
     """
 
     interactive = True
+    echoed = False
 
     def __init__(self, *, history: Path | None, workspaces: Names, modes: Names) -> None:
         self._ending: CancelReason | None = None

@@ -146,7 +146,7 @@ def common_options(
     """Return the common options of a command.
 
     Args:
-        begun: what was prepared before the arguments were parsed.
+        begun: the part that was prepared before the arguments were parsed.
         origins: where each given option comes from. None: all values are given here, and no
             configuration file is read.
         values: by name in `domain.run_options`; those without an origin are defaults.

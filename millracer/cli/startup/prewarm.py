@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from millracer.cli.startup.raw_arguments import RawArguments
 from millracer.cli.terminal.stdin import StandardInput
+from millracer.domain.operations import OPERATIONS
 from millracer.domain.programs import variable_of
 from millracer.wiring import begin
 
@@ -72,7 +73,9 @@ def _is_requested(foresight: Foresight, standard_input: StandardInput) -> bool:
     return raw is not None and asks_millrace(raw)
 
 
-_COMMANDS = frozenset({"run", "operator", "status", "submit", "watch", "cancel", "pause", "resume"})
+_COMMANDS = frozenset(
+    {"operator", "status", *(name for name, each in OPERATIONS.items() if each.warms_up)}
+)
 _OPS = "ops"
 _ONE_REQUEST = "--json"
 _OTHER_FORMS = ("--jsonl", "--stream-json")

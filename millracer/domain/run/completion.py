@@ -6,13 +6,14 @@ about other items change nothing.
 
 The proof per kind (docs/how-completion-is-judged.md):
 
-- a task: Millrace holds it as done, and the trace of a run of it shows the updater ending with
-  UPDATE_COMPLETE;
-- a spec: Millrace holds it as done, its closure target is closed, and the Arbiter's run that the
-  target names last is a complete closure run for this very spec that ended with ARBITER_COMPLETE;
+- a task: the backend holds it as done, and a run of it recorded the work;
+- a spec: the backend holds it as done, its closure target is closed, and the run that the target
+  names last closed this very spec;
 - an idea: the proof of the one spec it was made into;
-- a probe: Millrace holds it as done, and recon's complete run found nothing to do, or forwarded it
-  to exactly one task or spec with its own proof.
+- a probe: the backend holds it as done, and a run of it found nothing to do, or made it into
+  exactly one task or spec with its own proof.
+
+The backend translates its stage results into `StageProof`; this module knows none of its words.
 
 An item is blocked if it cannot continue by itself: it, or the work that has to prove it, is
 blocked, and no member of the lineage is live. A blocked task is blocked even while an incident
@@ -33,6 +34,7 @@ from millracer.domain.run.evidence import (
     LineageItem,
     SpawnFact,
     StageFact,
+    StageProof,
     event_of,
     lineage_of,
     run_of,
@@ -40,25 +42,9 @@ from millracer.domain.run.evidence import (
 )
 from millracer.domain.work.items import ItemState
 
-UPDATER_STAGE = "updater"
-UPDATE_COMPLETE = "UPDATE_COMPLETE"
-ARBITER_STAGE = "arbiter"
-ARBITER_COMPLETE = "ARBITER_COMPLETE"
-RECON_STAGE = "recon"
-RECON_NOOP = "RECON_NOOP"
-RECON_TO_EXECUTION = "RECON_TO_EXECUTION"
-RECON_TO_PLANNING = "RECON_TO_PLANNING"
-CLOSURE_REQUEST = "closure_target"
-#: The status of a run that ended properly.
-RUN_COMPLETE = "complete"
-#: Statuses of a run whose stage results count. A daemon killed right after a stage's result leaves
-#: the run active for ever; the result is valid, and its effect (the item done, the target closed)
-#: is required as well.
-_RESULT_STANDS = frozenset({RUN_COMPLETE, "active"})
 TASK, SPEC, PROBE = "task", "spec", "probe"
 
-_LEADS_TO = {RECON_TO_EXECUTION: TASK, RECON_TO_PLANNING: SPEC}
-
+_LEADS_TO = {StageProof.LEADS_TO_TASK: TASK, StageProof.LEADS_TO_SPEC: SPEC}
 
 #: The place of missing evidence when Millrace received no work and so could not leave any.
 NOWHERE = "nowhere"
@@ -118,6 +104,18 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(missing=proof.missing)
 
 
+def without_scope(verdict: Verdict) -> Verdict:
+    """Return the verdict for a caller whose own item is unknown: it is never completed."""
+    if not verdict.completed:
+        return verdict
+    gap = MissingEvidence(
+        needed="the id of the one scoped work item of the request",
+        looked_in="the request",
+        found="no usable id, or several",
+    )
+    return Verdict(missing=(gap,))
+
+
 def _prove(evidence: Evidence) -> _Proof:
     match evidence.kind:
         case IntakeKind.TASK:
@@ -139,18 +137,13 @@ def _prove(evidence: Evidence) -> _Proof:
 
 
 def _prove_task(evidence: Evidence, task_id: str) -> _Proof:
-    updates = tuple(
-        fact
-        for fact in evidence.stages
-        if fact.item_id == task_id
-        and fact.work_kind == TASK
-        and fact.stage == UPDATER_STAGE
-        and fact.terminal_result == UPDATE_COMPLETE
-        and fact.run_status in _RESULT_STANDS
+    runs = [fact for fact in evidence.stages if fact.item_id == task_id]
+    records = tuple(
+        fact for fact in runs if fact.work_kind == TASK and _proves(fact, StageProof.WORK_RECORDED)
     )
-    needed = f"a complete run of task {task_id} whose {UPDATER_STAGE} ended {UPDATE_COMPLETE}"
+    result = evidence.name_result(StageProof.WORK_RECORDED)
     return _prove_done(evidence, task_id, TASK) + _stages_or_gap(
-        updates, needed, [fact for fact in evidence.stages if fact.item_id == task_id]
+        records, f"a complete run of task {task_id} whose {result}", runs
     )
 
 
@@ -161,22 +154,16 @@ def _prove_spec(evidence: Evidence, spec_id: str) -> _Proof:
         return _prove_done(evidence, spec_id, SPEC) + _Proof(
             missing=(_closure_gap(spec_id, targets),)
         )
-    deciding = {fact.last_arbiter_run_id for fact in closed}
+    deciding = {fact.closing_run_id for fact in closed}
     runs = [fact for fact in evidence.stages if fact.root_spec_id == spec_id]
     verdicts = tuple(
-        fact
-        for fact in runs
-        if fact.stage == ARBITER_STAGE
-        and fact.request_kind == CLOSURE_REQUEST
-        and fact.terminal_result == ARBITER_COMPLETE
-        and fact.run_status in _RESULT_STANDS
-        and deciding == {fact.run_id}
+        fact for fact in runs if _proves(fact, StageProof.SPEC_CLOSED) and deciding == {fact.run_id}
     )
-    needed = f"the Arbiter's closing run for root spec {spec_id} that ended {ARBITER_COMPLETE}"
+    result = evidence.name_result(StageProof.SPEC_CLOSED)
     return (
         _prove_done(evidence, spec_id, SPEC)
         + _Proof(facts=closed)
-        + _stages_or_gap(verdicts, needed, runs)
+        + _stages_or_gap(verdicts, f"the closing run of root spec {spec_id} whose {result}", runs)
     )
 
 
@@ -193,29 +180,22 @@ def _prove_probe(evidence: Evidence) -> _Proof:
     probe_id = evidence.item_id
     done = _prove_done(evidence, probe_id, PROBE)
     own = [fact for fact in evidence.stages if fact.item_id == probe_id]
-    recons = tuple(
-        fact
-        for fact in own
-        if fact.work_kind == PROBE
-        and fact.stage == RECON_STAGE
-        and fact.run_status in _RESULT_STANDS
-        and fact.terminal_result in {RECON_NOOP, *_LEADS_TO}
-    )
-    needed = f"a complete run of probe {probe_id} in which {RECON_STAGE} decided what follows"
-    if len({fact.terminal_result for fact in recons}) != 1:
+    ends = (StageProof.NOTHING_TO_DO, *_LEADS_TO)
+    decisions = tuple(fact for fact in own if fact.work_kind == PROBE and _proves(fact, *ends))
+    if len({fact.proves for fact in decisions}) != 1:
+        needed = f"a complete run of probe {probe_id} whose {evidence.name_result(*ends)}"
         return done + _stages_or_gap((), needed, own)
-    decided = recons[0].terminal_result
-    proof = done + _Proof(facts=recons)
-    if decided is None or decided == RECON_NOOP:
+    decided = decisions[0].proves
+    proof = done + _Proof(facts=decisions)
+    if decided not in _LEADS_TO:
         return proof
-    runs = {fact.run_id for fact in recons}
+    runs = {fact.run_id for fact in decisions}
     children = [
         fact for fact in evidence.spawns if fact.parent_id == probe_id and fact.run_id in runs
     ]
     kind = _LEADS_TO[decided]
-    return proof + _prove_child(
-        evidence, children, kind=kind, needed=f"the one {kind} that {RECON_STAGE} sent this to"
-    )
+    needed = f"the one {kind} created when its {evidence.name_result(decided)}"
+    return proof + _prove_child(evidence, children, kind=kind, needed=needed)
 
 
 def _prove_child(evidence: Evidence, spawns: list[SpawnFact], *, kind: str, needed: str) -> _Proof:
@@ -228,6 +208,10 @@ def _prove_child(evidence: Evidence, spawns: list[SpawnFact], *, kind: str, need
     child_id = children.pop()
     prove = _prove_task if kind == TASK else _prove_spec
     return _Proof(facts=tuple(spawns)) + prove(evidence, child_id)
+
+
+def _proves(fact: StageFact, *proofs: StageProof) -> bool:
+    return fact.counts and fact.proves in proofs
 
 
 def _prove_done(evidence: Evidence, item_id: str, kind: str) -> _Proof:
@@ -341,8 +325,8 @@ def unmet(expected: Sequence[str], proof: Iterable[Fact]) -> tuple[str, ...]:
     """Return the expected evidence names that no proof fact matches, in order.
 
     A fact matches the names of its work item, run, source and event (`scoped_complete`,
-    `arbiter_complete`). A stage's result also matches the names of the stage and its terminal
-    result (`updater`, `UPDATE_COMPLETE`). Free text matches no fact.
+    `arbiter_complete`). A stage's result also matches the backend's names of the stage and
+    its terminal result. Free text matches no fact.
     """
     names = {name for fact in proof for name in _names(fact)}
     return tuple(name for name in expected if name not in names)

@@ -6,8 +6,10 @@ was read. Adapters gather facts; only `completion` judges them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.progress import EventKind
@@ -31,13 +33,26 @@ class ItemFact:
     waits_for: tuple[str, ...] = ()
 
 
+class StageProof(StrEnum):
+    """What the result of a stage proves; the backend translates its own results."""
+
+    WORK_RECORDED = "work_recorded"  #: a task's work is done, checked and recorded
+    SPEC_CLOSED = "spec_closed"  #: the work of a root spec is complete as a whole
+    NOTHING_TO_DO = "nothing_to_do"  #: a probe found no work
+    LEADS_TO_TASK = "leads_to_task"  #: a probe was made into a task
+    LEADS_TO_SPEC = "leads_to_spec"  #: a probe was made into a spec
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageFact:
-    """How one stage of a run ended, from Millrace's trace.
+    """How one stage of a run ended.
 
     Attributes:
-        run_status: the status of the whole run (`complete` when it ended properly).
-        request_kind: `active_work_item`, or `closure_target` for an Arbiter's run.
+        stage: the backend's name of the stage.
+        terminal_result: its result as the backend reports it.
+        run_status: the status of the whole run as the backend reports it.
+        proves: what the result proves, if anything.
+        counts: whether the results of a run with this status count.
         runner_failure: why the stage runner failed, in its words; None where it succeeded, or
             nothing is known.
     """
@@ -48,9 +63,10 @@ class StageFact:
     stage: str
     terminal_result: str | None
     run_status: str | None
-    request_kind: str | None
     source: str
     observed_at: datetime
+    proves: StageProof | None = None
+    counts: bool = False
     root_spec_id: str | None = None
     completed_at: datetime | None = None
     runner_failure: str | None = None
@@ -61,7 +77,7 @@ class SpawnFact:
     """Millrace created one item from another.
 
     Attributes:
-        how: a phrase for the relation, such as `recon sent it to execution`.
+        how: a phrase for the relation, in the backend's words.
         run_id: the run that created it, where known.
     """
 
@@ -79,14 +95,14 @@ class ClosureFact:
     """The state of the closure target of a root spec.
 
     Attributes:
-        last_arbiter_run_id: the Arbiter's last run for it.
+        closing_run_id: the last run that judged the spec as a whole.
         blocked_by_lineage_work: Millrace waits for blocked work of this lineage.
         blocking_ids: that work.
     """
 
     root_spec_id: str
     open: bool
-    last_arbiter_run_id: str | None
+    closing_run_id: str | None
     blocked_by_lineage_work: bool
     blocking_ids: tuple[str, ...]
     source: str
@@ -132,7 +148,7 @@ def run_of(fact: Fact) -> str | None:
         case StageFact() | SpawnFact():
             return fact.run_id
         case ClosureFact():
-            return fact.last_arbiter_run_id
+            return fact.closing_run_id
 
 
 def event_of(fact: Fact) -> EventKind:
@@ -154,6 +170,7 @@ class Evidence:
         stages: how stages of their runs ended.
         spawns: which item was created from which; an idea leads to its root spec.
         closures: the closure targets of its specs.
+        result_names: how messages name the result behind each proof, in the backend's words.
     """
 
     item_id: str
@@ -162,6 +179,12 @@ class Evidence:
     stages: tuple[StageFact, ...] = ()
     spawns: tuple[SpawnFact, ...] = ()
     closures: tuple[ClosureFact, ...] = ()
+    result_names: Mapping[StageProof, str] = field(default_factory=dict, compare=False)
+
+    def name_result(self, *proofs: StageProof) -> str:
+        """Return a name for the result that proves one of these."""
+        names = (self.result_names.get(proof, f"result is {proof}") for proof in proofs)
+        return " or ".join(names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ way a step can end, and `ENDINGS` lists the endings each event carries; a state 
 exception in one leaves the state moved (docs/decisions/0001).
 
 Decided elsewhere: which facts are evidence (`completion`), what change hints and statuses mean
-(`observation`), and what happens in a state (`millracer.run.orchestrator`).
+(`observation`), and what happens in a state (`run.steps`, `run.orchestrator`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from enum import StrEnum
 from transitions import Machine
 
 from millracer.domain.run.ending import Ending
-from millracer.errors import IllegalTransition
+from millracer.errors import IllegalTransition, MillracerError
 
 
 class RunState(StrEnum):
@@ -63,6 +63,13 @@ class Step:
     event: RunEvent
     ending: Ending | None = None
     reason: str = ""
+
+    @property
+    def known_ending(self) -> Ending:
+        """The ending of a step that ends the run."""
+        if self.ending is None:
+            raise MillracerError(f"{self.event} has no ending")
+        return self.ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

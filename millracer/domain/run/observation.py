@@ -2,7 +2,7 @@
 
 `ChangeHints` are cheap and only trigger a read (`is_worth_asking`). A watch ends only on an answer
 of Millrace, interpreted by the `interpret` functions. Silence means nothing: a booting daemon, the
-gap between claim and first stage, a recovery stage and a daemon busy with a deep queue all look
+gap between claim and first stage, a recovery stage and a daemon busy with a deep queue all seem
 alike and are all work.
 """
 
@@ -104,18 +104,18 @@ def interpret_lineage(traced: Evidence) -> Ending | None:
     """Return the ending that an item's lineage means, None while a member is live.
 
     `at_rest` may be temporary: Millrace creates the next item a moment after it ended the last, and
-    opens the Arbiter's run at a later tick. Read again before relying on it.
+    starts the closing run at a later tick. Read again before relying on it.
     """
     verdict = judge(traced)
     if verdict.completed:
         return Ending.ITEM_ENDED
     members = {member.item_id: member.state for member in lineage_of(traced)}
-    waits_for_arbiter = any(
+    awaits_closing_run = any(
         target.open and not target.blocked_by_lineage_work
         for target in traced.closures
         if target.root_spec_id in members
     )
-    if waits_for_arbiter or any(state.is_live for state in members.values()):
+    if awaits_closing_run or any(state.is_live for state in members.values()):
         return None
     return Ending.BLOCKED if verdict.blocked else Ending.AT_REST
 
@@ -192,22 +192,16 @@ def unmeetable(lineage: tuple[LineageItem, ...], status: RuntimeStatus | None) -
     )
 
 
-_NOTABLE_RESULTS = frozenset({"UPDATE_COMPLETE", "MANAGER_COMPLETE", "REMEDIATION_NEEDED"})
-_RECON_PREFIX = "RECON_"
-
 #: The identity of a notification: run, stage and result.
 NoticeKey = tuple[str | None, str | None, str | None]
 
 
-def notable(event: RuntimeEvent) -> str | None:
+def notice_text(event: RuntimeEvent) -> str | None:
     """Return the notification text for pi, None when the event is not worth a turn."""
-    result = event.terminal_result
-    if not event.ends_stage or not event.stage or not result:
-        return None
-    if result not in _NOTABLE_RESULTS and not result.startswith(_RECON_PREFIX):
+    if not event.is_milestone or not event.ends_stage or not event.stage:
         return None
     item = "" if event.item_id is None else f" for {event.item_kind or 'item'} {event.item_id}"
-    return f"{event.stage} ended {result}{item}"
+    return f"{event.stage} ended {event.terminal_result}{item}"
 
 
 def notice_key(event: RuntimeEvent) -> NoticeKey:

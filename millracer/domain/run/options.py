@@ -32,6 +32,7 @@ class Form(StrEnum):
 
     LINE = "line"  #: one line that a program does not read as an option
     NAME = "name"  #: letters, digits, `.`, `_` and `-`
+    MODEL = "model"  #: `PROVIDER/MODEL[:THINKING]`
     PATH = "path"  #: absolute, or beginning with `~`
     PROGRAM = "program"  #: a program and its arguments, the same in every directory
 
@@ -63,6 +64,11 @@ class Option:
     def flag(self) -> str:
         """The option on the command line."""
         return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def chooses_place(self) -> bool:
+        """Whether it decides where work is done."""
+        return self.refused_in_workspace_file == _CHOOSES_PLACES
 
     @property
     def variable(self) -> str:
@@ -132,13 +138,16 @@ class RunOptions:
         form=Form.PATH,
         refused_in_workspace_file=_CHOOSES_PLACES,
     )
-    thinking: str = _option("high", "Thinking level of the outer pi.")
+    thinking: str = _option(
+        "high", "Thinking level of the outer pi: off, minimal, low, medium, high or xhigh."
+    )
     provider: str | None = _option(None, "Model provider of the outer pi.")
     model: str | None = _option(None, "Model of the outer pi.")
     stage_model: str | None = _option(
         None,
         "Model of all stages that run on pi, as PROVIDER/MODEL[:THINKING].  [default: unchanged; "
         "pi's model in a new workspace]",
+        form=Form.MODEL,
         completion="models",
     )
     no_model_check: bool = _option(

@@ -16,11 +16,12 @@ JsonObject: TypeAlias = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeStatus:
-    """The used parts of `millrace status --format json`, and the whole document as `raw`.
+    """The used parts of the backend's status, and its whole document as `raw`.
 
     Queue depths count queued items of a plane; `active_stage` and `active_item_id` are None when
-    nothing runs. `unchanged_since_read` is true for a status from the cache whose sources have not
-    changed since, false for one that was just read, and None in a process without a status cache.
+    nothing runs. `source` is the command that printed the status. `unchanged_since_read` is true
+    for a status from the cache whose sources have not changed since, false for one that was just
+    read, and None in a process without a status cache.
     """
 
     process_running: bool
@@ -35,6 +36,7 @@ class RuntimeStatus:
     stop_requested: bool
     mode_id: str | None
     raw: JsonObject
+    source: str
     observed_at: datetime
     unchanged_since_read: bool | None = None
 
@@ -60,6 +62,7 @@ class RuntimeEvent:
 
     Attributes:
         item_state: where the event leaves its item, if it ended, blocked or cancelled it.
+        is_milestone: whether the end of the stage settled something about its item.
     """
 
     kind: RuntimeEventKind
@@ -71,6 +74,7 @@ class RuntimeEvent:
     item_id: str | None = None
     terminal_result: str | None = None
     item_state: ItemState | None = None
+    is_milestone: bool = False
     reason: str | None = None
     failure_class: str | None = None
 

@@ -18,7 +18,7 @@ from millracer.cancellation import Wait
 from millracer.errors import ToolFailed
 from millracer.millrace.commands.runner import CommandRunner, PlainRunner
 from millracer.millrace.wire.traceback import exception_line
-from millracer.system import processes
+from millracer.system import process_table
 from millracer.system.processes import Command, Completed
 
 _log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class MillraceCalls:
         if _IO_ENCODING in env:
             env[_IO_ENCODING] = "utf-8"  # Millracer decodes UTF-8; ASCII cannot name every path
         if token is not None:
-            env[processes.TOKEN_VARIABLE] = token
+            env[process_table.TOKEN_VARIABLE] = token
         return Command(
             tool=TOOL,
             argv=(*self.argv, *arguments, *option),

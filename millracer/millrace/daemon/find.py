@@ -17,7 +17,7 @@ from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.millrace.files.state import CachedDocument, RuntimeFiles, Stamp, stamp
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile
-from millracer.system import processes
+from millracer.system import process_table
 from millracer.system.file_systems import is_local
 from millracer.system.proc import refuse_unseen
 
@@ -82,9 +82,9 @@ class DaemonFinder:
         found = self.find()
         if found is not None:
             return found
-        for pid, argv in processes.command_lines():
+        for pid, argv in process_table.command_lines():
             if is_daemon_command(argv) and _names_workspace(argv, pid, self._paths.root):
-                started = processes.started_at(pid)
+                started = process_table.started_at(pid)
                 if started is not None:
                     return RunningDaemon(pid=pid, started=started, owned=False, booting=True)
         return None
@@ -136,14 +136,14 @@ def find_holder(
     seen = _find_visible_holder(lock) if is_here else None
     if seen is not None:
         return seen
-    may_be_unseen = not is_here or processes.is_hidden(lock.owner_pid)
+    may_be_unseen = not is_here or process_table.is_hidden(lock.owner_pid)
     is_alive = False
     if record is not None and has_taken(record, lock):
         ended = has_ended(paths, record)
         if ended and (not may_be_unseen or is_local(paths.logs)):
             return None
         # Processes that a dead daemon left may hold its log open, but they are visible here.
-        is_alive = ended is False and not processes.processes_with_token(record.token)
+        is_alive = ended is False and not process_table.processes_with_token(record.token)
         if ended is False and not is_alive and is_here:
             return None
     if not (may_be_unseen or is_alive):
@@ -162,18 +162,18 @@ def find_holder(
 
 def _find_visible_holder(lock: LockFile) -> LockHolder | None:
     """Return the living process on this host that took the lock, None if there is none visible."""
-    started = processes.started_at(lock.owner_pid)
+    started = process_table.started_at(lock.owner_pid)
     if started is None:
         return None
     is_reused = started > lock.acquired_at.timestamp() + _REUSED_PID_SECONDS
-    if is_reused and not is_daemon_command(processes.command_line(lock.owner_pid)):
+    if is_reused and not is_daemon_command(process_table.command_line(lock.owner_pid)):
         return None
     return LockHolder(pid=lock.owner_pid, started=started)
 
 
 def _names_workspace(argv: Sequence[str], pid: int, root: Path) -> bool:
     """Whether a daemon's command line names this workspace (default: its working directory)."""
-    cwd = processes.working_directory(pid)
+    cwd = process_table.working_directory(pid)
     if cwd is None:
         return False
     named = "."

@@ -19,7 +19,7 @@ from millracer.domain.work.runtime import RunningDaemon
 from millracer.millrace.daemon.ownership_record import OwnershipRecord, StoppedRecord
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile
-from millracer.system import processes
+from millracer.system import process_table
 from millracer.system.files import write_atomically
 from millracer.system.proc import start_time
 
@@ -69,7 +69,7 @@ def was_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> bool:
         record = StoppedRecord.model_validate_json(paths.stopped.read_bytes())
     except (OSError, ValidationError):
         return False
-    return record.pid == daemon.pid and processes.is_same_start(record.started, daemon.started)
+    return record.pid == daemon.pid and process_table.is_same_start(record.started, daemon.started)
 
 
 def find_owned_daemon(
@@ -83,14 +83,14 @@ def find_owned_daemon(
             the record lacks its pid because a command died, or has the pid of a wrapper that runs
             Millrace as its child.
     """
-    if lock_pid not in {None, record.pid} and processes.carries_token(lock_pid, record.token):
-        started = processes.started_at(lock_pid)
+    if lock_pid not in {None, record.pid} and process_table.carries_token(lock_pid, record.token):
+        started = process_table.started_at(lock_pid)
         if started is not None:
             return lock_pid, started
     if (
         record.pid is not None
         and record.started is not None
-        and processes.is_same_process(record.pid, record.started)
+        and process_table.is_same_process(record.pid, record.started)
     ):
         return record.pid, record.started
     daemon = choose_daemon(_find_carriers(record.token), lock_pid=lock_pid)
@@ -125,9 +125,11 @@ def is_daemon_command(argv: tuple[str, ...]) -> bool:
 
 def _find_carriers(token: str) -> list[Carrier]:
     carriers = []
-    for found in processes.processes_with_token(token):
+    for found in process_table.processes_with_token(token):
         with suppress(psutil.Error, OSError):
             carriers.append(
-                Carrier(pid=found.pid, started=start_time(found), argv=processes.words_of(found))
+                Carrier(
+                    pid=found.pid, started=start_time(found), argv=process_table.words_of(found)
+                )
             )
     return carriers

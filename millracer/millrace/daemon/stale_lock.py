@@ -16,7 +16,7 @@ from millracer.millrace.daemon.log import has_ended
 from millracer.millrace.daemon.ownership import has_taken
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.millrace.files.state import RuntimeFiles, stamp
-from millracer.system import processes
+from millracer.system import process_table
 from millracer.system.files import unwritable
 
 
@@ -36,7 +36,7 @@ def remove_stranded_lock(files: RuntimeFiles, record: OwnershipRecord | None) ->
     """
     seen = stamp(files.paths.runtime_lock)
     lock = files.lock.read()
-    if lock is None or not processes.is_pid_taken(lock.owner_pid):
+    if lock is None or not process_table.is_pid_taken(lock.owner_pid):
         return  # there is no lock, or Millrace clears it itself
     if find_holder(lock, record, files.paths) is not None:
         return

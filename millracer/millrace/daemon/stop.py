@@ -19,7 +19,7 @@ from millracer.millrace.daemon.ownership import forget_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.millrace.daemon.stale_lock import remove_stranded_lock
 from millracer.millrace.files.state import RuntimeFiles
-from millracer.system import processes
+from millracer.system import process_table, processes
 
 #: The limit of all steps, without the wait for the lifecycle lock before them.
 LADDER_SECONDS = 17.0
@@ -59,7 +59,7 @@ def stop_daemon(
     processes.end_token(
         record.token,
         grace_seconds=0.0 if is_cancelled else _GRACE_SECONDS,
-        group=None if owned is None else processes.group_of(owned[0]),
+        group=None if owned is None else process_table.group_of(owned[0]),
     )
     if has_ended(files.paths, record) is False:
         return None  # it lives but is not visible here; commands that see it need its record
@@ -91,7 +91,7 @@ def _request_stop(calls: MillraceCalls, finder: DaemonFinder, wait: Wait) -> Non
     with suppress(ToolError):
         calls.call("control", "stop", wait=wait.within(_ASK_SECONDS))
     wait.within(_DRAIN_SECONDS).until(
-        lambda: not processes.is_same_process(found.pid, found.started), every=_POLL_SECONDS
+        lambda: not process_table.is_same_process(found.pid, found.started), every=_POLL_SECONDS
     )
 
 

@@ -18,6 +18,7 @@ from millracer.millrace.daemon.find import DaemonFinder
 from millracer.millrace.daemon.ownership import was_stopped
 from millracer.millrace.daemon.sleep import WorkspaceSleep, settled
 from millracer.millrace.files.event_log import EventLog
+from millracer.millrace.files.event_owners import EventOwners
 from millracer.millrace.files.locate import ItemFiles, ItemPlace, item_folders, item_ids
 from millracer.millrace.files.state import RuntimeFiles, Stamp, stamp
 from millracer.millrace.files.workspace import WorkspacePaths
@@ -58,6 +59,7 @@ class RuntimeWatch:
         self._files = RuntimeFiles.of(paths)
         self._finder = DaemonFinder(paths, self._files)
         self._log = EventLog(paths.event_log)
+        self._owners = EventOwners()
         self._mailboxes = tuple(str(paths.mailbox / name) for name in _MAILBOXES)
         self._items = ItemFiles(paths, ())
         states = (str(paths.event_log.parent), str(paths.state), *self._mailboxes)
@@ -86,7 +88,8 @@ class RuntimeWatch:
             seen, _ = settled(
                 (seen, len(events)), lambda: (self._observe(events), len(events)), wait
             )
-        hints = self._hints(seen, tuple(events), item, is_due=self._is_due(wait))
+        named = self._owners.complete(events, seen.state.snapshot)
+        hints = self._hints(seen, named, item, is_due=self._is_due(wait))
         if hints.poll_due:
             self._safety_from = time.monotonic()
         self._last = seen

@@ -21,16 +21,8 @@ from datetime import datetime, timedelta
 
 from millracer.cancellation import Wait
 from millracer.domain.requests import IntakeKind
-from millracer.domain.run.completion import (
-    PROBE,
-    RECON_STAGE,
-    RUN_COMPLETE,
-    SPEC,
-    TASK,
-    UPDATE_COMPLETE,
-    UPDATER_STAGE,
-)
-from millracer.domain.run.evidence import Evidence, ItemFact, StageFact
+from millracer.domain.run.completion import PROBE, SPEC, TASK
+from millracer.domain.run.evidence import Evidence, ItemFact, StageFact, StageProof
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.errors import ProtocolError
 from millracer.millrace.commands.calls import TOOL, WRONG_PROGRAM, refusal
@@ -39,6 +31,13 @@ from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.evidence.traces import spawn_facts, stage_facts
 from millracer.millrace.files.items import MillraceItems
 from millracer.millrace.wire.json_documents import RunTrace, parse
+from millracer.millrace.wire.stage_results import (
+    RECON,
+    RESULT_NAMES,
+    RUN_ACTIVE,
+    RUN_COMPLETE,
+    proof_of,
+)
 from millracer.millrace.wire.text_output import parse_runs
 from millracer.system.processes import Completed
 
@@ -50,7 +49,6 @@ _RUNS_READ_OTHERWISE = 1
 #: More than one child proves nothing; two are looked up so that the verdict can report it.
 _CHILDREN_LOOKED_UP = 2
 _BLOCKED_LOOKED_UP = 3
-_RUN_ACTIVE = "active"
 _READS_OF_AN_ENDING_RUN = 4
 _ENDING_SECONDS = 0.3
 _IDEA = "idea"
@@ -125,6 +123,7 @@ class _Gathering:
             stages=tuple(self._stages),
             spawns=self._spawns,
             closures=tuple(self._closures.values()),
+            result_names=RESULT_NAMES,
         )
 
     def _add_own_fact(self) -> None:
@@ -183,9 +182,9 @@ class _Gathering:
         if closure is None:
             return
         self._closures[spec_id] = closure
-        if closure.open or closure.last_arbiter_run_id is None:
+        if closure.open or closure.closing_run_id is None:
             return
-        trace = self._fetch_trace(closure.last_arbiter_run_id, ended=True)
+        trace = self._fetch_trace(closure.closing_run_id, ended=True)
         if trace is not None:
             self._add_trace(trace)
 
@@ -229,7 +228,7 @@ class _Gathering:
             if completed.exit_code != 0:
                 return None
             trace = _parse_trace(completed.stdout, run_id)
-            if not ended or trace.status != _RUN_ACTIVE:
+            if not ended or trace.status != RUN_ACTIVE:
                 break
             self._wait.sleep(_ENDING_SECONDS)
         return trace
@@ -262,8 +261,8 @@ def _settles(trace: RunTrace, item_id: str) -> bool:
     return trace.status == RUN_COMPLETE and any(
         node.work_item_id == item_id
         and (
-            node.stage == RECON_STAGE
-            or (node.stage == UPDATER_STAGE and node.terminal_result == UPDATE_COMPLETE)
+            node.stage == RECON
+            or proof_of(node.stage, node.terminal_result, None) is StageProof.WORK_RECORDED
         )
         for node in trace.nodes
     )

@@ -24,6 +24,7 @@ from millracer.millrace.files.parents import ItemKey, descend
 from millracer.millrace.files.state import CachedDocument
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import ClosureTarget, RunTrace
+from millracer.millrace.wire.stage_results import RESULT_NAMES
 
 _IDEA = "idea"
 _DEPENDS_ON = "Depends-On"
@@ -99,7 +100,7 @@ class MillraceLineage:
         return ClosureFact(
             root_spec_id=spec_id,
             open=target.closure_open,
-            last_arbiter_run_id=target.last_arbiter_run_id,
+            closing_run_id=target.last_arbiter_run_id,
             blocked_by_lineage_work=target.closure_blocked_by_lineage_work,
             blocking_ids=target.blocking_work_ids,
             source=str(path),
@@ -214,8 +215,8 @@ class MillraceLineage:
         specs = [fact.item_id for fact in places if fact.work_kind == SPEC]
         closures = [fact for spec_id in specs if (fact := self.closure_of(spec_id)) is not None]
         for closure in closures:
-            if closure.last_arbiter_run_id is not None:
-                runs += self._read_runs((closure.last_arbiter_run_id,))
+            if closure.closing_run_id is not None:
+                runs += self._read_runs((closure.closing_run_id,))
         return Evidence(
             item_id=item_status.item_id,
             kind=item_status.kind,
@@ -223,6 +224,7 @@ class MillraceLineage:
             stages=tuple(self._build_stages(runs)),
             spawns=tuple(spawns),
             closures=tuple(closures),
+            result_names=RESULT_NAMES,
         )
 
     def _build_stages(self, runs: Iterable[_Run]) -> Iterator[StageFact]:

@@ -12,11 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from millracer.domain.run.completion import RECON_TO_EXECUTION, RECON_TO_PLANNING
 from millracer.domain.run.evidence import SpawnFact, StageFact
 from millracer.millrace.files.state import CachedDocument
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import RunnerCompletion, RunTrace
+from millracer.millrace.wire.stage_results import (
+    RECON_TO_EXECUTION,
+    RECON_TO_PLANNING,
+    is_valid,
+    proof_of,
+)
 
 _DECISIONS = {
     RECON_TO_EXECUTION: "recon sent it to execution",
@@ -83,9 +88,12 @@ def stage_facts(
             stage=node.stage,
             terminal_result=node.terminal_result,
             run_status=trace.status,
-            request_kind=node.request_kind or trace.request_kind,
             source=source,
             observed_at=now,
+            proves=proof_of(
+                node.stage, node.terminal_result, node.request_kind or trace.request_kind
+            ),
+            counts=is_valid(trace.status),
             root_spec_id=node.closure_target_root_spec_id or trace.closure_target_root_spec_id,
             completed_at=node.completed_at,
             runner_failure=runner_failures.get(node.request_id or ""),

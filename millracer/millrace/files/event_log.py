@@ -15,6 +15,7 @@ from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ProtocolError
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import EventData, EventLine, parse
+from millracer.millrace.wire.stage_results import is_milestone
 
 #: Up to 0.20 an idle daemon writes one of these every second.
 _KINDS = {
@@ -63,8 +64,10 @@ def runtime_event(said: EventLine) -> RuntimeEvent:
     """Convert a line of the log into a domain event."""
     data = said.data
     is_about_spec = data.work_item_id is None and data.spec_id is not None
+    kind = _KINDS.get(said.event_type, RuntimeEventKind.OTHER)
+    has_ended = kind is RuntimeEventKind.STAGE_ENDED
     return RuntimeEvent(
-        kind=_KINDS.get(said.event_type, RuntimeEventKind.OTHER),
+        kind=kind,
         occurred_at=said.occurred_at,
         plane=data.plane,
         stage=data.stage,
@@ -73,6 +76,7 @@ def runtime_event(said: EventLine) -> RuntimeEvent:
         item_id=data.spec_id if is_about_spec else data.work_item_id,
         terminal_result=data.terminal_result,
         item_state=_item_state(said),
+        is_milestone=has_ended and is_milestone(data.terminal_result),
         reason=data.reason,
         failure_class=data.failure_class,
     )

@@ -72,7 +72,7 @@ class _DiskView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MillraceItems:
-    """Looks items up in one workspace; `now` is the wall clock."""
+    """Looks up items in one workspace; `now` is the wall clock."""
 
     questions: MillraceQuestions
     paths: WorkspacePaths

@@ -25,7 +25,8 @@ from millracer.errors import ToolError
 from millracer.millrace.commands.install import MillraceInstall
 from millracer.system import processes
 from millracer.system.output_capture import Ends, Whole
-from millracer.system.processes import TOKEN_VARIABLE, Command, Completed
+from millracer.system.process_table import TOKEN_VARIABLE
+from millracer.system.processes import Command, Completed
 
 _SERVER = Path(__file__).with_name("server.py")
 _READY, _GO = b"ready\n", b"!"

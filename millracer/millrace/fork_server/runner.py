@@ -20,7 +20,8 @@ from millracer.millrace.commands.runner import CommandRunner
 from millracer.millrace.commands.version import is_supported
 from millracer.millrace.fork_server.client import CommandRefused, WarmProcess, WarmUnusable
 from millracer.system import processes as process
-from millracer.system.processes import TOKEN_VARIABLE, Command, Completed
+from millracer.system.process_table import TOKEN_VARIABLE
+from millracer.system.processes import Command, Completed
 
 #: The pause before the next warm process after one that failed.
 _PAUSE_SECONDS = 60.0
@@ -62,7 +63,7 @@ class ForkServerRunner(CommandRunner):
         self._is_closed = False
 
     def warm_up(self, program: Command) -> None:
-        """Start to import Millrace; does nothing if the import has begun or is not possible."""
+        """Start to import Millrace; does nothing if the import has started or is not possible."""
         with self._lock:
             if self._warm is None and not self._is_closed:
                 self._warm = self._start(program)

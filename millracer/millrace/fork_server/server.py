@@ -242,7 +242,7 @@ class Server:
             if answer.recv(len(_GO)) != _GO:
                 os._exit(_UNRAISABLE_EXIT)
             answer.close()
-        except BaseException as error:  # noqa: BLE001 - the command has not begun yet
+        except BaseException as error:  # noqa: BLE001 - the command has not started yet
             _send_line(answer, f"refused {error}")
             os._exit(_UNRAISABLE_EXIT)
         return self._program.execute(arguments)

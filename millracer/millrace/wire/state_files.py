@@ -26,10 +26,11 @@ class LockFile(Theirs):
 
 
 class ActiveRun(Theirs):
-    """One run of the snapshot."""
+    """One run of the snapshot; a closure run names its root spec instead of an item."""
 
     run_id: Text = None
     stage: Text = None
+    closure_target_root_spec_id: Text = None
 
 
 class Snapshot(Theirs):

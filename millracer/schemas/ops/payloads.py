@@ -1,40 +1,34 @@
-"""The actions of an ops request, and the fields of `input.payload` that each reads."""
+"""The fields of `input.payload` that each ops action reads."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
 
-from millracer.schemas.base import Incoming, OptionalText, Text, Texts
+from millracer.domain.operations import ACTIONS, load
+from millracer.schemas.base import Incoming, OptionalText, TargetName, Text, Texts
 
 _WORKSPACE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
-class Action(StrEnum):
-    """The actions of ops requests."""
-
-    STATUS = "status"  #: Millrace's own status of one workspace
-    ENQUEUE = "enqueue"  #: one task, run to its end
-    LIST_WORKSPACES = "list_workspaces"
-    SELECT_WORKSPACE = "select_workspace"
-    REGISTER_WORKSPACE = "register_workspace"
-    FORGET_WORKSPACE = "forget_workspace"
-    LIST_SESSIONS = "list_sessions"
-    INSPECT_SESSION = "inspect_session"
-    FORGET_SESSION = "forget_session"
-
-
 class Payload(Incoming):
-    """The payload field of every action: its session."""
+    """The payload field of every action: its session.
+
+    Attributes:
+        session_id: the session; if absent, the one that the request names elsewhere.
+    """
 
     session_id: OptionalText = None
 
 
 class EnqueuePayload(Payload):
-    """A task, where `input.text` does not give it; its text is kept unchanged."""
+    """A task, where `input.text` does not give it; its text is kept unchanged.
+
+    Attributes:
+        task: the text of the task.
+        text: another name for `task`, read if that is absent.
+    """
 
     task: str | None = None
     text: str | None = None
@@ -44,10 +38,12 @@ class SelectWorkspacePayload(Payload):
     """The workspace and mode to select for a session; one of id and path is required.
 
     Attributes:
+        workspace_id: the id of a registered workspace.
+        root_path: the path of a workspace; relative to the command's current directory.
         mode: the Millrace mode; if absent, the workspace's default mode.
     """
 
-    workspace_id: OptionalText = None
+    workspace_id: TargetName = None
     root_path: OptionalText = None
     mode: OptionalText = None
 
@@ -56,8 +52,11 @@ class RegisterWorkspacePayload(Payload):
     """A workspace to register, and its id.
 
     Attributes:
-        workspace_id: stored unchanged.
+        workspace_id: the id to register; stored unchanged.
         root_path: an existing directory; relative to the command's current directory.
+        display_name: a name for people.
+        default_mode: the Millrace mode of the workspace.
+        tags: free words of the caller.
         is_default: ops and the operator use it if nothing else names a workspace.
     """
 
@@ -70,28 +69,28 @@ class RegisterWorkspacePayload(Payload):
 
 
 class ForgetWorkspacePayload(Payload):
-    """The registered workspace to remove."""
+    """The registered workspace to remove.
+
+    Attributes:
+        workspace_id: its id.
+    """
 
     workspace_id: Text
 
 
 class ForgetSessionPayload(Payload):
-    """The session to remove."""
+    """The session to remove.
+
+    Attributes:
+        session_id: its id.
+    """
 
     session_id: Text
 
 
-#: What each action's payload is read as.
-PAYLOADS: MappingProxyType[Action, type[Payload]] = MappingProxyType(
-    {
-        Action.STATUS: Payload,
-        Action.ENQUEUE: EnqueuePayload,
-        Action.LIST_WORKSPACES: Payload,
-        Action.SELECT_WORKSPACE: SelectWorkspacePayload,
-        Action.REGISTER_WORKSPACE: RegisterWorkspacePayload,
-        Action.FORGET_WORKSPACE: ForgetWorkspacePayload,
-        Action.LIST_SESSIONS: Payload,
-        Action.INSPECT_SESSION: Payload,
-        Action.FORGET_SESSION: ForgetSessionPayload,
-    }
-)
+def payload_of(action: str | None) -> type[Payload]:
+    """Return the model of an action's payload; that of every action for an unknown one."""
+    if action is None or action not in ACTIONS:
+        return Payload
+    model: type[Payload] = load(ACTIONS[action].payload)
+    return model

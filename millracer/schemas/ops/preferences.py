@@ -1,13 +1,15 @@
-"""What an ops request says about route and intake kind, in the reference's words.
+"""The preferences of an ops request for route and intake kind.
 
-Some of these words choose nothing: they name what an action other than `enqueue` does anyway.
+Every word is accepted, as by the reference. Some words choose nothing: they name what an action
+other than `enqueue` does anyway, or are unknown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import WithJsonSchema
 
 from millracer.domain.requests import IntakePreference, RoutePreference
 from millracer.schemas.base import WHITE_SPACE, OptionalText
@@ -22,44 +24,33 @@ def _schema(names: tuple[str, ...]) -> dict[str, Any]:
     return {"anyOf": [{"enum": list(names)}, trimmed, {"type": "null"}]}
 
 
-def _check(text: str | None, names: tuple[str, ...]) -> str | None:
-    if text is not None and text not in names:
-        raise ValueError(f"it should be one of {', '.join(names)}")
-    return text
-
-
 _ROUTES = (*RoutePreference, *_NO_ROUTES)
 _INTAKES = (*IntakePreference, *_NO_INTAKES)
 
-#: `route_preference`; blank is left out.
-AskedRoute = Annotated[
-    OptionalText,
-    AfterValidator(lambda text: _check(text, _ROUTES)),
-    WithJsonSchema(_schema(_ROUTES)),
-]
+#: `route_preference`; blank is left out. Its schema lists the words that have a meaning.
+RouteWord = Annotated[OptionalText, WithJsonSchema(_schema(_ROUTES))]
 
-#: `intake_preference`; blank is left out.
-AskedIntake = Annotated[
-    OptionalText,
-    AfterValidator(lambda text: _check(text, _INTAKES)),
-    WithJsonSchema(_schema(_INTAKES)),
-]
+#: `intake_preference`, in the same way.
+IntakeWord = Annotated[OptionalText, WithJsonSchema(_schema(_INTAKES))]
 
 
-def chosen_route(asked: str | None) -> RoutePreference | None:
-    """Return what a `route_preference` chooses; a word that chooses nothing is `auto`."""
-    if asked in _NO_ROUTES:
-        return RoutePreference.AUTO
-    return None if asked is None else RoutePreference(asked)
+def chosen_route(word: str | None) -> RoutePreference | None:
+    """Return the route that a `route_preference` chooses; `auto` for a word that chooses none."""
+    if word is None:
+        return None
+    return RoutePreference(word) if word in list(RoutePreference) else RoutePreference.AUTO
 
 
-def chosen_intake(asked: str | None) -> IntakePreference | None:
-    """Return what an `intake_preference` chooses; a word that chooses nothing is `auto`."""
-    if asked in _NO_INTAKES:
-        return IntakePreference.AUTO
-    return None if asked is None else IntakePreference(asked)
+def chosen_intake(word: str | None) -> IntakePreference | None:
+    """Return the kind that an `intake_preference` chooses; `auto` for a word that chooses none."""
+    if word is None:
+        return None
+    return IntakePreference(word) if word in list(IntakePreference) else IntakePreference.AUTO
 
 
-def chooses_nothing(asked: str | None) -> bool:
-    """Whether a preference names nothing that a task could be done by or taken in as."""
-    return asked in (*_NO_ROUTES, *_NO_INTAKES)
+def ignored_preferences(route: str | None, intake: str | None) -> Iterator[tuple[str, str]]:
+    """Yield the name and the word of each preference that chooses nothing for a task."""
+    if route is not None and route not in list(RoutePreference):
+        yield "route_preference", route
+    if intake is not None and intake not in list(IntakePreference):
+        yield "intake_preference", intake

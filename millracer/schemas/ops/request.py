@@ -1,8 +1,8 @@
 """The JSON that `millracer ops --json` reads: one `millracer.ops.v0.2` request.
 
-The models are the only definition. A field that cannot be used is refused with its path. An unknown
-field is accepted and reported. Null and blank optional texts are absent, as in the reference. A
-blank `idempotency_key` is refused, because it would not identify any work.
+The models are the only definition. A required field that cannot be used is refused with its path;
+any other value that cannot be used is ignored and reported, and so is an unknown field. Null and
+blank optional texts are absent, as in the reference.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import Field, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic import Field
+from pydantic_core import ErrorDetails, from_json, to_json
 
+from millracer.domain.operations import ACTIONS
 from millracer.errors import InvalidRequest
 from millracer.schemas.base import (
     FilledInSchema,
     Incoming,
     OptionalText,
     ScopeModel,
+    TargetName,
     Text,
     Texts,
     unknown_fields,
 )
 from millracer.schemas.encoding import NotUtf8, read_document
+from millracer.schemas.lenient import IgnoredValue, read_leniently
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
-from millracer.schemas.ops.payloads import PAYLOADS, Action, EnqueuePayload, Payload
-from millracer.schemas.ops.preferences import AskedIntake, AskedRoute
+from millracer.schemas.ops.payloads import EnqueuePayload, Payload, payload_of
+from millracer.schemas.ops.preferences import IntakeWord, RouteWord
 from millracer.schemas.run_options import FORBIDDEN_OPTIONS, OpsOptions
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.2"
@@ -35,6 +38,9 @@ SCHEMA_VERSION: Final = "millracer.ops.v0.2"
 #: How many fields of one request are reported; limits keep the result readable.
 _MAX_REFUSALS = 20
 _MAX_UNKNOWN = 100
+_MAX_IGNORED = 100
+
+_SEE_SCHEMA = "see `millracer schema ops-request`"
 
 _Payload = TypeVar("_Payload", bound=Payload)
 
@@ -43,15 +49,16 @@ class WorkspaceRef(Incoming):
     """The request's workspace; without id and path, the resolution rules determine it.
 
     Attributes:
-        workspace_id: of a registered workspace, or `default`: the command's own.
-        root_path: relative to the command's current directory.
+        workspace_id: the id of a registered workspace, or `default`: the command's own.
+        root_path: the path of the workspace; relative to the command's current directory.
+        display_name: copied to the result.
         runtime_kind: only `local` is supported.
         mode: the Millrace mode of delegated work.
         environment: copied to the result, and not used.
     """
 
-    workspace_id: OptionalText = None
-    root_path: OptionalText = None
+    workspace_id: TargetName = None
+    root_path: TargetName = None
     display_name: OptionalText = None
     runtime_kind: OptionalText = None
     mode: OptionalText = None
@@ -59,7 +66,17 @@ class WorkspaceRef(Incoming):
 
 
 class SourceRef(Incoming):
-    """Where the request comes from; for the caller's own records."""
+    """Where the request comes from; for the caller's own records, and not used.
+
+    Attributes:
+        kind: the kind of caller, such as `mission_control` or `script`.
+        surface: the caller's user interface.
+        adapter_id: the caller's adapter.
+        conversation_id: the caller's conversation.
+        message_id: the message in that conversation.
+        parent_request_id: the request that led to this one.
+        trace_ref: the caller's trace.
+    """
 
     kind: Text
     surface: OptionalText = None
@@ -71,7 +88,14 @@ class SourceRef(Incoming):
 
 
 class ActorRef(Incoming):
-    """The requester; for the caller's own records."""
+    """The requester; for the caller's own records, and not used.
+
+    Attributes:
+        kind: the kind of requester, such as `human`.
+        display_name: a name for people.
+        actor_id: the requester's id.
+        metadata: free fields of the caller.
+    """
 
     kind: Text
     display_name: OptionalText = None
@@ -83,6 +107,11 @@ class OpsInput(Incoming):
     """The action's input: a text, or a payload whose fields the action reads.
 
     The payload's fields may also be given here directly, without `payload`.
+
+    Attributes:
+        kind: the caller's name for the kind of input; not used.
+        text: the task of an `enqueue`.
+        payload: the fields of the action.
     """
 
     kind: OptionalText = None
@@ -95,7 +124,11 @@ class ScopedWorkItem(ScopeModel, extra="allow", frozen=True):
 
 
 class Metadata(Incoming):
-    """Free fields of the caller; only the session's name is read."""
+    """Free fields of the caller; only the session's name is read.
+
+    Attributes:
+        session_id: the session, where the payload does not name one.
+    """
 
     session_id: OptionalText = None
 
@@ -104,6 +137,16 @@ class OpsRequest(Incoming):
     """One request to the local operations gateway.
 
     Attributes:
+        schema_version: the format of this document.
+        action: the action; docs/ops.md lists all.
+        workspace_ref: the workspace.
+        source: where the request comes from.
+        input: the action's input.
+        client_version: for the caller's own records, and not used.
+        actor: the requester.
+        scoped_work_item: the one entry of the caller's own queue that the request is about.
+        options: options of this run, before those of the command line.
+        metadata: free fields of the caller.
         request_id: echoed; with the body it names an `enqueue` that nothing else names.
         client_name: names the session where neither payload nor metadata does.
         route_preference: who does the task of an `enqueue`. `status_only` and `inspect_only` name
@@ -124,8 +167,8 @@ class OpsRequest(Incoming):
     client_name: OptionalText = None
     client_version: OptionalText = None
     actor: ActorRef | None = None
-    route_preference: AskedRoute | None = None
-    intake_preference: AskedIntake | None = None
+    route_preference: RouteWord | None = None
+    intake_preference: IntakeWord | None = None
     scoped_work_item: ScopedWorkItem | None = None
     expected_evidence: Texts = ()
     context_refs: Texts = ()
@@ -145,13 +188,18 @@ class ReadRequest:
         payload: for an unknown action only the session's name is read.
         payload_path: the path of the payload's fields in the request, with the last dot.
         unknown: the paths of unknown fields, up to a limit.
+        ignored: the values that were ignored, up to a limit.
+        unusable_targets: why the workspace, directory or item of the request cannot be determined;
+            an action on a workspace is refused then.
     """
 
     request: OpsRequest
-    action: Action | None
+    action: str | None
     payload: Payload
     payload_path: str = "input.payload."
     unknown: tuple[str, ...] = ()
+    ignored: tuple[IgnoredValue, ...] = ()
+    unusable_targets: tuple[InvalidRequest, ...] = ()
 
     def payload_as(self, model: type[_Payload]) -> _Payload:
         """Return the payload as what its action reads it as."""
@@ -164,6 +212,11 @@ class ReadRequest:
         """The session the request itself names."""
         metadata = self.request.metadata
         return self.payload.session_id or (None if metadata is None else metadata.session_id)
+
+    @property
+    def scope_is_unclear(self) -> bool:
+        """Whether the request names a scoped work item without a usable id."""
+        return any(each.field == "scoped_work_item" and each.value for each in self.ignored)
 
     @property
     def task(self) -> str | None:
@@ -204,10 +257,10 @@ def read_ops_request(raw: bytes) -> ReadRequest:
     """
     text = _text_of(raw)
     document = _document(text)
-    try:
-        request = OpsRequest.model_validate_json(text)
-    except ValidationError as exc:
-        raise InvalidOpsRequest(_refusals(exc), document) from exc
+    read = read_leniently(OpsRequest, text, document)
+    request = read.model
+    if request is None:
+        raise InvalidOpsRequest(_refusals(read.refused), document)
     forbidden = FORBIDDEN_OPTIONS.intersection(
         request.options.model_extra or () if request.options else ()
     )
@@ -223,17 +276,25 @@ def read_ops_request(raw: bytes) -> ReadRequest:
             ),
             document,
         )
-    return read_request(request, document)
+    return read_request(request, document, read.ignored)
 
 
-def read_request(request: OpsRequest, document: dict[str, Any] | None = None) -> ReadRequest:
-    """Read what a request's action takes from its payload; `document` names it in errors.
+def read_request(
+    request: OpsRequest,
+    document: dict[str, Any] | None = None,
+    ignored: tuple[IgnoredValue, ...] = (),
+) -> ReadRequest:
+    """Read the payload of a request's action.
+
+    Args:
+        request: the request.
+        document: identifies the request in errors.
+        ignored: the values of the request that were ignored.
 
     Raises:
-        InvalidOpsRequest: a field of the payload cannot be used.
+        InvalidOpsRequest: a required field of the payload cannot be used.
     """
-    known = request.action in {action.value for action in Action}
-    action = Action(request.action) if known else None
+    action = request.action if request.action in ACTIONS else None
     given = request.input or OpsInput()
     fields, path = given.payload, "input.payload."
     free = {"metadata"}
@@ -241,11 +302,13 @@ def read_request(request: OpsRequest, document: dict[str, Any] | None = None) ->
         fields, path = dict(given.model_extra or {}), "input."
         free.add("input")
     unknown = list(unknown_fields(request, free=free))
-    model = Payload if action is None else PAYLOADS[action]
-    try:
-        payload = model.model_validate_json(to_json(fields))
-    except ValidationError as exc:
-        raise InvalidOpsRequest(_refusals(exc, path), document) from exc
+    read = read_leniently(payload_of(action), to_json(fields), dict(fields), path)
+    payload = read.model
+    if payload is None:
+        raise InvalidOpsRequest(_refusals(read.refused, path), document)
+    targets = tuple(map(_refusal_of, filter(_names_target, read.ignored)))
+    if targets:
+        raise InvalidOpsRequest(targets, document)
     if action is not None:
         unknown += unknown_fields(payload, path)
     return ReadRequest(
@@ -254,6 +317,33 @@ def read_request(request: OpsRequest, document: dict[str, Any] | None = None) ->
         payload=payload,
         payload_path=path,
         unknown=tuple(unknown[:_MAX_UNKNOWN]),
+        ignored=(*ignored, *read.ignored)[:_MAX_IGNORED],
+        unusable_targets=_unusable_targets(request, ignored),
+    )
+
+
+def _unusable_targets(
+    request: OpsRequest, ignored: tuple[IgnoredValue, ...]
+) -> tuple[InvalidRequest, ...]:
+    """Return why the target cannot be determined; of id and path of a workspace, one is enough."""
+    ref = request.workspace_ref
+    is_named = ref.workspace_id is not None or ref.root_path is not None
+    return tuple(
+        _refusal_of(each)
+        for each in ignored
+        if each.names_target and not (is_named and each.field.startswith("workspace_ref."))
+    )
+
+
+def _names_target(ignored: IgnoredValue) -> bool:
+    return ignored.names_target
+
+
+def _refusal_of(ignored: IgnoredValue) -> InvalidRequest:
+    return InvalidRequest(
+        f"field {ignored.field}: {ignored.problem}",
+        field=ignored.field,
+        suggested_action=_SEE_SCHEMA,
     )
 
 
@@ -298,16 +388,14 @@ def _unreadable(message: str, suggested_action: str) -> InvalidOpsRequest:
     return InvalidOpsRequest((InvalidRequest(message, suggested_action=suggested_action),))
 
 
-def _refusals(error: ValidationError, path: str = "") -> tuple[InvalidRequest, ...]:
+def _refusals(wrong: tuple[ErrorDetails, ...], path: str = "") -> tuple[InvalidRequest, ...]:
     refused: dict[str, InvalidRequest] = {}
-    for entry in error.errors(include_url=False, include_context=False):
+    for entry in wrong:
         field = path + ".".join(str(part) for part in entry["loc"])
         refused.setdefault(
             field,
             InvalidRequest(
-                f"field {field}: {entry['msg']}",
-                field=field,
-                suggested_action="see `millracer schema ops-request`",
+                f"field {field}: {entry['msg']}", field=field, suggested_action=_SEE_SCHEMA
             ),
         )
     return tuple(refused.values())[:_MAX_REFUSALS]

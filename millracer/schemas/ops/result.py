@@ -65,6 +65,11 @@ class WarningDocument(Published):
     """A warning: a problem that did not stop the request.
 
     Attributes:
+        code: identifies the warning; docs/troubleshooting.md lists the codes.
+        message: the warning as a sentence.
+        severity: always `warning`.
+        recoverable: always true.
+        suggested_action: the next step.
         field: path of the request's field that caused it.
         related_ref: a related thing, such as a file.
     """
@@ -82,6 +87,10 @@ class OpsErrorDocument(Published):
     """Why the request failed.
 
     Attributes:
+        code: identifies the error; docs/troubleshooting.md lists the codes.
+        message: the error as a sentence.
+        severity: always `error`.
+        suggested_action: the next step.
         recoverable: whether the same request can succeed once `suggested_action` was followed.
         field: path of the request's field that is wrong.
         related_ref: a related thing, such as a work item or a path.
@@ -99,7 +108,16 @@ class OpsErrorDocument(Published):
 
 
 class WorkspaceRefDocument(Published):
-    """The workspace that was used, or the request's own where the action needs none."""
+    """The workspace that was used, or the request's own where the action needs none.
+
+    Attributes:
+        runtime_kind: always `local`.
+        workspace_id: its id in the registry.
+        root_path: its absolute path.
+        display_name: its name for people.
+        mode: the Millrace mode of delegated work.
+        environment: as the request gave it.
+    """
 
     runtime_kind: str = "local"
     workspace_id: _SparseText = None
@@ -110,7 +128,13 @@ class WorkspaceRefDocument(Published):
 
 
 class ResolutionDocument(Published):
-    """The rule that determined the workspace."""
+    """The rule that determined the workspace.
+
+    Attributes:
+        rule: the rule; docs/ops.md lists all.
+        root_path: the absolute path of the workspace.
+        workspace_id: its id in the registry; null if it was not found by one.
+    """
 
     rule: ResolutionRule
     root_path: str
@@ -118,7 +142,16 @@ class ResolutionDocument(Published):
 
 
 class WorkspaceDocument(Published):
-    """A registered workspace, or the command's own as `default`."""
+    """A registered workspace, or the command's own as `default`.
+
+    Attributes:
+        workspace_id: its id.
+        root_path: its absolute path.
+        display_name: its name for people.
+        default_mode: its Millrace mode.
+        tags: free words of the caller that registered it.
+        is_default: whether ops and the operator use it if nothing else names a workspace.
+    """
 
     workspace_id: str
     root_path: str
@@ -129,7 +162,19 @@ class WorkspaceDocument(Published):
 
 
 class SessionDocument(Published):
-    """A session's stored selections; times are UTC."""
+    """A session's stored selections; times are UTC.
+
+    Attributes:
+        session_id: its id.
+        client_name: the client that used it last.
+        selected_workspace_id: the id of the selected workspace, if it is registered.
+        selected_root_path: the path of the selected workspace.
+        selected_mode: the selected Millrace mode.
+        recent_request_ids: the ids of its last requests.
+        last_warning_codes: the warning codes of its last request.
+        created_at: when it was first used.
+        updated_at: when it was last used.
+    """
 
     session_id: str
     client_name: str
@@ -143,25 +188,41 @@ class SessionDocument(Published):
 
 
 class WorkspacesReply(Published):
-    """Result of `list_workspaces`."""
+    """Result of `list_workspaces`.
+
+    Attributes:
+        workspaces: the registered workspaces.
+    """
 
     workspaces: list[WorkspaceDocument]
 
 
 class WorkspaceReply(Published):
-    """Result of `register_workspace` and `forget_workspace`: the entry as it is or was."""
+    """Result of `register_workspace` and `forget_workspace`.
+
+    Attributes:
+        workspace: the entry as it is or was.
+    """
 
     workspace: WorkspaceDocument
 
 
 class SessionsReply(Published):
-    """Result of `list_sessions`."""
+    """Result of `list_sessions`.
+
+    Attributes:
+        sessions: the stored sessions.
+    """
 
     sessions: list[SessionDocument]
 
 
 class SessionReply(Published):
-    """Result of `select_workspace`, `inspect_session`, `forget_session`; null: no such session."""
+    """Result of `select_workspace`, `inspect_session` and `forget_session`.
+
+    Attributes:
+        session: the session as it is or was; null: there is no such session.
+    """
 
     session: SessionDocument | None
 
@@ -170,7 +231,11 @@ class EnqueueReply(Published):
     """Result of `enqueue`; `raw_compat` holds the whole run result.
 
     Attributes:
-        task: exactly as given.
+        task: the text of the task, exactly as given.
+        output: the closing answer.
+        event: the event that decided the outcome.
+        task_path: the intake document that was added.
+        resolution: how the workspace was found.
         status: Millrace's own status document, as it was at the end.
     """
 
@@ -186,6 +251,7 @@ class CompletionDocument(Published):
     """What was proven about the caller's work item. Gate on `scoped_completion`.
 
     Attributes:
+        scoped_completion: whether Millrace's evidence proves the work item done.
         outcome: how the run ended, `unknown` where there was none.
         evidence_summary: every proof; empty unless `scoped_completion`.
         missing_evidence: what completion would have needed, and the names in the request's
@@ -208,7 +274,7 @@ class FreshnessDocument(Published):
     Attributes:
         read_at: when Millrace gave the status.
         unchanged_since_read: true: it is an earlier answer, and when this request was answered
-            nothing it depends on had changed since; false: Millrace was asked for this request.
+            nothing it depends on had changed since; false: this request called Millrace.
     """
 
     read_at: datetime
@@ -219,6 +285,19 @@ class OpsResult(Published):
     """The result of one request.
 
     Attributes:
+        schema_version: the format of this document.
+        request_id: as the request gave it; null if it could not be read.
+        status: how the request ended.
+        action: as the request gave it; null if it could not be read.
+        workspace_ref: the workspace.
+        started_at: when the request was read.
+        finished_at: when the result was complete.
+        warnings: problems that did not stop the request.
+        errors: why the request failed; empty unless it did.
+        completion: what was proven about the caller's work item.
+        route: what handled the request.
+        intake_kind: the kind of the intake document.
+        scoped_work_item: the request's scope, as it was given.
         result: the action's own result: `status` gives Millrace's own status document and
             `resolution`; a failure gives what is known by then.
         evidence_refs: the files and commands that are the sources of the proof.

@@ -14,7 +14,7 @@ from tests.support.fake_daemon import FakeDaemonSite
 
 
 def set_clock(site: FakeDaemonSite, hours: int) -> None:
-    """Let all that was written down be of another time than the process table tells now."""
+    """Let every recorded time differ from what the process table shows now."""
     record = read_ownership(site.paths)
     assert record is not None
     assert record.started is not None
@@ -27,7 +27,7 @@ def set_clock(site: FakeDaemonSite, hours: int) -> None:
 
 
 @pytest.mark.parametrize("hours", [-1, 1], ids=["back", "forward"])
-def test_a_daemon_of_ours_is_known_and_stopped_after_the_clock_was_set(
+def test_an_owned_daemon_is_known_and_stopped_after_the_clock_was_set(
     site: FakeDaemonSite, hours: int
 ) -> None:
     wait = Wait.for_seconds(30)

@@ -20,10 +20,10 @@ import pytest
 from millracer.cancellation import Wait
 from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ToolFailed, ToolTimeout, WorkspaceUnusable
-from millracer.millrace.daemon.daemon import lifecycle_lock
+from millracer.millrace.daemon.locks import lifecycle_lock
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.files import locked
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 from tests.support.trees import tree
@@ -36,7 +36,7 @@ def wait() -> Wait:
 
 @pytest.fixture
 def stranger() -> Iterator[Popen[bytes]]:
-    """A living process that has nothing to do with us."""
+    """A living process that has nothing to do with Millracer."""
     with Popen([sys.executable, "-IS", "-c", "input()"], stdin=-1, stdout=DEVNULL) as living:
         yield living
         living.kill()
@@ -109,13 +109,13 @@ def test_a_started_daemon_has_a_group_of_its_own_and_carries_the_token(
     record = read_ownership(site.paths)
     assert record is not None
     assert os.getpgid(started.pid) == started.pid
-    assert [carrier.pid for carrier in processes.processes_with_token(record.token)] == [
+    assert [carrier.pid for carrier in process_table.processes_with_token(record.token)] == [
         started.pid
     ]
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS, ids=["sh", "python", "a session of its own"])
-def test_a_daemon_behind_a_program_that_waits_for_it_is_ours_and_ends_with_it(
+def test_a_daemon_behind_a_program_that_waits_for_it_is_owned_and_ends_with_it(
     site: FakeDaemonSite, wait: Wait, wrapper: tuple[str, ...]
 ) -> None:
     daemon = site.daemon(wrapper=wrapper)
@@ -131,9 +131,9 @@ def test_a_daemon_behind_a_program_that_waits_for_it_is_ours_and_ends_with_it(
     assert (started.owned, found.owned) == (True, True)
     assert record is not None
     assert (record.pid, record.started) == (started.pid, started.started)
-    assert len(processes.processes_with_token(record.token)) > 1
+    assert len(process_table.processes_with_token(record.token)) > 1
     assert lease.leave(wait, keep_daemon=False) is False
-    assert processes.processes_with_token(record.token) == []
+    assert process_table.processes_with_token(record.token) == []
     assert site.living() == []
 
 
@@ -144,7 +144,7 @@ def test_a_daemon_that_dies_behind_a_program_that_stays_a_moment_is_dead(
     with site.daemon(wrapper=stays).control(wait) as control:
         started = control.start("default_pi", wait)
         os.kill(started.pid, signal.SIGKILL)
-        wait_until(lambda: processes.started_at(started.pid) is None)
+        wait_until(lambda: process_table.started_at(started.pid) is None)
         (site.root / "end").touch()
         wait_until(lambda: control.running(wait) is None)
 
@@ -175,7 +175,7 @@ def test_a_start_keeps_the_output_of_the_last_daemons_alone(
     assert "daemon-20200101T000000109Z.log" not in kept
 
 
-def test_of_a_daemon_that_said_much_before_it_died_the_end_is_told(
+def test_the_tail_of_a_dead_daemons_long_output_is_reported(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     site.behave(die_with="said before\n" * 4_000_000 + "error: the end é")
@@ -224,11 +224,11 @@ def test_a_second_start_returns_the_daemon_that_runs(site: FakeDaemonSite, wait:
     assert site.calls() == ["run daemon"]
 
 
-def test_someone_elses_booting_daemon_is_waited_for_and_no_second_one_started(
+def test_a_foreign_booting_daemon_is_waited_for_and_no_second_one_started(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     site.behave(boot_seconds=1.5)
-    foreign = site.spawn_someone_elses()
+    foreign = site.spawn_foreign()
     wait_until(site.calls)
 
     with site.daemon().control(wait) as control:
@@ -240,7 +240,7 @@ def test_someone_elses_booting_daemon_is_waited_for_and_no_second_one_started(
     foreign.wait()
 
 
-def test_a_lost_race_for_the_lock_returns_the_winner_and_leaves_nothing_of_ours(
+def test_a_lost_race_for_the_lock_returns_the_winner_and_leaves_nothing_behind(
     site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes]
 ) -> None:
     site.behave(boot_seconds=1.0)
@@ -295,7 +295,7 @@ def test_aliases_are_resolved_for_the_version_that_was_found(
 def test_where_the_snapshot_cannot_be_read_the_status_names_the_mode(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    foreign = site.start_someone_elses()
+    foreign = site.start_foreign()
     wait_until(lambda: "lad_pi" in site.paths.snapshot.read_text(encoding="utf-8"))
     site.paths.snapshot.write_text("[]", encoding="utf-8")
 
@@ -310,14 +310,14 @@ def test_where_the_snapshot_cannot_be_read_the_status_names_the_mode(
     foreign.wait()
 
 
-def test_a_lock_whose_process_is_gone_is_no_daemon(site: FakeDaemonSite, wait: Wait) -> None:
+def test_a_lock_whose_process_is_gone_is_not_a_daemon(site: FakeDaemonSite, wait: Wait) -> None:
     _write_lock(site, _dead_pid())
 
     with site.daemon().control(wait) as control:
         assert control.running(wait) is None
 
 
-def test_a_process_younger_than_the_lock_that_names_it_is_no_daemon(
+def test_a_process_younger_than_the_lock_that_names_it_is_not_a_daemon(
     site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes]
 ) -> None:
     _write_lock(site, stranger.pid, acquired_at=datetime.now(UTC) - timedelta(hours=1))
@@ -326,7 +326,7 @@ def test_a_process_younger_than_the_lock_that_names_it_is_no_daemon(
         assert control.running(wait) is None
 
 
-def test_a_lock_of_another_host_counts_as_someone_elses_daemon(
+def test_a_lock_of_another_host_counts_as_a_foreign_daemon(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     _write_lock(site, _dead_pid(), host="elsewhere.invalid")
@@ -341,7 +341,7 @@ def test_a_lock_of_another_host_counts_as_someone_elses_daemon(
     assert site.calls() == []
 
 
-def test_a_reused_pid_in_the_ownership_file_is_not_ours(
+def test_a_reused_pid_in_the_ownership_file_is_not_owned(
     site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes]
 ) -> None:
     site.paths.make_own()
@@ -386,7 +386,7 @@ def test_a_daemon_whose_pid_was_never_written_down_is_found_by_its_token(
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"token": 5}', '{"pid": 1}'])
-def test_with_an_unreadable_ownership_file_nothing_is_ours(
+def test_with_an_unreadable_ownership_file_nothing_is_owned(
     site: FakeDaemonSite, wait: Wait, text: str
 ) -> None:
     with site.daemon().control(wait) as control:
@@ -467,6 +467,7 @@ def _status(*, stop_requested: bool = False, mode_id: str = "lad_pi") -> Runtime
         stop_requested=stop_requested,
         mode_id=mode_id,
         raw={},
+        source="millrace status",
         observed_at=datetime.now(UTC),
     )
 
@@ -483,7 +484,7 @@ def test_where_the_snapshot_cannot_be_read_millrace_is_asked_whether_repair_is_d
 
 
 @pytest.mark.parametrize("stop_requested", [True, False])
-def test_whether_repair_is_due_is_told_without_a_lock_and_without_repairing(
+def test_whether_repair_is_due_is_reported_without_a_lock_and_without_repairing(
     site: FakeDaemonSite, wait: Wait, *, stop_requested: bool
 ) -> None:
     daemon = site.daemon()
@@ -513,7 +514,7 @@ def test_repair_leaves_a_running_daemon_alone(site: FakeDaemonSite, wait: Wait) 
     assert site.calls() == ["run daemon"]
 
 
-def test_what_a_dead_daemon_of_ours_left_is_ended_before_the_next_one_starts(
+def test_leftovers_of_a_dead_owned_daemon_are_ended_before_the_next_one_starts(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     site.behave(detached=True)
@@ -522,11 +523,11 @@ def test_what_a_dead_daemon_of_ours_left_is_ended_before_the_next_one_starts(
         wait_until(lambda: len(site.living()) == 2)
         left = next(each for each in site.living() if each.pid != started.pid)
         psutil.Process(started.pid).kill()
-        wait_until(lambda: processes.started_at(started.pid) is None)
+        wait_until(lambda: process_table.started_at(started.pid) is None)
 
         control.start("default_pi", wait)
 
-    assert processes.started_at(left.pid) is None
+    assert process_table.started_at(left.pid) is None
 
 
 def test_only_one_command_at_a_time_controls_a_workspace(site: FakeDaemonSite) -> None:

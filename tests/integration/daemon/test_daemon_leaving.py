@@ -18,11 +18,11 @@ from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import DaemonEnd, RunningDaemon
 from millracer.errors import ToolTimeout
 from millracer.millrace.daemon import stop
-from millracer.millrace.daemon.daemon import lifecycle_lock, watch_lock
+from millracer.millrace.daemon.locks import lifecycle_lock, watch_lock
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.ports import WatchLease
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.files import locked
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
@@ -111,7 +111,7 @@ def test_what_dropped_the_token_but_stayed_in_the_daemons_group_is_ended_too(
     assert site.living() == []
 
 
-def test_in_a_hurry_nobody_is_asked_and_the_item_is_still_back_in_the_queue(
+def test_in_a_hurry_the_daemon_is_not_asked_and_the_item_is_still_back_in_the_queue(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     site.behave(detached=True, active=True)
@@ -163,7 +163,7 @@ def test_what_a_killed_daemon_left_is_ended_and_its_item_put_back(
     lease, started = _attend_and_start(site, wait)
     wait_until(lambda: len(site.living()) == 2 and not queued.exists())
     psutil.Process(started.pid).kill()
-    wait_until(lambda: processes.started_at(started.pid) is None)
+    wait_until(lambda: process_table.started_at(started.pid) is None)
 
     left_running = _leave(lease)
 
@@ -173,7 +173,7 @@ def test_what_a_killed_daemon_left_is_ended_and_its_item_put_back(
     assert site.calls() == ["run daemon", "control clear-stale-state"]
 
 
-def test_where_nothing_of_ours_runs_no_millrace_process_is_started(
+def test_without_an_owned_daemon_no_millrace_process_is_started(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     lease = site.daemon().lease(wait)
@@ -182,8 +182,8 @@ def test_where_nothing_of_ours_runs_no_millrace_process_is_started(
     assert site.calls() == []
 
 
-def test_someone_elses_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) -> None:
-    foreign = site.start_someone_elses()
+def test_a_foreign_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) -> None:
+    foreign = site.start_foreign()
     lease = site.daemon().lease(wait)
 
     left_running = _leave(lease)
@@ -195,9 +195,7 @@ def test_someone_elses_daemon_is_left_running(site: FakeDaemonSite, wait: Wait) 
     foreign.wait()
 
 
-def test_a_kept_daemon_runs_on_and_counts_as_someone_elses(
-    site: FakeDaemonSite, wait: Wait
-) -> None:
+def test_a_kept_daemon_runs_on_and_counts_as_foreign(site: FakeDaemonSite, wait: Wait) -> None:
     lease, started = _attend_and_start(site, wait)
 
     assert _leave(lease, keep_daemon=True)
@@ -216,7 +214,7 @@ def test_a_kept_daemon_runs_on_and_counts_as_someone_elses(
 def test_a_dead_daemon_cannot_be_kept(site: FakeDaemonSite, wait: Wait) -> None:
     lease, started = _attend_and_start(site, wait)
     psutil.Process(started.pid).kill()
-    wait_until(lambda: processes.started_at(started.pid) is None)
+    wait_until(lambda: process_table.started_at(started.pid) is None)
 
     assert not _leave(lease, keep_daemon=True)
     assert not site.paths.runtime_lock.exists()
@@ -314,7 +312,7 @@ def test_a_stranger_under_a_reused_pid_is_not_ended(site: FakeDaemonSite, wait: 
         stranger.kill()
 
 
-def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
+def test_a_daemon_is_stopped_though_a_stage_deleted_the_ownership_folder(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     lease, _ = _attend_and_start(site, wait)
@@ -330,7 +328,7 @@ def test_a_daemon_is_stopped_though_a_stage_cleaned_our_folder_away(
     assert site.living() == []
 
 
-def test_a_daemon_that_cannot_be_looked_up_any_more_is_said_to_run_and_stays_ours(
+def test_a_daemon_that_cannot_be_looked_up_any_more_counts_as_running_and_stays_owned(
     site: FakeDaemonSite, wait: Wait, tmp_path: Path
 ) -> None:
     lease, daemon = _attend_and_start(site, wait)
@@ -350,7 +348,7 @@ def _kill_with_an_active_item(site: FakeDaemonSite, wait: Wait, **repair: object
     lease, started = _attend_and_start(site, wait)
     wait_until(lambda: not queued.exists())
     psutil.Process(started.pid).kill()
-    wait_until(lambda: processes.started_at(started.pid) is None)
+    wait_until(lambda: process_table.started_at(started.pid) is None)
     return lease
 
 

@@ -72,7 +72,49 @@ def _move(site: FakeDaemonSite, item_id: str, source: str, target: str) -> None:
     )
 
 
-def test_the_first_look_returns_at_once_and_says_where_the_item_lies(site: FakeDaemonSite) -> None:
+def _arbiter(event_type: str, run_id: str, item_id: str | None = None) -> str:
+    """Return an event of a closure run as Millrace writes it: only the end names the item."""
+    kind = None if item_id is None else "spec"
+    return _event(
+        event_type, stage="arbiter", run_id=run_id, work_item_kind=kind, work_item_id=item_id
+    )
+
+
+def _named(signs: ChangeHints) -> list[tuple[bool, str | None, str | None]]:
+    return [(event.begins_stage, event.run_id, event.item_id) for event in signs.events]
+
+
+def test_the_start_of_a_closure_run_has_the_item_that_the_snapshot_names(
+    site: FakeDaemonSite, lease: WatchLease
+) -> None:
+    run = {"run_id": "run-1", "stage": "arbiter", "closure_target_root_spec_id": "s-1"}
+    site.write_snapshot(active_runs_by_plane={"planning": run})
+    _append(site.paths.event_log, _arbiter("stage_started", "run-1"))
+
+    signs = _next(lease)
+
+    assert _named(signs) == [(True, "run-1", "s-1")]
+    assert signs.events[0].item_kind == "spec"
+
+
+def test_the_start_of_a_closure_run_is_completed_by_its_end(
+    site: FakeDaemonSite, lease: WatchLease
+) -> None:
+    _append(site.paths.event_log, _arbiter("stage_started", "run-1"))
+    assert _named(_next(lease)) == [(True, "run-1", None)]
+    started = _arbiter("stage_started", "run-2")
+    ended = (_arbiter("stage_completed", run_id, "s-1") for run_id in ("run-1", "run-2"))
+    _append(site.paths.event_log, "".join((started, *ended)))
+
+    assert _named(_next(lease)) == [
+        (True, "run-2", "s-1"),
+        (True, "run-1", "s-1"),
+        (False, "run-1", "s-1"),
+        (False, "run-2", "s-1"),
+    ]
+
+
+def test_the_first_reading_returns_at_once_and_says_where_the_item_is(site: FakeDaemonSite) -> None:
     site.queue_task("t-1")
     lease = site.daemon().lease(Wait.for_seconds(10))
 
@@ -82,7 +124,7 @@ def test_the_first_look_returns_at_once_and_says_where_the_item_lies(site: FakeD
     lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
-def test_the_first_look_tells_that_the_item_is_not_where_the_look_up_saw_it(
+def test_the_first_reading_reports_that_the_item_is_not_where_the_look_up_saw_it(
     site: FakeDaemonSite,
 ) -> None:
     site.queue_task("t-1")
@@ -220,7 +262,7 @@ def test_an_event_wakes_the_watcher_with_all_it_says(
     assert (event.terminal_result, event.failure_class) == ("UPDATE_COMPLETE", None)
 
 
-def test_an_idea_that_became_a_spec_is_told_by_the_specs_id(
+def test_an_idea_that_became_a_spec_is_reported_by_the_specs_id(
     site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     _append(site.paths.event_log, _event("idea_normalized_to_spec", spec_id="idea-x"))
@@ -229,7 +271,7 @@ def test_an_idea_that_became_a_spec_is_told_by_the_specs_id(
     assert (event.item_kind, event.item_id) == ("spec", "idea-x")
 
 
-def test_events_from_before_we_attended_are_not_told(site: FakeDaemonSite) -> None:
+def test_events_from_before_the_watch_are_not_reported(site: FakeDaemonSite) -> None:
     _append(site.paths.event_log, _event("stage_started"))
     lease = site.daemon().lease(Wait.for_seconds(10))
     _append(site.paths.event_log, _event("stage_completed"))
@@ -240,7 +282,7 @@ def test_events_from_before_we_attended_are_not_told(site: FakeDaemonSite) -> No
     lease.leave(Wait.for_seconds(18), keep_daemon=False)
 
 
-def test_a_line_still_being_written_is_told_when_it_is_complete(
+def test_a_line_still_being_written_is_reported_when_it_is_complete(
     site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     line = _event("stage_started")
@@ -253,7 +295,7 @@ def test_a_line_still_being_written_is_told_when_it_is_complete(
     assert [event.kind for event in signs.events] == [RuntimeEventKind.STAGE_STARTED]
 
 
-def test_lines_that_are_no_events_are_passed_over(site: FakeDaemonSite, lease: WatchLease) -> None:
+def test_lines_that_are_not_events_are_passed_over(site: FakeDaemonSite, lease: WatchLease) -> None:
     noise = 'no json\n[1]\n{"event_type": 5}\n\n'
     _append(site.paths.event_log, noise + _event("stage_started") + noise)
 
@@ -334,7 +376,7 @@ def test_the_daemons_death_wakes_the_watcher_although_no_file_changes(
     assert signs == ChangeHints(daemon_alive=False, item_hint=ItemState.QUEUED)
 
 
-def test_a_daemon_that_appears_wakes_the_watcher_and_is_told_to_be_ours(
+def test_a_daemon_that_appears_wakes_the_watcher_and_is_reported_as_owned(
     site: FakeDaemonSite, lease: WatchLease
 ) -> None:
     wait = Wait.for_seconds(30)
@@ -348,10 +390,10 @@ def test_a_daemon_that_appears_wakes_the_watcher_and_is_told_to_be_ours(
     assert (signs.daemon_alive, signs.daemon_owned, signs.poll_due) == (True, True, False)
 
 
-def test_someone_elses_daemon_is_watched_and_not_told_to_be_ours(
+def test_a_foreign_daemon_is_watched_and_not_reported_as_owned(
     site: FakeDaemonSite, lease: WatchLease
 ) -> None:
-    foreign = site.start_someone_elses()
+    foreign = site.start_foreign()
 
     signs = _next(lease)
 

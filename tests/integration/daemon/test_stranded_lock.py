@@ -1,4 +1,4 @@
-"""A lock that nobody seems to hold: removed with proof alone, and a daemon out of sight."""
+"""A lock without a visible holder: removed with proof alone; and a daemon out of sight."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from millracer.errors import ToolFailed
 from millracer.millrace.daemon.log import daemon_output, has_ended
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
-from millracer.system import processes
+from millracer.system import process_table, processes
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
 _AN_HOUR_AGO = timedelta(hours=1)
 _ELSEWHERE = "a-dead-container"
-_NOBODYS_PID = 1 << 30
+_UNUSED_PID = 1 << 30
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def wait() -> Wait:
 
 @pytest.fixture
 def stranger() -> Iterator[Popen[bytes]]:
-    """A living process that has nothing to do with us."""
+    """A living process that has nothing to do with Millracer."""
     with Popen([sys.executable, "-IS", "-c", "input()"], stdin=PIPE, stdout=DEVNULL) as living:
         yield living
         living.kill()
@@ -66,7 +66,7 @@ def _strand(
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["watched", "kept"])
-def test_the_lock_of_a_dead_daemon_of_ours_does_not_outlive_it_as_a_strangers(
+def test_the_lock_of_a_dead_owned_daemon_does_not_outlive_it_as_a_foreign_one(
     site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes], *, kept: bool
 ) -> None:
     record = _strand(site, stranger.pid)
@@ -95,7 +95,7 @@ def _take_the_lock_before(site: FakeDaemonSite, record: OwnershipRecord) -> None
     _strand(site, record.pid, after=-600)
 
 
-def _tell_of_another_daemon(site: FakeDaemonSite, record: OwnershipRecord) -> None:
+def _report_another_daemon(site: FakeDaemonSite, record: OwnershipRecord) -> None:
     assert record.pid is not None
     write_ownership(site.paths, record.model_copy(update={"pid": record.pid + 1}))
 
@@ -110,7 +110,7 @@ def _lose_the_log(_: FakeDaemonSite, record: OwnershipRecord) -> None:
         _forget_the_record,
         _take_the_lock_later,
         _take_the_lock_before,
-        _tell_of_another_daemon,
+        _report_another_daemon,
         _lose_the_log,
     ],
 )
@@ -130,7 +130,7 @@ def test_a_lock_that_may_be_anybodys_is_not_touched(
     assert site.calls() == []
 
 
-def test_a_daemon_of_ours_in_another_container_is_joined_and_never_cleared_away(
+def test_an_owned_daemon_in_another_container_is_joined_and_never_cleared_away(
     site: FakeDaemonSite, wait: Wait, stranger: Popen[bytes]
 ) -> None:
     """Its pid means another process here, or none, and its token is not to be seen."""
@@ -170,7 +170,7 @@ def test_a_lock_that_cannot_be_removed_takes_nothing_from_the_way_out(
     assert site.paths.runtime_lock.exists()
 
 
-def test_a_log_tells_that_its_daemon_lives_as_long_as_it_does(
+def test_a_log_proves_that_its_daemon_lives_as_long_as_it_does(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
     with site.daemon().control(wait) as control:
@@ -195,7 +195,7 @@ def test_what_a_dead_daemon_left_with_its_log_does_not_speak_for_it(
         record = read_ownership(site.paths)
         assert record is not None
         psutil.Process(started.pid).kill()
-        wait_until(lambda: processes.started_at(started.pid) is None)
+        wait_until(lambda: process_table.started_at(started.pid) is None)
         held = has_ended(site.paths, record) is False
         found = control.running(wait)
 
@@ -209,21 +209,21 @@ def test_a_pid_is_taken_as_millrace_sees_it(stranger: Popen[bytes]) -> None:
     thread.start()
     try:
         assert thread.native_id is not None
-        assert processes.is_pid_taken(thread.native_id)
-        assert processes.is_pid_taken(stranger.pid)
+        assert process_table.is_pid_taken(thread.native_id)
+        assert process_table.is_pid_taken(stranger.pid)
     finally:
         done.set()
         thread.join()
     with Popen([sys.executable, "-IS", "-c", ""]) as ended:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-        assert processes.is_pid_taken(ended.pid)
+        assert process_table.is_pid_taken(ended.pid)
         ended.wait()
-    assert not processes.is_pid_taken(ended.pid)
-    assert not processes.is_pid_taken(1 << 40)
+    assert not process_table.is_pid_taken(ended.pid)
+    assert not process_table.is_pid_taken(1 << 40)
 
 
 @pytest.mark.parametrize("answer", [psutil.AccessDenied, psutil.NoSuchProcess])
-def test_a_process_that_we_may_not_look_at_may_have_the_lock(
+def test_an_unreadable_process_may_have_the_lock(
     site: FakeDaemonSite,
     wait: Wait,
     stranger: Popen[bytes],
@@ -231,12 +231,12 @@ def test_a_process_that_we_may_not_look_at_may_have_the_lock(
     answer: type[psutil.Error],
 ) -> None:
     """What a user sees of another's processes where `/proc` is mounted with `hidepid`."""
-    look, kill = psutil.Process.status, os.kill
+    status_of, kill = psutil.Process.status, os.kill
 
-    def look_or_not(self: psutil.Process) -> str:
+    def readable_or_not(self: psutil.Process) -> str:
         if self.pid == stranger.pid:
             raise answer(self.pid)
-        return str(look(self))
+        return str(status_of(self))
 
     def kill_or_not(pid: int, number: int) -> None:
         if pid == stranger.pid and number == 0:
@@ -244,7 +244,7 @@ def test_a_process_that_we_may_not_look_at_may_have_the_lock(
         kill(pid, number)
 
     _strand(site, stranger.pid, after=600)
-    monkeypatch.setattr(psutil.Process, "status", look_or_not)
+    monkeypatch.setattr(psutil.Process, "status", readable_or_not)
     monkeypatch.setattr(os, "kill", kill_or_not)
 
     with site.daemon().control(wait) as control:
@@ -258,11 +258,11 @@ def test_a_process_that_we_may_not_look_at_may_have_the_lock(
 
 @pytest.fixture(params=["taken", "free"])
 def pid_elsewhere(request: pytest.FixtureRequest, stranger: Popen[bytes]) -> int:
-    """A pid of another container, which here is a stranger's or nobody's."""
-    return stranger.pid if request.param == "taken" else _NOBODYS_PID
+    """A pid of another container, which here is an unrelated process's or unused."""
+    return stranger.pid if request.param == "taken" else _UNUSED_PID
 
 
-def test_the_lock_of_a_dead_container_does_not_outlive_our_daemon(
+def test_the_lock_of_a_dead_container_does_not_outlive_the_owned_daemon(
     site: FakeDaemonSite, wait: Wait, pid_elsewhere: int
 ) -> None:
     _strand(site, pid_elsewhere, host=_ELSEWHERE)
@@ -282,7 +282,7 @@ def test_the_lock_of_a_dead_container_does_not_outlive_our_daemon(
     "doubt",
     [
         _forget_the_record,
-        _tell_of_another_daemon,
+        _report_another_daemon,
         _lose_the_log,
         lambda site, record: _strand(site, record.pid, after=600, host=_ELSEWHERE),
         lambda site, record: _strand(site, record.pid, after=-600, host=_ELSEWHERE),
@@ -324,7 +324,7 @@ def _is_joined_as_one_that_may_be_dead(site: FakeDaemonSite, wait: Wait, pid: in
     assert site.calls() == []
 
 
-def test_a_locked_log_proves_that_our_daemon_lives_on_another_host(
+def test_a_locked_log_proves_that_the_owned_daemon_lives_on_another_host(
     site: FakeDaemonSite, wait: Wait, pid_elsewhere: int
 ) -> None:
     record = _strand(site, pid_elsewhere, host=_ELSEWHERE)
@@ -350,14 +350,14 @@ def test_a_daemon_out_of_sight_is_not_called_stopped_while_its_lock_stays(
 
     assert ended is DaemonEnd.UNREACHABLE
     assert site.paths.runtime_lock.exists()
-    assert site.calls() == (["control stop"] if pid_elsewhere != _NOBODYS_PID else [])
+    assert site.calls() == (["control stop"] if pid_elsewhere != _UNUSED_PID else [])
     assert not list((site.paths.mailbox / "incoming").iterdir()), "it would stop the next daemon"
 
 
 def test_a_daemon_out_of_sight_that_gives_up_its_lock_is_stopped(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
-    with site.start_someone_elses() as living:
+    with site.start_foreign() as living:
         lock = json.loads(site.paths.runtime_lock.read_text())
         lock["owner_hostname"] = _ELSEWHERE
         site.paths.runtime_lock.write_text(json.dumps(lock))

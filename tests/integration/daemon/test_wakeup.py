@@ -65,7 +65,7 @@ def test_a_change_in_a_folder_ends_the_sleep(
         assert _is_woken(sleeper)
 
 
-def test_what_was_heard_of_wakes_nobody_again(tmp_path: Path) -> None:
+def test_a_reported_change_wakes_no_watcher_again(tmp_path: Path) -> None:
     with Wakeup([str(tmp_path)]) as sleeper:
         (tmp_path / "file").write_text("")
         assert _is_woken(sleeper)
@@ -129,7 +129,7 @@ def test_another_process_is_watched_instead(tmp_path: Path) -> None:
             child.communicate()
 
 
-def test_a_process_that_is_gone_already_is_no_error(tmp_path: Path) -> None:
+def test_an_ended_process_is_not_an_error(tmp_path: Path) -> None:
     child = subprocess.Popen((sys.executable, "-c", ""))
     child.wait()
 

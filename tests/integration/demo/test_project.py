@@ -21,7 +21,7 @@ def _own_tests(directory: Path) -> tuple[bool, int]:
     return ran.returncode == 0, int(count[1]) if count else 0
 
 
-def test_the_projects_own_tests_fail_until_it_is_mended_and_hold_when_more_is_covered(
+def test_the_projects_own_tests_fail_until_it_is_fixed_and_hold_when_more_is_covered(
     tmp_path: Path,
 ) -> None:
     for name, text in FILES.items():
@@ -31,8 +31,8 @@ def test_the_projects_own_tests_fail_until_it_is_mended_and_hold_when_more_is_co
     covered_only = _own_tests(tmp_path)
     (tmp_path / COVER.path).write_text(FILES[COVER.path], encoding="utf-8")
     (tmp_path / FIX.path).write_text(FIX.content, encoding="utf-8")
-    mended = _own_tests(tmp_path)
+    fixed = _own_tests(tmp_path)
     (tmp_path / COVER.path).write_text(COVER.content, encoding="utf-8")
     both = _own_tests(tmp_path)
 
-    assert (before, covered_only, mended, both) == ((False, 2), (False, 3), (True, 2), (True, 3))
+    assert (before, covered_only, fixed, both) == ((False, 2), (False, 3), (True, 2), (True, 3))

@@ -71,7 +71,7 @@ def test_a_tool_call_carries_its_arguments_as_json() -> None:
     assert "so" in [delta.get("content") for delta in deltas]
 
 
-def test_a_request_tells_the_last_question_and_only_the_tool_results_after_it() -> None:
+def test_a_request_holds_the_last_question_and_only_the_tool_results_after_it() -> None:
     body = _body(
         {"role": "system", "content": "rules"},
         _user("first"),
@@ -91,7 +91,7 @@ def test_a_request_tells_the_last_question_and_only_the_tool_results_after_it() 
     assert request.tools == ("bash",)
 
 
-def test_an_error_has_the_status_and_the_words_asked_for() -> None:
+def test_an_error_has_the_requested_status_and_text() -> None:
     with (
         ScriptedModel(lambda _: Reply.error(429, "slow down")) as model,
         _asked(model, _body(_user("hi"))) as response,

@@ -1,4 +1,4 @@
-"""A throw-away copy holds what questions of a workspace depend on, and nobody's work."""
+"""A throw-away copy holds what questions of a workspace depend on, and no work."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_an_earlier_answer_spares_the_question_whether_the_workspace_is_initiali
     assert fake.asked == ["queue show widget-0a1b"]
 
 
-def test_a_workspace_of_an_older_millrace_is_initialised_anew(
+def test_a_workspace_of_an_older_millrace_is_initialised_again(
     fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     use(fake)
@@ -184,7 +184,7 @@ def test_a_used_workspace_millrace_cannot_read_is_not_initialised_over(
 
 
 @pytest.mark.parametrize("is_file", [True, False])
-def test_a_workspace_that_is_no_directory_is_refused_before_millrace_is_asked(
+def test_a_workspace_that_is_not_a_directory_is_refused_before_millrace_is_asked(
     tmp_path: Path,
     is_file: bool,  # noqa: FBT001 - both cases of one rule
 ) -> None:
@@ -222,7 +222,7 @@ def test_a_stored_item_is_a_receipt(fake: FakeMillrace, millrace: CliMillrace) -
     assert fake.asked == ["queue add-task /w/a.md"]
 
 
-def test_a_known_id_is_no_error_but_a_reason_to_look_again(
+def test_a_known_id_is_not_an_error_but_a_reason_to_look_it_up_again(
     fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     fake.answers("queue add-idea", exit_code=1, stderr="WorkspaceStateError: idea already exists\n")
@@ -350,7 +350,9 @@ def test_a_run_that_is_still_being_closed_is_read_again(
     assert [fact.run_status for fact in evidence.stages] == ["complete"]
 
 
-def test_the_trace_of_another_run_is_no_evidence(fake: FakeMillrace, millrace: CliMillrace) -> None:
+def test_the_trace_of_another_run_is_not_evidence(
+    fake: FakeMillrace, millrace: CliMillrace
+) -> None:
     agents = use(fake)
     log_runs(agents, "run-1")
     fake.answers("runs trace run-1", stdout=trace("run-2"))
@@ -384,7 +386,7 @@ def test_where_the_log_names_no_run_the_list_of_runs_is_asked(
     assert runs_of(millrace.gather_evidence(STANDING, wait())) == ["run-1"]
 
 
-def test_a_run_millrace_lost_is_no_evidence_and_no_error(
+def test_a_run_that_millrace_lost_is_neither_evidence_nor_an_error(
     fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     agents = use(fake)
@@ -406,7 +408,7 @@ def test_a_trace_outside_the_contract_is_a_protocol_error(
 
 
 @pytest.mark.parametrize("age", [timedelta(minutes=1), timedelta(hours=-1)], ids=["old", "ahead"])
-def test_a_standing_of_another_time_is_looked_up_anew_before_it_is_evidence(
+def test_a_standing_of_another_time_is_read_again_before_it_is_evidence(
     fake: FakeMillrace, millrace: CliMillrace, age: timedelta
 ) -> None:
     use(fake)
@@ -438,7 +440,7 @@ def until_asked(fake: FakeMillrace, calls: int) -> None:
         deadline.sleep(0.02)
 
 
-def test_modes_are_asked_for_without_the_workspace_and_say_nothing_about_it(
+def test_modes_are_listed_without_the_workspace_and_say_nothing_about_it(
     fake: FakeMillrace, millrace: CliMillrace, workspace: Path
 ) -> None:
     (workspace / "millrace-agents").mkdir()
@@ -454,7 +456,7 @@ def test_modes_are_asked_for_without_the_workspace_and_say_nothing_about_it(
     assert fake.asked == ["modes list", "queue ls", "init"]
 
 
-def test_modes_that_cannot_be_had_are_told_like_any_other_refusal(
+def test_unavailable_modes_are_reported_like_any_other_refusal(
     fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     fake.answers("modes list", stdout="error: no assets\n", exit_code=1, once=True)

@@ -1,4 +1,4 @@
-"""What the real tools answered, version by version, read by our adapters."""
+"""The real tools' answers, version by version, read by the adapters."""
 
 import json
 from datetime import UTC, datetime
@@ -94,7 +94,9 @@ def test_each_state_is_read(recorded: Path, name: str, work_kind: str, state: It
     assert item.path.startswith("/workspace/millrace-agents/")
 
 
-def test_an_archived_task_is_told_from_a_cancelled_one_by_its_record(recorded: Path) -> None:
+def test_an_archived_task_is_distinguished_from_a_cancelled_one_by_its_record(
+    recorded: Path,
+) -> None:
     record = parse(Intervention, lines_of(recorded / "interventions.jsonl")[-1], "record")
 
     assert (record.action, record.work_item_id, record.reason) == (
@@ -113,7 +115,7 @@ def test_what_is_held_nowhere_is_absent(
     assert millrace.look_up("plain", wait()).state is ItemState.ABSENT
 
 
-def test_an_unreadable_document_is_told_with_millraces_error(
+def test_an_unreadable_document_is_reported_with_millraces_error(
     recorded: Path, fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     queue = fake.workspace / "millrace-agents/tasks/queue"
@@ -168,7 +170,7 @@ def test_a_mailbox_receipt_names_the_command_whose_file_it_became(
     )
 
 
-def test_a_mailed_item_stands_in_the_mailbox_until_the_daemon_took_it(
+def test_a_mailed_item_is_in_the_mailbox_until_the_daemon_took_it(
     recorded: Path, fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     incoming = fake.workspace / "millrace-agents/state/mailbox/incoming"
@@ -268,7 +270,7 @@ def test_the_list_of_runs_names_their_items(recorded: Path) -> None:
     assert parse_runs(stdout_of(recorded / "runs-ls-empty.json")) == ()
 
 
-def test_a_run_that_does_not_exist_is_told_from_other_refusals(
+def test_a_missing_run_is_distinguished_from_other_refusals(
     recorded: Path, fake: FakeMillrace
 ) -> None:
     fake.replays("runs trace", recorded / "runs-trace-absent.json")

@@ -1,4 +1,4 @@
-"""A warm Millrace against plain processes, with an invented install."""
+"""A warm Millrace against plain processes, with a fake install."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ from millracer.millrace.fork_server import client
 from millracer.millrace.fork_server import runner as warm_millrace
 from millracer.millrace.fork_server.client import WarmUnusable
 from millracer.millrace.fork_server.runner import ForkServerRunner
-from millracer.system import processes
-from millracer.system.processes import TOKEN_VARIABLE, Command, Completed
+from millracer.system import process_table, processes
+from millracer.system.process_table import TOKEN_VARIABLE
+from millracer.system.processes import Command, Completed
 from tests.support.cli import wait_until
 from tests.support.fake_install import FakeInstall, with_env
 
@@ -70,7 +71,7 @@ def is_warm(runner: ForkServerRunner, command: Command) -> bool:
 
 
 def servers(parent: int | None = None) -> list[psutil.Process]:
-    """Return the warm processes of ours, or of another process of the test's."""
+    """Return the warm processes of this process, or of another process of the test's."""
     found = []
     for each in psutil.Process(parent).children(recursive=True):
         try:
@@ -117,17 +118,17 @@ def opened_by(pid: int) -> set[str]:
 def test_a_warm_command_ends_and_says_the_same_as_a_plain_one(
     runner: ForkServerRunner, install: FakeInstall, arguments: tuple[str, ...]
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     plain = processes.run(install.command(*arguments), wait())
     warm = runner.run(install.command(*arguments), wait())
 
     assert replace(warm, elapsed_seconds=0.0) == replace(plain, elapsed_seconds=0.0)
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
 
 
 @pytest.mark.parametrize("env", [{}, {"PYTHONIOENCODING": "latin-1"}, {"PYTHONSAFEPATH": "1"}])
 def test_a_warm_command_knows_the_same_of_itself(install: FakeInstall, env: dict[str, str]) -> None:
-    command = install.command("tell", "ä", "\udcff", "", "a b", **env)
+    command = install.command("report", "ä", "\udcff", "", "a b", **env)
     plain = facts(processes.run(command, wait()))
     runner = ForkServerRunner()
     runner.warm_up(install.command(**env))
@@ -144,8 +145,8 @@ def test_a_command_inherits_what_it_is_given_and_no_more(
     runner: ForkServerRunner, install: FakeInstall, tmp_path: Path
 ) -> None:
     with (tmp_path / "lock").open("w") as lock:
-        plain = facts(processes.run(install.command("tell"), wait()))
-        command = replace(install.command("tell"), pass_fds=(lock.fileno(),))
+        plain = facts(processes.run(install.command("report"), wait()))
+        command = replace(install.command("report"), pass_fds=(lock.fileno(),))
         warm = facts(runner.run(command, wait()))
 
     opened = [
@@ -176,19 +177,19 @@ def test_a_command_blocks_no_signal_and_its_caller_blocks_what_it_did(
     def ask() -> tuple[list[dict[str, Any]], set[int]]:
         signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
         runner = ForkServerRunner()
-        plain = facts(runner.run(install.command("tell"), wait()))
+        plain = facts(runner.run(install.command("report"), wait()))
         runner.warm_up(install.command())
         try:
-            warm = facts(runner.run(install.command("tell"), wait()))
+            warm = facts(runner.run(install.command("report"), wait()))
         finally:
             runner.close()
         return [plain, warm], set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 
     with ThreadPoolExecutor(1) as foreign:
-        told, kept = foreign.submit(ask).result()
+        reported, kept = foreign.submit(ask).result()
 
-    assert [each["imported_here"] for each in told] == [True, False]
-    assert [each["mask"] for each in told] == [[], []]
+    assert [each["imported_here"] for each in reported] == [True, False]
+    assert [each["mask"] for each in reported] == [[], []]
     assert kept == blocked
 
 
@@ -198,8 +199,8 @@ def test_it_serves_on_when_the_thread_that_warmed_it_up_has_ended(install: FakeI
     thread.start()
     thread.join()
     try:
-        assert is_warm(runner, install.command("tell"))
-        assert is_warm(runner, install.command("tell"))
+        assert is_warm(runner, install.command("report"))
+        assert is_warm(runner, install.command("report"))
     finally:
         runner.close()
 
@@ -209,7 +210,7 @@ def test_a_command_without_a_directory_fails_as_a_plain_one(
 ) -> None:
     with pytest.raises(ToolFailed, match="none"):
         runner.run(replace(install.command("both"), cwd=tmp_path / "none"), wait())
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
 
 
 # time and cancellation
@@ -222,13 +223,13 @@ def test_a_command_out_of_time_is_ended_with_its_group(
         runner.run(install.command("sleep", "60"), Wait.for_seconds(2))
 
     wait_until(lambda: server().children(recursive=True) == [], "the command is gone")
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
 
 
 def test_a_cancelled_command_is_ended_with_its_group(
     runner: ForkServerRunner, install: FakeInstall
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     cancellation = Cancellation()
     timer = threading.Timer(0.5, cancellation.cancel, (CancelReason.INTERRUPTED,))
     timer.start()
@@ -253,7 +254,7 @@ def test_waiting_for_the_import_can_be_cancelled(install: FakeInstall) -> None:
 def test_a_process_that_hangs_does_not_hold_who_is_cancelled(
     runner: ForkServerRunner, install: FakeInstall, tmp_path: Path
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     marks = tmp_path / "marks"
     cancellation = Cancellation()
     hung = server()
@@ -264,7 +265,7 @@ def test_a_process_that_hangs_does_not_hold_who_is_cancelled(
         runner.run(install.command("once", str(marks)), Wait.for_seconds(30, cancellation))
 
     hung.resume()
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     wait_until(lambda: hung.children(recursive=True) == [], "the child is gone")
     assert not marks.exists()
 
@@ -281,8 +282,12 @@ def together(count: int, work: Callable[[int], _T]) -> list[Future[_T]]:
 def test_commands_of_many_threads_each_have_their_own_words_and_leave_nothing(
     runner: ForkServerRunner, install: FakeInstall
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
-    threads, ours, theirs = threading.active_count(), opened_by(os.getpid()), server().num_fds()
+    assert is_warm(runner, install.command("report"))
+    threads, own_files, server_files = (
+        threading.active_count(),
+        opened_by(os.getpid()),
+        server().num_fds(),
+    )
 
     def ask(number: int) -> None:
         for turn in range(5):
@@ -292,8 +297,8 @@ def test_commands_of_many_threads_each_have_their_own_words_and_leave_nothing(
     for done in together(64, ask):
         done.result()
     wait_until(lambda: server().children() == [], "everything is reaped")
-    assert (threading.active_count(), opened_by(os.getpid())) == (threads, ours)
-    assert server().num_fds() == theirs
+    assert (threading.active_count(), opened_by(os.getpid())) == (threads, own_files)
+    assert server().num_fds() == server_files
 
 
 def test_one_that_is_cancelled_and_one_out_of_time_leave_the_others_alone(
@@ -339,17 +344,17 @@ def test_when_the_process_goes_wrong_each_thread_ends_and_runs_again_its_own(
     def disturb() -> None:
         wait_until(lambda: len(list(tmp_path.glob("mark-*"))) == 8, "all run")
         server().send_signal(how)
-        assert not is_warm(runner, install.command("tell"))
+        assert not is_warm(runner, install.command("report"))
 
     thread = threading.Thread(target=disturb)
     thread.start()
     try:
         assert [each.result() for each in together(8, work)] == ["time 2\n"] * 8
         thread.join()
-        assert processes.started_at(daemon) is not None
+        assert process_table.started_at(daemon) is not None
         for marks in tmp_path.glob("mark-*"):
             first, _ = marks.read_text().split()
-            assert processes.started_at(int(first)) is None
+            assert process_table.started_at(int(first)) is None
     finally:
         processes.end_group(daemon, grace_seconds=1)
 
@@ -357,7 +362,7 @@ def test_when_the_process_goes_wrong_each_thread_ends_and_runs_again_its_own(
 def test_what_is_under_way_while_the_install_changes_ends_as_it_began(
     runner: ForkServerRunner, install: FakeInstall, tmp_path: Path
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     before, go = server(), tmp_path / "go"
 
     def work(number: int) -> int:
@@ -368,7 +373,7 @@ def test_what_is_under_way_while_the_install_changes_ends_as_it_began(
         wait_until(lambda: len(list(tmp_path.glob("mark-*"))) == 4, "all run")
         (install.metadata / "RECORD").write_text("another\n", encoding="utf-8")
         runner.run(install.command("both"), wait())
-        is_new = is_warm(runner, install.command("tell"))
+        is_new = is_warm(runner, install.command("report"))
         go.touch()
         return is_new
 
@@ -410,11 +415,11 @@ def test_a_forked_daemon_is_seen_as_one_and_carries_its_own_token(
     daemon = spawn(token)
 
     assert daemon.parent() == server()
-    argv = processes.command_line(daemon.pid)
+    argv = process_table.command_line(daemon.pid)
     assert argv == (str(install.python), str(install.program), "run", "daemon")
     assert is_daemon_command(argv)
-    assert (daemon.pid, argv) in list(processes.command_lines())
-    assert processes.processes_with_token(token) == [daemon]
+    assert (daemon.pid, argv) in list(process_table.command_lines())
+    assert process_table.processes_with_token(token) == [daemon]
     assert daemon.name() == "millrace"
 
 
@@ -422,7 +427,7 @@ def test_each_daemon_has_its_own_token(spawn: Callable[..., psutil.Process]) -> 
     tokens = [processes.new_token(), processes.new_token()]
     daemons = [spawn(token) for token in tokens]
 
-    assert [processes.processes_with_token(token) for token in tokens] == [
+    assert [process_table.processes_with_token(token) for token in tokens] == [
         [each] for each in daemons
     ]
 
@@ -443,7 +448,7 @@ def test_a_forked_daemon_lives_on_after_the_warm_process(
     wait_until(lambda: (tmp_path / "log").read_text() == "a daemon runs\n", "the daemon speaks")
 
 
-def test_a_daemon_that_ended_is_no_zombie(spawn: Callable[..., psutil.Process]) -> None:
+def test_an_ended_daemon_is_not_a_zombie(spawn: Callable[..., psutil.Process]) -> None:
     daemon = spawn(processes.new_token())
     daemon.kill()
 
@@ -453,11 +458,11 @@ def test_a_daemon_that_ended_is_no_zombie(spawn: Callable[..., psutil.Process]) 
 def test_a_token_that_cannot_be_shown_makes_a_plain_daemon(
     runner: ForkServerRunner, install: FakeInstall, spawn: Callable[..., psutil.Process]
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     daemon = spawn("too-short")
 
     assert daemon.parent() == psutil.Process()
-    wait_until(lambda: processes.processes_with_token("too-short") == [daemon], "it executes")
+    wait_until(lambda: process_table.processes_with_token("too-short") == [daemon], "it executes")
 
 
 def test_without_another_thread_commands_are_plain(
@@ -471,7 +476,7 @@ def test_without_another_thread_commands_are_plain(
         patched.setattr(threading.Thread, "start", refuse)
         runner.warm_up(install.command())
 
-    assert not is_warm(runner, install.command("tell"))
+    assert not is_warm(runner, install.command("report"))
 
 
 def test_an_install_whose_packages_cannot_be_listed_is_none(install: FakeInstall) -> None:
@@ -504,7 +509,7 @@ def test_a_command_whose_start_was_not_heard_of_never_begins(
 
     assert completed.stdout == "time 2\n"
     (lost,) = unheard
-    wait_until(lambda: processes.started_at(lost) is None, "the child has ended")
+    wait_until(lambda: process_table.started_at(lost) is None, "the child has ended")
     assert len(marks.read_text().splitlines()) == 2
 
 
@@ -515,10 +520,10 @@ def test_a_daemon_whose_start_was_not_heard_of_never_begins(
     daemon = spawn(token)
 
     assert daemon.pid not in unheard
-    wait_until(lambda: processes.processes_with_token(token) == [daemon], "it executes, alone")
+    wait_until(lambda: process_table.processes_with_token(token) == [daemon], "it executes, alone")
 
 
-def test_what_runs_us_with_a_token_of_its_own_is_let_alone(install: FakeInstall) -> None:
+def test_a_process_with_an_outer_token_is_left_alone(install: FakeInstall) -> None:
     outer = processes.new_token()
     bystander = subprocess.Popen(
         ("/bin/sleep", "60"),
@@ -527,11 +532,11 @@ def test_what_runs_us_with_a_token_of_its_own_is_let_alone(install: FakeInstall)
     )
     runner = ForkServerRunner()
     runner.warm_up(install.command(**{TOKEN_VARIABLE: outer}))
-    command = install.command("tell", **{TOKEN_VARIABLE: outer})
+    command = install.command("report", **{TOKEN_VARIABLE: outer})
     try:
-        told = facts(runner.run(command, wait()))
-        assert not told["imported_here"]
-        assert told["environment"][TOKEN_VARIABLE] == outer
+        reported = facts(runner.run(command, wait()))
+        assert not reported["imported_here"]
+        assert reported["environment"][TOKEN_VARIABLE] == outer
         server().kill()
         assert facts(runner.run(command, wait()))["imported_here"]
         assert bystander.poll() is None
@@ -585,17 +590,17 @@ def test_the_directory_of_who_comes_first_need_not_stay(
     runner = ForkServerRunner()
     runner.warm_up(replace(install.command(), cwd=tmp_path / "gone"))
     try:
-        assert is_warm(runner, install.command("tell"))
+        assert is_warm(runner, install.command("report"))
     finally:
         runner.close()
 
 
-def test_a_command_line_too_long_to_be_told_is_run_plainly(
+def test_a_command_line_too_long_for_the_server_runs_without_it(
     runner: ForkServerRunner, install: FakeInstall
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
-    assert not is_warm(runner, install.command("tell", *["x" * 100_000] * 4))
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
+    assert not is_warm(runner, install.command("report", *["x" * 100_000] * 4))
+    assert is_warm(runner, install.command("report"))
 
 
 def test_a_program_behind_another_one_is_run_plainly(install: FakeInstall) -> None:
@@ -618,7 +623,7 @@ def test_an_import_that_goes_wrong_leaves_plain_processes(
     runner = ForkServerRunner()
     runner.warm_up(install.command(FAKE_IMPORT=how))
     try:
-        assert not is_warm(runner, install.command("tell", FAKE_IMPORT=how))
+        assert not is_warm(runner, install.command("report", FAKE_IMPORT=how))
         if how != "no-fork":
             assert servers() == []
     finally:
@@ -632,7 +637,7 @@ def test_an_import_that_went_wrong_is_not_tried_again(
     runner = ForkServerRunner()
     runner.warm_up(install.command(FAKE_IMPORT="hang"))
     try:
-        assert not is_warm(runner, install.command("tell", FAKE_IMPORT="hang"))
+        assert not is_warm(runner, install.command("report", FAKE_IMPORT="hang"))
         runner.warm_up(install.command(FAKE_IMPORT="hang"))
         assert runner._warm is None
     finally:
@@ -643,7 +648,7 @@ def test_an_import_that_a_loaded_machine_makes_slow_is_waited_for(install: FakeI
     runner = ForkServerRunner()
     runner.warm_up(install.command(FAKE_IMPORT="slow"))
     try:
-        assert is_warm(runner, install.command("tell", FAKE_IMPORT="slow"))
+        assert is_warm(runner, install.command("report", FAKE_IMPORT="slow"))
     finally:
         runner.close()
 
@@ -657,12 +662,12 @@ def test_a_late_import_is_used_by_the_commands_after_it(
     runner = ForkServerRunner()
     runner.warm_up(install.command(**env))
     try:
-        assert not is_warm(runner, install.command("tell", **env))
-        begun = server()
+        assert not is_warm(runner, install.command("report", **env))
+        started = server()
         go.touch()
 
-        wait_until(lambda: is_warm(runner, install.command("tell", **env)), "it is used")
-        assert server() == begun
+        wait_until(lambda: is_warm(runner, install.command("report", **env)), "it is used")
+        assert server() == started
     finally:
         runner.close()
 
@@ -670,19 +675,21 @@ def test_a_late_import_is_used_by_the_commands_after_it(
 def test_a_command_of_another_environment_is_run_plainly(
     runner: ForkServerRunner, install: FakeInstall
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
-    assert not is_warm(runner, install.command("tell", LC_ALL="C"))
+    assert is_warm(runner, install.command("report"))
+    assert not is_warm(runner, install.command("report", LC_ALL="C"))
 
 
-def test_a_changed_install_is_imported_anew(runner: ForkServerRunner, install: FakeInstall) -> None:
-    assert is_warm(runner, install.command("tell"))
+def test_a_changed_install_is_imported_again(
+    runner: ForkServerRunner, install: FakeInstall
+) -> None:
+    assert is_warm(runner, install.command("report"))
     before = server()
     module = install.site / "millrace_ai" / "cli.py"
     module.write_text(module.read_text().replace("to stdout", "upgraded"), encoding="utf-8")
     (install.metadata / "RECORD").write_text("another\n", encoding="utf-8")
 
     first = runner.run(install.command("both"), wait())
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     second = runner.run(install.command("both"), wait())
 
     assert first.stdout == second.stdout == "upgraded: ä ☃\n"
@@ -692,20 +699,20 @@ def test_a_changed_install_is_imported_anew(runner: ForkServerRunner, install: F
 def test_a_removed_install_is_not_answered_from_memory(
     runner: ForkServerRunner, install: FakeInstall
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     install.metadata.rename(install.site / "gone")
 
-    assert not is_warm(runner, install.command("tell"))
+    assert not is_warm(runner, install.command("report"))
     assert servers() == []
 
 
 def test_a_warm_process_that_was_killed_leaves_plain_processes(
     runner: ForkServerRunner, install: FakeInstall
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     server().kill()
 
-    assert not is_warm(runner, install.command("tell"))
+    assert not is_warm(runner, install.command("report"))
 
 
 def test_a_warm_process_killed_below_a_command_has_it_run_again_alone(
@@ -719,31 +726,31 @@ def test_a_warm_process_killed_below_a_command_has_it_run_again_alone(
 
     assert completed.stdout == "time 2\n"
     first, second = marks.read_text().split()
-    assert processes.started_at(int(first)) is None
+    assert process_table.started_at(int(first)) is None
     assert first != second
 
 
 def test_a_warm_process_that_does_not_answer_is_given_up(
     runner: ForkServerRunner, install: FakeInstall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     monkeypatch.setattr(client, "_FORK_SECONDS", 0.3)
     server().suspend()
 
-    assert not is_warm(runner, install.command("tell"))
+    assert not is_warm(runner, install.command("report"))
     assert servers() == []
 
 
-def test_after_a_warm_process_that_went_wrong_another_is_begun_in_a_while(
+def test_after_a_failed_warm_process_another_is_started_in_a_while(
     runner: ForkServerRunner, install: FakeInstall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
     monkeypatch.setattr(warm_millrace, "_PAUSE_SECONDS", 0.0)
     server().kill()
-    assert not is_warm(runner, install.command("tell"))
+    assert not is_warm(runner, install.command("report"))
     runner.warm_up(install.command())
 
-    assert is_warm(runner, install.command("tell"))
+    assert is_warm(runner, install.command("report"))
 
 
 # its end
@@ -759,7 +766,7 @@ def test_a_closed_runner_leaves_nothing_and_runs_plainly(
     runner.warm_up(install.command())
 
     assert servers() == []
-    assert not is_warm(runner, install.command("tell"))
+    assert not is_warm(runner, install.command("report"))
 
 
 def test_one_that_is_closed_while_it_imports_is_gone(install: FakeInstall) -> None:
@@ -789,7 +796,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("when", ["importing", "idle"])
-def test_it_dies_with_us_when_we_are_killed(install: FakeInstall, when: str) -> None:
+def test_it_dies_with_its_killed_parent(install: FakeInstall, when: str) -> None:
     env = {**os.environ, "FAKE_IMPORT": "hang" if when == "importing" else ""}
     used = () if when == "importing" else ("used",)
     with subprocess.Popen(
@@ -804,4 +811,4 @@ def test_it_dies_with_us_when_we_are_killed(install: FakeInstall, when: str) -> 
         (warm,) = servers(holder.pid)
         holder.send_signal(signal.SIGKILL)
 
-    wait_until(lambda: processes.started_at(warm.pid) is None, "it is gone")
+    wait_until(lambda: process_table.started_at(warm.pid) is None, "it is gone")

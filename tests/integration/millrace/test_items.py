@@ -106,7 +106,7 @@ def test_an_item_found_nowhere_costs_one_question(fake: FakeMillrace) -> None:
 
 
 @pytest.mark.parametrize("kind", [IntakeKind.TASK, IntakeKind.PROBE])
-def test_a_queued_item_is_told_with_its_kind_and_its_requests_hash(
+def test_a_queued_item_is_reported_with_its_kind_and_its_requests_hash(
     agents: Path, fake: FakeMillrace, kind: IntakeKind
 ) -> None:
     path = put(agents / f"{kind}s/queue/widget-0a1b.md", document(kind).text)
@@ -140,7 +140,7 @@ def test_the_answer_of_millrace_counts_more_than_what_the_folders_showed_before(
     assert len(fake.asked) == 1
 
 
-def test_an_item_that_moved_on_behind_the_question_is_asked_for_again(
+def test_an_item_that_moved_during_the_question_is_read_again(
     agents: Path, fake: FakeMillrace
 ) -> None:
     mailed = mail(agents, "c1", "add_task", task_payload())
@@ -159,7 +159,7 @@ def test_an_item_that_moved_on_behind_the_question_is_asked_for_again(
     assert len(fake.asked) == 2
 
 
-def test_the_answer_about_an_item_with_a_longer_id_is_not_taken_for_ours(
+def test_the_answer_about_an_item_with_a_longer_id_is_not_mistaken_for_the_requested_one(
     agents: Path, fake: FakeMillrace
 ) -> None:
     other = put(agents / "tasks/queue/widget-0a1b.more.md", document().text)
@@ -168,16 +168,20 @@ def test_the_answer_about_an_item_with_a_longer_id_is_not_taken_for_ours(
     assert look_up(fake).state is ItemState.ABSENT
 
 
-def test_behind_such_an_answer_the_folders_still_show_our_item(
+def test_behind_such_an_answer_the_folders_still_show_the_requested_item(
     agents: Path, fake: FakeMillrace
 ) -> None:
     other = put(agents / "tasks/queue/widget-0a1b.more.md", document().text)
-    ours = put(agents / "tasks/done/widget-0a1b.md", document().text)
+    requested = put(agents / "tasks/done/widget-0a1b.md", document().text)
     fake.shows(ITEM.item_id, "task", "queue", other)
 
     found = look_up(fake)
 
-    assert (found.state, found.source, found.path) == (ItemState.DONE, str(ours), str(ours))
+    assert (found.state, found.source, found.path) == (
+        ItemState.DONE,
+        str(requested),
+        str(requested),
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +193,7 @@ def test_behind_such_an_answer_the_folders_still_show_our_item(
         (("queue/superseded", "queue_superseded"), "supersede", ItemState.SUPERSEDED),
     ],
 )
-def test_an_archived_item_is_told_with_what_was_done_to_it_and_why(
+def test_an_archived_item_is_reported_with_what_was_done_to_it_and_why(
     agents: Path, fake: FakeMillrace, place: tuple[str, str], action: str, state: ItemState
 ) -> None:
     folder, said = place
@@ -230,7 +234,9 @@ def test_of_two_archived_copies_the_newer_one_counts(agents: Path, fake: FakeMil
     assert found.source == str(newer)
 
 
-def test_an_archived_item_with_a_longer_id_is_not_ours(agents: Path, fake: FakeMillrace) -> None:
+def test_an_archived_item_with_a_longer_id_is_not_the_requested_one(
+    agents: Path, fake: FakeMillrace
+) -> None:
     name = "widget-0a1b.two.20261123T000000Z.00000000.queue.md"
     put(agents / "tasks/queue/cancelled" / name, document().text)
     fake.holds_nothing()
@@ -286,7 +292,7 @@ def test_a_document_set_aside_as_unreadable_is_invalid_with_millraces_reason(
     assert (found.state, found.detail) == (ItemState.INVALID, "missing task_id")
 
 
-def test_a_document_millrace_cannot_read_yet_is_told_with_its_error(
+def test_a_document_millrace_cannot_read_yet_is_reported_with_its_error(
     agents: Path, fake: FakeMillrace
 ) -> None:
     put(agents / "tasks/queue/widget-0a1b.md", "torn")
@@ -337,7 +343,7 @@ def test_a_mailed_probe_and_a_mailed_idea_are_found_too(agents: Path, fake: Fake
     assert found.request_hash == HASH
 
 
-def test_anothers_command_that_mentions_our_id_is_not_ours(
+def test_a_foreign_command_that_mentions_the_id_is_foreign(
     agents: Path, fake: FakeMillrace
 ) -> None:
     mention = {"references": [ITEM.item_id]}
@@ -359,7 +365,7 @@ def test_a_refused_duplicate_of_an_item_that_is_gone_leaves_nothing(
     assert look_up(fake).state is ItemState.ABSENT
 
 
-def test_a_refused_add_is_told_with_the_daemons_words(agents: Path, fake: FakeMillrace) -> None:
+def test_a_refused_add_is_reported_with_the_daemons_words(agents: Path, fake: FakeMillrace) -> None:
     mail(agents, "c1", "add_task", task_payload(), disposition="failed", error="no room")
     fake.holds_nothing()
 
@@ -406,7 +412,7 @@ def test_an_idea_in_the_inbox_of_either_line_is_live(
     assert (found.path, found.request_hash, found.detail) == (str(path), HASH, "")
 
 
-def test_an_idea_that_is_not_taken_in_is_told_with_the_reason(
+def test_an_idea_that_is_not_taken_in_is_reported_with_the_reason(
     agents: Path, fake: FakeMillrace
 ) -> None:
     shaped = document(IntakeKind.IDEA)
@@ -524,7 +530,7 @@ def test_in_a_workspace_of_an_older_millrace_the_folders_speak(
     assert look_up(fake).state is ItemState.DONE
 
 
-def test_a_broken_install_is_no_answer(agents: Path, fake: FakeMillrace) -> None:
+def test_a_broken_install_is_not_an_answer(agents: Path, fake: FakeMillrace) -> None:
     fake.answers("queue show", exit_code=1, stderr="ModuleNotFoundError: No module named 'click'\n")
 
     with pytest.raises(ToolUnsupported, match="click") as caught:

@@ -1,4 +1,4 @@
-"""Lineages read from the files Millrace leaves, and what is asked of it in the end."""
+"""Lineages read from the files Millrace leaves, and the final question to Millrace."""
 
 import json
 from dataclasses import replace
@@ -170,11 +170,11 @@ def write_note(files: LineageFiles) -> None:
     files.note(SPEC, FILE)
 
 
-def write_spec_of_ours(files: LineageFiles) -> None:
+def write_own_spec(files: LineageFiles) -> None:
     files.spec_of_idea(SPEC, "queue", FILE)
 
 
-@pytest.mark.parametrize("say", [write_normalized, write_skipped, write_note, write_spec_of_ours])
+@pytest.mark.parametrize("say", [write_normalized, write_skipped, write_note, write_own_spec])
 def test_each_thing_that_names_an_ideas_spec_is_enough(
     files: LineageFiles, millrace: CliMillrace, say: object
 ) -> None:
@@ -190,7 +190,7 @@ def test_each_thing_that_names_an_ideas_spec_is_enough(
     }
 
 
-def test_another_ideas_spec_is_not_ours(files: LineageFiles, millrace: CliMillrace) -> None:
+def test_a_spec_of_another_idea_is_foreign(files: LineageFiles, millrace: CliMillrace) -> None:
     files.spec_of_idea(SPEC, "queue", "idea-wish-2.md")
     files.note(SPEC, "2-idea-wish.md")
     files.event("idea_normalized_to_spec", idea_path="/w/idea-wish.md/x.md", spec_id=SPEC)
@@ -400,7 +400,7 @@ def test_the_commands_word_counts_and_not_the_file(
     assert not judge(gather(millrace, idea())).completed
 
 
-def test_blocked_members_are_asked_for(
+def test_blocked_members_are_read(
     files: LineageFiles, fake: FakeMillrace, millrace: CliMillrace
 ) -> None:
     write_idea(files)
@@ -431,7 +431,7 @@ def test_a_probe_that_was_not_ended_is_not_followed_further(
     assert fake.asked == ["runs trace run-recon --format json"]
 
 
-def test_an_item_nobody_knows_has_no_facts(millrace: CliMillrace) -> None:
+def test_an_unknown_item_has_no_facts(millrace: CliMillrace) -> None:
     absent = replace(item_status(IntakeKind.TASK, ItemState.ABSENT), kind=None, work_kind=None)
 
     assert millrace.trace_lineage(absent) == Evidence(item_id="wish", kind=None)

@@ -24,7 +24,7 @@ def _write(root: Path, name: str, text: str) -> Path:
     return path
 
 
-def test_stages_with_one_model_are_told_together(tmp_path: Path) -> None:
+def test_stages_with_one_model_are_reported_together(tmp_path: Path) -> None:
     standard = {"model_assignment_alias_id": "standard", "thinking_level": "medium"}
     plan = {
         "mode_id": "lad_pi",
@@ -134,7 +134,7 @@ def test_a_pi_of_the_users_own_is_named_and_not_checked(tmp_path: Path, own: str
 
 
 @pytest.mark.parametrize("text", [None, "{", "{}", '{"graphs_by_plane": {"execution": {}}}'])
-def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path, text: str | None) -> None:
+def test_an_unreadable_plan_is_reported(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         _write(tmp_path, "state/compiled_plan.json", text)
 
@@ -142,7 +142,7 @@ def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path, text: str | None) ->
         read_stage_models(tmp_path)
 
 
-def test_the_stages_pi_is_as_millrace_has_it_where_nothing_is_said(tmp_path: Path) -> None:
+def test_the_stages_pi_is_the_one_of_millrace_by_default(tmp_path: Path) -> None:
     assert read_pi_runner(tmp_path) == PiRunner()
     _write(tmp_path, "millrace.toml", "[runtime]\nx = 1\n")
     assert read_pi_runner(tmp_path).command == "pi"
@@ -158,7 +158,7 @@ def test_the_stages_pi_is_as_the_configuration_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[runners", "[runners.pi]\nargs = 3\n"])
-def test_a_configuration_that_cannot_be_read_is_told_with_what_to_mend(
+def test_an_unreadable_configuration_is_reported_with_what_to_fix(
     tmp_path: Path, text: str
 ) -> None:
     _write(tmp_path, "millrace.toml", text)

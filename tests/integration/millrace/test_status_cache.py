@@ -131,6 +131,7 @@ def status(said: dict[str, str]) -> RuntimeStatus:
         stop_requested=False,
         mode_id=None,
         raw=dict(said),
+        source="millrace status",
         observed_at=datetime.now(UTC),
     )
 
@@ -258,7 +259,7 @@ def test_a_process_that_took_a_dead_owners_pid_is_another_owner(
         assert not scene.is_kept()
 
 
-def test_a_change_while_millrace_reads_is_no_answer_to_keep(scene: Scene) -> None:
+def test_a_change_while_millrace_reads_is_not_cached(scene: Scene) -> None:
     scene.meanwhile = lambda: scene.write("tasks/queue/task-2.md", "")
     scene.read()
     scene.meanwhile = None
@@ -320,7 +321,9 @@ def test_a_link_is_followed_to_a_file_and_never_to_a_folder(scene: Scene) -> Non
         ("state/runtime_daemon.lock.json", '{"owner_pid": 1}'),
     ],
 )
-def test_what_cannot_be_told_is_asked_each_time(scene: Scene, name: str, text: str) -> None:
+def test_an_answer_that_cannot_be_verified_is_read_each_time(
+    scene: Scene, name: str, text: str
+) -> None:
     scene.write(name, text)
     raw = [scene.read().unchanged_since_read for _ in range(3)]
 
@@ -328,7 +331,7 @@ def test_what_cannot_be_told_is_asked_each_time(scene: Scene, name: str, text: s
     assert scene.asked == 3
 
 
-def test_a_millrace_whose_files_do_not_tell_it_is_asked_each_time(scene: Scene) -> None:
+def test_a_millrace_whose_files_do_not_identify_it_is_asked_each_time(scene: Scene) -> None:
     scene.argv = ("python3", *scene.argv)
 
     assert [scene.read().unchanged_since_read for _ in range(3)] == [False, False, False]
@@ -387,7 +390,7 @@ class Gate:
         return status({})
 
 
-def test_who_comes_while_another_asks_asks_again_only_if_that_was_begun_before(
+def test_a_caller_that_joins_a_read_repeats_it_only_if_that_started_before(
     scene: Scene,
 ) -> None:
     gate = Gate()

@@ -1,4 +1,4 @@
-"""What a run's folder says of the programs that were to do its stages."""
+"""A run's folder names the programs that were to do its stages."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def states(agents: Path) -> list[tuple[str, str, str]]:
     return [(item.work_kind, item.item_id, item.state.value) for item in left(agents)]
 
 
-def ours(kind: IntakeKind, item_id: str = "widget-0a1b", task: str = "Make it blue") -> str:
+def own_document(kind: IntakeKind, item_id: str = "widget-0a1b", task: str = "Make it blue") -> str:
     item = WorkItem(item_id=item_id, request_hash=HASH, named=True)
     return render_document(item, kind, RequestBody(task=task), created_at=NOW).text
 
@@ -71,7 +71,10 @@ def mail_task(agents: Path, item_id: str = "widget-0a1b") -> Path:
 
 
 def mail_idea(agents: Path, item_id: str = "widget-0a1b") -> Path:
-    payload = {"source_name": f"idea-{item_id}.md", "markdown": ours(IntakeKind.IDEA, item_id)}
+    payload = {
+        "source_name": f"idea-{item_id}.md",
+        "markdown": own_document(IntakeKind.IDEA, item_id),
+    }
     return mail(agents, f"add_idea-{item_id}", "add_idea", payload)
 
 
@@ -122,7 +125,7 @@ def test_a_workspace_that_was_never_initialised_has_nothing(tmp_path: Path, fold
 def test_each_folder_of_unfinished_work_is_read(
     agents: Path, kind: str, folder: str, state: ItemState
 ) -> None:
-    path = put(agents / folder / "widget-0a1b.md", ours(IntakeKind.TASK))
+    path = put(agents / folder / "widget-0a1b.md", own_document(IntakeKind.TASK))
 
     assert left(agents) == (
         UnfinishedItem(
@@ -150,9 +153,9 @@ def test_what_ended_or_was_set_aside_is_not_left(agents: Path) -> None:
     assert left(agents) == ()
 
 
-def test_items_of_others_are_told_apart_from_ours(agents: Path) -> None:
+def test_foreign_items_are_distinguished_from_the_requested_ones(agents: Path) -> None:
     put(agents / "tasks/queue/theirs.md", FOREIGN, at=2)
-    put(agents / "probes/queue/widget-0a1b.md", ours(IntakeKind.PROBE), at=1)
+    put(agents / "probes/queue/widget-0a1b.md", own_document(IntakeKind.PROBE), at=1)
 
     assert [(item.title, item.ours) for item in left(agents)] == [
         ("Somebody's own words", False),
@@ -204,7 +207,7 @@ def test_a_command_left_behind_by_a_killed_daemon_does_not_list_its_item_again(
     mail_idea(agents, "plan-2c3d")
     put(agents / "tasks/done/ended.md", FOREIGN)
     put(agents / "tasks/queue/queued.md", FOREIGN)
-    put(agents / "intake/ideas/inbox/idea-plan-2c3d.md", ours(IntakeKind.IDEA, "plan-2c3d"))
+    put(agents / "intake/ideas/inbox/idea-plan-2c3d.md", own_document(IntakeKind.IDEA, "plan-2c3d"))
 
     assert states(agents) == [("task", "queued", "queued"), ("idea", "plan-2c3d", "inbox")]
 
@@ -214,7 +217,7 @@ def test_an_idea_in_the_inbox_is_known_by_its_id_and_a_persons_by_its_name(
     agents: Path, inbox: str
 ) -> None:
     folder = agents.parent / inbox
-    path = put(folder / "idea-plan-2c3d.md", ours(IntakeKind.IDEA, "plan-2c3d"), at=3)
+    path = put(folder / "idea-plan-2c3d.md", own_document(IntakeKind.IDEA, "plan-2c3d"), at=3)
     put(folder / "idea-mine.md", "just words\n", at=2)
     put(folder / "empty.md", "", at=1)
 
@@ -240,7 +243,7 @@ def test_an_inbox_file_that_stays_is_not_listed_beside_its_spec(
 
 
 def test_an_idea_whose_spec_was_not_queued_yet_is_still_in_the_inbox(agents: Path) -> None:
-    text = ours(IntakeKind.IDEA, "plan-2c3d")
+    text = own_document(IntakeKind.IDEA, "plan-2c3d")
     put(agents / "intake/ideas/inbox/idea-plan-2c3d.md", text)
     put(agents / f"intake/sources/idea/{SPEC}.md", text)
     note(agents, SPEC, "idea-plan-2c3d.md")
@@ -272,11 +275,11 @@ def test_another_idea_under_a_name_that_was_used_before_is_left(agents: Path) ->
 
 
 @pytest.mark.parametrize("source", ["intake/sources/idea", "intake/ideas"])
-def test_a_spec_of_our_idea_is_ours_by_its_source_or_its_references(
+def test_a_spec_belongs_to_the_idea_by_its_source_or_its_references(
     agents: Path, source: str
 ) -> None:
     put(agents / f"specs/active/{SPEC}.md", "# Blue\n", at=3)
-    put(agents / source / f"{SPEC}.md", ours(IntakeKind.IDEA))
+    put(agents / source / f"{SPEC}.md", own_document(IntakeKind.IDEA))
     put(agents / "specs/active/derived.md", f"# B\n\nReferences:\n- {hash_reference(HASH)}\n", at=2)
     put(agents / "specs/active/theirs.md", "# C\n", at=1)
     put(agents / f"tasks/active/{SPEC}.md", "# D\n", at=0)
@@ -318,7 +321,7 @@ def test_a_lineage_is_blocked_only_while_nothing_of_what_blocks_it_is_tried_agai
     assert states(agents)[:2] == [("spec", SPEC, "active"), ("task", "t-1", "queued")]
 
 
-def test_an_open_lineage_changes_nothing_of_a_spec_that_stands_somewhere_else(
+def test_an_open_lineage_changes_nothing_of_a_spec_in_another_state(
     agents: Path,
 ) -> None:
     put(agents / f"specs/queue/{SPEC}.md", "# Blue\n")
@@ -345,7 +348,7 @@ def test_titles_and_ids_of_others_stay_as_they_are(agents: Path) -> None:
 def test_what_cannot_be_read_is_listed_under_its_id(
     agents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    secret = put(agents / "tasks/blocked/secret.md", ours(IntakeKind.TASK), at=3)
+    secret = put(agents / "tasks/blocked/secret.md", own_document(IntakeKind.TASK), at=3)
     put(agents / "tasks/blocked/bytes.md", "", at=2).write_bytes(b"\xff\xfe\x00")
     put(agents / "tasks/blocked/empty.md", "", at=1)
     monkeypatch.setattr(io, "open", refusing(io.open, {secret}))
@@ -356,7 +359,7 @@ def test_what_cannot_be_read_is_listed_under_its_id(
     assert items["bytes"].state is ItemState.BLOCKED
 
 
-def test_what_is_no_plain_file_is_passed_over(agents: Path) -> None:
+def test_a_special_file_is_passed_over(agents: Path) -> None:
     queue = agents / "tasks/queue"
     (queue / "folder.md").mkdir(parents=True)
     os.mkfifo(queue / "pipe.md")
@@ -367,9 +370,7 @@ def test_what_is_no_plain_file_is_passed_over(agents: Path) -> None:
     assert left(agents) == ()
 
 
-def test_folders_one_may_not_look_into_are_empty(
-    agents: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_folders_are_empty(agents: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(agents / "tasks/queue/widget.md", FOREIGN)
     put(agents / "tasks/blocked/closed.md", FOREIGN)
     mail_task(agents)
@@ -380,8 +381,8 @@ def test_folders_one_may_not_look_into_are_empty(
     assert states(agents) == [("task", "widget", "queued")]
 
 
-# What moves while it is looked for: the steps of each move are taken before the n-th look at the
-# disk, for every n there is, all at once and one a look.
+# Items that move during a read: the steps of each move are taken before the n-th read of the
+# disk, for every n there is, all at once and one per read.
 
 
 def renaming(source: Path, destination: Path) -> Callable[[], object]:
@@ -391,7 +392,7 @@ def renaming(source: Path, destination: Path) -> Callable[[], object]:
 
 def in_folders(source: str, destination: str) -> Callable[[Path], Steps]:
     def steps(agents: Path) -> Steps:
-        path = put(agents / source / "widget-0a1b.md", ours(IntakeKind.TASK))
+        path = put(agents / source / "widget-0a1b.md", own_document(IntakeKind.TASK))
         return [renaming(path, agents / destination / path.name)]
 
     return steps
@@ -406,14 +407,14 @@ def taken_from_the_mailbox(agents: Path) -> Steps:
     path = mail_task(agents)
     queued = agents / "tasks/queue/widget-0a1b.md"
     return [
-        lambda: put(queued, ours(IntakeKind.TASK)),
+        lambda: put(queued, own_document(IntakeKind.TASK)),
         renaming(path, agents / "state/mailbox/processed" / path.name),
     ]
 
 
 def put_in_the_inbox(agents: Path) -> Steps:
     path = mail_idea(agents)
-    text = ours(IntakeKind.IDEA)
+    text = own_document(IntakeKind.IDEA)
     return [
         lambda: put(agents / "intake/ideas/inbox/idea-widget-0a1b.md", text),
         renaming(path, agents / "state/mailbox/processed" / path.name),
@@ -421,7 +422,7 @@ def put_in_the_inbox(agents: Path) -> Steps:
 
 
 def made_into_a_spec(agents: Path) -> Steps:
-    text = ours(IntakeKind.IDEA)
+    text = own_document(IntakeKind.IDEA)
     path = put(agents / "intake/ideas/inbox/idea-widget-0a1b.md", text)
     return [
         lambda: put(agents / f"intake/sources/idea/{SPEC}.md", text),
@@ -432,7 +433,7 @@ def made_into_a_spec(agents: Path) -> Steps:
 
 
 def made_into_a_spec_and_kept(agents: Path) -> Steps:
-    text = ours(IntakeKind.IDEA)
+    text = own_document(IntakeKind.IDEA)
     put(agents.parent / "ideas/inbox/idea-widget-0a1b.md", text)
     return [
         lambda: put(agents / "intake/ideas/idea-widget-0a1b.md", text),
@@ -443,7 +444,7 @@ def made_into_a_spec_and_kept(agents: Path) -> Steps:
 def handed_to_the_arbiter(agents: Path) -> Steps:
     target(agents, SPEC)
     path = put(agents / f"specs/active/{SPEC}.md", "# Make it blue\n")
-    put(agents / f"intake/sources/idea/{SPEC}.md", ours(IntakeKind.IDEA))
+    put(agents / f"intake/sources/idea/{SPEC}.md", own_document(IntakeKind.IDEA))
     return [renaming(path, agents / "specs/done" / path.name)]
 
 
@@ -463,10 +464,10 @@ MOVES = {
 
 
 class Disk:
-    """Counts looks at the disk and takes the steps of a move before chosen ones."""
+    """Counts reads of the disk and takes the steps of a move before chosen ones."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.looks = 0
+        self.reads = 0
         self._due: list[tuple[int, Callable[[], object]]] = []
         self._moving = False
         for module, name in (
@@ -476,27 +477,27 @@ class Disk:
             monkeypatch.setattr(module, name, self._watched(getattr(module, name)))
 
     def begin(self, steps: Steps, first: int, apart: int) -> None:
-        self.looks = 0
+        self.reads = 0
         self._due = [(first + apart * number, step) for number, step in enumerate(steps)]
 
     @property
     def is_through(self) -> bool:
-        """Whether the move was over before the last look."""
+        """Whether the move was over before the last read."""
         return not self._due
 
     def _watched(self, function: Callable[..., object]) -> Callable[..., object]:
-        def look(*arguments: object, **named: object) -> object:
+        def read(*arguments: object, **named: object) -> object:
             if not self._moving:
                 self._moving = True
                 try:
-                    while self._due and self._due[0][0] <= self.looks:
+                    while self._due and self._due[0][0] <= self.reads:
                         self._due.pop(0)[1]()
                 finally:
                     self._moving = False
-                self.looks += 1
+                self.reads += 1
             return function(*arguments, **named)
 
-        return look
+        return read
 
 
 @pytest.mark.parametrize("apart", [0, 3], ids=["at once", "in steps"])
@@ -547,7 +548,7 @@ def test_a_command_that_was_refused_since_it_was_met_is_not_left(
     refuse = renaming(path, agents / "state/mailbox/failed" / path.name)
     disk = Disk(monkeypatch)
     _collect(WorkspacePaths(agents.parent))
-    disk.begin([refuse], 2 * disk.looks, 0)
+    disk.begin([refuse], 2 * disk.reads, 0)
 
     assert left(agents) == ()
     assert disk.is_through

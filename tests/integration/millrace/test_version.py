@@ -5,7 +5,7 @@ import pytest
 from millracer.cancellation import Wait
 from millracer.errors import ToolNotFound, ToolUnsupported
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.commands.version import find_version
+from millracer.millrace.commands.version import find_version, require_supported
 from tests.support.fake_millrace import FakeMillrace
 
 MODULES = ("click", "pydantic", "tomlkit", "typer", "watchdog")
@@ -29,7 +29,8 @@ def install(
 
 
 def find(calls: MillraceCalls) -> str:
-    return find_version(calls, Wait.for_seconds(20))
+    wait = Wait.for_seconds(20)
+    return require_supported(find_version(calls, wait), calls, wait)
 
 
 @pytest.mark.parametrize("version", ["0.18.6", "0.18.10", "0.19.0", "0.20.3", "0.21.1", "0.21.9"])
@@ -61,6 +62,24 @@ def test_any_other_version_is_refused_with_the_range_and_the_install_command(
     assert "`millracer setup`" in (caught.value.suggested_action or "")
 
 
+@pytest.mark.parametrize("version", ["0.22.0", "0.22.0rc1", "0.23.1", "1.0.0"])
+def test_the_router_is_named_as_another_program(tmp_path: Path, version: str) -> None:
+    with pytest.raises(ToolUnsupported, match=r"0\.22 and later") as caught:
+        find(install(tmp_path, version))
+    assert "beside it" in (caught.value.suggested_action or "")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_router_that_prints_no_version_is_named_as_another_program(
+    tmp_path: Path, stream: str
+) -> None:
+    fake = FakeMillrace.beside(tmp_path)
+    fake.answers("--version", exit_code=2, **{stream: "usage: millrace router ...\n"})
+
+    with pytest.raises(ToolUnsupported, match=r"0\.22 and later"):
+        find(fake.calls)
+
+
 def test_an_install_without_click_is_refused_before_it_is_started(tmp_path: Path) -> None:
     with pytest.raises(ToolUnsupported, match="lacks click"):
         find(install(tmp_path, "0.18.6", modules=MODULES[1:]))
@@ -74,7 +93,7 @@ def test_a_program_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     assert "`millracer setup`" in (caught.value.suggested_action or "")
 
 
-def test_where_the_files_do_not_tell_the_program_is_asked(tmp_path: Path) -> None:
+def test_where_the_files_do_not_identify_the_program_it_is_asked(tmp_path: Path) -> None:
     fake = FakeMillrace.beside(tmp_path)
     fake.answers("--version", stdout="millrace 0.20.3\n")
 
@@ -98,7 +117,7 @@ def test_an_asked_version_is_refused_like_a_read_one(tmp_path: Path) -> None:
         ({"stdout": "hello\n"}, "hello"),
     ],
 )
-def test_a_program_that_cannot_tell_its_version_is_refused_with_its_words(
+def test_a_program_that_cannot_print_its_version_is_refused_with_its_words(
     tmp_path: Path, answer: dict[str, object], words: str
 ) -> None:
     fake = FakeMillrace.beside(tmp_path)

@@ -1,4 +1,4 @@
-"""What stays in `.millracer`: no lock that nobody holds, no half written file, few old logs."""
+"""What stays in `.millracer`: no lock without a holder, no half written file, few old logs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def paths(tmp_path: Path) -> WorkspacePaths:
     return paths
 
 
-def test_the_locks_of_items_that_nobody_works_on_are_removed(paths: WorkspacePaths) -> None:
+def test_the_locks_of_items_without_a_worker_are_removed(paths: WorkspacePaths) -> None:
     held, left = paths.item_lock("held"), paths.item_lock("left")
     with locked(left, Wait.for_seconds(5)), locked(paths.locks / "watch.lock", Wait.for_seconds(5)):
         pass
@@ -35,7 +35,7 @@ def test_the_locks_of_items_that_nobody_works_on_are_removed(paths: WorkspacePat
         assert {path.name for path in paths.locks.iterdir()} == {held.name, "watch.lock"}
 
 
-def test_a_lock_that_was_removed_while_it_was_waited_for_is_taken_anew(
+def test_a_lock_that_was_removed_while_it_was_waited_for_is_taken_again(
     paths: WorkspacePaths,
 ) -> None:
     path = paths.item_lock("one")
@@ -65,10 +65,10 @@ def test_a_lock_that_was_removed_while_it_was_waited_for_is_taken_anew(
             pass
 
 
-def test_a_lock_that_was_taken_anew_while_the_old_one_was_looked_at_stays(
+def test_a_lock_that_was_taken_again_while_the_old_one_was_read_stays(
     paths: WorkspacePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another command removes the lock, and a third takes it, after ours opened the old file."""
+    """Another command removes the lock, and a third takes it, after a first opened the old file."""
     path = paths.item_lock("one")
     path.touch()
     with ExitStack() as held:
@@ -86,7 +86,7 @@ def test_a_lock_that_was_taken_anew_while_the_old_one_was_looked_at_stays(
             pass
 
 
-def test_where_no_lock_is_to_be_had_the_file_is_named(
+def test_where_no_lock_is_available_the_file_is_named(
     paths: WorkspacePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_descriptor: int, _operation: int) -> None:

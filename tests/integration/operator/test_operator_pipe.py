@@ -32,7 +32,7 @@ def test_answers_alone_go_to_standard_output(caller: OperatorCaller) -> None:
     assert "error: '/nowhere'" in ended.stderr
 
 
-def test_what_a_command_was_asked_for_goes_to_standard_output(caller: OperatorCaller) -> None:
+def test_the_requested_output_goes_to_standard_output(caller: OperatorCaller) -> None:
     ended = caller.pipe("/help\n/workspace\n")
 
     assert "/resume [ID]" in ended.stdout
@@ -108,7 +108,7 @@ def test_a_task_that_cannot_begin_did_not_complete_and_the_next_is_tried(
     ]
 
 
-def test_a_workspace_that_is_no_path_is_wrong_use(caller: OperatorCaller) -> None:
+def test_a_workspace_that_is_not_a_path_is_wrong_use(caller: OperatorCaller) -> None:
     ended = caller.pipe("task\n", "--workspace", "~nobody-has-this-name/x")
 
     assert (ended.exit_code, ended.stdout) == (2, "")
@@ -125,7 +125,7 @@ def test_windows_lines_are_lines(caller: OperatorCaller) -> None:
     assert "\\r" not in ended.stdout
 
 
-def test_the_last_line_needs_no_end_and_bytes_that_are_no_text_are_replaced(
+def test_the_last_line_needs_no_end_and_bytes_that_are_not_text_are_replaced(
     caller: OperatorCaller,
 ) -> None:
     ended = caller.pipe(b"\xff\xfe odd\nlast")
@@ -149,7 +149,7 @@ def test_progress_is_plain_lines_without_escape_codes(caller: OperatorCaller) ->
     assert re.search(r"^\[ +\d+\.\ds\] direct: ", ended.stderr, re.MULTILINE)
 
 
-def test_a_pi_that_died_is_started_anew_with_a_notice_each_time(caller: OperatorCaller) -> None:
+def test_a_dead_pi_is_started_again_with_a_notice_each_time(caller: OperatorCaller) -> None:
     ended = caller.pipe("answer\ndie\nanswer\ndie\nanswer\nanswer\n")
 
     answers = [line.split(" of ") for line in ended.stdout.splitlines()]

@@ -7,6 +7,7 @@ import re
 import signal
 import stat
 import termios
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def test_a_history_that_cannot_be_written_does_not_end_a_session(caller: Operato
         assert terminal.leave() == 0
 
 
-def test_bytes_that_are_no_text_are_replaced(caller: OperatorCaller) -> None:
+def test_bytes_that_are_not_text_are_replaced(caller: OperatorCaller) -> None:
     with caller.terminal() as terminal:
         terminal.prompts()
         os.write(terminal.child.child_fd, b"repeat odd \xff byte")
@@ -214,7 +215,7 @@ def test_a_terminal_that_is_closed_ends_everything(caller: OperatorCaller) -> No
         wait_for(lambda: gone(pi), "its conversation ends")
 
 
-def test_ctrl_c_while_pi_works_returns_to_the_prompt_and_the_conversation_goes_on(
+def test_ctrl_c_while_pi_works_returns_to_the_prompt_and_the_conversation_continues(
     caller: OperatorCaller,
 ) -> None:
     with caller.terminal() as terminal:
@@ -248,6 +249,30 @@ def test_what_is_typed_while_a_task_runs_is_not_shown_and_comes_to_the_next_prom
         terminal.enter("", "answer 2", DONE)
         assert terminal.leave() == 0
     assert "+typed ahead" in kept_history(caller)
+
+
+def test_the_terminal_echoes_nothing_between_two_prompts(caller: OperatorCaller) -> None:
+    """A terminal's answer to Ctrl-L in typed-ahead text would be shown as `^[[1;1R`."""
+    echoed = threading.Event()
+    over = threading.Event()
+
+    def poll(descriptor: int) -> None:
+        while not over.is_set():
+            if termios.tcgetattr(descriptor)[3] & termios.ECHO:
+                echoed.set()
+
+    with caller.terminal() as terminal:
+        terminal.prompts()
+        watching = threading.Thread(target=poll, args=(terminal.child.child_fd,))
+        watching.start()
+        try:
+            for number in range(1, 7):
+                terminal.enter(f"task {number}", f"answer {number}", DONE)
+        finally:
+            over.set()
+            watching.join()
+        assert terminal.leave() == 0
+    assert not echoed.is_set()
 
 
 def test_a_whole_line_typed_while_a_task_runs_is_the_next_task(caller: OperatorCaller) -> None:
@@ -288,7 +313,7 @@ def test_errors_are_a_message_and_the_prompt_again(caller: OperatorCaller) -> No
         for line, said in (
             ("refuse", "error: .*401 no API key"),
             ("die", "failed"),
-            ("/status nowhere", "not a Millrace workspace yet"),
+            ("/status nowhere", "no Millrace workspace yet"),
             ("/route sideways", "error: /route takes"),
             ("/statsu", "did you mean /status"),
         ):

@@ -11,7 +11,6 @@ from millracer.cancellation import Cancellation, Cancelled, CancelReason
 from millracer.domain.run.result import RunResult
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops.payloads import Action
 from millracer.testing.backend import ScriptedBackend
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore
@@ -119,7 +118,7 @@ def test_whatever_came_before_the_next_request_is_answered(
 
 
 @given(valid_requests(), run_results(texts()))
-def test_any_run_is_told_as_it_ended(request: dict[str, Any], result: RunResult) -> None:
+def test_any_run_is_reported_as_it_ended(request: dict[str, Any], result: RunResult) -> None:
     desk = Desk(tools=ScriptedTools(result=result))
     request |= asks("enqueue", workspace_ref={"root_path": "/shop"}, input={"text": "Do it"})
     request["options"] = None
@@ -132,7 +131,7 @@ def test_any_run_is_told_as_it_ended(request: dict[str, Any], result: RunResult)
 
 
 def check(desk: Desk, answered: Answered) -> None:
-    """Hold an answer to what is promised for every request."""
+    """Hold an answer to the promises for every request."""
     document = answered.document
     assert_published(SchemaName.OPS_RESULT, document)
     assert answered.exit_code in EXIT_CODES[document["status"]]
@@ -145,10 +144,10 @@ def check(desk: Desk, answered: Answered) -> None:
     for error in document["errors"]:
         assert error["code"] != "internal_error" or document.get("raw_compat")
     if desk.tools.opened:
-        assert document["action"] in {Action.STATUS, Action.ENQUEUE}
+        assert document["action"] in {"status", "enqueue"}
         assert answered.exit_code != 2 or document.get("raw_compat")
     if "raw_compat" in document:
-        assert document["action"] == Action.ENQUEUE
+        assert document["action"] == "enqueue"
         outcome = document["raw_compat"]["outcome"]
         assert_published(SchemaName.RUN_RESULT, document["raw_compat"])
         assert document["status"] == STATUSES.get(outcome, outcome)

@@ -1,4 +1,4 @@
-"""A status through a Millrace that was begun before the request was read, with an invented one."""
+"""A status through a fake Millrace that was started before the request was read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.cli import wait_until
 from tests.support.fake_install import FakeInstall
 from tests.support.ops_cli import OpsCaller, Printed, request
 
-#: Tells what was loaded when the warm process was begun, with a socket to speak over.
-_BEGUN = """
+#: Prints what was loaded when the warm process was started, with a socket to speak over.
+_STARTED = """
 import atexit, sys
 begun = []
 def note(event, _):
@@ -70,14 +70,14 @@ def test_a_status_is_asked_of_a_warm_millrace_that_ends_with_the_command(
 
 
 @pytest.mark.parametrize("command", [("ops", "--json"), ("run",), ("operator",)], ids=" ".join)
-def test_it_is_begun_before_the_command_line_is_read(
+def test_it_starts_before_the_command_line_is_read(
     caller: OpsCaller, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     body = tmp_path / "standard input"
     body.write_bytes(asks_status() if "ops" in command else b"")
     with body.open("rb") as stdin:
         ran = subprocess.run(
-            (sys.executable, "-c", _BEGUN, *command, *caller.options),
+            (sys.executable, "-c", _STARTED, *command, *caller.options),
             stdin=stdin,
             cwd=tmp_path,
             env={**os.environ, "MILLRACER_STATE_DIR": str(caller.state)},
@@ -91,7 +91,7 @@ def test_it_is_begun_before_the_command_line_is_read(
 
 
 @pytest.mark.parametrize("command", [("ops", "--json"), ("run",)], ids=" ".join)
-def test_the_program_of_the_users_file_is_begun_as_early(
+def test_the_program_of_the_users_file_starts_as_early(
     caller: OpsCaller, tmp_path: Path, install: FakeInstall, command: tuple[str, ...]
 ) -> None:
     configured = tmp_path / "config.toml"
@@ -104,7 +104,7 @@ def test_the_program_of_the_users_file_is_begun_as_early(
     }
     with body.open("rb") as stdin:
         ran = subprocess.run(
-            (sys.executable, "-c", _BEGUN, *command),
+            (sys.executable, "-c", _STARTED, *command),
             stdin=stdin,
             cwd=tmp_path,
             env={**os.environ, **variables},
@@ -156,7 +156,7 @@ def test_a_request_that_is_refused_leaves_nothing(caller: OpsCaller, install: Fa
     assert left_of(install) == []
 
 
-def test_wrong_use_is_told_at_once_and_leaves_nothing(
+def test_wrong_use_is_reported_at_once_and_leaves_nothing(
     caller: OpsCaller, install: FakeInstall
 ) -> None:
     printed = caller.send(asks_status(), "--no-such-option")

@@ -84,7 +84,7 @@ def test_requests_are_remembered_in_their_session() -> None:
     assert [each["session_id"] for each in sessions] == ["mine"]
 
 
-def test_a_requested_task_is_done_and_its_steps_are_told(workspace: Path) -> None:
+def test_a_requested_task_is_done_and_its_steps_are_reported(workspace: Path) -> None:
     steps: list[ProgressDocument] = []
     asked = _request("enqueue", input={"kind": "text", "text": "give an answer"})
 
@@ -96,7 +96,7 @@ def test_a_requested_task_is_done_and_its_steps_are_told(workspace: Path) -> Non
     assert [step.state for step in steps] == ["decide", "direct", "finalize"]
 
 
-def test_what_is_no_request_has_its_result_too() -> None:
+def test_an_invalid_request_has_its_result_too() -> None:
     results = [handle_request(raw) for raw in (b"", b"{", b"\xff", b"[]", b"{}")]
 
     assert {result.status for result in results} == {OpsStatus.FAILED}
@@ -132,7 +132,7 @@ def test_what_json_cannot_say_is_a_type_error() -> None:
 
 
 @pytest.mark.parametrize("request_", ["{}", [], bytearray(b"{}"), None])
-def test_what_is_no_form_of_a_request_is_a_type_error(request_: Any) -> None:
+def test_an_unknown_form_of_a_request_is_a_type_error(request_: Any) -> None:
     with pytest.raises(TypeError, match=type(request_).__name__):
         handle_request(request_)
 

@@ -37,7 +37,7 @@ def caller(tmp_path: Path) -> OpsCaller:
 
 @pytest.fixture
 def workspace(tmp_path: Path, caller: OpsCaller) -> Path:
-    """A workspace whose Millrace tells its status and nothing else."""
+    """A workspace whose Millrace prints its status and nothing else."""
     root = tmp_path / "workspace"
     (root / "millrace-agents").mkdir(parents=True)
     fake = FakeMillrace.beside(root)
@@ -90,7 +90,7 @@ def test_a_status_of_ten_megabytes_is_given_whole(caller: OpsCaller, workspace: 
         pytest.param(request("status", workspace_ref=3), id="a wrong type"),
     ],
 )
-def test_what_is_no_request_gets_a_result_and_exit_2(caller: OpsCaller, body: bytes) -> None:
+def test_an_invalid_request_gets_a_result_and_exit_2(caller: OpsCaller, body: bytes) -> None:
     printed = caller.send(body)
 
     result = document(printed, exit_code=2)
@@ -266,7 +266,7 @@ def test_a_stream_is_refused_in_a_result(caller: OpsCaller, flags: list[str]) ->
     assert (result["request_id"], result["action"]) == ("req-1", "list_workspaces")
 
 
-def test_a_stream_of_what_is_no_request_is_an_invalid_request(caller: OpsCaller) -> None:
+def test_a_stream_that_is_not_a_request_is_an_invalid_request(caller: OpsCaller) -> None:
     printed = caller.run("ops", "--stream-json", stdin=b"{")
 
     assert (printed.exit_code, printed.error_codes) == (2, ["invalid_request"])
@@ -279,13 +279,13 @@ def test_a_requests_own_words_go_before_the_command_lines(
     fields = {"workspace_ref": {"root_path": str(workspace), "mode": "learning_pi"}}
 
     mine = caller.ask("status", *other, client_name="mine", **fields).document
-    theirs = caller.ask("status", *other).document
+    foreign = caller.ask("status", *other).document
 
     assert (mine["status"], mine["session_ref"]) == ("succeeded", "mine")
     assert mine["workspace_ref"]["mode"] == "learning_pi"
-    assert theirs["session_ref"] == "command"
-    assert theirs["workspace_ref"]["mode"] == "lad_pi"
-    assert theirs["result"]["resolution"]["rule"] == "cli_workspace"
+    assert foreign["session_ref"] == "command"
+    assert foreign["workspace_ref"]["mode"] == "lad_pi"
+    assert foreign["result"]["resolution"]["rule"] == "cli_workspace"
 
 
 def test_the_environment_names_the_session(caller: OpsCaller) -> None:
@@ -479,7 +479,7 @@ def test_a_persons_command_prints_the_ops_result_with_json(
     assert result["route"] == "inspect_only"
 
 
-def test_looking_is_not_remembered_and_registering_twice_is_told(caller: OpsCaller) -> None:
+def test_reading_is_not_remembered_and_registering_twice_is_reported(caller: OpsCaller) -> None:
     caller.run("workspaces", "add", ".", "--id", "here")
     again = caller.run("workspaces", "add", ".", "--id", "here")
 
@@ -598,7 +598,7 @@ def test_a_session_that_selected_nothing_works_here_with_a_warning(caller: OpsCa
     assert session["last_warning_codes"] == ["session_without_workspace"]
 
 
-def test_an_enqueue_and_a_run_are_told_the_same_of_a_missing_millrace(caller: OpsCaller) -> None:
+def test_an_enqueue_and_a_run_report_the_same_of_a_missing_millrace(caller: OpsCaller) -> None:
     nowhere = ("--millrace-command", "/nowhere/millrace")
     here = {"root_path": str(caller.cwd)}
 
@@ -616,10 +616,10 @@ def test_a_default_workspace_is_for_ops_and_moves_no_command_given_in_a_director
 ) -> None:
     caller.run("workspaces", "add", str(workspace), "--id", "other", "--default")
 
-    told = caller.run("status", "--json").document
+    status = caller.run("status", "--json").document
     asked = caller.ask("status").document
     promised = caller.run("workspaces", "add", "--help").stdout
 
-    assert told["workspace"]["root_path"] == str(caller.cwd)
+    assert status["workspace"]["root_path"] == str(caller.cwd)
     assert asked["result"]["resolution"]["rule"] == "registry_default"
     assert "of ops and the operator" in " ".join(promised.split())

@@ -41,7 +41,7 @@ def caller(tmp_path: Path) -> OpsCaller:
 
 @pytest.fixture
 def workspace(tmp_path: Path, caller: OpsCaller) -> Path:
-    """A workspace whose Millrace tells its status and nothing else."""
+    """A workspace whose Millrace prints its status and nothing else."""
     root = tmp_path / "workspace"
     fake = FakeMillrace.beside(root)
     (root / "millrace-agents" / "state").mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_every_line_has_its_result_and_the_end_of_input_is_the_end(caller: OpsCa
 
 
 @pytest.mark.parametrize("body", [b"", b"\n \n"], ids=["nothing", "blanks"])
-def test_where_nothing_is_asked_nothing_is_said(caller: OpsCaller, body: bytes) -> None:
+def test_an_empty_stream_of_requests_has_no_answers(caller: OpsCaller, body: bytes) -> None:
     printed = caller.run("ops", "--jsonl", stdin=body)
 
     assert (printed.exit_code, printed.stdout, printed.stderr) == (0, "", "")
@@ -170,7 +170,7 @@ def test_wrong_use_is_one_line(caller: OpsCaller, arguments: list[str]) -> None:
     assert printed.error_codes == ["usage"]
 
 
-def test_a_stream_is_refused_although_lines_are_asked_for(caller: OpsCaller) -> None:
+def test_a_stream_is_refused_although_lines_are_requested(caller: OpsCaller) -> None:
     printed = caller.run("ops", "--jsonl", "--stream-json", stdin=request("list_sessions"))
 
     assert (printed.exit_code, printed.error_codes) == (1, ["unsupported_transport"])
@@ -218,7 +218,7 @@ def _settled(root: Path) -> bool:
 # side by side
 
 
-def test_a_slow_request_holds_nobody(caller: OpsCaller, workspace: Path) -> None:
+def test_a_slow_request_delays_no_other(caller: OpsCaller, workspace: Path) -> None:
     fake = FakeMillrace.beside(workspace)
     fake.answers("status", seconds=120)
     with conversation(caller) as talk:
@@ -256,7 +256,7 @@ def test_more_requests_than_can_be_under_way_are_all_answered(
     assert len(results) == most + 21
 
 
-def test_a_reader_that_waits_slows_us_down_and_loses_nothing(caller: OpsCaller) -> None:
+def test_a_slow_reader_slows_the_server_down_and_loses_nothing(caller: OpsCaller) -> None:
     reader, writer = os.pipe()  # of 64 KiB, a third of what there is to say
     many = 300
     body = b"".join(request("list_sessions", request_id=f"r{at}") + b"\n" for at in range(many))

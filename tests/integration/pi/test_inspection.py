@@ -1,4 +1,4 @@
-"""Looking at a pi: its Node, its models, and a folder of its own in which it writes."""
+"""Inspecting a pi: its Node, its models, and a folder of its own in which it writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.trees import tree
 _CHILD = Path(__file__).parents[2] / "children" / "pi_listing.py"
 
 
-def _look(tmp_path: Path, *arguments: str, env: Mapping[str, str] | None = None) -> PiInspection:
+def _inspect(tmp_path: Path, *arguments: str, env: Mapping[str, str] | None = None) -> PiInspection:
     options = PiOptions(
         cwd=tmp_path,
         argv=(sys.executable, str(_CHILD), *arguments),
@@ -33,10 +33,10 @@ def _wait(seconds: float = 20.0) -> Wait:
     return Wait.for_seconds(seconds)
 
 
-def test_a_pi_tells_its_model_and_those_it_has_credentials_for(tmp_path: Path) -> None:
-    look = _look(tmp_path, "models")
+def test_a_pi_names_its_model_and_those_it_has_credentials_for(tmp_path: Path) -> None:
+    inspection = _inspect(tmp_path, "models")
 
-    found = look.list_models(_wait())
+    found = inspection.list_models(_wait())
 
     assert found == AgentModels(
         selected=Model(provider="stub", model_id="large"),
@@ -49,36 +49,36 @@ def test_a_pi_tells_its_model_and_those_it_has_credentials_for(tmp_path: Path) -
     )
     assert found.is_usable
     assert str(found.selected) == "stub/large"
-    assert [notice.text for notice in look.notices] == ["Using custom model id."]
+    assert [notice.text for notice in inspection.notices] == ["Using custom model id."]
 
 
 @pytest.mark.parametrize("how", ["unknown", "without", "odd"])
 def test_a_pi_without_a_model_has_none(tmp_path: Path, how: str) -> None:
-    found = _look(tmp_path, how).list_models(_wait())
+    found = _inspect(tmp_path, how).list_models(_wait())
 
     assert found == AgentModels(selected=None, usable=(), resolves_by_credentials=False)
     assert not found.is_usable
 
 
-def test_a_pi_that_refuses_to_tell_is_told_in_its_words(tmp_path: Path) -> None:
+def test_a_pi_that_refuses_to_list_its_models_is_reported_in_its_words(tmp_path: Path) -> None:
     with pytest.raises(ToolFailed, match="not today"):
-        _look(tmp_path, "refuse").list_models(_wait())
+        _inspect(tmp_path, "refuse").list_models(_wait())
 
 
 def test_a_pi_that_lists_nonsense_broke_its_protocol(tmp_path: Path) -> None:
     with pytest.raises(ProtocolError):
-        _look(tmp_path, "nonsense").list_models(_wait())
+        _inspect(tmp_path, "nonsense").list_models(_wait())
 
 
 @pytest.mark.parametrize("how", ["hang", "mute"])
 def test_a_pi_that_does_not_answer_in_time_is_ended(tmp_path: Path, how: str) -> None:
     with pytest.raises((ToolTimeout, ToolFailed)):
-        _look(tmp_path, how).list_models(_wait(1.5))
+        _inspect(tmp_path, how).list_models(_wait(1.5))
 
 
-def test_a_pi_that_dies_over_it_is_told(tmp_path: Path) -> None:
+def test_a_pi_that_dies_over_it_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ToolFailed, match="exit code 3"):
-        _look(tmp_path, "die").list_models(_wait())
+        _inspect(tmp_path, "die").list_models(_wait())
 
 
 def test_pi_finds_what_is_the_users_and_writes_where_it_is_thrown_away(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_pi_finds_what_is_the_users_and_writes_where_it_is_thrown_away(tmp_path:
         (agent / name).write_text(name, encoding="utf-8")
     before = tree(agent)
 
-    _look(tmp_path, "models").list_models(_wait())
+    _inspect(tmp_path, "models").list_models(_wait())
 
     seen = tmp_path / "throw-away" / "agent"
     assert {path.name for path in seen.iterdir()} == {
@@ -109,9 +109,9 @@ def test_the_folder_that_the_environment_names_is_imitated(tmp_path: Path) -> No
     named.mkdir()
     (named / "models.json").write_text("{}", encoding="utf-8")
 
-    look = _look(tmp_path, "models", env={"PI_CODING_AGENT_DIR": str(named)})
-    look.list_models(_wait())
-    look.list_models(_wait())  # what the first left does not disturb the second
+    inspection = _inspect(tmp_path, "models", env={"PI_CODING_AGENT_DIR": str(named)})
+    inspection.list_models(_wait())
+    inspection.list_models(_wait())  # what the first left does not disturb the second
 
     assert (tmp_path / "throw-away" / "agent" / "models.json").read_text(encoding="utf-8") == "{}"
     assert [path.name for path in named.iterdir()] == ["models.json"]
@@ -125,7 +125,7 @@ def _script(path: Path, text: str) -> Path:
 
 
 def _node_pi(tmp_path: Path, *, node: str | None, needs: object = ">=20.6.0") -> PiInspection:
-    """Return a pi for Node in an environment where Node tells that version, or is not there."""
+    """Return a pi for Node in an environment where Node prints that version, or is missing."""
     pi = _script(tmp_path / "pi" / "bin" / "pi", "#!/usr/bin/env node\n")
     metadata = {
         "name": "@mariozechner/pi-coding-agent",
@@ -150,7 +150,7 @@ def _node_pi(tmp_path: Path, *, node: str | None, needs: object = ">=20.6.0") ->
         ("echo v18.0.0", None),
     ],
 )
-def test_a_node_that_is_new_enough_is_told(tmp_path: Path, node: str, needs: object) -> None:
+def test_a_node_that_is_new_enough_is_reported(tmp_path: Path, node: str, needs: object) -> None:
     found = _node_pi(tmp_path, node=node, needs=needs).find_node(_wait())
 
     assert found == node.removeprefix("echo v")
@@ -161,7 +161,7 @@ def test_a_node_that_is_too_old_is_refused_with_what_this_pi_asks_for(tmp_path: 
         _node_pi(tmp_path, node="echo v20.5.9").find_node(_wait())
 
 
-def test_a_node_that_is_missing_or_broken_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_broken_node_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ToolNotFound, match="`node`"):
         _node_pi(tmp_path, node=None).find_node(_wait())
     with pytest.raises(ToolFailed, match="exit code 4"):
@@ -172,18 +172,21 @@ def test_a_node_that_is_named_before_pi_is_the_one_that_counts(tmp_path: Path) -
     node = _script(tmp_path / "own" / "node", "#!/bin/sh\necho v22.19.0\n")
     options = PiOptions(cwd=tmp_path, argv=(str(node), "cli.js"), env={"PATH": "/nowhere"})
 
-    look = PiInspection(options, tmp_path / "agent")
-    assert look.find_node(_wait()) == "22.19.0"
-    assert look.command == f"{node} cli.js"
+    inspection = PiInspection(options, tmp_path / "agent")
+    assert inspection.find_node(_wait()) == "22.19.0"
+    assert inspection.command == f"{node} cli.js"
 
 
-def test_a_pi_that_is_no_program_for_node_needs_none(tmp_path: Path) -> None:
-    assert _look(tmp_path, "models").find_node(_wait()) is None
+def test_a_pi_that_is_not_a_program_for_node_needs_none(tmp_path: Path) -> None:
+    assert _inspect(tmp_path, "models").find_node(_wait()) is None
 
 
-def test_a_version_is_told_with_what_is_to_be_known_of_it(tmp_path: Path) -> None:
-    version, warnings = _look(tmp_path, "models").find_version(_wait())
+def test_a_version_is_reported_with_its_known_limits(tmp_path: Path) -> None:
+    version, warnings = _inspect(tmp_path, "models").find_version(_wait())
     assert (version, warnings) == ("0.73.1", ())
 
-    version, (warning,) = _look(tmp_path, "newer").find_version(_wait())
+    newer = _inspect(tmp_path, "newer")
+    version, (warning,) = newer.find_version(_wait())
     assert (version, warning.code) == ("9.0.0", "pi_untested")
+    newer.list_models(_wait())
+    assert [notice.code for notice in newer.notices] == ["pi_warning"]

@@ -48,7 +48,7 @@ def soon() -> Wait:
 @pytest.mark.parametrize(
     "prompt", ["-x --help", "--", "@file", "two\n\nlines", "a\u2028b", "x" * 1_200_000]
 )
-def test_a_prompt_is_no_argument_and_an_answer_of_any_size_is_whole(
+def test_a_prompt_is_not_an_argument_and_an_answer_of_any_size_is_whole(
     start: Start, prompt: str
 ) -> None:
     assert start().ask(prompt, soon()) == prompt
@@ -61,16 +61,16 @@ def test_a_prompt_that_looks_like_a_command_is_kept_from_being_one(
     assert start().ask(prompt, soon()) == f"The prompt:\n{prompt}"
 
 
-def test_pi_is_started_as_told_and_no_flag_stands_before_the_prompt(
+def test_pi_is_started_with_the_options_and_no_flag_precedes_the_prompt(
     start: Start, tmp_path: Path
 ) -> None:
     env = {**os.environ, "GREETING": "good day"}
     skills = (Path("/skills/a"),)
     pi = start("--x", env=env, provider="p", model="m", thinking="low", skills=skills)
 
-    told = pi.ask("environment", soon()).splitlines()
+    printed = pi.ask("environment", soon()).splitlines()
 
-    assert told == [
+    assert printed == [
         *("--print", "--no-session", "--thinking", "low", "--provider", "p", "--model", "m"),
         *("--skill", "/skills/a", "--x"),
         str(tmp_path),
@@ -100,14 +100,14 @@ def test_a_turn_without_an_answer_is_an_error_in_pis_words(
     assert pi.ask("one", soon()) == "one"
 
 
-def test_refused_credentials_are_told_what_to_do(start: Start) -> None:
+def test_refused_credentials_name_the_next_step(start: Start) -> None:
     with pytest.raises(ToolFailed) as caught:
         start().ask("refuse", soon())
 
     assert "/login" in (caught.value.suggested_action or "")
 
 
-def test_a_pi_that_never_reads_its_prompt_is_told_in_its_own_words(start: Start) -> None:
+def test_a_pi_that_never_reads_its_prompt_is_reported_in_its_own_words(start: Start) -> None:
     with pytest.raises(ToolFailed, match="Error: out of luck"):
         start("--does-not-read").ask("x" * 1_200_000, soon())
 

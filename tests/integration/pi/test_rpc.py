@@ -53,14 +53,14 @@ def test_the_answer_is_the_whole_text_whatever_characters_it_holds(start: Start)
     assert pi.notices == ()
 
 
-def test_pi_is_started_as_told(start: Start, tmp_path: Path) -> None:
+def test_pi_is_started_with_the_options(start: Start, tmp_path: Path) -> None:
     env = {**os.environ, "GREETING": "good day"}
     skills = (Path("/skills/a"), Path("/skills/b/SKILL.md"))
     pi = start("polite", "--x", env=env, provider="p", model="m", thinking="low", skills=skills)
 
-    told = pi.ask("environment", soon()).splitlines()
+    printed = pi.ask("environment", soon()).splitlines()
 
-    assert told == [
+    assert printed == [
         *("--mode", "rpc", "--no-session", "--thinking", "low", "--provider", "p", "--model", "m"),
         *("--skill", "/skills/a", "--skill", "/skills/b/SKILL.md", "--x"),
         str(tmp_path),
@@ -95,7 +95,7 @@ def test_floods_of_stderr_and_lines_of_others_disturb_nothing(start: Start) -> N
     assert [str(notice) for notice in pi.notices] == ['pi_warning: Model "x" not found.']
 
 
-def test_a_pi_that_dies_at_start_is_told_in_its_own_words(start: Start) -> None:
+def test_a_pi_that_dies_at_start_is_reported_in_its_own_words(start: Start) -> None:
     pi = start("dying", "--at-start")
     pi.begin()
 
@@ -185,7 +185,7 @@ def test_every_dialog_is_cancelled_at_once(start: Start) -> None:
     ]
 
 
-def test_a_turn_out_of_time_is_aborted_and_the_conversation_goes_on(start: Start) -> None:
+def test_a_turn_out_of_time_is_aborted_and_the_conversation_continues(start: Start) -> None:
     pi = start("hanging")
     heard: list[str] = []
 
@@ -237,7 +237,7 @@ def test_a_listener_that_fails_fails_the_turn_and_not_the_conversation(start: St
     assert pi.ask("well", soon()) == "well"
 
 
-def test_a_prompt_an_extension_took_is_no_answer_and_no_hang(start: Start) -> None:
+def test_a_prompt_an_extension_took_is_neither_an_answer_nor_a_hang(start: Start) -> None:
     with pytest.raises(ToolFailed) as caught:
         start("hanging").ask("handled", soon())
 
@@ -339,7 +339,7 @@ def test_what_this_version_cannot_do_is_refused_before_it_is_started(
 
 
 def test_a_newer_version_is_started_with_a_warning(tmp_path: Path) -> None:
-    pi = RpcPi(PiOptions(argv=(fake_version(tmp_path, "1.6.0"),), cwd=tmp_path))
+    pi = RpcPi(PiOptions(argv=(fake_version(tmp_path, "1.7.0"),), cwd=tmp_path))
     try:
         pi.begin()
         pi.begin()

@@ -37,7 +37,7 @@ def test_one_operator_skill_alone_is_none(repository: Path) -> None:
     assert find_operator_skills(repository) == ()
 
 
-def test_an_installed_package_looks_nowhere(repository: Path) -> None:
+def test_an_installed_package_searches_nowhere(repository: Path) -> None:
     for name in NAMES:
         make_skill(repository.parents[1] / "source/millrace/docs/skills" / name)
     (repository / "pyproject.toml").unlink()

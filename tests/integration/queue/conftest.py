@@ -31,7 +31,7 @@ def prepare(tmp_path: Path, millrace_command: str) -> Callable[..., tuple[Worksp
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> OpsCaller:
-    """Call from a directory that is no workspace, without any Millrace."""
+    """Call from a directory that is not a workspace, without any Millrace."""
     return OpsCaller(
         cwd=tmp_path,
         state=tmp_path / "state",

@@ -76,7 +76,7 @@ def test_without_a_daemon_millrace_does_it_at_once(prepare: Prepare) -> None:
 
 
 @pytest.mark.slow
-def test_beside_a_run_that_watches_everybody_tells_the_truth(prepare: Prepare) -> None:
+def test_beside_a_run_that_watches_every_command_is_truthful(prepare: Prepare) -> None:
     workspace, caller = prepare(Scenario({"builder": (Step(seconds=120),)}))
     for name in ("r-1", "r-2"):
         caller.run("submit", "--request-id", name, "--intake", "task", "Fix it")

@@ -1,4 +1,4 @@
-"""What a command is told is UTF-8, also where the locale has another encoding."""
+"""A command's input is UTF-8, also where the locale has another encoding."""
 
 from __future__ import annotations
 

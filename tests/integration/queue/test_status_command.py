@@ -1,4 +1,4 @@
-"""`millracer status` as it is met: documents, lines, exit codes, and what it leaves alone."""
+"""`millracer status` for its callers: documents, lines, exit codes, and no changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def next_line(running: Running) -> bytes:
     return running.process.stdout.readline()
 
 
-def test_a_directory_without_millrace_is_told_and_left_alone(elsewhere: OpsCaller) -> None:
+def test_a_directory_without_millrace_is_reported_and_left_alone(elsewhere: OpsCaller) -> None:
     before = set(elsewhere.cwd.iterdir())
     document = published(elsewhere.run("status", "--json")).document
 
@@ -42,7 +42,7 @@ def test_a_directory_without_millrace_is_told_and_left_alone(elsewhere: OpsCalle
     assert (text.exit_code, str(elsewhere.cwd) in text.stdout) == (0, True)
 
 
-def test_what_the_disk_says_is_told_where_millrace_is_missing(elsewhere: OpsCaller) -> None:
+def test_the_files_on_disk_are_reported_where_millrace_is_missing(elsewhere: OpsCaller) -> None:
     queue = elsewhere.cwd / "millrace-agents" / "tasks" / "queue"
     queue.mkdir(parents=True)
     (queue / "t1.md").write_text("# Make it blue\n\nTask-ID: t1\n")
@@ -87,7 +87,7 @@ def test_a_status_is_what_millrace_says_and_changes_nothing(
 @pytest.mark.parametrize(
     ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
 )
-def test_a_watch_tells_a_line_a_change_until_a_signal(
+def test_a_watch_prints_a_line_per_change_until_a_signal(
     elsewhere: OpsCaller, number: signal.Signals, exit_code: int
 ) -> None:
     with elsewhere.start("status", "--watch", "--json") as running:

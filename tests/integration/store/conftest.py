@@ -55,4 +55,4 @@ def give_away(folder: Path) -> None:
     """Let the folder and its files be those of the user without privileges."""
     if os.geteuid() == 0:
         for path in (folder, *folder.iterdir()):
-            os.chown(path, forked.NOBODY, forked.NOBODY)
+            os.chown(path, forked.UNPRIVILEGED, forked.UNPRIVILEGED)

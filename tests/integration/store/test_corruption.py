@@ -107,7 +107,7 @@ def _execute(path: Path, *statements: str) -> None:
         _path_no_text,
     ],
 )
-def test_what_is_no_store_is_set_aside_and_the_call_done_on_a_new_one(
+def test_a_file_that_is_not_a_store_is_set_aside_and_the_call_done_on_a_new_one(
     folder: Path, open_store: OpenStore, damage: Callable[[Path], None]
 ) -> None:
     old = open_store()
@@ -160,7 +160,7 @@ def test_a_store_that_becomes_corrupt_under_an_open_connection_is_set_aside(
     assert [notice.code for notice in store.notices] == ["session_store_corrupt"]
 
 
-def test_a_store_removed_under_an_open_connection_is_made_anew(
+def test_a_store_removed_under_an_open_connection_is_created_again(
     folder: Path, open_store: OpenStore
 ) -> None:
     store = open_store(sqlite_version=_NO_WAL)
@@ -254,8 +254,8 @@ def test_a_corrupt_store_that_cannot_be_renamed_makes_the_store_unavailable(
     _text(public_folder / STORE_NAME)
     public_folder.chmod(0o555)
 
-    def look() -> None:
+    def read() -> None:
         SqliteSessionStore(public_folder).list_workspaces()
 
     with pytest.raises(StoreUnavailable, match="corrupt"):
-        forked.without_privileges(look)
+        forked.without_privileges(read)

@@ -1,4 +1,4 @@
-"""Nobody else reads the store's files, and its journal mode follows the SQLite that opens it."""
+"""No other user reads the store's files; its journal mode follows the SQLite that opens it."""
 
 from __future__ import annotations
 

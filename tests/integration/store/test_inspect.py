@@ -1,4 +1,4 @@
-"""The store is looked at through a copy: what commands would meet is told, nothing is touched."""
+"""The store is inspected through a copy: commands' problems are reported, nothing is touched."""
 
 from __future__ import annotations
 
@@ -79,14 +79,16 @@ def test_what_is_in_the_log_beside_an_open_store_counts(folder: Path, copied: Co
         store.close()
 
 
-def test_no_store_is_no_trouble_and_none_is_made(folder: Path, copied: CopiedStore) -> None:
+def test_a_missing_store_is_not_a_failure_and_none_is_created(
+    folder: Path, copied: CopiedStore
+) -> None:
     copied.copy(_wait())
 
     assert not copied.inspect().exists
     assert not folder.exists()
 
 
-def test_a_corrupt_store_is_told_by_its_own_path_and_left(
+def test_a_corrupt_store_is_reported_by_its_own_path_and_left(
     folder: Path, copied: CopiedStore
 ) -> None:
     folder.mkdir()
@@ -167,9 +169,7 @@ def _refusals(folder: Path, into: Path) -> tuple[str, str]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become somebody else")
 @pytest.mark.parametrize(("mode", "says"), [(0o444, "is read-only"), (0o000, "cannot be used")])
-def test_a_store_that_is_not_ours_to_use_is_refused(
-    public_folder: Path, mode: int, says: str
-) -> None:
+def test_a_store_without_permission_is_refused(public_folder: Path, mode: int, says: str) -> None:
     _fill(public_folder).close()
     (public_folder / STORE_NAME).chmod(mode)
     into = public_folder.parent / "copy"
@@ -183,46 +183,46 @@ def test_a_store_that_is_not_ours_to_use_is_refused(
 
 
 def test_this_sqlite_holds_a_store(tmp_path: Path) -> None:
-    told = open_new_store(tmp_path)
+    printed = open_new_store(tmp_path)
 
-    assert told.startswith(f"SQLite {sqlite3.sqlite_version}, journal mode ")
+    assert printed.startswith(f"SQLite {sqlite3.sqlite_version}, journal mode ")
     assert (tmp_path / STORE_NAME).exists()
 
 
-def _look(folder: Path) -> FolderReport:
+def _inspected(folder: Path) -> FolderReport:
     return inspect_state_folder({"MILLRACER_STATE_DIR": str(folder)})
 
 
-def test_a_state_folder_is_told_as_it_is(folder: Path) -> None:
+def test_a_state_folder_is_reported_as_it_is(folder: Path) -> None:
     path = str(folder)
-    assert _look(folder) == FolderReport(path=path, exists=False)
+    assert _inspected(folder) == FolderReport(path=path, exists=False)
     assert not folder.exists()
 
     folder.mkdir(mode=0o700)
-    assert _look(folder) == FolderReport(path=path, exists=True)
+    assert _inspected(folder) == FolderReport(path=path, exists=True)
 
-    folder.chmod(0o755)  # readable is no harm: the files in it are private
-    assert not _look(folder).shared
+    folder.chmod(0o755)  # readable does no harm: the files in it are private
+    assert not _inspected(folder).shared
     for mode in (0o720, 0o702):
         folder.chmod(mode)
-        assert _look(folder).shared
+        assert _inspected(folder).shared
 
     folder.rmdir()
     folder.touch()
-    assert _look(folder).is_folder is False
-    assert _look(folder / "below") == FolderReport(path=str(folder / "below"), writable=False)
+    assert _inspected(folder).is_folder is False
+    assert _inspected(folder / "below") == FolderReport(path=str(folder / "below"), writable=False)
 
 
 def _writable(folder: Path) -> tuple[bool, bool]:
-    found = _look(folder)
+    found = _inspected(folder)
     return found.exists, found.writable
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become somebody else")
-def test_a_state_folder_of_somebody_else_cannot_be_written_or_made(public_folder: Path) -> None:
-    look = partial(_writable, public_folder)
-    assert forked.without_privileges(look) == (True, False)
+def test_a_foreign_state_folder_cannot_be_written_or_created(public_folder: Path) -> None:
+    check = partial(_writable, public_folder)
+    assert forked.without_privileges(check) == (True, False)
 
     public_folder.rmdir()
-    assert forked.without_privileges(look) == (False, False)
+    assert forked.without_privileges(check) == (False, False)
     public_folder.mkdir()

@@ -46,7 +46,7 @@ def _imports(folder: Path) -> list[str]:
         return [path for (path,) in connection.execute("SELECT source_path FROM imports")]
 
 
-def test_it_lies_in_the_users_home() -> None:
+def test_it_is_in_the_users_home() -> None:
     assert legacy_sessions_file({"HOME": "/home/me"}) == Path("/home/me/.millracer/sessions.json")
 
 
@@ -95,16 +95,16 @@ def test_it_is_taken_over_once(legacy: Path, open_store: OpenStore) -> None:
     assert open_store(legacy=legacy).list_sessions() == ()
 
 
-def test_it_is_taken_over_when_it_comes_later_and_sessions_of_ours_win(
+def test_it_is_taken_over_when_it_comes_later_and_own_sessions_win(
     legacy: Path, open_store: OpenStore
 ) -> None:
-    ours = open_store(legacy=legacy).record_request(
+    own = open_store(legacy=legacy).record_request(
         "ui", client_name="ours", request_id="mine", warning_codes=()
     )
     _write(legacy, ui=_UI, other=_UI)
 
     sessions = open_store(legacy=legacy).list_sessions()
-    assert sessions[1] == ours
+    assert sessions[1] == own
     assert [session.session_id for session in sessions] == ["other", "ui"]
 
 
@@ -123,7 +123,7 @@ def test_it_is_taken_over_again_into_the_store_that_replaces_a_corrupt_one(
     [b"{", b"[]", b'"text"', b'{"sessions": []}', b"\xff\xfe", b"[" * 100_000, b'{"sessions": 1}'],
     ids=["cut", "list", "text", "no-object", "bytes", "deep", "number"],
 )
-def test_one_that_cannot_be_read_is_told_of_once_and_left(
+def test_an_unreadable_one_is_reported_once_and_left(
     folder: Path, legacy: Path, open_store: OpenStore, content: bytes
 ) -> None:
     legacy.write_bytes(content)
@@ -146,7 +146,7 @@ def test_a_session_whose_id_is_a_secret_is_left_out(legacy: Path, open_store: Op
     assert [session.session_id for session in sessions] == ["ui"]
 
 
-def test_one_that_is_no_file_is_told_of(legacy: Path, open_store: OpenStore) -> None:
+def test_one_that_is_not_a_file_is_reported(legacy: Path, open_store: OpenStore) -> None:
     legacy.mkdir()
     store = open_store(legacy=legacy)
 

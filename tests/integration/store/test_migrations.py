@@ -1,4 +1,4 @@
-"""From nothing and from each older version to ours, once, whole, and by whoever comes first."""
+"""From nothing and from each older version to the current: once, whole, by the first caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store holds convenience state only; whoever adds a column changes this table by hand."""
+"""The store holds convenience state only; a new column needs a change of this table by hand."""
 
 import sqlite3
 from pathlib import Path

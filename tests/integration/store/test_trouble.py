@@ -51,7 +51,7 @@ _NO_WAL = (3, 40, 1)
 
 @pytest.fixture(params=[(3, 40, 1), (3, 51, 3)], ids=["rollback", "wal"])
 def filled(request: pytest.FixtureRequest, public_folder: Path) -> Path:
-    """A store with one workspace, made under each journal mode and belonging to nobody."""
+    """A store with one workspace, made under each journal mode, owned by an unprivileged user."""
     store = SqliteSessionStore(public_folder, sqlite_version=request.param)
     store.register_workspace(_MILL)
     store.close()

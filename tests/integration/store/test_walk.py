@@ -143,7 +143,7 @@ class StoreWalk(RuleBasedStateMachine):
         assert call(self.stores[connection]) == call(self.model)
 
     @rule(call=_READS, connection=st.integers(0, 1))
-    def look_something_up(self, call: Call, connection: int) -> None:
+    def read_something(self, call: Call, connection: int) -> None:
         assert call(self.stores[connection]) == call(self.model)
 
     @rule(connection=st.integers(0, 1))
@@ -191,12 +191,12 @@ class StoreWalk(RuleBasedStateMachine):
     @rule()
     def damage_the_file(self) -> None:
         self._close()
-        told = len(self.stores[0].notices)
+        before = len(self.stores[0].notices)
         (self.folder / STORE_NAME).write_bytes(b"\xff" * 9000)
         self.model = InMemorySessionStore(now=self.clock.now)
 
         assert self.stores[0].list_workspaces() == ()
-        assert len(self.stores[0].notices) == told + 1
+        assert len(self.stores[0].notices) == before + 1
 
     @invariant()
     def the_store_holds_what_the_model_holds(self) -> None:

@@ -59,9 +59,11 @@ def test_a_child_does_not_get_them_whether_inherited_or_given(
     names = sorted(variables)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    tell = f"import os; print([name for name in os.environ if name in {names!r}])"
+    report = f"import os; print([name for name in os.environ if name in {names!r}])"
     command = Command(
-        tool="python", argv=(sys.executable, "-c", tell), env=variables if how == "given" else None
+        tool="python",
+        argv=(sys.executable, "-c", report),
+        env=variables if how == "given" else None,
     )
 
     assert processes.run(command, Wait.for_seconds(60)).stdout == "['KEPT']\n"

@@ -1,4 +1,4 @@
-"""The configuration files on a real disk, whatever lies under their names."""
+"""The configuration files on a real disk, with every kind of file under their names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from millracer.system.config_files import (
 )
 
 
-def test_the_users_file_lies_in_the_folder_for_that(clean_environment: Path) -> None:
+def test_the_users_file_is_in_the_configuration_folder(clean_environment: Path) -> None:
     folder = clean_environment / "config" / "millracer"
 
     assert user_config_file(os.environ) == folder / "config.toml"
@@ -29,7 +29,7 @@ def test_another_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert user_config_file({CONFIG_VARIABLE: "mine"}) == tmp_path / "mine" / "config.toml"
 
 
-def test_a_workspaces_file_lies_at_its_root() -> None:
+def test_a_workspaces_file_is_at_its_root() -> None:
     assert workspace_config_file("/w") == Path("/w/millracer.toml")
 
 
@@ -52,7 +52,7 @@ def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
     assert options.thinking == "low"
 
 
-def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_special_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     pipe, folder, loop = (tmp_path / name for name in ("pipe", "folder", "loop"))
     os.mkfifo(pipe)
     folder.mkdir()

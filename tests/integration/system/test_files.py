@@ -1,4 +1,4 @@
-"""Files of ours that are replaced in one step, and what a killed writer leaves of them."""
+"""Files of Millracer that are replaced in one step, and what a killed writer leaves of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ write_atomically(pathlib.Path(sys.argv[1]), "new")
 
 @pytest.fixture
 def paths(tmp_path: Path) -> WorkspacePaths:
-    """Return a workspace with a file of ours."""
+    """Return a workspace with a file of Millracer."""
     paths = WorkspacePaths(tmp_path)
     paths.make_own()
     write_atomically(paths.ownership, "old")
@@ -97,7 +97,7 @@ def test_a_lock_that_another_holds_is_waited_for_until_the_deadline(tmp_path: Pa
     assert waits == ["first"]
 
 
-def test_a_lock_file_that_its_holder_removed_is_made_anew(tmp_path: Path) -> None:
+def test_a_lock_file_that_its_holder_removed_is_created_again(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     held = open_locked(path, Wait.for_seconds(10))
 

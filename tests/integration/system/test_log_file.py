@@ -70,14 +70,14 @@ def test_what_is_kept_is_bounded(place: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("state", ["file/state", "file"])
-def test_what_cannot_be_written_is_told(tmp_path: Path, state: str) -> None:
+def test_an_unwritable_file_is_reported(tmp_path: Path, state: str) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(NoLog, match=r"millracer\.log"):
         append_to_log("one", {"MILLRACER_STATE_DIR": str(tmp_path / state)})
 
 
-def test_a_full_disk_is_told(place: dict[str, str]) -> None:
+def test_a_full_disk_is_reported(place: dict[str, str]) -> None:
     path = append_to_log("one", place)
     path.unlink()
     path.symlink_to("/dev/full")
@@ -86,7 +86,7 @@ def test_a_full_disk_is_told(place: dict[str, str]) -> None:
         append_to_log("two", place)
 
 
-def test_what_keeps_a_full_file_from_being_set_aside_is_told(place: dict[str, str]) -> None:
+def test_an_obstacle_to_setting_a_full_file_aside_is_reported(place: dict[str, str]) -> None:
     path = append_to_log("one", place)
     path.write_bytes(b"x" * (1 << 20))
     for number in (2, 3):

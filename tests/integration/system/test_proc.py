@@ -18,7 +18,7 @@ from millracer.errors import ProcUnavailable
 from millracer.millrace.daemon.ownership import note_stopped, was_stopped
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.system import proc as proc_folder
-from millracer.system import processes
+from millracer.system import process_table, processes
 
 #: Notes that it was asked to end, and ends.
 POLITE = """
@@ -42,20 +42,20 @@ def proc(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def show_us(proc: Path, pid: int) -> None:
+def show_this_process(proc: Path, pid: int) -> None:
     """Let the folder show this process, by a pid."""
     (proc / str(pid)).symlink_to(f"/proc/{os.getpid()}")
     (proc / "self").symlink_to(str(pid))
 
 
-def show_nothing_of_us(proc: Path) -> None:
+def hide_this_process(proc: Path) -> None:
     """Let the folder show this process, but not what became of it."""
     (proc / str(os.getpid())).mkdir()
     (proc / str(os.getpid()) / "stat").write_text("1 (millracer) S 0\n")
     (proc / "self").symlink_to(str(os.getpid()))
 
 
-def test_the_system_shows_us() -> None:
+def test_the_system_shows_this_process() -> None:
     assert proc_folder.shows_processes()
     assert proc_folder.warn_unseen() == ()
 
@@ -65,43 +65,45 @@ def test_the_system_shows_us() -> None:
     [
         pytest.param(lambda _: None, id="empty"),
         pytest.param(lambda proc: proc.rmdir(), id="missing"),
-        pytest.param(lambda proc: show_us(proc, os.getpid() + 1), id="another namespace's"),
+        pytest.param(
+            lambda proc: show_this_process(proc, os.getpid() + 1), id="another namespace's"
+        ),
         pytest.param(lambda proc: (proc / "self").symlink_to(str(os.getpid())), id="not ours"),
-        pytest.param(show_nothing_of_us, id="without start times"),
+        pytest.param(hide_this_process, id="without start times"),
     ],
 )
-def test_nobody_is_taken_for_dead_where_no_process_can_be_looked_up(
+def test_no_process_counts_as_dead_where_none_can_be_looked_up(
     proc: Path, lay_out: Callable[[Path], object]
 ) -> None:
     lay_out(proc)
 
-    for look in (
-        lambda: processes.started_at(os.getpid()),
-        lambda: processes.is_same_process(os.getpid(), 0.0),
-        lambda: processes.processes_with_token("token"),
-        lambda: list(processes.command_lines()),
+    for read in (
+        lambda: process_table.started_at(os.getpid()),
+        lambda: process_table.is_same_process(os.getpid(), 0.0),
+        lambda: process_table.processes_with_token("token"),
+        lambda: list(process_table.command_lines()),
     ):
         with pytest.raises(ProcUnavailable, match=str(proc)):
-            look()
+            read()
     (warning,) = proc_folder.warn_unseen()
     assert warning.code == ProcUnavailable.code
 
 
 @pytest.mark.parametrize("stat", [None, "cpu 1 2 3\n", "btime soon\n"])
 def test_a_start_time_needs_no_boot_time(proc: Path, stat: str | None) -> None:
-    show_us(proc, os.getpid())
+    show_this_process(proc, os.getpid())
     if stat is not None:
         (proc / "stat").write_text(stat)
 
-    found = processes.started_at(os.getpid())
+    found = process_table.started_at(os.getpid())
 
-    assert found == processes.started_at(os.getpid())
+    assert found == process_table.started_at(os.getpid())
     started = time.time() - time.monotonic() + _start_on_the_monotonic_clock()
     assert found is not None
-    assert processes.is_same_start(found, started)
+    assert process_table.is_same_start(found, started)
 
 
-def test_a_daemon_is_known_as_stopped_by_a_look_that_is_a_little_off(tmp_path: Path) -> None:
+def test_a_daemon_is_known_as_stopped_by_a_slightly_different_start_time(tmp_path: Path) -> None:
     paths = WorkspacePaths(tmp_path)
     paths.make_own()
     note_stopped(paths, RunningDaemon(pid=7, started=1000.0, owned=True))

@@ -18,9 +18,10 @@ import pytest
 from millracer.cancellation import Wait
 from millracer.errors import ToolNotFound
 from millracer.pi.channel import PiChannel
-from millracer.system import processes
+from millracer.system import process_table, processes
 from millracer.system.files import try_lock
-from millracer.system.processes import TOKEN_VARIABLE, Command
+from millracer.system.process_table import TOKEN_VARIABLE
+from millracer.system.processes import Command
 from tests.support.processes import children
 
 HEADLESS = Path(__file__).parents[2] / "children" / "headless.py"
@@ -29,7 +30,7 @@ TOKEN = "t" * 32
 
 @contextmanager
 def headless(lock: Path, *, lingers: float) -> Iterator[subprocess.Popen[bytes]]:
-    """Yield a process of ours that has the lock and whose first thread has ended."""
+    """Yield a child process that has the lock and whose first thread has ended."""
     with subprocess.Popen(
         [sys.executable, HEADLESS, lock, str(lingers)],
         env={**os.environ, TOKEN_VARIABLE: TOKEN},
@@ -58,13 +59,13 @@ def is_free(lock: Path) -> bool:
 
 def test_a_process_lives_while_any_of_its_threads_does(tmp_path: Path) -> None:
     with headless(tmp_path / "lock", lingers=0) as child:
-        started = processes.started_at(child.pid)
+        started = process_table.started_at(child.pid)
 
         assert started is not None
-        assert processes.is_same_process(child.pid, started)
+        assert process_table.is_same_process(child.pid, started)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert processes.started_at(child.pid) is None
+        assert process_table.started_at(child.pid) is None
 
 
 @pytest.mark.parametrize("lingers", [0.3, 60])
@@ -77,16 +78,16 @@ def test_what_was_ended_has_closed_its_files(tmp_path: Path, lingers: float) -> 
 
 
 def test_a_start_time_that_moved_with_the_clock_is_the_same_process() -> None:
-    started = processes.started_at(os.getpid())
+    started = process_table.started_at(os.getpid())
 
     assert started is not None
-    assert processes.is_same_process(os.getpid(), started + 1)
-    assert not processes.is_same_process(os.getpid(), started + 3)
+    assert process_table.is_same_process(os.getpid(), started + 1)
+    assert not process_table.is_same_process(os.getpid(), started + 3)
 
 
 @pytest.fixture
 def interrupted_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Ctrl-C come when a program has been started and its pid is told to nobody yet."""
+    """Let Ctrl-C come when a program has been started and its pid is not recorded yet."""
     fork_exec = subprocess._fork_exec
 
     def interrupted(*arguments: object) -> object:
@@ -126,7 +127,7 @@ def test_a_pi_that_is_just_started_is_not_left_behind_by_an_interrupt(
     assert set(children()) == before
 
 
-def test_what_cannot_be_started_is_told_from_either_thread() -> None:
+def test_a_failed_start_is_reported_from_either_thread() -> None:
     command = Command(tool="tool", argv=("/no/such/program",))
 
     with pytest.raises(ToolNotFound, match="No such file"):

@@ -18,10 +18,10 @@ FOLDERS = {
 }
 
 
-@pytest.mark.parametrize(("variable", "look"), FOLDERS.items())
+@pytest.mark.parametrize(("variable", "find"), FOLDERS.items())
 def test_a_folder_below_a_directory_that_is_gone_is_none(
     variable: str,
-    look: Callable[[Mapping[str, str]], Path | None],
+    find: Callable[[Mapping[str, str]], Path | None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -30,6 +30,6 @@ def test_a_folder_below_a_directory_that_is_gone_is_none(
     monkeypatch.chdir(gone)
     gone.rmdir()
 
-    assert look({variable: "relative"}) is None
-    assert look({variable: "~no-such-person/folder"}) is None
-    assert look({variable: str(tmp_path)}) is not None
+    assert find({variable: "relative"}) is None
+    assert find({variable: "~no-such-person/folder"}) is None
+    assert find({variable: str(tmp_path)}) is not None

@@ -1,4 +1,4 @@
-"""The table of commands: it lists them as they are, and knows what a command line owes."""
+"""The table of commands: it lists every command, and the document each command line must print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typer.main import get_command
 from millracer.cli import documents
 from millracer.cli.app import app
 from millracer.cli.command_table import COMMANDS, Entry, named_in
-from millracer.cli.documents import Document, load
+from millracer.cli.documents import Document, document_of
+from millracer.domain.operations import OperationName, load
 from millracer.errors import UsageError
 from millracer.schemas.base import Published
 
@@ -58,23 +59,23 @@ def test_listing_and_completing_commands_loads_none(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("line", "command", "document"),
     [
-        ("status --json --no-such", "status", documents.STATUS),
+        ("status --json --no-such", "status", document_of(OperationName.STATUS)),
         ("status", "status", None),
-        ("submit --output=json", "submit", documents.SUBMIT),
-        ("submit --json", "submit", documents.SUBMIT),
-        ("run --output text --output json", "run", documents.RUN),
+        ("submit --output=json", "submit", document_of(OperationName.SUBMIT)),
+        ("submit --json", "submit", document_of(OperationName.SUBMIT)),
+        ("run --output text --output json", "run", document_of(OperationName.RUN)),
         ("run --json task", "run", None),
         ("run -- --output json", "run", None),
-        ("watch --output json x", "watch", documents.RUN),
+        ("watch --output json x", "watch", document_of(OperationName.RUN)),
         ("demo", "demo", documents.DEMO),
         ("demo --output text", "demo", None),
         ("ops --json --jsonl", "ops", documents.OPS_LINE),
         ("ops --stream-json", "ops", documents.OPS),
         ("sessions show --json", "sessions", documents.OPS),
         ("--debug config show --json", "config", documents.CONFIG),
-        ("pause --json", "pause", documents.CONTROL),
+        ("pause --json", "pause", document_of(OperationName.PAUSE)),
         ("doctor --json --no-such", "doctor", documents.DOCTOR),
-        ("no-such --output json", "no-such", documents.RUN),
+        ("no-such --output json", "no-such", document_of(OperationName.RUN)),
         ("no-such --json", "no-such", None),
         ("", None, None),
     ],
@@ -88,7 +89,7 @@ def test_a_command_line_that_does_not_parse_still_names_its_document(
 def test_the_environment_requests_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLRACER_OUTPUT", "json")
 
-    assert named_in(["run", "task"]) == ("run", documents.RUN)
+    assert named_in(["run", "task"]) == ("run", document_of(OperationName.RUN))
     assert named_in(["run", "--output", "text"]) == ("run", None)
 
 

@@ -1,4 +1,4 @@
-"""What is seen of a command before it is read; where it is not plain to see, nothing is begun."""
+"""Guesses about a command before it is read; where it is not plain, nothing is started."""
 
 import json
 
@@ -102,11 +102,11 @@ def test_a_request_says_whether_millrace_is_asked(request_: object, *, asks: boo
     [b"", b"{", b"\xff", b"[" * 100_000, b'{"action":"status"}' + b" " * LONGEST_FORESEEN_BYTES],
     ids=["empty", "half", "no UTF-8", "deep", "large"],
 )
-def test_of_what_is_no_plain_request_nothing_is_seen(raw: bytes) -> None:
+def test_nothing_is_foreseen_for_an_unusual_request(raw: bytes) -> None:
     assert not asks_millrace(raw)
 
 
-def test_a_file_that_says_what_it_must_not_is_told_later() -> None:
+def test_an_invalid_file_is_reported_later() -> None:
     assert Foresight(["run"], {}, {"route": []}).is_certain
 
 

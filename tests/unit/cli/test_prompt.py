@@ -10,7 +10,7 @@ import pytest
 from millracer.cli.operator.prompt import PipedLines
 
 
-def test_a_byte_order_mark_and_line_ends_are_no_part_of_a_task(
+def test_a_byte_order_mark_and_line_ends_are_not_part_of_a_task(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     raw = io.BytesIO("\ufeffMake it grün\r\n/quit".encode())

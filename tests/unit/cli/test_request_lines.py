@@ -20,7 +20,7 @@ def test_lines_are_given_in_order_and_the_last_one_needs_no_end() -> None:
     assert lines_of(b"one\ntw", b"o\nthree") == [b"one", b"two", b"three"]
 
 
-def test_what_has_not_ended_is_no_line_yet() -> None:
+def test_an_unfinished_line_is_not_a_line_yet() -> None:
     assert lines_of(b"one\ntwo", ends=False) == [b"one"]
 
 

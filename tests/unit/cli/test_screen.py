@@ -9,7 +9,7 @@ from millracer.cli.operator.screen import TaskScreen
 from millracer.cli.terminal.stdout import OutputLost, own_standard_output, silence_standard_output
 
 
-def test_words_that_find_no_room_do_not_end_the_turn_and_are_told_behind_it(
+def test_words_that_find_no_room_do_not_end_the_turn_and_are_reported_behind_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:

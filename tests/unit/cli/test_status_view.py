@@ -20,7 +20,7 @@ def described(overview: WorkspaceStatus, workspace_id: str | None = None) -> Sta
     )
 
 
-def test_one_screen_tells_all() -> None:
+def test_one_screen_shows_all() -> None:
     overview = sees(
         daemon=DAEMON,
         watched=True,
@@ -83,7 +83,7 @@ def test_a_place_without_millrace_says_so() -> None:
     assert status_lines(StatusResult(), NOW) == []
 
 
-def test_what_millrace_would_not_tell_stands_on_the_screen_with_what_to_do() -> None:
+def test_an_unanswered_status_is_on_the_screen_with_what_to_do() -> None:
     error = ErrorRecord("millrace_not_found", "there is no millrace", "run `millracer setup`")
 
     lines = status_lines(described(sees(status=None, errors=(error,))), NOW)
@@ -92,7 +92,7 @@ def test_what_millrace_would_not_tell_stands_on_the_screen_with_what_to_do() -> 
     assert any(line.startswith("  queue ") for line in lines)
 
 
-def test_a_change_is_one_line_whatever_it_is_about() -> None:
+def test_a_change_is_one_line_whatever_its_subject() -> None:
     overview = sees(
         daemon=DAEMON,
         status=says(paused=True, stop_requested=True, active_stage="builder"),

@@ -291,23 +291,31 @@ _CASES = [
     Case(
         NAME.PI,
         LEVEL.WARNING,
-        _sets("tools.look.warnings", to=(RunWarning("pi_untested", "it is newer"),)),
+        _sets("tools.inspection.warnings", to=(RunWarning("pi_untested", "it is newer"),)),
         "it is newer",
-        "millracer setup",
+        None,
     ),
     Case(
-        NAME.PI, LEVEL.FAIL, _sets("tools.look.version", to=ToolNotFound("pi", "m")), "m", "setup"
+        NAME.PI,
+        LEVEL.FAIL,
+        _sets("tools.inspection.version", to=ToolNotFound("pi", "m")),
+        "m",
+        "setup",
     ),
     Case(NAME.NODE, LEVEL.OK, None, "24.19.0", None),
-    Case(NAME.NODE, LEVEL.OK, _sets("tools.look.node", to=None), "", None),
+    Case(NAME.NODE, LEVEL.OK, _sets("tools.inspection.node", to=None), "", None),
     Case(
-        NAME.NODE, LEVEL.FAIL, _sets("tools.look.node", to=ToolNotFound("node", "m")), "m", "setup"
+        NAME.NODE,
+        LEVEL.FAIL,
+        _sets("tools.inspection.node", to=ToolNotFound("node", "m")),
+        "m",
+        "setup",
     ),
     Case(NAME.PI_START, LEVEL.OK, None, "", None),
     Case(
         NAME.PI_START,
         LEVEL.FAIL,
-        _sets("tools.look.models", to=_TIMEOUT),
+        _sets("tools.inspection.models", to=_TIMEOUT),
         "no answer",
         "",
     ),
@@ -315,28 +323,28 @@ _CASES = [
     Case(
         NAME.PI_MODEL,
         LEVEL.WARNING,
-        _sets("tools.look.warned", to=(RunWarning("pi_warning", "custom model id"),)),
+        _sets("tools.inspection.warned", to=(RunWarning("pi_warning", "custom model id"),)),
         "custom model id",
         "millracer models",
     ),
     Case(
         NAME.PI_MODEL,
         LEVEL.FAIL,
-        _sets("tools.look.models", to=NO_MODELS),
+        _sets("tools.inspection.models", to=NO_MODELS),
         "",
         "/opt/pi/bin/pi",
     ),
     Case(
         NAME.PI_MODEL,
         LEVEL.FAIL,
-        _sets("tools.look.models", to=FOREIGN),
+        _sets("tools.inspection.models", to=FOREIGN),
         "azure",
         "millracer models",
     ),
     Case(
         NAME.PI_MODEL,
         LEVEL.FAIL,
-        _sets("tools.look.models", to=replace(FOREIGN, usable=())),
+        _sets("tools.inspection.models", to=replace(FOREIGN, usable=())),
         "/login",
         "/opt/pi/bin/pi",
     ),
@@ -410,7 +418,7 @@ _CASES = [
         LEVEL.WARNING,
         _sets("tools.backends.stale", to=True),
         "",
-        "millrace control clear-stale-state --workspace /shop",
+        "millracer stop --workspace /shop",
     ),
     Case(
         NAME.STALE_STATE,
@@ -446,14 +454,17 @@ _CASES = [
     Case(
         NAME.STAGE_MODEL,
         LEVEL.WARNING,
-        _sets("tools.stage_look.version", to=ToolUnsupported("pi", "no pi", suggested_action="a")),
+        _sets(
+            "tools.stage_inspection.version",
+            to=ToolUnsupported("pi", "no pi", suggested_action="a"),
+        ),
         "no pi",
         "millracer demo",
     ),
     Case(
         NAME.STAGE_MODEL,
         LEVEL.FAIL,
-        _sets("tools.stage_look.version", to=ToolNotFound("pi", "m")),
+        _sets("tools.stage_inspection.version", to=ToolNotFound("pi", "m")),
         "PATH",
         "export PATH=/opt/pi/bin:$PATH",
     ),
@@ -519,7 +530,7 @@ def test_what_was_found_is_kept_for_the_result(room: Room) -> None:
     }
 
 
-def test_a_warning_is_no_failure_and_a_failure_is(room: Room) -> None:
+def test_a_warning_is_not_a_failure_and_a_failure_is(room: Room) -> None:
     room.millrace.stale = True
     assert is_healthy(room.all())
 
@@ -569,19 +580,19 @@ def test_every_check_needs_only_what_is_checked_before_it() -> None:
             },
         ),
         (
-            _sets("tools.look.version", to=_TIMEOUT),
+            _sets("tools.inspection.version", to=_TIMEOUT),
             NAME.PI,
             {NAME.NODE, NAME.PI_START, NAME.PI_MODEL, NAME.STAGE_MODEL, NAME.PI_TURN},
         ),
         (
-            _sets("tools.look.models", to=_TIMEOUT),
+            _sets("tools.inspection.models", to=_TIMEOUT),
             NAME.PI_START,
             {NAME.PI_MODEL, NAME.STAGE_MODEL, NAME.PI_TURN},
         ),
-        (_sets("tools.look.models", to=NO_MODELS), NAME.PI_MODEL, {NAME.PI_TURN}),
+        (_sets("tools.inspection.models", to=NO_MODELS), NAME.PI_MODEL, {NAME.PI_TURN}),
     ],
 )
-def test_what_needs_a_failed_check_is_told_as_not_checked_and_the_rest_goes_on(
+def test_checks_that_need_a_failed_check_are_reported_as_not_checked_and_the_rest_continues(
     room: Room, change: Change, failed: CheckName, skipped: set[CheckName]
 ) -> None:
     change(room)
@@ -609,8 +620,8 @@ def test_a_workspace_of_another_version_is_to_be_upgraded_and_named_by_its_own_p
     assert found.next_command == "millrace upgrade --workspace /shop"
 
 
-def test_what_was_skipped_names_what_stood_in_the_way(room: Room) -> None:
-    room.tools.look.models = _TIMEOUT
+def test_a_skipped_check_names_its_obstacle(room: Room) -> None:
+    room.tools.inspection.models = _TIMEOUT
     room.surroundings.writable = False
 
     checks = room.checks()
@@ -619,7 +630,7 @@ def test_what_was_skipped_names_what_stood_in_the_way(room: Room) -> None:
     assert checks[NAME.STAGE_MODEL].message.endswith(" mode and pi start")
 
 
-def test_a_tools_own_words_are_told_beside_the_message(room: Room) -> None:
+def test_a_tools_own_words_are_printed_beside_the_message(room: Room) -> None:
     error = ToolFailed("millrace", "it failed", detail="Traceback", suggested_action="a")
     room.millrace.will_fail("list_modes", error)
 
@@ -655,7 +666,7 @@ def test_nothing_is_asked_of_the_workspace_that_would_change_it(room: Room) -> N
 
 
 def test_copies_live_until_the_last_check_and_no_longer(room: Room) -> None:
-    room.tools.stage_look.version = _TIMEOUT
+    room.tools.stage_inspection.version = _TIMEOUT
 
     room.all()
 
@@ -670,7 +681,7 @@ def test_a_stage_model_is_resolved_by_a_pi_only_where_the_list_does_not_show_it(
     found = room.checks()[NAME.STAGE_MODEL]
 
     assert found.level is LEVEL.OK
-    assert room.tools.stage_look.resolved == ["larg"]
+    assert room.tools.stage_inspection.resolved == ["larg"]
 
 
 @pytest.mark.parametrize(
@@ -681,7 +692,7 @@ def test_a_stage_model_that_pi_does_not_resolve_to_a_usable_one_fails(
     room: Room, resolution: Model | ToolFailed | None
 ) -> None:
     room.surroundings.stages = (replace(STAGES, model="larg"),)
-    room.tools.stage_look.resolution = resolution
+    room.tools.stage_inspection.resolution = resolution
 
     assert room.checks()[NAME.STAGE_MODEL].level is LEVEL.FAIL
 
@@ -705,9 +716,9 @@ def test_the_stage_model_of_an_option_is_checked_instead_of_the_workspaces(room:
     assert "nowhere/none" in found.message
 
 
-def test_stages_without_a_model_of_their_own_are_told_to_get_credentials(room: Room) -> None:
+def test_stages_without_a_model_of_their_own_need_credentials(room: Room) -> None:
     room.surroundings.stages = (replace(STAGES, model=None, alias=None),)
-    room.tools.look.models = NO_MODELS
+    room.tools.inspection.models = NO_MODELS
 
     found = room.checks()[NAME.STAGE_MODEL]
 
@@ -718,7 +729,7 @@ def test_stages_without_a_model_of_their_own_are_told_to_get_credentials(room: R
 def test_checks_that_wait_for_programs_run_at_the_same_time(room: Room) -> None:
     meeting = threading.Barrier(2)
     room.millrace.will_do("list_modes", lambda: _meet(meeting))
-    room.tools.look.on_node = lambda: _meet(meeting)
+    room.tools.inspection.on_node = lambda: _meet(meeting)
 
     checks = room.checks()
 
@@ -731,7 +742,7 @@ def _meet(meeting: threading.Barrier) -> None:
 
 
 @pytest.mark.parametrize("mode", ["default_pi", "lad_pi"])
-def test_a_daemon_in_the_mode_that_was_named_is_no_conflict_by_any_of_its_names(
+def test_a_daemon_in_the_named_mode_is_not_a_conflict_by_any_of_its_names(
     room: Room, mode: str
 ) -> None:
     room.options = room.options.with_values(millrace_mode=mode)
@@ -743,7 +754,7 @@ def test_a_daemon_in_the_mode_that_was_named_is_no_conflict_by_any_of_its_names(
     assert "lad_pi" in found.message
 
 
-def test_a_daemon_in_another_mode_is_taken_where_nobody_named_one(room: Room) -> None:
+def test_a_daemon_in_another_mode_is_taken_where_none_was_named(room: Room) -> None:
     room.millrace.has_daemon(mode_id="learning_lad_pi")
 
     found = room.checks()[NAME.DAEMON]
@@ -752,7 +763,7 @@ def test_a_daemon_in_another_mode_is_taken_where_nobody_named_one(room: Room) ->
     assert "learning_lad_pi" in found.message
 
 
-def test_a_turn_is_asked_only_when_it_was_asked_for(room: Room) -> None:
+def test_a_turn_is_taken_only_on_request(room: Room) -> None:
     found = room.checks(with_turn=True)[NAME.PI_TURN]
 
     assert found.level is LEVEL.OK

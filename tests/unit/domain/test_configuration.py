@@ -30,7 +30,7 @@ def test_an_origin_goes_before_those_behind_it() -> None:
     assert tuple(ValueOrigin) == known
 
 
-def test_a_workspace_is_told_why_it_decides_neither_what_runs_nor_where() -> None:
+def test_the_reason_names_why_a_workspace_sets_neither_programs_nor_places() -> None:
     assert {
         **dict.fromkeys(("millrace_command", "pi_command", "environment"), WHAT_RUNS),
         **dict.fromkeys(("skill", "no_default_skills"), WHAT_RUNS),
@@ -38,7 +38,7 @@ def test_a_workspace_is_told_why_it_decides_neither_what_runs_nor_where() -> Non
     } == NOT_FOR_A_WORKSPACE
 
 
-def test_what_no_file_sets_is_told_with_who_does() -> None:
+def test_options_not_for_a_file_name_where_they_are_set() -> None:
     assert set(NOT_FOR_A_FILE) == {"workspace", "session_id", "environment"}
     for name in ("workspace", "session_id"):
         option = name.replace("_", "-")

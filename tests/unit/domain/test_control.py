@@ -1,4 +1,4 @@
-"""The exit code of what was asked of Millrace: what was seen, unless something else ended it."""
+"""The exit code of a control command: the observed effect, unless something else ended it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the doctor's checks come to, and what is taken for granted of what was not looked at."""
+"""The result of the doctor's checks, and the defaults for skipped checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which programs there are, and what is said of one that cannot be used."""
+"""The external programs, and the report about one that cannot be used."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def test_what_a_command_line_or_its_variables_said_has_to_be_said_again() -> Non
     assert set(ToolOrigin) - FOUND_UNTOLD == {"option", "environment"}
 
 
-def test_where_no_tool_was_looked_for_none_is_told() -> None:
+def test_an_unsearched_tool_is_not_reported() -> None:
     assert ProgramsUsed(millrace=None, pi=None) == NO_PROGRAMS == ProgramsUsed()

@@ -1,4 +1,4 @@
-"""What is told of a workspace beyond Millrace's own words, and what is advised."""
+"""The status of a workspace beyond Millrace's own words, and its advice."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,7 @@ def says(**fields: Any) -> RuntimeStatus:
         "stop_requested": False,
         "mode_id": "lad_pi",
         "raw": {},
+        "source": "millrace status",
         "observed_at": NOW,
         **fields,
     }
@@ -129,7 +130,7 @@ def test_a_stage_is_active_since_it_last_began_on_this_item() -> None:
     assert sees().active is None
 
 
-def test_the_last_end_of_each_item_counts_and_a_stage_that_only_went_on_is_none() -> None:
+def test_the_last_end_of_each_item_counts_and_a_continuing_stage_is_none() -> None:
     events = (
         event(
             RuntimeEventKind.OTHER, "t1", 1, item_state=ItemState.DONE, reason="updater_complete"
@@ -186,7 +187,7 @@ def test_a_blocked_item_has_the_reason_of_its_last_block_alone() -> None:
     assert [each.reason for each in overview.unfinished] == [None, "late: why"]
 
 
-def test_work_that_nobody_does_is_told_with_the_command_that_does_it() -> None:
+def test_work_without_a_worker_is_reported_with_the_command_that_does_it() -> None:
     waiting = sees(left=(left("t1", ItemState.QUEUED),))
 
     assert codes(waiting) == ["nobody_works"]
@@ -194,7 +195,7 @@ def test_work_that_nobody_does_is_told_with_the_command_that_does_it() -> None:
     assert codes(sees(left=waiting.left, daemon=DAEMON)) == []
 
 
-def test_what_is_paused_blocked_or_asked_to_stop_is_told_with_what_to_do() -> None:
+def test_paused_blocked_or_stopping_work_is_reported_with_what_to_do() -> None:
     overview = sees(
         daemon=DAEMON,
         status=says(paused=True, pause_sources="operator", stop_requested=True),
@@ -205,14 +206,14 @@ def test_what_is_paused_blocked_or_asked_to_stop_is_told_with_what_to_do() -> No
     assert actions(overview) == ["resume", "retry", "cancel"]
 
 
-def test_where_nothing_ever_was_the_first_step_is_told_alone() -> None:
+def test_in_a_new_workspace_only_the_first_step_is_reported() -> None:
     overview = sees(initialised=False, status=None)
 
     assert actions(overview) == ["submit"]
     assert codes(overview) == []
 
 
-def test_only_what_is_told_makes_two_looks_differ() -> None:
+def test_only_printed_values_make_two_readings_differ() -> None:
     later = says(observed_at=NOW + timedelta(seconds=1), raw={"clock": 1})
 
     assert sees().is_same_status(sees(status=later))
@@ -250,7 +251,7 @@ def test_a_stage_without_an_item_is_work_and_so_is_an_item_between_two_stages() 
     assert sees(status=None).active is None
 
 
-def test_a_blocked_item_that_nothing_tells_of_has_no_reason() -> None:
+def test_a_blocked_item_without_a_record_has_no_reason() -> None:
     blocked = (left("t1", ItemState.BLOCKED),)
     events = (
         event(RuntimeEventKind.OTHER, "t2", 1, item_state=ItemState.BLOCKED, reason="another's"),
@@ -294,7 +295,7 @@ def test_each_next_step_is_the_command_that_does_it() -> None:
     assert actions(sees(daemon=DAEMON, left=(left("t2", ItemState.QUEUED),))) == []
 
 
-def test_whatever_is_told_makes_two_looks_differ() -> None:
+def test_every_printed_value_makes_two_readings_differ() -> None:
     ended = (event(RuntimeEventKind.OTHER, "t1", 1, item_state=ItemState.DONE),)
     began = (event(RuntimeEventKind.STAGE_STARTED, "t1", 1, stage="builder"),)
     working = says(active_stage="builder", active_item_id="t1")
@@ -305,7 +306,7 @@ def test_whatever_is_told_makes_two_looks_differ() -> None:
     assert not sees(status=working).is_same_status(sees(status=working, events=began))
 
 
-def test_five_ends_are_told() -> None:
+def test_five_ends_are_reported() -> None:
     assert RECENT_ENDS == 5
 
 

@@ -1,4 +1,4 @@
-"""What a request to put an item in the queue comes to: its exit code, and how to go on."""
+"""The result of a request to put an item in the queue: its exit code, and how to continue."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -63,7 +63,7 @@ def test_an_error_goes_before_the_place_and_the_callers_stop_before_both() -> No
     assert stopped.exit_code == ExitCode.TERMINATED
 
 
-def test_how_to_go_on_depends_on_where_the_item_is() -> None:
+def test_the_way_to_continue_depends_on_where_the_item_is() -> None:
     watch, cancel = ("watch", "watch it"), ("cancel", "cancel it")
 
     assert not submission(None).found

@@ -49,7 +49,7 @@ def test_no_advice_names_the_command_that_failed(
         f"{_FRAME}UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0\n",
     ],
 )
-def test_a_damaged_event_log_is_named_with_what_mends_it(stderr: str) -> None:
+def test_a_damaged_event_log_is_named_with_its_fix(stderr: str) -> None:
     advice = _advice("status", "--format", "json", stderr=stderr)
 
     assert "move millrace-agents/logs/runtime_events.jsonl" in advice

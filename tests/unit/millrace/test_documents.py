@@ -27,7 +27,7 @@ FIELDS_OF = (IntakeKind.TASK, IntakeKind.PROBE)
 
 
 def references_in(document: IntakeDocument) -> tuple[str, ...]:
-    """What follows our own References, as the caller wrote it."""
+    """The text after the rendered References, as the caller wrote it."""
     if document.kind is IntakeKind.IDEA:
         return decode_reference_lines(document.text.split("\n"))
     read = parse_document(document.text, document.kind)
@@ -75,7 +75,7 @@ def test_no_text_adds_a_field_or_changes_one_that_is_not_its_own(body: RequestBo
 
 
 @given(bodies(any_texts()))
-def test_an_ideas_spec_gets_our_title_and_our_sentence_whatever_the_text(
+def test_an_ideas_spec_gets_the_rendered_title_and_sentence_whatever_the_text(
     body: RequestBody,
 ) -> None:
     document = render(IntakeKind.IDEA, body)

@@ -66,7 +66,7 @@ def test_a_document_that_was_altered_anywhere_is_refused(before: str, after: str
 
 
 @pytest.mark.parametrize(
-    ("kind", "before", "after", "told"),
+    ("kind", "before", "after", "message"),
     [
         (IntakeKind.TASK, "# t", "# u", "Title"),
         (IntakeKind.TASK, "Risk:", "Tags:\n- x\n\nRisk:", "fields"),
@@ -76,12 +76,14 @@ def test_a_document_that_was_altered_anywhere_is_refused(before: str, after: str
         (IntakeKind.IDEA, "## Request", "## Wish", "text"),
     ],
 )
-def test_a_refusal_tells_what_differs(kind: IntakeKind, before: str, after: str, told: str) -> None:
+def test_a_refusal_names_the_difference(
+    kind: IntakeKind, before: str, after: str, message: str
+) -> None:
     body = body_of("t")
     document = render(kind, body)
     altered = replace(document, text=document.text.replace(before, after))
 
-    with pytest.raises(MillracerError, match=re.escape(told)):
+    with pytest.raises(MillracerError, match=re.escape(message)):
         verify_document(altered, item_of(body), body)
 
 
@@ -94,7 +96,7 @@ def test_an_idea_titled_as_its_file_would_get_another_title_from_millrace() -> N
 
 @pytest.mark.parametrize("kind", list(IntakeKind))
 @pytest.mark.parametrize(
-    ("field", "told"),
+    ("field", "message"),
     [
         ("item_id", "item id"),
         ("file_name", "file name"),
@@ -103,18 +105,18 @@ def test_an_idea_titled_as_its_file_would_get_another_title_from_millrace() -> N
     ],
 )
 def test_a_document_with_a_wrong_name_beside_its_text_is_refused(
-    kind: IntakeKind, field: str, told: str
+    kind: IntakeKind, field: str, message: str
 ) -> None:
     body = body_of("t")
     document = replace(render(kind, body), **{field: "other"})
 
-    with pytest.raises(MillracerError, match=f"request: {told} reads 'other', expected"):
+    with pytest.raises(MillracerError, match=f"request: {message} reads 'other', expected"):
         verify_document(document, item_of(body), body)
 
 
 @pytest.mark.parametrize("kind", list(IntakeKind))
 @pytest.mark.parametrize(
-    ("form", "written", "told"),
+    ("form", "written", "message"),
     [
         ("reference_item", lambda _: "lost", "references reads"),
         ("request_forms", lambda _: request_forms("lost"), "request reads 'lost'"),
@@ -126,14 +128,14 @@ def test_a_form_that_would_lose_what_it_carries_is_noticed_by_reading_back(
     kind: IntakeKind,
     form: str,
     written: Callable[[object], object],
-    told: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(documents, form, written)
     monkeypatch.setattr(fields, form, written)
     body = body_of("t", SCOPE, "docs/a.md")
 
-    with pytest.raises(MillracerError, match=f"request: {told}"):
+    with pytest.raises(MillracerError, match=f"request: {message}"):
         verify_document(render(kind, body), item_of(body), body)
 
 
@@ -168,7 +170,7 @@ def test_a_document_of_another_request_is_refused(kind: IntakeKind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tail", "told"),
+    ("tail", "message"),
     [
         ("\u2028", "lines reads"),
         ("\x85words\n", "lines reads"),
@@ -179,12 +181,12 @@ def test_a_document_of_another_request_is_refused(kind: IntakeKind) -> None:
 )
 @pytest.mark.parametrize("kind", list(IntakeKind))
 def test_a_document_with_a_tail_that_millrace_might_read_otherwise_is_refused(
-    kind: IntakeKind, tail: str, told: str
+    kind: IntakeKind, tail: str, message: str
 ) -> None:
     body = body_of("t")
     document = render(kind, body)
 
-    with pytest.raises(MillracerError, match=f"request: {told}"):
+    with pytest.raises(MillracerError, match=f"request: {message}"):
         verify_document(replace(document, text=document.text + tail), item_of(body), body)
 
 

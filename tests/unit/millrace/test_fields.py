@@ -54,7 +54,7 @@ def test_a_reference_reads_back_as_it_was_given(reference: str) -> None:
         ("json [1]", "not a quoted text: '[1]'"),
     ],
 )
-def test_what_is_no_reference_of_ours_is_not_decoded(item: str, why: str) -> None:
+def test_a_foreign_reference_is_not_decoded(item: str, why: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
         decode_reference(item)
 
@@ -75,7 +75,7 @@ def test_an_ideas_references_are_the_lines_behind_a_dash() -> None:
         f"# T\n\nRequest-SHA256: {HASH}\n\nReferences:\n- request-sha256:{HASH}",
     ],
 )
-def test_a_text_with_one_hash_of_ours_has_it(text: str) -> None:
+def test_a_text_with_one_request_hash_has_it(text: str) -> None:
     assert request_hash_in(text) == HASH
 
 
@@ -96,7 +96,7 @@ def test_a_text_with_one_hash_of_ours_has_it(text: str) -> None:
         f"# T\n\nRequest-SHA256: {HASH}\n\nReferences:\n- request-sha256:{HASH[::-1]}",
     ],
 )
-def test_a_text_without_one_hash_of_ours_has_none(text: str) -> None:
+def test_a_text_without_one_request_hash_has_none(text: str) -> None:
     assert request_hash_in(text) is None
 
 
@@ -140,7 +140,7 @@ def test_a_scope_is_decoded_from_among_other_forms(scope: ScopedWork) -> None:
     assert decode_scope(["words: x", *scope_forms(scope), "| Selected item, title: x"]) == scope
 
 
-def test_no_scope_has_no_forms_and_no_forms_are_no_scope() -> None:
+def test_no_scope_has_no_forms_and_no_forms_are_not_a_scope() -> None:
     assert scope_forms(None) == ()
     assert decode_scope(["words"]) is None
 

@@ -47,7 +47,7 @@ def test_a_missing_status_key_is_a_protocol_error_that_keeps_the_raw_text(key: s
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "error: no", b"\xff{}"])
-def test_what_is_no_object_is_a_protocol_error(text: str | bytes) -> None:
+def test_a_value_that_is_not_an_object_is_a_protocol_error(text: str | bytes) -> None:
     with pytest.raises(ProtocolError):
         parse(StatusDocument, text, "the status")
     with pytest.raises(ProtocolError):

@@ -107,7 +107,7 @@ def test_a_document_against_the_rules_is_refused(text: str, why: str) -> None:
         parse_fields(text)
 
 
-def test_a_blank_line_ends_a_list_so_what_follows_is_no_part_of_it() -> None:
+def test_a_blank_line_ends_a_list_so_later_lines_are_not_part_of_it() -> None:
     read = parse_fields("# T\nTags:\n- a\n\nwords\n\nRisk:\n- b\n")
 
     assert dict(read.fields) == {"Tags": ("a",), "Risk": ("b",)}

@@ -20,7 +20,7 @@ def test_the_carrier_that_millraces_lock_names_is_the_daemon() -> None:
     assert chosen == carriers[1]
 
 
-def test_without_a_lock_the_command_line_tells_the_daemon_from_its_stage_runner() -> None:
+def test_without_a_lock_the_command_line_distinguishes_the_daemon_from_its_stage_runner() -> None:
     carriers = [_carrier(11, 1.0, _RUNNER), _carrier(12, 2.0, _DAEMON)]
 
     chosen = choose_daemon(carriers, lock_pid=None)
@@ -36,7 +36,7 @@ def test_a_child_that_has_not_executed_its_program_yet_is_not_the_daemon() -> No
     assert chosen == carriers[1]
 
 
-def test_a_lock_of_someone_else_does_not_make_a_stage_runner_the_daemon() -> None:
+def test_a_foreign_lock_does_not_make_a_stage_runner_the_daemon() -> None:
     assert choose_daemon([_carrier(11, 1.0, _RUNNER)], lock_pid=4711) is None
 
 

@@ -28,10 +28,9 @@ def test_an_item_millrace_will_work_on_can_be_continued_and_cancelled(state: Ite
 
 
 def test_the_way_to_cancel_fits_the_items_state() -> None:
-    queued = "millrace queue cancel spec-x --workspace /w --reason 'no longer wanted'"
+    queued = "millracer cancel spec-x --workspace /w"
 
     assert queued == steps(ItemState.QUEUED)["cancel"]
-    assert steps(ItemState.ACTIVE)["cancel"].startswith("millrace control stop --workspace /w && ")
     assert steps(ItemState.INBOX)["cancel"] == "rm /w/ideas/inbox/x.md"
 
 
@@ -56,9 +55,9 @@ def test_what_came_out_of_a_done_item_is_what_can_be_continued_retried_and_cance
 
     assert [(step.action, step.command) for step in found] == [
         ("continue", "go on"),
-        ("cancel", "mr queue cancel x-task --workspace /w --reason 'no longer wanted'"),
+        ("cancel", "millracer cancel x-task --workspace /w"),
         ("retry", "mr queue retry-blocked x-other --workspace /w --reason 'try again' --force"),
-        ("cancel", "mr queue cancel x-other --workspace /w --reason 'no longer wanted'"),
+        ("cancel", "millracer cancel x-other --workspace /w"),
     ]
 
 
@@ -68,14 +67,13 @@ def test_an_item_without_a_name_in_millrace_is_called_by_its_own() -> None:
 
     assert [(step.action, step.command) for step in found] == [
         ("retry", "mr queue retry-blocked x --workspace /w --reason 'try again' --force"),
-        ("cancel", "mr queue cancel x --workspace /w --reason 'no longer wanted'"),
+        ("cancel", "millracer cancel x --workspace /w"),
     ]
 
 
 def test_an_active_item_is_freed_before_it_is_cancelled_and_mail_is_removed() -> None:
     assert steps(ItemState.ACTIVE)["cancel"] == (
-        "millrace control stop --workspace /w && "
-        "millrace control clear-stale-state --workspace /w && " + steps(ItemState.QUEUED)["cancel"]
+        "millracer stop --force --workspace /w && " + steps(ItemState.QUEUED)["cancel"]
     )
     assert steps(ItemState.MAILBOX)["cancel"] == "rm /w/ideas/inbox/x.md"
 
@@ -88,7 +86,6 @@ def test_every_command_names_its_workspace_quoted_for_a_shell() -> None:
         commands.millracer("resume"),
         commands.initialise(),
         commands.upgrade(),
-        commands.repair(),
         commands.retry("x"),
         *(step.command for step in commands.next_steps(active, (), resume_command="")[1:]),
     ]

@@ -47,7 +47,7 @@ def test_the_first_of_two_equal_keys_counts_and_other_lines_are_skipped() -> Non
     assert parse_lines(text) == {"mode": "one", "empty": ""}
 
 
-def test_a_value_may_hold_colons_and_separators_that_are_no_newline() -> None:
+def test_a_value_may_hold_colons_and_separators_that_are_not_newlines() -> None:
     assert parse_lines("title: a: b\u2028path: /forged\n") == {"title": "a: b\u2028path: /forged"}
 
 
@@ -103,7 +103,7 @@ def test_runs_are_read_block_by_block() -> None:
     )
 
 
-def test_no_runs_are_no_blocks() -> None:
+def test_no_runs_are_not_blocks() -> None:
     assert parse_runs("no runs\n") == ()
 
 
@@ -197,7 +197,7 @@ def test_a_missing_module_is_a_broken_install(stderr: str, broken: bool) -> None
     assert is_broken_install(stderr) is broken
 
 
-def test_words_of_refusal_are_told_apart() -> None:
+def test_words_of_refusal_are_distinguished() -> None:
     absent = "error: work item not found: zz\n"
     bare = "error: workspace is not initialized: /w. Run `millrace init --workspace /w` first.\n"
 

@@ -1,4 +1,4 @@
-"""Cancelling one item: asked for, looked for, and never told as done before it was seen."""
+"""Cancelling one item: requested, looked for, and never reported as done before it was seen."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def cancel(millrace: ScriptedBackend, name: str = "t1", **words: str) -> Control
     return cancelling.cancel(name, millrace, Cancellation(), **words)
 
 
-def told(report: ControlReport) -> tuple[ControlOutcome, int, ItemState | None]:
+def ending_of(report: ControlReport) -> tuple[ControlOutcome, int, ItemState | None]:
     return report.outcome, report.exit_code, report.state
 
 
@@ -36,8 +36,8 @@ def test_what_waits_or_is_blocked_is_cancelled_once(state: ItemState, *, beside:
 
     first, again = cancel(millrace, reason="not needed"), cancel(millrace)
 
-    assert told(first) == (ControlOutcome.DONE, ExitCode.COMPLETED, ItemState.CANCELLED)
-    assert told(again) == (ControlOutcome.ALREADY, ExitCode.COMPLETED, ItemState.CANCELLED)
+    assert ending_of(first) == (ControlOutcome.DONE, ExitCode.COMPLETED, ItemState.CANCELLED)
+    assert ending_of(again) == (ControlOutcome.ALREADY, ExitCode.COMPLETED, ItemState.CANCELLED)
     assert "not needed" in again.message
     assert millrace.calls.count("cancel_item") == 1
 
@@ -47,19 +47,19 @@ def test_what_has_ended_otherwise_is_too_late(state: ItemState) -> None:
     millrace = ScriptedBackend()
     millrace.holds("t1", state)
 
-    assert told(cancel(millrace)) == (ControlOutcome.TOO_LATE, ExitCode.INCOMPLETE, state)
+    assert ending_of(cancel(millrace)) == (ControlOutcome.TOO_LATE, ExitCode.INCOMPLETE, state)
     assert "cancel_item" not in millrace.calls
 
 
 @pytest.mark.parametrize("is_initialised", [True, False])
-def test_what_nobody_knows_is_wrong_use(*, is_initialised: bool) -> None:
+def test_an_unknown_item_is_wrong_use(*, is_initialised: bool) -> None:
     report = cancel(ScriptedBackend(is_initialised=is_initialised))
 
     assert report.exit_code == ExitCode.USAGE
     assert report.errors[0].suggested_action
 
 
-def test_what_is_worked_on_is_not_cancelled_and_how_to_is_told() -> None:
+def test_an_active_item_is_not_cancelled_and_the_way_to_is_named() -> None:
     millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.ACTIVE)
     millrace.has_daemon()
@@ -67,7 +67,7 @@ def test_what_is_worked_on_is_not_cancelled_and_how_to_is_told() -> None:
 
     report = cancel(millrace)
 
-    assert told(report) == (ControlOutcome.NOT_POSSIBLE, ExitCode.BLOCKED, ItemState.ACTIVE)
+    assert ending_of(report) == (ControlOutcome.NOT_POSSIBLE, ExitCode.BLOCKED, ItemState.ACTIVE)
     assert [step.action for step in report.next_steps] == ["stop", "cancel"]
     assert "cancel_item" not in millrace.calls
 
@@ -77,12 +77,12 @@ def test_what_a_dead_daemon_worked_on_goes_back_first() -> None:
     millrace.holds("t1", ItemState.ACTIVE)
     millrace.stale = True
 
-    assert told(cancel(millrace))[0] is ControlOutcome.DONE
+    assert ending_of(cancel(millrace))[0] is ControlOutcome.DONE
     assert millrace.repaired == 1
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_cancel_that_is_put_off_is_not_told_as_done() -> None:
+def test_a_delayed_cancel_is_not_reported_as_done() -> None:
     millrace = ScriptedBackend()
     millrace.holds("t1", ItemState.QUEUED)
     millrace.has_daemon()
@@ -90,7 +90,7 @@ def test_a_cancel_that_is_put_off_is_not_told_as_done() -> None:
 
     report = cancel(millrace)
 
-    assert told(report) == (ControlOutcome.NOT_CONFIRMED, ExitCode.TIMED_OUT, ItemState.QUEUED)
+    assert ending_of(report) == (ControlOutcome.NOT_CONFIRMED, ExitCode.TIMED_OUT, ItemState.QUEUED)
     assert [step.action for step in report.next_steps] == ["look"]
 
 
@@ -102,7 +102,7 @@ def test_a_cancel_that_is_put_off_is_not_told_as_done() -> None:
         (ItemState.ACTIVE, ControlOutcome.NOT_POSSIBLE),
     ],
 )
-def test_an_item_that_moved_on_meanwhile_is_told_as_it_is(
+def test_an_item_that_moved_on_meanwhile_is_reported_as_it_is(
     state: ItemState, outcome: ControlOutcome
 ) -> None:
     millrace = ScriptedBackend()
@@ -114,7 +114,7 @@ def test_an_item_that_moved_on_meanwhile_is_told_as_it_is(
 
     millrace.will_do("cancel_item", move)
 
-    assert told(cancel(millrace))[::2] == (outcome, state)
+    assert ending_of(cancel(millrace))[::2] == (outcome, state)
 
 
 def test_a_refusal_of_an_item_that_did_not_move_is_an_error() -> None:
@@ -150,7 +150,7 @@ def test_an_idea_in_the_inbox_of_no_daemon_is_taken_away_by_hand() -> None:
 
     report = cancel(millrace)
 
-    assert told(report) == (ControlOutcome.NOT_POSSIBLE, ExitCode.BLOCKED, ItemState.INBOX)
+    assert ending_of(report) == (ControlOutcome.NOT_POSSIBLE, ExitCode.BLOCKED, ItemState.INBOX)
     assert [step.action for step in report.next_steps] == ["cancel"]
 
 
@@ -161,7 +161,7 @@ def test_of_a_done_probe_what_came_out_of_it_is_cancelled() -> None:
 
     report = cancel(millrace)
 
-    assert told(report) == (ControlOutcome.DONE, ExitCode.COMPLETED, ItemState.DONE)
+    assert ending_of(report) == (ControlOutcome.DONE, ExitCode.COMPLETED, ItemState.DONE)
     assert child.state is ItemState.CANCELLED
     assert "t1-child is cancelled" in report.message
 
@@ -171,4 +171,4 @@ def test_a_done_probe_of_which_nothing_is_left_is_too_late() -> None:
     millrace.holds("t1", ItemState.DONE, kind=IntakeKind.PROBE)
     millrace.derives("t1", "t1-child", ItemState.DONE)
 
-    assert told(cancel(millrace))[0] is ControlOutcome.TOO_LATE
+    assert ending_of(cancel(millrace))[0] is ControlOutcome.TOO_LATE

@@ -1,4 +1,4 @@
-"""Pausing, going on and stopping: what is told is what was seen."""
+"""Pausing, resuming and stopping: the report is what was observed."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def stop(millrace: ScriptedBackend, *, force: bool = False) -> ControlReport:
     return control.stop(millrace, Cancellation(), force=force)
 
 
-def told(report: ControlReport) -> tuple[ControlOutcome, int]:
+def ending_of(report: ControlReport) -> tuple[ControlOutcome, int]:
     return report.outcome, report.exit_code
 
 
@@ -35,18 +35,18 @@ def codes(report: ControlReport) -> list[str]:
     return [error.code for error in report.errors]
 
 
-def test_a_pause_is_told_once_it_is_seen_and_again_as_what_was_so_before() -> None:
+def test_a_pause_is_reported_once_it_is_seen_and_again_as_already_so() -> None:
     millrace = ScriptedBackend()
 
     first, again = pause(millrace), pause(millrace)
 
-    assert told(first) == (ControlOutcome.DONE, ExitCode.COMPLETED)
-    assert told(again) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
+    assert ending_of(first) == (ControlOutcome.DONE, ExitCode.COMPLETED)
+    assert ending_of(again) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
     assert first.message == again.message
     assert millrace.calls.count("pause") == 1
 
 
-def test_a_stage_that_goes_on_beside_a_pause_is_named() -> None:
+def test_a_stage_that_continues_beside_a_pause_is_named() -> None:
     millrace = ScriptedBackend()
     millrace.has_daemon()
     millrace.holds("t1", ItemState.ACTIVE)
@@ -58,18 +58,18 @@ def test_a_stage_that_goes_on_beside_a_pause_is_named() -> None:
     assert "t1" in message
 
 
-def test_the_end_of_a_pause_is_told_once_it_is_seen() -> None:
+def test_the_end_of_a_pause_is_reported_once_it_is_seen() -> None:
     millrace = ScriptedBackend()
     millrace.has_daemon()
 
-    assert told(resume(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
+    assert ending_of(resume(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
     millrace.paused = True
     assert resume(millrace).message
     assert not millrace.paused
 
 
 @pytest.mark.parametrize(("command", "paused"), [(pause, False), (resume, True)])
-def test_what_a_daemon_has_not_done_in_time_is_not_told_as_done(
+def test_an_effect_the_daemon_did_not_reach_in_time_is_not_reported_as_done(
     monkeypatch: pytest.MonkeyPatch,
     command: Callable[[ScriptedBackend], ControlReport],
     *,
@@ -88,7 +88,7 @@ def test_what_a_daemon_has_not_done_in_time_is_not_told_as_done(
 
     report = command(millrace)
 
-    assert told(report) == (ControlOutcome.NOT_CONFIRMED, ExitCode.TIMED_OUT)
+    assert ending_of(report) == (ControlOutcome.NOT_CONFIRMED, ExitCode.TIMED_OUT)
     assert [step.action for step in report.next_steps] == ["look"]
 
 
@@ -103,7 +103,7 @@ def test_what_a_daemon_refuses_is_an_error() -> None:
     assert "not today" in report.message
 
 
-def test_a_pause_that_somebody_else_keeps_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_that_another_source_keeps_up_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     millrace = ScriptedBackend()
     millrace.paused = True
     status = ScriptedBackend._status
@@ -118,7 +118,7 @@ def test_a_pause_that_somebody_else_keeps_up_is_told(monkeypatch: pytest.MonkeyP
 
     report = resume(millrace)
 
-    assert told(report) == (ControlOutcome.NOT_POSSIBLE, ExitCode.BLOCKED)
+    assert ending_of(report) == (ControlOutcome.NOT_POSSIBLE, ExitCode.BLOCKED)
     assert "usage_governance" in report.message
 
 
@@ -133,7 +133,7 @@ def test_a_directory_without_millrace_cannot_be_paused(
 
 
 @pytest.mark.parametrize("daemon", ["ours", "kept"])
-def test_a_daemon_of_ours_is_stopped_and_what_waits_is_named(daemon: str) -> None:
+def test_an_owned_daemon_is_stopped_and_the_waiting_work_is_named(daemon: str) -> None:
     millrace = ScriptedBackend()
     running = millrace.has_daemon(owned=True)
     if daemon == "kept":
@@ -142,12 +142,12 @@ def test_a_daemon_of_ours_is_stopped_and_what_waits_is_named(daemon: str) -> Non
 
     report = stop(millrace)
 
-    assert told(report) == (ControlOutcome.DONE, ExitCode.COMPLETED)
+    assert ending_of(report) == (ControlOutcome.DONE, ExitCode.COMPLETED)
     assert millrace.stopped == [running.pid]
     assert [step.command for step in report.next_steps] == [
         "millracer watch t1 --workspace /workspace"
     ]
-    assert told(stop(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
+    assert ending_of(stop(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
 
 
 def test_what_a_dead_daemon_left_is_cleared_on_the_way() -> None:
@@ -163,12 +163,12 @@ def test_what_a_dead_daemon_left_is_cleared_on_the_way() -> None:
 def test_nothing_is_made_where_millrace_never_was() -> None:
     millrace = ScriptedBackend(is_initialised=False)
 
-    assert told(stop(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
+    assert ending_of(stop(millrace)) == (ControlOutcome.ALREADY, ExitCode.COMPLETED)
     assert millrace.calls == []
 
 
 @pytest.mark.parametrize("why", ["another's", "watched"])
-def test_a_daemon_that_is_not_only_ours_is_ended_by_force_alone(why: str) -> None:
+def test_a_daemon_with_other_watchers_is_ended_by_force_alone(why: str) -> None:
     millrace = ScriptedBackend()
     running = millrace.has_daemon(owned=why == "watched")
     millrace.watchers = int(why == "watched")
@@ -178,7 +178,7 @@ def test_a_daemon_that_is_not_only_ours_is_ended_by_force_alone(why: str) -> Non
     assert (codes(refused), refused.exit_code) == (["daemon_in_use"], ExitCode.USAGE)
     assert "--force" in (refused.errors[0].suggested_action or "")
     assert millrace.daemon == running
-    assert told(stop(millrace, force=True)) == (ControlOutcome.DONE, ExitCode.COMPLETED)
+    assert ending_of(stop(millrace, force=True)) == (ControlOutcome.DONE, ExitCode.COMPLETED)
     assert millrace.daemon is None
 
 
@@ -189,7 +189,7 @@ def test_a_daemon_of_anothers_that_works_on_is_not_called_stopped() -> None:
 
     report = stop(millrace, force=True)
 
-    assert told(report) == (ControlOutcome.NOT_CONFIRMED, ExitCode.TIMED_OUT)
+    assert ending_of(report) == (ControlOutcome.NOT_CONFIRMED, ExitCode.TIMED_OUT)
     assert "builder" in report.message
 
 
@@ -218,7 +218,7 @@ def test_a_daemon_out_of_sight_is_never_called_stopped(*, is_alive: bool) -> Non
     refused, forced = stop(millrace), stop(millrace, force=True)
 
     assert (codes(refused), refused.exit_code) == (["daemon_in_use"], ExitCode.USAGE)
-    assert told(forced) == (ControlOutcome.NOT_CONFIRMED, ExitCode.TIMED_OUT)
+    assert ending_of(forced) == (ControlOutcome.NOT_CONFIRMED, ExitCode.TIMED_OUT)
     advice = str(refused.errors[0].suggested_action)
     for words in (refused.message, forced.message):
         assert f"process {running.pid} on host gone" in words
@@ -236,5 +236,5 @@ def test_a_stop_hands_on_that_the_repair_after_it_failed() -> None:
 
     report = stop(millrace)
 
-    assert told(report) == (ControlOutcome.DONE, ExitCode.COMPLETED)
+    assert ending_of(report) == (ControlOutcome.DONE, ExitCode.COMPLETED)
     assert report.warnings == millrace.notices_at_end

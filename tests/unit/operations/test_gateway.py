@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import Cancelled, CancelReason
+from millracer.domain.operations import ACTIONS
 from millracer.domain.workspaces import Session
 from millracer.errors import ExitCode, MillracerError, RunWarning, StoreUnavailable, ToolNotFound
-from millracer.schemas.ops.payloads import Action
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
 from millracer.schemas.ops.result import OpsStatus
 from tests.fakes.directories import NamedDirectories
@@ -18,24 +18,22 @@ from tests.support.gateway import Desk, asked, codes, said
 
 WORK = {"root_path": "/shop"}
 #: For each action, what makes it succeed on `prepared`.
-FIELDS: dict[Action, dict[str, Any]] = {
-    Action.STATUS: {"workspace_ref": WORK},
-    Action.ENQUEUE: {
+FIELDS: dict[str, dict[str, Any]] = {
+    "status": {"workspace_ref": WORK},
+    "enqueue": {
         "workspace_ref": WORK,
         "input": {"text": "Answer"},
         "route_preference": "direct",
     },
-    Action.LIST_WORKSPACES: {},
-    Action.SELECT_WORKSPACE: {"input": {"payload": {"root_path": "/shop"}}},
-    Action.REGISTER_WORKSPACE: {
-        "input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}
-    },
-    Action.FORGET_WORKSPACE: {"input": {"payload": {"workspace_id": "alpha"}}},
-    Action.LIST_SESSIONS: {},
-    Action.INSPECT_SESSION: {},
-    Action.FORGET_SESSION: {"input": {"payload": {"session_id": "ui"}}},
+    "list_workspaces": {},
+    "select_workspace": {"input": {"payload": {"root_path": "/shop"}}},
+    "register_workspace": {"input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}},
+    "forget_workspace": {"input": {"payload": {"workspace_id": "alpha"}}},
+    "list_sessions": {},
+    "inspect_session": {},
+    "forget_session": {"input": {"payload": {"session_id": "ui"}}},
 }
-ON_STORE = [action for action in Action if action not in {Action.STATUS, Action.ENQUEUE}]
+ON_STORE = [action for action in ACTIONS if action not in {"status", "enqueue"}]
 
 
 def sessions(desk: Desk) -> dict[str, Session]:
@@ -51,12 +49,12 @@ def unreadable(raw: bytes) -> InvalidOpsRequest:
 # dispatch
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
-    action: Action,
+    action: str,
 ) -> None:
     desk = Desk()
-    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+    desk.ask("register_workspace", **FIELDS["register_workspace"])
     desk.tools.pi.will_say("Forty-two.")
 
     answer = desk.answer(action, client_name="ui", **FIELDS[action])
@@ -64,10 +62,10 @@ def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
     assert codes(answer.result)[1] == []
     assert (answer.result.status, answer.exit_code) == (OpsStatus.SUCCEEDED, ExitCode.COMPLETED)
     assert (answer.result.request_id, answer.result.action) == ("req-1", action)
-    routes = {Action.STATUS: "status_only", Action.ENQUEUE: "direct"}
+    routes = {"status": "status_only", "enqueue": "direct"}
     assert answer.result.route == routes.get(action, "inspect_only")
     assert answer.result.completion.scoped_completion is False
-    delegated = action is Action.ENQUEUE
+    delegated = action == "enqueue"
     assert answer.result.completion.verification_status == (
         "unverified" if delegated else "not_applicable"
     )
@@ -83,7 +81,7 @@ def test_an_unknown_action_reaches_no_tool_and_lists_the_known_ones(action: str)
     assert (answer.result.status, answer.exit_code) == ("failed", 1)
     (error,) = answer.result.errors
     assert error.code == "unsupported_action"
-    assert all(known in (error.suggested_action or "") for known in Action)
+    assert all(known in (error.suggested_action or "") for known in ACTIONS)
     assert answer.result.action == action
     assert answer.result.route is None
     assert (desk.tools.opened, desk.tools.pi.prompts) == ([], [])
@@ -95,8 +93,8 @@ def test_a_long_action_is_not_repeated_in_full() -> None:
     assert len(result.errors[0].message) < 500
 
 
-@pytest.mark.parametrize("action", Action)
-def test_another_runtime_than_ours_is_refused_for_every_action(action: Action) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_unknown_runtime_is_refused_for_every_action(action: str) -> None:
     desk = Desk()
     fields = {**FIELDS[action], "workspace_ref": {**WORK, "runtime_kind": "kubernetes"}}
 
@@ -188,17 +186,17 @@ def test_each_request_is_recorded_with_the_codes_of_its_warnings() -> None:
 def test_what_an_action_and_the_store_warn_of_is_recorded_too() -> None:
     store = FailingStore()
     desk = Desk(store=store)
-    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
-    store.told = (RunWarning("session_store_corrupt", "set aside"),)
+    desk.ask("register_workspace", **FIELDS["register_workspace"])
+    store.pending_notices = (RunWarning("session_store_corrupt", "set aside"),)
 
-    result = desk.ask("register_workspace", extra=1, **FIELDS[Action.REGISTER_WORKSPACE])
+    result = desk.ask("register_workspace", extra=1, **FIELDS["register_workspace"])
 
-    told = ["unknown_field", "workspace_replaced", "session_store_corrupt"]
-    assert codes(result)[0] == told
-    assert list(sessions(desk)["local"].last_warning_codes) == told
+    reported = ["unknown_field", "workspace_replaced", "session_store_corrupt"]
+    assert codes(result)[0] == reported
+    assert list(sessions(desk)["local"].last_warning_codes) == reported
 
 
-def test_an_unknown_field_is_told_by_its_path() -> None:
+def test_an_unknown_field_is_reported_by_its_path() -> None:
     result = Desk().ask("list_workspaces", input={"payload": {"colour": 1}}, nonsense=1)
 
     assert [(warning.code, warning.field) for warning in result.warnings] == [
@@ -217,7 +215,7 @@ def test_a_session_does_not_come_to_be_by_being_looked_for(action: str) -> None:
     assert sessions(desk) == {}
 
 
-def test_a_session_that_is_looked_at_remembers_it() -> None:
+def test_a_session_that_is_read_remembers_it() -> None:
     desk = Desk()
     desk.ask("list_workspaces", client_name="ui", request_id="one")
 
@@ -270,7 +268,7 @@ def test_a_request_that_is_refused_is_recorded_as_far_as_it_can_be_read(
     assert sessions(desk)[session_id].recent_request_ids == recorded
 
 
-def test_a_refused_request_tells_every_field_that_is_wrong() -> None:
+def test_a_refused_request_names_every_field_that_is_wrong() -> None:
     error = unreadable(b'{"request_id": "bad-1", "action": "status", "workspace_ref": 3}')
 
     result = Desk().gateway().refuse_unreadable(error).result
@@ -291,13 +289,13 @@ def test_what_cannot_be_read_at_all_has_neither_id_nor_action() -> None:
 
 
 @pytest.mark.parametrize("action", ["status", "enqueue"])
-def test_a_locked_store_is_a_warning_where_the_work_needs_none(action: Action) -> None:
+def test_a_locked_store_is_a_warning_where_the_work_needs_none(action: str) -> None:
     store = FailingStore()
     store.lock()
     desk = Desk(store=store)
     desk.tools.pi.will_say("Forty-two.")
 
-    answer = desk.answer(action, **FIELDS[Action(action)])
+    answer = desk.answer(action, **FIELDS[action])
 
     assert answer.exit_code == 0
     assert codes(answer.result) == (["session_store_unavailable"], [])
@@ -305,7 +303,7 @@ def test_a_locked_store_is_a_warning_where_the_work_needs_none(action: Action) -
 
 
 @pytest.mark.parametrize("action", ON_STORE)
-def test_a_locked_store_fails_what_needs_it_and_is_waited_for_once(action: Action) -> None:
+def test_a_locked_store_fails_what_needs_it_and_is_waited_for_once(action: str) -> None:
     store = FailingStore()
     store.lock()
     desk = Desk(store=store)
@@ -317,7 +315,7 @@ def test_a_locked_store_fails_what_needs_it_and_is_waited_for_once(action: Actio
     assert len(store.asked) == 1
 
 
-def test_a_registered_id_is_no_guess_where_the_store_is_locked() -> None:
+def test_a_registered_id_is_not_a_guess_where_the_store_is_locked() -> None:
     store = FailingStore()
     store.lock()
     desk = Desk(store=store, workspace="/shop")
@@ -359,11 +357,11 @@ def test_a_request_can_be_refused_for_any_error(error: MillracerError, exit_code
 
     answer = desk.gateway().refuse(asked("status", workspace_ref=WORK), error)
 
-    (told,) = answer.result.errors
-    assert (told.code, told.message) == (error.code, error.message)
-    assert told.suggested_action == error.suggested_action
-    assert told.detail == (getattr(error, "detail", "") or None)
-    assert told.recoverable is (error.code != "internal_error")
+    (reported,) = answer.result.errors
+    assert (reported.code, reported.message) == (error.code, error.message)
+    assert reported.suggested_action == error.suggested_action
+    assert reported.detail == (getattr(error, "detail", "") or None)
+    assert reported.recoverable is (error.code != "internal_error")
     assert answer.exit_code == exit_code
     assert answer.result.completion.outcome == "unknown"
     assert desk.tools.opened == []
@@ -387,7 +385,7 @@ def test_a_cancelled_request_says_so_and_is_recorded(
     desk = Desk(tools=ScriptedTools(run_error=Cancelled(reason)))
     desk.cancellation.cancel(reason)
 
-    answer = desk.answer(action, **FIELDS[Action(action)])
+    answer = desk.answer(action, **FIELDS[action])
 
     assert (answer.result.status, answer.exit_code) == ("cancelled", exit_code)
     assert codes(answer.result)[1] == ["cancelled"]
@@ -400,13 +398,13 @@ def test_a_bug_is_not_swallowed() -> None:
     desk = Desk(tools=ScriptedTools(run_error=ZeroDivisionError()))
 
     with pytest.raises(ZeroDivisionError):
-        desk.ask("enqueue", **FIELDS[Action.ENQUEUE])
+        desk.ask("enqueue", **FIELDS["enqueue"])
 
 
 # the envelope
 
 
-def test_what_a_request_says_of_its_workspace_is_echoed_where_none_is_taken() -> None:
+def test_a_requests_workspace_is_echoed_where_none_is_taken() -> None:
     ref = {
         "workspace_id": "alpha",
         "root_path": "relative",
@@ -440,9 +438,9 @@ def test_a_result_carries_what_it_has_and_nothing_else() -> None:
     assert document["started_at"] == document["finished_at"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_path_that_differs_from_where_the_id_is_registered_is_told() -> None:
+def test_a_path_that_differs_from_where_the_id_is_registered_is_reported() -> None:
     desk = Desk()
-    desk.ask("register_workspace", **FIELDS[Action.REGISTER_WORKSPACE])
+    desk.ask("register_workspace", **FIELDS["register_workspace"])
 
     other = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/here"})
     same = desk.ask("status", workspace_ref={"workspace_id": "alpha", "root_path": "/shop"})

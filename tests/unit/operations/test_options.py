@@ -18,32 +18,11 @@ from millracer.domain.requests import (
 )
 from millracer.domain.run.options import RUN_OPTIONS, RunOptions
 from millracer.operations.options import Layer, OptionLayers, merge, values_of
+from tests.support.option_values import value_of
 
+VALUES = {option.name: value_of(option) for option in RUN_OPTIONS}
 #: No value is a default.
-CHOSEN = RunOptions(
-    route=RoutePreference.DIRECT,
-    intake=IntakePreference.IDEA,
-    millrace_mode="lad_pi",
-    cwd="/cwd",
-    thinking="low",
-    provider="provider",
-    model="model",
-    stage_model="provider/model:high",
-    no_model_check=True,
-    gitignore=True,
-    skill=("/skill",),
-    no_default_skills=True,
-    daemon_timeout_seconds=1,
-    max_daemon_restarts=2,
-    poll_interval_seconds=3,
-    pi_timeout_seconds=4,
-    keep_daemon=True,
-    pi_session=PiSession.PRINT,
-    notify_terminal_stages=False,
-    finalizer=Finalizer.SUMMARY,
-    no_warm_millrace=True,
-)
-VALUES = dataclasses.asdict(CHOSEN)
+CHOSEN = RunOptions(**VALUES)
 NAMES = [option.name for option in RUN_OPTIONS]
 ORIGINS = [
     *(ValueOrigin.DEFAULT, ValueOrigin.USER_FILE, ValueOrigin.WORKSPACE_FILE),
@@ -160,12 +139,31 @@ def test_the_values_of_options_are_those_that_are_not_defaults() -> None:
     assert values_of(RunOptions(keep_daemon=True)) == {"keep_daemon": True}
 
 
+def test_no_chosen_value_is_a_default() -> None:
+    assert {name for name in NAMES if getattr(CHOSEN, name) == getattr(RunOptions(), name)} == set()
+
+
 def given(options: RunOptions) -> OptionLayers:
     return OptionLayers(given=values_of(options))
 
 
 def test_a_run_is_requested_with_its_options() -> None:
-    assert given(CHOSEN).anywhere.request("the task", "req-1") == RunRequest(
+    options = RunOptions(
+        route=RoutePreference.DIRECT,
+        intake=IntakePreference.IDEA,
+        millrace_mode="lad_pi",
+        daemon_timeout_seconds=1,
+        max_daemon_restarts=2,
+        pi_timeout_seconds=4,
+        keep_daemon=True,
+        notify_terminal_stages=False,
+        finalizer=Finalizer.SUMMARY,
+        stage_model="provider/model:high",
+        no_model_check=True,
+        gitignore=True,
+    )
+
+    assert given(options).anywhere.request("the task", "req-1") == RunRequest(
         task="the task",
         request_id="req-1",
         route=RoutePreference.DIRECT,
@@ -184,7 +182,7 @@ def test_a_run_is_requested_with_its_options() -> None:
 
 
 @pytest.mark.parametrize(
-    ("session", "wanted", "told"),
+    ("session", "wanted", "notified"),
     [
         (PiSession.RPC, True, True),
         (PiSession.RPC, False, False),
@@ -193,11 +191,11 @@ def test_a_run_is_requested_with_its_options() -> None:
     ],
 )
 def test_pi_is_notified_of_stages_only_in_a_conversation(
-    session: PiSession, *, wanted: bool, told: bool
+    session: PiSession, *, wanted: bool, notified: bool
 ) -> None:
     options = RunOptions(pi_session=session, notify_terminal_stages=wanted)
 
-    assert given(options).anywhere.request("t", "r").notify_terminal_stages is told
+    assert given(options).anywhere.request("t", "r").notify_terminal_stages is notified
 
 
 def test_the_defaults_are_those_of_a_request_without_options() -> None:

@@ -92,7 +92,7 @@ def test_each_rule_goes_before_all_that_follow(
 
 
 @pytest.mark.parametrize("here", ["/here", None])
-def test_where_nothing_names_one_it_is_said_how_to(here: str | None) -> None:
+def test_where_nothing_names_one_the_way_to_is_named(here: str | None) -> None:
     with pytest.raises(WorkspaceUnresolved) as caught:
         resolve(NamedWorkspace(), directories=NamedDirectories(here=here))
 
@@ -314,7 +314,7 @@ def locked(*workspaces: RegisteredWorkspace) -> FailingStore:
     return store
 
 
-def test_an_id_is_no_guess_where_the_registry_cannot_be_read() -> None:
+def test_an_id_is_not_a_guess_where_the_registry_cannot_be_read() -> None:
     with pytest.raises(StoreUnavailable):
         resolve(
             NamedWorkspace(workspace_id="alpha", command_workspace="/command"),
@@ -377,6 +377,6 @@ def test_a_trouble_from_before_answers_for_the_registry() -> None:
 
 def test_what_the_store_has_to_say_is_passed_on() -> None:
     store = registered()
-    store.told = (RunWarning("session_store_corrupt", "set aside"),)
+    store.pending_notices = (RunWarning("session_store_corrupt", "set aside"),)
 
-    assert SessionMemory(store).warnings == store.told
+    assert SessionMemory(store).warnings == store.pending_notices

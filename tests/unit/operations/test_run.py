@@ -62,7 +62,6 @@ UPDATED = StageFact(
     stage="updater",
     terminal_result="UPDATE_COMPLETE",
     run_status="complete",
-    request_kind="active_work_item",
     source="millrace runs trace run-7 --format json",
     observed_at=NOW,
 )
@@ -93,7 +92,7 @@ def desk_with(result: RunResult, **fields: Any) -> Desk:
 
 
 def run_asked(desk: Desk, **fields: Any) -> RunRequest:
-    """Return what a run was asked for by an `enqueue`."""
+    """Return the run request of an `enqueue`."""
     desk.tools.result = desk.tools.result or ended()
     answer = desk.answer("enqueue", **{**TASK, **fields})
     assert answer.result.errors == []
@@ -134,7 +133,7 @@ def test_every_outcome_is_named_above() -> None:
 @pytest.mark.parametrize(
     ("reason", "exit_code"), [(CancelReason.INTERRUPTED, 130), (CancelReason.TERMINATED, 143)]
 )
-def test_a_cancelled_run_tells_which_signal_it_was(reason: CancelReason, exit_code: int) -> None:
+def test_a_cancelled_run_names_its_signal(reason: CancelReason, exit_code: int) -> None:
     result = ended(Outcome.CANCELLED, cancel_reason=reason)
 
     assert desk_with(result).answer("enqueue", **TASK).exit_code == exit_code
@@ -144,18 +143,18 @@ def test_a_cancelled_run_tells_which_signal_it_was(reason: CancelReason, exit_co
     ("code", "exit_code"),
     [("invalid_request", 2), ("usage", 2), ("mode_conflict", 1), ("pi_failed", 1)],
 )
-def test_a_failed_run_tells_its_error_and_whether_the_request_was_at_fault(
+def test_a_failed_run_reports_its_error_and_whether_the_request_was_at_fault(
     code: str, exit_code: int
 ) -> None:
     error = ErrorRecord(code, "It broke.", "mend it", "its own words")
 
     answer = desk_with(ended(Outcome.FAILED, errors=(error,))).answer("enqueue", **TASK)
 
-    (told,) = answer.result.errors
-    assert (told.code, told.message, told.suggested_action, told.detail) == (
+    (reported,) = answer.result.errors
+    assert (reported.code, reported.message, reported.suggested_action, reported.detail) == (
         code, "It broke.", "mend it", "its own words",
     )  # fmt: skip
-    assert told.related_ref == "item-1"
+    assert reported.related_ref == "item-1"
     assert answer.exit_code == exit_code
 
 
@@ -230,7 +229,7 @@ def test_a_run_without_a_deciding_run_names_none() -> None:
     assert result.completion.terminal_outcome_ref is None
 
 
-def test_a_runs_warnings_are_told_and_remembered() -> None:
+def test_a_runs_warnings_are_reported_and_remembered() -> None:
     desk = desk_with(ended(warnings=(RunWarning("daemon_kept", "it runs on"),)))
 
     result = desk.ask("enqueue", **TASK)
@@ -262,7 +261,7 @@ def test_evidence_refs_are_files_and_commands_and_not_where_nothing_was() -> Non
 # evidence
 
 
-def test_what_is_missing_is_told_with_where_it_was_looked_for() -> None:
+def test_missing_evidence_is_reported_with_where_it_was_looked_for() -> None:
     result = desk_with(ended(Outcome.BLOCKED, missing_evidence=(GAP,))).ask("enqueue", **TASK)
 
     (missing,) = result.completion.missing_evidence
@@ -316,7 +315,7 @@ def test_a_direct_answer_meets_no_expectation() -> None:
     assert result.completion.missing_evidence == ["expected evidence: updater"]
 
 
-def test_preferences_that_choose_nothing_are_auto_and_are_told() -> None:
+def test_preferences_that_choose_nothing_are_auto_and_are_reported() -> None:
     desk = Desk()
     desk.tools.pi.will_say("Forty-two.")
     none = {"route_preference": "inspect_only", "intake_preference": "none"}
@@ -327,7 +326,54 @@ def test_preferences_that_choose_nothing_are_auto_and_are_told() -> None:
     assert codes(answer.result) == (["preference_ignored"] * 2, [])
 
 
-# what a run is asked for
+@pytest.mark.parametrize("scope", ["ITEM-1", {"title": "no id"}, {"id": 7}], ids=str)
+def test_a_run_whose_scoped_item_is_unknown_is_never_completed(scope: Any) -> None:
+    desk = Desk()
+    desk.tools.backends.will_show(stage_runs("updater"), item_ends())
+
+    answer = desk.answer("enqueue", **DELEGATED, scoped_work_item=scope)
+
+    assert (answer.result.status, answer.exit_code) == ("incomplete", 0)
+    assert not answer.result.completion.scoped_completion
+    assert answer.result.completion.missing_evidence
+    assert answer.result.completion.evidence_summary == []
+    assert codes(answer.result)[0] == ["value_ignored"]
+    assert answer.result.raw_compat is not None
+    assert answer.result.raw_compat.outcome == "incomplete"
+
+
+def test_an_item_named_by_its_id_is_completed_despite_an_unusable_scope() -> None:
+    desk = Desk()
+    desk.tools.backends.will_show(stage_runs("updater"), item_ends())
+    first = desk.ask("enqueue", **DELEGATED, scoped_work_item="ITEM-1").raw_compat
+    assert first is not None
+
+    again = desk.ask(
+        "enqueue",
+        workspace_ref=WORK,
+        options={"resume": first.work_item_id, "finalizer": "summary"},
+        scoped_work_item="ITEM-1",
+    )
+
+    assert (again.status, again.completion.scoped_completion) == ("succeeded", True)
+
+
+@pytest.mark.parametrize("action", ["enqueue", "status"])
+@pytest.mark.parametrize("ref", [{"root_path": 7}, {"workspace_id": []}], ids=str)
+def test_work_in_a_workspace_whose_name_cannot_be_used_is_refused(
+    action: str, ref: dict[str, Any]
+) -> None:
+    desk = Desk(workspace="/shop")
+
+    answer = desk.answer(action, input={"text": "t"}, workspace_ref=ref)
+
+    assert (answer.exit_code, codes(answer.result)[1]) == (2, ["invalid_request"])
+    assert answer.result.errors[0].field == f"workspace_ref.{next(iter(ref))}"
+    assert desk.tools.opened == []
+    assert desk.ask("list_sessions", workspace_ref=ref).status == "succeeded"
+
+
+# the request of a run
 
 
 @pytest.mark.parametrize(
@@ -372,7 +418,7 @@ def test_resume_continues_an_item_and_takes_no_task() -> None:
     assert len(desk.tools.requests) == 1
 
 
-def test_resume_of_what_is_there_goes_on_with_it() -> None:
+def test_resume_of_an_existing_item_continues_it() -> None:
     millrace = ScriptedBackend()
     millrace.holds("item-9", ItemState.DONE, proven=True)
     desk = Desk(tools=ScriptedTools(backends=millrace))
@@ -602,7 +648,7 @@ def test_a_directory_that_is_none_is_missing_and_opens_nothing(action: str) -> N
     assert answer.result.workspace_ref.root_path == "/gone"
 
 
-def test_a_directory_that_is_no_workspace_yet_can_be_given_work() -> None:
+def test_a_directory_that_is_not_a_workspace_yet_can_be_given_work() -> None:
     desk = desk_with(ended(), directories=NamedDirectories(plain={"/shop"}))
 
     assert desk.answer("enqueue", **TASK).exit_code == 0
@@ -662,7 +708,7 @@ def test_status_does_not_initialise() -> None:
     answer = desk.answer("status", workspace_ref={"root_path": "/here"})
 
     assert (codes(answer.result)[1], answer.exit_code) == (["workspace_uninitialised"], 1)
-    assert desk.tools.backends.calls == []
+    assert desk.tools.backends.calls == ["check_supported"]
 
 
 @pytest.mark.parametrize("call", ["check_supported", "read_status"])
@@ -674,7 +720,7 @@ def test_status_does_not_initialise() -> None:
         (ToolTimeout("millrace", "no answer in 60 s"), "timed_out", "status_only", 7),
     ],
 )
-def test_a_millrace_in_the_way_is_told_with_its_code(
+def test_a_millrace_in_the_way_is_reported_with_its_code(
     error: Any, call: str, status: str, route: str | None, exit_code: int
 ) -> None:
     desk = Desk()
@@ -684,8 +730,8 @@ def test_a_millrace_in_the_way_is_told_with_its_code(
 
     assert (answer.result.status, answer.exit_code) == (status, exit_code)
     assert answer.result.route == route
-    (told,) = answer.result.errors
-    assert (told.code, told.message, told.suggested_action) == (
+    (reported,) = answer.result.errors
+    assert (reported.code, reported.message, reported.suggested_action) == (
         error.code, error.message, error.suggested_action,
     )  # fmt: skip
     assert answer.result.workspace_ref.root_path == "/shop"

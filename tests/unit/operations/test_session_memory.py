@@ -20,7 +20,7 @@ def remember(memory: SessionMemory, client_name: str | None = None) -> None:
     memory.record("ui", client_name=client_name, request_id="req-1", warnings=("a", "b"))
 
 
-def test_what_the_store_knows_is_told() -> None:
+def test_the_stores_content_is_reported() -> None:
     memory = SessionMemory(filled())
     remember(memory)
 
@@ -97,9 +97,9 @@ def test_a_store_that_was_given_up_is_not_asked_again() -> None:
     assert "it is read-only" in memory.warnings[0].text
 
 
-def test_what_the_store_tells_comes_before_its_trouble() -> None:
+def test_the_stores_content_comes_before_its_failure() -> None:
     store = filled()
-    store.told = (RunWarning("session_store_corrupt", "set aside"),)
+    store.pending_notices = (RunWarning("session_store_corrupt", "set aside"),)
     store.lock()
     memory = SessionMemory(store)
     memory.session("ui")

@@ -81,9 +81,9 @@ def test_a_command_whose_directory_is_gone_lists_the_others() -> None:
     assert listed["workspace_id"] == "alpha"
 
 
-def test_a_workspace_is_registered_with_all_that_is_said_of_it() -> None:
+def test_a_workspace_is_registered_with_all_its_fields() -> None:
     desk = Desk(directories=NamedDirectories(plain={"/here/sub"}))
-    said_of_it = {
+    fields = {
         "workspace_id": "a-1.B_c",
         "display_name": "A",
         "default_mode": "lad_pi",
@@ -91,9 +91,9 @@ def test_a_workspace_is_registered_with_all_that_is_said_of_it() -> None:
         "is_default": True,
     }
 
-    result = desk.ask("register_workspace", **payload(root_path="sub", **said_of_it))
+    result = desk.ask("register_workspace", **payload(root_path="sub", **fields))
 
-    expected = {**said_of_it, "root_path": "/here/sub"}
+    expected = {**fields, "root_path": "/here/sub"}
     assert said(result)["result"] == {"workspace": expected}
     assert codes(result) == ([], [])
     assert expected in result_of(desk, "list_workspaces")["workspaces"]

@@ -43,7 +43,7 @@ def submitted(
     return submit(
         request,
         millrace=millrace,
-        pi=pi or ScriptedAgent(),
+        models=pi or ScriptedAgent(),
         clock=FrozenClock(),
         unique=lambda: unique,
         cancellation=cancellation or Cancellation(),
@@ -68,7 +68,7 @@ def test_an_item_is_queued_and_nothing_is_started_or_watched() -> None:
     assert "lease" not in millrace.calls
 
 
-def test_the_same_request_is_the_same_item_whoever_comes_first() -> None:
+def test_the_same_request_is_the_same_item_whichever_call_comes_first() -> None:
     millrace = ScriptedBackend()
     first, again = submitted(millrace), submitted(millrace, unique="other")
     ran = Orchestrator(
@@ -83,7 +83,7 @@ def test_the_same_request_is_the_same_item_whoever_comes_first() -> None:
     assert len(millrace.enqueued) == 1
 
 
-def test_what_nobody_named_is_new_each_time() -> None:
+def test_an_unnamed_request_is_new_each_time() -> None:
     millrace = ScriptedBackend()
 
     one, other = (submitted(millrace, UNNAMED, unique=text) for text in ("u", "v"))
@@ -112,7 +112,7 @@ def test_another_text_under_the_same_name_is_refused() -> None:
         (ItemState.QUEUED, ExitCode.COMPLETED, ["watch", "cancel"]),
     ],
 )
-def test_an_item_that_nobody_will_work_on_is_no_success(
+def test_an_item_without_a_worker_is_not_a_success(
     state: ItemState, exit_code: ExitCode, actions: list[str]
 ) -> None:
     millrace = ScriptedBackend()
@@ -163,7 +163,7 @@ def test_an_item_that_the_daemon_refused_is_not_called_queued() -> None:
     assert submission.item_status is None
 
 
-def test_a_daemon_that_takes_long_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_daemon_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("millracer.run.accept.ACCEPT_SECONDS", 0.0)
     millrace = ScriptedBackend()
     millrace.has_daemon()
@@ -187,7 +187,7 @@ def test_a_refused_document_leaves_nothing() -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_who_is_stopped_at_the_add_is_told_whether_the_item_is_queued(*, after: bool) -> None:
+def test_a_caller_stopped_at_the_add_learns_whether_the_item_is_queued(*, after: bool) -> None:
     millrace, cancellation = ScriptedBackend(), Cancellation()
 
     def stop() -> None:

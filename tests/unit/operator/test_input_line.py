@@ -28,7 +28,7 @@ def test_what_does_not_begin_with_a_slash_is_a_task_exactly_as_it_is(text: str) 
     ("text", "task"),
     [(" /etc/hosts is wrong", "/etc/hosts is wrong"), (" /status", "/status"), (" /", "/")],
 )
-def test_one_blank_before_a_slash_makes_a_task_and_is_no_part_of_it(text: str, task: str) -> None:
+def test_one_blank_before_a_slash_makes_a_task_and_is_not_part_of_it(text: str, task: str) -> None:
     assert parse_line(text) == TaskLine(task)
 
 

@@ -18,7 +18,6 @@ from millracer.operator.reports import (
     describe_ending,
     describe_history,
     describe_left,
-    describe_status,
     describe_workspaces,
 )
 
@@ -54,7 +53,6 @@ def stage(name: str, ended: str, item_id: str = "x") -> StageFact:
         stage=name,
         terminal_result=ended,
         run_status="complete",
-        request_kind="active_work_item",
         source="s",
         observed_at=NOW,
     )
@@ -70,7 +68,7 @@ def closure(*, is_open: bool) -> ClosureFact:
     return ClosureFact(
         root_spec_id="spec",
         open=is_open,
-        last_arbiter_run_id=None,
+        closing_run_id=None,
         blocked_by_lineage_work=False,
         blocking_ids=(),
         source="s",
@@ -96,7 +94,7 @@ def missing(needed: str, found: str) -> tuple[MissingEvidence, ...]:
         (3725.2, "62 min 5 s"),
     ],
 )
-def test_the_time_is_said_in_words(seconds: float, said: str) -> None:
+def test_the_time_is_printed_in_words(seconds: float, said: str) -> None:
     *_, last = describe_ending(result(Outcome.COMPLETED, route=Route.DIRECT), seconds).split(" · ")
 
     assert last == said
@@ -143,7 +141,7 @@ def test_an_incomplete_task_says_why_and_what_is_missing() -> None:
     assert missed.endswith("a complete updater run")
 
 
-def test_what_millrace_goes_on_with_is_named_below() -> None:
+def test_the_work_that_millrace_continues_is_named_below() -> None:
     ended = result(
         Outcome.TIMED_OUT,
         reason="the time limit ended",
@@ -198,7 +196,7 @@ def test_a_cancelled_item_stays_in_millrace() -> None:
         pytest.param({"work_item_id": "x", "next_steps": (CANCEL,)}, id="set aside"),
     ],
 )
-def test_a_cancelled_task_of_which_nothing_goes_on_names_nothing(fields: dict[str, Any]) -> None:
+def test_a_cancelled_task_of_which_nothing_continues_names_nothing(fields: dict[str, Any]) -> None:
     ended = result(
         Outcome.CANCELLED,
         reason="cancelled by the caller",
@@ -210,7 +208,7 @@ def test_a_cancelled_task_of_which_nothing_goes_on_names_nothing(fields: dict[st
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_every_outcome_is_said_in_words_first(outcome: Outcome) -> None:
+def test_every_outcome_is_printed_in_words_first(outcome: Outcome) -> None:
     said = describe_ending(result(outcome, proof=(item(ItemState.DONE),)), 1)
 
     assert said.startswith(outcome.value.replace("_", " ") + " · ")
@@ -259,71 +257,18 @@ def status(**fields: Any) -> RuntimeStatus:
         "stop_requested": False,
         "mode_id": "lad_pi",
         "raw": {},
+        "source": "millrace status",
         "observed_at": NOW,
     }
     return RuntimeStatus(**{**plain, **fields})
 
 
 def left(
-    item_id: str, state: ItemState, *, title: str = "Paint it", ours: bool = False
+    item_id: str, state: ItemState, *, title: str = "Paint it", is_own: bool = False
 ) -> UnfinishedItem:
     return UnfinishedItem(
-        item_id=item_id, work_kind="task", state=state, title=title, ours=ours, path="/x"
+        item_id=item_id, work_kind="task", state=state, title=title, ours=is_own, path="/x"
     )
-
-
-def test_status_is_a_few_lines() -> None:
-    workspace, *said = describe_status(
-        "/workspace", status(), [left("a", ItemState.QUEUED)]
-    ).splitlines()
-
-    assert workspace == "/workspace"
-    assert [line.split() for line in said] == [
-        ["daemon", "running"],
-        ["mode", "lad_pi"],
-        ["active", "-"],
-        ["queues", "execution", "2", "·", "planning", "0"],
-        ["blocked", "-"],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "name", "words"),
-    [
-        ({"process_running": False}, "daemon", ["not"]),
-        ({"paused": True, "pause_sources": "operator"}, "daemon", ["paused", "operator"]),
-        ({"stop_requested": True}, "daemon", ["running", "stop"]),
-        ({"mode_id": None}, "mode", ["-"]),
-        ({"active_stage": "builder", "active_item_id": "x"}, "active", ["builder", "x"]),
-        ({"active_stage": "arbiter"}, "active", ["arbiter"]),
-        ({"active_item_id": "x"}, "active", ["x"]),
-    ],
-)
-def test_status_says_what_differs(fields: dict[str, Any], name: str, words: list[str]) -> None:
-    usual = describe_status("/workspace", status(), []).splitlines()
-    shown = describe_status("/workspace", status(**fields), []).splitlines()
-
-    (line,) = (line for line in shown if line not in usual)
-
-    assert line.split()[0] == name
-    assert all(word in re.findall(r"[\w-]+", line) for word in words)
-
-
-def test_status_names_a_dozen_blocked_items_and_counts_the_rest() -> None:
-    blocked = [left(f"item-{n}", ItemState.BLOCKED) for n in range(14)]
-
-    lines = describe_status("/workspace", status(), blocked).splitlines()
-
-    assert "  blocked  14" in lines
-    assert [line.strip() for line in lines if "item-" in line] == [f"item-{n}" for n in range(12)]
-    assert "…" in lines[-1]
-    assert "2" in lines[-1].split()
-
-
-def test_twelve_are_not_more_than_twelve() -> None:
-    blocked = [left(f"item-{n}", ItemState.BLOCKED) for n in range(12)]
-
-    assert "…" not in describe_status("/workspace", status(), blocked)
 
 
 # what is left, workspaces
@@ -332,7 +277,7 @@ def test_twelve_are_not_more_than_twelve() -> None:
 def test_what_is_left_has_its_state_its_title_and_its_id() -> None:
     said = describe_left(
         [
-            left(LONG_ID, ItemState.QUEUED, title="t" * 300 + "\nsecond line", ours=True),
+            left(LONG_ID, ItemState.QUEUED, title="t" * 300 + "\nsecond line", is_own=True),
             left("other", ItemState.BLOCKED),
         ],
         "/workspace",

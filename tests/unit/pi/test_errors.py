@@ -6,6 +6,7 @@ import pytest
 
 from millracer.errors import ToolFailed
 from millracer.pi import errors
+from millracer.pi.frames import ModelData
 from millracer.pi.turn import EndKind, TurnEnd
 
 
@@ -16,6 +17,11 @@ from millracer.pi.turn import EndKind, TurnEnd
         (["Warning: old", "No models available."], "pi_no_credentials", "No models available."),
         (["Error: Unknown option: --no-such"], "pi_start_failed", "--no-such (exit code 1)"),
         ([], "pi_start_failed", "it printed nothing"),
+        (
+            ['Error: Model "m" is ambiguous: a/m. No matching provider is authenticated.'],
+            "pi_no_credentials",
+            "a/m. No matching",
+        ),
         (
             [
                 "node:internal/modules/esm:2",
@@ -29,7 +35,7 @@ from millracer.pi.turn import EndKind, TurnEnd
         ),
     ],
 )
-def test_a_pi_that_dies_at_start_is_told_in_its_own_words(
+def test_a_pi_that_dies_at_start_is_reported_in_its_own_words(
     lines: list[str], code: str, words: str
 ) -> None:
     error = errors.start_failure(1, lines)
@@ -78,7 +84,7 @@ def test_refused_credentials_suggest_a_login(words: str) -> None:
     error = errors.turn_failure(TurnEnd(EndKind.FAILED, words=words))
 
     assert "/login" in (error.suggested_action or "")
-    # The pi that `millracer setup` installed is on nobody's PATH.
+    # The pi that `millracer setup` installed is on no user's PATH.
     assert "`millracer doctor`" in (error.suggested_action or "")
 
 
@@ -105,6 +111,50 @@ def test_a_providers_json_is_shown_by_its_message(words: str, shown: str) -> Non
     assert words in process.detail
 
 
+_UNREACHABLE = ("Connection error.", "fetch failed", "connect ECONNREFUSED 127.0.0.1:9")
+_SERVER = ModelData(provider="local", id="m", base_url="http://me:pw@127.0.0.1:9/v1?key=k")
+
+
+@pytest.mark.parametrize("words", _UNREACHABLE)
+def test_a_model_server_that_does_not_answer_is_named_without_secrets(words: str) -> None:
+    end = TurnEnd(EndKind.FAILED, words=words)
+    for error in (
+        errors.turn_failure(end, _SERVER),
+        errors.print_failure(1, [f"Error: {words}"], _SERVER),
+    ):
+        assert error.code == "pi_model_error"
+        assert words in error.message
+        for text in (error.message, error.suggested_action or ""):
+            assert "http://127.0.0.1:9/v1" in text
+            assert "pw" not in text
+            assert "key" not in text
+        assert "provider local" in error.message
+    assert errors.turn_failure(end).code == "pi_model_error"
+
+
+def test_a_model_error_of_a_server_that_answers_is_not_a_connection_error() -> None:
+    error = errors.turn_failure(TurnEnd(EndKind.FAILED, words="500 Connection error"), _SERVER)
+
+    assert "127.0.0.1" not in error.message
+
+
+@pytest.mark.parametrize("failure", [errors.start_failure, errors.print_failure])
+@pytest.mark.parametrize(
+    "words",
+    [
+        'Error: Model "x/y" not found. Use --list-models to see available models.',
+        'Model "m" is ambiguous across providers: a/m, b/m. More than one is authenticated.',
+    ],
+)
+def test_a_model_that_pi_cannot_choose_is_answered_with_the_list_of_models(
+    failure: Callable[..., ToolFailed], words: str
+) -> None:
+    error = failure(1, [words])
+
+    assert error.code == "pi_start_failed"
+    assert "`millracer models`" in (error.suggested_action or "")
+
+
 @pytest.mark.parametrize("failure", [errors.start_failure, errors.print_failure])
 def test_a_node_too_old_for_this_pi_is_named(failure: Callable[..., ToolFailed]) -> None:
     words = "SyntaxError: The requested module 'node:fs' does not provide an export named 'x'"
@@ -116,7 +166,7 @@ def test_a_node_too_old_for_this_pi_is_named(failure: Callable[..., ToolFailed])
     assert "Node 22.19" in (error.suggested_action or "")
 
 
-def test_what_an_extension_of_pi_cannot_find_is_no_matter_of_node() -> None:
+def test_a_missing_module_of_a_pi_extension_is_not_an_error_of_node() -> None:
     error = errors.start_failure(1, ["Error: Cannot find the model 'x' of this provider"])
 
     assert "Node" not in str(error.suggested_action)

@@ -24,7 +24,7 @@ def test_unknown_fields_types_and_roles_pass() -> None:
     )
 
 
-def test_reasoning_and_tool_calls_are_no_part_of_the_text() -> None:
+def test_reasoning_and_tool_calls_are_not_part_of_the_text() -> None:
     frame = parse(
         {
             "type": "message_end",
@@ -74,7 +74,7 @@ def test_pi_is_idle_only_when_nothing_runs_or_waits() -> None:
         {"type": "response", "command": "get_state", "success": True, "data": {}},
     ],
 )
-def test_a_known_frame_without_what_we_need_is_an_error_with_its_raw_text(
+def test_a_known_frame_without_a_required_field_is_an_error_with_its_raw_text(
     document: dict[str, object],
 ) -> None:
     with pytest.raises(ProtocolError) as caught:
@@ -84,7 +84,7 @@ def test_a_known_frame_without_what_we_need_is_an_error_with_its_raw_text(
 
 
 @pytest.mark.parametrize("line", [b"", b"42", b"null", b"[]", b"{}", b'{"type":7}', b"\xff", b"{"])
-def test_what_is_no_frame_at_all_is_none(line: bytes) -> None:
+def test_an_unreadable_frame_is_none(line: bytes) -> None:
     assert frames.parse_frame(line) is None
 
 

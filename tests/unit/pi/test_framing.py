@@ -69,7 +69,7 @@ def test_only_a_line_feed_ends_a_line(separator: str) -> None:
     assert [text] == texts(frames)
 
 
-def test_lines_that_are_no_frames_are_skipped_and_counted() -> None:
+def test_lines_that_are_not_frames_are_skipped_and_counted() -> None:
     reader = FrameReader()
 
     frames = [
@@ -82,7 +82,7 @@ def test_lines_that_are_no_frames_are_skipped_and_counted() -> None:
     assert reader.skipped == 5
 
 
-def test_updates_of_a_message_are_thrown_away_unparsed_while_nobody_listens() -> None:
+def test_updates_of_a_message_are_thrown_away_unparsed_without_a_listener() -> None:
     reader = FrameReader()
 
     frames = list(reader.feed(b'{"type":"message_update", this is not even JSON\n'))
@@ -92,7 +92,7 @@ def test_updates_of_a_message_are_thrown_away_unparsed_while_nobody_listens() ->
 
 
 @pytest.mark.parametrize("kind", ["turn_end", "message_start", "tool_execution_update", "new_kind"])
-def test_frames_we_do_not_use_are_thrown_away_unparsed(kind: str) -> None:
+def test_unused_frames_are_thrown_away_unparsed(kind: str) -> None:
     reader = FrameReader()
 
     assert list(reader.feed(b'{"type":"%s", broken\n' % kind.encode())) == []
@@ -146,7 +146,7 @@ def test_a_listener_is_given_nothing_but_text(kind: str) -> None:
 
 
 @pytest.mark.parametrize("text", [rb"\q", b"\x00", b"\xff", rb"\u12"], ids=repr)
-def test_a_piece_of_text_that_is_no_json_string_is_left_out(text: bytes) -> None:
+def test_a_piece_of_text_that_is_not_a_json_string_is_left_out(text: bytes) -> None:
     reader = FrameReader()
     reader.wants_text = True
     event = b'"assistantMessageEvent":{"type":"text_delta","delta":"%s"}'

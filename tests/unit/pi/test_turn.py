@@ -90,7 +90,7 @@ def test_a_retry_cancelled_in_its_sleep_ends_the_turn_without_another_attempt() 
     assert turn.end == TurnEnd(EndKind.FAILED, words="500")
 
 
-def test_an_end_that_announces_a_retry_is_no_end() -> None:
+def test_an_end_that_announces_a_retry_is_not_an_end() -> None:
     _, actions = play(ACCEPTED, pi.AgentStart(), said("", "error"), pi.AgentEnd(will_retry=True))
 
     assert actions[-1] == ()
@@ -166,7 +166,7 @@ def test_the_answer_is_what_the_model_said_last() -> None:
         (said("text", "pending"), TurnEnd(EndKind.UNFINISHED, words="pending")),
     ],
 )
-def test_a_turn_that_did_not_stop_by_itself_with_text_is_no_answer(
+def test_a_turn_that_did_not_stop_by_itself_with_text_is_not_an_answer(
     message: pi.MessageEnd, end: TurnEnd
 ) -> None:
     turn, _ = play(ACCEPTED, pi.AgentStart(), message, pi.AgentEnd(), state())
@@ -226,10 +226,20 @@ def test_a_prompt_that_starts_late_is_not_taken_for_handled() -> None:
     assert turn.end == TurnEnd(EndKind.ANSWERED, text="late")
 
 
-def test_text_is_told_once_the_prompt_is_accepted() -> None:
+def test_text_is_passed_on_once_the_prompt_is_accepted() -> None:
     _, actions = play(pi.TextDelta(delta="old"), ACCEPTED, pi.TextDelta(delta="new"))
 
     assert actions == [(), ASK, (EmitText("new"),)]
+
+
+def test_the_texts_of_two_messages_are_streamed_with_a_line_break_between_them() -> None:
+    texts = (pi.TextDelta(delta="I "), pi.TextDelta(delta="do it."), said("I do it."))
+    again = (pi.TextDelta(delta="Done.\n"), said("Done.\n"), pi.TextDelta(delta="End"))
+
+    _, actions = play(ACCEPTED, pi.AgentStart(), said(""), *texts, *again)
+
+    streamed = [each.text for group in actions for each in group if isinstance(each, EmitText)]
+    assert streamed == ["I ", "do it.", "\nDone.\n", "End"]
 
 
 FRAMES = st.sampled_from(

@@ -31,7 +31,7 @@ def test_eight_characters_of_three_kinds_are_enough() -> None:
 @pytest.mark.parametrize(
     ("length", "least"), [(15, 15), (16, 12), (20, 15), (21, 15), (22, 16), (39, 16)]
 )
-def test_a_cut_value_is_known_by_as_much_as_tells_it(length: int, least: int) -> None:
+def test_a_cut_value_is_known_by_as_much_as_identifies_it(length: int, least: int) -> None:
     value = LONG[:length]
     redaction = Redaction([value])
 
@@ -41,7 +41,7 @@ def test_a_cut_value_is_known_by_as_much_as_tells_it(length: int, least: int) ->
         assert redaction.text(f"<{unknown}>") == f"<{unknown}>"
 
 
-def test_what_stands_beside_a_cut_value_stays() -> None:
+def test_text_beside_a_cut_value_stays() -> None:
     redaction = Redaction([LONG])
 
     assert redaction.text(f"{LONG[:20]}XY{LONG[-20:]} c {LONG}") == f"{MARK}XY{MARK} c {MARK}"
@@ -90,7 +90,7 @@ def test_a_value_is_known_each_time_and_beside_itself() -> None:
     ],
     ids=["json", "utf8-json", "python", "address", "plain"],
 )
-def test_of_a_spelled_value_what_stands_around_it_stays(spelled: object) -> None:
+def test_text_around_a_spelled_value_stays(spelled: object) -> None:
     assert callable(spelled)
     for value in ('"é\'"\\\n three', 'é/"\\\té and two', "\u20ac-horse-\x07-staple/\u20ac"):
         text = "'{0}' and \"{0}\""
@@ -115,12 +115,12 @@ def test_where_covering_makes_new_secrets_without_end_all_is_covered() -> None:
     assert redaction.text("it said [redacted[redacted]ed]") == MARK
 
 
-@pytest.mark.parametrize(("made", "told"), [(6, f"{'[red' * 6}{MARK}"), (7, MARK)])
-def test_what_covering_joins_is_covered_seven_times_then_all_of_it(made: int, told: str) -> None:
+@pytest.mark.parametrize(("made", "covered"), [(6, f"{'[red' * 6}{MARK}"), (7, MARK)])
+def test_what_covering_joins_is_covered_seven_times_then_all_of_it(made: int, covered: str) -> None:
     ends = [f"-{number}" for number in range(made)]
     redaction = Redaction(["12345678abc", *(f"acted]{end}" for end in ends)])
 
-    assert redaction.text("".join(["12345678abc", *ends])) == told
+    assert redaction.text("".join(["12345678abc", *ends])) == covered
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_password_in_an_address_is_known_from_eight_characters(
 
 
 def test_an_end_of_a_value_costs_alike_however_long_the_text_before_it_is() -> None:
-    """Looking through all that stands before each would not end within the test's own limit."""
+    """Searching all text before each would not end within the test's own limit."""
     ends = 50_000
 
     redacted = Redaction([LONG]).text(" " * 2_000_000 + f"{LONG[-16:]}\n" * ends)

@@ -1,4 +1,4 @@
-"""What a key is known by; each is put together here, so that no file of ours holds one."""
+"""The patterns of keys; each key is put together here, so that no file of the project holds one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_key_is_known_by_its_prefix_and_its_length(prefix: str, rest: str, aro
 
 
 @pytest.mark.parametrize("prefix", ["AKIA", "ASIA", "AIza", "millracer_"])
-def test_a_key_of_one_length_is_no_part_of_a_longer_word(prefix: str) -> None:
+def test_a_key_of_one_length_is_not_part_of_a_longer_word(prefix: str) -> None:
     assert found(prefix + PREFIXED[prefix] + "0") == []
 
 
@@ -67,7 +67,7 @@ def test_what_follows_a_bearer_is_a_key_if_it_holds_a_digit(name: str, blank: st
     assert found(f"{name}{blank}abcdefghijklmnop") == []
 
 
-def test_every_key_of_a_text_is_found_wherever_it_stands() -> None:
+def test_every_key_of_a_text_is_found_in_every_place() -> None:
     keys = [KEYS["openai"], KEYS["github"], KEYS["openai"]]
     text = f"{keys[0]} sk-short {keys[1]}{BLANKS}x{keys[0]}\n{keys[2]}"
 
@@ -110,7 +110,7 @@ def test_an_overlap_is_the_longest_but_not_the_whole(text: str, other: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "begun"),
+    ("text", "tail"),
     [
         ("nothing yet", ""),
         ("sk-", "sk-"),
@@ -133,10 +133,10 @@ def test_an_overlap_is_the_longest_but_not_the_whole(text: str, other: str) -> N
         ("Bearer " + "w" * 250 + " abc", ""),
     ],
 )
-def test_what_may_become_a_key_begins_where_its_shape_does(text: str, begun: str) -> None:
+def test_what_may_become_a_key_begins_where_its_shape_does(text: str, tail: str) -> None:
     word = len(text) - len(text.rsplit(" ", maxsplit=1)[-1])
 
-    assert text[begun_shape(text, word) :] == begun
+    assert text[begun_shape(text, word) :] == tail
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_what_may_become_a_key_begins_where_its_shape_does(text: str, begun: str
         *(text.format(key) for text, key in IN_PLACE.values()),
     ],
 )
-def test_a_key_has_begun_before_it_is_known(text: str) -> None:
+def test_a_key_has_started_before_it_is_known(text: str) -> None:
     for begin, end in find_shapes(text):
         for at in range(begin + 1, end):
             word = len(re.sub(r"\S+\Z", "", text[:at]))

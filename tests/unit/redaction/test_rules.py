@@ -17,12 +17,12 @@ def test_a_key_is_known_by_its_shape(key: str, around: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "secret"), IN_PLACE.values(), ids=IN_PLACE.keys())
-def test_of_a_key_that_its_place_tells_the_place_stays(text: str, secret: str) -> None:
+def test_the_place_that_identifies_a_key_stays(text: str, secret: str) -> None:
     assert Redaction().text(text.format(secret)) == text.format(MARK)
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_is_no_key_stays(text: str) -> None:
+def test_text_that_is_not_a_key_stays(text: str) -> None:
     assert Redaction().text(text) == text
 
 
@@ -98,7 +98,7 @@ def test_a_value_is_known_however_it_is_spelled(shown: object) -> None:
 @pytest.mark.parametrize(
     "value", ["short12", "aaaaaaaaaaaa", "abababababab", "redacted", MARK, f"x{MARK}y"]
 )
-def test_what_would_be_everywhere_is_no_value(value: str) -> None:
+def test_a_common_word_is_not_a_value(value: str) -> None:
     assert Redaction([value]).text(f"<{value}>") == f"<{value}>"
 
 
@@ -134,7 +134,7 @@ def test_a_variable_that_holds_no_key_is_none(name: str) -> None:
         *("~/keys/service.json", "./key.pem", "../keys/file", "https://host/path"),
     ],
 )
-def test_a_value_that_is_no_key_is_none(value: str) -> None:
+def test_a_value_that_is_not_a_key_is_none(value: str) -> None:
     assert secret_values([("API_KEY", value)]) == frozenset()
 
 

@@ -28,7 +28,7 @@ def test_an_idempotency_key_does_so_too() -> None:
     assert item_named("r-1", millrace) == "r-1"
 
 
-def test_an_id_of_anybody_else_is_left_as_it_is() -> None:
+def test_a_foreign_id_is_left_as_it_is() -> None:
     millrace = ScriptedBackend()
     submitted(millrace)
     millrace.holds("t1", ItemState.QUEUED)

@@ -131,7 +131,7 @@ def test_pis_wish_gives_way_to_the_running_daemon_with_a_warning() -> None:
     assert (record.mode, codes(record)) == ("lad_pi", ["mode_of_daemon"])
 
 
-def test_a_daemon_that_never_says_its_mode_contradicts_nobody() -> None:
+def test_a_daemon_that_never_says_its_mode_contradicts_no_choice() -> None:
     millrace, record = ScriptedBackend(), run(mode="lad_codex")
     millrace.has_daemon(mode_id=None)
 

@@ -1,4 +1,4 @@
-"""Telling pi of stages: no test waits for time, each waits for what happens."""
+"""Notifying pi of stages: no test waits for time, each waits for what happens."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def notes_of(notifier: Notifier, count: int) -> list[ProgressNote]:
     return notes
 
 
-def test_pi_is_told_of_each_end_once_and_in_order(pi: ScriptedAgent, notifier: Notifier) -> None:
+def test_pi_hears_of_each_end_once_and_in_order(pi: ScriptedAgent, notifier: Notifier) -> None:
     pi.will_say("Noted.")
     pi.will_say("Noted again.")
 
@@ -65,8 +65,8 @@ def test_pi_is_told_of_each_end_once_and_in_order(pi: ScriptedAgent, notifier: N
     assert [note.event for note in notes] == [ended(1), ended(2)]
     assert notes[0] == ProgressNote(reason=notes[0].reason, event=ended(1))
     assert all(prompt.startswith(NOTICE_MARK) for prompt in pi.prompts)
-    for told in (notes[0].reason, pi.prompts[0]):
-        assert all(word in told for word in ("updater", "UPDATE_COMPLETE", "task", "t1"))
+    for sent in (notes[0].reason, pi.prompts[0]):
+        assert all(word in sent for word in ("updater", "UPDATE_COMPLETE", "task", "t1"))
     assert len(pi.prompts) == 2
 
 
@@ -78,7 +78,7 @@ def test_what_is_not_worth_it_costs_no_turn(pi: ScriptedAgent, notifier: Notifie
     assert pi.prompts == []
 
 
-def test_a_failure_is_a_warning_once_and_the_next_end_is_told_all_the_same(
+def test_a_failure_is_a_warning_once_and_the_next_end_is_sent_all_the_same(
     pi: ScriptedAgent, notifier: Notifier
 ) -> None:
     pi.will_fail("429 slow down")
@@ -98,7 +98,7 @@ def test_a_failure_is_a_warning_once_and_the_next_end_is_told_all_the_same(
     assert third.reason.startswith("pi was notified")
 
 
-def test_telling_and_asking_what_became_of_it_do_not_wait_for_a_turn(
+def test_sending_and_asking_for_the_result_do_not_wait_for_a_turn(
     pi: ScriptedAgent, notifier: Notifier
 ) -> None:
     may_answer = threading.Event()
@@ -130,7 +130,7 @@ def test_the_end_of_the_watch_stops_a_running_turn_and_drops_what_waits(
     assert len(pi.prompts) == 1
 
 
-def test_nothing_is_told_before_the_start_nor_after_the_end(pi: ScriptedAgent) -> None:
+def test_nothing_is_sent_before_the_start_nor_after_the_end(pi: ScriptedAgent) -> None:
     notifier = Notifier(pi)
     notifier.post(ended(1))
     assert notifier.finish(soon())
@@ -144,7 +144,9 @@ def test_nothing_is_told_before_the_start_nor_after_the_end(pi: ScriptedAgent) -
     assert pi.prompts == []
 
 
-def test_begun_again_it_tells_on_and_nothing_twice(pi: ScriptedAgent, notifier: Notifier) -> None:
+def test_started_again_it_continues_and_sends_nothing_twice(
+    pi: ScriptedAgent, notifier: Notifier
+) -> None:
     pi.will_say("Noted.")
     notifier.post(ended(1))
     notes_of(notifier, 1)

@@ -17,7 +17,7 @@ from millracer.domain.requests import (
     RunRequest,
     ScopedWork,
 )
-from millracer.domain.run.lifecycle import TERMINAL, RunState
+from millracer.domain.run.lifecycle import EDGES, SUBMISSION_EDGES
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import ProgressEvent
 from millracer.domain.run.result import RunResult
@@ -28,13 +28,16 @@ from millracer.errors import (
     DaemonDied,
     ProtocolError,
     RunWarning,
+    ToolError,
     ToolFailed,
     ToolNotFound,
     ToolTimeout,
+    ToolUnsupported,
     WorkspaceUnusable,
 )
 from millracer.run.orchestrator import Orchestrator
 from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
+from millracer.run.submitter import Submitter
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import (
     ScriptedBackend,
@@ -57,7 +60,7 @@ DELEGATE = json.dumps({"decision": "millrace", "intake_kind": "task", "why": "wo
 DONE = (stage_runs("builder"), stage_runs("updater"), item_ends())
 
 
-class World:
+class Scene:
     """One orchestrator on fakes."""
 
     def __init__(self, *answers: str, is_initialised: bool = True) -> None:
@@ -102,31 +105,37 @@ def codes(result: RunResult) -> list[str]:
 
 
 def test_a_delegated_task_is_completed_with_its_proof() -> None:
-    world = World()
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.COMPLETED
     assert result.scoped_completion
-    assert result.work_item_id == world.added
-    assert {fact.item_id for fact in result.proof} == {world.added}
+    assert result.work_item_id == scene.added
+    assert {fact.item_id for fact in result.proof} == {scene.added}
     assert result.event is not None
     assert (result.event.kind, result.event.run_id) == ("scoped_complete", "run-1")
     assert result.missing_evidence == ()
-    assert world.millrace.started == ["default_pi"]
-    assert len(world.millrace.stopped) == 1
+    assert scene.millrace.started == ["default_pi"]
+    assert len(scene.millrace.stopped) == 1
 
 
-def test_every_state_but_the_end_has_an_effect() -> None:
-    assert set(World().orchestrator._effects) == set(RunState) - {TERMINAL}
+def test_every_state_of_a_table_has_exactly_one_step() -> None:
+    scene = Scene()
+    submitter = Submitter(
+        millrace=scene.millrace, models=ScriptedAgent(), clock=FrozenClock(), unique=lambda: "u"
+    )
+
+    assert set(scene.orchestrator._effects) == {edge.source for edge in EDGES}
+    assert set(submitter._effects) == {edge.source for edge in SUBMISSION_EDGES}
 
 
 def test_done_without_the_run_that_did_it_is_incomplete_and_says_what_is_missing() -> None:
-    world = World()
-    world.millrace.will_show(item_ends(proven=False))
+    scene = Scene()
+    scene.millrace.will_show(item_ends(proven=False))
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.INCOMPLETE
     assert not result.scoped_completion
@@ -134,14 +143,14 @@ def test_done_without_the_run_that_did_it_is_incomplete_and_says_what_is_missing
 
 
 def test_a_blocked_task_is_blocked_and_never_retried_nor_done_directly() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("builder"), item_ends(ItemState.BLOCKED))
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), item_ends(ItemState.BLOCKED))
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.BLOCKED
-    assert len(world.millrace.enqueued) == 1
-    assert world.pi.prompts == []
+    assert len(scene.millrace.enqueued) == 1
+    assert scene.pi.prompts == []
     assert [step.action for step in result.next_steps] == ["retry", "cancel"]
 
 
@@ -158,91 +167,107 @@ def test_a_blocked_task_is_blocked_and_never_retried_nor_done_directly() -> None
 def test_an_item_that_was_set_aside_ends_the_watch_incomplete_with_the_reason(
     state: ItemState,
 ) -> None:
-    world = World()
-    world.millrace.will_show(item_goes(state, "an operator's word"))
+    scene = Scene()
+    scene.millrace.will_show(item_goes(state, "an operator's word"))
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.INCOMPLETE
     assert result.event is not None
     assert result.event.kind == "idle_no_work"
     assert str(state) in result.event.reason
     assert "an operator's word" in result.event.reason
-    assert len(world.millrace.enqueued) == 1
+    assert len(scene.millrace.enqueued) == 1
 
 
 def test_pi_decides_once_and_explains_at_the_end() -> None:
-    world = World(DELEGATE, "All done.")
-    world.millrace.will_show(*DONE)
+    scene = Scene(DELEGATE, "All done.")
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked(route=RoutePreference.AUTO, finalizer=Finalizer.PI))
+    result = scene.run(asked(route=RoutePreference.AUTO, finalizer=Finalizer.PI))
 
     assert result.output == "All done."
     assert result.decision is not None
     assert result.decision.why == "worth a check"
-    decision, report = world.pi.prompts
+    decision, report = scene.pi.prompts
     assert decision.startswith(DECISION_MARK)
     assert report.startswith(REPORT_MARK)
     assert "Outcome: completed" in report
 
 
 def test_a_direct_answer_is_completed_without_scoped_completion() -> None:
-    world = World('{"decision": "direct", "why": "small"}', "It is blue now.")
+    scene = Scene('{"decision": "direct", "why": "small"}', "It is blue now.")
 
-    result = world.run(asked(route=RoutePreference.AUTO))
+    result = scene.run(asked(route=RoutePreference.AUTO))
 
     assert result.outcome is Outcome.COMPLETED
     assert not result.scoped_completion
     assert result.proof == ()
     assert result.output == "It is blue now."
     assert result.work_item_id is None
-    assert world.pi.prompts[1].startswith(DIRECT_MARK)
-    assert world.millrace.calls == []
+    assert scene.pi.prompts[1].startswith(DIRECT_MARK)
+    assert scene.millrace.calls == ["check_supported"]
 
 
 def test_what_the_caller_points_to_reaches_pi_on_the_direct_route() -> None:
-    world = World("hm", '{"decision": "direct"}', "Done.")
+    scene = Scene("hm", '{"decision": "direct"}', "Done.")
 
-    world.run(asked(route=RoutePreference.AUTO, context_refs=("docs/colours.md",)))
+    scene.run(asked(route=RoutePreference.AUTO, context_refs=("docs/colours.md",)))
 
-    assert len(world.pi.prompts) == 3
-    assert all('"docs/colours.md"' in prompt for prompt in world.pi.prompts)
+    assert len(scene.pi.prompts) == 3
+    assert all('"docs/colours.md"' in prompt for prompt in scene.pi.prompts)
 
 
 @pytest.mark.parametrize("kind", IntakePreference)
 def test_what_the_caller_points_to_reaches_millrace_in_every_kind(kind: IntakePreference) -> None:
-    world = World()
-    world.millrace.will_show(item_goes(ItemState.CANCELLED))
+    scene = Scene()
+    scene.millrace.will_show(item_goes(ItemState.CANCELLED))
 
-    world.run(asked(intake=kind, context_refs=("docs/colours.md",)))
+    scene.run(asked(intake=kind, context_refs=("docs/colours.md",)))
 
-    (document,) = world.millrace.documents
+    (document,) = scene.millrace.documents
     assert "\n- docs/colours.md\n" in document.text
 
 
-def test_an_unreadable_decision_is_asked_for_once_more_and_then_fails() -> None:
-    world = World("hm", "let me think about it")
+@pytest.mark.parametrize("kind", [ToolNotFound, ToolUnsupported])
+def test_an_unusable_millrace_is_refused_before_pi_is_asked(kind: type[ToolError]) -> None:
+    scene = Scene()
+    scene.millrace.will_fail("check_supported", kind("millrace", "m", suggested_action="set up"))
 
-    result = world.run(asked(route=RoutePreference.AUTO))
+    result = scene.run(asked(route=RoutePreference.AUTO))
+
+    assert result.outcome is Outcome.FAILED
+    assert [error.code for error in result.errors] == [kind("millrace", "m").code]
+    assert scene.pi.prompts == []
+    assert "--route direct" in (result.errors[0].suggested_action or "")
+    is_found = kind is ToolUnsupported
+    assert result.versions.millrace == (scene.millrace.version if is_found else None)
+    assert (scene.millrace.version is not None) is is_found
+
+
+def test_an_unreadable_decision_is_requested_once_more_and_then_fails() -> None:
+    scene = Scene("hm", "let me think about it")
+
+    result = scene.run(asked(route=RoutePreference.AUTO))
 
     assert result.outcome is Outcome.FAILED
     assert [error.code for error in result.errors] == ["decision_unreadable"]
     assert result.errors[0].suggested_action is not None
     assert "--route" in result.errors[0].suggested_action
-    assert world.millrace.calls == []
+    assert scene.millrace.calls == ["check_supported"]
 
 
 def test_a_decision_readable_at_the_second_try_counts() -> None:
-    world = World("hm", '{"decision": "direct"}', "Done.")
+    scene = Scene("hm", '{"decision": "direct"}', "Done.")
 
-    assert world.run(asked(route=RoutePreference.AUTO)).output == "Done."
+    assert scene.run(asked(route=RoutePreference.AUTO)).output == "Done."
 
 
 def test_a_decision_turn_out_of_time_is_timed_out() -> None:
-    world = World()
-    world.pi.will_fail(ToolTimeout("pi", "the turn did not end in time"))
+    scene = Scene()
+    scene.pi.will_fail(ToolTimeout("pi", "the turn did not end in time"))
 
-    result = world.run(asked(route=RoutePreference.AUTO))
+    result = scene.run(asked(route=RoutePreference.AUTO))
 
     assert result.outcome is Outcome.TIMED_OUT
     assert result.event is not None
@@ -250,12 +275,12 @@ def test_a_decision_turn_out_of_time_is_timed_out() -> None:
 
 
 def test_a_forced_direct_run_needs_no_millrace() -> None:
-    world = World("Done.", is_initialised=False)
+    scene = Scene("Done.", is_initialised=False)
 
-    result = world.run(asked(route=RoutePreference.DIRECT, scope=SCOPE))
+    result = scene.run(asked(route=RoutePreference.DIRECT, scope=SCOPE))
 
     assert result.outcome is Outcome.COMPLETED
-    assert world.millrace.calls == []
+    assert scene.millrace.calls == []
 
 
 @pytest.mark.parametrize(
@@ -271,20 +296,20 @@ def test_a_forced_direct_run_needs_no_millrace() -> None:
 def test_millrace_is_warmed_up_at_once_wherever_it_may_be_needed(
     answers: tuple[str, ...], fields: dict[str, object], *, warmed_up: bool
 ) -> None:
-    world = World(*answers)
-    world.millrace.will_fail("initialise", WorkspaceUnusable("as scripted"))
+    scene = Scene(*answers)
+    scene.millrace.will_fail("initialise", WorkspaceUnusable("as scripted"))
 
-    world.run(asked(**fields))
+    scene.run(asked(**fields))
 
-    assert world.millrace.warmed_up is warmed_up
+    assert scene.millrace.warmed_up is warmed_up
 
 
 def test_with_a_forced_route_and_the_summary_no_pi_is_needed() -> None:
-    world = World()
-    world.pi.will_not_begin(ToolNotFound("pi", "no pi"))
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.pi.will_not_begin(ToolNotFound("pi", "no pi"))
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.COMPLETED
     assert result.output.startswith("completed: ")
@@ -294,11 +319,11 @@ def test_with_a_forced_route_and_the_summary_no_pi_is_needed() -> None:
     "error", [ToolNotFound("pi", "no pi here"), ToolFailed("pi", "429"), ToolTimeout("pi", "slow")]
 )
 def test_pi_failing_at_the_end_changes_no_outcome(error: ToolFailed) -> None:
-    world = World()
-    world.pi.will_fail(error)
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.pi.will_fail(error)
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked(finalizer=Finalizer.PI))
+    result = scene.run(asked(finalizer=Finalizer.PI))
 
     assert result.outcome is Outcome.COMPLETED
     assert result.scoped_completion
@@ -307,11 +332,11 @@ def test_pi_failing_at_the_end_changes_no_outcome(error: ToolFailed) -> None:
     assert result.output.startswith("completed: ")
 
 
-def test_pi_told_to_declare_completion_completes_nothing() -> None:
-    world = World("The outcome is completed, scoped_completion true.")
-    world.millrace.will_show(item_ends(proven=False))
+def test_pi_asked_to_declare_completion_completes_nothing() -> None:
+    scene = Scene("The outcome is completed, scoped_completion true.")
+    scene.millrace.will_show(item_ends(proven=False))
 
-    result = world.run(asked(finalizer=Finalizer.PI))
+    result = scene.run(asked(finalizer=Finalizer.PI))
 
     assert result.outcome is Outcome.INCOMPLETE
     assert not result.scoped_completion
@@ -324,19 +349,19 @@ def named(**fields: object) -> RunRequest:
     return asked(scope=SCOPE, **fields)
 
 
-def held(world: World, state: ItemState, request: RunRequest, **fields: object) -> str:
+def held(scene: Scene, state: ItemState, request: RunRequest, **fields: object) -> str:
     item = work_item_for(request, unique="unique")
-    world.millrace.holds(item.item_id, state, request_hash=item.request_hash, **fields)  # type: ignore[arg-type]
+    scene.millrace.holds(item.item_id, state, request_hash=item.request_hash, **fields)  # type: ignore[arg-type]
     return item.item_id
 
 
 def test_the_daemon_is_left_while_pi_writes_the_answer_to_what_has_ended() -> None:
-    world = World()
-    world.millrace.will_show(*DONE)
-    world.millrace.while_leaving = lambda: _await(lambda: bool(world.pi.prompts))
-    world.pi.will_say("It is blue.", before=lambda: _await(lambda: world.millrace.watchers == 0))
+    scene = Scene()
+    scene.millrace.will_show(*DONE)
+    scene.millrace.while_leaving = lambda: _await(lambda: bool(scene.pi.prompts))
+    scene.pi.will_say("It is blue.", before=lambda: _await(lambda: scene.millrace.watchers == 0))
 
-    result = world.run(asked(finalizer=Finalizer.PI))
+    result = scene.run(asked(finalizer=Finalizer.PI))
 
     assert result.outcome is Outcome.COMPLETED
     assert result.output == "It is blue."
@@ -352,35 +377,35 @@ def test_the_daemon_is_left_while_pi_writes_the_answer_to_what_has_ended() -> No
 def test_the_daemon_is_left_before_pi_is_asked_where_that_may_matter(
     steps: tuple[Step, ...], fields: dict[str, object]
 ) -> None:
-    world = World("Here it is.")
+    scene = Scene("Here it is.")
     asked_meanwhile: list[bool] = []
 
-    def look_whether_pi_is_asked() -> None:
+    def check_whether_pi_is_asked() -> None:
         with suppress(AssertionError):
-            _await(lambda: bool(world.pi.prompts), seconds=0.3)
-        asked_meanwhile.append(bool(world.pi.prompts))
+            _await(lambda: bool(scene.pi.prompts), seconds=0.3)
+        asked_meanwhile.append(bool(scene.pi.prompts))
 
-    world.millrace.while_leaving = look_whether_pi_is_asked
-    world.millrace.will_show(*steps)
+    scene.millrace.while_leaving = check_whether_pi_is_asked
+    scene.millrace.will_show(*steps)
 
-    world.run(asked(finalizer=Finalizer.PI, **fields))
+    scene.run(asked(finalizer=Finalizer.PI, **fields))
 
     assert asked_meanwhile == [False]
 
 
 def test_a_bug_in_the_way_out_beside_pi_is_not_lost() -> None:
-    world = World("It is blue.")
+    scene = Scene("It is blue.")
     bugs = [ZeroDivisionError("a bug")]
 
     def fail_once() -> None:
         if bugs:
             raise bugs.pop()
 
-    world.millrace.while_leaving = fail_once
-    world.millrace.will_show(*DONE)
+    scene.millrace.while_leaving = fail_once
+    scene.millrace.will_show(*DONE)
 
     with pytest.raises(ZeroDivisionError):
-        world.orchestrator.run(asked(finalizer=Finalizer.PI), world.cancellation)
+        scene.orchestrator.run(asked(finalizer=Finalizer.PI), scene.cancellation)
 
 
 def _await(is_so: Callable[[], bool], *, seconds: float = 20.0) -> None:
@@ -391,37 +416,37 @@ def _await(is_so: Callable[[], bool], *, seconds: float = 20.0) -> None:
 
 
 def test_a_named_item_that_is_done_is_judged_and_nothing_runs() -> None:
-    world = World()
-    item_id = held(world, ItemState.DONE, named(), proven=True)
+    scene = Scene()
+    item_id = held(scene, ItemState.DONE, named(), proven=True)
 
-    result = world.run(named(finalizer=Finalizer.PI, route=RoutePreference.AUTO))
+    result = scene.run(named(finalizer=Finalizer.PI, route=RoutePreference.AUTO))
 
     assert result.outcome is Outcome.COMPLETED
     assert result.work_item_id == item_id
     assert codes(result) == ["already_completed"]
-    assert world.pi.begun == 0
-    assert world.pi.prompts == []
-    assert world.millrace.enqueued == []
-    assert world.millrace.started == []
+    assert scene.pi.begun == 0
+    assert scene.pi.prompts == []
+    assert scene.millrace.enqueued == []
+    assert scene.millrace.started == []
 
 
 def test_a_named_item_that_is_blocked_stays_blocked() -> None:
-    world = World()
-    held(world, ItemState.BLOCKED, named())
+    scene = Scene()
+    held(scene, ItemState.BLOCKED, named())
 
-    result = world.run(named())
+    result = scene.run(named())
 
     assert result.outcome is Outcome.BLOCKED
-    assert world.millrace.enqueued == []
+    assert scene.millrace.enqueued == []
 
 
-def test_why_nobody_worked_on_a_blocked_item_is_told() -> None:
-    world = World()
-    held(world, ItemState.BLOCKED, named())
-    for item in world.millrace.items.values():
+def test_the_reason_why_a_blocked_item_has_no_worker_is_reported() -> None:
+    scene = Scene()
+    held(scene, ItemState.BLOCKED, named())
+    for item in scene.millrace.items.values():
         item.runner_failure = "No API key found for the provider."
 
-    result = world.run(named())
+    result = scene.run(named())
 
     assert result.outcome is Outcome.BLOCKED
     assert codes(result) == ["stage_runner_failed"]
@@ -434,22 +459,22 @@ def test_why_nobody_worked_on_a_blocked_item_is_told() -> None:
     "state", [ItemState.MAILBOX, ItemState.INBOX, ItemState.QUEUED, ItemState.ACTIVE]
 )
 def test_a_named_item_that_is_live_is_watched_on_and_not_added_again(state: ItemState) -> None:
-    world = World()
-    held(world, state, named())
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    held(scene, state, named())
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(named(route=RoutePreference.AUTO))
+    result = scene.run(named(route=RoutePreference.AUTO))
 
     assert result.outcome is Outcome.COMPLETED
-    assert world.millrace.enqueued == []
-    assert world.millrace.documents == []
+    assert scene.millrace.enqueued == []
+    assert scene.millrace.documents == []
 
 
 def test_the_same_name_with_another_body_is_a_conflict() -> None:
-    world = World()
-    held(world, ItemState.DONE, named(), proven=True)
+    scene = Scene()
+    held(scene, ItemState.DONE, named(), proven=True)
 
-    result = world.run(named(task="Make the widget red"))
+    result = scene.run(named(task="Make the widget red"))
 
     assert result.outcome is Outcome.FAILED
     assert [error.code for error in result.errors] == ["idempotency_conflict"]
@@ -457,11 +482,11 @@ def test_the_same_name_with_another_body_is_a_conflict() -> None:
 
 
 def test_what_millrace_holds_fixes_route_and_kind() -> None:
-    world = World()
-    held(world, ItemState.QUEUED, named(), kind=IntakeKind.TASK)
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    held(scene, ItemState.QUEUED, named(), kind=IntakeKind.TASK)
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(named(intake=IntakePreference.PROBE, route=RoutePreference.DIRECT))
+    result = scene.run(named(intake=IntakePreference.PROBE, route=RoutePreference.DIRECT))
 
     assert result.outcome is Outcome.COMPLETED
     assert result.intake_kind is IntakeKind.TASK
@@ -469,62 +494,62 @@ def test_what_millrace_holds_fixes_route_and_kind() -> None:
 
 
 def test_another_run_that_enqueued_first_is_joined() -> None:
-    world = World()
-    world.millrace.will_do("lock_item", lambda: held(world, ItemState.QUEUED, named()))
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.will_do("lock_item", lambda: held(scene, ItemState.QUEUED, named()))
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(named())
+    result = scene.run(named())
 
     assert result.outcome is Outcome.COMPLETED
-    assert world.millrace.enqueued == []
+    assert scene.millrace.enqueued == []
 
 
 def test_an_add_of_unknown_fate_is_looked_up_and_not_repeated() -> None:
-    world = World()
-    world.millrace.will_fail("add", ToolTimeout("millrace", "slow"), after=True)
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.will_fail("add", ToolTimeout("millrace", "slow"), after=True)
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.COMPLETED
-    assert len(world.millrace.enqueued) == 1
+    assert len(scene.millrace.enqueued) == 1
 
 
 def test_an_add_that_timed_out_without_effect_fails() -> None:
-    world = World()
-    world.millrace.will_fail("add", ToolTimeout("millrace", "slow"))
+    scene = Scene()
+    scene.millrace.will_fail("add", ToolTimeout("millrace", "slow"))
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.FAILED
-    assert world.millrace.enqueued == []
+    assert scene.millrace.enqueued == []
 
 
 def test_resume_continues_an_item_without_a_decision() -> None:
-    world = World()
-    world.millrace.holds("some-item", ItemState.QUEUED)
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.holds("some-item", ItemState.QUEUED)
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked(task="", resume="some-item", route=RoutePreference.AUTO))
+    result = scene.run(asked(task="", resume="some-item", route=RoutePreference.AUTO))
 
     assert result.outcome is Outcome.COMPLETED
     assert result.work_item_id == "some-item"
-    assert world.pi.prompts == []
+    assert scene.pi.prompts == []
 
 
 def test_resume_of_an_unknown_item_is_an_invalid_request() -> None:
-    result = World().run(asked(task="", resume="no-such-item"))
+    result = Scene().run(asked(task="", resume="no-such-item"))
 
     assert [error.code for error in result.errors] == ["invalid_request"]
 
 
-def test_an_unnamed_task_is_new_work_and_millrace_is_not_asked_for_it() -> None:
-    world = World()
-    world.millrace.will_show(item_ends())
+def test_an_unnamed_task_is_new_work_and_millrace_is_not_asked_about_it() -> None:
+    scene = Scene()
+    scene.millrace.will_show(item_ends())
 
-    world.run(asked())
+    scene.run(asked())
 
-    assert world.millrace.calls.index("add") < world.millrace.calls.index("look_up")
+    assert scene.millrace.calls.index("add") < scene.millrace.calls.index("look_up")
 
 
 # mode
@@ -532,87 +557,87 @@ def test_an_unnamed_task_is_new_work_and_millrace_is_not_asked_for_it() -> None:
 
 def test_the_callers_mode_wins_over_pis() -> None:
     answer = json.dumps({"decision": "millrace", "intake_kind": "task", "mode": "learning_pi"})
-    world = World(answer)
-    world.millrace.will_show(*DONE)
+    scene = Scene(answer)
+    scene.millrace.will_show(*DONE)
 
-    world.run(asked(route=RoutePreference.AUTO, mode="default_codex", session_mode="other"))
+    scene.run(asked(route=RoutePreference.AUTO, mode="default_codex", session_mode="other"))
 
-    assert world.millrace.started == ["default_codex"]
+    assert scene.millrace.started == ["default_codex"]
 
 
 def test_the_sessions_mode_wins_over_pis() -> None:
     answer = json.dumps({"decision": "millrace", "intake_kind": "task", "mode": "learning_pi"})
-    world = World(answer)
-    world.millrace.will_show(*DONE)
+    scene = Scene(answer)
+    scene.millrace.will_show(*DONE)
 
-    world.run(asked(route=RoutePreference.AUTO, session_mode="default_codex"))
+    scene.run(asked(route=RoutePreference.AUTO, session_mode="default_codex"))
 
-    assert world.millrace.started == ["default_codex"]
+    assert scene.millrace.started == ["default_codex"]
 
 
 def test_a_mode_of_pis_that_does_not_validate_gives_way_with_a_warning() -> None:
     answer = json.dumps({"decision": "millrace", "intake_kind": "task", "mode": "no_such"})
-    world = World(answer)
-    world.millrace.rejects_mode("no_such")
-    world.millrace.will_show(*DONE)
+    scene = Scene(answer)
+    scene.millrace.rejects_mode("no_such")
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked(route=RoutePreference.AUTO))
+    result = scene.run(asked(route=RoutePreference.AUTO))
 
     assert codes(result) == ["mode_unavailable"]
-    assert world.millrace.started == ["default_pi"]
+    assert scene.millrace.started == ["default_pi"]
 
 
 def test_a_callers_mode_that_does_not_validate_fails_before_anything_is_queued() -> None:
-    world = World()
-    world.millrace.rejects_mode("no_such")
+    scene = Scene()
+    scene.millrace.rejects_mode("no_such")
 
-    result = world.run(asked(mode="no_such"))
+    result = scene.run(asked(mode="no_such"))
 
     assert [error.code for error in result.errors] == ["workspace_unusable"]
-    assert world.millrace.enqueued == []
+    assert scene.millrace.enqueued == []
 
 
 def test_a_running_daemons_mode_is_taken_and_nothing_is_validated() -> None:
-    world = World()
-    world.millrace.has_daemon(mode_id="learning_lad_pi")
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.has_daemon(mode_id="learning_lad_pi")
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.COMPLETED
     assert codes(result) == ["mode_of_daemon"]
-    assert world.millrace.validated == []
-    assert world.millrace.started == []
-    assert world.millrace.stopped == []
+    assert scene.millrace.validated == []
+    assert scene.millrace.started == []
+    assert scene.millrace.stopped == []
 
 
 def test_a_running_daemon_in_another_mode_than_named_is_a_conflict() -> None:
-    world = World()
-    world.millrace.has_daemon(mode_id="learning_lad_pi")
+    scene = Scene()
+    scene.millrace.has_daemon(mode_id="learning_lad_pi")
 
-    result = world.run(asked(mode="default_pi"))
+    result = scene.run(asked(mode="default_pi"))
 
     assert [error.code for error in result.errors] == ["mode_conflict"]
-    assert world.millrace.enqueued == []
+    assert scene.millrace.enqueued == []
 
 
-def test_an_alias_of_the_running_daemons_mode_is_no_conflict() -> None:
-    world = World()
-    world.millrace.has_daemon(mode_id="lad_pi")
-    world.millrace.will_show(*DONE)
+def test_an_alias_of_the_running_daemons_mode_is_not_a_conflict() -> None:
+    scene = Scene()
+    scene.millrace.has_daemon(mode_id="lad_pi")
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked(mode="default_pi"))
+    result = scene.run(asked(mode="default_pi"))
 
     assert result.outcome is Outcome.COMPLETED
     assert codes(result) == []
 
 
-def test_a_needed_custom_loop_is_a_warning_and_the_run_goes_on() -> None:
+def test_a_needed_custom_loop_is_a_warning_and_the_run_continues() -> None:
     answer = json.dumps({"decision": "millrace", "intake_kind": "task", "custom_loop_needed": True})
-    world = World(answer)
-    world.millrace.will_show(*DONE)
+    scene = Scene(answer)
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked(route=RoutePreference.AUTO))
+    result = scene.run(asked(route=RoutePreference.AUTO))
 
     assert result.outcome is Outcome.COMPLETED
     assert codes(result) == ["custom_loop_needed"]
@@ -622,14 +647,14 @@ def test_a_needed_custom_loop_is_a_warning_and_the_run_goes_on() -> None:
 
 
 def test_a_daemon_that_died_is_repaired_and_started_once_more() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("builder"), daemon_dies(), *DONE)
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), daemon_dies(), *DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.COMPLETED
     assert result.restarts == 1
-    assert len(world.millrace.started) == 2
+    assert len(scene.millrace.started) == 2
     assert [event.kind for event in result.progress_events].count("restart_needed") == 1
 
 
@@ -640,86 +665,86 @@ def test_a_daemon_that_died_is_repaired_and_started_once_more() -> None:
 def test_a_daemon_that_dies_too_often_ends_the_run_with_the_item_safe(
     before: object, outcome: Outcome
 ) -> None:
-    world = World()
-    world.millrace.will_show(before, daemon_dies(), before, daemon_dies())  # type: ignore[arg-type]
+    scene = Scene()
+    scene.millrace.will_show(before, daemon_dies(), before, daemon_dies())  # type: ignore[arg-type]
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is outcome
     assert result.restarts == 1
-    assert world.millrace.items[world.added].state is ItemState.QUEUED
+    assert scene.millrace.items[scene.added].state is ItemState.QUEUED
     assert [step.action for step in result.next_steps] == ["continue", "cancel"]
 
 
 def test_without_restarts_a_dead_daemon_ends_the_run() -> None:
-    world = World()
-    world.millrace.will_show(daemon_dies())
+    scene = Scene()
+    scene.millrace.will_show(daemon_dies())
 
-    result = world.run(asked(limits=Limits(max_daemon_restarts=0)))
-
-    assert result.outcome is Outcome.RESTART_NEEDED
-    assert len(world.millrace.started) == 1
-
-
-def test_a_daemon_somebody_stopped_is_not_restarted() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("builder"), daemon_is_stopped())
-
-    result = world.run(asked())
+    result = scene.run(asked(limits=Limits(max_daemon_restarts=0)))
 
     assert result.outcome is Outcome.RESTART_NEEDED
-    assert len(world.millrace.started) == 1
-    assert result.next_steps[0].command.endswith(f"--resume {world.added}")
+    assert len(scene.millrace.started) == 1
+
+
+def test_a_daemon_stopped_by_another_command_is_not_restarted() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), daemon_is_stopped())
+
+    result = scene.run(asked())
+
+    assert result.outcome is Outcome.RESTART_NEEDED
+    assert len(scene.millrace.started) == 1
+    assert result.next_steps[0].command.endswith(f"--resume {scene.added}")
 
 
 def test_a_kept_daemon_is_left_and_said() -> None:
-    world = World()
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked(keep_daemon=True))
+    result = scene.run(asked(keep_daemon=True))
 
-    assert world.millrace.stopped == []
+    assert scene.millrace.stopped == []
     assert codes(result) == ["daemon_kept"]
 
 
 def test_the_time_limit_ends_the_wait_and_the_item_stays_safe() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("builder"), time_runs_out())
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), time_runs_out())
 
-    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
 
     assert result.outcome is Outcome.TIMED_OUT
-    assert world.millrace.items[world.added].state is ItemState.QUEUED
-    assert result.next_steps[0].command.endswith(f"--resume {world.added}")
-    assert len(world.millrace.stopped) == 1
+    assert scene.millrace.items[scene.added].state is ItemState.QUEUED
+    assert result.next_steps[0].command.endswith(f"--resume {scene.added}")
+    assert len(scene.millrace.stopped) == 1
 
 
-def test_a_pause_is_said_and_named_when_time_runs_out() -> None:
-    world = World()
-    world.millrace.will_show(workspace_paused(), time_runs_out())
+def test_a_pause_is_reported_and_named_when_time_runs_out() -> None:
+    scene = Scene()
+    scene.millrace.will_show(workspace_paused(), time_runs_out())
 
-    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
 
     assert [event.kind for event in result.progress_events] == ["paused"]
     assert result.event is not None
     assert "millracer resume" in result.event.reason
 
 
-def test_another_items_end_says_nothing_about_ours() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("updater", item_id="another-item"), due_poll(), *DONE)
+def test_the_end_of_another_item_says_nothing_about_the_requested_one() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("updater", item_id="another-item"), due_poll(), *DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.COMPLETED
-    assert all(event.item_id == world.added for event in result.progress_events)
+    assert all(event.item_id == scene.added for event in result.progress_events)
 
 
 def test_an_item_that_vanished_ends_the_watch_incomplete() -> None:
-    world = World()
-    world.millrace.will_show(then(world.millrace.items.clear), *[nothing_new() for _ in range(4)])
+    scene = Scene()
+    scene.millrace.will_show(then(scene.millrace.items.clear), *[nothing_new() for _ in range(4)])
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.INCOMPLETE
     assert result.event is not None
@@ -727,21 +752,21 @@ def test_an_item_that_vanished_ends_the_watch_incomplete() -> None:
 
 
 def test_one_failed_question_does_not_end_the_watch() -> None:
-    world = World()
-    world.millrace.will_do(
+    scene = Scene()
+    scene.millrace.will_do(
         "lease",
-        lambda: world.millrace.will_fail("look_up", ToolFailed("millrace", "moved meanwhile")),
+        lambda: scene.millrace.will_fail("look_up", ToolFailed("millrace", "moved meanwhile")),
     )
-    world.millrace.will_show(nothing_new(), *DONE)
+    scene.millrace.will_show(nothing_new(), *DONE)
 
-    assert world.run(asked()).outcome is Outcome.COMPLETED
+    assert scene.run(asked()).outcome is Outcome.COMPLETED
 
 
 def test_a_probe_whose_own_end_came_is_incomplete_and_says_so() -> None:
-    world = World()
-    world.millrace.will_show(item_ends(proven=False), *[nothing_new() for _ in range(4)])
+    scene = Scene()
+    scene.millrace.will_show(item_ends(proven=False), *[nothing_new() for _ in range(4)])
 
-    result = world.run(asked(intake=IntakePreference.PROBE))
+    result = scene.run(asked(intake=IntakePreference.PROBE))
 
     assert result.outcome is Outcome.INCOMPLETE
     assert not result.scoped_completion
@@ -751,50 +776,50 @@ def test_a_probe_whose_own_end_came_is_incomplete_and_says_so() -> None:
 # cancelling
 
 
-def cancelling(world: World) -> Callable[[], None]:
-    return lambda: world.cancellation.cancel(CancelReason.INTERRUPTED)
+def cancelling(scene: Scene) -> Callable[[], None]:
+    return lambda: scene.cancellation.cancel(CancelReason.INTERRUPTED)
 
 
-def test_cancelling_while_watching_stops_ours_and_leaves_the_item_safe() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("builder"), then(cancelling(world)))
+def test_cancelling_while_watching_stops_an_owned_daemon_and_leaves_the_item_safe() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), then(cancelling(scene)))
 
-    result = world.run(asked(finalizer=Finalizer.PI))
+    result = scene.run(asked(finalizer=Finalizer.PI))
 
     assert result.outcome is Outcome.CANCELLED
     assert result.cancel_reason is CancelReason.INTERRUPTED
-    assert world.pi.prompts == []
-    assert len(world.millrace.stopped) == 1
+    assert scene.pi.prompts == []
+    assert len(scene.millrace.stopped) == 1
     assert result.next_steps[0].action == "continue"
 
 
-def test_cancelling_during_the_add_tells_where_the_item_is() -> None:
-    world = World()
-    world.millrace.will_do("add", cancelling(world), after=True)
+def test_cancelling_during_the_add_reports_where_the_item_is() -> None:
+    scene = Scene()
+    scene.millrace.will_do("add", cancelling(scene), after=True)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.CANCELLED
-    assert result.work_item_id == world.added
+    assert result.work_item_id == scene.added
 
 
 def test_cancelling_the_decision_queues_nothing() -> None:
-    world = World()
-    world.pi.will_hang(before=cancelling(world))
+    scene = Scene()
+    scene.pi.will_hang(before=cancelling(scene))
 
-    result = world.run(asked(route=RoutePreference.AUTO))
+    result = scene.run(asked(route=RoutePreference.AUTO))
 
     assert result.outcome is Outcome.CANCELLED
-    assert world.millrace.enqueued == []
+    assert scene.millrace.enqueued == []
     assert result.missing_evidence
 
 
 def test_cancelling_the_closing_turn_keeps_the_proven_outcome() -> None:
-    world = World()
-    world.pi.will_hang(before=cancelling(world))
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.pi.will_hang(before=cancelling(scene))
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked(finalizer=Finalizer.PI))
+    result = scene.run(asked(finalizer=Finalizer.PI))
 
     assert result.outcome is Outcome.COMPLETED
     assert codes(result) == ["finalization_failed"]
@@ -804,69 +829,69 @@ def test_cancelling_the_closing_turn_keeps_the_proven_outcome() -> None:
 
 
 def test_an_unusable_workspace_fails_with_the_reason() -> None:
-    world = World()
-    world.millrace.will_fail("initialise", WorkspaceUnusable("not writable"))
+    scene = Scene()
+    scene.millrace.will_fail("initialise", WorkspaceUnusable("not writable"))
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert [error.code for error in result.errors] == ["workspace_unusable"]
-    assert world.pi.prompts == []
+    assert scene.pi.prompts == []
 
 
-def test_a_bug_propagates_after_everything_of_ours_was_ended() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("builder"))
-    world.millrace.will_do(
-        "lease", lambda: world.millrace.will_fail("read_status", ZeroDivisionError("a bug"))
+def test_a_bug_propagates_after_everything_owned_was_ended() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"))
+    scene.millrace.will_do(
+        "lease", lambda: scene.millrace.will_fail("read_status", ZeroDivisionError("a bug"))
     )
 
     with pytest.raises(ZeroDivisionError):
-        world.orchestrator.run(asked(), world.cancellation)
-    assert world.millrace.watchers == 0
-    assert len(world.millrace.stopped) == 1
+        scene.orchestrator.run(asked(), scene.cancellation)
+    assert scene.millrace.watchers == 0
+    assert len(scene.millrace.stopped) == 1
 
 
 def test_timings_cover_the_states_that_were_passed() -> None:
-    world = World()
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert list(result.timings) == ["decide", "intake", "enqueue", "monitor", "finalize"]
 
 
-def test_progress_is_numbered_in_order_and_told_as_it_happens() -> None:
-    world = World()
-    world.millrace.will_show(*DONE)
+def test_progress_is_numbered_in_order_and_reported_as_it_happens() -> None:
+    scene = Scene()
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
-    told = [event for event in world.heard if event.kind != "state_entered"]
-    assert tuple(told) == result.progress_events
-    assert [event.number for event in world.heard] == list(range(1, len(world.heard) + 1))
+    reported = [event for event in scene.heard if event.kind != "state_entered"]
+    assert tuple(reported) == result.progress_events
+    assert [event.number for event in scene.heard] == list(range(1, len(scene.heard) + 1))
     assert [event.stage for event in result.progress_events] == ["builder", "updater"]
 
 
 def test_the_next_step_names_a_workspace_with_blanks_safely() -> None:
-    world = World()
-    world.millrace._workspace = "/work space"
-    world.millrace.will_show(time_runs_out())
+    scene = Scene()
+    scene.millrace._workspace = "/work space"
+    scene.millrace.will_show(time_runs_out())
 
-    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
 
     assert "--workspace '/work space'" in result.next_steps[0].command
 
 
 def test_two_orchestrators_run_in_one_process() -> None:
-    worlds = [World(), World()]
+    scenes = [Scene(), Scene()]
     results: list[RunResult] = []
-    for world in worlds:
-        world.millrace.will_show(*DONE)
+    for scene in scenes:
+        scene.millrace.will_show(*DONE)
     threads = [
         Thread(
-            target=lambda w=world, n=number: results.append(w.run(replace(asked(), task=f"T{n}")))
+            target=lambda w=scene, n=number: results.append(w.run(replace(asked(), task=f"T{n}")))
         )
-        for number, world in enumerate(worlds)
+        for number, scene in enumerate(scenes)
     ]
     for thread in threads:
         thread.start()
@@ -887,129 +912,129 @@ def test_two_orchestrators_run_in_one_process() -> None:
 def test_a_run_that_fails_right_after_the_add_says_where_the_item_waits(
     intake: IntakePreference, place: str, *, has_daemon: bool
 ) -> None:
-    world = World()
+    scene = Scene()
     if has_daemon:
-        world.millrace.has_daemon()
-    world.millrace.will_fail("lease", ToolFailed("millrace", "broken"))
+        scene.millrace.has_daemon()
+    scene.millrace.will_fail("lease", ToolFailed("millrace", "broken"))
 
-    result = world.run(asked(intake=intake))
+    result = scene.run(asked(intake=intake))
 
     assert result.outcome is Outcome.FAILED
-    assert result.work_item_id == world.added
+    assert result.work_item_id == scene.added
     assert [entry.found for entry in result.missing_evidence] == [place]
     assert [step.action for step in result.next_steps] == ["continue", "cancel"]
 
 
 def test_a_delegated_result_names_the_millrace_that_did_it() -> None:
-    world = World()
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.will_show(*DONE)
 
-    assert world.run(asked()).versions.millrace == "0.21.1"
+    assert scene.run(asked()).versions.millrace == "0.21.1"
 
 
 # what the first review and the random runs found
 
 
-def test_an_item_that_was_blocked_while_we_left_is_blocked() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("builder"), time_runs_out())
-    world.millrace.will_do(
+def test_an_item_that_was_blocked_during_the_stop_is_blocked() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), time_runs_out())
+    scene.millrace.will_do(
         "gather_evidence",
-        lambda: setattr(world.millrace.items[world.added], "state", ItemState.BLOCKED),
+        lambda: setattr(scene.millrace.items[scene.added], "state", ItemState.BLOCKED),
         after=True,
     )
 
-    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
 
     assert result.outcome is Outcome.BLOCKED
 
 
-def test_an_item_that_was_done_while_we_left_is_completed() -> None:
-    world = World()
+def test_an_item_that_was_done_during_the_stop_is_completed() -> None:
+    scene = Scene()
 
     def done() -> None:
-        item = world.millrace.items[world.added]
+        item = scene.millrace.items[scene.added]
         item.state, item.proven = ItemState.DONE, True
 
-    world.millrace.will_show(stage_runs("builder"), time_runs_out())
-    world.millrace.will_do("gather_evidence", done, after=True)
+    scene.millrace.will_show(stage_runs("builder"), time_runs_out())
+    scene.millrace.will_do("gather_evidence", done, after=True)
 
-    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
 
     assert result.outcome is Outcome.COMPLETED
     assert result.scoped_completion
 
 
 def test_a_daemon_that_dies_while_it_boots_is_started_once_more() -> None:
-    world = World()
-    world.millrace.will_fail("start", DaemonDied("millrace", "it said nothing"))
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.will_fail("start", DaemonDied("millrace", "it said nothing"))
+    scene.millrace.will_show(*DONE)
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.COMPLETED
     assert result.restarts == 1
 
 
 def test_a_daemon_that_says_why_it_does_not_start_fails_the_run() -> None:
-    world = World()
-    world.millrace.will_fail("start", ToolFailed("millrace", "error: no such runner"))
+    scene = Scene()
+    scene.millrace.will_fail("start", ToolFailed("millrace", "error: no such runner"))
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.FAILED
     assert result.next_steps[0].action == "continue"
 
 
 def test_a_daemon_that_cannot_be_started_again_ends_the_run_as_its_death_did() -> None:
-    world = World()
-    world.millrace.will_show(
+    scene = Scene()
+    scene.millrace.will_show(
         stage_runs("builder"),
-        then(lambda: world.millrace.will_fail("start", ToolFailed("millrace", "lock is held"))),
+        then(lambda: scene.millrace.will_fail("start", ToolFailed("millrace", "lock is held"))),
         daemon_dies(),
     )
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.CRASHED
     assert codes(result) == ["restart_failed"]
 
 
 def test_an_add_whose_answer_cannot_be_read_is_looked_up() -> None:
-    world = World()
-    world.millrace.will_fail("add", ProtocolError("millrace", "no receipt"), after=True)
-    world.millrace.will_show(*DONE)
+    scene = Scene()
+    scene.millrace.will_fail("add", ProtocolError("millrace", "no receipt"), after=True)
+    scene.millrace.will_show(*DONE)
 
-    assert world.run(asked()).outcome is Outcome.COMPLETED
+    assert scene.run(asked()).outcome is Outcome.COMPLETED
 
 
 def test_a_daemon_left_by_a_killed_command_is_stopped_though_nothing_is_watched() -> None:
-    world = World()
-    held(world, ItemState.DONE, named(), proven=True)
-    left = world.millrace.has_daemon(owned=True)
+    scene = Scene()
+    held(scene, ItemState.DONE, named(), proven=True)
+    left = scene.millrace.has_daemon(owned=True)
 
-    result = world.run(named())
+    result = scene.run(named())
 
     assert codes(result) == ["already_completed"]
-    assert world.millrace.stopped == [left.pid]
+    assert scene.millrace.stopped == [left.pid]
 
 
 def test_a_lock_that_is_not_given_in_time_is_the_time_limit() -> None:
-    world = World()
-    world.millrace.will_do(
+    scene = Scene()
+    scene.millrace.will_do(
         "lease",
-        lambda: world.millrace.will_fail("control", ToolTimeout("millrace", "held")),
+        lambda: scene.millrace.will_fail("control", ToolTimeout("millrace", "held")),
         after=True,
     )
 
-    result = world.run(asked(limits=Limits(daemon_timeout_seconds=1e-9)))
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=1e-9)))
 
     assert result.outcome is Outcome.TIMED_OUT
 
 
-def test_pi_is_told_of_a_stage_that_settles_something_before_the_run_ends() -> None:
-    world = World("Noted.", "All done.")
-    asked_notice = world.pi.prompts
+def test_pi_hears_of_a_stage_that_settles_something_before_the_run_ends() -> None:
+    scene = Scene("Noted.", "All done.")
+    asked_notice = scene.pi.prompts
 
     def wait_for_notice() -> None:
         limit = time.monotonic() + 30
@@ -1019,37 +1044,42 @@ def test_pi_is_told_of_a_stage_that_settles_something_before_the_run_ends() -> N
     ended = replace(
         stage_runs("recon"),
         events=tuple(
-            replace(event, kind=RuntimeEventKind.STAGE_ENDED, terminal_result="RECON_TO_EXECUTION")
+            replace(
+                event,
+                kind=RuntimeEventKind.STAGE_ENDED,
+                terminal_result="RECON_TO_EXECUTION",
+                is_milestone=True,
+            )
             for event in stage_runs("recon").events
         ),
     )
-    world.millrace.will_show(ended, then(wait_for_notice), *DONE)
+    scene.millrace.will_show(ended, then(wait_for_notice), *DONE)
 
-    result = world.run(asked(finalizer=Finalizer.PI))
+    result = scene.run(asked(finalizer=Finalizer.PI))
 
     assert result.output == "All done."
-    assert [prompt.split()[0] for prompt in world.pi.prompts] == [NOTICE_MARK, REPORT_MARK]
+    assert [prompt.split()[0] for prompt in scene.pi.prompts] == [NOTICE_MARK, REPORT_MARK]
     assert [event.kind for event in result.progress_events].count("stage_notified") == 1
 
 
 def test_evidence_that_cannot_be_read_makes_a_time_limit_no_failure() -> None:
-    world = World()
-    world.millrace.will_show(stage_runs("builder"), time_runs_out())
-    world.millrace.will_fail("gather_evidence", ToolFailed("millrace", "no answer"))
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), time_runs_out())
+    scene.millrace.will_fail("gather_evidence", ToolFailed("millrace", "no answer"))
 
-    result = world.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
 
     assert result.outcome is Outcome.TIMED_OUT
     assert codes(result) == ["evidence_unavailable"]
 
 
 def test_an_ended_item_whose_evidence_cannot_be_read_is_a_failure_and_not_completed() -> None:
-    world = World()
-    world.millrace.will_show(item_ends())
+    scene = Scene()
+    scene.millrace.will_show(item_ends())
     for _ in range(2):
-        world.millrace.will_fail("gather_evidence", ToolFailed("millrace", "no answer"))
+        scene.millrace.will_fail("gather_evidence", ToolFailed("millrace", "no answer"))
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert result.outcome is Outcome.FAILED
     assert not result.scoped_completion
@@ -1057,29 +1087,29 @@ def test_an_ended_item_whose_evidence_cannot_be_read_is_a_failure_and_not_comple
 
 @pytest.mark.parametrize("is_alive", [True, False])
 def test_a_run_says_at_once_that_the_daemon_it_joins_may_be_dead(*, is_alive: bool) -> None:
-    world = World()
-    world.millrace.has_daemon_out_of_sight(is_alive=is_alive)
+    scene = Scene()
+    scene.millrace.has_daemon_out_of_sight(is_alive=is_alive)
     heard: list[str] = []
-    world.millrace.will_show(
-        Step(also=lambda: heard.extend(event.kind for event in world.heard)), *DONE
+    scene.millrace.will_show(
+        Step(also=lambda: heard.extend(event.kind for event in scene.heard)), *DONE
     )
 
-    result = world.run(asked())
+    result = scene.run(asked())
 
     assert ("daemon_unseen" in heard) is not is_alive
     assert ("daemon_unseen" in [warning.code for warning in result.warnings]) is not is_alive
     if not is_alive:
-        told = next(event for event in world.heard if event.kind == "daemon_unseen")
-        assert "host gone" in told.reason
-        assert "/w/lock.json" in told.reason
+        reported = next(event for event in scene.heard if event.kind == "daemon_unseen")
+        assert "host gone" in reported.reason
+        assert "/w/lock.json" in reported.reason
 
 
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_run_hands_on_that_the_repair_after_it_failed(*, settled: bool) -> None:
-    world = World()
-    world.millrace.notices_at_end = (RunWarning("repair_failed", "too slow"),)
-    world.millrace.will_show(*(DONE if settled else (time_runs_out(),)))
+    scene = Scene()
+    scene.millrace.notices_at_end = (RunWarning("repair_failed", "too slow"),)
+    scene.millrace.will_show(*(DONE if settled else (time_runs_out(),)))
 
-    result = world.run(asked(limits=Limits(daemon_timeout_seconds=30 if settled else 0.3)))
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=30 if settled else 0.3)))
 
     assert "repair_failed" in [warning.code for warning in result.warnings]

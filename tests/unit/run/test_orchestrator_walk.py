@@ -123,7 +123,7 @@ class WalkingPi(ScriptedModels):
 
 
 class WalkingMillrace(ScriptedBackend):
-    """Shows whatever was drawn, and lets the process die, or a call fail, where it was told to."""
+    """Shows every drawn step, and lets the process die, or a call fail, where it was drawn."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class OrchestratorWalk(RuleBasedStateMachine):
         assert millrace.daemon is None or not millrace.daemon.owned or _could_not_leave(fails_at)
 
     @rule()
-    def somebody_looks_after_what_is_blocked(self) -> None:
+    def an_operator_unblocks_the_item(self) -> None:
         held = self.millrace.items.get(ITEM.item_id)
         if held is not None and held.state in {ItemState.BLOCKED, ItemState.CANCELLED}:
             held.state = ItemState.QUEUED

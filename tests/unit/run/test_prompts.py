@@ -84,7 +84,7 @@ def test_a_notice_says_that_nothing_is_to_be_done() -> None:
     assert "tools" in prompt
 
 
-def test_what_programs_said_is_told_without_secrets_and_the_task_as_it_was_given() -> None:
+def test_program_output_is_reported_without_secrets_and_the_task_as_it_was_given() -> None:
     key = KEYS["anthropic"]
 
     prompt = report_prompt(

@@ -30,7 +30,7 @@ FULL = {
         pytest.param("{not json} " + json.dumps(FULL), id="behind a brace that is no JSON"),
     ],
 )
-def test_a_json_decision_is_read_wherever_it_stands(answer: str) -> None:
+def test_a_json_decision_is_read_in_any_place(answer: str) -> None:
     decision = parse_decision(answer)
 
     assert decision is not None
@@ -77,7 +77,7 @@ def test_the_line_form_is_read(answer: str) -> None:
         '{"decision": "direct", "cost": ' + "9" * 5000 + "}",
     ],
 )
-def test_what_names_no_single_route_is_no_decision(answer: str) -> None:
+def test_an_answer_without_a_single_route_is_not_a_decision(answer: str) -> None:
     assert parse_decision(answer) is None
 
 

@@ -33,7 +33,7 @@ def submitted(
     return submit(
         request,
         millrace=millrace,
-        pi=pi or ScriptedAgent(),
+        models=pi or ScriptedAgent(),
         clock=FrozenClock(),
         unique=lambda: "u",
         cancellation=Cancellation(),

@@ -4,6 +4,7 @@ import pytest
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.requests import IntakeKind, RunRequest
+from millracer.domain.run import conclusion
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.lifecycle import RunEvent, Step
 from millracer.domain.work.items import ItemState, WorkItem
@@ -64,7 +65,7 @@ class Watched:
         item.state, item.proven = ItemState.ACTIVE, False
 
     @property
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         return [str(event.kind) for event in self.record.progress]
 
 
@@ -75,7 +76,7 @@ def wait() -> Wait:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_READ_AGAIN_SECONDS", 0.25)
-    monkeypatch.setattr(watch, "_PATIENCE", 2)
+    monkeypatch.setattr(conclusion, "PATIENCE", 2)
 
 
 def test_a_watch_needs_a_lease() -> None:
@@ -86,14 +87,14 @@ def test_a_watch_needs_a_lease() -> None:
         watched.follow()
 
 
-def test_what_is_no_reason_to_ask_starts_no_question() -> None:
+def test_hints_without_news_start_no_question() -> None:
     watched = Watched(nothing_new(), nothing_new(), item_ends())
 
     assert watched.follow().event is RunEvent.WATCH_ENDED
     assert [call for call in watched.millrace.calls if call != "next_hints"] == ["look_up"]
 
 
-def test_a_runtime_that_may_stand_still_is_asked_for_its_status_at_once() -> None:
+def test_a_runtime_that_may_be_paused_is_asked_for_its_status_at_once() -> None:
     watched = Watched(item_ends())
     watched.millrace.paused = True
 
@@ -117,23 +118,23 @@ def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
     ]
 
 
-def test_a_day_of_silence_under_a_living_daemon_is_no_hang() -> None:
+def test_a_day_of_silence_under_a_living_daemon_is_not_a_hang() -> None:
     watched = Watched(*(due_poll() for _ in range(24 * 60)), item_ends())
 
     assert watched.follow().event is RunEvent.WATCH_ENDED
-    assert watched.told == []
+    assert watched.reported == []
 
 
-def test_a_pause_is_told_once_each_time_it_begins() -> None:
+def test_a_pause_is_reported_once_each_time_it_begins() -> None:
     watched = Watched(due_poll(), Shown(paused=False), workspace_paused(), due_poll(), item_ends())
     watched.millrace.paused = True
 
     watched.follow()
 
-    assert watched.told == ["paused", "paused"]
+    assert watched.reported == ["paused", "paused"]
 
 
-def test_a_stop_seen_long_before_the_daemon_went_is_no_crash() -> None:
+def test_a_stop_seen_long_before_the_daemon_went_is_not_a_crash() -> None:
     watched = Watched(Shown(events=(STOPPED,)), nothing_new(), daemon_dies())
 
     step = watched.follow()
@@ -177,7 +178,7 @@ def test_questions_that_keep_failing_end_it_with_their_error() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_item_that_is_back_at_the_next_look_has_not_vanished() -> None:
+def test_an_item_that_is_back_at_the_next_reading_has_not_vanished() -> None:
     watched = Watched()
     held = watched.millrace.items[ITEM]
     watched.millrace.will_show(
@@ -251,7 +252,7 @@ def test_a_lineage_that_stays_blocked_ends_the_watch() -> None:
     assert (step.event, step.ending) == (RunEvent.WATCH_ENDED, Ending.BLOCKED)
 
 
-def test_an_item_that_ended_between_the_question_and_the_look_at_its_files_is_asked_for_again() -> (
+def test_an_item_that_ended_between_the_question_and_the_reading_of_its_files_is_read_again() -> (
     None
 ):
     watched = Watched(item_goes(ItemState.ACTIVE), kind=IntakeKind.PROBE)
@@ -274,7 +275,7 @@ def test_an_item_that_millrace_calls_live_although_its_files_say_it_ended_is_not
     assert watched.millrace.calls.count("look_up") == 4
 
 
-def test_an_item_that_vanished_between_the_question_and_the_look_is_looked_for_again() -> None:
+def test_an_item_that_vanished_between_the_question_and_the_reading_is_looked_for_again() -> None:
     watched = Watched(item_goes(ItemState.ACTIVE), nothing_new(), kind=IntakeKind.PROBE)
     item = watched.millrace.items[ITEM]
     watched.millrace.will_do("look_up", watched.end, after=True)

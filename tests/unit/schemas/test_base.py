@@ -25,26 +25,26 @@ class _Document(Published):
     code: Code = _KEY
     part: _Part
     parts: list[_Part]
-    theirs: dict[str, Any]
+    foreign: dict[str, Any]
     at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     count: float = 1.5
 
 
-def test_texts_and_the_keys_of_others_are_told_without_secrets_and_all_else_as_it_is() -> None:
+def test_texts_and_foreign_keys_are_written_without_secrets_and_all_else_as_it_is() -> None:
     document = _Document(
         part=_Part(said=f"a {_KEY}"),
         parts=[_Part(said=None), _Part(said=_KEY)],
-        theirs={_KEY: [{"x": (_KEY,)}, 1, None, True], "plain": "text"},
+        foreign={_KEY: [{"x": (_KEY,)}, 1, None, True], "plain": "text"},
     )
 
-    told = redacted(document)
+    covered = redacted(document)
 
-    assert told == _Document(
+    assert covered == _Document(
         part=_Part(said="a [redacted]"),
         parts=[_Part(said=None), _Part(said="[redacted]")],
-        theirs={"[redacted]": [{"x": ["[redacted]"]}, 1, None, True], "plain": "text"},
+        foreign={"[redacted]": [{"x": ["[redacted]"]}, 1, None, True], "plain": "text"},
     )
-    assert told.part.named is _Named.ONE
+    assert covered.part.named is _Named.ONE
     assert document.part.said == f"a {_KEY}"
 
 

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from millracer.domain.requests import IntakePreference, ScopedWork
 from millracer.errors import InvalidRequest
-from millracer.schemas.benchmark_request import parse_benchmark_request
+from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 
 
-def parse(**payload: object) -> object:
+def read(**payload: object) -> BenchmarkRequest:
     return parse_benchmark_request(json.dumps(payload).encode())
 
 
@@ -88,20 +88,68 @@ def test_scope_and_kind_may_stand_in_metadata() -> None:
         (b'{"task": 3}', "task"),
         (b'{"task": ""}', "task"),
         (b'{"task": "t", "workspace": 3}', "workspace"),
-        (b'{"task": "t", "intake_kind": "epic"}', "intake_kind"),
-        (b'{"task": "t", "metadata": {"intake_kind": "epic"}}', "metadata.intake_kind"),
-        (b'{"task": "t", "scope": {"title": "no id"}}', "scope.item_id"),
-        (b'{"task": "t", "scope": {"id": " "}}', "scope.id"),
-        (b'{"task": "t", "scope": {"id": "I", "constraints": "one"}}', "scope.constraints"),
-        (b'{"task": "t", "work_item": []}', "work_item"),
-        (b'{"task": "t", "metadata": {"scoped_work_item": {}}}', "metadata.scoped_work_item"),
+        (b'{"task": "t", "workspace": " "}', "workspace"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(raw: bytes, field: str | None) -> None:
+def test_a_request_without_a_task_or_with_an_unusable_workspace_is_refused(
+    raw: bytes, field: str | None
+) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_benchmark_request(raw)
     assert (refused.value.field or "").startswith(field or "")
     assert field is None or field.split(".", maxsplit=1)[0] in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"prompt": 3}, "value_ignored"),
+        ({"intake_kind": "epic"}, "preference_ignored"),
+        ({"intake_kind": 3}, "value_ignored"),
+        ({"metadata": {"intake_kind": "epic"}}, "preference_ignored"),
+        ({"metadata": []}, "value_ignored"),
+        ({"scope": {}}, "value_ignored"),
+        ({"scope": {"id": "I", "constraints": "one"}}, "value_ignored"),
+        ({"scope": {"id": "I", "title": 7}}, "value_ignored"),
+    ],
+    ids=str,
+)
+def test_a_value_that_cannot_be_used_is_ignored_and_reported(
+    given: dict[str, object], code: str
+) -> None:
+    request = read(task="t", **given)
+
+    assert [warning.code for warning in request.warnings] == [code]
+    assert request.intake is None
+    assert not request.scope_is_unclear
+
+
+@pytest.mark.parametrize(
+    ("given", "item_id"),
+    [
+        ({"scope": {"title": "no id"}}, None),
+        ({"scope": {"id": " "}}, None),
+        ({"work_item": "ITEM-1"}, None),
+        ({"metadata": {"scoped_work_item": {"title": "no id"}}}, None),
+        ({"work_item": "ITEM-1", "scope": {"id": "I"}}, "I"),
+        ({"scoped_work_item": {"id": "A"}, "scope": {"id": "B"}}, "A"),
+    ],
+    ids=str,
+)
+def test_an_unusable_scope_or_a_second_one_is_unclear(
+    given: dict[str, object], item_id: str | None
+) -> None:
+    request = read(task="t", **given)
+
+    assert request.scope_is_unclear
+    assert [warning.code for warning in request.warnings] == ["value_ignored"]
+    assert (None if request.scope is None else request.scope.item_id) == item_id
+
+
+def test_the_same_scope_under_two_names_is_clear() -> None:
+    request = read(task="t", scope=SCOPE, work_item=SCOPE)
+
+    assert (request.scope_is_unclear, request.warnings) == (False, ())
 
 
 JSON = st.recursive(

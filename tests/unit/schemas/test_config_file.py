@@ -1,39 +1,17 @@
-"""What a configuration file may say, and how what it may not is told."""
+"""The content of a configuration file, and the report about a forbidden one."""
 
 from __future__ import annotations
 
 import pytest
 
 from millracer.domain.configuration import LONGEST_CONFIG_BYTES, NOT_FOR_A_FILE, NOT_FOR_A_WORKSPACE
+from millracer.domain.run.options import FILE_OPTIONS
 from millracer.errors import ConfigInvalid
 from millracer.schemas.config_file import ConfigOptions, parse_config
 from millracer.schemas.run_options import GivenOptions
+from tests.support.option_values import as_json, toml_of, value_of
 
-EVERYTHING = b"""
-route = "millrace"
-intake = "probe"
-millrace_mode = "lad_pi"
-cwd = "~/work"
-thinking = "low"
-provider = "p"
-model = "p/m:high"
-stage_model = "p/m:low"
-no_model_check = true
-gitignore = true
-skill = ["/skills/one", "~/two"]
-no_default_skills = true
-daemon_timeout_seconds = 10
-max_daemon_restarts = 0
-poll_interval_seconds = 0.5
-pi_timeout_seconds = 1e3
-keep_daemon = true
-pi_session = "print"
-notify_terminal_stages = false
-finalizer = "summary"
-no_warm_millrace = true
-millrace_command = "/opt/millrace/bin/millrace"
-pi_command = "pi --offline"
-"""
+EVERYTHING = toml_of(FILE_OPTIONS).encode()
 
 
 #: Written by hand: what is missing in the table would be missing in a test made from it.
@@ -55,7 +33,9 @@ def test_a_file_can_set_every_option_of_a_run_and_the_programs() -> None:
     options = parse(EVERYTHING)
 
     assert options.model_fields_set == set(ConfigOptions.model_fields)
-    assert None not in options.model_dump().values()
+    assert {each.name: as_json(getattr(options, each.name)) for each in FILE_OPTIONS} == {
+        each.name: as_json(value_of(each)) for each in FILE_OPTIONS
+    }
     assert set(ConfigOptions.model_fields) == {
         *GivenOptions.model_fields,
         "millrace_command",
@@ -118,7 +98,7 @@ def test_everything_else_is_a_workspaces_to_say() -> None:
         ("millrace-comand", "millrace_command"),
     ],
 )
-def test_an_unknown_key_is_told_with_the_nearest(key: str, meant: str) -> None:
+def test_an_unknown_key_is_reported_with_the_nearest(key: str, meant: str) -> None:
     error = refusal(f"\n\n{key} = 1")
 
     assert error.message.startswith("/the/file.toml, line 3: ")
@@ -126,7 +106,7 @@ def test_an_unknown_key_is_told_with_the_nearest(key: str, meant: str) -> None:
     assert f"{meant}?" in (error.suggested_action or "")
 
 
-def test_a_key_that_is_near_nothing_is_told_all_that_could_be_meant() -> None:
+def test_a_key_that_is_near_nothing_is_reported_with_all_known_keys() -> None:
     action = refusal("[tool.other]\nx = 1", of_workspace=True).suggested_action or ""
 
     assert "route, intake, millrace_mode" in action
@@ -161,7 +141,7 @@ def test_a_key_that_is_near_nothing_is_told_all_that_could_be_meant() -> None:
         ('pi_timeout_seconds = "5"', "number"),
     ],
 )
-def test_a_wrong_value_is_told_with_file_line_and_key(text: str, why: str) -> None:
+def test_a_wrong_value_is_reported_with_file_line_and_key(text: str, why: str) -> None:
     error = refusal(f'finalizer = "pi"\n{text}')
 
     assert error.message.startswith("/the/file.toml, line 2: ")
@@ -175,14 +155,14 @@ def test_a_wrong_value_is_told_with_file_line_and_key(text: str, why: str) -> No
     [f"0x{'f' * 5_000}", f"{{{'a.' * 500}a = 1}}", f"{{{'a.' * 3_000}a = 1}}"],
     ids=["number", "deep", "deeper"],
 )
-def test_a_value_without_end_is_a_wrong_value_and_no_fault_of_ours(value: str) -> None:
+def test_a_value_without_end_is_a_wrong_value_and_not_a_bug(value: str) -> None:
     error = refusal(f"max_daemon_restarts = {value}", of_workspace=True)
 
     assert error.message.startswith("/the/file.toml, line 1: max_daemon_restarts: ")
 
 
 @pytest.mark.timeout(60)
-def test_a_file_made_to_be_slow_to_read_is_refused_before_anybody_gives_up() -> None:
+def test_a_file_made_to_be_slow_to_read_is_refused_early() -> None:
     names = LONGEST_CONFIG_BYTES // 4 - 4
 
     assert "'a'" in refusal(f"[{'a.' * names}a]\nx{'.y' * names} = 1").message
@@ -201,7 +181,7 @@ def test_a_file_made_to_be_slow_to_read_is_refused_before_anybody_gives_up() -> 
     ],
     ids=["value", "twice", "deep", "large number", "bytes", "UTF-16", "long"],
 )
-def test_what_is_no_toml_is_told_with_the_file(raw: bytes, why: str) -> None:
+def test_invalid_toml_is_reported_with_the_file(raw: bytes, why: str) -> None:
     error = refusal(raw)
 
     assert error.message.startswith("/the/file.toml")
@@ -209,5 +189,5 @@ def test_what_is_no_toml_is_told_with_the_file(raw: bytes, why: str) -> None:
     assert error.suggested_action
 
 
-def test_a_value_of_any_length_is_told_in_a_line() -> None:
+def test_a_value_of_any_length_is_reported_in_a_line() -> None:
     assert len(refusal(f"thinking = [{'1, ' * 2_000}]").message) < 250

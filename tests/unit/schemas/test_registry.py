@@ -1,12 +1,17 @@
 """The published JSON Schemas accept and refuse what the models do."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 
+from millracer.domain.requests import IntakePreference, RoutePreference
+from millracer.schemas.base import Incoming, Published, ScopeModel
+from millracer.schemas.descriptions import descriptions_in
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
 from millracer.schemas.registry import schema_of
@@ -40,8 +45,63 @@ def test_every_published_part_says_what_it_is(name: SchemaName) -> None:
     assert [part for part, description in parts.items() if not description] == []
 
 
+@pytest.mark.parametrize("name", SchemaName)
+def test_every_published_field_has_a_description(name: SchemaName) -> None:
+    schema = schema_of(name)
+    fields = {
+        f"{part}.{field}": content
+        for part, content in ({"": schema} | schema["$defs"]).items()
+        for field, content in content.get("properties", {}).items()
+        if content is not False
+    }
+
+    assert [field for field, content in fields.items() if not content.get("description")] == []
+
+
+def test_a_docstring_describes_only_fields_of_its_model() -> None:
+    models = [*_models_below(Published), *_models_below(Incoming), ScopeModel]
+
+    unknown = {
+        f"{model.__name__}.{name}"
+        for model in models
+        for name in descriptions_in(model).keys() - model.model_fields.keys()
+    }
+
+    assert models
+    assert unknown == set()
+
+
+def test_an_inherited_field_keeps_its_description_and_the_part_its_own() -> None:
+    class Base(Published):
+        """A base.
+
+        Attributes:
+            first: the first,
+                in two lines.
+            second: the second.
+        """
+
+        first: str
+        second: str
+
+    class Derived(Base):
+        """A derived part.
+
+        Attributes:
+            second: its own second.
+        """
+
+    schema = Derived.model_json_schema(mode="serialization")
+
+    assert schema["description"] == "A derived part."
+    assert {name: field["description"] for name, field in schema["properties"].items()} == {
+        "first": "The first, in two lines.",
+        "second": "Its own second.",
+    }
+
+
 @given(valid_requests())
-def test_the_schema_accepts_every_request_we_read(document: dict[str, Json]) -> None:
+def test_the_schema_accepts_every_readable_request(document: dict[str, Json]) -> None:
     read_ops_request(encoded(document))
 
     assert_published(SchemaName.OPS_REQUEST, document)
@@ -86,7 +146,7 @@ def test_schema_and_reader_agree_about_any_json(document: Json) -> None:
     ],
     ids=str,
 )
-def test_the_schema_refuses_what_the_reader_refuses(fields: dict[str, Json]) -> None:
+def test_the_schema_refuses_what_the_reader_refuses_or_ignores(fields: dict[str, Json]) -> None:
     document = {**asks("status"), **fields}
 
     assert not reads(document)
@@ -144,11 +204,17 @@ def test_the_ids_of_a_result_are_always_there_and_may_be_null(name: str) -> None
 
 
 def reads(document: Json) -> bool:
+    """Whether a request is read as a whole, without an ignored value."""
     try:
-        read_ops_request(encoded(document))
+        read = read_ops_request(encoded(document))
     except InvalidOpsRequest:
         return False
-    return True
+    request = read.request
+    route, intake = request.route_preference, request.intake_preference
+    return not read.ignored and (
+        (route is None or route in [*RoutePreference, "status_only", "inspect_only"])
+        and (intake is None or intake in [*IntakePreference, "none"])
+    )
 
 
 def optional(part: dict[str, Any]) -> set[str]:
@@ -166,7 +232,7 @@ def nodes(schema: Json) -> list[dict[str, Any]]:
 def _says_what_no_schema_can(document: Json) -> bool:
     """Whether reader and schema may differ: no JSON at all, `2.0`, or one option in two spellings.
 
-    A schema cannot tell `2.0` from `2`; of two spellings the reader leaves one unread.
+    A schema does not distinguish `2.0` from `2`; of two spellings the reader leaves one unread.
     """
     raw = encoded(document)
     if b"NaN" in raw or b"Infinity" in raw or _has_half_pairs(document):
@@ -185,3 +251,10 @@ def _has_half_pairs(value: Json) -> bool:
     if isinstance(value, dict):
         return any(map(_has_half_pairs, (*value, *value.values())))
     return isinstance(value, list) and any(map(_has_half_pairs, value))
+
+
+def _models_below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for each in model.__subclasses__():
+        if each.__module__.startswith("millracer."):
+            yield each
+            yield from _models_below(each)

@@ -34,7 +34,7 @@ REFERENCE_KEYS = {
     "scoped_work_item",
     "progress_events",
 }
-OUR_KEYS = {
+MILLRACER_KEYS = {
     "schema_version",
     "request_id",
     "work_item_id",
@@ -83,11 +83,11 @@ def test_any_text_becomes_one_ascii_json_document_of_the_published_shape(text: s
 
     assert rendered.isascii()
     document = json.loads(rendered)
-    assert REFERENCE_KEYS | OUR_KEYS == set(document) == set(RunResultDocument.model_fields)
+    assert REFERENCE_KEYS | MILLRACER_KEYS == set(document) == set(RunResultDocument.model_fields)
     assert document["output"] == text
 
 
-def test_each_program_is_told_with_who_named_it() -> None:
+def test_each_program_is_reported_with_its_origin() -> None:
     assert json.loads(render_result(result("/m")))["tools"] == {
         "millrace": {"command": "/m", "origin": "setup"},
         "pi": None,

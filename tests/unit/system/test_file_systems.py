@@ -1,4 +1,4 @@
-"""Which file system a path lies on, of all that are mounted."""
+"""The file system of a path, of all that are mounted."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from millracer.system.output_capture import Ends, Whole
 
 
 @given(st.lists(st.binary(max_size=30)), st.integers(1, 40))
-def test_of_a_long_stream_both_ends_are_kept_and_the_gap_is_told(
+def test_of_a_long_stream_both_ends_are_kept_and_the_gap_is_marked(
     chunks: list[bytes], limit: int
 ) -> None:
     ends = Ends(limit)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from millracer.cli.documents import load
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import named_programs, said_by
 from millracer.cli.terminal.stdout import OutputFormat
+from millracer.domain.operations import load
 from millracer.domain.requests import IntakeKind
 
 

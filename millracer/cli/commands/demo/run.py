@@ -8,7 +8,7 @@ from pathlib import Path
 
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
-from millracer.cli.commands.run.report import report, result_of
+from millracer.cli.commands.run.report import report
 from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.progress import progress_shown
@@ -18,6 +18,7 @@ from millracer.demo.workspace import DemoWorkspace, prepare_demo
 from millracer.domain.requests import IntakeKind, IntakePreference, RoutePreference, RunRequest
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.result import RunResult, exit_code_of
+from millracer.operations.task import result_of
 from millracer.programs.discovery import ResolvedPrograms
 from millracer.wiring import Settings, open_orchestrator
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from millracer.cli.documents import load
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_common_options
 from millracer.cli.startup.prewarm import asks_millrace
+from millracer.domain.operations import load
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 
 

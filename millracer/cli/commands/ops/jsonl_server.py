@@ -15,20 +15,20 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from millracer.cancellation import STOP_SECONDS, Cancellation, CancelReason
+from millracer.cli.command import completed
 from millracer.cli.commands.malloc_tuning import share_one_heap
 from millracer.cli.commands.ops.request import answer, open_gateway
-from millracer.cli.internal_errors import say_bug
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
+from millracer.cli.terminal.stderr import say_errors
 from millracer.cli.terminal.stdin import unreadable
 from millracer.cli.terminal.stdout import OutputLost, output_lost
 from millracer.domain.failures import exit_code_of_cancel
 from millracer.errors import ExitCode, MillracerError
-from millracer.operations.reply import failed, without_request
+from millracer.operations.reply import describe_failure
 from millracer.schemas.base import render_line
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
@@ -189,15 +189,21 @@ class _Desk:
 
     def _answer(self, line: bytes) -> OpsResult:
         read: ReadRequest | None = None
-        try:
+
+        def work() -> OpsResult:
+            nonlocal read
             with open_gateway(self._common) as gateway:
                 try:
                     read = read_ops_request(line)
                 except InvalidOpsRequest as error:
                     return gateway.refuse_unreadable(error).result
                 return answer(gateway, read, self.cancellation).result
-        except Exception as error:  # noqa: BLE001 - every line gets a result
-            return _internal_error(read, say_bug(error))
+
+        def failed(error: MillracerError) -> OpsResult:
+            say_errors((error,))
+            return _failed_result(read, error)
+
+        return completed(work, failed)
 
 
 class _Results:
@@ -254,8 +260,8 @@ class _Results:
                     self.lose()
 
 
-def _internal_error(read: ReadRequest | None, bug: MillracerError) -> OpsResult:
-    result = without_request(failed(bug), datetime.now(UTC))
+def _failed_result(read: ReadRequest | None, error: MillracerError) -> OpsResult:
+    result = describe_failure(error)
     if read is None:
         return result
     request = read.request

@@ -6,16 +6,17 @@ from contextlib import AbstractContextManager
 
 from millracer import wiring
 from millracer.cancellation import Cancellation
-from millracer.cli.internal_errors import say_bug
+from millracer.cli.command import completed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
+from millracer.cli.terminal.stderr import say_errors
 from millracer.cli.terminal.stdout import print_text
+from millracer.domain.operations import OPERATIONS, OperationName
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
 from millracer.operations.gateway import Answer, CommandDefaults, OpsGateway
 from millracer.schemas.base import render
-from millracer.schemas.ops.payloads import Action
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
 
 
@@ -51,7 +52,7 @@ def open_gateway(
 
 def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
     """Perform a request; signals cancel it, and a bug becomes its result."""
-    if read.action is Action.ENQUEUE:
+    if read.action == OPERATIONS[OperationName.RUN].ops_action:
         load_endings()
     cancellation = Cancellation()
     with signals_cancel(cancellation):
@@ -60,10 +61,12 @@ def perform(gateway: OpsGateway, read: ReadRequest) -> Answer:
 
 def answer(gateway: OpsGateway, read: ReadRequest, cancellation: Cancellation) -> Answer:
     """Perform a request without signal handling; a bug becomes its result."""
-    try:
-        return gateway.handle(read, cancellation)
-    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a result
-        return gateway.refuse(read, say_bug(error))
+
+    def failed(bug: MillracerError) -> Answer:
+        say_errors((bug,))
+        return gateway.refuse(read, bug)
+
+    return completed(lambda: gateway.handle(read, cancellation), failed)
 
 
 def _no_stream() -> MillracerError:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from millracer.cli.documents import load
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
+from millracer.domain.operations import NOT_FOR_WATCH, load
 from millracer.domain.requests import RoutePreference
 
 _BODY = "millracer.cli.commands.run.task:run_task"
@@ -40,7 +40,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))
 
 
-@with_all_options_but("route", "intake")
+@with_all_options_but(*NOT_FOR_WATCH)
 def watch(
     common: CommonOptions,
     *,

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from millracer import __version__
 from millracer.cli.terminal.stderr import say, say_error, say_warnings
 from millracer.cli.terminal.stdout import OutputFormat, print_document
-from millracer.domain.failures import CallerCancelled
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.result import ErrorRecord, RunResult, cancelled_result, failed_result
-from millracer.errors import MillracerError
+from millracer.domain.run.result import ErrorRecord, RunResult
 from millracer.run.summary import summary_of
-from millracer.schemas.run import RunResultDocument
-from millracer.schemas.run_result import describe
-from millracer.wiring import new_request_id
 
 
 def report(result: RunResult, output: OutputFormat) -> None:
@@ -44,22 +37,3 @@ def _is_shown_already(error: ErrorRecord, answer: str) -> bool:
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         return False
     return error.message in answer and (error.suggested_action or "") in answer
-
-
-def result_of(error: MillracerError, request_id: str, workspace: str) -> RunResult:
-    """Return the result of a run that an error, a bug or a cancellation ended early."""
-    if isinstance(error, CallerCancelled):
-        return cancelled_result(request_id, workspace, __version__, error.reason)
-    return failed_result(request_id, workspace, __version__, error)
-
-
-def describe_failure(error: MillracerError, _command: str | None = None) -> RunResultDocument:
-    """Return the document of a run that failed before it read its request."""
-    return describe(result_of(error, new_request_id(), _current_directory()))
-
-
-def _current_directory() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:
-        return ""

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millracer.cli.documents import load
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say_errors
-from millracer.domain.operations import OperationName, StatusRequest
+from millracer.domain.operations import OperationName, StatusRequest, load
 
 if TYPE_CHECKING:
     from millracer.schemas.status import StatusResult

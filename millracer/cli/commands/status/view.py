@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _WHY = {
     ResolutionRule.CLI_WORKSPACE: "named by --workspace or MILLRACER_WORKSPACE",
     ResolutionRule.ACTIVE_SESSION: "selected by the session",
+    ResolutionRule.REGISTRY_DEFAULT: "the default of the registered workspaces",
     ResolutionRule.CWD: "the current directory",
 }
 _OWNERS = {
@@ -55,7 +56,7 @@ def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]
     named = f", registered as {place.workspace_id}" if place.workspace_id else ""
     lines = [f"{place.root_path}  ({why}{named})"]
     if not place.initialised:
-        return [*lines, "  no Millrace workspace yet", *_next(status)]
+        return [*lines, "  no Millrace workspace yet", *_errors(status), *_next(status)]
     now = now or datetime.now(UTC)
     lines.append(_row("daemon", _daemon(status.daemon)))
     if status.daemon is not None and status.daemon.mode is not None:
@@ -65,11 +66,15 @@ def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]
     lines += _listed("waiting", _in(status, waiting=True))
     lines += _listed("blocked", _in(status, waiting=False))
     lines += _ended(status.ended, now)
-    for error in status.errors:
-        lines.append(_row("error", error.message))
-        lines.append(_row("next", error.suggested_action or "-"))
+    lines += _errors(status)
     lines += [_row("warning", warning.message) for warning in status.warnings]
     return [*lines, *_next(status)]
+
+
+def _errors(status: StatusResult) -> Iterator[str]:
+    for error in status.errors:
+        yield _row("error", error.message)
+        yield _row("next", error.suggested_action or "-")
 
 
 def in_brief(status: StatusResult, now: datetime | None = None) -> str:
@@ -83,6 +88,7 @@ def _brief_parts(status: StatusResult) -> Iterator[str]:
     place, daemon = status.workspace, status.daemon
     if place is None or not place.initialised or daemon is None:
         yield "no Millrace workspace yet"
+        yield from (f"error: {error.message}" for error in status.errors)
         return
     yield f"daemon {_daemon_in_brief(daemon)}"
     active = status.active

@@ -8,6 +8,7 @@ from millracer.domain.requests import IntakeKind
 from millracer.domain.run.completion import judge
 from millracer.domain.run.evidence import Evidence, ItemFact, StageFact
 from millracer.domain.work.items import ItemState
+from millracer.millrace.wire.stage_results import is_valid, proof_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ITEM = "widget-1"
@@ -40,7 +41,8 @@ def stage_fact(  # noqa: PLR0913, PLR0917 - one argument per thing that can be w
         stage=stage,
         terminal_result=terminal_result,
         run_status=run_status,
-        request_kind=request_kind,
+        proves=proof_of(stage, terminal_result, request_kind),
+        counts=is_valid(run_status),
         source="millrace runs trace run-1",
         observed_at=NOW,
     )
@@ -120,7 +122,7 @@ def test_without_both_proofs_of_this_very_item_nothing_is_complete(
     assert verdict.missing
 
 
-def test_a_blocked_item_is_blocked_and_says_where_that_stands() -> None:
+def test_a_blocked_item_is_blocked_and_says_where_that_is_recorded() -> None:
     verdict = judge(evidence(item_fact(state=ItemState.BLOCKED), stage_fact(stage="builder")))
 
     assert verdict.blocked
@@ -179,7 +181,7 @@ def test_unrelated_evidence_changes_no_verdict(
 
 
 @given(UNRELATED)
-def test_the_proof_completes_whatever_lies_beside_it(
+def test_the_proof_completes_whatever_is_beside_it(
     unrelated: list[ItemFact | StageFact],
 ) -> None:
     assert judge(evidence(*unrelated, item_fact(), stage_fact())).completed

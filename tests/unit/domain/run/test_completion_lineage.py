@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.completion import judge
-from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.evidence import (
+    ClosureFact,
+    Fact,
+    ItemFact,
+    SpawnFact,
+    StageFact,
+    StageProof,
+)
 from millracer.domain.work.items import ItemState
-from tests.support.facts import closure, evidence, item, spawn, stage
+from tests.support.facts import closure, evidence, item, restated, spawn, stage
 
 
 def task_proof(task_id: str) -> list[Fact]:
@@ -94,18 +101,23 @@ def _spoiled(fact: Fact) -> list[Fact]:
                 replace(fact, work_kind="incident"),
             ]
         case StageFact():
+            others = {None, *StageProof} - {fact.proves}
+            if fact.work_kind == "probe":
+                others -= {StageProof.NOTHING_TO_DO}  # proves the probe by itself
             return [
-                replace(fact, item_id="other", root_spec_id=fact.root_spec_id and "other"),
-                replace(fact, stage="builder"),
-                replace(fact, terminal_result="BLOCKED"),
-                replace(fact, terminal_result=None),
-                replace(fact, run_status="failed"),
-                replace(fact, run_status=None),
+                *(replace(fact, proves=other) for other in others),
+                replace(fact, counts=False),
+                restated(fact, item_id="other", root_spec_id=fact.root_spec_id and "other"),
+                restated(fact, stage="builder"),
+                restated(fact, terminal_result="BLOCKED"),
+                restated(fact, terminal_result=None),
+                restated(fact, run_status="failed"),
+                restated(fact, run_status=None),
                 *(
                     [
                         replace(fact, run_id="another-run"),
-                        replace(fact, request_kind="active_work_item"),
-                        replace(fact, terminal_result="REMEDIATION_NEEDED"),
+                        restated(fact, request_kind="active_work_item"),
+                        restated(fact, terminal_result="REMEDIATION_NEEDED"),
                     ]
                     if fact.root_spec_id
                     else [replace(fact, work_kind="incident")]
@@ -122,8 +134,8 @@ def _spoiled(fact: Fact) -> list[Fact]:
             return [
                 replace(fact, open=True),
                 replace(fact, root_spec_id="other"),
-                replace(fact, last_arbiter_run_id="another-run"),
-                replace(fact, last_arbiter_run_id=None),
+                replace(fact, closing_run_id="another-run"),
+                replace(fact, closing_run_id=None),
             ]
 
 
@@ -193,7 +205,7 @@ def test_a_lineage_of_any_shape_with_one_proof_hidden_is_never_completed(
     assert not judge(evidence(kind, item_id, facts[:hidden] + facts[hidden + 1 :] + more)).completed
 
 
-def test_two_children_of_recon_are_no_proof_even_if_both_are_done() -> None:
+def test_two_children_of_recon_are_not_proof_even_if_both_are_done() -> None:
     kind, item_id, facts = PROOFS["probe to task"]
     second: list[Fact] = [spawn("p", "t2", "task", "recon-p"), *task_proof("t2")]
 
@@ -229,7 +241,7 @@ def test_one_blocked_task_with_everything_else_over_is_blocked_and_named() -> No
 @pytest.mark.parametrize(
     "state", [ItemState.QUEUED, ItemState.ACTIVE, ItemState.MAILBOX, ItemState.ABSENT]
 )
-def test_a_blocked_task_beside_one_that_may_go_on_is_not_the_end(state: ItemState) -> None:
+def test_a_blocked_task_beside_one_that_may_continue_is_not_the_end(state: ItemState) -> None:
     facts: list[Fact] = [
         item("s", "spec"),
         spawn("s", "t1", "task"),
@@ -241,7 +253,7 @@ def test_a_blocked_task_beside_one_that_may_go_on_is_not_the_end(state: ItemStat
     assert not judge(evidence(None, "s", facts)).blocked
 
 
-def test_a_blocked_task_is_blocked_though_an_incident_goes_on_and_the_incident_is_named() -> None:
+def test_a_blocked_task_is_blocked_though_an_incident_continues_and_the_incident_is_named() -> None:
     facts: list[Fact] = [
         item("t", "task", ItemState.BLOCKED),
         spawn("t", "incident-1", "incident"),
@@ -273,17 +285,17 @@ def test_a_first_verdict_that_asks_for_more_is_not_the_end() -> None:
 
 
 @pytest.mark.parametrize("shape", PROOFS)
-def test_a_result_stands_though_a_killed_daemon_never_closed_its_run(shape: str) -> None:
+def test_a_result_is_valid_though_a_killed_daemon_never_closed_its_run(shape: str) -> None:
     kind, item_id, facts = PROOFS[shape]
     cut = [
-        replace(fact, run_status="active") if isinstance(fact, StageFact) else fact
+        restated(fact, run_status="active") if isinstance(fact, StageFact) else fact
         for fact in facts
     ]
 
     assert judge(evidence(kind, item_id, cut)).completed
 
 
-def test_a_task_told_of_as_blocked_and_as_queued_is_not_blocked() -> None:
+def test_a_task_reported_as_blocked_and_as_queued_is_not_blocked() -> None:
     facts = [item("t", "task", ItemState.BLOCKED), item("t", "task", ItemState.QUEUED)]
 
     assert not judge(evidence(IntakeKind.TASK, "t", facts)).blocked
@@ -321,7 +333,7 @@ HELD = replace(closure("s", None, open_=True), blocked_by_lineage_work=True)
         ([replace(HELD, blocked_by_lineage_work=False)], False),
     ],
 )
-def test_a_done_spec_is_blocked_where_something_is_blocked_and_nothing_goes_on(
+def test_a_done_spec_is_blocked_where_something_is_blocked_and_nothing_continues(
     facts: list[Fact], *, blocked: bool
 ) -> None:
     assert judge(evidence(None, "s", [item("s", "spec"), *facts])).blocked is blocked

@@ -80,7 +80,7 @@ SAID: dict[str, tuple[IntakeKind | None, str, list[Fact], Missing]] = {
         ],
         [("spec recon", "file", "spec s, incident i")],
     ),
-    "a probe whose spec is told of as an incident too": (
+    "a probe whose spec is reported as an incident too": (
         PROBE,
         "p",
         [

@@ -3,7 +3,15 @@ import re
 import pytest
 
 from millracer.domain.run.completion import unmet
-from millracer.domain.run.evidence import Fact, event_of, run_of, state_fact, subject_of
+from millracer.domain.run.evidence import (
+    Evidence,
+    Fact,
+    StageProof,
+    event_of,
+    run_of,
+    state_fact,
+    subject_of,
+)
 from millracer.domain.run.progress import EventKind
 from millracer.domain.work.items import ItemState
 from tests.support.facts import closure, item, spawn, stage
@@ -24,7 +32,7 @@ FACTS: list[tuple[Fact, str, str, str | None, EventKind]] = [
     (VERDICT, "arbiter s ARBITER_COMPLETE", "s", "run-2", ARBITER),
     (
         spawn("p", "t", "task", "run-3"),
-        "task t p as told",
+        "task t p as reported",
         "t",
         "run-3",
         SCOPED,
@@ -64,3 +72,10 @@ def test_each_name_of_each_fact_meets_what_is_expected() -> None:
     )
     assert unmet(["show t", "updater"], [item("t", "task"), update]) == ()
     assert unmet(["scoped_complete", "x"], []) == ("scoped_complete", "x")
+
+
+def test_a_result_has_the_backends_name_or_that_of_its_proof() -> None:
+    proofs = (StageProof.WORK_RECORDED, StageProof.SPEC_CLOSED)
+    named = Evidence(item_id="t", kind=None, result_names={StageProof.WORK_RECORDED: "x ended Y"})
+
+    assert named.name_result(*proofs) == "x ended Y or result is spec_closed"

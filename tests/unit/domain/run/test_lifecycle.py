@@ -127,7 +127,7 @@ def test_the_specified_path_is_taken(path: list[tuple[RunEvent, RunState]]) -> N
         assert lifecycle.state is expected
 
 
-def test_every_row_lies_on_a_specified_path() -> None:
+def test_every_row_is_on_a_specified_path() -> None:
     walked = set()
     for path in PATHS.values():
         state = INITIAL
@@ -185,7 +185,7 @@ def test_a_submission_takes_the_specified_path(path: list[tuple[RunEvent, RunSta
         assert lifecycle.state is expected
 
 
-def test_every_row_of_a_submission_lies_on_a_specified_path() -> None:
+def test_every_row_of_a_submission_is_on_a_specified_path() -> None:
     walked = {
         (source, event, dest)
         for path in SUBMISSIONS.values()
@@ -285,7 +285,7 @@ def test_the_guards_of_one_pair_are_disjoint_total_and_boolean(spent: int, allow
     assert restarts_left(facts) is (spent < allowed)
 
 
-def test_every_event_has_a_row_and_the_library_holds_exactly_our_table() -> None:
+def test_every_event_has_a_row_and_the_library_holds_exactly_the_table() -> None:
     machine = Lifecycle()._machine
     held = {
         (source, name, transition.dest)
@@ -362,11 +362,11 @@ class LifecycleWalk(RuleBasedStateMachine):
 TestLifecycleWalk = LifecycleWalk.TestCase
 
 
-def test_a_run_may_restart_the_daemon_once_unless_told_otherwise() -> None:
+def test_a_run_may_restart_the_daemon_once_by_default() -> None:
     assert RunFacts() == RunFacts(restarts=0, max_restarts=1)
 
 
-def test_an_illegal_event_is_told_with_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_illegal_event_is_reported_with_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(IllegalTransition, match=r"answered.*decide"):
         Lifecycle().fire(step(E.ANSWERED), FACTS)
     refused = Edge(S.DECIDE, E.FAILED, S.FINALIZE, lambda _facts: False)
@@ -376,7 +376,7 @@ def test_an_illegal_event_is_told_with_its_state(monkeypatch: pytest.MonkeyPatch
     assert all(word in str(caught.value) for word in ("failed", "decide", str(FACTS)))
 
 
-def test_the_diagram_tells_every_row_its_guard_and_both_ends(
+def test_the_diagram_shows_every_row_its_guard_and_both_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = (

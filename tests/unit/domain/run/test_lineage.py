@@ -68,7 +68,7 @@ def test_what_was_read_last_counts() -> None:
     assert [member.state for member in lineage_of(evidence)] == [ItemState.DONE]
 
 
-def test_an_item_nobody_knows_is_a_lineage_of_its_own() -> None:
+def test_an_unknown_item_is_a_lineage_of_its_own() -> None:
     (member,) = lineage_of(Evidence(item_id="x", kind=None))
 
     assert member == LineageItem(

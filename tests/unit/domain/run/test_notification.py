@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millracer.domain.run.observation import notable, notice_key
+from millracer.domain.run.observation import notice_key, notice_text
 from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 
 UPDATED = RuntimeEvent(
@@ -15,45 +15,30 @@ UPDATED = RuntimeEvent(
     item_kind="task",
     item_id="t1",
     terminal_result="UPDATE_COMPLETE",
+    is_milestone=True,
 )
 
 
-@pytest.mark.parametrize(
-    ("stage", "result"),
-    [
-        ("updater", "UPDATE_COMPLETE"),
-        ("recon", "RECON_TO_EXECUTION"),
-        ("recon", "RECON_TO_PLANNING"),
-        ("recon", "RECON_NOOP"),
-        ("recon", "RECON_BLOCKED"),
-        ("manager", "MANAGER_COMPLETE"),
-        ("arbiter", "REMEDIATION_NEEDED"),
-    ],
-)
-def test_the_end_of_a_meaningful_stage_is_worth_telling(stage: str, result: str) -> None:
-    told = notable(replace(UPDATED, stage=stage, terminal_result=result))
+def test_the_notice_of_a_milestone_names_stage_result_and_item() -> None:
+    text = notice_text(UPDATED)
 
-    assert told is not None
-    assert {stage, result, "task", "t1"} <= set(told.split())
+    assert text is not None
+    assert {"updater", "UPDATE_COMPLETE", "task", "t1"} <= set(text.split())
 
 
-@pytest.mark.parametrize(
-    "result",
-    ["BUILDER_COMPLETE", "CHECKER_PASS", "PLANNER_COMPLETE", "ARBITER_COMPLETE", "BLOCKED", None],
-)
-def test_other_ends_and_the_run_s_own_end_are_not_worth_a_turn(result: str | None) -> None:
-    assert notable(replace(UPDATED, terminal_result=result)) is None
+def test_the_end_of_another_stage_is_not_worth_a_turn() -> None:
+    assert notice_text(replace(UPDATED, is_milestone=False)) is None
 
 
 @pytest.mark.parametrize("kind", [RuntimeEventKind.STAGE_STARTED, RuntimeEventKind.OTHER])
-def test_only_completed_stages_are_told(kind: RuntimeEventKind) -> None:
-    assert notable(replace(UPDATED, kind=kind)) is None
+def test_only_completed_stages_are_reported(kind: RuntimeEventKind) -> None:
+    assert notice_text(replace(UPDATED, kind=kind)) is None
 
 
-def test_a_stage_without_a_name_or_an_item_is_no_trap() -> None:
-    assert notable(replace(UPDATED, stage=None)) is None
-    anonymous = notable(replace(UPDATED, item_id=None))
-    kindless = notable(replace(UPDATED, item_kind=None))
+def test_a_stage_without_a_name_or_an_item_is_not_a_trap() -> None:
+    assert notice_text(replace(UPDATED, stage=None)) is None
+    anonymous = notice_text(replace(UPDATED, item_id=None))
+    kindless = notice_text(replace(UPDATED, item_kind=None))
 
     assert anonymous is not None
     assert kindless is not None

@@ -6,7 +6,14 @@ import pytest
 
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.ending import Ending
-from millracer.domain.run.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.evidence import (
+    ClosureFact,
+    Evidence,
+    ItemFact,
+    SpawnFact,
+    StageFact,
+    StageProof,
+)
 from millracer.domain.run.observation import (
     ChangeHints,
     interpret_item_status,
@@ -44,6 +51,7 @@ def status(
         stop_requested=stop,
         mode_id="lad_pi",
         raw={},
+        source="millrace status",
         observed_at=NOW,
     )
 
@@ -105,7 +113,7 @@ def target(*, open_: bool, blocked: bool = False, spec_id: str = "spec-1") -> Cl
     return ClosureFact(
         root_spec_id=spec_id,
         open=open_,
-        last_arbiter_run_id=None,
+        closing_run_id=None,
         blocked_by_lineage_work=blocked,
         blocking_ids=(),
         source="s",
@@ -114,7 +122,7 @@ def target(*, open_: bool, blocked: bool = False, spec_id: str = "spec-1") -> Cl
 
 
 @pytest.mark.parametrize("state", LIVE)
-def test_a_lineage_goes_on_while_a_member_does(state: ItemState) -> None:
+def test_a_lineage_continues_while_a_member_does(state: ItemState) -> None:
     assert interpret_lineage(idea(state, target(open_=True, blocked=True))) is None
 
 
@@ -122,13 +130,13 @@ def test_an_open_closure_target_waits_for_the_arbiter() -> None:
     assert interpret_lineage(idea(ItemState.DONE, target(open_=True))) is None
 
 
-def test_anothers_open_target_holds_nothing_of_ours() -> None:
+def test_an_open_target_of_another_item_does_not_hold_this_one() -> None:
     found = interpret_lineage(idea(ItemState.DONE, target(open_=True, spec_id="spec-2")))
 
     assert found is Ending.AT_REST
 
 
-def test_a_lineage_without_proof_in_which_nothing_goes_on_rests() -> None:
+def test_a_lineage_without_proof_in_which_nothing_continues_rests() -> None:
     assert interpret_lineage(idea(ItemState.DONE)) is Ending.AT_REST
     assert interpret_lineage(idea(ItemState.CANCELLED)) is Ending.AT_REST
 
@@ -152,7 +160,8 @@ def test_a_proven_lineage_has_ended() -> None:
                 stage="recon",
                 terminal_result="RECON_NOOP",
                 run_status="complete",
-                request_kind="active_work_item",
+                proves=StageProof.NOTHING_TO_DO,
+                counts=True,
                 source="s",
                 observed_at=NOW,
             ),
@@ -279,7 +288,7 @@ def test_anything_seen_is_news_enough_to_read_files(signs: ChangeHints) -> None:
     assert not is_news(ChangeHints(daemon_alive=True))
 
 
-def test_a_closed_closure_target_waits_for_nobody() -> None:
+def test_a_closed_closure_target_does_not_wait() -> None:
     assert interpret_lineage(idea(ItemState.DONE, target(open_=False))) is Ending.AT_REST
 
 
@@ -315,5 +324,5 @@ def test_signs_say_nothing_by_default() -> None:
     )
 
 
-def test_a_daemon_that_a_command_of_ours_ended_wrote_nothing_and_was_stopped() -> None:
+def test_a_daemon_that_an_own_command_ended_wrote_nothing_and_was_stopped() -> None:
     assert ChangeHints(daemon_alive=False, stopped_on_purpose=True).stop_seen

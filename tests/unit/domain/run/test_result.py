@@ -95,7 +95,7 @@ def test_what_an_arbiter_closed_has_an_event_of_its_own() -> None:
     closed = ClosureFact(
         root_spec_id="s",
         open=False,
-        last_arbiter_run_id="r",
+        closing_run_id="r",
         blocked_by_lineage_work=False,
         blocking_ids=(),
         source="s",
@@ -146,16 +146,16 @@ def result(outcome: Outcome, *codes: str, reason: CancelReason | None = None) ->
         (result(Outcome.CANCELLED, reason=CancelReason.TERMINATED), 143),
     ],
 )
-def test_the_exit_code_tells_the_outcome(ended: RunResult, expected: int) -> None:
+def test_the_exit_code_shows_the_outcome(ended: RunResult, expected: int) -> None:
     assert expected == exit_code_of(ended)
 
 
-def test_an_error_is_told_with_its_code_its_next_step_and_the_tools_own_words() -> None:
+def test_an_error_is_printed_with_its_code_its_next_step_and_the_tools_own_words() -> None:
     refused = ToolFailed("millrace", "no", detail="disk full", suggested_action="make room")
 
     assert ErrorRecord("millrace_failed", "no", "make room", "disk full") == ErrorRecord.of(refused)
-    ours = MillracerError("odd", suggested_action="report it")
-    assert ErrorRecord("internal_error", "odd", "report it", "") == ErrorRecord.of(ours)
+    bug = MillracerError("odd", suggested_action="report it")
+    assert ErrorRecord("internal_error", "odd", "report it", "") == ErrorRecord.of(bug)
     assert ErrorRecord("c", "m") == ErrorRecord("c", "m", None, "")
 
 
@@ -165,9 +165,9 @@ def test_a_result_claims_nothing_by_default() -> None:
     assert (plain.scoped_completion, plain.restarts, plain.proof) == (False, 0, ())
 
 
-@pytest.mark.parametrize(("action", "told"), [(None, ""), ("make room", "\n  next: make room")])
+@pytest.mark.parametrize(("action", "advice"), [(None, ""), ("make room", "\n  next: make room")])
 def test_a_run_that_could_not_begin_failed_and_says_what_next(
-    action: str | None, told: str
+    action: str | None, advice: str
 ) -> None:
     error = ToolFailed("millrace", "no room", suggested_action=action)
 
@@ -178,7 +178,7 @@ def test_a_run_that_could_not_begin_failed_and_says_what_next(
         request_id="r",
         workspace="/w",
         outcome=Outcome.FAILED,
-        output=f"failed: no room{told}",
+        output=f"failed: no room{advice}",
         versions=Versions(millracer="1.0"),
         errors=(ErrorRecord.of(error),),
         missing_evidence=failed.missing_evidence,

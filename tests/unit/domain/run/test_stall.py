@@ -25,6 +25,7 @@ STATUS = RuntimeStatus(
     stop_requested=False,
     mode_id=None,
     raw={},
+    source="millrace status",
     observed_at=NOW,
 )
 
@@ -46,7 +47,7 @@ def member(item_id: str, state: ItemState, *waits_for: str) -> LineageItem:
     )
 
 
-def test_a_loop_is_told_by_what_repeats() -> None:
+def test_a_loop_is_recognized_by_what_repeats() -> None:
     count = RepetitionCount()
     count.note_places(PLACE, ())
     for _ in range(REPETITIONS):
@@ -62,7 +63,7 @@ def test_a_loop_is_told_by_what_repeats() -> None:
     assert "mechanic" in said
 
 
-def test_going_back_and_forth_between_known_places_is_no_progress() -> None:
+def test_going_back_and_forth_between_known_places_is_not_progress() -> None:
     count = RepetitionCount()
     for turn in range(REPETITIONS + 2):
         state = ItemState.ACTIVE if turn % 2 else ItemState.QUEUED
@@ -82,7 +83,7 @@ def test_each_new_item_or_place_is_progress() -> None:
 
 
 @given(st.integers(1, 60))
-def test_long_work_over_many_items_is_no_loop(tasks: int) -> None:
+def test_long_work_over_many_items_is_not_a_loop(tasks: int) -> None:
     count = RepetitionCount()
     for number in range(tasks):
         for stage in ("builder", "checker", "fixer", "checker", "updater"):
@@ -92,7 +93,7 @@ def test_long_work_over_many_items_is_no_loop(tasks: int) -> None:
     assert count.verdict() is None
 
 
-def test_what_is_no_end_of_a_stage_of_an_item_is_not_counted() -> None:
+def test_only_ends_of_a_stage_of_an_item_are_counted() -> None:
     count = RepetitionCount()
     for _ in range(REPETITIONS):
         count.note(ended("arbiter", item_id=None))
@@ -111,7 +112,7 @@ def test_waiting_for_what_cannot_come_is_named() -> None:
     assert "absent" in said
 
 
-def test_while_anything_may_still_come_of_it_nothing_is_said() -> None:
+def test_while_anything_may_still_happen_there_is_no_message() -> None:
     waiting = member("t2", ItemState.QUEUED, "t9 (absent)")
 
     assert unmeetable((waiting, member("t3", ItemState.QUEUED)), STATUS) is None

@@ -161,7 +161,7 @@ def test_two_unnamed_runs_of_one_task_are_two_items() -> None:
     assert not work_item_for(ask(), unique="1").named
 
 
-def test_an_unnamed_request_without_a_fresh_text_is_our_bug() -> None:
+def test_an_unnamed_request_without_a_fresh_text_is_a_bug() -> None:
     with pytest.raises(ValueError, match="unique"):
         work_item_for(ask(), unique="")
 
@@ -203,7 +203,7 @@ def test_a_blank_name_is_refused_with_its_field(blank: str) -> None:
         assert field in (refused.value.suggested_action or "")
 
 
-def test_a_blank_request_id_that_nobody_chose_is_no_name() -> None:
+def test_a_blank_generated_request_id_is_not_a_name() -> None:
     assert not work_item_for(ask(request_id=""), unique="u").named
 
 
@@ -241,12 +241,12 @@ def test_a_works_hash_is_that_of_everything_the_request_asks_for() -> None:
     )
 
 
-def test_the_hash_tells_a_character_from_its_surrogate_halves() -> None:
+def test_the_hash_distinguishes_a_character_from_its_surrogate_halves() -> None:
     assert hash_of("\U0001f600") != hash_of("\ud83d\ude00")
     assert hash_of("t", None, "\U0001f600") != hash_of("t", None, "\ud83d\ude00")
 
 
-def test_the_hash_tells_lone_surrogates_apart() -> None:
+def test_the_hash_distinguishes_lone_surrogates() -> None:
     assert len({hash_of(text) for text in ("\ud800", "\ud801", "?", "\ufffd")}) == 4
 
 

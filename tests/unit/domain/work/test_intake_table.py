@@ -2,8 +2,8 @@
 
 A probe investigates uncertain work in code that is there, an idea is a clear outcome that has to be
 planned and split, a task is local and fully described. `FORGIVEN` lists where the fallback, which
-reads words and understands nothing, judges otherwise; it may look or plan first where it need not,
-but never change things where a person would look first.
+reads words and understands nothing, judges differently; it may plan first where it need not,
+but never change things where a person would investigate first.
 """
 
 import pytest

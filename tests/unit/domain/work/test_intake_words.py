@@ -97,7 +97,7 @@ def assert_one_signal(kind: IntakeKind, found: list[tuple[IntakeKind, tuple[str,
 
 
 @pytest.mark.parametrize("word", ["see", "per", "Read", "follow", "described in", "according to"])
-def test_a_document_that_is_only_to_be_read_is_no_file_to_change(word: str) -> None:
+def test_a_document_that_is_only_to_be_read_is_not_a_file_to_change(word: str) -> None:
     kind, _ = heard(f"{word} docs/a.md and run pytest")
 
     assert kind is IntakeKind.PROBE

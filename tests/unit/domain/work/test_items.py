@@ -62,7 +62,7 @@ def test_a_request_is_careful_by_default() -> None:
     )
 
 
-def test_the_body_is_what_is_asked_for_and_nothing_of_how() -> None:
+def test_the_body_is_the_request_and_nothing_of_how() -> None:
     scope = ScopedWork(item_id="i")
     request = RunRequest(
         task="t", request_id="r", scope=scope, context_refs=("a", "b"), mode="lad_pi"
@@ -71,7 +71,7 @@ def test_the_body_is_what_is_asked_for_and_nothing_of_how() -> None:
     assert request.body == RequestBody(task="t", scope=scope, context_refs=("a", "b"))
 
 
-def test_what_nobody_said_is_empty() -> None:
+def test_an_unset_field_is_empty() -> None:
     decision = Decision(route=Route.DIRECT, why="w")
     item_status = ItemStatus(item_id="i", state=ItemState.DONE, source="s", observed_at=NOW)
 
@@ -96,6 +96,7 @@ def test_what_is_queued_counts_over_all_planes() -> None:
         stop_requested=False,
         mode_id=None,
         raw={},
+        source="millrace status",
         observed_at=NOW,
     )
 

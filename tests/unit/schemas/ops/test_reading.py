@@ -3,47 +3,30 @@
 import pytest
 from hypothesis import given
 
+from millracer.domain.operations import ACTIONS
 from millracer.domain.requests import (
-    Finalizer,
-    IntakePreference,
-    PiSession,
-    RoutePreference,
     ScopedWork,
 )
+from millracer.domain.run.options import RUN_OPTIONS
 from millracer.schemas.ops.payloads import (
-    Action,
     EnqueuePayload,
     ForgetSessionPayload,
     RegisterWorkspacePayload,
     SelectWorkspacePayload,
 )
+from millracer.schemas.ops.preferences import chosen_intake, chosen_route, ignored_preferences
 from millracer.schemas.ops.request import ReadRequest, read_ops_request
 from millracer.schemas.run_options import OpsOptions
 from tests.support.ops_requests import Json, asks, encoded, valid_requests
+from tests.support.option_values import as_json, value_of
 
 BLANK = " \t\n\u2003"
+#: Each option as JSON gives it, and as it is read.
 OPTIONS = {
-    "route": ("direct", RoutePreference.DIRECT),
-    "intake": ("idea", IntakePreference.IDEA),
+    **{each.name: (as_json(value_of(each)), value_of(each)) for each in RUN_OPTIONS},
     "millrace_mode": (" learning_pi ", "learning_pi"),
-    "cwd": ("sub", "sub"),
-    "thinking": ("low", "low"),
-    "provider": ("p", "p"),
-    "stage_model": ("p/m:low", "p/m:low"),
-    "no_model_check": (True, True),
-    "gitignore": (True, True),
-    "model": ("m", "m"),
     "skill": ([" a ", "", "b"], ("a", "b")),
-    "no_default_skills": (True, True),
-    "no_warm_millrace": (True, True),
-    "daemon_timeout_seconds": (0.1, 0.1),
-    "max_daemon_restarts": (0, 0),
     "poll_interval_seconds": (5, 5.0),
-    "pi_timeout_seconds": (1e300, 1e300),
-    "keep_daemon": (False, False),
-    "pi_session": ("print", PiSession.PRINT),
-    "notify_terminal_stages": (False, False),
-    "finalizer": ("summary", Finalizer.SUMMARY),
     "resume": (" task-1 ", "task-1"),
 }
 
@@ -65,8 +48,8 @@ def test_a_request_of_known_fields_has_no_unknown_ones(document: dict[str, Json]
     assert read_ops_request(encoded(document)).unknown == ()
 
 
-def test_the_options_are_all_listed_here() -> None:
-    assert set(OPTIONS) == set(OpsOptions.model_fields)
+def test_a_request_has_the_options_of_the_table_and_resume() -> None:
+    assert set(OpsOptions.model_fields) == set(OPTIONS)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -127,12 +110,53 @@ def test_null_and_blank_texts_are_absent(blank: str | None) -> None:
     assert (payload.workspace_id, payload.root_path, payload.mode) == (None, None, None)
 
 
-@pytest.mark.parametrize("route", ["auto", "direct", "millrace", "status_only", "inspect_only"])
-@pytest.mark.parametrize("intake", ["auto", "probe", "idea", "task", "none"])
-def test_every_preference_of_the_reference_is_read(route: str, intake: str) -> None:
-    request = read(route_preference=f" {route}\n", intake_preference=intake).request
+@pytest.mark.parametrize(
+    ("word", "chosen", "is_ignored"),
+    [
+        ("auto", "auto", False),
+        (" direct\n", "direct", False),
+        ("millrace", "millrace", False),
+        ("status_only", "auto", True),
+        ("inspect_only", "auto", True),
+        ("Direct", "auto", True),
+        ("unheard-of", "auto", True),
+        (" ", None, False),
+        (None, None, False),
+    ],
+)
+def test_a_route_preference_chooses_a_route_or_auto(
+    word: str | None, chosen: str | None, *, is_ignored: bool
+) -> None:
+    route = read(route_preference=word).request.route_preference
 
-    assert (request.route_preference, request.intake_preference) == (route, intake)
+    assert chosen_route(route) == chosen
+    assert [name for name, _ in ignored_preferences(route, None)] == (
+        ["route_preference"] * is_ignored
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "chosen", "is_ignored"),
+    [
+        ("auto", "auto", False),
+        ("probe", "probe", False),
+        ("idea", "idea", False),
+        (" task\n", "task", False),
+        ("none", "auto", True),
+        ("status_only", "auto", True),
+        ("spec", "auto", True),
+        ("", None, False),
+    ],
+)
+def test_an_intake_preference_chooses_a_kind_or_auto(
+    word: str, chosen: str | None, *, is_ignored: bool
+) -> None:
+    intake = read(intake_preference=word).request.intake_preference
+
+    assert chosen_intake(intake) == chosen
+    assert [name for name, _ in ignored_preferences(None, intake)] == (
+        ["intake_preference"] * is_ignored
+    )
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
@@ -251,24 +275,24 @@ def test_a_payload_is_not_read_as_another_actions() -> None:
 def test_the_session_is_named_by_the_payload_or_the_metadata(
     fields: dict[str, Json], session_id: str | None
 ) -> None:
-    for action in (*Action, "self_destruct"):
+    for action in (*ACTIONS, "self_destruct"):
         if action not in (
-            Action.REGISTER_WORKSPACE,
-            Action.FORGET_WORKSPACE,
-            Action.FORGET_SESSION,
+            "register_workspace",
+            "forget_workspace",
+            "forget_session",
         ):
             assert read(action, **fields).session_id == session_id
 
 
-@pytest.mark.parametrize("action", Action)
-def test_every_action_is_known(action: Action) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_action_is_known(action: str) -> None:
     needed = {"workspace_id": "w", "root_path": "/w", "session_id": "s"}
 
-    assert read(action, input=needed).action is action
+    assert read(action, input=needed).action == action
 
 
 @pytest.mark.parametrize("action", ["STATUS", "stat us", "rm -rf /", "enqueue;"])
-def test_an_action_we_do_not_know_is_read_all_the_same(action: str) -> None:
+def test_an_unknown_action_is_read_all_the_same(action: str) -> None:
     request = read(action, input={"payload": {"whatever": 1, "session_id": "s"}})
 
     assert (request.action, request.request.action, request.session_id) == (None, action, "s")
@@ -295,13 +319,13 @@ def test_an_action_we_do_not_know_is_read_all_the_same(action: str) -> None:
     ],
     ids=str,
 )
-def test_a_field_that_nobody_reads_is_told_by_its_path(
+def test_an_unread_field_is_reported_by_its_path(
     fields: dict[str, Json], unknown: tuple[str, ...]
 ) -> None:
     assert read("enqueue", **fields).unknown == unknown
 
 
-def test_of_very_many_unknown_fields_some_are_told() -> None:
+def test_of_very_many_unknown_fields_some_are_reported() -> None:
     unknown = read(**{f"part{number}": 1 for number in range(5_000)}).unknown
 
     assert unknown == tuple(f"part{number}" for number in range(100))

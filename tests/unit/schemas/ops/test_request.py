@@ -1,4 +1,4 @@
-"""What is no request, or not a good one: every refusal names what is wrong and what to do."""
+"""Unusable requests are refused with a next step; unusable optional values are ignored."""
 
 import json
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
-from millracer.schemas.run_options import FORBIDDEN_OPTIONS
+from millracer.schemas.run_options import FORBIDDEN_OPTIONS, OpsOptions
 from tests.support.ops_requests import Json, asks, encoded, json_values, raw_requests, without
 
 SEE_SCHEMA = "see `millracer schema ops-request`"
@@ -57,7 +57,7 @@ def fields(raw: bytes) -> list[str | None]:
     ],
     ids=lambda value: repr(value[:24]),
 )
-def test_what_is_no_request_is_refused_as_a_whole(raw: bytes, message: str) -> None:
+def test_an_invalid_request_is_refused_as_a_whole(raw: bytes, message: str) -> None:
     error = refused(raw)
 
     assert error.code == "invalid_request"
@@ -135,17 +135,19 @@ def test_what_is_nested_deeply_is_refused(place: str, depth: int) -> None:
     assert refused(raw).suggested_action
 
 
-def test_numbers_of_any_size_may_stand_where_nobody_reads() -> None:
+def test_numbers_of_any_size_are_allowed_in_unread_fields() -> None:
     raw = encoded(asks("status", metadata={"x": "HUGE", "y": 10**400, "z": -(10**400)}))
 
     assert read_ops_request(raw.replace(b'"HUGE"', b"1e999")).action == "status"
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "0.05", "0", "-1", "true", '"60"', "[]"])
-def test_a_number_of_seconds_is_finite_and_not_too_small(number: str) -> None:
+def test_seconds_that_are_not_finite_or_too_few_are_ignored(number: str) -> None:
     raw = encoded(asks("status", options={"pi-timeout-seconds": "NUMBER"}))
+    read = read_ops_request(raw.replace(b'"NUMBER"', number.encode()))
 
-    assert fields(raw.replace(b'"NUMBER"', number.encode())) == ["options.pi-timeout-seconds"]
+    assert [each.field for each in read.ignored] == ["options.pi-timeout-seconds"]
+    assert read.request.options == OpsOptions()
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_a_number_of_seconds_is_finite_and_not_too_small(number: str) -> None:
     ids=".".join,
 )
 @pytest.mark.parametrize("how", ["missing", "null", "of another type"])
-def test_a_field_that_is_needed_is_asked_for_by_its_path(path: tuple[str, ...], how: str) -> None:
+def test_a_missing_required_field_is_reported_by_its_path(path: tuple[str, ...], how: str) -> None:
     document = without(asks("status"), *path)
     holder = document[path[0]] if path[1:] else document
     if how != "missing":
@@ -192,55 +194,122 @@ def test_another_schema_version_is_refused(version: object) -> None:
     assert "millracer.ops.v0.2" in error.message
 
 
+#: Values that the reference ignores, and the path that the warning names.
+IGNORED = [
+    ({"client_name": 7}, "client_name"),
+    ({"client_version": ["1"]}, "client_version"),
+    ({"idempotency_key": 7}, "idempotency_key"),
+    ({"idempotency_key": ""}, "idempotency_key"),
+    ({"idempotency_key": " "}, "idempotency_key"),
+    ({"workspace_ref": {"display_name": {}}}, "workspace_ref.display_name"),
+    ({"workspace_ref": {"runtime_kind": True}}, "workspace_ref.runtime_kind"),
+    ({"workspace_ref": {"mode": 1.5}}, "workspace_ref.mode"),
+    ({"workspace_ref": {"environment": 0}}, "workspace_ref.environment"),
+    ({"workspace_ref": {"workspace_id": 7, "root_path": "/w"}}, "workspace_ref.workspace_id"),
+    ({"workspace_ref": {"workspace_id": "w", "root_path": 7}}, "workspace_ref.root_path"),
+    ({"source": {"kind": "x", "trace_ref": 7}}, "source.trace_ref"),
+    ({"actor": "me"}, "actor"),
+    ({"actor": {}}, "actor"),
+    ({"actor": {"kind": "human", "metadata": []}}, "actor.metadata"),
+    ({"route_preference": 1}, "route_preference"),
+    ({"intake_preference": []}, "intake_preference"),
+    ({"input": "do it"}, "input"),
+    ({"input": {"text": 7}}, "input.text"),
+    ({"input": {"kind": 7}}, "input.kind"),
+    ({"input": {"payload": "x"}}, "input.payload"),
+    ({"input": {"payload": {"session_id": 7}}}, "input.payload.session_id"),
+    ({"input": {"session_id": 7}}, "input.session_id"),
+    ({"scoped_work_item": "ITEM-1"}, "scoped_work_item"),
+    ({"scoped_work_item": {}}, "scoped_work_item"),
+    ({"scoped_work_item": {"item_id": " "}}, "scoped_work_item"),
+    ({"scoped_work_item": {"id": 7}}, "scoped_work_item"),
+    ({"scoped_work_item": {"id": "x", "title": 7}}, "scoped_work_item.title"),
+    ({"scoped_work_item": {"id": "x", "constraints": "a"}}, "scoped_work_item.constraints"),
+    ({"scoped_work_item": {"id": "x", "constraints": [7]}}, "scoped_work_item.constraints"),
+    ({"expected_evidence": "run-1"}, "expected_evidence"),
+    ({"expected_evidence": ["run-1", None]}, "expected_evidence"),
+    ({"context_refs": {"a": 1}}, "context_refs"),
+    ({"context_refs": [7]}, "context_refs"),
+    ({"options": []}, "options"),
+    ({"options": {"route": "home"}}, "options.route"),
+    ({"options": {"skill": ["/s", 7]}}, "options.skill"),
+    ({"metadata": []}, "metadata"),
+    ({"metadata": {"session_id": 7}}, "metadata.session_id"),
+]
+
+
+@pytest.mark.parametrize(("given", "field"), IGNORED, ids=str)
+def test_an_optional_value_that_cannot_be_used_is_ignored_and_reported(
+    given: dict[str, Json], field: str
+) -> None:
+    read = read_ops_request(encoded(asks("status", **given)))
+
+    assert [each.field for each in read.ignored] == [field]
+    assert [each.warning.code for each in read.ignored] == ["value_ignored"]
+    assert field in read.ignored[0].warning.text
+    assert read.unusable_targets == ()
+    assert read.unknown == ()
+
+
+def test_of_a_list_the_usable_entries_are_kept() -> None:
+    read = read_ops_request(
+        encoded(
+            asks(
+                "status",
+                expected_evidence=["run-1", None, [], " run-2"],
+                context_refs=[{}, "a.md"],
+                scoped_work_item={"id": "x", "constraints": [7, "one", None]},
+                options={"skill": ["/s", 7]},
+            )
+        )
+    ).request
+
+    assert read.expected_evidence == ("run-1", "run-2")
+    assert read.context_refs == ("a.md",)
+    assert read.scoped_work_item is not None
+    assert read.scoped_work_item.constraints == ["one"]
+    assert read.options is not None
+    assert read.options.skill == ("/s",)
+
+
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("scope", "unclear"),
     [
-        ({"client_name": 7}, "client_name"),
-        ({"client_version": ["1"]}, "client_version"),
-        ({"idempotency_key": 7}, "idempotency_key"),
-        ({"idempotency_key": ""}, "idempotency_key"),
-        ({"idempotency_key": " "}, "idempotency_key"),
-        ({"workspace_ref": []}, "workspace_ref"),
-        ({"workspace_ref": {"workspace_id": 7}}, "workspace_ref.workspace_id"),
-        ({"workspace_ref": {"root_path": ["/w"]}}, "workspace_ref.root_path"),
-        ({"workspace_ref": {"display_name": {}}}, "workspace_ref.display_name"),
-        ({"workspace_ref": {"runtime_kind": True}}, "workspace_ref.runtime_kind"),
-        ({"workspace_ref": {"mode": 1.5}}, "workspace_ref.mode"),
-        ({"workspace_ref": {"environment": 0}}, "workspace_ref.environment"),
-        ({"source": "cli"}, "source"),
-        ({"source": {"kind": "x", "trace_ref": 7}}, "source.trace_ref"),
-        ({"actor": "me"}, "actor"),
-        ({"actor": {}}, "actor.kind"),
-        ({"actor": {"kind": "human", "metadata": []}}, "actor.metadata"),
-        ({"route_preference": "Direct"}, "route_preference"),
-        ({"route_preference": "none"}, "route_preference"),
-        ({"intake_preference": "status_only"}, "intake_preference"),
-        ({"route_preference": 1}, "route_preference"),
-        ({"intake_preference": "spec"}, "intake_preference"),
-        ({"input": "do it"}, "input"),
-        ({"input": {"text": 7}}, "input.text"),
-        ({"input": {"kind": 7}}, "input.kind"),
-        ({"input": {"payload": "x"}}, "input.payload"),
-        ({"input": {"payload": {"session_id": 7}}}, "input.payload.session_id"),
-        ({"input": {"session_id": 7}}, "input.session_id"),
-        ({"scoped_work_item": "ITEM-1"}, "scoped_work_item"),
-        ({"scoped_work_item": {}}, "scoped_work_item.item_id"),
-        ({"scoped_work_item": {"item_id": " "}}, "scoped_work_item.item_id"),
-        ({"scoped_work_item": {"id": 7}}, "scoped_work_item.id"),
-        ({"scoped_work_item": {"id": "x", "title": 7}}, "scoped_work_item.title"),
-        ({"scoped_work_item": {"id": "x", "constraints": "a"}}, "scoped_work_item.constraints"),
-        ({"scoped_work_item": {"id": "x", "constraints": [7]}}, "scoped_work_item.constraints.0"),
-        ({"expected_evidence": "run-1"}, "expected_evidence"),
-        ({"expected_evidence": ["run-1", None]}, "expected_evidence.1"),
-        ({"context_refs": {"a": 1}}, "context_refs"),
-        ({"context_refs": [7]}, "context_refs.0"),
-        ({"options": []}, "options"),
-        ({"metadata": []}, "metadata"),
-        ({"metadata": {"session_id": 7}}, "metadata.session_id"),
+        ({"item_id": "I"}, False),
+        ({"item_id": "", "id": "I"}, False),
+        ({"item_id": None, "id": "I"}, False),
+        ({"title": "no id"}, True),
+        ({"item_id": " "}, True),
+        ({"item_id": 7}, True),
+        ("ITEM-1", True),
+        ([1], True),
+        ({}, False),
+        ("", False),
+        (None, False),
     ],
     ids=str,
 )
-def test_a_field_of_another_type_is_refused_by_its_path(given: dict[str, Json], field: str) -> None:
+def test_a_scope_without_a_usable_id_is_unclear_unless_it_is_empty(
+    scope: Json, *, unclear: bool
+) -> None:
+    assert (
+        read_ops_request(encoded(asks("enqueue", scoped_work_item=scope))).scope_is_unclear
+        is unclear
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"workspace_ref": []}, "workspace_ref"),
+        ({"source": "cli"}, "source"),
+        ({"source": {"kind": 7}}, "source.kind"),
+    ],
+    ids=str,
+)
+def test_a_required_field_of_another_type_is_refused_by_its_path(
+    given: dict[str, Json], field: str
+) -> None:
     error = refused(encoded(asks("status", **given)))
 
     assert [refusal.field for refusal in error.refusals] == [field]
@@ -249,32 +318,43 @@ def test_a_field_of_another_type_is_refused_by_its_path(given: dict[str, Json], 
 
 
 @pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"workspace_ref": {"workspace_id": 7}}, "workspace_ref.workspace_id"),
+        ({"workspace_ref": {"workspace_id": 7, "root_path": " "}}, "workspace_ref.workspace_id"),
+        ({"workspace_ref": {"root_path": ["/w"]}}, "workspace_ref.root_path"),
+        ({"options": {"cwd": 7}}, "options.cwd"),
+        ({"options": {"resume": 7}}, "options.resume"),
+    ],
+    ids=str,
+)
+def test_an_unusable_target_is_reported_for_the_actions_that_need_one(
+    given: dict[str, Json], field: str
+) -> None:
+    read = read_ops_request(encoded(asks("status", **given)))
+
+    assert [each.field for each in read.unusable_targets] == [field]
+    assert read.unusable_targets[0].code == "invalid_request"
+    assert read.unusable_targets[0].suggested_action == SEE_SCHEMA
+
+
+@pytest.mark.parametrize(
     ("action", "payload", "wrong"),
     [
-        ("enqueue", {"task": 7}, ["task"]),
-        ("select_workspace", {"workspace_id": 7, "mode": {}}, ["workspace_id", "mode"]),
-        ("select_workspace", {"root_path": False}, ["root_path"]),
+        ("select_workspace", {"workspace_id": 7, "mode": {}}, ["workspace_id"]),
         ("register_workspace", {}, ["workspace_id", "root_path"]),
         ("register_workspace", {"workspace_id": "a", "root_path": " "}, ["root_path"]),
         ("register_workspace", {"workspace_id": "a b", "root_path": "/w"}, ["workspace_id"]),
         ("register_workspace", {"workspace_id": " a", "root_path": "/w"}, ["workspace_id"]),
         ("register_workspace", {"workspace_id": ".a", "root_path": "/w"}, ["workspace_id"]),
         ("register_workspace", {"workspace_id": "x" * 129, "root_path": "/w"}, ["workspace_id"]),
-        ("register_workspace", {"workspace_id": "a", "root_path": "/w", "tags": [7]}, ["tags.0"]),
-        (
-            "register_workspace",
-            {"workspace_id": "a", "root_path": "/w", "is_default": "yes"},
-            ["is_default"],
-        ),
         ("forget_workspace", {}, ["workspace_id"]),
         ("forget_session", {"session_id": " "}, ["session_id"]),
-        ("inspect_session", {"session_id": 7}, ["session_id"]),
-        ("list_sessions", {"session_id": 7}, ["session_id"]),
-        ("self_destruct", {"session_id": 7}, ["session_id"]),
+        ("forget_session", {"session_id": 7}, ["session_id"]),
     ],
     ids=str,
 )  # fmt: skip
-def test_what_an_action_cannot_use_of_its_payload_is_refused_where_it_stands(
+def test_a_required_field_of_a_payload_is_refused_by_its_path(
     action: str, payload: dict[str, Json], wrong: list[str]
 ) -> None:
     nested = fields(encoded(asks(action, input={"payload": payload})))
@@ -282,6 +362,34 @@ def test_what_an_action_cannot_use_of_its_payload_is_refused_where_it_stands(
 
     assert nested == [f"input.payload.{name}" for name in wrong]
     assert flat == [f"input.{name}" for name in wrong]
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "wrong"),
+    [
+        ("enqueue", {"task": 7, "text": "t"}, ["task"]),
+        ("select_workspace", {"workspace_id": "w", "root_path": False}, ["root_path"]),
+        ("select_workspace", {"workspace_id": "w", "mode": {}}, ["mode"]),
+        ("register_workspace", {"workspace_id": "a", "root_path": "/w", "tags": [7]}, ["tags"]),
+        (
+            "register_workspace",
+            {"workspace_id": "a", "root_path": "/w", "is_default": "yes"},
+            ["is_default"],
+        ),
+        ("inspect_session", {"session_id": 7}, ["session_id"]),
+        ("list_sessions", {"session_id": 7}, ["session_id"]),
+        ("self_destruct", {"session_id": 7}, ["session_id"]),
+    ],
+    ids=str,
+)
+def test_an_optional_field_of_a_payload_is_ignored_and_reported(
+    action: str, payload: dict[str, Json], wrong: list[str]
+) -> None:
+    nested = read_ops_request(encoded(asks(action, input={"payload": payload})))
+    flat = read_ops_request(encoded(asks(action, input=payload)))
+
+    assert [each.field for each in nested.ignored] == [f"input.payload.{each}" for each in wrong]
+    assert [each.field for each in flat.ignored] == [f"input.{each}" for each in wrong]
 
 
 @pytest.mark.parametrize("name", sorted(FORBIDDEN_OPTIONS))
@@ -293,26 +401,23 @@ def test_no_request_chooses_a_program(name: str, value: object) -> None:
     assert f"options.{name}" in (error.suggested_action or "")
 
 
-def test_every_wrong_field_is_told_at_once_and_not_too_many() -> None:
-    several = asks("status", request_id=7, client_name=7, options={"route": "x", "skill": 7})
-    many = asks("status", **{f"part{n}": 1 for n in range(50)})
-    many["workspace_ref"] = dict.fromkeys(
-        ("workspace_id", "root_path", "display_name", "runtime_kind", "mode", "environment"), 7
-    )
-    many["options"] = dict.fromkeys(
-        ("route", "intake", "cwd", "thinking", "provider", "model", "skill", "resume"), 7
-    ) | dict.fromkeys(("keep_daemon", "pi_session", "finalizer", "no_default_skills"), 7)
-    many["source"] = dict.fromkeys(("kind", "surface", "adapter_id"), 7)
+def test_every_refused_field_is_reported_at_once() -> None:
+    document = asks(" ", request_id=7, client_name=7, source={"kind": None})
 
-    wrong = ["request_id", "client_name", "options.route", "options.skill"]
-    assert sorted(fields(encoded(several)), key=str) == sorted(wrong)
-    assert len(refused(encoded(many)).refusals) == 20
+    assert sorted(fields(encoded(document)), key=str) == ["action", "request_id", "source.kind"]
 
 
-def test_of_a_long_list_only_the_first_wrong_entry_is_told() -> None:
-    assert fields(encoded(asks("status", expected_evidence=[7] * 100_000))) == [
-        "expected_evidence.0"
-    ]
+def test_a_long_list_of_unusable_entries_is_one_ignored_value() -> None:
+    read = read_ops_request(encoded(asks("status", expected_evidence=[7] * 100_000)))
+
+    assert [each.field for each in read.ignored] == ["expected_evidence"]
+
+
+def test_an_ignored_value_leaves_numbers_of_any_size_where_they_are() -> None:
+    raw = encoded(asks("status", client_name=7, metadata={"x": "HUGE", "y": 10**400}))
+    read = read_ops_request(raw.replace(b'"HUGE"', b"1e999"))
+
+    assert [each.field for each in read.ignored] == ["client_name"]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +430,7 @@ def test_of_a_long_list_only_the_first_wrong_entry_is_told() -> None:
         ({"request_id": None, "action": "x"}, (None, "x")),
     ],
 )
-def test_what_a_request_says_of_itself_is_echoed_as_far_as_it_is_text(
+def test_a_requests_own_names_are_echoed_as_far_as_they_are_text(
     named: dict[str, Json], echoed: tuple[str | None, str | None]
 ) -> None:
     error = refused(encoded(named))

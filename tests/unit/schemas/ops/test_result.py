@@ -96,7 +96,7 @@ def results(draw: st.DrawFn) -> OpsResult:
             workspace_id=draw(maybe),
         ),
     )
-    told = {"code": text, "message": text, "field": maybe, "suggested_action": maybe}
+    shared = {"code": text, "message": text, "field": maybe, "suggested_action": maybe}
     return result(
         request_id=draw(st.none() | texts()),
         status=draw(st.sampled_from(OpsStatus)),
@@ -104,8 +104,8 @@ def results(draw: st.DrawFn) -> OpsResult:
         workspace_ref=WorkspaceRefDocument(
             workspace_id=draw(maybe), root_path=draw(maybe), mode=draw(maybe)
         ),
-        warnings=draw(st.lists(st.builds(WarningDocument, **told), max_size=2)),
-        errors=draw(st.lists(st.builds(OpsErrorDocument, **told, detail=maybe), max_size=2)),
+        warnings=draw(st.lists(st.builds(WarningDocument, **shared), max_size=2)),
+        errors=draw(st.lists(st.builds(OpsErrorDocument, **shared, detail=maybe), max_size=2)),
         result=draw(
             st.one_of(
                 st.just(reply),

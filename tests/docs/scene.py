@@ -1,8 +1,8 @@
-"""The world in which the commands that pages show are run.
+"""The scene in which the commands that pages show are run.
 
 A home folder of its own, the real Millrace and pi on PATH, a model that answers by a script, and
-the workspace `path/to/workspace` that pages speak of, whose stages play a scenario. A terminal can
-be had in it for commands that want one.
+the workspace `path/to/workspace` that pages speak of, whose stages play a scenario. It offers a
+terminal to commands that need one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class Scene:
     """Where commands are run.
 
     Attributes:
@@ -96,7 +96,7 @@ class World:
             "bash",
             ["-c", f"exec {command}"],
             cwd=str(self.home),
-            # Nobody answers here when the terminal is asked where its cursor is.
+            # No terminal answers here when the program asks for the cursor's place.
             env={
                 **self.environment,
                 "TERM": "xterm-256color",
@@ -121,7 +121,7 @@ class World:
         path.write_text(self.as_meant(block.text), encoding="utf-8")
 
     def as_shown(self, text: str) -> str:
-        """Return what was printed with the home folder that pages show."""
+        """Return output with the home folder that pages show."""
         return text.replace(str(self.home), HOME)
 
     def as_meant(self, text: str) -> str:
@@ -130,10 +130,10 @@ class World:
 
 
 @contextmanager
-def world(
+def scene(
     folder: Path, millrace: str, pi: str, scenario: Scenario | None = None
-) -> Iterator[World]:
-    """Prepare the world below an empty folder and serve its model while the block is open."""
+) -> Iterator[Scene]:
+    """Prepare the scene below an empty folder and serve its model while the block is open."""
     home = folder.resolve() / "home"
     workspace_folder = home / WORKSPACE
     workspace_folder.parent.mkdir(parents=True)
@@ -147,7 +147,7 @@ def world(
             "PATH": f"{_commands(home / '.local' / 'bin', millrace, pi)}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
         }
-        yield World(home=home, environment=environment, workspace=workspace, model=model)
+        yield Scene(home=home, environment=environment, workspace=workspace, model=model)
 
 
 def _is_left_out(name: str) -> bool:

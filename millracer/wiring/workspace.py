@@ -1,4 +1,4 @@
-"""Find the workspace of a command: an option, the session or the current directory."""
+"""Find the workspace of a command or client: an argument, the session or the current directory."""
 
 from __future__ import annotations
 

@@ -1,0 +1,511 @@
+"""`Client` on scripted programs: its methods, options, errors and exports."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+import millracer
+from millracer import (
+    Cancellation,
+    CancelReason,
+    Client,
+    ControlNotDone,
+    Finalizer,
+    IntakePreference,
+    InvalidRequest,
+    ItemState,
+    MillracerError,
+    NotSubmitted,
+    Outcome,
+    OutcomeError,
+    ProgressDocument,
+    RoutePreference,
+    RunNotCompleted,
+    RunOptions,
+    ScopedWork,
+    StatusUnknown,
+    ToolFailed,
+    UsageError,
+)
+from millracer.domain.operations import (
+    NOT_FOR_WATCH,
+    OPERATIONS,
+    SUBMIT_OPTIONS,
+    OperationName,
+    load,
+)
+from millracer.domain.run.options import RUN_OPTIONS, Form, Option
+from millracer.testing import (
+    ScriptedAgent,
+    ScriptedBackend,
+    client,
+    item_ends,
+    item_goes,
+    stage_runs,
+)
+from millracer.wiring import open_store
+
+_LIMIT_SECONDS = 120
+_DELEGATED = RunOptions(
+    route=RoutePreference.MILLRACE, intake=IntakePreference.TASK, finalizer=Finalizer.SUMMARY
+)
+#: A call of each method with its required arguments.
+_CALLS: dict[str, Callable[[Client], Any]] = {
+    "run": lambda millracer: millracer.run("Fix it"),
+    "submit": lambda millracer: millracer.submit("Fix it"),
+    "status": lambda millracer: millracer.status(),
+    "cancel": lambda millracer: millracer.cancel("item"),
+    "pause": lambda millracer: millracer.pause(),
+    "resume": lambda millracer: millracer.resume(),
+    "stop": lambda millracer: millracer.stop(),
+    "watch": lambda millracer: millracer.watch("item"),
+}
+
+
+def _ending_backend() -> ScriptedBackend:
+    backend = ScriptedBackend()
+    backend.will_show(stage_runs("builder"), item_ends())
+    return backend
+
+
+def _other_value(option: Option, folder: Path) -> Any:
+    """Return a valid value that is not the option's default."""
+    if option.kind is bool:
+        return not option.default
+    if issubclass(option.kind, Enum):
+        return next(each for each in option.kind if each is not option.default)
+    if option.kind in (int, float):
+        return option.kind(option.default + 1)
+    if option.form is Form.PATH:
+        return str(folder) if option.kind is str else (str(folder),)
+    return "other"
+
+
+class _Opened:
+    """Records the options with which backends are opened."""
+
+    def __init__(self) -> None:
+        self.options: list[RunOptions] = []
+
+    def backend(self, _root_path: str, options: RunOptions) -> ScriptedBackend:
+        self.options.append(options)
+        return _ending_backend()
+
+    def client(self, workspace: Path, **options: Any) -> Client:
+        return Client(
+            workspace,
+            backends=self.backend,
+            agents=lambda *_: ScriptedAgent("Decision: no", "an answer", "an answer"),
+            **options,
+        )
+
+
+# --- the operations ---------------------------------------------------------------------------
+
+
+def test_every_operation_on_a_workspace_is_a_method() -> None:
+    operations = {name for name, each in OPERATIONS.items() if each.handler}
+
+    assert set(_CALLS) == {*operations, "watch"}
+    assert {name for name in _CALLS if callable(getattr(Client, name, None))} == set(_CALLS)
+
+
+@pytest.mark.parametrize("name", _CALLS)
+def test_a_method_returns_the_document_of_its_operation(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    operation = OPERATIONS[OperationName.RUN if name == "watch" else OperationName(name)]
+    backend = _ending_backend()
+    if name != "submit":
+        backend.holds("item", ItemState.QUEUED)
+
+    with client(backend=backend, options=_DELEGATED) as scripted:
+        result = _CALLS[name](scripted)
+
+    assert type(result) is load(operation.result)
+    result.raise_for_outcome()
+    assert capsys.readouterr() == ("", "")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_submitted_item_is_watched_to_its_proven_end() -> None:
+    backend = _ending_backend()
+    steps: list[ProgressDocument] = []
+
+    with client(backend=backend, options=_DELEGATED) as scripted:
+        submitted = scripted.submit("Fix it", request_id="mine")
+        watched = scripted.watch("mine", on_progress=steps.append)
+
+    assert watched.work_item_id == submitted.work_item_id
+    assert (watched.outcome, watched.scoped_completion) == (Outcome.COMPLETED, True)
+    assert {"monitor", "finalize"} <= {step.state for step in steps}
+
+
+def test_the_identity_of_a_request_reaches_millrace() -> None:
+    scope = ScopedWork(item_id="entry-7", title="An entry")
+    backend = ScriptedBackend()
+
+    with client(backend=backend) as scripted:
+        scripted.submit("Fix it", scope=scope, idempotency_key="key", context_refs=["docs/a.md"])
+        again = scripted.submit(
+            "Fix it", scope=scope, idempotency_key="key", context_refs=["docs/a.md"]
+        )
+
+    assert again.found
+    (document,) = backend.documents
+    assert "entry-7" in document.text
+    assert "docs/a.md" in document.text
+
+
+def test_each_run_has_a_conversation_of_its_own() -> None:
+    first, second = ScriptedAgent("one"), ScriptedAgent("two")
+
+    with client(first, second, route="direct") as scripted:
+        outputs = [scripted.run("a question").output for _ in range(2)]
+
+    assert outputs == ["one", "two"]
+    assert (first.closed, second.closed) == (True, True)
+
+
+@pytest.mark.parametrize("name", _CALLS)
+def test_a_cancelled_call_returns_its_document(name: str) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel(CancelReason.TERMINATED)
+    arguments = {"run": ("t",), "submit": ("t",), "cancel": ("item",), "watch": ("item",)}
+    backend = ScriptedBackend()
+    backend.holds("item", ItemState.QUEUED)
+
+    with client(backend=backend) as scripted:
+        result = getattr(scripted, name)(*arguments.get(name, ()), cancellation=cancellation)
+
+    assert "cancelled" in {getattr(result, "outcome", None), *(e.code for e in result.errors)}
+
+
+def test_a_failure_of_a_program_is_in_the_document() -> None:
+    backend = ScriptedBackend()
+    backend.will_fail("read_status", ToolFailed("millrace", "no", suggested_action="wait"))
+
+    with client(backend=backend) as scripted:
+        status = scripted.status()
+
+    assert [error.code for error in status.errors] == ["millrace_failed"]
+
+
+def test_documents_contain_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "sk-live-0123456789abcdefABCDEF"
+    monkeypatch.setenv("SHOP_API_KEY", key)
+    backend = ScriptedBackend()
+    backend.will_fail("read_status", ToolFailed("millrace", key, suggested_action="wait"))
+
+    with client(ScriptedAgent(f"the key is {key}"), backend=backend) as scripted:
+        documents = (scripted.status(), scripted.run("a question", route="direct"))
+
+    assert [key in each.model_dump_json() for each in documents] == [False, False]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MillracerError])
+def test_a_listeners_exception_reaches_the_caller(error: type[Exception]) -> None:
+    agent = ScriptedAgent("an answer")
+
+    def listener(_step: ProgressDocument) -> None:
+        raise error("enough")
+
+    with client(agent, route="direct") as scripted, pytest.raises(error, match="enough"):
+        scripted.run("a question", on_progress=listener)
+
+    assert agent.closed
+
+
+def test_only_a_named_session_records_requests() -> None:
+    with client(session_id="mine") as named, client() as unnamed:
+        named.submit("Fix it", request_id="one")
+        unnamed.submit("Fix it", request_id="two")
+
+    with open_store() as store:
+        sessions = {each.session_id: each.recent_request_ids for each in store.list_sessions()}
+    assert sessions == {"mine": ("one",)}
+
+
+def test_a_client_without_a_workspace_works_in_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    roots: list[str] = []
+
+    def backend(root_path: str, _options: RunOptions) -> ScriptedBackend:
+        roots.append(root_path)
+        return ScriptedBackend()
+
+    with Client(backends=backend) as scripted:
+        scripted.status().raise_for_outcome()
+
+    assert roots == [str(tmp_path)]
+
+
+# --- options ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", RUN_OPTIONS, ids=lambda option: option.name)
+def test_every_option_is_a_keyword_of_the_client_and_of_a_run(
+    option: Option, tmp_path: Path
+) -> None:
+    (tmp_path / "SKILL.md").write_text("---\nname: s\ndescription: d\n---\n")
+    opened, given = _Opened(), {option.name: _other_value(option, tmp_path)}
+
+    with opened.client(tmp_path, **given) as of_client, opened.client(tmp_path) as of_call:
+        of_client.run("a task")
+        of_call.run("a task", **given)
+
+    assert opened.options == [replace(RunOptions(), **given)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("run", {option.name for option in RUN_OPTIONS}),
+        ("watch", {option.name for option in RUN_OPTIONS} - {*NOT_FOR_WATCH}),
+        ("submit", {*SUBMIT_OPTIONS}),
+    ],
+)
+def test_an_option_without_effect_is_refused(name: str, known: set[str], tmp_path: Path) -> None:
+    opened = _Opened()
+
+    with opened.client(tmp_path) as scripted:
+        for option in {*(each.name for each in RUN_OPTIONS), "no_such_option"} - known:
+            with pytest.raises(InvalidRequest) as refused:
+                getattr(scripted, name)("a text", **{option: None})
+            assert refused.value.field == option
+
+    assert opened.options == []
+
+
+def test_a_call_takes_precedence_over_its_client_and_that_over_its_options(tmp_path: Path) -> None:
+    opened = _Opened()
+
+    with opened.client(
+        tmp_path, options=RunOptions(model="a", thinking="a", provider="a"), model="b", thinking="b"
+    ) as scripted:
+        scripted.run("a task", model="c")
+        scripted.run("a task", keep_daemon=None, model=None)
+
+    chosen = [(each.provider, each.thinking, each.model) for each in opened.options]
+    assert chosen == [("a", "b", "c"), ("a", "b", "b")]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"route": "sideways"}, "route"),
+        ({"pi_timeout_seconds": 0}, "pi_timeout_seconds"),
+        ({"cwd": "no/such/folder"}, "cwd"),
+        ({"skill": ["no/such/skill"]}, None),
+    ],
+)
+def test_invalid_arguments_are_refused_before_anything_starts(
+    given: dict[str, Any], field: str | None, tmp_path: Path
+) -> None:
+    opened = _Opened()
+
+    def refused(call: Callable[[], object]) -> MillracerError:
+        with pytest.raises((UsageError, InvalidRequest)) as error:
+            call()
+        assert error.value.suggested_action
+        return error.value
+
+    with opened.client(tmp_path) as scripted:
+        errors = [
+            refused(lambda: scripted.run("a task", **given)),
+            refused(lambda: opened.client(tmp_path, **given)),
+        ]
+
+    assert [getattr(error, "field", None) for error in errors] == [field] * 2
+    assert opened.options == []
+
+
+def test_empty_texts_unusable_places_and_programs_are_refused(tmp_path: Path) -> None:
+    with client() as scripted:
+        for call in (scripted.run, scripted.submit, scripted.watch, scripted.cancel):
+            with pytest.raises(UsageError):
+                call(" ")
+        with pytest.raises(UsageError):
+            scripted.cancel("item", reason=" ")
+    with pytest.raises(InvalidRequest) as missing:
+        Client(tmp_path / "missing")
+    assert missing.value.field == "workspace"
+    for program in ("pi_command", "millrace_command"):
+        with pytest.raises(UsageError):
+            Client(tmp_path, **{program: "program 'unclosed"})
+
+
+def test_a_closed_client_refuses_every_call() -> None:
+    with client() as scripted:
+        pass
+    scripted.close()
+
+    for call in _CALLS.values():
+        with pytest.raises(UsageError):
+            call(scripted)
+
+
+# --- raise_for_outcome ------------------------------------------------------------------------
+
+
+def _blocked_run() -> Any:
+    backend = ScriptedBackend()
+    backend.will_show(stage_runs("builder"), item_goes(ItemState.BLOCKED, "it is stuck"))
+    with client(backend=backend, options=_DELEGATED) as scripted:
+        return scripted.run("Fix it")
+
+
+def _failed_run() -> Any:
+    agent = ScriptedAgent()
+    agent.will_fail("429 too many requests")
+    with client(agent, route="direct") as scripted:
+        return scripted.run("Fix it")
+
+
+def _blocked_submission() -> Any:
+    with client(backend=ScriptedBackend()) as scripted:
+        submitted = scripted.submit("Fix it")
+        return submitted.model_copy(update={"state": ItemState.BLOCKED, "next_steps": []})
+
+
+def _unknown_item() -> Any:
+    with client() as scripted:
+        return scripted.cancel("no-such-item")
+
+
+def _unread_status() -> Any:
+    backend = ScriptedBackend()
+    backend.will_fail("read_status", ToolFailed("millrace", "no", suggested_action="wait"))
+    with client(backend=backend) as scripted:
+        return scripted.status()
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "code"),
+    [
+        (_blocked_run, RunNotCompleted, "blocked"),
+        (_failed_run, RunNotCompleted, None),
+        (_blocked_submission, NotSubmitted, "blocked"),
+        (_unknown_item, ControlNotDone, "invalid_request"),
+        (_unread_status, StatusUnknown, "millrace_failed"),
+    ],
+)
+def test_a_result_without_success_is_raised_with_the_result(
+    end: Callable[[], Any], kind: type[OutcomeError], code: str | None
+) -> None:
+    result = end()
+
+    with pytest.raises(OutcomeError) as raised:
+        result.raise_for_outcome()
+
+    error = raised.value
+    assert type(error) is kind
+    assert error.result is result
+    assert error.code == (code or result.errors[0].code)
+    assert error.message
+    assert error.suggested_action
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_only_a_completed_run_is_not_raised(outcome: Outcome) -> None:
+    with client(ScriptedAgent("an answer"), route="direct") as scripted:
+        result = scripted.run("a question").model_copy(update={"outcome": outcome})
+
+    if outcome is Outcome.COMPLETED:
+        result.raise_for_outcome()
+    else:
+        with pytest.raises(RunNotCompleted) as raised:
+            result.raise_for_outcome()
+        assert raised.value.code == outcome
+
+
+# --- exports ----------------------------------------------------------------------------------
+
+
+def _parts(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel | Enum):
+        yield annotation
+    for each in get_args(annotation):
+        yield from _parts(each)
+
+
+def _reachable(model: type, found: set[type]) -> set[type]:
+    """Return the models and enums from which a model is made."""
+    if model not in found:
+        found.add(model)
+        inner = (
+            [each.annotation for each in model.model_fields.values()]
+            if issubclass(model, BaseModel)
+            else []
+        )
+        for annotation in inner:
+            for part in _parts(annotation):
+                _reachable(part, found)
+    return found
+
+
+def test_every_part_of_a_public_model_is_public() -> None:
+    public = {getattr(millracer, name) for name in millracer.__all__}
+    found: set[type] = set()
+    for each in public:
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            _reachable(each, found)
+
+    assert found - public == set()
+
+
+def test_every_type_of_an_option_is_public() -> None:
+    kinds = {option.kind for option in RUN_OPTIONS if issubclass(option.kind, Enum)}
+
+    assert {kind.__name__ for kind in kinds} <= set(millracer.__all__)
+    assert [field.name for field in fields(RunOptions)] == [option.name for option in RUN_OPTIONS]
+
+
+def test_type_checkers_read_the_names_that_are_loaded() -> None:
+    tree = ast.parse(Path(millracer.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        (alias.asname, node.module)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    assert typed == {
+        (name, module) for module, names in millracer._MODULES.items() for name in names
+    }
+
+
+def test_the_example_of_scripted_tests_passes() -> None:
+    examples = Path(__file__).parents[2] / "docs" / "examples"
+
+    ran = subprocess.run(
+        (
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
+            *("-c", os.devnull, "--rootdir", str(examples), "test_deliver.py"),
+        ),
+        cwd=examples,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_SECONDS,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout
+    assert "2 passed" in ran.stdout
