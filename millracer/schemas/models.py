@@ -37,11 +37,13 @@ class StageModelDocument(Published):
     """The model of one stage.
 
     Attributes:
+        stage: the stage's name in the mode.
         runner: the program that runs it: `pi_rpc`, `codex_cli` or a command of the configuration.
         alias: Millrace's model alias, null without one.
         name: the model's name as the runner gets it; null: the runner selects the model.
         provider: the provider of the model that pi selects for the name, null if not known.
         model: the id of that model.
+        thinking: the thinking level, null where none is set.
         credentials: `ambiguous`: several providers with credentials have the model; null: the stage
             does not run on pi, and is not checked.
         origin: `default`: Millrace's default; `workspace`: the workspace's Millrace configuration;
@@ -80,7 +82,14 @@ class StageModelDocument(Published):
 
 
 class AliasDocument(Published):
-    """A model alias of Millrace."""
+    """A model alias of Millrace.
+
+    Attributes:
+        alias: its name.
+        model: the model as pi's `--model` takes it.
+        thinking: the thinking level.
+        origin: `default`: Millrace's default; `workspace`: the workspace's Millrace configuration.
+    """
 
     alias: str
     model: str
@@ -92,13 +101,21 @@ class ModelsResult(Published):
     """The models of a workspace.
 
     Attributes:
+        schema_version: the format of this document.
+        workspace: the absolute path of the workspace; null if the command failed.
         mode: the mode of the stages; null in a directory that was never initialised.
         outer: null if pi could not be asked.
         stages: in the order of the mode's planes.
+        aliases: Millrace's model aliases; empty where this Millrace has none.
         new_stage_model: the model that the stages get with the first delegated task; null in a
             workspace that exists.
         changed: the aliases that `models set` changed.
         available: the models that pi has credentials for, as `provider/id`.
+        millrace_version: the version of Millrace; null if the command failed.
+        pi_version: the version of pi; null if the command failed.
+        warnings: problems that did not stop the command, each as `code: text`.
+        errors: why the command failed; empty unless it did.
+        next_steps: the command that gives stages without credentials another model.
     """
 
     schema_version: Literal["millracer.models.v1"] = "millracer.models.v1"
