@@ -72,4 +72,5 @@ def _lines(result: ListResult, *, with_workspace: bool) -> list[str]:
             )
             for each in result.items
         ],
+        shrinks=("TITLE", "WORKSPACE"),
     )

@@ -1,0 +1,59 @@
+"""Render Markdown for a terminal."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import Heading, Markdown
+from rich.theme import Theme
+
+from millracer.cli.terminal.style import Stream, columns, has_colour
+
+#: Lines longer than this are hard to read.
+_MOST_COLUMNS = 100
+#: No style sets a background: the terminal's own may be light or dark.
+_THEME = Theme(
+    {
+        "markdown.code": "cyan",
+        "markdown.code_block": "none",
+        "markdown.item.bullet": "dim",
+        "markdown.block_quote": "dim",
+        "markdown.hr": "dim",
+    }
+)
+
+
+def render_markdown(text: str) -> str:
+    """Return the text as it is shown on the terminal of standard output, with its codes.
+
+    Args:
+        text: Markdown without secrets and control characters.
+    """
+    width = columns(Stream.OUT) or _MOST_COLUMNS
+    drawn = io.StringIO()
+    console = Console(
+        file=drawn,
+        force_terminal=True,
+        no_color=not has_colour(Stream.OUT),
+        color_system="standard",
+        highlight=False,
+        legacy_windows=False,
+        theme=_THEME,
+        width=min(width, _MOST_COLUMNS),
+    )
+    console.print(_Markdown(text, code_theme="ansi_dark", hyperlinks=False))
+    return "\n".join(line.rstrip() for line in drawn.getvalue().strip("\n").split("\n"))
+
+
+class _Heading(Heading):
+    """A heading at the left margin, without a frame."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        self.text.justify = "left"
+        self.text.stylize("bold")
+        yield self.text
+
+
+class _Markdown(Markdown):
+    elements = {**Markdown.elements, "heading_open": _Heading}  # noqa: RUF012 - as its base
