@@ -336,14 +336,14 @@ def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_on
     daemon = site.start()
     watch(lease, queued, stage_begins)
 
-    (running,) = site.millrace.stage_reports([ITEM], wait())
-    assert (running.stage, running.result, running.tokens, running.seconds) == ("builder",) + (
+    (started,) = site.millrace.stage_reports([ITEM], wait())
+    assert (started.stage, started.result, started.tokens, started.seconds) == ("builder",) + (
         None,
     ) * 3
 
     site.kill(daemon)
     seen = watch(lease, queued, lambda signs: not signs.daemon_alive)
-    assert site.millrace.stage_reports([ITEM], wait()) == (begun,)
+    assert site.millrace.stage_reports([ITEM], wait()) == (started,)
 
     assert not seen[-1].poll_due
     assert not any(signs.stop_seen for signs in seen)

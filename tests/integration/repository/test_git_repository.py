@@ -135,9 +135,7 @@ def test_the_repository_is_not_touched(folder: Path) -> None:
     assert git(folder, "status", "--porcelain") == status
 
 
-def test_what_was_dirty_before_is_not_a_change_and_committing_it_is_none_either(
-    folder: Path,
-) -> None:
+def test_earlier_changes_are_not_counted_nor_is_committing_them(folder: Path) -> None:
     write(folder, "kept.txt", "one\ntwo\nthree\nmine\n")
     write(folder, "mine.txt", "mine\n")
     started(folder)
