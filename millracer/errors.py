@@ -6,6 +6,8 @@ MillracerError                    .code .message .suggested_action; str() is one
 ├── InvalidRequest                a request's field cannot be used; .field
 ├── IdempotencyConflict           a known identity came back with another body
 ├── ModeConflict                  the running daemon works in another mode than the requested one
+├── StageModelUnavailable         pi has no credentials for the model of a stage
+├── StageModelConflict            a running daemon uses other models than the requested one
 ├── DaemonInUse                   the daemon to stop is foreign, or a command watches it
 ├── WorkspaceUnusable             the directory cannot be a Millrace workspace
 ├── WorkspaceUnresolved           no rule determines the workspace of a request
@@ -120,6 +122,18 @@ class ModeConflict(MillracerError):
     """A daemon already works in this workspace, in another mode than the caller named."""
 
     code = "mode_conflict"
+
+
+class StageModelUnavailable(MillracerError):
+    """A stage would use a model that pi has no credentials for, or cannot resolve."""
+
+    code = "stage_model_unavailable"
+
+
+class StageModelConflict(MillracerError):
+    """The models of the stages must change, and a running daemon uses them."""
+
+    code = "stage_model_conflict"
 
 
 class DaemonInUse(MillracerError):

@@ -360,7 +360,7 @@ class Client:
         used = self._programs.found.used
         return PortFactory(
             backends=self._backends or self._programs.millrace,
-            agents=self._agents or self._programs.pi,
+            agents=self._agents or self._programs.agent,
             used=ProgramsUsed(
                 millrace=None if self._backends else used.millrace,
                 pi=None if self._agents else used.pi,

@@ -10,7 +10,8 @@ import shlex
 
 from millracer.cancellation import Wait
 from millracer.doctor.context import DoctorContext
-from millracer.domain.doctor_report import CheckLevel, Finding, PiModels
+from millracer.domain.doctor_report import CheckLevel, Finding
+from millracer.domain.models import AgentModels
 
 _OLDEST_PYTHON = (3, 11)
 _FIRST_UNTESTED_PYTHON = (3, 14)
@@ -18,6 +19,7 @@ _TURN_SECONDS = 60.0
 _TURN_PROMPT = "Answer with the one word ready, and use no tool."
 _SHOWN_WORDS = 80
 
+_LIST_MODELS = "millracer models"
 #: How to sign in; the next command starts pi's own prompt.
 _SIGN_IN = "sign in with /login at pi's prompt, or set the provider's API key in the environment"
 
@@ -169,17 +171,17 @@ def pi_model(context: DoctorContext, _wait: Wait) -> Finding:
     assert models is not None  # noqa: S101 - `pi_start` came before
     if not models.is_usable:
         return no_credentials(models, inspection.command)
-    message = f"{models.selected}, one of {models.count} that pi has credentials for"
+    message = f"{models.selected}, one of {len(models.usable)} that pi has credentials for"
     if inspection.notices:
         return Finding(
             level=CheckLevel.WARNING,
             message=f"{message}; pi warns: {'; '.join(each.text for each in inspection.notices)}",
-            next_command=f"{inspection.command} --list-models",
+            next_command=_LIST_MODELS,
         )
     return Finding(message=message)
 
 
-def no_credentials(models: PiModels, command: str) -> Finding:
+def no_credentials(models: AgentModels, command: str) -> Finding:
     """Return the finding that pi has no credentials for its selected model, with a next step."""
     if models.selected is None:
         return Finding(
@@ -196,7 +198,7 @@ def no_credentials(models: PiModels, command: str) -> Finding:
         level=CheckLevel.FAIL,
         message=f"{message} ({models.selected}); it has them for {', '.join(models.providers)}: "
         "choose one of their models, or sign in",
-        next_command=f"{command} --list-models",
+        next_command=_LIST_MODELS,
     )
 
 

@@ -8,15 +8,22 @@ from pathlib import PurePath
 from millracer.cancellation import Wait
 from millracer.doctor.checks_machine import no_credentials
 from millracer.doctor.context import CompiledMode, DoctorContext
-from millracer.domain.doctor_report import CheckLevel, Finding, StageModel
+from millracer.domain.doctor_report import CheckLevel, Finding
+from millracer.domain.models import AgentModels, Credentials, ModelChoice, Resolution, StageModel
 from millracer.domain.unseen import describe_unseen
 from millracer.domain.work.items import ItemState
 from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
+from millracer.operations.options import choose_stage_model
+from millracer.pi.inspection import PiInspection
 from millracer.ports import Backend
+from millracer.run.model_check import (
+    describe_model,
+    describe_unavailable,
+    find_resolution,
+    suggest_model,
+)
 
-_PI_RUNNER = "pi_rpc"
 _SHOWN_ITEMS = 3
-_THINKING = "medium"  #: the thinking level of a stage that does not configure one
 
 
 def workspace(context: DoctorContext, wait: Wait) -> Finding:
@@ -165,29 +172,45 @@ def blocked_items(context: DoctorContext, _wait: Wait) -> Finding:
 
 
 def stage_model(context: DoctorContext, wait: Wait) -> Finding:
-    """Check that pi has credentials for the models of the mode's stages."""
-    compiled = context.mode
+    """Check that pi has credentials for the models of the mode's stages, as a run does."""
+    compiled, models = context.mode, context.models
     assert compiled is not None  # noqa: S101 - `mode` came before
-    messages, seen = [], set()
-    for stage in compiled.stage_models:
-        if stage.runner != _PI_RUNNER:
-            names = ", ".join(stage.stages)
-            messages.append(f"{names} run on {stage.runner}, which is not checked")
-        elif stage.model not in seen:
-            seen.add(stage.model)
-            finding = _of_one_model(context, compiled, stage, wait)
-            if finding.level is not CheckLevel.OK:
-                return finding
-            messages.append(finding.message)
+    assert models is not None  # noqa: S101 - `pi_start` came before
+    messages = [
+        f"{', '.join(stage.stages)} run on {stage.runner}, which is not checked"
+        for stage in compiled.stage_models.stages
+        if not stage.on_agent
+    ]
+    checked = _stages_of_run(context, compiled, models)
+    if checked:
+        inspection = context.tools.inspect_stage_pi(
+            context.root_path, context.here.options, compiled.copy
+        )
+        trouble = _trouble_with_program(context, inspection, wait)
+        if trouble is not None:
+            return trouble
+        for stage in checked:
+            found = find_resolution(stage, models, inspection, wait)
+            if found.credentials is not Credentials.YES:
+                return _without_model(context, stage, found, models)
+            messages.append(f"stages use {describe_model(stage, found)}")
     return Finding(message="; ".join(dict.fromkeys(messages)) or "the mode has no stage")
 
 
-def _of_one_model(
-    context: DoctorContext, compiled: CompiledMode, stage: StageModel, wait: Wait
-) -> Finding:
-    inspection = context.tools.inspect_stage_pi(
-        context.root_path, context.here.options, compiled.copy, stage.model
-    )
+def _stages_of_run(
+    context: DoctorContext, compiled: CompiledMode, models: AgentModels
+) -> tuple[StageModel, ...]:
+    """Return the models on pi that a run uses: a new workspace or an option changes the aliases."""
+    stages = compiled.stage_models
+    choice = choose_stage_model(context.here.options.stage_model)
+    if choice is None and not context.millrace().is_initialised and models.selected is not None:
+        choice = ModelChoice(model=models.selected)
+    return stages.with_choice(choice).checked()
+
+
+def _trouble_with_program(
+    context: DoctorContext, inspection: PiInspection, wait: Wait
+) -> Finding | None:
     try:
         inspection.find_version(wait)
     except ToolUnsupported as refused:
@@ -205,53 +228,26 @@ def _of_one_model(
             "which is not on PATH",
             next_command=f"export PATH={folder}:$PATH",
         )
-    named = stage.model if stage.alias is None else f"{stage.alias}, which is {stage.model}"
-    whose = "pi's own choice" if stage.model is None else f"the model {named}"
-    try:
-        models = inspection.list_models(wait)
-    except ToolFailed as failed:
-        # Since 0.84 pi does not start with the name of a model that it cannot choose.
-        fix = _how_to_name_a_model(context, compiled, stage.model)
-        if fix is None:
-            raise
-        return Finding(
-            level=CheckLevel.FAIL,
-            message=f"stages such as {stage.stages[0]} work with {whose}: {failed.message}",
-            next_command=fix,
-        )
-    if models.is_usable:
-        return Finding(message=f"stages work with {whose}; pi takes {models.selected} for it")
-    refused_model = no_credentials(models, inspection.command)
+    return None
+
+
+def _without_model(
+    context: DoctorContext, stage: StageModel, found: Resolution, models: AgentModels
+) -> Finding:
+    model, millrace = suggest_model(found, models), context.millrace()
+    if model is None:
+        return no_credentials(models, context.pi().command)
+    if stage.alias is None:
+        command = context.pi().command
+    elif millrace.is_initialised:
+        command = _millracer_command(millrace, "models", "set", str(model))
+    else:
+        command = f"millracer run --stage-model {shlex.quote(str(model))}"
     return Finding(
         level=CheckLevel.FAIL,
-        message=f"stages such as {stage.stages[0]} work with {whose}: {refused_model.message}",
-        next_command=_how_to_name_a_model(context, compiled, stage.model)
-        or refused_model.next_command,
+        message=describe_unavailable([(stage, found)], models),
+        next_command=command,
     )
-
-
-def _how_to_name_a_model(
-    context: DoctorContext, compiled: CompiledMode, model: str | None
-) -> str | None:
-    """Return the command that gives all stages with `model` the model of a run's pi.
-
-    None if that pi has no usable model, or if no model alias refers to `model`.
-    """
-    models = context.models
-    if models is None or not models.is_usable:
-        return None
-    millrace = context.millrace()
-    thinking: dict[str, str | None] = {}
-    for stage in compiled.stage_models:
-        if stage.runner == _PI_RUNNER and stage.model == model and stage.alias is not None:
-            thinking.setdefault(stage.alias, stage.thinking)
-    commands = [
-        millrace.commands.set_model(alias, str(models.selected), level or _THINKING)
-        for alias, level in thinking.items()
-    ]
-    if commands and not millrace.is_initialised:  # Millrace keeps no alias outside a workspace
-        commands.insert(0, millrace.commands.initialise())
-    return " && ".join(commands) or None
 
 
 def _is_cured_by_init(context: DoctorContext, wait: Wait) -> bool:

@@ -10,7 +10,7 @@ from millracer.cancellation import Wait
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.store_copy import CopiedStore
-from millracer.domain.doctor_report import PiModels, StageModel
+from millracer.domain.models import AgentModels, StageModels
 from millracer.domain.work.intake import ModeChoice, choose_mode
 from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ConfigInvalid, RunWarning
@@ -44,7 +44,7 @@ class CompiledMode:
     choice: ModeChoice
     copy: str
     resolve: Callable[[str], str]
-    stage_models: tuple[StageModel, ...]
+    stage_models: StageModels
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class DoctorContext:
     place: DoctorPlace | None = None
     status: RuntimeStatus | None = None
     daemon: RunningDaemon | None = None
-    models: PiModels | None = None
+    models: AgentModels | None = None
     mode: CompiledMode | None = None
     here: Merged = field(init=False)
     versions: dict[str, str] = field(default_factory=dict)

@@ -12,7 +12,8 @@ from pathlib import Path
 from millracer.cancellation import Wait
 from millracer.doctor.store_copy import CopiedStore, inspect_state_folder, open_new_store
 from millracer.doctor.workspace_copy import copy_workspace
-from millracer.domain.doctor_report import FolderReport, StageModel
+from millracer.domain.doctor_report import FolderReport
+from millracer.domain.models import StageModels
 from millracer.millrace.stage_models import read_stage_models
 from millracer.system.proc import refuse_unseen
 
@@ -79,7 +80,7 @@ class Surroundings:
         copy_workspace(Path(root_path), into, wait)
         yield str(into)
 
-    def read_stage_models(self, root_path: str) -> tuple[StageModel, ...]:
+    def read_stage_models(self, root_path: str) -> StageModels:
         """Return the models of a workspace whose mode was just compiled.
 
         Raises:

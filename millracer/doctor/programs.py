@@ -38,25 +38,22 @@ class DoctorTools:
 
     def pi(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
-        return self._programs.pi(root_path, options)
+        return self._programs.agent(root_path, options)
 
     def inspect_pi(self, root_path: str, options: RunOptions) -> PiInspection:
         """Return the pi of a run in a workspace, for inspection."""
         return inspect_pi(self._programs.settings(root_path, options), self._new_folder())
 
-    def inspect_stage_pi(
-        self, root_path: str, options: RunOptions, compiled: str, model: str | None
-    ) -> PiInspection:
-        """Return the pi of a stage, as Millrace would start it with a model.
+    def inspect_stage_pi(self, root_path: str, options: RunOptions, compiled: str) -> PiInspection:
+        """Return the pi of the stages, as Millrace would start it.
 
         Args:
             root_path: the workspace.
             options: the options of the run.
             compiled: the workspace or copy whose configuration is read.
-            model: the model's name in the compiled plan.
         """
         settings = self._programs.settings(root_path, options)
-        return inspect_stage_pi(settings, Path(compiled), model, self._new_folder())
+        return inspect_stage_pi(settings, Path(compiled), self._new_folder())
 
     def origin(self, tool: str) -> str:
         """Return the origin of a program, `pi` or `millrace`, as text."""

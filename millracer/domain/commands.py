@@ -49,10 +49,6 @@ class Commands(Protocol):
         """Return the command that lists the modes."""
         ...
 
-    def set_model(self, alias: str, model: str, thinking_level: str) -> str:
-        """Return the command that gives a model alias its model."""
-        ...
-
 
 def millracer_command(*words: str, workspace: str, option: str | None) -> str:
     """Return a `millracer` command line for the same workspace and the same backend.

@@ -1,4 +1,4 @@
-"""The checks of `millracer doctor`, their levels, and its findings about pi and the stages."""
+"""The checks of `millracer doctor`, their levels and findings."""
 
 from __future__ import annotations
 
@@ -67,57 +67,6 @@ class Check:
 def is_healthy(checks: Iterable[Check]) -> bool:
     """Return whether no check failed; a warning is not a failure."""
     return all(check.finding.level is not CheckLevel.FAIL for check in checks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PiModel:
-    """A model as pi names it."""
-
-    provider: str
-    model_id: str
-
-    def __str__(self) -> str:
-        """Return it as `--model` takes it."""
-        return f"{self.provider}/{self.model_id}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PiModels:
-    """The models that a started pi reports.
-
-    Attributes:
-        selected: the model that gets its prompts, None without one.
-        providers: the providers that it has credentials for, each once.
-        count: the number of models of these providers.
-    """
-
-    selected: PiModel | None
-    providers: tuple[str, ...]
-    count: int
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether there are credentials for the selected model's provider."""
-        return self.selected is not None and self.selected.provider in self.providers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageModel:
-    """A model that stages of a compiled mode use.
-
-    Attributes:
-        runner: Millrace's name for the stage runner.
-        model: as the runner gets it, None where the runner chooses.
-        alias: Millrace's name for the model, None without one.
-        thinking: the thinking level, None where none is set.
-        stages: the stages that use it.
-    """
-
-    runner: str
-    model: str | None
-    alias: str | None
-    stages: tuple[str, ...]
-    thinking: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

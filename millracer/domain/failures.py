@@ -12,6 +12,7 @@ _USAGE_CODES = frozenset(
         "invalid_request",
         "idempotency_conflict",
         "mode_conflict",
+        "stage_model_conflict",
         "daemon_in_use",
     }
 )

@@ -13,8 +13,11 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final
 
-#: The run options of a submission: no model is used, and the route is Millrace.
-SUBMIT_OPTIONS: Final = ("intake", "millrace_mode", "cwd")
+#: The run options of a submission: the route is Millrace, and pi only lists its models.
+SUBMIT_OPTIONS: Final = (
+    *("intake", "millrace_mode", "cwd", "provider", "model", "stage_model", "no_model_check"),
+    "gitignore",
+)
 
 #: The run options without a meaning for an item that exists already.
 NOT_FOR_WATCH: Final = ("route", "intake")
@@ -38,6 +41,7 @@ class OperationName(StrEnum):
     RESUME = "resume"
     START = "start"
     STOP = "stop"
+    MODELS = "models"
     LIST_WORKSPACES = "list_workspaces"
     REGISTER_WORKSPACE = "register_workspace"
     FORGET_WORKSPACE = "forget_workspace"
@@ -147,6 +151,21 @@ class PauseRequest:
 @dataclass(frozen=True, slots=True)
 class ResumeRequest:
     """End the pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsRequest:
+    """Report the models of pi and of the stages, after changes to those of the stages.
+
+    Attributes:
+        choices: texts `[ALIAS=]PROVIDER/MODEL[:THINKING]`; without an alias for all of them.
+        follow_pi: give all aliases the model that pi selects.
+        check_models: refuse a model that pi has no credentials for.
+    """
+
+    choices: tuple[str, ...] = ()
+    follow_pi: bool = False
+    check_models: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +422,15 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "StopRequest",
             "control:answer_stop",
             warms_up=False,
+        ),
+        _N.MODELS: Operation(
+            request=f"{_HERE}:ModelsRequest",
+            result=f"{_SCHEMAS}.models:ModelsResult",
+            help="Show or set the models of pi and the stages.",
+            handler=f"{_OPERATIONS}.models:answer_models",
+            failure=f"{_SCHEMAS}.models:describe_failure",
+            writes=True,
+            warms_up=True,
         ),
         _N.LIST_WORKSPACES: _on_store(_N.LIST_WORKSPACES, "WorkspacesReply", writes=False),
         _N.SELECT_WORKSPACE: _on_store(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from millracer.domain.models import ModelChoice
+
 #: The shortest time limit and interval.
 LEAST_SECONDS: Final = 0.1
 
@@ -111,6 +113,9 @@ class RunRequest:
     finalizer: Finalizer = Finalizer.PI
     keep_daemon: bool = False
     notify_terminal_stages: bool = True  #: notify pi of stages that end before the run does
+    stage_model: ModelChoice | None = None  #: the model of all stages that run on pi
+    check_models: bool = True  #: refuse work whose stages would use a model without credentials
+    gitignore: bool = False  #: let git ignore the backend's folder in the workspace
     limits: Limits = Limits()
 
     @property

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from millracer.cancellation import Wait
+from millracer.domain.models import StageModels
+from millracer.domain.new_workspace import WorkspaceFolder
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.run.evidence import Evidence
 from millracer.domain.work.items import (
@@ -51,6 +53,7 @@ from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items import MillraceItems
 from millracer.millrace.files.listing import list_items
 from millracer.millrace.files.mailbox import find_reply
+from millracer.millrace.files.new_folder import describe_folder, ignore_folder
 from millracer.millrace.files.partial_add import remove_half_added
 from millracer.millrace.files.unfinished import list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
@@ -62,6 +65,7 @@ from millracer.millrace.intake.documents import (
 )
 from millracer.millrace.intake.fields import request_hash_in
 from millracer.millrace.shell import MillraceCommands
+from millracer.millrace.stage_models import read_stage_models
 from millracer.millrace.status_cache import StatusCache
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.json_documents import StatusDocument, parse, parse_object
@@ -247,6 +251,14 @@ class CliMillrace(Backend):
         """
         return parse_modes(self._questions.ask_program("modes", "list", wait=wait).stdout)
 
+    def read_stage_models(self) -> StageModels:
+        """Return the models of the stages of the mode that was compiled last; no call.
+
+        Raises:
+            ProtocolError: no mode was compiled, or the files cannot be read.
+        """
+        return read_stage_models(self._paths.root)
+
     def initialise(self, wait: Wait) -> None:
         """Make the workspace usable; no call if an earlier answer showed that it is.
 
@@ -262,6 +274,18 @@ class CliMillrace(Backend):
         completed = self._questions.ask("init", wait=wait)
         if completed.exit_code != 0:
             raise self._unusable(completed)
+
+    def describe_folder(self, wait: Wait) -> WorkspaceFolder:
+        """Return Millrace's folder: its size, and whether git shows it; no call of Millrace."""
+        return describe_folder(self._paths, wait)
+
+    def ignore_folder(self) -> None:
+        """Add Millrace's folder to the workspace's `.gitignore`.
+
+        Raises:
+            WorkspaceUnusable: the file cannot be read or written.
+        """
+        ignore_folder(self._paths)
 
     def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
         """Write the unchanged request, then the document that names it; return that one's path."""

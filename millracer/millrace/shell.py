@@ -55,13 +55,6 @@ class MillraceCommands(Commands):
         """Return `millrace modes list`, which needs no workspace."""
         return f"{self.program} modes list"
 
-    def set_model(self, alias: str, model: str, thinking_level: str) -> str:
-        """Return `millrace model-aliases set`."""
-        return (
-            f"{self.program} model-aliases set {shlex.quote(alias)} --model {shlex.quote(model)} "
-            f"--thinking-level {shlex.quote(thinking_level)} {self._here}"
-        )
-
     @property
     def _here(self) -> str:
         return f"--workspace {shlex.quote(self.workspace)}"

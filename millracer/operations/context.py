@@ -13,7 +13,7 @@ from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
-from millracer.ports import Backend, Clock, Directories, Repository
+from millracer.ports import Agent, Backend, Clock, Directories, Repository
 from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 from millracer.schemas.ops.request import ReadRequest
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # a status does not need the modules that run a task
 
     from millracer.run.orchestrator import Orchestrator
 
+#: How long pi may take to end after an operation.
+PI_CLOSE_SECONDS = 5.0
 _AUTO = RoutePreference.AUTO.value
 
 
@@ -38,6 +40,13 @@ class Tools(Protocol):
 
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
+
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
+        """Return a conversation with pi, not started yet; the caller closes it.
+
+        Raises:
+            MillracerError: a chosen directory, program or skill cannot be used.
+        """
         ...
 
     def orchestrator(

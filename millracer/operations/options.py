@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from millracer.domain.configuration import ValueOrigin
+from millracer.domain.models import ModelChoice, parse_choice
 from millracer.domain.requests import Limits, PiSession, RunRequest
 from millracer.domain.run.options import RUN_OPTIONS, RunOptions
+from millracer.errors import InvalidRequest
 
 #: Origins by which the caller of a run chooses a mode itself.
 _CALLER = frozenset({ValueOrigin.OPTION, ValueOrigin.ENVIRONMENT})
@@ -59,6 +61,9 @@ class Merged:
             intake=options.intake,
             mode=self.named_mode,
             session_mode=self.session_mode,
+            stage_model=choose_stage_model(options.stage_model),
+            check_models=not options.no_model_check,
+            gitignore=options.gitignore,
             finalizer=options.finalizer,
             keep_daemon=options.keep_daemon,
             # Only a conversation can be notified, and `print` starts a process for each turn.
@@ -83,6 +88,25 @@ def merge(layers: Sequence[Layer]) -> Merged:
         values |= given
         origins |= dict.fromkeys(given, layer.origin)
     return Merged(options=RunOptions(**values), origins=origins)
+
+
+def choose_stage_model(text: str | None) -> ModelChoice | None:
+    """Return the model for the stages that an option names, None without one.
+
+    Raises:
+        InvalidRequest: it is not `PROVIDER/MODEL[:THINKING]`.
+    """
+    if text is None:
+        return None
+    choice = parse_choice(text)
+    if choice is None:
+        raise InvalidRequest(
+            f"stage_model {text!r} is not PROVIDER/MODEL[:THINKING]",
+            field="stage_model",
+            suggested_action="name it as `millracer models` shows it, such as "
+            "anthropic/claude-opus-4-5:medium",
+        )
+    return choice
 
 
 def values_of(options: RunOptions) -> Values:

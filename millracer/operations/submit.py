@@ -10,29 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from millracer.cancellation import Cancellation
+from millracer.cancellation import Cancellation, Wait
 from millracer.domain.failures import CallerCancelled
 from millracer.domain.requests import RoutePreference, RunRequest
 from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.operations.answer import Answer
-from millracer.operations.context import OperationContext, PreparedTask
-from millracer.ports import Backend, Clock, Repository
+from millracer.operations.context import PI_CLOSE_SECONDS, OperationContext, PreparedTask
+from millracer.ports import Backend, Clock, ModelLister, Repository
 from millracer.run.submitter import Submitter
 from millracer.schemas.submit import SubmitResult, describe_submission
 
 
 def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[SubmitResult]:
     """Put a task in the queue of its workspace, and record it in the caller's session."""
-    submission = submit(
-        replace(task.request, route=RoutePreference.MILLRACE),
-        millrace=context.tools.millrace(task.root_path, task.options),
-        repository=context.tools.repository(task.root_path),
-        clock=context.clock,
-        unique=context.new_identity,
-        cancellation=context.cancellation,
-    )
+    pi = context.tools.agent(task.root_path, task.options)
+    try:
+        submission = submit(
+            replace(task.request, route=RoutePreference.MILLRACE),
+            millrace=context.tools.millrace(task.root_path, task.options),
+            models=pi,
+            repository=context.tools.repository(task.root_path),
+            clock=context.clock,
+            unique=context.new_identity,
+            cancellation=context.cancellation,
+        )
+    finally:
+        pi.close(Wait(context.cancellation).cleaning_up(PI_CLOSE_SECONDS))
     codes = (warning.code for warning in (*task.warnings, *submission.warnings))
     context.memory.record(
         context.session_id,
@@ -65,6 +70,7 @@ def submit(  # noqa: PLR0913 - the ports
     request: RunRequest,
     *,
     millrace: Backend,
+    models: ModelLister,
     repository: Repository | None = None,
     clock: Clock,
     unique: Callable[[], str],
@@ -77,12 +83,15 @@ def submit(  # noqa: PLR0913 - the ports
     Args:
         request: the task, with its scope and preferences.
         millrace: the workspace's backend.
+        models: the models of pi, for the check of the stages' models.
         repository: records the workspace's files before the work begins.
         clock: the clock for the steps' times.
         unique: returns a fresh text, the identity of work that the caller did not name.
         cancellation: the caller's cancellation.
     """
-    submitter = Submitter(millrace=millrace, clock=clock, unique=unique, repository=repository)
+    submitter = Submitter(
+        millrace=millrace, models=models, clock=clock, unique=unique, repository=repository
+    )
     record = submitter.submit(request, cancellation)
     daemon = None if record.item_status is None else millrace.supervisor.find()
     unseen = unseen_warning(daemon)

@@ -314,7 +314,7 @@ class Operator:
         millrace = self._millrace()
         if self._pi is None:
             self._pi_options = self._options_here().options
-            self._pi = self._tools.pi(self._workspace, self._pi_options)
+            self._pi = self._tools.agent(self._workspace, self._pi_options)
         notices_before = self._pi.notices
         orchestrator = self._tools.over(
             millrace,
@@ -419,7 +419,7 @@ class Voice(Protocol):
 class OperatorTools(Protocol):
     """Opens pi and Millrace for one workspace; raises the errors of `millracer.errors`."""
 
-    def pi(self, root_path: str, options: RunOptions) -> Agent:
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         ...
 

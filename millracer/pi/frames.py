@@ -46,6 +46,7 @@ class ModelData(_Incoming):
 
     provider: str
     id: str
+    name: str | None = None
     base_url: Annotated[str | None, BeforeValidator(_text_or_none)] = None
 
 

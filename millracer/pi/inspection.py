@@ -11,23 +11,21 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from millracer.cancellation import Wait
-from millracer.domain.doctor_report import PiModels
+from millracer.domain.models import AgentModels, Model
 from millracer.errors import RunWarning, ToolFailed, ToolNotFound, ToolUnsupported
 from millracer.pi import install
+from millracer.pi.model_cache import FOLDER_VARIABLE, agent_folder
 from millracer.pi.options import PiOptions
 from millracer.pi.rpc import RpcPi
 from millracer.pi.session import PI_WARNING
 from millracer.system import processes
 from millracer.system.processes import Command
 
-_FOLDER_VARIABLE = "PI_CODING_AGENT_DIR"
-_DEFAULT_FOLDER = Path(".pi", "agent")
 _CREDENTIALS = "auth.json"
 #: Folders between which pi moves files at its start; the list of models does not depend on them.
 _MOVED = frozenset({"sessions", "tools", "bin", "commands", "prompts"})
@@ -108,24 +106,38 @@ class PiInspection:
             )
         return version
 
-    def list_models(self, wait: Wait) -> PiModels:
+    def resolve_model(self, provider: str | None, model: str | None, wait: Wait) -> Model | None:
+        """Start pi with a model's name, and return the model that it selects; None without one.
+
+        Raises:
+            ToolFailed: pi refuses the name.
+            MillracerError: as `RpcPi.ask_models`.
+            OSError: the temporary folder cannot be created.
+        """
+        named = replace(self._options, provider=provider, model=model, skills=())
+        return self._ask_models(named, wait).selected
+
+    def list_models(self, wait: Wait) -> AgentModels:
         """Start pi, list its models and end it.
 
         Raises:
-            MillracerError: as `RpcPi.list_models`.
+            MillracerError: as `RpcPi.ask_models`.
             OSError: the temporary folder cannot be created.
         """
-        _copy_agent_folder(_agent_folder(self._options.env), self._folder)
+        return self._ask_models(self._options, wait)
+
+    def _ask_models(self, options: PiOptions, wait: Wait) -> AgentModels:
+        _copy_agent_folder(agent_folder(options.env), self._folder)
         env = {
-            **self._options.env,
-            _FOLDER_VARIABLE: str(self._folder),
+            **options.env,
+            FOLDER_VARIABLE: str(self._folder),
             "PI_OFFLINE": "1",
             "PI_SKIP_VERSION_CHECK": "1",
             "PI_TELEMETRY": "0",
         }
-        pi = RpcPi(replace(self._options, env=env))
+        pi = RpcPi(replace(options, env=env))
         try:
-            return pi.list_models(wait)
+            return pi.ask_models(wait)
         finally:
             self._notices = tuple(each for each in pi.notices if each.code == PI_WARNING)
             pi.close(Wait(wait.cancellation).cleaning_up(_CLOSE_SECONDS))
@@ -150,17 +162,6 @@ def _is_node_script(program: Path) -> bool:
             return _NODE_SCRIPT.match(file.readline(256)) is not None
     except OSError:
         return False
-
-
-def _agent_folder(environment: Mapping[str, str]) -> Path | None:
-    """Return the folder of pi's settings and credentials; None without a home directory."""
-    named = environment.get(_FOLDER_VARIABLE)
-    with suppress(RuntimeError):
-        if named:
-            return Path(named).expanduser()
-        home = environment.get("HOME")
-        return (Path(home) if home else Path.home()) / _DEFAULT_FOLDER
-    return None
 
 
 def _copy_agent_folder(source: Path | None, into: Path) -> None:

@@ -28,6 +28,7 @@ Version = tuple[int, int, int]
 _OLDEST: Version = (0, 67, 68)
 _FIRST_UNTESTED: Version = (1, 7, 0)
 _FIRST_WITH_PROVIDER_AND_MODEL: Version = (1, 0, 0)
+_FIRST_BY_CREDENTIALS = (0, 84, 0)
 _PACKAGES = frozenset({"@mariozechner/pi-coding-agent", "@earendil-works/pi-coding-agent"})
 #: Up to nine digits per number: Python refuses to convert thousands of digits.
 _VERSION = re.compile(r"(?<![\d.])(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
@@ -120,6 +121,11 @@ def describe_untested(version: str) -> str:
 def wants_model_with_provider(version: str) -> bool:
     """Whether this version refuses `--provider` without `--model`."""
     return parse_version(version) >= _FIRST_WITH_PROVIDER_AND_MODEL
+
+
+def resolves_by_credentials(version: str) -> bool:
+    """Whether this version resolves an id of several providers by their credentials."""
+    return parse_version(version) >= _FIRST_BY_CREDENTIALS
 
 
 def _find_metadata(argv: tuple[str, ...], env: Mapping[str, str]) -> Mapping[str, object]:

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Wait
+from millracer.domain.models import AgentModels, Model
 from millracer.errors import MillracerError, ProtocolError
 from millracer.pi import errors
 from millracer.pi.exchange import refuse_spent
 from millracer.pi.frames import TOOL, ModelData
 from millracer.pi.options import PiOptions
-from millracer.pi.rpc import RpcPi
+from millracer.pi.rpc import RpcPi, ask_models, resolve_model
 from millracer.pi.session import PiSession
 from millracer.pi.turn import EndKind, TurnEnd
 from millracer.ports import TextListener
@@ -97,6 +98,20 @@ class PrintPi(PiSession):
         if on_text is not None:
             on_text(answer)
         return answer
+
+    def resolve_model(self, provider: str | None, model: str | None, wait: Wait) -> Model | None:
+        """Start a pi with a model's name, and return the model that it selects."""
+        return resolve_model(self._options, provider, model, wait)
+
+    @property
+    def _is_ready(self) -> bool:
+        """Whether pi answers without a start: never, each turn is a new process."""
+        return False
+
+    def ask_models(self, wait: Wait) -> AgentModels:
+        """Start a pi for its models, without the cache, and end it."""
+        self._begin(wait.cancellation)
+        return ask_models(self._options, wait)
 
     def close(self, wait: Wait) -> None:
         """Refuse new turns and end every process; never raises, repeatable.

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
-from millracer.domain.doctor_report import PiModel, PiModels
+from millracer.domain.models import AgentModels, Model
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
-from millracer.pi import errors, frames
+from millracer.pi import errors, frames, install
 from millracer.pi.channel import ChannelEnded, PiChannel
 from millracer.pi.exchange import Exchange, receive, refuse_spent
 from millracer.pi.options import PiOptions
@@ -99,37 +100,15 @@ class RpcPi(PiSession):
             raise errors.turn_failure(end, self._model)
         return end.text
 
-    def list_models(self, wait: Wait) -> PiModels:
-        """Return the selected model and the models with credentials; sends no model request.
-
-        Raises:
-            ToolTimeout: pi did not answer in time; only `close` may be called afterwards.
-            ToolFailed: pi ended, or refused the command.
-            ProtocolError: pi violated its protocol.
-            Cancelled: the caller cancelled.
-        """
-        channel = self._ready_channel(wait)
-        request = frames.Request(type="get_available_models", id="models")
-        try:
-            channel.send(request, wait)
-            while not wait.expired:
-                wait.cancellation.raise_if_cancelled()
-                match receive(channel, wait.remaining, wait):
-                    case frames.ModelsResponse(data=data):
-                        return _models(self._model, data.models)
-                    case frames.Response(id=request.id, error=error):
-                        raise errors.refused("list its models", error, channel.stderr_lines)
-        except ChannelEnded as exc:
-            raise self._after_death(channel, wait) from exc
-        finally:
-            self._note_own_warnings(channel.stderr_lines)
-        raise ToolTimeout(frames.TOOL, "pi did not list its models in time")
+    def resolve_model(self, provider: str | None, model: str | None, wait: Wait) -> Model | None:
+        """Start another pi with a model's name, and return the model that it selects."""
+        return resolve_model(self._options, provider, model, wait)
 
     def find_model(self, wait: Wait) -> frames.ModelData | None:
         """Return the selected model, None if pi has none; sends no model request.
 
         Raises:
-            ToolTimeout, ToolFailed, ProtocolError, Cancelled: as `list_models`.
+            ToolTimeout, ToolFailed, ProtocolError, Cancelled: as `ask_models`.
         """
         self._ready_channel(wait)
         return self._model
@@ -145,6 +124,46 @@ class RpcPi(PiSession):
             channel = self._channel
         if channel is not None:
             channel.end(wait, busy=self._busy)
+
+    @property
+    def _is_ready(self) -> bool:
+        """Whether pi answers without a start."""
+        return self._ready and self._channel is not None
+
+    def ask_models(self, wait: Wait) -> AgentModels:
+        """Ask pi for its models, without the cache; a pi that does not answer is ended."""
+        channel = self._ready_channel(wait)
+        try:
+            return self._read_models(channel, wait)
+        except ChannelEnded as exc:
+            raise self._after_death(channel, wait) from exc
+        except MillracerError:
+            self._discard(channel, wait)
+            raise
+        finally:
+            self._note_own_warnings(channel.stderr_lines)
+
+    def _read_models(self, channel: PiChannel, wait: Wait) -> AgentModels:
+        request = frames.Request(type="get_available_models", id="models")
+        channel.send(request, wait)
+        while not wait.expired:
+            wait.cancellation.raise_if_cancelled()
+            match receive(channel, wait.remaining, wait):
+                case frames.ModelsResponse(data=data):
+                    return self._models(data.models)
+                case frames.Response(id=request.id, error=error):
+                    raise errors.refused("list its models", error, channel.stderr_lines)
+        raise ToolTimeout(frames.TOOL, "pi did not list its models in time")
+
+    def _models(self, usable: tuple[frames.ModelData, ...]) -> AgentModels:
+        selected, options = self._model, self._options
+        has_none = selected is None or selected.provider == _NO_PROVIDER
+        return AgentModels(
+            selected=None if selected is None or has_none else _model(selected),
+            usable=tuple(map(_model, usable)),
+            by_default=options.provider is None and options.model is None,
+            resolves_by_credentials=install.resolves_by_credentials(self._version or ""),
+        )
 
     def _begin(self, cancellation: Cancellation) -> PiChannel:
         if self._channel is None:
@@ -228,14 +247,34 @@ class RpcPi(PiSession):
         channel.end(wait.cleaning_up(_DISCARD_SECONDS), busy=False)
 
 
-def _models(selected: frames.ModelData | None, usable: tuple[frames.ModelData, ...]) -> PiModels:
-    chosen = (
-        None
-        if selected is None or selected.provider == _NO_PROVIDER
-        else PiModel(provider=selected.provider, model_id=selected.id)
-    )
-    providers = tuple(dict.fromkeys(model.provider for model in usable))
-    return PiModels(selected=chosen, providers=providers, count=len(usable))
+def resolve_model(
+    options: PiOptions, provider: str | None, model: str | None, wait: Wait
+) -> Model | None:
+    """Start a pi with a model's name, and return the model that it selects; None without one.
+
+    Raises:
+        ToolFailed: pi refuses the name.
+        MillracerError: as `RpcPi.ask_models`.
+    """
+    named = replace(options, provider=provider, model=model, skills=())
+    return ask_models(named, wait).selected
+
+
+def ask_models(options: PiOptions, wait: Wait) -> AgentModels:
+    """Start a pi, list its models and end it.
+
+    Raises:
+        MillracerError: as `RpcPi.ask_models`.
+    """
+    pi = RpcPi(options)
+    try:
+        return pi.ask_models(wait)
+    finally:
+        pi.close(Wait(wait.cancellation).cleaning_up(_DISCARD_SECONDS))
+
+
+def _model(data: frames.ModelData) -> Model:
+    return Model(provider=data.provider, model_id=data.id, name=data.name or "")
 
 
 def _as_plain_text(prompt: str) -> str:

@@ -7,7 +7,7 @@ Errors are those of `millracer.errors`.
 
 from __future__ import annotations
 
-from millracer.ports.agent import Agent
+from millracer.ports.agent import Agent, ModelLister
 from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
@@ -21,6 +21,7 @@ __all__ = [
     "Clock",
     "DaemonControl",
     "Directories",
+    "ModelLister",
     "Observer",
     "ProgressListener",
     "Repository",

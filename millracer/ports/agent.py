@@ -6,12 +6,47 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
     from millracer.cancellation import Wait
+    from millracer.domain.models import AgentModels, Model
     from millracer.domain.run.usage import AgentUsage
     from millracer.errors import RunWarning
     from millracer.ports.events import TextListener
 
 
-class Agent(Protocol):
+class ModelLister(Protocol):
+    """Lists the models of the coding agent, and resolves their names."""
+
+    def list_models(self, wait: Wait, *, from_cache: bool = False) -> AgentModels:
+        """Return the selected model and the models with credentials; sends no model request.
+
+        A program that runs answers at once; otherwise it is started.
+
+        Args:
+            wait: limits the answer, including the start.
+            from_cache: accept an earlier answer to the same settings instead of a start.
+
+        Raises:
+            ToolNotFound, ToolUnsupported, UsageError: it cannot be started.
+            ToolFailed, ToolTimeout, ProtocolError: it gave no answer.
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def resolve_model(self, provider: str | None, model: str | None, wait: Wait) -> Model | None:
+        """Return the model that the program selects for a name; starts another process.
+
+        Args:
+            provider: the value of its option for the provider, None without the option.
+            model: the same for the model.
+            wait: limits the answer.
+
+        Raises:
+            ToolFailed: it refuses the name.
+            MillracerError: as `list_models`.
+        """
+        ...
+
+
+class Agent(ModelLister, Protocol):
     """One conversation with the coding agent; safe to use from one thread at a time."""
 
     @property

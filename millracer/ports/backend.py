@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
 
     from millracer.cancellation import Wait
     from millracer.domain.commands import Commands
+    from millracer.domain.models import AliasModel, StageModels
+    from millracer.domain.new_workspace import WorkspaceFolder
     from millracer.domain.requests import IntakeKind, RequestBody
     from millracer.domain.run.evidence import Evidence
     from millracer.domain.run.observation import ChangeHints
@@ -49,6 +51,16 @@ class DaemonControl(Protocol):
 
     def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
         """Ask the backend whether a mode is valid; writes its plan, so never beside a daemon."""
+        ...
+
+    def set_stage_models(self, changes: tuple[AliasModel, ...], wait: Wait) -> None:
+        """Give model aliases their model; effective with the next `validate_mode`.
+
+        Writes the workspace's configuration, so never beside a daemon.
+
+        Raises:
+            ToolFailed: Millrace refused, a daemon runs, or this Millrace has no model aliases.
+        """
         ...
 
     def resolve_mode(self, mode: str) -> str:
@@ -259,11 +271,33 @@ class Backend(Protocol):
         """
         ...
 
+    def read_stage_models(self) -> StageModels:
+        """Return the models of the stages of the mode that was compiled last.
+
+        Reads the disk and starts no program.
+
+        Raises:
+            ProtocolError: no mode was compiled, or the files cannot be read.
+        """
+        ...
+
     def initialise(self, wait: Wait) -> None:
         """Make the workspace usable (`init`); repeatable.
 
         Raises:
             WorkspaceUnusable: missing, not a directory, or not writable.
+        """
+        ...
+
+    def describe_folder(self, wait: Wait) -> WorkspaceFolder:
+        """Return the backend's folder in the workspace: its size, and whether git shows it."""
+        ...
+
+    def ignore_folder(self) -> None:
+        """Add the backend's folder to the workspace's `.gitignore`.
+
+        Raises:
+            WorkspaceUnusable: the file cannot be read or written.
         """
         ...
 

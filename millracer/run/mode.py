@@ -29,7 +29,7 @@ def settle_mode(record: RunContext, millrace: Backend) -> None:
         if running is not None:
             reconcile_with_daemon(record, control, running)
             return
-        choice = _choice(record)
+        choice = wanted_mode(record)
         validation = control.validate_mode(choice.mode, record.wait)
         if not validation.ok and not choice.binding and choice.mode != DEFAULT_MODE:
             record.warn(
@@ -57,7 +57,7 @@ def reconcile_with_daemon(
     Raises:
         ModeConflict: the caller or the session chose another.
     """
-    wanted = _choice(record)
+    wanted = wanted_mode(record)
     found = _mode_of(record, control, running)
     if found is None:
         record.warn("mode_unknown", "the running daemon does not report its mode")
@@ -84,7 +84,8 @@ def _mode_of(record: RunContext, control: DaemonControl, running: RunningDaemon)
     return None if found is None else found.mode_id
 
 
-def _choice(record: RunContext) -> ModeChoice:
+def wanted_mode(record: RunContext) -> ModeChoice:
+    """Return the mode that caller, session or pi named, else the default."""
     request, decision = record.request, record.decision
     return choose_mode(
         caller=request.mode,

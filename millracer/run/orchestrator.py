@@ -82,6 +82,7 @@ class Orchestrator(Steps):
     ) -> None:
         super().__init__(
             millrace=millrace,
+            models=pi,
             clock=clock,
             unique=unique,
             repository=repository,

@@ -29,12 +29,14 @@ from millracer.errors import (
     ToolUnsupported,
 )
 from millracer.logs import log_item
-from millracer.ports import Backend, Clock, ProgressListener, Repository
+from millracer.ports import Backend, Clock, ModelLister, ProgressListener, Repository
 from millracer.run.context import RunContext
 from millracer.run.enqueue import enqueue, write_document
 from millracer.run.lookup import find_item, item_named
 from millracer.run.mode import settle_mode
+from millracer.run.new_workspace import announce
 from millracer.run.progress import Progress
+from millracer.run.stage_models import refuse_without_model, settle_stage_models
 
 _log = logging.getLogger(__name__)
 
@@ -44,22 +46,25 @@ class Steps(ABC):
 
     Args:
         millrace: the workspace's backend.
+        models: the models of pi, for the check of the stages' models.
         clock: the clock of progress events and timings.
         unique: returns a fresh text for the identity of work that the caller did not name.
         repository: records the workspace's files before the work begins; None: it is not known.
         listeners: called with every progress event as it happens, in the thread of the run.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ports
         self,
         *,
         millrace: Backend,
+        models: ModelLister,
         clock: Clock,
         unique: Callable[[], str],
         repository: Repository | None = None,
         listeners: Sequence[ProgressListener] = (),
     ) -> None:
         self._millrace = millrace
+        self._models = models
         self._clock = clock
         self._unique = unique
         self._repository = repository
@@ -162,10 +167,15 @@ class Steps(ABC):
     def _intake(self, record: RunContext) -> Step:
         self._millrace.check_supported(record.wait)
         self._begin_agent(record)
+        is_new = not self._millrace.is_initialised
+        if is_new:
+            refuse_without_model(record, self._millrace, self._models)
         self._millrace.initialise(record.wait)
+        announce(record, self._millrace, is_new=is_new)
         settle_mode(record, self._millrace)
         if record.item_status is not None:
             return Step(RunEvent.WORKSPACE_READY)
+        settle_stage_models(record, self._millrace, self._models, initialised=is_new)
         self._record_start(record, keep=True)
         write_document(record, self._millrace)
         return Step(RunEvent.DOCUMENT_WRITTEN)

@@ -17,6 +17,7 @@ from millracer.domain.configuration import (
     is_from_anywhere,
     starts_the_same_anywhere,
 )
+from millracer.domain.models import parse_choice
 from millracer.domain.run.options import FILE_OPTIONS, PROGRAM_OPTIONS, Form, Option
 from millracer.errors import ConfigInvalid
 from millracer.schemas.encoding import NotUtf8, read_document
@@ -70,6 +71,13 @@ class ConfigOptions(_ConfigFields):
         if not _MODE.fullmatch(mode):
             raise ValueError("it should be a mode's name, of letters, digits, '.', '_' and '-'")
         return mode
+
+    @field_validator(*_named(Form.MODEL))
+    @classmethod
+    def _is_a_model(cls, text: str) -> str:
+        if parse_choice(text) is None:
+            raise ValueError("it should be PROVIDER/MODEL, or PROVIDER/MODEL:THINKING")
+        return text
 
     @field_validator(*_named(Form.PATH))
     @classmethod

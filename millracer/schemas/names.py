@@ -21,4 +21,5 @@ class SchemaName(StrEnum):
     SUBMIT_RESULT = "submit-result"
     DIFF_RESULT = "diff-result"
     CONTROL_RESULT = "control-result"
+    MODELS_RESULT = "models-result"
     DOCTOR_RESULT = "doctor-result"

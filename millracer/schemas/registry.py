@@ -17,6 +17,7 @@ from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
 from millracer.schemas.item import ItemResult, LogsResult, TraceResult
 from millracer.schemas.items import ListResult
+from millracer.schemas.models import ModelsResult
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.payloads import Payload, payload_of
 from millracer.schemas.ops.request import OpsRequest
@@ -43,6 +44,7 @@ _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.SUBMIT_RESULT: SubmitResult,
     SchemaName.DIFF_RESULT: DiffResult,
     SchemaName.CONTROL_RESULT: ControlResult,
+    SchemaName.MODELS_RESULT: ModelsResult,
     SchemaName.DOCTOR_RESULT: DoctorResult,
 }
 

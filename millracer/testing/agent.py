@@ -14,10 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from millracer.cancellation import Wait
+from millracer.domain.models import AgentModels, Model
 from millracer.domain.run.usage import NO_TURNS, AgentUsage
 from millracer.domain.work.stages import TokenUsage
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
 from millracer.ports import Agent, TextListener
+
+#: The model that a scripted agent selects, and has credentials for.
+SCRIPTED_MODEL = Model(provider="scripted", model_id="model")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,18 @@ class _Step:
     before: Callable[[], None] | None = None
 
 
+class ScriptedModels(Agent):
+    """Base of an agent whose models do not matter: it has one usable model."""
+
+    def list_models(self, wait: Wait, *, from_cache: bool = False) -> AgentModels:
+        """Return the one model as selected and usable."""
+        return AgentModels(selected=SCRIPTED_MODEL, usable=(SCRIPTED_MODEL,))
+
+    def resolve_model(self, provider: str | None, model: str | None, wait: Wait) -> Model | None:
+        """Return the one model."""
+        return SCRIPTED_MODEL
+
+
 class ScriptedAgent(Agent):
     """Answers as scripted; a turn beyond the script fails the test.
 
@@ -37,6 +53,11 @@ class ScriptedAgent(Agent):
         begun: how often `begin` was called.
         closed: whether the conversation was closed.
         pending_notices: the warnings that `notices` returns.
+        models: what `list_models` returns, or the error that it raises.
+        cached_models: what it returns from the cache; None: nothing is cached.
+        resolved: the model or error of each name that `resolve_model` gets; empty: the one
+            scripted model for every name.
+        listed: how often the models were listed, from the cache or not.
     """
 
     def __init__(self, *answers: str, version: str = "1.6.0") -> None:
@@ -44,6 +65,12 @@ class ScriptedAgent(Agent):
         self.begun = 0
         self.closed = False
         self.pending_notices: tuple[RunWarning, ...] = ()
+        self.models: AgentModels | MillracerError = AgentModels(
+            selected=SCRIPTED_MODEL, usable=(SCRIPTED_MODEL,)
+        )
+        self.cached_models: AgentModels | None = None
+        self.resolved: dict[str | None, Model | MillracerError | None] = {}
+        self.listed = 0
         self._version = version
         self._usage = NO_TURNS
         self._begin_error: MillracerError | None = None
@@ -135,6 +162,24 @@ class ScriptedAgent(Agent):
             for piece in step.deltas:
                 on_text(piece)
         return step.text
+
+    def list_models(self, wait: Wait, *, from_cache: bool = False) -> AgentModels:
+        """Return the models, or raise the scripted error."""
+        wait.cancellation.raise_if_cancelled()
+        self.listed += 1
+        if from_cache and self.cached_models is not None:
+            return self.cached_models
+        if isinstance(self.models, MillracerError):
+            raise self.models
+        return self.models
+
+    def resolve_model(self, provider: str | None, model: str | None, wait: Wait) -> Model | None:
+        """Return the scripted model of a name, or raise the scripted error."""
+        wait.cancellation.raise_if_cancelled()
+        found = self.resolved[model] if self.resolved else SCRIPTED_MODEL
+        if isinstance(found, MillracerError):
+            raise found
+        return found
 
     def close(self, wait: Wait) -> None:
         """Record the call."""

@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from millracer.cancellation import Wait
+from millracer.domain.models import AliasModel, StageModels
+from millracer.domain.new_workspace import WorkspaceFolder
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.run.evidence import (
     ClosureFact,
@@ -66,6 +68,7 @@ from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.testing.stage_models import ScriptedStageModels
 from millracer.testing.stages import ScriptedStages
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -246,6 +249,8 @@ class ScriptedBackend(Backend):
         self.stages = ScriptedStages(NOW)
         self.control_held = False
         self.locks: set[str] = set()
+        self.is_shown_by_git = False
+        self.models = ScriptedStageModels(is_initialised=is_initialised)
         self._rejected: dict[str, str] = {}
         self._steps: deque[Step] = deque()
         self._faults: dict[str, deque[_Fault]] = {}
@@ -443,6 +448,20 @@ class ScriptedBackend(Backend):
         """See the port."""
         with self._called("initialise", wait):
             self._holds_work = True
+
+    def read_stage_models(self) -> StageModels:
+        """See the port."""
+        return self.models.read()
+
+    def describe_folder(self, wait: Wait) -> WorkspaceFolder:
+        """See the port."""
+        return WorkspaceFolder(
+            name="millrace-agents/", files=2, size=2000, is_shown_by_git=self.is_shown_by_git
+        )
+
+    def ignore_folder(self) -> None:
+        """See the port."""
+        self.is_shown_by_git = False
 
     def store_request(self, item: WorkItem, kind: IntakeKind, body: RequestBody) -> str:
         """See the port."""
@@ -828,7 +847,15 @@ class ScriptedControl(DaemonControl):
             self._millrace.validated.append(mode)
             if mode in self._millrace._rejected:
                 return ModeValidation(ok=False, mode_id=mode, detail=self._millrace._rejected[mode])
-            return ModeValidation(ok=True, mode_id=self.resolve_mode(mode))
+            mode_id = self.resolve_mode(mode)
+            self._millrace.models.compile(mode_id)
+            return ModeValidation(ok=True, mode_id=mode_id)
+
+    def set_stage_models(self, changes: tuple[AliasModel, ...], wait: Wait) -> None:
+        with self._called("set_stage_models", wait):
+            if self._millrace.daemon is not None:
+                raise ToolFailed("millrace", "the running daemon uses the models")
+            self._millrace.models.set(changes)
 
     def resolve_mode(self, mode: str) -> str:
         return _ALIASES.get(mode, mode)

@@ -314,15 +314,12 @@ def inspect_pi(settings: Settings, folder: Path) -> PiInspection:
     return PiInspection(_pi_options(settings), folder)
 
 
-def inspect_stage_pi(
-    settings: Settings, compiled: Path, model: str | None, folder: Path
-) -> PiInspection:
-    """Return the pi of a stage, for checks.
+def inspect_stage_pi(settings: Settings, compiled: Path, folder: Path) -> PiInspection:
+    """Return the pi of the stages, for checks.
 
     Args:
         settings: the settings of the run.
         compiled: the workspace or copy whose Millrace configuration defines how pi is started.
-        model: the model's name in Millrace's plan.
         folder: an empty folder for the files that pi writes.
 
     Raises:
@@ -337,8 +334,6 @@ def inspect_stage_pi(
         argv=(runner.command, *runner.args),
         cwd=settings.cwd,
         env={**settings.environment, **runner.env},
-        provider=runner.provider,
-        model=model,
     )
     return PiInspection(options, folder)
 

@@ -71,7 +71,7 @@ class ProgramFactory:
         """Return the repository of a workspace."""
         return open_repository(root_path)
 
-    def pi(self, root_path: str, options: RunOptions) -> Agent:
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         return open_pi(self.settings(root_path, options))
 
@@ -138,6 +138,10 @@ class PortFactory:
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
         return open_repository(root_path)
+
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
+        """Return a new conversation, not started yet."""
+        return self.agents(root_path, options)
 
     def orchestrator(
         self, root_path: str, options: RunOptions, cancellation: Cancellation

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.domain.models import AliasModel, ModelOrigin
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.work.items import ItemState, SubmitReceipt, WorkItem
-from millracer.errors import ToolFailed
+from millracer.errors import ProtocolError, ToolFailed
 from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.ports import Backend
@@ -231,3 +232,54 @@ def test_what_was_stored_names_its_items(millrace: Backend) -> None:
     add(millrace, "plan-2c3d", IntakeKind.IDEA)
 
     assert sorted(millrace.stored_requests()) == [("plan-2c3d", HASH), ("widget-0a1b", HASH)]
+
+
+def test_the_stages_use_the_model_of_their_alias_once_the_mode_is_compiled(
+    millrace: Backend,
+) -> None:
+    millrace.check_supported(wait())
+    millrace.initialise(wait())
+    with pytest.raises(ProtocolError):
+        millrace.read_stage_models()
+
+    change = AliasModel(alias="standard", model="a/b-1.5", thinking="low")
+    with millrace.supervisor.control(wait()) as control:
+        assert control.validate_mode("default_pi", wait()).ok
+        before, mode = millrace.read_stage_models(), control.resolve_mode("default_pi")
+        if not before.aliases:  # Millrace 0.18 and 0.19: the stages use the model that pi selects
+            assert {each.model for each in before.stages} == {None}
+            with pytest.raises(ToolFailed):
+                control.set_stage_models((change,), wait())
+            return
+        stock = {each.alias: (each.thinking, each.origin) for each in before.aliases}
+        control.set_stage_models((change,), wait())
+        between = millrace.read_stage_models()
+        assert [each.model for each in between.stages] == [each.model for each in before.stages]
+        assert control.validate_mode("default_pi", wait()).ok
+    after = millrace.read_stage_models()
+
+    assert (before.mode, after.mode) == (mode, mode)
+    assert stock == {
+        "deep": ("xhigh", ModelOrigin.DEFAULT),
+        "fast": ("high", ModelOrigin.DEFAULT),
+        "standard": ("medium", ModelOrigin.DEFAULT),
+    }
+    assert all(each.on_agent for each in before.stages)
+    models = {name: each for each in after.stages for name in each.stages}
+    assert (models["builder"].model, models["builder"].thinking) == ("a/b-1.5", "low")
+    assert models["builder"].origin is ModelOrigin.WORKSPACE
+    assert (models["arbiter"].alias, models["arbiter"].thinking) == ("deep", "xhigh")
+    assert models["arbiter"].origin is ModelOrigin.DEFAULT
+
+
+def test_a_folder_of_a_new_workspace_is_described_and_git_can_ignore_it(millrace: Backend) -> None:
+    millrace.check_supported(wait())
+    millrace.initialise(wait())
+
+    folder = millrace.describe_folder(wait())
+    millrace.ignore_folder()
+
+    assert folder.name == "millrace-agents/"
+    assert folder.files > 0
+    assert folder.size > 0
+    assert not millrace.describe_folder(wait()).is_shown_by_git

@@ -177,6 +177,20 @@ def test_a_listener_hears_the_whole_answer(subject: Subject) -> None:
     assert "".join(heard) == answer
 
 
+def test_the_selected_model_is_among_the_usable_ones_and_its_name_resolves_to_it(
+    subject: Subject,
+) -> None:
+    subject.will_say("EARLIER ANSWER")
+    subject.pi.ask("one", soon())
+
+    found = subject.pi.list_models(soon())
+
+    assert found.is_usable
+    assert found.selected in found.usable
+    assert subject.pi.list_models(soon(), from_cache=True).selected == found.selected
+    assert subject.pi.resolve_model(None, str(found.selected), soon()) == found.selected
+
+
 def test_the_version_is_known_once_it_has_started(subject: Subject) -> None:
     assert subject.pi.version is None
 

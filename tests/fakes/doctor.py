@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,7 +11,8 @@ from millracer.cancellation import Wait
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.store_copy import CopiedStore
-from millracer.domain.doctor_report import FolderReport, PiModel, PiModels, StageModel, StoreReport
+from millracer.domain.doctor_report import FolderReport, StoreReport
+from millracer.domain.models import AgentModels, AliasModel, Model, StageModel, StageModels
 from millracer.domain.run.options import RunOptions
 from millracer.errors import MillracerError, RunWarning
 from millracer.pi.inspection import PiInspection
@@ -22,12 +23,14 @@ from tests.fakes.store import InMemorySessionStore
 
 _T = TypeVar("_T")
 
-MODELS = PiModels(
-    selected=PiModel(provider="stub", model_id="large"), providers=("stub", "other"), count=3
+LARGE = Model(provider="stub", model_id="large")
+MODELS = AgentModels(
+    selected=LARGE,
+    usable=(LARGE, Model(provider="stub", model_id="small"), Model(provider="other", model_id="x")),
 )
 STAGES = StageModel(
     runner="pi_rpc",
-    model="gpt-5.5",
+    model="stub/small",
     alias="standard",
     thinking="high",
     stages=("builder", "checker"),
@@ -67,6 +70,7 @@ class ScriptedSurroundings(Surroundings):
     writable: bool = True
     store: ScriptedStore = field(default_factory=ScriptedStore)
     stages: tuple[StageModel, ...] | MillracerError = (STAGES,)
+    aliases: tuple[AliasModel, ...] = ()
     copies: int = 0
     open_copies: int = 0
     copy_error: Exception | None = None
@@ -105,9 +109,9 @@ class ScriptedSurroundings(Surroundings):
         finally:
             self.open_copies -= 1
 
-    def read_stage_models(self, root_path: str) -> tuple[StageModel, ...]:
+    def read_stage_models(self, root_path: str) -> StageModels:
         assert root_path.startswith("/throw-away/")
-        return _given(self.stages)
+        return StageModels(mode="lad_pi", stages=_given(self.stages), aliases=self.aliases)
 
 
 @dataclass(slots=True)
@@ -117,9 +121,12 @@ class ScriptedInspection(PiInspection):
     version: str | MillracerError = "0.73.1"
     warnings: tuple[RunWarning, ...] = ()
     node: str | MillracerError | None = "24.19.0"
-    models: PiModels | MillracerError = MODELS
+    models: AgentModels | MillracerError = MODELS
     warned: tuple[RunWarning, ...] = ()
+    on_node: Callable[[], None] = lambda: None
     started: int = 0
+    resolved: list[str | None] = field(default_factory=list)
+    resolution: Model | MillracerError | None = LARGE
 
     @property
     def program(self) -> str:
@@ -139,28 +146,29 @@ class ScriptedInspection(PiInspection):
 
     def find_node(self, wait: Wait) -> str | None:
         del wait
+        self.on_node()
         return None if self.node is None else _given(self.node)
 
-    def list_models(self, wait: Wait) -> PiModels:
+    def list_models(self, wait: Wait) -> AgentModels:
         del wait
         self.started += 1
         return _given(self.models)
 
+    def resolve_model(self, provider: str | None, model: str | None, wait: Wait) -> Model | None:
+        del provider, wait
+        self.resolved.append(model)
+        return self.resolution if self.resolution is None else _given(self.resolution)
+
 
 @dataclass(slots=True)
 class ScriptedDoctorTools(DoctorTools):
-    """One Millrace for the workspace and another for its copies, and two pis to inspect.
-
-    Attributes:
-        stage_models: the models that a stage's pi was inspected for.
-    """
+    """One Millrace for the workspace and another for its copies, and two pis to look at."""
 
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)
     copied: ScriptedBackend = field(default_factory=ScriptedBackend)
     conversation: ScriptedAgent = field(default_factory=lambda: ScriptedAgent("ready"))
     inspection: ScriptedInspection = field(default_factory=ScriptedInspection)
     stage_inspection: ScriptedInspection = field(default_factory=ScriptedInspection)
-    stage_models: list[str | None] = field(default_factory=list)
     refusal: MillracerError | None = None
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
@@ -177,12 +185,9 @@ class ScriptedDoctorTools(DoctorTools):
         del root_path, options
         return self.inspection
 
-    def inspect_stage_pi(
-        self, root_path: str, options: RunOptions, compiled: str, model: str | None
-    ) -> PiInspection:
+    def inspect_stage_pi(self, root_path: str, options: RunOptions, compiled: str) -> PiInspection:
         del root_path, options
         assert compiled.startswith("/throw-away/")
-        self.stage_models.append(model)
         return self.stage_inspection
 
     def origin(self, tool: str) -> str:

@@ -74,7 +74,7 @@ class ConversationTools(OperatorTools):
             raise self.refusal
         return self.millrace_of(root_path)
 
-    def pi(self, root_path: str, options: RunOptions) -> Agent:
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
         if self.pi_refusal is not None:
             raise self.pi_refusal
         assert self.prepared, "a conversation more than the test foresees was opened"

@@ -13,7 +13,7 @@ from millracer.domain.run.options import RunOptions
 from millracer.domain.run.result import RunResult
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
-from millracer.ports import Backend, Repository
+from millracer.ports import Agent, Backend, Repository
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
@@ -55,6 +55,9 @@ class ScriptedTools(Tools):
 
     def repository(self, root_path: str) -> Repository:
         return self.repositories
+
+    def agent(self, root_path: str, options: RunOptions) -> Agent:
+        return self.pi
 
     @contextmanager
     def orchestrator(

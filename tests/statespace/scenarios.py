@@ -53,6 +53,7 @@ def _submit(request: RunRequest, world: World, cancellation: Cancellation) -> En
     submission = submit(
         request,
         millrace=world,
+        models=ModelPi(world),
         clock=FrozenClock(),
         unique=lambda: "u",
         cancellation=cancellation,

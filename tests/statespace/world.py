@@ -18,8 +18,10 @@ from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
 from millracer.errors import RunWarning
 from millracer.millrace.wire import stage_results
-from millracer.ports import Agent, TextListener, WatchLease
+from millracer.ports import TextListener, WatchLease
+from millracer.testing.agent import ScriptedModels
 from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step
+from millracer.testing.stage_models import ScriptedStageModels
 from tests.statespace.answers import (
     AFTER,
     ANSWERS,
@@ -64,6 +66,7 @@ class World(ScriptedBackend):
 
     def __init__(self, item_id: str, request_hash: str, bounds: Bounds) -> None:
         super().__init__(is_initialised=False)
+        self.models = ScriptedStageModels(is_initialised=True)  # every model is usable
         self.time = ModelTime()
         self.was_done = False
         self.starts = 0
@@ -338,7 +341,7 @@ class World(ScriptedBackend):
         return replace(found, items=(*found.items, stranger), stages=(*found.stages, proof, *near))
 
 
-class ModelPi(Agent):
+class ModelPi(ScriptedModels):
     """Says whatever it may, and is asked by one run at a time."""
 
     version: str | None = "0.73.1"

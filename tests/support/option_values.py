@@ -13,6 +13,7 @@ from millracer.domain.run.options import Form, Option
 _TEXTS = {
     Form.LINE: "p/m:high",
     Form.NAME: "lad_pi",
+    Form.MODEL: "p/m:high",
     Form.PATH: "/work/one",
     Form.PROGRAM: "/opt/program --offline",
 }
@@ -49,6 +50,8 @@ def json_values_of(option: Option, texts: st.SearchStrategy[str]) -> st.SearchSt
         return st.none() | st.booleans()
     if issubclass(kind, StrEnum):
         return st.sampled_from([None, *map(str, kind)])
+    if option.form is Form.MODEL:
+        return st.sampled_from([None, "a/b", "a/b:c:low"])
     if kind is tuple:
         return st.none() | st.lists(texts, max_size=3)
     if kind is str:

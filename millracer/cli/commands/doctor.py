@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,13 +20,14 @@ from millracer.cancellation import Cancellation
 from millracer.cli.operation_calls import conclude
 from millracer.cli.options.groups import CommonOptions, with_common_options
 from millracer.cli.options.json_output import with_output
+from millracer.cli.terminal.running_line import RunningLine
 from millracer.cli.terminal.stderr import printable, say_errors
 from millracer.cli.terminal.stdout import print_text
 from millracer.doctor.context import DoctorContext, DoctorPlace
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.run_checks import examine
-from millracer.domain.doctor_report import Check, CheckLevel, is_healthy
+from millracer.domain.doctor_report import Check, CheckLevel, CheckName, is_healthy
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
 from millracer.operations.answer import Answer
@@ -45,6 +49,7 @@ _LABELS = {
     CheckLevel.FAIL: "fail",
     CheckLevel.SKIPPED: "-",
 }
+_LEAST_COLUMNS = 20
 
 
 @partial(with_common_options, despite_config=True)
@@ -68,15 +73,19 @@ def doctor(
 def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
     """Make every check, print each, and return the exit code."""
     checks: list[Check] = []
+    line = RunningLine()
     context: DoctorContext | None = None
 
     def work(_: SessionMemory, cancellation: Cancellation) -> Answer[DoctorResult]:
         nonlocal context
         with _temporary_folder() as folder:
             context = _context(common, Path(folder))
-            for check in examine(context, cancellation, with_turn=with_turn):
+            for check in examine(
+                context, cancellation, with_turn=with_turn, on_running=partial(_show_running, line)
+            ):
                 checks.append(check)
                 if not as_json:
+                    line.clear()
                     _print_line(check)
         exit_code = ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
         return Answer(result=_result(common, context, checks), exit_code=exit_code)
@@ -87,6 +96,7 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
         return Answer(result=_result(common, context, checks, error), exit_code=exit_code)
 
     def report(answer: Answer[DoctorResult]) -> None:
+        line.clear()
         say_errors(each for each in answer.result.errors if each.code != CallerCancelled.code)
         if as_json:
             print_text(render(answer.result))
@@ -130,13 +140,36 @@ def _config_files(root_path: str) -> tuple[str, ...]:
     return tuple(str(each) for each in files if each is not None and each.is_file())
 
 
+def _show_running(line: RunningLine, names: tuple[CheckName, ...]) -> None:
+    shown = ", ".join(name.replace("_", " ") for name in names)
+    if names:
+        line.show(f"checking {shown} …")
+    else:
+        line.clear()
+
+
 def _print_line(check: Check) -> None:
     finding = check.finding
     name = check.name.replace("_", " ")
-    lines = [f"{_LABELS[finding.level]:<8} {name:<15} {finding.message}"]
+    lines = _wrapped(f"{_LABELS[finding.level]:<8} {name:<15} ", finding.message)
     if finding.next_command is not None:
-        lines.append(f"{'':<24} next: {finding.next_command}")
+        lines += _wrapped(f"{'':<24} next: ", finding.next_command)
     print_text(printable("\n".join(lines)))
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    """Return a line, on a terminal wrapped between words with a hanging indent."""
+    if not sys.stdout.isatty():
+        return [f"{start}{text}"]
+    width = max(shutil.get_terminal_size().columns, len(start) + _LEAST_COLUMNS)
+    return textwrap.wrap(
+        " ".join(text.split()),
+        width,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [start]
 
 
 def _summary(checks: list[Check]) -> str:

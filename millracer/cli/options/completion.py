@@ -40,6 +40,25 @@ def modes(context: typer.Context, incomplete: str) -> list[str]:
     return _complete(incomplete, found)
 
 
+def models(incomplete: str) -> list[str]:
+    """Complete a model that pi had credentials for when it last listed its models."""
+
+    def found() -> Iterable[str]:
+        from millracer.wiring.names import model_names  # noqa: PLC0415 - see above
+
+        return model_names(os.environ)
+
+    return _complete(incomplete, found)
+
+
+def model_words(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete the arguments of `millracer models`: `set`, then models, with or without alias."""
+    if not context.params.get("words"):
+        return _complete(incomplete, lambda: ("set",))
+    alias, equals, name = incomplete.rpartition("=")
+    return [f"{alias}{equals}{model}" for model in models(name)]
+
+
 def sessions(incomplete: str) -> list[str]:
     """Complete the id of a session."""
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _ORIGINS = {"COMMANDLINE": ValueOrigin.OPTION, "ENVIRONMENT": ValueOrigin.ENVIRONMENT}
 
 #: Positional arguments precede the options in the signature.
-_ARGUMENTS = frozenset({"task", "item"})
+_ARGUMENTS = frozenset({"task", "item", "words"})
 
 _Own = ParamSpec("_Own")
 

@@ -32,6 +32,7 @@ class Form(StrEnum):
 
     LINE = "line"  #: one line that a program does not read as an option
     NAME = "name"  #: letters, digits, `.`, `_` and `-`
+    MODEL = "model"  #: `PROVIDER/MODEL[:THINKING]`
     PATH = "path"  #: absolute, or beginning with `~`
     PROGRAM = "program"  #: a program and its arguments, the same in every directory
 
@@ -164,6 +165,23 @@ class RunOptions:
     )
     provider: str | None = _option(None, "Model provider of the outer pi.", group=Group.MODELS)
     model: str | None = _option(None, "Model of the outer pi.", group=Group.MODELS, short="-m")
+    stage_model: str | None = _option(
+        None,
+        "Model of all stages that run on pi, as PROVIDER/MODEL[:THINKING].  [default: unchanged; "
+        "pi's model in a new workspace]",
+        form=Form.MODEL,
+        completion="models",
+        group=Group.MODELS,
+    )
+    no_model_check: bool = _option(
+        False,  # noqa: FBT003 - a switch is off by default
+        "Accept a task although pi has no credentials for the model of a stage.",
+        group=Group.MODELS,
+    )
+    gitignore: bool = _option(
+        False,  # noqa: FBT003 - see above
+        "Add Millrace's folder in the workspace to .gitignore.",
+    )
     skill: tuple[str, ...] = _option(
         (),
         "Skill folder or SKILL.md for the outer pi; repeatable.",

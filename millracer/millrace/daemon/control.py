@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from millracer.cancellation import Cancelled, Wait
+from millracer.domain.models import AliasModel
 from millracer.domain.work.runtime import DaemonEnd, ModeValidation, RunningDaemon, RuntimeStatus
 from millracer.errors import DaemonDied, MillracerError, RunWarning, ToolFailed
 from millracer.millrace.commands.calls import TOOL, MillraceCalls, refusal
@@ -110,6 +111,26 @@ class LockedControl(DaemonControl):
             return ModeValidation(ok=True, mode_id=answer.get("mode_id") or self.resolve_mode(mode))
         detail = answer.get("error") or (completed.stdout + completed.stderr).strip()[-2000:]
         return ModeValidation(ok=False, mode_id=mode, detail=detail)
+
+    def set_stage_models(self, changes: tuple[AliasModel, ...], wait: Wait) -> None:
+        """Run `model-aliases set` for each changed alias; the plan is not compiled again.
+
+        Raises:
+            ToolFailed: a daemon runs, or Millrace refused.
+        """
+        if self._finder.find_any() is not None:
+            raise ToolFailed(
+                TOOL,
+                "cannot change the models of the stages: the running daemon uses them",
+                suggested_action="stop the daemon with `millracer stop`, then run the same command "
+                "again",
+            )
+        for change in changes:
+            self._calls.checked(
+                *("model-aliases", "set", change.alias, "--model", change.model),
+                *("--thinking-level", change.thinking, "--no-reload"),
+                wait=wait,
+            )
 
     def resolve_mode(self, mode: str) -> str:
         """Return the mode's id, with aliases of the installed version resolved."""

@@ -14,6 +14,7 @@ class PlanNode(Theirs):
     runner_name: str
     model_name: str | None = None
     model_assignment_alias_id: str | None = None
+    model_assignment_source: str | None = None
     thinking_level: str | None = None
 
 
@@ -26,6 +27,7 @@ class PlanGraph(Theirs):
 class CompiledPlan(Theirs):
     """`state/compiled_plan.json`."""
 
+    mode_id: str = ""
     graphs_by_plane: dict[str, PlanGraph | None]
 
 
@@ -37,6 +39,11 @@ class PiRunner(Theirs):
     provider: str | None = None
     env: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def is_stock(self) -> bool:
+        """Whether the stages run the pi on PATH, with the daemon's environment."""
+        return self.command == "pi" and not self.args and not self.env
+
 
 class Runners(Theirs):
     """`[runners]`."""
@@ -44,7 +51,15 @@ class Runners(Theirs):
     pi: PiRunner = PiRunner()
 
 
+class Alias(Theirs):
+    """One alias of `[model_aliases]`."""
+
+    model: str | None = None
+    thinking_level: str | None = None
+
+
 class MillraceConfig(Theirs):
     """`millrace-agents/millrace.toml`."""
 
     runners: Runners = Runners()
+    model_aliases: dict[str, Alias] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.doctor_report import StageModel
+from millracer.domain.models import ModelOrigin, StageModel
 from millracer.errors import ProtocolError
 from millracer.millrace.stage_models import read_pi_runner, read_stage_models
 from millracer.millrace.wire.compiled_plan import PiRunner
@@ -27,6 +27,7 @@ def _write(root: Path, name: str, text: str) -> Path:
 def test_stages_with_one_model_are_reported_together(tmp_path: Path) -> None:
     standard = {"model_assignment_alias_id": "standard", "thinking_level": "medium"}
     plan = {
+        "mode_id": "lad_pi",
         "graphs_by_plane": {
             "execution": {
                 "nodes": [
@@ -44,17 +45,92 @@ def test_stages_with_one_model_are_reported_together(tmp_path: Path) -> None:
 
     found = read_stage_models(tmp_path)
 
-    assert found == (
+    assert found.mode == "lad_pi"
+    assert found.stages == (
         StageModel(
             runner="pi_rpc",
             model="gpt",
             alias="standard",
             thinking="medium",
+            origin=ModelOrigin.DEFAULT,
             stages=("builder", "checker", "arbiter"),
         ),
-        StageModel(runner="codex_cli", model=None, alias=None, stages=("fixer",)),
-        StageModel(runner="pi_rpc", model=None, alias=None, stages=("recon",)),
+        StageModel(
+            runner="codex_cli",
+            on_agent=False,
+            model=None,
+            alias=None,
+            origin=ModelOrigin.RUNNER,
+            stages=("fixer",),
+        ),
+        StageModel(
+            runner="pi_rpc",
+            model=None,
+            alias=None,
+            origin=ModelOrigin.RUNNER,
+            stages=("recon",),
+        ),
     )
+
+
+def _plan(root: Path, *nodes: dict[str, object]) -> None:
+    plan = {"mode_id": "lad_pi", "graphs_by_plane": {"execution": {"nodes": nodes}}}
+    _write(root, "state/compiled_plan.json", json.dumps(plan))
+
+
+def test_aliases_are_millraces_own_as_the_workspace_changes_and_extends_them(
+    tmp_path: Path,
+) -> None:
+    _plan(tmp_path, _node("builder", "a/b", model_assignment_alias_id="standard"))
+    config = """
+        [model_aliases.standard]
+        model = "a/b"
+        [model_aliases.mine]
+        model = "c/d"
+        thinking_level = "low"
+    """
+    _write(tmp_path, "millrace.toml", config)
+
+    found = read_stage_models(tmp_path)
+
+    assert found.stages[0].origin is ModelOrigin.WORKSPACE
+    assert [(str(each), str(each.origin)) for each in found.aliases] == [
+        ("deep=gpt-5.5:xhigh", "default"),
+        ("fast=gpt-5.4-mini:high", "default"),
+        ("standard=a/b:medium", "workspace"),
+        ("mine=c/d:low", "workspace"),
+    ]
+
+
+def test_a_plan_without_aliases_has_none(tmp_path: Path) -> None:
+    _plan(tmp_path, _node("builder"))
+
+    assert read_stage_models(tmp_path).aliases == ()
+
+
+def test_an_alias_that_the_mode_defines_is_fixed_by_it(tmp_path: Path) -> None:
+    of_mode = {"model_assignment_source": "mode:stage:builder"}
+    _plan(
+        tmp_path,
+        _node("builder", "m", model_assignment_alias_id="codex_max", **of_mode),
+        _node("arbiter", "gpt-5.5", model_assignment_alias_id="deep", **of_mode),
+    )
+
+    found = read_stage_models(tmp_path)
+
+    assert [each.origin for each in found.stages] == [ModelOrigin.MODE, ModelOrigin.DEFAULT]
+    assert [each.stages for each in found.fixed()] == [("builder",)]
+
+
+@pytest.mark.parametrize("own", ['command = "/opt/other"', 'args = ["-x"]', 'env = {KEY = "x"}'])
+def test_a_pi_of_the_users_own_is_named_and_not_checked(tmp_path: Path, own: str) -> None:
+    _plan(tmp_path, _node("builder", "m"))
+    _write(tmp_path, "millrace.toml", f"[runners.pi]\n{own}\n")
+
+    (stage,) = read_stage_models(tmp_path).stages
+
+    assert not stage.on_agent
+    assert stage.runner in {"/opt/other", "pi"}
 
 
 @pytest.mark.parametrize("text", [None, "{", "{}", '{"graphs_by_plane": {"execution": {}}}'])

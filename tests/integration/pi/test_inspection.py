@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
-from millracer.domain.doctor_report import PiModel, PiModels
+from millracer.domain.models import AgentModels, Model
 from millracer.errors import ProtocolError, ToolFailed, ToolNotFound, ToolTimeout, ToolUnsupported
 from millracer.pi.inspection import PiInspection
 from millracer.pi.options import PiOptions
@@ -38,8 +38,14 @@ def test_a_pi_names_its_model_and_those_it_has_credentials_for(tmp_path: Path) -
 
     found = inspection.list_models(_wait())
 
-    assert found == PiModels(
-        selected=PiModel(provider="stub", model_id="large"), providers=("stub", "other"), count=3
+    assert found == AgentModels(
+        selected=Model(provider="stub", model_id="large"),
+        usable=(
+            Model(provider="stub", model_id="large"),
+            Model(provider="other", model_id="x"),
+            Model(provider="stub", model_id="small"),
+        ),
+        resolves_by_credentials=False,
     )
     assert found.is_usable
     assert str(found.selected) == "stub/large"
@@ -50,7 +56,7 @@ def test_a_pi_names_its_model_and_those_it_has_credentials_for(tmp_path: Path) -
 def test_a_pi_without_a_model_has_none(tmp_path: Path, how: str) -> None:
     found = _inspect(tmp_path, how).list_models(_wait())
 
-    assert found == PiModels(selected=None, providers=(), count=0)
+    assert found == AgentModels(selected=None, usable=(), resolves_by_credentials=False)
     assert not found.is_usable
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -17,12 +18,10 @@ from millracer.domain.doctor_report import (
     CheckName,
     Finding,
     FolderReport,
-    PiModel,
-    PiModels,
-    StageModel,
     StoreReport,
     is_healthy,
 )
+from millracer.domain.models import AgentModels, Model, StageModel
 from millracer.domain.work.items import ItemState
 from millracer.errors import (
     ConfigInvalid,
@@ -37,13 +36,11 @@ from millracer.errors import (
 )
 from millracer.operations.options import OptionLayers, Values
 from millracer.testing.backend import ScriptedBackend
-from tests.fakes.doctor import MODELS, STAGES, ScriptedDoctorTools, ScriptedSurroundings
+from tests.fakes.doctor import LARGE, STAGES, ScriptedDoctorTools, ScriptedSurroundings
 
 NAME, LEVEL = CheckName, CheckLevel
-NO_MODELS = PiModels(selected=None, providers=(), count=0)
-FOREIGN = PiModels(
-    selected=PiModel(provider="azure", model_id="gpt-5.5"), providers=("stub",), count=1
-)
+NO_MODELS = AgentModels(selected=None, usable=())
+FOREIGN = AgentModels(selected=Model(provider="azure", model_id="gpt-5.5"), usable=(LARGE,))
 
 
 @dataclass(slots=True)
@@ -188,14 +185,14 @@ def _store_error() -> StoreUnavailable:
 _TIMEOUT = ToolTimeout("pi", "no answer in time")
 _UNSEEN = ProcUnavailable("/proc is empty", suggested_action="mount it")
 _FOUND = StoreReport(exists=True, sessions=2, workspaces=1)
-_STUB = StageModel(runner="codex_cli", model="m", alias=None, stages=("builder",))
+_STUB = StageModel(runner="codex_cli", on_agent=False, model="m", alias=None, stages=("builder",))
 _CASES = [
     Case(NAME.PYTHON, LEVEL.OK, None, "Python 3.12.1", None),
     Case(NAME.PYTHON, LEVEL.OK, _sets("surroundings.python", to=(3, 11, 0)), "3.11.0", None),
     Case(NAME.PYTHON, LEVEL.OK, _sets("surroundings.python", to=(3, 13, 9)), "3.13.9", None),
     Case(NAME.PYTHON, LEVEL.WARNING, _sets("surroundings.python", to=(3, 14, 0)), "3.14.0", "pipx"),
     Case(NAME.PYTHON, LEVEL.FAIL, _sets("surroundings.python", to=(3, 10, 9)), "3.10.9", "pipx"),
-    Case(NAME.PROC, LEVEL.OK, None, "/proc", None),
+    Case(NAME.PROC, LEVEL.OK, None, "processes", None),
     Case(NAME.PROC, LEVEL.FAIL, _sets("surroundings.unseen", to=_UNSEEN), "/proc", "mount"),
     Case(NAME.SQLITE, LEVEL.OK, None, "3.51.3", None),
     Case(
@@ -328,7 +325,7 @@ _CASES = [
         LEVEL.WARNING,
         _sets("tools.inspection.warned", to=(RunWarning("pi_warning", "custom model id"),)),
         "custom model id",
-        "/opt/pi/bin/pi --list-models",
+        "millracer models",
     ),
     Case(
         NAME.PI_MODEL,
@@ -342,12 +339,12 @@ _CASES = [
         LEVEL.FAIL,
         _sets("tools.inspection.models", to=FOREIGN),
         "azure",
-        "/opt/pi/bin/pi --list-models",
+        "millracer models",
     ),
     Case(
         NAME.PI_MODEL,
         LEVEL.FAIL,
-        _sets("tools.inspection.models", to=replace(FOREIGN, providers=(), count=0)),
+        _sets("tools.inspection.models", to=replace(FOREIGN, usable=())),
         "/login",
         "/opt/pi/bin/pi",
     ),
@@ -445,7 +442,7 @@ _CASES = [
         "item-3, item-2, item-1",
         "millracer retry item-3 --workspace /shop",
     ),
-    Case(NAME.STAGE_MODEL, LEVEL.OK, None, "gpt-5.5", None),
+    Case(NAME.STAGE_MODEL, LEVEL.OK, None, "stub/small", None),
     Case(NAME.STAGE_MODEL, LEVEL.OK, _sets("surroundings.stages", to=(_STUB,)), "", None),
     Case(
         NAME.STAGE_MODEL,
@@ -474,9 +471,9 @@ _CASES = [
     Case(
         NAME.STAGE_MODEL,
         LEVEL.FAIL,
-        _sets("tools.stage_inspection.models", to=FOREIGN),
+        _sets("surroundings.stages", to=(replace(STAGES, model="gpt-5.5"),)),
         "gpt-5.5",
-        "model-aliases set standard --model stub/large --thinking-level high --workspace /shop",
+        "millracer models set stub/large --workspace /shop",
     ),
 ]
 
@@ -669,7 +666,7 @@ def test_nothing_is_asked_of_the_workspace_that_would_change_it(room: Room) -> N
 
 
 def test_copies_live_until_the_last_check_and_no_longer(room: Room) -> None:
-    room.tools.stage_inspection.models = _TIMEOUT
+    room.tools.stage_inspection.version = _TIMEOUT
 
     room.all()
 
@@ -677,60 +674,71 @@ def test_copies_live_until_the_last_check_and_no_longer(room: Room) -> None:
     assert room.surroundings.open_copies == 0
 
 
-@pytest.mark.parametrize("selected", [MODELS, NO_MODELS])
-def test_each_model_of_the_stages_is_checked_once(room: Room, selected: PiModels) -> None:
-    room.tools.stage_inspection.models = selected
-    fast = StageModel(runner="pi_rpc", model="fast", alias="fast", stages=("recon",))
-    again = StageModel(runner="pi_rpc", model="gpt-5.5", alias="deep", stages=("arbiter",))
-    room.surroundings.stages = (STAGES, again, fast)
+def test_a_stage_model_is_resolved_by_a_pi_only_where_the_list_does_not_show_it(room: Room) -> None:
+    part = replace(STAGES, model="larg", alias="fast", stages=("recon",))
+    room.surroundings.stages = (STAGES, replace(STAGES, model="small", alias="deep"), part)
 
-    room.all()
+    found = room.checks()[NAME.STAGE_MODEL]
 
-    wanted = ["gpt-5.5", "fast"] if selected.is_usable else ["gpt-5.5"]
-    assert room.tools.stage_models == wanted
+    assert found.level is LEVEL.OK
+    assert room.tools.stage_inspection.resolved == ["larg"]
 
 
-def test_one_command_names_a_model_for_all_stages_that_have_none(room: Room) -> None:
-    deep = replace(STAGES, alias="deep", thinking="xhigh", stages=("arbiter",))
-    other = replace(STAGES, alias="fast", model="fast", stages=("recon",))
-    room.surroundings.stages = (STAGES, deep, replace(deep, stages=("planner",)), other, _STUB)
-    room.tools.stage_inspection.models = FOREIGN
+@pytest.mark.parametrize(
+    "resolution",
+    [None, ToolFailed("pi", "ambiguous"), Model(provider="azure", model_id="larger")],
+)
+def test_a_stage_model_that_pi_does_not_resolve_to_a_usable_one_fails(
+    room: Room, resolution: Model | ToolFailed | None
+) -> None:
+    room.surroundings.stages = (replace(STAGES, model="larg"),)
+    room.tools.stage_inspection.resolution = resolution
 
-    first, second = (room.checks()[NAME.STAGE_MODEL].next_command or "").split(" && ")
-
-    options = "--workspace /shop"
-    assert first.endswith(f"set standard --model stub/large --thinking-level high {options}")
-    assert second.endswith(f"set deep --model stub/large --thinking-level xhigh {options}")
+    assert room.checks()[NAME.STAGE_MODEL].level is LEVEL.FAIL
 
 
-def test_a_stage_whose_pi_does_not_start_with_its_model_is_given_another(room: Room) -> None:
-    room.tools.stage_inspection.models = ToolFailed("pi", "the model is ambiguous")
+def test_a_new_workspace_gets_the_model_of_pi_for_its_stages(room: Room) -> None:
+    room.millrace._holds_work = False
+    room.surroundings.stages = (replace(STAGES, model="gpt-5.5"),)
+
+    found = room.checks()[NAME.STAGE_MODEL]
+
+    assert found.level is LEVEL.OK
+    assert "stub/large" in found.message
+
+
+def test_the_stage_model_of_an_option_is_checked_instead_of_the_workspaces(room: Room) -> None:
+    room.options = room.options.with_values(stage_model="nowhere/none:high")
 
     found = room.checks()[NAME.STAGE_MODEL]
 
     assert found.level is LEVEL.FAIL
-    assert found.message.endswith("the model is ambiguous")
-    assert "set standard --model stub/large" in (found.next_command or "")
-
-
-def test_a_folder_has_to_be_a_workspace_before_its_stages_are_given_a_model(room: Room) -> None:
-    room.millrace._holds_work = False
-    room.tools.stage_inspection.models = FOREIGN
-
-    first, second = (room.checks()[NAME.STAGE_MODEL].next_command or "").split(" && ")
-
-    assert first == "millrace init --workspace /shop"
-    assert second.startswith("millrace model-aliases set standard ")
+    assert "nowhere/none" in found.message
 
 
 def test_stages_without_a_model_of_their_own_need_credentials(room: Room) -> None:
     room.surroundings.stages = (replace(STAGES, model=None, alias=None),)
-    room.tools.stage_inspection.models = NO_MODELS
+    room.tools.inspection.models = NO_MODELS
 
     found = room.checks()[NAME.STAGE_MODEL]
 
     assert found.level is LEVEL.FAIL
     assert found.next_command == "/opt/pi/bin/pi"
+
+
+def test_checks_that_wait_for_programs_run_at_the_same_time(room: Room) -> None:
+    meeting = threading.Barrier(2)
+    room.millrace.will_do("list_modes", lambda: _meet(meeting))
+    room.tools.inspection.on_node = lambda: _meet(meeting)
+
+    checks = room.checks()
+
+    assert checks[NAME.MILLRACE_START].level is LEVEL.OK
+    assert checks[NAME.NODE].level is LEVEL.OK
+
+
+def _meet(meeting: threading.Barrier) -> None:
+    meeting.wait(timeout=30)
 
 
 @pytest.mark.parametrize("mode", ["default_pi", "lad_pi"])

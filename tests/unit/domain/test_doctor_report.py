@@ -10,13 +10,9 @@ from millracer.domain.doctor_report import (
     CheckName,
     Finding,
     FolderReport,
-    PiModel,
-    PiModels,
     StoreReport,
     is_healthy,
 )
-
-MODEL = PiModel(provider="azure", model_id="gpt-5.5")
 
 
 def found(*levels: CheckLevel) -> list[Check]:
@@ -34,27 +30,6 @@ def test_whatever_did_not_fail_is_healthy(level: CheckLevel) -> None:
 
 def test_what_is_only_said_is_well() -> None:
     assert Finding(message="seen").level is CheckLevel.OK
-
-
-def test_a_model_is_named_as_its_option_takes_it() -> None:
-    assert str(MODEL) == "azure/gpt-5.5"
-
-
-@pytest.mark.parametrize(
-    ("selected", "providers", "is_usable"),
-    [
-        (MODEL, ("openai", "azure"), True),
-        (MODEL, ("openai",), False),
-        (MODEL, (), False),
-        (None, ("azure",), False),
-    ],
-)
-def test_a_model_is_usable_with_credentials_of_its_provider(
-    selected: PiModel | None, providers: tuple[str, ...], *, is_usable: bool
-) -> None:
-    models = PiModels(selected=selected, providers=providers, count=len(providers))
-
-    assert models.is_usable is is_usable
 
 
 def test_a_folder_that_is_not_there_could_be_made_and_an_empty_store_holds_nothing() -> None:

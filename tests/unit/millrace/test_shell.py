@@ -87,9 +87,7 @@ def test_every_command_names_its_workspace_quoted_for_a_shell() -> None:
         commands.initialise(),
         commands.upgrade(),
         commands.millracer("retry", "x"),
-        commands.set_model("standard", "a model", "high"),
         *(step.command for step in commands.next_steps(active, (), resume_command="")[1:]),
     ]
 
     assert all("--workspace '/my work'" in each for each in shown)
-    assert "--model 'a model'" in shown[4]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from millracer.domain.configuration import ValueOrigin
+from millracer.domain.models import Model, ModelChoice
 from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
@@ -159,6 +160,9 @@ def test_a_run_is_requested_with_its_options() -> None:
         keep_daemon=True,
         notify_terminal_stages=False,
         finalizer=Finalizer.SUMMARY,
+        stage_model="provider/model:high",
+        no_model_check=True,
+        gitignore=True,
     )
 
     assert given(options).anywhere.request("the task", "req-1") == RunRequest(
@@ -167,6 +171,11 @@ def test_a_run_is_requested_with_its_options() -> None:
         route=RoutePreference.DIRECT,
         intake=IntakePreference.IDEA,
         mode="lad_pi",
+        stage_model=ModelChoice(
+            model=Model(provider="provider", model_id="model"), thinking="high"
+        ),
+        check_models=False,
+        gitignore=True,
         finalizer=Finalizer.SUMMARY,
         keep_daemon=True,
         notify_terminal_stages=False,

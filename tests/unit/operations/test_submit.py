@@ -38,10 +38,12 @@ def submitted(
     request: RunRequest = NAMED,
     cancellation: Cancellation | None = None,
     unique: str = "u",
+    pi: ScriptedAgent | None = None,
 ) -> Submission:
     return submit(
         request,
         millrace=millrace,
+        models=pi or ScriptedAgent(),
         clock=FrozenClock(),
         unique=lambda: unique,
         cancellation=cancellation or Cancellation(),

@@ -12,11 +12,11 @@ from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.run.usage import NO_TURNS
 from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ToolTimeout
-from millracer.ports import Agent, TextListener
+from millracer.ports import TextListener
 from millracer.run import notifier as notifying
 from millracer.run.notifier import Notifier, ProgressNote
 from millracer.run.prompts import NOTICE_MARK
-from millracer.testing.agent import ScriptedAgent
+from millracer.testing.agent import ScriptedAgent, ScriptedModels
 from tests.support.cli import wait_until
 from tests.unit.domain.run.test_notification import UPDATED
 
@@ -173,7 +173,7 @@ def test_a_turn_has_a_limit_of_its_own(pi: ScriptedAgent) -> None:
     assert notifier.finish(soon())
 
 
-class DeafPi(Agent):
+class DeafPi(ScriptedModels):
     """Ends its turn when it is let, or once the urgent cancellation says to end pi itself."""
 
     version = None

@@ -127,7 +127,9 @@ def test_a_delegated_task_is_completed_with_its_proof() -> None:
 
 def test_every_state_of_a_table_has_exactly_one_step() -> None:
     scene = Scene()
-    submitter = Submitter(millrace=scene.millrace, clock=FrozenClock(), unique=lambda: "u")
+    submitter = Submitter(
+        millrace=scene.millrace, models=ScriptedAgent(), clock=FrozenClock(), unique=lambda: "u"
+    )
 
     assert set(scene.orchestrator._effects) == {edge.source for edge in EDGES}
     assert set(submitter._effects) == {edge.source for edge in SUBMISSION_EDGES}

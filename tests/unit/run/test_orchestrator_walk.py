@@ -22,9 +22,10 @@ from millracer.domain.run.usage import NO_TURNS, AgentUsage
 from millracer.domain.work.identity import work_item_for
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
-from millracer.ports import Agent, TextListener
+from millracer.ports import TextListener
 from millracer.run import watch
 from millracer.run.orchestrator import Orchestrator
+from millracer.testing.agent import ScriptedModels
 from millracer.testing.backend import (
     ScriptedBackend,
     Step,
@@ -96,7 +97,7 @@ class ProcessDied(BaseException):
     """The run's process was killed: nothing of it runs on, not even its clean-up."""
 
 
-class WalkingPi(Agent):
+class WalkingPi(ScriptedModels):
     """Answers in turn with whatever was drawn."""
 
     version = "0.73.1"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from millracer.cancellation import Cancellation
+from millracer.cli.commands.run.gitignore import offer_gitignore
 from millracer.cli.commands.run.report import report
 from millracer.cli.operation_calls import conclude
 from millracer.cli.task_input import prepare
@@ -30,6 +31,7 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
     session_id = common.session_id or LOCAL_SESSION
     request_id = new_request_id() if task.request_id is None else task.request_id
     workspace = str(common.workspace or Path())
+    ended: RunResult | None = None
 
     def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[RunResult]:
         nonlocal workspace
@@ -45,13 +47,20 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
     def record(answer: Answer[RunResult], memory: SessionMemory) -> Answer[RunResult]:
         return _answer(operation.remembered(answer.result, session_id, memory))
 
+    def shown(answer: Answer[RunResult]) -> None:
+        nonlocal ended
+        report(answer.result, output)
+        ended = answer.result
+
     code = conclude(
         common,
         work,
         failed=failed,
-        report=lambda answer: report(answer.result, output),
+        report=shown,
         record=record,
     )
+    if output is OutputFormat.TEXT and not quiet and ended is not None:
+        offer_gitignore(ended, common)
     return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
 
 
