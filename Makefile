@@ -126,6 +126,7 @@ lint: $(venv_stamp)
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
+	$(bin)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(bin)/lint-imports
 
 # Neither tools nor variables: unit tests, and those architecture tests that start no Python.

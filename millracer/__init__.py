@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.domain.run.progress import EventKind as EventKind
     from millracer.domain.status import DaemonOwner as DaemonOwner
     from millracer.domain.status import DaemonState as DaemonState
+    from millracer.domain.work.changes import FileStatus as FileStatus
     from millracer.domain.work.items import ItemState as ItemState
     from millracer.domain.workspaces import ResolutionRule as ResolutionRule
     from millracer.errors import InvalidRequest as InvalidRequest
@@ -40,8 +41,13 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.errors import UsageError as UsageError
     from millracer.ports import Agent as Agent
     from millracer.ports import Backend as Backend
+    from millracer.schemas.changes import ChangesDocument as ChangesDocument
+    from millracer.schemas.changes import FileChangeDocument as FileChangeDocument
+    from millracer.schemas.changes import IntervalDocument as IntervalDocument
     from millracer.schemas.control import ControlNotDone as ControlNotDone
     from millracer.schemas.control import ControlResult as ControlResult
+    from millracer.schemas.diff import DiffResult as DiffResult
+    from millracer.schemas.diff import DiffUnknown as DiffUnknown
     from millracer.schemas.ops.request import ActorRef as ActorRef
     from millracer.schemas.ops.request import Metadata as Metadata
     from millracer.schemas.ops.request import OpsInput as OpsInput
@@ -92,6 +98,13 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.status import UnfinishedDocument as UnfinishedDocument
     from millracer.schemas.submit import NotSubmitted as NotSubmitted
     from millracer.schemas.submit import SubmitResult as SubmitResult
+    from millracer.schemas.usage import AgentUsageDocument as AgentUsageDocument
+    from millracer.schemas.usage import RunFilesDocument as RunFilesDocument
+    from millracer.schemas.usage import StageFilesDocument as StageFilesDocument
+    from millracer.schemas.usage import StageUsageDocument as StageUsageDocument
+    from millracer.schemas.usage import TokensDocument as TokensDocument
+    from millracer.schemas.usage import UsageDocument as UsageDocument
+    from millracer.schemas.usage import UsageTotalDocument as UsageTotalDocument
 
 __version__ = "0.4.0.dev0"
 DOCUMENTATION_URL = "https://github.com/tim-osterhus/millracer/tree/main/docs"
@@ -117,6 +130,7 @@ _MODULES = {
     "millracer.domain.run.outcome": ("Outcome",),
     "millracer.domain.run.progress": ("EventKind",),
     "millracer.domain.status": ("DaemonOwner", "DaemonState"),
+    "millracer.domain.work.changes": ("FileStatus",),
     "millracer.domain.work.items": ("ItemState",),
     "millracer.domain.workspaces": ("ResolutionRule",),
     "millracer.errors": (
@@ -131,7 +145,16 @@ _MODULES = {
         "UsageError",
     ),
     "millracer.ports": ("Agent", "Backend"),
+    "millracer.schemas.changes": (
+        "ChangesDocument",
+        "FileChangeDocument",
+        "IntervalDocument",
+    ),
     "millracer.schemas.control": ("ControlNotDone", "ControlResult"),
+    "millracer.schemas.diff": (
+        "DiffResult",
+        "DiffUnknown",
+    ),
     "millracer.schemas.ops.request": (
         "ActorRef",
         "Metadata",
@@ -189,6 +212,15 @@ _MODULES = {
         "UnfinishedDocument",
     ),
     "millracer.schemas.submit": ("NotSubmitted", "SubmitResult"),
+    "millracer.schemas.usage": (
+        "AgentUsageDocument",
+        "RunFilesDocument",
+        "StageFilesDocument",
+        "StageUsageDocument",
+        "TokensDocument",
+        "UsageDocument",
+        "UsageTotalDocument",
+    ),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

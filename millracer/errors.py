@@ -61,6 +61,7 @@ class ExitCode(IntEnum):
     CRASHED = 6
     TIMED_OUT = 7
     FAILED = 8
+    BUDGET_EXHAUSTED = 9
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -219,6 +220,12 @@ class ToolUnsupported(ToolError):
 
 class ToolFailed(ToolError):
     """The program ran, and refused or reported a failure."""
+
+
+class ChangesUnknown(MillracerError):
+    """It is not known which files changed during the work on an item."""
+
+    code = "changes_unknown"
 
 
 class DaemonDied(ToolFailed):

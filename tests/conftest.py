@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +19,7 @@ from millracer.millrace.commands.calls import MillraceCalls
 from millracer.millrace.commands.version import find_version
 from millracer.pi import install
 from millracer.pi.install import Version
+from millracer.system.linux import PORTABLE_VARIABLE
 from tests.support.environment import is_scrubbed
 
 #: Set for each test and inherited by all it starts, so that what it leaves behind is found.
@@ -26,6 +29,14 @@ _VERSION_SECONDS = 60.0
 _NO_HOME = Path("/no-such-home")
 _TOOLS = frozenset({"millrace_command", "pi_command"})
 _PROCESS_FOLDERS = {"acceptance", "integration", "conformance", "docs"}
+
+_LINUX, _PORTABLE = "linux", "portable"
+#: Removed where the Linux calls are off, so that code that still uses one fails.
+_LINUX_CALLS = (
+    (os, "pidfd_open"),
+    (signal, "sigwaitinfo"),
+    (time, "CLOCK_BOOTTIME"),
+)
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.register_profile("nightly", deadline=None, max_examples=500, print_blob=True)
@@ -51,6 +62,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.acceptance)
         if isinstance(item, pytest.Function) and "pi_command" in item.fixturenames:
             item.add_marker(pytest.mark.pi)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests marked `portable` a second time with the Linux calls off."""
+    marked = metafunc.definition.get_closest_marker
+    if marked(_PORTABLE) and not marked(_LINUX):
+        metafunc.parametrize("system_calls", [_LINUX, _PORTABLE], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def system_calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which system calls the product uses here: `linux` or `portable`."""
+    calls: str = getattr(request, "param", _LINUX)
+    if calls == _PORTABLE:
+        monkeypatch.setenv(PORTABLE_VARIABLE, "1")
+        for module, name in _LINUX_CALLS:
+            monkeypatch.delattr(module, name)
+    else:
+        monkeypatch.delenv(PORTABLE_VARIABLE, raising=False)
+    return calls
 
 
 def _runs_at_night(item: pytest.Item) -> bool:

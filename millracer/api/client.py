@@ -15,6 +15,7 @@ from millracer.domain.operations import (
     NOT_FOR_WATCH,
     SUBMIT_OPTIONS,
     CancelRequest,
+    DiffRequest,
     OperationName,
     PauseRequest,
     ResumeRequest,
@@ -39,6 +40,7 @@ from millracer.wiring.workspace import find_place
 
 if TYPE_CHECKING:  # loaded by the operation that returns it
     from millracer.schemas.control import ControlResult
+    from millracer.schemas.diff import DiffResult
     from millracer.schemas.run import RunResultDocument
     from millracer.schemas.status import StatusResult
     from millracer.schemas.submit import SubmitResult
@@ -232,6 +234,20 @@ class Client:
             UsageError: the client is closed.
         """
         result: StatusResult = self._call(OperationName.STATUS, StatusRequest(), cancellation)
+        return result
+
+    def diff(self, item: str, *, cancellation: Cancellation | None = None) -> DiffResult:
+        """Return the changed files during the work on an item, as `millracer diff` does.
+
+        Args:
+            item: the work item's id, or the id of its request.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the item is empty, or the client is closed.
+        """
+        _refuse_blank(item, "item")
+        result: DiffResult = self._call(OperationName.DIFF, DiffRequest(item), cancellation)
         return result
 
     def cancel(

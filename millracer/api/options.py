@@ -58,9 +58,9 @@ def _checked(given: Mapping[str, Any]) -> RunOptions:
         why = first["msg"].replace("Input should", "it should")
         raise _unusable(name, given[name], why) from error
     for option in RUN_OPTIONS:
-        if option.minimum is None:
-            continue
         number = getattr(checked, option.name)
+        if option.minimum is None or number is None:
+            continue
         if not (math.isfinite(number) and number >= option.minimum):
             why = f"it should be finite and at least {option.minimum}"
             raise _unusable(option.name, number, why)

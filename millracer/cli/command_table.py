@@ -12,7 +12,8 @@ from millracer.domain.operations import OPERATIONS, OperationName
 _EXIT_CODES = (
     "Exit codes: 0 completed, 1 internal error, 2 invalid use or request, 3 incomplete, "
     "4 blocked, 5 restart needed, 6 crashed, 7 timed out, 8 failed (a needed tool is missing, "
-    "incompatible or failed, or the result could not be written), 130 or 143 cancelled."
+    "incompatible or failed, or the result could not be written), 9 budget exhausted, 130 or 143 "
+    "cancelled."
 )
 _OPS_EXIT_CODES = (
     "Exit codes: 0 succeeded, blocked or incomplete, 1 failed, 2 invalid use or request, "
@@ -29,6 +30,17 @@ _DOCTOR_EXIT_CODES = (
 )
 
 
+_EXAMPLES = {
+    OperationName.RUN: (
+        'millracer run "Fix the failing tests"',
+        'millracer run -w path/to/workspace --request-id ticket-12 -o json "Fix the header"',
+        "millracer run --route millrace --intake task < task.md",
+    )
+}
+#: Documents that a command prints only with a certain option.
+_PARTICULAR = {OperationName.WATCH: (documents.WATCH_ALL,)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A command, or a group of commands, as its group lists it.
@@ -36,6 +48,7 @@ class Entry:
     Attributes:
         target: "module:function" of a command; empty for a group.
         help: the first sentence of a command's help, or the help of a group.
+        examples: command lines that the help shows first.
         epilog: text below the options in the help.
         documents: the JSON documents it can print; the first one that is requested counts.
         commands: the entries of a group.
@@ -44,6 +57,7 @@ class Entry:
     target: str = ""
     help: str
     epilog: str | None = None
+    examples: tuple[str, ...] = ()
     documents: tuple[Document, ...] = ()
     commands: Mapping[str, Entry] = field(default_factory=dict)
 
@@ -58,7 +72,8 @@ def _command_of(name: OperationName) -> Entry:
         target=operation.command or f"{_COMMANDS}.{name}:{name}",
         help=operation.help,
         epilog=_EXIT_CODES,
-        documents=(documents.document_of(name),),
+        examples=_EXAMPLES.get(name, ()),
+        documents=(*_PARTICULAR.get(name, ()), documents.document_of(name)),
     )
 
 
@@ -100,7 +115,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "workspaces": Entry(
         help="Manage the registered workspaces.",
-        documents=(documents.OPS,),
+        documents=(documents.OPS_REPLY,),
         commands={
             "list": Entry(
                 target=f"{_SESSIONS}:list_workspaces",
@@ -122,7 +137,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "sessions": Entry(
         help="Show and delete sessions (stored selections).",
-        documents=(documents.OPS,),
+        documents=(documents.OPS_REPLY,),
         commands={
             "list": Entry(target=f"{_SESSIONS}:list_sessions", help="List all sessions."),
             "show": Entry(
@@ -146,6 +161,10 @@ COMMANDS: Mapping[str, Entry] = {
             ),
         },
     ),
+    "help": Entry(
+        target=f"{_COMMANDS}.help:help_command", help="Show the help of a command, or of all."
+    ),
+    "version": Entry(target=f"{_COMMANDS}.help:version", help="Print the version."),
 }
 #: For a command line that names no known command.
 _UNKNOWN = Entry(help="", documents=(documents.document_of(OperationName.RUN),))

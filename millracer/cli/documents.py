@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from millracer.cli.terminal.stdout import OutputFormat
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from millracer.schemas.base import Published
 
 _OUTPUT = "--output"
+_SHORT_OUTPUT = "-o"
+_JSON = "--json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +30,24 @@ class Document:
         flags: options that request the document.
         output: the default of `--output`; None for a command without that option.
         lines: whether it is printed on one line.
+        only_with: an option without which the command prints another document; None without one.
     """
 
     failure: str
     flags: tuple[str, ...] = ()
     output: OutputFormat | None = None
     lines: bool = False
+    only_with: str | None = None
 
     def is_requested_by(self, words: Sequence[str]) -> bool:
         """Whether a command line, valid or not, requests the document."""
+        if self.only_with is not None and self.only_with not in words:
+            return False
         if not set(self.flags).isdisjoint(words):
             return True
         if self.output is None:
             return False
-        return (_last_value(_OUTPUT, words) or self.output) == OutputFormat.JSON
+        return (_last_format(words) or self.output) == OutputFormat.JSON
 
     def load(self) -> Callable[[MillracerError, str | None], str]:
         """Return the function that renders a failure; its modules are imported now."""
@@ -52,30 +58,35 @@ class Document:
         return lambda error, command: render_document(describe(error, command))
 
 
-def _last_value(option: str, words: Sequence[str]) -> str | None:
-    value = os.environ.get(variable_of(option)) or None
+def _last_format(words: Sequence[str]) -> str | None:
+    value = os.environ.get(variable_of(_OUTPUT)) or None
     for at, word in enumerate(words):
-        if word == option and at + 1 < len(words):
+        if word in {_OUTPUT, _SHORT_OUTPUT} and at + 1 < len(words):
             value = words[at + 1]
-        elif word.startswith(f"{option}="):
+        elif word.startswith(f"{_OUTPUT}="):
             value = word.partition("=")[2]
+        elif word.startswith(_SHORT_OUTPUT):
+            value = word.removeprefix(_SHORT_OUTPUT)
     return value
 
 
 _OPS = "millracer.operations.reply:describe_failure"
 
-DEMO = Document(failure=OPERATIONS[OperationName.RUN].failure, output=OutputFormat.JSON)
+
+def _document(failure: str, *, output: OutputFormat = OutputFormat.TEXT) -> Document:
+    """Return the document of a command with `--json` and `--output`."""
+    return Document(failure=failure, flags=(_JSON,), output=output)
+
+
+DEMO = _document(OPERATIONS[OperationName.RUN].failure, output=OutputFormat.JSON)
 OPS_LINE = Document(failure=_OPS, flags=("--jsonl",), lines=True)
-OPS = Document(failure=_OPS, flags=("--json", "--stream-json"))
-CONFIG = Document(failure="millracer.schemas.config:describe_failure", flags=("--json",))
-DOCTOR = Document(failure="millracer.schemas.doctor:describe_failure", flags=("--json",))
+OPS = Document(failure=_OPS, flags=(_JSON, "--stream-json"))
+OPS_REPLY = _document(_OPS)
+CONFIG = _document("millracer.schemas.config:describe_failure")
+DOCTOR = _document("millracer.schemas.doctor:describe_failure")
+WATCH_ALL = replace(_document("millracer.schemas.watch_all:describe_failure"), only_with="--all")
 
 
 def document_of(name: OperationName) -> Document:
     """Return the document that an operation's command prints."""
-    operation = OPERATIONS[name]
-    return Document(
-        failure=operation.failure,
-        flags=("--json",) if operation.has_json_option else (),
-        output=OutputFormat.TEXT if operation.has_output_option else None,
-    )
+    return _document(OPERATIONS[name].failure)

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from millracer.cli.command_table import Entry
+from millracer.cli.grouped_help import GroupedCommand
 from millracer.domain.operations import load
 
 
@@ -76,5 +77,7 @@ def _load(name: str, entry: Entry) -> TyperCommand | TyperGroup:
             rich_markup_mode=None,
         )
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name, epilog=entry.epilog)(load(entry.target))
-    return cast("TyperCommand", typer.main.get_command(alone))
+    alone.command(name, cls=GroupedCommand, epilog=entry.epilog)(load(entry.target))
+    command = cast("GroupedCommand", typer.main.get_command(alone))
+    command.examples = entry.examples
+    return command

@@ -33,7 +33,7 @@ from millracer.errors import ExitCode
 def main() -> NoReturn:
     """Run the command line and exit with the code of the outcome."""
     begin_in_utf8()
-    if os.getpid() == 1:
+    if sys.platform == "linux" and os.getpid() == 1:
         from millracer.cli.process.process_one import run_below_process_one  # noqa: PLC0415 - in a container only
 
         run_below_process_one()

@@ -44,9 +44,9 @@ def python(context: DoctorContext, _wait: Wait) -> Finding:
 
 
 def proc(context: DoctorContext, _wait: Wait) -> Finding:
-    """Check that `/proc` shows the processes, which delegated work needs."""
+    """Check that the system shows the processes, which delegated work needs."""
     context.surroundings.see_processes()
-    return Finding(message="/proc shows the processes here")
+    return Finding(message="the system shows the processes here")
 
 
 def sqlite(context: DoctorContext, _wait: Wait) -> Finding:

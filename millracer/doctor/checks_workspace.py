@@ -167,7 +167,7 @@ def blocked_items(context: DoctorContext, _wait: Wait) -> Finding:
     return Finding(
         level=CheckLevel.WARNING,
         message=f"{len(blocked)}: {shown}{f' and {more} more' if more > 0 else ''}",
-        next_command=millrace.commands.retry(blocked[0].item_id),
+        next_command=millrace.commands.millracer("retry", blocked[0].item_id),
     )
 
 

@@ -36,7 +36,7 @@ class Surroundings:
         return sys.version_info[:3]
 
     def see_processes(self) -> None:
-        """Check that `/proc` shows the processes.
+        """Check that the system shows the processes.
 
         Raises:
             ProcUnavailable: it does not.

@@ -37,10 +37,6 @@ class Commands(Protocol):
         """
         ...
 
-    def retry(self, item_id: str) -> str:
-        """Return the command that puts a blocked item back into the queue."""
-        ...
-
     def initialise(self) -> str:
         """Return the command that makes the workspace usable."""
         ...

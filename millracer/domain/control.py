@@ -1,4 +1,4 @@
-"""Outcomes of control commands: cancel an item, pause, resume, stop.
+"""Outcomes of control commands: cancel or retry an item, pause, resume, start, stop.
 
 `done` means the effect was observed, not merely requested.
 """
@@ -20,8 +20,10 @@ class ControlCommand(StrEnum):
     """A control command."""
 
     CANCEL = "cancel"
+    RETRY = "retry"
     PAUSE = "pause"
     RESUME = "resume"
+    START = "start"
     STOP = "stop"
 
 

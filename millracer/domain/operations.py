@@ -28,11 +28,18 @@ class OperationName(StrEnum):
 
     RUN = "run"
     STATUS = "status"
+    LIST = "list"
+    SHOW = "show"
+    LOGS = "logs"
+    TRACE = "trace"
     SUBMIT = "submit"
     WATCH = "watch"
+    DIFF = "diff"
     CANCEL = "cancel"
+    RETRY = "retry"
     PAUSE = "pause"
     RESUME = "resume"
+    START = "start"
     STOP = "stop"
     MODELS = "models"
     LIST_WORKSPACES = "list_workspaces"
@@ -47,6 +54,80 @@ class OperationName(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
     """Report the daemon, the queue and what blocks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """List the items of a workspace.
+
+    Attributes:
+        states: only items in these states; all where it is empty.
+        all_workspaces: also the items of every registered workspace.
+    """
+
+    states: tuple[str, ...] = ()
+    all_workspaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRequest:
+    """Show one item whole.
+
+    Attributes:
+        work_item_id: the item's id, the id of its request, or a unique beginning of its id.
+    """
+
+    work_item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogsRequest:
+    """Show what the agents of an item's stages said and did.
+
+    Attributes:
+        work_item_id: as for `ShowRequest`.
+        stage: only stages of this name; None for all.
+        raw: also the recorded files' texts.
+    """
+
+    work_item_id: str
+    stage: str | None = None
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequest:
+    """Show Millrace's evidence about an item.
+
+    Attributes:
+        work_item_id: as for `ShowRequest`.
+    """
+
+    work_item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequest:
+    """Put a blocked item back into the queue.
+
+    Attributes:
+        work_item_id: as for `ShowRequest`.
+        reason: Millrace keeps it; None for the default.
+    """
+
+    work_item_id: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRequest:
+    """Show the changes during the work on one item.
+
+    Attributes:
+        name: the item's id, or the id of its request.
+    """
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +169,11 @@ class ModelsRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class StartRequest:
+    """Start a daemon that works the queue until it is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequest:
     """Stop the daemon.
 
@@ -107,13 +193,12 @@ class Operation:
         result: the model of its result document.
         help: the first sentence of its command's help; empty: it is not a command of its own.
         command: the function of its command; empty: of the same name, in a module of that name.
-        has_json_option: whether its command has `--json`.
-        has_output_option: whether its command has `--output`.
         handler: called with a request and an `OperationContext`, returns an `Answer`; empty: only
             ops requests exist.
         failure: returns the result document of an error, given the error and the operation's name.
         ops_action: the name of the ops action; empty: there is none.
-        ops_handler: performs the ops action.
+        ops_handler: performs the ops action; empty: `handler` does, with a request made of the
+            payload's fields of the same names.
         payload: the model of the ops action's `input.payload`.
         on_store: whether the ops action uses the session store alone.
         names_session: whether the ops action names a session without creating or using it.
@@ -125,8 +210,6 @@ class Operation:
     result: str
     help: str = ""
     command: str = ""
-    has_json_option: bool = True
-    has_output_option: bool = False
     handler: str = ""
     failure: str = ""
     ops_action: str = ""
@@ -153,8 +236,6 @@ def _run(name: OperationName, text: str, *, ops_action: str = "") -> Operation:
         result=f"{_SCHEMAS}.run:RunResultDocument",
         help=text,
         command=f"{_COMMANDS}.run.command:{name}",
-        has_json_option=False,
-        has_output_option=True,
         handler=f"{_OPERATIONS}.task:answer_run",
         failure=f"{_OPERATIONS}.task:describe_failure",
         ops_action=ops_action,
@@ -165,8 +246,39 @@ def _run(name: OperationName, text: str, *, ops_action: str = "") -> Operation:
     )
 
 
-def _control(
-    name: OperationName, text: str, request: str, handler: str, *, warms_up: bool = True
+def _read(  # noqa: PLR0913 - the parts of a row
+    name: OperationName,
+    text: str,
+    handler: str,
+    document: str,
+    failure: str,
+    *,
+    ops_action: str,
+    payload: str = "ItemPayload",
+) -> Operation:
+    return Operation(
+        request=f"{_HERE}:{name.title()}Request",
+        result=f"{_SCHEMAS}.{document}",
+        help=text,
+        command=f"{_COMMANDS}.items.{name}:{name}_command",
+        handler=f"{_OPERATIONS}.{handler}",
+        failure=f"{_SCHEMAS}.{failure}",
+        ops_action=ops_action,
+        payload=f"{_PAYLOADS}:{payload}",
+        writes=False,
+        warms_up=name is not OperationName.LIST,
+    )
+
+
+def _control(  # noqa: PLR0913 - the parts of a row
+    name: OperationName,
+    text: str,
+    request: str,
+    handler: str,
+    *,
+    warms_up: bool = True,
+    ops_action: str = "",
+    payload: str = "Payload",
 ) -> Operation:
     return Operation(
         request=f"{_HERE}:{request}",
@@ -175,6 +287,8 @@ def _control(
         command=f"{_COMMANDS}.control:{name}",
         handler=f"{_OPERATIONS}.{handler}",
         failure=f"{_CONTROL}:describe_failure",
+        ops_action=ops_action,
+        payload=f"{_PAYLOADS}:{payload}",
         writes=True,
         warms_up=warms_up,
     )
@@ -220,22 +334,71 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             ops_handler=f"{_OPERATIONS}.status:report_status",
             writes=False,
         ),
+        _N.LIST: _read(
+            _N.LIST,
+            "List the work items, the last written first.",
+            "list_items:answer_list",
+            "items:ListResult",
+            "items:describe_failure",
+            ops_action="list_items",
+            payload="ListItemsPayload",
+        ),
+        _N.SHOW: _read(
+            _N.SHOW,
+            "Show everything about one work item.",
+            "item_reports:answer_show",
+            "item:ItemResult",
+            "item:describe_item_failure",
+            ops_action="show_work_item",
+        ),
+        _N.LOGS: _read(
+            _N.LOGS,
+            "Show what the agents of a work item's stages said and did.",
+            "item_reports:answer_logs",
+            "item:LogsResult",
+            "item:describe_logs_failure",
+            ops_action="logs",
+            payload="LogsPayload",
+        ),
+        _N.TRACE: _read(
+            _N.TRACE,
+            "Show Millrace's evidence about one work item.",
+            "item_reports:answer_trace",
+            "item:TraceResult",
+            "item:describe_trace_failure",
+            ops_action="trace",
+        ),
         _N.SUBMIT: Operation(
             request=_TASK,
             result=f"{_SCHEMAS}.submit:SubmitResult",
             help="Add one task to Millrace's queue and print the work item's id.",
-            has_output_option=True,
             handler=f"{_OPERATIONS}.submit:answer_submit",
             failure=f"{_SCHEMAS}.submit:describe_failure",
             writes=True,
             warms_up=True,
         ),
         _N.WATCH: _run(_N.WATCH, "Follow one work item to its end and print its result."),
+        _N.DIFF: Operation(
+            request=f"{_HERE}:DiffRequest",
+            result=f"{_SCHEMAS}.diff:DiffResult",
+            help="Show what changed in the workspace during an item's work.",
+            handler=f"{_OPERATIONS}.diff:answer_diff",
+            failure=f"{_SCHEMAS}.diff:describe_failure",
+            writes=False,
+        ),
         _N.CANCEL: _control(
             _N.CANCEL,
             "Remove one waiting or blocked work item from Millrace's queue.",
             "CancelRequest",
             "cancel:answer_cancel",
+        ),
+        _N.RETRY: _control(
+            _N.RETRY,
+            "Put one blocked work item back into the queue.",
+            "RetryRequest",
+            "retry:answer_retry",
+            ops_action="retry",
+            payload="RetryPayload",
         ),
         _N.PAUSE: _control(
             _N.PAUSE,
@@ -245,6 +408,13 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
         ),
         _N.RESUME: _control(
             _N.RESUME, "End the pause of the workspace.", "ResumeRequest", "control:answer_resume"
+        ),
+        _N.START: _control(
+            _N.START,
+            "Start a daemon that works the queue until `millracer stop`.",
+            "StartRequest",
+            "start:answer_start",
+            ops_action="start",
         ),
         _N.STOP: _control(
             _N.STOP,

@@ -66,6 +66,20 @@ class InstalledTool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenPi:
+    """A pi on PATH that no command uses while setup's pi is installed.
+
+    Attributes:
+        program: its path.
+        is_newer: whether it is newer than setup's.
+    """
+
+    version: str
+    program: str
+    is_newer: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramUsed:
     """A program as it was found.
 

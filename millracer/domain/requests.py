@@ -85,11 +85,13 @@ class RequestBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The time limits of a run, in seconds, and its limit of daemon restarts."""
+    """The limits of a run: times in seconds, daemon restarts, and the budgets of its work item."""
 
     daemon_timeout_seconds: float = 7200.0  #: watching the item, restarts included
     pi_timeout_seconds: float = 3600.0  #: one turn of pi
     max_daemon_restarts: int = 1
+    max_tokens: int | None = None  #: tokens after which no further stage may begin
+    max_stages: int | None = None  #: ended stages after which no further stage may begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

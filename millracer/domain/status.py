@@ -6,8 +6,8 @@ longer contains is left open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -84,6 +84,7 @@ class WorkspaceStatus:
         initialised: whether Millrace was ever initialised there; the rest is empty otherwise.
         status: Millrace's own status; None where it could not be read, as `errors` reports.
         watched: whether a Millracer command watches.
+        failures: why the stage runner of a blocked item failed, in its words, by item.
         stranded: a dead daemon's lock remains, and Millrace takes it for a living one's.
     """
 
@@ -95,6 +96,7 @@ class WorkspaceStatus:
     stranded: bool = False
     status: RuntimeStatus | None = None
     left: tuple[UnfinishedItem, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
     events: tuple[RuntimeEvent, ...] = ()  #: the newest first
     version: str | None = None
     errors: tuple[ErrorRecord, ...] = ()
@@ -169,7 +171,7 @@ class WorkspaceStatus:
                     work_kind=event.item_kind,
                     state=state,
                     at=event.occurred_at,
-                    reason=None if state is ItemState.DONE else _reason(event),
+                    reason=self._why_ended(event, state),
                 )
                 found.setdefault(event.item_id, end)
         return tuple(found.values())[:RECENT_ENDS]
@@ -184,7 +186,15 @@ class WorkspaceStatus:
         """The commands that remove what hinders the work."""
         return tuple(_next_steps(self))
 
+    def _why_ended(self, event: RuntimeEvent, state: ItemState) -> str | None:
+        if state is ItemState.DONE:
+            return None
+        known = self.failures.get(event.item_id or "") if state is ItemState.BLOCKED else None
+        return known or _reason(event)
+
     def _why_blocked(self, item_id: str) -> str | None:
+        if item_id in self.failures:
+            return self.failures[item_id]
         blocked = (
             _reason(event)
             for event in self.events
@@ -252,7 +262,7 @@ def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
     blocked = next((item for item in overview.left if item.state is ItemState.BLOCKED), None)
     if blocked is not None:
         steps += [
-            NextStep("retry", overview.commands.retry(blocked.item_id)),
+            NextStep("retry", ours("retry", blocked.item_id)),
             NextStep("cancel", ours("cancel", blocked.item_id)),
         ]
     return steps

@@ -69,7 +69,7 @@ class Submission:
         if item_status is None:
             return ()
         if item_status.state is ItemState.BLOCKED:
-            retry = self.commands.retry(item_status.millrace_id or item_status.item_id)
+            retry = self.commands.millracer("retry", item_status.millrace_id or item_status.item_id)
             return (NextStep("retry", retry), NextStep("cancel", cancel))
         if item_status.state.is_live:
             return (NextStep("watch", watch), NextStep("cancel", cancel))

@@ -26,8 +26,8 @@ class RegisteredWorkspace:
     Attributes:
         root_path: absolute; it may no longer exist.
         default_mode: the Millrace mode to select with it, if any.
-        is_default: ops and the operator use it where nothing else names a workspace; at most one
-            workspace is the default. Other commands work in the current directory.
+        is_default: ops requests use it where nothing else names a workspace; at most one workspace
+            is the default. Commands, the operator included, work in the current directory.
     """
 
     workspace_id: str

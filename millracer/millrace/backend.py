@@ -7,7 +7,7 @@ cannot change are kept between calls: the version, and that the workspace is ini
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +17,22 @@ from millracer.domain.models import StageModels
 from millracer.domain.new_workspace import WorkspaceFolder
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.run.evidence import Evidence
-from millracer.domain.work.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+from millracer.domain.work.items import (
+    ItemStatus,
+    ListedItem,
+    SubmitReceipt,
+    UnfinishedItem,
+    WorkItem,
+)
 from millracer.domain.work.runtime import (
     CommandReply,
     ControlReceipt,
+    JsonObject,
     RuntimeEvent,
     RuntimeStatus,
 )
+from millracer.domain.work.stages import StageReport
+from millracer.domain.work.transcript import Transcript
 from millracer.errors import ProtocolError, WorkspaceUnusable
 from millracer.millrace.commands.calls import (
     TOOL,
@@ -37,9 +46,12 @@ from millracer.millrace.commands.version import find_version, require_supported
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
+from millracer.millrace.evidence.stages import StageReports
+from millracer.millrace.evidence.transcripts import read_transcript
 from millracer.millrace.files.event_log import recent_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items import MillraceItems
+from millracer.millrace.files.listing import list_items
 from millracer.millrace.files.mailbox import find_reply
 from millracer.millrace.files.new_folder import describe_folder, ignore_folder
 from millracer.millrace.files.partial_add import remove_half_added
@@ -48,6 +60,7 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import (
     document_file_name,
     render_document,
+    request_file_name,
     verify_document,
 )
 from millracer.millrace.intake.fields import request_hash_in
@@ -107,6 +120,7 @@ class CliMillrace(Backend):
         self._evidence = MillraceEvidence(
             questions=self._questions, items=self._items, lineage=self._lineage, now=now
         )
+        self._stage_reports = StageReports(self._paths, self._lineage.find_runs)
         self._daemon = WorkspaceDaemon(
             calls,
             self._paths,
@@ -209,6 +223,20 @@ class CliMillrace(Backend):
     def list_unfinished(self) -> tuple[UnfinishedItem, ...]:
         """Return all items that Millrace still works on or has blocked; no call."""
         return list_unfinished(self._paths)
+
+    def list_items(self) -> tuple[ListedItem, ...]:
+        """Return all items in any state, the last written first; no call."""
+        return list_items(self._paths)
+
+    def task_text(self, item_status: ItemStatus) -> str | None:
+        """Return an item's request as it was given, else its document; no call."""
+        candidates = [self._paths.intake / request_file_name(item_status.item_id)]
+        if item_status.path is not None:
+            candidates.append(Path(item_status.path))
+        for path in candidates:
+            with suppress(OSError):
+                return path.read_text(encoding="utf-8", errors="replace")
+        return None
 
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """Return the newest stage and item events of Millrace's event log; no call."""
@@ -315,6 +343,12 @@ class CliMillrace(Backend):
         words = ("queue", "cancel", item_id, "--reason", reason)
         return parse_control(self._questions.succeed(*words, wait=wait).stdout)
 
+    def retry_item(self, item_id: str, reason: str, wait: Wait) -> None:
+        """Put a blocked item back into the queue; one call."""
+        # Millrace refuses to retry most of what it blocked without `--force`.
+        words = ("queue", "retry-blocked", item_id, "--reason", reason, "--force")
+        self._questions.succeed(*words, wait=wait)
+
     def pause(self, wait: Wait) -> ControlReceipt:
         """Request a pause: no new stage is started; one call."""
         return parse_control(self._questions.succeed("control", "pause", wait=wait).stdout)
@@ -330,6 +364,18 @@ class CliMillrace(Backend):
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """Read the item's lineage from Millrace's files; no call, a few milliseconds."""
         return self._lineage.trace(item_status)
+
+    def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
+        """Return the stages that ran for these items, by start time; no call."""
+        return self._stage_reports.read(item_ids, wait)
+
+    def read_transcript(self, report: StageReport) -> Transcript:
+        """Return what the agent of a stage said and did; no call."""
+        return read_transcript(self._paths.root, report)
+
+    def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
+        """Return Millrace's own traces of the runs of these items, the newest first; no call."""
+        return tuple(self._lineage.raw_traces(item_ids))
 
     def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
         """Gather all evidence for the gate; one call for a task done in one run, three for a probe.

@@ -39,15 +39,9 @@ class MillraceCommands(Commands):
             steps.append(NextStep("continue", resume_command))
         for item_id, state, path in held:
             if state is ItemState.BLOCKED:
-                steps.append(NextStep("retry", self.retry(item_id)))
+                steps.append(NextStep("retry", self.millracer("retry", item_id)))
             steps.append(NextStep("cancel", self._cancel(item_id, state, path)))
         return tuple(steps)
-
-    def retry(self, item_id: str) -> str:
-        """Return the command that puts a blocked item back into the queue."""
-        # Millrace refuses to retry most of what it blocked without `--force`.
-        where = f"{item_id} {self._here} --reason"
-        return f"{self.program} queue retry-blocked {where} 'try again' --force"
 
     def initialise(self) -> str:
         """Return `millrace init`."""

@@ -67,7 +67,7 @@ def _cancel(millrace: Backend, name: str, reason: str, wait: Wait) -> Found:
         raise InvalidRequest(
             f"workspace {millrace.workspace} holds no work item {name}",
             field="work_item_id",
-            suggested_action="see what there is with `millracer status`, or check --workspace",
+            suggested_action="list the items with `millracer list`, or check --workspace",
         )
     if item_status.state is ItemState.DONE and leads_to_more_work(item_status):
         return _cancel_descendants(millrace, item_status, reason, wait)

@@ -13,7 +13,7 @@ from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session_memory import SessionMemory
-from millracer.ports import Agent, Backend, Clock, Directories
+from millracer.ports import Agent, Backend, Clock, Directories, Repository
 from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 from millracer.schemas.ops.request import ReadRequest
 
@@ -37,6 +37,9 @@ class Tools(Protocol):
             MillracerError: a chosen directory or program cannot be used.
         """
         ...
+
+    def repository(self, root_path: str) -> Repository:
+        """Return the repository of a workspace."""
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a conversation with pi, not started yet; the caller closes it.

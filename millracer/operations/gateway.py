@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from millracer.cancellation import Cancellation, Cancelled
 from millracer.domain.operations import ACTIONS, Operation, load
-from millracer.domain.workspaces import LOCAL_SESSION, Resolution
+from millracer.domain.workspaces import LOCAL_SESSION, Resolution, ResolutionRule
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
 from millracer.operations.answer import Answer as OperationAnswer
 from millracer.operations.options import OptionLayers
@@ -26,7 +26,7 @@ from millracer.operations.reply import (
     echo_workspace,
     failed,
 )
-from millracer.operations.resolve_workspace import NamedWorkspace, resolve_workspace
+from millracer.operations.resolve_workspace import NamedWorkspace, resolve_workspace, shadow_warning
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.sessions import SessionActions
 from millracer.ports import Clock, Directories
@@ -223,7 +223,8 @@ class OpsGateway:
         target = target_of(read, resolution, session, self._defaults.options)
         ignored_path = self._path_warning(read, resolution)
         reply = self._on_millrace(operation, read, target, cancellation)
-        return replace(reply, warnings=(*ignored_path, *reply.warnings))
+        shadowed = self._shadow_warning(resolution)
+        return replace(reply, warnings=(*ignored_path, *shadowed, *reply.warnings))
 
     def _path_warning(self, read: ReadRequest, resolution: Resolution) -> tuple[RunWarning, ...]:
         """Return the warning that a path beside a registered id was ignored."""
@@ -236,11 +237,20 @@ class OpsGateway:
         )
         return (RunWarning("root_path_ignored", text),)
 
+    def _shadow_warning(self, resolution: Resolution) -> tuple[RunWarning, ...]:
+        """Return the warning that a directory took precedence over a registered id."""
+        named = self._defaults.workspace
+        if named is None or resolution.rule is not ResolutionRule.CLI_WORKSPACE:
+            return ()
+        return shadow_warning(named, self._memory, self._directories)
+
     def _on_millrace(
         self, operation: Operation, read: ReadRequest, target: Target, cancellation: Cancellation
     ) -> Reply:
-        handler: _OnMillrace = load(operation.ops_handler)
         try:
+            if not operation.ops_handler:
+                return self._perform_typed(operation, read, target, cancellation)
+            handler: _OnMillrace = load(operation.ops_handler)
             return handler(
                 read,
                 target,
@@ -257,6 +267,25 @@ class OpsGateway:
             reply = failed(error, resolution=target.resolution)
         taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
         return replace(reply, workspace_ref=taken)
+
+    def _perform_typed(
+        self, operation: Operation, read: ReadRequest, target: Target, cancellation: Cancellation
+    ) -> Reply:
+        """Perform an operation by its own handler, with the request that the payload describes."""
+        from millracer.operations.typed_action import perform_typed  # noqa: PLC0415 - see above
+
+        return perform_typed(
+            operation,
+            read,
+            target,
+            tools=self._tools,
+            memory=self._memory,
+            options=self._defaults.options,
+            directories=self._directories,
+            clock=self._clock,
+            cancellation=cancellation,
+            session_id=self._envelope(read).session_id,
+        )
 
     def _remember(self, envelope: _Envelope, reply: Reply) -> None:
         operation = ACTIONS.get(envelope.action or "")

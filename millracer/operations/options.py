@@ -73,6 +73,8 @@ class Merged:
                 daemon_timeout_seconds=options.daemon_timeout_seconds,
                 pi_timeout_seconds=options.pi_timeout_seconds,
                 max_daemon_restarts=options.max_daemon_restarts,
+                max_tokens=options.max_tokens,
+                max_stages=options.max_stages,
             ),
         )
 

@@ -16,10 +16,12 @@ from millracer.domain.workspaces import (
     Selection,
     Session,
 )
-from millracer.errors import WorkspaceUnresolved
+from millracer.errors import RunWarning, WorkspaceUnresolved
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import Directories
 
+#: Names that are never ids.
+_PATHS = frozenset({".", "..", "~"})
 _HOW_TO_NAME = (
     "pass workspace_ref.root_path or --workspace, or register and select a workspace"
     " (`millracer workspaces add`)"
@@ -51,8 +53,7 @@ def resolve_workspace(
         path = directories.absolute(named.root_path)
         return Resolution(rule=ResolutionRule.REQUEST_ROOT_PATH, root_path=path)
     if named.command_workspace is not None:
-        path = directories.absolute(named.command_workspace)
-        return Resolution(rule=ResolutionRule.CLI_WORKSPACE, root_path=path)
+        return resolve_option(named.command_workspace, memory, directories)
     remembered = resolve_remembered(None if session is None else session.selection, memory)
     if remembered is not None:
         return remembered
@@ -65,14 +66,55 @@ def resolve_workspace(
     )
 
 
-def command_workspace(named: str | None, directories: Directories) -> RegisteredWorkspace:
+def resolve_option(name: str, memory: SessionMemory, directories: Directories) -> Resolution:
+    """Return the workspace that `--workspace` names: a directory, else a registered id.
+
+    Raises:
+        WorkspaceUnusable: the name is not a valid path.
+    """
+    path = directories.absolute(name)
+    registered = None if directories.exists(path) else _registered_as(name, memory)
+    if registered is not None:
+        return _registered(registered, ResolutionRule.CLI_WORKSPACE)
+    return Resolution(rule=ResolutionRule.CLI_WORKSPACE, root_path=path)
+
+
+def shadow_warning(
+    name: str, memory: SessionMemory, directories: Directories
+) -> tuple[RunWarning, ...]:
+    """Return the warning that a directory was taken and not the workspace of the same id."""
+    path = directories.absolute(name)
+    registered = _registered_as(name, memory)
+    if registered is None or registered.root_path == path or not directories.exists(path):
+        return ()
+    text = (
+        f"the directory {path} is used, not the workspace that is registered as {name} "
+        f"({registered.root_path})"
+    )
+    return (RunWarning("workspace_id_shadowed", text),)
+
+
+def _registered_as(name: str, memory: SessionMemory) -> RegisteredWorkspace | None:
+    """Return the workspace of an id; None for a name that can only be a path."""
+    if "/" in name or name in _PATHS:
+        return None
+    return memory.find_workspace(name)
+
+
+def command_workspace(
+    named: str | None, memory: SessionMemory, directories: Directories
+) -> RegisteredWorkspace:
     """Return the command's own workspace, `default`: `--workspace`, else the current directory.
 
     Raises:
         WorkspaceUnresolved: the current directory is gone.
         WorkspaceUnusable: the given path is not a valid path.
     """
-    path = directories.current() if named is None else directories.absolute(named)
+    path = (
+        directories.current()
+        if named is None
+        else resolve_option(named, memory, directories).root_path
+    )
     if path is None:
         raise WorkspaceUnresolved(
             "the current directory is gone", suggested_action="pass --workspace"
@@ -87,7 +129,7 @@ def command_workspace(named: str | None, directories: Directories) -> Registered
 def resolve_remembered(selection: Selection | None, memory: SessionMemory) -> Resolution | None:
     """Return the selected workspace, else the registry's default; None where there is neither.
 
-    For callers whose current directory means nothing: ops and the operator.
+    For ops requests, whose callers' current directory means nothing.
     """
     selected = resolve_selection(selection, memory)
     if selected is not None:
@@ -117,7 +159,7 @@ def _by_id(
     named: NamedWorkspace, workspace_id: str, memory: SessionMemory, directories: Directories
 ) -> Resolution:
     if workspace_id == DEFAULT_WORKSPACE:
-        own = command_workspace(named.command_workspace, directories)
+        own = command_workspace(named.command_workspace, memory, directories)
         return _registered(own, ResolutionRule.REQUEST_WORKSPACE_ID)
     # A path beside the id can replace a registry that cannot be read.
     registered = (

@@ -44,6 +44,7 @@ _STATUSES = {
     Outcome.BLOCKED: OpsStatus.BLOCKED,
     Outcome.INCOMPLETE: OpsStatus.INCOMPLETE,
     Outcome.TIMED_OUT: OpsStatus.TIMED_OUT,
+    Outcome.BUDGET_EXHAUSTED: OpsStatus.INCOMPLETE,
     Outcome.CANCELLED: OpsStatus.CANCELLED,
     Outcome.CRASHED: OpsStatus.FAILED,
     Outcome.RESTART_NEEDED: OpsStatus.FAILED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from millracer.domain.work.intake import DEFAULT_MODE
-from millracer.domain.workspaces import DEFAULT_WORKSPACE, RegisteredWorkspace, Selection
+from millracer.domain.workspaces import DEFAULT_WORKSPACE, RegisteredWorkspace, Selection, Session
 from millracer.errors import InvalidRequest, MillracerError, RunWarning, WorkspaceUnresolved
 from millracer.operations.reply import Reply, describe_session, describe_workspace
 from millracer.operations.resolve_workspace import command_workspace
@@ -119,6 +119,7 @@ class SessionActions:
             root_path=workspace.root_path,
             mode=payload.mode or workspace.default_mode,
         )
+        before = self._memory.store.find_session(session_id)
         session = self._memory.store.select(
             session_id, selection, client_name=read.request.client_name or session_id
         )
@@ -127,7 +128,10 @@ class SessionActions:
         )
         return Reply(
             result=SessionReply(session=describe_session(session)),
-            warnings=() if self._directories.exists(workspace.root_path) else (missing,),
+            warnings=(
+                *_mode_warning(before, selection),
+                *(() if self._directories.exists(workspace.root_path) else (missing,)),
+            ),
         )
 
     def list_sessions(self, read: ReadRequest, session_id: str) -> Reply:
@@ -157,7 +161,7 @@ class SessionActions:
         )
 
     def _own_workspace(self) -> RegisteredWorkspace:
-        own = command_workspace(self._command_workspace, self._directories)
+        own = command_workspace(self._command_workspace, self._memory, self._directories)
         return replace(own, default_mode=self._command_mode or DEFAULT_MODE)
 
     def _registered(self, workspace_id: str) -> RegisteredWorkspace:
@@ -178,3 +182,11 @@ class SessionActions:
                 suggested_action="name an existing directory",
             )
         return absolute
+
+
+def _mode_warning(before: Session | None, selection: Selection) -> tuple[RunWarning, ...]:
+    """Return the warning that the session's earlier mode is no longer selected."""
+    mode = None if before is None or before.selection is None else before.selection.mode
+    if mode is None or selection.mode is not None:
+        return ()
+    return (RunWarning("mode_cleared", f"the earlier mode {mode} is no longer selected"),)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from millracer.cancellation import Cancellation, Wait
+from millracer.domain.run.evidence import runner_failure
 from millracer.domain.run.result import ErrorRecord
 from millracer.domain.status import WorkspaceStatus
+from millracer.domain.work.items import ItemState, ItemStatus, UnfinishedItem
 from millracer.errors import ExitCode, MillracerError, ToolTimeout, WorkspaceUnusable
 from millracer.operations.context import Target, Tools, require_directory
 from millracer.operations.reply import Reply, describe_resolution, describe_taken, failed
@@ -18,6 +21,8 @@ from millracer.schemas.ops.result import FreshnessDocument, OpsRoute, OpsStatus
 STATUS_SECONDS = 60.0
 #: Millrace's name for the state of a lock whose process lives.
 _HELD = "active"
+#: So many blocked items are explained: each takes some milliseconds.
+_EXPLAINED = 5
 
 
 def read_status(millrace: Backend, wait: Wait) -> WorkspaceStatus:
@@ -54,13 +59,33 @@ def read_status(millrace: Backend, wait: Wait) -> WorkspaceStatus:
     except MillracerError as error:
         daemon = daemon or millrace.supervisor.find()
         found = replace(found, version=millrace.version, errors=(ErrorRecord.of(error),))
+    left = millrace.list_unfinished()
     return replace(
         found,
         daemon=daemon,
         watched=millrace.supervisor.is_watched(),
-        left=millrace.list_unfinished(),
+        left=left,
+        failures=_runner_failures(millrace, left),
         events=millrace.recent_events(),
     )
+
+
+def _runner_failures(millrace: Backend, left: tuple[UnfinishedItem, ...]) -> dict[str, str]:
+    """Return why the stage runners of the newest blocked items failed, by item."""
+    blocked = [item for item in left if item.state is ItemState.BLOCKED][:_EXPLAINED]
+    failures = {}
+    for item in blocked:
+        sketch = ItemStatus(
+            item_id=item.item_id,
+            state=item.state,
+            source=item.path,
+            observed_at=datetime.now(UTC),
+            work_kind=item.work_kind,
+        )
+        failure = runner_failure(millrace.trace_lineage(sketch))
+        if failure is not None:
+            failures[item.item_id] = failure
+    return failures
 
 
 def report_status(

@@ -18,7 +18,7 @@ from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.operations.answer import Answer
 from millracer.operations.context import PI_CLOSE_SECONDS, OperationContext, PreparedTask
-from millracer.ports import Backend, Clock, ModelLister
+from millracer.ports import Backend, Clock, ModelLister, Repository
 from millracer.run.submitter import Submitter
 from millracer.schemas.submit import SubmitResult, describe_submission
 
@@ -31,6 +31,7 @@ def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[Submi
             replace(task.request, route=RoutePreference.MILLRACE),
             millrace=context.tools.millrace(task.root_path, task.options),
             models=pi,
+            repository=context.tools.repository(task.root_path),
             clock=context.clock,
             unique=context.new_identity,
             cancellation=context.cancellation,
@@ -70,6 +71,7 @@ def submit(  # noqa: PLR0913 - the ports
     *,
     millrace: Backend,
     models: ModelLister,
+    repository: Repository | None = None,
     clock: Clock,
     unique: Callable[[], str],
     cancellation: Cancellation,
@@ -82,11 +84,14 @@ def submit(  # noqa: PLR0913 - the ports
         request: the task, with its scope and preferences.
         millrace: the workspace's backend.
         models: the models of pi, for the check of the stages' models.
+        repository: records the workspace's files before the work begins.
         clock: the clock for the steps' times.
         unique: returns a fresh text, the identity of work that the caller did not name.
         cancellation: the caller's cancellation.
     """
-    submitter = Submitter(millrace=millrace, models=models, clock=clock, unique=unique)
+    submitter = Submitter(
+        millrace=millrace, models=models, clock=clock, unique=unique, repository=repository
+    )
     record = submitter.submit(request, cancellation)
     daemon = None if record.item_status is None else millrace.supervisor.find()
     unseen = unseen_warning(daemon)

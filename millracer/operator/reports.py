@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millracer.domain.requests import Route
 from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
@@ -12,6 +12,7 @@ from millracer.domain.run.result import RunResult
 from millracer.domain.work.items import UnfinishedItem
 from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.operator.input_line import COMMANDS
+from millracer.run.closing import describe_facts
 
 _SHOWN_ITEMS = 12
 _SHOWN_FACTS = 4
@@ -37,11 +38,17 @@ def describe_commands() -> str:
 
 
 def describe_ending(result: RunResult, seconds: float) -> str:
-    """Return one line: how a task ended, its proof or missing evidence, and its duration.
+    """Return one line: how a task ended, its proof or missing evidence, what it changed and used.
 
     If Millrace still holds the item, the lines below it show how to continue.
     """
-    parts = [result.outcome.replace("_", " "), *_explain_outcome(result), _duration(seconds)]
+    timeless = replace(result, timings={}, show_command=None)
+    parts = [
+        result.outcome.replace("_", " "),
+        *_explain_outcome(result),
+        *describe_facts(timeless),
+        _duration(seconds),
+    ]
     return "\n".join([" · ".join(parts), *_describe_continuation(result)])
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from millracer.domain.workspaces import RegisteredWorkspace, Resolution, ResolutionRule, Selection
 from millracer.errors import RunWarning, StoreUnavailable, UsageError, WorkspaceUnresolved
-from millracer.operations.resolve_workspace import resolve_remembered
+from millracer.operations.resolve_workspace import resolve_option, resolve_selection, shadow_warning
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import Directories, SessionStore
 
@@ -40,8 +40,7 @@ class OperatorSelection:
     """The selected workspace and mode of one session.
 
     Args:
-        workspace: `--workspace`; None: what the session selected, the registry's default, or the
-            current directory.
+        workspace: `--workspace`; None: what the session selected, or the current directory.
         mode: `--millrace-mode`; None: what the session selected.
 
     Raises:
@@ -68,9 +67,10 @@ class OperatorSelection:
         self._place = (
             self._remembered(selection, memory)
             if workspace is None
-            else Place(root_path=directories.absolute(workspace), rule=ResolutionRule.CLI_WORKSPACE)
+            else _place_of(resolve_option(workspace, memory, directories))
         )
-        self.warnings: tuple[RunWarning, ...] = memory.warnings
+        shadowed = () if workspace is None else shadow_warning(workspace, memory, directories)
+        self.warnings: tuple[RunWarning, ...] = (*shadowed, *memory.warnings)
 
     @property
     def place(self) -> Place:
@@ -135,20 +135,24 @@ class OperatorSelection:
         self._store.select_mode(self._session_id, mode, client_name=self._session_id)
 
     def _remembered(self, selection: Selection | None, memory: SessionMemory) -> Place:
-        resolution = resolve_remembered(selection, memory)
+        resolution = resolve_selection(selection, memory)
         if resolution is not None:
-            return Place(
-                root_path=resolution.root_path,
-                rule=resolution.rule,
-                workspace_id=resolution.workspace_id,
-                default_mode=resolution.default_mode,
-            )
+            return _place_of(resolution)
         current = self._directories.current()
         if current is None:
             raise WorkspaceUnresolved(
                 "the current directory is gone", suggested_action="pass --workspace"
             )
         return Place(root_path=current, rule=ResolutionRule.CWD)
+
+
+def _place_of(resolution: Resolution) -> Place:
+    return Place(
+        root_path=resolution.root_path,
+        rule=resolution.rule,
+        workspace_id=resolution.workspace_id,
+        default_mode=resolution.default_mode,
+    )
 
 
 def _registered(workspace: RegisteredWorkspace) -> Place:

@@ -70,7 +70,7 @@ class Operator:
     """Handles input lines until the user leaves.
 
     Args:
-        workspace: `--workspace`, if given; else the session's selection, the registry's default,
+        workspace: `--workspace`, if given; else the session's selection,
             or the current directory.
         new_request_id: returns a new id for each task.
 

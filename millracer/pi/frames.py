@@ -14,9 +14,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Discriminator,
+    NonNegativeFloat,
+    NonNegativeInt,
     Tag,
     TypeAdapter,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -141,12 +145,38 @@ class ContentBlock(_Incoming):
     text: str | None = None
 
 
+class CostData(_Incoming):
+    """The price of a message in dollars; 0 if pi does not know the model's price."""
+
+    total: NonNegativeFloat
+
+
+class UsageData(_Incoming):
+    """The tokens of a message; `input` excludes what was read from the cache."""
+
+    input: NonNegativeInt
+    output: NonNegativeInt
+    cache_read: NonNegativeInt = 0
+    cache_write: NonNegativeInt = 0
+    cost: CostData | None = None
+
+
+def _usage_or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
 class AssistantMessage(_Incoming):
-    """The model's answer to one request, and why it stopped."""
+    """The model's answer to one request, why it stopped and what it used, if that is readable."""
 
     content: tuple[ContentBlock, ...]
     stop_reason: str
     error_message: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    usage: Annotated[UsageData | None, WrapValidator(_usage_or_none)] = None
 
     @property
     def text(self) -> str:

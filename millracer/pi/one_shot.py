@@ -9,6 +9,7 @@ as part of the turn, and white space around a prompt is lost.
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -68,6 +69,7 @@ class PrintPi(PiSession):
         refuse_spent(wait)
         self._begin(wait.cancellation)
         child = self._start()
+        started = time.monotonic()
         output = Output(TOOL, limit=_ANSWER_LIMIT_BYTES)
         try:
             exit_code = collect(
@@ -85,6 +87,7 @@ class PrintPi(PiSession):
             self._end_all(wait.cleaning_up(_GRACE_SECONDS))
             reap(child)
             self._child = None
+            self._meter.add_turn((), time.monotonic() - started)
         if self._closed:
             raise errors.closed()
         stderr = output.stderr.lines()

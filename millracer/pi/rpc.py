@@ -76,7 +76,9 @@ class RpcPi(PiSession):
         channel = self._ready_channel(patience)
         turn_wait = Wait(wait.cancellation, time.monotonic() + seconds)
         self._count += 1
-        exchange = Exchange(channel, Turn(f"prompt-{self._count}"), on_text)
+        turn = Turn(f"prompt-{self._count}")
+        exchange = Exchange(channel, turn, on_text)
+        started = time.monotonic()
         channel.listen_to_text(wanted=on_text is not None)
         try:
             self._busy = True
@@ -91,6 +93,8 @@ class RpcPi(PiSession):
             raise
         finally:
             self._busy = False
+            if exchange.sent:
+                self._meter.add_turn(turn.messages, time.monotonic() - started)
             self._note_own_warnings(channel.stderr_lines)
         if end.kind is not EndKind.ANSWERED:
             raise errors.turn_failure(end, self._model)

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.models import AgentModels
+from millracer.domain.run.usage import AgentUsage
 from millracer.errors import RunWarning
 from millracer.pi import errors
+from millracer.pi.meter import UsageMeter
 from millracer.pi.model_cache import ModelCache
 from millracer.pi.options import PiOptions
 from millracer.ports import Agent
@@ -28,6 +30,7 @@ class PiSession(Agent):
         self._closed = False
         self._version: str | None = None
         self._notices: list[RunWarning] = []
+        self._meter = UsageMeter(options.thinking)
 
     @property
     def version(self) -> str | None:
@@ -38,6 +41,11 @@ class PiSession(Agent):
     def notices(self) -> tuple[RunWarning, ...]:
         """Warnings for the caller, each once."""
         return tuple(self._notices)
+
+    @property
+    def usage(self) -> AgentUsage:
+        """What all turns so far used."""
+        return self._meter.used
 
     def list_models(self, wait: Wait, *, from_cache: bool = False) -> AgentModels:
         """Return the selected model and the models with credentials; sends no model request.

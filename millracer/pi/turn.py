@@ -86,7 +86,7 @@ class Turn:
         self._retry_open = False
         self._compaction_open = False
         self._idle_answers = 0
-        self._last: frames.AssistantMessage | None = None
+        self._messages: list[frames.AssistantMessage] = []
         self._emitted = ""  # the last piece of text
         self._message_ended = False
 
@@ -94,6 +94,11 @@ class Turn:
     def end(self) -> TurnEnd | None:
         """How the turn ended; None while it runs."""
         return self._end
+
+    @property
+    def messages(self) -> tuple[frames.AssistantMessage, ...]:
+        """The messages that the model completed for this prompt so far, of every attempt."""
+        return tuple(self._messages)
 
     @property
     def awaits_pi(self) -> bool:
@@ -145,7 +150,7 @@ class Turn:
                 self._retry_open = False
                 return (AskState(),)
             case frames.MessageEnd(message=frames.AssistantMessage() as message):
-                self._last = message
+                self._messages.append(message)
                 self._message_ended = True
             case frames.TextDelta(delta=text) if text:
                 return (EmitText(self._continue_with(text)),)
@@ -174,7 +179,8 @@ class Turn:
         return ()
 
     def _finish(self) -> None:
-        self._end = TurnEnd(EndKind.HANDLED) if not self._started else _judge_message(self._last)
+        last = self._messages[-1] if self._messages else None
+        self._end = TurnEnd(EndKind.HANDLED) if not self._started else _judge_message(last)
 
 
 def _judge_message(message: frames.AssistantMessage | None) -> TurnEnd:

@@ -12,6 +12,7 @@ from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
 from millracer.ports.events import ProgressListener, TextListener
+from millracer.ports.repository import Repository
 from millracer.ports.store import SessionStore
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ModelLister",
     "Observer",
     "ProgressListener",
+    "Repository",
     "SessionStore",
     "Supervisor",
     "TextListener",

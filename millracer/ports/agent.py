@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
     from millracer.cancellation import Wait
     from millracer.domain.models import AgentModels, Model
+    from millracer.domain.run.usage import AgentUsage
     from millracer.errors import RunWarning
     from millracer.ports.events import TextListener
 
@@ -56,6 +57,11 @@ class Agent(ModelLister, Protocol):
     @property
     def notices(self) -> tuple[RunWarning, ...]:
         """Warnings for the caller, each once."""
+        ...
+
+    @property
+    def usage(self) -> AgentUsage:
+        """What all turns so far used, also of failed and aborted ones."""
         ...
 
     def begin(self) -> None:

@@ -15,16 +15,25 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
     from millracer.domain.requests import IntakeKind, RequestBody
     from millracer.domain.run.evidence import Evidence
     from millracer.domain.run.observation import ChangeHints
-    from millracer.domain.work.items import ItemStatus, SubmitReceipt, UnfinishedItem, WorkItem
+    from millracer.domain.work.items import (
+        ItemStatus,
+        ListedItem,
+        SubmitReceipt,
+        UnfinishedItem,
+        WorkItem,
+    )
     from millracer.domain.work.runtime import (
         CommandReply,
         ControlReceipt,
         DaemonEnd,
+        JsonObject,
         ModeValidation,
         RunningDaemon,
         RuntimeEvent,
         RuntimeStatus,
     )
+    from millracer.domain.work.stages import StageReport
+    from millracer.domain.work.transcript import Transcript
     from millracer.errors import RunWarning
 
 
@@ -229,6 +238,21 @@ class Backend(Protocol):
         """
         ...
 
+    def list_items(self) -> tuple[ListedItem, ...]:
+        """Return all items in any state, each once, the last written first.
+
+        Reads the disk and starts no program; never raises for bad files. A workspace that was never
+        initialised has no items.
+        """
+        ...
+
+    def task_text(self, item_status: ItemStatus) -> str | None:
+        """Return an item's request as it was given, else its document; None if it has neither.
+
+        Reads the disk and starts no program.
+        """
+        ...
+
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """Return the recent stage starts, router decisions and cancellations, the newest first.
 
@@ -310,6 +334,14 @@ class Backend(Protocol):
         """
         ...
 
+    def retry_item(self, item_id: str, reason: str, wait: Wait) -> None:
+        """Put a blocked item back into the queue; no daemon may run.
+
+        Raises:
+            ToolFailed: Millrace refused; it holds no such blocked item, or a daemon runs.
+        """
+        ...
+
     def pause(self, wait: Wait) -> ControlReceipt:
         """Request a pause: no new stage is started.
 
@@ -335,6 +367,31 @@ class Backend(Protocol):
 
         Starts no program and is cheap enough for every change hint. Stage results come from the
         runs' trace files. The answer is a reason to gather evidence, not the evidence of a result.
+        """
+        ...
+
+    def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
+        """Return the stages that ran for these items, by start time.
+
+        Includes stages that were cut off or have not ended. Reads the disk, starts no program, and
+        skips unreadable files; an item without runs has no stages.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def read_transcript(self, report: StageReport) -> Transcript:
+        """Return what the agent of a stage said and did; empty if nothing was recorded.
+
+        Reads the disk and starts no program.
+        """
+        ...
+
+    def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
+        """Return Millrace's own traces of the runs of these items, the newest first.
+
+        Reads the disk, starts no program, and skips unreadable files.
         """
         ...
 

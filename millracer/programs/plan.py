@@ -62,20 +62,6 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HiddenPi:
-    """A pi on PATH that no command uses while setup's pi is installed.
-
-    Attributes:
-        program: its path.
-        is_newer: whether it is newer than setup's.
-    """
-
-    version: str
-    program: str
-    is_newer: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SetupPlan:
     """The steps of one setup.
 

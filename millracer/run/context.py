@@ -12,6 +12,7 @@ from millracer.domain.run.evidence import LineageItem
 from millracer.domain.run.lifecycle import RunFacts, RunState
 from millracer.domain.run.progress import ProgressEvent
 from millracer.domain.run.result import ErrorRecord, RunResult
+from millracer.domain.run.usage import NO_TURNS, AgentUsage
 from millracer.domain.work.items import ItemStatus, WorkItem
 from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import MillracerError, RunWarning
@@ -51,6 +52,7 @@ class RunContext:
     errors: list[ErrorRecord] = field(default_factory=list)
     progress: list[ProgressEvent] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
+    agent_before: AgentUsage = NO_TURNS  #: the agent's usage when the run began
     result: RunResult | None = None
 
     @property

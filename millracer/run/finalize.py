@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 from millracer import __version__
 from millracer.cancellation import Cancelled
@@ -29,10 +28,12 @@ from millracer.domain.run.result import (
     event_kind_of,
     outcome_of,
 )
+from millracer.domain.work.changes import Changes
 from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.stages import StageReport
 from millracer.errors import MillracerError
 from millracer.logs import with_log_ids
-from millracer.ports import Agent, Backend, Clock
+from millracer.ports import Agent, Backend, Clock, Repository
 from millracer.run import prompts
 from millracer.run.context import RunContext
 from millracer.run.summary import describe_fact, summarise
@@ -40,14 +41,17 @@ from millracer.run.summary import describe_fact, summarise
 #: Under load the start of `millrace` alone takes up to six seconds.
 _READ_AGAIN_SECONDS = 10.0
 _EVIDENCE_SECONDS = 60.0
+_STAGES_SECONDS = 5.0
+_CHANGES_SECONDS = 10.0
 
 
-def finalize(
+def finalize(  # noqa: PLR0913 - the ports
     record: RunContext,
     millrace: Backend,
     pi: Agent,
     clock: Clock,
     *,
+    repository: Repository | None,
     leave: Callable[[RunContext], None],
 ) -> Step:
     """Write the record's result; everything that Millracer started, except pi, has ended by then.
@@ -60,14 +64,19 @@ def finalize(
     except BaseException:
         leave(record)
         raise
-    if not end.known_ending.item_may_move and not record.request.keep_daemon:
-        with ThreadPoolExecutor(1, "leaving") as beside:
-            left = beside.submit(with_log_ids(partial(leave, record)))
-            outcome, steps, answer = _close(record, end, millrace, pi)
-            left.result()
-    else:
+
+    def leave_and_measure() -> Changes | None:
         leave(record)
         _read_item_again(record, end, millrace)
+        return _measure(record, repository)
+
+    if not end.known_ending.item_may_move and not record.request.keep_daemon:
+        with ThreadPoolExecutor(1, "leaving") as beside:
+            left = beside.submit(with_log_ids(leave_and_measure))
+            outcome, steps, answer = _close(record, end, millrace, pi)
+            changes = left.result()
+    else:
+        changes = leave_and_measure()
         outcome, steps, answer = _close(record, end, millrace, pi)
     for notice in pi.notices:
         record.warn(notice.code, notice.text)
@@ -100,6 +109,10 @@ def finalize(
         next_steps=steps,
         restarts=record.restarts,
         timings={},
+        stages=_read_stages(record, millrace),
+        agent_usage=pi.usage.since(record.agent_before),
+        changes=changes,
+        show_command=_show_command(record, millrace),
         cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
     )
     return end
@@ -188,6 +201,39 @@ def _read_item_again(record: RunContext, end: Step, millrace: Backend) -> None:
             _judge(record, found, millrace)
     except (MillracerError, Cancelled):
         record.warn("place_unknown", "Millrace could not report where the work item is now")
+
+
+def _show_command(record: RunContext, millrace: Backend) -> str | None:
+    if record.item_status is None:
+        return None
+    return millrace.commands.millracer("show", record.item_status.item_id)
+
+
+def _measure(record: RunContext, repository: Repository | None) -> Changes | None:
+    """Return the changes since the work began; None if none began or they are not measured."""
+    if repository is None or record.item is None or record.decision is None:
+        return None
+    is_delegated = record.decision.route is Route.MILLRACE
+    if is_delegated and record.item_status is None:
+        return None
+    try:
+        return repository.changes(
+            record.item.item_id,
+            record.wait.cleaning_up(_CHANGES_SECONDS),
+            is_final=record.verdict.completed or not is_delegated,
+        )
+    except Cancelled as cancelled:
+        return Changes(unknown=f"the measurement was {cancelled.reason}")
+
+
+def _read_stages(record: RunContext, millrace: Backend) -> tuple[StageReport, ...]:
+    """Return the stages of the item and its lineage; none for a direct run."""
+    if record.item_status is None:
+        return ()
+    try:
+        return millrace.stage_reports(record.item_ids, record.wait.cleaning_up(_STAGES_SECONDS))
+    except (MillracerError, Cancelled):
+        return ()
 
 
 def _item_id(record: RunContext) -> str | None:

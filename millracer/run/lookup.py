@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from millracer.domain.requests import Decision, IntakePreference, Route, RoutePreference
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.lifecycle import RunEvent, Step
@@ -84,26 +86,41 @@ def _adopt(record: RunContext, item_status: ItemStatus) -> None:
     record.intake_kind = item_status.kind
 
 
+_MOST_SHOWN = 5
+#: A shorter beginning of an id names nothing, so that a typing error cannot hit another item.
+_LEAST_PREFIX = 4
+
+
 def item_named(name: str, millrace: Backend) -> str:
-    """Resolve a user-supplied name (work item id or request id) to a work item id.
+    """Resolve a user-supplied name (work item id, request id or unique id prefix) to an item id.
 
     An unknown name is returned unchanged. The id of an item shows whether a request of this name
     created it, so no index is kept: the stored requests are searched. Starts no program.
 
     Raises:
-        InvalidRequest: several items have this name, each with another text.
+        InvalidRequest: the name is that of several items.
     """
     if is_item_id(name):
         return name
-    found = sorted(
-        item_id
-        for item_id, request_hash in millrace.stored_requests()
-        if is_named(item_id, request_hash, name)
+    stored = tuple(millrace.stored_requests())
+    requested = sorted(
+        item_id for item_id, request_hash in stored if is_named(item_id, request_hash, name)
     )
+    if requested:
+        return _only(requested, name, "each with another text")
+    ids = {item.item_id for item in millrace.list_items()} | {item_id for item_id, _ in stored}
+    if name in ids or len(name) < _LEAST_PREFIX:
+        return name
+    beginning = sorted(item_id for item_id in ids if item_id.startswith(name))
+    return _only(beginning, name, "whose ids begin so") if beginning else name
+
+
+def _only(found: Sequence[str], name: str, how: str) -> str:
     if len(found) > 1:
+        shown = ", ".join(found[:_MOST_SHOWN]) + (", …" if len(found) > _MOST_SHOWN else "")
         raise InvalidRequest(
-            f"{name} names {len(found)} work items, each with another text: {', '.join(found)}",
+            f"{name} names {len(found)} work items, {how}: {shown}",
             field="resume",
             suggested_action="name one of them by its own id",
         )
-    return found[0] if found else name
+    return found[0]

@@ -30,8 +30,16 @@ from millracer.domain.unseen import unseen_warning
 from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import DaemonDied, MillracerError, ToolFailed, ToolTimeout
 from millracer.logs import run_logged
-from millracer.ports import Agent, Backend, Clock, ProgressListener, TextListener
+from millracer.ports import (
+    Agent,
+    Backend,
+    Clock,
+    ProgressListener,
+    Repository,
+    TextListener,
+)
 from millracer.run import prompts
+from millracer.run.budget import budget_check
 from millracer.run.context import RunContext
 from millracer.run.finalize import finalize
 from millracer.run.mode import reconcile_with_daemon
@@ -54,6 +62,8 @@ class Orchestrator(Steps):
 
     Args:
         pi: the conversation.
+        unique: returns a fresh text for the identity of work that the caller did not name.
+        repository: measures the changes of the workspace; None: they are not known.
         tools: the programs, as results report them.
         on_text: called with the text of a direct answer as pi writes it.
     """
@@ -65,12 +75,18 @@ class Orchestrator(Steps):
         pi: Agent,
         clock: Clock,
         unique: Callable[[], str],
+        repository: Repository | None = None,
         tools: ProgramsUsed = NO_PROGRAMS,
         listeners: Sequence[ProgressListener] = (),
         on_text: TextListener | None = None,
     ) -> None:
         super().__init__(
-            millrace=millrace, models=pi, clock=clock, unique=unique, listeners=listeners
+            millrace=millrace,
+            models=pi,
+            clock=clock,
+            unique=unique,
+            repository=repository,
+            listeners=listeners,
         )
         self._pi = pi
         self._used = tools
@@ -93,7 +109,12 @@ class Orchestrator(Steps):
 
     def _run(self, request: RunRequest, cancellation: Cancellation) -> RunResult:
         facts = RunFacts(max_restarts=request.limits.max_daemon_restarts)
-        record = RunContext(request=request, cancellation=cancellation, facts=facts)
+        record = RunContext(
+            request=request,
+            cancellation=cancellation,
+            facts=facts,
+            agent_before=self._pi.usage,
+        )
         try:
             self._walk(record)
         finally:
@@ -111,6 +132,7 @@ class Orchestrator(Steps):
 
     def _direct(self, record: RunContext) -> Step:
         request = record.request
+        self._record_start(record, keep=False)
         record.answer = self._pi.ask(
             prompts.direct_prompt(request.body),
             record.wait.within(request.limits.pi_timeout_seconds),
@@ -126,6 +148,10 @@ class Orchestrator(Steps):
             wait = record.wait.within(record.request.limits.daemon_timeout_seconds)
             record.watch_wait = wait
         progress = self._progress(record)
+        check_budget = budget_check(record, self._millrace, self._pi)
+        exhausted = check_budget(wait)
+        if exhausted is not None:
+            return exhausted
         try:
             if record.lease is None:
                 record.lease = self._millrace.supervisor.lease(wait)
@@ -136,7 +162,7 @@ class Orchestrator(Steps):
             try:
                 if notifier is not None:
                     notifier.start()
-                return Watch(record, self._millrace, progress, notifier).follow(wait)
+                return Watch(record, self._millrace, progress, notifier, check_budget).follow(wait)
             finally:
                 if notifier is not None:
                     rest = record.wait.cleaning_up(_NOTICE_ENDS_SECONDS)
@@ -209,7 +235,14 @@ class Orchestrator(Steps):
     # finalize
 
     def _finalize(self, record: RunContext) -> Step:
-        return finalize(record, self._millrace, self._pi, self._clock, leave=self._leave)
+        return finalize(
+            record,
+            self._millrace,
+            self._pi,
+            self._clock,
+            repository=self._repository,
+            leave=self._leave,
+        )
 
     def _leave(self, record: RunContext) -> None:
         """End the watch and stop an owned daemon, after success as after an error.
@@ -223,10 +256,19 @@ class Orchestrator(Steps):
                 lease = self._millrace.supervisor.lease(wait.within(_LEASE_SECONDS))
         if lease is None:
             return
-        left_running = lease.leave(wait, keep_daemon=record.request.keep_daemon)
+        is_exhausted = record.ending is Ending.BUDGET_EXHAUSTED
+        keep = record.request.keep_daemon and not is_exhausted
+        left_running = lease.leave(wait, keep_daemon=keep)
         for notice in lease.notices:
             record.warn(notice.code, notice.text)
-        if left_running and record.request.keep_daemon:
+        if is_exhausted and (left_running or self._millrace.supervisor.find() is not None):
+            pause = self._millrace.commands.millracer("pause")
+            record.warn(
+                "budget_not_enforced",
+                "a daemon that this command may not stop continues the work; "
+                f"`{pause}` lets it start no further stage",
+            )
+        if left_running and keep:
             where = self._millrace.workspace
             stop = self._millrace.commands.millracer("stop")
             record.warn(

@@ -29,7 +29,7 @@ from millracer.errors import (
     ToolUnsupported,
 )
 from millracer.logs import log_item
-from millracer.ports import Backend, Clock, ModelLister, ProgressListener
+from millracer.ports import Backend, Clock, ModelLister, ProgressListener, Repository
 from millracer.run.context import RunContext
 from millracer.run.enqueue import enqueue, write_document
 from millracer.run.lookup import find_item, item_named
@@ -49,22 +49,25 @@ class Steps(ABC):
         models: the models of pi, for the check of the stages' models.
         clock: the clock of progress events and timings.
         unique: returns a fresh text for the identity of work that the caller did not name.
+        repository: records the workspace's files before the work begins; None: it is not known.
         listeners: called with every progress event as it happens, in the thread of the run.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ports
         self,
         *,
         millrace: Backend,
         models: ModelLister,
         clock: Clock,
         unique: Callable[[], str],
+        repository: Repository | None = None,
         listeners: Sequence[ProgressListener] = (),
     ) -> None:
         self._millrace = millrace
         self._models = models
         self._clock = clock
         self._unique = unique
+        self._repository = repository
         self._listeners = tuple(listeners)
         self._effects: Mapping[RunState, Callable[[RunContext], Step]] = {
             RunState.DECIDE: self._decide,
@@ -131,7 +134,7 @@ class Steps(ABC):
             raise InvalidRequest(
                 f"workspace {self._millrace.workspace} holds no work item {request.resume}",
                 field="resume",
-                suggested_action="see what there is with `millracer status`, or check --workspace",
+                suggested_action="list the items with `millracer list`, or check --workspace",
             )
         record.decision = self._choose_route(record)
         if record.decision.custom_loop_needed:
@@ -173,8 +176,13 @@ class Steps(ABC):
         if record.item_status is not None:
             return Step(RunEvent.WORKSPACE_READY)
         settle_stage_models(record, self._millrace, self._models, initialised=is_new)
+        self._record_start(record, keep=True)
         write_document(record, self._millrace)
         return Step(RunEvent.DOCUMENT_WRITTEN)
+
+    def _record_start(self, record: RunContext, *, keep: bool) -> None:
+        if self._repository is not None:
+            self._repository.record_start(record.known_item.item_id, record.wait, keep=keep)
 
     @abstractmethod
     def _begin_agent(self, record: RunContext) -> None:

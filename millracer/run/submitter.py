@@ -9,7 +9,7 @@ from millracer.cancellation import Cancellation
 from millracer.domain.requests import Decision, RoutePreference, RunRequest
 from millracer.domain.run.lifecycle import SUBMISSION_EDGES, RunState, Step
 from millracer.logs import run_logged
-from millracer.ports import Backend, Clock, ModelLister
+from millracer.ports import Backend, Clock, ModelLister, Repository
 from millracer.run.accept import accept
 from millracer.run.context import RunContext
 from millracer.run.routing import DELEGATED
@@ -24,12 +24,21 @@ class Submitter(Steps):
         models: the models of pi, for the check of the stages' models.
         clock: the clock of the steps' times.
         unique: returns a fresh text for the identity of work that the caller did not name.
+        repository: records the workspace's files before the work begins; None: it is not known.
     """
 
     def __init__(
-        self, *, millrace: Backend, models: ModelLister, clock: Clock, unique: Callable[[], str]
+        self,
+        *,
+        millrace: Backend,
+        models: ModelLister,
+        clock: Clock,
+        unique: Callable[[], str],
+        repository: Repository | None = None,
     ) -> None:
-        super().__init__(millrace=millrace, models=models, clock=clock, unique=unique)
+        super().__init__(
+            millrace=millrace, models=models, clock=clock, unique=unique, repository=repository
+        )
         self._effects = {**self._effects, RunState.ACCEPT: self._accept}
 
     def submit(self, request: RunRequest, cancellation: Cancellation) -> RunContext:

@@ -17,16 +17,18 @@ def describe_fact(fact: Fact) -> str:
     return f"{state_fact(fact)}{run} ({fact.source})"
 
 
-def summarise(
+def summarise(  # noqa: PLR0913 - the parts of an answer
     *,
     outcome: Outcome,
     reason: str,
     proof: Sequence[Fact],
     missing: Sequence[MissingEvidence],
     next_steps: Sequence[NextStep],
+    facts: str | None = None,
 ) -> str:
-    """Return the closing answer: outcome, proof, missing evidence and next steps."""
+    """Return the closing answer: outcome, facts, proof, missing evidence and next steps."""
     lines = [f"{outcome}: {reason}"]
+    lines += [] if facts is None else [f"  {facts}"]
     lines += [f"  evidence: {describe_fact(fact)}" for fact in proof]
     lines += [f"  missing: {_describe_gap(entry)}" for entry in missing]
     lines += [f"  to {step.action}: {step.command}" for step in next_steps]

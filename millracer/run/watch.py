@@ -26,6 +26,7 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
 from millracer.ports import Backend
+from millracer.run.budget import BudgetCheck
 from millracer.run.context import RunContext
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
@@ -60,11 +61,14 @@ class Watch:
         millrace: Backend,
         progress: Progress,
         notifier: Notifier | None = None,
+        check_budget: BudgetCheck | None = None,
     ) -> None:
         self._record = record
         self._millrace = millrace
         self._progress = progress
         self._notifier = notifier
+        self._check_budget = check_budget
+        self._has_stage_ended = False
         self._unreported: deque[RuntimeEvent] = deque(maxlen=_UNREPORTED_EVENTS)
         self._repetitions = RepetitionCount()
         self._stages_under_way = 0
@@ -95,6 +99,9 @@ class Watch:
                     self._report_events(None)
                 return concluded
             self._report_events(self._notifier)
+            exhausted = self._budget(wait)
+            if exhausted is not None:
+                return exhausted
             if wait.expired:
                 return self._time_out()
             ask_again = conclusion is Conclusion.READ_AGAIN
@@ -115,6 +122,7 @@ class Watch:
             if event.item_id in ids:
                 self._stages_under_way += event.begins_stage
                 self._stages_under_way -= event.ends_stage and self._stages_under_way > 0
+                self._has_stage_ended = self._has_stage_ended or event.ends_stage
                 self._progress.stage(event)
                 self._repetitions.note(event)
                 if notifier is not None:
@@ -123,6 +131,13 @@ class Watch:
         self._unreported.extend(waiting)
         if notifier is not None:
             self._progress.notices(notifier.drain())
+
+    def _budget(self, wait: Wait) -> Step | None:
+        """Check the budget after the end of a stage."""
+        if self._check_budget is None or not self._has_stage_ended:
+            return None
+        self._has_stage_ended = False
+        return self._check_budget(wait)
 
     def _read(
         self, hints: ChangeHints, wait: Wait, *, ask_item: bool, ask_status: bool

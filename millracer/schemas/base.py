@@ -63,6 +63,9 @@ _NEVER_REDACTED = object()
 #: A name that Millracer defines and no type lists, such as an error code; never redacted.
 Code = Annotated[str, _NEVER_REDACTED]
 
+#: An item's id, which the domain calls `item_id`.
+ItemId = Annotated[str, Field(validation_alias="item_id")]
+
 _Document = TypeVar("_Document", bound=Published)
 
 

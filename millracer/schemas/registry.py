@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from millracer.domain.operations import ACTIONS
-from millracer.schemas.base import WHITE_SPACE
+from millracer.schemas.base import WHITE_SPACE, Published
 from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
+from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
+from millracer.schemas.item import ItemResult, LogsResult, TraceResult
+from millracer.schemas.items import ListResult
 from millracer.schemas.models import ModelsResult
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.payloads import Payload, payload_of
@@ -22,8 +25,28 @@ from millracer.schemas.ops.result import OpsResult
 from millracer.schemas.run import RunResultDocument
 from millracer.schemas.status import StatusResult
 from millracer.schemas.submit import SubmitResult
+from millracer.schemas.watch_all import WatchAllResult
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+#: The printed documents; the request's schema depends on the action.
+_RESULTS: Mapping[SchemaName, type[Published]] = {
+    SchemaName.OPS_RESULT: OpsResult,
+    SchemaName.RUN_RESULT: RunResultDocument,
+    SchemaName.CONFIG_RESULT: ConfigResult,
+    SchemaName.STATUS_RESULT: StatusResult,
+    SchemaName.LIST_RESULT: ListResult,
+    SchemaName.ITEM_RESULT: ItemResult,
+    SchemaName.LOGS_RESULT: LogsResult,
+    SchemaName.TRACE_RESULT: TraceResult,
+    SchemaName.WATCH_ALL_RESULT: WatchAllResult,
+    SchemaName.SUBMIT_RESULT: SubmitResult,
+    SchemaName.DIFF_RESULT: DiffResult,
+    SchemaName.CONTROL_RESULT: ControlResult,
+    SchemaName.MODELS_RESULT: ModelsResult,
+    SchemaName.DOCTOR_RESULT: DoctorResult,
+}
 
 
 def render_schema(name: SchemaName) -> str:
@@ -33,27 +56,10 @@ def render_schema(name: SchemaName) -> str:
 
 def schema_of(name: SchemaName) -> dict[str, Any]:
     """Return a document's JSON Schema."""
-    match name:
-        case SchemaName.OPS_REQUEST:
-            schema = _ops_request()
-        case SchemaName.OPS_RESULT:
-            schema = OpsResult.model_json_schema(mode="serialization")
-        case SchemaName.RUN_RESULT:
-            schema = RunResultDocument.model_json_schema(mode="serialization")
-        case SchemaName.CONFIG_RESULT:
-            schema = ConfigResult.model_json_schema(mode="serialization")
-        case SchemaName.STATUS_RESULT:
-            schema = StatusResult.model_json_schema(mode="serialization")
-        case SchemaName.SUBMIT_RESULT:
-            schema = SubmitResult.model_json_schema(mode="serialization")
-        case SchemaName.CONTROL_RESULT:
-            schema = ControlResult.model_json_schema(mode="serialization")
-        case SchemaName.MODELS_RESULT:
-            schema = ModelsResult.model_json_schema(mode="serialization")
-        case SchemaName.DOCTOR_RESULT:
-            schema = DoctorResult.model_json_schema(mode="serialization")
-        case _:
-            assert_never(name)
+    if name is SchemaName.OPS_REQUEST:
+        schema = _ops_request()
+    else:
+        schema = _RESULTS[name].model_json_schema(mode="serialization")
     return {"$schema": _DIALECT, **schema}
 
 

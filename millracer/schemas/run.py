@@ -16,14 +16,14 @@ from millracer.domain.requests import IntakeKind, Route
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind
 from millracer.errors import MillracerError
-from millracer.schemas.base import Code, Published
+from millracer.schemas.base import Code, ItemId, Published
+from millracer.schemas.changes import ChangesDocument
+from millracer.schemas.usage import RunFilesDocument, UsageDocument
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
 
 _READ_RESULT: Final = "read the result that is attached to this error"
 
-#: An item's id, which the domain calls `item_id`.
-ItemId = Annotated[str, Field(validation_alias="item_id")]
 OptionalItemId = Annotated[str | None, Field(validation_alias="item_id")]
 
 
@@ -303,6 +303,9 @@ class RunResultDocument(Published):
         timings: seconds per lifecycle state.
         versions: the versions used.
         tools: the programs used, and their origins.
+        changes: the files that differ between start and end of the work; null if none began.
+        usage: tokens, seconds and cost of the stages and of pi's turns.
+        artifacts: the folders and files of the runs.
     """
 
     schema_version: Literal["millracer.run.v1"] = SCHEMA_VERSION
@@ -328,6 +331,9 @@ class RunResultDocument(Published):
     next_steps: list[StepDocument]
     restarts: int
     timings: dict[str, float]
+    changes: ChangesDocument | None
+    usage: UsageDocument
+    artifacts: list[RunFilesDocument]
     versions: VersionsDocument
     tools: ToolsDocument
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from millracer.domain.run.evidence import Fact, event_of, run_of, state_fact, subject_of
 from millracer.domain.run.result import RunResult
 from millracer.schemas.base import render
+from millracer.schemas.changes import describe_changes
 from millracer.schemas.run import (
     DecisionDocument,
     EventDocument,
     EvidenceDocument,
     RunResultDocument,
 )
+from millracer.schemas.usage import describe_artifacts, describe_usage
 
 
 def render_result(result: RunResult) -> str:
@@ -31,6 +33,9 @@ def describe(result: RunResult) -> RunResultDocument:
         else [],
         warnings=[str(warning) for warning in result.warnings],
         timings={state: round(seconds, 3) for state, seconds in result.timings.items()},
+        changes=result.changes and describe_changes(result.changes),
+        usage=describe_usage(result.stages, result.agent_usage),
+        artifacts=describe_artifacts(result.stages),
     )
 
 

@@ -12,8 +12,8 @@ from millracer.domain.status import DaemonOwner, DaemonState, WorkspaceStatus
 from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import MillracerError, RunWarning
-from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, ItemId, OptionalItemId, OutcomeError, StepDocument
+from millracer.schemas.base import ItemId, Published
+from millracer.schemas.run import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
 
 
 class PlaceDocument(Published):

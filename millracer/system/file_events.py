@@ -6,21 +6,62 @@ system cannot report changes, or a folder is missing, it is an ordinary sleep.
 
 from __future__ import annotations
 
-import os
 import select
+import sys
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import Self
-
-from inotify_simple import INotify, flags
+from typing import Protocol, Self
 
 from millracer.cancellation import Wait
+from millracer.system.linux import has_linux_calls
+from millracer.system.process_end import ProcessEnd, watch_end
 
-#: How often cancellation is checked.
+#: How often cancellation is checked, and the end of a process that has no descriptor.
 _SLICE_SECONDS = 0.1
 #: How long to keep sleeping after the first change: changes come in bursts.
 _BURST_SECONDS = 0.02
-_CHANGES = flags.CREATE | flags.DELETE | flags.MODIFY | flags.MOVED_FROM | flags.MOVED_TO
+
+
+class FolderChanges(Protocol):
+    """Change notifications of the system for folders, not for their subfolders."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable after a change."""
+
+    def watch(self, folders: Iterable[str]) -> list[str]:
+        """Report changes of these folders from now on; return those that cannot be watched.
+
+        Raises:
+            OSError, RuntimeError: the system cannot watch any folder.
+        """
+
+    def take_removed(self) -> list[str]:
+        """Read all pending notifications; return the folders that were removed."""
+
+    def close(self) -> None:
+        """Release all resources; once only."""
+
+
+def open_changes() -> FolderChanges | None:
+    """Return the notifications of this platform; None if there are none or a limit is reached."""
+    try:
+        return load_changes()()
+    except (OSError, ImportError):
+        return None
+
+
+def load_changes() -> type[FolderChanges]:
+    """Import the notifications of this platform.
+
+    Raises:
+        ImportError: their library is not installed.
+    """
+    if sys.platform == "linux" and has_linux_calls():
+        from millracer.system.inotify_changes import InotifyChanges  # noqa: PLC0415 - one of two
+
+        return InotifyChanges
+    from millracer.system.watchfiles_changes import WatchfilesChanges  # noqa: PLC0415 - the other
+
+    return WatchfilesChanges
 
 
 class Wakeup:
@@ -32,8 +73,8 @@ class Wakeup:
 
     def __init__(self, folders: Iterable[str]) -> None:
         self._missing = list(dict.fromkeys(folders))
-        self._changes = _Changes.open()
-        self._process: tuple[int, int] | None = None
+        self._changes = open_changes()
+        self._process: ProcessEnd | None = None
         self.watch_folders()
 
     def __enter__(self) -> Self:
@@ -49,19 +90,21 @@ class Wakeup:
 
     def watch_folders(self) -> None:
         """Watch the folders that were missing and exist now."""
-        if self._changes is not None:
-            self._missing = [folder for folder in self._missing if not self._changes.watch(folder)]
+        if self._changes is None or not self._missing:
+            return
+        try:
+            self._missing = self._changes.watch(self._missing)
+        except (OSError, RuntimeError):
+            self._close_changes()
 
     def watch_process(self, pid: int | None) -> None:
         """Wake up when this process ends; it replaces the process watched before."""
         if self._process is not None:
-            if self._process[0] == pid:
+            if self._process.pid == pid:
                 return
-            os.close(self._process[1])
-            self._process = None
+            self._forget_process()
         if pid is not None:
-            with suppress(OSError, AttributeError):  # it is gone, or the system has no pidfd_open
-                self._process = (pid, os.pidfd_open(pid))
+            self._process = watch_end(pid)
 
     def sleep(self, seconds: float, wait: Wait) -> None:
         """Sleep until a change, at most `seconds` and at most until the wait's deadline.
@@ -74,66 +117,38 @@ class Wakeup:
             return
         poll = select.poll()
         poll.register(self._changes, select.POLLIN)
-        if self._process is not None:
-            poll.register(self._process[1], select.POLLIN)
+        if self._process is not None and self._process.descriptor is not None:
+            poll.register(self._process.descriptor, select.POLLIN)
         within = wait.within(seconds)
         while not within.expired:
             wait.cancellation.raise_if_cancelled()
-            ready = poll.poll(min(_SLICE_SECONDS, within.remaining) * 1000)
-            if ready:
+            is_ready = bool(poll.poll(min(_SLICE_SECONDS, within.remaining) * 1000))
+            if is_ready or self._has_process_ended():
                 within.sleep(_BURST_SECONDS)
-                self._process_ready([descriptor for descriptor, _ in ready])
+                self._take_wakeup()
                 break
         wait.cancellation.raise_if_cancelled()
 
     def close(self) -> None:
-        """Close the descriptors; repeatable."""
-        self.watch_process(None)
-        if self._changes is not None:
-            self._changes.close()
-            self._changes = None
+        """Release all resources; repeatable."""
+        self._forget_process()
+        self._close_changes()
 
-    def _process_ready(self, ready: list[int]) -> None:
-        if self._process is not None and self._process[1] in ready:
-            os.close(self._process[1])  # it would end every later sleep immediately
-            self._process = None
+    def _has_process_ended(self) -> bool:
+        return self._process is not None and self._process.has_ended()
+
+    def _take_wakeup(self) -> None:
+        if self._has_process_ended():
+            self._forget_process()  # it would end every later sleep immediately
         if self._changes is not None:
             self._missing.extend(self._changes.take_removed())
 
+    def _forget_process(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None
 
-class _Changes:
-    """Change notifications of the system for folders (Linux's inotify)."""
-
-    def __init__(self) -> None:
-        self._inotify = INotify(nonblocking=True)
-        self._folders: dict[int, str] = {}
-
-    @classmethod
-    def open(cls) -> Self | None:
-        """Return an inotify instance; None if the system has none, or its limit is reached."""
-        try:
-            return cls()
-        except (OSError, AttributeError):
-            return None
-
-    def fileno(self) -> int:
-        """Return the descriptor that is readable after a change."""
-        return int(self._inotify.fileno())
-
-    def watch(self, folder: str) -> bool:
-        """Report changes of this folder from now on; return whether that is possible."""
-        try:
-            self._folders[self._inotify.add_watch(folder, _CHANGES | flags.ONLYDIR)] = folder
-        except OSError:
-            return False
-        return True
-
-    def take_removed(self) -> list[str]:
-        """Read all pending notifications; return the folders that were removed."""
-        notices = self._inotify.read(timeout=0)
-        gone = [notice.wd for notice in notices if notice.mask & flags.IGNORED]
-        return [self._folders.pop(watched) for watched in gone if watched in self._folders]
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        self._inotify.close()
+    def _close_changes(self) -> None:
+        if self._changes is not None:
+            self._changes.close()
+            self._changes = None

@@ -1,9 +1,14 @@
-"""Check how far `/proc` is reliable: in a sandbox it may be missing, empty, partial or foreign."""
+"""Check that the system shows the processes, and read when one started.
+
+On Linux both depend on `/proc`, which in a sandbox may be missing, empty, partial or foreign. Other
+systems report processes without a file system.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -11,12 +16,15 @@ from pathlib import Path
 import psutil
 
 from millracer.errors import ProcUnavailable, RunWarning
+from millracer.system.linux import has_linux_calls
 
 _START_FIELD = 19  #: of `/proc/PID/stat`, counted from what follows the name
 
 
 def shows_processes() -> bool:
-    """Whether `/proc` shows processes under the pids that this process sees."""
+    """Whether the system shows processes under the pids that this process sees."""
+    if not has_linux_calls():
+        return True
     pid = os.getpid()
     try:
         # A `/proc` of another pid namespace shows this process under another pid, or not at all.
@@ -26,14 +34,14 @@ def shows_processes() -> bool:
 
 
 def refuse_unseen() -> None:
-    """Raise if `/proc` does not show the processes.
+    """Raise if the system does not show the processes.
 
     Raises:
         ProcUnavailable: it does not.
     """
     if not shows_processes():
         raise ProcUnavailable(
-            f"{psutil.PROCFS_PATH} does not show the processes here: Millracer cannot check "
+            f"{_procfs()} does not show the processes here: Millracer cannot check "
             "whether a daemon runs, nor find the processes it leaves",
             suggested_action="mount it (`mount -t proc proc /proc`), or make it visible in the "
             "sandbox, then run the same command again",
@@ -41,27 +49,29 @@ def refuse_unseen() -> None:
 
 
 def warn_unseen() -> tuple[RunWarning, ...]:
-    """Return the warning that leftover processes are not found if `/proc` does not show them."""
+    """Return the warning that leftover processes are not found if the system hides them."""
     if shows_processes():
         return ()
     text = (
-        f"{psutil.PROCFS_PATH} does not show the processes here: processes that pi's tools leave "
+        f"{_procfs()} does not show the processes here: processes that pi's tools leave "
         "in process groups of their own are not found and not ended"
     )
     return (RunWarning("proc_unavailable", text),)
 
 
 def start_time(process: psutil.Process) -> float:
-    """Return when a process started, in epoch seconds; reads only the process's own `/proc` folder.
+    """Return when a process started, in epoch seconds; needs only its own folder of `/proc`.
 
     Raises:
         psutil.Error, OSError: it is gone, or access is denied.
     """
+    if not has_linux_calls():
+        return float(process.create_time())
     return _start_ticks(process.pid) / os.sysconf("SC_CLK_TCK") + _boot_time()
 
 
 def _procfs() -> Path:
-    return Path(psutil.PROCFS_PATH)
+    return Path(getattr(psutil, "PROCFS_PATH", "/proc"))  # only psutil for Linux has it
 
 
 def _start_ticks(pid: int) -> int:
@@ -89,4 +99,6 @@ def _boot_time() -> float:
 @cache
 def _boot_time_by_clocks() -> float:
     """Compute the boot time from the clocks: constant in this process, slightly off in others."""
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "linux":
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time() - time.monotonic()

@@ -25,7 +25,7 @@ def started_at(pid: int) -> float | None:
     """Return when the running process `pid` started (epoch seconds); None if there is none.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     refuse_unseen()
     try:
@@ -44,8 +44,12 @@ def is_zombie(process: psutil.Process) -> bool:
     Raises:
         psutil.Error: it is gone, or access is denied.
     """
-    is_leader_dead: bool = process.status() == psutil.STATUS_ZOMBIE
-    return is_leader_dead and process.num_threads() <= 1
+    if process.status() != psutil.STATUS_ZOMBIE:
+        return False
+    try:
+        return int(process.num_threads()) <= 1
+    except psutil.ZombieProcess:  # macOS counts no threads of a zombie
+        return True
 
 
 def is_pid_taken(pid: int) -> bool:
@@ -77,7 +81,7 @@ def is_same_process(pid: int, started: float) -> bool:
     """Whether `pid` is still the process that started then, and runs.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     found = started_at(pid)
     return found is not None and is_same_start(found, started)
@@ -92,7 +96,7 @@ def processes_with_token(token: str) -> list[psutil.Process]:
     """Return every running process, except this one, with the token in its environment.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     found = []
     for process in _every_process():
@@ -134,7 +138,7 @@ def command_lines() -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield pid and argv of every process that this user may inspect.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     for process in _every_process():
         with suppress(psutil.Error, OSError):
@@ -175,7 +179,7 @@ def group_members(group: int) -> list[psutil.Process]:
     """Return the other members of a process group.
 
     Raises:
-        ProcUnavailable: `/proc` does not show processes.
+        ProcUnavailable: the system does not show processes.
     """
     members = []
     for process in _every_process():

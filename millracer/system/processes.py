@@ -12,6 +12,7 @@ import operator
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -57,6 +58,7 @@ class Command:
         env: the whole environment, from which `child_environment` removes git's variables; None
             inherits this process's environment.
         pass_fds: descriptors that the child inherits, such as a lock.
+        git: git's repository variables for the child, such as `GIT_INDEX_FILE`.
     """
 
     tool: str
@@ -64,6 +66,7 @@ class Command:
     cwd: Path | None = None
     env: Mapping[str, str] | None = field(default=None, repr=False)
     pass_fds: tuple[int, ...] = ()
+    git: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +157,7 @@ def spawn(
             lambda: subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
-                env=child_environment(command.env),
+                env={**child_environment(command.env), **command.git},
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
@@ -220,8 +223,8 @@ def end_token(token: str, *, grace_seconds: float, group: int | None = None) -> 
     """End every process with the token: SIGTERM, a grace, SIGKILL, then search again.
 
     Returns how many were ended. During the grace pi ends the tools that it keeps in sessions of
-    their own; with a grace of 0, SIGKILL is sent immediately. If `/proc` shows no processes, only
-    the group is ended.
+    their own; with a grace of 0, SIGKILL is sent immediately. If the system shows no processes,
+    only the group is ended.
 
     Args:
         token: the ownership token.
@@ -281,10 +284,10 @@ def _lives(pid: int) -> bool:
         return started_at(pid) is not None
     except ProcUnavailable:
         pass
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:  # not a child of this process, or reaped
-        return is_pid_taken(pid)
+    if sys.platform == "linux":
+        with suppress(ChildProcessError):  # not a child of this process, or reaped
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    return is_pid_taken(pid)
 
 
 def raise_if_over(command: Command, wait: Wait, started: float) -> None:

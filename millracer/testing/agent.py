@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millracer.cancellation import Wait
 from millracer.domain.models import AgentModels, Model
+from millracer.domain.run.usage import NO_TURNS, AgentUsage
+from millracer.domain.work.stages import TokenUsage
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
 from millracer.ports import Agent, TextListener
 
@@ -70,6 +72,7 @@ class ScriptedAgent(Agent):
         self.resolved: dict[str | None, Model | MillracerError | None] = {}
         self.listed = 0
         self._version = version
+        self._usage = NO_TURNS
         self._begin_error: MillracerError | None = None
         self._steps: deque[_Step] = deque()
         for answer in answers:
@@ -117,6 +120,11 @@ class ScriptedAgent(Agent):
     def notices(self) -> tuple[RunWarning, ...]:
         return self.pending_notices
 
+    @property
+    def usage(self) -> AgentUsage:
+        """Every turn used a second, 100 tokens and a cent."""
+        return self._usage
+
     def begin(self) -> None:
         """Count the start, or refuse it as scripted."""
         if self._begin_error is not None:
@@ -133,6 +141,14 @@ class ScriptedAgent(Agent):
         if not self._steps:
             raise AssertionError(f"pi was asked once more than the script foresees: {prompt!r}")
         step = self._steps.popleft()
+        self._usage = replace(
+            self._usage,
+            turns=self._usage.turns + 1,
+            seconds=self._usage.seconds + 1.0,
+            tokens=self._usage.tokens + TokenUsage(input=80, output=20, total=100),
+            cost_usd=self._usage.cost_usd + 0.01,
+            model="scripted/scripted-model",
+        )
         if step.before is not None:
             step.before()
         if step.hangs:

@@ -13,10 +13,10 @@ or after a call.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from millracer.cancellation import Wait
 from millracer.domain.models import AliasModel, StageModels
@@ -34,6 +34,7 @@ from millracer.domain.run.observation import ChangeHints
 from millracer.domain.work.items import (
     ItemState,
     ItemStatus,
+    ListedItem,
     SubmitReceipt,
     UnfinishedItem,
     WorkItem,
@@ -43,6 +44,7 @@ from millracer.domain.work.runtime import (
     CommandState,
     ControlReceipt,
     DaemonEnd,
+    JsonObject,
     ModeValidation,
     OutOfSight,
     RunningDaemon,
@@ -50,6 +52,8 @@ from millracer.domain.work.runtime import (
     RuntimeEventKind,
     RuntimeStatus,
 )
+from millracer.domain.work.stages import StageReport
+from millracer.domain.work.transcript import Transcript
 from millracer.errors import RunWarning, ToolFailed, ToolUnsupported
 from millracer.millrace.intake.documents import (
     IntakeDocument,
@@ -65,6 +69,7 @@ from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
 from millracer.testing.stage_models import ScriptedStageModels
+from millracer.testing.stages import ScriptedStages
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 #: A wait of at most this long takes no step of the script.
@@ -153,6 +158,20 @@ def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None)
     return Step(item=ItemState.ACTIVE if item_id is None else None, stage=stage, events=(event,))
 
 
+def stage_ends(stage: str, result: str | None = None, *, run_id: str = "run-1") -> Step:
+    """End the stage of the watched item; by default with success."""
+    event = RuntimeEvent(
+        kind=RuntimeEventKind.STAGE_ENDED,
+        occurred_at=NOW,
+        plane="execution",
+        stage=stage,
+        run_id=run_id,
+        item_kind="task",
+        terminal_result=result or f"{stage.upper()}_COMPLETE",
+    )
+    return Step(events=(event,))
+
+
 def item_goes(state: ItemState, detail: str = "") -> Step:
     """The watched item changes its state."""
     return Step(item=state, detail=detail)
@@ -227,6 +246,7 @@ class ScriptedBackend(Backend):
         self.stopped_on_purpose = False
         self.fates: deque[CommandReply] = deque()  #: replies to mailbox commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
+        self.stages = ScriptedStages(NOW)
         self.control_held = False
         self.locks: set[str] = set()
         self.is_shown_by_git = False
@@ -235,6 +255,7 @@ class ScriptedBackend(Backend):
         self._steps: deque[Step] = deque()
         self._faults: dict[str, deque[_Fault]] = {}
         self._paths: dict[str, IntakeDocument] = {}
+        self.texts: dict[str, str] = {}  #: the request of an item that was not submitted here
         self._next_pid = 4001
 
     # --- scripting ----------------------------------------------------------------------------
@@ -386,6 +407,23 @@ class ScriptedBackend(Backend):
             self._left(item) for item in sorted(left, key=lambda item: _LISTED.index(item.state))
         )
 
+    def list_items(self) -> tuple[ListedItem, ...]:
+        """See the port; what was added last was written last."""
+        self.calls.append("list_items")
+        if not self._holds_work:
+            return ()
+        return tuple(
+            self._listed(item, NOW + timedelta(seconds=at))
+            for at, item in reversed(list(enumerate(self.items.values())))
+            if item.state is not ItemState.ABSENT
+        )
+
+    def task_text(self, item_status: ItemStatus) -> str | None:
+        """See the port."""
+        self.calls.append("task_text")
+        stored = {document.item_id: document.request_text for document in self.documents}
+        return {**self.texts, **stored}.get(item_status.item_id)
+
     def find_daemon(self) -> RunningDaemon | None:
         """See the port."""
         self.calls.append("find_daemon")
@@ -506,6 +544,26 @@ class ScriptedBackend(Backend):
                 applied=not mailed, pending_command="cancel-1" if mailed else None, detail="done"
             )
 
+    def retry_item(self, item_id: str, reason: str, wait: Wait) -> None:
+        """See the port."""
+        with self._called("retry_item", wait):
+            if self.daemon is not None:
+                raise ToolFailed("millrace", "a daemon holds the lock", suggested_action="stop it")
+            blocked = next(
+                (
+                    each
+                    for each in self.items.values()
+                    if item_id in {each.millrace_id, each.item_id}
+                    and each.state is ItemState.BLOCKED
+                ),
+                None,
+            )
+            if blocked is None:
+                raise ToolFailed(
+                    "millrace", "blocked work item not found", suggested_action="list the items"
+                )
+            blocked.state, blocked.detail = ItemState.QUEUED, reason
+
     def pause(self, wait: Wait) -> ControlReceipt:
         """See the port."""
         with self._called("pause", wait):
@@ -545,6 +603,33 @@ class ScriptedBackend(Backend):
         """See the port."""
         with self._called("gather_evidence", wait):
             return self._evidence(item_status)
+
+    def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
+        """See the port."""
+        self.calls.append("stage_reports")
+        wait.cancellation.raise_if_cancelled()
+        return self.stages.of(item_ids)
+
+    def read_transcript(self, report: StageReport) -> Transcript:
+        """See the port."""
+        self.calls.append("read_transcript")
+        return self.stages.transcripts.get(report.request_id, Transcript())
+
+    def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
+        """See the port; a trace has the run and its stages."""
+        self.calls.append("run_traces")
+        stages = self.stages.of(item_ids)
+        return tuple(
+            {
+                "run_id": run_id,
+                "nodes": [
+                    {"stage": each.stage, "terminal_result": each.result}
+                    for each in stages
+                    if each.run_id == run_id
+                ],
+            }
+            for run_id in dict.fromkeys(each.run_id for each in reversed(stages))
+        )
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""
@@ -610,6 +695,17 @@ class ScriptedBackend(Backend):
             path=f"{self._workspace}/{item.state.value}/{item_id}.md",
         )
 
+    def _listed(self, item: HeldItem, written_at: datetime) -> ListedItem:
+        left = self._left(item)
+        return ListedItem(
+            item_id=left.item_id,
+            work_kind=left.work_kind,
+            state=left.state,
+            title=left.title,
+            written_at=written_at,
+            path=left.path,
+        )
+
     def _status(self) -> RuntimeStatus:
         active = [i.item_id for i in self.items.values() if i.state is ItemState.ACTIVE]
         waiting = [i.item_id for i in self.items.values() if i.state is ItemState.QUEUED]
@@ -661,6 +757,8 @@ class ScriptedBackend(Backend):
         if step.item is not None:
             assert item is not None, f"the script moves {item_id}, which was never added"
             item.state, item.detail, item.proven = step.item, step.detail, step.proven
+            self.stages.end_item(item_id, step.item, proven=step.proven)
+        self.stages.note(step.events, item_id)
         if step.stage is not None:
             self.active_stage = step.stage
         if step.paused is not None:

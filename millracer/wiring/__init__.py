@@ -26,6 +26,7 @@ from millracer.ports import (
     Clock,
     Directories,
     ProgressListener,
+    Repository,
     SessionStore,
     TextListener,
 )
@@ -213,10 +214,20 @@ def orchestrator_over(
         pi=pi,
         clock=SystemClock(),
         unique=new_identity,
+        repository=open_repository(millrace.workspace),
         tools=tools,
         listeners=listeners,
         on_text=on_text,
     )
+
+
+def open_repository(workspace: str) -> Repository:
+    """Return the repository of a workspace; nothing is read yet."""
+    from millracer.millrace.files.workspace import WorkspacePaths  # noqa: PLC0415 - see above
+    from millracer.repository.adapter import GitRepository  # noqa: PLC0415 - see above
+
+    paths = WorkspacePaths(Path(workspace))
+    return GitRepository(paths.root, paths.changes)
 
 
 def open_pi(settings: Settings) -> Agent:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from millracer.millrace.files.candidates import (
     item_names,
     mode_names,
+    registered_workspace,
     selected_workspace,
     session_names,
     workspace_names,
@@ -14,6 +15,7 @@ __all__ = [
     "item_names",
     "mode_names",
     "model_names",
+    "registered_workspace",
     "selected_workspace",
     "session_names",
     "workspace_names",

@@ -40,13 +40,28 @@ def load_run() -> None:
     from millracer.operations import options
     from millracer.pi import one_shot, rpc, skills
     from millracer.programs import installed
+    from millracer.repository import adapter
     from millracer.run import orchestrator
     from millracer.schemas import config_file, run_result
     from millracer.system import config_files
+    from millracer.system.file_events import load_changes
+
+    with suppress(ImportError):  # without its library, a watch polls
+        load_changes()
 
 
 def load_answers() -> None:
     """Import what answers any ops request."""
     load_run()
     from millracer.millrace.files import directories
-    from millracer.operations import context, gateway, run, status
+    from millracer.operations import (
+        context,
+        gateway,
+        item_reports,
+        list_items,
+        retry,
+        run,
+        start,
+        status,
+        typed_action,
+    )

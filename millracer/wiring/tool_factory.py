@@ -18,6 +18,7 @@ from millracer.wiring import (
     check_pi_options,
     open_orchestrator,
     open_pi,
+    open_repository,
     orchestrator_over,
     orchestrator_until_end,
 )
@@ -26,7 +27,7 @@ from millracer.wiring.preload import load_run
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
     from millracer.domain.run.options import RunOptions
-    from millracer.ports import Agent, Backend, ProgressListener, TextListener
+    from millracer.ports import Agent, Backend, ProgressListener, Repository, TextListener
     from millracer.run.orchestrator import Orchestrator
 
 
@@ -65,6 +66,10 @@ class ProgramFactory:
         return open_orchestrator(
             settings, cancellation, backends=self.backends, listeners=self.listeners
         )
+
+    def repository(self, root_path: str) -> Repository:
+        """Return the repository of a workspace."""
+        return open_repository(root_path)
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
@@ -130,6 +135,10 @@ class PortFactory:
         """Return the backend of a workspace."""
         return self.backends(root_path, options)
 
+    def repository(self, root_path: str) -> Repository:
+        """Return the repository of a workspace."""
+        return open_repository(root_path)
+
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         return self.agents(root_path, options)
@@ -156,6 +165,8 @@ def existing(path: Path, field: str) -> Path:
         InvalidRequest: it is not a directory; `field` is the caller's name for it.
     """
     action = f"create the directory or pass another --{field}"
+    if field == "workspace":
+        action += "; `millracer workspaces list` lists the registered ids"
     try:
         resolved = path.expanduser().resolve()
         usable = resolved.is_dir()

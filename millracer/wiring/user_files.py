@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millracer.cancellation import Wait
+from millracer.domain.programs import TESTED_VERSIONS, HiddenPi, Tool, ToolOrigin
 from millracer.errors import MillracerError, UsageError
 from millracer.system.config_files import (
     peek_user_file,
@@ -19,7 +20,6 @@ from millracer.system.config_files import (
 from millracer.system.user_folders import operator_history
 
 if TYPE_CHECKING:
-    from millracer.programs.plan import HiddenPi
     from millracer.programs.setup import Installer
 
 __all__ = [
@@ -77,10 +77,8 @@ def find_hidden_pi(tools: Path, wait: Wait) -> HiddenPi | None:
     Raises:
         Cancelled: the caller cancelled.
     """
-    from millracer.domain.programs import TESTED_VERSIONS, Tool, ToolOrigin  # noqa: PLC0415 - only `setup` needs it
-    from millracer.pi import install  # noqa: PLC0415 - the same
+    from millracer.pi import install  # noqa: PLC0415 - only `setup` needs it
     from millracer.programs.discovery import resolve_programs  # noqa: PLC0415 - the same
-    from millracer.programs.plan import HiddenPi  # noqa: PLC0415 - the same
 
     used = resolve_programs({}, os.environ, peek_user_file()).pi
     program = shutil.which(Tool.PI)

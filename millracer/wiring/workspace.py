@@ -8,8 +8,9 @@ from pathlib import Path
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import RunWarning
 from millracer.operations.context import SelectedWorkspace
-from millracer.operations.resolve_workspace import resolve_selection
+from millracer.operations.resolve_workspace import resolve_option, resolve_selection, shadow_warning
 from millracer.operations.session_memory import SessionMemory
+from millracer.wiring import open_directories
 from millracer.wiring.tool_factory import existing
 
 
@@ -18,7 +19,8 @@ def find_place(
 ) -> SelectedWorkspace:
     """Return the named workspace, else what the session selected, else the current directory.
 
-    The registry's default is not used: a command works in its current directory.
+    A name is a directory, else the id of a registered workspace. The registry's default is not
+    used: a command works in its current directory.
 
     Raises:
         InvalidRequest: the workspace is not a directory.
@@ -28,11 +30,14 @@ def find_place(
     selected = resolve_selection(selection, memory)
     mode = None if selection is None else selection.mode
     if named is not None:
-        workspace = existing(named, "workspace")
+        directories = open_directories()
+        found = resolve_option(str(named), memory, directories)
+        workspace = existing(Path(found.root_path), "workspace")
         return SelectedWorkspace(
             root_path=str(workspace),
-            resolution=_resolution(ResolutionRule.CLI_WORKSPACE, workspace),
-            mode=mode,
+            resolution=replace(found, root_path=str(workspace)),
+            mode=mode or found.default_mode,
+            warnings=shadow_warning(str(named), memory, directories),
         )
     if selected is not None:
         workspace = existing(Path(selected.root_path), "workspace")

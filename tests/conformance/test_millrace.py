@@ -111,6 +111,36 @@ def test_what_is_left_is_listed_with_the_newest_first_and_ideas_after_the_queue(
     ]
 
 
+def test_all_items_are_listed_in_any_state_with_the_request_as_it_was_given(
+    millrace: Backend,
+) -> None:
+    assert millrace.list_items() == ()
+    millrace.initialise(wait())
+    add(millrace, "widget-0a1b", IntakeKind.TASK)
+    add(millrace, "plan-2c3d", IntakeKind.IDEA)
+    millrace.cancel_item("widget-0a1b", "not wanted", wait())
+    listed = {item.item_id: item for item in millrace.list_items()}
+
+    assert {item_id: (item.work_kind, item.state) for item_id, item in listed.items()} == {
+        "widget-0a1b": ("task", ItemState.CANCELLED),
+        "plan-2c3d": ("idea", ItemState.INBOX),
+    }
+    assert {item.title for item in listed.values()} == {"Make it blue"}
+    for item_id in listed:
+        assert millrace.task_text(millrace.look_up(item_id, wait())) == "Make it blue"
+    assert millrace.task_text(millrace.look_up("nothing-0a1b", wait())) is None
+    assert millrace.run_traces(listed) == ()
+
+
+def test_an_item_that_is_not_blocked_is_not_retried(millrace: Backend) -> None:
+    millrace.initialise(wait())
+    add(millrace, "widget-0a1b", IntakeKind.TASK)
+
+    with pytest.raises(ToolFailed):
+        millrace.retry_item("widget-0a1b", "try again", wait())
+    assert millrace.look_up("widget-0a1b", wait()).state is ItemState.QUEUED
+
+
 def test_the_modes_are_named_without_a_workspace(millrace: Backend) -> None:
     modes = millrace.list_modes(wait())
 

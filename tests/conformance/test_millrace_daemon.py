@@ -227,6 +227,7 @@ def stage_begins(signs: ChangeHints) -> bool:
     return any(event.begins_stage for event in signs.events)
 
 
+@pytest.mark.portable
 def test_a_started_daemon_is_owned_and_one_task_is_followed_to_its_proven_end(
     site: Site, lease: WatchLease
 ) -> None:
@@ -263,6 +264,15 @@ def test_a_started_daemon_is_owned_and_one_task_is_followed_to_its_proven_end(
     verdict = site.judged()
     assert verdict.completed
     assert verdict.missing == ()
+    reports = site.millrace.stage_reports([ITEM, "another"], wait())
+    assert (reports[0].stage, reports[-1].stage) == ("builder", "updater")
+    assert [report.started_at for report in reports] == sorted(r.started_at for r in reports)
+    assert {report.item_id for report in reports} == {ITEM}
+    assert {report.run_id for report in reports} == {event.run_id for event in began}
+    assert reports[-1].result == "UPDATE_COMPLETE"
+    assert all(report.tokens is not None and report.tokens.total == 12 for report in reports)
+    assert all(report.seconds is not None and report.seconds > 0 for report in reports)
+    assert site.millrace.stage_reports(["another"], wait()) == ()
     assert site.running() is None
     status = site.millrace.read_status(wait())
     assert (status.process_running, status.lock) == (False, "absent")
@@ -326,8 +336,14 @@ def test_a_killed_daemon_is_seen_and_repair_puts_its_item_back_into_the_queue_on
     daemon = site.start()
     watch(lease, queued, stage_begins)
 
+    (started,) = site.millrace.stage_reports([ITEM], wait())
+    assert (started.stage, started.result, started.tokens, started.seconds) == ("builder",) + (
+        None,
+    ) * 3
+
     site.kill(daemon)
     seen = watch(lease, queued, lambda signs: not signs.daemon_alive)
+    assert site.millrace.stage_reports([ITEM], wait()) == (started,)
 
     assert not seen[-1].poll_due
     assert not any(signs.stop_seen for signs in seen)

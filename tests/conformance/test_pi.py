@@ -119,6 +119,23 @@ def test_every_prompt_gets_its_own_answer_or_its_own_failure(subject: Subject) -
     assert subject.pi.ask("three", soon()) == "later answer"
 
 
+def test_every_turn_counts_towards_the_usage(subject: Subject) -> None:
+    subject.will_say("an answer")
+    subject.will_fail("no such model")
+    before = subject.pi.usage
+    assert before.turns == 0
+
+    subject.pi.ask("one", soon())
+    answered = subject.pi.usage
+    with pytest.raises(ToolFailed):
+        subject.pi.ask("two", soon())
+
+    one = answered.since(before)
+    assert (one.turns, subject.pi.usage.since(answered).turns) == (1, 1)
+    assert one.seconds > 0
+    assert one.unreported_turns or one.tokens.total > 0
+
+
 def test_a_turn_out_of_time_leaves_the_conversation_usable(subject: Subject) -> None:
     subject.pi.begin()
     subject.will_hang(before=nothing)

@@ -61,7 +61,7 @@ def test_a_job_is_red_and_says_why_when_its_issue_is_blocked(blocking: Scene) ->
     assert ran.exit_code == 4
     assert summary.startswith("## blocked\n")
     assert "- missing: " in summary
-    assert "- to retry: `millrace queue retry-blocked " in summary
+    assert "- to retry: `millracer retry " in summary
     assert result["outcome"] == "blocked"
 
 

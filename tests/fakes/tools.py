@@ -13,11 +13,12 @@ from millracer.domain.run.options import RunOptions
 from millracer.domain.run.result import RunResult
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
-from millracer.ports import Agent, Backend
+from millracer.ports import Agent, Backend, Repository
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
 from millracer.testing.clock import FrozenClock
+from millracer.testing.repository import ScriptedRepository
 
 _USED = ProgramsUsed(
     millrace=ProgramUsed(command="millrace", origin=ToolOrigin.PATH),
@@ -40,6 +41,7 @@ class ScriptedTools(Tools):
 
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)
     pi: ScriptedAgent = field(default_factory=ScriptedAgent)
+    repositories: ScriptedRepository = field(default_factory=ScriptedRepository)
     result: RunResult | None = None
     run_error: BaseException | None = None
     refusal: MillracerError | None = None
@@ -50,6 +52,9 @@ class ScriptedTools(Tools):
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
         self._open(root_path, options)
         return self.backends
+
+    def repository(self, root_path: str) -> Repository:
+        return self.repositories
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         return self.pi
@@ -78,6 +83,7 @@ class _Noting(Orchestrator):
             pi=tools.pi,
             clock=FrozenClock(),
             unique=lambda: "unique",
+            repository=tools.repositories,
             tools=_USED,
         )
         self._tools = tools

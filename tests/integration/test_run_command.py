@@ -27,7 +27,9 @@ from millracer.domain.run.evidence import ItemFact
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind
 from millracer.domain.run.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
+from millracer.domain.run.usage import AgentUsage
 from millracer.domain.work.items import ItemState
+from millracer.domain.work.stages import TokenUsage
 from millracer.errors import RunWarning, UsageError
 from millracer.ports import ProgressListener
 from millracer.wiring import BackendFactory, Settings, tool_factory
@@ -313,6 +315,21 @@ def test_the_evidence_is_below_an_answer_of_pi(
     assert capsys.readouterr() == (
         "All is done.\n",
         "completed: it is done\n  evidence: task item-1 is done (millrace queue show item-1)\n",
+    )
+
+
+def test_on_a_terminal_the_proof_is_one_line_with_what_was_used_below_it(
+    stand: Stand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    usage = AgentUsage(turns=1, tokens=TokenUsage(total=1500))
+    stand.result = replace(
+        DONE, output="All is done.", agent_usage=usage, show_command="millracer show item-1"
+    )
+
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 0
+    assert capsys.readouterr().err == (
+        "completed: it is done\n  2k tokens · millracer show item-1\n"
     )
 
 

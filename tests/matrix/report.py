@@ -124,7 +124,7 @@ def render(results: Sequence[Result]) -> str:
     ]
     remarks = [*_failures(results), *_absences(results), *_skips(results), *_open(results)]
     parts += ["\n## Failed or not run\n", *remarks] if remarks else []
-    return "\n".join([*parts, _DIFFERENCES])
+    return "\n".join([*parts, _DIFFERENCES, _PLATFORMS])
 
 
 def _row(result: Result) -> str:
@@ -208,4 +208,37 @@ differently:
   a complete answer, and takes the text received so far as the answer. Newer versions retry.
 - pi up to 0.75 asks a failing model three times before it counts one of its own retries as failed.
 - pi 1.x requires `--model` together with `--provider`. Millracer checks this before it starts pi.
+"""
+
+_PLATFORMS = """\
+## Platforms
+
+Millracer is developed and tested on Linux. **It was never run on macOS: no macOS machine was
+available.** Every call that only Linux has, has a portable twin:
+
+| purpose | on Linux | on macOS |
+|---|---|---|
+| report changes in folders | inotify | `watchfiles` with FSEvents, else five reads a second |
+| report the end of the daemon | pidfd | ten checks of the process table a second |
+| find processes and their start times | `/proc` | psutil, without `/proc` |
+| run Millrace's commands | forks of the fork server | plain processes |
+| end the fork server with its client | parent-death signal | no fork server |
+| signals that end a command | SIGIO, SIGPWR, real-time signals too | without these |
+| act as process 1 of a container | yes | not needed |
+| return free memory (`ops --jsonl`) | `mallopt` | not changed |
+
+On macOS a fork of a process with loaded libraries is unsafe, so each Millrace command takes about a
+second longer there. On other systems than these two there is a fork server, and a thread of it
+watches the client's socket instead of the parent-death signal.
+
+Two checks on Linux replace a test on macOS:
+
+- `make test` runs the tests of watches, daemons, processes and the fork server a second time with
+  the Linux calls switched off and removed from Python. They use the portable twins, but on Linux
+  `watchfiles` uses inotify instead of FSEvents, psutil reads `/proc`, and the fork server forks.
+- `make lint` checks the types for macOS too. It fails for a call that Python does not have there.
+
+Not tested in any way: FSEvents, process information that macOS withholds (it may hide the
+environment of protected programs, so a leftover of pi's tools may not be found), the terminal, a
+host name that changes with the network, `millracer setup`, and pi and Millrace themselves.
 """

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.run.evidence import Evidence, ItemFact, StageFact
+from millracer.domain.run.usage import NO_TURNS, AgentUsage
 from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
@@ -345,6 +346,7 @@ class ModelPi(ScriptedModels):
 
     version: str | None = "0.73.1"
     notices: tuple[RunWarning, ...] = ()
+    usage: AgentUsage = NO_TURNS
 
     def __init__(self, world: World) -> None:
         self._world = world

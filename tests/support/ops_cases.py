@@ -29,6 +29,7 @@ from tests.support.ops_scenes import (
     Prepare,
     RecordedMillrace,
     fails,
+    has_blocked_item,
     has_no_store,
     is_cancelled,
     is_nowhere,
@@ -142,6 +143,8 @@ _REGISTER = asks(
     },
 )
 
+_ITEM = {"payload": {"work_item_id": "make-it"}}
+
 #: What the actions answer.
 ACTIONS = (
     Case(name="status", request=asks("status", **_at(mode="learning_pi")), reference=""),
@@ -164,6 +167,24 @@ ACTIONS = (
         ),
         reference="",
     ),
+    Case(
+        name="list-items",
+        request=asks("list_items", **_at(), input={"payload": {"states": ["blocked"]}}),
+        prepare=has_blocked_item,
+    ),
+    Case(
+        name="show-work-item",
+        request=asks("show_work_item", **_at(), input=_ITEM),
+        prepare=has_blocked_item,
+    ),
+    Case(name="logs", request=asks("logs", **_at(), input=_ITEM), prepare=has_blocked_item),
+    Case(name="trace", request=asks("trace", **_at(), input=_ITEM), prepare=has_blocked_item),
+    Case(name="retry", request=asks("retry", **_at(), input=_ITEM), prepare=has_blocked_item),
+    Case(
+        name="retry-of-an-unknown-item",
+        request=asks("retry", **_at(), input={"payload": {"work_item_id": "nothing"}}),
+    ),
+    Case(name="start", request=asks("start", **_at())),
     Case(
         name="enqueue-from-mission-control",
         request=_of_mission_control(

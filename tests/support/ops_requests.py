@@ -134,6 +134,16 @@ def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
     needed: dict[str, st.SearchStrategy[Json]] = {}
     optional: dict[str, st.SearchStrategy[Json]] = {}
     match action:
+        case "list_items":
+            states = st.lists(texts(), max_size=3)
+            optional = {"states": st.none() | states, "all_workspaces": st.booleans()}
+        case "show_work_item" | "trace":
+            needed = {"work_item_id": filled_texts()}
+        case "logs":
+            needed = {"work_item_id": filled_texts()}
+            optional = {"stage": text, "raw": st.booleans()}
+        case "retry":
+            needed, optional = {"work_item_id": filled_texts()}, {"reason": text}
         case "enqueue":
             optional = {"task": text, "text": text}
         case "select_workspace":

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from millracer.cancellation import CancelReason, Wait
+from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeStatus
+from millracer.domain.work.transcript import EntryKind, Transcript, TranscriptEntry
 from millracer.errors import StoreUnavailable, ToolNotFound, ToolUnsupported
 from millracer.testing.backend import ScriptedBackend, Step, stage_runs, then
 from tests.fakes.store import InMemorySessionStore
@@ -47,6 +49,17 @@ class LostStore(InMemorySessionStore):
         raise StoreUnavailable(
             "the session store is locked by another program", suggested_action="try again"
         )
+
+
+def has_blocked_item(desk: Desk) -> None:
+    """Let Millrace hold an item that a stage has blocked."""
+    millrace = desk.tools.backends
+    millrace.holds("make-it-blue-1", ItemState.BLOCKED).runner_failure = "no API key"
+    millrace.texts["make-it-blue-1"] = "Make the widget blue"
+    millrace.stages.begin("make-it-blue-1", "builder", "run-1")
+    millrace.stages.end("make-it-blue-1", "BLOCKED")
+    entry = TranscriptEntry(kind=EntryKind.TOOL, text="make test", tool="bash", failed=True)
+    millrace.stages.transcripts["request-1"] = Transcript(entries=(entry,), is_complete=True)
 
 
 def shows(*steps: Step) -> Prepare:

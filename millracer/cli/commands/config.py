@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from millracer.cli.command import completed
 from millracer.cli.options.groups import CommonOptions, with_common_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import table
@@ -48,10 +48,11 @@ _WIDEST = 40
 
 
 @with_common_options
+@with_output
 def show(
     common: CommonOptions,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the values as JSON.")] = False,
+    as_json: bool = False,
 ) -> None:
     """Show the effective value and origin of each option."""
 

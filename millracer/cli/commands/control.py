@@ -1,4 +1,4 @@
-"""`millracer cancel`, `pause`, `resume` and `stop`."""
+"""`millracer cancel`, `retry`, `pause`, `resume`, `start` and `stop`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.domain.operations import (
@@ -15,6 +16,8 @@ from millracer.domain.operations import (
     OperationName,
     PauseRequest,
     ResumeRequest,
+    RetryRequest,
+    StartRequest,
     StopRequest,
 )
 from millracer.errors import UsageError
@@ -26,6 +29,7 @@ _here = with_options(*queue_options.HERE)
 
 
 @_here
+@with_output
 def cancel(
     common: CommonOptions,
     *,
@@ -34,7 +38,7 @@ def cancel(
         str | None,
         typer.Option("--reason", help="Reason, recorded by Millrace.  [default: no longer wanted]"),
     ] = None,
-    as_json: queue_options.AsJson = False,
+    as_json: bool = False,
 ) -> None:
     """Remove one waiting or blocked work item from Millrace's queue.
 
@@ -51,7 +55,34 @@ def cancel(
 
 
 @_here
-def pause(common: CommonOptions, *, as_json: queue_options.AsJson = False) -> None:
+@with_output
+def retry(
+    common: CommonOptions,
+    *,
+    item: queue_options.Item,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", help="Reason, recorded by Millrace.  [default: try again]"),
+    ] = None,
+    as_json: bool = False,
+) -> None:
+    """Put one blocked work item back into the queue.
+
+    The command starts no daemon. Millrace retries nothing while a daemon runs.
+    """
+
+    def request(_: object) -> RetryRequest:
+        _refuse_blank(item, "ID", "give the id of a blocked item from `millracer list`")
+        if reason is not None:
+            _refuse_blank(reason, "--reason", "omit --reason, or give a reason")
+        return RetryRequest(item, reason)
+
+    perform(OperationName.RETRY, common, request, _show, as_json=as_json)
+
+
+@_here
+@with_output
+def pause(common: CommonOptions, *, as_json: bool = False) -> None:
     """Pause the workspace: no new stage is started.
 
     A running stage continues to its end.
@@ -60,7 +91,8 @@ def pause(common: CommonOptions, *, as_json: queue_options.AsJson = False) -> No
 
 
 @_here
-def resume(common: CommonOptions, *, as_json: queue_options.AsJson = False) -> None:
+@with_output
+def resume(common: CommonOptions, *, as_json: bool = False) -> None:
     """End the pause of the workspace.
 
     The command starts no daemon.
@@ -68,7 +100,18 @@ def resume(common: CommonOptions, *, as_json: queue_options.AsJson = False) -> N
     perform(OperationName.RESUME, common, lambda _: ResumeRequest(), _show, as_json=as_json)
 
 
+@with_options(*queue_options.HERE, "millrace_mode", "cwd")
+@with_output
+def start(common: CommonOptions, *, as_json: bool = False) -> None:
+    """Start a daemon that works the queue until `millracer stop`.
+
+    A daemon that a command of Millracer started is kept from now on.
+    """
+    perform(OperationName.START, common, lambda _: StartRequest(), _show, as_json=as_json)
+
+
 @_here
+@with_output
 def stop(
     common: CommonOptions,
     *,
@@ -78,7 +121,7 @@ def stop(
             "--force", help="Also stop a foreign daemon, or one that another command watches."
         ),
     ] = False,
-    as_json: queue_options.AsJson = False,
+    as_json: bool = False,
 ) -> None:
     """Stop the daemon that Millracer started.
 

@@ -19,6 +19,7 @@ from millracer import __version__
 from millracer.cancellation import Cancellation
 from millracer.cli.operation_calls import conclude
 from millracer.cli.options.groups import CommonOptions, with_common_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.running_line import RunningLine
 from millracer.cli.terminal.stderr import printable, say_errors
 from millracer.cli.terminal.stdout import print_text
@@ -52,10 +53,11 @@ _LEAST_COLUMNS = 20
 
 
 @partial(with_common_options, despite_config=True)
+@with_output
 def doctor(
     common: CommonOptions,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+    as_json: bool = False,
     with_turn: Annotated[
         bool,
         typer.Option("--try", help="Also send pi one short prompt; this calls its model."),

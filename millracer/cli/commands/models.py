@@ -10,6 +10,7 @@ import typer
 from millracer.cli.options import completion
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.domain.operations import ModelsRequest, OperationName
@@ -33,6 +34,7 @@ _ORIGINS = {
     *("millrace_mode", "provider", "model", "thinking", "stage_model", "no_model_check"),
     "pi_command",
 )
+@with_output
 def models(
     common: CommonOptions,
     *,
@@ -53,7 +55,7 @@ def models(
         bool,
         typer.Option("--all", help="Also list every model that pi has credentials for."),
     ] = False,
-    as_json: queue_options.AsJson = False,
+    as_json: bool = False,
 ) -> None:
     """Show or set the models of pi and the stages.
 

@@ -17,6 +17,7 @@ from millracer.cli.commands.ops.request import open_gateway, perform
 from millracer.cli.options import completion as shell_completion
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, common_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_text
 from millracer.cli.terminal.tables import in_line, table
@@ -47,7 +48,6 @@ from millracer.schemas.ops.result import (
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the ops result as JSON.")]
 _WorkspaceId = Annotated[
     str,
     typer.Argument(
@@ -62,7 +62,8 @@ _SessionName = Annotated[
 ]
 
 
-def list_workspaces(*, workspace: options.Workspace = None, as_json: _AsJson = False) -> None:
+@with_output
+def list_workspaces(*, workspace: options.Workspace = None, as_json: bool = False) -> None:
     """List the registered workspaces; `*` marks the default."""
     _do(
         common_options(values={"workspace": workspace}),
@@ -72,6 +73,7 @@ def list_workspaces(*, workspace: options.Workspace = None, as_json: _AsJson = F
     )
 
 
+@with_output
 def add_workspace(  # noqa: PLR0913 - one parameter per option
     path: Annotated[Path, typer.Argument(help="The directory.")] = Path(),
     *,
@@ -84,15 +86,7 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
         str | None, typer.Option("--mode", help="Default Millrace mode of the workspace.")
     ] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="Tag; repeatable.")] = None,
-    default: Annotated[
-        bool,
-        typer.Option(
-            "--default",
-            help="Make it the default of ops and the operator; other commands default to the "
-            "current directory.",
-        ),
-    ] = False,
-    as_json: _AsJson = False,
+    as_json: bool = False,
 ) -> None:
     """Register a directory under an id; an existing id is replaced."""
     named = workspace_id or _NOT_IN_IDS.sub("-", path.expanduser().resolve().name).strip("-._")
@@ -104,17 +98,18 @@ def add_workspace(  # noqa: PLR0913 - one parameter per option
         "display_name": display_name,
         "default_mode": mode,
         "tags": list(tag or ()),
-        "is_default": default,
     }
     _do(common_options(), OperationName.REGISTER_WORKSPACE, payload, as_json=as_json)
 
 
-def remove_workspace(workspace_id: _WorkspaceId, *, as_json: _AsJson = False) -> None:
+@with_output
+def remove_workspace(workspace_id: _WorkspaceId, *, as_json: bool = False) -> None:
     """Unregister a workspace; its directory is not changed."""
     payload = {"workspace_id": workspace_id}
     _do(common_options(), OperationName.FORGET_WORKSPACE, payload, as_json=as_json)
 
 
+@with_output
 def select_workspace(
     selected: Annotated[
         str,
@@ -130,7 +125,7 @@ def select_workspace(
         typer.Option("--mode", help="Millrace mode.  [default: the workspace's]"),
     ] = None,
     session_id: options.SessionId = None,
-    as_json: _AsJson = False,
+    as_json: bool = False,
 ) -> None:
     """Select a session's default workspace and mode."""
     is_path = "/" in selected or selected in {".", "..", "~"}
@@ -139,18 +134,21 @@ def select_workspace(
     _do(common, OperationName.SELECT_WORKSPACE, payload, as_json=as_json)
 
 
-def list_sessions(*, as_json: _AsJson = False) -> None:
+@with_output
+def list_sessions(*, as_json: bool = False) -> None:
     """List all sessions."""
     _do(common_options(), OperationName.LIST_SESSIONS, {}, as_json=as_json)
 
 
-def show_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
+@with_output
+def show_session(session_id: _SessionName, *, as_json: bool = False) -> None:
     """Show one session."""
     payload = {"session_id": session_id}
     _do(common_options(), OperationName.INSPECT_SESSION, payload, as_json=as_json)
 
 
-def forget_session(session_id: _SessionName, *, as_json: _AsJson = False) -> None:
+@with_output
+def forget_session(session_id: _SessionName, *, as_json: bool = False) -> None:
     """Delete one session."""
     payload = {"session_id": session_id}
     _do(common_options(), OperationName.FORGET_SESSION, payload, as_json=as_json)
@@ -210,8 +208,7 @@ def _lines(result: OpsResult, action: OperationName) -> list[str]:
         case SessionsReply(sessions=sessions):
             return table(("SESSION", "WORKSPACE", "MODE", "LAST USED"), map(_session_row, sessions))
         case SessionReply(session=SessionDocument() as session):
-            forgotten = [f"forgot session {session.session_id}"]
-            return forgotten if action is OperationName.FORGET_SESSION else _session_lines(session)
+            return _session_reply(session, action)
         case _:
             return []
 
@@ -233,6 +230,25 @@ def _session_row(session: SessionDocument) -> tuple[str, ...]:
         session.selected_mode or "-",
         f"{session.updated_at:%Y-%m-%d %H:%M:%S}Z",
     )
+
+
+def _session_reply(session: SessionDocument, action: OperationName) -> list[str]:
+    match action:
+        case OperationName.FORGET_SESSION:
+            return [f"forgot session {session.session_id}"]
+        case OperationName.SELECT_WORKSPACE:
+            return [_selected(session)]
+        case _:
+            return _session_lines(session)
+
+
+def _selected(session: SessionDocument) -> str:
+    path = session.selected_root_path
+    named = session.selected_workspace_id
+    where = f"{named} ({path})" if named else f"{path}"
+    mode = session.selected_mode
+    rest = "" if mode is None else f" in mode {mode}"
+    return f"session {session.session_id} uses workspace {where}{rest}"
 
 
 def _session_lines(session: SessionDocument) -> list[str]:

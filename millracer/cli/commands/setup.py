@@ -22,10 +22,10 @@ from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
 from millracer.cli.terminal.stdin import unreadable
 from millracer.cli.terminal.stdout import print_text
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
-from millracer.domain.programs import Tool, variable_of
+from millracer.domain.programs import HiddenPi, Tool, variable_of
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.programs.installed import installed_tools
-from millracer.programs.plan import MEGABYTES, SOURCES, HiddenPi, Part, SetupPlan
+from millracer.programs.plan import MEGABYTES, SOURCES, Part, SetupPlan
 from millracer.programs.setup import Installer, plan, set_up, take_away, tidy_up
 from millracer.wiring.user_files import find_hidden_pi, open_installer
 

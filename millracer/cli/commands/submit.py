@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
-from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.operations import SUBMIT_OPTIONS, OperationName, load
 from millracer.domain.work.items import ItemState
 from millracer.wiring import new_request_id
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 @with_options(*queue_options.HERE, *SUBMIT_OPTIONS)
-def submit(  # noqa: PLR0913 - one parameter per option
+@with_output
+def submit(
     common: CommonOptions,
     *,
     task: options.Task = None,
     benchmark_json: options.BenchmarkJson = False,
     request_id: options.RequestId = None,
-    output: options.Output = OutputFormat.TEXT,
-    as_json: queue_options.AsJson = False,
+    as_json: bool = False,
 ) -> None:
     """Add one task to Millrace's queue and print the work item's id.
 
@@ -45,7 +45,6 @@ def submit(  # noqa: PLR0913 - one parameter per option
     def prepared(memory: SessionMemory) -> object:
         return load("millracer.cli.task_input:prepare")(task_input, named, memory)
 
-    as_json = as_json or output is OutputFormat.JSON
     perform(OperationName.SUBMIT, common, prepared, _show, as_json=as_json, request_id=named)
 
 

@@ -92,7 +92,11 @@ def _workspace(context: typer.Context) -> Path:
     """Return the command's workspace, from options, variables and the session."""
     named = _given_value(context, "workspace")
     if named:
-        return Path(named).expanduser()
+        from millracer.wiring.names import registered_workspace  # noqa: PLC0415 - see above
+
+        path = Path(named).expanduser()
+        registered = None if path.is_dir() else registered_workspace(named, os.environ)
+        return path if registered is None else Path(registered)
     session_id = _given_value(context, "session_id")
     if session_id:
         from millracer.wiring.names import selected_workspace  # noqa: PLC0415 - see above

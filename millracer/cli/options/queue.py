@@ -11,13 +11,11 @@ from millracer.cli.options import completion as shell_completion
 #: Names of the common options that these commands take.
 HERE = ("workspace", "session_id", "millrace_command", "no_warm_millrace")
 
-Item = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID",
-        help="Work item id or request id.",
-        show_default=False,
-        autocompletion=shell_completion.items,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_item = typer.Argument(
+    metavar="ID",
+    help="Work item id, request id, or the beginning of a work item id.",
+    show_default=False,
+    autocompletion=shell_completion.items,
+)
+Item = Annotated[str, _item]
+OptionalItem = Annotated[str | None, _item]

@@ -17,7 +17,7 @@ from millracer.cli.options import completion as shell_completion
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.programs import variable_of
 from millracer.domain.requests import IntakeKind
-from millracer.domain.run.options import COMMAND_LINE_OPTIONS, Form, Option
+from millracer.domain.run.options import COMMAND_LINE_OPTIONS, Form, Group, Option
 
 
 def _finite(value: float) -> float:
@@ -26,8 +26,24 @@ def _finite(value: float) -> float:
     return value
 
 
-def _option(name: str, help_text: str, *, complete: Callable[..., list[str]] | None = None) -> Any:
-    return typer.Option(name, envvar=variable_of(name), help=help_text, autocompletion=complete)
+#: The groups of options that are not in the table.
+OUTPUT_GROUP = "Output"
+_TASK_GROUP = Group.TASK.value
+
+
+def _option(
+    *names: str,
+    help_text: str,
+    group: str,
+    complete: Callable[..., list[str]] | None = None,
+) -> Any:
+    return typer.Option(
+        *names,
+        envvar=variable_of(names[0]),
+        help=help_text,
+        autocompletion=complete,
+        rich_help_panel=group,
+    )
 
 
 def parameters(names: Iterable[str] | None = None) -> list[inspect.Parameter]:
@@ -61,12 +77,30 @@ def _typer_option(option: Option) -> Any:
     declaration = f"{option.flag}/--no-{option.flag.removeprefix('--')}"
     return typer.Option(
         declaration if negatable else option.flag,
+        *(() if option.short is None else (option.short,)),
         envvar=option.variable,
+        metavar=_metavar(option),
+        rich_help_panel=option.group.value,
         help=option.help_text,
         min=option.minimum,
         callback=_finite if option.kind is float else None,
         autocompletion=getattr(shell_completion, option.completion) if option.completion else None,
     )
+
+
+def _metavar(option: Option) -> str | None:
+    """Return the name of an option's value in the help; None where Typer knows a better one."""
+    if option.name == "workspace":
+        return "PATH|ID"
+    if option.form is Form.PATH:
+        return "PATH"
+    if option.form is Form.PROGRAM:
+        return "COMMAND"
+    if option.kind is float:
+        return "SECONDS"
+    if option.kind is int:
+        return "N"
+    return "TEXT" if option.kind is str else None
 
 
 def _shared(name: str) -> Any:
@@ -83,26 +117,49 @@ SessionId = Annotated[str | None, _shared("session_id")]
 PiCommand = Annotated[str | None, _shared("pi_command")]
 MillraceCommand = Annotated[str | None, _shared("millrace_command")]
 DemoIntake = Annotated[
-    IntakeKind, _option("--intake", "Intake kind of the demo task; it determines the stages.")
+    IntakeKind,
+    _option(
+        "--intake",
+        help_text="Intake kind of the demo task; it determines the stages.",
+        group=_TASK_GROUP,
+    ),
 ]
 BenchmarkJson = Annotated[
-    bool, _option("--benchmark-json", "Read a request as JSON from standard input.")
+    bool,
+    _option(
+        "--benchmark-json",
+        help_text="Read a request as JSON from standard input.",
+        group=_TASK_GROUP,
+    ),
 ]
-Output = Annotated[OutputFormat, _option("--output", "Format of standard output.")]
+Output = Annotated[
+    OutputFormat,
+    _option("--output", "-o", help_text="Format of standard output.", group=OUTPUT_GROUP),
+]
 RequestId = Annotated[
     str | None,
-    _option("--request-id", "Id of this request; repeating it with the same task is idempotent."),
+    _option(
+        "--request-id",
+        help_text="Id of this request; repeating it with the same task is idempotent.",
+        group=_TASK_GROUP,
+    ),
 ]
 Resume = Annotated[
     str | None,
     _option(
         "--resume",
-        "Continue this work item instead of starting a new task.",
+        help_text="Continue this work item instead of starting a new task.",
+        group=_TASK_GROUP,
         complete=shell_completion.items,
     ),
 ]
 ExitZero = Annotated[
-    bool, _option("--exit-zero", "Exit 0 for every outcome except internal errors and invalid use.")
+    bool,
+    _option(
+        "--exit-zero",
+        help_text="Exit 0 for every outcome except internal errors and invalid use.",
+        group=OUTPUT_GROUP,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Read one request as JSON from standard input.")]
 Jsonl = Annotated[
@@ -115,4 +172,12 @@ Jsonl = Annotated[
 StreamJson = Annotated[
     bool, typer.Option("--stream-json", help="Reserved for an event stream; not supported yet.")
 ]
-Quiet = Annotated[bool, _option("--quiet", "Do not print progress to standard error.")]
+Quiet = Annotated[
+    bool,
+    _option(
+        "--quiet",
+        "-q",
+        help_text="Do not print progress to standard error.",
+        group=OUTPUT_GROUP,
+    ),
+]

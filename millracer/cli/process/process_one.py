@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import suppress
+
+assert sys.platform == "linux"  # noqa: S101 - only Linux has containers
 
 _TERMINAL = "/dev/tty"
 _KILLED = 128

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -27,6 +28,10 @@ from millracer.cancellation import Cancellation, Cancelled, CancelReason
 _INTERRUPT = signal.SIGINT
 #: Other code in this process, such as a profiler, may use these timers.
 _TIMERS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
+if sys.platform == "linux":
+    _LINUX_ONLY = (signal.SIGIO, signal.SIGPWR, *range(signal.SIGRTMIN, signal.SIGRTMAX + 1))
+else:  # macOS lacks them, and its SIGIO ends no process by default
+    _LINUX_ONLY = ()
 _REASONS: dict[int, CancelReason] = {
     _INTERRUPT: CancelReason.INTERRUPTED,
     **dict.fromkeys(
@@ -37,10 +42,8 @@ _REASONS: dict[int, CancelReason] = {
             signal.SIGXCPU,
             signal.SIGUSR1,
             signal.SIGUSR2,
-            signal.SIGIO,
-            signal.SIGPWR,
             *_TIMERS,
-            *range(signal.SIGRTMIN, signal.SIGRTMAX + 1),
+            *_LINUX_ONLY,
         ),
         CancelReason.TERMINATED,
     ),

@@ -12,6 +12,12 @@ def in_line(text: str) -> str:
     return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
+def one_line(text: str, longest: int) -> str:
+    """Return the first line of a text, cut to a length."""
+    first = text.strip().partition("\n")[0].rstrip()
+    return first if len(first) <= longest else f"{first[: longest - 1]}…"
+
+
 def table(
     header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, widest: int | None = None
 ) -> list[str]:

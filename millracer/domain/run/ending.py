@@ -15,6 +15,7 @@ class Ending(StrEnum):
     AT_REST = "at_rest"  #: no member of the lineage is live, without proof
     STUCK = "stuck"  #: the same again and again, or waiting for what cannot come
     UNKNOWN = "unknown"  #: Millrace does not know the item (any more)
+    BUDGET_EXHAUSTED = "budget_exhausted"  #: no further stage may begin
     STOPPED = "stopped"  #: the daemon was stopped on request
     CRASHED = "crashed"  #: the daemon died too often, the item active
     RESTART_NEEDED = "restart_needed"  #: the daemon died too often, the item queued
@@ -33,13 +34,17 @@ class Ending(StrEnum):
 
     @property
     def allows_report(self) -> bool:
-        """Whether pi may be asked to report: not after a cancellation or a failure."""
+        """Whether pi may be asked to report.
+
+        Not after a cancellation, a failure, or with a spent budget.
+        """
         return self not in _NO_REPORT
 
 
 _ITEM_MAY_MOVE = frozenset(
     {
         Ending.TIMED_OUT,
+        Ending.BUDGET_EXHAUSTED,
         Ending.CANCELLED,
         Ending.CRASHED,
         Ending.RESTART_NEEDED,
@@ -48,4 +53,4 @@ _ITEM_MAY_MOVE = frozenset(
         Ending.FAILED,
     }
 )
-_NO_REPORT = frozenset({Ending.CANCELLED, Ending.FAILED})
+_NO_REPORT = frozenset({Ending.CANCELLED, Ending.FAILED, Ending.BUDGET_EXHAUSTED})

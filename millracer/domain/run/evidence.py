@@ -217,6 +217,13 @@ def lineage_of(evidence: Evidence) -> tuple[LineageItem, ...]:
     return tuple(members)
 
 
+def runner_failure(evidence: Evidence) -> str | None:
+    """Return why the stage runner of a blocked item failed, None if it is not known."""
+    blocked = any(fact.state is ItemState.BLOCKED for fact in evidence.items)
+    failures = (fact.runner_failure for fact in evidence.stages if fact.runner_failure)
+    return next(failures, None) if blocked else None
+
+
 def _member(item_id: str, spawn: SpawnFact | None, places: dict[str, ItemFact]) -> LineageItem:
     place = places.get(item_id)
     kind = "unknown" if spawn is None else spawn.child_kind

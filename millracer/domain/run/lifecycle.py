@@ -180,7 +180,7 @@ ENDINGS: Mapping[RunEvent, frozenset[Ending]] = {
     E.ANSWERED: frozenset({Ending.ANSWERED}),
     E.ITEM_FOUND_ENDED: _ITEM_ENDS,
     E.WATCH_ENDED: _ITEM_ENDS
-    | {Ending.AT_REST, Ending.STUCK, Ending.UNKNOWN, Ending.STOPPED}
+    | {Ending.AT_REST, Ending.STUCK, Ending.UNKNOWN, Ending.STOPPED, Ending.BUDGET_EXHAUSTED}
     | _DAEMON_DEATHS,  # the daemon could not be started again
     E.DAEMON_LOST: _DAEMON_DEATHS,
     E.TIMED_OUT: frozenset({Ending.TIMED_OUT}),

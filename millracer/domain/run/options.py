@@ -37,6 +37,15 @@ class Form(StrEnum):
     PROGRAM = "program"  #: a program and its arguments, the same in every directory
 
 
+class Group(StrEnum):
+    """The group of an option in a command's help."""
+
+    TASK = "Task"
+    MODELS = "Model"
+    DAEMON = "Daemon"
+    PROGRAMS = "Program"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One declared option.
@@ -47,6 +56,8 @@ class Option:
         default: the value that counts where no source gives one.
         form: what its texts must look like in a configuration file.
         minimum: the least number allowed.
+        group: where the help of a command with many options lists it.
+        short: its short form, such as `-w`.
         completion: the function of `cli.shell_completion` that lists values.
         refused_in_workspace_file: why a workspace's file must not set it; None where it may.
     """
@@ -57,6 +68,8 @@ class Option:
     help_text: str
     form: Form
     minimum: float | None
+    group: Group
+    short: str | None
     completion: str | None
     refused_in_workspace_file: str | None
 
@@ -82,6 +95,8 @@ def _option(  # noqa: PLR0913 - what a declaration may say
     *,
     form: Form = Form.LINE,
     minimum: float | None = None,
+    group: Group = Group.TASK,
+    short: str | None = None,
     completion: str | None = None,
     refused_in_workspace_file: str | None = None,
 ) -> Any:
@@ -91,6 +106,8 @@ def _option(  # noqa: PLR0913 - what a declaration may say
             "help_text": help_text,
             "form": form,
             "minimum": minimum,
+            "group": group,
+            "short": short,
             "completion": completion,
             "refused_in_workspace_file": refused_in_workspace_file,
         },
@@ -103,8 +120,11 @@ class WorkspaceOptions:
 
     workspace: str | None = _option(
         None,
-        "Root of the Millrace workspace.  [default: the session's selection, else .]",
+        "Root of the Millrace workspace, or the id of a registered one.  [default: the session's "
+        "selection, else .]",
         form=Form.PATH,
+        short="-w",
+        completion="workspaces",
         refused_in_workspace_file=_CHOOSES_PLACES,
     )
     session_id: str | None = _option(
@@ -139,20 +159,24 @@ class RunOptions:
         refused_in_workspace_file=_CHOOSES_PLACES,
     )
     thinking: str = _option(
-        "high", "Thinking level of the outer pi: off, minimal, low, medium, high or xhigh."
+        "high",
+        "Thinking level of the outer pi: off, minimal, low, medium, high or xhigh.",
+        group=Group.MODELS,
     )
-    provider: str | None = _option(None, "Model provider of the outer pi.")
-    model: str | None = _option(None, "Model of the outer pi.")
+    provider: str | None = _option(None, "Model provider of the outer pi.", group=Group.MODELS)
+    model: str | None = _option(None, "Model of the outer pi.", group=Group.MODELS, short="-m")
     stage_model: str | None = _option(
         None,
         "Model of all stages that run on pi, as PROVIDER/MODEL[:THINKING].  [default: unchanged; "
         "pi's model in a new workspace]",
         form=Form.MODEL,
         completion="models",
+        group=Group.MODELS,
     )
     no_model_check: bool = _option(
         False,  # noqa: FBT003 - a switch is off by default
         "Accept a task although pi has no credentials for the model of a stage.",
+        group=Group.MODELS,
     )
     gitignore: bool = _option(
         False,  # noqa: FBT003 - see above
@@ -161,51 +185,74 @@ class RunOptions:
     skill: tuple[str, ...] = _option(
         (),
         "Skill folder or SKILL.md for the outer pi; repeatable.",
+        group=Group.MODELS,
         form=Form.PATH,
         refused_in_workspace_file=CHOOSES_PROGRAMS,
     )
     no_default_skills: bool = _option(
         False,  # noqa: FBT003 - a switch is off by default
         "Do not load Millrace's operator skills.",
+        group=Group.MODELS,
         refused_in_workspace_file=CHOOSES_PROGRAMS,
     )
     daemon_timeout_seconds: float = _option(
         _LIMITS.daemon_timeout_seconds,
         "Time limit for a delegated run, in seconds.",
+        group=Group.DAEMON,
         minimum=LEAST_SECONDS,
     )
     max_daemon_restarts: int = _option(
         _LIMITS.max_daemon_restarts,
         "Maximum restarts of a daemon that died before the work ended.",
+        group=Group.DAEMON,
         minimum=0,
+    )
+    max_tokens: int | None = _option(
+        None,
+        "Start no further stage once the work item has used this many tokens.  [default: no limit]",
+        minimum=1,
+    )
+    max_stages: int | None = _option(
+        None,
+        "Start no further stage once this many stages of the work item have ended.  "
+        "[default: no limit]",
+        minimum=1,
     )
     poll_interval_seconds: float = _option(
         60.0,
         "Longest time between two status reads if nothing changes on disk, in seconds.",
+        group=Group.DAEMON,
         minimum=LEAST_SECONDS,
     )
     pi_timeout_seconds: float = _option(
         _LIMITS.pi_timeout_seconds,
         "Time limit for one turn of pi, in seconds.",
+        group=Group.MODELS,
         minimum=LEAST_SECONDS,
     )
     keep_daemon: bool = _option(
         False,  # noqa: FBT003 - see above
         "Leave Millrace's daemon running after the run.",
+        group=Group.DAEMON,
     )
     pi_session: PiSession = _option(
         PiSession.RPC,
         "rpc: one conversation with pi for the whole run. print: a new `pi --print` process for "
         "each turn, without memory and without stage notifications.",
+        group=Group.MODELS,
     )
     notify_terminal_stages: bool = _option(
         True,  # noqa: FBT003 - a switch that is on gets a `--no-…` beside it
         "Notify pi, in its conversation, of each stage that ends during the delegated run.",
+        group=Group.MODELS,
     )
-    finalizer: Finalizer = _option(Finalizer.PI, "Who writes the answer of a delegated run.")
+    finalizer: Finalizer = _option(
+        Finalizer.PI, "Who writes the answer of a delegated run.", group=Group.MODELS
+    )
     no_warm_millrace: bool = _option(
         False,  # noqa: FBT003 - see above
         "Start a new process for each Millrace command instead of using the fork server.",
+        group=Group.PROGRAMS,
     )
 
 
@@ -216,12 +263,14 @@ class ProgramOptions:
     millrace_command: str | None = _option(
         None,
         "The Millrace program.  [default: setup's, else millrace on PATH]",
+        group=Group.PROGRAMS,
         form=Form.PROGRAM,
         refused_in_workspace_file=CHOOSES_PROGRAMS,
     )
     pi_command: str | None = _option(
         None,
         "The pi program.  [default: setup's, else pi on PATH]",
+        group=Group.PROGRAMS,
         form=Form.PROGRAM,
         refused_in_workspace_file=CHOOSES_PROGRAMS,
     )

@@ -14,5 +14,6 @@ class Outcome(StrEnum):
     RESTART_NEEDED = "restart_needed"
     CRASHED = "crashed"
     TIMED_OUT = "timed_out"
+    BUDGET_EXHAUSTED = "budget_exhausted"
     CANCELLED = "cancelled"
     FAILED = "failed"

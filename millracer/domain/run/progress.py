@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     STUCK = "stuck"
     TIMED_OUT = "timed_out"
+    BUDGET_EXHAUSTED = "budget_exhausted"
     CANCELLED = "cancelled"
 
 

@@ -19,7 +19,10 @@ from millracer.domain.run.ending import Ending
 from millracer.domain.run.evidence import ClosureFact, Fact, LineageItem
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind, ProgressEvent
+from millracer.domain.run.usage import NO_TURNS, AgentUsage
+from millracer.domain.work.changes import Changes
 from millracer.domain.work.runtime import JsonObject
+from millracer.domain.work.stages import StageReport
 from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError, RunWarning
 
 
@@ -68,7 +71,15 @@ class Versions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """The result of one run. `timings` are seconds per lifecycle state."""
+    """The result of one run.
+
+    Attributes:
+        timings: seconds per lifecycle state.
+        stages: all stages of the work item and its lineage, also those of earlier runs.
+        agent_usage: what the agent's turns in this run used.
+        changes: the changes of the workspace's files; None if no work began.
+        show_command: the command that shows the work item; None for a direct run.
+    """
 
     request_id: str
     workspace: str
@@ -95,6 +106,10 @@ class RunResult:
     next_steps: tuple[NextStep, ...] = ()
     restarts: int = 0
     timings: Mapping[str, float]
+    stages: tuple[StageReport, ...] = ()
+    agent_usage: AgentUsage = NO_TURNS
+    changes: Changes | None = None
+    show_command: str | None = None
     cancel_reason: CancelReason | None = None
 
 
@@ -109,6 +124,7 @@ _OUTCOMES = {
     Ending.CRASHED: Outcome.CRASHED,
     Ending.RESTART_NEEDED: Outcome.RESTART_NEEDED,
     Ending.TIMED_OUT: Outcome.TIMED_OUT,
+    Ending.BUDGET_EXHAUSTED: Outcome.BUDGET_EXHAUSTED,
     Ending.CANCELLED: Outcome.CANCELLED,
     Ending.FAILED: Outcome.FAILED,
 }
@@ -119,6 +135,7 @@ _EVENTS = {
     Outcome.RESTART_NEEDED: EventKind.RESTART_NEEDED,
     Outcome.CRASHED: EventKind.CRASHED,
     Outcome.TIMED_OUT: EventKind.TIMED_OUT,
+    Outcome.BUDGET_EXHAUSTED: EventKind.BUDGET_EXHAUSTED,
     Outcome.CANCELLED: EventKind.CANCELLED,
 }
 
@@ -129,6 +146,7 @@ _EXIT_CODES = {
     Outcome.RESTART_NEEDED: ExitCode.RESTART_NEEDED,
     Outcome.CRASHED: ExitCode.CRASHED,
     Outcome.TIMED_OUT: ExitCode.TIMED_OUT,
+    Outcome.BUDGET_EXHAUSTED: ExitCode.BUDGET_EXHAUSTED,
 }
 
 

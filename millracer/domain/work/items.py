@@ -109,6 +109,26 @@ class SubmitReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedItem:
+    """An item in any state, as a list shows it.
+
+    Attributes:
+        item_id: the id Millrace uses now.
+        work_kind: Millrace's name for its kind: task, probe, spec, incident, idea.
+        title: from its document; untrusted text.
+        written_at: when its document was last written; aware, in UTC.
+        path: the path of its document.
+    """
+
+    item_id: str
+    work_kind: str
+    state: ItemState
+    title: str
+    written_at: datetime
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedItem:
     """An item that is live or blocked in Millrace.
 

@@ -42,7 +42,7 @@ class DaemonFinder:
         running and foreign.
 
         Raises:
-            ProcUnavailable: `/proc` does not show which processes live.
+            ProcUnavailable: the system does not show which processes live.
         """
         refuse_unseen()
         record = self._record.read()

@@ -16,6 +16,7 @@ from millracer.domain.requests import IntakeKind
 from millracer.domain.run.completion import PROBE, SPEC, TASK
 from millracer.domain.run.evidence import ClosureFact, Evidence, ItemFact, SpawnFact, StageFact
 from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.runtime import JsonObject
 from millracer.millrace.evidence.traces import TraceFiles, spawn_facts, stage_facts
 from millracer.millrace.files.event_log import EventHistory
 from millracer.millrace.files.ideas import idea_file_names, noted_specs
@@ -27,6 +28,7 @@ from millracer.millrace.wire.json_documents import ClosureTarget, RunTrace
 from millracer.millrace.wire.stage_results import RESULT_NAMES
 
 _IDEA = "idea"
+_BLOCKED = "BLOCKED"
 _DEPENDS_ON = "Depends-On"
 _IDEA_TO_SPEC = "the idea was made into it"
 #: An item's newest run settles it; older runs are interrupted attempts.
@@ -110,6 +112,19 @@ class MillraceLineage:
     def run_ids(self, item_id: str) -> tuple[str, ...]:
         """Return an item's run ids from the event log as of the last trace, newest first."""
         return self._history.runs_of(item_id)
+
+    def find_runs(self, item_id: str) -> tuple[str, ...]:
+        """Return an item's run ids from the current event log, newest first."""
+        self._history.update()
+        return self._history.runs_of(item_id)
+
+    def raw_traces(self, item_ids: Iterable[str]) -> Iterator[JsonObject]:
+        """Yield the unchanged traces of the runs of these items, the newest of each first."""
+        runs = dict.fromkeys(run_id for item_id in item_ids for run_id in self.find_runs(item_id))
+        for run_id in runs:
+            trace = self._traces.read_raw(run_id)
+            if trace is not None:
+                yield trace
 
     def _trace_idea(self, item_status: ItemStatus, documents: _Documents) -> Evidence:
         specs = self._find_specs(item_status.item_id, documents)
@@ -229,7 +244,9 @@ class MillraceLineage:
 
     def _build_stages(self, runs: Iterable[_Run]) -> Iterator[StageFact]:
         for run in runs:
-            yield from stage_facts(run.trace, run.source, self._now())
+            is_blocked = any(node.terminal_result == _BLOCKED for node in run.trace.nodes)
+            failures = self._traces.runner_failures(run.trace) if is_blocked else {}
+            yield from stage_facts(run.trace, run.source, self._now(), failures)
 
     def _read_runs_of(self, item_id: str) -> Iterator[_Run]:
         return self._read_runs(self.run_ids(item_id)[:_RUNS_READ])

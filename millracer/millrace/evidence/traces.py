@@ -13,9 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from millracer.domain.run.evidence import SpawnFact, StageFact
+from millracer.domain.work.runtime import JsonObject
+from millracer.errors import ProtocolError
 from millracer.millrace.files.state import CachedDocument
 from millracer.millrace.files.workspace import WorkspacePaths
-from millracer.millrace.wire.json_documents import RunnerCompletion, RunTrace
+from millracer.millrace.wire.json_documents import RunnerCompletion, RunTrace, parse_object
 from millracer.millrace.wire.stage_results import (
     RECON_TO_EXECUTION,
     RECON_TO_PLANNING,
@@ -28,7 +30,7 @@ _DECISIONS = {
     RECON_TO_PLANNING: "recon sent it to planning",
 }
 _NO_FAILURES: Mapping[str, str] = MappingProxyType({})
-_REQUEST_ID = re.compile(r"[\w-]+")
+_REQUEST_ID = _RUN_ID = re.compile(r"[\w-]+")
 _COMPLETED = "completed"
 _MAX_REASON_LENGTH = 300
 
@@ -52,6 +54,15 @@ class TraceFiles:
             self._documents[run_id] = document
         trace = document.read()
         return trace if trace is not None and trace.run_id == run_id else None
+
+    def read_raw(self, run_id: str) -> JsonObject | None:
+        """Return a run's trace unchanged, None if it is missing or unreadable."""
+        if not _RUN_ID.fullmatch(run_id):
+            return None
+        try:
+            return parse_object(self.path(run_id).read_text(encoding="utf-8"), "the trace")
+        except (OSError, UnicodeDecodeError, ProtocolError):
+            return None
 
     def runner_failures(self, trace: RunTrace) -> dict[str, str]:
         """Return the reason of each failed stage program, by request id."""

@@ -58,6 +58,13 @@ def workspace_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     return _query_names(environment, "SELECT workspace_id FROM workspaces ORDER BY workspace_id")
 
 
+def registered_workspace(workspace_id: str, environment: Mapping[str, str]) -> str | None:
+    """Return the path of a registered workspace, None if it is unknown."""
+    query = "SELECT root_path FROM workspaces WHERE workspace_id = ?"
+    found = _query_names(environment, query, workspace_id)
+    return found[0] if found else None
+
+
 def selected_workspace(session_id: str, environment: Mapping[str, str]) -> str | None:
     """Return the path of a session's selected workspace, None if it is unknown."""
     found = _query_names(

@@ -76,7 +76,7 @@ class _Text:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unfinished:
+class DatedItem:
     """An unfinished item, and its time of change (epoch seconds)."""
 
     item: UnfinishedItem
@@ -85,10 +85,15 @@ class _Unfinished:
 
 def list_unfinished(paths: WorkspacePaths) -> tuple[UnfinishedItem, ...]:
     """Return the items of one workspace; see the port."""
+    return tuple(each.item for each in dated_unfinished(paths))
+
+
+def dated_unfinished(paths: WorkspacePaths) -> list[DatedItem]:
+    """Return the items of one workspace with their times, in the order of the port."""
     if not os.path.isdir(paths.agents):  # noqa: PTH112 - False, no error, without permission
-        return ()
+        return []
     sightings = _collect(paths) | _collect(paths)
-    entries: list[_Unfinished | None] = []
+    entries: list[DatedItem | None] = []
     for _ in range(_ROUNDS):
         entries = [_resolve(paths, each) for each in sightings.values()]
         known = len(sightings)
@@ -97,10 +102,10 @@ def list_unfinished(paths: WorkspacePaths) -> tuple[UnfinishedItem, ...]:
         if len(sightings) == known:
             break
     found = {(each.item.work_kind, each.item.item_id): each for each in entries if each is not None}
-    return tuple(each.item for each in sorted(found.values(), key=_sort_key))
+    return sorted(found.values(), key=_sort_key)
 
 
-def _sort_key(entry: _Unfinished) -> tuple[int, float, str]:
+def _sort_key(entry: DatedItem) -> tuple[int, float, str]:
     return _LISTED.index(entry.item.state), -entry.at, entry.item.item_id
 
 
@@ -124,7 +129,7 @@ def _walk_folders(paths: WorkspacePaths) -> Iterator[_Found]:
             yield _Found(work_kind=_SPEC, name=path.stem)
 
 
-def _resolve(paths: WorkspacePaths, sighting: _Found) -> _Unfinished | None:
+def _resolve(paths: WorkspacePaths, sighting: _Found) -> DatedItem | None:
     """Return the current entry of an item, None if it is not unfinished any more."""
     # Checked before the place: an item whose command no longer waits already has a place.
     waits = sighting.add is not None and sighting.add.still_waits
@@ -135,7 +140,7 @@ def _resolve(paths: WorkspacePaths, sighting: _Found) -> _Unfinished | None:
     return _resolve_document(paths, sighting)
 
 
-def _resolve_document(paths: WorkspacePaths, sighting: _Found) -> _Unfinished | None:
+def _resolve_document(paths: WorkspacePaths, sighting: _Found) -> DatedItem | None:
     entry = None
     for _ in range(_READS):
         place = _find_place_of(paths, sighting)
@@ -146,7 +151,7 @@ def _resolve_document(paths: WorkspacePaths, sighting: _Found) -> _Unfinished | 
         if state is None:
             return None
         document = _read(path)
-        entry = _Unfinished(
+        entry = DatedItem(
             UnfinishedItem(
                 item_id=sighting.name,
                 work_kind=sighting.work_kind,
@@ -162,7 +167,7 @@ def _resolve_document(paths: WorkspacePaths, sighting: _Found) -> _Unfinished | 
     return entry
 
 
-def _resolve_idea(paths: WorkspacePaths, sighting: _Found, *, waits: bool) -> _Unfinished | None:
+def _resolve_idea(paths: WorkspacePaths, sighting: _Found, *, waits: bool) -> DatedItem | None:
     """Return the entry of the idea's spec if that exists, else of the idea if it still waits."""
     inbox = next((path for path in _inbox_paths(paths, sighting.name) if is_there(path)), None)
     mailed_text = None if sighting.add is None else sighting.add.text
@@ -176,7 +181,7 @@ def _resolve_idea(paths: WorkspacePaths, sighting: _Found, *, waits: bool) -> _U
     return _build_idea(document, sighting.name, ItemState.INBOX, inbox)
 
 
-def _build_mailed(add: WaitingAdd) -> _Unfinished:
+def _build_mailed(add: WaitingAdd) -> DatedItem:
     at = add.at.timestamp()
     if add.work_kind == _IDEA:
         return _build_idea(_Text(add.text, at), add.name, ItemState.MAILBOX, add.path)
@@ -188,10 +193,10 @@ def _build_mailed(add: WaitingAdd) -> _Unfinished:
         ours=add.request_hash is not None,
         path=str(add.path),
     )
-    return _Unfinished(item, at)
+    return DatedItem(item, at)
 
 
-def _build_idea(document: _Text, file_name: str, state: ItemState, path: Path) -> _Unfinished:
+def _build_idea(document: _Text, file_name: str, state: ItemState, path: Path) -> DatedItem:
     ours = _is_from_millracer(document.text)
     stem = file_name.removesuffix(SUFFIX)
     item = UnfinishedItem(
@@ -203,7 +208,7 @@ def _build_idea(document: _Text, file_name: str, state: ItemState, path: Path) -
         ours=ours,
         path=str(path),
     )
-    return _Unfinished(item, document.at)
+    return DatedItem(item, document.at)
 
 
 def _find_place_of(paths: WorkspacePaths, sighting: _Found) -> tuple[WorkFolder, Path] | None:

@@ -87,6 +87,11 @@ class WorkspacePaths:
         """The folder with the output of owned daemons."""
         return self.own / "logs"
 
+    @property
+    def changes(self) -> Path:
+        """The folder with the recorded starts and ends of work items."""
+        return self.own / "changes"
+
     def remove_old_logs(self) -> None:
         """Remove the output of all but the last 20 daemons, best effort."""
         for log in sorted(self.logs.glob("daemon-*.log"))[:-_KEPT_LOGS]:

@@ -24,12 +24,15 @@ from millracer.cancellation import Wait
 from millracer.errors import ToolError
 from millracer.millrace.commands.install import MillraceInstall
 from millracer.system import processes
+from millracer.system.linux import has_linux_calls
 from millracer.system.output_capture import Ends, Whole
 from millracer.system.process_table import TOKEN_VARIABLE
 from millracer.system.processes import Command, Completed
 
 _SERVER = Path(__file__).with_name("server.py")
 _READY, _GO = b"ready\n", b"!"
+#: Which system calls the server may use.
+_LINUX, _PORTABLE = "linux", "portable"
 _SLICE_SECONDS = 0.1
 #: A command waits at most so long for the import, in seconds. The import takes 1.5 s on an idle
 #: machine, 18 s were measured with 20 busy processes per core; a plain start takes longer on both.
@@ -84,7 +87,8 @@ class WarmProcess:
             tool=program.tool,
             argv=(
                 *(str(install.interpreter), str(_SERVER), str(remote.fileno()), str(os.getpid())),
-                *(str(install.script), module, TOKEN_VARIABLE, _PADDING),
+                *(str(install.script), module, TOKEN_VARIABLE),
+                *(_LINUX if has_linux_calls() else _PORTABLE, _PADDING),
             ),
             cwd=program.cwd,
             env=env,

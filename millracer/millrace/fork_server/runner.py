@@ -2,7 +2,8 @@
 
 A command takes the code path of the command line, but saves the second that a start costs. If the
 install, the process or the command is not as expected, the command is run as a plain process, and
-the caller sees no difference.
+the caller sees no difference. On macOS all commands are plain processes, because forking a process
+with loaded libraries is unsafe there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from millracer.millrace.commands.runner import CommandRunner
 from millracer.millrace.commands.version import is_supported
 from millracer.millrace.fork_server.client import CommandRefused, WarmProcess, WarmUnusable
 from millracer.system import processes as process
+from millracer.system.linux import can_fork_loaded
 from millracer.system.process_table import TOKEN_VARIABLE
 from millracer.system.processes import Command, Completed
 
@@ -65,7 +67,7 @@ class ForkServerRunner(CommandRunner):
     def warm_up(self, program: Command) -> None:
         """Start to import Millrace; does nothing if the import has started or is not possible."""
         with self._lock:
-            if self._warm is None and not self._is_closed:
+            if self._warm is None and not self._is_closed and can_fork_loaded():
                 self._warm = self._start(program)
 
     def run(self, command: Command, wait: Wait) -> Completed:

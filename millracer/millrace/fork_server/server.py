@@ -11,6 +11,11 @@ descriptors: the answer socket, standard output, standard error, and those the c
 answer is `started PID`, then `exit CODE` (negative: the signal), each on a line, or `refused WHY`.
 The command begins once the client has answered `started` with `!`. If the client closes the answer
 socket without sending it, the child ends and the command is not run.
+
+The server ends with its client: at the end of the socket, and before it reads requests by the
+kernel's parent-death signal, on other systems than Linux by a thread that watches the socket.
+There, a child cannot change the identity that other processes see, so commands with a token are
+refused.
 """
 
 from __future__ import annotations
@@ -43,6 +48,7 @@ _PACKET_BYTES = 1 << 20
 _DESCRIPTORS = 16
 _NAME_BYTES = 15
 _GO = b"!"
+_LINUX = "linux"
 _UNRAISABLE_EXIT = 120
 
 
@@ -75,13 +81,16 @@ class Identity:
 
     Args:
         variable: the environment variable that marks processes.
+        has_linux_calls: whether `/proc` and its calls may be used.
     """
 
-    def __init__(self, variable: str) -> None:
+    def __init__(self, variable: str, *, has_linux_calls: bool) -> None:
         self._variable = variable
         self._own = os.environ.get(variable)
         self._arguments: Region | None = None
         self._environment: Region | None = None
+        if not has_linux_calls:
+            return
         try:
             # The name before the last bracket may hold anything; the third field follows it.
             fields = (_PROC / "stat").read_bytes().rpartition(b")")[2].split()
@@ -310,18 +319,49 @@ def _die_with(parent: int) -> None:
         os._exit(0)
 
 
-def _is_alone() -> bool:
+class ClientWatch:
+    """Ends this process when the client closes the socket, until it is stopped.
+
+    The client sends nothing during that time, so a readable socket has ended.
+    """
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._stop_reader, self._stop_writer = os.pipe()
+        self._thread = threading.Thread(target=self._watch, name="client-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop to watch, and end the thread: a fork copies only one."""
+        os.close(self._stop_writer)
+        self._thread.join()
+        os.close(self._stop_reader)
+
+    def _watch(self) -> None:
+        poll = select.poll()
+        for descriptor in (self._control.fileno(), self._stop_reader):
+            poll.register(descriptor, select.POLLIN)
+        if self._stop_reader not in {descriptor for descriptor, _ in poll.poll()}:
+            os._exit(0)
+
+
+def _is_alone(*, has_linux_calls: bool) -> bool:
     """Whether this process has a single thread, as a fork copies only one."""
-    try:
-        return len(list((_PROC / "task").iterdir())) == 1
-    except OSError:
-        return threading.active_count() == 1
+    with suppress(OSError):
+        if has_linux_calls:
+            return len(list((_PROC / "task").iterdir())) == 1
+    return threading.active_count() == 1
 
 
 def main() -> None:
     """Serve until the client closes the socket; in a child, run one command."""
-    descriptor, parent, script, module, variable = sys.argv[1:6]
-    _die_with(int(parent))
+    descriptor, parent, script, module, variable, calls = sys.argv[1:7]
+    has_linux_calls = calls == _LINUX
+    control = socket.socket(fileno=int(descriptor))
+    control.set_inheritable(False)
+    watch = None if has_linux_calls else ClientWatch(control)
+    if has_linux_calls:
+        _die_with(int(parent))
     exit_code: int | None = None
 
     def exit_fast() -> None:
@@ -331,13 +371,13 @@ def main() -> None:
         os._exit((exit_code or 0) if flushed else _UNRAISABLE_EXIT)
 
     atexit.register(exit_fast)
-    identity = Identity(variable)
-    control = socket.socket(fileno=int(descriptor))
-    control.set_inheritable(False)
+    identity = Identity(variable, has_linux_calls=has_linux_calls)
     gc.disable()  # imports leave little garbage, and collection takes a tenth of the import time
     program = Program(script, module)
     gc.enable()
-    if not _is_alone():
+    if watch is not None:
+        watch.stop()
+    if not _is_alone(has_linux_calls=has_linux_calls):
         return
     os.chdir("/")
     gc.freeze()

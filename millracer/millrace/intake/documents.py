@@ -140,7 +140,7 @@ def render_document(
         item_id=item.item_id,
         file_name=document_file_name(item.item_id, kind),
         text=text,
-        request_file_name=_request_file_name(item),
+        request_file_name=request_file_name(item.item_id),
         request_text=body.task,
     )
 
@@ -161,7 +161,7 @@ def verify_document(document: IntakeDocument, item: WorkItem, body: RequestBody)
     try:
         _compare("item id", document.item_id, item.item_id)
         _compare("file name", document.file_name, document_file_name(item.item_id, document.kind))
-        _compare("request file", document.request_file_name, _request_file_name(item))
+        _compare("request file", document.request_file_name, request_file_name(item.item_id))
         _compare("verbatim request", document.request_text, body.task)
         document.text.encode("utf-8")  # a lone surrogate raises: Millrace could not read the file
         _compare("lines", "\n".join(document.text.splitlines()) + "\n", document.text)
@@ -269,12 +269,13 @@ def _choose_title(body: RequestBody) -> str:
     return named or plain_title(body.task, fallback=_UNTITLED)
 
 
-def _request_file_name(item: WorkItem) -> str:
-    return f"{item.item_id}.request.txt"
+def request_file_name(item_id: str) -> str:
+    """Return the name of the verbatim request beside an item's document."""
+    return f"{item_id}.request.txt"
 
 
 def _request_path(item: WorkItem) -> str:
-    return f".millracer/intake/{_request_file_name(item)}"
+    return f".millracer/intake/{request_file_name(item.item_id)}"
 
 
 def _verify_fields(document: IntakeDocument, item: WorkItem, body: RequestBody) -> None:

@@ -14,6 +14,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     JsonValue,
+    NonNegativeFloat,
+    NonNegativeInt,
     TypeAdapter,
     ValidationError,
 )
@@ -140,6 +142,56 @@ class RunnerCompletion(Theirs):
     exit_kind: str
     exit_code: int | None = None
     notes: tuple[str, ...] = ()
+
+
+class StageTokens(Theirs):
+    """The `token_usage` of a stage."""
+
+    input_tokens: NonNegativeInt = 0
+    cached_input_tokens: NonNegativeInt = 0
+    output_tokens: NonNegativeInt = 0
+    thinking_tokens: NonNegativeInt = 0
+    total_tokens: NonNegativeInt = 0
+
+
+class StageMetadata(Theirs):
+    """The `metadata` of a stage's result."""
+
+    failure_class: str | None = None
+
+
+class StageResult(Theirs):
+    """How a stage ended: `runs/RUN/stage_results/REQUEST.json`. Paths are absolute."""
+
+    run_id: str
+    plane: str | None = None
+    stage: str
+    work_item_id: str
+    terminal_result: str
+    started_at: AwareTime
+    completed_at: AwareTime
+    duration_seconds: NonNegativeFloat
+    report_artifact: str | None = None
+    stdout_path: str | None = None
+    stderr_path: str | None = None
+    runner_name: str | None = None
+    model_name: str | None = None
+    thinking_level: str | None = None
+    token_usage: StageTokens | None = None
+    metadata: StageMetadata = StageMetadata()
+
+
+class RunnerInvocation(Theirs):
+    """The start of a stage's program: `runs/RUN/runner_invocation.REQUEST.json`."""
+
+    run_id: str
+    stage: str
+    emitted_at: AwareTime
+    active_work_item_id: str | None = None
+    closure_target_root_spec_id: str | None = None
+    runner_name: str | None = None
+    model_name: str | None = None
+    thinking_level: str | None = None
 
 
 class RunTrace(Theirs):

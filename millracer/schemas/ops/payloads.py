@@ -34,6 +34,50 @@ class EnqueuePayload(Payload):
     text: str | None = None
 
 
+class ListItemsPayload(Payload):
+    """Which items to list.
+
+    Attributes:
+        states: only items in these states; all if absent.
+        all_workspaces: also the items of every registered workspace.
+    """
+
+    states: Texts = ()
+    all_workspaces: bool = False
+
+
+class ItemPayload(Payload):
+    """One work item.
+
+    Attributes:
+        work_item_id: its id, the id of its request, or a unique beginning of its id.
+    """
+
+    work_item_id: Text
+
+
+class LogsPayload(ItemPayload):
+    """The item whose transcripts to return.
+
+    Attributes:
+        stage: only stages of this name; all if absent.
+        raw: also the recorded files' texts.
+    """
+
+    stage: OptionalText = None
+    raw: bool = False
+
+
+class RetryPayload(ItemPayload):
+    """The blocked item to put back into the queue.
+
+    Attributes:
+        reason: kept by Millrace.
+    """
+
+    reason: OptionalText = None
+
+
 class SelectWorkspacePayload(Payload):
     """The workspace and mode to select for a session; one of id and path is required.
 
@@ -57,7 +101,7 @@ class RegisterWorkspacePayload(Payload):
         display_name: a name for people.
         default_mode: the Millrace mode of the workspace.
         tags: free words of the caller.
-        is_default: ops and the operator use it if nothing else names a workspace.
+        is_default: ops requests use it if nothing else names a workspace.
     """
 
     workspace_id: Annotated[str, Field(pattern=_WORKSPACE_ID, max_length=128)]

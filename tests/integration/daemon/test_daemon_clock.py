@@ -12,6 +12,8 @@ from millracer.cancellation import Wait
 from millracer.millrace.daemon.ownership import read_ownership, write_ownership
 from tests.support.fake_daemon import FakeDaemonSite
 
+pytestmark = pytest.mark.portable
+
 
 def set_clock(site: FakeDaemonSite, hours: int) -> None:
     """Let every recorded time differ from what the process table shows now."""

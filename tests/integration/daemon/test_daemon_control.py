@@ -28,6 +28,8 @@ from millracer.system.files import locked
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 from tests.support.trees import tree
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture
 def wait() -> Wait:

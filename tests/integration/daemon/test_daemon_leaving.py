@@ -26,6 +26,8 @@ from millracer.system import process_table, processes
 from millracer.system.files import locked
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
+pytestmark = pytest.mark.portable
+
 _REPOSITORY = Path(__file__).parents[3]
 
 
@@ -268,6 +270,7 @@ def test_leaving_twice_gives_the_same_answer(site: FakeDaemonSite, wait: Wait) -
     assert not _leave(other)
 
 
+@pytest.mark.linux
 def test_a_held_lifecycle_lock_does_not_keep_a_daemon_alive(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
@@ -328,6 +331,7 @@ def test_a_daemon_is_stopped_though_a_stage_deleted_the_ownership_folder(
     assert site.living() == []
 
 
+@pytest.mark.linux
 def test_a_daemon_that_cannot_be_looked_up_any_more_counts_as_running_and_stays_owned(
     site: FakeDaemonSite, wait: Wait, tmp_path: Path
 ) -> None:
@@ -352,6 +356,7 @@ def _kill_with_an_active_item(site: FakeDaemonSite, wait: Wait, **repair: object
     return lease
 
 
+@pytest.mark.linux
 def test_a_repair_may_take_as_long_as_a_loaded_machine_needs_for_a_start(
     site: FakeDaemonSite, wait: Wait
 ) -> None:
@@ -394,6 +399,7 @@ def test_a_repair_that_failed_is_a_warning_and_the_next_start_repairs(
     assert (site.paths.items("tasks", "queue") / "t-1.md").exists()
 
 
+@pytest.mark.linux
 def test_who_stops_a_daemon_hears_that_the_repair_failed(site: FakeDaemonSite, wait: Wait) -> None:
     site.behave(active=True, deaf_to_stop=True, clear_with="not today")
     queued = site.queue_task("t-1")
@@ -408,6 +414,7 @@ def test_who_stops_a_daemon_hears_that_the_repair_failed(site: FakeDaemonSite, w
         assert [notice.code for notice in control.notices] == ["repair_failed"]
 
 
+@pytest.mark.linux
 def test_the_repair_keeps_its_time_whatever_was_spent_before(
     site: FakeDaemonSite, wait: Wait
 ) -> None:

@@ -21,6 +21,8 @@ from millracer.ports import WatchLease
 from millracer.system.files import write_atomically
 from tests.support.fake_daemon import FakeDaemonSite, watched
 
+pytestmark = pytest.mark.portable
+
 _TASK = watched("t-1")
 _SOON = 0.3
 

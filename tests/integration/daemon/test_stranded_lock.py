@@ -26,6 +26,8 @@ from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.system import process_table, processes
 from tests.support.fake_daemon import FakeDaemonSite, wait_until
 
+pytestmark = pytest.mark.portable
+
 _AN_HOUR_AGO = timedelta(hours=1)
 _ELSEWHERE = "a-dead-container"
 _UNUSED_PID = 1 << 30

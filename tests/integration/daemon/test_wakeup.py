@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -13,11 +14,22 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.system import file_events
+from millracer.system import inotify_changes, watchfiles_changes
 from millracer.system.file_events import Wakeup
+from millracer.system.watchfiles_changes import WatchfilesChanges
+from tests.support.cli import wait_until
+
+pytestmark = pytest.mark.portable
 
 _LONG_SECONDS = 45.0
 _SOON_SECONDS = 0.3
+
+
+@pytest.fixture
+def no_notifications(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse what the system needs to report changes."""
+    monkeypatch.setattr(inotify_changes, "INotify", _refused)
+    monkeypatch.setattr(watchfiles_changes, "RustNotify", _refused)
 
 
 @contextmanager
@@ -138,15 +150,22 @@ def test_an_ended_process_is_not_an_error(tmp_path: Path) -> None:
         assert not _is_woken(sleeper, seconds=0.2)
 
 
-@pytest.mark.parametrize("is_listening", [True, False])
-def test_a_request_to_stop_ends_the_sleep(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_listening: bool
-) -> None:
-    if not is_listening:
-        monkeypatch.setattr(file_events, "INotify", _refused)
+@pytest.mark.usefixtures("no_notifications")
+def test_a_request_to_stop_ends_a_sleep_without_notifications(tmp_path: Path) -> None:
     cancellation = Cancellation()
     with Wakeup([str(tmp_path)]) as sleeper:
-        assert sleeper.is_listening is is_listening
+        assert not sleeper.is_listening
+        with (
+            _soon(lambda: cancellation.cancel(CancelReason.INTERRUPTED)),
+            pytest.raises(Cancelled),
+        ):
+            sleeper.sleep(_LONG_SECONDS, Wait(cancellation))
+
+
+def test_a_request_to_stop_ends_the_sleep(tmp_path: Path) -> None:
+    cancellation = Cancellation()
+    with Wakeup([str(tmp_path)]) as sleeper:
+        assert sleeper.is_listening
         with (
             _soon(lambda: cancellation.cancel(CancelReason.INTERRUPTED)),
             pytest.raises(Cancelled),
@@ -162,31 +181,79 @@ def test_the_deadline_of_the_wait_counts_as_well(tmp_path: Path) -> None:
     assert wait.expired
 
 
-def test_where_the_system_has_no_more_to_give_it_only_sleeps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(file_events, "INotify", _refused)
-
+@pytest.mark.usefixtures("no_notifications")
+def test_where_the_system_has_no_more_to_give_it_only_sleeps(tmp_path: Path) -> None:
     with Wakeup([str(tmp_path)]) as sleeper:
         (tmp_path / "file").write_text("")
         assert not _is_woken(sleeper, seconds=0.2)
 
 
+@pytest.mark.linux
+def test_without_a_descriptor_for_the_process_its_end_still_wakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pidfd_open", _refused)
+    child = subprocess.Popen((sys.executable, "-c", "input()"), stdin=subprocess.PIPE)
+    try:
+        with Wakeup([str(tmp_path)]) as sleeper:
+            sleeper.watch_process(child.pid)
+            with _soon(child.kill):
+                assert _is_woken(sleeper)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_without_the_library_it_only_sleeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system_calls: str
+) -> None:
+    module = {"linux": inotify_changes, "portable": watchfiles_changes}[system_calls]
+    monkeypatch.setitem(sys.modules, module.__name__, None)
+
+    with Wakeup([str(tmp_path)]) as sleeper:
+        assert not sleeper.is_listening
+        assert not _is_woken(sleeper, seconds=0.2)
+
+
+@pytest.mark.linux
+def test_watching_one_more_folder_wakes_because_a_change_may_be_lost(tmp_path: Path) -> None:
+    changes = WatchfilesChanges()
+    poll = select.poll()
+    poll.register(changes, select.POLLIN)
+    try:
+        later = tmp_path / "later"
+        assert changes.watch([str(later)]) == [str(later)]
+        later.mkdir()
+        other = tmp_path / "other"
+        other.mkdir()
+        assert changes.watch([str(other)]) == []
+        assert not poll.poll(0)
+
+        assert changes.watch([str(later)]) == []
+        assert poll.poll(0)
+
+        assert changes.take_removed() == []
+        assert not poll.poll(0)
+    finally:
+        changes.close()
+
+
 def test_closing_gives_every_descriptor_back(tmp_path: Path) -> None:
-    before = _descriptors()
+    before, threads = _descriptors(), threading.active_count()
     sleeper = Wakeup([str(tmp_path)])
     sleeper.watch_process(os.getpid())
-    assert len(_descriptors() - before) == 2
+    assert len(_descriptors() - before) >= 2
 
     sleeper.close()
     sleeper.close()
 
-    assert _descriptors() <= before
+    wait_until(lambda: _descriptors() <= before, "the descriptors are closed")
+    assert threading.active_count() == threads
 
 
 def _descriptors() -> set[str]:
     return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
-def _refused(**_: object) -> object:
+def _refused(*_arguments: object, **_: object) -> object:
     raise OSError(24, "Too many open files")

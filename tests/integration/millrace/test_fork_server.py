@@ -34,6 +34,8 @@ from millracer.system.processes import Command, Completed
 from tests.support.cli import wait_until
 from tests.support.fake_install import FakeInstall, with_env
 
+pytestmark = pytest.mark.portable
+
 _T = TypeVar("_T")
 
 _SERVER = "fork_server/server.py"
@@ -75,11 +77,16 @@ def servers(parent: int | None = None) -> list[psutil.Process]:
     found = []
     for each in psutil.Process(parent).children(recursive=True):
         try:
-            if any(word.endswith(_SERVER) for word in each.cmdline()):
+            # Without the Linux calls, a forked command shows the command line of its server.
+            if _is_server(each) and not _is_server(each.parent()):
                 found.append(each)
         except psutil.Error:
             continue
     return found
+
+
+def _is_server(process: psutil.Process | None) -> bool:
+    return process is not None and any(word.endswith(_SERVER) for word in process.cmdline())
 
 
 def server() -> psutil.Process:
@@ -127,7 +134,9 @@ def test_a_warm_command_ends_and_says_the_same_as_a_plain_one(
 
 
 @pytest.mark.parametrize("env", [{}, {"PYTHONIOENCODING": "latin-1"}, {"PYTHONSAFEPATH": "1"}])
-def test_a_warm_command_knows_the_same_of_itself(install: FakeInstall, env: dict[str, str]) -> None:
+def test_a_warm_command_knows_the_same_of_itself(
+    install: FakeInstall, env: dict[str, str], system_calls: str
+) -> None:
     command = install.command("report", "ä", "\udcff", "", "a b", **env)
     plain = facts(processes.run(command, wait()))
     runner = ForkServerRunner()
@@ -138,6 +147,9 @@ def test_a_warm_command_knows_the_same_of_itself(install: FakeInstall, env: dict
         runner.close()
 
     assert (plain.pop("imported_here"), warm.pop("imported_here")) == (True, False)
+    if system_calls == "portable":  # only Linux lets a process change these
+        for shown in ("command_line", "name"):
+            assert plain.pop(shown) != warm.pop(shown)
     assert warm == plain
 
 
@@ -408,6 +420,7 @@ def spawn(
             each.kill()
 
 
+@pytest.mark.linux
 def test_a_forked_daemon_is_seen_as_one_and_carries_its_own_token(
     install: FakeInstall, spawn: Callable[..., psutil.Process]
 ) -> None:
@@ -523,6 +536,7 @@ def test_a_daemon_whose_start_was_not_heard_of_never_begins(
     wait_until(lambda: process_table.processes_with_token(token) == [daemon], "it executes, alone")
 
 
+@pytest.mark.linux
 def test_a_process_with_an_outer_token_is_left_alone(install: FakeInstall) -> None:
     outer = processes.new_token()
     bystander = subprocess.Popen(
@@ -582,6 +596,17 @@ def test_imports_that_depend_on_the_directory_are_not_made_elsewhere(
     runner = ForkServerRunner()
     runner.warm_up(install.command(PYTHONPATH=searched))
     assert runner._warm is None
+
+
+def test_where_a_loaded_process_must_not_fork_commands_are_plain(
+    install: FakeInstall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_millrace, "can_fork_loaded", lambda: False)
+    runner = ForkServerRunner()
+    runner.warm_up(install.command())
+    assert runner._warm is None
+
+    assert not is_warm(runner, install.command("report"))
 
 
 def test_the_directory_of_who_comes_first_need_not_stay(
@@ -644,6 +669,7 @@ def test_an_import_that_went_wrong_is_not_tried_again(
         runner.close()
 
 
+@pytest.mark.linux
 def test_an_import_that_a_loaded_machine_makes_slow_is_waited_for(install: FakeInstall) -> None:
     runner = ForkServerRunner()
     runner.warm_up(install.command(FAKE_IMPORT="slow"))

@@ -95,25 +95,25 @@ DIFFERENCES: dict[str, dict[str, str]] = {
         "raw_compat.decision.signals is empty": _NO_INTAKE,
     },
     "enqueue-with-unusable-values": {
-        'result.status.planning_status_marker: "### ARBITER_COMPLETE", ours "### IDLE"': (
+        'result.status.planning_status_marker: "### ARBITER_COMPLETE", Millracer "### IDLE"': (
             _ITS_MILLRACE
         ),
     },
     "enqueue-without-a-usable-scope": {
-        'result.status.planning_status_marker: "### ARBITER_COMPLETE", ours "### IDLE"': (
+        'result.status.planning_status_marker: "### ARBITER_COMPLETE", Millracer "### IDLE"': (
             _ITS_MILLRACE
         ),
-        'status: "succeeded", ours "incomplete"': _UNKNOWN_ITEM,
-        'completion.outcome: "completed", ours "incomplete"': _UNKNOWN_ITEM,
-        "completion.scoped_completion: true, ours false": _UNKNOWN_ITEM,
-        'completion.verification_status: "verified", ours "unverified"': _UNKNOWN_ITEM,
+        'status: "succeeded", Millracer "incomplete"': _UNKNOWN_ITEM,
+        'completion.outcome: "completed", Millracer "incomplete"': _UNKNOWN_ITEM,
+        "completion.scoped_completion: true, Millracer false": _UNKNOWN_ITEM,
+        'completion.verification_status: "verified", Millracer "unverified"': _UNKNOWN_ITEM,
         "completion.evidence_summary is empty": _UNKNOWN_ITEM,
-        'raw_compat.outcome: "completed", ours "incomplete"': _UNKNOWN_ITEM,
-        "raw_compat.scoped_completion: true, ours false": _UNKNOWN_ITEM,
+        'raw_compat.outcome: "completed", Millracer "incomplete"': _UNKNOWN_ITEM,
+        "raw_compat.scoped_completion: true, Millracer false": _UNKNOWN_ITEM,
         "raw_compat.completion_evidence is empty": _UNKNOWN_ITEM,
     },
     "status-of-an-unusable-path": {
-        'errors[0].code: "runtime_command_failed", ours "invalid_request"': _OTHER_PLACE,
+        'errors[0].code: "runtime_command_failed", Millracer "invalid_request"': _OTHER_PLACE,
         "workspace_ref.root_path is not there": _OTHER_PLACE,
     },
     "workspace-missing": {

@@ -24,6 +24,8 @@ from millracer.system.process_table import TOKEN_VARIABLE
 from millracer.system.processes import Command
 from tests.support.processes import children
 
+pytestmark = pytest.mark.portable
+
 HEADLESS = Path(__file__).parents[2] / "children" / "headless.py"
 TOKEN = "t" * 32
 

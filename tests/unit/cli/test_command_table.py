@@ -52,7 +52,11 @@ def test_listing_and_completing_commands_loads_none(monkeypatch: pytest.MonkeyPa
     context = group.context_class(group, info_name="millracer")
 
     assert "operator" in group.get_help(context)
-    assert [each.value for each in group.shell_complete(context, "st")] == ["status", "stop"]
+    assert [each.value for each in group.shell_complete(context, "st")] == [
+        "status",
+        "start",
+        "stop",
+    ]
     assert not [each for each in sys.modules if each.startswith("millracer.cli.commands.")]
 
 
@@ -64,19 +68,24 @@ def test_listing_and_completing_commands_loads_none(monkeypatch: pytest.MonkeyPa
         ("submit --output=json", "submit", document_of(OperationName.SUBMIT)),
         ("submit --json", "submit", document_of(OperationName.SUBMIT)),
         ("run --output text --output json", "run", document_of(OperationName.RUN)),
-        ("run --json task", "run", None),
+        ("run --json task", "run", document_of(OperationName.RUN)),
+        ("run -o json", "run", document_of(OperationName.RUN)),
+        ("run -ojson --json-like", "run", document_of(OperationName.RUN)),
+        ("status -o json", "status", document_of(OperationName.STATUS)),
+        ("watch --all --json", "watch", documents.WATCH_ALL),
+        ("list --json", "list", document_of(OperationName.LIST)),
         ("run -- --output json", "run", None),
         ("watch --output json x", "watch", document_of(OperationName.RUN)),
         ("demo", "demo", documents.DEMO),
         ("demo --output text", "demo", None),
         ("ops --json --jsonl", "ops", documents.OPS_LINE),
         ("ops --stream-json", "ops", documents.OPS),
-        ("sessions show --json", "sessions", documents.OPS),
+        ("sessions show --json", "sessions", documents.OPS_REPLY),
         ("--debug config show --json", "config", documents.CONFIG),
         ("pause --json", "pause", document_of(OperationName.PAUSE)),
         ("doctor --json --no-such", "doctor", documents.DOCTOR),
         ("no-such --output json", "no-such", document_of(OperationName.RUN)),
-        ("no-such --json", "no-such", None),
+        ("no-such --json", "no-such", document_of(OperationName.RUN)),
         ("", None, None),
     ],
 )

@@ -38,7 +38,7 @@ def test_one_screen_shows_all() -> None:
         ),
     )
 
-    retry = "millrace queue retry-blocked t3"
+    retry = "millracer retry t3"
     place, daemon, mode, active, queue, *items, warning, again, cancel = status_lines(
         described(overview, "shop"), NOW
     )
@@ -58,7 +58,7 @@ def test_one_screen_shows_all() -> None:
     ]
     assert warning.startswith("  warning 1 ")
     assert again.startswith("  next    ")
-    assert again.endswith(f": {retry} --workspace /w --reason 'try again' --force")
+    assert again.endswith(f": {retry} --workspace /w")
     assert cancel.endswith(": millracer cancel t3 --workspace /w")
 
 

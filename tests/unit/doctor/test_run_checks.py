@@ -192,7 +192,7 @@ _CASES = [
     Case(NAME.PYTHON, LEVEL.OK, _sets("surroundings.python", to=(3, 13, 9)), "3.13.9", None),
     Case(NAME.PYTHON, LEVEL.WARNING, _sets("surroundings.python", to=(3, 14, 0)), "3.14.0", "pipx"),
     Case(NAME.PYTHON, LEVEL.FAIL, _sets("surroundings.python", to=(3, 10, 9)), "3.10.9", "pipx"),
-    Case(NAME.PROC, LEVEL.OK, None, "/proc", None),
+    Case(NAME.PROC, LEVEL.OK, None, "processes", None),
     Case(NAME.PROC, LEVEL.FAIL, _sets("surroundings.unseen", to=_UNSEEN), "/proc", "mount"),
     Case(NAME.SQLITE, LEVEL.OK, None, "3.51.3", None),
     Case(
@@ -440,7 +440,7 @@ _CASES = [
         LEVEL.WARNING,
         _blocks(4),
         "item-3, item-2, item-1",
-        "millrace queue retry-blocked item-3 --workspace /shop",
+        "millracer retry item-3 --workspace /shop",
     ),
     Case(NAME.STAGE_MODEL, LEVEL.OK, None, "stub/small", None),
     Case(NAME.STAGE_MODEL, LEVEL.OK, _sets("surroundings.stages", to=(_STUB,)), "", None),

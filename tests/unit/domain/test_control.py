@@ -62,7 +62,14 @@ def test_who_stops_the_command_gets_its_code(reason: CancelReason, exit_code: Ex
 
 
 def test_the_words_are_the_published_ones() -> None:
-    assert [str(each) for each in ControlCommand] == ["cancel", "pause", "resume", "stop"]
+    assert [str(each) for each in ControlCommand] == [
+        "cancel",
+        "retry",
+        "pause",
+        "resume",
+        "start",
+        "stop",
+    ]
     assert [str(each) for each in ControlOutcome] == [
         "done",
         "already",

@@ -284,7 +284,7 @@ def test_each_next_step_is_the_command_that_does_it() -> None:
     assert [step.command for step in paused.next_steps] == [
         f"millracer resume {other}",
         f"millracer watch t2 {other}",
-        "/opt/millrace queue retry-blocked t1 --workspace /w --reason 'try again' --force",
+        f"millracer retry t1 {other}",
         f"millracer cancel t1 {other}",
     ]
     assert actions(paused) == ["resume", "work", "retry", "cancel"]

@@ -72,4 +72,4 @@ def test_the_way_to_continue_depends_on_where_the_item_is() -> None:
     assert steps(ItemState.DONE) == [watch]
     (retry, _), last = steps(ItemState.BLOCKED)
     assert (retry, last) == ("retry", cancel)
-    assert "queue retry-blocked t1 --workspace /w" in steps(ItemState.BLOCKED)[0][1]
+    assert "millracer retry t1 --workspace /w" in steps(ItemState.BLOCKED)[0][1]

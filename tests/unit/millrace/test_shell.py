@@ -56,7 +56,7 @@ def test_what_came_out_of_a_done_item_is_what_can_be_continued_retried_and_cance
     assert [(step.action, step.command) for step in found] == [
         ("continue", "go on"),
         ("cancel", "millracer cancel x-task --workspace /w"),
-        ("retry", "mr queue retry-blocked x-other --workspace /w --reason 'try again' --force"),
+        ("retry", "millracer retry x-other --workspace /w"),
         ("cancel", "millracer cancel x-other --workspace /w"),
     ]
 
@@ -66,7 +66,7 @@ def test_an_item_without_a_name_in_millrace_is_called_by_its_own() -> None:
     found = MillraceCommands("/w", "mr").next_steps(blocked, (), resume_command="go on")
 
     assert [(step.action, step.command) for step in found] == [
-        ("retry", "mr queue retry-blocked x --workspace /w --reason 'try again' --force"),
+        ("retry", "millracer retry x --workspace /w"),
         ("cancel", "millracer cancel x --workspace /w"),
     ]
 
@@ -86,7 +86,7 @@ def test_every_command_names_its_workspace_quoted_for_a_shell() -> None:
         commands.millracer("resume"),
         commands.initialise(),
         commands.upgrade(),
-        commands.retry("x"),
+        commands.millracer("retry", "x"),
         *(step.command for step in commands.next_steps(active, (), resume_command="")[1:]),
     ]
 

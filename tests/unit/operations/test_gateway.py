@@ -7,6 +7,7 @@ import pytest
 
 from millracer.cancellation import Cancelled, CancelReason
 from millracer.domain.operations import ACTIONS
+from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Session
 from millracer.errors import ExitCode, MillracerError, RunWarning, StoreUnavailable, ToolNotFound
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
@@ -17,6 +18,7 @@ from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk, asked, codes, said
 
 WORK = {"root_path": "/shop"}
+ITEM = {"payload": {"work_item_id": "t1"}}
 #: For each action, what makes it succeed on `prepared`.
 FIELDS: dict[str, dict[str, Any]] = {
     "status": {"workspace_ref": WORK},
@@ -25,6 +27,12 @@ FIELDS: dict[str, dict[str, Any]] = {
         "input": {"text": "Answer"},
         "route_preference": "direct",
     },
+    "list_items": {"workspace_ref": WORK},
+    "show_work_item": {"workspace_ref": WORK, "input": ITEM},
+    "logs": {"workspace_ref": WORK, "input": ITEM},
+    "trace": {"workspace_ref": WORK, "input": ITEM},
+    "retry": {"workspace_ref": WORK, "input": ITEM},
+    "start": {"workspace_ref": WORK},
     "list_workspaces": {},
     "select_workspace": {"input": {"payload": {"root_path": "/shop"}}},
     "register_workspace": {"input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}},
@@ -33,7 +41,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "inspect_session": {},
     "forget_session": {"input": {"payload": {"session_id": "ui"}}},
 }
-ON_STORE = [action for action in ACTIONS if action not in {"status", "enqueue"}]
+ON_STORE = [action for action, each in ACTIONS.items() if each.on_store]
 
 
 def sessions(desk: Desk) -> dict[str, Session]:
@@ -56,14 +64,16 @@ def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
     desk = Desk()
     desk.ask("register_workspace", **FIELDS["register_workspace"])
     desk.tools.pi.will_say("Forty-two.")
+    desk.tools.backends.holds("t1", ItemState.BLOCKED)
 
     answer = desk.answer(action, client_name="ui", **FIELDS[action])
 
     assert codes(answer.result)[1] == []
     assert (answer.result.status, answer.exit_code) == (OpsStatus.SUCCEEDED, ExitCode.COMPLETED)
     assert (answer.result.request_id, answer.result.action) == ("req-1", action)
-    routes = {"status": "status_only", "enqueue": "direct"}
-    assert answer.result.route == routes.get(action, "inspect_only")
+    routes = {"enqueue": "direct", "retry": "millrace", "start": "millrace"}
+    other = "inspect_only" if action in ON_STORE else "status_only"
+    assert answer.result.route == routes.get(action, other)
     assert answer.result.completion.scoped_completion is False
     delegated = action == "enqueue"
     assert answer.result.completion.verification_status == (

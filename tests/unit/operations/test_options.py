@@ -154,6 +154,8 @@ def test_a_run_is_requested_with_its_options() -> None:
         millrace_mode="lad_pi",
         daemon_timeout_seconds=1,
         max_daemon_restarts=2,
+        max_tokens=5000,
+        max_stages=6,
         pi_timeout_seconds=4,
         keep_daemon=True,
         notify_terminal_stages=False,
@@ -177,7 +179,13 @@ def test_a_run_is_requested_with_its_options() -> None:
         finalizer=Finalizer.SUMMARY,
         keep_daemon=True,
         notify_terminal_stages=False,
-        limits=Limits(daemon_timeout_seconds=1, pi_timeout_seconds=4, max_daemon_restarts=2),
+        limits=Limits(
+            daemon_timeout_seconds=1,
+            pi_timeout_seconds=4,
+            max_daemon_restarts=2,
+            max_tokens=5000,
+            max_stages=6,
+        ),
     )
 
 

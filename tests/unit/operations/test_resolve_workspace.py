@@ -13,7 +13,9 @@ from millracer.errors import RunWarning, StoreUnavailable, WorkspaceUnresolved, 
 from millracer.operations.resolve_workspace import (
     NamedWorkspace,
     command_workspace,
+    resolve_option,
     resolve_workspace,
+    shadow_warning,
 )
 from millracer.operations.session_memory import SessionMemory
 from millracer.ports import SessionStore
@@ -267,7 +269,30 @@ def test_default_needs_no_store() -> None:
 
 @pytest.mark.parametrize(("path", "name"), [("/a/b", "b"), ("/", "/")])
 def test_the_commands_own_workspace_is_called_as_its_directory_is(path: str, name: str) -> None:
-    assert command_workspace(path, NamedDirectories()).display_name == name
+    memory = SessionMemory(InMemorySessionStore())
+
+    assert command_workspace(path, memory, NamedDirectories()).display_name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "taken", "warned"),
+    [
+        ("alpha", False, ("/alpha", "alpha"), []),
+        ("alpha", True, ("/here/alpha", None), ["workspace_id_shadowed"]),
+        ("./alpha", False, ("/here/alpha", None), []),
+        ("beta", False, ("/here/beta", None), []),
+    ],
+)
+def test_the_option_names_a_directory_else_a_registered_workspace(
+    name: str, taken: tuple[str, str | None], warned: list[str], *, there: bool
+) -> None:
+    memory = SessionMemory(registered(ALPHA))
+    directories = NamedDirectories(workspaces={"/here/alpha"} if there else set())
+
+    found = resolve_option(name, memory, directories)
+
+    assert (found.rule, found.root_path, found.workspace_id) == ("cli_workspace", *taken)
+    assert [each.code for each in shadow_warning(name, memory, directories)] == warned
 
 
 # selections

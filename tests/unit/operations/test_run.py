@@ -109,6 +109,7 @@ def run_asked(desk: Desk, **fields: Any) -> RunRequest:
         ("blocked", "blocked", 0),
         ("incomplete", "incomplete", 0),
         ("timed_out", "timed_out", 7),
+        ("budget_exhausted", "incomplete", 0),
         ("cancelled", "cancelled", 130),
         ("crashed", "failed", 1),
         ("restart_needed", "failed", 1),
@@ -127,7 +128,7 @@ def test_every_outcome_has_its_status_and_exit_code(
 
 
 def test_every_outcome_is_named_above() -> None:
-    assert len(Outcome) == 8
+    assert len(Outcome) == 9
 
 
 @pytest.mark.parametrize(

@@ -550,14 +550,14 @@ def test_without_a_word_the_current_directory_is_the_workspace(scene: Scene) -> 
     assert selected(scene.greeting(scene.operator())) == ("/here", None)
 
 
-def test_the_registrys_default_goes_before_the_current_directory(scene: Scene) -> None:
+def test_the_registrys_default_moves_no_operator(scene: Scene) -> None:
     scene.store.register_workspace(
         RegisteredWorkspace(
             workspace_id="home", root_path="/other", default_mode="lad_pi", is_default=True
         )
     )
 
-    assert selected(scene.greeting(scene.operator())) == ("/other", "lad_pi")
+    assert selected(scene.greeting(scene.operator())) == ("/here", None)
 
 
 def test_a_restart_finds_the_workspace_and_the_mode(scene: Scene) -> None:

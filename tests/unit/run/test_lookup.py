@@ -44,3 +44,33 @@ def test_a_request_id_of_two_texts_is_refused_with_both_items() -> None:
         item_named("r-1", millrace)
 
     assert all(str(item_id) in refused.value.message for item_id in ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("widg", "widget-blue"),
+        ("widget-blue", "widget-blue"),
+        ("wid", "wid"),
+        ("other", "other"),
+        ("gadget", "gadget"),
+    ],
+)
+def test_a_unique_beginning_of_an_id_means_that_item(name: str, found: str) -> None:
+    millrace = ScriptedBackend()
+    millrace.holds("widget-blue", ItemState.DONE)
+    millrace.holds("gadget", ItemState.QUEUED)
+    millrace.holds("gadget-red", ItemState.QUEUED)
+
+    assert item_named(name, millrace) == found
+
+
+def test_a_beginning_of_several_ids_is_refused_with_them() -> None:
+    millrace = ScriptedBackend()
+    millrace.holds("gadget-green", ItemState.QUEUED)
+    millrace.holds("gadget-red", ItemState.QUEUED)
+
+    with pytest.raises(InvalidRequest) as refused:
+        item_named("gadg", millrace)
+
+    assert "gadget-green, gadget-red" in refused.value.message

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
+from millracer.domain.run.usage import NO_TURNS
 from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ToolTimeout
 from millracer.ports import TextListener
@@ -177,6 +178,7 @@ class DeafPi(ScriptedModels):
 
     version = None
     notices = ()
+    usage = NO_TURNS
 
     def __init__(self, *, heeds_urgency: bool) -> None:
         self.began = threading.Event()

@@ -20,7 +20,7 @@ from millracer.domain.requests import (
 from millracer.domain.run.lifecycle import EDGES, SUBMISSION_EDGES
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import ProgressEvent
-from millracer.domain.run.result import RunResult
+from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.work.identity import work_item_for
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeEventKind
@@ -48,12 +48,14 @@ from millracer.testing.backend import (
     item_ends,
     item_goes,
     nothing_new,
+    stage_ends,
     stage_runs,
     then,
     time_runs_out,
     workspace_paused,
 )
 from millracer.testing.clock import FrozenClock
+from millracer.testing.repository import ScriptedRepository
 
 SCOPE = ScopedWork(item_id="ITEM-1", title="Fix it", source_queue="QUEUE.md")
 DELEGATE = json.dumps({"decision": "millrace", "intake_kind": "task", "why": "worth a check"})
@@ -66,6 +68,7 @@ class Scene:
     def __init__(self, *answers: str, is_initialised: bool = True) -> None:
         self.pi = ScriptedAgent(*answers)
         self.millrace = ScriptedBackend(is_initialised=is_initialised)
+        self.repository = ScriptedRepository()
         self.cancellation = Cancellation()
         self.heard: list[ProgressEvent] = []
         self.orchestrator = Orchestrator(
@@ -73,6 +76,7 @@ class Scene:
             pi=self.pi,
             clock=FrozenClock(),
             unique=lambda: "unique",
+            repository=self.repository,
             listeners=(self.heard.append,),
         )
 
@@ -1113,3 +1117,132 @@ def test_a_run_hands_on_that_the_repair_after_it_failed(*, settled: bool) -> Non
     result = scene.run(asked(limits=Limits(daemon_timeout_seconds=30 if settled else 0.3)))
 
     assert "repair_failed" in [warning.code for warning in result.warnings]
+
+
+def test_a_result_has_the_stages_of_the_item_and_the_turns_of_this_run_alone() -> None:
+    scene = Scene(DELEGATE, "All done.", DELEGATE, "Once more.")
+    first = asked(route=RoutePreference.AUTO, finalizer=Finalizer.PI)
+    scene.millrace.will_show(*DONE)
+    scene.orchestrator.run(first, scene.cancellation)
+    scene.millrace.will_show(*DONE)
+    scene.millrace.stages.begin("a-stranger", "builder", "run-9")
+
+    result = scene.orchestrator.run(replace(first, task="Another one"), scene.cancellation)
+
+    assert [stage.stage for stage in result.stages] == ["builder", "updater"]
+    assert {stage.item_id for stage in result.stages} == {result.work_item_id}
+    assert (result.agent_usage.turns, result.agent_usage.tokens.total) == (2, 200)
+
+
+def test_a_run_that_was_cut_off_reports_what_was_used_by_then() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), stage_runs("checker"), time_runs_out())
+
+    result = scene.run(asked(limits=Limits(daemon_timeout_seconds=0.3)))
+
+    assert result.outcome is Outcome.TIMED_OUT
+    assert [(stage.stage, stage.result) for stage in result.stages] == [
+        ("builder", "BUILDER_COMPLETE"),
+        ("checker", None),
+    ]
+
+
+def test_the_start_is_recorded_before_the_item_is_added_and_the_end_once_it_is_proven() -> None:
+    scene = Scene()
+    scene.millrace.will_do("add", lambda: recorded.extend(scene.repository.starts))
+    recorded: list[tuple[str, bool]] = []
+    scene.millrace.will_show(*DONE)
+
+    result = scene.run(asked())
+
+    assert recorded == [(scene.added, True)]
+    assert result.changes is scene.repository.measured
+    assert scene.repository.finals == [scene.added]
+
+
+def test_the_changes_of_unfinished_work_are_not_final() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), item_ends(ItemState.BLOCKED))
+
+    result = scene.run(asked())
+
+    assert result.changes is scene.repository.measured
+    assert scene.repository.finals == []
+
+
+def test_a_direct_run_is_measured_and_leaves_no_record() -> None:
+    scene = Scene("Done.")
+
+    result = scene.run(asked(route=RoutePreference.DIRECT))
+
+    assert result.changes is scene.repository.measured
+    assert [keep for _, keep in scene.repository.starts] == [False]
+
+
+def test_work_that_never_began_has_no_changes() -> None:
+    scene = Scene()
+    scene.millrace.rejects_mode("default_pi")
+
+    result = scene.run(asked())
+
+    assert result.outcome is Outcome.FAILED
+    assert result.changes is None
+
+
+def test_a_spent_budget_ends_the_watch_between_two_stages_and_leaves_the_item_in_the_queue() -> (
+    None
+):
+    for limits in (Limits(max_stages=1), Limits(max_tokens=12)):
+        scene = Scene()
+        scene.millrace.will_show(stage_runs("builder"), stage_ends("builder"))
+
+        result = scene.run(asked(limits=limits, finalizer=Finalizer.PI, keep_daemon=True))
+
+        assert (result.outcome, int(exit_code_of(result))) == (Outcome.BUDGET_EXHAUSTED, 9)
+        assert not result.scoped_completion
+        assert result.missing_evidence
+        assert scene.millrace.items[scene.added].state is ItemState.QUEUED
+        assert scene.millrace.daemon is None
+        assert result.next_steps[0].action == "continue"
+        assert scene.pi.prompts == []
+        assert "budget_not_enforced" not in codes(result)
+
+
+def test_a_budget_that_is_not_spent_ends_nothing() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("builder"), stage_ends("builder"), item_ends())
+
+    result = scene.run(asked(limits=Limits(max_stages=2, max_tokens=25)))
+
+    assert result.outcome is Outcome.COMPLETED
+
+
+def test_work_that_completes_with_its_last_token_is_completed() -> None:
+    scene = Scene()
+    scene.millrace.will_show(stage_runs("updater"), item_ends())
+
+    assert scene.run(asked(limits=Limits(max_stages=1))).outcome is Outcome.COMPLETED
+
+
+def test_no_daemon_is_started_for_an_item_whose_budget_was_spent_before() -> None:
+    scene = Scene()
+    scene.millrace.holds("spent", ItemState.QUEUED)
+    scene.millrace.stages.begin("spent", "builder", "run-1")
+    scene.millrace.stages.end("spent")
+
+    result = scene.run(asked(task="", resume="spent", limits=Limits(max_stages=1)))
+
+    assert result.outcome is Outcome.BUDGET_EXHAUSTED
+    assert scene.millrace.started == []
+
+
+def test_a_foreign_daemon_that_goes_beyond_the_budget_is_reported() -> None:
+    scene = Scene()
+    scene.millrace.has_daemon(owned=False)
+    scene.millrace.will_show(stage_runs("builder"), stage_ends("builder"))
+
+    result = scene.run(asked(limits=Limits(max_stages=1)))
+
+    assert result.outcome is Outcome.BUDGET_EXHAUSTED
+    assert "budget_not_enforced" in codes(result)
+    assert scene.millrace.daemon is not None

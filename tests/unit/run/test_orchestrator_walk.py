@@ -18,6 +18,7 @@ from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.domain.requests import Limits, RunRequest, ScopedWork
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import exit_code_of
+from millracer.domain.run.usage import NO_TURNS, AgentUsage
 from millracer.domain.work.identity import work_item_for
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning, ToolFailed, ToolTimeout
@@ -101,6 +102,7 @@ class WalkingPi(ScriptedModels):
 
     version = "0.73.1"
     notices: tuple[RunWarning, ...] = ()
+    usage: AgentUsage = NO_TURNS
 
     def __init__(self, answers: list[str]) -> None:
         self._answers = deque(answers)

@@ -240,9 +240,10 @@ def _says_what_no_schema_can(document: Json) -> bool:
     options = document.get("options") if isinstance(document, dict) else None
     if not isinstance(options, dict):
         return False
-    restarts = (options.get(name) for name in ("max_daemon_restarts", "max-daemon-restarts"))
+    names = ("max_daemon_restarts", "max_tokens", "max_stages")
+    integers = [options.get(each) for name in names for each in (name, name.replace("_", "-"))]
     spelled = [name.replace("-", "_") for name in options]
-    return any(isinstance(value, float) for value in restarts) or len(set(spelled)) < len(spelled)
+    return any(isinstance(value, float) for value in integers) or len(set(spelled)) < len(spelled)
 
 
 def _has_half_pairs(value: Json) -> bool:

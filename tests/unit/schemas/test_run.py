@@ -44,6 +44,9 @@ MILLRACER_KEYS = {
     "next_steps",
     "restarts",
     "timings",
+    "changes",
+    "usage",
+    "artifacts",
     "versions",
     "tools",
 }

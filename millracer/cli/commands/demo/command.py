@@ -6,18 +6,20 @@ import typer
 
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import named_programs, said_by
+from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.operations import load
 from millracer.domain.requests import IntakeKind
 
 
+@with_output
 def demo(
     context: typer.Context,
     *,
     millrace_command: options.MillraceCommand = None,
     pi_command: options.PiCommand = None,
     intake: options.DemoIntake = IntakeKind.TASK,
-    output: options.Output = OutputFormat.JSON,
+    output: OutputFormat = OutputFormat.JSON,
 ) -> None:
     """Show one run with a scripted model.
 

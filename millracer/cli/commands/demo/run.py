@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from millracer.cancellation import Cancellation
@@ -44,7 +45,7 @@ def demo(found: ResolvedPrograms, *, intake: IntakeKind, output: OutputFormat) -
                 return _run(prepared, found, request_id, cancellation)
 
     result = completed(work, lambda error: result_of(error, request_id, ""))
-    report(result, output)
+    report(replace(result, show_command=None), output)  # the workspace is removed
     return exit_code_of(result)
 
 

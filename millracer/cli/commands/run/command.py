@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.operations import NOT_FOR_WATCH, load
 from millracer.domain.requests import RoutePreference
+from millracer.errors import UsageError
 
 _BODY = "millracer.cli.commands.run.task:run_task"
 
 
 @with_common_options
+@with_output
 def run(  # noqa: PLR0913 - one parameter per option
     common: CommonOptions,
     *,
     task: options.Task = None,
     benchmark_json: options.BenchmarkJson = False,
-    output: options.Output = OutputFormat.TEXT,
+    output: OutputFormat = OutputFormat.TEXT,
     request_id: options.RequestId = None,
     resume: options.Resume = None,
     exit_zero: options.ExitZero = False,
@@ -41,11 +46,15 @@ def run(  # noqa: PLR0913 - one parameter per option
 
 
 @with_all_options_but(*NOT_FOR_WATCH)
-def watch(
+@with_output
+def watch(  # noqa: PLR0913 - one parameter per option
     common: CommonOptions,
     *,
-    item: queue_options.Item,
-    output: options.Output = OutputFormat.TEXT,
+    item: queue_options.OptionalItem = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Follow every item until none is left to work on.")
+    ] = False,
+    output: OutputFormat = OutputFormat.TEXT,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -54,6 +63,14 @@ def watch(
     The result is the same as that of `run`. Starts a daemon if none runs. The result of an item
     that has already ended is printed at once.
     """
+    if (item is None) is not every:
+        raise UsageError(
+            "`watch` takes either an ID or --all",
+            suggested_action="give the id of an item from `millracer list`, or --all",
+        )
     common.programs.warm_up(common.options.anywhere.options)
+    if item is None:
+        body = load("millracer.cli.commands.run.all_items:watch_all")
+        raise typer.Exit(body(common, output=output, exit_zero=exit_zero, quiet=quiet))
     task_input = TaskInput(common=common, resume=item)
     raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))

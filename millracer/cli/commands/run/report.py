@@ -8,28 +8,40 @@ from millracer.cli.terminal.stderr import say, say_error, say_warnings
 from millracer.cli.terminal.stdout import OutputFormat, print_document
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import ErrorRecord, RunResult
+from millracer.run.closing import closing_lines, facts_line
 from millracer.run.summary import summary_of
 
 
 def report(result: RunResult, output: OutputFormat) -> None:
     """Print the one document on standard output; warnings and errors go to standard error.
 
-    pi's words are not evidence. After pi's answer, standard error therefore gets a summary: the
-    outcome with its proof, or the missing evidence and the next step. After a JSON document on a
-    terminal, it gets one line with the outcome.
+    pi's words are not evidence. After pi's answer, standard error therefore gets the closing lines:
+    the outcome with its reason, what was changed and used, missing evidence and next steps. Each
+    proof is named only where standard error is not a terminal. After a JSON document on a terminal,
+    standard error gets the outcome and what was changed and used.
     """
     say_warnings(result.warnings)
     for error in result.errors:
         if not (output is OutputFormat.TEXT and _is_shown_already(error, result.output)):
             say_error(error.message, error.suggested_action)
     print_document(result, output)
-    ending = summary_of(result)
-    if ending is None or ending == result.output:
-        return
-    if output is OutputFormat.TEXT and (result.proof or result.outcome is not Outcome.COMPLETED):
-        say(ending)
-    elif output is OutputFormat.JSON and sys.stdout.isatty():
-        say(ending.partition("\n")[0])
+    closing = _closing_lines(result, output)
+    if closing is not None:
+        say(closing)
+
+
+def _closing_lines(result: RunResult, output: OutputFormat) -> str | None:
+    """Return what follows the document on standard error."""
+    facts, summary = facts_line(result), summary_of(result)
+    if output is OutputFormat.JSON:
+        if summary is None or not sys.stdout.isatty():
+            return None
+        first = summary.partition("\n")[0]
+        return first if facts is None else f"{first}\n  {facts}"
+    is_said = summary is None or summary == result.output
+    if is_said or (not result.proof and result.outcome is Outcome.COMPLETED):
+        return facts
+    return closing_lines(result, with_evidence=not sys.stderr.isatty())
 
 
 def _is_shown_already(error: ErrorRecord, answer: str) -> bool:

@@ -8,6 +8,7 @@ import typer
 
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say_errors
 from millracer.domain.operations import OperationName, StatusRequest, load
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 
 @with_options(*queue_options.HERE, "poll_interval_seconds")
+@with_output
 def status(
     common: CommonOptions,
     *,
-    as_json: queue_options.AsJson = False,
+    as_json: bool = False,
     watch: Annotated[
         bool,
         typer.Option("--watch", help="Keep running and print every change; Ctrl-C stops it."),

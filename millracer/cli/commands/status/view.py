@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from millracer.cli.terminal.tables import in_line
+from millracer.cli.terminal.ages import age
+from millracer.cli.terminal.tables import in_line, one_line
 from millracer.domain.status import DaemonOwner, DaemonState
 from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import ResolutionRule
@@ -28,7 +29,7 @@ _WHY = {
 }
 _OWNERS = {
     DaemonOwner.MILLRACER: "started by Millracer",
-    DaemonOwner.KEPT: "left running by Millracer (--keep-daemon)",
+    DaemonOwner.KEPT: "left running by Millracer (--keep-daemon or start)",
     DaemonOwner.OTHER: "foreign",
 }
 _STATES = {
@@ -152,7 +153,9 @@ def _in(status: StatusResult, *, waiting: bool) -> list[UnfinishedDocument]:
 
 def _listed(name: str, items: Sequence[UnfinishedDocument]) -> Iterator[str]:
     for at, item in enumerate(items[:_SHOWN]):
-        yield _row("" if at else name, f"{item.work_item_id}  {_title(item.title)}")
+        yield _row(
+            "" if at else name, f"{item.work_item_id}  {one_line(item.title, _TITLE_LENGTH)}"
+        )
         if item.reason:
             yield f"{_INDENT}  {in_line(item.reason)}"
     if len(items) > _SHOWN:
@@ -176,16 +179,6 @@ def _row(name: str, text: str) -> str:
     return f"  {name:<8}{in_line(text)}"
 
 
-def _title(text: str) -> str:
-    first = text.strip().partition("\n")[0].rstrip()
-    return first if len(first) <= _TITLE_LENGTH else f"{first[: _TITLE_LENGTH - 1]}…"
-
-
 def _ago(moment: datetime, now: datetime) -> str:
-    seconds = max(0, round((now - moment).total_seconds()))
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds} s ago"
-    minutes, hours = seconds // 60, seconds // 3600
-    if hours < 1:
-        return f"{minutes} min ago"
-    return f"{hours} h ago" if hours < 48 else f"{moment:%Y-%m-%d %H:%M}Z"  # noqa: PLR2004 - two days
+    ago = age(moment, now)
+    return ago if ago.endswith("Z") else f"{ago} ago"

@@ -17,6 +17,7 @@ ALLOWED = {
     Ending.CRASHED: (True, True),
     Ending.RESTART_NEEDED: (True, True),
     Ending.TIMED_OUT: (True, True),
+    Ending.BUDGET_EXHAUSTED: (True, False),
     Ending.CANCELLED: (True, False),
     Ending.FAILED: (True, False),
 }

@@ -216,7 +216,7 @@ CARRIED = {
     E.ANSWERED: "answered",
     E.ITEM_FOUND_ENDED: "item_ended blocked set_aside",
     E.WATCH_ENDED: "item_ended blocked set_aside at_rest stuck unknown stopped crashed "
-    "restart_needed",
+    "restart_needed budget_exhausted",
     E.DAEMON_LOST: "crashed restart_needed",
     E.TIMED_OUT: "timed_out",
     E.CANCELLED: "cancelled",

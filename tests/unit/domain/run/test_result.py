@@ -39,6 +39,7 @@ OUTCOMES = {
     Ending.CRASHED: Outcome.CRASHED,
     Ending.RESTART_NEEDED: Outcome.RESTART_NEEDED,
     Ending.TIMED_OUT: Outcome.TIMED_OUT,
+    Ending.BUDGET_EXHAUSTED: Outcome.BUDGET_EXHAUSTED,
     Ending.CANCELLED: Outcome.CANCELLED,
     Ending.FAILED: Outcome.FAILED,
 }
@@ -82,6 +83,7 @@ def test_every_outcome_can_be_reached() -> None:
         (Ending.CRASHED, EventKind.CRASHED),
         (Ending.RESTART_NEEDED, EventKind.RESTART_NEEDED),
         (Ending.TIMED_OUT, EventKind.TIMED_OUT),
+        (Ending.BUDGET_EXHAUSTED, EventKind.BUDGET_EXHAUSTED),
         (Ending.CANCELLED, EventKind.CANCELLED),
         (Ending.FAILED, None),
     ],
@@ -140,6 +142,7 @@ def result(outcome: Outcome, *codes: str, reason: CancelReason | None = None) ->
         (result(Outcome.RESTART_NEEDED), 5),
         (result(Outcome.CRASHED), 6),
         (result(Outcome.TIMED_OUT), 7),
+        (result(Outcome.BUDGET_EXHAUSTED), 9),
         (result(Outcome.FAILED, "millrace_not_found", "usage"), 8),
         (result(Outcome.FAILED, "decision_unreadable"), 8),
         (result(Outcome.CANCELLED, reason=CancelReason.INTERRUPTED), 130),

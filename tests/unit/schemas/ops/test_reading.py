@@ -13,6 +13,7 @@ from millracer.schemas.ops.payloads import (
     ForgetSessionPayload,
     RegisterWorkspacePayload,
     SelectWorkspacePayload,
+    payload_of,
 )
 from millracer.schemas.ops.preferences import chosen_intake, chosen_route, ignored_preferences
 from millracer.schemas.ops.request import ReadRequest, read_ops_request
@@ -276,17 +277,14 @@ def test_the_session_is_named_by_the_payload_or_the_metadata(
     fields: dict[str, Json], session_id: str | None
 ) -> None:
     for action in (*ACTIONS, "self_destruct"):
-        if action not in (
-            "register_workspace",
-            "forget_workspace",
-            "forget_session",
-        ):
+        fields_of_action = payload_of(action).model_fields.values()
+        if not any(each.is_required() for each in fields_of_action):
             assert read(action, **fields).session_id == session_id
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_is_known(action: str) -> None:
-    needed = {"workspace_id": "w", "root_path": "/w", "session_id": "s"}
+    needed = {"workspace_id": "w", "root_path": "/w", "session_id": "s", "work_item_id": "i"}
 
     assert read(action, input=needed).action == action
 

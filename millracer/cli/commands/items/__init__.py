@@ -1,0 +1,1 @@
+"""`millracer list`, `show`, `logs` and `trace`."""

@@ -1,0 +1,124 @@
+"""`millracer show`: everything about one work item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from millracer.cli.options import queue as queue_options
+from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.json_output import with_output
+from millracer.cli.perform import perform
+from millracer.cli.terminal.ages import duration
+from millracer.cli.terminal.stderr import say, say_errors, say_warnings
+from millracer.cli.terminal.tables import in_line, table
+from millracer.domain.operations import OperationName, ShowRequest
+
+if TYPE_CHECKING:
+    from millracer.schemas.item import ItemDocument, ItemResult, ItemStageDocument
+    from millracer.schemas.run import LineageDocument
+
+_TASK_LINES = 20
+
+
+@with_options(*queue_options.HERE)
+@with_output
+def show_command(common: CommonOptions, *, item: queue_options.Item, as_json: bool = False) -> None:
+    """Show everything about one work item.
+
+    The task's text, lineage, stages with result, time, tokens and model, the evidence or what is
+    missing, the files, and next steps.
+    """
+    perform(OperationName.SHOW, common, lambda _: ShowRequest(item), _show, as_json=as_json)
+
+
+def _show(result: ItemResult) -> str | None:
+    say_warnings(result.warnings)
+    say_errors(result.errors)
+    for step in result.next_steps:
+        say(f"  to {step.action}: {step.command}")
+    return None if result.item is None else "\n".join(item_lines(result.item))
+
+
+def item_lines(item: ItemDocument) -> list[str]:
+    """Return an item as text."""
+    lines = [item.work_item_id, _row("state", _state(item))]
+    if item.millrace_id not in {None, item.work_item_id}:
+        lines.append(_row("as", f"{item.work_kind} {item.millrace_id}"))
+    lines.append(_row("kind", item.intake_kind or item.work_kind or "unknown"))
+    lines.append(_row("title", item.title))
+    lines += _block("task", _task_lines(item.task))
+    if len(item.lineage) > 1:
+        lines += _block("lineage", list(_tree(item.lineage)))
+    if item.stages:
+        lines += _block("stages", _stage_lines(item.stages))
+    if item.failure:
+        lines.append(_row("failure", item.failure))
+    name = "proof" if item.scoped_completion else "because"
+    lines += _block(name, [f"{each.statement} ({each.source})" for each in item.evidence])
+    lines += _block(
+        "missing",
+        [f"{gap.needed} (found {gap.found}; {gap.looked_in})" for gap in item.missing_evidence],
+    )
+    return lines + _block("files", list(_files(item)))
+
+
+def _state(item: ItemDocument) -> str:
+    detail = f" ({item.detail})" if item.detail else ""
+    proven = ", completion proven" if item.scoped_completion else ""
+    return f"{item.state}{detail}{proven}"
+
+
+def _task_lines(task: str | None) -> list[str]:
+    lines = (task or "").strip().split("\n")
+    if len(lines) <= _TASK_LINES:
+        return [line for line in lines if task]
+    more = len(lines) - _TASK_LINES
+    return [*lines[:_TASK_LINES], f"… {more} more lines; --json has them all"]
+
+
+def _tree(members: Sequence[LineageDocument]) -> Iterator[str]:
+    known = {member.work_item_id for member in members}
+    roots = [member for member in members if member.parent_id not in known]
+
+    def branch(member: LineageDocument, depth: int) -> Iterator[str]:
+        lead = f"{'   ' * (depth - 1)}└─ " if depth else ""
+        how = f"  ({member.how})" if depth else ""
+        yield f"{lead}{member.kind} {member.work_item_id}  {member.state}{how}"
+        for child in members:
+            if child.parent_id == member.work_item_id:
+                yield from branch(child, depth + 1)
+
+    for root in roots:
+        yield from branch(root, 0)
+
+
+def _stage_lines(stages: Sequence[ItemStageDocument]) -> list[str]:
+    return table(
+        ("STAGE", "RESULT", "TIME", "TOKENS", "MODEL"),
+        [
+            (
+                each.stage,
+                each.result or "not ended",
+                duration(each.seconds),
+                "-" if each.tokens is None else f"{each.tokens.total:,}",
+                f"{each.model or '-'} {each.thinking or ''}".rstrip(),
+            )
+            for each in stages
+        ],
+    )
+
+
+def _files(item: ItemDocument) -> Iterator[str]:
+    if item.path is not None:
+        yield item.path
+    yield from dict.fromkeys(stage.run_folder for stage in item.stages)
+    yield from (stage.report for stage in item.stages if stage.report is not None)
+
+
+def _block(name: str, lines: Sequence[str]) -> list[str]:
+    return [_row("" if at else name, line) for at, line in enumerate(lines)]
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {name:<8}{in_line(text)}".rstrip()

@@ -1,0 +1,47 @@
+"""The options for the format of standard output: `--json` is the same as `--output json`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from millracer.cli.options import shared as options
+from millracer.cli.terminal.stdout import OutputFormat
+
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="The same as --output json.", rich_help_panel=options.OUTPUT_GROUP),
+]
+
+
+def with_output(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a Typer command `--output` and `--json`.
+
+    Args:
+        command: has a parameter `as_json`, which gets a bool, or `output`, which gets the format.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    own = list(signature.parameters.values())
+    (taken,) = (each for each in own if each.name in {"as_json", "output"})
+    default = taken.default if taken.name == "output" else OutputFormat.TEXT
+
+    @wraps(command)
+    def with_format(*arguments: Any, output: OutputFormat, as_json: bool, **values: Any) -> None:
+        chosen = OutputFormat.JSON if as_json else output
+        value = chosen if taken.name == "output" else chosen is OutputFormat.JSON
+        command(*arguments, **{taken.name: value}, **values)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter("output", keyword, default=default, annotation=options.Output),
+        inspect.Parameter("as_json", keyword, default=False, annotation=AsJson),
+    ]
+    rest = [each for each in own if each is not taken]
+    with_format.__signature__ = signature.replace(parameters=[*rest, *added])  # type: ignore[attr-defined]
+    with_format.__annotations__ = {}
+    del with_format.__wrapped__
+    return with_format

@@ -1,0 +1,88 @@
+"""Follow every item of a workspace until none is left to work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from millracer.cancellation import Wait
+from millracer.domain.requests import Finalizer, RunRequest
+from millracer.domain.run.outcome import Outcome
+from millracer.domain.run.result import RunResult
+from millracer.domain.work.items import ItemState, UnfinishedItem
+from millracer.operations.control import require_workspace
+from millracer.ports import Backend
+
+_LEASE_SECONDS = 30.0
+_LEAVE_SECONDS = 60.0
+#: After such an outcome the next item would not do better.
+_FINAL = frozenset(
+    {
+        Outcome.CANCELLED,
+        Outcome.FAILED,
+        Outcome.CRASHED,
+        Outcome.RESTART_NEEDED,
+        Outcome.TIMED_OUT,
+    }
+)
+
+
+def watch_all(
+    request: RunRequest,
+    millrace: Backend,
+    wait: Wait,
+    run: Callable[[RunRequest], RunResult],
+    new_request_id: Callable[[], str],
+) -> tuple[RunResult, ...]:
+    """Run each live item to its end, also those that are added meanwhile; return the results.
+
+    One lease is held for the whole time, so that the daemon works on while one run ends and the
+    next begins. The items' answers are written without a model. An outcome that the next item would
+    share, such as a time-out, ends the watch.
+
+    Args:
+        request: the options of each run.
+        millrace: the workspace's backend.
+        wait: bounds the calls outside the runs.
+        run: performs one run.
+        new_request_id: returns a fresh request id.
+
+    Raises:
+        InvalidRequest: the directory is not a Millrace workspace.
+    """
+    require_workspace(millrace, wait)
+    results: list[RunResult] = []
+    seen: set[str] = set()
+    lease = millrace.supervisor.lease(wait.within(_LEASE_SECONDS))
+    try:
+        while True:
+            wait.cancellation.raise_if_cancelled()
+            item = _next(millrace, seen)
+            if item is None:
+                break
+            seen.add(item.item_id)
+            one = replace(
+                request,
+                request_id=new_request_id(),
+                resume=item.item_id,
+                finalizer=Finalizer.SUMMARY,
+                keep_daemon=False,
+            )
+            results.append(run(one))
+            if results[-1].outcome in _FINAL:
+                break
+    finally:
+        lease.leave(wait.cleaning_up(_LEAVE_SECONDS), keep_daemon=request.keep_daemon)
+    return tuple(results)
+
+
+def _next(millrace: Backend, seen: set[str]) -> UnfinishedItem | None:
+    """Return the active item, else the one that waits longest."""
+    live = [
+        item
+        for item in millrace.list_unfinished()
+        if item.state.is_live and item.item_id not in seen
+    ]
+    active = (item for item in live if item.state is ItemState.ACTIVE)
+    queued = (item for item in reversed(live) if item.state is ItemState.QUEUED)
+    return next(active, None) or next(queued, None) or (live[-1] if live else None)

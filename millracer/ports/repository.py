@@ -1,0 +1,51 @@
+"""The port of a workspace's version control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
+    from millracer.cancellation import Wait
+    from millracer.domain.work.changes import Changes
+
+
+class Repository(Protocol):
+    """The repository that a workspace is in; no call changes it."""
+
+    def record_start(self, item_id: str, wait: Wait, *, keep: bool) -> None:
+        """Record the workspace's files as they are before the work on an item begins.
+
+        The first record of an item counts. A failure is recorded, and reported by `changes`.
+
+        Args:
+            item_id: the work item.
+            wait: the caller's wait; the call has a limit of its own.
+            keep: whether another process can read the record; it is kept in the workspace.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
+        """Return the changes since the recorded start, or the reason why they are not known.
+
+        Args:
+            item_id: the work item.
+            wait: the caller's wait; the call has a limit of its own.
+            is_final: the work has ended for good: the first such call records the end. Every later
+                call returns the changes up to it.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def patch(self, item_id: str, wait: Wait) -> str:
+        """Return the changes as a unified diff, up to the recorded end, else up to now.
+
+        Raises:
+            ChangesUnknown: there is no recorded start, or git failed.
+            Cancelled: the caller requested a stop.
+        """
+        ...

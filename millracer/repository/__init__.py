@@ -1,0 +1,1 @@
+"""Measure the changes of a workspace with git, without changing its repository."""

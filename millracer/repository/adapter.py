@@ -1,0 +1,166 @@
+"""The `Repository` port on git.
+
+The start and the end of the work on an item are recorded below `.millracer/changes/`, so that a
+later command can compare them. The folder is a cache: if it is removed, the changes are not known.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from millracer.cancellation import Wait
+from millracer.domain.work.changes import Changes
+from millracer.errors import ChangesUnknown, MillracerError, ToolNotFound
+from millracer.ports import Repository
+from millracer.repository.differences import compare, render_patch
+from millracer.repository.git import Git
+from millracer.repository.records import ItemRecord, Point, Records, unmeasured
+from millracer.repository.snapshot import (
+    NotMeasurable,
+    require_tree,
+    take_snapshot,
+    with_objects,
+)
+
+#: The time limit of one measurement.
+_MEASURE_SECONDS = 10.0
+_NO_START = "the start of the work was not recorded here"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class GitRepository(Repository):
+    """The changes of one workspace.
+
+    Args:
+        workspace: its root; may be a folder inside a repository.
+        folder: where records are kept; its parent must exist before something is kept.
+        environment: the whole environment of git; None for that of this process.
+        now: the wall clock.
+    """
+
+    def __init__(
+        self,
+        workspace: Path,
+        folder: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._git = Git(
+            workspace=workspace, environment=os.environ if environment is None else environment
+        )
+        self._records = Records(folder)
+        self._temporary: dict[str, tempfile.TemporaryDirectory[str]] = {}
+        self._now = now
+
+    def record_start(self, item_id: str, wait: Wait, *, keep: bool) -> None:
+        """Record the files before the work begins; see the port."""
+        if not keep and item_id not in self._temporary:
+            self._temporary[item_id] = tempfile.TemporaryDirectory(prefix="millracer-")
+        record = self._find(item_id)
+        if record is None or record.start is not None:
+            return
+        try:
+            if keep:
+                self._records.make()
+            record.make()
+            record.write_start(self._measure(record, wait))
+        except (OSError, MillracerError):
+            return  # nothing can be recorded here; `changes` reports that
+
+    def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
+        """Return the changes since the recorded start; see the port."""
+        wait.cancellation.raise_if_cancelled()
+        record = self._find(item_id)
+        start = None if record is None else record.start
+        if record is None or start is None:
+            return Changes(unknown=_NO_START)
+        wait = wait.within(_MEASURE_SECONDS)
+        end = record.end
+        if start.unknown is None and end is None:
+            end = self._measure(record, wait)
+            if is_final and end.unknown is None:
+                self._keep_end(record, end)
+        changes = self._compare(record, start, end or start, wait)
+        if item_id in self._temporary:
+            self._temporary.pop(item_id).cleanup()
+        return changes
+
+    def patch(self, item_id: str, wait: Wait) -> str:
+        """Return the changes as a unified diff; see the port."""
+        wait.cancellation.raise_if_cancelled()
+        record = self._find(item_id)
+        start = None if record is None else record.start
+        if record is None or start is None:
+            raise _unknown(_NO_START)
+        wait = wait.within(_MEASURE_SECONDS)
+        end = record.end or self._measure(record, wait)
+        if start.tree is None or end.tree is None:
+            raise _unknown(start.unknown or end.unknown or _NO_START)
+        git = with_objects(self._git, record.objects, wait)
+        try:
+            require_tree(git, start.tree, wait)
+            return render_patch(git, start.tree, end.tree, wait)
+        except MillracerError as error:
+            raise _unknown(error.message) from error
+
+    def _find(self, item_id: str) -> ItemRecord | None:
+        temporary = self._temporary.get(item_id)
+        return self._records.of(item_id) if temporary is None else ItemRecord(Path(temporary.name))
+
+    def _measure(self, record: ItemRecord, wait: Wait) -> Point:
+        """Return the files as they are now, or why they cannot be measured."""
+        at = self._now()
+        try:
+            taken = take_snapshot(self._git, record.objects, wait.within(_MEASURE_SECONDS))
+        except NotMeasurable as reason:
+            return unmeasured(at, str(reason))
+        except ToolNotFound:
+            return unmeasured(at, "git is not installed")
+        except (MillracerError, OSError) as error:
+            return unmeasured(at, str(error))
+        return Point(
+            at=at,
+            tree=taken.tree,
+            commit=taken.commit,
+            is_dirty=taken.is_dirty,
+            too_large=taken.too_large,
+        )
+
+    def _keep_end(self, record: ItemRecord, end: Point) -> None:
+        try:
+            record.write_end(end)
+        except MillracerError:
+            return  # a later command measures again
+
+    def _compare(self, record: ItemRecord, start: Point, end: Point, wait: Wait) -> Changes:
+        if start.tree is None or end.tree is None:
+            return Changes(unknown=start.unknown or end.unknown)
+        try:
+            git = with_objects(self._git, record.objects, wait)
+            files = compare(git, start.tree, end.tree, wait)
+        except MillracerError as error:
+            return Changes(unknown=error.message)
+        return Changes(
+            started_at=start.at,
+            ended_at=end.at,
+            base_commit=start.commit,
+            head_commit=end.commit,
+            dirty_before=start.is_dirty,
+            files=files,
+            not_measured=tuple(dict.fromkeys((*start.too_large, *end.too_large))),
+        )
+
+
+def _unknown(reason: str) -> ChangesUnknown:
+    return ChangesUnknown(
+        f"the changes are not known: {reason}",
+        suggested_action="read the repository's own history with `git log` and `git diff`",
+    )

@@ -1,0 +1,166 @@
+"""Take a snapshot of a workspace's files: a git tree, written outside the repository.
+
+The index is copied, and new objects go to a folder of their own, which refers to the repository's
+objects. The tree equals the one of a commit of all files that git does not ignore.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from millracer.cancellation import Wait
+from millracer.errors import ToolFailed
+from millracer.repository.git import PATHSPEC, Git, refusal
+
+_MAX_FILES = 20_000
+_MAX_FILE_BYTES = 4 * 1024 * 1024
+_MAX_TOTAL_BYTES = 64 * 1024 * 1024
+_PARTLY_ADDED = 1
+
+
+class NotMeasurable(Exception):
+    """The workspace cannot be measured; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The workspace's files at one point in time.
+
+    Attributes:
+        tree: the id of the tree.
+        commit: HEAD; None without a commit.
+        is_dirty: whether the files differ from HEAD.
+        too_large: changed files that were left out.
+    """
+
+    tree: str
+    commit: str | None
+    is_dirty: bool
+    too_large: tuple[str, ...] = ()
+
+
+def take_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
+    """Take a snapshot; `objects` is the existing folder for new objects.
+
+    Raises:
+        NotMeasurable: not a repository, ignored by git, or too many changed files.
+        ToolError, Cancelled: as `Git.output`.
+    """
+    index = _find_index(git, wait)
+    folder = Path(tempfile.mkdtemp(dir=objects.parent, prefix="index-"))
+    try:
+        copy = folder / "index"
+        with suppress(FileNotFoundError):  # a new repository has no index
+            shutil.copyfile(index, copy)
+        own = with_objects(git, objects, wait)
+        own = replace(own, variables={**own.variables, "GIT_INDEX_FILE": str(copy)})
+        too_large = _add_all(own, wait)
+        tree = own.output("write-tree", "--missing-ok", wait=wait).strip()
+        commit = _head(git, wait)
+        return Snapshot(
+            tree=tree,
+            commit=commit,
+            is_dirty=_differs(own, commit, tree, wait),
+            too_large=too_large,
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def with_objects(git: Git, objects: Path, wait: Wait) -> Git:
+    """Return git with new objects in `objects`, and the repository's objects as well."""
+    shared = git.workspace / git.output("rev-parse", "--git-path", "objects", wait=wait).rstrip(
+        "\n"
+    )
+    variables = {
+        "GIT_OBJECT_DIRECTORY": str(objects),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(str(shared)),
+    }
+    return replace(git, variables=variables)
+
+
+def _find_index(git: Git, wait: Wait) -> Path:
+    inside = git.call("rev-parse", "--is-inside-work-tree", wait=wait)
+    if inside.exit_code != 0:
+        if "not a git repository" in inside.stderr:
+            raise NotMeasurable("the workspace is not a git repository")
+        raise refusal(inside)
+    if inside.stdout.strip() != "true":
+        raise NotMeasurable("the workspace is not in the working tree of a git repository")
+    if git.call("check-ignore", "--quiet", ".", wait=wait).exit_code == 0:
+        raise NotMeasurable("git ignores the workspace")
+    return git.workspace / git.output("rev-parse", "--git-path", "index", wait=wait).rstrip("\n")
+
+
+def _head(git: Git, wait: Wait) -> str | None:
+    found = git.call("rev-parse", "--verify", "--quiet", "HEAD^{commit}", wait=wait)
+    return found.stdout.strip() or None
+
+
+def _add_all(git: Git, wait: Wait) -> tuple[str, ...]:
+    """Add all files that git does not ignore to the copied index; return those left out."""
+    listed = git.output(
+        "ls-files",
+        "-z",
+        "--modified",
+        "--others",
+        "--exclude-standard",
+        "--",
+        *PATHSPEC,
+        wait=wait,
+    )
+    paths = [path for path in listed.split("\0") if path]
+    if len(paths) > _MAX_FILES:
+        raise NotMeasurable(f"more than {_MAX_FILES} files differ from the repository")
+    sizes = {path: _size(git.workspace / path) for path in paths}
+    too_large = tuple(path for path, size in sizes.items() if size > _MAX_FILE_BYTES)
+    if sum(size for path, size in sizes.items() if path not in too_large) > _MAX_TOTAL_BYTES:
+        raise NotMeasurable(f"more than {_MAX_TOTAL_BYTES} bytes differ from the repository")
+    excluded = (f":(exclude,literal){path}" for path in too_large)
+    added = git.call("add", "-A", "--ignore-errors", "--", *PATHSPEC, *excluded, wait=wait)
+    if added.exit_code not in {0, _PARTLY_ADDED}:
+        raise refusal(added)
+    return too_large
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.lstat(path).st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _differs(git: Git, commit: str | None, tree: str, wait: Wait) -> bool:
+    if commit is None:
+        return bool(git.output("ls-tree", "--name-only", tree, wait=wait))
+    compared = git.call("diff-tree", "--quiet", commit, tree, "--", *PATHSPEC, wait=wait)
+    if compared.exit_code not in {0, 1}:
+        raise refusal(compared)
+    return compared.exit_code == 1
+
+
+def _quoted(path: str) -> str:
+    """Quote a path for git's list of object folders, whose separator is a colon."""
+    if ":" not in path and not path.startswith('"'):
+        return path
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def require_tree(git: Git, tree: str, wait: Wait) -> None:
+    """Check that a recorded tree can still be read.
+
+    Raises:
+        ToolFailed: its objects were removed.
+    """
+    if git.call("cat-file", "-e", f"{tree}^{{tree}}", wait=wait).exit_code != 0:
+        raise ToolFailed(
+            "git",
+            "the recorded files were removed from the repository",
+            suggested_action="read the repository's own history with `git log`",
+        )

@@ -1,0 +1,52 @@
+"""A repository with scripted changes."""
+
+from __future__ import annotations
+
+from millracer.cancellation import Wait
+from millracer.domain.work.changes import Changes
+from millracer.errors import ChangesUnknown
+from millracer.ports import Repository
+
+_NO_START = "the start of the work was not recorded here"
+
+
+class ScriptedRepository(Repository):
+    """Returns `measured` for every item whose start was recorded.
+
+    Attributes:
+        measured: the changes.
+        text: the patch.
+        starts: the recorded items with `keep`, oldest first.
+        finals: the items whose end was recorded.
+    """
+
+    def __init__(self, measured: Changes | None = None, *, text: str = "") -> None:
+        self.measured = measured or Changes()
+        self.text = text
+        self.starts: list[tuple[str, bool]] = []
+        self.finals: list[str] = []
+
+    def record_start(self, item_id: str, wait: Wait, *, keep: bool) -> None:
+        """See the port."""
+        wait.cancellation.raise_if_cancelled()
+        if not self._is_recorded(item_id):
+            self.starts.append((item_id, keep))
+
+    def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
+        """See the port."""
+        wait.cancellation.raise_if_cancelled()
+        if not self._is_recorded(item_id):
+            return Changes(unknown=_NO_START)
+        if is_final:
+            self.finals.append(item_id)
+        return self.measured
+
+    def patch(self, item_id: str, wait: Wait) -> str:
+        """See the port."""
+        wait.cancellation.raise_if_cancelled()
+        if not self._is_recorded(item_id):
+            raise ChangesUnknown(_NO_START, suggested_action="record the start")
+        return self.text
+
+    def _is_recorded(self, item_id: str) -> bool:
+        return any(item_id == recorded for recorded, _ in self.starts)
