@@ -106,7 +106,7 @@ def test_wrong_use_is_json_for_a_json_caller(
         (["run", "--nope", "--output=json"], {}),
         (["run", "--nope"], {"MILLRACER_OUTPUT": "json"}),
         (["run", "--output", "json"], {"MILLRACER_ROUTE": "sideways"}),
-        (["demo", "--nope"], {}),
+        (["demo", "--json", "--nope"], {}),
     ],
 )
 def test_json_is_requested_in_every_way(arguments: list[str], environment: dict[str, str]) -> None:
@@ -213,7 +213,9 @@ def test_help_names_the_exit_codes_and_a_variable_for_every_option() -> None:
 
     assert "Exit codes:" in helped
     assert len(options) > 20
-    assert variables - {"MILLRACER_HELP", "MILLRACER_JSON"} == set(re.findall(r"MILLRACER_\w+", helped))
+    assert variables - {"MILLRACER_HELP", "MILLRACER_JSON"} == set(
+        re.findall(r"MILLRACER_\w+", helped)
+    )
 
 
 def test_a_command_works_with_the_garbage_collector_on(tmp_path: Path) -> None:
