@@ -156,7 +156,7 @@ def test_what_ends_a_line_of_the_operator_does_not_end_the_session(  # noqa: PLR
     [
         ("status --json", "millracer.status.v1", lambda found: found["errors"]),
         ("run --output json", "millracer.run.v1", lambda found: found["outcome"] == "cancelled"),
-        ("demo", "millracer.run.v1", lambda found: found["outcome"] == "cancelled"),
+        ("demo --json", "millracer.run.v1", lambda found: found["outcome"] == "cancelled"),
         ("ops --json", "millracer.ops.v0.2", lambda found: found["status"] == "cancelled"),
         ("sessions list --json", "millracer.ops.v0.2", lambda found: found["errors"]),
     ],
