@@ -26,7 +26,7 @@ def submit(
     common: CommonOptions,
     *,
     task: options.Task = None,
-    benchmark_json: options.BenchmarkJson = False,
+    request_json: options.RequestJson = False,
     request_id: options.RequestId = None,
     as_json: bool = False,
 ) -> None:
@@ -38,7 +38,7 @@ def submit(
     task_input = TaskInput(
         common=common,
         task=tuple(task or ()),
-        benchmark_json=benchmark_json,
+        request_json=request_json,
         request_id=request_id,
     )
 
