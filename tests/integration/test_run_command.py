@@ -31,7 +31,7 @@ from millracer.domain.run.usage import AgentUsage
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.stages import TokenUsage
 from millracer.errors import RunWarning, UsageError
-from millracer.ports import ProgressListener
+from millracer.ports import ProgressListener, TextListener
 from millracer.run.summary import summary_of
 from millracer.wiring import BackendFactory, Settings, tool_factory
 
@@ -55,6 +55,7 @@ class Stand:
         *,
         backends: BackendFactory,
         listeners: Sequence[ProgressListener] = (),
+        on_text: TextListener | None = None,
     ) -> Iterator["Stand"]:
         assert cancellation.reason is None
         self.backends.append(backends)

@@ -51,9 +51,44 @@ class _Heading(Heading):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.text.justify = "left"
-        self.text.stylize("bold")
+        self.text.style = "bold"
         yield self.text
 
 
 class _Markdown(Markdown):
     elements = {**Markdown.elements, "heading_open": _Heading}  # noqa: RUF012 - as its base
+
+
+class MarkdownStream:
+    """Renders Markdown block by block while it arrives; a block ends at a blank line."""
+
+    def __init__(self) -> None:
+        self._line = ""
+        self._block: list[str] = []
+        self._fence = ""
+
+    def feed(self, text: str, *, is_last: bool = False) -> str:
+        """Take the next piece, and return the blocks that it completes, rendered."""
+        *lines, self._line = (self._line + text).split("\n")
+        if is_last:
+            lines.append(self._line)
+            self._line = ""
+        shown = [rendered for line in lines if (rendered := self._take(line))]
+        if is_last:
+            shown.append(self._finish())
+        return "".join(shown)
+
+    def _take(self, line: str) -> str:
+        fence = line.strip()[:3]
+        if fence in {"```", "~~~"} and self._fence in {"", fence}:
+            self._fence = "" if self._fence else fence
+        if line.strip() or self._fence:
+            self._block.append(line)
+            return ""
+        return self._finish()
+
+    def _finish(self) -> str:
+        block, self._block = "\n".join(self._block), []
+        if not block.strip():
+            return ""
+        return f"{render_markdown(block)}\n\n"

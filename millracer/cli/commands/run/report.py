@@ -6,6 +6,7 @@ import sys
 
 from millracer.cli.terminal.stderr import say, say_error, say_next_steps, say_warnings
 from millracer.cli.terminal.stdout import OutputFormat, print_answer, print_summary, print_text
+from millracer.domain.requests import Route
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
 from millracer.run.closing import closing_lines, facts_line
@@ -13,7 +14,7 @@ from millracer.run.summary import summary_of
 from millracer.schemas.run_result import render_result
 
 
-def report(result: RunResult, output: OutputFormat) -> None:
+def report(result: RunResult, output: OutputFormat, *, streamed: bool = False) -> None:
     """Print the one document on standard output; warnings and errors go to standard error.
 
     pi's words are not evidence. After pi's answer, standard error therefore gets the closing lines:
@@ -21,7 +22,8 @@ def report(result: RunResult, output: OutputFormat) -> None:
     proof is named only where standard error is not a terminal. After a JSON document on a terminal,
     standard error gets the outcome and what was changed and used.
 
-    As text, a failure without an answer is reported on standard error only.
+    As text, an answer that was streamed is not repeated, and a failure without an answer is
+    reported on standard error only.
     """
     say_warnings(result.warnings)
     for error in result.errors:
@@ -29,7 +31,8 @@ def report(result: RunResult, output: OutputFormat) -> None:
     if output is OutputFormat.JSON:
         print_text(render_result(result))
     elif _is_answer(result):
-        print_answer(result.output)
+        if not streamed or result.route is not Route.DIRECT:
+            print_answer(result.output)
     elif _is_failure(result):
         say_next_steps(result.next_steps)
         return

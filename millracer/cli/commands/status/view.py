@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from millracer.cli.terminal.ages import age
 from millracer.cli.terminal.layout import command_lines, hanging
+from millracer.cli.terminal.states import painted_state
 from millracer.cli.terminal.style import Role, paint
 from millracer.cli.terminal.tables import in_line, one_line
 from millracer.domain.status import DaemonOwner, DaemonState
@@ -39,11 +40,6 @@ _STATES = {
     DaemonState.BOOTS: "is starting",
     DaemonState.STALE: "died; the next start removes its stale files",
     DaemonState.NONE: "none runs",
-}
-_END_ROLES = {
-    ItemState.DONE: Role.GOOD,
-    ItemState.BLOCKED: Role.WARNING,
-    ItemState.CANCELLED: Role.WARNING,
 }
 _SHOWN = 5
 _TITLE_LENGTH = 60
@@ -172,7 +168,7 @@ def _listed(name: str, items: Sequence[UnfinishedDocument], role: Role = Role.DI
 def _ended(ended: Sequence[EndDocument], now: datetime) -> Iterator[str]:
     for at, end in enumerate(ended):
         why = f"  {end.reason}" if end.reason else ""
-        state = paint(f"{end.state:<9}", _END_ROLES.get(end.state, Role.DIM))
+        state = painted_state(end.state, 9)
         yield from _row(
             "" if at else "ended", f"{state}  {end.work_item_id}  {_ago(end.at, now)}{why}"
         )
