@@ -21,4 +21,4 @@ class ToolCall:
 
 
 #: Receives the agent's text as it is written, and its tool calls.
-TextListener: TypeAlias = "Callable[[str | ToolCall], None]"
+TextListener: TypeAlias = Callable[[str | ToolCall], None]

@@ -51,7 +51,7 @@ class _Heading(Heading):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.text.justify = "left"
-        self.text.style = "bold"
+        self.text.stylize("bold")
         yield self.text
 
 
