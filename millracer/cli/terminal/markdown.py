@@ -66,6 +66,7 @@ class MarkdownStream:
         self._line = ""
         self._block: list[str] = []
         self._fence = ""
+        self._gap = ""
 
     def feed(self, text: str, *, is_last: bool = False) -> str:
         """Take the next piece, and return the blocks that it completes, rendered."""
@@ -91,4 +92,5 @@ class MarkdownStream:
         block, self._block = "\n".join(self._block), []
         if not block.strip():
             return ""
-        return f"{render_markdown(block)}\n\n"
+        gap, self._gap = self._gap, "\n"
+        return f"{gap}{render_markdown(block)}\n"
