@@ -45,7 +45,9 @@ def test_no_word_is_broken_and_no_line_is_wider_than_the_terminal(
 
 def test_a_command_that_needs_several_lines_stays_one_command(terminal: Terminal) -> None:
     terminal(NO_COLOR="1")
-    command = "millracer retry item-1 --reason 'a b' --workspace /home/somebody/projects/shop"
+    command = (
+        "millracer retry item-1 --reason 'a b' --workspace /home/me/long/path/of/projects/shop"
+    )
     label, *lines = lay_out(f"  to retry: {command}", Stream.ERR).split("\n")
 
     assert label == "  to retry:"
