@@ -42,7 +42,7 @@ def render_markdown(text: str) -> str:
         theme=_THEME,
         width=min(width, _MOST_COLUMNS),
     )
-    console.print(_Markdown(text, code_theme="ansi_dark", hyperlinks=False))
+    console.print(_Markdown(text))
     return "\n".join(line.rstrip() for line in drawn.getvalue().strip("\n").split("\n"))
 
 
@@ -56,7 +56,16 @@ class _Heading(Heading):
 
 
 class _Markdown(Markdown):
+    """Markdown that keeps the answer's line breaks."""
+
     elements = {**Markdown.elements, "heading_open": _Heading}  # noqa: RUF012 - as its base
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, code_theme="ansi_dark", hyperlinks=False)
+        for token in self.parsed:
+            for child in token.children or ():
+                if child.type == "softbreak":
+                    child.type = "hardbreak"
 
 
 class MarkdownStream:
