@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from millracer.domain.run.lifecycle import RunState
 from millracer.domain.run.progress import ProgressEvent, ProgressKind
@@ -59,6 +60,10 @@ class Progress:
         result = event.terminal_result
         text = f"{event.stage} ended {result}" if event.ends_stage else f"{event.stage} began"
         self.report(ProgressKind.STAGE_PROGRESS, text, event)
+
+    def seconds_since(self, moment: datetime) -> float:
+        """Return the seconds between a moment and now."""
+        return (self._clock.now() - moment).total_seconds()
 
     def notices(self, notes: Sequence[ProgressNote]) -> None:
         """Report the results of notifications to pi."""
