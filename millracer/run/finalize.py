@@ -112,7 +112,8 @@ def finalize(  # noqa: PLR0913 - the ports
         stages=_read_stages(record, millrace),
         agent_usage=pi.usage.since(record.agent_before),
         changes=changes,
-        show_command=_show_command(record, millrace),
+        show_command=_command_for("show", record, millrace),
+        watch_command=_command_for("watch", record, millrace),
         cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
     )
     return end
@@ -203,10 +204,10 @@ def _read_item_again(record: RunContext, end: Step, millrace: Backend) -> None:
         record.warn("place_unknown", "Millrace could not report where the work item is now")
 
 
-def _show_command(record: RunContext, millrace: Backend) -> str | None:
+def _command_for(word: str, record: RunContext, millrace: Backend) -> str | None:
     if record.item_status is None:
         return None
-    return millrace.commands.millracer("show", record.item_status.item_id)
+    return millrace.commands.millracer(word, record.item_status.item_id)
 
 
 def _measure(record: RunContext, repository: Repository | None) -> Changes | None:

@@ -46,10 +46,11 @@ class Progress:
         """Report that the lifecycle entered its next state."""
         record = self._record
         has_no_item = record.state is RunState.FINALIZE and record.item_status is None
-        self.report(
-            ProgressKind.STATE_ENTERED,
-            "writing the result" if has_no_item else _DOING[record.state],
-        )
+        doing = "writing the result" if has_no_item else _DOING[record.state]
+        if record.state is RunState.ENQUEUE and record.intake_kind is not None:
+            why = f" ({record.intake_signals[0]})" if record.intake_signals else ""
+            doing = f"{doing} as {record.intake_kind}{why}"
+        self.report(ProgressKind.STATE_ENTERED, doing)
 
     def stage(self, event: RuntimeEvent) -> None:
         """Report the beginning or end of a stage of the lineage; ignore other events."""

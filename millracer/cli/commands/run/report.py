@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from millracer.cli.terminal.stderr import say, say_error, say_warnings
-from millracer.cli.terminal.stdout import OutputFormat, print_document
+from millracer.cli.terminal.stdout import OutputFormat, OutputLost, print_document
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import ErrorRecord, RunResult
 from millracer.run.closing import closing_lines, facts_line
@@ -24,7 +24,12 @@ def report(result: RunResult, output: OutputFormat) -> None:
     for error in result.errors:
         if not (output is OutputFormat.TEXT and _is_shown_already(error, result.output)):
             say_error(error.message, error.suggested_action)
-    print_document(result, output)
+    try:
+        print_document(result, output)
+    except OutputLost as lost:
+        if result.watch_command is not None:
+            lost.suggested_action += f"; `{result.watch_command}` prints the result again"
+        raise
     closing = _closing_lines(result, output)
     if closing is not None:
         say(closing)
