@@ -25,12 +25,11 @@ from millracer.operations.gateway import OpsGateway
 from millracer.operator.session import Operator, Watching
 from tests.support.gateway import Desk, asked
 
-_ARGUMENTS = {"run": "task", "submit": "task", "watch": "x", "cancel": "x"}
+_ON_ITEMS = ("watch", "show", "logs", "trace", "diff", "cancel", "retry")
+_ARGUMENTS = {"run": "task", "submit": "task", **dict.fromkeys(_ON_ITEMS, "x")}
 #: Every command of the table, with its arguments and the option for JSON.
 _COMMANDS = [
-    f"{name} {_ARGUMENTS.get(name, '')} {'--json' if each.has_json_option else '--output=json'}"
-    for name, each in OPERATIONS.items()
-    if each.help
+    f"{name} {_ARGUMENTS.get(name, '')} --json" for name, each in OPERATIONS.items() if each.help
 ]
 
 

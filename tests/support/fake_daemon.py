@@ -24,6 +24,8 @@ from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.files.workspace import WorkspacePaths
 
 _CHILDREN = Path(__file__).parent.parent / "children"
+_SWEEP_ROUNDS = 5
+_KILL_WAIT_SECONDS = 3.0
 _FAKE_MILLRACE = (sys.executable, "-IS", str(_CHILDREN / "fake_millrace_daemon.py"))
 
 
@@ -114,10 +116,15 @@ class FakeDaemonSite:
         return found
 
     def sweep(self) -> None:
-        """End everything that a failed test may have left."""
-        for process in self.living():
-            with suppress(psutil.Error):
-                process.kill()
+        """End everything that a test may have left, also what a daemon starts meanwhile."""
+        for _ in range(_SWEEP_ROUNDS):
+            living = self.living()
+            for process in living:
+                with suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(living, timeout=_KILL_WAIT_SECONDS)
+            if not living:
+                return
 
 
 def watched(

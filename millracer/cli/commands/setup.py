@@ -20,7 +20,7 @@ from millracer.cli.process.signals import signals_cancel, signals_raise
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
 from millracer.cli.terminal.stdin import unreadable
-from millracer.cli.terminal.stdout import print_text
+from millracer.cli.terminal.stdout import print_shown
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.programs import HiddenPi, Tool, variable_of
 from millracer.errors import ExitCode, MillracerError, UsageError
@@ -190,4 +190,4 @@ def _list_installed() -> None:
         variable = variable_of(tool.option)
         if os.environ.get(variable):
             say(f"warning: {variable} is set and takes precedence over the installed program")
-    print_text(printable("\n".join(lines)))
+    print_shown("\n".join(lines))

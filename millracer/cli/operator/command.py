@@ -18,8 +18,8 @@ from millracer.cli.operator.screen import TaskScreen, input_unechoed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import forget_signals, signals_cancel
 from millracer.cli.startup.preload import load_endings
-from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error, say_errors
-from millracer.cli.terminal.stdout import print_text
+from millracer.cli.terminal.stderr import can_redraw, say, say_error, say_errors
+from millracer.cli.terminal.stdout import print_shown
 from millracer.domain.failures import (
     CallerCancelled,
     exit_code_of_cancel,
@@ -42,7 +42,7 @@ _MODES_SECONDS = 20.0
 class _Streams(Voice):
     def answer(self, text: str) -> None:
         """Write to standard output."""
-        print_text(printable(text))
+        print_shown(text)
 
     def status(self, status: StatusResult) -> None:
         """Write to standard output, as `millracer status` does."""

@@ -82,6 +82,18 @@ def print_words(text: str) -> None:
     print_text(printable(text) if sys.stdout.isatty() else redact(text))
 
 
+def print_shown(text: str) -> None:
+    """Print text for a person: without secrets and control characters, with colours.
+
+    Raises:
+        OutputLost: as `print_text`.
+    """
+    from millracer.cli.terminal.stderr import printable  # noqa: PLC0415 - `--help` does not need it
+    from millracer.cli.terminal.style import resolve  # noqa: PLC0415
+
+    print_text(resolve(printable(text)))
+
+
 def print_text(document: str) -> None:
     """Print one document, which must not contain secrets.
 

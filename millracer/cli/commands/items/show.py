@@ -10,7 +10,7 @@ from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import duration
-from millracer.cli.terminal.stderr import say, say_errors, say_warnings
+from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
 from millracer.cli.terminal.tables import in_line, table
 from millracer.domain.operations import OperationName, ShowRequest
 
@@ -35,8 +35,7 @@ def show_command(common: CommonOptions, *, item: queue_options.Item, as_json: bo
 def _show(result: ItemResult) -> str | None:
     say_warnings(result.warnings)
     say_errors(result.errors)
-    for step in result.next_steps:
-        say(f"  to {step.action}: {step.command}")
+    say_next_steps(result.next_steps)
     return None if result.item is None else "\n".join(item_lines(result.item))
 
 
