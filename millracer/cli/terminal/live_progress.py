@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from millracer.cli.terminal.stderr import printable
-from millracer.domain.run.progress import ProgressEvent, ProgressKind
+from millracer.domain.run.progress import LISTENERS_ONLY, ProgressEvent, ProgressKind
 
 _FRAMES_A_SECOND = 8
 
@@ -43,7 +43,7 @@ class LiveProgress:
         """Show one progress event; finished steps are printed above the line."""
         self._event = event
         began = event.kind is ProgressKind.STAGE_PROGRESS and event.reason.endswith(" began")
-        if event.kind is ProgressKind.STATE_ENTERED:
+        if event.kind in LISTENERS_ONLY:
             self._stage = printable(event.reason)
         elif event.stage is not None and began:
             self._stage = printable(event.stage)

@@ -51,7 +51,7 @@ class OutputUnread(OutputLost):
     )
 
     def __init__(self, reason: CancelReason) -> None:
-        super().__init__(f"no process read standard output ({reason}); the result is lost")
+        super().__init__(f"no process read standard output ({reason}); the result was not printed")
         self.reason = reason
 
 
@@ -213,4 +213,6 @@ def output_lost(error: OSError) -> OutputLost | None:
     """Return the error for a failed write to standard output; None for a closed pipe."""
     if isinstance(error, _READER_LEFT):
         return None
-    return OutputLost(f"standard output cannot be written: {error.strerror}; the result is lost")
+    return OutputLost(
+        f"standard output cannot be written: {error.strerror}; the result was not printed"
+    )

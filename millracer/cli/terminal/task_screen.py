@@ -38,7 +38,7 @@ class TaskScreen:
         if self.streamed:
             return
         if self._plain is not None:
-            self._plain(event)
+            self._plain.listen(event)
             return
         if self._live is None:
             from millracer.cli.terminal.live_progress import LiveProgress  # noqa: PLC0415 - only terminals need it
@@ -100,6 +100,8 @@ class TaskScreen:
     def _end_progress(self) -> None:
         if self._live is not None:
             self._live.stop()
+        if self._plain is not None:
+            self._plain.stop()
 
 
 def _markdown_stream() -> MarkdownStream | None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 
 from millracer.cli.terminal.stderr import say, say_error, say_next_steps, say_warnings
-from millracer.cli.terminal.stdout import OutputFormat, print_answer, print_summary, print_text
+from millracer.cli.terminal.stdout import (
+    OutputFormat,
+    OutputLost,
+    print_answer,
+    print_summary,
+    print_text,
+)
 from millracer.domain.requests import Route
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
@@ -28,19 +34,27 @@ def report(result: RunResult, output: OutputFormat, *, streamed: bool = False) -
     say_warnings(result.warnings)
     for error in result.errors:
         say_error(error.message, error.suggested_action)
-    if output is OutputFormat.JSON:
-        print_text(render_result(result))
-    elif _is_answer(result):
-        if not streamed or result.route is not Route.DIRECT:
-            print_answer(result.output)
-    elif _is_failure(result):
+    if output is OutputFormat.TEXT and _is_failure(result) and not _is_answer(result):
         say_next_steps(result.next_steps)
         return
-    else:
-        print_summary(result.output)
+    try:
+        _print(result, output, streamed=streamed)
+    except OutputLost as lost:
+        if result.watch_command is not None:
+            lost.suggested_action += f"; `{result.watch_command}` prints the result again"
+        raise
     closing = _closing_lines(result, output)
     if closing is not None:
         say(closing)
+
+
+def _print(result: RunResult, output: OutputFormat, *, streamed: bool) -> None:
+    if output is OutputFormat.JSON:
+        print_text(render_result(result))
+    elif not _is_answer(result):
+        print_summary(result.output)
+    elif not streamed or result.route is not Route.DIRECT:
+        print_answer(result.output)
 
 
 def _is_answer(result: RunResult) -> bool:
