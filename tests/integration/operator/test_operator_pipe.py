@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support.fake_millrace import FakeMillrace
 from tests.support.operator_cli import OperatorCaller, finish, gone
 
 
@@ -79,7 +81,12 @@ def test_the_exit_code_is_that_of_the_first_task_that_did_not_complete(
 
 
 def test_the_first_failure_decides_not_the_worst(caller: OperatorCaller) -> None:
-    ended = caller.pipe("/route millrace\n/resume nowhere\n/route direct\nrefuse\n")
+    fake = FakeMillrace.beside(caller.cwd)
+    fake.answers("--version", stdout="millrace 0.21.1\n")
+    caller.environment = {"FAKE_MILLRACE": str(fake.script)}
+    millrace = ("--millrace-command", shlex.join(fake.calls.argv))
+
+    ended = caller.pipe("/resume nowhere\nrefuse\n", *millrace)
 
     assert ended.exit_code == 2, ended.stderr
 
