@@ -26,7 +26,7 @@ def delegate(workspace: str, issue: str, task: str) -> tuple[int, dict[str, Any]
     # The text comes from outside: it goes through standard input, never through a shell.
     ran = subprocess.run(
         (
-            *("millracer", "run", "--workspace", workspace, "--benchmark-json"),
+            *("millracer", "run", "--workspace", workspace, "--request-json"),
             *("--route", "millrace", "--finalizer", "summary", "--output", "json"),
         ),
         input=json.dumps(request),

@@ -111,7 +111,7 @@ COMMANDS: Mapping[str, Entry] = {
         target=f"{_COMMANDS}.demo.command:demo",
         help="Show one run with a scripted model.",
         epilog=_EXIT_CODES,
-        documents=(documents.DEMO,),
+        documents=(documents.document_of(OperationName.RUN),),
     ),
     "workspaces": Entry(
         help="Manage the registered workspaces.",

@@ -73,12 +73,11 @@ def _last_format(words: Sequence[str]) -> str | None:
 _OPS = "millracer.operations.reply:describe_failure"
 
 
-def _document(failure: str, *, output: OutputFormat = OutputFormat.TEXT) -> Document:
+def _document(failure: str) -> Document:
     """Return the document of a command with `--json` and `--output`."""
-    return Document(failure=failure, flags=(_JSON,), output=output)
+    return Document(failure=failure, flags=(_JSON,), output=OutputFormat.TEXT)
 
 
-DEMO = _document(OPERATIONS[OperationName.RUN].failure, output=OutputFormat.JSON)
 OPS_LINE = Document(failure=_OPS, flags=("--jsonl",), lines=True)
 OPS = Document(failure=_OPS, flags=(_JSON, "--stream-json"))
 OPS_REPLY = _document(_OPS)

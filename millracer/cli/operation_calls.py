@@ -11,8 +11,7 @@ from millracer.cli.command import completed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
-from millracer.cli.terminal.stderr import printable
-from millracer.cli.terminal.stdout import print_text
+from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.domain.operations import OperationName
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
@@ -101,6 +100,6 @@ def call(  # noqa: PLR0913 - the parts of a call
         if as_json:
             print_text(render(answer.result))
         elif text is not None:
-            print_text(printable(text))
+            print_shown(text)
 
     return conclude(common, work, failed=failed, report=report)

@@ -12,8 +12,8 @@ from millracer.domain.requests import IntakePreference
 from millracer.errors import InvalidRequest, UsageError
 from millracer.operations.context import PreparedTask, prepare_task
 from millracer.operations.session_memory import SessionMemory
-from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
 from millracer.schemas.encoding import NotUtf8, read_utf8
+from millracer.schemas.run_request import TaskRequest, parse_run_request
 from millracer.wiring.workspace import find_place
 
 _GIVE_TASK = 'give the task after the command, in quotes ("Fix the tests"), or on standard input'
@@ -25,15 +25,15 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
     Raises:
         UsageError, InvalidRequest, ConfigInvalid: the input is invalid.
     """
-    intake, legacy, named = None, None, options.common.workspace
+    intake, document, named = None, None, options.common.workspace
     if options.resume is not None:
         task = _check_resume(options)
-    elif options.benchmark_json:
-        legacy = _read_benchmark_request(options)
-        task = legacy.task
-        if legacy.intake is not IntakePreference.AUTO:
-            intake = legacy.intake
-        named = named if legacy.workspace is None else Path(legacy.workspace)
+    elif options.request_json:
+        document = _read_request(options)
+        task = document.task
+        if document.intake is not IntakePreference.AUTO:
+            intake = document.intake
+        named = named if document.workspace is None else Path(document.workspace)
     else:
         task = _read_task(options)
     place = find_place(named, options.common.session_id, memory)
@@ -46,19 +46,19 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
         place,
         layers,
         request_id_named=options.request_id is not None,
-        scope=None if legacy is None else legacy.scope,
-        scope_is_unclear=legacy is not None and legacy.scope_is_unclear,
+        scope=None if document is None else document.scope,
+        scope_is_unclear=document is not None and document.scope_is_unclear,
         resume=options.resume,
     )
-    ignored = () if legacy is None else legacy.warnings
+    ignored = () if document is None else document.warnings
     return replace(prepared, warnings=(*ignored, *prepared.warnings))
 
 
 def _check_resume(options: TaskInput) -> str:
-    if options.task or options.benchmark_json:
+    if options.task or options.request_json:
         raise UsageError(
             "--resume continues a work item and takes no task",
-            suggested_action="omit the task and --benchmark-json",
+            suggested_action="omit the task and --request-json",
         )
     if not (options.resume or "").strip():
         raise UsageError(
@@ -68,13 +68,13 @@ def _check_resume(options: TaskInput) -> str:
     return ""
 
 
-def _read_benchmark_request(options: TaskInput) -> BenchmarkRequest:
+def _read_request(options: TaskInput) -> TaskRequest:
     if options.task:
         raise UsageError(
-            "--benchmark-json reads the task from standard input",
+            "--request-json reads the task from standard input",
             suggested_action="omit the task text from the command line",
         )
-    return parse_benchmark_request(StandardInput().read())
+    return parse_run_request(StandardInput().read())
 
 
 def _read_task(options: TaskInput) -> str:

@@ -15,6 +15,6 @@ class TaskInput:
 
     common: CommonOptions
     task: tuple[str, ...] = ()
-    benchmark_json: bool = False
+    request_json: bool = False
     request_id: str | None = None
     resume: str | None = None

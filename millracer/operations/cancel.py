@@ -18,11 +18,12 @@ from millracer.domain.run.evidence import lineage_of
 from millracer.domain.run.observation import leads_to_more_work
 from millracer.domain.run.result import NextStep
 from millracer.domain.work.items import ItemState, ItemStatus
-from millracer.errors import InvalidRequest, ToolFailed
+from millracer.errors import ToolFailed
 from millracer.operations import control as controlling
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
 from millracer.operations.control import Found, answered, reported, require_workspace, step
+from millracer.operations.find_item import unknown_item
 from millracer.ports import Backend
 from millracer.run.lookup import item_named
 from millracer.schemas.control import ControlResult
@@ -64,11 +65,7 @@ def _cancel(millrace: Backend, name: str, reason: str, wait: Wait) -> Found:
     require_workspace(millrace, wait)
     item_status = _await_acceptance(millrace, item_named(name, millrace), wait)
     if item_status.state is ItemState.ABSENT:
-        raise InvalidRequest(
-            f"workspace {millrace.workspace} holds no work item {name}",
-            field="work_item_id",
-            suggested_action="list the items with `millracer list`, or check --workspace",
-        )
+        raise unknown_item(name, millrace)
     if item_status.state is ItemState.DONE and leads_to_more_work(item_status):
         return _cancel_descendants(millrace, item_status, reason, wait)
     return _cancel_one(millrace, item_status, reason, wait)

@@ -30,6 +30,7 @@ from millracer.operations.resolve_workspace import NamedWorkspace, resolve_works
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.sessions import SessionActions
 from millracer.ports import Clock, Directories
+from millracer.schemas.base import unknown_field_warning
 from millracer.schemas.lenient import IgnoredValue
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, WorkspaceRef
 from millracer.schemas.ops.result import OpsResult, OpsStatus
@@ -317,10 +318,7 @@ class OpsGateway:
             finished_at=self._clock.now(),
             warnings=[
                 *(
-                    describe_warning(
-                        RunWarning("unknown_field", f"the field {path} is unknown and was ignored"),
-                        field=path,
-                    )
+                    describe_warning(unknown_field_warning(path), field=path)
                     for path in envelope.unknown
                 ),
                 *(describe_warning(value.warning, field=value.field) for value in envelope.ignored),

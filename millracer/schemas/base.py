@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from millracer.domain.requests import ScopedWork
+from millracer.errors import RunWarning
 from millracer.redaction.process import redact
 from millracer.schemas.descriptions import describe_fields
 from millracer.schemas.lenient import NAMES_TARGET
@@ -175,6 +176,11 @@ def unknown_fields(part: BaseModel, path: str = "", *, free: Collection[str] = (
         value = getattr(part, name)
         if isinstance(value, BaseModel) and name not in free:
             yield from unknown_fields(value, f"{path}{name}.")
+
+
+def unknown_field_warning(path: str) -> RunWarning:
+    """Return the warning about an unknown field of a request."""
+    return RunWarning("unknown_field", f"the field {path} is unknown and was ignored")
 
 
 _EMPTY = ("", None)

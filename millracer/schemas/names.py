@@ -10,6 +10,7 @@ class SchemaName(StrEnum):
 
     OPS_REQUEST = "ops-request"
     OPS_RESULT = "ops-result"
+    RUN_REQUEST = "run-request"
     RUN_RESULT = "run-result"
     CONFIG_RESULT = "config-result"
     STATUS_RESULT = "status-result"

@@ -23,6 +23,7 @@ from millracer.schemas.ops.payloads import Payload, payload_of
 from millracer.schemas.ops.request import OpsRequest
 from millracer.schemas.ops.result import OpsResult
 from millracer.schemas.run import RunResultDocument
+from millracer.schemas.run_request import RunRequestDocument
 from millracer.schemas.status import StatusResult
 from millracer.schemas.submit import SubmitResult
 from millracer.schemas.watch_all import WatchAllResult
@@ -58,6 +59,8 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
     """Return a document's JSON Schema."""
     if name is SchemaName.OPS_REQUEST:
         schema = _ops_request()
+    elif name is SchemaName.RUN_REQUEST:
+        schema = RunRequestDocument.model_json_schema()
     else:
         schema = _RESULTS[name].model_json_schema(mode="serialization")
     return {"$schema": _DIALECT, **schema}

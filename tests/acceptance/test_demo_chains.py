@@ -26,7 +26,7 @@ def demo(tmp_path: Path, millrace_command: str, pi_command: str) -> Demo:
     def show(intake: str) -> dict[str, Any]:
         ran = subprocess.run(
             (
-                *(sys.executable, "-m", "millracer", "demo"),
+                *(sys.executable, "-m", "millracer", "demo", "--json"),
                 *("--millrace-command", millrace_command, "--pi-command", pi_command),
             ),
             env={**os.environ, "TMPDIR": str(tmp_path), "MILLRACER_INTAKE": intake},

@@ -159,7 +159,7 @@ def test_the_demonstration_and_its_pi_commit_to_its_own_shop_alone(
     pi = shlex.join((sys.executable, str(_COMMITTING_PI)))
     tools = ("--millrace-command", millrace_command, "--pi-command", pi)
 
-    result = user.runs(hook, (sys.executable, "-m", "millracer", "demo", *tools))
+    result = user.runs(hook, (sys.executable, "-m", "millracer", "demo", "--json", *tools))
 
     assert result["route"] != "none", result
     assert commits.read_text().splitlines() == ["By the agent", "Begin a shop"]

@@ -53,7 +53,7 @@ def test_a_stranger_gets_from_nothing_to_a_truthful_result(
     stranger: dict[str, str], tmp_path: Path
 ) -> None:
     """What is installed is what the demonstration uses, its stages and their Node included."""
-    before = _millracer(stranger, "demo")
+    before = _millracer(stranger, "demo", "--json")
     assert before.returncode == 8
     assert "`millracer setup`" in json.loads(before.stdout)["errors"][0]["suggested_action"]
 
@@ -64,7 +64,7 @@ def test_a_stranger_gets_from_nothing_to_a_truthful_result(
     assert {tool: each.version for tool, each in installed.items()} == TESTED_VERSIONS
     assert installed[Tool.PI].argv[0].startswith(str(tmp_path))
 
-    shown = _millracer(stranger, "demo")
+    shown = _millracer(stranger, "demo", "--json")
 
     result = json.loads(shown.stdout)
     assert shown.returncode == 0, shown.stderr

@@ -45,7 +45,7 @@ def test_completed_the_demo_runs_a_task_through_real_stages(
 ) -> None:
     ran = subprocess.run(
         (
-            *(sys.executable, "-m", "millracer", "demo"),
+            *(sys.executable, "-m", "millracer", "demo", "--json"),
             *("--millrace-command", millrace_command, "--pi-command", pi_command),
         ),
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -68,6 +68,32 @@ def test_completed_the_demo_runs_a_task_through_real_stages(
     stages = [event["stage"] for event in result["progress_events"]]
     assert stages == ["builder", "builder", "checker", "checker", "updater", "updater"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_tells_its_story_and_keeps_its_folder(
+    tmp_path: Path, millrace_command: str, pi_command: str
+) -> None:
+    ran = subprocess.run(
+        (
+            *(sys.executable, "-m", "millracer", "demo", "--keep"),
+            *("--millrace-command", millrace_command, "--pi-command", pi_command),
+        ),
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    for told in ("1990 != 1800", "FAILED", "CHECKER_PASS"):
+        assert told in ran.stderr
+    for told in ("+    return price - price * percent // 100", "OK", "UPDATE_COMPLETE"):
+        assert told in ran.stdout
+    (kept,) = tmp_path.iterdir()
+    assert (kept / "shop" / "millrace-agents").is_dir()
+    assert str(kept) in ran.stderr
 
 
 @pytest.mark.ending

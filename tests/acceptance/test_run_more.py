@@ -322,7 +322,7 @@ def test_two_runs_of_one_scoped_item_build_it_once(
 ) -> None:
     millracer = prepare(Scenario({"builder": (Step(seconds=2),)}))
     request = json.dumps({"task": "Build it", "scope": {"id": "ITEM-1"}})
-    running = [millracer.start(*FORCED, "--benchmark-json", stdin=request) for _ in range(2)]
+    running = [millracer.start(*FORCED, "--request-json", stdin=request) for _ in range(2)]
 
     ended = [each.finish() for each in running]
 
@@ -336,7 +336,7 @@ def test_a_killed_millracer_leaves_an_item_that_the_same_command_continues(
 ) -> None:
     millracer = prepare(Scenario({"builder": (Step(seconds=6), Step())}))
     request = json.dumps({"task": "Build it", "scope": {"id": "ITEM-1"}})
-    running = millracer.start(*FORCED, "--benchmark-json", stdin=request)
+    running = millracer.start(*FORCED, "--request-json", stdin=request)
     assert running.process.stdin is not None
     running.process.stdin.write(request)
     running.process.stdin.close()
@@ -347,7 +347,7 @@ def test_a_killed_millracer_leaves_an_item_that_the_same_command_continues(
         assert pipe is not None
         pipe.close()
 
-    ran = millracer.run(*FORCED, "--benchmark-json", stdin=request)
+    ran = millracer.run(*FORCED, "--request-json", stdin=request)
 
     assert (ran.exit_code, ran.result["outcome"]) == (0, "completed"), ran.stderr
     assert daemon_pid(millracer.workspace) is None

@@ -162,7 +162,7 @@ class ScriptedInspection(PiInspection):
 
 @dataclass(slots=True)
 class ScriptedDoctorTools(DoctorTools):
-    """One Millrace for the workspace and another for its copies, and two pis to look at."""
+    """One Millrace for the workspace and another for its copies, and two pis to inspect."""
 
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)
     copied: ScriptedBackend = field(default_factory=ScriptedBackend)

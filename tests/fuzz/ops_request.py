@@ -1,4 +1,4 @@
-"""The parsers of requests: `ops --json` and the legacy `run --benchmark-json`."""
+"""The parsers of requests: `ops --json` and the `run --request-json`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from contextlib import suppress
 
 from millracer.cli.startup.prewarm import asks_millrace
 from millracer.errors import InvalidRequest
-from millracer.schemas.benchmark_request import parse_benchmark_request
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
+from millracer.schemas.run_request import parse_run_request
 
 
 def check(data: bytes) -> None:
     """Hold the parsers to their promise: a request, or an error that says what is wrong with it."""
     _check_ops_request(data)
     with suppress(InvalidRequest):
-        parse_benchmark_request(data)
+        parse_run_request(data)
     asks_millrace(data)
 
 

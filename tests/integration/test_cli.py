@@ -75,12 +75,13 @@ def document(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
             ["--workspace", "no-such-folder", "t"], "", "invalid_request", "no-such-folder",
             id="no workspace",
         ),
-        pytest.param(["--benchmark-json"], "{", "invalid_request", "JSON", id="no JSON"),
+        pytest.param(["--request-json"], "{", "invalid_request", "JSON", id="no JSON"),
         pytest.param(
-            ["--benchmark-json"], '{"task": "t", "scope": {}}', "invalid_request", "scope",
+            ["--request-json"], '{"task": "t", "scope": {}}', "invalid_request", "scope",
             id="a scope without an id",
         ),
-        pytest.param(["--benchmark-json", "t"], "{}", "usage", "standard input", id="two tasks"),
+        pytest.param(["--benchmark-json", "t"], "{}", "usage", "standard input", id="older name"),
+        pytest.param(["--request-json", "t"], "{}", "usage", "standard input", id="two tasks"),
         pytest.param(["--skill", "no-such", "t"], "", "usage", "no-such", id="no skill"),
         pytest.param(["--pi-command", "", "t"], "", "usage", "--pi-command", id="empty command"),
     ],
@@ -105,7 +106,7 @@ def test_wrong_use_is_json_for_a_json_caller(
         (["run", "--nope", "--output=json"], {}),
         (["run", "--nope"], {"MILLRACER_OUTPUT": "json"}),
         (["run", "--output", "json"], {"MILLRACER_ROUTE": "sideways"}),
-        (["demo", "--nope"], {}),
+        (["demo", "--json", "--nope"], {}),
     ],
 )
 def test_json_is_requested_in_every_way(arguments: list[str], environment: dict[str, str]) -> None:
@@ -154,7 +155,7 @@ def test_a_signal_while_the_task_is_read_gives_a_result(
     number: signal.Signals, exit_code: int
 ) -> None:
     process = subprocess.Popen(
-        (*_COMMAND, "run", "--output", "json", "--benchmark-json"),
+        (*_COMMAND, "run", "--output", "json", "--request-json"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -206,12 +207,15 @@ def test_a_closed_reader_is_not_a_traceback(tmp_path: Path) -> None:
 
 def test_help_names_the_exit_codes_and_a_variable_for_every_option() -> None:
     helped = run("run", "--help").stdout
-    options = re.findall(r"^  (--[\w-]+)", helped, re.MULTILINE)
+    lines = re.findall(r"^  (?:-\w, )?(--[\w-]+)(?:, (--[\w-]+))?", helped, re.MULTILINE)
+    options = [name for line in lines for name in line if name]
     variables = {f"MILLRACER_{name[2:].upper().replace('-', '_')}" for name in options}
 
     assert "Exit codes:" in helped
     assert len(options) > 20
-    assert variables - {"MILLRACER_HELP"} == set(re.findall(r"MILLRACER_\w+", helped))
+    assert variables - {"MILLRACER_HELP", "MILLRACER_JSON"} == set(
+        re.findall(r"MILLRACER_\w+", helped)
+    )
 
 
 def test_a_command_works_with_the_garbage_collector_on(tmp_path: Path) -> None:

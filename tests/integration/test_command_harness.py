@@ -25,9 +25,8 @@ from millracer.operations.gateway import OpsGateway
 from millracer.operator.session import Operator, Watching
 from tests.support.gateway import Desk, asked
 
-_ARGUMENTS = {"run": "task", "submit": "task"} | dict.fromkeys(
-    ("show", "logs", "trace", "watch", "diff", "cancel", "retry"), "x"
-)
+_ON_ITEMS = ("watch", "show", "logs", "trace", "diff", "cancel", "retry")
+_ARGUMENTS = {"run": "task", "submit": "task", **dict.fromkeys(_ON_ITEMS, "x")}
 #: Every command of the table, with its arguments and the option for JSON.
 _COMMANDS = [
     f"{name} {_ARGUMENTS.get(name, '')} --json" for name, each in OPERATIONS.items() if each.help
@@ -157,7 +156,7 @@ def test_what_ends_a_line_of_the_operator_does_not_end_the_session(  # noqa: PLR
     [
         ("status --json", "millracer.status.v1", lambda found: found["errors"]),
         ("run --output json", "millracer.run.v1", lambda found: found["outcome"] == "cancelled"),
-        ("demo", "millracer.run.v1", lambda found: found["outcome"] == "cancelled"),
+        ("demo --json", "millracer.run.v1", lambda found: found["outcome"] == "cancelled"),
         ("ops --json", "millracer.ops.v0.2", lambda found: found["status"] == "cancelled"),
         ("sessions list --json", "millracer.ops.v0.2", lambda found: found["errors"]),
     ],

@@ -26,9 +26,9 @@ _RECORDED = Path(__file__).parents[2] / "fixtures" / "millrace" / "0.21.1"
 _EVERY = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
 _READS_STDIN = [
     ("run", "--output", "json"),
-    ("run", "--output", "json", "--benchmark-json"),
+    ("run", "--output", "json", "--request-json"),
     ("submit", "--json"),
-    ("submit", "--json", "--benchmark-json"),
+    ("submit", "--json", "--request-json"),
     ("ops", "--json"),
     ("ops", "--jsonl"),
 ]

@@ -81,7 +81,7 @@ class Millracer:
     def delegate_scoped(self, item_id: str, task: str, *arguments: str) -> Ran:
         """Run one forced task that is named by its entry in an outside queue."""
         request = {"task": task, "scoped_work_item": {"item_id": item_id, "source_queue": "Q.md"}}
-        return self.run(*FORCED, *arguments, "--benchmark-json", stdin=json.dumps(request))
+        return self.run(*FORCED, *arguments, "--request-json", stdin=json.dumps(request))
 
     def millrace_says(self, *arguments: str) -> str:
         """Ask Millrace itself, past the product."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.files.workspace import WorkspacePaths
 
 _CHILDREN = Path(__file__).parent.parent / "children"
+_SWEEP_SECONDS = 3.0
+_POLL_SECONDS = 0.02
 _FAKE_MILLRACE = (sys.executable, "-IS", str(_CHILDREN / "fake_millrace_daemon.py"))
 
 
@@ -114,10 +117,17 @@ class FakeDaemonSite:
         return found
 
     def sweep(self) -> None:
-        """End everything that a failed test may have left."""
-        for process in self.living():
+        """End everything that a test may have left, also what a daemon starts meanwhile."""
+        # Without `psutil.wait_procs`, which needs the pidfd that a `portable` test removes.
+        wait = Wait.for_seconds(_SWEEP_SECONDS)
+        wait.until(self._kill_living, operator.not_, every=_POLL_SECONDS)
+
+    def _kill_living(self) -> list[psutil.Process]:
+        living = self.living()
+        for process in living:
             with suppress(psutil.Error):
                 process.kill()
+        return living
 
 
 def watched(

@@ -11,8 +11,8 @@ import typer
 from millracer.cli.command import completed
 from millracer.cli.options.groups import CommonOptions, with_common_options
 from millracer.cli.options.json_output import with_output
-from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
-from millracer.cli.terminal.stdout import print_text
+from millracer.cli.terminal.stderr import say_errors, say_warnings
+from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.cli.terminal.tables import table
 from millracer.domain.configuration import ValueOrigin
 from millracer.domain.failures import exit_code_of_error
@@ -69,7 +69,7 @@ def show(
     if as_json:
         print_text(render(result))
     elif not result.errors:
-        print_text(printable("\n".join(_lines(result))))
+        print_shown("\n".join(_lines(result)))
     code = exit_code_of_error(result.errors[0].code) if result.errors else ExitCode.COMPLETED
     raise typer.Exit(code)
 
@@ -123,7 +123,7 @@ def _lines(result: ConfigResult) -> list[str]:
     rows = [
         (each.name, _shown(each.value), _describe_origin(each, result)) for each in result.values
     ]
-    return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST)
+    return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST, shrinks=("FROM", "VALUE"))
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,7 @@ from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
-from millracer.cli.terminal.stderr import say, say_errors, say_warnings
+from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
 from millracer.domain.operations import (
     CancelRequest,
     OperationName,
@@ -133,8 +133,7 @@ def stop(
 def _show(result: ControlResult) -> str | None:
     say_warnings(result.warnings)
     say_errors(result.errors)
-    for step in result.next_steps:
-        say(f"  to {step.action}: {step.command}")
+    say_next_steps(result.next_steps)
     return None if result.errors else result.message
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,9 +17,11 @@ from millracer.cancellation import Cancellation
 from millracer.cli.operation_calls import conclude
 from millracer.cli.options.groups import CommonOptions, with_common_options
 from millracer.cli.options.json_output import with_output
+from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.running_line import RunningLine
-from millracer.cli.terminal.stderr import printable, say_errors
-from millracer.cli.terminal.stdout import print_text
+from millracer.cli.terminal.stderr import say_errors
+from millracer.cli.terminal.stdout import print_shown, print_text
+from millracer.cli.terminal.style import Role, Stream, Symbol, is_terminal, paint, symbol
 from millracer.doctor.context import DoctorContext, DoctorPlace
 from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
@@ -49,7 +48,12 @@ _LABELS = {
     CheckLevel.FAIL: "fail",
     CheckLevel.SKIPPED: "-",
 }
-_LEAST_COLUMNS = 20
+_MARKS = {
+    CheckLevel.OK: (Symbol.DONE, Role.GOOD),
+    CheckLevel.WARNING: (Symbol.ATTENTION, Role.WARNING),
+    CheckLevel.FAIL: (Symbol.FAILED, Role.BAD),
+    CheckLevel.SKIPPED: (Symbol.NOTHING, Role.DIM),
+}
 
 
 @partial(with_common_options, despite_config=True)
@@ -151,25 +155,15 @@ def _show_running(line: RunningLine, names: tuple[CheckName, ...]) -> None:
 def _print_line(check: Check) -> None:
     finding = check.finding
     name = check.name.replace("_", " ")
-    lines = _wrapped(f"{_LABELS[finding.level]:<8} {name:<15} ", finding.message)
+    label, indent = f"{_LABELS[finding.level]:<8} ", ""
+    if is_terminal(Stream.OUT):
+        mark, role = _MARKS[finding.level]
+        label, indent = paint(f"{symbol(mark)} {label}", role), "  "
+    lines = hanging(f"{label}{name:<15} ", finding.message)
     if finding.next_command is not None:
-        lines += _wrapped(f"{'':<24} next: ", finding.next_command)
-    print_text(printable("\n".join(lines)))
-
-
-def _wrapped(start: str, text: str) -> list[str]:
-    """Return a line, on a terminal wrapped between words with a hanging indent."""
-    if not sys.stdout.isatty():
-        return [f"{start}{text}"]
-    width = max(shutil.get_terminal_size().columns, len(start) + _LEAST_COLUMNS)
-    return textwrap.wrap(
-        " ".join(text.split()),
-        width,
-        initial_indent=start,
-        subsequent_indent=" " * len(start),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [start]
+        start = paint("next:", Role.DIM)
+        lines += hanging(f"{indent}{'':<24} {start} ", finding.next_command)
+    print_shown("\n".join(lines))
 
 
 def _summary(checks: list[Check]) -> str:

@@ -12,7 +12,7 @@ from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
-from millracer.cli.terminal.stderr import say, say_errors, say_warnings
+from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
 from millracer.domain.operations import ModelsRequest, OperationName
 from millracer.errors import UsageError
 
@@ -85,8 +85,7 @@ def _show(result: ModelsResult, *, show_all: bool) -> str | None:
 
     say_warnings(result.warnings)
     say_errors(result.errors)
-    for step in result.next_steps:
-        say(f"  to {step.action}: {step.command}")
+    say_next_steps(result.next_steps)
     outer = result.outer
     if outer is None:
         return None
@@ -96,6 +95,7 @@ def _show(result: ModelsResult, *, show_all: bool) -> str | None:
     lines = table(
         ("used by", "model", "thinking", "credentials", "set by"),
         [*rows, *(_row(each) for each in _grouped(result.stages))],
+        shrinks=("set by", "used by"),
     )
     if result.new_stage_model is not None:
         lines.append(

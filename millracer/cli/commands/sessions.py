@@ -18,8 +18,8 @@ from millracer.cli.options import completion as shell_completion
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, common_options
 from millracer.cli.options.json_output import with_output
-from millracer.cli.terminal.stderr import printable, say_errors, say_warnings
-from millracer.cli.terminal.stdout import print_text
+from millracer.cli.terminal.stderr import say_errors, say_warnings
+from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.cli.terminal.tables import in_line, table
 from millracer.domain.operations import OperationName
 from millracer.errors import MillracerError
@@ -192,21 +192,29 @@ def _report(answer: Answer, action: OperationName, *, as_json: bool) -> int:
     if as_json:
         print_text(render(result))
     elif not result.errors:
-        print_text(printable("\n".join(_lines(result, action))))
+        print_shown("\n".join(_lines(result, action)))
     return answer.exit_code
 
 
 def _lines(result: OpsResult, action: OperationName) -> list[str]:
     match result.result:
         case WorkspacesReply(workspaces=workspaces):
-            return table(("", "ID", "PATH", "MODE", "TAGS"), map(_workspace_row, workspaces))
+            return table(
+                ("", "ID", "PATH", "MODE", "TAGS"),
+                map(_workspace_row, workspaces),
+                shrinks=("TAGS", "PATH"),
+            )
         case WorkspaceReply(workspace=workspace):
             done = "forgot" if action is OperationName.FORGET_WORKSPACE else "registered"
             return [f"{done} {workspace.workspace_id}: {workspace.root_path}"]
         case SessionsReply(sessions=[]):
             return ["no sessions yet"]
         case SessionsReply(sessions=sessions):
-            return table(("SESSION", "WORKSPACE", "MODE", "LAST USED"), map(_session_row, sessions))
+            return table(
+                ("SESSION", "WORKSPACE", "MODE", "LAST USED"),
+                map(_session_row, sessions),
+                shrinks=("WORKSPACE", "SESSION"),
+            )
         case SessionReply(session=SessionDocument() as session):
             return _session_reply(session, action)
         case _:

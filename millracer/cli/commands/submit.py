@@ -10,7 +10,7 @@ from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput
-from millracer.cli.terminal.stderr import say, say_errors, say_warnings
+from millracer.cli.terminal.stderr import say, say_errors, say_next_steps, say_warnings
 from millracer.domain.operations import SUBMIT_OPTIONS, OperationName, load
 from millracer.domain.work.items import ItemState
 from millracer.wiring import new_request_id
@@ -26,7 +26,7 @@ def submit(
     common: CommonOptions,
     *,
     task: options.Task = None,
-    benchmark_json: options.BenchmarkJson = False,
+    request_json: options.RequestJson = False,
     request_id: options.RequestId = None,
     as_json: bool = False,
 ) -> None:
@@ -38,7 +38,7 @@ def submit(
     task_input = TaskInput(
         common=common,
         task=tuple(task or ()),
-        benchmark_json=benchmark_json,
+        request_json=request_json,
         request_id=request_id,
     )
 
@@ -53,8 +53,7 @@ def _show(result: SubmitResult) -> str | None:
     say_errors(result.errors)
     if result.state is not None:
         say(_where(result, result.state))
-    for step in result.next_steps:
-        say(f"  to {step.action}: {step.command}")
+    say_next_steps(result.next_steps)
     return None if result.state is None else result.work_item_id
 
 

@@ -39,7 +39,7 @@ def _option(
 ) -> Any:
     return typer.Option(
         *names,
-        envvar=variable_of(names[0]),
+        envvar=[variable_of(name) for name in names if name.startswith("--")],
         help=help_text,
         autocompletion=complete,
         rich_help_panel=group,
@@ -124,11 +124,12 @@ DemoIntake = Annotated[
         group=_TASK_GROUP,
     ),
 ]
-BenchmarkJson = Annotated[
+RequestJson = Annotated[
     bool,
     _option(
+        "--request-json",
         "--benchmark-json",
-        help_text="Read a request as JSON from standard input.",
+        help_text="Read a request as JSON from standard input; see `millracer schema run-request`.",
         group=_TASK_GROUP,
     ),
 ]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Protocol
 
+from millracer.cli.terminal.style import Stream, is_terminal, resolve
 from millracer.redaction.process import redact
 
 _NARROW_COLUMNS = 50
@@ -17,6 +18,20 @@ _STEERS = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
     "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]"
 )
+
+
+class Command(Protocol):
+    """A command that a person may run next."""
+
+    @property
+    def action(self) -> str:
+        """Its purpose, as in "to retry"."""
+        ...
+
+    @property
+    def command(self) -> str:
+        """The command line."""
+        ...
 
 
 class HasNextStep(Protocol):
@@ -45,8 +60,13 @@ def without_steering(text: str) -> str:
 
 def say(text: str) -> None:
     """Write one line to standard error; write failures are ignored."""
+    shown = printable(text)
+    if is_terminal(Stream.ERR):
+        from millracer.cli.terminal.layout import lay_out  # noqa: PLC0415 - only terminals need it
+
+        shown = lay_out(shown, Stream.ERR)
     try:
-        sys.stderr.write(f"{printable(text)}\n")
+        sys.stderr.write(f"{resolve(shown, Stream.ERR)}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         return
@@ -63,6 +83,12 @@ def say_errors(errors: Iterable[HasNextStep]) -> None:
     """Write the errors of a document to standard error."""
     for error in errors:
         say_error(error.message, error.suggested_action)
+
+
+def say_next_steps(steps: Iterable[Command]) -> None:
+    """Write the commands that a person may run next."""
+    for step in steps:
+        say(f"  to {step.action}: {step.command}")
 
 
 def say_warnings(warnings: Iterable[object]) -> None:

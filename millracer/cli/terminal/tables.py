@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
+
+from millracer.cli.terminal.style import Role, Stream, columns, paint, without_marks
+
+_GAP = "  "
+#: The fewest columns that a cell keeps on a narrow terminal.
+_LEAST_COLUMNS = 12
 
 
 def in_line(text: str) -> str:
@@ -19,22 +25,59 @@ def one_line(text: str, longest: int) -> str:
 
 
 def table(
-    header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, widest: int | None = None
+    header: tuple[str, ...],
+    rows: Iterable[tuple[str, ...]],
+    *,
+    widest: int | None = None,
+    shrinks: Sequence[str] = (),
 ) -> list[str]:
     """Return lines of columns, each as wide as its widest cell.
 
-    A cell wider than `widest` lengthens only its own line.
+    On a terminal the header is dim, and columns that may shrink are cut to the terminal's width.
+
+    Args:
+        header: the names of the columns.
+        rows: the cells.
+        widest: a cell wider than this lengthens only its own line.
+        shrinks: the names of columns whose cells may be cut, the first of them first.
     """
     lines = [header, *(tuple(map(in_line, row)) for row in rows)]
     widths = [_width([line[column] for line in lines], widest) for column in range(len(header))]
+    room = columns(Stream.OUT)
+    if room is not None:
+        lines = _cut(lines, widths, [header.index(name) for name in shrinks], room)
+    shown = [_GAP.join(map(_padded, line, widths)).rstrip() for line in lines]
+    return [paint(shown[0], Role.DIM), *shown[1:]]
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell + " " * (width - cell_len(without_marks(cell)))
+
+
+def _width(cells: Iterable[str], widest: int | None) -> int:
+    widths = [cell_len(without_marks(cell)) for cell in cells]
+    return max(width for width in widths if widest is None or width <= widest)
+
+
+def _cut(
+    lines: list[tuple[str, ...]], widths: list[int], shrinking: Sequence[int], room: int
+) -> list[tuple[str, ...]]:
+    """Shrink the widths in place until a line fits, and return the lines with cut cells."""
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
+    for column in shrinking:
+        taken = max(0, min(excess, widths[column] - _LEAST_COLUMNS))
+        widths[column] -= taken
+        excess -= taken
     return [
-        "  ".join(
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
-        ).rstrip()
+        tuple(
+            _shortened(cell, widths[at]) if at in shrinking else cell
+            for at, cell in enumerate(line)
+        )
         for line in lines
     ]
 
 
-def _width(cells: Iterable[str], widest: int | None) -> int:
-    widths = map(cell_len, cells)
-    return max(width for width in widths if widest is None or width <= widest)
+def _shortened(cell: str, width: int) -> str:
+    if cell_len(cell) <= width:
+        return cell
+    return f"{set_cell_size(cell, width - 1).rstrip()}…"

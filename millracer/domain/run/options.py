@@ -211,12 +211,14 @@ class RunOptions:
         None,
         "Start no further stage once the work item has used this many tokens.  [default: no limit]",
         minimum=1,
+        group=Group.DAEMON,
     )
     max_stages: int | None = _option(
         None,
         "Start no further stage once this many stages of the work item have ended.  "
         "[default: no limit]",
         minimum=1,
+        group=Group.DAEMON,
     )
     poll_interval_seconds: float = _option(
         60.0,

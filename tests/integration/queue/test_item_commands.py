@@ -115,14 +115,14 @@ def test_a_registered_id_works_where_a_workspace_is_taken(prepare: Prepare) -> N
 @pytest.mark.parametrize(
     ("command", "schema", "code"),
     [
-        (("show", "t1"), SchemaName.ITEM_RESULT, "invalid_request"),
-        (("logs", "t1", "--follow"), SchemaName.LOGS_RESULT, "invalid_request"),
+        (("show", "t1"), SchemaName.ITEM_RESULT, "millrace_not_found"),
+        (("logs", "t1", "--follow"), SchemaName.LOGS_RESULT, "millrace_not_found"),
         (("trace",), SchemaName.TRACE_RESULT, "usage"),
         (("list", "--state", "gone"), SchemaName.LIST_RESULT, "usage"),
         (("list", "-w", "nowhere"), SchemaName.LIST_RESULT, "invalid_request"),
         (("retry", " "), SchemaName.CONTROL_RESULT, "usage"),
-        (("start",), SchemaName.CONTROL_RESULT, "invalid_request"),
-        (("watch", "--all"), SchemaName.WATCH_ALL_RESULT, "invalid_request"),
+        (("start",), SchemaName.CONTROL_RESULT, "millrace_not_found"),
+        (("watch", "--all"), SchemaName.WATCH_ALL_RESULT, "millrace_not_found"),
         (("watch", "t1", "--all"), SchemaName.WATCH_ALL_RESULT, "usage"),
     ],
 )
@@ -131,7 +131,8 @@ def test_every_refusal_is_a_document_with_a_next_step(
 ) -> None:
     printed = published(schema, elsewhere.run(*command, "--json"))
 
-    assert (printed.exit_code, printed.error_codes) == (2, [code])
+    exit_code = 8 if code == "millrace_not_found" else 2
+    assert (printed.exit_code, printed.error_codes) == (exit_code, [code])
     assert "next: " in printed.stderr
     assert elsewhere.run(*command).stdout == ""
 

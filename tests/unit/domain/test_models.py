@@ -119,7 +119,7 @@ def test_a_choice_is_read_as_it_is_written(model: Model, thinking: str | None) -
 
 
 @pytest.mark.parametrize("text", ["", "gpt", "/gpt", "openai/", "open ai/gpt", "a/b c", ":high"])
-def test_other_texts_are_no_choice(text: str) -> None:
+def test_other_texts_are_not_a_choice(text: str) -> None:
     assert parse_choice(text) is None
 
 

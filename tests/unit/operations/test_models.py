@@ -194,7 +194,7 @@ def test_a_running_daemon_keeps_its_models() -> None:
     assert millrace.validated == []
 
 
-def test_a_directory_that_is_no_workspace_has_no_aliases_to_set() -> None:
+def test_a_directory_that_is_not_a_workspace_has_no_aliases_to_set() -> None:
     millrace = ScriptedBackend(is_initialised=False)
 
     done = answer(millrace, sets("scripted/other"))

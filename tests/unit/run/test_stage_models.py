@@ -235,7 +235,7 @@ def test_a_chosen_model_is_not_written_while_a_daemon_runs() -> None:
     assert refused_untouched(millrace)
 
 
-def test_a_daemon_that_uses_the_chosen_model_already_is_no_conflict() -> None:
+def test_a_daemon_that_uses_the_chosen_model_already_is_not_a_conflict() -> None:
     millrace = ScriptedBackend()
     millrace.has_daemon()
 

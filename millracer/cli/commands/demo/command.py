@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from millracer.cli.options import shared as options
@@ -13,22 +15,24 @@ from millracer.domain.requests import IntakeKind
 
 
 @with_output
-def demo(
+def demo(  # noqa: PLR0913 - one parameter per option
     context: typer.Context,
     *,
     millrace_command: options.MillraceCommand = None,
     pi_command: options.PiCommand = None,
     intake: options.DemoIntake = IntakeKind.TASK,
-    output: OutputFormat = OutputFormat.JSON,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the temporary folder with the workspace.")
+    ] = False,
+    output: OutputFormat = OutputFormat.TEXT,
 ) -> None:
     """Show one run with a scripted model.
 
-    pi and Millrace are the real ones.
-
-    No credentials are needed.
+    pi and Millrace are the real ones; no credentials are needed. Shows the fault, the failing
+    test, the stages, what they changed, the passing test and the evidence.
     """
     user = load("millracer.wiring.user_files:read_user_config")()
     given = {"millrace_command": millrace_command, "pi_command": pi_command}
     found = named_programs(given, user, said_by(context, given))
     body = load("millracer.cli.commands.demo.run:demo")
-    raise typer.Exit(body(found, intake=intake, output=output))
+    raise typer.Exit(body(found, intake=intake, output=output, keep=keep))

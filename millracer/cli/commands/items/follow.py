@@ -10,8 +10,8 @@ from millracer.cli.commands.items.logs import logs_text, say_incomplete
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
-from millracer.cli.terminal.stderr import printable, say_error, say_warnings
-from millracer.cli.terminal.stdout import has_reader, print_text
+from millracer.cli.terminal.stderr import say_error, say_warnings
+from millracer.cli.terminal.stdout import has_reader, print_shown, print_text
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.operations import LogsRequest
 from millracer.errors import ExitCode, MillracerError
@@ -62,7 +62,7 @@ def _follow(
             print_text(render_line(result))
         else:
             say_incomplete(result)
-            print_text(printable(logs_text(result, raw=request.raw)))
+            print_shown(logs_text(result, raw=request.raw))
         if not has_reader():
             break
     return ExitCode.COMPLETED

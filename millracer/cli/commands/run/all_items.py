@@ -10,9 +10,10 @@ from millracer.cli.command import completed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
+from millracer.cli.terminal.layout import outcome_words
 from millracer.cli.terminal.progress import progress_shown
-from millracer.cli.terminal.stderr import printable, say, say_errors, say_warnings
-from millracer.cli.terminal.stdout import OutputFormat, print_text
+from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
+from millracer.cli.terminal.stdout import OutputFormat, print_shown, print_text
 from millracer.cli.terminal.tables import table
 from millracer.domain.failures import exit_code_of_failure
 from millracer.domain.requests import RunRequest
@@ -96,16 +97,15 @@ def _print(document: WatchAllResult, output: OutputFormat) -> None:
     say_errors(document.errors)
     for result in document.results:
         say_errors(result.errors)
-        for step in result.next_steps:
-            say(f"  to {step.action}: {step.command}")
+        say_next_steps(result.next_steps)
     if output is OutputFormat.JSON:
         print_text(render(document))
     elif not document.errors:
-        print_text(printable("\n".join(_lines(document))))
+        print_shown("\n".join(_lines(document)))
 
 
 def _lines(document: WatchAllResult) -> list[str]:
     if not document.results:
         return ["nothing is left to work on"]
-    rows = [(each.outcome, each.work_item_id or "-") for each in document.results]
+    rows = [(outcome_words(each.outcome), each.work_item_id or "-") for each in document.results]
     return table(("OUTCOME", "ID"), rows)

@@ -25,7 +25,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     common: CommonOptions,
     *,
     task: options.Task = None,
-    benchmark_json: options.BenchmarkJson = False,
+    request_json: options.RequestJson = False,
     output: OutputFormat = OutputFormat.TEXT,
     request_id: options.RequestId = None,
     resume: options.Resume = None,
@@ -38,7 +38,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     task_input = TaskInput(
         common=common,
         task=tuple(task or ()),
-        benchmark_json=benchmark_json,
+        request_json=request_json,
         request_id=request_id,
         resume=resume,
     )

@@ -1,8 +1,9 @@
-"""The legacy one-shot request that `run --benchmark-json` reads from standard input.
+"""The request that `run --request-json` and `submit --request-json` read from standard input.
 
-As in the reference, a value that cannot be used is ignored, and so are unknown fields; null means
-absent. Of several task texts, the first of `task`, `prompt`, `instructions` counts, and of several
-scopes the first. An unusable `workspace` is refused, since it decides where the work is done.
+As in the reference, a value that cannot be used is ignored with a warning, and so is an unknown
+field; null means absent. Of several task texts, the first of `task`, `prompt`, `instructions`
+counts, and of several scopes the first. An unusable `workspace` is refused, since it decides where
+the work is done.
 """
 
 from __future__ import annotations
@@ -11,35 +12,45 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, StringConstraints
 from pydantic_core import from_json
 
 from millracer.domain.requests import IntakePreference, ScopedWork
 from millracer.errors import InvalidRequest, RunWarning
-from millracer.schemas.base import ScopeModel
+from millracer.schemas.base import (
+    WHITE_SPACE,
+    FilledInSchema,
+    Incoming,
+    ScopeModel,
+    unknown_field_warning,
+    unknown_fields,
+)
+from millracer.schemas.descriptions import describe_fields
 from millracer.schemas.encoding import NotUtf8, read_document
 from millracer.schemas.lenient import NAMES_TARGET, IgnoredValue, read_leniently
 
 _SEND_OBJECT = "send one JSON object, in UTF-8, on standard input"
 _SCOPES = ("scoped_work_item", "work_item", "scope", "metadata.scoped_work_item")
 _TASK_FIELDS = ("task", "prompt", "instructions")
+#: Unknown fields that are reported.
+_MAX_UNKNOWN = 100
 _INTAKES = ("intake_kind", "metadata.intake_kind")
 
 _Path = Annotated[
-    Annotated[str, StringConstraints(min_length=1, pattern=r"\S")] | None,
+    Annotated[str, StringConstraints(min_length=1, pattern=r"\S"), FilledInSchema] | None,
     BeforeValidator(lambda value: value or None if isinstance(value, str) else value),
     NAMES_TARGET,
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BenchmarkRequest:
-    """A legacy request.
+class TaskRequest:
+    """A request as it was read.
 
     Attributes:
         scope: the scoped item, None where none is usable.
         scope_is_unclear: the request names an unusable scope, or several.
-        warnings: the values that were ignored.
+        warnings: the values and fields that were ignored.
     """
 
     task: str
@@ -50,15 +61,42 @@ class BenchmarkRequest:
     warnings: tuple[RunWarning, ...] = ()
 
 
-class _MetadataModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
+class Metadata(Incoming):
+    """The caller's own information; of its fields, these are read.
+
+    Attributes:
+        intake_kind: read where `intake_kind` of the request is absent.
+        scoped_work_item: read where the request names no scoped item outside of it.
+    """
 
     intake_kind: str | None = None
     scoped_work_item: ScopeModel | None = None
 
 
-class _RequestModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
+def _require_task(schema: dict[str, Any], model: type[Any]) -> None:
+    """Let a schema require one of the fields of the task's text."""
+    describe_fields(schema, model)
+    filled = {"type": "string", "pattern": f"[^{WHITE_SPACE}]"}
+    schema["anyOf"] = [{"required": [name], "properties": {name: filled}} for name in _TASK_FIELDS]
+
+
+class RunRequestDocument(Incoming):
+    """One task, with the place of the work and the caller's own item.
+
+    Attributes:
+        task: the task's text, passed on unchanged.
+        prompt: the same as `task`, which counts first.
+        instructions: the same as `task`, if `prompt` is absent as well.
+        workspace: the directory of the work, or the id of a registered workspace; counts before
+            the option `--workspace`.
+        intake_kind: auto, probe, idea or task; counts before the option `--intake`.
+        scoped_work_item: the one entry of the caller's queue that the task is about.
+        work_item: the same as `scoped_work_item`, which counts first.
+        scope: the same as `scoped_work_item`, if `work_item` is absent as well.
+        metadata: the caller's own information; unknown fields in it are not reported.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_require_task)
 
     task: str | None = None
     prompt: str | None = None
@@ -68,7 +106,7 @@ class _RequestModel(BaseModel):
     scoped_work_item: ScopeModel | None = None
     work_item: ScopeModel | None = None
     scope: ScopeModel | None = None
-    metadata: _MetadataModel | None = None
+    metadata: Metadata | None = None
 
     def at(self, path: str) -> Any:
         """Return the value at a path, None where it is absent."""
@@ -77,15 +115,15 @@ class _RequestModel(BaseModel):
         return getattr(value, inner) if inner and value is not None else value
 
 
-def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
-    """Read the legacy request.
+def parse_run_request(raw: bytes) -> TaskRequest:
+    """Read a request.
 
     Raises:
         InvalidRequest: it is not a JSON object, has no task, or its workspace cannot be used.
     """
     text, document = _document(raw)
-    reading = read_leniently(_RequestModel, text, document)
-    model = reading.model or _RequestModel()  # every field is optional
+    reading = read_leniently(RunRequestDocument, text, document)
+    model = reading.model or RunRequestDocument()  # every field is optional
     ignored = list(reading.ignored)
     for each in ignored:
         if each.names_target:
@@ -105,14 +143,19 @@ def parse_benchmark_request(raw: bytes) -> BenchmarkRequest:
         )
     scope: ScopeModel | None = next(filter(None, map(model.at, _SCOPES)), None)
     ignored += _other_scopes(model, scope)
+    unread = list(unknown_fields(model, free=("metadata",)))[:_MAX_UNKNOWN]
     intake, unknown = _intake(model)
-    return BenchmarkRequest(
+    return TaskRequest(
         task=task,
         workspace=model.workspace,
         intake=intake,
         scope=None if scope is None else scope.to_scope(),
         scope_is_unclear=any(each.field in _SCOPES and each.value for each in ignored),
-        warnings=(*(each.warning for each in ignored), *unknown),
+        warnings=(
+            *map(unknown_field_warning, unread),
+            *(each.warning for each in ignored),
+            *unknown,
+        ),
     )
 
 
@@ -132,7 +175,7 @@ def _document(raw: bytes) -> tuple[str, dict[str, Any]]:
     return text, document
 
 
-def _other_scopes(model: _RequestModel, used: ScopeModel | None) -> Iterator[IgnoredValue]:
+def _other_scopes(model: RunRequestDocument, used: ScopeModel | None) -> Iterator[IgnoredValue]:
     """Yield the scopes that differ from the one that is used."""
     for path in _SCOPES:
         value = model.at(path)
@@ -141,7 +184,7 @@ def _other_scopes(model: _RequestModel, used: ScopeModel | None) -> Iterator[Ign
             yield IgnoredValue(field=path, value=value, problem=problem)
 
 
-def _intake(model: _RequestModel) -> tuple[IntakePreference | None, tuple[RunWarning, ...]]:
+def _intake(model: RunRequestDocument) -> tuple[IntakePreference | None, tuple[RunWarning, ...]]:
     """Return the requested intake kind, and a warning if it is not a kind."""
     for field in _INTAKES:
         word = (model.at(field) or "").strip().lower()

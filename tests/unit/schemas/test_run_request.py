@@ -6,32 +6,34 @@ from hypothesis import strategies as st
 
 from millracer.domain.requests import IntakePreference, ScopedWork
 from millracer.errors import InvalidRequest
-from millracer.schemas.benchmark_request import BenchmarkRequest, parse_benchmark_request
+from millracer.schemas.names import SchemaName
+from millracer.schemas.run_request import TaskRequest, parse_run_request
+from tests.support.ops_world import VALIDATORS
 
 
-def read(**payload: object) -> BenchmarkRequest:
-    return parse_benchmark_request(json.dumps(payload).encode())
+def read(**payload: object) -> TaskRequest:
+    return parse_run_request(json.dumps(payload).encode())
 
 
 @pytest.mark.parametrize("name", ["task", "prompt", "instructions"])
 def test_the_task_has_three_names(name: str) -> None:
-    request = parse_benchmark_request(json.dumps({name: "  Fix it\n"}).encode())
+    request = parse_run_request(json.dumps({name: "  Fix it\n"}).encode())
 
     assert request.task == "  Fix it\n"
 
 
 def test_an_empty_task_gives_way_to_the_next_name() -> None:
-    assert parse_benchmark_request(b'{"task": " ", "prompt": "Fix it"}').task == "Fix it"
+    assert parse_run_request(b'{"task": " ", "prompt": "Fix it"}').task == "Fix it"
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
-    assert parse_benchmark_request(b'\xef\xbb\xbf{"task": "Fix it"}').task == "Fix it"
+    assert parse_run_request(b'\xef\xbb\xbf{"task": "Fix it"}').task == "Fix it"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-be"])
 def test_another_encoding_is_named(encoding: str) -> None:
     with pytest.raises(InvalidRequest, match=f"is {encoding[:6].upper()}, not UTF-8") as caught:
-        parse_benchmark_request('{"task": "Fix it"}'.encode(encoding))
+        parse_run_request('{"task": "Fix it"}'.encode(encoding))
 
     assert "UTF-8" in str(caught.value.suggested_action)
 
@@ -48,7 +50,7 @@ SCOPE = {
 
 @pytest.mark.parametrize("name", ["scoped_work_item", "work_item", "scope"])
 def test_the_scope_has_three_names_and_keeps_every_field(name: str) -> None:
-    request = parse_benchmark_request(json.dumps({"task": "t", name: SCOPE}).encode())
+    request = parse_run_request(json.dumps({"task": "t", name: SCOPE}).encode())
 
     assert request.scope == ScopedWork(
         item_id="ITEM-1",
@@ -61,13 +63,12 @@ def test_the_scope_has_three_names_and_keeps_every_field(name: str) -> None:
 
 
 def test_scope_and_kind_may_stand_in_metadata() -> None:
-    request = parse_benchmark_request(
+    request = parse_run_request(
         json.dumps(
             {
                 "task": "t",
                 "metadata": {"scoped_work_item": {"item_id": "I"}, "intake_kind": "probe"},
                 "workspace": "/w",
-                "unknown": 1,
             }
         ).encode()
     )
@@ -95,7 +96,7 @@ def test_a_request_without_a_task_or_with_an_unusable_workspace_is_refused(
     raw: bytes, field: str | None
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        parse_benchmark_request(raw)
+        parse_run_request(raw)
     assert (refused.value.field or "").startswith(field or "")
     assert field is None or field.split(".", maxsplit=1)[0] in refused.value.message
 
@@ -122,6 +123,35 @@ def test_a_value_that_cannot_be_used_is_ignored_and_reported(
     assert [warning.code for warning in request.warnings] == [code]
     assert request.intake is None
     assert not request.scope_is_unclear
+
+
+def test_an_unknown_field_is_reported_and_one_in_metadata_is_the_callers() -> None:
+    request = read(task="t", metadata={"mine": 1}, colour=7, Workspace="/w")
+
+    assert [warning.code for warning in request.warnings] == ["unknown_field"] * 2
+    assert ["colour" in warning.text for warning in request.warnings] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("given", "valid"),
+    [
+        ({"task": "t", "scope": SCOPE, "metadata": {"scoped_work_item": SCOPE}}, True),
+        ({"task": " ", "prompt": "Fix it", "workspace": None}, True),
+        ({"task": "\u2003"}, False),
+        ({"scope": SCOPE}, False),
+        ({"task": "t", "workspace": 3}, False),
+        ({"task": "t", "scope": {}}, False),
+    ],
+    ids=str,
+)
+def test_the_schema_accepts_what_is_read_whole(given: dict[str, object], *, valid: bool) -> None:
+    read_whole = True
+    try:
+        read_whole = not read(**given).warnings
+    except InvalidRequest:
+        read_whole = False
+
+    assert (VALIDATORS[SchemaName.RUN_REQUEST].is_valid(given), read_whole) == (valid, valid)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +192,7 @@ JSON = st.recursive(
 def test_any_object_is_read_or_refused(payload: dict[str, object]) -> None:
     refused, request = None, None
     try:
-        request = parse_benchmark_request(json.dumps(payload).encode())
+        request = parse_run_request(json.dumps(payload).encode())
     except InvalidRequest as error:
         refused = error
 

@@ -1,0 +1,112 @@
+"""Lay text out for a terminal: hanging indents, labels, outcomes; a pipe gets it unchanged."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from rich.cells import cell_len
+
+from millracer.cli.terminal.style import (
+    Role,
+    Stream,
+    Symbol,
+    columns,
+    is_terminal,
+    paint,
+    symbol,
+    without_marks,
+)
+
+#: The least room for text beside its indent, and the most columns that an indent takes.
+_LEAST_ROOM = 20
+_WIDEST_INDENT = 28
+_INDENT = 4
+
+_LABELLED = re.compile(
+    r"(?P<label> *(?:error|warning|next|evidence|missing|to [a-z ]+): )(?P<text>.+)"
+)
+_OUTCOME = re.compile(r"(?P<outcome>[a-z]+(?:[ _][a-z]+)?)(?P<rest>(?:: | · ).*)")
+_LABEL_ROLES = {"error": Role.BAD, "warning": Role.WARNING, "missing": Role.WARNING}
+_OUTCOMES = {
+    "completed": (Symbol.DONE, Role.GOOD),
+    "failed": (Symbol.FAILED, Role.BAD),
+    "crashed": (Symbol.FAILED, Role.BAD),
+    "blocked": (Symbol.ATTENTION, Role.WARNING),
+    "incomplete": (Symbol.ATTENTION, Role.WARNING),
+    "cancelled": (Symbol.ATTENTION, Role.WARNING),
+    "timed out": (Symbol.ATTENTION, Role.WARNING),
+    "budget exhausted": (Symbol.ATTENTION, Role.WARNING),
+}
+#: Words of a command line: a quoted text is one word.
+_WORD = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*'|["'])+""")
+
+
+def lay_out(text: str, stream: Stream) -> str:
+    """Return messages for a stream: labels and outcomes painted, long lines wrapped."""
+    if not is_terminal(stream):
+        return text
+    return "\n".join(laid for line in text.split("\n") for laid in _lay_out_line(line, stream))
+
+
+def hanging(start: str, text: str, stream: Stream = Stream.OUT) -> list[str]:
+    """Return a line, on a terminal wrapped between words below the end of `start`."""
+    width = columns(stream)
+    taken = cell_len(without_marks(start))
+    if width is None or not text.strip() or taken + cell_len(without_marks(text)) <= width:
+        return [f"{start}{text}"]
+    indent = taken if taken <= min(_WIDEST_INDENT, width - _LEAST_ROOM) else _INDENT
+    lines = textwrap.wrap(
+        text,
+        max(width, indent + _LEAST_ROOM),
+        initial_indent=" " * taken,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [f"{start}{lines[0][taken:]}", *lines[1:]]
+
+
+def command_lines(start: str, command: str, stream: Stream = Stream.OUT) -> list[str]:
+    """Return a line with a command that stays valid when it is copied from several lines."""
+    width = columns(stream)
+    taken = cell_len(without_marks(start))
+    if width is None or taken + len(command) <= width:
+        return [f"{start}{paint(command, Role.COMMAND, stream)}"]
+    lines: list[str] = []
+    for word in _WORD.findall(command):
+        if lines and len(lines[-1]) + len(word) + 3 <= width - _INDENT:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    last = len(lines) - 1
+    painted = (
+        paint(line, Role.COMMAND, stream) + ("" if at == last else " \\")
+        for at, line in enumerate(lines)
+    )
+    return [start.rstrip(), *(f"{' ' * _INDENT}{line}" for line in painted)]
+
+
+def outcome_words(outcome: str, stream: Stream = Stream.OUT) -> str:
+    """Return an outcome, on a terminal behind its coloured symbol."""
+    known = _OUTCOMES.get(outcome.replace("_", " "))
+    if known is None or not is_terminal(stream):
+        return outcome
+    mark, role = known
+    return f"{paint(symbol(mark, stream), role, stream)} {outcome}"
+
+
+def _lay_out_line(line: str, stream: Stream) -> list[str]:
+    labelled = _LABELLED.fullmatch(line)
+    if labelled is not None:
+        label, text = labelled["label"], labelled["text"]
+        name = label.strip().rstrip(":")
+        start = paint(label.rstrip(), _LABEL_ROLES.get(name, Role.DIM), stream) + " "
+        if name.startswith("to "):
+            return command_lines(start, text, stream)
+        return hanging(start, text, stream)
+    outcome = _OUTCOME.fullmatch(line)
+    if outcome is not None and outcome["outcome"].replace("_", " ") in _OUTCOMES:
+        return hanging(f"{outcome_words(outcome['outcome'], stream)}", outcome["rest"], stream)
+    blanks = line[: len(line) - len(line.lstrip())]
+    return hanging(blanks, line.lstrip(), stream)
