@@ -48,6 +48,18 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.control import ControlResult as ControlResult
     from millracer.schemas.diff import DiffResult as DiffResult
     from millracer.schemas.diff import DiffUnknown as DiffUnknown
+    from millracer.schemas.item import EntryDocument as EntryDocument
+    from millracer.schemas.item import FactDocument as FactDocument
+    from millracer.schemas.item import ItemDocument as ItemDocument
+    from millracer.schemas.item import ItemResult as ItemResult
+    from millracer.schemas.item import ItemStageDocument as ItemStageDocument
+    from millracer.schemas.item import LogsResult as LogsResult
+    from millracer.schemas.item import StageLogDocument as StageLogDocument
+    from millracer.schemas.item import TokensDocument as TokensDocument
+    from millracer.schemas.item import TraceResult as TraceResult
+    from millracer.schemas.items import ItemsUnknown as ItemsUnknown
+    from millracer.schemas.items import ListResult as ListResult
+    from millracer.schemas.items import ListedDocument as ListedDocument
     from millracer.schemas.ops.request import ActorRef as ActorRef
     from millracer.schemas.ops.request import Metadata as Metadata
     from millracer.schemas.ops.request import OpsInput as OpsInput
@@ -154,6 +166,22 @@ _MODULES = {
     "millracer.schemas.diff": (
         "DiffResult",
         "DiffUnknown",
+    ),
+    "millracer.schemas.item": (
+        "EntryDocument",
+        "FactDocument",
+        "ItemDocument",
+        "ItemResult",
+        "ItemStageDocument",
+        "LogsResult",
+        "StageLogDocument",
+        "TokensDocument",
+        "TraceResult",
+    ),
+    "millracer.schemas.items": (
+        "ItemsUnknown",
+        "ListResult",
+        "ListedDocument",
     ),
     "millracer.schemas.ops.request": (
         "ActorRef",
