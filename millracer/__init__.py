@@ -41,25 +41,21 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.errors import UsageError as UsageError
     from millracer.ports import Agent as Agent
     from millracer.ports import Backend as Backend
-    from millracer.schemas.changes import ChangesDocument as ChangesDocument
-    from millracer.schemas.changes import FileChangeDocument as FileChangeDocument
-    from millracer.schemas.changes import IntervalDocument as IntervalDocument
     from millracer.schemas.control import ControlNotDone as ControlNotDone
     from millracer.schemas.control import ControlResult as ControlResult
     from millracer.schemas.diff import DiffResult as DiffResult
     from millracer.schemas.diff import DiffUnknown as DiffUnknown
-    from millracer.schemas.item import EntryDocument as EntryDocument
-    from millracer.schemas.item import FactDocument as FactDocument
-    from millracer.schemas.item import ItemDocument as ItemDocument
-    from millracer.schemas.item import ItemResult as ItemResult
-    from millracer.schemas.item import ItemStageDocument as ItemStageDocument
-    from millracer.schemas.item import LogsResult as LogsResult
-    from millracer.schemas.item import StageLogDocument as StageLogDocument
-    from millracer.schemas.item import TokensDocument as TokensDocument
-    from millracer.schemas.item import TraceResult as TraceResult
-    from millracer.schemas.items import ItemsUnknown as ItemsUnknown
-    from millracer.schemas.items import ListResult as ListResult
-    from millracer.schemas.items import ListedDocument as ListedDocument
+    from millracer.schemas.items.item import EntryDocument as EntryDocument
+    from millracer.schemas.items.item import FactDocument as FactDocument
+    from millracer.schemas.items.item import ItemDocument as ItemDocument
+    from millracer.schemas.items.item import ItemResult as ItemResult
+    from millracer.schemas.items.item import ItemStageDocument as ItemStageDocument
+    from millracer.schemas.items.item import LogsResult as LogsResult
+    from millracer.schemas.items.item import StageLogDocument as StageLogDocument
+    from millracer.schemas.items.item import TraceResult as TraceResult
+    from millracer.schemas.items.listing import ItemsUnknown as ItemsUnknown
+    from millracer.schemas.items.listing import ListedDocument as ListedDocument
+    from millracer.schemas.items.listing import ListResult as ListResult
     from millracer.schemas.ops.request import ActorRef as ActorRef
     from millracer.schemas.ops.request import Metadata as Metadata
     from millracer.schemas.ops.request import OpsInput as OpsInput
@@ -84,22 +80,32 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.ops.result import WorkspaceRefDocument as WorkspaceRefDocument
     from millracer.schemas.ops.result import WorkspaceReply as WorkspaceReply
     from millracer.schemas.ops.result import WorkspacesReply as WorkspacesReply
-    from millracer.schemas.run import DecisionDocument as DecisionDocument
-    from millracer.schemas.run import ErrorDocument as ErrorDocument
-    from millracer.schemas.run import EventDocument as EventDocument
-    from millracer.schemas.run import EvidenceDocument as EvidenceDocument
-    from millracer.schemas.run import LineageDocument as LineageDocument
-    from millracer.schemas.run import MissingDocument as MissingDocument
-    from millracer.schemas.run import OutcomeError as OutcomeError
-    from millracer.schemas.run import ProgressDocument as ProgressDocument
-    from millracer.schemas.run import RunNotCompleted as RunNotCompleted
-    from millracer.schemas.run import RunResultDocument as RunResultDocument
-    from millracer.schemas.run import ScopedWorkDocument as ScopedWorkDocument
-    from millracer.schemas.run import StepDocument as StepDocument
-    from millracer.schemas.run import ToolDocument as ToolDocument
-    from millracer.schemas.run import ToolsDocument as ToolsDocument
-    from millracer.schemas.run import VersionsDocument as VersionsDocument
-    from millracer.schemas.run_options import OpsOptions as OpsOptions
+    from millracer.schemas.run.changes import ChangesDocument as ChangesDocument
+    from millracer.schemas.run.changes import FileChangeDocument as FileChangeDocument
+    from millracer.schemas.run.changes import IntervalDocument as IntervalDocument
+    from millracer.schemas.run.document import DecisionDocument as DecisionDocument
+    from millracer.schemas.run.document import ErrorDocument as ErrorDocument
+    from millracer.schemas.run.document import EventDocument as EventDocument
+    from millracer.schemas.run.document import EvidenceDocument as EvidenceDocument
+    from millracer.schemas.run.document import LineageDocument as LineageDocument
+    from millracer.schemas.run.document import MissingDocument as MissingDocument
+    from millracer.schemas.run.document import OutcomeError as OutcomeError
+    from millracer.schemas.run.document import ProgressDocument as ProgressDocument
+    from millracer.schemas.run.document import RunNotCompleted as RunNotCompleted
+    from millracer.schemas.run.document import RunResultDocument as RunResultDocument
+    from millracer.schemas.run.document import ScopedWorkDocument as ScopedWorkDocument
+    from millracer.schemas.run.document import StepDocument as StepDocument
+    from millracer.schemas.run.document import ToolDocument as ToolDocument
+    from millracer.schemas.run.document import ToolsDocument as ToolsDocument
+    from millracer.schemas.run.document import VersionsDocument as VersionsDocument
+    from millracer.schemas.run.options import OpsOptions as OpsOptions
+    from millracer.schemas.run.usage import AgentUsageDocument as AgentUsageDocument
+    from millracer.schemas.run.usage import RunFilesDocument as RunFilesDocument
+    from millracer.schemas.run.usage import StageFilesDocument as StageFilesDocument
+    from millracer.schemas.run.usage import StageUsageDocument as StageUsageDocument
+    from millracer.schemas.run.usage import TokensDocument as TokensDocument
+    from millracer.schemas.run.usage import UsageDocument as UsageDocument
+    from millracer.schemas.run.usage import UsageTotalDocument as UsageTotalDocument
     from millracer.schemas.status import ActiveDocument as ActiveDocument
     from millracer.schemas.status import DaemonDocument as DaemonDocument
     from millracer.schemas.status import EndDocument as EndDocument
@@ -110,13 +116,6 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.status import UnfinishedDocument as UnfinishedDocument
     from millracer.schemas.submit import NotSubmitted as NotSubmitted
     from millracer.schemas.submit import SubmitResult as SubmitResult
-    from millracer.schemas.usage import AgentUsageDocument as AgentUsageDocument
-    from millracer.schemas.usage import RunFilesDocument as RunFilesDocument
-    from millracer.schemas.usage import StageFilesDocument as StageFilesDocument
-    from millracer.schemas.usage import StageUsageDocument as StageUsageDocument
-    from millracer.schemas.usage import TokensDocument as TokensDocument
-    from millracer.schemas.usage import UsageDocument as UsageDocument
-    from millracer.schemas.usage import UsageTotalDocument as UsageTotalDocument
 
 __version__ = "0.4.0.dev0"
 DOCUMENTATION_URL = "https://github.com/tim-osterhus/millracer/tree/main/docs"
@@ -157,7 +156,7 @@ _MODULES = {
         "UsageError",
     ),
     "millracer.ports": ("Agent", "Backend"),
-    "millracer.schemas.changes": (
+    "millracer.schemas.run.changes": (
         "ChangesDocument",
         "FileChangeDocument",
         "IntervalDocument",
@@ -167,7 +166,7 @@ _MODULES = {
         "DiffResult",
         "DiffUnknown",
     ),
-    "millracer.schemas.item": (
+    "millracer.schemas.items.item": (
         "EntryDocument",
         "FactDocument",
         "ItemDocument",
@@ -175,10 +174,9 @@ _MODULES = {
         "ItemStageDocument",
         "LogsResult",
         "StageLogDocument",
-        "TokensDocument",
         "TraceResult",
     ),
-    "millracer.schemas.items": (
+    "millracer.schemas.items.listing": (
         "ItemsUnknown",
         "ListResult",
         "ListedDocument",
@@ -211,7 +209,7 @@ _MODULES = {
         "WorkspaceReply",
         "WorkspacesReply",
     ),
-    "millracer.schemas.run": (
+    "millracer.schemas.run.document": (
         "DecisionDocument",
         "ErrorDocument",
         "EventDocument",
@@ -228,7 +226,7 @@ _MODULES = {
         "ToolsDocument",
         "VersionsDocument",
     ),
-    "millracer.schemas.run_options": ("OpsOptions",),
+    "millracer.schemas.run.options": ("OpsOptions",),
     "millracer.schemas.status": (
         "ActiveDocument",
         "DaemonDocument",
@@ -240,7 +238,7 @@ _MODULES = {
         "UnfinishedDocument",
     ),
     "millracer.schemas.submit": ("NotSubmitted", "SubmitResult"),
-    "millracer.schemas.usage": (
+    "millracer.schemas.run.usage": (
         "AgentUsageDocument",
         "RunFilesDocument",
         "StageFilesDocument",
