@@ -165,6 +165,7 @@ def test_standard_output_is_ascii_whatever_the_request_says(caller: OpsCaller) -
     assert printed.document["request_id"] == "ünï"
 
 
+@pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize(
     ("action", "fields", "code", "exit_code"),
     [
@@ -372,7 +373,7 @@ def test_a_store_that_cannot_be_opened_stops_status_and_run_no_more_than_it_must
 
     status = caller.ask("status", **fields)
     listing = caller.ask("list_sessions")
-    run = caller.run("run", "--output", "json", *_NO_PI, "task")
+    run = caller.run("run", "--output", "json", *caller.options, "task")
 
     assert (status.exit_code, status.document["status"]) == (0, "succeeded")
     assert status.warning_codes == ["session_store_unavailable"]
@@ -392,7 +393,7 @@ def test_a_locked_store_is_waited_for_once_and_stops_nothing(
         holder.execute("BEGIN EXCLUSIVE")
         running = [
             caller.start("ops", "--json", *caller.options),
-            caller.start("run", "--output", "json", *_NO_PI, "task"),
+            caller.start("run", "--output", "json", *caller.options, "task"),
         ]
         body = request("status", workspace_ref={"root_path": str(workspace)})
         status, run = (each.finish(body) for each in running)
