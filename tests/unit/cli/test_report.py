@@ -15,7 +15,7 @@ def test_a_result_that_is_not_printed_names_the_command_for_it(
     def refuse(*_: object) -> None:
         raise OutputLost("standard output cannot be written")
 
-    monkeypatch.setattr(reporting, "print_document", refuse)
+    monkeypatch.setattr(reporting, "print_answer", refuse)
     result = RunResult(
         request_id="r", workspace="/w", outcome=Outcome.COMPLETED, output="", watch_command=watch
     )
