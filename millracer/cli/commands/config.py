@@ -21,7 +21,7 @@ from millracer.domain.run.options import FILE_OPTIONS
 from millracer.errors import ExitCode, UsageError
 from millracer.operations.context import SelectedWorkspace
 from millracer.operations.options import Merged
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.schemas.config import (
     ConfigFileDocument,
@@ -123,7 +123,7 @@ def _lines(result: ConfigResult) -> list[str]:
     rows = [
         (each.name, _shown(each.value), _describe_origin(each, result)) for each in result.values
     ]
-    return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST)
+    return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST, shrinks=("FROM", "VALUE"))
 
 
 def _shown(value: object) -> str:

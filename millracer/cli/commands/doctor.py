@@ -30,7 +30,7 @@ from millracer.domain.doctor_report import Check, CheckLevel, CheckName, is_heal
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
 from millracer.operations.answer import Answer
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.schemas.doctor import (
     DoctorResult,
@@ -38,7 +38,7 @@ from millracer.schemas.doctor import (
     describe_check,
     describe_trouble,
 )
-from millracer.schemas.run import ToolsDocument
+from millracer.schemas.run.document import ToolsDocument
 from millracer.wiring.user_files import user_config_file, workspace_config_file
 from millracer.wiring.workspace import find_place
 
@@ -48,7 +48,7 @@ _LABELS = {
     CheckLevel.FAIL: "fail",
     CheckLevel.SKIPPED: "-",
 }
-_LOOKS = {
+_MARKS = {
     CheckLevel.OK: (Symbol.DONE, Role.GOOD),
     CheckLevel.WARNING: (Symbol.ATTENTION, Role.WARNING),
     CheckLevel.FAIL: (Symbol.FAILED, Role.BAD),
@@ -157,7 +157,7 @@ def _print_line(check: Check) -> None:
     name = check.name.replace("_", " ")
     label, indent = f"{_LABELS[finding.level]:<8} ", ""
     if is_terminal(Stream.OUT):
-        mark, role = _LOOKS[finding.level]
+        mark, role = _MARKS[finding.level]
         label, indent = paint(f"{symbol(mark)} {label}", role), "  "
     lines = hanging(f"{label}{name:<15} ", finding.message)
     if finding.next_command is not None:
