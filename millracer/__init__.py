@@ -45,6 +45,17 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.control import ControlResult as ControlResult
     from millracer.schemas.diff import DiffResult as DiffResult
     from millracer.schemas.diff import DiffUnknown as DiffUnknown
+    from millracer.schemas.items.item import EntryDocument as EntryDocument
+    from millracer.schemas.items.item import FactDocument as FactDocument
+    from millracer.schemas.items.item import ItemDocument as ItemDocument
+    from millracer.schemas.items.item import ItemResult as ItemResult
+    from millracer.schemas.items.item import ItemStageDocument as ItemStageDocument
+    from millracer.schemas.items.item import LogsResult as LogsResult
+    from millracer.schemas.items.item import StageLogDocument as StageLogDocument
+    from millracer.schemas.items.item import TraceResult as TraceResult
+    from millracer.schemas.items.listing import ItemsUnknown as ItemsUnknown
+    from millracer.schemas.items.listing import ListedDocument as ListedDocument
+    from millracer.schemas.items.listing import ListResult as ListResult
     from millracer.schemas.ops.request import ActorRef as ActorRef
     from millracer.schemas.ops.request import Metadata as Metadata
     from millracer.schemas.ops.request import OpsInput as OpsInput
@@ -154,6 +165,21 @@ _MODULES = {
     "millracer.schemas.diff": (
         "DiffResult",
         "DiffUnknown",
+    ),
+    "millracer.schemas.items.item": (
+        "EntryDocument",
+        "FactDocument",
+        "ItemDocument",
+        "ItemResult",
+        "ItemStageDocument",
+        "LogsResult",
+        "StageLogDocument",
+        "TraceResult",
+    ),
+    "millracer.schemas.items.listing": (
+        "ItemsUnknown",
+        "ListResult",
+        "ListedDocument",
     ),
     "millracer.schemas.ops.request": (
         "ActorRef",

@@ -16,11 +16,17 @@ from millracer.domain.operations import (
     SUBMIT_OPTIONS,
     CancelRequest,
     DiffRequest,
+    ListRequest,
+    LogsRequest,
     OperationName,
     PauseRequest,
     ResumeRequest,
+    RetryRequest,
+    ShowRequest,
+    StartRequest,
     StatusRequest,
     StopRequest,
+    TraceRequest,
 )
 from millracer.domain.programs import ProgramsUsed
 from millracer.domain.requests import ScopedWork
@@ -41,6 +47,8 @@ from millracer.wiring.workspace import find_place
 if TYPE_CHECKING:  # loaded by the operation that returns it
     from millracer.schemas.control import ControlResult
     from millracer.schemas.diff import DiffResult
+    from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
+    from millracer.schemas.items.listing import ListResult
     from millracer.schemas.run.document import RunResultDocument
     from millracer.schemas.status import StatusResult
     from millracer.schemas.submit import SubmitResult
@@ -249,6 +257,108 @@ class Client:
         _refuse_blank(item, "item")
         result: DiffResult = self._call(OperationName.DIFF, DiffRequest(item), cancellation)
         return result
+
+    def list(
+        self,
+        states: Sequence[str] = (),
+        *,
+        all_workspaces: bool = False,
+        cancellation: Cancellation | None = None,
+    ) -> ListResult:
+        """Return the items, the last written first, as `millracer list` does; changes nothing.
+
+        Args:
+            states: only items in these states; all if empty.
+            all_workspaces: also the items of every registered workspace.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the client is closed.
+        """
+        request = ListRequest(states=tuple(states), all_workspaces=all_workspaces)
+        result: ListResult = self._call(OperationName.LIST, request, cancellation)
+        return result
+
+    def show(self, item: str, *, cancellation: Cancellation | None = None) -> ItemResult:
+        """Return everything about one item, as `millracer show` does; changes nothing.
+
+        Args:
+            item: as for `diff`, or a unique beginning of the item's id.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the item is empty, or the client is closed.
+        """
+        _refuse_blank(item, "item")
+        result: ItemResult = self._call(OperationName.SHOW, ShowRequest(item), cancellation)
+        return result
+
+    def logs(
+        self,
+        item: str,
+        *,
+        stage: str | None = None,
+        raw: bool = False,
+        cancellation: Cancellation | None = None,
+    ) -> LogsResult:
+        """Return what the agents of an item's stages said and did, as `millracer logs` does.
+
+        Args:
+            item: as for `diff`, or a unique beginning of the item's id.
+            stage: only stages of this name; all if None.
+            raw: also the recorded files' texts.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the item is empty, or the client is closed.
+        """
+        _refuse_blank(item, "item")
+        request = LogsRequest(item, stage=stage, raw=raw)
+        result: LogsResult = self._call(OperationName.LOGS, request, cancellation)
+        return result
+
+    def trace(self, item: str, *, cancellation: Cancellation | None = None) -> TraceResult:
+        """Return Millrace's evidence about one item, as `millracer trace` does.
+
+        Args:
+            item: as for `diff`, or a unique beginning of the item's id.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the item is empty, or the client is closed.
+        """
+        _refuse_blank(item, "item")
+        result: TraceResult = self._call(OperationName.TRACE, TraceRequest(item), cancellation)
+        return result
+
+    def retry(
+        self, item: str, *, reason: str | None = None, cancellation: Cancellation | None = None
+    ) -> ControlResult:
+        """Put one blocked item back into the queue, as `millracer retry` does.
+
+        Args:
+            item: as for `show`.
+            reason: kept by Millrace. None: a default reason.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the item or the reason is empty, or the client is closed.
+        """
+        _refuse_blank(item, "item")
+        if reason is not None:
+            _refuse_blank(reason, "reason")
+        return self._control(OperationName.RETRY, RetryRequest(item, reason), cancellation)
+
+    def start(self, *, cancellation: Cancellation | None = None) -> ControlResult:
+        """Start a daemon that works the queue until `stop`, as `millracer start` does.
+
+        Args:
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the client is closed.
+        """
+        return self._control(OperationName.START, StartRequest(), cancellation)
 
     def cancel(
         self, item: str, *, reason: str | None = None, cancellation: Cancellation | None = None

@@ -7,7 +7,9 @@ later command can compare them. The folder is a cache: if it is removed, the cha
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +37,14 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class _TemporaryRecord:
+    """A folder that is removed on request, else with this object, for a run that was broken off."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="millracer-"))
+        self.remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
 class GitRepository(Repository):
     """The changes of one workspace.
 
@@ -57,13 +67,13 @@ class GitRepository(Repository):
             workspace=workspace, environment=os.environ if environment is None else environment
         )
         self._records = Records(folder)
-        self._temporary: dict[str, tempfile.TemporaryDirectory[str]] = {}
+        self._temporary: dict[str, _TemporaryRecord] = {}
         self._now = now
 
     def record_start(self, item_id: str, wait: Wait, *, keep: bool) -> None:
         """Record the files before the work begins; see the port."""
         if not keep and item_id not in self._temporary:
-            self._temporary[item_id] = tempfile.TemporaryDirectory(prefix="millracer-")
+            self._temporary[item_id] = _TemporaryRecord()
         record = self._find(item_id)
         if record is None or record.start is not None:
             return
@@ -90,7 +100,7 @@ class GitRepository(Repository):
                 self._keep_end(record, end)
         changes = self._compare(record, start, end or start, wait)
         if item_id in self._temporary:
-            self._temporary.pop(item_id).cleanup()
+            self._temporary.pop(item_id).remove()
         return changes
 
     def patch(self, item_id: str, wait: Wait) -> str:
@@ -113,7 +123,7 @@ class GitRepository(Repository):
 
     def _find(self, item_id: str) -> ItemRecord | None:
         temporary = self._temporary.get(item_id)
-        return self._records.of(item_id) if temporary is None else ItemRecord(Path(temporary.name))
+        return self._records.of(item_id) if temporary is None else ItemRecord(temporary.folder)
 
     def _measure(self, record: ItemRecord, wait: Wait) -> Point:
         """Return the files as they are now, or why they cannot be measured."""

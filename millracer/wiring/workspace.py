@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from millracer.domain.workspaces import Resolution, ResolutionRule
-from millracer.errors import RunWarning
+from millracer.errors import InvalidRequest, RunWarning, WorkspaceUnusable
 from millracer.operations.context import SelectedWorkspace
 from millracer.operations.session.memory import SessionMemory
 from millracer.operations.session.resolve_workspace import (
@@ -14,6 +14,7 @@ from millracer.operations.session.resolve_workspace import (
     resolve_selection,
     shadow_warning,
 )
+from millracer.ports import Directories
 from millracer.wiring import open_directories
 from millracer.wiring.tool_factory import existing
 
@@ -35,7 +36,7 @@ def find_place(
     mode = None if selection is None else selection.mode
     if named is not None:
         directories = open_directories()
-        found = resolve_option(str(named), memory, directories)
+        found = _resolve_named(str(named), memory, directories)
         workspace = existing(Path(found.root_path), "workspace")
         return SelectedWorkspace(
             root_path=str(workspace),
@@ -61,6 +62,16 @@ def find_place(
         mode=mode,
         warnings=(RunWarning("session_without_workspace", text),),
     )
+
+
+def _resolve_named(name: str, memory: SessionMemory, directories: Directories) -> Resolution:
+    """Return the workspace of a name; a name that is not a valid path is an invalid argument."""
+    try:
+        return resolve_option(name, memory, directories)
+    except WorkspaceUnusable as error:
+        raise InvalidRequest(
+            error.message, field="workspace", suggested_action=error.suggested_action
+        ) from error
 
 
 def _resolution(rule: ResolutionRule, workspace: Path) -> Resolution:

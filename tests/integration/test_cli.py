@@ -76,10 +76,6 @@ def document(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
             id="no workspace",
         ),
         pytest.param(["--request-json"], "{", "invalid_request", "JSON", id="no JSON"),
-        pytest.param(
-            ["--request-json"], '{"task": "t", "scope": {}}', "invalid_request", "scope",
-            id="a scope without an id",
-        ),
         pytest.param(["--benchmark-json", "t"], "{}", "usage", "standard input", id="older name"),
         pytest.param(["--request-json", "t"], "{}", "usage", "standard input", id="two tasks"),
         pytest.param(["--skill", "no-such", "t"], "", "usage", "no-such", id="no skill"),
@@ -141,8 +137,8 @@ def test_the_task_may_come_by_standard_input_and_the_environment_sets_options(
     tmp_path: Path,
 ) -> None:
     ran = run(
-        "run", stdin="task\n", MILLRACER_OUTPUT="json", MILLRACER_PI_COMMAND="/nowhere/pi",
-        cwd=tmp_path,
+        "run", "--route", "direct", stdin="task\n", cwd=tmp_path,
+        MILLRACER_OUTPUT="json", MILLRACER_PI_COMMAND="/nowhere/pi",
     )  # fmt: skip
 
     assert document(ran)["errors"][0]["code"] == "pi_not_found"
@@ -238,12 +234,12 @@ def test_advice_on_a_missing_task_names_no_other_command(tmp_path: Path, command
 
 
 def test_the_log_names_run_and_item_and_leaves_the_document_alone() -> None:
-    arguments = ("run", "--output", "json", "--pi-command", "no-pi", "-v", "A task")
+    arguments = ("run", "-v", "-o", "json", "--route", "direct", "--pi-command", "no-pi", "A task")
 
     ran = run(*arguments, MILLRACER_LOG="warning")
 
     result = document(ran)
-    logged = re.findall(r"^info run\.orchestrator \[(\S+) (\S+)\]", ran.stderr, re.MULTILINE)
+    logged = re.findall(r"^info run\.steps \[(\S+) (\S+)\]", ran.stderr, re.MULTILINE)
     ((run_id, item_id),) = set(logged)
     assert run_id == result["request_id"]
     assert item_id.startswith("a-task-")

@@ -67,6 +67,12 @@ _CALLS: dict[str, Callable[[Client], Any]] = {
     "submit": lambda millracer: millracer.submit("Fix it"),
     "status": lambda millracer: millracer.status(),
     "diff": lambda millracer: millracer.diff("item"),
+    "list": lambda millracer: millracer.list(),
+    "show": lambda millracer: millracer.show("item"),
+    "logs": lambda millracer: millracer.logs("item"),
+    "trace": lambda millracer: millracer.trace("item"),
+    "retry": lambda millracer: millracer.retry("item"),
+    "start": lambda millracer: millracer.start(),
     "cancel": lambda millracer: millracer.cancel("item"),
     "pause": lambda millracer: millracer.pause(),
     "resume": lambda millracer: millracer.resume(),
@@ -188,13 +194,9 @@ def test_each_run_has_a_conversation_of_its_own() -> None:
 def test_a_cancelled_call_returns_its_document(name: str) -> None:
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.TERMINATED)
-    arguments = {
-        "run": ("t",),
-        "submit": ("t",),
-        "cancel": ("item",),
-        "diff": ("item",),
-        "watch": ("item",),
-    }
+    arguments = {"run": ("t",), "submit": ("t",)} | dict.fromkeys(
+        ("show", "logs", "trace", "watch", "diff", "cancel", "retry"), ("item",)
+    )
     backend = ScriptedBackend()
     backend.holds("item", ItemState.QUEUED)
 

@@ -191,9 +191,9 @@ def test_what_a_wrong_command_line_said(caller: OpsCaller, arguments: tuple[str,
 @pytest.mark.parametrize(
     ("module", "name", "arguments"),
     [
-        ("millracer.cli.commands.run.task", "_perform", ("run", "--output", "json", "task")),
-        ("millracer.cli.commands.run.task", "_perform", ("run", "task", "--debug")),
-        ("millracer.cli.commands.run.task", "_perform", ("--debug", "run", "task")),
+        ("millracer.operations.task", "run_task", ("run", "--output", "json", "task")),
+        ("millracer.operations.task", "run_task", ("run", "task", "--debug")),
+        ("millracer.operations.task", "run_task", ("--debug", "run", "task")),
         ("millracer.operations.status", "report_status", ("ops", "--json")),
         ("millracer.operations.status", "report_status", ("ops", "--jsonl")),
         ("millracer.cli.commands.ops.jsonl_server", "read_ops_request", ("ops", "--jsonl")),

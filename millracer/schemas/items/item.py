@@ -19,6 +19,7 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.work.transcript import EntryKind
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import ItemId, Published
+from millracer.schemas.items.listing import raise_if_unread
 from millracer.schemas.run.document import (
     ErrorDocument,
     LineageDocument,
@@ -164,6 +165,14 @@ class ItemResult(Published):
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
 
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the command succeeded.
+
+        Raises:
+            ItemsUnknown: otherwise; the error's `result` is this document.
+        """
+        raise_if_unread(self, self.errors)
+
 
 class EntryDocument(Published):
     """One message, tool call or error of an agent.
@@ -216,6 +225,14 @@ class LogsResult(Published):
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
 
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the command succeeded.
+
+        Raises:
+            ItemsUnknown: otherwise; the error's `result` is this document.
+        """
+        raise_if_unread(self, self.errors)
+
 
 class TraceResult(Published):
     """Millrace's evidence about one item.
@@ -241,6 +258,14 @@ class TraceResult(Published):
     millrace_version: str | None = None
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the command succeeded.
+
+        Raises:
+            ItemsUnknown: otherwise; the error's `result` is this document.
+        """
+        raise_if_unread(self, self.errors)
 
 
 def describe_item(report: ItemReport, warnings: Iterable[RunWarning]) -> ItemResult:
