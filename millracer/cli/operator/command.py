@@ -14,12 +14,13 @@ from millracer.cli.commands.items.logs import logs_text, say_incomplete
 from millracer.cli.commands.items.show import item_lines
 from millracer.cli.commands.status.view import status_lines
 from millracer.cli.operator.prompt import Lines, PipedLines, PlainLines
-from millracer.cli.operator.screen import TaskScreen, input_unechoed
+from millracer.cli.operator.screen import input_unechoed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import forget_signals, signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import can_redraw, say, say_error, say_errors
 from millracer.cli.terminal.stdout import print_shown
+from millracer.cli.terminal.task_screen import TaskScreen
 from millracer.domain.failures import (
     CallerCancelled,
     exit_code_of_cancel,

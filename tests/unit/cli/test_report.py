@@ -15,13 +15,13 @@ def test_a_result_that_is_not_printed_names_the_command_for_it(
     def refuse(*_: object) -> None:
         raise OutputLost("standard output cannot be written")
 
-    monkeypatch.setattr(reporting, "print_document", refuse)
+    monkeypatch.setattr(reporting, "print_text", refuse)
     result = RunResult(
         request_id="r", workspace="/w", outcome=Outcome.COMPLETED, output="", watch_command=watch
     )
 
     with pytest.raises(OutputLost) as lost:
-        reporting.report(result, OutputFormat.TEXT)
+        reporting.report(result, OutputFormat.JSON)
 
     assert ("millracer watch it-1" in lost.value.suggested_action) is (watch is not None)
     assert "millracer watch" not in OutputLost.suggested_action
