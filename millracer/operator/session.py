@@ -345,7 +345,7 @@ class Operator:
             if not self._done:
                 raise
             self._complain(error)
-            items = ()
+            items = []
         earlier = [item for item in items if item.item_id not in done]
         if not (earlier or self._done):
             self._voice.note(_NOTHING_DONE)
