@@ -339,7 +339,14 @@ class Operator:
 
     def _history(self, _argument: str, _watching: Watching) -> None:
         done = {each.result.work_item_id for each in self._done}
-        earlier = [item for item in self._items() if item.item_id not in done]
+        try:
+            items = self._items()
+        except MillracerError as error:
+            if not self._done:
+                raise
+            self._complain(error)
+            items = []
+        earlier = [item for item in items if item.item_id not in done]
         if not (earlier or self._done):
             self._voice.note(_NOTHING_DONE)
             return

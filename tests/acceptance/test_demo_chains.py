@@ -76,3 +76,5 @@ def test_an_idea_is_planned_split_built_and_judged_as_a_whole(demo: Demo) -> Non
         *(("idea", "done"), ("spec", "done"), ("task", "done"), ("task", "done"))
     ]
     assert result["event"]["kind"] == "arbiter_complete"
+    stages = [e["stage"] for e in result["progress_events"] if e["kind"] == "stage_progress"]
+    assert stages.count("arbiter") == 2  # its start, whose event names no item, and its end

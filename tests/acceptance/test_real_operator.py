@@ -39,9 +39,11 @@ from tests.support.operator_cli import (
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
-DIRECTLY = r"completed · [^·\n]+ · [\d.]+ s"
-DELEGATED = r"completed · task done, updater UPDATE_COMPLETE · [\d.]+ s"
-CANCELLED = r"cancelled · the item stays in Millrace: queued · [\d.]+ s"
+#: The changed files and the tokens; a line has none of them if nothing was changed and used.
+FACTS = r"( · (no file|\d+ files?) changed[^·\n]*)?( · [^·\n]+ tokens)?"
+DIRECTLY = rf"completed · [^·\n]+{FACTS} · [\d.]+ s"
+DELEGATED = rf"completed · task done, updater UPDATE_COMPLETE{FACTS} · [\d.]+ s"
+CANCELLED = rf"cancelled · the item stays in Millrace: queued{FACTS} · [\d.]+ s"
 TO_CONTINUE = r": /resume ([\w-]+)"
 #: A stage that lasts until the test ends it.
 ENDLESS = Scenario({"builder": (Step(seconds=300), Step())})
@@ -240,7 +242,7 @@ def test_ctrl_c_while_pi_streams_aborts_it_and_keeps_the_conversation(
 
         terminal.type(CTRL_C)
 
-        assert "error" not in terminal.says(r"cancelled · [\d.]+ s")
+        assert "error" not in terminal.says(rf"cancelled{FACTS} · [\d.]+ s")
         terminal.prompts()
         terminal.enter("Say hello directly", "pi did it.", DIRECTLY)
         assert terminal.pis == [pi]

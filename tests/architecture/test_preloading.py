@@ -44,9 +44,12 @@ _OF_OTHERS = frozenset(
         *("millracer.pi.inspection", "millracer.millrace.stage_models", "millracer.api"),
         *("millracer.doctor.machine", "millracer.programs.installer", "millracer.programs.plan"),
         "millracer.millrace.files.candidates",
-        # A terminal's: loaded when its progress or its prompt begins.
+        # A terminal's: loaded at the start, or when its progress or its prompt begins.
         *(
+            "millracer.cli.terminal.layout",
             "millracer.cli.terminal.live_progress",
+            "millracer.cli.terminal.markdown",
+            "millracer.cli.terminal.task_screen",
             "millracer.cli.operator.terminal",
             "rich.console",
         ),
@@ -60,7 +63,11 @@ _OF_OTHER_PLATFORMS = {
     "linux": "millracer.system.watchfiles_changes",
     "portable": "millracer.system.inotify_changes",
 }
-_OF_ANSWERS = frozenset()
+_OF_ANSWERS = frozenset(
+    {"millracer.millrace.files.directories", "millracer.operations.ops.gateway"}
+)
+#: The operator shares the views of commands, not their harness.
+_OF_COMMANDS = frozenset({"millracer.cli.operation_calls"})
 
 
 def _modules_of(node: ast.AST) -> Iterator[str]:
@@ -94,7 +101,7 @@ def _imported_late(module: str) -> set[str]:
     ("command", "load", "others"),
     [
         ("commands.run.task", "load_run", _OF_OTHERS | _OF_ANSWERS),
-        ("operator.command", "load_run", _OF_OTHERS | _OF_ANSWERS),
+        ("operator.command", "load_run", _OF_OTHERS | _OF_ANSWERS | _OF_COMMANDS),
         ("commands.demo.run", "load_run", _OF_OTHERS | _OF_ANSWERS),
         ("commands.ops.jsonl_server", "load_answers", _OF_OTHERS),
     ],

@@ -302,7 +302,7 @@ def test_a_failure_before_any_work_names_no_missing_evidence(
 def test_an_answer_is_rendered_on_a_terminal_and_raw_in_a_pipe(
     stand: Stand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand.result = ended(Outcome.COMPLETED, output="# Title\n\nUse `it` **now**.")
+    stand.result = replace(ended(Outcome.COMPLETED), output="# Title\n\nUse `it` **now**.")
     assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 0
     assert capsys.readouterr().out == "# Title\n\nUse `it` **now**.\n"
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from millracer.wiring import preload
 
 
@@ -12,4 +14,6 @@ def load_endings() -> None:
     from millracer.cli import command, internal_errors
     from millracer.cli.terminal import stderr, stdout
 
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        from millracer.cli.terminal import layout, markdown
     preload.load_endings()

@@ -43,7 +43,7 @@ def render_markdown(text: str) -> str:
         width=min(width, _MOST_COLUMNS),
     )
     console.print(_Markdown(text))
-    return "\n".join(line.rstrip() for line in drawn.getvalue().strip("\n").split("\n"))
+    return "\n".join(line.rstrip() for line in drawn.getvalue().split("\n")).strip("\n")
 
 
 class _Heading(Heading):

@@ -168,7 +168,7 @@ def test_a_blocked_item_is_to_be_freed_before_it_is_resumed() -> None:
     line, first, second = describe_ending(ended, 1).splitlines()
 
     assert line == "blocked · Millrace blocked it · 1.0 s"
-    assert first.endswith(": millrace queue retry-blocked x")
+    assert first.endswith(": /retry x")
     assert second.endswith(": /resume x")
 
 
