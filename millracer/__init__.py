@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.domain.status import DaemonState as DaemonState
     from millracer.domain.work.changes import FileStatus as FileStatus
     from millracer.domain.work.items import ItemState as ItemState
+    from millracer.domain.work.transcript import EntryKind as EntryKind
     from millracer.domain.workspaces import ResolutionRule as ResolutionRule
     from millracer.errors import InvalidRequest as InvalidRequest
     from millracer.errors import MillracerError as MillracerError
@@ -143,6 +144,7 @@ _MODULES = {
     "millracer.domain.status": ("DaemonOwner", "DaemonState"),
     "millracer.domain.work.changes": ("FileStatus",),
     "millracer.domain.work.items": ("ItemState",),
+    "millracer.domain.work.transcript": ("EntryKind",),
     "millracer.domain.workspaces": ("ResolutionRule",),
     "millracer.errors": (
         "InvalidRequest",

@@ -26,6 +26,7 @@ from millracer.schemas.run.document import (
     MissingDocument,
     StepDocument,
 )
+from millracer.schemas.run.usage import TokensDocument
 
 
 class FactDocument(Published):
@@ -44,24 +45,6 @@ class FactDocument(Published):
     run_id: str | None
     source: str
     at: datetime
-
-
-class TokensDocument(Published):
-    """Token counts of one stage.
-
-    Attributes:
-        input: input tokens, as the program counts them.
-        cached: input tokens from the provider's cache.
-        output: output tokens.
-        thinking: output tokens spent on thinking.
-        total: all tokens, as the program adds them up.
-    """
-
-    input: int
-    cached: int
-    output: int
-    thinking: int
-    total: int
 
 
 class ItemStageDocument(Published):
