@@ -16,6 +16,7 @@ from millracer.domain.operations import (
     SUBMIT_OPTIONS,
     CancelRequest,
     DiffRequest,
+    ModelsRequest,
     OperationName,
     PauseRequest,
     ResumeRequest,
@@ -41,6 +42,7 @@ from millracer.wiring.workspace import find_place
 if TYPE_CHECKING:  # loaded by the operation that returns it
     from millracer.schemas.control import ControlResult
     from millracer.schemas.diff import DiffResult
+    from millracer.schemas.models import ModelsResult
     from millracer.schemas.run import RunResultDocument
     from millracer.schemas.status import StatusResult
     from millracer.schemas.submit import SubmitResult
@@ -303,6 +305,29 @@ class Client:
             UsageError: the client is closed.
         """
         return self._control(OperationName.STOP, StopRequest(force), cancellation)
+
+    def models(
+        self,
+        *choices: str,
+        follow_pi: bool = False,
+        check_models: bool = True,
+        cancellation: Cancellation | None = None,
+    ) -> ModelsResult:
+        """Return the model of pi and of each stage, as `millracer models` does, after changes.
+
+        Args:
+            choices: models for the stages, each as `[ALIAS=]PROVIDER/MODEL[:THINKING]`; without an
+                alias for all of them. Without any, nothing is changed.
+            follow_pi: give all stages the model of pi.
+            check_models: refuse a model that pi has no credentials for.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the client is closed.
+        """
+        request = ModelsRequest(choices=choices, follow_pi=follow_pi, check_models=check_models)
+        result: ModelsResult = self._call(OperationName.MODELS, request, cancellation)
+        return result
 
     def _run(
         self,
