@@ -18,6 +18,10 @@ class CommandName(StrEnum):
     INTAKE = "intake"
     LAST = "last"
     HISTORY = "history"
+    SHOW = "show"
+    LOGS = "logs"
+    DIFF = "diff"
+    RETRY = "retry"
     RESUME = "resume"
     EXIT = "exit"
     QUIT = "quit"
@@ -28,11 +32,15 @@ COMMANDS: dict[CommandName, tuple[str, str]] = {
     CommandName.HELP: ("", "this list"),
     CommandName.STATUS: ("", "what Millrace is doing in the workspace"),
     CommandName.WORKSPACE: ("[ID|PATH]", "show or select the workspace; remembered"),
-    CommandName.MODE: ("[NAME|-]", "the same for the Millrace mode; - for none"),
+    CommandName.MODE: ("[NAME|-]", "list the Millrace modes, or select one; - for none"),
     CommandName.ROUTE: ("[auto|direct|millrace]", "show or set the route of this session's tasks"),
     CommandName.INTAKE: ("[auto|probe|idea|task]", "show or set their intake kind"),
     CommandName.LAST: ("[json]", "the last result again"),
-    CommandName.HISTORY: ("", "the tasks of this session and how they ended"),
+    CommandName.HISTORY: ("", "the tasks of this session, or the items that Millrace holds"),
+    CommandName.SHOW: ("[ID]", "everything about an item; without an id, the last one"),
+    CommandName.LOGS: ("[ID]", "what the agents of its stages said and did"),
+    CommandName.DIFF: ("[ID]", "the lines that changed during the work on it"),
+    CommandName.RETRY: ("ID", "put a blocked item back into the queue"),
     CommandName.RESUME: ("[ID]", "continue an item, or list unfinished ones"),
     CommandName.EXIT: ("", "leave; so do /quit and Ctrl-D"),
     CommandName.QUIT: ("", "leave"),

@@ -9,7 +9,7 @@ from millracer.domain.requests import Route
 from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
-from millracer.domain.work.items import UnfinishedItem
+from millracer.domain.work.items import ListedItem, UnfinishedItem
 from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.operator.input_line import COMMANDS
 from millracer.run.closing import describe_facts
@@ -60,6 +60,15 @@ def describe_history(history: Sequence[Done]) -> str:
         lines.append(f"{number:>3}  {done.result.outcome:<14}  {time:>11}  {_title(done.task)}")
         if done.result.work_item_id is not None:
             lines.append(f"{'':>21}{done.result.work_item_id}")
+    return "\n".join(lines)
+
+
+def describe_earlier(items: Sequence[ListedItem]) -> str:
+    """Return the items from before this session, oldest first; takes the newest first."""
+    lines = _more(len(items))
+    for item in reversed(items[:_SHOWN_ITEMS]):
+        at = f"{item.written_at.astimezone():%Y-%m-%d %H:%M}"
+        lines += [f"{at:>16}  {item.state:<8} {_title(item.title)}", f"{'':>27}{item.item_id}"]
     return "\n".join(lines)
 
 
@@ -132,7 +141,8 @@ def _describe_continuation(result: RunResult) -> list[str]:
     if "continue" in actions:
         return [f"  to continue: {resume}"]
     if "retry" in actions:
-        return [f"  to try again: {actions['retry']}", f"  and then: {resume}"]
+        retry = f"/retry {result.work_item_id}"
+        return [f"  to try again: {retry}", f"  and then: {resume}"]
     return []
 
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from millracer import __version__
 from millracer.cancellation import Cancellation, Wait
+from millracer.domain.control import ControlOutcome
 from millracer.domain.requests import IntakePreference, RoutePreference, RunRequest
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult, failed_result
+from millracer.domain.work.items import ListedItem
 from millracer.errors import (
     MillracerError,
     RunWarning,
@@ -25,7 +27,10 @@ from millracer.errors import (
     UsageError,
     WorkspaceUnusable,
 )
+from millracer.operations.find_item import find_item
+from millracer.operations.item_reports import READ_SECONDS, read_item, read_logs
 from millracer.operations.options import Merged, OptionLayers
+from millracer.operations.retry import retry
 from millracer.operations.session_memory import SessionMemory
 from millracer.operations.status import read_status
 from millracer.operator.input_line import (
@@ -38,6 +43,7 @@ from millracer.operator.input_line import (
 from millracer.operator.reports import (
     Done,
     describe_commands,
+    describe_earlier,
     describe_ending,
     describe_history,
     describe_left,
@@ -50,9 +56,13 @@ from millracer.ports import (
     Clock,
     Directories,
     ProgressListener,
+    Repository,
     SessionStore,
     TextListener,
 )
+from millracer.run.lookup import item_named
+from millracer.schemas.base import render
+from millracer.schemas.item import ItemResult, LogsResult, describe_item, describe_logs
 from millracer.schemas.run_result import render_result
 from millracer.schemas.status import StatusResult, describe_overview
 
@@ -61,6 +71,8 @@ if TYPE_CHECKING:  # many operator commands run no task
 
 
 _CLOSE_SECONDS = 5.0
+_READ_SECONDS = 20.0
+_NOTHING_DONE = "no task was done in this session yet, and Millrace holds no item here"
 _CLEAR = "-"
 
 _Preference = TypeVar("_Preference", bound=StrEnum)
@@ -122,6 +134,10 @@ class Operator:
             CommandName.INTAKE: self._choose_intake,
             CommandName.LAST: self._last,
             CommandName.HISTORY: self._history,
+            CommandName.SHOW: self._show,
+            CommandName.LOGS: self._logs,
+            CommandName.DIFF: self._diff,
+            CommandName.RETRY: self._retry,
             CommandName.RESUME: self._resume,
             CommandName.EXIT: self._leave,
             CommandName.QUIT: self._leave,
@@ -219,11 +235,40 @@ class Operator:
             self.close(watching.cancellation)
             self._voice.note("pi begins a new conversation there")
 
-    def _choose_mode(self, argument: str, _watching: Watching) -> None:
-        if argument:
-            mode = None if argument == _CLEAR else argument
-            self._remember(lambda: self._selection.choose_mode(mode))
+    def _choose_mode(self, argument: str, watching: Watching) -> None:
+        if argument == _CLEAR:
+            self._remember(lambda: self._selection.choose_mode(None))
+        elif argument:
+            self._require_mode(argument, watching)
+            self._remember(lambda: self._selection.choose_mode(argument))
         self._say_selection()
+        if not argument:
+            modes = self._known_modes(watching)
+            if modes:
+                self._voice.note(f"Millrace's modes ({', '.join(modes)}); select one: /mode NAME")
+
+    def _require_mode(self, mode: str, watching: Watching) -> None:
+        """Refuse a mode that Millrace does not know; accept it if Millrace cannot be asked.
+
+        Raises:
+            UsageError: Millrace does not know the mode.
+        """
+        modes = self._known_modes(watching)
+        if modes and mode not in modes:
+            near = get_close_matches(mode, modes, n=1)
+            raise UsageError(
+                f"Millrace has no mode {mode!r:.100}; its modes are {', '.join(modes)}",
+                suggested_action=f"type one of them, as in /mode {near[0] if near else modes[0]}",
+            )
+
+    def _known_modes(self, watching: Watching) -> tuple[str, ...]:
+        """Return Millrace's modes; empty, with a note, if they cannot be read."""
+        wait = Wait(watching.cancellation).within(_READ_SECONDS)
+        try:
+            return self.mode_names(wait)
+        except MillracerError as error:
+            self._voice.note(f"Millrace's modes are not known: {error.message}")
+            return ()
 
     def _remember(self, choose: Callable[[], None]) -> None:
         try:
@@ -265,26 +310,98 @@ class Operator:
         self._voice.note(f"{name} {chosen}")
         return chosen
 
-    def _last(self, argument: str, _watching: Watching) -> None:
-        if not self._done:
-            self._voice.note("no task was done in this session yet")
-            return
-        last = self._done[-1]
-        if argument == "json":
-            self._voice.answer(render_result(last.result))
-        elif argument:
+    def _last(self, argument: str, watching: Watching) -> None:
+        if argument not in {"", "json"}:
             raise UsageError(
                 "/last takes nothing, or json", suggested_action="type /last, or /last json"
             )
+        if not self._done:
+            self._last_of_millrace(watching, as_json=bool(argument))
+            return
+        last = self._done[-1]
+        if argument:
+            self._voice.answer(render_result(last.result))
         else:
             self._voice.answer(last.result.output)
             self._voice.note(describe_ending(last.result, last.seconds))
 
-    def _history(self, _argument: str, _watching: Watching) -> None:
-        if not self._done:
-            self._voice.note("no task was done in this session yet")
+    def _last_of_millrace(self, watching: Watching, *, as_json: bool) -> None:
+        """Show the item that Millrace wrote last, after a restart of the operator."""
+        items = self._items()
+        if not items:
+            self._voice.note(_NOTHING_DONE)
             return
-        self._voice.answer(describe_history(self._done))
+        document = self._read_item(items[0].item_id, watching)
+        if as_json:
+            self._voice.answer(render(document))
+        else:
+            self._voice.item(document)
+
+    def _history(self, _argument: str, _watching: Watching) -> None:
+        done = {each.result.work_item_id for each in self._done}
+        earlier = [item for item in self._items() if item.item_id not in done]
+        if not (earlier or self._done):
+            self._voice.note(_NOTHING_DONE)
+            return
+        lines = [describe_earlier(earlier)] if earlier else []
+        lines += [describe_history(self._done)] if self._done else []
+        self._voice.answer("\n".join(lines))
+
+    def _items(self) -> list[ListedItem]:
+        """Return the items of the workspace, the last written first; empty if it has none."""
+        if not self._selection.usable:
+            return []
+        items = self._millrace().list_items()
+        return sorted(items, key=lambda item: item.written_at, reverse=True)
+
+    def _show(self, name: str, watching: Watching) -> None:
+        self._voice.item(self._read_item(self._named(name), watching))
+
+    def _read_item(self, name: str, watching: Watching) -> ItemResult:
+        wait = Wait(watching.cancellation).within(READ_SECONDS)
+        return describe_item(read_item(name, self._millrace(), wait), ())
+
+    def _logs(self, name: str, watching: Watching) -> None:
+        millrace = self._millrace()
+        wait = Wait(watching.cancellation).within(READ_SECONDS)
+        item_status = find_item(self._named(name), millrace, wait)
+        logs = read_logs(item_status, None, millrace, wait)
+        self._voice.logs(
+            describe_logs(millrace.workspace, item_status.item_id, logs, (), raw=False)
+        )
+
+    def _diff(self, name: str, watching: Watching) -> None:
+        item_id = item_named(self._named(name), self._millrace())
+        repository = self._tools.repository(self._workspace)
+        patch = repository.patch(item_id, Wait(watching.cancellation))
+        if patch:
+            self._voice.answer(patch.removesuffix("\n"))
+        else:
+            self._voice.note("no file changed")
+
+    def _retry(self, name: str, watching: Watching) -> None:
+        report = retry(self._named(name), self._millrace(), watching.cancellation)
+        for error in report.errors:
+            self._say_error(error.message, error.suggested_action)
+        if not report.errors:
+            self._voice.note(report.message)
+        if report.outcome is ControlOutcome.DONE:
+            self._voice.note(f"  to continue: /resume {report.item_id}")
+
+    def _named(self, name: str) -> str:
+        """Return the name, or without one the item of the last delegated task.
+
+        Raises:
+            UsageError: there is no name and no item.
+        """
+        last = [each.result.work_item_id for each in self._done if each.result.work_item_id]
+        found = name or (last[-1] if last else next((i.item_id for i in self._items()), ""))
+        if not found:
+            raise UsageError(
+                "there is no work item yet",
+                suggested_action="give a task, or name an item from /history",
+            )
+        return found
 
     def _resume(self, item_id: str, watching: Watching) -> RunResult | None:
         if not item_id:
@@ -411,6 +528,14 @@ class Voice(Protocol):
         """Show the status of a workspace, with its errors."""
         ...
 
+    def item(self, item: ItemResult) -> None:
+        """Show everything about a work item."""
+        ...
+
+    def logs(self, logs: LogsResult) -> None:
+        """Show the transcripts of an item's stages."""
+        ...
+
     def note(self, text: str) -> None:
         """Show additional text: how a task ended, a warning, an error."""
         ...
@@ -425,6 +550,10 @@ class OperatorTools(Protocol):
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
         """Return the Millrace of a workspace."""
+        ...
+
+    def repository(self, root_path: str) -> Repository:
+        """Return the repository of a workspace."""
         ...
 
     def over(

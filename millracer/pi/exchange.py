@@ -8,8 +8,8 @@ from millracer.cancellation import Wait
 from millracer.errors import ToolTimeout
 from millracer.pi import errors, frames
 from millracer.pi.channel import PiChannel
-from millracer.pi.turn import AskState, EmitText, Turn, TurnEnd
-from millracer.ports import TextListener
+from millracer.pi.turn import AskState, EmitText, EmitToolCall, Turn, TurnEnd
+from millracer.ports import TextListener, ToolCall
 
 #: How long pi may leave `get_state` unanswered while no attempt is running.
 SILENCE_SECONDS = 120.0
@@ -112,6 +112,9 @@ class Exchange:
                 case EmitText(text=text):
                     if self._on_text is not None:
                         self._on_text(text)
+                case EmitToolCall(name=name, subject=subject):
+                    if self._on_text is not None:
+                        self._on_text(ToolCall(name, subject))
         return frame
 
     def _ask_within(self, seconds: float) -> None:

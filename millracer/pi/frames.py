@@ -139,10 +139,12 @@ class CompactionEnd(_Incoming):
 
 
 class ContentBlock(_Incoming):
-    """A part of a message; `text` is set for text only."""
+    """A part of a message; `text` is set for text only, `name` and `arguments` for a tool call."""
 
     type: str
     text: str | None = None
+    name: object = None
+    arguments: object = None
 
 
 class CostData(_Incoming):
@@ -182,6 +184,15 @@ class AssistantMessage(_Incoming):
     def text(self) -> str:
         """The visible text, without reasoning and tool calls."""
         return "".join(block.text or "" for block in self.content if block.type == "text")
+
+    @property
+    def tool_calls(self) -> tuple[ContentBlock, ...]:
+        """The tools that pi uses next."""
+        return tuple(
+            block
+            for block in self.content
+            if block.type == "toolCall" and isinstance(block.name, str)
+        )
 
 
 class OtherMessage(_Incoming):

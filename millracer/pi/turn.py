@@ -71,7 +71,15 @@ class EmitText:
     text: str
 
 
-Action: TypeAlias = AskState | EmitText
+@dataclass(frozen=True, slots=True)
+class EmitToolCall:
+    """Send a tool call to the listener."""
+
+    name: str
+    subject: str
+
+
+Action: TypeAlias = AskState | EmitText | EmitToolCall
 
 
 class Turn:
@@ -152,6 +160,7 @@ class Turn:
             case frames.MessageEnd(message=frames.AssistantMessage() as message):
                 self._messages.append(message)
                 self._message_ended = True
+                return tuple(map(_tool_call, message.tool_calls))
             case frames.TextDelta(delta=text) if text:
                 return (EmitText(self._continue_with(text)),)
             case frames.AgentSettled() if self._started and not self._attempt_open:
@@ -181,6 +190,12 @@ class Turn:
     def _finish(self) -> None:
         last = self._messages[-1] if self._messages else None
         self._end = TurnEnd(EndKind.HANDLED) if not self._started else _judge_message(last)
+
+
+def _tool_call(block: frames.ContentBlock) -> EmitToolCall:
+    arguments = block.arguments if isinstance(block.arguments, dict) else {}
+    texts = (value for value in arguments.values() if isinstance(value, str))
+    return EmitToolCall(str(block.name), next(texts, ""))
 
 
 def _judge_message(message: frames.AssistantMessage | None) -> TurnEnd:

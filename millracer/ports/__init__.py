@@ -11,7 +11,7 @@ from millracer.ports.agent import Agent, ModelLister
 from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
-from millracer.ports.events import ProgressListener, TextListener
+from millracer.ports.events import ProgressListener, TextListener, ToolCall
 from millracer.ports.repository import Repository
 from millracer.ports.store import SessionStore
 
@@ -28,5 +28,6 @@ __all__ = [
     "SessionStore",
     "Supervisor",
     "TextListener",
+    "ToolCall",
     "WatchLease",
 ]

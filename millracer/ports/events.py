@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from millracer.domain.run.progress import ProgressEvent
 
 ProgressListener: TypeAlias = "Callable[[ProgressEvent], None]"
-TextListener: TypeAlias = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The agent is about to use a tool; `subject` is the main argument, such as a command."""
+
+    name: str
+    subject: str
+
+
+#: Receives the agent's text as it is written, and its tool calls.
+TextListener: TypeAlias = Callable[[str | ToolCall], None]

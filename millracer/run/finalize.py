@@ -19,7 +19,7 @@ from millracer.domain.run.evidence import ClosureFact, Evidence, lineage_of, run
 from millracer.domain.run.lifecycle import RunEvent, Step
 from millracer.domain.run.observation import interpret_item_status, interpret_lineage
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.progress import ProgressKind
+from millracer.domain.run.progress import LISTENERS_ONLY
 from millracer.domain.run.result import (
     DecidingEvent,
     NextStep,
@@ -101,7 +101,7 @@ def finalize(  # noqa: PLR0913 - the ports
         scoped_completion=record.verdict.completed,
         scope=record.request.scope,
         progress_events=tuple(
-            event for event in record.progress if event.kind is not ProgressKind.STATE_ENTERED
+            event for event in record.progress if event.kind not in LISTENERS_ONLY
         ),
         work_item_id=_item_id(record),
         missing_evidence=_missing(record, end, outcome),
@@ -112,7 +112,8 @@ def finalize(  # noqa: PLR0913 - the ports
         stages=_read_stages(record, millrace),
         agent_usage=pi.usage.since(record.agent_before),
         changes=changes,
-        show_command=_show_command(record, millrace),
+        show_command=_command_for("show", record, millrace),
+        watch_command=_command_for("watch", record, millrace),
         cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
     )
     return end
@@ -203,10 +204,10 @@ def _read_item_again(record: RunContext, end: Step, millrace: Backend) -> None:
         record.warn("place_unknown", "Millrace could not report where the work item is now")
 
 
-def _show_command(record: RunContext, millrace: Backend) -> str | None:
+def _command_for(word: str, record: RunContext, millrace: Backend) -> str | None:
     if record.item_status is None:
         return None
-    return millrace.commands.millracer("show", record.item_status.item_id)
+    return millrace.commands.millracer(word, record.item_status.item_id)
 
 
 def _measure(record: RunContext, repository: Repository | None) -> Changes | None:

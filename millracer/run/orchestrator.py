@@ -10,8 +10,8 @@ were ended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
@@ -34,6 +34,7 @@ from millracer.ports import (
     Agent,
     Backend,
     Clock,
+    DaemonControl,
     ProgressListener,
     Repository,
     TextListener,
@@ -52,6 +53,8 @@ from millracer.run.watch import Watch, daemon_lost
 _log = logging.getLogger(__name__)
 #: Another Millracer process may start a daemon meanwhile.
 _LOCK_SECONDS = 150.0
+#: After this time without the lock, the wait for it is reported.
+_LOCK_REPORT_SECONDS = 2.0
 _LEASE_SECONDS = 10.0
 _LEAVE_SECONDS = 17.0
 _NOTICE_ENDS_SECONDS = 2.0
@@ -199,14 +202,17 @@ class Orchestrator(Steps):
         A daemon that dies while booting is lost like one that dies later. If a dead daemon cannot
         be started again, the run ends as with its death.
         """
-        with self._millrace.supervisor.control(wait.within(_LOCK_SECONDS)) as control:
+        with self._locked(record, wait) as control:
             running = control.running(record.wait)
             if running is not None:
                 self._warn_of_unseen(record, running)
+                if running.booting:
+                    self._report_waiting(record, "waiting: the daemon boots")
                 reconcile_with_daemon(record, control, running)
                 return None
             if record.mode is None:
                 raise MillracerError("no mode was settled before the watch")
+            self._report_waiting(record, "waiting: a daemon starts and boots")
             try:
                 control.start(record.mode, record.wait)
             except DaemonDied:
@@ -218,6 +224,24 @@ class Orchestrator(Steps):
                 return Step(RunEvent.WATCH_ENDED, record.ending, record.reason)
         return None
 
+    @contextmanager
+    def _locked(self, record: RunContext, wait: Wait) -> Iterator[DaemonControl]:
+        """Hold the lifecycle lock; report if another command holds it for long."""
+        supervisor = self._millrace.supervisor
+        with ExitStack() as held:
+            try:
+                control = held.enter_context(supervisor.control(wait.within(_LOCK_REPORT_SECONDS)))
+            except ToolTimeout:
+                if wait.expired:
+                    raise
+                text = "waiting: another command of Millracer starts, checks or stops the daemon"
+                self._report_waiting(record, text)
+                control = held.enter_context(supervisor.control(wait.within(_LOCK_SECONDS)))
+            yield control
+
+    def _report_waiting(self, record: RunContext, text: str) -> None:
+        self._progress(record).report(ProgressKind.WAITING, text)
+
     def _warn_of_unseen(self, record: RunContext, running: RunningDaemon) -> None:
         """Warn at once that the daemon may be dead: the run may wait for it until its limit."""
         warning = unseen_warning(running)
@@ -227,7 +251,7 @@ class Orchestrator(Steps):
 
     def _restart_needed(self, record: RunContext) -> Step:
         self._progress(record).report(ProgressKind.RESTART_NEEDED, record.reason)
-        with self._millrace.supervisor.control(record.wait.within(_LOCK_SECONDS)) as control:
+        with self._locked(record, record.wait) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)
         return Step(RunEvent.DAEMON_REPAIRED)

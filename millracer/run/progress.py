@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from millracer.domain.run.lifecycle import RunState
 from millracer.domain.run.progress import ProgressEvent, ProgressKind
@@ -45,10 +46,11 @@ class Progress:
         """Report that the lifecycle entered its next state."""
         record = self._record
         has_no_item = record.state is RunState.FINALIZE and record.item_status is None
-        self.report(
-            ProgressKind.STATE_ENTERED,
-            "writing the result" if has_no_item else _DOING[record.state],
-        )
+        doing = "writing the result" if has_no_item else _DOING[record.state]
+        if record.state is RunState.ENQUEUE and record.intake_kind is not None:
+            why = f" ({record.intake_signals[0]})" if record.intake_signals else ""
+            doing = f"{doing} as {record.intake_kind}{why}"
+        self.report(ProgressKind.STATE_ENTERED, doing)
 
     def stage(self, event: RuntimeEvent) -> None:
         """Report the beginning or end of a stage of the lineage; ignore other events."""
@@ -59,6 +61,10 @@ class Progress:
         result = event.terminal_result
         text = f"{event.stage} ended {result}" if event.ends_stage else f"{event.stage} began"
         self.report(ProgressKind.STAGE_PROGRESS, text, event)
+
+    def seconds_since(self, moment: datetime) -> float:
+        """Return the seconds between a moment and now."""
+        return (self._clock.now() - moment).total_seconds()
 
     def notices(self, notes: Sequence[ProgressNote]) -> None:
         """Report the results of notifications to pi."""

@@ -30,6 +30,7 @@ from millracer.run.budget import BudgetCheck
 from millracer.run.context import RunContext
 from millracer.run.notifier import Notifier
 from millracer.run.progress import Progress
+from millracer.run.waiting import WaitingReport
 
 _READ_AGAIN_SECONDS = 0.5
 #: A stage's end is logged a moment after it moved the item.
@@ -74,6 +75,7 @@ class Watch:
         self._stages_under_way = 0
         self._doubts = 0
         self._paused = False
+        self._waiting = WaitingReport(record, millrace, progress)
 
     def follow(self, wait: Wait) -> Step:
         """Block until the watch ends, and return its step."""
@@ -99,6 +101,7 @@ class Watch:
                     self._report_events(None)
                 return concluded
             self._report_events(self._notifier)
+            self._waiting.update(hints)
             exhausted = self._budget(wait)
             if exhausted is not None:
                 return exhausted

@@ -38,11 +38,13 @@ class ProgramFactory:
     Attributes:
         found: the programs.
         listeners: receive each progress event of a run.
+        on_text: receives pi's text and tool calls while it does a task directly.
         backends: opens each Millrace, until `close`.
     """
 
     found: ResolvedPrograms
     listeners: tuple[ProgressListener, ...] = ()
+    on_text: TextListener | None = None
     backends: BackendFactory = field(default_factory=BackendFactory, repr=False, compare=False)
 
     def warm_up(self, options: RunOptions) -> None:
@@ -64,7 +66,11 @@ class ProgramFactory:
         """Yield an orchestrator on the named programs."""
         settings = self.settings(root_path, options)
         return open_orchestrator(
-            settings, cancellation, backends=self.backends, listeners=self.listeners
+            settings,
+            cancellation,
+            backends=self.backends,
+            listeners=self.listeners,
+            on_text=self.on_text,
         )
 
     def repository(self, root_path: str) -> Repository:

@@ -313,7 +313,7 @@ def test_a_lost_result_is_printed_again(prepare: Prepare) -> None:
     )
 
     assert lost.returncode == 8
-    assert b"the result is lost" in lost.stderr
+    assert b"the result was not printed" in lost.stderr
     again = millracer.delegate("Say it", "--request-id", "one")
     assert_completed(again)
     assert again.warning_codes == ["already_completed"]

@@ -103,7 +103,7 @@ PICTURES = (
     Picture(name="setup", command="millracer setup", play=_refuse, columns=104),
     Picture(
         name="status",
-        columns=150,
+        columns=92,
         command=f"millracer status {_WORKSPACE}",
         before=(
             f'millracer submit {_WORKSPACE} --intake task "{_TASK}"',
@@ -113,7 +113,7 @@ PICTURES = (
     ),
     Picture(
         name="doctor",
-        columns=150,
+        columns=92,
         command="millracer doctor --workspace shop",
         before=("mkdir shop && millrace init --workspace shop",),
         play=_end,

@@ -6,16 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from millracer.cli.commands.items.logs import logs_text
+from millracer.cli.commands.items.show import item_lines
 from millracer.cli.commands.status.view import status_lines
 from millracer.domain.run.options import RunOptions
 from millracer.errors import MillracerError
 from millracer.operator.session import OperatorTools, Voice
-from millracer.ports import Agent, Backend, ProgressListener, TextListener
+from millracer.ports import Agent, Backend, ProgressListener, Repository, TextListener
 from millracer.run.orchestrator import Orchestrator
+from millracer.schemas.item import ItemResult, LogsResult
 from millracer.schemas.status import StatusResult
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
 from millracer.testing.clock import FrozenClock
+from millracer.testing.repository import ScriptedRepository
 
 
 class Words(Voice):
@@ -30,6 +34,14 @@ class Words(Voice):
 
     def status(self, status: StatusResult) -> None:
         self.answers.append("\n".join(status_lines(status)))
+
+    def item(self, item: ItemResult) -> None:
+        assert item.item is not None
+        self.answers.append("\n".join(item_lines(item.item)))
+
+    def logs(self, logs: LogsResult) -> None:
+
+        self.answers.append(logs_text(logs, raw=False))
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -59,6 +71,7 @@ class ConversationTools(OperatorTools):
     refusal: MillracerError | None = None
     pi_refusal: MillracerError | None = None
     run_error: BaseException | None = None
+    repositories: ScriptedRepository = field(default_factory=ScriptedRepository)
     numbers: Iterator[int] = field(default_factory=count)
 
     def will_open(self, *conversations: ScriptedAgent) -> None:
@@ -81,6 +94,9 @@ class ConversationTools(OperatorTools):
         conversation = self.prepared.pop(0)
         self.opened.append((root_path, conversation))
         return conversation
+
+    def repository(self, root_path: str) -> Repository:
+        return self.repositories
 
     def over(
         self,

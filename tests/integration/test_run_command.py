@@ -31,7 +31,8 @@ from millracer.domain.run.usage import AgentUsage
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.stages import TokenUsage
 from millracer.errors import RunWarning, UsageError
-from millracer.ports import ProgressListener
+from millracer.ports import ProgressListener, TextListener
+from millracer.run.summary import summary_of
 from millracer.wiring import BackendFactory, Settings, tool_factory
 
 
@@ -54,6 +55,7 @@ class Stand:
         *,
         backends: BackendFactory,
         listeners: Sequence[ProgressListener] = (),
+        on_text: TextListener | None = None,
     ) -> Iterator["Stand"]:
         assert cancellation.reason is None
         self.backends.append(backends)
@@ -260,35 +262,58 @@ def test_missing_evidence_without_a_source_is_printed_without_a_place(
     )
 
 
-@pytest.mark.parametrize("piped", [None, "stdout", "stderr"])
-def test_text_of_the_answer_is_not_printed_on_the_same_screen_twice(
+@pytest.mark.parametrize("has_terminal", [False, True])
+def test_a_failure_is_printed_once_and_on_standard_error(
     stand: Stand,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    piped: str | None,
+    *,
+    has_terminal: bool,
 ) -> None:
-    for name in {"stdout", "stderr"} - {piped}:
-        monkeypatch.setattr(getattr(sys, name), "isatty", lambda: True)
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: has_terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
     stand.error = UsageError("no such skill", suggested_action="name one")
 
     assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == "failed: no such skill\n  next: name one\n"
-    assert printed.err == ("" if piped is None else "error: no such skill\n  next: name one\n")
+    assert capsys.readouterr() == ("", "error: no such skill\n  next: name one\n")
 
 
-def test_an_error_that_the_answer_repeats_in_part_is_printed_in_full(
-    stand: Stand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_failure_before_any_work_names_no_missing_evidence(
+    stand: Stand, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        monkeypatch.setattr(stream, "isatty", lambda: True)
-    stand.result = replace(
-        ended(Outcome.FAILED, errors=(ErrorRecord("code", "it broke", "mend it"),)),
-        output="failed: it broke",
+    gap = MissingEvidence("an item that is done", NOWHERE, "nothing was handed over")
+    failed = ended(
+        Outcome.FAILED,
+        event=DecidingEvent(EventKind.CRASHED, "it broke", datetime(2026, 1, 1, tzinfo=UTC)),
+        errors=(ErrorRecord("code", "it broke", "fix it"),),
+        missing_evidence=(gap,),
+        next_steps=(NextStep("retry", "millracer retry item-1"),),
     )
+    stand.result = replace(failed, output=summary_of(failed) or "")
 
     assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 8
-    assert capsys.readouterr().err == "error: it broke\n  next: mend it\n"
+    assert capsys.readouterr() == (
+        "",
+        "error: it broke\n  next: fix it\n  to retry: millracer retry item-1\n",
+    )
+
+
+def test_an_answer_is_rendered_on_a_terminal_and_raw_in_a_pipe(
+    stand: Stand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.result = ended(Outcome.COMPLETED, output="# Title\n\nUse `it` **now**.")
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 0
+    assert capsys.readouterr().out == "# Title\n\nUse `it` **now**.\n"
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert invoke(["run", "--workspace", "/", "--quiet", "t"]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b[36mit\x1b[0m" in shown
+    assert "\x1b[1mnow\x1b[0m" in shown
+    assert not set("#*`") & set(shown)
 
 
 DONE = ended(
@@ -322,6 +347,7 @@ def test_on_a_terminal_the_proof_is_one_line_with_what_was_used_below_it(
     stand: Stand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
     usage = AgentUsage(turns=1, tokens=TokenUsage(total=1500))
     stand.result = replace(
         DONE, output="All is done.", agent_usage=usage, show_command="millracer show item-1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import subprocess
 import sys
 import time
@@ -24,8 +25,8 @@ from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.files.workspace import WorkspacePaths
 
 _CHILDREN = Path(__file__).parent.parent / "children"
-_SWEEP_ROUNDS = 5
-_KILL_WAIT_SECONDS = 3.0
+_SWEEP_SECONDS = 3.0
+_POLL_SECONDS = 0.02
 _FAKE_MILLRACE = (sys.executable, "-IS", str(_CHILDREN / "fake_millrace_daemon.py"))
 
 
@@ -117,14 +118,16 @@ class FakeDaemonSite:
 
     def sweep(self) -> None:
         """End everything that a test may have left, also what a daemon starts meanwhile."""
-        for _ in range(_SWEEP_ROUNDS):
-            living = self.living()
-            for process in living:
-                with suppress(psutil.Error):
-                    process.kill()
-            psutil.wait_procs(living, timeout=_KILL_WAIT_SECONDS)
-            if not living:
-                return
+        # Without `psutil.wait_procs`, which needs the pidfd that a `portable` test removes.
+        wait = Wait.for_seconds(_SWEEP_SECONDS)
+        wait.until(self._kill_living, operator.not_, every=_POLL_SECONDS)
+
+    def _kill_living(self) -> list[psutil.Process]:
+        living = self.living()
+        for process in living:
+            with suppress(psutil.Error):
+                process.kill()
+        return living
 
 
 def watched(

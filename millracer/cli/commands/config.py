@@ -123,7 +123,7 @@ def _lines(result: ConfigResult) -> list[str]:
     rows = [
         (each.name, _shown(each.value), _describe_origin(each, result)) for each in result.values
     ]
-    return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST)
+    return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST, shrinks=("FROM", "VALUE"))
 
 
 def _shown(value: object) -> str:

@@ -48,7 +48,7 @@ _LABELS = {
     CheckLevel.FAIL: "fail",
     CheckLevel.SKIPPED: "-",
 }
-_LOOKS = {
+_MARKS = {
     CheckLevel.OK: (Symbol.DONE, Role.GOOD),
     CheckLevel.WARNING: (Symbol.ATTENTION, Role.WARNING),
     CheckLevel.FAIL: (Symbol.FAILED, Role.BAD),
@@ -157,7 +157,7 @@ def _print_line(check: Check) -> None:
     name = check.name.replace("_", " ")
     label, indent = f"{_LABELS[finding.level]:<8} ", ""
     if is_terminal(Stream.OUT):
-        mark, role = _LOOKS[finding.level]
+        mark, role = _MARKS[finding.level]
         label, indent = paint(f"{symbol(mark)} {label}", role), "  "
     lines = hanging(f"{label}{name:<15} ", finding.message)
     if finding.next_command is not None:

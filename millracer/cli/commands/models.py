@@ -95,6 +95,7 @@ def _show(result: ModelsResult, *, show_all: bool) -> str | None:
     lines = table(
         ("used by", "model", "thinking", "credentials", "set by"),
         [*rows, *(_row(each) for each in _grouped(result.stages))],
+        shrinks=("set by", "used by"),
     )
     if result.new_stage_model is not None:
         lines.append(

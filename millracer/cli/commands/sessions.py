@@ -199,14 +199,22 @@ def _report(answer: Answer, action: OperationName, *, as_json: bool) -> int:
 def _lines(result: OpsResult, action: OperationName) -> list[str]:
     match result.result:
         case WorkspacesReply(workspaces=workspaces):
-            return table(("", "ID", "PATH", "MODE", "TAGS"), map(_workspace_row, workspaces))
+            return table(
+                ("", "ID", "PATH", "MODE", "TAGS"),
+                map(_workspace_row, workspaces),
+                shrinks=("TAGS", "PATH"),
+            )
         case WorkspaceReply(workspace=workspace):
             done = "forgot" if action is OperationName.FORGET_WORKSPACE else "registered"
             return [f"{done} {workspace.workspace_id}: {workspace.root_path}"]
         case SessionsReply(sessions=[]):
             return ["no sessions yet"]
         case SessionsReply(sessions=sessions):
-            return table(("SESSION", "WORKSPACE", "MODE", "LAST USED"), map(_session_row, sessions))
+            return table(
+                ("SESSION", "WORKSPACE", "MODE", "LAST USED"),
+                map(_session_row, sessions),
+                shrinks=("WORKSPACE", "SESSION"),
+            )
         case SessionReply(session=SessionDocument() as session):
             return _session_reply(session, action)
         case _:

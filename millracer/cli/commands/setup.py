@@ -18,9 +18,11 @@ from millracer.cancellation import Cancellation, Wait
 from millracer.cli.command import completed
 from millracer.cli.process.signals import signals_cancel, signals_raise
 from millracer.cli.startup.preload import load_endings
+from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import can_redraw, printable, say, say_error
 from millracer.cli.terminal.stdin import unreadable
 from millracer.cli.terminal.stdout import print_shown
+from millracer.cli.terminal.style import Role, Stream, Symbol, is_terminal, paint, symbol
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.programs import HiddenPi, Tool, variable_of
 from millracer.errors import ExitCode, MillracerError, UsageError
@@ -184,9 +186,12 @@ def _report_waiting() -> None:
 
 
 def _list_installed() -> None:
-    lines = []
+    lines: list[str] = []
     for tool, installed in installed_tools().items():
-        lines.append(f"{tool} {installed.version}: {shlex.join(installed.argv)}")
+        lines += hanging(
+            f"{paint(symbol(Symbol.DONE), Role.GOOD)} " if is_terminal(Stream.OUT) else "",
+            f"{tool} {installed.version}: {shlex.join(installed.argv)}",
+        )
         variable = variable_of(tool.option)
         if os.environ.get(variable):
             say(f"warning: {variable} is set and takes precedence over the installed program")

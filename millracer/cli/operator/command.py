@@ -10,14 +10,17 @@ from contextlib import nullcontext, suppress
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
 from millracer.cli.command import completed
+from millracer.cli.commands.items.logs import logs_text, say_incomplete
+from millracer.cli.commands.items.show import item_lines
 from millracer.cli.commands.status.view import status_lines
 from millracer.cli.operator.prompt import Lines, PipedLines, PlainLines
-from millracer.cli.operator.screen import TaskScreen, input_unechoed
+from millracer.cli.operator.screen import input_unechoed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import forget_signals, signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import can_redraw, say, say_error, say_errors
 from millracer.cli.terminal.stdout import print_shown
+from millracer.cli.terminal.task_screen import TaskScreen
 from millracer.domain.failures import (
     CallerCancelled,
     exit_code_of_cancel,
@@ -26,6 +29,7 @@ from millracer.domain.failures import (
 from millracer.domain.run.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.operator.session import Operator, Voice, Watching
+from millracer.schemas.item import ItemResult, LogsResult
 from millracer.schemas.status import StatusResult
 from millracer.wiring import SystemClock, open_directories, open_store
 from millracer.wiring.preload import load_run
@@ -44,6 +48,16 @@ class _Streams(Voice):
     def status(self, status: StatusResult) -> None:
         """Write to standard output, as `millracer status` does."""
         self.answer("\n".join(status_lines(status)))
+
+    def item(self, item: ItemResult) -> None:
+        """Write to standard output, as `millracer show` does."""
+        if item.item is not None:
+            self.answer("\n".join(item_lines(item.item)))
+
+    def logs(self, logs: LogsResult) -> None:
+        """Write to standard output, as `millracer logs` does."""
+        say_incomplete(logs)
+        self.answer(logs_text(logs, raw=False))
 
     def note(self, text: str) -> None:
         """Write to standard error."""

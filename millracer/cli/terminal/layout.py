@@ -88,12 +88,12 @@ def command_lines(start: str, command: str, stream: Stream = Stream.OUT) -> list
 
 
 def outcome_words(outcome: str, stream: Stream = Stream.OUT) -> str:
-    """Return an outcome, on a terminal with its symbol and colour."""
+    """Return an outcome, on a terminal behind its coloured symbol."""
     known = _OUTCOMES.get(outcome.replace("_", " "))
     if known is None or not is_terminal(stream):
         return outcome
     mark, role = known
-    return paint(f"{symbol(mark, stream)} {outcome}", role, stream)
+    return f"{paint(symbol(mark, stream), role, stream)} {outcome}"
 
 
 def _lay_out_line(line: str, stream: Stream) -> list[str]:

@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from millracer.cli.terminal.stderr import printable
-from millracer.domain.run.progress import ProgressEvent, ProgressKind
+from millracer.domain.run.progress import LISTENERS_ONLY, ProgressEvent, ProgressKind
 
 _FRAMES_A_SECOND = 8
 
@@ -24,6 +24,7 @@ class LiveProgress:
         self._console = console = Console(file=sys.stderr, highlight=False)
         self._event: ProgressEvent | None = None
         self._stage = ""
+        self._stage_began: float | None = None
         self._item = ""
         self._spinner = Spinner("dots")
         self._live = Live(
@@ -42,15 +43,20 @@ class LiveProgress:
         """Show one progress event; finished steps are printed above the line."""
         self._event = event
         began = event.kind is ProgressKind.STAGE_PROGRESS and event.reason.endswith(" began")
-        if event.kind is ProgressKind.STATE_ENTERED:
+        if event.kind in LISTENERS_ONLY:
             self._stage = printable(event.reason)
         elif event.stage is not None and began:
             self._stage = printable(event.stage)
+            self._stage_began = time.monotonic()
         else:
-            self._stage = ""
+            self._stage, self._stage_began = "", None
             line = Text(f"  {_clock(time.monotonic() - self._began)}  {printable(event.reason)}")
             self._console.print(line, style="dim", soft_wrap=True)
         self._item = printable(event.item_id or self._item)
+
+    def note(self, text: str) -> None:
+        """Print a line above the live line."""
+        self._console.print(Text(f"  {text}"), style="dim", no_wrap=True, overflow="ellipsis")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render the line, cut to the terminal's width."""
@@ -66,6 +72,8 @@ class LiveProgress:
         event = self._event
         if event is not None:
             parts += [event.state, self._stage]
+            if self._stage_began is not None and self._stage:
+                parts.append(f"for {_clock(time.monotonic() - self._stage_began)}")
             if event.queued:
                 parts.append(f"{event.queued} queued")
             parts.append(self._item)

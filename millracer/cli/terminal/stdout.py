@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # parsing the command line does not need these
     from typing_extensions import Buffer
 
     from millracer.cancellation import CancelReason
-    from millracer.domain.run.result import RunResult
 
 
 _READER_LEFT = (BrokenPipeError, ConnectionResetError)
@@ -52,22 +51,8 @@ class OutputUnread(OutputLost):
     )
 
     def __init__(self, reason: CancelReason) -> None:
-        super().__init__(f"no process read standard output ({reason}); the result is lost")
+        super().__init__(f"no process read standard output ({reason}); the result was not printed")
         self.reason = reason
-
-
-def print_document(result: RunResult, output: OutputFormat) -> None:
-    """Print a run's document.
-
-    Raises:
-        OutputLost: as `print_text`.
-    """
-    if output is OutputFormat.TEXT:
-        print_words(result.output)
-        return
-    from millracer.schemas.run_result import render_result  # noqa: PLC0415 - `--help` does not need it
-
-    print_text(render_result(result))
 
 
 def print_words(text: str) -> None:
@@ -80,6 +65,39 @@ def print_words(text: str) -> None:
     from millracer.redaction.process import redact  # noqa: PLC0415
 
     print_text(printable(text) if sys.stdout.isatty() else redact(text))
+
+
+def print_answer(text: str) -> None:
+    """Print an answer of pi: rendered as Markdown on a terminal, as it is in a pipe.
+
+    Raises:
+        OutputLost: as `print_text`.
+    """
+    from millracer.cli.terminal.stderr import printable  # noqa: PLC0415 - `--help` does not need it
+    from millracer.cli.terminal.style import Stream, is_terminal, without_marks  # noqa: PLC0415
+
+    if not is_terminal(Stream.OUT):
+        print_words(text)
+        return
+    from millracer.cli.terminal.markdown import render_markdown  # noqa: PLC0415 - only terminals
+
+    print_text(render_markdown(without_marks(printable(text))))
+
+
+def print_summary(text: str) -> None:
+    """Print how a run ended, on a terminal with symbols and hanging indents.
+
+    Raises:
+        OutputLost: as `print_text`.
+    """
+    from millracer.cli.terminal.style import Stream, is_terminal  # noqa: PLC0415 - as above
+
+    if not is_terminal(Stream.OUT):
+        print_words(text)
+        return
+    from millracer.cli.terminal.layout import lay_out  # noqa: PLC0415 - only terminals need it
+
+    print_shown(lay_out(text, Stream.OUT))
 
 
 def print_shown(text: str) -> None:
@@ -195,4 +213,6 @@ def output_lost(error: OSError) -> OutputLost | None:
     """Return the error for a failed write to standard output; None for a closed pipe."""
     if isinstance(error, _READER_LEFT):
         return None
-    return OutputLost(f"standard output cannot be written: {error.strerror}; the result is lost")
+    return OutputLost(
+        f"standard output cannot be written: {error.strerror}; the result was not printed"
+    )

@@ -2,7 +2,7 @@
 
 Text is painted with marks, which survive redaction and the removal of control characters; `resolve`
 replaces them with the terminal's codes last. A stream without colours gets no marks. Meaning is
-never carried by colour alone: each symbol and each colour stands beside a word.
+never shown by colour alone: each symbol and each colour is next to a word.
 
 Only the sixteen colours of the terminal's own theme are used, so that light and dark themes work.
 """

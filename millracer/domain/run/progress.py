@@ -25,21 +25,26 @@ class EventKind(StrEnum):
 
 
 class ProgressKind(StrEnum):
-    """The subject of a step of a run; all but `state_entered` are listed in the result."""
+    """The subject of a step of a run; those of `LISTENERS_ONLY` are not in the result."""
 
     STATE_ENTERED = "state_entered"  #: the lifecycle entered its next state
     STAGE_PROGRESS = "stage_progress"
     PAUSED = "paused"
+    WAITING = "waiting"  #: what the run waits for: other items, a lock or a booting daemon
     RESTART_NEEDED = "restart_needed"
     NOTIFIED = "stage_notified"  #: pi was notified of a stage's end, or could not be
     DAEMON_UNSEEN = "daemon_unseen"  #: it cannot be determined whether the joined daemon lives
+
+
+#: Sent to listeners, and not listed in the result.
+LISTENERS_ONLY = frozenset({ProgressKind.STATE_ENTERED, ProgressKind.WAITING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
     """One numbered step of a run, sent to listeners as it happens and listed in the result.
 
-    A `state_entered` step is sent to listeners only, so its number is missing in the result.
+    The number of a step that is sent to listeners only is missing in the result.
 
     Attributes:
         number: unique in the run, and higher than that of every step before; from 1.

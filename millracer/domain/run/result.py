@@ -79,6 +79,7 @@ class RunResult:
         agent_usage: what the agent's turns in this run used.
         changes: the changes of the workspace's files; None if no work began.
         show_command: the command that shows the work item; None for a direct run.
+        watch_command: the command that prints this result again; None for a direct run.
     """
 
     request_id: str
@@ -110,6 +111,7 @@ class RunResult:
     agent_usage: AgentUsage = NO_TURNS
     changes: Changes | None = None
     show_command: str | None = None
+    watch_command: str | None = None
     cancel_reason: CancelReason | None = None
 
 

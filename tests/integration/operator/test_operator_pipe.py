@@ -78,8 +78,14 @@ def test_the_exit_code_is_that_of_the_first_task_that_did_not_complete(
     assert caller.pipe(lines).exit_code == exit_code
 
 
-def test_the_first_failure_decides_not_the_worst(caller: OperatorCaller) -> None:
-    ended = caller.pipe("/route millrace\n/resume nowhere\n/route direct\nrefuse\n")
+def test_the_first_failure_decides_not_the_worst(caller: OperatorCaller, tmp_path: Path) -> None:
+    millrace = tmp_path / "millrace"
+    millrace.write_text("#!/bin/sh\necho millrace 0.21.1\n")
+    millrace.chmod(0o755)
+    ended = caller.pipe(
+        "/route millrace\n/resume nowhere\n/route direct\nrefuse\n",
+        *("--millrace-command", str(millrace)),
+    )
 
     assert ended.exit_code == 2, ended.stderr
 

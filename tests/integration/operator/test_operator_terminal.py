@@ -61,7 +61,7 @@ def test_an_answer_its_end_and_a_blank_line_stand_before_the_next_prompt(
         said = terminal.enter("do it", DONE)
 
         lines = said.splitlines()
-        assert [line[:9] for line in lines[-4:]] == ["answer 1 ", "completed", "", "millracer"]
+        assert [line[:9] for line in lines[-4:]] == ["answer 1 ", "✓ complet", "", "millracer"]
         assert terminal.leave() == 0
 
 

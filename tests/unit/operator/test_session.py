@@ -382,6 +382,39 @@ def test_history_lists_the_tasks_in_order_with_their_outcomes(scene: Scene) -> N
     assert second.split() == ["2", "failed", "0.0", "s", "two"]
 
 
+def test_a_mode_that_millrace_does_not_know_is_refused_at_once(scene: Scene) -> None:
+    operator = scene.operator()
+
+    said = scene.notes(operator, "/mode lad_p")
+
+    assert "lad_pi" in said
+    assert selected(scene.greeting(operator)) == ("/here", None)
+    assert "lad_codex" in scene.notes(operator, "/mode")
+
+
+def test_history_and_last_are_there_after_a_restart(scene: Scene) -> None:
+    scene.tools.will_open(ScriptedAgent())
+    scene.here().will_show(*DONE)
+    result = scene.ask(scene.operator(**FORCED), "one")
+    assert result.work_item_id is not None
+
+    again = scene.operator()
+
+    assert result.work_item_id in scene.answer(again, "/history")
+    for line in ("/last", "/last json", "/show", f"/show {result.work_item_id}"):
+        assert result.work_item_id in scene.answer(again, line), line
+
+
+def test_a_blocked_item_is_retried_and_its_logs_and_changes_are_shown(scene: Scene) -> None:
+    scene.here().holds("build-it", ItemState.BLOCKED)
+    operator = scene.operator()
+
+    assert "/resume build-it" in scene.notes(operator, "/retry build-it")
+    scene.take(operator, "/logs build-it")
+    said = scene.notes(operator, "/diff nothing-here")
+    assert said
+
+
 # status
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millracer.pi import frames as pi
-from millracer.pi.turn import Action, AskState, EmitText, EndKind, Turn, TurnEnd
+from millracer.pi.turn import Action, AskState, EmitText, EmitToolCall, EndKind, Turn, TurnEnd
 
 ASK = (AskState(),)
 ACCEPTED = pi.Response(id="p", command="prompt", success=True)
@@ -230,6 +230,19 @@ def test_text_is_passed_on_once_the_prompt_is_accepted() -> None:
     _, actions = play(pi.TextDelta(delta="old"), ACCEPTED, pi.TextDelta(delta="new"))
 
     assert actions == [(), ASK, (EmitText("new"),)]
+
+
+def test_a_tool_call_is_passed_on_with_its_first_text() -> None:
+    blocks = (
+        {"type": "toolCall", "id": "1", "name": "bash", "arguments": {"n": 1, "command": "ls"}},
+        {"type": "toolCall", "id": "2", "name": "read", "arguments": "none"},
+        {"type": "toolCall", "id": "3"},
+    )
+    message = {"role": "assistant", "content": blocks, "stopReason": "toolUse"}
+    frame = pi.MessageEnd.model_validate({"message": message})
+    _, actions = play(ACCEPTED, pi.AgentStart(), frame)
+
+    assert actions[-1] == (EmitToolCall("bash", "ls"), EmitToolCall("read", ""))
 
 
 def test_the_texts_of_two_messages_are_streamed_with_a_line_break_between_them() -> None:

@@ -56,6 +56,12 @@ class Watched:
         assert self.millrace.unused_steps == 0
         return step
 
+    @property
+    def questions(self) -> list[str]:
+        """The calls that may start a program, in order."""
+        reads = {"next_hints", "recent_events", "list_unfinished"}
+        return [call for call in self.millrace.calls if call not in reads]
+
     def end(self) -> None:
         item = self.millrace.items[ITEM]
         item.state, item.proven = ItemState.DONE, True
@@ -91,7 +97,7 @@ def test_hints_without_news_start_no_question() -> None:
     watched = Watched(nothing_new(), nothing_new(), item_ends())
 
     assert watched.follow().event is RunEvent.WATCH_ENDED
-    assert [call for call in watched.millrace.calls if call != "next_hints"] == ["look_up"]
+    assert watched.questions == ["look_up"]
 
 
 def test_a_runtime_that_may_be_paused_is_asked_for_its_status_at_once() -> None:
@@ -100,7 +106,7 @@ def test_a_runtime_that_may_be_paused_is_asked_for_its_status_at_once() -> None:
 
     watched.follow()
 
-    assert [call for call in watched.millrace.calls if call != "next_hints"] == [
+    assert watched.questions == [
         "read_status",
         "look_up",
     ]
@@ -111,7 +117,7 @@ def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
 
     watched.follow()
 
-    assert [call for call in watched.millrace.calls if call != "next_hints"] == [
+    assert watched.questions == [
         "look_up",
         "read_status",
         "look_up",

@@ -75,7 +75,7 @@ def demo(
     shown = completed(work, lambda error: _Shown(result=result_of(error, request_id, "")))
     result = shown.result
     if not keep:
-        result = replace(result, show_command=None)  # the workspace is removed
+        result = replace(result, show_command=None, watch_command=None)  # the workspace is removed
     if shown.story:
         result = replace(result, output="\n".join((*shown.story, result.output)))
     report(result, output)

@@ -12,6 +12,7 @@ from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import age
+from millracer.cli.terminal.states import painted_state
 from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.tables import one_line, table
 from millracer.domain.operations import ListRequest, OperationName
@@ -63,7 +64,7 @@ def _lines(result: ListResult, *, with_workspace: bool) -> list[str]:
         header,
         [
             (
-                each.state,
+                painted_state(each.state),
                 each.work_kind,
                 age(each.written_at, now),
                 each.work_item_id,
@@ -72,4 +73,5 @@ def _lines(result: ListResult, *, with_workspace: bool) -> list[str]:
             )
             for each in result.items
         ],
+        shrinks=("TITLE", "WORKSPACE"),
     )

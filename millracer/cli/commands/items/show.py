@@ -10,7 +10,9 @@ from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import duration
+from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
+from millracer.cli.terminal.style import Role, paint
 from millracer.cli.terminal.tables import in_line, table
 from millracer.domain.operations import OperationName, ShowRequest
 
@@ -41,18 +43,18 @@ def _show(result: ItemResult) -> str | None:
 
 def item_lines(item: ItemDocument) -> list[str]:
     """Return an item as text."""
-    lines = [item.work_item_id, _row("state", _state(item))]
+    lines = [paint(item.work_item_id, Role.STRONG), *_row("state", _state(item))]
     if item.millrace_id not in {None, item.work_item_id}:
-        lines.append(_row("as", f"{item.work_kind} {item.millrace_id}"))
-    lines.append(_row("kind", item.intake_kind or item.work_kind or "unknown"))
-    lines.append(_row("title", item.title))
+        lines += _row("as", f"{item.work_kind} {item.millrace_id}")
+    lines += _row("kind", item.intake_kind or item.work_kind or "unknown")
+    lines += _row("title", item.title)
     lines += _block("task", _task_lines(item.task))
     if len(item.lineage) > 1:
         lines += _block("lineage", list(_tree(item.lineage)))
     if item.stages:
         lines += _block("stages", _stage_lines(item.stages))
     if item.failure:
-        lines.append(_row("failure", item.failure))
+        lines += _row("failure", item.failure)
     name = "proof" if item.scoped_completion else "because"
     lines += _block(name, [f"{each.statement} ({each.source})" for each in item.evidence])
     lines += _block(
@@ -116,8 +118,9 @@ def _files(item: ItemDocument) -> Iterator[str]:
 
 
 def _block(name: str, lines: Sequence[str]) -> list[str]:
-    return [_row("" if at else name, line) for at, line in enumerate(lines)]
+    return [row for at, line in enumerate(lines) for row in _row("" if at else name, line)]
 
 
-def _row(name: str, text: str) -> str:
-    return f"  {name:<8}{in_line(text)}".rstrip()
+def _row(name: str, text: str) -> list[str]:
+    label = f"  {paint(f'{name:<8}', Role.DIM)}"
+    return [line.rstrip() for line in hanging(label, in_line(text))]

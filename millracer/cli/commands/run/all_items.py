@@ -10,6 +10,7 @@ from millracer.cli.command import completed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
+from millracer.cli.terminal.layout import outcome_words
 from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
 from millracer.cli.terminal.stdout import OutputFormat, print_shown, print_text
@@ -106,5 +107,5 @@ def _print(document: WatchAllResult, output: OutputFormat) -> None:
 def _lines(document: WatchAllResult) -> list[str]:
     if not document.results:
         return ["nothing is left to work on"]
-    rows = [(each.outcome, each.work_item_id or "-") for each in document.results]
+    rows = [(outcome_words(each.outcome), each.work_item_id or "-") for each in document.results]
     return table(("OUTCOME", "ID"), rows)

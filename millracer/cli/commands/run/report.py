@@ -4,30 +4,69 @@ from __future__ import annotations
 
 import sys
 
-from millracer.cli.terminal.stderr import say, say_error, say_warnings
-from millracer.cli.terminal.stdout import OutputFormat, print_document
+from millracer.cli.terminal.stderr import say, say_error, say_next_steps, say_warnings
+from millracer.cli.terminal.stdout import (
+    OutputFormat,
+    OutputLost,
+    print_answer,
+    print_summary,
+    print_text,
+)
+from millracer.domain.requests import Route
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.result import ErrorRecord, RunResult
+from millracer.domain.run.result import RunResult
 from millracer.run.closing import closing_lines, facts_line
 from millracer.run.summary import summary_of
+from millracer.schemas.run_result import render_result
 
 
-def report(result: RunResult, output: OutputFormat) -> None:
+def report(result: RunResult, output: OutputFormat, *, streamed: bool = False) -> None:
     """Print the one document on standard output; warnings and errors go to standard error.
 
     pi's words are not evidence. After pi's answer, standard error therefore gets the closing lines:
     the outcome with its reason, what was changed and used, missing evidence and next steps. Each
     proof is named only where standard error is not a terminal. After a JSON document on a terminal,
     standard error gets the outcome and what was changed and used.
+
+    As text, an answer that was streamed is not repeated, and a failure without an answer is
+    reported on standard error only.
     """
     say_warnings(result.warnings)
     for error in result.errors:
-        if not (output is OutputFormat.TEXT and _is_shown_already(error, result.output)):
-            say_error(error.message, error.suggested_action)
-    print_document(result, output)
+        say_error(error.message, error.suggested_action)
+    if output is OutputFormat.TEXT and _is_failure(result) and not _is_answer(result):
+        say_next_steps(result.next_steps)
+        return
+    try:
+        _print(result, output, streamed=streamed)
+    except OutputLost as lost:
+        if result.watch_command is not None:
+            lost.suggested_action += f"; `{result.watch_command}` prints the result again"
+        raise
     closing = _closing_lines(result, output)
     if closing is not None:
         say(closing)
+
+
+def _print(result: RunResult, output: OutputFormat, *, streamed: bool) -> None:
+    if output is OutputFormat.JSON:
+        print_text(render_result(result))
+    elif not _is_answer(result):
+        print_summary(result.output)
+    elif not streamed or result.route is not Route.DIRECT:
+        print_answer(result.output)
+
+
+def _is_answer(result: RunResult) -> bool:
+    """Whether the output is an answer of pi, not the description of the outcome."""
+    if result.event is None:
+        return result.outcome is Outcome.COMPLETED
+    return result.output != summary_of(result)
+
+
+def _is_failure(result: RunResult) -> bool:
+    """Whether the errors say everything that the output says."""
+    return result.outcome is Outcome.FAILED and bool(result.errors)
 
 
 def _closing_lines(result: RunResult, output: OutputFormat) -> str | None:
@@ -42,10 +81,3 @@ def _closing_lines(result: RunResult, output: OutputFormat) -> str | None:
     if is_said or (not result.proof and result.outcome is Outcome.COMPLETED):
         return facts
     return closing_lines(result, with_evidence=not sys.stderr.isatty())
-
-
-def _is_shown_already(error: ErrorRecord, answer: str) -> bool:
-    """Whether the answer, on the same terminal, already contains the error and the next step."""
-    if not (sys.stdout.isatty() and sys.stderr.isatty()):
-        return False
-    return error.message in answer and (error.suggested_action or "") in answer

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from millracer.cancellation import Cancellation
 from millracer.cli.commands.run.gitignore import offer_gitignore
@@ -12,7 +14,9 @@ from millracer.cli.operation_calls import conclude
 from millracer.cli.task_input import prepare
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.progress import progress_shown
+from millracer.cli.terminal.stderr import can_redraw
 from millracer.cli.terminal.stdout import OutputFormat
+from millracer.cli.terminal.style import Stream, is_terminal
 from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import ExitCode, MillracerError
@@ -20,6 +24,9 @@ from millracer.operations import task as operation
 from millracer.operations.answer import Answer
 from millracer.operations.session_memory import SessionMemory
 from millracer.wiring import new_request_id
+
+if TYPE_CHECKING:
+    from millracer.cli.terminal.task_screen import TaskScreen
 
 #: Exit codes that `--exit-zero` keeps.
 _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
@@ -32,11 +39,17 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
     request_id = new_request_id() if task.request_id is None else task.request_id
     workspace = str(common.workspace or Path())
     ended: RunResult | None = None
+    screen = _screen(output, quiet=quiet)
 
     def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[RunResult]:
         nonlocal workspace
         prepared = prepare(task, request_id, memory)
         workspace = prepared.root_path
+        if screen is not None:
+            programs = replace(common.programs, listeners=(screen.listen,), on_text=screen.stream)
+            with ExitStack() as shown_until_end:
+                shown_until_end.callback(screen.end)
+                return _answer(operation.run_task(prepared, programs, cancellation))
         with progress_shown(quiet=quiet) as listener:
             programs = replace(common.programs, listeners=() if listener is None else (listener,))
             return _answer(operation.run_task(prepared, programs, cancellation))
@@ -49,7 +62,7 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
 
     def shown(answer: Answer[RunResult]) -> None:
         nonlocal ended
-        report(answer.result, output)
+        report(answer.result, output, streamed=screen is not None and screen.streamed)
         ended = answer.result
 
     code = conclude(
@@ -62,6 +75,16 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
     if output is OutputFormat.TEXT and not quiet and ended is not None:
         offer_gitignore(ended, common)
     return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
+
+
+def _screen(output: OutputFormat, *, quiet: bool) -> TaskScreen | None:
+    """Return what shows an answer as it arrives; None where it is printed at the end."""
+    is_shown = output is OutputFormat.TEXT and not quiet and is_terminal(Stream.OUT)
+    if not (is_shown and can_redraw()):
+        return None
+    from millracer.cli.terminal.task_screen import TaskScreen  # noqa: PLC0415 - only terminals need it
+
+    return TaskScreen()
 
 
 def _answer(result: RunResult) -> Answer[RunResult]:

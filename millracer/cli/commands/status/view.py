@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from millracer.cli.terminal.ages import age
+from millracer.cli.terminal.layout import command_lines, hanging
+from millracer.cli.terminal.states import painted_state
+from millracer.cli.terminal.style import Role, paint
 from millracer.cli.terminal.tables import in_line, one_line
 from millracer.domain.status import DaemonOwner, DaemonState
 from millracer.domain.work.items import ItemState
@@ -55,27 +58,28 @@ def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]
         return []
     why = _WHY.get(place.rule, place.rule)
     named = f", registered as {place.workspace_id}" if place.workspace_id else ""
-    lines = [f"{place.root_path}  ({why}{named})"]
+    lines = hanging("", f"{paint(place.root_path, Role.STRONG)}  ({why}{named})")
     if not place.initialised:
         return [*lines, "  no Millrace workspace yet", *_errors(status), *_next(status)]
     now = now or datetime.now(UTC)
-    lines.append(_row("daemon", _daemon(status.daemon)))
+    lines += _row("daemon", _daemon(status.daemon))
     if status.daemon is not None and status.daemon.mode is not None:
-        lines.append(_row("mode", status.daemon.mode))
-    lines.append(_row("active", _active(status.active, now)))
-    lines.append(_row("queue", _queue(status)))
+        lines += _row("mode", status.daemon.mode)
+    lines += _row("active", _active(status.active, now))
+    lines += _row("queue", _queue(status))
     lines += _listed("waiting", _in(status, waiting=True))
-    lines += _listed("blocked", _in(status, waiting=False))
+    lines += _listed("blocked", _in(status, waiting=False), Role.WARNING)
     lines += _ended(status.ended, now)
     lines += _errors(status)
-    lines += [_row("warning", warning.message) for warning in status.warnings]
+    for warning in status.warnings:
+        lines += _row("warning", warning.message, Role.WARNING)
     return [*lines, *_next(status)]
 
 
 def _errors(status: StatusResult) -> Iterator[str]:
     for error in status.errors:
-        yield _row("error", error.message)
-        yield _row("next", error.suggested_action or "-")
+        yield from _row("error", error.message, Role.BAD)
+        yield from _row("next", error.suggested_action or "-")
 
 
 def in_brief(status: StatusResult, now: datetime | None = None) -> str:
@@ -151,13 +155,12 @@ def _in(status: StatusResult, *, waiting: bool) -> list[UnfinishedDocument]:
     return [each for each in status.unfinished if each.state in states]
 
 
-def _listed(name: str, items: Sequence[UnfinishedDocument]) -> Iterator[str]:
+def _listed(name: str, items: Sequence[UnfinishedDocument], role: Role = Role.DIM) -> Iterator[str]:
     for at, item in enumerate(items[:_SHOWN]):
-        yield _row(
-            "" if at else name, f"{item.work_item_id}  {one_line(item.title, _TITLE_LENGTH)}"
-        )
+        title = one_line(item.title, _TITLE_LENGTH)
+        yield from _row("" if at else name, f"{item.work_item_id}  {title}", role)
         if item.reason:
-            yield f"{_INDENT}  {in_line(item.reason)}"
+            yield from hanging(f"{_INDENT}  ", in_line(item.reason))
     if len(items) > _SHOWN:
         yield f"{_INDENT}… and {len(items) - _SHOWN} more"
 
@@ -165,18 +168,25 @@ def _listed(name: str, items: Sequence[UnfinishedDocument]) -> Iterator[str]:
 def _ended(ended: Sequence[EndDocument], now: datetime) -> Iterator[str]:
     for at, end in enumerate(ended):
         why = f"  {end.reason}" if end.reason else ""
-        yield _row(
-            "" if at else "ended", f"{end.state:<9}  {end.work_item_id}  {_ago(end.at, now)}{why}"
+        state = painted_state(end.state, 9)
+        yield from _row(
+            "" if at else "ended", f"{state}  {end.work_item_id}  {_ago(end.at, now)}{why}"
         )
 
 
 def _next(status: StatusResult) -> Iterator[str]:
     for step in status.next_steps:
-        yield _row("next", f"to {step.action}: {step.command}")
+        yield from command_lines(
+            f"{_label('next', Role.DIM)}to {step.action}: ", in_line(step.command)
+        )
 
 
-def _row(name: str, text: str) -> str:
-    return f"  {name:<8}{in_line(text)}"
+def _row(name: str, text: str, role: Role = Role.DIM) -> list[str]:
+    return hanging(_label(name, role), in_line(text))
+
+
+def _label(name: str, role: Role) -> str:
+    return f"  {paint(f'{name:<8}', role)}"
 
 
 def _ago(moment: datetime, now: datetime) -> str:

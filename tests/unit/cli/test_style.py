@@ -1,0 +1,114 @@
+"""Text for a person on a terminal, and the same text elsewhere."""
+
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from millracer.cli.terminal.layout import hanging, lay_out
+from millracer.cli.terminal.stderr import say
+from millracer.cli.terminal.style import Role, Stream, Symbol, paint, resolve, symbol
+from millracer.cli.terminal.tables import table
+
+_CODE = re.compile(r"\x1b\[[0-9;]*m")
+_SENTENCE = "the installation of pi cannot be used because its folder is not readable for you"
+_MESSAGES = f"error: {_SENTENCE}\n  next: {_SENTENCE}\n\ncompleted: {_SENTENCE}"
+
+Terminal = Callable[..., None]
+
+
+@pytest.fixture(name="terminal")
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    def use(*, width: int = 50, **variables: str) -> None:
+        for name in ("NO_COLOR", "FORCE_COLOR"):
+            monkeypatch.delenv(name, raising=False)
+        for stream in (sys.stdout, sys.stderr):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+        for name, value in {"TERM": "xterm", "COLUMNS": str(width), **variables}.items():
+            monkeypatch.setenv(name, value)
+
+    return use
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_no_word_is_broken_and_no_line_is_wider_than_the_terminal(
+    terminal: Terminal, width: int
+) -> None:
+    terminal(width=width, NO_COLOR="1")
+    lines = lay_out(_MESSAGES, Stream.ERR).split("\n")
+
+    assert max(map(len, lines)) <= width
+    assert set(" ".join(lines).split()) == {*_MESSAGES.split(), "✓"}
+    assert lines[1].startswith(" " * len("error: "))
+
+
+def test_a_command_that_needs_several_lines_stays_one_command(terminal: Terminal) -> None:
+    terminal(NO_COLOR="1")
+    command = (
+        "millracer retry item-1 --reason 'a b' --workspace /home/me/long/path/of/projects/shop"
+    )
+    label, *lines = lay_out(f"  to retry: {command}", Stream.ERR).split("\n")
+
+    assert label == "  to retry:"
+    assert max(map(len, lines)) <= 50
+    joined = "\n".join(lines).replace("\\\n", " ")
+    assert joined.split() == command.split()
+
+
+def test_a_pipe_and_a_dumb_terminal_get_the_text_unchanged(terminal: Terminal) -> None:
+    assert lay_out(_MESSAGES, Stream.ERR) == _MESSAGES
+    assert hanging("  ", _SENTENCE * 3) == [f"  {_SENTENCE * 3}"]
+    assert paint("text", Role.BAD) == "text"
+
+    terminal(TERM="dumb")
+    assert lay_out(_MESSAGES, Stream.ERR) == _MESSAGES
+    assert paint("text", Role.BAD) == "text"
+
+
+def test_colours_follow_the_variables(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert _CODE.search(resolve(paint("text", Role.BAD)))
+
+    terminal()
+    assert _CODE.search(resolve(paint("text", Role.BAD)))
+    terminal(FORCE_COLOR="0")
+    assert paint("text", Role.BAD) == "text"
+    terminal(NO_COLOR="1", FORCE_COLOR="1")
+    assert paint("text", Role.BAD) == "text"
+
+
+def test_marks_of_an_outside_text_are_removed_without_colours() -> None:
+    assert resolve("a\ufdd1b\ufdd0") == "ab"
+
+
+def test_a_message_is_coloured_and_keeps_its_words(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(width=200)
+    say("error: it broke\x1b[31m\n  next: fix it\nblocked: no")
+    printed = capsys.readouterr().err
+
+    assert _CODE.search(printed)
+    assert _CODE.sub("", printed) == "error: it broke\ufffd[31m\n  next: fix it\n! blocked: no\n"
+
+
+def test_a_symbol_is_plain_where_the_encoding_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class _Ascii:
+        encoding = "ascii"
+
+    monkeypatch.setattr(sys, "stdout", _Ascii())
+    assert {symbol(each) for each in Symbol} == {"+", "x", "!", "-"}
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_table_fits_the_terminal(terminal: Terminal, width: int) -> None:
+    rows = [("queued", "item-1", "t" * 90), ("done", "item-2", "第" * 60)]
+    whole = table(("STATE", "ID", "TITLE"), rows, shrinks=("TITLE",))
+    terminal(width=width, NO_COLOR="1")
+    lines = table(("STATE", "ID", "TITLE"), rows, shrinks=("TITLE",))
+
+    assert "t" * 90 in whole[1]
+    assert len(lines[1]) == width
+    assert lines[1].endswith("t…")
+    assert lines[2].endswith("第…")
