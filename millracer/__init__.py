@@ -43,9 +43,6 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.errors import UsageError as UsageError
     from millracer.ports import Agent as Agent
     from millracer.ports import Backend as Backend
-    from millracer.schemas.changes import ChangesDocument as ChangesDocument
-    from millracer.schemas.changes import FileChangeDocument as FileChangeDocument
-    from millracer.schemas.changes import IntervalDocument as IntervalDocument
     from millracer.schemas.control import ControlNotDone as ControlNotDone
     from millracer.schemas.control import ControlResult as ControlResult
     from millracer.schemas.diff import DiffResult as DiffResult
@@ -79,22 +76,32 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.ops.result import WorkspaceRefDocument as WorkspaceRefDocument
     from millracer.schemas.ops.result import WorkspaceReply as WorkspaceReply
     from millracer.schemas.ops.result import WorkspacesReply as WorkspacesReply
-    from millracer.schemas.run import DecisionDocument as DecisionDocument
-    from millracer.schemas.run import ErrorDocument as ErrorDocument
-    from millracer.schemas.run import EventDocument as EventDocument
-    from millracer.schemas.run import EvidenceDocument as EvidenceDocument
-    from millracer.schemas.run import LineageDocument as LineageDocument
-    from millracer.schemas.run import MissingDocument as MissingDocument
-    from millracer.schemas.run import OutcomeError as OutcomeError
-    from millracer.schemas.run import ProgressDocument as ProgressDocument
-    from millracer.schemas.run import RunNotCompleted as RunNotCompleted
-    from millracer.schemas.run import RunResultDocument as RunResultDocument
-    from millracer.schemas.run import ScopedWorkDocument as ScopedWorkDocument
-    from millracer.schemas.run import StepDocument as StepDocument
-    from millracer.schemas.run import ToolDocument as ToolDocument
-    from millracer.schemas.run import ToolsDocument as ToolsDocument
-    from millracer.schemas.run import VersionsDocument as VersionsDocument
-    from millracer.schemas.run_options import OpsOptions as OpsOptions
+    from millracer.schemas.run.changes import ChangesDocument as ChangesDocument
+    from millracer.schemas.run.changes import FileChangeDocument as FileChangeDocument
+    from millracer.schemas.run.changes import IntervalDocument as IntervalDocument
+    from millracer.schemas.run.document import DecisionDocument as DecisionDocument
+    from millracer.schemas.run.document import ErrorDocument as ErrorDocument
+    from millracer.schemas.run.document import EventDocument as EventDocument
+    from millracer.schemas.run.document import EvidenceDocument as EvidenceDocument
+    from millracer.schemas.run.document import LineageDocument as LineageDocument
+    from millracer.schemas.run.document import MissingDocument as MissingDocument
+    from millracer.schemas.run.document import OutcomeError as OutcomeError
+    from millracer.schemas.run.document import ProgressDocument as ProgressDocument
+    from millracer.schemas.run.document import RunNotCompleted as RunNotCompleted
+    from millracer.schemas.run.document import RunResultDocument as RunResultDocument
+    from millracer.schemas.run.document import ScopedWorkDocument as ScopedWorkDocument
+    from millracer.schemas.run.document import StepDocument as StepDocument
+    from millracer.schemas.run.document import ToolDocument as ToolDocument
+    from millracer.schemas.run.document import ToolsDocument as ToolsDocument
+    from millracer.schemas.run.document import VersionsDocument as VersionsDocument
+    from millracer.schemas.run.options import OpsOptions as OpsOptions
+    from millracer.schemas.run.usage import AgentUsageDocument as AgentUsageDocument
+    from millracer.schemas.run.usage import RunFilesDocument as RunFilesDocument
+    from millracer.schemas.run.usage import StageFilesDocument as StageFilesDocument
+    from millracer.schemas.run.usage import StageUsageDocument as StageUsageDocument
+    from millracer.schemas.run.usage import TokensDocument as TokensDocument
+    from millracer.schemas.run.usage import UsageDocument as UsageDocument
+    from millracer.schemas.run.usage import UsageTotalDocument as UsageTotalDocument
     from millracer.schemas.status import ActiveDocument as ActiveDocument
     from millracer.schemas.status import DaemonDocument as DaemonDocument
     from millracer.schemas.status import EndDocument as EndDocument
@@ -105,13 +112,6 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.status import UnfinishedDocument as UnfinishedDocument
     from millracer.schemas.submit import NotSubmitted as NotSubmitted
     from millracer.schemas.submit import SubmitResult as SubmitResult
-    from millracer.schemas.usage import AgentUsageDocument as AgentUsageDocument
-    from millracer.schemas.usage import RunFilesDocument as RunFilesDocument
-    from millracer.schemas.usage import StageFilesDocument as StageFilesDocument
-    from millracer.schemas.usage import StageUsageDocument as StageUsageDocument
-    from millracer.schemas.usage import TokensDocument as TokensDocument
-    from millracer.schemas.usage import UsageDocument as UsageDocument
-    from millracer.schemas.usage import UsageTotalDocument as UsageTotalDocument
 
 __version__ = "0.4.0.dev0"
 DOCUMENTATION_URL = "https://github.com/tim-osterhus/millracer/tree/main/docs"
@@ -153,7 +153,7 @@ _MODULES = {
         "UsageError",
     ),
     "millracer.ports": ("Agent", "Backend"),
-    "millracer.schemas.changes": (
+    "millracer.schemas.run.changes": (
         "ChangesDocument",
         "FileChangeDocument",
         "IntervalDocument",
@@ -198,7 +198,7 @@ _MODULES = {
         "WorkspaceReply",
         "WorkspacesReply",
     ),
-    "millracer.schemas.run": (
+    "millracer.schemas.run.document": (
         "DecisionDocument",
         "ErrorDocument",
         "EventDocument",
@@ -215,7 +215,7 @@ _MODULES = {
         "ToolsDocument",
         "VersionsDocument",
     ),
-    "millracer.schemas.run_options": ("OpsOptions",),
+    "millracer.schemas.run.options": ("OpsOptions",),
     "millracer.schemas.status": (
         "ActiveDocument",
         "DaemonDocument",
@@ -227,7 +227,7 @@ _MODULES = {
         "UnfinishedDocument",
     ),
     "millracer.schemas.submit": ("NotSubmitted", "SubmitResult"),
-    "millracer.schemas.usage": (
+    "millracer.schemas.run.usage": (
         "AgentUsageDocument",
         "RunFilesDocument",
         "StageFilesDocument",

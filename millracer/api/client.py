@@ -31,7 +31,7 @@ from millracer.errors import UsageError
 from millracer.operations.context import OperationContext, PreparedTask, prepare_task
 from millracer.operations.options import OptionLayers, values_of
 from millracer.operations.registry import perform
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Agent, Backend, ProgressListener
 from millracer.programs.discovery import resolve_programs
 from millracer.schemas.base import redacted
@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # loaded by the operation that returns it
     from millracer.schemas.control import ControlResult
     from millracer.schemas.diff import DiffResult
     from millracer.schemas.models import ModelsResult
-    from millracer.schemas.run import RunResultDocument
+    from millracer.schemas.run.document import RunResultDocument
     from millracer.schemas.status import StatusResult
     from millracer.schemas.submit import SubmitResult
 

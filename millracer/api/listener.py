@@ -9,7 +9,7 @@ from millracer.domain.run.progress import ProgressEvent
 from millracer.errors import MillracerError
 from millracer.ports import ProgressListener
 from millracer.schemas.base import redacted
-from millracer.schemas.run import ProgressDocument
+from millracer.schemas.run.document import ProgressDocument
 
 #: Receives each progress event, in the thread that called the library.
 OnProgress = Callable[[ProgressDocument], None]

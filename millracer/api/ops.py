@@ -13,7 +13,7 @@ from millracer.api.options import checked_options
 from millracer.cancellation import Cancellation
 from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import LOCAL_SESSION
-from millracer.operations.gateway import CommandDefaults
+from millracer.operations.ops.gateway import CommandDefaults
 from millracer.operations.options import OptionLayers, values_of
 from millracer.programs.discovery import resolve_programs
 from millracer.schemas.base import redacted

@@ -9,7 +9,7 @@ from millracer.api.client import Client
 from millracer.api.listener import OnProgress
 from millracer.cancellation import Cancellation
 from millracer.domain.run.options import RunOptions
-from millracer.schemas.run import RunResultDocument
+from millracer.schemas.run.document import RunResultDocument
 
 _BY_DEFAULT: Final = RunOptions()
 

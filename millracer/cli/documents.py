@@ -70,7 +70,7 @@ def _last_format(words: Sequence[str]) -> str | None:
     return value
 
 
-_OPS = "millracer.operations.reply:describe_failure"
+_OPS = "millracer.operations.ops.reply:describe_failure"
 
 
 def _document(failure: str) -> Document:
@@ -83,7 +83,9 @@ OPS = Document(failure=_OPS, flags=(_JSON, "--stream-json"))
 OPS_REPLY = _document(_OPS)
 CONFIG = _document("millracer.schemas.config:describe_failure")
 DOCTOR = _document("millracer.schemas.doctor:describe_failure")
-WATCH_ALL = replace(_document("millracer.schemas.watch_all:describe_failure"), only_with="--all")
+WATCH_ALL = replace(
+    _document("millracer.schemas.items.watch_all:describe_failure"), only_with="--all"
+)
 
 
 def document_of(name: OperationName) -> Document:

@@ -18,7 +18,7 @@ from millracer.errors import MillracerError
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
 from millracer.operations.registry import fail, perform
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.wiring import SystemClock, new_identity, open_store
 from millracer.wiring.workspace import find_place

@@ -11,7 +11,7 @@ from millracer.domain.operations import OPERATIONS, OperationName
 
 if TYPE_CHECKING:
     from millracer.cli.options.groups import CommonOptions
-    from millracer.operations.session_memory import SessionMemory
+    from millracer.operations.session.memory import SessionMemory
 
 
 def perform(  # noqa: PLR0913 - the parts of a call

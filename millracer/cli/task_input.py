@@ -11,7 +11,7 @@ from millracer.cli.terminal.stdin import StandardInput
 from millracer.domain.requests import IntakePreference
 from millracer.errors import InvalidRequest, UsageError
 from millracer.operations.context import PreparedTask, prepare_task
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.encoding import NotUtf8, read_utf8
 from millracer.schemas.run_request import TaskRequest, parse_run_request
 from millracer.wiring.workspace import find_place

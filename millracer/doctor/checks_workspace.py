@@ -16,7 +16,7 @@ from millracer.errors import ToolFailed, ToolNotFound, ToolUnsupported
 from millracer.operations.options import choose_stage_model
 from millracer.pi.inspection import PiInspection
 from millracer.ports import Backend
-from millracer.run.model_check import (
+from millracer.run.prepare.model_check import (
     describe_model,
     describe_unavailable,
     find_resolution,

@@ -15,7 +15,7 @@ from millracer.domain.work.intake import ModeChoice, choose_mode
 from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ConfigInvalid, RunWarning
 from millracer.operations.options import Merged, OptionLayers
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.pi.inspection import PiInspection
 from millracer.ports import Backend
 

@@ -23,9 +23,9 @@ from millracer.operations import control as controlling
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext
 from millracer.operations.control import Found, answered, reported, require_workspace, step
-from millracer.operations.find_item import unknown_item
+from millracer.operations.items.find_item import unknown_item
 from millracer.ports import Backend
-from millracer.run.lookup import item_named
+from millracer.run.prepare.lookup import item_named
 from millracer.schemas.control import ControlResult
 
 #: Millrace requires a reason and keeps it with the cancelled item.

@@ -12,7 +12,7 @@ from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
 from millracer.operations.options import Merged, OptionLayers
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Agent, Backend, Clock, Directories, Repository
 from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 from millracer.schemas.ops.request import ReadRequest

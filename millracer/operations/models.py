@@ -33,8 +33,8 @@ from millracer.operations.context import PI_CLOSE_SECONDS, OperationContext
 from millracer.operations.control import require_workspace
 from millracer.operations.options import Merged, choose_stage_model
 from millracer.ports import Agent, Backend, DaemonControl
-from millracer.run.model_check import describe_unavailable, find_resolution, suggest_model
-from millracer.run.stage_models import assign, conflict
+from millracer.run.prepare.model_check import describe_unavailable, find_resolution, suggest_model
+from millracer.run.prepare.stage_models import assign, conflict
 from millracer.schemas.models import ModelsResult, describe_models
 
 _LIST_SECONDS = 60.0

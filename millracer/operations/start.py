@@ -16,7 +16,7 @@ from millracer.operations.context import OperationContext
 from millracer.operations.control import Found, answered, reported, require_workspace, step
 from millracer.ports import Backend
 from millracer.run.context import RunContext
-from millracer.run.mode import settle_mode
+from millracer.run.prepare.mode import settle_mode
 from millracer.schemas.control import ControlResult
 
 #: How long a daemon may take until it holds the workspace's lock.

@@ -12,7 +12,7 @@ from millracer.domain.status import WorkspaceStatus
 from millracer.domain.work.items import ItemState, ItemStatus, UnfinishedItem
 from millracer.errors import ExitCode, MillracerError, ToolTimeout, WorkspaceUnusable
 from millracer.operations.context import Target, Tools, require_directory
-from millracer.operations.reply import Reply, describe_resolution, describe_taken, failed
+from millracer.operations.ops.reply import Reply, describe_resolution, describe_taken, failed
 from millracer.ports import Backend, Directories
 from millracer.schemas.ops.request import ReadRequest
 from millracer.schemas.ops.result import FreshnessDocument, OpsRoute, OpsStatus

@@ -11,10 +11,10 @@ from millracer.domain.run.result import RunResult, cancelled_result, exit_code_o
 from millracer.errors import MillracerError
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, PreparedTask, Tools
-from millracer.operations.request_ids import new_request_id
-from millracer.operations.session_memory import SessionMemory
-from millracer.schemas.run import RunResultDocument
-from millracer.schemas.run_result import describe
+from millracer.operations.session.memory import SessionMemory
+from millracer.operations.session.request_ids import new_request_id
+from millracer.schemas.run.document import RunResultDocument
+from millracer.schemas.run.result import describe
 
 
 def answer_run(task: PreparedTask, context: OperationContext) -> Answer[RunResultDocument]:

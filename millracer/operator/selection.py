@@ -10,8 +10,12 @@ from dataclasses import dataclass
 
 from millracer.domain.workspaces import RegisteredWorkspace, Resolution, ResolutionRule, Selection
 from millracer.errors import RunWarning, StoreUnavailable, UsageError, WorkspaceUnresolved
-from millracer.operations.resolve_workspace import resolve_option, resolve_selection, shadow_warning
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
+from millracer.operations.session.resolve_workspace import (
+    resolve_option,
+    resolve_selection,
+    shadow_warning,
+)
 from millracer.ports import Directories, SessionStore
 
 

@@ -27,11 +27,11 @@ from millracer.errors import (
     UsageError,
     WorkspaceUnusable,
 )
-from millracer.operations.find_item import find_item
-from millracer.operations.item_reports import READ_SECONDS, read_item, read_logs
+from millracer.operations.items.find_item import find_item
+from millracer.operations.items.item_reports import READ_SECONDS, read_item, read_logs
+from millracer.operations.items.retry import retry
 from millracer.operations.options import Merged, OptionLayers
-from millracer.operations.retry import retry
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.operations.status import read_status
 from millracer.operator.input_line import (
     CommandLine,
@@ -60,10 +60,10 @@ from millracer.ports import (
     SessionStore,
     TextListener,
 )
-from millracer.run.lookup import item_named
+from millracer.run.prepare.lookup import item_named
 from millracer.schemas.base import render
-from millracer.schemas.item import ItemResult, LogsResult, describe_item, describe_logs
-from millracer.schemas.run_result import render_result
+from millracer.schemas.items.item import ItemResult, LogsResult, describe_item, describe_logs
+from millracer.schemas.run.result import render_result
 from millracer.schemas.status import StatusResult, describe_overview
 
 if TYPE_CHECKING:  # many operator commands run no task

@@ -43,9 +43,9 @@ from millracer.run import prompts
 from millracer.run.budget import budget_check
 from millracer.run.context import RunContext
 from millracer.run.finalize import finalize
-from millracer.run.mode import reconcile_with_daemon
 from millracer.run.notifier import TURN_SECONDS as NOTICE_SECONDS
 from millracer.run.notifier import Notifier
+from millracer.run.prepare.mode import reconcile_with_daemon
 from millracer.run.routing import choose_route
 from millracer.run.steps import Steps
 from millracer.run.watch import Watch, daemon_lost

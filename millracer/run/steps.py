@@ -31,12 +31,12 @@ from millracer.errors import (
 from millracer.logs import log_item
 from millracer.ports import Backend, Clock, ModelLister, ProgressListener, Repository
 from millracer.run.context import RunContext
-from millracer.run.enqueue import enqueue, write_document
-from millracer.run.lookup import find_item, item_named
-from millracer.run.mode import settle_mode
-from millracer.run.new_workspace import announce
+from millracer.run.prepare.enqueue import enqueue, write_document
+from millracer.run.prepare.lookup import find_item, item_named
+from millracer.run.prepare.mode import settle_mode
+from millracer.run.prepare.new_workspace import announce
+from millracer.run.prepare.stage_models import refuse_without_model, settle_stage_models
 from millracer.run.progress import Progress
-from millracer.run.stage_models import refuse_without_model, settle_stage_models
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from millracer.domain.requests import Decision, RoutePreference, RunRequest
 from millracer.domain.run.lifecycle import SUBMISSION_EDGES, RunState, Step
 from millracer.logs import run_logged
 from millracer.ports import Backend, Clock, ModelLister, Repository
-from millracer.run.accept import accept
 from millracer.run.context import RunContext
+from millracer.run.prepare.accept import accept
 from millracer.run.routing import DELEGATED
 from millracer.run.steps import Steps
 

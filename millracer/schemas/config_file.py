@@ -21,7 +21,7 @@ from millracer.domain.models import parse_choice
 from millracer.domain.run.options import FILE_OPTIONS, PROGRAM_OPTIONS, Form, Option
 from millracer.errors import ConfigInvalid
 from millracer.schemas.encoding import NotUtf8, read_document
-from millracer.schemas.run_options import GivenOptions, fields_of
+from millracer.schemas.run.options import GivenOptions, fields_of
 
 _LONGEST_SHOWN = 100
 _WIDEST_BITS = 64

@@ -11,7 +11,7 @@ from millracer.domain.run.result import ErrorRecord
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
+from millracer.schemas.run.document import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
 
 
 class ControlNotDone(OutcomeError):

@@ -9,8 +9,8 @@ from pydantic import Field
 from millracer.domain.run.result import ErrorRecord
 from millracer.errors import MillracerError
 from millracer.schemas.base import Published
-from millracer.schemas.changes import ChangesDocument
-from millracer.schemas.run import ErrorDocument, OutcomeError
+from millracer.schemas.run.changes import ChangesDocument
+from millracer.schemas.run.document import ErrorDocument, OutcomeError
 
 
 class DiffUnknown(OutcomeError):

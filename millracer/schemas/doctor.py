@@ -10,7 +10,7 @@ from millracer import __version__
 from millracer.domain.doctor_report import Check, CheckLevel, CheckName
 from millracer.errors import MillracerError
 from millracer.schemas.base import Published
-from millracer.schemas.run import ToolsDocument
+from millracer.schemas.run.document import ToolsDocument
 
 
 class CheckDocument(Published):

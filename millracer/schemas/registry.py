@@ -15,18 +15,18 @@ from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
-from millracer.schemas.item import ItemResult, LogsResult, TraceResult
-from millracer.schemas.items import ListResult
+from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
+from millracer.schemas.items.listing import ListResult
+from millracer.schemas.items.watch_all import WatchAllResult
 from millracer.schemas.models import ModelsResult
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.payloads import Payload, payload_of
 from millracer.schemas.ops.request import OpsRequest
 from millracer.schemas.ops.result import OpsResult
-from millracer.schemas.run import RunResultDocument
+from millracer.schemas.run.document import RunResultDocument
 from millracer.schemas.run_request import RunRequestDocument
 from millracer.schemas.status import StatusResult
 from millracer.schemas.submit import SubmitResult
-from millracer.schemas.watch_all import WatchAllResult
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

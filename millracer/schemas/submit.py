@@ -12,7 +12,7 @@ from millracer.domain.submission import Submission, exit_code_of_state
 from millracer.domain.work.items import ItemState
 from millracer.errors import ExitCode, MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
+from millracer.schemas.run.document import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
 
 
 class NotSubmitted(OutcomeError):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from millracer.millrace.fork_server.runner import ForkServerRunner
     from millracer.millrace.status_cache import StatusCache
     from millracer.operations.context import Tools
-    from millracer.operations.gateway import CommandDefaults, OpsGateway
+    from millracer.operations.ops.gateway import CommandDefaults, OpsGateway
     from millracer.pi.inspection import PiInspection
     from millracer.pi.options import PiOptions
     from millracer.run.orchestrator import Orchestrator
@@ -358,8 +358,8 @@ def open_gateway(
     tools: Tools, defaults: CommandDefaults, *, remembers: bool = True
 ) -> Iterator[OpsGateway]:
     """Yield the ops gateway with these programs and the user's session store."""
-    from millracer.operations.gateway import OpsGateway  # noqa: PLC0415 - see above
-    from millracer.operations.session_memory import SessionMemory  # noqa: PLC0415 - see above
+    from millracer.operations.ops.gateway import OpsGateway  # noqa: PLC0415 - see above
+    from millracer.operations.session.memory import SessionMemory  # noqa: PLC0415 - see above
 
     with open_store() as store:
         yield OpsGateway(
@@ -379,7 +379,7 @@ def new_identity() -> str:
 
 def new_request_id() -> str:
     """Return a new request id for a request without one."""
-    from millracer.operations import request_ids  # noqa: PLC0415 - `--help` does not need it
+    from millracer.operations.session import request_ids  # noqa: PLC0415 - `--help` does not need it
 
     return request_ids.new_request_id()
 

@@ -18,7 +18,8 @@ def load_endings() -> None:
     import platformdirs
     import platformdirs.unix
 
-    from millracer.operations import request_ids, session_memory
+    from millracer.operations.session import memory as session_memory
+    from millracer.operations.session import request_ids
     from millracer.redaction import rules, stream
     from millracer.store import legacy_import, sessions
     from millracer.store.migrations import find_migrations
@@ -42,7 +43,8 @@ def load_run() -> None:
     from millracer.programs import installed
     from millracer.repository import adapter
     from millracer.run import orchestrator
-    from millracer.schemas import config_file, run_result
+    from millracer.schemas import config_file
+    from millracer.schemas.run import result as run_result
     from millracer.system import config_files
     from millracer.system.file_events import load_changes
 
@@ -54,14 +56,6 @@ def load_answers() -> None:
     """Import what answers any ops request."""
     load_run()
     from millracer.millrace.files import directories
-    from millracer.operations import (
-        context,
-        gateway,
-        item_reports,
-        list_items,
-        retry,
-        run,
-        start,
-        status,
-        typed_action,
-    )
+    from millracer.operations import context, start, status
+    from millracer.operations.items import item_reports, list_items, retry
+    from millracer.operations.ops import gateway, run, typed_action

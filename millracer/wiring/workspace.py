@@ -8,8 +8,12 @@ from pathlib import Path
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import RunWarning
 from millracer.operations.context import SelectedWorkspace
-from millracer.operations.resolve_workspace import resolve_option, resolve_selection, shadow_warning
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
+from millracer.operations.session.resolve_workspace import (
+    resolve_option,
+    resolve_selection,
+    shadow_warning,
+)
 from millracer.wiring import open_directories
 from millracer.wiring.tool_factory import existing
 

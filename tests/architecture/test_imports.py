@@ -32,8 +32,8 @@ _RUNS_A_TASK = frozenset(
 )
 _REPORTS_A_RUN = frozenset(
     {
-        "millracer.operations.run",
-        "millracer.schemas.run_result",
+        "millracer.operations.ops.run",
+        "millracer.schemas.run.result",
         "millracer.domain.run.completion",
         "millracer.millrace.intake.documents",
         "millracer.domain.run.evidence",

@@ -60,7 +60,7 @@ _OF_OTHER_PLATFORMS = {
     "linux": "millracer.system.watchfiles_changes",
     "portable": "millracer.system.inotify_changes",
 }
-_OF_ANSWERS = frozenset({"millracer.millrace.files.directories", "millracer.operations.gateway"})
+_OF_ANSWERS = frozenset()
 
 
 def _modules_of(node: ast.AST) -> Iterator[str]:

@@ -14,7 +14,7 @@ from millracer.errors import MillracerError
 from millracer.operator.session import OperatorTools, Voice
 from millracer.ports import Agent, Backend, ProgressListener, Repository, TextListener
 from millracer.run.orchestrator import Orchestrator
-from millracer.schemas.item import ItemResult, LogsResult
+from millracer.schemas.items.item import ItemResult, LogsResult
 from millracer.schemas.status import StatusResult
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend

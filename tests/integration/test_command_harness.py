@@ -21,7 +21,7 @@ from millracer.domain.operations import OPERATIONS
 from millracer.domain.run.result import RunResult
 from millracer.errors import ToolFailed
 from millracer.operations import task as operation_task
-from millracer.operations.gateway import OpsGateway
+from millracer.operations.ops.gateway import OpsGateway
 from millracer.operator.session import Operator, Watching
 from tests.support.gateway import Desk, asked
 

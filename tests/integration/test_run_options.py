@@ -12,7 +12,7 @@ from millracer.cli.commands.run import task as run_task
 from millracer.cli.task_input import prepare
 from millracer.cli.task_request import TaskInput
 from millracer.domain.requests import PiSession
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from tests.fakes.store import InMemorySessionStore
 
 Read = Callable[..., TaskInput]

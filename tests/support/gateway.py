@@ -9,9 +9,9 @@ from typing import Any
 from millracer.cancellation import Cancellation
 from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import LOCAL_SESSION
-from millracer.operations.gateway import Answer, CommandDefaults, OpsGateway
+from millracer.operations.ops.gateway import Answer, CommandDefaults, OpsGateway
 from millracer.operations.options import OptionLayers, Values, values_of
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.ports import SessionStore
 from millracer.schemas.base import render
 from millracer.schemas.ops.request import ReadRequest, read_ops_request

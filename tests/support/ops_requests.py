@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from millracer.domain.operations import ACTIONS
 from millracer.domain.run.options import RUN_OPTIONS
 from millracer.schemas.ops.request import SCHEMA_VERSION
-from millracer.schemas.run_options import FORBIDDEN_OPTIONS
+from millracer.schemas.run.options import FORBIDDEN_OPTIONS
 from tests.support.option_values import json_values_of
 
 Json = Any

@@ -21,7 +21,7 @@ from millracer.domain.run.options import FILE_OPTIONS
 from millracer.errors import ExitCode, UsageError
 from millracer.operations.context import SelectedWorkspace
 from millracer.operations.options import Merged
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.schemas.config import (
     ConfigFileDocument,

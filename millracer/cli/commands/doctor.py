@@ -30,7 +30,7 @@ from millracer.domain.doctor_report import Check, CheckLevel, CheckName, is_heal
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
 from millracer.operations.answer import Answer
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.base import render
 from millracer.schemas.doctor import (
     DoctorResult,
@@ -38,7 +38,7 @@ from millracer.schemas.doctor import (
     describe_check,
     describe_trouble,
 )
-from millracer.schemas.run import ToolsDocument
+from millracer.schemas.run.document import ToolsDocument
 from millracer.wiring.user_files import user_config_file, workspace_config_file
 from millracer.wiring.workspace import find_place
 

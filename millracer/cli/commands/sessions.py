@@ -23,7 +23,7 @@ from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.cli.terminal.tables import in_line, table
 from millracer.domain.operations import OperationName
 from millracer.errors import MillracerError
-from millracer.operations.gateway import Answer
+from millracer.operations.ops.gateway import Answer
 from millracer.schemas.base import render
 from millracer.schemas.ops.request import (
     SCHEMA_VERSION,

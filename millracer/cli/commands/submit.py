@@ -16,7 +16,7 @@ from millracer.domain.work.items import ItemState
 from millracer.wiring import new_request_id
 
 if TYPE_CHECKING:
-    from millracer.operations.session_memory import SessionMemory
+    from millracer.operations.session.memory import SessionMemory
     from millracer.schemas.submit import SubmitResult
 
 

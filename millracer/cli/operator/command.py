@@ -29,7 +29,7 @@ from millracer.domain.failures import (
 from millracer.domain.run.result import exit_code_of
 from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.operator.session import Operator, Voice, Watching
-from millracer.schemas.item import ItemResult, LogsResult
+from millracer.schemas.items.item import ItemResult, LogsResult
 from millracer.schemas.status import StatusResult
 from millracer.wiring import SystemClock, open_directories, open_store
 from millracer.wiring.preload import load_run

@@ -31,7 +31,7 @@ from millracer.schemas.lenient import IgnoredValue, read_leniently
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 from millracer.schemas.ops.payloads import EnqueuePayload, Payload, payload_of
 from millracer.schemas.ops.preferences import IntakeWord, RouteWord
-from millracer.schemas.run_options import FORBIDDEN_OPTIONS, OpsOptions
+from millracer.schemas.run.options import FORBIDDEN_OPTIONS, OpsOptions
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.2"
 

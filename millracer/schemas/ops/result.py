@@ -17,7 +17,7 @@ from millracer.domain.run.outcome import Outcome
 from millracer.domain.workspaces import ResolutionRule
 from millracer.schemas.base import Code, Published
 from millracer.schemas.ops.request import SCHEMA_VERSION
-from millracer.schemas.run import (
+from millracer.schemas.run.document import (
     EventDocument,
     EvidenceDocument,
     RunResultDocument,

@@ -11,7 +11,7 @@ from millracer.domain.requests import IntakeKind
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.transcript import EntryKind, Transcript, TranscriptEntry
 from millracer.domain.workspaces import RegisteredWorkspace
-from millracer.operations.follow_logs import follow_logs
+from millracer.operations.items.follow_logs import follow_logs
 from millracer.testing.backend import ScriptedBackend, nothing_new, stage_runs
 from tests.support.gateway import Desk, codes, said
 

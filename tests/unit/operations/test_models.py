@@ -15,7 +15,7 @@ from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, SelectedWorkspace
 from millracer.operations.options import OptionLayers
 from millracer.operations.registry import perform
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.models import ModelsResult
 from millracer.testing.agent import SCRIPTED_MODEL, ScriptedAgent
 from millracer.testing.backend import ScriptedBackend

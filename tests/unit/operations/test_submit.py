@@ -164,7 +164,7 @@ def test_an_item_that_the_daemon_refused_is_not_called_queued() -> None:
 
 
 def test_a_slow_daemon_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("millracer.run.accept.ACCEPT_SECONDS", 0.0)
+    monkeypatch.setattr("millracer.run.prepare.accept.ACCEPT_SECONDS", 0.0)
     millrace = ScriptedBackend()
     millrace.has_daemon()
     millrace.fates.append(CommandReply(state=CommandState.WAITING))

@@ -8,7 +8,7 @@ from millracer.domain.configuration import LONGEST_CONFIG_BYTES, NOT_FOR_A_FILE,
 from millracer.domain.run.options import FILE_OPTIONS
 from millracer.errors import ConfigInvalid
 from millracer.schemas.config_file import ConfigOptions, parse_config
-from millracer.schemas.run_options import GivenOptions
+from millracer.schemas.run.options import GivenOptions
 from tests.support.option_values import as_json, toml_of, value_of
 
 EVERYTHING = toml_of(FILE_OPTIONS).encode()

@@ -13,8 +13,8 @@ from millracer.domain.run.progress import EventKind
 from millracer.domain.run.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
 from millracer.domain.work.items import ItemState
 from millracer.errors import RunWarning
-from millracer.schemas.run import RunResultDocument
-from millracer.schemas.run_result import render_result
+from millracer.schemas.run.document import RunResultDocument
+from millracer.schemas.run.result import render_result
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 #: The keys callers of the reference read.

@@ -16,11 +16,11 @@ from millracer.domain.failures import CallerCancelled, exit_code_of_failure
 from millracer.domain.operations import LogsRequest
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations.control import require_workspace
-from millracer.operations.find_item import find_item
-from millracer.operations.follow_logs import follow_logs
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.items.find_item import find_item
+from millracer.operations.items.follow_logs import follow_logs
+from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.base import render, render_line
-from millracer.schemas.item import describe_logs, describe_logs_failure
+from millracer.schemas.items.item import describe_logs, describe_logs_failure
 from millracer.wiring import open_store
 from millracer.wiring.workspace import find_place
 

@@ -19,7 +19,7 @@ from millracer.domain.operations import ListRequest, OperationName
 from millracer.domain.work.items import ItemState
 
 if TYPE_CHECKING:
-    from millracer.schemas.items import ListResult
+    from millracer.schemas.items.listing import ListResult
 
 _TITLE_LENGTH = 60
 

@@ -18,7 +18,7 @@ from millracer.domain.operations import LogsRequest, OperationName, load
 from millracer.domain.work.transcript import EntryKind
 
 if TYPE_CHECKING:
-    from millracer.schemas.item import EntryDocument, LogsResult, StageLogDocument
+    from millracer.schemas.items.item import EntryDocument, LogsResult, StageLogDocument
 
 _TOOL_LENGTH = 100
 _HOW_TO_RECORD = (

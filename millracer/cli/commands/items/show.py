@@ -17,8 +17,8 @@ from millracer.cli.terminal.tables import in_line, table
 from millracer.domain.operations import OperationName, ShowRequest
 
 if TYPE_CHECKING:
-    from millracer.schemas.item import ItemDocument, ItemResult, ItemStageDocument
-    from millracer.schemas.run import LineageDocument
+    from millracer.schemas.items.item import ItemDocument, ItemResult, ItemStageDocument
+    from millracer.schemas.run.document import LineageDocument
 
 _TASK_LINES = 20
 

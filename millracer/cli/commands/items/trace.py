@@ -14,7 +14,7 @@ from millracer.cli.terminal.tables import in_line
 from millracer.domain.operations import OperationName, TraceRequest
 
 if TYPE_CHECKING:
-    from millracer.schemas.item import TraceResult
+    from millracer.schemas.items.item import TraceResult
 
 
 @with_options(*queue_options.HERE)

@@ -28,7 +28,7 @@ from millracer.cli.terminal.stdin import unreadable
 from millracer.cli.terminal.stdout import OutputLost, output_lost
 from millracer.domain.failures import exit_code_of_cancel
 from millracer.errors import ExitCode, MillracerError
-from millracer.operations.reply import describe_failure
+from millracer.operations.ops.reply import describe_failure
 from millracer.schemas.base import render_line
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request

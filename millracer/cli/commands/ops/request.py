@@ -15,7 +15,7 @@ from millracer.cli.terminal.stdout import print_text
 from millracer.domain.operations import OPERATIONS, OperationName
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
-from millracer.operations.gateway import Answer, CommandDefaults, OpsGateway
+from millracer.operations.ops.gateway import Answer, CommandDefaults, OpsGateway
 from millracer.schemas.base import render
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
 

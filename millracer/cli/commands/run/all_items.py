@@ -19,10 +19,10 @@ from millracer.domain.failures import exit_code_of_failure
 from millracer.domain.requests import RunRequest
 from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.errors import ExitCode, MillracerError
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.operations.watch_all import watch_all as follow
 from millracer.schemas.base import render
-from millracer.schemas.watch_all import WatchAllResult, describe_failure, describe_watch_all
+from millracer.schemas.items.watch_all import WatchAllResult, describe_failure, describe_watch_all
 from millracer.wiring import new_request_id, open_store
 from millracer.wiring.workspace import find_place
 

@@ -17,7 +17,7 @@ from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
 from millracer.run.closing import closing_lines, facts_line
 from millracer.run.summary import summary_of
-from millracer.schemas.run_result import render_result
+from millracer.schemas.run.result import render_result
 
 
 def report(result: RunResult, output: OutputFormat, *, streamed: bool = False) -> None:

@@ -22,7 +22,7 @@ from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations import task as operation
 from millracer.operations.answer import Answer
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.wiring import new_request_id
 
 if TYPE_CHECKING:

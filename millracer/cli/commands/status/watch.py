@@ -19,7 +19,7 @@ from millracer.domain.status import WorkspaceStatus
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations.answer import Answer
 from millracer.operations.registry import fail
-from millracer.operations.session_memory import SessionMemory
+from millracer.operations.session.memory import SessionMemory
 from millracer.operations.status import read_status
 from millracer.schemas.base import render, render_line
 from millracer.schemas.status import StatusResult, describe_overview

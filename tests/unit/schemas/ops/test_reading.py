@@ -17,7 +17,7 @@ from millracer.schemas.ops.payloads import (
 )
 from millracer.schemas.ops.preferences import chosen_intake, chosen_route, ignored_preferences
 from millracer.schemas.ops.request import ReadRequest, read_ops_request
-from millracer.schemas.run_options import OpsOptions
+from millracer.schemas.run.options import OpsOptions
 from tests.support.ops_requests import Json, asks, encoded, valid_requests
 from tests.support.option_values import as_json, value_of
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
-from millracer.schemas.run_options import FORBIDDEN_OPTIONS, OpsOptions
+from millracer.schemas.run.options import FORBIDDEN_OPTIONS, OpsOptions
 from tests.support.ops_requests import Json, asks, encoded, json_values, raw_requests, without
 
 SEE_SCHEMA = "see `millracer schema ops-request`"

@@ -32,8 +32,8 @@ from millracer.schemas.ops.result import (
     WorkspaceReply,
     WorkspacesReply,
 )
-from millracer.schemas.run import ScopedWorkDocument
-from millracer.schemas.run_result import describe, render_result
+from millracer.schemas.run.document import ScopedWorkDocument
+from millracer.schemas.run.result import describe, render_result
 from tests.support.hostile import any_texts
 from tests.support.ops_requests import json_values, texts
 from tests.support.ops_results import NOW, run_results

@@ -1,0 +1,1 @@
+"""Operations on one work item, and the list of items."""

@@ -1,0 +1,111 @@
+"""Perform an operation of the registry as an ops action.
+
+The payload gives the request's fields, which have the same names. The operation's published
+document becomes the `result` of the ops result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from millracer.cancellation import Cancellation
+from millracer.domain.operations import Operation, load
+from millracer.errors import ExitCode, MillracerError
+from millracer.operations.answer import Answer
+from millracer.operations.context import (
+    OperationContext,
+    SelectedWorkspace,
+    Target,
+    Tools,
+    require_directory,
+)
+from millracer.operations.ops.reply import (
+    Reply,
+    describe_error,
+    describe_resolution,
+    describe_taken,
+)
+from millracer.operations.options import OptionLayers
+from millracer.operations.session.memory import SessionMemory
+from millracer.ports import Clock, Directories
+from millracer.schemas.base import Published
+from millracer.schemas.ops.request import ReadRequest
+from millracer.schemas.ops.result import OpsErrorDocument, OpsRoute, OpsStatus
+
+_STATUSES = {
+    ExitCode.COMPLETED: OpsStatus.SUCCEEDED,
+    ExitCode.BLOCKED: OpsStatus.BLOCKED,
+    ExitCode.INCOMPLETE: OpsStatus.INCOMPLETE,
+    ExitCode.TIMED_OUT: OpsStatus.TIMED_OUT,
+    ExitCode.INTERRUPTED: OpsStatus.CANCELLED,
+    ExitCode.TERMINATED: OpsStatus.CANCELLED,
+}
+#: Exit codes that do not follow from the ops status.
+_KEPT = frozenset({ExitCode.USAGE, ExitCode.INTERRUPTED, ExitCode.TERMINATED})
+
+
+def perform_typed(  # noqa: PLR0913 - the ports
+    operation: Operation,
+    read: ReadRequest,
+    target: Target,
+    *,
+    tools: Tools,
+    memory: SessionMemory,
+    options: OptionLayers,
+    directories: Directories,
+    clock: Clock,
+    cancellation: Cancellation,
+    session_id: str,
+) -> Reply:
+    """Perform an operation in the target workspace.
+
+    Raises:
+        MillracerError: the operation failed.
+        Cancelled: the caller asked to stop.
+    """
+    place = SelectedWorkspace(
+        root_path=target.resolution.root_path, resolution=target.resolution, mode=target.mode
+    )
+    require_directory(place.root_path, directories)
+    context = OperationContext(
+        tools=tools,
+        memory=memory,
+        options=options.with_values(millrace_mode=target.merged.named_mode),
+        clock=clock,
+        cancellation=cancellation,
+        find_workspace=lambda: place,
+        new_identity=_no_identity,
+        session_id=session_id,
+    )
+    request_type: Any = load(operation.request)
+    request = request_type(
+        **{each.name: getattr(read.payload, each.name) for each in fields(request_type)}
+    )
+    answer: Answer[Published] = load(operation.handler)(request, context)
+    document = answer.result.model_dump(mode="json")
+    return Reply(
+        status=_STATUSES.get(answer.exit_code, OpsStatus.FAILED),
+        result={
+            **document,
+            "resolution": describe_resolution(target.resolution).model_dump(mode="json"),
+        },
+        route=OpsRoute.MILLRACE if operation.writes else OpsRoute.STATUS_ONLY,
+        workspace_ref=describe_taken(read.request.workspace_ref, target.resolution, target.mode),
+        errors=tuple(map(_error, document["errors"])),
+        exit_code=answer.exit_code if answer.exit_code in _KEPT else None,
+    )
+
+
+def _error(document: dict[str, Any]) -> OpsErrorDocument:
+    return describe_error(
+        MillracerError(
+            document["message"],
+            code=document["code"],
+            suggested_action=document["suggested_action"],
+        )
+    )
+
+
+def _no_identity() -> str:
+    raise MillracerError("this operation creates no work item")

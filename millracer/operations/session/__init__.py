@@ -1,0 +1,1 @@
+"""Sessions: stored selections, and the workspace of a request."""

@@ -1,0 +1,1 @@
+"""The steps that bring a work item into Millrace."""

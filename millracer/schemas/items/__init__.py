@@ -1,0 +1,1 @@
+"""The JSON about work items."""

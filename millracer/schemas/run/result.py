@@ -1,0 +1,51 @@
+"""The JSON that `millracer run --output json` prints, put together from a run's result."""
+
+from __future__ import annotations
+
+from millracer.domain.run.evidence import Fact, event_of, run_of, state_fact, subject_of
+from millracer.domain.run.result import RunResult
+from millracer.schemas.base import render
+from millracer.schemas.run.changes import describe_changes
+from millracer.schemas.run.document import (
+    DecisionDocument,
+    EventDocument,
+    EvidenceDocument,
+    RunResultDocument,
+)
+from millracer.schemas.run.usage import describe_artifacts, describe_usage
+
+
+def render_result(result: RunResult) -> str:
+    """Return the result as one JSON document, ASCII only, without secrets."""
+    return render(describe(result))
+
+
+def describe(result: RunResult) -> RunResultDocument:
+    """Put a run's result into its published shape."""
+    decision, event = result.decision, result.event
+    return RunResultDocument.of(
+        result,
+        decision=decision
+        and DecisionDocument.of(decision, signals=decision.signals or result.intake_signals),
+        event=event and EventDocument.of(event, workspace=result.workspace),
+        completion_evidence=[_evidence(fact, result.workspace) for fact in result.proof]
+        if result.scoped_completion
+        else [],
+        warnings=[str(warning) for warning in result.warnings],
+        timings={state: round(seconds, 3) for state, seconds in result.timings.items()},
+        changes=result.changes and describe_changes(result.changes),
+        usage=describe_usage(result.stages, result.agent_usage),
+        artifacts=describe_artifacts(result.stages),
+    )
+
+
+def _evidence(fact: Fact, workspace: str) -> EvidenceDocument:
+    return EvidenceDocument(
+        kind=event_of(fact),
+        workspace=workspace,
+        reason=state_fact(fact),
+        work_item_id=subject_of(fact),
+        run_id=run_of(fact),
+        source=fact.source,
+        at=fact.observed_at,
+    )
