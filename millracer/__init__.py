@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.cancellation import CancelReason as CancelReason
     from millracer.domain.control import ControlCommand as ControlCommand
     from millracer.domain.control import ControlOutcome as ControlOutcome
+    from millracer.domain.models import Credentials as Credentials
+    from millracer.domain.models import ModelOrigin as ModelOrigin
     from millracer.domain.programs import ToolOrigin as ToolOrigin
     from millracer.domain.requests import Finalizer as Finalizer
     from millracer.domain.requests import IntakeKind as IntakeKind
@@ -57,6 +59,11 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.items.listing import ItemsUnknown as ItemsUnknown
     from millracer.schemas.items.listing import ListedDocument as ListedDocument
     from millracer.schemas.items.listing import ListResult as ListResult
+    from millracer.schemas.models import AliasDocument as AliasDocument
+    from millracer.schemas.models import ModelsResult as ModelsResult
+    from millracer.schemas.models import ModelsUnknown as ModelsUnknown
+    from millracer.schemas.models import OuterModelDocument as OuterModelDocument
+    from millracer.schemas.models import StageModelDocument as StageModelDocument
     from millracer.schemas.ops.request import ActorRef as ActorRef
     from millracer.schemas.ops.request import Metadata as Metadata
     from millracer.schemas.ops.request import OpsInput as OpsInput
@@ -128,6 +135,7 @@ _MODULES = {
     "millracer.api.tasks": ("run_task",),
     "millracer.cancellation": ("CancelReason", "Cancellation"),
     "millracer.domain.control": ("ControlCommand", "ControlOutcome"),
+    "millracer.domain.models": ("Credentials", "ModelOrigin"),
     "millracer.domain.programs": ("ToolOrigin",),
     "millracer.domain.requests": (
         "Finalizer",
@@ -182,6 +190,13 @@ _MODULES = {
         "ItemsUnknown",
         "ListResult",
         "ListedDocument",
+    ),
+    "millracer.schemas.models": (
+        "AliasDocument",
+        "ModelsResult",
+        "ModelsUnknown",
+        "OuterModelDocument",
+        "StageModelDocument",
     ),
     "millracer.schemas.ops.request": (
         "ActorRef",

@@ -18,6 +18,7 @@ from millracer.domain.operations import (
     DiffRequest,
     ListRequest,
     LogsRequest,
+    ModelsRequest,
     OperationName,
     PauseRequest,
     ResumeRequest,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:  # loaded by the operation that returns it
     from millracer.schemas.diff import DiffResult
     from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
     from millracer.schemas.items.listing import ListResult
+    from millracer.schemas.models import ModelsResult
     from millracer.schemas.run.document import RunResultDocument
     from millracer.schemas.status import StatusResult
     from millracer.schemas.submit import SubmitResult
@@ -413,6 +415,29 @@ class Client:
             UsageError: the client is closed.
         """
         return self._control(OperationName.STOP, StopRequest(force), cancellation)
+
+    def models(
+        self,
+        *choices: str,
+        follow_pi: bool = False,
+        check_models: bool = True,
+        cancellation: Cancellation | None = None,
+    ) -> ModelsResult:
+        """Return the model of pi and of each stage, as `millracer models` does, after changes.
+
+        Args:
+            choices: models for the stages, each as `[ALIAS=]PROVIDER/MODEL[:THINKING]`; without an
+                alias for all of them. Without any, nothing is changed.
+            follow_pi: give all stages the model of pi.
+            check_models: refuse a model that pi has no credentials for.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the client is closed.
+        """
+        request = ModelsRequest(choices=choices, follow_pi=follow_pi, check_models=check_models)
+        result: ModelsResult = self._call(OperationName.MODELS, request, cancellation)
+        return result
 
     def _run(
         self,

@@ -11,7 +11,7 @@ from millracer.domain.models import AgentModels, AliasModel, Credentials, ModelO
 from millracer.domain.run.result import ErrorRecord
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run.document import ErrorDocument, StepDocument
+from millracer.schemas.run.document import ErrorDocument, OutcomeError, StepDocument
 
 
 class OuterModelDocument(Published):
@@ -97,6 +97,12 @@ class AliasDocument(Published):
     origin: ModelOrigin
 
 
+class ModelsUnknown(OutcomeError):
+    """The models could not be read or set."""
+
+    result: ModelsResult
+
+
 class ModelsResult(Published):
     """The models of a workspace.
 
@@ -132,6 +138,22 @@ class ModelsResult(Published):
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the models were read, and set where that was requested.
+
+        Raises:
+            ModelsUnknown: otherwise; the error's `result` is this document.
+        """
+        if not self.errors:
+            return
+        raise ModelsUnknown(
+            self,
+            "the models could not be read or set",
+            outcome="failed",
+            errors=self.errors,
+            next_steps=self.next_steps,
+        )
 
 
 def describe_models(report: ModelReport, warnings: tuple[RunWarning, ...] = ()) -> ModelsResult:

@@ -77,6 +77,7 @@ _CALLS: dict[str, Callable[[Client], Any]] = {
     "pause": lambda millracer: millracer.pause(),
     "resume": lambda millracer: millracer.resume(),
     "stop": lambda millracer: millracer.stop(),
+    "models": lambda millracer: millracer.models(),
     "watch": lambda millracer: millracer.watch("item"),
 }
 
@@ -97,7 +98,7 @@ def _other_value(option: Option, folder: Path) -> Any:
         return option.kind((option.default or 0) + 1)
     if option.form is Form.PATH:
         return str(folder) if option.kind is str else (str(folder),)
-    return "other"
+    return "other/model" if option.form is Form.MODEL else "other"
 
 
 class _Opened:
