@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
+import warnings
 from pathlib import Path
 
 import pytest
@@ -296,6 +299,25 @@ def test_work_of_which_nothing_is_kept_leaves_nothing_behind(folder: Path) -> No
     assert rows(found) == [("added.txt", FileStatus.ADDED, 1, 0)]
     assert not (folder / ".millracer" / "changes").exists()
     assert measured.changes(ITEM, wait(), is_final=True).unknown is not None
+
+
+def test_a_run_that_is_broken_off_leaves_no_temporary_folder_and_no_warning(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    measured = repository(folder)
+    measured.record_start(ITEM, wait(), keep=False)
+    assert list(temporary.iterdir())
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        del measured
+        gc.collect()
+
+    assert list(temporary.iterdir()) == []
+    assert [each.category for each in warned] == []
 
 
 @pytest.mark.parametrize(
