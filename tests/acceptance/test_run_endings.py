@@ -71,7 +71,7 @@ def test_completed_the_demo_runs_a_task_through_real_stages(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_tells_its_story_and_keeps_its_folder(
+def test_the_demo_reports_its_steps_and_keeps_its_folder(
     tmp_path: Path, millrace_command: str, pi_command: str
 ) -> None:
     ran = subprocess.run(
@@ -88,10 +88,10 @@ def test_the_demo_tells_its_story_and_keeps_its_folder(
     )
 
     assert ran.returncode == 0, ran.stderr
-    for told in ("1990 != 1800", "FAILED", "CHECKER_PASS"):
-        assert told in ran.stderr
-    for told in ("+    return price - price * percent // 100", "OK", "UPDATE_COMPLETE"):
-        assert told in ran.stdout
+    for reported in ("1990 != 1800", "FAILED", "CHECKER_PASS"):
+        assert reported in ran.stderr
+    for reported in ("+    return price - price * percent // 100", "OK", "UPDATE_COMPLETE"):
+        assert reported in ran.stdout
     (kept,) = tmp_path.iterdir()
     assert (kept / "shop" / "millrace-agents").is_dir()
     assert str(kept) in ran.stderr
