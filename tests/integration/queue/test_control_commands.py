@@ -30,12 +30,12 @@ def ended(printed: Printed) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("command", "code", "exit_code"),
     [
-        (("cancel", "t1"), "invalid_request", 2),
+        (("cancel", "t1"), "millrace_not_found", 8),
         (("cancel",), "usage", 2),
         (("cancel", " "), "usage", 2),
         (("cancel", "t1", "--reason", " "), "usage", 2),
-        (("pause",), "invalid_request", 2),
-        (("resume",), "invalid_request", 2),
+        (("pause",), "millrace_not_found", 8),
+        (("resume",), "millrace_not_found", 8),
         (("stop", "--no-such"), "usage", 2),
         (("stop", "--workspace", "/nowhere/at/all"), "invalid_request", 2),
     ],

@@ -47,10 +47,10 @@ def test_without_a_result_there_is_no_id(elsewhere: OpsCaller) -> None:
     assert elsewhere.run("submit", "A task").stdout == ""
 
 
-def test_watching_what_is_nowhere_is_wrong_use(elsewhere: OpsCaller) -> None:
+def test_a_watch_without_millrace_is_refused_and_needs_an_item(elsewhere: OpsCaller) -> None:
     printed = elsewhere.run("watch", "t1", "--output", "json")
 
-    assert (printed.exit_code, printed.error_codes) == (2, ["invalid_request"])
+    assert (printed.exit_code, printed.error_codes) == (8, ["millrace_not_found"])
     assert_published(SchemaName.RUN_RESULT, printed.document)
     assert elsewhere.run("watch").exit_code == 2
 
