@@ -39,11 +39,13 @@ from tests.support.operator_cli import (
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
 
-#: The changed files and the tokens; a line has none of them if nothing was changed and used.
-FACTS = r"( · (no file|\d+ files?) changed[^·\n]*)?( · [^·\n]+ tokens)?"
-DIRECTLY = rf"completed · [^·\n]+{FACTS} · [\d.]+ s"
-DELEGATED = rf"completed · task done, updater UPDATE_COMPLETE{FACTS} · [\d.]+ s"
-CANCELLED = rf"cancelled · the item stays in Millrace: queued{FACTS} · [\d.]+ s"
+#: The changed files, the tokens and the time; the terminal may wrap them.
+FACTS = (
+    r"(\s+·\s+(no\s+file|\d+\s+files?)\s+changed[^·]*?)?(\s+·\s+[^·]+?\s+tokens)?\s+·\s+[\d.]+\s+s"
+)
+DIRECTLY = rf"completed · [^·\n]+{FACTS}"
+DELEGATED = rf"completed · task done, updater UPDATE_COMPLETE{FACTS}"
+CANCELLED = rf"cancelled · the item stays in Millrace: queued{FACTS}"
 TO_CONTINUE = r": /resume ([\w-]+)"
 #: A stage that lasts until the test ends it.
 ENDLESS = Scenario({"builder": (Step(seconds=300), Step())})
@@ -147,10 +149,10 @@ def test_a_day_in_one_conversation_and_the_same_place_the_next_morning(
     assert site.at_rest()
 
     with site.caller.terminal() as terminal:
-        said = terminal.prompts().replace("\n", "")
+        said = " ".join(terminal.prompts().split())
         assert f"workspace {site.workspace.root} · mode learning_pi" in said
-        said = terminal.enter("/status", r"queue +execution 0")
-        assert "daemon  none runs" in said
+        said = terminal.enter("/status", r"queue\W[^\n]*execution")
+        assert re.search(r"daemon +none runs", said)
         assert terminal.leave("/exit" + ENTER) == 0
 
 
@@ -242,7 +244,7 @@ def test_ctrl_c_while_pi_streams_aborts_it_and_keeps_the_conversation(
 
         terminal.type(CTRL_C)
 
-        assert "error" not in terminal.says(rf"cancelled{FACTS} · [\d.]+ s")
+        assert "error" not in terminal.says(rf"cancelled{FACTS}")
         terminal.prompts()
         terminal.enter("Say hello directly", "pi did it.", DIRECTLY)
         assert terminal.pis == [pi]
