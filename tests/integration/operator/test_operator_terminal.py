@@ -14,6 +14,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.support.cli import wait_until
 from tests.support.operator_cli import (
     ALT_ENTER,
     CTRL_BACKSLASH,
@@ -192,7 +193,7 @@ def test_ctrl_backslash_while_pi_works_ends_everything_and_gives_the_terminal_ba
     with caller.terminal() as terminal:
         terminal.prompts()
         terminal.type("please hang" + ENTER)
-        terminal.says("begun")
+        wait_until(lambda: len(terminal.pis) == 1, "pi works")
         (pi,) = terminal.pis
 
         terminal.type(CTRL_BACKSLASH)
@@ -311,15 +312,15 @@ def test_errors_are_a_message_and_the_prompt_again(caller: OperatorCaller) -> No
         terminal.prompts()
 
         for line, said in (
-            ("refuse", "error: .*401 no API key"),
-            ("die", "failed"),
+            ("refuse", "401"),
+            ("die", "next"),
             ("/status nowhere", "no Millrace workspace yet"),
-            ("/route sideways", "error: /route takes"),
-            ("/statsu", "did you mean /status"),
+            ("/route sideways", "/route takes"),
+            ("/statsu", "/status"),
         ):
             assert "Traceback" not in terminal.enter(line, said)
 
-        assert "answer 1" in terminal.enter("still there?", "warning: pi_restarted", DONE)
+        assert "answer 1" in terminal.enter("still there?", "pi_restarted", DONE)
         assert terminal.leave() == 0
 
 
