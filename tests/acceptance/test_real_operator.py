@@ -60,7 +60,7 @@ def respond(request: ModelRequest) -> Reply:
     if text.startswith(REPORT_MARK):
         return Reply.text("Millrace did it.")
     if "endlessly" in text and text.startswith(DIRECT_MARK):
-        return Reply.text("word " * 2000, chunk_size=5, delay_seconds=0.05)
+        return Reply.text("word word\n\n" * 1000, chunk_size=5, delay_seconds=0.05)
     return Reply.text("pi did it.")
 
 

@@ -311,10 +311,10 @@ def test_errors_are_a_message_and_the_prompt_again(caller: OperatorCaller) -> No
         terminal.prompts()
 
         for line, said in (
-            ("refuse", "error: .*401 no API key"),
+            ("refuse", r"error\W.*401 no API key"),
             ("die", "failed"),
             ("/status nowhere", "no Millrace workspace yet"),
-            ("/route sideways", "error: /route takes"),
+            ("/route sideways", r"error\W.*/route takes"),
             ("/statsu", "did you mean /status"),
         ):
             assert "Traceback" not in terminal.enter(line, said)
