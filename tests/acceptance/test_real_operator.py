@@ -46,7 +46,7 @@ FACTS = (
 DIRECTLY = rf"completed · [^·\n]+{FACTS}"
 DELEGATED = rf"completed · task done, updater UPDATE_COMPLETE{FACTS}"
 CANCELLED = rf"cancelled · the item stays in Millrace: queued{FACTS}"
-TO_CONTINUE = r": [^\n/]*/resume ([\w-]+)"
+TO_CONTINUE = r"to continue:[^\n/]*/resume ([\w-]+)"
 #: A stage that lasts until the test ends it.
 ENDLESS = Scenario({"builder": (Step(seconds=300), Step())})
 
@@ -195,19 +195,19 @@ def test_a_killed_pi_is_noticed_and_the_session_continues(
         psutil.Process(first).kill()
         wait_for(lambda: gone(first), "pi is gone")
 
-        terminal.enter("Say it again directly", "pi did it.", r"warning: \S*pi_restarted", DIRECTLY)
+        terminal.enter("Say it again directly", "pi did it.", r"warning:\S* pi_restarted", DIRECTLY)
 
         (second,) = terminal.pis
         assert second != first
         terminal.type("Stream endlessly and directly" + ENTER)
         terminal.says("word word")
         psutil.Process(second).kill()
-        said = terminal.says("error: ", "failed · ")
+        said = terminal.says("error:", "failed · ")
         assert "pi" in said
         assert "Traceback" not in said
         terminal.prompts()
 
-        terminal.enter("Once more directly", "pi did it.", r"warning: \S*pi_restarted", DIRECTLY)
+        terminal.enter("Once more directly", "pi did it.", r"warning:\S* pi_restarted", DIRECTLY)
 
         assert terminal.leave() == 0
 

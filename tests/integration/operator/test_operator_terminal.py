@@ -319,7 +319,7 @@ def test_errors_are_a_message_and_the_prompt_again(caller: OperatorCaller) -> No
         ):
             assert "Traceback" not in terminal.enter(line, said)
 
-        assert "answer 1" in terminal.enter("still there?", r"warning: \S*pi_restarted", DONE)
+        assert "answer 1" in terminal.enter("still there?", r"warning:\S* pi_restarted", DONE)
         assert terminal.leave() == 0
 
 
