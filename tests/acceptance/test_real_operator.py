@@ -369,7 +369,7 @@ def test_a_blocked_item_is_shown_with_the_way_to_free_it(
         said = terminal.enter("Build it", "blocked · ", "and then: /resume build-it")
 
         assert "to try again: /retry build-it" in said
-        assert "Build it\n" in terminal.enter("/status", "blocked  1", "build-it")
+        assert "Build it" in terminal.enter("/status", r"blocked\W[^\n]*build-it")
         assert terminal.leave() == 0
 
 
@@ -385,7 +385,7 @@ def test_piped_tasks_share_the_conversation_and_report_how_they_ended(
 
     assert ended.exit_code == 0, ended.stderr
     assert ended.stdout.startswith("pi did it.\nMillrace did it.\n")
-    assert "daemon   not running" in ended.stdout
+    assert re.search(r"daemon +none runs", ended.stdout)
     assert re.search(DELEGATED, ended.stderr)
     assert "\x1b" not in ended.stdout + ended.stderr
     assert "Say hello directly" in json.dumps(site.model.requests[-1].messages)
