@@ -46,7 +46,7 @@ FACTS = (
 DIRECTLY = rf"completed · [^·\n]+{FACTS}"
 DELEGATED = rf"completed · task done, updater UPDATE_COMPLETE{FACTS}"
 CANCELLED = rf"cancelled · the item stays in Millrace: queued{FACTS}"
-TO_CONTINUE = r": /resume ([\w-]+)"
+TO_CONTINUE = r"to continue:[^\n/]*/resume ([\w-]+)"
 #: A stage that lasts until the test ends it.
 ENDLESS = Scenario({"builder": (Step(seconds=300), Step())})
 
@@ -60,7 +60,7 @@ def respond(request: ModelRequest) -> Reply:
     if text.startswith(REPORT_MARK):
         return Reply.text("Millrace did it.")
     if "endlessly" in text and text.startswith(DIRECT_MARK):
-        return Reply.text("word " * 2000, chunk_size=5, delay_seconds=0.05)
+        return Reply.text("word word\n\n" * 1000, chunk_size=5, delay_seconds=0.05)
     return Reply.text("pi did it.")
 
 
@@ -195,19 +195,19 @@ def test_a_killed_pi_is_noticed_and_the_session_continues(
         psutil.Process(first).kill()
         wait_for(lambda: gone(first), "pi is gone")
 
-        terminal.enter("Say it again directly", "pi did it.", "warning: pi_restarted", DIRECTLY)
+        terminal.enter("Say it again directly", "pi did it.", r"warning:\S* pi_restarted", DIRECTLY)
 
         (second,) = terminal.pis
         assert second != first
         terminal.type("Stream endlessly and directly" + ENTER)
         terminal.says("word word")
         psutil.Process(second).kill()
-        said = terminal.says("error: ", "failed · ")
+        said = terminal.says("error:", "failed · ")
         assert "pi" in said
         assert "Traceback" not in said
         terminal.prompts()
 
-        terminal.enter("Once more directly", "pi did it.", "warning: pi_restarted", DIRECTLY)
+        terminal.enter("Once more directly", "pi did it.", r"warning:\S* pi_restarted", DIRECTLY)
 
         assert terminal.leave() == 0
 
@@ -369,7 +369,7 @@ def test_a_blocked_item_is_shown_with_the_way_to_free_it(
         said = terminal.enter("Build it", "blocked · ", "and then: /resume build-it")
 
         assert "to try again: /retry build-it" in said
-        assert "Build it\n" in terminal.enter("/status", "blocked  1", "build-it")
+        assert "Build it" in terminal.enter("/status", r"blocked\W[^\n]*build-it")
         assert terminal.leave() == 0
 
 
@@ -385,7 +385,7 @@ def test_piped_tasks_share_the_conversation_and_report_how_they_ended(
 
     assert ended.exit_code == 0, ended.stderr
     assert ended.stdout.startswith("pi did it.\nMillrace did it.\n")
-    assert "daemon   not running" in ended.stdout
+    assert re.search(r"daemon +none runs", ended.stdout)
     assert re.search(DELEGATED, ended.stderr)
     assert "\x1b" not in ended.stdout + ended.stderr
     assert "Say hello directly" in json.dumps(site.model.requests[-1].messages)

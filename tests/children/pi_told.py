@@ -41,7 +41,7 @@ for command in commands():
     words = str(command["message"]).replace("|", " ").split()
     if "hang" in words:
         emit(type="agent_start")
-        report("begun")
+        report("begun\n\n")
     elif "die" in words:
         emit(type="agent_start")
         os._exit(3)

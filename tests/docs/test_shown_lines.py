@@ -178,7 +178,7 @@ def _as_shown(each: Shown) -> Ran:
 def _converse(command: str, output: Sequence[str], here: Scene) -> Ran:
     """Run a command on a terminal, type what is typed there, leave, and return the screen."""
     typed = [line.removeprefix(PROMPT) for line in output if line.startswith(PROMPT)]
-    with here.terminal(command) as (terminal, screen):
+    with here.terminal(command, columns=_WIDE) as (terminal, screen):
         terminal.prompts()
         for line in typed:
             terminal.enter(line)
@@ -191,7 +191,7 @@ def _converse(command: str, output: Sequence[str], here: Scene) -> Ran:
 
 def _refuse(command: str, here: Scene, *, is_shown: bool) -> Ran:
     """Run a command that asks before it does something, and say no, which is not a failure."""
-    with here.terminal(command) as (terminal, screen):
+    with here.terminal(command, columns=_WIDE) as (terminal, screen):
         if terminal.child.expect([r"\[[yY]/[nN]\]", pexpect.EOF]) == 0:
             terminal.type(f"n{ENTER}")
         code = terminal.ended()

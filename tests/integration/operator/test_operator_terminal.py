@@ -14,7 +14,6 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.support.cli import wait_until
 from tests.support.operator_cli import (
     ALT_ENTER,
     CTRL_BACKSLASH,
@@ -193,7 +192,7 @@ def test_ctrl_backslash_while_pi_works_ends_everything_and_gives_the_terminal_ba
     with caller.terminal() as terminal:
         terminal.prompts()
         terminal.type("please hang" + ENTER)
-        wait_until(lambda: len(terminal.pis) == 1, "pi works")
+        terminal.says("begun")
         (pi,) = terminal.pis
 
         terminal.type(CTRL_BACKSLASH)
@@ -312,15 +311,15 @@ def test_errors_are_a_message_and_the_prompt_again(caller: OperatorCaller) -> No
         terminal.prompts()
 
         for line, said in (
-            ("refuse", "401"),
-            ("die", "next"),
+            ("refuse", r"error\W.*401 no API key"),
+            ("die", "failed"),
             ("/status nowhere", "no Millrace workspace yet"),
-            ("/route sideways", "/route takes"),
-            ("/statsu", "/status"),
+            ("/route sideways", r"error\W.*/route takes"),
+            ("/statsu", "did you mean /status"),
         ):
             assert "Traceback" not in terminal.enter(line, said)
 
-        assert "answer 1" in terminal.enter("still there?", "pi_restarted", DONE)
+        assert "answer 1" in terminal.enter("still there?", r"warning:\S* pi_restarted", DONE)
         assert terminal.leave() == 0
 
 
