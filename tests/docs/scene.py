@@ -91,7 +91,8 @@ class Scene:
     ) -> Iterator[tuple[Terminal, Screen]]:
         """Open a terminal on which the command runs; what is left of it ends with the block."""
         node = shutil.which("node") or NODE
-        screen = Screen(columns, rows, ((str(self.home), HOME), (node, NODE)))
+        nodes = ((str(Path(node).resolve()), NODE), (node, NODE))
+        screen = Screen(columns, rows, ((str(self.home), HOME), *nodes))
         child: pexpect.spawn[str] = pexpect.spawn(
             "bash",
             ["-c", f"exec {command}"],
