@@ -8,8 +8,10 @@ return the steps that `ScriptedBackend.will_show` takes.
 from __future__ import annotations
 
 from millracer.testing.agent import ScriptedAgent
-from millracer.testing.backend import (
-    ScriptedBackend,
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.client import client
+from millracer.testing.clock import FrozenClock
+from millracer.testing.steps import (
     daemon_boots,
     daemon_dies,
     daemon_is_stopped,
@@ -22,8 +24,6 @@ from millracer.testing.backend import (
     time_runs_out,
     workspace_paused,
 )
-from millracer.testing.client import client
-from millracer.testing.clock import FrozenClock
 
 __all__ = [
     "FrozenClock",

@@ -14,23 +14,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from millracer.cancellation import Wait
-from millracer.domain.models import AliasModel, StageModels
+from millracer.domain.models import StageModels
 from millracer.domain.new_workspace import WorkspaceFolder
 from millracer.domain.requests import IntakeKind, RequestBody
-from millracer.domain.run.evidence import (
-    ClosureFact,
-    Evidence,
-    ItemFact,
-    SpawnFact,
-    StageFact,
-    StageProof,
-)
-from millracer.domain.run.observation import ChangeHints
+from millracer.domain.run.evidence import ClosureFact, Evidence
 from millracer.domain.work.items import (
     ItemState,
     ItemStatus,
@@ -43,13 +35,10 @@ from millracer.domain.work.runtime import (
     CommandReply,
     CommandState,
     ControlReceipt,
-    DaemonEnd,
     JsonObject,
-    ModeValidation,
     OutOfSight,
     RunningDaemon,
     RuntimeEvent,
-    RuntimeEventKind,
     RuntimeStatus,
 )
 from millracer.domain.work.stages import StageReport
@@ -67,13 +56,19 @@ from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
-from millracer.ports import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports import Backend, DaemonControl, Observer, WatchLease
+from millracer.testing.facts import item_fact, spawn_fact, stage_fact, work_kind_of
 from millracer.testing.stage_models import ScriptedStageModels
 from millracer.testing.stages import ScriptedStages
+from millracer.testing.steps import NOW, HeldItem, Step
+from millracer.testing.supervisor import (
+    MODE_ALIASES,
+    ScriptedControl,
+    ScriptedObserver,
+    ScriptedSupervisor,
+    ScriptedWatchLease,
+)
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-#: A wait of at most this long takes no step of the script.
-_BRIEF_SECONDS = 0.2
 _LISTED = (
     ItemState.ACTIVE,
     ItemState.QUEUED,
@@ -81,131 +76,6 @@ _LISTED = (
     ItemState.MAILBOX,
     ItemState.BLOCKED,
 )
-_ALIASES = {"default_pi": "lad_pi", "default_codex": "lad_codex", "learning_pi": "learning_lad_pi"}
-
-
-@dataclass(slots=True)
-class HeldItem:
-    """One item as the scripted Millrace holds it; tests may change it at any time."""
-
-    item_id: str
-    state: ItemState
-    kind: IntakeKind | None = IntakeKind.TASK
-    request_hash: str | None = None
-    millrace_id: str | None = None
-    work_kind: str | None = None
-    detail: str = ""
-    proven: bool = (
-        False  #: a complete run proves it: its updater's, a probe's recon with nothing to do
-    )
-    parent_id: str | None = None  #: the item it came out of
-    runner_failure: str | None = None  #: why the program of its stage failed
-    title: str = ""  #: its document's heading; empty: its id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What happens before the next read of a watch, and what that read shows.
-
-    Attributes:
-        item: the watched item's new state.
-        daemon: `dies`, `stops` (on another caller's request) or `boots`.
-        stage: the stage that is active from now on; empty for none.
-        queued: how many items wait, not counting the watched one.
-        also: any other effect, such as cancelling the run.
-        until_deadline: nothing happens until the wait is over.
-    """
-
-    item: ItemState | None = None
-    detail: str = ""
-    proven: bool = False
-    daemon: str | None = None
-    stage: str | None = None
-    paused: bool | None = None
-    queued: int | None = None
-    events: tuple[RuntimeEvent, ...] = ()
-    poll_due: bool = False
-    also: Callable[[], None] | None = None
-    until_deadline: bool = False
-
-
-def nothing_new() -> Step:
-    """Wake the watch without a reason."""
-    return Step()
-
-
-def due_poll() -> Step:
-    """The safety interval is over."""
-    return Step(poll_due=True)
-
-
-def daemon_boots() -> Step:
-    """A booting daemon now holds the lock and works."""
-    return Step(daemon="boots")
-
-
-def stage_runs(stage: str, *, run_id: str = "run-1", item_id: str | None = None) -> Step:
-    """The watched item, or the item `item_id`, is active and the stage has started."""
-    event = RuntimeEvent(
-        kind=RuntimeEventKind.STAGE_STARTED,
-        occurred_at=NOW,
-        plane="execution",
-        stage=stage,
-        run_id=run_id,
-        item_kind="task",
-        item_id=item_id,
-    )
-    return Step(item=ItemState.ACTIVE if item_id is None else None, stage=stage, events=(event,))
-
-
-def stage_ends(stage: str, result: str | None = None, *, run_id: str = "run-1") -> Step:
-    """End the stage of the watched item; by default with success."""
-    event = RuntimeEvent(
-        kind=RuntimeEventKind.STAGE_ENDED,
-        occurred_at=NOW,
-        plane="execution",
-        stage=stage,
-        run_id=run_id,
-        item_kind="task",
-        terminal_result=result or f"{stage.upper()}_COMPLETE",
-    )
-    return Step(events=(event,))
-
-
-def item_goes(state: ItemState, detail: str = "") -> Step:
-    """The watched item changes its state."""
-    return Step(item=state, detail=detail)
-
-
-def item_ends(state: ItemState = ItemState.DONE, *, proven: bool = True) -> Step:
-    """The watched item ended; done comes with its updater's result unless `proven` is false."""
-    return Step(item=state, proven=proven and state is ItemState.DONE, stage="")
-
-
-def daemon_dies() -> Step:
-    """The daemon's process is gone, everything it held stays as it was."""
-    return Step(daemon="dies")
-
-
-def daemon_is_stopped() -> Step:
-    """Another caller requested the daemon's stop, and it stopped."""
-    stopped = RuntimeEvent(kind=RuntimeEventKind.DAEMON_STOPPED, occurred_at=NOW)
-    return Step(daemon="stops", stage="", events=(stopped,))
-
-
-def workspace_paused() -> Step:
-    """An operator paused the workspace."""
-    return Step(paused=True)
-
-
-def time_runs_out() -> Step:
-    """Nothing happens until the wait's deadline."""
-    return Step(until_deadline=True)
-
-
-def then(also: Callable[[], None]) -> Step:
-    """Do something of the test's own."""
-    return Step(also=also)
 
 
 class ScriptedBackend(Backend):
@@ -241,7 +111,7 @@ class ScriptedBackend(Backend):
         self.paused = False
         self.while_leaving: Callable[[], None] | None = None
         self.other_queued = 0
-        self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *_ALIASES)
+        self.modes: tuple[str, ...] = ("lad_codex", "lad_pi", "learning_lad_pi", *MODE_ALIASES)
         self.watchers = 0
         self.stopped_on_purpose = False
         self.fates: deque[CommandReply] = deque()  #: replies to mailbox commands, in order
@@ -681,14 +551,14 @@ class ScriptedBackend(Backend):
             millrace_id=item.millrace_id or item_id,
             request_hash=item.request_hash,
             detail=item.detail,
-            work_kind=item.work_kind or _work_kind(item),
+            work_kind=item.work_kind or work_kind_of(item),
         )
 
     def _left(self, item: HeldItem) -> UnfinishedItem:
         item_id = item.millrace_id or item.item_id
         return UnfinishedItem(
             item_id=item_id,
-            work_kind=item.work_kind or _work_kind(item) or "task",
+            work_kind=item.work_kind or work_kind_of(item) or "task",
             state=item.state,
             title=item.title or item_id,
             ours=item.request_hash is not None,
@@ -741,11 +611,11 @@ class ScriptedBackend(Backend):
         return Evidence(
             item_id=item_status.item_id,
             kind=item_status.kind,
-            items=tuple(_item_fact(member) for member in members),
+            items=tuple(item_fact(member) for member in members),
             stages=tuple(
-                _stage_fact(member) for member in members if member.proven or member.runner_failure
+                stage_fact(member) for member in members if member.proven or member.runner_failure
             ),
-            spawns=tuple(_spawn_fact(member) for member in members[1:]),
+            spawns=tuple(spawn_fact(member) for member in members[1:]),
             closures=tuple(self.closures),
             result_names=RESULT_NAMES,
         )
@@ -798,255 +668,8 @@ class _Fault:
     after: bool
 
 
-class ScriptedSupervisor(Supervisor):
-    """The scripted daemon; its calls are the backend's."""
-
-    def __init__(self, millrace: ScriptedBackend) -> None:
-        self._millrace = millrace
-
-    @property
-    def owns_daemon(self) -> bool:
-        return self._millrace.owns_daemon
-
-    def find(self) -> RunningDaemon | None:
-        return self._millrace.find_daemon()
-
-    def is_watched(self) -> bool:
-        return self._millrace.watchers > 0
-
-    def is_stale(self, wait: Wait) -> bool:
-        return self._millrace.is_stale(wait)
-
-    def control(self, wait: Wait) -> AbstractContextManager[DaemonControl]:
-        return self._millrace.control(wait)
-
-    def lease(self, wait: Wait) -> WatchLease:
-        return self._millrace.lease(wait)
-
-    def observe(self) -> Observer:
-        return self._millrace.observe()
-
-
-class ScriptedControl(DaemonControl):
-    """Starts and stops the scripted daemon."""
-
-    def __init__(self, millrace: ScriptedBackend) -> None:
-        self._millrace = millrace
-
-    @property
-    def notices(self) -> tuple[RunWarning, ...]:
-        return self._millrace.notices_at_end
-
-    def running(self, wait: Wait) -> RunningDaemon | None:
-        with self._called("running", wait):
-            return self._millrace.daemon
-
-    def validate_mode(self, mode: str, wait: Wait) -> ModeValidation:
-        with self._called("validate_mode", wait):
-            assert self._millrace.daemon is None, "compile validate writes the daemon's plan"
-            self._millrace.validated.append(mode)
-            if mode in self._millrace._rejected:
-                return ModeValidation(ok=False, mode_id=mode, detail=self._millrace._rejected[mode])
-            mode_id = self.resolve_mode(mode)
-            self._millrace.models.compile(mode_id)
-            return ModeValidation(ok=True, mode_id=mode_id)
-
-    def set_stage_models(self, changes: tuple[AliasModel, ...], wait: Wait) -> None:
-        with self._called("set_stage_models", wait):
-            if self._millrace.daemon is not None:
-                raise ToolFailed("millrace", "the running daemon uses the models")
-            self._millrace.models.set(changes)
-
-    def resolve_mode(self, mode: str) -> str:
-        return _ALIASES.get(mode, mode)
-
-    def repair(self, wait: Wait) -> bool:
-        with self._called("repair", wait):
-            assert self._millrace.daemon is None, "a living daemon's state is never stale"
-            needed = self._millrace._is_stale()
-            self._millrace.repaired += needed
-            self._millrace.stale = self._millrace.stop_requested = False
-            self._millrace._requeue_active()
-            return needed
-
-    def end(
-        self, running: RunningDaemon, wait: Wait, *, despite_watchers: bool = False
-    ) -> DaemonEnd:
-        with self._called("end", wait):
-            assert self._millrace.daemon == running, "another daemon runs"
-            if running.out_of_sight is not None:
-                return DaemonEnd.UNREACHABLE
-            is_owned = running.owned or running.kept
-            if is_owned and self._millrace.watchers and not despite_watchers:
-                return DaemonEnd.WATCHED
-            if not is_owned and self._millrace.active_stage:
-                self._millrace.stop_requested = True
-                return DaemonEnd.STILL_RUNS
-            self._millrace.stopped.append(running.pid)
-            self._millrace.daemon = None
-            self._millrace.stopped_on_purpose = True
-            self._millrace._requeue_active()
-            if self._millrace.watchers:
-                self._millrace.will_show(nothing_new())
-            return DaemonEnd.GONE
-
-    def start(self, mode: str, wait: Wait) -> RunningDaemon:
-        self.repair(wait)
-        with self._called("start", wait):
-            assert self._millrace.daemon is None, "a second daemon cannot start"
-            self._millrace.started.append(mode)
-            self._millrace.stopped_on_purpose = False
-            self._millrace.daemon = RunningDaemon(
-                pid=self._millrace._new_pid(),
-                started=1.0,
-                owned=True,
-                mode_id=self.resolve_mode(mode),
-            )
-            return self._millrace.daemon
-
-    @contextmanager
-    def _called(self, name: str, wait: Wait) -> Iterator[None]:
-        assert self._millrace.control_held, f"{name} outside the lifecycle lock"
-        with self._millrace._called(name, wait):
-            yield
-
-
-class ScriptedObserver(Observer):
-    """Sees a change with each step of the script, and waits for ever once there is none left."""
-
-    def __init__(self, millrace: ScriptedBackend) -> None:
-        self._millrace = millrace
-        self._looked = False
-
-    def next_change(self, wait: Wait) -> None:
-        with self._millrace._called("next_change", wait):
-            if self._looked:
-                self._millrace._take(self._millrace._next_step(), "")
-            self._looked = True
-            wait.cancellation.raise_if_cancelled()
-
-    def close(self) -> None:
-        self._millrace.calls.append("close_observer")
-
-
-class ScriptedWatchLease(WatchLease):
-    """Shows a watch one step of the script at a time."""
-
-    def __init__(self, millrace: ScriptedBackend) -> None:
-        self._millrace = millrace
-        self._left_running: bool | None = None
-        self._looked = False
-        self._hint: ItemState | None = None
-
-    @property
-    def notices(self) -> tuple[RunWarning, ...]:
-        return self._millrace.notices_at_end
-
-    def next_hints(self, item: ItemStatus, wait: Wait) -> ChangeHints:
-        assert self._left_running is None, "the watch was left already"
-        with self._millrace._called("next_hints", wait):
-            brief = wait.remaining < _BRIEF_SECONDS
-            step = Step() if brief or not self._looked else self._millrace._next_step()
-            before = self._hint if self._looked else item.state
-            self._looked = True
-            self._millrace._take(step, item.item_id)
-            if step.until_deadline:
-                wait.sleep(wait.remaining)
-            wait.cancellation.raise_if_cancelled()
-            held = self._millrace.items.get(item.item_id)
-            hint = held.state if held else None
-            moved, self._hint = hint is not before, hint
-            daemon = self._millrace.daemon
-            return ChangeHints(
-                daemon_alive=daemon is not None,
-                daemon_owned=daemon is not None and daemon.owned,
-                item_hint=hint,
-                item_moved=moved,
-                events=tuple(
-                    replace(event, item_id=event.item_id or item.item_id) for event in step.events
-                ),
-                state_changed=moved or step.stage is not None or step.paused is not None,
-                poll_due=step.poll_due or wait.expired,
-                may_be_paused=self._millrace.paused,
-                stopped_on_purpose=daemon is None and self._millrace.stopped_on_purpose,
-            )
-
-    def leave(self, wait: Wait, *, keep_daemon: bool) -> bool:
-        if self._millrace.while_leaving is not None:
-            self._millrace.while_leaving()
-        if self._left_running is None:
-            self._left_running = self._leave(keep_daemon=keep_daemon)
-        return self._left_running
-
-    def _leave(self, *, keep_daemon: bool) -> bool:
-        self._millrace.calls.append("leave")
-        self._millrace.watchers -= 1
-        daemon = self._millrace.daemon
-        if daemon is None or not daemon.owned:
-            return False
-        if keep_daemon:
-            self._millrace.daemon = replace(daemon, owned=False, kept=True)
-            return True
-        if self._millrace.watchers:
-            return True
-        self._millrace.stopped.append(daemon.pid)
-        self._millrace.daemon = None
-        self._millrace._requeue_active()
-        return False
-
-
 def _raiser(error: BaseException) -> Callable[[], None]:
     def fail() -> None:
         raise error
 
     return fail
-
-
-def _work_kind(item: HeldItem) -> str | None:
-    if item.kind is IntakeKind.IDEA:
-        in_inbox = item.state in (ItemState.INBOX, ItemState.MAILBOX, ItemState.REFUSED)
-        return "idea" if in_inbox else "spec"
-    return None if item.kind is None else item.kind.value
-
-
-def _item_fact(item: HeldItem) -> ItemFact:
-    return ItemFact(
-        item_id=item.item_id,
-        work_kind=item.work_kind or _work_kind(item) or "task",
-        state=item.state,
-        source=f"millrace queue show {item.millrace_id or item.item_id}",
-        observed_at=NOW,
-        detail=item.detail,
-    )
-
-
-def _stage_fact(item: HeldItem) -> StageFact:
-    work_kind = item.work_kind or _work_kind(item) or "task"
-    is_probe = work_kind == "probe"
-    proof = StageProof.NOTHING_TO_DO if is_probe else StageProof.WORK_RECORDED
-    result = "RECON_NOOP" if is_probe else "UPDATE_COMPLETE"
-    return StageFact(
-        run_id="run-1",
-        item_id=item.millrace_id or item.item_id,
-        work_kind=work_kind,
-        stage="recon" if is_probe else "updater",
-        terminal_result=result if item.runner_failure is None else "BLOCKED",
-        run_status="complete" if item.runner_failure is None else "blocked",
-        proves=proof if item.runner_failure is None else None,
-        counts=item.runner_failure is None,
-        source="millrace runs trace run-1 --format json",
-        observed_at=NOW,
-        runner_failure=item.runner_failure,
-    )
-
-
-def _spawn_fact(item: HeldItem) -> SpawnFact:
-    assert item.parent_id is not None
-    return SpawnFact(
-        parent_id=item.parent_id,
-        child_id=item.item_id,
-        child_kind=item.work_kind or "task",
-        how="the script derived it",
-        source="the script",
-        observed_at=NOW,
-    )

@@ -50,8 +50,8 @@ from millracer.run.context import RunContext
 from millracer.run.progress import Progress
 from millracer.run.steps import Steps
 from millracer.run.watch import Watch
-from millracer.testing.backend import ScriptedControl, ScriptedWatchLease
 from millracer.testing.clock import FrozenClock
+from millracer.testing.supervisor import ScriptedControl, ScriptedWatchLease
 from tests.statespace.beside import InTurn, Turn
 from tests.statespace.choices import AskedToStop
 from tests.statespace.world import Lease, ModelPi, World

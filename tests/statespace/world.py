@@ -20,8 +20,10 @@ from millracer.errors import RunWarning
 from millracer.millrace.wire import stage_results
 from millracer.ports import TextListener, WatchLease
 from millracer.testing.agent import ScriptedModels
-from millracer.testing.backend import NOW, HeldItem, ScriptedBackend, ScriptedWatchLease, Step
+from millracer.testing.backend import ScriptedBackend
 from millracer.testing.stage_models import ScriptedStageModels
+from millracer.testing.steps import NOW, HeldItem, Step
+from millracer.testing.supervisor import ScriptedWatchLease
 from tests.statespace.answers import (
     AFTER,
     ANSWERS,

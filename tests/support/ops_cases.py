@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from millracer.domain.work.items import ItemState
 from millracer.errors import ToolTimeout
-from millracer.testing.backend import (
+from millracer.testing.clock import FrozenClock
+from millracer.testing.steps import (
     daemon_dies,
     daemon_is_stopped,
     item_ends,
     stage_runs,
     time_runs_out,
 )
-from millracer.testing.clock import FrozenClock
 from tests.fakes.store import InMemorySessionStore
 from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk

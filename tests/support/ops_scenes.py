@@ -13,7 +13,8 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeStatus
 from millracer.domain.work.transcript import EntryKind, Transcript, TranscriptEntry
 from millracer.errors import StoreUnavailable, ToolNotFound, ToolUnsupported
-from millracer.testing.backend import ScriptedBackend, Step, stage_runs, then
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.steps import Step, stage_runs, then
 from tests.fakes.store import InMemorySessionStore
 from tests.support.gateway import Desk
 

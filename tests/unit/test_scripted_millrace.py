@@ -5,13 +5,8 @@ from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.work.items import ItemState, WorkItem
 from millracer.errors import ToolTimeout
 from millracer.millrace.wire.text_output import AddReceipt
-from millracer.testing.backend import (
-    ScriptedBackend,
-    daemon_dies,
-    item_ends,
-    nothing_new,
-    stage_runs,
-)
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.steps import daemon_dies, item_ends, nothing_new, stage_runs
 
 
 def wait() -> Wait:

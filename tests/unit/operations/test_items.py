@@ -12,7 +12,8 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.work.transcript import EntryKind, Transcript, TranscriptEntry
 from millracer.domain.workspaces import RegisteredWorkspace
 from millracer.operations.items.follow_logs import follow_logs
-from millracer.testing.backend import ScriptedBackend, nothing_new, stage_runs
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.steps import nothing_new, stage_runs
 from tests.support.gateway import Desk, codes, said
 
 WORK = {"root_path": "/shop"}

@@ -29,8 +29,9 @@ from millracer.operations.options import OptionLayers, Values
 from millracer.operator.input_line import COMMANDS
 from millracer.operator.session import Operator, Watching
 from millracer.testing.agent import ScriptedAgent
-from millracer.testing.backend import ScriptedBackend, item_ends, stage_runs, then
+from millracer.testing.backend import ScriptedBackend
 from millracer.testing.clock import FrozenClock
+from millracer.testing.steps import item_ends, stage_runs, then
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.failing_store import FailingStore
 from tests.fakes.operator import ConversationTools, Words

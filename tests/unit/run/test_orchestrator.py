@@ -39,8 +39,10 @@ from millracer.run.orchestrator import Orchestrator
 from millracer.run.prompts import DECISION_MARK, DIRECT_MARK, NOTICE_MARK, REPORT_MARK
 from millracer.run.submitter import Submitter
 from millracer.testing.agent import ScriptedAgent
-from millracer.testing.backend import (
-    ScriptedBackend,
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.clock import FrozenClock
+from millracer.testing.repository import ScriptedRepository
+from millracer.testing.steps import (
     Step,
     daemon_dies,
     daemon_is_stopped,
@@ -54,8 +56,6 @@ from millracer.testing.backend import (
     time_runs_out,
     workspace_paused,
 )
-from millracer.testing.clock import FrozenClock
-from millracer.testing.repository import ScriptedRepository
 
 SCOPE = ScopedWork(item_id="ITEM-1", title="Fix it", source_queue="QUEUE.md")
 DELEGATE = json.dumps({"decision": "millrace", "intake_kind": "task", "why": "worth a check"})

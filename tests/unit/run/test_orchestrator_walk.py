@@ -26,8 +26,9 @@ from millracer.ports import TextListener
 from millracer.run import watch
 from millracer.run.orchestrator import Orchestrator
 from millracer.testing.agent import ScriptedModels
-from millracer.testing.backend import (
-    ScriptedBackend,
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.clock import FrozenClock
+from millracer.testing.steps import (
     Step,
     daemon_dies,
     daemon_is_stopped,
@@ -38,7 +39,6 @@ from millracer.testing.backend import (
     stage_runs,
     workspace_paused,
 )
-from millracer.testing.clock import FrozenClock
 
 REQUEST = RunRequest(
     task="Make the widget blue",

@@ -14,8 +14,10 @@ from millracer.run import watch
 from millracer.run.context import RunContext
 from millracer.run.progress import Progress
 from millracer.run.watch import Watch
-from millracer.testing.backend import (
-    ScriptedBackend,
+from millracer.testing.backend import ScriptedBackend
+from millracer.testing.clock import FrozenClock
+from millracer.testing.steps import Step as Shown
+from millracer.testing.steps import (
     daemon_dies,
     due_poll,
     item_ends,
@@ -24,8 +26,6 @@ from millracer.testing.backend import (
     then,
     workspace_paused,
 )
-from millracer.testing.backend import Step as Shown
-from millracer.testing.clock import FrozenClock
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ITEM = "one"

@@ -33,8 +33,9 @@ from millracer.errors import (
     WorkspaceUnusable,
 )
 from millracer.schemas.base import render
-from millracer.testing.backend import ScriptedBackend, item_ends, stage_runs
+from millracer.testing.backend import ScriptedBackend
 from millracer.testing.clock import FrozenClock
+from millracer.testing.steps import item_ends, stage_runs
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.tools import ScriptedTools
 from tests.support.gateway import Desk, codes, said
