@@ -50,12 +50,12 @@ from millracer.millrace.evidence.stages import StageReports
 from millracer.millrace.evidence.transcripts import read_transcript
 from millracer.millrace.files.event_log import recent_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
-from millracer.millrace.files.items import MillraceItems
-from millracer.millrace.files.listing import list_items
+from millracer.millrace.files.items.listing import list_items
+from millracer.millrace.files.items.partial_add import remove_half_added
+from millracer.millrace.files.items.status import MillraceItems
+from millracer.millrace.files.items.unfinished import list_unfinished
 from millracer.millrace.files.mailbox import find_reply
 from millracer.millrace.files.new_folder import describe_folder, ignore_folder
-from millracer.millrace.files.partial_add import remove_half_added
-from millracer.millrace.files.unfinished import list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import (
     document_file_name,

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 import psutil
 
-from millracer.millrace.files.unfinished import list_unfinished
+from millracer.millrace.files.items.unfinished import list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
 from tests.crash.aftermath import documents, files_left, twice, untrue
 from tests.crash.child import RUN_VARIABLE

@@ -31,7 +31,7 @@ MADE_LATE = {
     "domain/work/intake.py:_words",
     "domain/work/identity.py:_slug",
     "millrace/commands/mode_aliases.py:resolve_alias",
-    "millrace/files/locate.py:_find_invalid",
+    "millrace/files/items/locate.py:_find_invalid",
     "millrace/commands/install.py:entry_module",
     "demo/stages.py:_passed",
 }

@@ -13,7 +13,7 @@ from millracer.cancellation import Wait
 from millracer.domain.work.runtime import RunningDaemon
 from millracer.millrace.daemon.find import DaemonFinder
 from millracer.millrace.daemon.sleep import WorkspaceSleep, settled
-from millracer.millrace.files.locate import item_folders
+from millracer.millrace.files.items.locate import item_folders
 from millracer.millrace.files.state import RuntimeFiles, Stamp, stamp
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile, Snapshot

@@ -19,7 +19,7 @@ from millracer.millrace.daemon.ownership import was_stopped
 from millracer.millrace.daemon.sleep import WorkspaceSleep, settled
 from millracer.millrace.files.event_log import EventLog
 from millracer.millrace.files.event_owners import EventOwners
-from millracer.millrace.files.locate import ItemFiles, ItemPlace, item_folders, item_ids
+from millracer.millrace.files.items.locate import ItemFiles, ItemPlace, item_folders, item_ids
 from millracer.millrace.files.state import RuntimeFiles, Stamp, stamp
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile, Snapshot

@@ -29,7 +29,7 @@ from millracer.millrace.commands.calls import TOOL, WRONG_PROGRAM, refusal
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.evidence.traces import spawn_facts, stage_facts
-from millracer.millrace.files.items import MillraceItems
+from millracer.millrace.files.items.status import MillraceItems
 from millracer.millrace.wire.json_documents import RunTrace, parse
 from millracer.millrace.wire.stage_results import (
     RECON,

@@ -19,9 +19,9 @@ from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import JsonObject
 from millracer.millrace.evidence.traces import TraceFiles, spawn_facts, stage_facts
 from millracer.millrace.files.event_log import EventHistory
-from millracer.millrace.files.ideas import idea_file_names, noted_specs
-from millracer.millrace.files.index import WorkDocument, WorkDocuments
-from millracer.millrace.files.parents import ItemKey, descend
+from millracer.millrace.files.items.ideas import idea_file_names, noted_specs
+from millracer.millrace.files.items.index import WorkDocument, WorkDocuments
+from millracer.millrace.files.items.parents import ItemKey, descend
 from millracer.millrace.files.state import CachedDocument
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import ClosureTarget, RunTrace

@@ -9,7 +9,7 @@ from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.work.items import ItemState, ItemStatus, WorkItem
 from millracer.errors import ToolFailed, ToolTimeout, ToolUnsupported
 from millracer.millrace.commands.queries import MillraceQuestions
-from millracer.millrace.files.items import MillraceItems
+from millracer.millrace.files.items.status import MillraceItems
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import IntakeDocument, render_document
 from millracer.millrace.intake.fields import hash_reference

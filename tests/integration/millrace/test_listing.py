@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from millracer.domain.work.items import ItemState
-from millracer.millrace.files.listing import list_items
+from millracer.millrace.files.items.listing import list_items
 from millracer.millrace.files.workspace import WorkspacePaths
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from millracer.domain.requests import IntakeKind
-from millracer.millrace.files.partial_add import remove_half_added
+from millracer.millrace.files.items.partial_add import remove_half_added
 from millracer.millrace.files.workspace import WorkspacePaths
 
 ITEM = "t-1"

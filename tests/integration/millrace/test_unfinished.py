@@ -10,7 +10,7 @@ import pytest
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.work.items import ItemState, UnfinishedItem, WorkItem
 from millracer.millrace.files.folders import documents_in
-from millracer.millrace.files.unfinished import _collect, list_unfinished
+from millracer.millrace.files.items.unfinished import _collect, list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import render_document
 from millracer.millrace.intake.fields import hash_reference

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millracer.millrace.files.parents import Descent, ItemKey, descend
+from millracer.millrace.files.items.parents import Descent, ItemKey, descend
 from millracer.millrace.intake.markdown import MarkdownFields
 
 ROOT = ("spec", "s")

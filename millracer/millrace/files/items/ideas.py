@@ -24,7 +24,7 @@ from millracer.millrace.files.folders import (
     invalid_ideas,
     is_there,
 )
-from millracer.millrace.files.locate import Place, find_place
+from millracer.millrace.files.items.locate import Place, find_place
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import document_file_name
 from millracer.millrace.wire.json_documents import NormalizedIdea, parse

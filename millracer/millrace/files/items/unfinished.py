@@ -25,10 +25,10 @@ from millracer.millrace.files.folders import (
     is_there,
     work_folders,
 )
-from millracer.millrace.files.ideas import inbox_files, source_text, spec_made_of
-from millracer.millrace.files.locate import find_place
+from millracer.millrace.files.items.ideas import inbox_files, source_text, spec_made_of
+from millracer.millrace.files.items.locate import find_place
+from millracer.millrace.files.items.parents import ItemKey
 from millracer.millrace.files.mailbox import WaitingAdd, waiting_adds
-from millracer.millrace.files.parents import ItemKey
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.fields import request_hash_in
 from millracer.millrace.intake.markdown import parse_idea

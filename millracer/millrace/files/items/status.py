@@ -21,7 +21,7 @@ from millracer.domain.requests import IntakeKind
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.millrace.commands.calls import refusal
 from millracer.millrace.commands.queries import MillraceQuestions
-from millracer.millrace.files.ideas import (
+from millracer.millrace.files.items.ideas import (
     IdeaSight,
     has_source,
     idea_file_names,
@@ -29,7 +29,7 @@ from millracer.millrace.files.ideas import (
     source_text,
     why_not_taken_in,
 )
-from millracer.millrace.files.locate import Place, archived_place, find_place
+from millracer.millrace.files.items.locate import Place, archived_place, find_place
 from millracer.millrace.files.mailbox import MailedAdd, find_add
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.fields import request_hash_in

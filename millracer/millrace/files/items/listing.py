@@ -1,6 +1,6 @@
 """List all items of a workspace in any state, from its folders alone.
 
-Unfinished items are located as in `files.unfinished`. An item that ends during the search is listed
+Unfinished items are located as in `items.unfinished`. An item that ends during the search is listed
 once, as unfinished or as ended.
 """
 
@@ -18,8 +18,8 @@ from millracer.millrace.files.folders import (
     queue_folders,
     work_folders,
 )
-from millracer.millrace.files.locate import archived_place
-from millracer.millrace.files.unfinished import dated_unfinished
+from millracer.millrace.files.items.locate import archived_place
+from millracer.millrace.files.items.unfinished import dated_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.markdown import parse_idea
 from millracer.millrace.wire.text_output import archived_id

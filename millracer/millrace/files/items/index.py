@@ -19,8 +19,8 @@ from millracer.millrace.files.folders import (
     documents_in,
     work_folders,
 )
-from millracer.millrace.files.locate import Place, archived_place, find_place
-from millracer.millrace.files.parents import ItemKey
+from millracer.millrace.files.items.locate import Place, archived_place, find_place
+from millracer.millrace.files.items.parents import ItemKey
 from millracer.millrace.files.state import Stamp
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.markdown import MarkdownFields, UnreadableDocument, parse_fields

@@ -1,0 +1,1 @@
+"""The files of work items: where they are, their state, their parents."""
