@@ -69,7 +69,7 @@ class Rules:
     at_end: Callable[[Ended, World], str | None]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """A state of a running program; `ways` leads on by the choices of its menu, None if not gone.
 
@@ -85,7 +85,7 @@ class Node:
     completes: bool = False
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Rest:
     """A world without a run, from which the command is given (again)."""
 
@@ -94,7 +94,7 @@ class Rest:
     first: Node | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class Space:
     """What was explored."""
 

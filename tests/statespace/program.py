@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import fields
 from datetime import datetime
 from enum import Enum
@@ -51,7 +52,7 @@ from millracer.run.progress import Progress
 from millracer.run.steps import Steps
 from millracer.run.watch import Watch
 from millracer.testing.clock import FrozenClock
-from millracer.testing.supervisor import ScriptedControl, ScriptedWatchLease
+from millracer.testing.supervisor import ScriptedControl, ScriptedSupervisor, ScriptedWatchLease
 from tests.statespace.beside import InTurn, Turn
 from tests.statespace.choices import AskedToStop
 from tests.statespace.world import Lease, ModelPi, World
@@ -61,7 +62,7 @@ _HERE = (str(Path(run.__file__).parent), str(submission.__file__))
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RunContext: frozenset(
         {"request", "cancellation", "item", "document_path", "found"}
-        | {"warnings", "progress", "timings", "intake_signals"}
+        | {"warnings", "progress", "timings", "intake_signals", "agent_before"}
     ),
     Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
     RunningDaemon: frozenset({"pid", "started"}),
@@ -82,7 +83,8 @@ _SPENT_VARIABLES: Mapping[str, frozenset[str]] = {
 }
 #: The same object all the time, or one whose state is the world's.
 _FIXED = (
-    *(Steps, Progress, Lifecycle, FrozenClock, World, ModelPi, ScriptedControl),
+    *(Steps, Progress, Lifecycle, FrozenClock, World, ModelPi),
+    *(ScriptedControl, ScriptedSupervisor, ExitStack),
     *(InTurn, RunRequest, RequestBody, WorkItem, IntakeDocument, IntakeChoice, NextStep),
     *(datetime, ErrorRecord, FunctionType, MethodType, BuiltinFunctionType),
 )

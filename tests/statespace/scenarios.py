@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -149,6 +149,20 @@ BETWEEN = Scenario(
     ),
     patience=1,
     over=_OVER | {ItemState.BLOCKED},
+    limit=5_000,
+)
+#: A budget of one stage, which the item has used up once its result is valid: any number of deaths
+#: between two commands, so that a run may begin with nothing left.
+BUDGETED = Scenario(
+    request=replace(DELEGATED, limits=replace(DELEGATED.limits, max_stages=1)),
+    bounds=Bounds(
+        usual=USUAL | _DEATHS,
+        troubles=0,
+        left_out=frozenset({Answer.SAFETY, Answer.BOOTING}),
+        moves_at=frozenset({"next_hints"}),
+    ),
+    patience=1,
+    over=_OVER | {ItemState.BLOCKED, ItemState.ACTIVE, ItemState.QUEUED},
     limit=5_000,
 )
 #: A submission: any number of deaths, of items that others add and of daemons that others start,

@@ -18,6 +18,7 @@ from tests.statespace.explore import Broken, Space
 from tests.statespace.mutants import MUTATIONS, SUBMISSION_MUTATIONS
 from tests.statespace.scenarios import (
     BETWEEN,
+    BUDGETED,
     LARGE,
     NOT_IN_LARGE,
     SMALL,
@@ -69,7 +70,8 @@ def test_a_run_keeps_its_promises_in_every_state(small: Space) -> None:
 
     assert wrong_with(small, SMALL.over) == []
     assert all(map(needs_others, untaken(small)))
-    assert set(map(str, Outcome)) - {Outcome.CANCELLED} == small.outcomes
+    needs_a_budget = {Outcome.BUDGET_EXHAUSTED}
+    assert set(map(str, Outcome)) - {Outcome.CANCELLED} - needs_a_budget == small.outcomes
 
 
 def test_a_run_keeps_its_promises_where_the_item_ends_between_two_reads(small: Space) -> None:
@@ -78,6 +80,14 @@ def test_a_run_keeps_its_promises_where_the_item_ends_between_two_reads(small: S
 
     assert wrong_with(space, BETWEEN.over) == []
     assert space.steps | small.steps >= NOT_IN_LARGE  # so every row of the table is gone
+
+
+def test_a_run_with_a_budget_keeps_its_promises_in_every_state() -> None:
+    space = explore(BUDGETED)
+    _report(space)
+
+    assert wrong_with(space, BUDGETED.over) == []
+    assert {"budget_exhausted", "completed"} <= space.outcomes
 
 
 def test_a_submission_keeps_its_promises_in_every_state() -> None:
@@ -115,7 +125,7 @@ def test_a_run_keeps_its_promises_whatever_befalls_it() -> None:
 
     assert wrong_with(space, LARGE.over) == []
     assert untaken(space) == NOT_IN_LARGE
-    assert set(map(str, Outcome)) == space.outcomes
+    assert set(map(str, Outcome)) - {Outcome.BUDGET_EXHAUSTED} == space.outcomes
 
 
 @pytest.mark.slow

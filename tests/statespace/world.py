@@ -6,7 +6,7 @@ may answer is listed in `answers`, what may happen before it is answered in `Wor
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -16,6 +16,7 @@ from millracer.domain.run.usage import NO_TURNS, AgentUsage
 from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
+from millracer.domain.work.stages import StageReport
 from millracer.errors import RunWarning
 from millracer.millrace.wire import stage_results
 from millracer.ports import TextListener, WatchLease
@@ -39,6 +40,16 @@ A = Answer
 #: More than every time limit of a run.
 _LONG_SECONDS = 1e6
 STRANGER = "a-stranger"
+#: Of the item's only stage.
+_REPORT = StageReport(
+    item_id="ITEM-1",
+    run_id="run-1",
+    request_id="request-1",
+    stage="updater",
+    run_folder="millrace-agents/runs/run-1",
+    started_at=NOW,
+    result="UPDATE_COMPLETE",
+)
 
 
 @dataclass(slots=True)
@@ -162,6 +173,11 @@ class World(ScriptedBackend):
                 return CommandReply(state=CommandState.REFUSED, detail="no")
             case _:
                 return CommandReply(state=CommandState.CARRIED_OUT)
+
+    def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
+        self._still_here()
+        held = self.items.get(self._item_id)
+        return (_REPORT,) if held is not None and held.proven else ()
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         self._still_here()
