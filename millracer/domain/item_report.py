@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from millracer.domain.run.completion import Verdict
 from millracer.domain.run.evidence import Fact, LineageItem
 from millracer.domain.run.result import NextStep
+from millracer.domain.work.changes import Changes
 from millracer.domain.work.items import ItemStatus
 from millracer.domain.work.runtime import JsonObject
 from millracer.domain.work.stages import StageReport
@@ -22,6 +23,7 @@ class ItemReport:
         task: its request as it was given, else its document; None if there is neither.
         lineage: the item and its descendants, parents before children.
         stages: the stages that ran for the item or its lineage, by start time.
+        changes: what changed in the workspace during its work, or why that is not known.
         failure: why a blocked item's stage runner failed, in its words; None if that is not known.
     """
 
@@ -31,6 +33,7 @@ class ItemReport:
     task: str | None
     lineage: tuple[LineageItem, ...]
     stages: tuple[StageReport, ...]
+    changes: Changes
     verdict: Verdict
     failure: str | None
     next_steps: tuple[NextStep, ...]

@@ -366,7 +366,8 @@ class Operator:
 
     def _read_item(self, name: str, watching: Watching) -> ItemResult:
         wait = Wait(watching.cancellation).within(READ_SECONDS)
-        return describe_item(read_item(name, self._millrace(), wait), ())
+        repository = self._tools.repository(self._workspace)
+        return describe_item(read_item(name, self._millrace(), repository, wait), ())
 
     def _logs(self, name: str, watching: Watching) -> None:
         millrace = self._millrace()

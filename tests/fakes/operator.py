@@ -37,7 +37,7 @@ class Words(Voice):
 
     def item(self, item: ItemResult) -> None:
         assert item.item is not None
-        self.answers.append("\n".join(item_lines(item.item)))
+        self.answers.append("\n".join(item_lines(item.item, item.workspace)))
 
     def logs(self, logs: LogsResult) -> None:
 

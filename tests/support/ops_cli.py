@@ -6,12 +6,16 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import pexpect
+
 from tests.support.forked_command import start_command
+from tests.support.operator_cli import plain
 
 _LIMIT_SECONDS = 150
 
@@ -124,6 +128,28 @@ class OpsCaller:
     def run(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Printed:
         """Run any command to its end."""
         return self.start(*arguments, **environment).finish(stdin)
+
+    def show(self, *arguments: str, columns: int = 80) -> tuple[int | None, str]:
+        """Run a command on a terminal; return its exit code and what it showed, as plain text."""
+        child: pexpect.spawn[str] = pexpect.spawn(
+            sys.executable,
+            ["-m", "millracer", *arguments],
+            cwd=str(self.cwd),
+            env={
+                **os.environ,
+                "MILLRACER_STATE_DIR": str(self.state),
+                **self.environment,
+                "TERM": "xterm-256color",
+            },
+            dimensions=(40, columns),
+            encoding="utf-8",
+            timeout=_LIMIT_SECONDS,
+        )
+        try:
+            said = child.read()
+        finally:
+            child.close(force=True)
+        return child.exitstatus, plain(said)
 
     def send(self, body: bytes, *arguments: str) -> Printed:
         """Send a body to `ops --json`."""

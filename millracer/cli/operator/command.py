@@ -52,7 +52,7 @@ class _Streams(Voice):
     def item(self, item: ItemResult) -> None:
         """Write to standard output, as `millracer show` does."""
         if item.item is not None:
-            self.answer("\n".join(item_lines(item.item)))
+            self.answer("\n".join(item_lines(item.item, item.workspace)))
 
     def logs(self, logs: LogsResult) -> None:
         """Write to standard output, as `millracer logs` does."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import textwrap
 
 from rich.cells import cell_len
@@ -17,6 +19,7 @@ from millracer.cli.terminal.style import (
     symbol,
     without_marks,
 )
+from millracer.domain.programs import variable_of
 
 #: The least room for text beside its indent, and the most columns that an indent takes.
 _LEAST_ROOM = 20
@@ -46,7 +49,22 @@ def lay_out(text: str, stream: Stream) -> str:
     """Return messages for a stream: labels and outcomes painted, long lines wrapped."""
     if not is_terminal(stream):
         return text
-    return "\n".join(laid for line in text.split("\n") for laid in _lay_out_line(line, stream))
+    lines = from_here(text).split("\n")
+    return "\n".join(laid for line in lines for laid in _lay_out_line(line, stream))
+
+
+def from_here(text: str) -> str:
+    """Return commands without `--workspace` where the current directory is that workspace.
+
+    Not if the environment names a workspace or a session, which a command would use instead.
+    """
+    if any(os.environ.get(variable_of(option)) for option in ("--workspace", "--session-id")):
+        return text
+    try:
+        here = os.getcwd()  # noqa: PTH109 - a text that is compared
+    except OSError:  # the directory is gone
+        return text
+    return re.sub(rf" --workspace {re.escape(shlex.quote(here))}(?=\s|$|`)", "", text)
 
 
 def hanging(start: str, text: str, stream: Stream = Stream.OUT) -> list[str]:
@@ -71,6 +89,7 @@ def command_lines(start: str, command: str, stream: Stream = Stream.OUT) -> list
     """Return a line with a command that stays valid when it is copied from several lines."""
     width = columns(stream)
     taken = cell_len(without_marks(start))
+    command = command if width is None else from_here(command)
     if width is None or taken + len(command) <= width:
         return [f"{start}{paint(command, Role.COMMAND, stream)}"]
     lines: list[str] = []

@@ -30,6 +30,7 @@ def table(
     *,
     widest: int | None = None,
     shrinks: Sequence[str] = (),
+    indent: int = 0,
 ) -> list[str]:
     """Return lines of columns, each as wide as its widest cell.
 
@@ -40,12 +41,14 @@ def table(
         rows: the cells.
         widest: a cell wider than this lengthens only its own line.
         shrinks: the names of columns whose cells may be cut, the first of them first.
+        indent: how many columns stand before each line.
     """
     lines = [header, *(tuple(map(in_line, row)) for row in rows)]
     widths = [_width([line[column] for line in lines], widest) for column in range(len(header))]
+    shrinking = [header.index(name) for name in shrinks]
     room = columns(Stream.OUT)
     if room is not None:
-        lines = _cut(lines, widths, [header.index(name) for name in shrinks], room)
+        lines = _cut(lines, widths, shrinking, room - indent)
     shown = [_GAP.join(map(_padded, line, widths)).rstrip() for line in lines]
     return [paint(shown[0], Role.DIM), *shown[1:]]
 

@@ -13,7 +13,7 @@ from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, SelectedWorkspace
 from millracer.operations.control import require_workspace
 from millracer.operations.items.find_item import find_item
-from millracer.ports import Backend
+from millracer.ports import Backend, Repository
 from millracer.schemas.items.item import (
     ItemResult,
     LogsResult,
@@ -30,7 +30,8 @@ READ_SECONDS = 60.0
 def answer_show(request: ShowRequest, context: OperationContext) -> Answer[ItemResult]:
     """Show one item of the caller's workspace."""
     place, millrace, wait = _open(context)
-    report = read_item(request.work_item_id, millrace, wait)
+    repository = context.tools.repository(place.root_path)
+    report = read_item(request.work_item_id, millrace, repository, wait)
     return Answer(
         result=describe_item(report, (*place.warnings, *context.memory.warnings)),
         exit_code=ExitCode.COMPLETED,
@@ -69,7 +70,7 @@ def answer_trace(request: TraceRequest, context: OperationContext) -> Answer[Tra
     )
 
 
-def read_item(name: str, millrace: Backend, wait: Wait) -> ItemReport:
+def read_item(name: str, millrace: Backend, repository: Repository, wait: Wait) -> ItemReport:
     """Return the report of a named item.
 
     Raises:
@@ -89,6 +90,7 @@ def read_item(name: str, millrace: Backend, wait: Wait) -> ItemReport:
         task=millrace.task_text(item_status),
         lineage=lineage,
         stages=millrace.stage_reports(_ids(item_status, lineage), wait),
+        changes=repository.changes(item_status.item_id, wait, is_final=False),
         verdict=judge(evidence),
         failure=runner_failure(evidence),
         next_steps=millrace.commands.next_steps(item_status, lineage, resume_command=resume),

@@ -20,6 +20,7 @@ from millracer.domain.work.transcript import EntryKind
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import ItemId, Published
 from millracer.schemas.items.listing import raise_if_unread
+from millracer.schemas.run.changes import ChangesDocument, describe_changes
 from millracer.schemas.run.document import (
     ErrorDocument,
     LineageDocument,
@@ -107,6 +108,7 @@ class ItemDocument(Published):
         missing_evidence: what completion would need; empty exactly when it is proven.
         lineage: the item and all items derived from it, parents before children.
         stages: the stages that ran for the lineage, by start time.
+        changes: what changed in the workspace during its work, or why that is not known.
     """
 
     work_item_id: ItemId
@@ -125,6 +127,7 @@ class ItemDocument(Published):
     missing_evidence: list[MissingDocument]
     lineage: list[LineageDocument]
     stages: list[ItemStageDocument]
+    changes: ChangesDocument
 
 
 class ItemResult(Published):
@@ -267,6 +270,7 @@ def describe_item(report: ItemReport, warnings: Iterable[RunWarning]) -> ItemRes
             missing_evidence=verdict.missing,
             lineage=report.lineage,
             stages=report.stages,
+            changes=describe_changes(report.changes),
         ),
         millrace_version=report.version,
         warnings=[str(warning) for warning in warnings],

@@ -36,6 +36,21 @@ def submit(caller: OpsCaller, request_id: str, task: str) -> str:
     return printed.stdout.strip()
 
 
+def test_each_view_of_items_fits_a_terminal(prepare: Prepare) -> None:
+    _, caller = prepare(Scenario())
+    submit(caller, "r-1", "Fix the header of every page that a visitor of the shop can see " * 3)
+    assert caller.run("watch", "--all", "--json").exit_code == 0
+
+    for command in ("list", "list --all-workspaces", "status", "show r-1", "logs r-1"):
+        exit_code, shown = caller.show(*command.split())
+        assert exit_code == 0, shown
+        # A path is one word, and is not broken.
+        wide = [line for line in shown.splitlines() if len(line) > 80 and len(line.split()) > 2]
+        assert wide == [], command
+    exit_code, shown = caller.show("diff", "r-1")
+    assert exit_code == 0, shown
+
+
 def test_a_blocked_item_is_found_understood_retried_and_done(prepare: Prepare) -> None:
     workspace, caller = prepare(_BLOCKED)
     item_id = submit(caller, "r-1", "Fix the header")

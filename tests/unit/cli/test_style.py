@@ -1,12 +1,14 @@
 """Text for a person on a terminal, and the same text elsewhere."""
 
 import re
+import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from millracer.cli.terminal.layout import hanging, lay_out
+from millracer.cli.terminal.layout import command_lines, from_here, hanging, lay_out
 from millracer.cli.terminal.stderr import say
 from millracer.cli.terminal.style import Role, Stream, Symbol, paint, resolve, symbol
 from millracer.cli.terminal.tables import table
@@ -112,3 +114,38 @@ def test_a_table_fits_the_terminal(terminal: Terminal, width: int) -> None:
     assert len(lines[1]) == width
     assert lines[1].endswith("t…")
     assert lines[2].endswith("第…")
+
+
+@pytest.mark.parametrize("folder", ["mill", "a mill"])
+def test_a_command_for_the_current_directory_does_not_name_it_on_a_terminal(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    here = tmp_path / folder
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("MILLRACER_WORKSPACE", raising=False)
+    monkeypatch.delenv("MILLRACER_SESSION_ID", raising=False)
+    terminal(width=400, NO_COLOR="1")
+    mine = f"millracer show x --workspace {shlex.quote(str(here))}"
+
+    assert from_here(f"run `{mine}` --force") == "run `millracer show x` --force"
+    assert from_here(f"{mine}/below") == f"{mine}/below"
+    assert command_lines("", mine) == ["millracer show x"]
+    assert lay_out(f"  to show: {mine}", Stream.ERR) == "  to show: millracer show x"
+    for name in ("MILLRACER_WORKSPACE", "MILLRACER_SESSION_ID"):
+        monkeypatch.setenv(name, "other")
+        assert from_here(mine) == mine
+        monkeypatch.delenv(name)
+
+
+def test_a_column_that_may_shrink_has_to_be_in_the_table() -> None:
+    with pytest.raises(ValueError, match="tuple"):
+        table(("ID",), [("x",)], shrinks=("TITLE",))
+
+
+def test_a_table_leaves_room_for_its_indent(terminal: Terminal) -> None:
+    terminal(width=40, NO_COLOR="1")
+
+    lines = table(("ID", "TITLE"), [("x", "t" * 60)], shrinks=("TITLE",), indent=10)
+
+    assert max(map(len, lines)) == 30

@@ -8,6 +8,7 @@ import pytest
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.requests import IntakeKind
+from millracer.domain.work.changes import Changes, FileChange, FileStatus
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.transcript import EntryKind, Transcript, TranscriptEntry
 from millracer.domain.workspaces import RegisteredWorkspace
@@ -101,12 +102,17 @@ def test_an_item_is_shown_with_its_lineage_stages_and_what_is_missing(desk: Desk
 def test_a_proven_item_is_shown_as_completed() -> None:
     desk = Desk()
     desk.tools.backends.holds("t1", ItemState.DONE, proven=True)
+    desk.tools.repositories.starts.append(("t1", True))
+    desk.tools.repositories.measured = Changes(
+        files=(FileChange(path="a.py", status=FileStatus.ADDED, added=3, removed=0),)
+    )
 
     item = asked(desk, "show_work_item", work_item_id="t1")["item"]
 
     assert item["scoped_completion"] is True
     assert item["evidence"]
     assert item["missing_evidence"] == []
+    assert [(each["path"], each["added"]) for each in item["changes"]["files"]] == [("a.py", 3)]
 
 
 def test_logs_hold_each_stage_and_raw_text_only_on_request(desk: Desk) -> None:

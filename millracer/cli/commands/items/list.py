@@ -73,5 +73,5 @@ def _lines(result: ListResult, *, with_workspace: bool) -> list[str]:
             )
             for each in result.items
         ],
-        shrinks=("TITLE", "WORKSPACE"),
+        shrinks=("TITLE", *(("WORKSPACE",) if with_workspace else ()), "ID"),
     )

@@ -18,9 +18,11 @@ from millracer.domain.operations import OperationName, ShowRequest
 
 if TYPE_CHECKING:
     from millracer.schemas.items.item import ItemDocument, ItemResult, ItemStageDocument
+    from millracer.schemas.run.changes import ChangesDocument
     from millracer.schemas.run.document import LineageDocument
 
 _TASK_LINES = 20
+_LABEL_COLUMNS = 10
 
 
 @with_options(*queue_options.HERE)
@@ -38,11 +40,11 @@ def _show(result: ItemResult) -> str | None:
     say_warnings(result.warnings)
     say_errors(result.errors)
     say_next_steps(result.next_steps)
-    return None if result.item is None else "\n".join(item_lines(result.item))
+    return None if result.item is None else "\n".join(item_lines(result.item, result.workspace))
 
 
-def item_lines(item: ItemDocument) -> list[str]:
-    """Return an item as text."""
+def item_lines(item: ItemDocument, workspace: str | None) -> list[str]:
+    """Return an item as text; files in the workspace by their relative paths."""
     lines = [paint(item.work_item_id, Role.STRONG), *_row("state", _state(item))]
     if item.millrace_id not in {None, item.work_item_id}:
         lines += _row("as", f"{item.work_kind} {item.millrace_id}")
@@ -61,7 +63,8 @@ def item_lines(item: ItemDocument) -> list[str]:
         "missing",
         [f"{gap.needed} (found {gap.found}; {gap.looked_in})" for gap in item.missing_evidence],
     )
-    return lines + _block("files", list(_files(item)))
+    lines += _block("changes", _change_lines(item.changes))
+    return lines + _block("files", list(_files(item, workspace)))
 
 
 def _state(item: ItemDocument) -> str:
@@ -107,12 +110,26 @@ def _stage_lines(stages: Sequence[ItemStageDocument]) -> list[str]:
             )
             for each in stages
         ],
+        shrinks=("MODEL", "RESULT"),
+        indent=_LABEL_COLUMNS,
     )
 
 
-def _files(item: ItemDocument) -> Iterator[str]:
+def _change_lines(changes: ChangesDocument) -> list[str]:
+    if changes.unknown is not None:
+        return [f"not known: {changes.unknown}"]
+    if not changes.files:
+        return ["no file changed"]
+    return [
+        f"{each.status} {each.path}"
+        + ("" if each.added is None else f"  +{each.added} -{each.removed}")
+        for each in changes.files
+    ]
+
+
+def _files(item: ItemDocument, workspace: str | None) -> Iterator[str]:
     if item.path is not None:
-        yield item.path
+        yield item.path.removeprefix(f"{workspace}/")
     yield from dict.fromkeys(stage.run_folder for stage in item.stages)
     yield from (stage.report for stage in item.stages if stage.report is not None)
 
@@ -122,5 +139,5 @@ def _block(name: str, lines: Sequence[str]) -> list[str]:
 
 
 def _row(name: str, text: str) -> list[str]:
-    label = f"  {paint(f'{name:<8}', Role.DIM)}"
+    label = f"  {paint(f'{name:<{_LABEL_COLUMNS - 2}}', Role.DIM)}"
     return [line.rstrip() for line in hanging(label, in_line(text))]
