@@ -171,7 +171,7 @@ class _Summary:
         elif event.type in {EventType.ATTEMPT_LOST, EventType.ATTEMPT_ENDED}:
             self.is_attempt_open = False
         elif event.type == EventType.ITEM_MOVED:
-            self.item_state = str(event.payload.get("state"))
+            self.item_state = str(event.payload.get("item_state"))
         elif event.type == EventType.ITEM_SPAWNED:
             self.children.add(str(event.payload.get("child_id")))
         key = json.loads(line).get("key")

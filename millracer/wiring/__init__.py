@@ -25,6 +25,7 @@ from millracer.ports import (
     Backend,
     Clock,
     Directories,
+    EventLogs,
     ProgressListener,
     Repository,
     SessionStore,
@@ -208,6 +209,7 @@ def orchestrator_over(
     """Return an orchestrator that uses both; the caller closes them."""
     load_run()
     from millracer.run.orchestrator import Orchestrator  # noqa: PLC0415 - see above
+    from millracer.schemas.run.result import render_result  # noqa: PLC0415 - see above
 
     return Orchestrator(
         millrace=millrace,
@@ -218,7 +220,17 @@ def orchestrator_over(
         tools=tools,
         listeners=listeners,
         on_text=on_text,
+        logs=open_event_logs(millrace.workspace),
+        render=render_result,
     )
+
+
+def open_event_logs(workspace: str) -> EventLogs:
+    """Return the event logs of a workspace; nothing is read yet."""
+    from millracer.event_log.logs import FileEventLogs  # noqa: PLC0415 - see above
+    from millracer.millrace.files.workspace import WorkspacePaths  # noqa: PLC0415 - see above
+
+    return FileEventLogs(WorkspacePaths(Path(workspace)).item_logs)
 
 
 def open_repository(workspace: str) -> Repository:

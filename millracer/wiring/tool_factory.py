@@ -16,6 +16,7 @@ from millracer.wiring import (
     Settings,
     begin,
     check_pi_options,
+    open_event_logs,
     open_orchestrator,
     open_pi,
     open_repository,
@@ -27,7 +28,14 @@ from millracer.wiring.preload import load_run
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
     from millracer.domain.run.options import RunOptions
-    from millracer.ports import Agent, Backend, ProgressListener, Repository, TextListener
+    from millracer.ports import (
+        Agent,
+        Backend,
+        EventLogs,
+        ProgressListener,
+        Repository,
+        TextListener,
+    )
     from millracer.run.orchestrator import Orchestrator
 
 
@@ -76,6 +84,10 @@ class ProgramFactory:
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
         return open_repository(root_path)
+
+    def event_logs(self, root_path: str) -> EventLogs:
+        """Return the event logs of a workspace."""
+        return open_event_logs(root_path)
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
@@ -144,6 +156,10 @@ class PortFactory:
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
         return open_repository(root_path)
+
+    def event_logs(self, root_path: str) -> EventLogs:
+        """Return the event logs of a workspace."""
+        return open_event_logs(root_path)
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
