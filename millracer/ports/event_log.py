@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from millracer.cancellation import Wait
     from millracer.domain.event_log import Batch, Cursor, LogEvent, LogState, NewEvent
     from millracer.domain.work.runtime import JsonObject
@@ -63,6 +66,18 @@ class LogReader(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release all resources; repeatable."""
+
+
+class LogRole(StrEnum):
+    """What a run is to the log of its item."""
+
+    WRITER = "writer"
+    FOLLOWER = "follower"
+    OBSERVER = "observer"
+
+
+#: Called as a run opens its item's log, with the logs, the item's id and the run's role.
+LogListener: TypeAlias = "Callable[[EventLogs, str, LogRole], None]"
 
 
 class EventLogs(ABC):

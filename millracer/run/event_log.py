@@ -22,7 +22,7 @@ from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.work.runtime import JsonObject, RuntimeEvent
 from millracer.errors import RunWarning
 from millracer.ports import Backend, Clock, EventLogs
-from millracer.ports.event_log import LogWriter
+from millracer.ports.event_log import LogListener, LogRole, LogWriter
 from millracer.run.context import RunContext
 from millracer.run.following import SHARED_OUTCOMES, WRITER_ENDS_SECONDS, Follower
 
@@ -48,16 +48,19 @@ class RunEvents:
         clock: the time of the run's own events.
         render: returns the document of a result.
         record: the run.
+        opened: called once the log is open.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the ports and the listener
         self,
         logs: EventLogs,
         millrace: Backend,
         clock: Clock,
         render: RenderResult,
         record: RunContext,
+        opened: LogListener | None = None,
     ) -> None:
+        self._opened = opened
         self._logs = logs
         self._millrace = millrace
         self._clock = clock
@@ -87,10 +90,46 @@ class RunEvents:
             except OSError as error:
                 self._give_up(error)
                 return
-            if self._writer is None:
-                self._pending.clear()
-                self._follower = Follower(self._logs, item_id, self._take_over)
-                self._follower.start()
+            role = LogRole.WRITER if self._writer is not None else self._follow(item_id)
+            if self._opened is not None:
+                self._opened(self._logs, item_id, role)
+
+    def observe(self) -> None:
+        """Read the log of an item that ended before this run.
+
+        It is written only if its last attempt has not ended: then its process was killed, and the
+        stages since are added.
+        """
+        with self._lock:
+            self._is_open = True
+            self._pending.clear()
+            item_id = self._record.known_item.item_id
+            try:
+                role = self._complete(item_id)
+            except OSError as error:
+                self._give_up(error)
+                return
+            if self._opened is not None:
+                self._opened(self._logs, item_id, role)
+
+    def _complete(self, item_id: str) -> LogRole:
+        with closing(self._logs.read(item_id)) as reader:
+            if reader.head is None:
+                return LogRole.OBSERVER
+        writer = self._logs.write(item_id)
+        if writer is None:
+            return self._follow(item_id)
+        if not writer.state.is_attempt_open:
+            writer.close()
+            return LogRole.OBSERVER
+        self._begin(writer)
+        return LogRole.WRITER
+
+    def _follow(self, item_id: str) -> LogRole:
+        self._pending.clear()
+        self._follower = Follower(self._logs, item_id, self._take_over)
+        self._follower.start()
+        return LogRole.FOLLOWER
 
     def note(self, progress: ProgressEvent) -> None:
         """Log a step of the run; stages are logged by `stage`."""
@@ -171,18 +210,18 @@ class RunEvents:
         state = writer.state
         if state.is_attempt_open:
             self._attempt = state.attempts
-            self._add(EventType.ATTEMPT_LOST, "the process of the attempt ended before its end")
+            self._write(
+                self._own(EventType.ATTEMPT_LOST, "the process of the attempt ended before its end")
+            )
         self._attempt = state.attempts + 1
         self._item_state, self._children = state.item_state, set(state.children)
-        self._add(
-            EventType.ATTEMPT_STARTED,
-            f"attempt {self._attempt} started",
-            {
-                "pid": os.getpid(),
-                "request_id": self._record.request.request_id,
-                "resumed": self._record.found,
-            },
-        )
+        payload = {
+            "pid": os.getpid(),
+            "request_id": self._record.request.request_id,
+            "resumed": self._record.found,
+        }
+        text = f"attempt {self._attempt} started"
+        self._write(self._own(EventType.ATTEMPT_STARTED, text, payload))
         pending, self._pending = self._pending, []
         for event in pending:
             self._append(event)
@@ -270,14 +309,24 @@ class RunEvents:
         at: datetime | None = None,
         severity: Severity = Severity.INFO,
     ) -> None:
-        self._append(
-            NewEvent(
-                type=kind,
-                at=at or self._clock.now(),
-                message=message,
-                severity=severity,
-                payload=payload or {},
-            )
+        self._append(self._own(kind, message, payload, at=at, severity=severity))
+
+    def _own(
+        self,
+        kind: EventType,
+        message: str,
+        payload: Mapping[str, object] | None = None,
+        *,
+        at: datetime | None = None,
+        severity: Severity = Severity.INFO,
+    ) -> NewEvent:
+        """Return an event of the run itself, which happens now."""
+        return NewEvent(
+            type=kind,
+            at=at or self._clock.now(),
+            message=message,
+            severity=severity,
+            payload=payload or {},
         )
 
     def _append(self, event: NewEvent) -> None:

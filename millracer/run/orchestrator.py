@@ -40,6 +40,7 @@ from millracer.ports import (
     Repository,
     TextListener,
 )
+from millracer.ports.event_log import LogListener
 from millracer.run import prompts
 from millracer.run.budget import budget_check
 from millracer.run.context import RunContext
@@ -73,6 +74,7 @@ class Orchestrator(Steps):
         on_text: called with the text of a direct answer as pi writes it.
         logs: the event logs of the workspace; needs `render`.
         render: returns the document of a result, which its attempt stores.
+        on_log: called as the log of the run's item is opened.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -88,6 +90,7 @@ class Orchestrator(Steps):
         on_text: TextListener | None = None,
         logs: EventLogs | None = None,
         render: RenderResult | None = None,
+        on_log: LogListener | None = None,
     ) -> None:
         super().__init__(
             millrace=millrace,
@@ -99,6 +102,7 @@ class Orchestrator(Steps):
             logs=logs,
         )
         self._render = render
+        self._on_log = on_log
         self._pi = pi
         self._used = tools
         self._on_text = on_text
@@ -142,7 +146,9 @@ class Orchestrator(Steps):
     def _event_log_of(self, record: RunContext) -> RunEvents | None:
         if self._logs is None or self._render is None:
             return None
-        return RunEvents(self._logs, self._millrace, self._clock, self._render, record)
+        return RunEvents(
+            self._logs, self._millrace, self._clock, self._render, record, self._on_log
+        )
 
     # decide
 

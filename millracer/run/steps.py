@@ -136,6 +136,8 @@ class Steps(ABC):
         if is_held:
             found = find_item(record, self._millrace)
             if found is not None:
+                if self._events is not None and found.event is RunEvent.ITEM_FOUND_ENDED:
+                    self._events.observe()
                 return found
         if request.resume is not None:
             raise InvalidRequest(

@@ -31,6 +31,7 @@ from millracer.ports import (
     SessionStore,
     TextListener,
 )
+from millracer.ports.event_log import LogListener
 from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
@@ -160,13 +161,14 @@ class BackendFactory:
 
 
 @contextmanager
-def open_orchestrator(
+def open_orchestrator(  # noqa: PLR0913 - the listeners
     settings: Settings,
     cancellation: Cancellation,
     *,
     backends: BackendFactory | None = None,
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
+    on_log: LogListener | None = None,
 ) -> Iterator[Orchestrator]:
     """Yield an orchestrator on the real programs; every process it starts ends with the block.
 
@@ -176,6 +178,7 @@ def open_orchestrator(
         backends: shared, and closed by the caller; None: the orchestrator has its own.
         listeners: receive each progress event.
         on_text: receives pi's text as it is streamed.
+        on_log: called as the log of the run's item is opened.
 
     Raises:
         UsageError: a named skill does not exist.
@@ -194,17 +197,19 @@ def open_orchestrator(
                 tools=settings.used,
                 listeners=listeners,
                 on_text=on_text,
+                on_log=on_log,
             )
         )
 
 
-def orchestrator_over(
+def orchestrator_over(  # noqa: PLR0913 - the listeners
     millrace: Backend,
     pi: Agent,
     *,
     tools: ProgramsUsed,
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
+    on_log: LogListener | None = None,
 ) -> Orchestrator:
     """Return an orchestrator that uses both; the caller closes them."""
     load_run()
@@ -220,6 +225,7 @@ def orchestrator_over(
         tools=tools,
         listeners=listeners,
         on_text=on_text,
+        on_log=on_log,
         logs=open_event_logs(millrace.workspace),
         render=render_result,
     )
@@ -276,6 +282,7 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
     tools: ProgramsUsed,
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
+    on_log: LogListener | None = None,
 ) -> Iterator[Orchestrator]:
     """Yield an orchestrator that uses both; the conversation with pi ends with the block.
 
@@ -286,9 +293,12 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
         tools: the programs that results report.
         listeners: receive each progress event.
         on_text: receives pi's text as it is streamed.
+        on_log: called as the log of the run's item is opened.
     """
     try:
-        yield orchestrator_over(millrace, pi, tools=tools, listeners=listeners, on_text=on_text)
+        yield orchestrator_over(
+            millrace, pi, tools=tools, listeners=listeners, on_text=on_text, on_log=on_log
+        )
     finally:
         pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS))
 

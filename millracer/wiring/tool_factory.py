@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Repository,
         TextListener,
     )
+    from millracer.ports.event_log import LogListener
     from millracer.run.orchestrator import Orchestrator
 
 
@@ -47,12 +48,14 @@ class ProgramFactory:
         found: the programs.
         listeners: receive each progress event of a run.
         on_text: receives pi's text and tool calls while it does a task directly.
+        on_log: called as the log of a run's item is opened.
         backends: opens each Millrace, until `close`.
     """
 
     found: ResolvedPrograms
     listeners: tuple[ProgressListener, ...] = ()
     on_text: TextListener | None = None
+    on_log: LogListener | None = None
     backends: BackendFactory = field(default_factory=BackendFactory, repr=False, compare=False)
 
     def warm_up(self, options: RunOptions) -> None:
@@ -79,6 +82,7 @@ class ProgramFactory:
             backends=self.backends,
             listeners=self.listeners,
             on_text=self.on_text,
+            on_log=self.on_log,
         )
 
     def repository(self, root_path: str) -> Repository:
