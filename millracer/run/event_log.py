@@ -430,7 +430,6 @@ def _is_about(document: JsonObject, result: RunResult) -> bool:
         document.get("work_item_id") == result.work_item_id
         and document.get("outcome") == result.outcome
         and document.get("scoped_completion") is result.scoped_completion
-        and document.get("workspace") == result.workspace
         and {(each.get("work_item_id"), each.get("run_id")) for each in evidence}
         == (proof if result.scoped_completion else set())
     )
