@@ -138,7 +138,7 @@ class Operator:
             CommandName.LOGS: self._logs,
             CommandName.DIFF: self._diff,
             CommandName.RETRY: self._retry,
-            CommandName.RESUME: self._resume,
+            CommandName.WATCH: self._watch,
             CommandName.EXIT: self._leave,
             CommandName.QUIT: self._leave,
         }
@@ -394,7 +394,7 @@ class Operator:
         if not report.errors:
             self._voice.note(report.message)
         if report.outcome is ControlOutcome.DONE:
-            self._voice.note(f"  to continue: /resume {report.item_id}")
+            self._voice.note(f"  to continue: /watch {report.item_id}")
 
     def _named(self, name: str) -> str:
         """Return the name, or without one the item of the last delegated task.
@@ -411,7 +411,7 @@ class Operator:
             )
         return found
 
-    def _resume(self, item_id: str, watching: Watching) -> RunResult | None:
+    def _watch(self, item_id: str, watching: Watching) -> RunResult | None:
         if not item_id:
             left = self._millrace().list_unfinished()
             self._voice.answer(describe_left(left, self._workspace))
@@ -430,7 +430,7 @@ class Operator:
         except MillracerError as error:
             result = failed_result(request.request_id, self._workspace, __version__, error)
         seconds = self._clock.monotonic() - began
-        task = request.task or f"/resume {request.resume}"
+        task = request.task or f"/watch {request.resume}"
         self._done.append(Done(task=task, result=result, seconds=seconds))
         self._record(result)
         return result
