@@ -217,7 +217,7 @@ class CliMillrace(Backend):
             stop_requested=status.stop_requested,
             mode_id=status.active_mode_id,
             raw=raw,
-            source="millrace status --format json",
+            source=self._questions.describe("status", "--format", "json"),
             observed_at=self._now(),
         )
 

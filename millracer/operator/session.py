@@ -19,6 +19,7 @@ from millracer.domain.requests import IntakePreference, RoutePreference, RunRequ
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult, failed_result
+from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ListedItem
 from millracer.errors import (
     MillracerError,
@@ -277,10 +278,9 @@ class Operator:
             self._voice.note(f"chosen, but not remembered: {error.message}")
 
     def _say_selection(self) -> None:
-        mode = self._options_here().options.millrace_mode
-        self._voice.note(
-            f"workspace {self._workspace} · mode {mode or 'as pi or the default says'}"
-        )
+        named = self._options_here().options.millrace_mode
+        mode = named or f"{DEFAULT_MODE} unless pi names another"
+        self._voice.note(f"workspace {self._workspace} · mode {mode}")
 
     def _choose_route(self, argument: str, _watching: Watching) -> None:
         present = self._options_here().options.route

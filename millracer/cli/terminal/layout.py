@@ -64,7 +64,7 @@ def from_here(text: str) -> str:
         here = os.getcwd()  # noqa: PTH109 - a text that is compared
     except OSError:  # the directory is gone
         return text
-    return re.sub(rf" --workspace {re.escape(shlex.quote(here))}(?=\s|$|`)", "", text)
+    return re.sub(rf" --workspace {re.escape(shlex.quote(here))}(?=[\s`)]|$)", "", text)
 
 
 def hanging(start: str, text: str, stream: Stream = Stream.OUT) -> list[str]:
