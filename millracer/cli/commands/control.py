@@ -10,6 +10,7 @@ from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
+from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
 from millracer.domain.operations import (
     CancelRequest,
@@ -134,7 +135,7 @@ def _show(result: ControlResult) -> str | None:
     say_warnings(result.warnings)
     say_errors(result.errors)
     say_next_steps(result.next_steps)
-    return None if result.errors else result.message
+    return None if result.errors else "\n".join(hanging("", result.message or ""))
 
 
 def _refuse_blank(text: str, name: str, suggested_action: str) -> None:

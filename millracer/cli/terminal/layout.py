@@ -9,6 +9,7 @@ import textwrap
 
 from rich.cells import cell_len
 
+from millracer.cli.terminal.item_ids import shorten_ids
 from millracer.cli.terminal.style import (
     Role,
     Stream,
@@ -41,6 +42,9 @@ _OUTCOMES = {
     "timed out": (Symbol.ATTENTION, Role.WARNING),
     "budget exhausted": (Symbol.ATTENTION, Role.WARNING),
 }
+#: A command in a text, which is not broken: in backticks, or at the end of the facts of a run.
+_COMMAND = re.compile(r"`[^`]+`|(?<= · )millracer [^·]+$")
+_BLANK_IN_COMMAND = "\ufdef"
 #: Words of a command line: a quoted text is one word.
 _WORD = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*'|["'])+""")
 
@@ -49,7 +53,7 @@ def lay_out(text: str, stream: Stream) -> str:
     """Return messages for a stream: labels and outcomes painted, long lines wrapped."""
     if not is_terminal(stream):
         return text
-    lines = from_here(text).split("\n")
+    lines = from_here(shorten_ids(text, stream)).split("\n")
     return "\n".join(laid for line in lines for laid in _lay_out_line(line, stream))
 
 
@@ -68,28 +72,34 @@ def from_here(text: str) -> str:
 
 
 def hanging(start: str, text: str, stream: Stream = Stream.OUT) -> list[str]:
-    """Return a line, on a terminal wrapped between words below the end of `start`."""
+    """Return a line, on a terminal wrapped between words below the end of `start`.
+
+    A command in it is not broken: one that is too long is left to the terminal, which copies it as
+    one line.
+    """
     width = columns(stream)
+    text = shorten_ids(text, stream)
     taken = cell_len(without_marks(start))
     if width is None or not text.strip() or taken + cell_len(without_marks(text)) <= width:
         return [f"{start}{text}"]
     indent = taken if taken <= min(_WIDEST_INDENT, width - _LEAST_ROOM) else _INDENT
     lines = textwrap.wrap(
-        text,
+        _COMMAND.sub(lambda found: found[0].replace(" ", _BLANK_IN_COMMAND), text),
         max(width, indent + _LEAST_ROOM),
         initial_indent=" " * taken,
         subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [f"{start}{lines[0][taken:]}", *lines[1:]]
+    lines = [line.replace(_BLANK_IN_COMMAND, " ") for line in lines]
+    return [f"{start}{lines[0][taken:]}".rstrip(), *lines[1:]]
 
 
 def command_lines(start: str, command: str, stream: Stream = Stream.OUT) -> list[str]:
     """Return a line with a command that stays valid when it is copied from several lines."""
     width = columns(stream)
     taken = cell_len(without_marks(start))
-    command = command if width is None else from_here(command)
+    command = command if width is None else from_here(shorten_ids(command, stream))
     if width is None or taken + len(command) <= width:
         return [f"{start}{paint(command, Role.COMMAND, stream)}"]
     lines: list[str] = []

@@ -10,7 +10,9 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from millracer.cli.terminal.item_ids import shorten_ids
 from millracer.cli.terminal.stderr import printable
+from millracer.cli.terminal.style import Stream
 from millracer.domain.run.progress import LISTENERS_ONLY, ProgressEvent, ProgressKind
 
 _FRAMES_A_SECOND = 8
@@ -44,15 +46,15 @@ class LiveProgress:
         self._event = event
         began = event.kind is ProgressKind.STAGE_PROGRESS and event.reason.endswith(" began")
         if event.kind in LISTENERS_ONLY:
-            self._stage = printable(event.reason)
+            self._stage = _shown(event.reason)
         elif event.stage is not None and began:
             self._stage = printable(event.stage)
             self._stage_began = time.monotonic()
         else:
             self._stage, self._stage_began = "", None
-            line = Text(f"  {_clock(time.monotonic() - self._began)}  {printable(event.reason)}")
+            line = Text(f"  {_clock(time.monotonic() - self._began)}  {_shown(event.reason)}")
             self._console.print(line, style="dim", soft_wrap=True)
-        self._item = printable(event.item_id or self._item)
+        self._item = _shown(event.item_id or self._item)
 
     def note(self, text: str) -> None:
         """Print a line above the live line."""
@@ -78,6 +80,10 @@ class LiveProgress:
                 parts.append(f"{event.queued} queued")
             parts.append(self._item)
         return " · ".join(part for part in parts if part)
+
+
+def _shown(text: str) -> str:
+    return shorten_ids(printable(text), Stream.ERR)
 
 
 def _clock(seconds: float) -> str:

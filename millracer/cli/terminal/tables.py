@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from millracer.cli.terminal.item_ids import shorten_ids
 from millracer.cli.terminal.style import Role, Stream, columns, paint, without_marks
 
 _GAP = "  "
@@ -43,7 +44,7 @@ def table(
         shrinks: the names of columns whose cells may be cut, the first of them first.
         indent: how many columns stand before each line.
     """
-    lines = [header, *(tuple(map(in_line, row)) for row in rows)]
+    lines = [header, *(tuple(map(_shown, row)) for row in rows)]
     widths = [_width([line[column] for line in lines], widest) for column in range(len(header))]
     shrinking = [header.index(name) for name in shrinks]
     room = columns(Stream.OUT)
@@ -51,6 +52,10 @@ def table(
         lines = _cut(lines, widths, shrinking, room - indent)
     shown = [_GAP.join(map(_padded, line, widths)).rstrip() for line in lines]
     return [paint(shown[0], Role.DIM), *shown[1:]]
+
+
+def _shown(cell: str) -> str:
+    return shorten_ids(in_line(cell), Stream.OUT)
 
 
 def _padded(cell: str, width: int) -> str:

@@ -13,6 +13,7 @@ from millracer.cli.terminal.stderr import say
 from millracer.cli.terminal.style import Role, Stream, Symbol, paint, resolve, symbol
 from millracer.cli.terminal.tables import table
 
+_ITEM_ID = "fix-the-header-of-every-page-that-a-9c2683d098569558d092"
 _CODE = re.compile(r"\x1b\[[0-9;]*m")
 _SENTENCE = "the installation of pi cannot be used because its folder is not readable for you"
 _MESSAGES = f"error: {_SENTENCE}\n  next: {_SENTENCE}\n\ncompleted: {_SENTENCE}"
@@ -56,6 +57,36 @@ def test_a_command_that_needs_several_lines_stays_one_command(terminal: Terminal
     assert max(map(len, lines)) <= 50
     joined = "\n".join(lines).replace("\\\n", " ")
     assert joined.split() == command.split()
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+def test_a_command_in_a_text_is_not_broken(terminal: Terminal, width: int) -> None:
+    terminal(width=width, NO_COLOR="1")
+    command = f"millracer show {_ITEM_ID[:-12]}"
+
+    facts = f"  3 files changed, +41 -7 · 42k tokens · 1:12 · {command}"
+    advice = f"warning: {_SENTENCE}; `{command}` shows it, and this is the end of it"
+
+    for text in (facts, advice):
+        lines = lay_out(text, Stream.ERR).split("\n")
+        assert [command in line for line in lines].count(True) == 1
+        assert max(map(len, lines)) <= max(width, len(command) + 12)
+
+
+def test_ids_are_shortened_on_a_terminal_to_what_a_command_takes(terminal: Terminal) -> None:
+    text = (
+        f"{_ITEM_ID} is done (millrace queue show {_ITEM_ID} --workspace /w); see {_ITEM_ID}.\n"
+        f"  to continue: millracer watch {_ITEM_ID}\nin /w/tasks/done/{_ITEM_ID}.md"
+    )
+    assert lay_out(text, Stream.ERR) == text
+
+    terminal(width=200, NO_COLOR="1")
+    short = _ITEM_ID[:-12]
+    assert lay_out(text, Stream.ERR) == (
+        f"{short} is done (millrace queue show {_ITEM_ID} --workspace /w); see {short}.\n"
+        f"  to continue: millracer watch {short}\nin /w/tasks/done/{_ITEM_ID}.md"
+    )
+    assert table(("ID",), [(_ITEM_ID,)])[1] == short
 
 
 def test_a_pipe_and_a_dumb_terminal_get_the_text_unchanged(terminal: Terminal) -> None:
