@@ -14,12 +14,13 @@ from millracer.cli.terminal.item_ids import shorten_ids
 from millracer.cli.terminal.stderr import printable
 from millracer.cli.terminal.style import Stream
 from millracer.domain.run.progress import LISTENERS_ONLY, ProgressEvent, ProgressKind
+from millracer.run.closing import short_number
 
 _FRAMES_A_SECOND = 8
 
 
 class LiveProgress:
-    """Shows state, stage, item, elapsed time and queue until it is stopped."""
+    """Shows state, stage, item, elapsed time, tokens and queue until it is stopped."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -76,6 +77,8 @@ class LiveProgress:
             parts += [event.state, self._stage]
             if self._stage_began is not None and self._stage:
                 parts.append(f"for {_clock(time.monotonic() - self._stage_began)}")
+            if event.tokens:
+                parts.append(f"{short_number(event.tokens)} tokens")
             if event.queued:
                 parts.append(f"{event.queued} queued")
             parts.append(self._item)
