@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from millracer.cli.terminal.layout import command_lines, from_here, hanging, lay_out
+from millracer.cli.terminal.patches import painted_patch
 from millracer.cli.terminal.stderr import say
 from millracer.cli.terminal.style import Role, Stream, Symbol, paint, resolve, symbol
 from millracer.cli.terminal.tables import table
@@ -109,6 +110,16 @@ def test_colours_follow_the_variables(terminal: Terminal, monkeypatch: pytest.Mo
     assert paint("text", Role.BAD) == "text"
     terminal(NO_COLOR="1", FORCE_COLOR="1")
     assert paint("text", Role.BAD) == "text"
+
+
+def test_a_patch_is_coloured_and_keeps_its_lines(terminal: Terminal) -> None:
+    patch = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n same"
+    assert painted_patch(patch) == patch
+
+    terminal()
+    shown = resolve(painted_patch(patch))
+    assert _CODE.sub("", shown) == patch
+    assert len(set(_CODE.findall(shown))) == 5
 
 
 def test_marks_of_an_outside_text_are_removed_without_colours() -> None:
