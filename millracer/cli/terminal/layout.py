@@ -42,8 +42,8 @@ _OUTCOMES = {
     "timed out": (Symbol.ATTENTION, Role.WARNING),
     "budget exhausted": (Symbol.ATTENTION, Role.WARNING),
 }
-#: A command in a text, which is not broken: in backticks, or at the end of the facts of a run.
-_COMMAND = re.compile(r"`[^`]+`|(?<= · )millracer [^·]+$")
+#: A command in a text, which is not broken: in backticks, as a source, or at the end of the facts.
+_COMMAND = re.compile(r"`[^`]+`|\bmillrace [^()`;·]+(?=[);])|(?<= · )millracer [^·]+$")
 _BLANK_IN_COMMAND = "\ufdef"
 #: Words of a command line: a quoted text is one word.
 _WORD = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*'|["'])+""")
@@ -58,17 +58,26 @@ def lay_out(text: str, stream: Stream) -> str:
 
 
 def from_here(text: str) -> str:
-    """Return commands without `--workspace` where the current directory is that workspace.
+    """Return commands without the options that a command here would use anyway.
 
-    Not if the environment names a workspace or a session, which a command would use instead.
+    They are `--millrace-command` as the environment names it, and `--workspace` where the current
+    directory is that workspace. Not the latter if the environment names a workspace or a session,
+    which a command would use instead.
     """
+    millrace = os.environ.get(variable_of("--millrace-command"))
+    if millrace:
+        text = _without(text, "--millrace-command", millrace)
     if any(os.environ.get(variable_of(option)) for option in ("--workspace", "--session-id")):
         return text
     try:
         here = os.getcwd()  # noqa: PTH109 - a text that is compared
     except OSError:  # the directory is gone
         return text
-    return re.sub(rf" --workspace {re.escape(shlex.quote(here))}(?=[\s`)]|$)", "", text)
+    return _without(text, "--workspace", here)
+
+
+def _without(text: str, option: str, value: str) -> str:
+    return re.sub(rf" {option} {re.escape(shlex.quote(value))}(?=[\s`);]|$)", "", text)
 
 
 def hanging(start: str, text: str, stream: Stream = Stream.OUT) -> list[str]:
@@ -78,7 +87,7 @@ def hanging(start: str, text: str, stream: Stream = Stream.OUT) -> list[str]:
     one line.
     """
     width = columns(stream)
-    text = shorten_ids(text, stream)
+    text = text if width is None else from_here(shorten_ids(text, stream))
     taken = cell_len(without_marks(start))
     if width is None or not text.strip() or taken + cell_len(without_marks(text)) <= width:
         return [f"{start}{text}"]

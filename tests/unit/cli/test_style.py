@@ -66,12 +66,15 @@ def test_a_command_in_a_text_is_not_broken(terminal: Terminal, width: int) -> No
     command = f"millracer show {_ITEM_ID[:-12]}"
 
     facts = f"  3 files changed, +41 -7 · 42k tokens · 1:12 · {command}"
+    source = f"looked in millrace queue show {_ITEM_ID}; found queued (millrace runs trace r --x y)"
     advice = f"warning: {_SENTENCE}; `{command}` shows it, and this is the end of it"
 
-    for text in (facts, advice):
+    wholes = (command, f"millrace queue show {_ITEM_ID};", "millrace runs trace r --x y")
+    for text, expected in ((facts, wholes[:1]), (advice, wholes[:1]), (source, wholes[1:])):
         lines = lay_out(text, Stream.ERR).split("\n")
-        assert [command in line for line in lines].count(True) == 1
-        assert max(map(len, lines)) <= max(width, len(command) + 12)
+        for whole in expected:
+            assert [whole in line for line in lines].count(True) == 1
+        assert max(map(len, lines)) <= max(width, *(len(whole) + 12 for whole in expected))
 
 
 def test_ids_are_shortened_on_a_terminal_to_what_a_command_takes(terminal: Terminal) -> None:
@@ -178,6 +181,16 @@ def test_a_command_for_the_current_directory_does_not_name_it_on_a_terminal(
         monkeypatch.setenv(name, "other")
         assert from_here(mine) == mine
         monkeypatch.delenv(name)
+
+
+def test_a_program_that_the_environment_names_is_not_named_on_a_terminal(
+    terminal: Terminal,
+) -> None:
+    terminal(width=200, MILLRACER_MILLRACE_COMMAND="/opt/my millrace")
+    command = "millracer show x --workspace /w"
+
+    assert from_here(f"{command} --millrace-command '/opt/my millrace'") == command
+    assert from_here(f"{command} --millrace-command /opt") == f"{command} --millrace-command /opt"
 
 
 def test_a_column_that_may_shrink_has_to_be_in_the_table() -> None:

@@ -79,5 +79,5 @@ def _closing_lines(result: RunResult, output: OutputFormat) -> str | None:
         return first if facts is None else f"{first}\n  {facts}"
     is_said = summary is None or summary == result.output
     if is_said or (not result.proof and result.outcome is Outcome.COMPLETED):
-        return facts
+        return None if facts is None else f"  {facts}"
     return closing_lines(result, with_evidence=not sys.stderr.isatty())
