@@ -43,7 +43,7 @@ _OUTCOMES = {
     "budget exhausted": (Symbol.ATTENTION, Role.WARNING),
 }
 #: A command in a text, which is not broken: in backticks, as a source, or at the end of the facts.
-_COMMAND = re.compile(r"`[^`]+`|\bmillrace [^()`;·]+(?=[);])|(?<= · )millracer [^·]+$")
+_COMMAND = re.compile(r"`[^`]+`|\bmillrace [^()`;·]{1,500}(?=[);])|(?<= · )millracer [^·]+$")
 _BLANK_IN_COMMAND = "\ufdef"
 #: Words of a command line: a quoted text is one word.
 _WORD = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*'|["'])+""")
@@ -146,5 +146,7 @@ def _lay_out_line(line: str, stream: Stream) -> list[str]:
     outcome = _OUTCOME.fullmatch(line)
     if outcome is not None and outcome["outcome"].replace("_", " ") in _OUTCOMES:
         return hanging(f"{outcome_words(outcome['outcome'], stream)}", outcome["rest"], stream)
-    blanks = line[: len(line) - len(line.lstrip())]
-    return hanging(blanks, line.lstrip(), stream)
+    line = line.rstrip()
+    blanks = len(line) - len(line.lstrip())
+    column = max(line.rfind("  ") + 2, blanks) if "  " in line else blanks
+    return hanging(line[:column], line[column:], stream)

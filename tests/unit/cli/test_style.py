@@ -193,6 +193,25 @@ def test_a_program_that_the_environment_names_is_not_named_on_a_terminal(
     assert from_here(f"{command} --millrace-command /opt") == f"{command} --millrace-command /opt"
 
 
+def test_a_column_without_room_is_dropped(terminal: Terminal) -> None:
+    terminal(width=60, NO_COLOR="1")
+    header, row = ("STATE", "ID", "TITLE"), ("done", "x" * 40, "Fix the header of every page")
+
+    assert table(header, [row], shrinks=("TITLE",), drops="TITLE")[1] == f"done   {'x' * 40}"
+    terminal(width=70, NO_COLOR="1")
+    (_, line) = table(header, [row], shrinks=("TITLE",), drops="TITLE")
+    assert (len(line), line[-1]) == (70, "…")
+
+
+def test_the_last_column_of_a_list_hangs(terminal: Terminal) -> None:
+    terminal(width=50, NO_COLOR="1")
+
+    lines = lay_out(f"  /watch [ID]   {_SENTENCE}", Stream.OUT).split("\n")
+
+    assert max(map(len, lines)) <= 50
+    assert all(line.startswith(" " * 16) for line in lines[1:])
+
+
 def test_a_column_that_may_shrink_has_to_be_in_the_table() -> None:
     with pytest.raises(ValueError, match="tuple"):
         table(("ID",), [("x",)], shrinks=("TITLE",))
