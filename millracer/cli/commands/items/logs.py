@@ -14,7 +14,6 @@ from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import duration
 from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
-from millracer.cli.terminal.style import Stream, columns
 from millracer.cli.terminal.tables import one_line
 from millracer.domain.operations import LogsRequest, OperationName, load
 from millracer.domain.work.transcript import EntryKind
@@ -22,8 +21,7 @@ from millracer.domain.work.transcript import EntryKind
 if TYPE_CHECKING:
     from millracer.schemas.items.item import EntryDocument, LogsResult, StageLogDocument
 
-#: Columns of a line with a tool call outside a terminal, and the least room for its text.
-_COLUMNS, _LEAST_LENGTH = 120, 20
+_TOOL_LENGTH = 100
 _HOW_TO_RECORD = (
     'Millrace records every step of a stage with `event_log_policy = "full"` below '
     "`[runners.pi]` in millrace-agents/millrace.toml; without it, only failed stages"
@@ -92,23 +90,22 @@ def logs_text(result: LogsResult, *, raw: bool) -> str:
 def _stage_lines(log: StageLogDocument) -> Iterator[str]:
     stage = log.stage
     result = stage.result or "not ended"
-    yield from hanging(
-        "== ", f"{stage.stage} · {result} · {duration(stage.seconds)} · {stage.work_item_id}"
-    )
+    facts = f"{stage.stage} · {result} · {duration(stage.seconds)} · {stage.work_item_id}"
+    yield from hanging("== ", facts)
     for entry in log.entries:
-        yield _entry_line(entry)
+        yield from _entry_lines(entry)
     if not log.entries:
         yield "(nothing recorded)"
 
 
-def _entry_line(entry: EntryDocument) -> str:
+def _entry_lines(entry: EntryDocument) -> Iterator[str]:
     match entry.kind:
         case EntryKind.TOOL:
             failed = "  (failed)" if entry.failed else ""
-            start = f"  > {entry.tool} "
-            room = max(_LEAST_LENGTH, (columns(Stream.OUT) or _COLUMNS) - len(start) - len(failed))
-            return f"{start}{one_line(entry.text, room)}{failed}"
+            yield from hanging("  > ", f"{entry.tool} {one_line(entry.text, _TOOL_LENGTH)}{failed}")
         case EntryKind.ERROR:
-            return f"error: {entry.text}"
+            yield from hanging("error: ", entry.text)
         case EntryKind.TEXT:
-            return entry.text
+            for line in entry.text.split("\n"):
+                is_indented = line[:1].isspace()
+                yield from [line] if is_indented else hanging("", line)
