@@ -10,7 +10,6 @@ from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
-from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
 from millracer.domain.operations import (
     CancelRequest,
@@ -20,6 +19,7 @@ from millracer.domain.operations import (
     RetryRequest,
     StartRequest,
     StopRequest,
+    load,
 )
 from millracer.errors import UsageError
 
@@ -135,6 +135,7 @@ def _show(result: ControlResult) -> str | None:
     say_warnings(result.warnings)
     say_errors(result.errors)
     say_next_steps(result.next_steps)
+    hanging = load("millracer.cli.terminal.layout:hanging")
     return None if result.errors else "\n".join(hanging("", result.message or ""))
 
 
