@@ -48,6 +48,7 @@ from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.evidence.stages import StageReports
 from millracer.millrace.evidence.transcripts import read_transcript
+from millracer.millrace.files.configuration import keep_transcripts
 from millracer.millrace.files.event_log import recent_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items.listing import list_items
@@ -216,7 +217,7 @@ class CliMillrace(Backend):
             stop_requested=status.stop_requested,
             mode_id=status.active_mode_id,
             raw=raw,
-            source="millrace status --format json",
+            source=self._questions.describe("status", "--format", "json"),
             observed_at=self._now(),
         )
 
@@ -262,6 +263,8 @@ class CliMillrace(Backend):
     def initialise(self, wait: Wait) -> None:
         """Make the workspace usable; no call if an earlier answer showed that it is.
 
+        In a directory that had no Millrace folder, Millrace keeps every stage's transcript.
+
         Otherwise one call, or two in a workspace that an older Millrace initialised: a newer one
         requires its own `init`.
 
@@ -269,11 +272,15 @@ class CliMillrace(Backend):
             WorkspaceUnusable: missing, not a directory, not writable, or `init` refused.
         """
         self._paths.make_own()
+        is_new = not self.is_initialised
         if self._is_initialised(wait):
             return
         completed = self._questions.ask("init", wait=wait)
         if completed.exit_code != 0:
             raise self._unusable(completed)
+        if is_new:
+            with self._daemon.control(wait):
+                keep_transcripts(self._paths)
 
     def describe_folder(self, wait: Wait) -> WorkspaceFolder:
         """Return Millrace's folder: its size, and whether git shows it; no call of Millrace."""

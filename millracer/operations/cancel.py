@@ -200,7 +200,7 @@ def _report_deferred(millrace: Backend, item_status: ItemStatus) -> Found:
 
 
 def _by_hand(millrace: Backend, item_status: ItemStatus) -> Sequence[NextStep]:
-    steps = millrace.commands.next_steps(item_status, (), resume_command="")
+    steps = millrace.commands.next_steps(item_status, (), watch_command="")
     return [each for each in steps if each.action == "cancel"]
 
 

@@ -57,7 +57,7 @@ from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, WatchLease
-from millracer.testing.facts import item_fact, spawn_fact, stage_fact, work_kind_of
+from millracer.testing.facts import described, item_fact, spawn_fact, stage_fact, work_kind_of
 from millracer.testing.stage_models import ScriptedStageModels
 from millracer.testing.stages import ScriptedStages
 from millracer.testing.steps import NOW, HeldItem, Step
@@ -539,13 +539,15 @@ class ScriptedBackend(Backend):
             return ItemStatus(
                 item_id=item_id,
                 state=ItemState.ABSENT,
-                source=f"millrace queue show {item_id}",
+                source=described("queue", "show", item_id, workspace=self.workspace),
                 observed_at=NOW,
             )
         return ItemStatus(
             item_id=item_id,
             state=item.state,
-            source=f"millrace queue show {item.millrace_id or item_id}",
+            source=described(
+                "queue", "show", item.millrace_id or item_id, workspace=self.workspace
+            ),
             observed_at=NOW,
             kind=item.kind,
             millrace_id=item.millrace_id or item_id,
@@ -595,7 +597,7 @@ class ScriptedBackend(Backend):
             stop_requested=self.stop_requested,
             mode_id=self.daemon.mode_id if self.daemon else "lad_pi",
             raw={"process_running": alive, "runtime_ownership_lock": lock},
-            source="millrace status --format json",
+            source=described("status", "--format", "json", workspace=self.workspace),
             observed_at=NOW,
         )
 
@@ -611,9 +613,11 @@ class ScriptedBackend(Backend):
         return Evidence(
             item_id=item_status.item_id,
             kind=item_status.kind,
-            items=tuple(item_fact(member) for member in members),
+            items=tuple(item_fact(member, self.workspace) for member in members),
             stages=tuple(
-                stage_fact(member) for member in members if member.proven or member.runner_failure
+                stage_fact(member, self.workspace)
+                for member in members
+                if member.proven or member.runner_failure
             ),
             spawns=tuple(spawn_fact(member) for member in members[1:]),
             closures=tuple(self.closures),

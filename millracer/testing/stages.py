@@ -12,11 +12,12 @@ from millracer.domain.work.stages import StageReport, TokenUsage
 from millracer.domain.work.transcript import Transcript
 
 TOKENS = TokenUsage(input=10, output=2, total=12)
+STAGE_COST = 0.25
 _STAGE_SECONDS = 1.0
 
 
 class ScriptedStages:
-    """Records the start and end of stages; every ended stage takes a second and 12 tokens.
+    """Records the start and end of stages; an ended stage took a second, 12 tokens and 25 cents.
 
     Attributes:
         reports: the stages so far, oldest first; tests may change them at any time.
@@ -57,6 +58,8 @@ class ScriptedStages:
                     completed_at=self._clock,
                     seconds=_STAGE_SECONDS,
                     tokens=TOKENS,
+                    cost_usd=STAGE_COST,
+                    cost_unknown=None,
                 )
 
     def note(self, events: Iterable[RuntimeEvent], item_id: str) -> None:

@@ -85,6 +85,8 @@ def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
         ("widget-0a1b", ItemState.QUEUED)
     ]
     assert evidence.stages == ()
+    for source in (queued.source, status.source, evidence.items[0].source):
+        assert source.endswith(f" --workspace {millrace.workspace}")
 
 
 def test_what_is_left_is_listed_with_the_newest_first_and_ideas_after_the_queue(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from millracer.cancellation import Wait
 from millracer.domain.work.stages import StageReport, TokenUsage
+from millracer.millrace.evidence.stage_costs import StageCost, read_cost
 from millracer.millrace.files.state import CachedDocument
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import RunnerInvocation, StageResult, StageTokens
@@ -36,6 +37,7 @@ class StageReports:
         self._runs = paths.agents / "runs"
         self._find_runs = find_runs
         self._results: dict[Path, CachedDocument[StageResult]] = {}
+        self._costs: dict[Path, CachedDocument[StageCost]] = {}
         self._invocations: dict[Path, CachedDocument[RunnerInvocation]] = {}
 
     def read(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
@@ -70,6 +72,8 @@ class StageReports:
                 yield self._unfinished(folder, named[1], started)
 
     def _ended(self, folder: Path, request_id: str, result: StageResult) -> StageReport:
+        transcript = self._file(folder, f"runner_events.{request_id}.jsonl")
+        cost_usd, cost_unknown = self._cost(transcript, result)
         return StageReport(
             item_id=result.work_item_id,
             run_id=result.run_id,
@@ -83,11 +87,13 @@ class StageReports:
             completed_at=result.completed_at,
             seconds=result.duration_seconds,
             tokens=_usage(result.token_usage),
+            cost_usd=cost_usd,
+            cost_unknown=cost_unknown,
             model=result.model_name,
             thinking=result.thinking_level,
             runner=result.runner_name,
             report=self._file(folder, result.report_artifact),
-            transcript=self._file(folder, f"runner_events.{request_id}.jsonl"),
+            transcript=transcript,
             prompt=self._file(folder, f"runner_prompt.{request_id}.md"),
             stdout=self._file(folder, result.stdout_path),
             stderr=self._file(folder, result.stderr_path),
@@ -102,6 +108,7 @@ class StageReports:
             stage=started.stage,
             run_folder=self._relative(folder),
             started_at=started.emitted_at,
+            cost_unknown="the stage did not end",
             model=started.model_name,
             thinking=started.thinking_level,
             runner=started.runner_name,
@@ -110,6 +117,16 @@ class StageReports:
             stdout=self._file(folder, f"runner_stdout.{request_id}.txt"),
             stderr=self._file(folder, f"runner_stderr.{request_id}.txt"),
         )
+
+    def _cost(self, transcript: str | None, result: StageResult) -> tuple[float | None, str | None]:
+        """Return a stage's cost, or why it is not known."""
+        if transcript is None:
+            return None, "Millrace kept no transcript, which has the cost"
+        path = self._root / transcript
+        cost = self._costs.setdefault(path, CachedDocument(path, read_cost)).read()
+        if cost is None or cost.usd is None:
+            return None, f"pi has no price for {result.model_name}"
+        return cost.usd, None
 
     def _file(self, folder: Path, name: str | None) -> str | None:
         """Return a file's path in the workspace, None if it is missing or outside."""

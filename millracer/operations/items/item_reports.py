@@ -80,7 +80,7 @@ def read_item(name: str, millrace: Backend, repository: Repository, wait: Wait) 
     item_status = find_item(name, millrace, wait)
     evidence = millrace.gather_evidence(item_status, wait)
     lineage = lineage_of(evidence)
-    resume = millrace.commands.millracer("watch", item_status.item_id)
+    watch = millrace.commands.millracer("watch", item_status.item_id)
     listed = {each.item_id: each for each in millrace.list_items()}
     own = listed.get(item_status.millrace_id or "") or listed.get(item_status.item_id)
     return ItemReport(
@@ -93,7 +93,7 @@ def read_item(name: str, millrace: Backend, repository: Repository, wait: Wait) 
         changes=repository.changes(item_status.item_id, wait, is_final=False),
         verdict=judge(evidence),
         failure=runner_failure(evidence),
-        next_steps=millrace.commands.next_steps(item_status, lineage, resume_command=resume),
+        next_steps=millrace.commands.next_steps(item_status, lineage, watch_command=watch),
         version=millrace.version,
     )
 
