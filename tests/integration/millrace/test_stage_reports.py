@@ -151,7 +151,7 @@ def test_a_cancelled_wait_ends_the_reading(folder: Path) -> None:
         reports.read(["widget"], Wait(cancellation))
 
 
-def test_every_run_with_a_folder_is_read_whatever_else_lies_there(folder: Path) -> None:
+def test_every_run_with_a_folder_is_read_whatever_else_is_there(folder: Path) -> None:
     write(folder, "stage_results/request-1.json", result())
     write(folder.parent / "run-2", "notes.txt", "no stage yet")
     write(folder.parent, "a-file", "not a run")
