@@ -21,7 +21,7 @@ from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.ports import Backend, WatchLease
 from millracer.system import processes
-from millracer.testing import backend as script
+from millracer.testing import steps as script
 from millracer.testing.backend import ScriptedBackend
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace

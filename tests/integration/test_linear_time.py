@@ -34,6 +34,7 @@ MADE_LATE = {
     "millrace/files/items/locate.py:_find_invalid",
     "millrace/commands/install.py:entry_module",
     "demo/stages.py:_passed",
+    "cli/terminal/layout.py:from_here",
 }
 
 
