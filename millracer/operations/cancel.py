@@ -41,7 +41,7 @@ def answer_cancel(request: CancelRequest, context: OperationContext) -> Answer[C
 
     def do(millrace: Backend, cancellation: Cancellation) -> ControlReport:
         reason = request.reason or DEFAULT_REASON
-        return cancel(request.name, millrace, cancellation, reason=reason)
+        return cancel(request.work_item_id, millrace, cancellation, reason=reason)
 
     return answered(context, do)
 

@@ -31,6 +31,7 @@ from millracer.domain.work.items import (
     UnfinishedItem,
     WorkItem,
 )
+from millracer.domain.work.runs import RunReport, newest_first
 from millracer.domain.work.runtime import (
     CommandReply,
     CommandState,
@@ -488,18 +489,21 @@ class ScriptedBackend(Backend):
     def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
         """See the port; a trace has the run and its stages."""
         self.calls.append("run_traces")
-        stages = self.stages.of(item_ids)
-        return tuple(
-            {
-                "run_id": run_id,
-                "nodes": [
-                    {"stage": each.stage, "terminal_result": each.result}
-                    for each in stages
-                    if each.run_id == run_id
-                ],
-            }
-            for run_id in dict.fromkeys(each.run_id for each in reversed(stages))
-        )
+        items = frozenset(item_ids)
+        runs = [run for run in self.stages.runs() if items.intersection(run.item_ids)]
+        return tuple(run.trace for run in reversed(runs) if run.trace is not None)
+
+    def list_runs(self, wait: Wait) -> tuple[RunReport, ...]:
+        """See the port."""
+        self.calls.append("list_runs")
+        wait.cancellation.raise_if_cancelled()
+        return newest_first([replace(run, trace=None) for run in self.stages.runs()])
+
+    def find_run(self, run_id: str, wait: Wait) -> RunReport | None:
+        """See the port."""
+        self.calls.append("find_run")
+        wait.cancellation.raise_if_cancelled()
+        return next((run for run in self.stages.runs() if run.run_id == run_id), None)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""

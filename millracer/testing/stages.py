@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from millracer.domain.work.items import ItemState
+from millracer.domain.work.runs import RunReport
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.domain.work.stages import StageReport, TokenUsage
 from millracer.domain.work.transcript import Transcript
@@ -78,6 +79,22 @@ class ScriptedStages:
             if all(report.stage != "updater" for report in self.of((item_id,))):
                 self.begin(item_id, "updater", "run-1")
             self.end(item_id)
+
+    def runs(self) -> tuple[RunReport, ...]:
+        """Return the runs of the stages, the oldest first; a trace has the run and its stages."""
+        run_ids = dict.fromkeys(report.run_id for report in self.reports)
+        return tuple(map(self._run, run_ids))
+
+    def _run(self, run_id: str) -> RunReport:
+        stages = tuple(report for report in self.reports if report.run_id == run_id)
+        nodes = [{"stage": each.stage, "terminal_result": each.result} for each in stages]
+        return RunReport(
+            run_id=run_id,
+            run_folder=stages[0].run_folder,
+            stages=stages,
+            status=None if stages[-1].result is None else "complete",
+            trace={"run_id": run_id, "nodes": nodes},
+        )
 
     def of(self, item_ids: Iterable[str]) -> tuple[StageReport, ...]:
         """Return the stages of these items."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from millracer.cancellation import Wait
+from millracer.domain.work.runs import RunReport
 from millracer.domain.work.stages import StageReport, TokenUsage
 from millracer.millrace.evidence.stage_costs import StageCost, read_cost
 from millracer.millrace.files.state import CachedDocument
@@ -49,6 +50,27 @@ class StageReports:
             wait.cancellation.raise_if_cancelled()
             reports += [each for each in self._read_run(run_id) if each.item_id in items]
         return tuple(sorted(reports, key=lambda each: (each.started_at, each.request_id)))
+
+    def run_ids(self) -> tuple[str, ...]:
+        """Return the ids of all runs that have a folder, in no particular order."""
+        try:
+            names = [path.name for path in self._runs.iterdir()]
+        except OSError:
+            return ()
+        return tuple(filter(self.has_run, names))
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether a run has a folder."""
+        return bool(_RUN_ID.fullmatch(run_id)) and (self._runs / run_id).is_dir()
+
+    def read_run(self, run_id: str) -> RunReport:
+        """Return a run that has a folder, without its status and trace."""
+        stages = sorted(self._read_run(run_id), key=lambda each: (each.started_at, each.request_id))
+        return RunReport(
+            run_id=run_id,
+            run_folder=self._relative(self._runs / run_id),
+            stages=tuple(stages),
+        )
 
     def _read_run(self, run_id: str) -> Iterator[StageReport]:
         folder = self._runs / run_id

@@ -195,3 +195,21 @@ def test_a_cancelled_wait_ends_the_reading(folder: Path) -> None:
 
     with pytest.raises(Cancelled):
         reports.read(["widget"], Wait(cancellation))
+
+
+def test_every_run_with_a_folder_is_read_whatever_else_is_there(folder: Path) -> None:
+    write(folder, "stage_results/request-1.json", result())
+    write(folder.parent / "run-2", "notes.txt", "no stage yet")
+    write(folder.parent, "a-file", "not a run")
+    write(folder.parent / "no run", "stage_results/request-1.json", result())
+    reports = StageReports(WorkspacePaths(folder.parents[2]), lambda _: ())
+
+    assert sorted(reports.run_ids()) == [RUN, "run-2"]
+    assert [each.stage for each in reports.read_run(RUN).stages] == ["builder"]
+    assert reports.read_run("run-2").stages == ()
+    assert not reports.has_run("..")
+    assert not reports.has_run("run-3")
+
+
+def test_a_workspace_without_runs_has_none(tmp_path: Path) -> None:
+    assert StageReports(WorkspacePaths(tmp_path), lambda _: ()).run_ids() == ()
