@@ -68,14 +68,19 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.ops.request import Metadata as Metadata
     from millracer.schemas.ops.request import OpsInput as OpsInput
     from millracer.schemas.ops.request import OpsRequest as OpsRequest
+    from millracer.schemas.ops.request import OpsRequestV03 as OpsRequestV03
+    from millracer.schemas.ops.request import RequestedAuthority as RequestedAuthority
     from millracer.schemas.ops.request import ScopedWorkItem as ScopedWorkItem
     from millracer.schemas.ops.request import SourceRef as SourceRef
+    from millracer.schemas.ops.request import WorkItemRef as WorkItemRef
     from millracer.schemas.ops.request import WorkspaceRef as WorkspaceRef
+    from millracer.schemas.ops.result import AuthorityDocument as AuthorityDocument
     from millracer.schemas.ops.result import CompletionDocument as CompletionDocument
     from millracer.schemas.ops.result import EnqueueReply as EnqueueReply
     from millracer.schemas.ops.result import FreshnessDocument as FreshnessDocument
     from millracer.schemas.ops.result import OpsErrorDocument as OpsErrorDocument
     from millracer.schemas.ops.result import OpsResult as OpsResult
+    from millracer.schemas.ops.result import OpsResultV03 as OpsResultV03
     from millracer.schemas.ops.result import OpsRoute as OpsRoute
     from millracer.schemas.ops.result import OpsStatus as OpsStatus
     from millracer.schemas.ops.result import ResolutionDocument as ResolutionDocument
@@ -203,16 +208,21 @@ _MODULES = {
         "Metadata",
         "OpsInput",
         "OpsRequest",
+        "OpsRequestV03",
+        "RequestedAuthority",
         "ScopedWorkItem",
         "SourceRef",
+        "WorkItemRef",
         "WorkspaceRef",
     ),
     "millracer.schemas.ops.result": (
+        "AuthorityDocument",
         "CompletionDocument",
         "EnqueueReply",
         "FreshnessDocument",
         "OpsErrorDocument",
         "OpsResult",
+        "OpsResultV03",
         "OpsRoute",
         "OpsStatus",
         "ResolutionDocument",

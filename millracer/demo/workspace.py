@@ -118,4 +118,5 @@ def _stage_settings(pi_argv: Sequence[str]) -> str:
 command = {json.dumps(pi_argv[0])}
 args = {json.dumps(list(pi_argv[1:]))}
 provider = {json.dumps(PROVIDER)}
+event_log_policy = "full"
 """

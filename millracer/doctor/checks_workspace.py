@@ -98,7 +98,9 @@ def mode(context: DoctorContext, wait: Wait) -> Finding:
         resolve=control.resolve_mode,
         stage_models=surroundings.read_stage_models(copy),
     )
-    return Finding(message=f"mode {choice.mode}, named by {source}, compiles")
+    resolved = control.resolve_mode(choice.mode)
+    alias = "" if resolved == choice.mode else f" (alias of {resolved})"
+    return Finding(message=f"mode {choice.mode}{alias}, named by {source}, compiles")
 
 
 def daemon(context: DoctorContext, _wait: Wait) -> Finding:

@@ -26,14 +26,14 @@ class Commands(Protocol):
         ...
 
     def next_steps(
-        self, item_status: ItemStatus, lineage: tuple[LineageItem, ...], *, resume_command: str
+        self, item_status: ItemStatus, lineage: tuple[LineageItem, ...], *, watch_command: str
     ) -> tuple[NextStep, ...]:
         """Return the commands that continue, retry or cancel an item's unfinished work.
 
         Args:
             item_status: where the item itself is.
             lineage: the item and its descendants; used where the item itself is done.
-            resume_command: continues the item.
+            watch_command: continues the item.
         """
         ...
 

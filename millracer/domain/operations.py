@@ -49,6 +49,17 @@ class OperationName(StrEnum):
     LIST_SESSIONS = "list_sessions"
     INSPECT_SESSION = "inspect_session"
     FORGET_SESSION = "forget_session"
+    QUEUE_STATUS = "queue_status"
+    LIST_RUNS = "list_runs"
+    SHOW_RUN = "show_run"
+    DIAGNOSE = "diagnose"
+
+
+class OpsVersion(StrEnum):
+    """The versions of the ops documents; a result has the version of its request."""
+
+    V02 = "millracer.ops.v0.2"
+    V03 = "millracer.ops.v0.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +135,10 @@ class DiffRequest:
     """Show the changes during the work on one item.
 
     Attributes:
-        name: the item's id, or the id of its request.
+        work_item_id: the item's id, or the id of its request.
     """
 
-    name: str
+    work_item_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +146,11 @@ class CancelRequest:
     """Take one item out of the queue.
 
     Attributes:
-        name: the item's id, or the id of its request.
+        work_item_id: the item's id, or the id of its request.
         reason: Millrace keeps it; None for the default.
     """
 
-    name: str
+    work_item_id: str
     reason: str | None = None
 
 
@@ -184,6 +195,40 @@ class StopRequest:
     force: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ListRunsRequest:
+    """List Millrace's runs in a workspace.
+
+    Attributes:
+        work_item_id: only runs with a stage for this item, named as for `ShowRequest`; None for
+            all.
+    """
+
+    work_item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRunRequest:
+    """Show one run of Millrace whole.
+
+    Attributes:
+        run_id: Millrace's id of the run.
+    """
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnoseRequest:
+    """Check whether a run would work.
+
+    Attributes:
+        with_turn: also send pi one short prompt, which calls its model.
+    """
+
+    with_turn: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One operation.
@@ -197,7 +242,9 @@ class Operation:
             ops requests exist.
         failure: returns the result document of an error, given the error and the operation's name.
         ops_action: the name of the ops action; empty: there is none.
-        ops_handler: performs the ops action; empty: `handler` does, with a request made of the
+        ops_since: the first version of the ops documents that has the action.
+        ops_handler: performs the ops action; empty: `handler` does.
+        ops_request: makes the request of `handler` from the ops request; empty: it has the
             payload's fields of the same names.
         payload: the model of the ops action's `input.payload`.
         on_store: whether the ops action uses the session store alone.
@@ -213,7 +260,9 @@ class Operation:
     handler: str = ""
     failure: str = ""
     ops_action: str = ""
+    ops_since: OpsVersion = OpsVersion.V02
     ops_handler: str = ""
+    ops_request: str = ""
     payload: str = "millracer.schemas.ops.payloads:Payload"
     on_store: bool = False
     names_session: bool = False
@@ -230,7 +279,15 @@ _PAYLOADS = f"{_SCHEMAS}.ops.payloads"
 _TASK = f"{_OPERATIONS}.context:PreparedTask"
 
 
-def _run(name: OperationName, text: str, *, ops_action: str = "") -> Operation:
+def _run(  # noqa: PLR0913 - the parts of a row
+    name: OperationName,
+    text: str,
+    *,
+    ops_action: str,
+    ops_handler: str,
+    payload: str,
+    ops_since: OpsVersion = OpsVersion.V02,
+) -> Operation:
     return Operation(
         request=_TASK,
         result=f"{_SCHEMAS}.run.document:RunResultDocument",
@@ -239,8 +296,9 @@ def _run(name: OperationName, text: str, *, ops_action: str = "") -> Operation:
         handler=f"{_OPERATIONS}.task:answer_run",
         failure=f"{_OPERATIONS}.task:describe_failure",
         ops_action=ops_action,
-        ops_handler=f"{_OPERATIONS}.ops.run:run_task" if ops_action else "",
-        payload=f"{_PAYLOADS}:EnqueuePayload",
+        ops_since=ops_since,
+        ops_handler=f"{_OPERATIONS}.ops.run:{ops_handler}",
+        payload=f"{_PAYLOADS}:{payload}",
         writes=True,
         warms_up=True,
     )
@@ -277,7 +335,7 @@ def _control(  # noqa: PLR0913 - the parts of a row
     handler: str,
     *,
     warms_up: bool = True,
-    ops_action: str = "",
+    ops_since: OpsVersion = OpsVersion.V03,
     payload: str = "Payload",
 ) -> Operation:
     return Operation(
@@ -287,10 +345,34 @@ def _control(  # noqa: PLR0913 - the parts of a row
         command=f"{_COMMANDS}.control:{name}",
         handler=f"{_OPERATIONS}.{handler}",
         failure=f"{_CONTROL}:describe_failure",
-        ops_action=ops_action,
+        ops_action=name,
+        ops_since=ops_since,
         payload=f"{_PAYLOADS}:{payload}",
         writes=True,
         warms_up=warms_up,
+    )
+
+
+def _report(  # noqa: PLR0913 - the parts of a row
+    name: OperationName,
+    request: str,
+    handler: str,
+    document: str,
+    failure: str,
+    *,
+    payload: str = "Payload",
+) -> Operation:
+    """Return the row of a report that no command of the same name prints."""
+    return Operation(
+        request=f"{_HERE}:{request}",
+        result=f"{_SCHEMAS}.{document}",
+        handler=f"{_OPERATIONS}.{handler}",
+        failure=f"{_SCHEMAS}.{failure}",
+        ops_action=name,
+        ops_since=OpsVersion.V03,
+        payload=f"{_PAYLOADS}:{payload}",
+        writes=False,
+        warms_up=True,
     )
 
 
@@ -322,6 +404,8 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             _N.RUN,
             "Run one task to its end and print the answer or a JSON result.",
             ops_action="enqueue",
+            ops_handler="run_task",
+            payload="EnqueuePayload",
         ),
         _N.STATUS: Operation(
             request=f"{_HERE}:StatusRequest",
@@ -374,16 +458,30 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             help="Add one task to Millrace's queue and print the work item's id.",
             handler=f"{_OPERATIONS}.submit:answer_submit",
             failure=f"{_SCHEMAS}.submit:describe_failure",
+            ops_action="submit",
+            ops_since=OpsVersion.V03,
+            ops_request=f"{_OPERATIONS}.ops.run:prepare_submission",
+            payload=f"{_PAYLOADS}:EnqueuePayload",
             writes=True,
             warms_up=True,
         ),
-        _N.WATCH: _run(_N.WATCH, "Follow one work item to its end and print its result."),
+        _N.WATCH: _run(
+            _N.WATCH,
+            "Follow one work item to its end and print its result.",
+            ops_action="watch",
+            ops_handler="watch_item",
+            payload="WatchPayload",
+            ops_since=OpsVersion.V03,
+        ),
         _N.DIFF: Operation(
             request=f"{_HERE}:DiffRequest",
             result=f"{_SCHEMAS}.diff:DiffResult",
             help="Show what changed in the workspace during an item's work.",
             handler=f"{_OPERATIONS}.items.diff:answer_diff",
             failure=f"{_SCHEMAS}.diff:describe_failure",
+            ops_action="diff",
+            ops_since=OpsVersion.V03,
+            payload=f"{_PAYLOADS}:ItemPayload",
             writes=False,
         ),
         _N.CANCEL: _control(
@@ -391,13 +489,14 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "Remove one waiting or blocked work item from Millrace's queue.",
             "CancelRequest",
             "cancel:answer_cancel",
+            payload="CancelPayload",
         ),
         _N.RETRY: _control(
             _N.RETRY,
             "Put one blocked work item back into the queue.",
             "RetryRequest",
             "items.retry:answer_retry",
-            ops_action="retry",
+            ops_since=OpsVersion.V02,
             payload="RetryPayload",
         ),
         _N.PAUSE: _control(
@@ -414,7 +513,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "Start a daemon that works the queue until `millracer stop`.",
             "StartRequest",
             "start:answer_start",
-            ops_action="start",
+            ops_since=OpsVersion.V02,
         ),
         _N.STOP: _control(
             _N.STOP,
@@ -422,6 +521,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "StopRequest",
             "control:answer_stop",
             warms_up=False,
+            payload="StopPayload",
         ),
         _N.MODELS: Operation(
             request=f"{_HERE}:ModelsRequest",
@@ -429,8 +529,42 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             help="Show or set the models of pi and the stages.",
             handler=f"{_OPERATIONS}.models:answer_models",
             failure=f"{_SCHEMAS}.models:describe_failure",
+            ops_action="models",
+            ops_since=OpsVersion.V03,
+            payload=f"{_PAYLOADS}:ModelsPayload",
             writes=True,
             warms_up=True,
+        ),
+        _N.QUEUE_STATUS: _report(
+            _N.QUEUE_STATUS,
+            "StatusRequest",
+            "workspace_status:answer_status",
+            "status:StatusResult",
+            "status:describe_failure",
+        ),
+        _N.LIST_RUNS: _report(
+            _N.LIST_RUNS,
+            "ListRunsRequest",
+            "items.runs:answer_list_runs",
+            "items.runs:RunsResult",
+            "items.runs:describe_list_failure",
+            payload="ListRunsPayload",
+        ),
+        _N.SHOW_RUN: _report(
+            _N.SHOW_RUN,
+            "ShowRunRequest",
+            "items.runs:answer_show_run",
+            "items.runs:ShownRunResult",
+            "items.runs:describe_show_failure",
+            payload="ShowRunPayload",
+        ),
+        _N.DIAGNOSE: _report(
+            _N.DIAGNOSE,
+            "DiagnoseRequest",
+            "diagnose:answer_diagnose",
+            "doctor:DoctorResult",
+            "doctor:describe_failure",
+            payload="DiagnosePayload",
         ),
         _N.LIST_WORKSPACES: _on_store(_N.LIST_WORKSPACES, "WorkspacesReply", writes=False),
         _N.SELECT_WORKSPACE: _on_store(
@@ -456,10 +590,36 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
     }
 )
 
-#: The operations with an ops action, by the action.
+#: The operations with an ops action in any version of the ops documents, by the action.
 ACTIONS: Mapping[str, Operation] = MappingProxyType(
     {each.ops_action: each for each in OPERATIONS.values() if each.ops_action}
 )
+
+_ACTIONS_OF: Mapping[OpsVersion, Mapping[str, Operation]] = MappingProxyType(
+    {
+        version: MappingProxyType(
+            {name: each for name, each in ACTIONS.items() if each.ops_since <= version}
+        )
+        for version in OpsVersion
+    }
+)
+
+_RECORDS: Final = "record_"
+_RELEASES: Final = frozenset({"inspect_release", "release_inspect"})
+
+
+def actions_of(version: OpsVersion) -> Mapping[str, Operation]:
+    """Return the operations with an ops action in a version of the ops documents."""
+    return _ACTIONS_OF[version]
+
+
+def reason_for_no_action(action: str) -> str | None:
+    """Return why Millracer lacks an action of the reference; None for any other action."""
+    if action.startswith(_RECORDS):
+        return "only Millrace's own evidence counts, and Millracer does not record any other"
+    if action in _RELEASES:
+        return "Millracer does not prepare releases"
+    return None
 
 
 def load(target: str) -> Any:

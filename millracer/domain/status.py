@@ -203,6 +203,9 @@ class WorkspaceStatus:
         return next(blocked, None)
 
 
+_WITHOUT_MILLRACE = frozenset({"millrace_not_found", "millrace_unsupported"})
+
+
 def _told(overview: WorkspaceStatus) -> tuple[object, ...]:
     status = overview.status
     return (
@@ -250,6 +253,8 @@ def _next_steps(overview: WorkspaceStatus) -> Sequence[NextStep]:
     ours = overview.commands.millracer
     status = overview.status
     steps = []
+    if any(error.code in _WITHOUT_MILLRACE for error in overview.errors):
+        return [NextStep("install", "millracer setup")]
     if not overview.initialised and overview.errors:
         return []
     if not overview.initialised:

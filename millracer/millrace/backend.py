@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from millracer.domain.work.items import (
     UnfinishedItem,
     WorkItem,
 )
+from millracer.domain.work.runs import RunReport, newest_first
 from millracer.domain.work.runtime import (
     CommandReply,
     ControlReceipt,
@@ -47,7 +49,9 @@ from millracer.millrace.daemon.daemon import WorkspaceDaemon
 from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.evidence.stages import StageReports
+from millracer.millrace.evidence.traces import TraceFiles
 from millracer.millrace.evidence.transcripts import read_transcript
+from millracer.millrace.files.configuration import keep_transcripts
 from millracer.millrace.files.event_log import recent_events, stage_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items.listing import list_items
@@ -120,6 +124,7 @@ class CliMillrace(Backend):
         self._evidence = MillraceEvidence(
             questions=self._questions, items=self._items, lineage=self._lineage, now=now
         )
+        self._traces = TraceFiles(self._paths)
         self._stage_reports = StageReports(self._paths, self._lineage.find_runs)
         self._daemon = WorkspaceDaemon(
             calls,
@@ -216,7 +221,7 @@ class CliMillrace(Backend):
             stop_requested=status.stop_requested,
             mode_id=status.active_mode_id,
             raw=raw,
-            source="millrace status --format json",
+            source=self._questions.describe("status", "--format", "json"),
             observed_at=self._now(),
         )
 
@@ -262,6 +267,8 @@ class CliMillrace(Backend):
     def initialise(self, wait: Wait) -> None:
         """Make the workspace usable; no call if an earlier answer showed that it is.
 
+        In a directory that had no Millrace folder, Millrace keeps every stage's transcript.
+
         Otherwise one call, or two in a workspace that an older Millrace initialised: a newer one
         requires its own `init`.
 
@@ -269,11 +276,15 @@ class CliMillrace(Backend):
             WorkspaceUnusable: missing, not a directory, not writable, or `init` refused.
         """
         self._paths.make_own()
+        is_new = not self.is_initialised
         if self._is_initialised(wait):
             return
         completed = self._questions.ask("init", wait=wait)
         if completed.exit_code != 0:
             raise self._unusable(completed)
+        if is_new:
+            with self._daemon.control(wait):
+                keep_transcripts(self._paths)
 
     def describe_folder(self, wait: Wait) -> WorkspaceFolder:
         """Return Millrace's folder: its size, and whether git shows it; no call of Millrace."""
@@ -380,6 +391,26 @@ class CliMillrace(Backend):
     def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
         """Return Millrace's own traces of the runs of these items, the newest first; no call."""
         return tuple(self._lineage.raw_traces(item_ids))
+
+    def list_runs(self, wait: Wait) -> tuple[RunReport, ...]:
+        """Return all runs without their traces, the newest first; no call."""
+        found = []
+        for run_id in self._stage_reports.run_ids():
+            wait.cancellation.raise_if_cancelled()
+            found.append(self._read_run(run_id))
+        return newest_first(found)
+
+    def find_run(self, run_id: str, wait: Wait) -> RunReport | None:
+        """Return one run with its trace; no call."""
+        wait.cancellation.raise_if_cancelled()
+        if not self._stage_reports.has_run(run_id):
+            return None
+        return replace(self._read_run(run_id), trace=self._traces.read_raw(run_id))
+
+    def _read_run(self, run_id: str) -> RunReport:
+        trace = self._traces.read(run_id)
+        status = None if trace is None else trace.status
+        return replace(self._stage_reports.read_run(run_id), status=status)
 
     def gather_evidence(self, item_status: ItemStatus, wait: Wait) -> Evidence:
         """Gather all evidence for the gate; one call for a task done in one run, three for a probe.

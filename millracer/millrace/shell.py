@@ -30,13 +30,13 @@ class MillraceCommands(Commands):
         return millracer_command(*words, workspace=self.workspace, option=self.option)
 
     def next_steps(
-        self, item_status: ItemStatus, lineage: tuple[LineageItem, ...], *, resume_command: str
+        self, item_status: ItemStatus, lineage: tuple[LineageItem, ...], *, watch_command: str
     ) -> tuple[NextStep, ...]:
         """Return the commands that continue, retry or cancel an item's unfinished work."""
         held = _held(item_status, lineage)
         steps = []
         if any(state.is_live for _, state, _ in held):
-            steps.append(NextStep("continue", resume_command))
+            steps.append(NextStep("continue", watch_command))
         for item_id, state, path in held:
             if state is ItemState.BLOCKED:
                 steps.append(NextStep("retry", self.millracer("retry", item_id)))

@@ -41,7 +41,7 @@ def answer_cancel(request: CancelRequest, context: OperationContext) -> Answer[C
 
     def do(millrace: Backend, cancellation: Cancellation) -> ControlReport:
         reason = request.reason or DEFAULT_REASON
-        return cancel(request.name, millrace, cancellation, reason=reason)
+        return cancel(request.work_item_id, millrace, cancellation, reason=reason)
 
     return answered(context, do)
 
@@ -200,7 +200,7 @@ def _report_deferred(millrace: Backend, item_status: ItemStatus) -> Found:
 
 
 def _by_hand(millrace: Backend, item_status: ItemStatus) -> Sequence[NextStep]:
-    steps = millrace.commands.next_steps(item_status, (), resume_command="")
+    steps = millrace.commands.next_steps(item_status, (), watch_command="")
     return [each for each in steps if each.action == "cancel"]
 
 

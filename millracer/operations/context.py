@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # a status does not need the modules that run a task
     from contextlib import AbstractContextManager
 
     from millracer.run.orchestrator import Orchestrator
+    from millracer.schemas.doctor import DoctorResult
 
 #: How long pi may take to end after an operation.
 PI_CLOSE_SECONDS = 5.0
@@ -50,6 +51,22 @@ class Tools(Protocol):
 
         Raises:
             MillracerError: a chosen directory, program or skill cannot be used.
+        """
+        ...
+
+    def examine(
+        self,
+        place: SelectedWorkspace,
+        options: OptionLayers,
+        cancellation: Cancellation,
+        *,
+        with_turn: bool,
+    ) -> DoctorResult:
+        """Check whether a run would work in a workspace; changes nothing there.
+
+        Raises:
+            MillracerError: the checks cannot be made.
+            Cancelled: the caller requested a stop.
         """
         ...
 
@@ -165,13 +182,13 @@ def target_of(
         ConfigInvalid: the workspace's configuration file cannot be used.
     """
     selected = None if session is None or session.selection is None else session.selection.mode
-    merged = options.with_values(**_given_by(read)).for_workspace(
+    merged = options.with_values(**given_by(read)).for_workspace(
         resolution.root_path, session_mode=selected or resolution.default_mode
     )
     return Target(resolution=resolution, merged=merged)
 
 
-def _given_by(read: ReadRequest) -> dict[str, Any]:
+def given_by(read: ReadRequest) -> dict[str, Any]:
     """Return the options of a request; a preference except `auto` precedes its option."""
     request = read.request
     given = {} if request.options is None else request.options.given()

@@ -22,7 +22,7 @@ class CommandName(StrEnum):
     LOGS = "logs"
     DIFF = "diff"
     RETRY = "retry"
-    RESUME = "resume"
+    WATCH = "watch"
     EXIT = "exit"
     QUIT = "quit"
 
@@ -41,10 +41,14 @@ COMMANDS: dict[CommandName, tuple[str, str]] = {
     CommandName.LOGS: ("[ID]", "what the agents of its stages said and did"),
     CommandName.DIFF: ("[ID]", "the lines that changed during the work on it"),
     CommandName.RETRY: ("ID", "put a blocked item back into the queue"),
-    CommandName.RESUME: ("[ID]", "continue an item, or list unfinished ones"),
+    CommandName.WATCH: ("[ID]", "continue an item, or list unfinished ones"),
     CommandName.EXIT: ("", "leave; so do /quit and Ctrl-D"),
     CommandName.QUIT: ("", "leave"),
 }
+
+
+#: Older names of commands, which `/help` does not show.
+_OLDER_NAMES = {"resume": CommandName.WATCH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,9 @@ def parse_line(text: str) -> Line | None:
         return TaskLine(text)
     word, argument = [*text[1:].split(None, 1), "", ""][:2]
     word = word.lower()
-    if word in COMMANDS:
-        return CommandLine(CommandName(word), argument.strip())
+    known = _OLDER_NAMES.get(word, word)
+    if known in COMMANDS:
+        return CommandLine(CommandName(known), argument.strip())
     return UnknownCommand(word, _nearest(word))
 
 

@@ -84,7 +84,7 @@ def describe_left(left: Sequence[UnfinishedItem], workspace: str) -> str:
             f"{'':>20}{item.item_id}",
         ]
     return "\n".join(
-        [*lines, *_more(len(left)), "continue one: /resume ID   (* enqueued by Millracer)"]
+        [*lines, *_more(len(left)), "continue one: /watch ID   (* enqueued by Millracer)"]
     )
 
 
@@ -136,13 +136,13 @@ def _describe_continuation(result: RunResult) -> list[str]:
     """Return the commands that continue or retry the item, if it is unfinished."""
     if result.work_item_id is None or result.outcome is Outcome.COMPLETED:
         return []
-    resume = f"/resume {result.work_item_id}"
+    watch = f"/watch {result.work_item_id}"
     actions = {step.action: step.command for step in result.next_steps}
     if "continue" in actions:
-        return [f"  to continue: {resume}"]
+        return [f"  to continue: {watch}"]
     if "retry" in actions:
         retry = f"/retry {result.work_item_id}"
-        return [f"  to try again: {retry}", f"  and then: {resume}"]
+        return [f"  to try again: {retry}", f"  and then: {watch}"]
     return []
 
 

@@ -19,6 +19,7 @@ from millracer.domain.requests import IntakePreference, RoutePreference, RunRequ
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult, failed_result
+from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ListedItem
 from millracer.errors import (
     MillracerError,
@@ -61,6 +62,7 @@ from millracer.ports import (
     TextListener,
 )
 from millracer.run.prepare.lookup import item_named
+from millracer.run.summary import is_answer
 from millracer.schemas.base import render
 from millracer.schemas.items.item import ItemResult, LogsResult, describe_item, describe_logs
 from millracer.schemas.run.result import render_result
@@ -138,7 +140,7 @@ class Operator:
             CommandName.LOGS: self._logs,
             CommandName.DIFF: self._diff,
             CommandName.RETRY: self._retry,
-            CommandName.RESUME: self._resume,
+            CommandName.WATCH: self._watch,
             CommandName.EXIT: self._leave,
             CommandName.QUIT: self._leave,
         }
@@ -211,7 +213,7 @@ class Operator:
         self._left = True
 
     def _help(self, _argument: str, _watching: Watching) -> None:
-        self._voice.answer(describe_commands())
+        self._voice.report(describe_commands())
 
     def _status(self, _argument: str, watching: Watching) -> None:
         if not self._selection.usable:
@@ -223,7 +225,7 @@ class Operator:
     def _choose_workspace(self, argument: str, watching: Watching) -> None:
         if not argument:
             registered = self._store.list_workspaces()
-            self._voice.answer(describe_workspaces(self._workspace, registered))
+            self._voice.report(describe_workspaces(self._workspace, registered))
             return
         place = self._selection.find(argument)
         moved = place.root_path != self._workspace
@@ -277,10 +279,9 @@ class Operator:
             self._voice.note(f"chosen, but not remembered: {error.message}")
 
     def _say_selection(self) -> None:
-        mode = self._options_here().options.millrace_mode
-        self._voice.note(
-            f"workspace {self._workspace} · mode {mode or 'as pi or the default says'}"
-        )
+        named = self._options_here().options.millrace_mode
+        mode = named or f"{DEFAULT_MODE} unless pi names another"
+        self._voice.note(f"workspace {self._workspace} · mode {mode}")
 
     def _choose_route(self, argument: str, _watching: Watching) -> None:
         present = self._options_here().options.route
@@ -320,9 +321,9 @@ class Operator:
             return
         last = self._done[-1]
         if argument:
-            self._voice.answer(render_result(last.result))
+            self._voice.document(render_result(last.result))
         else:
-            self._voice.answer(last.result.output)
+            self._show_output(last.result)
             self._voice.note(describe_ending(last.result, last.seconds))
 
     def _last_of_millrace(self, watching: Watching, *, as_json: bool) -> None:
@@ -333,7 +334,7 @@ class Operator:
             return
         document = self._read_item(items[0].item_id, watching)
         if as_json:
-            self._voice.answer(render(document))
+            self._voice.document(render(document))
         else:
             self._voice.item(document)
 
@@ -352,7 +353,7 @@ class Operator:
             return
         lines = [describe_earlier(earlier)] if earlier else []
         lines += [describe_history(self._done)] if self._done else []
-        self._voice.answer("\n".join(lines))
+        self._voice.report("\n".join(lines))
 
     def _items(self) -> list[ListedItem]:
         """Return the items of the workspace, the last written first; empty if it has none."""
@@ -383,7 +384,7 @@ class Operator:
         repository = self._tools.repository(self._workspace)
         patch = repository.patch(item_id, Wait(watching.cancellation))
         if patch:
-            self._voice.answer(patch.removesuffix("\n"))
+            self._voice.patch(patch.removesuffix("\n"))
         else:
             self._voice.note("no file changed")
 
@@ -394,7 +395,7 @@ class Operator:
         if not report.errors:
             self._voice.note(report.message)
         if report.outcome is ControlOutcome.DONE:
-            self._voice.note(f"  to continue: /resume {report.item_id}")
+            self._voice.note(f"  to continue: /watch {report.item_id}")
 
     def _named(self, name: str) -> str:
         """Return the name, or without one the item of the last delegated task.
@@ -411,10 +412,10 @@ class Operator:
             )
         return found
 
-    def _resume(self, item_id: str, watching: Watching) -> RunResult | None:
+    def _watch(self, item_id: str, watching: Watching) -> RunResult | None:
         if not item_id:
             left = self._millrace().list_unfinished()
-            self._voice.answer(describe_left(left, self._workspace))
+            self._voice.report(describe_left(left, self._workspace))
             return None
         return self._run(replace(self._request(""), resume=item_id), watching)
 
@@ -430,7 +431,7 @@ class Operator:
         except MillracerError as error:
             result = failed_result(request.request_id, self._workspace, __version__, error)
         seconds = self._clock.monotonic() - began
-        task = request.task or f"/resume {request.resume}"
+        task = request.task or f"/watch {request.resume}"
         self._done.append(Done(task=task, result=result, seconds=seconds))
         self._record(result)
         return result
@@ -452,13 +453,17 @@ class Operator:
         new = tuple(warning for warning in result.warnings if warning not in notices_before)
         return replace(result, warnings=new)
 
+    def _show_output(self, result: RunResult) -> None:
+        show = self._voice.answer if is_answer(result) else self._voice.report
+        show(result.output)
+
     def report(self, result: RunResult, *, streamed: bool) -> None:
         """Show how a task ended: its answer unless it was streamed, warnings, and the ending."""
         if result.outcome in {Outcome.FAILED, Outcome.CANCELLED}:
             for error in result.errors:
                 self._say_error(error.message, error.suggested_action)
         elif not streamed:
-            self._voice.answer(result.output)
+            self._show_output(result)
         for warning in (*result.warnings, *self._store_warnings):
             self._warn(warning)
         self._voice.note(describe_ending(result, self._done[-1].seconds))
@@ -529,7 +534,19 @@ class Voice(Protocol):
     """The operator's output."""
 
     def answer(self, text: str) -> None:
-        """Show a requested text: an answer of pi, a report."""
+        """Show an answer of pi, which is Markdown."""
+        ...
+
+    def report(self, text: str) -> None:
+        """Show a text or list of Millracer."""
+        ...
+
+    def patch(self, text: str) -> None:
+        """Show a unified diff."""
+        ...
+
+    def document(self, text: str) -> None:
+        """Show a JSON document, unchanged."""
         ...
 
     def status(self, status: StatusResult) -> None:

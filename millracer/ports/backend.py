@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
         UnfinishedItem,
         WorkItem,
     )
+    from millracer.domain.work.runs import RunReport
     from millracer.domain.work.runtime import (
         CommandReply,
         ControlReceipt,
@@ -399,6 +400,23 @@ class Backend(Protocol):
         """Return Millrace's own traces of the runs of these items, the newest first.
 
         Reads the disk, starts no program, and skips unreadable files.
+        """
+        ...
+
+    def list_runs(self, wait: Wait) -> tuple[RunReport, ...]:
+        """Return all runs of the workspace without their traces, the newest first.
+
+        Reads the disk, starts no program, and skips unreadable files.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def find_run(self, run_id: str, wait: Wait) -> RunReport | None:
+        """Return one run with its trace, None if the workspace has no such run.
+
+        Reads the disk and starts no program.
         """
         ...
 

@@ -8,6 +8,8 @@ from millracer.domain.work.changes import Changes
 from millracer.run.summary import summarise
 
 _THOUSAND, _MILLION = 1_000, 1_000_000
+#: In dollars; a smaller cost is shown as zero, that is, not at all.
+_LEAST_COST = 0.005
 _SEPARATOR = " · "
 
 
@@ -42,6 +44,7 @@ def describe_facts(result: RunResult) -> list[str]:
     Without a change and a token there are no facts.
     """
     parts = [*_describe_changes(result.changes), *_describe_tokens(result)]
+    parts += _describe_cost(result) if parts else []
     if not parts:
         return []
     seconds = sum(result.timings.values())
@@ -73,10 +76,15 @@ def _describe_tokens(result: RunResult) -> list[str]:
     if not total.tokens.total:
         return []
     bound = "at least " if total.unknown else ""
-    return [f"{bound}{_short(total.tokens.total)} tokens"]
+    return [f"{bound}{short_number(total.tokens.total)} tokens"]
 
 
-def _short(number: int) -> str:
+def _describe_cost(result: RunResult) -> list[str]:
+    cost = total_of(result.stages, result.agent_usage).cost.usd
+    return [f"${cost:.2f}"] if cost and cost >= _LEAST_COST else []
+
+
+def short_number(number: int) -> str:
     """Return a number with at most three digits before its unit."""
     if number < _THOUSAND:
         return str(number)

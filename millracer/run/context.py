@@ -42,6 +42,7 @@ class RunContext:
     lease: WatchLease | None = None
     watch_wait: Wait | None = None
     status: RuntimeStatus | None = None
+    stage_tokens: int | None = None  #: used by the ended stages, as last read during the watch
     stop_seen: bool = False
     notifier: Notifier | None = None
     pi_is_busy: bool = False  #: a notice to pi could not be stopped, so no turn may start

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from millracer import __version__
@@ -42,6 +43,7 @@ from millracer.run.summary import describe_fact, summarise
 _READ_AGAIN_SECONDS = 10.0
 _EVIDENCE_SECONDS = 60.0
 _STAGES_SECONDS = 5.0
+_STATUS_SECONDS = 10.0
 _CHANGES_SECONDS = 10.0
 
 
@@ -65,9 +67,15 @@ def finalize(  # noqa: PLR0913 - the ports
         leave(record)
         raise
 
+    was_watched = record.lease is not None
+
     def leave_and_measure() -> Changes | None:
         leave(record)
+        if was_watched:
+            record.status = None  # read while the daemon worked
         _read_item_again(record, end, millrace)
+        if was_watched:
+            _read_final_status(record, end, millrace)
         return _measure(record, repository)
 
     if not end.known_ending.item_may_move and not record.request.keep_daemon:
@@ -204,6 +212,14 @@ def _read_item_again(record: RunContext, end: Step, millrace: Backend) -> None:
         record.warn("place_unknown", "Millrace could not report where the work item is now")
 
 
+def _read_final_status(record: RunContext, end: Step, millrace: Backend) -> None:
+    """Read Millrace's status after the daemon was left; none after a stop request or a failure."""
+    if record.status is not None or end.known_ending in {Ending.CANCELLED, Ending.FAILED}:
+        return
+    with suppress(MillracerError, Cancelled):
+        record.status = millrace.read_status(record.wait.cleaning_up(_STATUS_SECONDS))
+
+
 def _command_for(word: str, record: RunContext, millrace: Backend) -> str | None:
     if record.item_status is None:
         return None
@@ -301,10 +317,8 @@ def _next_steps(record: RunContext, millrace: Backend, outcome: Outcome) -> tupl
     item_status = record.item_status
     if outcome is Outcome.COMPLETED or item_status is None:
         return ()
-    run = millrace.commands.millracer("run")
-    return millrace.commands.next_steps(
-        item_status, record.lineage, resume_command=f"{run} --resume {item_status.item_id}"
-    )
+    watch = millrace.commands.millracer("watch", item_status.item_id)
+    return millrace.commands.next_steps(item_status, record.lineage, watch_command=watch)
 
 
 def _answer(

@@ -97,6 +97,7 @@ class Progress:
             item_id=None if event is None else event.item_id,
             run_id=None if event is None else event.run_id,
             queued=None if record.status is None else record.status.queued,
+            tokens=record.stage_tokens,
         )
         record.progress.append(progress)
         if self._events is not None:

@@ -48,6 +48,13 @@ def summary_of(result: RunResult) -> str | None:
     )
 
 
+def is_answer(result: RunResult) -> bool:
+    """Whether the output is an answer of pi, not the description of the outcome."""
+    if result.event is None:
+        return result.outcome is Outcome.COMPLETED
+    return result.output != summary_of(result)
+
+
 def _describe_gap(entry: MissingEvidence) -> str:
     if entry.looked_in == NOWHERE:
         return f"{entry.needed} ({entry.found})"

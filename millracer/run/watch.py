@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 
-from millracer.cancellation import Wait
+from millracer.cancellation import Cancelled, Wait
 from millracer.domain.run.conclusion import Conclusion, Observation, classify, conclude
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.evidence import lineage_of
@@ -22,6 +23,7 @@ from millracer.domain.run.observation import (
     unmeetable,
 )
 from millracer.domain.run.progress import ProgressKind
+from millracer.domain.run.usage import NO_TURNS, total_of
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.errors import MillracerError, ProtocolError, ToolFailed, ToolTimeout
@@ -126,6 +128,8 @@ class Watch:
                 self._stages_under_way += event.begins_stage
                 self._stages_under_way -= event.ends_stage and self._stages_under_way > 0
                 self._has_stage_ended = self._has_stage_ended or event.ends_stage
+                if event.ends_stage:
+                    self._read_tokens()
                 self._progress.stage(event)
                 self._repetitions.note(event)
                 if notifier is not None:
@@ -134,6 +138,13 @@ class Watch:
         self._unreported.extend(waiting)
         if notifier is not None:
             self._progress.notices(notifier.drain())
+
+    def _read_tokens(self) -> None:
+        """Read the tokens of the ended stages for the progress, from files; best effort."""
+        record = self._record
+        with suppress(MillracerError, Cancelled):
+            stages = self._millrace.stage_reports(record.item_ids, record.wait)
+            record.stage_tokens = total_of(stages, NO_TURNS).tokens.total
 
     def _budget(self, wait: Wait) -> Step | None:
         """Check the budget after the end of a stage."""

@@ -183,24 +183,67 @@ def unknown_field_warning(path: str) -> RunWarning:
     return RunWarning("unknown_field", f"the field {path} is unknown and was ignored")
 
 
+def also_named(*names: str) -> Any:
+    """Return the metadata of a field with several names, of which the first one present counts."""
+    return Field(validation_alias=AliasChoices(*names))
+
+
+def offer_names(first: str, *others: str) -> ConfigDict:
+    """Return the configuration of a part with a required field of several names."""
+
+    def offer(schema: dict[str, Any], model: type[Any]) -> None:
+        describe_fields(schema, model)
+        schema["required"].remove(first)
+        usable = schema["properties"].pop(first)
+        names = (first, *others)
+        schema["anyOf"] = [
+            {
+                "required": [name],
+                "properties": {name: usable, **dict.fromkeys(names[:index], False)},
+            }
+            for index, name in enumerate(names)
+        ]
+
+    return ConfigDict(json_schema_extra=offer)
+
+
 _EMPTY = ("", None)
+#: The names of a scoped item's id; the first one with a value counts.
+_SCOPE_IDS: Final = ("item_id", "id", "itemId")
+#: The second names of its other fields, in camel case as other ports send.
+_CAMEL_CASE: Final = {
+    "source_queue": "sourceQueue",
+    "spec_path": "specPath",
+    "completion_ref": "completionRef",
+}
 
 
-def _offer_both_names(schema: dict[str, Any], model: type[Any]) -> None:
-    """Let a schema say that `id` counts where `item_id` is absent or empty."""
+def _in_camel_case(name: str) -> Any:
+    return also_named(name, _CAMEL_CASE[name])
+
+
+def _offer_every_name(schema: dict[str, Any], model: type[Any]) -> None:
+    """Let a schema say which name counts where several are given."""
     describe_fields(schema, model)
     schema["required"].remove("item_id")
-    usable = schema["properties"].pop("item_id")
+    fields = schema["properties"]
+    usable = fields.pop("item_id")
+    fields |= {second: fields[first] for first, second in _CAMEL_CASE.items()}
+    empty = {"enum": list(_EMPTY)}
     schema["anyOf"] = [
-        {"required": ["item_id"], "properties": {"item_id": usable}},
-        {"required": ["id"], "properties": {"id": usable, "item_id": {"enum": list(_EMPTY)}}},
+        {
+            "required": [name],
+            "properties": {name: usable, **dict.fromkeys(_SCOPE_IDS[:index], empty)},
+        }
+        for index, name in enumerate(_SCOPE_IDS)
     ]
 
 
 class ScopeModel(BaseModel):
     """One selected entry; its texts are kept exactly as given.
 
-    `id` is read as `item_id` if that is absent or empty.
+    `id` is read as `item_id` if that is absent or empty, and so is `itemId`. Other fields may be in
+    camel case, too.
 
     Attributes:
         item_id: the entry's id in the caller's queue; it names the work.
@@ -215,27 +258,31 @@ class ScopeModel(BaseModel):
         extra="ignore",
         strict=True,
         validate_by_name=True,
-        json_schema_extra=_offer_both_names,
+        json_schema_extra=_offer_every_name,
     )
 
     item_id: Annotated[
         str,
         StringConstraints(min_length=1, pattern=r"\S"),
         FilledInSchema,
-        Field(validation_alias=AliasChoices("item_id", "id")),
+        also_named(*_SCOPE_IDS),
     ]
 
     @model_validator(mode="before")
     @classmethod
     def _without_empty_id(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "id" in given and given.get("item_id") in _EMPTY:
-            return {name: value for name, value in given.items() if name != "item_id"}
-        return given
+        if not isinstance(given, dict):
+            return given
+        named = [name for name in _SCOPE_IDS if name in given]
+        empty = [name for name in named if given[name] in _EMPTY]
+        if len(empty) == len(named):
+            empty = empty[:-1]  # one stays, to be refused by its name
+        return {name: value for name, value in given.items() if name not in empty}
 
     title: str | None = None
-    source_queue: str | None = None
-    spec_path: str | None = None
-    completion_ref: str | None = None
+    source_queue: Annotated[str | None, _in_camel_case("source_queue")] = None
+    spec_path: Annotated[str | None, _in_camel_case("spec_path")] = None
+    completion_ref: Annotated[str | None, _in_camel_case("completion_ref")] = None
     constraints: Annotated[list[str], Field(fail_fast=True)] | None = None
 
     def to_scope(self) -> ScopedWork:

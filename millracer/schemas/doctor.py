@@ -86,6 +86,19 @@ class DoctorResult(Published):
     tools: ToolsDocument = ToolsDocument()
     errors: list[DoctorErrorDocument] = Field(default_factory=list)
 
+    def causes(self) -> tuple[MillracerError, ...]:
+        """Return one error for each failed check."""
+        return tuple(
+            MillracerError(
+                f"the check {each.name} failed: {each.message}",
+                code="check_failed",
+                suggested_action=each.next_command
+                or f"see the check `{each.name}` in docs/doctor.md",
+            )
+            for each in self.checks
+            if each.level is CheckLevel.FAIL
+        )
+
 
 def describe_check(check: Check) -> CheckDocument:
     """Return a check as it is printed."""

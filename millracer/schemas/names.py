@@ -10,6 +10,8 @@ class SchemaName(StrEnum):
 
     OPS_REQUEST = "ops-request"
     OPS_RESULT = "ops-result"
+    OPS_REQUEST_V03 = "ops-request-v0.3"
+    OPS_RESULT_V03 = "ops-result-v0.3"
     RUN_REQUEST = "run-request"
     RUN_RESULT = "run-result"
     CONFIG_RESULT = "config-result"
@@ -18,6 +20,8 @@ class SchemaName(StrEnum):
     ITEM_RESULT = "item-result"
     LOGS_RESULT = "logs-result"
     TRACE_RESULT = "trace-result"
+    RUNS_RESULT = "runs-result"
+    SHOWN_RUN_RESULT = "shown-run-result"
     WATCH_ALL_RESULT = "watch-all-result"
     SUBMIT_RESULT = "submit-result"
     DIFF_RESULT = "diff-result"

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from millracer.domain.operations import ACTIONS
+from millracer.domain.operations import OpsVersion, actions_of
 from millracer.schemas.base import WHITE_SPACE, Published
 from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
@@ -17,12 +17,13 @@ from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
 from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
 from millracer.schemas.items.listing import ListResult
+from millracer.schemas.items.runs import RunsResult, ShownRunResult
 from millracer.schemas.items.watch_all import WatchAllResult
 from millracer.schemas.models import ModelsResult
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.payloads import Payload, payload_of
-from millracer.schemas.ops.request import OpsRequest
-from millracer.schemas.ops.result import OpsResult
+from millracer.schemas.ops.request import request_model
+from millracer.schemas.ops.result import OpsResult, OpsResultV03
 from millracer.schemas.run.document import RunResultDocument
 from millracer.schemas.run_request import RunRequestDocument
 from millracer.schemas.status import StatusResult
@@ -31,9 +32,15 @@ from millracer.schemas.submit import SubmitResult
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+#: The ops requests, by version.
+_REQUESTS: Mapping[SchemaName, OpsVersion] = {
+    SchemaName.OPS_REQUEST: OpsVersion.V02,
+    SchemaName.OPS_REQUEST_V03: OpsVersion.V03,
+}
 #: The printed documents; the request's schema depends on the action.
 _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.OPS_RESULT: OpsResult,
+    SchemaName.OPS_RESULT_V03: OpsResultV03,
     SchemaName.RUN_RESULT: RunResultDocument,
     SchemaName.CONFIG_RESULT: ConfigResult,
     SchemaName.STATUS_RESULT: StatusResult,
@@ -41,6 +48,8 @@ _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.ITEM_RESULT: ItemResult,
     SchemaName.LOGS_RESULT: LogsResult,
     SchemaName.TRACE_RESULT: TraceResult,
+    SchemaName.RUNS_RESULT: RunsResult,
+    SchemaName.SHOWN_RUN_RESULT: ShownRunResult,
     SchemaName.WATCH_ALL_RESULT: WatchAllResult,
     SchemaName.SUBMIT_RESULT: SubmitResult,
     SchemaName.DIFF_RESULT: DiffResult,
@@ -57,8 +66,8 @@ def render_schema(name: SchemaName) -> str:
 
 def schema_of(name: SchemaName) -> dict[str, Any]:
     """Return a document's JSON Schema."""
-    if name is SchemaName.OPS_REQUEST:
-        schema = _ops_request()
+    if name in _REQUESTS:
+        schema = _ops_request(_REQUESTS[name])
     elif name is SchemaName.RUN_REQUEST:
         schema = RunRequestDocument.model_json_schema()
     else:
@@ -66,22 +75,23 @@ def schema_of(name: SchemaName) -> dict[str, Any]:
     return {"$schema": _DIALECT, **schema}
 
 
-def _ops_request() -> dict[str, Any]:
+def _ops_request(version: OpsVersion) -> dict[str, Any]:
     """Return the request's schema; what is read of the payload depends on the action."""
-    payloads = {action: payload_of(action) for action in ACTIONS}
-    models: list[type[BaseModel]] = [OpsRequest, Payload, *payloads.values()]
+    payloads = {action: payload_of(action) for action in actions_of(version)}
+    model = request_model(version)
+    models: list[type[BaseModel]] = [model, Payload, *payloads.values()]
     _, shared = models_json_schema([(model, "validation") for model in models])
     definitions = shared["$defs"]
-    request = definitions.pop(OpsRequest.__name__)
+    request = definitions.pop(model.__name__)
     request["allOf"] = [
         _payload_schema(Payload.__name__, definitions),
         *(
             {
                 "if": {"properties": {"action": {"pattern": _blanks_around(action)}}},
-                "then": _payload_schema(model.__name__, definitions),
+                "then": _payload_schema(payload.__name__, definitions),
             }
-            for action, model in payloads.items()
-            if model is not Payload
+            for action, payload in payloads.items()
+            if payload is not Payload
         ),
     ]
     return {**request, "$defs": definitions}
@@ -90,7 +100,7 @@ def _ops_request() -> dict[str, Any]:
 def _payload_schema(name: str, definitions: Mapping[str, Any]) -> dict[str, Any]:
     """Say that the payload is of a model, be it `input.payload` or, without that, `input`."""
     payload = {"$ref": f"#/$defs/{name}"}
-    needed = bool(definitions[name].get("required"))
+    needed = bool(definitions[name].get("required") or definitions[name].get("anyOf"))
     nested = {"type": "object", "properties": {"payload": payload}, "required": ["payload"]}
     flat = {"allOf": [payload, {"properties": {"payload": {"type": "null"}}}]}
     absent = [] if needed else [{"type": "null"}]

@@ -8,7 +8,6 @@ the work is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -27,14 +26,14 @@ from millracer.schemas.base import (
 )
 from millracer.schemas.descriptions import describe_fields
 from millracer.schemas.encoding import NotUtf8, read_document
-from millracer.schemas.lenient import NAMES_TARGET, IgnoredValue, read_leniently
+from millracer.schemas.lenient import NAMES_TARGET, read_leniently
+from millracer.schemas.scopes import find_scope, value_at
 
 _SEND_OBJECT = "send one JSON object, in UTF-8, on standard input"
-_SCOPES = ("scoped_work_item", "work_item", "scope", "metadata.scoped_work_item")
 _TASK_FIELDS = ("task", "prompt", "instructions")
 #: Unknown fields that are reported.
 _MAX_UNKNOWN = 100
-_INTAKES = ("intake_kind", "metadata.intake_kind")
+_INTAKES = ("intake_kind", "intakeKind", "metadata.intake_kind")
 
 _Path = Annotated[
     Annotated[str, StringConstraints(min_length=1, pattern=r"\S"), FilledInSchema] | None,
@@ -90,9 +89,12 @@ class RunRequestDocument(Incoming):
         workspace: the directory of the work, or the id of a registered workspace; counts before
             the option `--workspace`.
         intake_kind: auto, probe, idea or task; counts before the option `--intake`.
+        intakeKind: the same as `intake_kind`, which counts first.
         scoped_work_item: the one entry of the caller's queue that the task is about.
         work_item: the same as `scoped_work_item`, which counts first.
         scope: the same as `scoped_work_item`, if `work_item` is absent as well.
+        scopedWorkItem: the same as `scoped_work_item`, if those are absent.
+        workItem: the same as `scoped_work_item`, if those are absent.
         metadata: the caller's own information; unknown fields in it are not reported.
     """
 
@@ -103,16 +105,13 @@ class RunRequestDocument(Incoming):
     instructions: str | None = None
     workspace: _Path = None
     intake_kind: str | None = None
+    intakeKind: str | None = None  # noqa: N815 - the key of another port
     scoped_work_item: ScopeModel | None = None
     work_item: ScopeModel | None = None
     scope: ScopeModel | None = None
+    scopedWorkItem: ScopeModel | None = None  # noqa: N815 - the key of another port
+    workItem: ScopeModel | None = None  # noqa: N815 - the key of another port
     metadata: Metadata | None = None
-
-    def at(self, path: str) -> Any:
-        """Return the value at a path, None where it is absent."""
-        part, _, inner = path.partition(".")
-        value = getattr(self, part)
-        return getattr(value, inner) if inner and value is not None else value
 
 
 def parse_run_request(raw: bytes) -> TaskRequest:
@@ -133,7 +132,7 @@ def parse_run_request(raw: bytes) -> TaskRequest:
                 suggested_action=f"correct {each.field}, or leave it out",
             )
     task = next(
-        (value for name in _TASK_FIELDS if (value := model.at(name)) and value.strip()), None
+        (value for name in _TASK_FIELDS if (value := getattr(model, name)) and value.strip()), None
     )
     if task is None:
         raise InvalidRequest(
@@ -141,16 +140,18 @@ def parse_run_request(raw: bytes) -> TaskRequest:
             field="task",
             suggested_action="give the task as `task`",
         )
-    scope: ScopeModel | None = next(filter(None, map(model.at, _SCOPES)), None)
-    ignored += _other_scopes(model, scope)
-    unread = list(unknown_fields(model, free=("metadata",)))[:_MAX_UNKNOWN]
+    found = find_scope(model, ignored)
+    ignored += found.ignored
+    reported = {each.field for each in found.ignored}
+    unknown_paths = unknown_fields(model, free=("metadata",))
+    unread = [path for path in unknown_paths if path not in reported][:_MAX_UNKNOWN]
     intake, unknown = _intake(model)
     return TaskRequest(
         task=task,
         workspace=model.workspace,
         intake=intake,
-        scope=None if scope is None else scope.to_scope(),
-        scope_is_unclear=any(each.field in _SCOPES and each.value for each in ignored),
+        scope=None if found.scope is None else found.scope.to_scope(),
+        scope_is_unclear=found.is_unclear,
         warnings=(
             *map(unknown_field_warning, unread),
             *(each.warning for each in ignored),
@@ -175,19 +176,10 @@ def _document(raw: bytes) -> tuple[str, dict[str, Any]]:
     return text, document
 
 
-def _other_scopes(model: RunRequestDocument, used: ScopeModel | None) -> Iterator[IgnoredValue]:
-    """Yield the scopes that differ from the one that is used."""
-    for path in _SCOPES:
-        value = model.at(path)
-        if value is not None and value != used:
-            problem = "the request names another scoped item before it"
-            yield IgnoredValue(field=path, value=value, problem=problem)
-
-
 def _intake(model: RunRequestDocument) -> tuple[IntakePreference | None, tuple[RunWarning, ...]]:
     """Return the requested intake kind, and a warning if it is not a kind."""
     for field in _INTAKES:
-        word = (model.at(field) or "").strip().lower()
+        word = (value_at(model, field) or "").strip().lower()
         if word in list(IntakePreference):
             return IntakePreference(word), ()
         if word:

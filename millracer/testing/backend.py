@@ -31,6 +31,7 @@ from millracer.domain.work.items import (
     UnfinishedItem,
     WorkItem,
 )
+from millracer.domain.work.runs import RunReport, newest_first
 from millracer.domain.work.runtime import (
     CommandReply,
     CommandState,
@@ -57,7 +58,7 @@ from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
 from millracer.ports import Backend, DaemonControl, Observer, WatchLease
-from millracer.testing.facts import item_fact, spawn_fact, stage_fact, work_kind_of
+from millracer.testing.facts import described, item_fact, spawn_fact, stage_fact, work_kind_of
 from millracer.testing.stage_models import ScriptedStageModels
 from millracer.testing.stages import ScriptedStages
 from millracer.testing.steps import NOW, HeldItem, Step
@@ -495,18 +496,21 @@ class ScriptedBackend(Backend):
     def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:
         """See the port; a trace has the run and its stages."""
         self.calls.append("run_traces")
-        stages = self.stages.of(item_ids)
-        return tuple(
-            {
-                "run_id": run_id,
-                "nodes": [
-                    {"stage": each.stage, "terminal_result": each.result}
-                    for each in stages
-                    if each.run_id == run_id
-                ],
-            }
-            for run_id in dict.fromkeys(each.run_id for each in reversed(stages))
-        )
+        items = frozenset(item_ids)
+        runs = [run for run in self.stages.runs() if items.intersection(run.item_ids)]
+        return tuple(run.trace for run in reversed(runs) if run.trace is not None)
+
+    def list_runs(self, wait: Wait) -> tuple[RunReport, ...]:
+        """See the port."""
+        self.calls.append("list_runs")
+        wait.cancellation.raise_if_cancelled()
+        return newest_first([replace(run, trace=None) for run in self.stages.runs()])
+
+    def find_run(self, run_id: str, wait: Wait) -> RunReport | None:
+        """See the port."""
+        self.calls.append("find_run")
+        wait.cancellation.raise_if_cancelled()
+        return next((run for run in self.stages.runs() if run.run_id == run_id), None)
 
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """See the port."""
@@ -546,13 +550,15 @@ class ScriptedBackend(Backend):
             return ItemStatus(
                 item_id=item_id,
                 state=ItemState.ABSENT,
-                source=f"millrace queue show {item_id}",
+                source=described("queue", "show", item_id, workspace=self.workspace),
                 observed_at=NOW,
             )
         return ItemStatus(
             item_id=item_id,
             state=item.state,
-            source=f"millrace queue show {item.millrace_id or item_id}",
+            source=described(
+                "queue", "show", item.millrace_id or item_id, workspace=self.workspace
+            ),
             observed_at=NOW,
             kind=item.kind,
             millrace_id=item.millrace_id or item_id,
@@ -602,7 +608,7 @@ class ScriptedBackend(Backend):
             stop_requested=self.stop_requested,
             mode_id=self.daemon.mode_id if self.daemon else "lad_pi",
             raw={"process_running": alive, "runtime_ownership_lock": lock},
-            source="millrace status --format json",
+            source=described("status", "--format", "json", workspace=self.workspace),
             observed_at=NOW,
         )
 
@@ -618,9 +624,11 @@ class ScriptedBackend(Backend):
         return Evidence(
             item_id=item_status.item_id,
             kind=item_status.kind,
-            items=tuple(item_fact(member) for member in members),
+            items=tuple(item_fact(member, self.workspace) for member in members),
             stages=tuple(
-                stage_fact(member) for member in members if member.proven or member.runner_failure
+                stage_fact(member, self.workspace)
+                for member in members
+                if member.proven or member.runner_failure
             ),
             spawns=tuple(spawn_fact(member) for member in members[1:]),
             closures=tuple(self.closures),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.evidence import ItemFact, SpawnFact, StageFact, StageProof
 from millracer.domain.work.items import ItemState
 from millracer.testing.steps import NOW, HeldItem
+
+
+def described(*words: str, workspace: str) -> str:
+    """Return a command of Millrace as the source of a fact."""
+    return shlex.join(("millrace", *words, "--workspace", workspace))
 
 
 def work_kind_of(item: HeldItem) -> str | None:
@@ -16,19 +23,19 @@ def work_kind_of(item: HeldItem) -> str | None:
     return None if item.kind is None else item.kind.value
 
 
-def item_fact(item: HeldItem) -> ItemFact:
+def item_fact(item: HeldItem, workspace: str) -> ItemFact:
     """Return the fact of an item's state."""
     return ItemFact(
         item_id=item.item_id,
         work_kind=item.work_kind or work_kind_of(item) or "task",
         state=item.state,
-        source=f"millrace queue show {item.millrace_id or item.item_id}",
+        source=described("queue", "show", item.millrace_id or item.item_id, workspace=workspace),
         observed_at=NOW,
         detail=item.detail,
     )
 
 
-def stage_fact(item: HeldItem) -> StageFact:
+def stage_fact(item: HeldItem, workspace: str) -> StageFact:
     """Return the fact of the stage that did an item's work."""
     work_kind = item.work_kind or work_kind_of(item) or "task"
     is_probe = work_kind == "probe"
@@ -43,7 +50,7 @@ def stage_fact(item: HeldItem) -> StageFact:
         run_status="complete" if item.runner_failure is None else "blocked",
         proves=proof if item.runner_failure is None else None,
         counts=item.runner_failure is None,
-        source="millrace runs trace run-1 --format json",
+        source=described("runs", "trace", "run-1", "--format", "json", workspace=workspace),
         observed_at=NOW,
         runner_failure=item.runner_failure,
     )

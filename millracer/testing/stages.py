@@ -7,16 +7,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from millracer.domain.work.items import ItemState
+from millracer.domain.work.runs import RunReport
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.domain.work.stages import StageReport, TokenUsage
 from millracer.domain.work.transcript import Transcript
 
 TOKENS = TokenUsage(input=10, output=2, total=12)
+STAGE_COST = 0.25
 _STAGE_SECONDS = 1.0
 
 
 class ScriptedStages:
-    """Records the start and end of stages; every ended stage takes a second and 12 tokens.
+    """Records the start and end of stages; an ended stage took a second, 12 tokens and 25 cents.
 
     Attributes:
         reports: the stages so far, oldest first; tests may change them at any time.
@@ -57,6 +59,8 @@ class ScriptedStages:
                     completed_at=self._clock,
                     seconds=_STAGE_SECONDS,
                     tokens=TOKENS,
+                    cost_usd=STAGE_COST,
+                    cost_unknown=None,
                 )
 
     def note(self, events: Iterable[RuntimeEvent], item_id: str) -> None:
@@ -75,6 +79,22 @@ class ScriptedStages:
             if all(report.stage != "updater" for report in self.of((item_id,))):
                 self.begin(item_id, "updater", "run-1")
             self.end(item_id)
+
+    def runs(self) -> tuple[RunReport, ...]:
+        """Return the runs of the stages, the oldest first; a trace has the run and its stages."""
+        run_ids = dict.fromkeys(report.run_id for report in self.reports)
+        return tuple(map(self._run, run_ids))
+
+    def _run(self, run_id: str) -> RunReport:
+        stages = tuple(report for report in self.reports if report.run_id == run_id)
+        nodes = [{"stage": each.stage, "terminal_result": each.result} for each in stages]
+        return RunReport(
+            run_id=run_id,
+            run_folder=stages[0].run_folder,
+            stages=stages,
+            status=None if stages[-1].result is None else "complete",
+            trace={"run_id": run_id, "nodes": nodes},
+        )
 
     def of(self, item_ids: Iterable[str]) -> tuple[StageReport, ...]:
         """Return the stages of these items."""

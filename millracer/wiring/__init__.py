@@ -99,7 +99,7 @@ class BackendFactory:
     def open(self, settings: Settings) -> Backend:
         """Return the Millrace of one workspace; nothing is started yet."""
         from millracer.millrace.backend import CliMillrace  # noqa: PLC0415 - see above
-        from millracer.millrace.commands.calls import MillraceCalls  # noqa: PLC0415
+        from millracer.millrace.commands.calls import MillraceCalls  # noqa: PLC0415 - see above
         from millracer.millrace.commands.runner import PlainRunner  # noqa: PLC0415 - see above
 
         return CliMillrace(
@@ -349,7 +349,7 @@ def inspect_stage_pi(settings: Settings, compiled: Path, folder: Path) -> PiInsp
     """
     from millracer.millrace.stage_models import read_pi_runner  # noqa: PLC0415 - see above
     from millracer.pi.inspection import PiInspection  # noqa: PLC0415 - see above
-    from millracer.pi.options import PiOptions  # noqa: PLC0415
+    from millracer.pi.options import PiOptions  # noqa: PLC0415 - see above
 
     runner = read_pi_runner(compiled)
     options = PiOptions(
@@ -364,7 +364,7 @@ def inspect_stage_pi(settings: Settings, compiled: Path, folder: Path) -> PiInsp
 def open_store(environment: Mapping[str, str] | None = None) -> Iterator[SessionStore]:
     """Yield the user's session store; its first use opens or creates it."""
     from millracer.store.legacy_import import legacy_sessions_file  # noqa: PLC0415 - see above
-    from millracer.store.sessions import SqliteSessionStore  # noqa: PLC0415
+    from millracer.store.sessions import SqliteSessionStore  # noqa: PLC0415 - see above
     from millracer.system.user_folders import state_folder  # noqa: PLC0415 - see above
 
     variables = os.environ if environment is None else environment

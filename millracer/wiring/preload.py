@@ -55,7 +55,14 @@ def load_run() -> None:
 def load_answers() -> None:
     """Import what answers any ops request."""
     load_run()
+    from millracer.domain.operations import ACTIONS, load
     from millracer.millrace.files import directories
-    from millracer.operations import context, start, status
-    from millracer.operations.items import item_reports, list_items, retry
+    from millracer.operations import context
     from millracer.operations.ops import gateway, run, typed_action
+    from millracer.wiring.tool_factory import EXAMINE
+
+    load(EXAMINE)
+    for each in ACTIONS.values():
+        code = (each.request, each.result, each.handler, each.failure, each.ops_handler)
+        for target in filter(None, (*code, each.ops_request, each.payload)):
+            load(target)

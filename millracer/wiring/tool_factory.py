@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from millracer.domain.operations import load
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
-from millracer.errors import InvalidRequest
+from millracer.errors import InvalidRequest, UsageError
 from millracer.programs.discovery import ResolvedPrograms
 from millracer.wiring import (
     BackendFactory,
@@ -28,6 +29,8 @@ from millracer.wiring.preload import load_run
 if TYPE_CHECKING:
     from millracer.cancellation import Cancellation
     from millracer.domain.run.options import RunOptions
+    from millracer.operations.context import SelectedWorkspace
+    from millracer.operations.options import OptionLayers
     from millracer.ports import (
         Agent,
         Backend,
@@ -38,6 +41,11 @@ if TYPE_CHECKING:
     )
     from millracer.ports.event_log import LogListener
     from millracer.run.orchestrator import Orchestrator
+    from millracer.schemas.doctor import DoctorResult
+
+#: Makes the checks of a diagnosis. They use the wiring, so they are named, as in the table of
+#: operations, and imported when they are used.
+EXAMINE = "millracer.doctor.diagnosis:examine_place"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +104,20 @@ class ProgramFactory:
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         return open_pi(self.settings(root_path, options))
+
+    def examine(
+        self,
+        place: SelectedWorkspace,
+        options: OptionLayers,
+        cancellation: Cancellation,
+        *,
+        with_turn: bool,
+    ) -> DoctorResult:
+        """Check whether a run with the named programs would work in a workspace."""
+        result: DoctorResult = load(EXAMINE)(
+            self, place, options, cancellation, with_turn=with_turn
+        )
+        return result
 
     def over(
         self,
@@ -168,6 +190,25 @@ class PortFactory:
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
         return self.agents(root_path, options)
+
+    def examine(
+        self,
+        place: SelectedWorkspace,
+        options: OptionLayers,
+        cancellation: Cancellation,
+        *,
+        with_turn: bool,
+    ) -> DoctorResult:
+        """Refuse: there are no programs whose installation could be checked.
+
+        Raises:
+            UsageError: always.
+        """
+        del place, options, cancellation, with_turn
+        raise UsageError(
+            "a diagnosis needs real programs; this caller has functions in their place",
+            suggested_action="ask for a diagnosis without `backends` and `agents`",
+        )
 
     def orchestrator(
         self, root_path: str, options: RunOptions, cancellation: Cancellation

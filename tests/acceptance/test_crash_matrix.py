@@ -91,7 +91,7 @@ def test_an_unnamed_interrupted_item_is_listed_to_the_operator(
         state=scene.folder / "state",
         options=("--millrace-command", scene.millrace, "--pi-command", scene.pi),
     )
-    said = operator.pipe("/resume\n", "--workspace", str(scene.workspace.root))
+    said = operator.pipe("/watch\n", "--workspace", str(scene.workspace.root))
 
     assert said.exit_code == 0, said.stderr
     assert item in said.stdout + said.stderr

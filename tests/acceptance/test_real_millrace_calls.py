@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from millracer.cancellation import Wait
+from millracer.domain.models import AliasModel
 from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.run.completion import judge
 from millracer.domain.work.items import ItemState, WorkItem
@@ -253,3 +255,19 @@ def test_a_finished_items_evidence_is_its_state_and_its_stages(
     assert states["widget-0a1b"] is ItemState.DONE
     assert {fact.item_id for fact in evidence.stages} <= {found.millrace_id}
     assert kind is IntakeKind.IDEA or judge(evidence).completed
+
+
+def test_a_new_workspace_keeps_transcripts_and_still_gets_models(
+    tmp_path: Path, millrace_command: str
+) -> None:
+    millrace = adapter(millrace_command, tmp_path)
+
+    millrace.initialise(wait())
+    changes = (AliasModel(alias="fast", model="scripted/one", thinking="low"),)
+    with millrace.supervisor.control(wait()) as control:
+        control.set_stage_models(changes, wait())
+        assert control.validate_mode("default_pi", wait()).ok
+
+    settings = tomllib.loads((tmp_path / "millrace-agents" / "millrace.toml").read_text("utf-8"))
+    assert settings["runners"]["pi"] == {"event_log_policy": "full"}
+    assert settings["model_aliases"]["fast"]["model"] == "scripted/one"

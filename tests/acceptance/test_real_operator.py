@@ -46,7 +46,7 @@ FACTS = (
 DIRECTLY = rf"completed · [^·\n]+{FACTS}"
 DELEGATED = rf"completed · task done, updater UPDATE_COMPLETE{FACTS}"
 CANCELLED = rf"cancelled · the item stays in Millrace: queued{FACTS}"
-TO_CONTINUE = r"to continue:[^\n/]*/resume ([\w-]+)"
+TO_CONTINUE = r"to continue:[^\n/]*/watch ([\w-]+)"
 #: A stage that lasts until the test ends it.
 ENDLESS = Scenario({"builder": (Step(seconds=300), Step())})
 
@@ -174,9 +174,9 @@ def test_ctrl_c_leaves_a_delegated_item_safely_and_resume_completes_it(
         kept = stored(site.workspace, item_id)
         assert kept is not None
         assert kept.parent.name == "queue"
-        assert item_id in terminal.enter("/resume", "/resume ID")
+        assert item_id in terminal.enter("/watch", "/watch ID")
 
-        terminal.enter(f"/resume {item_id}", DELEGATED)
+        terminal.enter(f"/watch {item_id}", DELEGATED)
 
         assert stored(site.workspace, item_id).parent.name == "done"  # type: ignore[union-attr]
         assert site.workspace.stages(item_id) == ["builder", "builder", "checker", "updater"]
@@ -270,7 +270,7 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing_running(
         terminal.prompts()
         wait_for(lambda: gone(builder), "the stage is gone")
         wait_for(site.at_rest, "the daemon is gone")
-        assert "queued" in terminal.enter("/resume", "/resume ID")
+        assert "queued" in terminal.enter("/watch", "/watch ID")
         assert terminal.leave() == 0
 
 
@@ -366,7 +366,7 @@ def test_a_blocked_item_is_shown_with_the_way_to_free_it(
     with site.caller.terminal("--workspace", "shop", columns=200) as terminal:
         terminal.prompts()
 
-        said = terminal.enter("Build it", "blocked · ", "and then: /resume build-it")
+        said = terminal.enter("Build it", "blocked · ", "and then: /watch build-it")
 
         assert "to try again: /retry build-it" in said
         assert "Build it" in terminal.enter("/status", r"blocked\W[^\n]*build-it")

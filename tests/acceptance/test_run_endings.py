@@ -202,7 +202,7 @@ def test_restart_needed_when_a_foreign_command_stops_the_daemon(
     item_id = ran.result["work_item_id"]
     assert (ran.exit_code, ran.result["outcome"]) == (5, "restart_needed"), ran.stderr
     assert ran.result["restarts"] == 0
-    assert ran.result["next_steps"][0]["command"].endswith(f"--resume {item_id}")
+    assert ran.result["next_steps"][0]["command"].startswith(f"millracer watch {item_id} ")
     place = stored(millracer.workspace, item_id)
     assert place is not None
     assert place.parent.name in {"queue", "active"}

@@ -85,6 +85,8 @@ def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(
         ("widget-0a1b", ItemState.QUEUED)
     ]
     assert evidence.stages == ()
+    for source in (queued.source, status.source, evidence.items[0].source):
+        assert source.endswith(f" --workspace {millrace.workspace}")
 
 
 def test_what_is_left_is_listed_with_the_newest_first_and_ideas_after_the_queue(
@@ -130,6 +132,8 @@ def test_all_items_are_listed_in_any_state_with_the_request_as_it_was_given(
         assert millrace.task_text(millrace.look_up(item_id, wait())) == "Make it blue"
     assert millrace.task_text(millrace.look_up("nothing-0a1b", wait())) is None
     assert millrace.run_traces(listed) == ()
+    assert millrace.list_runs(wait()) == ()
+    assert millrace.find_run("run-1", wait()) is None
 
 
 def test_an_item_that_is_not_blocked_is_not_retried(millrace: Backend) -> None:

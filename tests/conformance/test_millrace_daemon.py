@@ -21,7 +21,7 @@ from millracer.millrace.backend import CliMillrace
 from millracer.millrace.commands.calls import MillraceCalls
 from millracer.ports import Backend, WatchLease
 from millracer.system import processes
-from millracer.testing import backend as script
+from millracer.testing import steps as script
 from millracer.testing.backend import ScriptedBackend
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace, make_workspace
@@ -273,6 +273,14 @@ def test_a_started_daemon_is_owned_and_one_task_is_followed_to_its_proven_end(
     assert all(report.tokens is not None and report.tokens.total == 12 for report in reports)
     assert all(report.seconds is not None and report.seconds > 0 for report in reports)
     assert site.millrace.stage_reports(["another"], wait()) == ()
+    (run,) = site.millrace.list_runs(wait())
+    assert (run.run_id, run.item_ids, run.stages) == (reports[0].run_id, (ITEM,), reports)
+    assert (run.status, run.trace) == ("complete", None)
+    assert (run.started_at, run.completed_at) == (reports[0].started_at, reports[-1].completed_at)
+    shown = site.millrace.find_run(run.run_id, wait())
+    assert shown is not None
+    assert shown.trace is not None
+    assert shown.trace["run_id"] == run.run_id
     assert site.running() is None
     status = site.millrace.read_status(wait())
     assert (status.process_running, status.lock) == (False, "absent")

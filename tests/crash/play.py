@@ -285,7 +285,7 @@ def _left_to_operator(scene: Scene) -> tuple[str | None, list[str]]:
         return None, []
     listed = "".join(scene.start("list", resumes="").end())
     missing = [item for item in _undone(scene) if item in left and item not in listed]
-    return left[0], [f"{item} is not in /resume's list" for item in missing]
+    return left[0], [f"{item} is not in /watch's list" for item in missing]
 
 
 def _undone(scene: Scene) -> list[str]:

@@ -61,7 +61,7 @@ def _interrupt(terminal: Terminal) -> None:
     _watch(terminal)
     terminal.type(CTRL_C)
     terminal.prompts()
-    terminal.enter("/resume")
+    terminal.enter("/watch")
 
 
 def _cancel(terminal: Terminal) -> None:

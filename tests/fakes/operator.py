@@ -32,6 +32,8 @@ class Words(Voice):
     def answer(self, text: str) -> None:
         self.answers.append(text)
 
+    report = patch = document = answer
+
     def status(self, status: StatusResult) -> None:
         self.answers.append("\n".join(status_lines(status)))
 

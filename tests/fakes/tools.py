@@ -7,16 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from millracer import __version__
 from millracer.cancellation import Cancellation
+from millracer.domain.doctor_report import Check, CheckName, Finding, is_healthy
 from millracer.domain.programs import ProgramsUsed, ProgramUsed, ToolOrigin
 from millracer.domain.requests import RunRequest
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.result import RunResult
 from millracer.errors import MillracerError
 from millracer.event_log.logs import FileEventLogs
-from millracer.operations.context import Tools
+from millracer.operations.context import SelectedWorkspace, Tools
+from millracer.operations.options import OptionLayers
 from millracer.ports import Agent, Backend, EventLogs, Repository
 from millracer.run.orchestrator import Orchestrator
+from millracer.schemas.doctor import DoctorResult, DoctorVersionsDocument, describe_check
+from millracer.schemas.run.document import ToolsDocument
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
 from millracer.testing.clock import FrozenClock
@@ -28,6 +33,10 @@ _USED = ProgramsUsed(
 )
 
 
+_PYTHON = Check(name=CheckName.PYTHON, finding=Finding(message="Python 3.11.2"))
+_TURN = Check(name=CheckName.PI_TURN, finding=Finding(message="pi answered"))
+
+
 @dataclass(slots=True)
 class ScriptedTools(Tools):
     """Opens one scripted pi and Millrace, whatever the workspace.
@@ -36,6 +45,7 @@ class ScriptedTools(Tools):
         result: what a run comes to; None: what the orchestrator makes of the scripts.
         run_error: what a run breaks off with.
         refusal: why nothing can be opened.
+        checks: what a diagnosis finds.
         opened: the requested workspaces and choices.
         requests: the requested runs.
         in_use: how many orchestrators are open.
@@ -47,6 +57,7 @@ class ScriptedTools(Tools):
     result: RunResult | None = None
     run_error: BaseException | None = None
     refusal: MillracerError | None = None
+    checks: list[Check] = field(default_factory=lambda: [_PYTHON])
     opened: list[tuple[str, RunOptions]] = field(default_factory=list)
     requests: list[RunRequest] = field(default_factory=list)
     in_use: int = 0
@@ -63,6 +74,25 @@ class ScriptedTools(Tools):
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         return self.pi
+
+    def examine(
+        self,
+        place: SelectedWorkspace,
+        options: OptionLayers,
+        cancellation: Cancellation,
+        *,
+        with_turn: bool,
+    ) -> DoctorResult:
+        del options
+        cancellation.raise_if_cancelled()
+        checks = [*self.checks, _TURN] if with_turn else self.checks
+        return DoctorResult(
+            ok=is_healthy(checks),
+            workspace=place.root_path,
+            checks=[describe_check(check) for check in checks],
+            versions=DoctorVersionsDocument(millracer=__version__, python="3.11.2"),
+            tools=ToolsDocument.of(_USED),
+        )
 
     @contextmanager
     def orchestrator(

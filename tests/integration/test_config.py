@@ -12,6 +12,7 @@ import pytest
 from millracer.cli.options.groups import common_options
 from millracer.domain.programs import Tool
 from millracer.domain.run.options import RunOptions
+from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.schemas.config_file import ConfigOptions
 from millracer.schemas.names import SchemaName
 from tests.support.installed_tools import record_installed
@@ -89,6 +90,12 @@ def test_each_value_is_shown_with_where_it_comes_from(
     }
     assert list(values) == list(ConfigOptions.model_fields)
     assert values["daemon_timeout_seconds"] == (RunOptions().daemon_timeout_seconds, "default")
+
+
+def test_an_unset_mode_is_shown_as_the_default_mode(caller: OpsCaller) -> None:
+    shown_lines = caller.run("config", "show").stdout.splitlines()
+
+    assert ["millrace_mode", DEFAULT_MODE, "default"] in [line.split() for line in shown_lines]
 
 
 def test_unnamed_programs_are_setups_else_those_on_path(caller: OpsCaller, tmp_path: Path) -> None:

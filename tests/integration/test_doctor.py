@@ -60,6 +60,24 @@ def test_without_any_tool_setup_is_named_and_the_rest_is_checked(caller: DoctorC
     assert examined.document["versions"]["millrace"] is None
 
 
+def test_the_action_diagnose_makes_the_same_checks(caller: DoctorCaller) -> None:
+    document = {
+        "schema_version": "millracer.ops.v0.3",
+        "request_id": "d-1",
+        "action": "diagnose",
+        "workspace_ref": {"root_path": str(caller.workspace)},
+        "source": {"kind": "test"},
+    }
+    answered = caller.ask_ops(json.dumps(document).encode())
+
+    assert answered.exit_code == 1
+    printed = answered.document
+    assert_published(SchemaName.OPS_RESULT_V03, printed)
+    checks = {each["name"]: each["level"] for each in printed["result"]["checks"]}
+    assert {name: level for name, level in checks.items() if level != "ok"} == _WITHOUT_TOOLS
+    assert [each["code"] for each in printed["errors"]] == ["check_failed"] * 2
+
+
 def test_a_person_reads_a_line_a_check_with_what_to_do_below_it(caller: DoctorCaller) -> None:
     printed = caller.says()
 

@@ -33,6 +33,7 @@ MADE_LATE = {
     "millrace/commands/mode_aliases.py:resolve_alias",
     "millrace/files/items/locate.py:_find_invalid",
     "millrace/commands/install.py:entry_module",
+    "cli/terminal/layout.py:_without",
     "demo/stages.py:_passed",
 }
 

@@ -154,7 +154,7 @@ def test_every_command_ends_by_itself_without_a_reader_of_standard_error(
         pytest.param(("sessions", "list"), b"", id="sessions"),
         pytest.param(("config", "show"), b"", id="config"),
         pytest.param(("schema", "run-result"), b"", id="schema"),
-        pytest.param(("demo", "--pi-command", "/nowhere/pi"), b"", id="demo"),
+        pytest.param(("demo", "--json", "--pi-command", "/nowhere/pi"), b"", id="demo"),
         pytest.param(("operator",), b"/help\n", id="operator"),
     ],
 )

@@ -107,11 +107,17 @@ class DoctorCaller:
 
     def says(self, *arguments: str) -> Printed:
         """Run the doctor and return what it printed."""
-        started = start_command(
-            self.arguments(*arguments), cwd=None, env=self.variables(), forks=self.forks
-        )
+        return self._call(self.arguments(*arguments))
+
+    def ask_ops(self, request: bytes) -> Printed:
+        """Send a request to `millracer ops --json` with the same programs."""
+        programs = ("--millrace-command", self.millrace, "--pi-command", self.pi)
+        return self._call(("ops", "--json", *programs), request)
+
+    def _call(self, arguments: tuple[str, ...], stdin: bytes = b"") -> Printed:
+        started = start_command(arguments, cwd=None, env=self.variables(), forks=self.forks)
         with started as process:
-            stdout, stderr = process.communicate(b"", timeout=_LIMIT_SECONDS)
+            stdout, stderr = process.communicate(stdin, timeout=_LIMIT_SECONDS)
         return Printed(process.returncode, stdout.decode(), stderr.decode())
 
     def examine(self, *arguments: str) -> Examined:

@@ -51,6 +51,10 @@ class FakeMillrace:
         lines = log.read_text(encoding="utf-8").splitlines()
         return [" ".join(json.loads(line)).partition(" --workspace ")[0] for line in lines]
 
+    def source(self, command: str) -> str:
+        """Return a call of the adapter, as facts name it."""
+        return f"millrace {command} --workspace {self.workspace}"
+
     def answers(self, command: str, **answer: object) -> None:
         """Append the answer to a command: `stdout`, `stderr`, `exit_code`, `seconds`, `moves`."""
         answers = json.loads(self.script.read_text(encoding="utf-8"))

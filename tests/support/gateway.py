@@ -20,12 +20,13 @@ from millracer.testing.clock import FrozenClock
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore
 from tests.fakes.tools import ScriptedTools
+from tests.support.ops_requests import version_of
 
 
 def asked(action: str, **fields: Any) -> ReadRequest:
     """Return a small valid request with some fields changed."""
     document = {
-        "schema_version": "millracer.ops.v0.2",
+        "schema_version": str(version_of(action)),
         "request_id": "req-1",
         "action": action,
         "workspace_ref": {},

@@ -30,7 +30,10 @@ from tests.support.ops_scenes import (
     RecordedMillrace,
     fails,
     has_blocked_item,
+    has_no_proc,
     has_no_store,
+    has_recorded_changes,
+    holds_item,
     is_cancelled,
     is_nowhere,
     refuses,
@@ -144,6 +147,8 @@ _REGISTER = asks(
 )
 
 _ITEM = {"payload": {"work_item_id": "make-it"}}
+_FULL_ITEM = {"payload": {"work_item_id": "make-it-blue-1"}}
+V02, V03 = "millracer.ops.v0.2", "millracer.ops.v0.3"
 
 #: What the actions answer.
 ACTIONS = (
@@ -317,6 +322,90 @@ ACTIONS = (
         ),
         reference="",
     ),
+    Case(
+        name="watch",
+        request=asks("watch", **_at(), input=_FULL_ITEM, options={"finalizer": "summary"}),
+        prepare=holds_item(stage_runs("builder"), stage_runs("updater"), item_ends()),
+    ),
+    Case(
+        name="submit",
+        request=asks(
+            "submit",
+            **_at(),
+            route_preference="direct",
+            intake_preference="task",
+            input={"text": "Make the widget blue"},
+            work_item_ref={"item_id": "ITEM-1", "source_queue": "QUEUE.md"},
+            options={"max_tokens": 7},
+        ),
+    ),
+    Case(name="cancel", request=asks("cancel", **_at(), input=_ITEM), prepare=has_blocked_item),
+    Case(
+        name="cancel-of-an-unknown-item",
+        request=asks("cancel", **_at(), input={"payload": {"work_item_id": "nothing"}}),
+    ),
+    Case(name="pause", request=asks("pause", **_at())),
+    Case(name="resume", request=asks("resume", **_at())),
+    Case(name="stop", request=asks("stop", **_at(), input={"payload": {"force": True}})),
+    Case(name="models", request=asks("models", **_at())),
+    Case(
+        name="diff",
+        request=asks("diff", **_at(), input=_FULL_ITEM),
+        prepare=has_recorded_changes,
+    ),
+    Case(
+        name="diff-of-an-unrecorded-item",
+        request=asks("diff", **_at(), input=_FULL_ITEM),
+        prepare=has_blocked_item,
+    ),
+    Case(name="queue-status", request=asks("queue_status", **_at()), prepare=has_blocked_item),
+    Case(name="list-runs", request=asks("list_runs", **_at()), prepare=has_blocked_item),
+    Case(
+        name="show-run",
+        request=asks("show_run", **_at(), input={"payload": {"id": "run-1"}}),
+        prepare=has_blocked_item,
+    ),
+    Case(
+        name="show-run-unknown",
+        request=asks("show_run", **_at(), input={"payload": {"run_id": "run-2"}}),
+        prepare=has_blocked_item,
+    ),
+    Case(name="diagnose", request=asks("diagnose", **_at())),
+    Case(name="diagnose-failed", request=asks("diagnose", **_at()), prepare=has_no_proc),
+    Case(
+        name="enqueue-of-a-work-item-with-authority",
+        request=_of_mission_control(
+            "enqueue",
+            schema_version=V03,
+            route_preference="millrace",
+            intake_preference="task",
+            input={"kind": "natural_language", "text": "Make only the chosen widget blue."},
+            work_item_ref={
+                "item_id": "W-8",
+                "title": "Another widget",
+                "constraints": ["Leave the other widgets alone."],
+            },
+            requested_authority={
+                "scopes": ["work_item:enqueue"],
+                "reason": "Add the chosen item only.",
+            },
+            options={"finalizer": "summary"},
+        ),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+    ),
+    Case(
+        name="enqueue-of-two-work-items",
+        request=_delegated(schema_version=V03, work_item_ref={"item_id": "ITEM-2"}),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+    ),
+    Case(
+        name="enqueue-with-a-scope-in-camel-case",
+        request=_delegated(
+            scoped_work_item=None,
+            workItem={"itemId": "ITEM-1", "sourceQueue": "QUEUE.md"},
+        ),
+        prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
+    ),
 )
 
 #: Why an action fails.
@@ -400,6 +489,19 @@ FAILURES = (
         request={**_SELECT, "request_id": "req-1"},
         prepare=is_nowhere,
     ),
+    Case(
+        name="unsupported-action-in-v0.3",
+        request=asks("record_completion_evidence", schema_version=V03, **_at()),
+    ),
+    Case(name="watch-in-v0.2", request=asks("watch", schema_version=V02, **_at())),
+    Case(
+        name="submit-without-a-task",
+        request=asks("submit", **_at(), input={"text": " "}),
+    ),
+    Case(
+        name="watch-and-resume",
+        request=asks("watch", **_at(), input=_ITEM, options={"resume": "task-1"}),
+    ),
 )
 
 #: Invalid requests.
@@ -425,6 +527,14 @@ INVALID = (
         request=asks("status", client_name=7, workspace_ref={"root_path": []}, expected_evidence=1),
     ),
     Case(name="invalid-program", request=_delegated(options={"pi-command": "sh"})),
+    Case(
+        name="invalid-watch",
+        request=asks("watch", **_at()),
+    ),
+    Case(
+        name="invalid-show-run",
+        request=asks("show_run", **_at(), input={"payload": {"id": 7}}),
+    ),
     Case(
         name="invalid-payload",
         request=asks("register_workspace", input={"payload": {"workspace_id": "two words"}}),
@@ -452,6 +562,14 @@ UNUSABLE_VALUES = (
         request=_delegated(scoped_work_item={"title": "One widget"}),
         prepare=shows(stage_runs("builder"), stage_runs("updater"), item_ends()),
         reference="arbiter",
+    ),
+    Case(
+        name="status-with-an-unusable-authority",
+        request=asks("status", schema_version=V03, **_at(), requested_authority="admin"),
+    ),
+    Case(
+        name="stop-with-an-unusable-force",
+        request=asks("stop", **_at(), input={"payload": {"force": "yes"}}),
     ),
     Case(
         name="status-of-an-unusable-path",

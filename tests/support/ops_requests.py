@@ -9,13 +9,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from millracer.domain.operations import ACTIONS
+from millracer.domain.operations import ACTIONS, OpsVersion, actions_of
 from millracer.domain.run.options import RUN_OPTIONS
 from millracer.schemas.ops.request import SCHEMA_VERSION
 from millracer.schemas.run.options import FORBIDDEN_OPTIONS
 from tests.support.option_values import json_values_of
 
 Json = Any
+Strategy = st.SearchStrategy[Json]
 
 #: What Unicode calls white space; a text of nothing else is blank.
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -35,10 +36,18 @@ _WORKSPACE = "/shop"
 _WORDS = (*ACTIONS, *_KEYS, SCHEMA_VERSION, "default", "local", "remote", "~nobody", "/", "\0", " ")
 
 
+def version_of(action: str) -> OpsVersion:
+    """Return the first version that has an action; v0.2 for an unknown one."""
+    return ACTIONS[action].ops_since if action in ACTIONS else OpsVersion.V02
+
+
 def asks(action: str, **fields: Json) -> dict[str, Json]:
-    """Return a request that says no more than it has to, and these fields."""
+    """Return a request that says no more than it has to, and these fields.
+
+    Its version is the first one that has the action.
+    """
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": str(version_of(action)),
         "request_id": "req-1",
         "action": action,
         "workspace_ref": {},
@@ -125,44 +134,53 @@ def scopes() -> st.SearchStrategy[dict[str, Json]]:
     )
 
 
+_TEXT = st.none() | texts()
+_TEXTS = st.none() | st.lists(texts(), max_size=3)
+_ITEM = {"work_item_id": filled_texts()}
+_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+
+#: Of each action with fields of its own, the needed and the optional ones.
+_PAYLOADS: Mapping[str, tuple[dict[str, Strategy], dict[str, Strategy]]] = {
+    "list_items": ({}, {"states": _TEXTS, "all_workspaces": st.booleans()}),
+    "show_work_item": (_ITEM, {}),
+    "trace": (_ITEM, {}),
+    "watch": (_ITEM, {}),
+    "diff": (_ITEM, {}),
+    "logs": (_ITEM, {"stage": _TEXT, "raw": st.booleans()}),
+    "retry": (_ITEM, {"reason": _TEXT}),
+    "cancel": (_ITEM, {"reason": _TEXT}),
+    "list_runs": ({}, {"work_item_id": _TEXT}),
+    "show_run": ({"run_id": filled_texts()}, {}),
+    "stop": ({}, {"force": st.booleans()}),
+    "diagnose": ({}, {"with_turn": st.booleans()}),
+    "models": (
+        {},
+        {"choices": _TEXTS, "follow_pi": st.booleans(), "check_models": st.booleans()},
+    ),
+    "enqueue": ({}, {"task": _TEXT, "text": _TEXT}),
+    "submit": ({}, {"task": _TEXT, "text": _TEXT}),
+    "select_workspace": ({}, {"workspace_id": _TEXT, "root_path": _TEXT, "mode": _TEXT}),
+    "register_workspace": (
+        {
+            "workspace_id": st.from_regex(_ID_PATTERN, fullmatch=True),
+            "root_path": st.just(_WORKSPACE) | filled_texts(),
+        },
+        {
+            "display_name": _TEXT,
+            "default_mode": _TEXT,
+            "tags": _TEXTS,
+            "is_default": st.none() | st.booleans(),
+        },
+    ),
+    "forget_workspace": ({"workspace_id": filled_texts()}, {}),
+    "forget_session": ({"session_id": filled_texts()}, {}),
+}
+
+
 def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
     """What an action can use."""
-    text = st.none() | texts()
-    session = {"session_id": text}
-    tags = st.none() | st.lists(texts(), max_size=3)
-    workspace_id = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
-    needed: dict[str, st.SearchStrategy[Json]] = {}
-    optional: dict[str, st.SearchStrategy[Json]] = {}
-    match action:
-        case "list_items":
-            states = st.lists(texts(), max_size=3)
-            optional = {"states": st.none() | states, "all_workspaces": st.booleans()}
-        case "show_work_item" | "trace":
-            needed = {"work_item_id": filled_texts()}
-        case "logs":
-            needed = {"work_item_id": filled_texts()}
-            optional = {"stage": text, "raw": st.booleans()}
-        case "retry":
-            needed, optional = {"work_item_id": filled_texts()}, {"reason": text}
-        case "enqueue":
-            optional = {"task": text, "text": text}
-        case "select_workspace":
-            optional = {"workspace_id": text, "root_path": text, "mode": text}
-        case "register_workspace":
-            needed = {
-                "workspace_id": workspace_id,
-                "root_path": st.just(_WORKSPACE) | filled_texts(),
-            }
-            optional = {
-                "display_name": text,
-                "default_mode": text,
-                "tags": tags,
-                "is_default": st.none() | st.booleans(),
-            }
-        case "forget_workspace":
-            needed = {"workspace_id": filled_texts()}
-        case "forget_session":
-            needed, session = {"session_id": filled_texts()}, {}
+    needed, optional = _PAYLOADS.get(action, ({}, {}))
+    session = {} if "session_id" in needed else {"session_id": _TEXT}
     return st.fixed_dictionaries(needed, optional={**optional, **session})
 
 
@@ -170,7 +188,9 @@ def payloads(action: str) -> st.SearchStrategy[dict[str, Json]]:
 def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
     """Any readable request, for a known action or not; `unknown` adds unknown fields."""
     text = st.none() | texts()
-    action = draw(st.sampled_from([*ACTIONS, *ACTIONS, "self_destruct"]))
+    version = draw(st.sampled_from(OpsVersion))
+    known = list(actions_of(version))
+    action = draw(st.sampled_from([*known, *known, "self_destruct"]))
     payload = draw(payloads(action))
     given: st.SearchStrategy[Json] = st.fixed_dictionaries(
         {"payload": st.just(payload)}, optional={"kind": text, "text": text}
@@ -190,7 +210,7 @@ def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
         **draw(
             st.fixed_dictionaries(
                 {
-                    "schema_version": st.just(SCHEMA_VERSION),
+                    "schema_version": st.just(str(version)),
                     "request_id": filled_texts(),
                     "action": st.sampled_from([action, f" {action}\n"]),
                     "workspace_ref": places,
@@ -240,6 +260,20 @@ def valid_requests(draw: st.DrawFn, *, unknown: bool = True) -> dict[str, Json]:
         places = ("workspace_ref", "source", "options", "scoped_work_item", "actor")
         parts = [request, *(request[name] for name in places if request.get(name) is not None)]
         draw(st.sampled_from(parts))[key] = draw(json_values(strict=True))
+    if version is OpsVersion.V03:
+        request |= draw(
+            some_of(
+                {
+                    "work_item_ref": st.none() | scopes(),
+                    "requested_authority": st.none()
+                    | st.fixed_dictionaries(
+                        {}, optional={"scopes": st.lists(texts(), max_size=2), "reason": text}
+                    ),
+                }
+            )
+        )
+        if request.get("work_item_ref") is not None:
+            request.pop("scoped_work_item", None)  # of two that differ, one is ignored
     return request
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from millracer.cancellation import CancelReason, Wait
+from millracer.domain.doctor_report import Check, CheckLevel, CheckName, Finding
+from millracer.domain.work.changes import Changes, FileChange, FileStatus
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeStatus
 from millracer.domain.work.transcript import EntryKind, Transcript, TranscriptEntry
@@ -61,6 +63,33 @@ def has_blocked_item(desk: Desk) -> None:
     millrace.stages.end("make-it-blue-1", "BLOCKED")
     entry = TranscriptEntry(kind=EntryKind.TOOL, text="make test", tool="bash", failed=True)
     millrace.stages.transcripts["request-1"] = Transcript(entries=(entry,), is_complete=True)
+
+
+def holds_item(*steps: Step) -> Prepare:
+    """Let Millrace hold a waiting item, and the watch of it see these steps."""
+
+    def prepare(desk: Desk) -> None:
+        desk.tools.backends.holds("make-it-blue-1", ItemState.QUEUED)
+        desk.tools.backends.will_show(*steps)
+
+    return prepare
+
+
+def has_recorded_changes(desk: Desk) -> None:
+    """Let the start of a blocked item's work be recorded, and one file have changed since."""
+    has_blocked_item(desk)
+    change = FileChange(path="widget.py", status=FileStatus.MODIFIED, added=1, removed=1)
+    desk.tools.repositories.measured = Changes(files=(change,))
+    desk.tools.repositories.text = "-grey\n+blue\n"
+    desk.tools.repositories.starts.append(("make-it-blue-1", True))
+
+
+def has_no_proc(desk: Desk) -> None:
+    """Let a diagnosis find that the system hides its processes."""
+    finding = Finding(
+        level=CheckLevel.FAIL, message="/proc is not mounted", next_command="mount /proc"
+    )
+    desk.tools.checks.append(Check(name=CheckName.PROC, finding=finding))
 
 
 def shows(*steps: Step) -> Prepare:

@@ -18,6 +18,16 @@ from tests.support.gateway import Desk
 #: The published schemas, ready to be asked.
 VALIDATORS = {name: Draft202012Validator(schema_of(name)) for name in SchemaName}
 
+#: The schemas of requests and results, by their version.
+REQUESTS = {
+    "millracer.ops.v0.2": SchemaName.OPS_REQUEST,
+    "millracer.ops.v0.3": SchemaName.OPS_REQUEST_V03,
+}
+RESULTS = {
+    "millracer.ops.v0.2": SchemaName.OPS_RESULT,
+    "millracer.ops.v0.3": SchemaName.OPS_RESULT_V03,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -57,6 +67,11 @@ def assert_published(name: SchemaName, document: Any) -> None:
     """Fail with what the schema says against a document."""
     wrong = VALIDATORS[name].iter_errors(document)
     assert [f"{error.json_path}: {error.message}" for error in wrong] == []
+
+
+def assert_published_result(document: Any) -> None:
+    """Fail with what the schema of a result's own version says against it."""
+    assert_published(RESULTS[document["schema_version"]], document)
 
 
 def _refuse(constant: str) -> None:

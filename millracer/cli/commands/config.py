@@ -18,6 +18,7 @@ from millracer.domain.configuration import ValueOrigin
 from millracer.domain.failures import exit_code_of_error
 from millracer.domain.programs import Tool, ToolOrigin
 from millracer.domain.run.options import FILE_OPTIONS
+from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.errors import ExitCode, UsageError
 from millracer.operations.context import SelectedWorkspace
 from millracer.operations.options import Merged
@@ -121,9 +122,15 @@ def _values(common: CommonOptions, merged: Merged) -> Iterator[ConfigValueDocume
 
 def _lines(result: ConfigResult) -> list[str]:
     rows = [
-        (each.name, _shown(each.value), _describe_origin(each, result)) for each in result.values
+        (each.name, _shown(_effective(each)), _describe_origin(each, result))
+        for each in result.values
     ]
     return table(("OPTION", "VALUE", "FROM"), rows, widest=_WIDEST, shrinks=("FROM", "VALUE"))
+
+
+def _effective(value: ConfigValueDocument) -> object:
+    """Return the value; for an unset mode the one that a run then uses, unless pi names another."""
+    return DEFAULT_MODE if value.name == "millrace_mode" and value.value is None else value.value
 
 
 def _shown(value: object) -> str:

@@ -19,6 +19,7 @@ from millracer.domain.operations import (
     RetryRequest,
     StartRequest,
     StopRequest,
+    load,
 )
 from millracer.errors import UsageError
 
@@ -134,7 +135,8 @@ def _show(result: ControlResult) -> str | None:
     say_warnings(result.warnings)
     say_errors(result.errors)
     say_next_steps(result.next_steps)
-    return None if result.errors else result.message
+    hanging = load("millracer.cli.terminal.layout:hanging")
+    return None if result.errors else "\n".join(hanging("", result.message or ""))
 
 
 def _refuse_blank(text: str, name: str, suggested_action: str) -> None:

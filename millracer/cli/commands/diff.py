@@ -8,6 +8,7 @@ from millracer.cli.options import queue as queue_options
 from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
+from millracer.cli.terminal.patches import painted_patch
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.domain.operations import DiffRequest, OperationName
 from millracer.errors import UsageError
@@ -44,4 +45,4 @@ def _show(result: DiffResult) -> str | None:
     if not result.patch:
         say("no file changed")
         return None
-    return result.patch.removesuffix("\n")
+    return painted_patch(result.patch.removesuffix("\n"))

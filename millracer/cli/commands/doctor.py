@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from millracer import __version__
 from millracer.cancellation import Cancellation
 from millracer.cli.operation_calls import conclude
 from millracer.cli.options.groups import CommonOptions, with_common_options
@@ -22,24 +16,15 @@ from millracer.cli.terminal.running_line import RunningLine
 from millracer.cli.terminal.stderr import say_errors
 from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.cli.terminal.style import Role, Stream, Symbol, is_terminal, paint, symbol
-from millracer.doctor.context import DoctorContext, DoctorPlace
-from millracer.doctor.machine import Surroundings
-from millracer.doctor.programs import DoctorTools
-from millracer.doctor.run_checks import examine
-from millracer.domain.doctor_report import Check, CheckLevel, CheckName, is_healthy
+from millracer.doctor.diagnosis import Diagnosis
+from millracer.domain.doctor_report import Check, CheckLevel, CheckName
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
-from millracer.errors import ExitCode, MillracerError, WorkspaceUnusable
+from millracer.errors import ExitCode, MillracerError
 from millracer.operations.answer import Answer
+from millracer.operations.diagnose import answer_of
 from millracer.operations.session.memory import SessionMemory
 from millracer.schemas.base import render
-from millracer.schemas.doctor import (
-    DoctorResult,
-    DoctorVersionsDocument,
-    describe_check,
-    describe_trouble,
-)
-from millracer.schemas.run.document import ToolsDocument
-from millracer.wiring.user_files import user_config_file, workspace_config_file
+from millracer.schemas.doctor import DoctorResult
 from millracer.wiring.workspace import find_place
 
 _LABELS = {
@@ -76,28 +61,32 @@ def doctor(
 
 def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
     """Make every check, print each, and return the exit code."""
-    checks: list[Check] = []
     line = RunningLine()
-    context: DoctorContext | None = None
+    diagnosis = Diagnosis(
+        common.programs,
+        common.options,
+        lambda memory: find_place(common.workspace, common.session_id, memory),
+        user_config=common.user_config_error,
+    )
+
+    def show(check: Check) -> None:
+        if not as_json:
+            line.clear()
+            _print_line(check)
 
     def work(_: SessionMemory, cancellation: Cancellation) -> Answer[DoctorResult]:
-        nonlocal context
-        with _temporary_folder() as folder:
-            context = _context(common, Path(folder))
-            for check in examine(
-                context, cancellation, with_turn=with_turn, on_running=partial(_show_running, line)
-            ):
-                checks.append(check)
-                if not as_json:
-                    line.clear()
-                    _print_line(check)
-        exit_code = ExitCode.COMPLETED if is_healthy(checks) else ExitCode.INTERNAL_ERROR
-        return Answer(result=_result(common, context, checks), exit_code=exit_code)
+        result = diagnosis.run(
+            cancellation,
+            with_turn=with_turn,
+            on_check=show,
+            on_running=partial(_show_running, line),
+        )
+        return answer_of(result)
 
     def failed(error: MillracerError) -> Answer[DoctorResult]:
         cancelled = isinstance(error, CallerCancelled)
         exit_code = exit_code_of_failure(error) if cancelled else ExitCode.INTERNAL_ERROR
-        return Answer(result=_result(common, context, checks, error), exit_code=exit_code)
+        return Answer(result=diagnosis.result(error), exit_code=exit_code)
 
     def report(answer: Answer[DoctorResult]) -> None:
         line.clear()
@@ -105,43 +94,9 @@ def _check(common: CommonOptions, *, as_json: bool, with_turn: bool) -> int:
         if as_json:
             print_text(render(answer.result))
         elif not answer.result.errors:
-            print_text(_summary(checks))
+            print_text(_summary(diagnosis.checks))
 
     return conclude(common, work, failed=failed, report=report)
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[str]:
-    try:
-        held = tempfile.TemporaryDirectory(prefix="millracer-doctor-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise WorkspaceUnusable(
-            f"cannot create a temporary folder: {error.strerror or error}",
-            suggested_action="free disk space, or set TMPDIR to another folder",
-        ) from error
-    with held as folder:
-        yield folder
-
-
-def _context(common: CommonOptions, folder: Path) -> DoctorContext:
-    return DoctorContext(
-        surroundings=Surroundings(os.environ, folder),
-        tools=DoctorTools(common.programs, folder),
-        options=common.options,
-        find_place=lambda memory: _place(common, memory),
-        config_files=_config_files,
-        user_config=common.user_config_error,
-    )
-
-
-def _place(common: CommonOptions, memory: SessionMemory) -> DoctorPlace:
-    found = find_place(common.workspace, common.session_id, memory)
-    return DoctorPlace(root_path=found.root_path, mode=found.mode, warnings=found.warnings)
-
-
-def _config_files(root_path: str) -> tuple[str, ...]:
-    files = (user_config_file(), workspace_config_file(root_path))
-    return tuple(str(each) for each in files if each is not None and each.is_file())
 
 
 def _show_running(line: RunningLine, names: tuple[CheckName, ...]) -> None:
@@ -174,21 +129,3 @@ def _summary(checks: list[Check]) -> str:
     if counted[CheckLevel.SKIPPED]:
         counts.append(f"{counted[CheckLevel.SKIPPED]} not checked")
     return ", ".join(counts)
-
-
-def _result(
-    common: CommonOptions,
-    context: DoctorContext | None,
-    checks: list[Check],
-    error: MillracerError | None = None,
-) -> DoctorResult:
-    place = None if context is None else context.place
-    versions = {} if context is None else context.versions
-    return DoctorResult(
-        ok=is_healthy(checks) and error is None,
-        workspace=None if place is None else place.root_path,
-        checks=[describe_check(check) for check in checks],
-        versions=DoctorVersionsDocument(millracer=__version__, **versions),
-        tools=ToolsDocument.of(common.programs.found.used),
-        errors=[] if error is None else [describe_trouble(error)],
-    )

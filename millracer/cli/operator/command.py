@@ -18,8 +18,11 @@ from millracer.cli.operator.screen import input_unechoed
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import forget_signals, signals_cancel
 from millracer.cli.startup.preload import load_endings
+from millracer.cli.terminal.layout import lay_out
+from millracer.cli.terminal.patches import painted_patch
 from millracer.cli.terminal.stderr import can_redraw, say, say_error, say_errors
-from millracer.cli.terminal.stdout import print_shown
+from millracer.cli.terminal.stdout import print_answer, print_shown
+from millracer.cli.terminal.style import Stream, is_terminal
 from millracer.cli.terminal.task_screen import TaskScreen
 from millracer.domain.failures import (
     CallerCancelled,
@@ -42,22 +45,34 @@ _MODES_SECONDS = 20.0
 
 class _Streams(Voice):
     def answer(self, text: str) -> None:
+        """Write to standard output, on a terminal rendered."""
+        (print_answer if is_terminal(Stream.OUT) else print_shown)(text)
+
+    def report(self, text: str) -> None:
+        """Write to standard output, on a terminal with hanging indents."""
+        print_shown(lay_out(text, Stream.OUT))
+
+    def patch(self, text: str) -> None:
+        """Write to standard output, on a terminal with colours."""
+        print_shown(painted_patch(text))
+
+    def document(self, text: str) -> None:
         """Write to standard output."""
         print_shown(text)
 
     def status(self, status: StatusResult) -> None:
         """Write to standard output, as `millracer status` does."""
-        self.answer("\n".join(status_lines(status)))
+        print_shown("\n".join(status_lines(status)))
 
     def item(self, item: ItemResult) -> None:
         """Write to standard output, as `millracer show` does."""
         if item.item is not None:
-            self.answer("\n".join(item_lines(item.item, item.workspace)))
+            print_shown("\n".join(item_lines(item.item, item.workspace)))
 
     def logs(self, logs: LogsResult) -> None:
         """Write to standard output, as `millracer logs` does."""
         say_incomplete(logs)
-        self.answer(logs_text(logs, raw=False))
+        print_shown(logs_text(logs, raw=False))
 
     def note(self, text: str) -> None:
         """Write to standard error."""

@@ -156,9 +156,9 @@ def common_options(
         ConfigInvalid: the user's configuration file cannot be read, or sets a forbidden option.
     """
     from millracer.operations.options import OptionLayers  # noqa: PLC0415 - `--help` must load fast
-    from millracer.wiring import BackendFactory  # noqa: PLC0415
+    from millracer.wiring import BackendFactory  # noqa: PLC0415 - see above
     from millracer.wiring.tool_factory import ProgramFactory  # noqa: PLC0415 - see above
-    from millracer.wiring.user_files import read_user_config, read_workspace_config  # noqa: PLC0415
+    from millracer.wiring.user_files import read_user_config, read_workspace_config  # noqa: PLC0415 - see above
 
     begun = begun or Prewarm(standard_input=StandardInput())
     user, unusable = None, None

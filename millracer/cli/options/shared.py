@@ -151,7 +151,7 @@ Resume = Annotated[
     str | None,
     _option(
         "--resume",
-        help_text="Continue this work item instead of starting a new task.",
+        help_text="Continue this work item, as `millracer watch ID` does.",
         group=_TASK_GROUP,
         complete=shell_completion.items,
     ),

@@ -10,14 +10,17 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from millracer.cli.terminal.item_ids import shorten_ids
 from millracer.cli.terminal.stderr import printable
+from millracer.cli.terminal.style import Stream
 from millracer.domain.run.progress import LISTENERS_ONLY, ProgressEvent, ProgressKind
+from millracer.run.closing import short_number
 
 _FRAMES_A_SECOND = 8
 
 
 class LiveProgress:
-    """Shows state, stage, item, elapsed time and queue until it is stopped."""
+    """Shows state, stage, item, elapsed time, tokens and queue until it is stopped."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -44,15 +47,15 @@ class LiveProgress:
         self._event = event
         began = event.kind is ProgressKind.STAGE_PROGRESS and event.reason.endswith(" began")
         if event.kind in LISTENERS_ONLY:
-            self._stage = printable(event.reason)
+            self._stage = _shown(event.reason)
         elif event.stage is not None and began:
             self._stage = printable(event.stage)
             self._stage_began = time.monotonic()
         else:
             self._stage, self._stage_began = "", None
-            line = Text(f"  {_clock(time.monotonic() - self._began)}  {printable(event.reason)}")
+            line = Text(f"  {_clock(time.monotonic() - self._began)}  {_shown(event.reason)}")
             self._console.print(line, style="dim", soft_wrap=True)
-        self._item = printable(event.item_id or self._item)
+        self._item = _shown(event.item_id or self._item)
 
     def note(self, text: str) -> None:
         """Print a line above the live line."""
@@ -74,10 +77,16 @@ class LiveProgress:
             parts += [event.state, self._stage]
             if self._stage_began is not None and self._stage:
                 parts.append(f"for {_clock(time.monotonic() - self._stage_began)}")
+            if event.tokens:
+                parts.append(f"{short_number(event.tokens)} tokens")
             if event.queued:
                 parts.append(f"{event.queued} queued")
             parts.append(self._item)
         return " · ".join(part for part in parts if part)
+
+
+def _shown(text: str) -> str:
+    return shorten_ids(printable(text), Stream.ERR)
 
 
 def _clock(seconds: float) -> str:

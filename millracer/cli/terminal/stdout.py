@@ -62,7 +62,7 @@ def print_words(text: str) -> None:
         OutputLost: as `print_text`.
     """
     from millracer.cli.terminal.stderr import printable  # noqa: PLC0415 - `--help` does not need it
-    from millracer.redaction.process import redact  # noqa: PLC0415
+    from millracer.redaction.process import redact  # noqa: PLC0415 - the same
 
     print_text(printable(text) if sys.stdout.isatty() else redact(text))
 
@@ -74,7 +74,7 @@ def print_answer(text: str) -> None:
         OutputLost: as `print_text`.
     """
     from millracer.cli.terminal.stderr import printable  # noqa: PLC0415 - `--help` does not need it
-    from millracer.cli.terminal.style import Stream, is_terminal, without_marks  # noqa: PLC0415
+    from millracer.cli.terminal.style import Stream, is_terminal, without_marks  # noqa: PLC0415 - as above
 
     if not is_terminal(Stream.OUT):
         print_words(text)
@@ -107,7 +107,7 @@ def print_shown(text: str) -> None:
         OutputLost: as `print_text`.
     """
     from millracer.cli.terminal.stderr import printable  # noqa: PLC0415 - `--help` does not need it
-    from millracer.cli.terminal.style import resolve  # noqa: PLC0415
+    from millracer.cli.terminal.style import resolve  # noqa: PLC0415 - the same
 
     print_text(resolve(printable(text)))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from millracer.cli.terminal.item_ids import shorten_ids
 from millracer.cli.terminal.style import Role, Stream, columns, paint, without_marks
 
 _GAP = "  "
@@ -24,12 +25,13 @@ def one_line(text: str, longest: int) -> str:
     return first if len(first) <= longest else f"{first[: longest - 1]}…"
 
 
-def table(
+def table(  # noqa: PLR0913 - the layout of a table
     header: tuple[str, ...],
     rows: Iterable[tuple[str, ...]],
     *,
     widest: int | None = None,
     shrinks: Sequence[str] = (),
+    drops: str | None = None,
     indent: int = 0,
 ) -> list[str]:
     """Return lines of columns, each as wide as its widest cell.
@@ -41,16 +43,28 @@ def table(
         rows: the cells.
         widest: a cell wider than this lengthens only its own line.
         shrinks: the names of columns whose cells may be cut, the first of them first.
+        drops: the name of a column that is left out if it cannot keep its fewest columns.
         indent: how many columns stand before each line.
     """
-    lines = [header, *(tuple(map(in_line, row)) for row in rows)]
+    lines = [header, *(tuple(map(_shown, row)) for row in rows)]
     widths = [_width([line[column] for line in lines], widest) for column in range(len(header))]
-    shrinking = [header.index(name) for name in shrinks]
     room = columns(Stream.OUT)
+    dropped = None if drops is None or room is None else header.index(drops)
+    if dropped is not None and room is not None:
+        others = sum(widths) - widths[dropped] + len(_GAP) * (len(widths) - 1)
+        if others + min(widths[dropped], _LEAST_COLUMNS) > room - indent:
+            lines = [(*line[:dropped], *line[dropped + 1 :]) for line in lines]
+            widths.pop(dropped)
+            shrinks = [name for name in shrinks if name != drops]
+    shrinking = [lines[0].index(name) for name in shrinks]
     if room is not None:
         lines = _cut(lines, widths, shrinking, room - indent)
     shown = [_GAP.join(map(_padded, line, widths)).rstrip() for line in lines]
     return [paint(shown[0], Role.DIM), *shown[1:]]
+
+
+def _shown(cell: str) -> str:
+    return shorten_ids(in_line(cell), Stream.OUT)
 
 
 def _padded(cell: str, width: int) -> str:

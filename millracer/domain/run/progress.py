@@ -60,3 +60,4 @@ class ProgressEvent:
     item_id: str | None = None
     run_id: str | None = None
     queued: int | None = None
+    tokens: int | None = None  #: used by the ended stages; None before the first end

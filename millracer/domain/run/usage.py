@@ -93,10 +93,15 @@ def cost_of_turns(agent: AgentUsage) -> Cost:
 
 
 def cost_of_stages(stages: Sequence[StageReport]) -> Cost:
-    """Return the cost of stages: Millrace records tokens only."""
-    if not stages:
-        return Cost(usd=0.0)
-    return Cost(unknown="Millrace records the tokens of a stage and no cost")
+    """Return the cost of all stages."""
+    unknown: dict[str | None, list[str]] = {}
+    for stage in stages:
+        if stage.cost_usd is None:
+            unknown.setdefault(stage.cost_unknown, []).append(stage.stage)
+    if unknown:
+        named = (f"{', '.join(dict.fromkeys(each))}: {why}" for why, each in unknown.items())
+        return Cost(unknown="; ".join(named))
+    return Cost(usd=sum((stage.cost_usd or 0.0 for stage in stages), 0.0))
 
 
 def total_of(stages: Sequence[StageReport], agent: AgentUsage) -> UsageTotal:

@@ -52,6 +52,8 @@ class StageReport:
         completed_at: the end; None without a result.
         seconds: the duration; None without a result.
         tokens: None if the program reported none.
+        cost_usd: the cost of the tokens by the program's own prices; None if it is not known.
+        cost_unknown: why it is not known; None exactly if it is.
         model: the requested model; None for the program's default.
         thinking: the requested thinking level.
         runner: the program that did the stage, such as `pi_rpc`.
@@ -76,6 +78,8 @@ class StageReport:
     completed_at: datetime | None = None
     seconds: float | None = None
     tokens: TokenUsage | None = None
+    cost_usd: float | None = None
+    cost_unknown: str | None = "the cost was not recorded"
     model: str | None = None
     thinking: str | None = None
     runner: str | None = None

@@ -6,6 +6,7 @@ workspace is initialised, so neither needs a call of its own.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 
 from millracer.cancellation import Wait
@@ -27,6 +28,10 @@ class MillraceQuestions:
 
     calls: MillraceCalls
     initialised: bool | None = field(default=None, init=False)
+
+    def describe(self, *arguments: str) -> str:
+        """Return the command that asks the same from a shell in any directory, as a source."""
+        return shlex.join(("millrace", *arguments, "--workspace", str(self.calls.workspace)))
 
     def ask(self, *arguments: str, wait: Wait, pass_fds: tuple[int, ...] = ()) -> Completed:
         """Run one command in the workspace until it exits, with any exit code.

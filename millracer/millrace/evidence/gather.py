@@ -190,7 +190,8 @@ class _Gathering:
 
     def _add_trace(self, trace: RunTrace) -> None:
         """Add a run's stages; recon's run also replaces the files' spawn facts by its own."""
-        source, now = _describe_source(trace.run_id), self._gatherer.now()
+        source = self._gatherer.questions.describe(*_trace_command(trace.run_id))
+        now = self._gatherer.now()
         failures = self._gatherer.lineage.runner_failures(trace)
         self._stages += stage_facts(trace, source, now, failures)
         if trace.work_item_id == self._item_status.item_id and self._item_status.work_kind == PROBE:
@@ -224,7 +225,7 @@ class _Gathering:
         """
         trace = None
         for _ in range(_READS_OF_AN_ENDING_RUN):
-            completed = self._call("runs", "trace", run_id, "--format", "json")
+            completed = self._call(*_trace_command(run_id))
             if completed.exit_code != 0:
                 return None
             trace = _parse_trace(completed.stdout, run_id)
@@ -240,8 +241,8 @@ class _Gathering:
         return completed
 
 
-def _describe_source(run_id: str) -> str:
-    return f"millrace runs trace {run_id} --format json"
+def _trace_command(run_id: str) -> tuple[str, ...]:
+    return ("runs", "trace", run_id, "--format", "json")
 
 
 def _parse_trace(stdout: str, run_id: str) -> RunTrace:

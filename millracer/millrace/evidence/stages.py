@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from millracer.cancellation import Wait
+from millracer.domain.work.runs import RunReport
 from millracer.domain.work.stages import StageReport, TokenUsage
+from millracer.millrace.evidence.stage_costs import StageCost, read_cost
 from millracer.millrace.files.state import CachedDocument
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import RunnerInvocation, StageResult, StageTokens
@@ -36,6 +38,7 @@ class StageReports:
         self._runs = paths.agents / "runs"
         self._find_runs = find_runs
         self._results: dict[Path, CachedDocument[StageResult]] = {}
+        self._costs: dict[Path, CachedDocument[StageCost]] = {}
         self._invocations: dict[Path, CachedDocument[RunnerInvocation]] = {}
 
     def read(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
@@ -47,6 +50,27 @@ class StageReports:
             wait.cancellation.raise_if_cancelled()
             reports += [each for each in self._read_run(run_id) if each.item_id in items]
         return tuple(sorted(reports, key=lambda each: (each.started_at, each.request_id)))
+
+    def run_ids(self) -> tuple[str, ...]:
+        """Return the ids of all runs that have a folder, in no particular order."""
+        try:
+            names = [path.name for path in self._runs.iterdir()]
+        except OSError:
+            return ()
+        return tuple(filter(self.has_run, names))
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether a run has a folder."""
+        return bool(_RUN_ID.fullmatch(run_id)) and (self._runs / run_id).is_dir()
+
+    def read_run(self, run_id: str) -> RunReport:
+        """Return a run that has a folder, without its status and trace."""
+        stages = sorted(self._read_run(run_id), key=lambda each: (each.started_at, each.request_id))
+        return RunReport(
+            run_id=run_id,
+            run_folder=self._relative(self._runs / run_id),
+            stages=tuple(stages),
+        )
 
     def _read_run(self, run_id: str) -> Iterator[StageReport]:
         folder = self._runs / run_id
@@ -70,6 +94,8 @@ class StageReports:
                 yield self._unfinished(folder, named[1], started)
 
     def _ended(self, folder: Path, request_id: str, result: StageResult) -> StageReport:
+        transcript = self._file(folder, f"runner_events.{request_id}.jsonl")
+        cost_usd, cost_unknown = self._cost(transcript, result)
         return StageReport(
             item_id=result.work_item_id,
             run_id=result.run_id,
@@ -83,11 +109,13 @@ class StageReports:
             completed_at=result.completed_at,
             seconds=result.duration_seconds,
             tokens=_usage(result.token_usage),
+            cost_usd=cost_usd,
+            cost_unknown=cost_unknown,
             model=result.model_name,
             thinking=result.thinking_level,
             runner=result.runner_name,
             report=self._file(folder, result.report_artifact),
-            transcript=self._file(folder, f"runner_events.{request_id}.jsonl"),
+            transcript=transcript,
             prompt=self._file(folder, f"runner_prompt.{request_id}.md"),
             stdout=self._file(folder, result.stdout_path),
             stderr=self._file(folder, result.stderr_path),
@@ -102,6 +130,7 @@ class StageReports:
             stage=started.stage,
             run_folder=self._relative(folder),
             started_at=started.emitted_at,
+            cost_unknown="the stage did not end",
             model=started.model_name,
             thinking=started.thinking_level,
             runner=started.runner_name,
@@ -110,6 +139,16 @@ class StageReports:
             stdout=self._file(folder, f"runner_stdout.{request_id}.txt"),
             stderr=self._file(folder, f"runner_stderr.{request_id}.txt"),
         )
+
+    def _cost(self, transcript: str | None, result: StageResult) -> tuple[float | None, str | None]:
+        """Return a stage's cost, or why it is not known."""
+        if transcript is None:
+            return None, "Millrace kept no transcript, which has the cost"
+        path = self._root / transcript
+        cost = self._costs.setdefault(path, CachedDocument(path, read_cost)).read()
+        if cost is None or cost.usd is None:
+            return None, f"pi has no price for {result.model_name}"
+        return cost.usd, None
 
     def _file(self, folder: Path, name: str | None) -> str | None:
         """Return a file's path in the workspace, None if it is missing or outside."""

@@ -20,7 +20,7 @@ def answer_diff(request: DiffRequest, context: OperationContext) -> Answer[DiffR
         InvalidRequest: the workspace cannot be used, or several items have this name.
     """
     place = context.find_workspace()
-    item_id = item_named(request.name, context.open_millrace(place.root_path))
+    item_id = item_named(request.work_item_id, context.open_millrace(place.root_path))
     repository, wait = context.tools.repository(place.root_path), Wait(context.cancellation)
     patch = repository.patch(item_id, wait)
     changes = repository.changes(item_id, wait, is_final=False)

@@ -29,7 +29,7 @@ READ_SECONDS = 60.0
 
 def answer_show(request: ShowRequest, context: OperationContext) -> Answer[ItemResult]:
     """Show one item of the caller's workspace."""
-    place, millrace, wait = _open(context)
+    place, millrace, wait = open_workspace(context)
     repository = context.tools.repository(place.root_path)
     report = read_item(request.work_item_id, millrace, repository, wait)
     return Answer(
@@ -40,7 +40,7 @@ def answer_show(request: ShowRequest, context: OperationContext) -> Answer[ItemR
 
 def answer_logs(request: LogsRequest, context: OperationContext) -> Answer[LogsResult]:
     """Show the transcripts of one item's stages in the caller's workspace."""
-    place, millrace, wait = _open(context)
+    place, millrace, wait = open_workspace(context)
     item_status = find_item(request.work_item_id, millrace, wait)
     logs = read_logs(item_status, request.stage, millrace, wait)
     warnings = (*place.warnings, *context.memory.warnings)
@@ -54,7 +54,7 @@ def answer_logs(request: LogsRequest, context: OperationContext) -> Answer[LogsR
 
 def answer_trace(request: TraceRequest, context: OperationContext) -> Answer[TraceResult]:
     """Show Millrace's evidence about one item of the caller's workspace."""
-    place, millrace, wait = _open(context)
+    place, millrace, wait = open_workspace(context)
     item_status = find_item(request.work_item_id, millrace, wait)
     evidence = millrace.gather_evidence(item_status, wait)
     trace = ItemTrace(
@@ -80,7 +80,7 @@ def read_item(name: str, millrace: Backend, repository: Repository, wait: Wait) 
     item_status = find_item(name, millrace, wait)
     evidence = millrace.gather_evidence(item_status, wait)
     lineage = lineage_of(evidence)
-    resume = millrace.commands.millracer("watch", item_status.item_id)
+    watch = millrace.commands.millracer("watch", item_status.item_id)
     listed = {each.item_id: each for each in millrace.list_items()}
     own = listed.get(item_status.millrace_id or "") or listed.get(item_status.item_id)
     return ItemReport(
@@ -93,7 +93,7 @@ def read_item(name: str, millrace: Backend, repository: Repository, wait: Wait) 
         changes=repository.changes(item_status.item_id, wait, is_final=False),
         verdict=judge(evidence),
         failure=runner_failure(evidence),
-        next_steps=millrace.commands.next_steps(item_status, lineage, resume_command=resume),
+        next_steps=millrace.commands.next_steps(item_status, lineage, watch_command=watch),
         version=millrace.version,
     )
 
@@ -127,7 +127,12 @@ def read_logs(
     )
 
 
-def _open(context: OperationContext) -> tuple[SelectedWorkspace, Backend, Wait]:
+def open_workspace(context: OperationContext) -> tuple[SelectedWorkspace, Backend, Wait]:
+    """Return the caller's workspace, its supported Millrace, and the limit of its reads.
+
+    Raises:
+        MillracerError: the workspace is not initialised, or Millrace cannot be used.
+    """
     place = context.find_workspace()
     millrace = context.open_millrace(place.root_path)
     wait = Wait(context.cancellation).within(READ_SECONDS)

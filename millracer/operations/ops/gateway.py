@@ -10,10 +10,18 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millracer.cancellation import Cancellation, Cancelled
-from millracer.domain.operations import ACTIONS, Operation, load
+from millracer.domain.operations import (
+    ACTIONS,
+    Operation,
+    OpsVersion,
+    actions_of,
+    load,
+    reason_for_no_action,
+)
+from millracer.domain.requests import ScopedWork
 from millracer.domain.workspaces import LOCAL_SESSION, Resolution, ResolutionRule
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning, StoreUnavailable
 from millracer.operations.answer import Answer as OperationAnswer
@@ -36,8 +44,13 @@ from millracer.operations.session.resolve_workspace import (
 from millracer.ports import Clock, Directories
 from millracer.schemas.base import unknown_field_warning
 from millracer.schemas.lenient import IgnoredValue
-from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, WorkspaceRef
-from millracer.schemas.ops.result import OpsResult, OpsStatus
+from millracer.schemas.ops.request import (
+    InvalidOpsRequest,
+    ReadRequest,
+    RequestedAuthority,
+    WorkspaceRef,
+)
+from millracer.schemas.ops.result import AuthorityDocument, OpsResult, OpsStatus, result_model
 from millracer.schemas.run.document import ScopedWorkDocument
 
 if TYPE_CHECKING:  # an action on the store does not need the modules for Millrace
@@ -81,6 +94,8 @@ class _Envelope:
     session_id: str
     client_name: str | None
     workspace_ref: WorkspaceRef
+    version: OpsVersion = OpsVersion.V02
+    authority: RequestedAuthority | None = None
     unknown: tuple[str, ...] = ()
     ignored: tuple[IgnoredValue, ...] = ()
 
@@ -160,6 +175,7 @@ class OpsGateway:
             session_id=error.session_id or error.client_name or self._defaults.session_id,
             client_name=error.client_name,
             workspace_ref=WorkspaceRef(),
+            version=error.version,
         )
         return self._answer(envelope, lambda: failed(error))
 
@@ -171,6 +187,8 @@ class OpsGateway:
             session_id=read.session_id or request.client_name or self._defaults.session_id,
             client_name=request.client_name,
             workspace_ref=request.workspace_ref,
+            version=read.version,
+            authority=read.authority,
             unknown=read.unknown,
             ignored=read.ignored,
         )
@@ -193,11 +211,7 @@ class OpsGateway:
         cancellation.raise_if_cancelled()
         request, action = read.request, read.action
         if action is None:
-            raise MillracerError(
-                f"there is no action {request.action!r:.200}",
-                code="unsupported_action",
-                suggested_action=f"use one of {', '.join(ACTIONS)}",
-            )
+            raise _no_action(read)
         runtime = request.workspace_ref.runtime_kind or "local"
         if runtime != "local":
             raise MillracerError(
@@ -206,7 +220,7 @@ class OpsGateway:
                 suggested_action="leave workspace_ref.runtime_kind out, or say `local`",
             )
         session_id = self._envelope(read).session_id
-        operation = ACTIONS[action]
+        operation = actions_of(read.version)[action]
         if operation.on_store:
             handler: _OnStore = load(operation.ops_handler)
             return handler(self._sessions, read, session_id)
@@ -266,9 +280,8 @@ class OpsGateway:
         except Cancelled as stopped:
             reply = cancelled(stopped.reason)
         except MillracerError as error:
-            options = read.request.options
-            if isinstance(error, InvalidRequest) and options is not None and error.field == "cwd":
-                error.field = "options.cwd"
+            if isinstance(error, InvalidRequest):
+                error.field = _path_of(error.field, read)
             reply = failed(error, resolution=target.resolution)
         taken = describe_taken(read.request.workspace_ref, target.resolution, target.mode)
         return replace(reply, workspace_ref=taken)
@@ -300,7 +313,8 @@ class OpsGateway:
             and self._memory.session(envelope.session_id) is None
         ):
             return  # inspecting or forgetting a session must not create it
-        codes = ["unknown_field"] * bool(envelope.unknown)
+        codes = [each.code for each in _authority_warning(envelope.authority)]
+        codes += ["unknown_field"] * bool(envelope.unknown)
         codes += [value.warning.code for value in envelope.ignored]
         codes += [warning.code for warning in (*reply.warnings, *self._memory.warnings)]
         self._memory.record(
@@ -313,7 +327,7 @@ class OpsGateway:
     def _enveloped(self, envelope: _Envelope, reply: Reply, started: datetime) -> Answer:
         _log.info("%s %s: %s", envelope.action, envelope.request_id, reply.status)
         scope = reply.scope
-        result = OpsResult(
+        result = result_model(envelope.version)(
             request_id=envelope.request_id,
             status=reply.status,
             action=envelope.action,
@@ -326,6 +340,10 @@ class OpsGateway:
                     for path in envelope.unknown
                 ),
                 *(describe_warning(value.warning, field=value.field) for value in envelope.ignored),
+                *(
+                    describe_warning(warning, field="requested_authority")
+                    for warning in _authority_warning(envelope.authority)
+                ),
                 *(describe_warning(warning) for warning in reply.warnings),
                 *(describe_warning(warning) for warning in self._memory.warnings),
             ],
@@ -339,6 +357,46 @@ class OpsGateway:
             result_freshness=reply.freshness,
             session_ref=envelope.session_id,
             raw_compat=reply.raw_compat,
+            **_of_v03(envelope, scope),
         )
         code = reply.exit_code
         return Answer(result=result, exit_code=_EXIT_CODES[reply.status] if code is None else code)
+
+
+def _no_action(read: ReadRequest) -> MillracerError:
+    """Return the error for an action that the version of the request lacks."""
+    action = read.request.action
+    reason = reason_for_no_action(action) if read.version is not OpsVersion.V02 else None
+    return MillracerError(
+        f"there is no action {action!r:.200}" + (f": {reason}" if reason else ""),
+        code="unsupported_action",
+        suggested_action=f"use one of {', '.join(actions_of(read.version))}",
+    )
+
+
+def _path_of(field: str | None, read: ReadRequest) -> str | None:
+    """Return the path in the request of a field that an operation refused."""
+    if field == "cwd" and read.request.options is not None:
+        return "options.cwd"
+    if read.version is not OpsVersion.V02 and field in type(read.payload).model_fields:
+        return f"{read.payload_path}{field}"
+    return field
+
+
+def _authority_warning(authority: RequestedAuthority | None) -> tuple[RunWarning, ...]:
+    if authority is None:
+        return ()
+    text = "Millracer does not check the requested authority; it neither grants nor denies anything"
+    return (RunWarning("authority_not_enforced", text),)
+
+
+def _of_v03(envelope: _Envelope, scope: ScopedWork | None) -> dict[str, Any]:
+    """Return the fields that a result of version v0.3 has in addition."""
+    if envelope.version is OpsVersion.V02:
+        return {}
+    authority = envelope.authority
+    return {
+        "work_item_ref": scope and ScopedWorkDocument.of(scope),
+        "requested_authority": authority
+        and AuthorityDocument.of(authority, scopes=list(authority.scopes or ())),
+    }

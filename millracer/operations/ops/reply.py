@@ -8,6 +8,7 @@ from typing import Any
 
 from millracer.cancellation import CancelReason
 from millracer.domain.failures import CallerCancelled, exit_code_of_cancel
+from millracer.domain.operations import OpsVersion
 from millracer.domain.requests import IntakeKind, ScopedWork
 from millracer.domain.workspaces import RegisteredWorkspace, Resolution, Session
 from millracer.errors import INTERNAL_ERROR, ExitCode, InvalidRequest, MillracerError, RunWarning
@@ -30,6 +31,7 @@ from millracer.schemas.ops.result import (
     WorkspaceRefDocument,
     WorkspaceReply,
     WorkspacesReply,
+    result_model,
 )
 from millracer.schemas.run.document import RunResultDocument
 
@@ -101,9 +103,9 @@ def cancelled(reason: CancelReason) -> Reply:
     )
 
 
-def without_request(reply: Reply, now: datetime) -> OpsResult:
+def without_request(reply: Reply, now: datetime, version: OpsVersion = OpsVersion.V02) -> OpsResult:
     """Return the result of a command that never read a request."""
-    return OpsResult(
+    return result_model(version)(
         request_id=None,
         status=reply.status,
         action=None,
@@ -117,10 +119,12 @@ def without_request(reply: Reply, now: datetime) -> OpsResult:
     )
 
 
-def describe_failure(error: MillracerError, _command: str | None = None) -> OpsResult:
+def describe_failure(
+    error: MillracerError, _command: str | None = None, *, version: OpsVersion = OpsVersion.V02
+) -> OpsResult:
     """Return the result of a command that failed before it read a request."""
     reply = cancelled(error.reason) if isinstance(error, CallerCancelled) else failed(error)
-    return without_request(reply, datetime.now(UTC))
+    return without_request(reply, datetime.now(UTC), version)
 
 
 def exit_code_of_error(code: str) -> ExitCode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation
@@ -15,10 +14,12 @@ from millracer.domain.run.result import (
 )
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning
 from millracer.operations.context import (
+    PreparedTask,
     Target,
     Tools,
     require_directory,
 )
+from millracer.operations.ops.preferences import preference_warnings
 from millracer.operations.ops.reply import (
     Reply,
     describe_error,
@@ -27,7 +28,7 @@ from millracer.operations.ops.reply import (
     exit_code_of_error,
 )
 from millracer.ports import Directories
-from millracer.schemas.ops.preferences import ignored_preferences
+from millracer.schemas.ops.payloads import WatchPayload
 from millracer.schemas.ops.request import ReadRequest
 from millracer.schemas.ops.result import (
     CompletionDocument,
@@ -62,6 +63,51 @@ def run_task(
 ) -> Reply:
     """Run one task to its end, exactly as `millracer run` does."""
     request = _run_request(read, target)
+    return _run(
+        read, target, request, tools=tools, directories=directories, cancellation=cancellation
+    )
+
+
+def watch_item(
+    read: ReadRequest,
+    target: Target,
+    *,
+    tools: Tools,
+    directories: Directories,
+    cancellation: Cancellation,
+) -> Reply:
+    """Follow one work item to its end, exactly as `millracer watch` does."""
+    _refuse_resume(read)
+    named = read.payload_as(WatchPayload).work_item_id
+    request = _task_request(read, target, "", resume=named)
+    return _run(
+        read, target, request, tools=tools, directories=directories, cancellation=cancellation
+    )
+
+
+def prepare_submission(read: ReadRequest, target: Target) -> PreparedTask:
+    """Return the task of a `submit`.
+
+    Raises:
+        InvalidRequest: there is no task, or the request names an item that exists.
+    """
+    _refuse_resume(read)
+    return PreparedTask(
+        request=_run_request(read, target),
+        options=target.merged.options,
+        root_path=target.resolution.root_path,
+    )
+
+
+def _run(  # noqa: PLR0913 - the ports
+    read: ReadRequest,
+    target: Target,
+    request: RunRequest,
+    *,
+    tools: Tools,
+    directories: Directories,
+    cancellation: Cancellation,
+) -> Reply:
     root_path = target.resolution.root_path
     require_directory(root_path, directories)
     with tools.orchestrator(root_path, target.merged.options, cancellation) as orchestrator:
@@ -74,7 +120,7 @@ def _run_request(read: ReadRequest, target: Target) -> RunRequest:
     resume = None if document.options is None else document.options.resume
     if resume is None and read.task is None:
         raise InvalidRequest(
-            "enqueue needs a task: input.text, or input.payload.task",
+            f"{read.action} needs a task: input.text, or input.payload.task",
             field="input.text",
             code="invalid_input",
             suggested_action="give the task as input.text",
@@ -85,12 +131,28 @@ def _run_request(read: ReadRequest, target: Target) -> RunRequest:
             field="options.resume",
             suggested_action="leave the task out, or options.resume",
         )
-    scope = document.scoped_work_item
+    return _task_request(read, target, read.task or "", resume=resume)
+
+
+def _refuse_resume(read: ReadRequest) -> None:
+    options = read.request.options
+    if options is not None and options.resume is not None:
+        raise InvalidRequest(
+            f"options.resume means nothing for the action {read.action}",
+            field="options.resume",
+            suggested_action="leave options.resume out; `watch` continues its work_item_id",
+        )
+
+
+def _task_request(
+    read: ReadRequest, target: Target, task: str, *, resume: str | None
+) -> RunRequest:
+    document = read.request
     return replace(
-        target.merged.request(read.task or "", document.request_id),
+        target.merged.request(task, document.request_id),
         request_id_named=True,
         idempotency_key=document.idempotency_key,
-        scope=None if scope is None else scope.to_scope(),
+        scope=read.scope,
         scope_is_unclear=read.scope_is_unclear and resume is None,
         context_refs=document.context_refs or (),
         resume=resume,
@@ -132,7 +194,7 @@ def _reply(read: ReadRequest, target: Target, request: RunRequest, result: RunRe
         scope=result.scope or request.scope,
         workspace_ref=describe_taken(read.request.workspace_ref, target.resolution, target.mode),
         warnings=(
-            *_preference_warnings(read),
+            *preference_warnings(read),
             *result.warnings,
             *_expectation_warning(expected),
         ),
@@ -162,14 +224,6 @@ def _errors(result: RunResult) -> tuple[OpsErrorDocument, ...]:
             suggested_action=step,
         ),
     )
-
-
-def _preference_warnings(read: ReadRequest) -> Iterator[RunWarning]:
-    request = read.request
-    ignored = ignored_preferences(request.route_preference, request.intake_preference)
-    for field, word in ignored:
-        text = f"{field} {word!r:.200} chooses nothing for a task and was ignored"
-        yield RunWarning("preference_ignored", text)
 
 
 def _expectation_warning(expected: tuple[str, ...]) -> tuple[RunWarning, ...]:

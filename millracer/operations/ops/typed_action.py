@@ -6,11 +6,12 @@ document becomes the `result` of the ops result.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import fields
 from typing import Any
 
 from millracer.cancellation import Cancellation
-from millracer.domain.operations import Operation, load
+from millracer.domain.operations import Operation, OpsVersion, load
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations.answer import Answer
 from millracer.operations.context import (
@@ -18,8 +19,10 @@ from millracer.operations.context import (
     SelectedWorkspace,
     Target,
     Tools,
+    given_by,
     require_directory,
 )
+from millracer.operations.ops.preferences import preference_warnings
 from millracer.operations.ops.reply import (
     Reply,
     describe_error,
@@ -30,6 +33,7 @@ from millracer.operations.options import OptionLayers
 from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Clock, Directories
 from millracer.schemas.base import Published
+from millracer.schemas.doctor import DoctorResult
 from millracer.schemas.ops.request import ReadRequest
 from millracer.schemas.ops.result import OpsErrorDocument, OpsRoute, OpsStatus
 
@@ -71,18 +75,14 @@ def perform_typed(  # noqa: PLR0913 - the ports
     context = OperationContext(
         tools=tools,
         memory=memory,
-        options=options.with_values(millrace_mode=target.merged.named_mode),
+        options=_options(options, read, target),
         clock=clock,
         cancellation=cancellation,
         find_workspace=lambda: place,
-        new_identity=_no_identity,
+        new_identity=_new_identity,
         session_id=session_id,
     )
-    request_type: Any = load(operation.request)
-    request = request_type(
-        **{each.name: getattr(read.payload, each.name) for each in fields(request_type)}
-    )
-    answer: Answer[Published] = load(operation.handler)(request, context)
+    answer: Answer[Published] = load(operation.handler)(_request(operation, read, target), context)
     document = answer.result.model_dump(mode="json")
     return Reply(
         status=_STATUSES.get(answer.exit_code, OpsStatus.FAILED),
@@ -92,9 +92,35 @@ def perform_typed(  # noqa: PLR0913 - the ports
         },
         route=OpsRoute.MILLRACE if operation.writes else OpsRoute.STATUS_ONLY,
         workspace_ref=describe_taken(read.request.workspace_ref, target.resolution, target.mode),
-        errors=tuple(map(_error, document["errors"])),
+        scope=read.scope if operation.ops_request else None,
+        warnings=tuple(preference_warnings(read)),
+        errors=_errors(answer.result, document),
         exit_code=answer.exit_code if answer.exit_code in _KEPT else None,
     )
+
+
+def _request(operation: Operation, read: ReadRequest, target: Target) -> object:
+    if operation.ops_request:
+        request: object = load(operation.ops_request)(read, target)
+        return request
+    request_type: Any = load(operation.request)
+    return request_type(
+        **{each.name: getattr(read.payload, each.name) for each in fields(request_type)}
+    )
+
+
+def _options(options: OptionLayers, read: ReadRequest, target: Target) -> OptionLayers:
+    """Return the options of the operation; in v0.2, a request gives the mode alone."""
+    if read.version is OpsVersion.V02:
+        return options.with_values(millrace_mode=target.merged.named_mode)
+    return options.with_values(**given_by(read))
+
+
+def _errors(result: Published, document: dict[str, Any]) -> tuple[OpsErrorDocument, ...]:
+    errors = tuple(map(_error, document["errors"]))
+    if not errors and isinstance(result, DoctorResult):
+        return tuple(map(describe_error, result.causes()))
+    return errors
 
 
 def _error(document: dict[str, Any]) -> OpsErrorDocument:
@@ -107,5 +133,5 @@ def _error(document: dict[str, Any]) -> OpsErrorDocument:
     )
 
 
-def _no_identity() -> str:
-    raise MillracerError("this operation creates no work item")
+def _new_identity() -> str:
+    return secrets.token_hex(16)

@@ -60,6 +60,8 @@ class ItemStageDocument(Published):
         started_at: the start.
         seconds: the duration; null without a result.
         tokens: null if the program reported none.
+        cost_usd: the cost by the agent's own prices, in dollars.
+        cost_unknown: why `cost_usd` is null.
         model: the requested model; null for the program's default.
         thinking: the requested thinking level.
         run_folder: the folder of the run.
@@ -78,6 +80,8 @@ class ItemStageDocument(Published):
     started_at: datetime
     seconds: float | None
     tokens: TokensDocument | None
+    cost_usd: float | None
+    cost_unknown: str | None
     model: str | None
     thinking: str | None
     run_folder: str

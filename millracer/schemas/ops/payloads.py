@@ -7,8 +7,19 @@ from typing import Annotated
 from pydantic import Field
 
 from millracer.domain.operations import ACTIONS, load
-from millracer.schemas.base import Incoming, OptionalText, TargetName, Text, Texts
+from millracer.schemas.base import (
+    Incoming,
+    OptionalText,
+    TargetName,
+    Text,
+    Texts,
+    also_named,
+    offer_names,
+)
 
+#: Further names of an item's id and of a run's id, as in the reference.
+_ITEM_NAMES = ("item_id", "id")
+_RUN_NAMES = ("id",)
 _WORKSPACE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -53,7 +64,23 @@ class ItemPayload(Payload):
         work_item_id: its id, the id of its request, or a unique beginning of its id.
     """
 
-    work_item_id: Text
+    model_config = offer_names("work_item_id", *_ITEM_NAMES)
+
+    work_item_id: Annotated[Text, also_named("work_item_id", *_ITEM_NAMES)]
+
+
+class WatchPayload(ItemPayload):
+    """The work item to follow to its end."""
+
+
+class CancelPayload(ItemPayload):
+    """The waiting or blocked item to take out of the queue.
+
+    Attributes:
+        reason: kept by Millrace.
+    """
+
+    reason: OptionalText = None
 
 
 class LogsPayload(ItemPayload):
@@ -76,6 +103,62 @@ class RetryPayload(ItemPayload):
     """
 
     reason: OptionalText = None
+
+
+class StopPayload(Payload):
+    """How to stop the daemon.
+
+    Attributes:
+        force: also stop a foreign daemon, or one that a command watches.
+    """
+
+    force: bool = False
+
+
+class ModelsPayload(Payload):
+    """Changes to the models of the stages; without any, the models are only reported.
+
+    Attributes:
+        choices: texts `[ALIAS=]PROVIDER/MODEL[:THINKING]`; without an alias for all of them.
+        follow_pi: give all aliases the model that pi selects.
+        check_models: refuse a model that pi has no credentials for.
+    """
+
+    choices: Texts = ()
+    follow_pi: bool = False
+    check_models: bool = True
+
+
+class DiagnosePayload(Payload):
+    """How thoroughly to check.
+
+    Attributes:
+        with_turn: also send pi one short prompt, which calls its model.
+    """
+
+    with_turn: bool = False
+
+
+class ListRunsPayload(Payload):
+    """Which of Millrace's runs to list.
+
+    Attributes:
+        work_item_id: only runs with a stage for this item; all if absent.
+    """
+
+    work_item_id: OptionalText = None
+
+
+class ShowRunPayload(Payload):
+    """One run of Millrace.
+
+    Attributes:
+        run_id: its id.
+    """
+
+    model_config = offer_names("run_id", *_RUN_NAMES)
+
+    run_id: Annotated[Text, also_named("run_id", *_RUN_NAMES)]
 
 
 class SelectWorkspacePayload(Payload):

@@ -6,7 +6,6 @@ other than `enqueue` does anyway, or are unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
@@ -46,11 +45,3 @@ def chosen_intake(word: str | None) -> IntakePreference | None:
     if word is None:
         return None
     return IntakePreference(word) if word in list(IntakePreference) else IntakePreference.AUTO
-
-
-def ignored_preferences(route: str | None, intake: str | None) -> Iterator[tuple[str, str]]:
-    """Yield the name and the word of each preference that chooses nothing for a task."""
-    if route is not None and route not in list(RoutePreference):
-        yield "route_preference", route
-    if intake is not None and intake not in list(IntakePreference):
-        yield "intake_preference", intake

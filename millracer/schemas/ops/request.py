@@ -1,4 +1,4 @@
-"""The JSON that `millracer ops --json` reads: one `millracer.ops.v0.2` request.
+"""The JSON that `millracer ops --json` reads: one request of version v0.2 or v0.3.
 
 The models are the only definition. A required field that cannot be used is refused with its path;
 any other value that cannot be used is ignored and reported, and so is an unknown field. Null and
@@ -8,13 +8,16 @@ blank optional texts are absent, as in the reference.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field
 from pydantic_core import ErrorDetails, from_json, to_json
 
-from millracer.domain.operations import ACTIONS
+from millracer.domain.operations import OpsVersion, actions_of
+from millracer.domain.requests import ScopedWork
 from millracer.errors import InvalidRequest
 from millracer.schemas.base import (
     FilledInSchema,
@@ -32,8 +35,10 @@ from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 from millracer.schemas.ops.payloads import EnqueuePayload, Payload, payload_of
 from millracer.schemas.ops.preferences import IntakeWord, RouteWord
 from millracer.schemas.run.options import FORBIDDEN_OPTIONS, OpsOptions
+from millracer.schemas.scopes import SCOPES, find_scope
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.2"
+SCHEMA_VERSION_V03: Final = "millracer.ops.v0.3"
 
 #: How many fields of one request are reported; limits keep the result readable.
 _MAX_REFUSALS = 20
@@ -41,6 +46,7 @@ _MAX_UNKNOWN = 100
 _MAX_IGNORED = 100
 
 _SEE_SCHEMA = "see `millracer schema ops-request`"
+_OTHER_VERSION = f"send {SCHEMA_VERSION} or {SCHEMA_VERSION_V03}; {_SEE_SCHEMA}"
 
 _Payload = TypeVar("_Payload", bound=Payload)
 
@@ -124,13 +130,15 @@ class ScopedWorkItem(ScopeModel, extra="allow", frozen=True):
 
 
 class Metadata(Incoming):
-    """Free fields of the caller; only the session's name is read.
+    """Free fields of the caller; only these are read.
 
     Attributes:
         session_id: the session, where the payload does not name one.
+        scoped_work_item: read where the request names no scoped item outside of it.
     """
 
     session_id: OptionalText = None
+    scoped_work_item: ScopedWorkItem | None = None
 
 
 class OpsRequest(Incoming):
@@ -145,6 +153,10 @@ class OpsRequest(Incoming):
         client_version: for the caller's own records, and not used.
         actor: the requester.
         scoped_work_item: the one entry of the caller's own queue that the request is about.
+        work_item: the same as `scoped_work_item`, which counts first.
+        scope: the same as `scoped_work_item`, if those are absent.
+        scopedWorkItem: the same as `scoped_work_item`, if those are absent.
+        workItem: the same as `scoped_work_item`, if those are absent.
         options: options of this run, before those of the command line.
         metadata: free fields of the caller.
         request_id: echoed; with the body it names an `enqueue` that nothing else names.
@@ -170,6 +182,10 @@ class OpsRequest(Incoming):
     route_preference: RouteWord | None = None
     intake_preference: IntakeWord | None = None
     scoped_work_item: ScopedWorkItem | None = None
+    work_item: ScopedWorkItem | None = None
+    scope: ScopedWorkItem | None = None
+    scopedWorkItem: ScopedWorkItem | None = None  # noqa: N815 - the key of another port
+    workItem: ScopedWorkItem | None = None  # noqa: N815 - the key of another port
     expected_evidence: Texts = ()
     context_refs: Texts = ()
     options: OpsOptions | None = None
@@ -177,6 +193,65 @@ class OpsRequest(Incoming):
     idempotency_key: Annotated[str, Field(min_length=1, pattern=r"\S"), FilledInSchema] | None = (
         None
     )
+
+
+class WorkItemRef(ScopedWorkItem):
+    """The one entry of the caller's own queue that the request is about.
+
+    Attributes:
+        kind: for the caller's own records, and not used.
+        queue_path: for the caller's own records, and not used.
+        status: for the caller's own records, and not used.
+        root_spec_id: for the caller's own records, and not used.
+        root_idea_id: for the caller's own records, and not used.
+    """
+
+    kind: Any = None
+    queue_path: Any = None
+    status: Any = None
+    root_spec_id: Any = None
+    root_idea_id: Any = None
+
+
+class RequestedAuthority(Incoming):
+    """The authority that the caller claims for the request; copied to the result, not checked.
+
+    Attributes:
+        scopes: names of what the caller claims to be allowed, such as `work_item:enqueue`.
+        reason: why the caller claims it.
+        expires_at: when the claim ends, in the caller's own form.
+        metadata: free fields of the caller.
+    """
+
+    scopes: Texts = ()
+    reason: OptionalText = None
+    expires_at: OptionalText = None
+    metadata: dict[str, Any] | None = None
+
+
+class OpsRequestV03(OpsRequest):
+    """One request to the local operations gateway.
+
+    Attributes:
+        work_item_ref: the one entry of the caller's own queue that the request is about.
+        scoped_work_item: another name for `work_item_ref`, which counts first.
+        requested_authority: the authority that the caller claims.
+    """
+
+    schema_version: Literal["millracer.ops.v0.3"]  # type: ignore[assignment] # the next version
+    scoped_work_item: WorkItemRef | None = None
+    work_item_ref: WorkItemRef | None = None
+    requested_authority: RequestedAuthority | None = None
+
+
+_MODELS: Final[Mapping[OpsVersion, type[OpsRequest]]] = MappingProxyType(
+    {OpsVersion.V02: OpsRequest, OpsVersion.V03: OpsRequestV03}
+)
+
+
+def request_model(version: OpsVersion) -> type[OpsRequest]:
+    """Return the model of a request of a version."""
+    return _MODELS[version]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +266,8 @@ class ReadRequest:
         ignored: the values that were ignored, up to a limit.
         unusable_targets: why the workspace, directory or item of the request cannot be determined;
             an action on a workspace is refused then.
+        scope: the caller's own work item, None where none is usable.
+        scope_is_unclear: whether the request names an unusable scope, or several.
     """
 
     request: OpsRequest
@@ -200,6 +277,8 @@ class ReadRequest:
     unknown: tuple[str, ...] = ()
     ignored: tuple[IgnoredValue, ...] = ()
     unusable_targets: tuple[InvalidRequest, ...] = ()
+    scope: ScopedWork | None = None
+    scope_is_unclear: bool = False
 
     def payload_as(self, model: type[_Payload]) -> _Payload:
         """Return the payload as what its action reads it as."""
@@ -208,15 +287,21 @@ class ReadRequest:
         return self.payload
 
     @property
+    def version(self) -> OpsVersion:
+        """The version of the request, and of its result."""
+        return OpsVersion(self.request.schema_version)
+
+    @property
+    def authority(self) -> RequestedAuthority | None:
+        """The authority that the caller claims; None for none."""
+        request = self.request
+        return request.requested_authority if isinstance(request, OpsRequestV03) else None
+
+    @property
     def session_id(self) -> str | None:
         """The session the request itself names."""
         metadata = self.request.metadata
         return self.payload.session_id or (None if metadata is None else metadata.session_id)
-
-    @property
-    def scope_is_unclear(self) -> bool:
-        """Whether the request names a scoped work item without a usable id."""
-        return any(each.field == "scoped_work_item" and each.value for each in self.ignored)
 
     @property
     def task(self) -> str | None:
@@ -233,6 +318,7 @@ class InvalidOpsRequest(InvalidRequest):
     Attributes:
         refusals: every field that cannot be used and why, up to a limit.
         request_id: what it named itself, where that can be read; so are action and session.
+        version: that of the result; v0.2 unless the request names v0.3.
     """
 
     def __init__(
@@ -245,6 +331,7 @@ class InvalidOpsRequest(InvalidRequest):
         self.request_id = _text(named.get("request_id"))
         self.action = _text(named.get("action"))
         self.client_name = _text(named.get("client_name"))
+        self.version = _version_of(named)
         metadata = named.get("metadata")
         self.session_id = _text(metadata.get("session_id")) if isinstance(metadata, dict) else None
 
@@ -257,7 +344,7 @@ def read_ops_request(raw: bytes) -> ReadRequest:
     """
     text = _text_of(raw)
     document = _document(text)
-    read = read_leniently(OpsRequest, text, document)
+    read = read_leniently(request_model(_version_of(document)), text, document)
     request = read.model
     if request is None:
         raise InvalidOpsRequest(_refusals(read.refused), document)
@@ -279,6 +366,11 @@ def read_ops_request(raw: bytes) -> ReadRequest:
     return read_request(request, document, read.ignored)
 
 
+def _version_of(document: Mapping[str, Any]) -> OpsVersion:
+    is_v03 = document.get("schema_version") == OpsVersion.V03
+    return OpsVersion.V03 if is_v03 else OpsVersion.V02
+
+
 def read_request(
     request: OpsRequest,
     document: dict[str, Any] | None = None,
@@ -294,14 +386,18 @@ def read_request(
     Raises:
         InvalidOpsRequest: a required field of the payload cannot be used.
     """
-    action = request.action if request.action in ACTIONS else None
+    known = actions_of(OpsVersion(request.schema_version))
+    action = request.action if request.action in known else None
     given = request.input or OpsInput()
     fields, path = given.payload, "input.payload."
     free = {"metadata"}
     if fields is None:
         fields, path = dict(given.model_extra or {}), "input."
         free.add("input")
-    unknown = list(unknown_fields(request, free=free))
+    paths = SCOPES if request.schema_version == SCHEMA_VERSION else ("work_item_ref", *SCOPES)
+    found = find_scope(request, ignored, paths=paths)
+    reported = {each.field for each in found.ignored}
+    unknown = [path for path in unknown_fields(request, free=free) if path not in reported]
     read = read_leniently(payload_of(action), to_json(fields), dict(fields), path)
     payload = read.model
     if payload is None:
@@ -317,8 +413,10 @@ def read_request(
         payload=payload,
         payload_path=path,
         unknown=tuple(unknown[:_MAX_UNKNOWN]),
-        ignored=(*ignored, *read.ignored)[:_MAX_IGNORED],
+        ignored=(*ignored, *found.ignored, *read.ignored)[:_MAX_IGNORED],
         unusable_targets=_unusable_targets(request, ignored),
+        scope=None if found.scope is None else found.scope.to_scope(),
+        scope_is_unclear=found.is_unclear,
     )
 
 
@@ -395,7 +493,9 @@ def _refusals(wrong: tuple[ErrorDetails, ...], path: str = "") -> tuple[InvalidR
         refused.setdefault(
             field,
             InvalidRequest(
-                f"field {field}: {entry['msg']}", field=field, suggested_action=_SEE_SCHEMA
+                f"field {field}: {entry['msg']}",
+                field=field,
+                suggested_action=_OTHER_VERSION if field == "schema_version" else _SEE_SCHEMA,
             ),
         )
     return tuple(refused.values())[:_MAX_REFUSALS]

@@ -1,4 +1,6 @@
-"""The JSON that `millracer ops --json` prints: one `millracer.ops.v0.2` result for every input.
+"""The JSON that `millracer ops --json` prints: one result for every input.
+
+A request of version v0.3 has a result of version v0.3, any other input one of version v0.2.
 
 The models are the only definition. Optional keys without a value are left out, as in the reference;
 `request_id` and `action` are null where they could not be read.
@@ -12,11 +14,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from millracer.domain.operations import OpsVersion
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.workspaces import ResolutionRule
 from millracer.schemas.base import Code, Published
-from millracer.schemas.ops.request import SCHEMA_VERSION
+from millracer.schemas.ops.request import SCHEMA_VERSION, SCHEMA_VERSION_V03
 from millracer.schemas.run.document import (
     EventDocument,
     EvidenceDocument,
@@ -333,3 +336,37 @@ class OpsResult(Published):
     event_cursor: _SparseText = None
     session_ref: _SparseText = None
     raw_compat: Annotated[RunResultDocument | None, _Sparse] = None
+
+
+class AuthorityDocument(Published):
+    """The authority that the caller claimed; Millracer does not check it.
+
+    Attributes:
+        scopes: names of what the caller claimed to be allowed.
+        reason: why the caller claimed it.
+        expires_at: when the claim ends, in the caller's own form.
+        metadata: free fields of the caller.
+    """
+
+    scopes: list[str]
+    reason: _SparseText = None
+    expires_at: _SparseText = None
+    metadata: Annotated[dict[str, Any] | None, _Sparse] = None
+
+
+class OpsResultV03(OpsResult):
+    """The result of one request.
+
+    Attributes:
+        work_item_ref: the same as `scoped_work_item`.
+        requested_authority: as the request gave it.
+    """
+
+    schema_version: Literal["millracer.ops.v0.3"] = SCHEMA_VERSION_V03  # type: ignore[assignment] # the next version
+    work_item_ref: Annotated[ScopedWorkDocument | None, _Sparse] = None
+    requested_authority: Annotated[AuthorityDocument | None, _Sparse] = None
+
+
+def result_model(version: OpsVersion) -> type[OpsResult]:
+    """Return the model of a result of a version."""
+    return OpsResultV03 if version is OpsVersion.V03 else OpsResult

@@ -288,7 +288,8 @@ class RunResultDocument(Published):
         output: the closing answer.
         event: the event that decided the outcome.
         task_path: the intake document that was added.
-        status: Millrace's own status document.
+        status: Millrace's own status document, read after the daemon was left; null if it was not
+            read then.
         outcome: how the run ended.
         scoped_completion: whether Millrace's evidence proves the work item done.
         completion_evidence: each fact of the proof; empty unless `scoped_completion`.

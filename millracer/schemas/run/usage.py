@@ -44,6 +44,8 @@ class StageUsageDocument(Published):
         started_at: when the stage began.
         seconds: how long it took.
         tokens: what its agent used.
+        cost_usd: the cost by the agent's own prices, in dollars.
+        cost_unknown: why `cost_usd` is null.
         model: the model of its agent; null if not recorded.
         thinking: the thinking level of its agent; null if not recorded.
     """
@@ -56,6 +58,8 @@ class StageUsageDocument(Published):
     started_at: datetime
     seconds: float | None
     tokens: TokensDocument | None
+    cost_usd: float | None
+    cost_unknown: str | None
     model: str | None
     thinking: str | None
 
@@ -161,6 +165,7 @@ def describe_usage(stages: Sequence[StageReport], agent: AgentUsage) -> UsageDoc
                 stage,
                 seconds=None if stage.seconds is None else round(stage.seconds, 3),
                 tokens=stage.tokens and TokensDocument.of(stage.tokens),
+                cost_usd=_rounded(stage.cost_usd),
             )
             for stage in stages
         ],

@@ -320,7 +320,7 @@ def test_evidence_of_a_done_task_is_its_state_and_its_newest_run(
         (ITEM.item_id, ItemState.DONE)
     ]
     assert runs_of(evidence) == ["run-new"]
-    assert evidence.stages[0].source == "millrace runs trace run-new --format json"
+    assert evidence.stages[0].source == fake.source("runs trace run-new --format json")
     assert fake.asked == ["runs trace run-new --format json"]
 
 

@@ -99,7 +99,7 @@ def test_an_item_found_nowhere_costs_one_question(fake: FakeMillrace) -> None:
     assert look_up(fake) == ItemStatus(
         item_id=ITEM.item_id,
         state=ItemState.ABSENT,
-        source="millrace queue show widget-0a1b",
+        source=fake.source("queue show widget-0a1b"),
         observed_at=NOW,
     )
     assert fake.asked == ["queue show widget-0a1b"]
@@ -115,7 +115,7 @@ def test_a_queued_item_is_reported_with_its_kind_and_its_requests_hash(
     assert look_up(fake) == ItemStatus(
         item_id=ITEM.item_id,
         state=ItemState.QUEUED,
-        source="millrace queue show widget-0a1b",
+        source=fake.source("queue show widget-0a1b"),
         observed_at=NOW,
         kind=kind,
         millrace_id=ITEM.item_id,

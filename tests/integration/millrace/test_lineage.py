@@ -373,7 +373,7 @@ def test_a_probes_evidence_takes_three_calls(
     ]
     assert {fact.source for fact in evidence.items} == {
         "millrace queue show wish",
-        "millrace queue show t-1",
+        fake.source("queue show t-1"),
     }
 
 

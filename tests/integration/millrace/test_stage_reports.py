@@ -73,6 +73,52 @@ def test_an_ended_stage_has_its_result_time_tokens_and_model(folder: Path) -> No
     assert report.run_folder == f"millrace-agents/runs/{RUN}"
 
 
+def _message(tokens: int, cost: object, kind: str = "message_end") -> str:
+    usage = {"totalTokens": tokens, "cost": cost}
+    return json.dumps({"type": kind, "message": {"role": "assistant", "usage": usage}})
+
+
+def test_the_cost_of_a_stage_is_pis_own_for_each_message(folder: Path) -> None:
+    lines = [
+        "not JSON",
+        json.dumps({"type": "message_end", "message": {"role": "user"}}),
+        _message(0, {"total": 0}, "message_start"),
+        _message(10, {"total": 0.25}),
+        _message(10, {"total": 0.25}, "turn_end"),
+        _message(0, {"total": 0}),
+        _message(5, {"total": 0.5}),
+    ]
+    write(folder, "stage_results/request-1.json", result())
+    write(folder, "runner_events.request-1.jsonl", "\n".join(lines))
+
+    (report,) = read(folder)
+
+    assert (report.cost_usd, report.cost_unknown) == (0.75, None)
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        pytest.param(None, "transcript", id="no transcript"),
+        pytest.param("", "gpt-5.5", id="no message"),
+        pytest.param(_message(10, {"total": 0}), "gpt-5.5", id="no price"),
+        pytest.param(_message(10, "many"), "gpt-5.5", id="another shape"),
+        pytest.param(
+            _message(10, {"total": 1}) + "\n" + _message(1, {"total": 0}), "gpt-5.5", id="a part"
+        ),
+    ],
+)
+def test_a_cost_that_is_not_known_has_a_reason(folder: Path, events: str | None, why: str) -> None:
+    write(folder, "stage_results/request-1.json", result())
+    if events is not None:
+        write(folder, "runner_events.request-1.jsonl", events)
+
+    (report,) = read(folder)
+
+    assert report.cost_usd is None
+    assert why in (report.cost_unknown or "")
+
+
 def test_a_stage_that_was_cut_off_is_reported_without_a_result(folder: Path) -> None:
     started = {"run_id": RUN, "stage": "builder", "emitted_at": STARTED}
     write(folder, "stage_results/request-1.json", result())
@@ -149,3 +195,21 @@ def test_a_cancelled_wait_ends_the_reading(folder: Path) -> None:
 
     with pytest.raises(Cancelled):
         reports.read(["widget"], Wait(cancellation))
+
+
+def test_every_run_with_a_folder_is_read_whatever_else_is_there(folder: Path) -> None:
+    write(folder, "stage_results/request-1.json", result())
+    write(folder.parent / "run-2", "notes.txt", "no stage yet")
+    write(folder.parent, "a-file", "not a run")
+    write(folder.parent / "no run", "stage_results/request-1.json", result())
+    reports = StageReports(WorkspacePaths(folder.parents[2]), lambda _: ())
+
+    assert sorted(reports.run_ids()) == [RUN, "run-2"]
+    assert [each.stage for each in reports.read_run(RUN).stages] == ["builder"]
+    assert reports.read_run("run-2").stages == ()
+    assert not reports.has_run("..")
+    assert not reports.has_run("run-3")
+
+
+def test_a_workspace_without_runs_has_none(tmp_path: Path) -> None:
+    assert StageReports(WorkspacePaths(tmp_path), lambda _: ()).run_ids() == ()

@@ -35,7 +35,7 @@ def test_answers_alone_go_to_standard_output(caller: OperatorCaller) -> None:
 def test_the_requested_output_goes_to_standard_output(caller: OperatorCaller) -> None:
     ended = caller.pipe("/help\n/workspace\n")
 
-    assert "/resume [ID]" in ended.stdout
+    assert "/watch [ID]" in ended.stdout
     assert ended.stdout.splitlines()[-1] == f"* -  {caller.cwd}"
 
 
@@ -83,7 +83,7 @@ def test_the_first_failure_decides_not_the_worst(caller: OperatorCaller, tmp_pat
     millrace.write_text("#!/bin/sh\necho millrace 0.21.1\n")
     millrace.chmod(0o755)
     ended = caller.pipe(
-        "/route millrace\n/resume nowhere\n/route direct\nrefuse\n",
+        "/route millrace\n/watch nowhere\n/route direct\nrefuse\n",
         *("--millrace-command", str(millrace)),
     )
 

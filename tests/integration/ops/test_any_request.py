@@ -12,7 +12,13 @@ from millracer.domain.operations import ACTIONS
 from millracer.domain.run.result import RunResult
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops.payloads import ItemPayload, payload_of
+from millracer.schemas.ops.payloads import (
+    ItemPayload,
+    ListRunsPayload,
+    ModelsPayload,
+    ShowRunPayload,
+    payload_of,
+)
 from millracer.testing.backend import ScriptedBackend
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore
@@ -30,7 +36,7 @@ from tests.support.ops_requests import (
 )
 from tests.support.ops_results import run_results
 from tests.support.ops_scenes import LostStore
-from tests.support.ops_world import Answered, answer, assert_published
+from tests.support.ops_world import Answered, answer, assert_published, assert_published_result
 
 INVALID = {"invalid_request", "invalid_input", "usage"}
 EXIT_CODES = {
@@ -43,8 +49,14 @@ EXIT_CODES = {
 }
 #: The actions that open Millrace.
 ON_MILLRACE = {name for name, action in ACTIONS.items() if not action.on_store}
-#: The actions that are refused with exit code 2 where Millrace does not have the item.
-FOR_ONE_ITEM = {name for name in ACTIONS if issubclass(payload_of(name), ItemPayload)}
+#: The actions that are refused with exit code 2 where Millrace lacks what the payload names.
+OF_SOMETHING_NAMED = {
+    name
+    for name in ACTIONS
+    if issubclass(payload_of(name), ItemPayload | ListRunsPayload | ShowRunPayload | ModelsPayload)
+}
+#: The actions that run a task or an item to its end.
+RUNS = {"enqueue", "watch"}
 #: Outcomes of a run whose status is called otherwise.
 STATUSES = {
     "completed": "succeeded",
@@ -144,7 +156,7 @@ def test_any_run_is_reported_as_it_ended(request: dict[str, Any], result: RunRes
 def check(desk: Desk, answered: Answered) -> None:
     """Hold an answer to the promises for every request."""
     document = answered.document
-    assert_published(SchemaName.OPS_RESULT, document)
+    assert_published_result(document)
     assert answered.exit_code in EXIT_CODES[document["status"]]
     if answered.exit_code == 2:
         assert INVALID & set(answered.codes)
@@ -156,10 +168,10 @@ def check(desk: Desk, answered: Answered) -> None:
         assert error["code"] != "internal_error" or document.get("raw_compat")
     if desk.tools.opened:
         assert document["action"] in ON_MILLRACE
-        named = document["action"] in FOR_ONE_ITEM
+        named = document["action"] in OF_SOMETHING_NAMED
         assert answered.exit_code != 2 or named or document.get("raw_compat")
     if "raw_compat" in document:
-        assert document["action"] == "enqueue"
+        assert document["action"] in RUNS
         outcome = document["raw_compat"]["outcome"]
         assert_published(SchemaName.RUN_RESULT, document["raw_compat"])
         assert document["status"] == STATUSES.get(outcome, outcome)

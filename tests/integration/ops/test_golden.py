@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from millracer import __version__
-from millracer.domain.operations import ACTIONS
+from millracer.domain.operations import ACTIONS, OpsVersion
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.result import OpsStatus
 from tests.support.ops_cases import CASES, INVALID, UNUSABLE_VALUES, Case
-from tests.support.ops_world import VALIDATORS, answer, assert_published
+from tests.support.ops_world import REQUESTS, RESULTS, VALIDATORS, answer, assert_published_result
 
 FOLDER = Path(__file__).parents[3] / "fixtures" / "ops"
 #: How each case was sent, and its exit code, status and error codes.
@@ -41,11 +41,13 @@ def described(case: Case) -> dict[str, Any]:
 
 
 def golden_cases() -> list[Case]:
-    """Return the first case of each action and outcome."""
-    first: dict[tuple[object, object], Case] = {}
+    """Return the first case of each version, action and outcome."""
+    first: dict[tuple[object, ...], Case] = {}
     for case in CASES:
         about = described(case)
-        first.setdefault((about["action"], about["status"]), case)
+        version = case.request.get("schema_version") if isinstance(case.request, dict) else None
+        is_latest = version == OpsVersion.V03
+        first.setdefault((is_latest, about["action"], about["status"]), case)
     return list(first.values())
 
 
@@ -57,7 +59,9 @@ def test_every_result_is_as_published(case: Case) -> None:
     desk = case.desk()
     answered = answer(desk, case.raw, stream=case.stream)
 
-    assert_published(SchemaName.OPS_RESULT, answered.document)
+    assert_published_result(answered.document)
+    if isinstance(case.request, dict) and case.request.get("schema_version") in RESULTS:
+        assert answered.document["schema_version"] == case.request["schema_version"]
     assert (desk.tools.backends.unused_steps, desk.tools.pi.unused_turns) == (0, 0)
 
 
@@ -107,6 +111,7 @@ def test_there_is_a_golden_result_of_every_action_and_every_status() -> None:
     "case", [case for case in CASES if isinstance(case.request, dict)], ids=lambda case: case.name
 )
 def test_the_schema_distinguishes_the_invalid_requests_from_the_others(case: Case) -> None:
-    valid = VALIDATORS[SchemaName.OPS_REQUEST].is_valid(case.request)
+    schema = REQUESTS.get(case.request.get("schema_version"), SchemaName.OPS_REQUEST)
+    valid = VALIDATORS[schema].is_valid(case.request)
 
     assert valid is (case not in (*INVALID, *UNUSABLE_VALUES))

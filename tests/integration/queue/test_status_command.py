@@ -38,7 +38,7 @@ def test_a_directory_without_millrace_is_reported_and_left_alone(elsewhere: OpsC
     assert (printed.exit_code, printed.error_codes) == (8, ["millrace_not_found"])
     assert document["workspace"]["initialised"] is False
     assert document["workspace"]["rule"] == "cwd"
-    assert document["next_steps"] == []
+    assert [step["command"] for step in document["next_steps"]] == ["millracer setup"]
     assert set(elsewhere.cwd.iterdir()) - before <= {elsewhere.state}
     text = elsewhere.run("status")
     assert (text.exit_code, str(elsewhere.cwd) in text.stdout) == (8, True)

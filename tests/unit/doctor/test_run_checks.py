@@ -365,7 +365,7 @@ _CASES = [
         "event log",
         "move",
     ),
-    Case(NAME.MODE, LEVEL.OK, None, "default_pi", None),
+    Case(NAME.MODE, LEVEL.OK, None, "default_pi (alias of lad_pi)", None),
     Case(
         NAME.MODE,
         LEVEL.OK,

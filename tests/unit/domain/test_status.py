@@ -295,6 +295,16 @@ def test_each_next_step_is_the_command_that_does_it() -> None:
     assert actions(sees(daemon=DAEMON, left=(left("t2", ItemState.QUEUED),))) == []
 
 
+@pytest.mark.parametrize("initialised", [False, True])
+@pytest.mark.parametrize("code", ["millrace_not_found", "millrace_unsupported"])
+def test_without_a_usable_millrace_the_next_step_is_setup(code: str, *, initialised: bool) -> None:
+    overview = sees(initialised=initialised, status=None, errors=(ErrorRecord(code, "m"),))
+
+    assert [(step.action, step.command) for step in overview.next_steps] == [
+        ("install", "millracer setup")
+    ]
+
+
 def test_every_printed_value_makes_two_readings_differ() -> None:
     ended = (event(RuntimeEventKind.OTHER, "t1", 1, item_state=ItemState.DONE),)
     began = (event(RuntimeEventKind.STAGE_STARTED, "t1", 1, stage="builder"),)

@@ -13,9 +13,7 @@ def steps(state: ItemState, path: str | None = "/w/ideas/inbox/x.md") -> dict[st
     item_status = ItemStatus(
         item_id="x", millrace_id="spec-x", state=state, source="s", observed_at=NOW, path=path
     )
-    found = MillraceCommands("/w").next_steps(
-        item_status, (), resume_command="millracer run --resume x"
-    )
+    found = MillraceCommands("/w").next_steps(item_status, (), watch_command="millracer watch x")
     return {step.action: step.command for step in found}
 
 
@@ -24,7 +22,7 @@ def steps(state: ItemState, path: str | None = "/w/ideas/inbox/x.md") -> dict[st
 )
 def test_an_item_millrace_will_work_on_can_be_continued_and_cancelled(state: ItemState) -> None:
     assert set(steps(state)) == {"continue", "cancel"}
-    assert steps(state)["continue"] == "millracer run --resume x"
+    assert steps(state)["continue"] == "millracer watch x"
 
 
 def test_the_way_to_cancel_fits_the_items_state() -> None:
@@ -51,10 +49,12 @@ def test_what_came_out_of_a_done_item_is_what_can_be_continued_retried_and_cance
         member("x-other", ItemState.BLOCKED),
     )
 
-    found = MillraceCommands("/w", "mr").next_steps(item_status, lineage, resume_command="go on")
+    found = MillraceCommands("/w", "mr").next_steps(
+        item_status, lineage, watch_command="millracer watch x"
+    )
 
     assert [(step.action, step.command) for step in found] == [
-        ("continue", "go on"),
+        ("continue", "millracer watch x"),
         ("cancel", "millracer cancel x-task --workspace /w"),
         ("retry", "millracer retry x-other --workspace /w"),
         ("cancel", "millracer cancel x-other --workspace /w"),
@@ -63,7 +63,7 @@ def test_what_came_out_of_a_done_item_is_what_can_be_continued_retried_and_cance
 
 def test_an_item_without_a_name_in_millrace_is_called_by_its_own() -> None:
     blocked = ItemStatus(item_id="x", state=ItemState.BLOCKED, source="s", observed_at=NOW)
-    found = MillraceCommands("/w", "mr").next_steps(blocked, (), resume_command="go on")
+    found = MillraceCommands("/w", "mr").next_steps(blocked, (), watch_command="millracer watch x")
 
     assert [(step.action, step.command) for step in found] == [
         ("retry", "millracer retry x --workspace /w"),
@@ -87,7 +87,7 @@ def test_every_command_names_its_workspace_quoted_for_a_shell() -> None:
         commands.initialise(),
         commands.upgrade(),
         commands.millracer("retry", "x"),
-        *(step.command for step in commands.next_steps(active, (), resume_command="")[1:]),
+        *(step.command for step in commands.next_steps(active, (), watch_command="")[1:]),
     ]
 
     assert all("--workspace '/my work'" in each for each in shown)

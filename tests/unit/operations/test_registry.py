@@ -11,7 +11,14 @@ import pytest
 
 from millracer.cancellation import Cancelled, CancelReason
 from millracer.cli.command_table import COMMANDS
-from millracer.domain.operations import ACTIONS, OPERATIONS, OperationName, load
+from millracer.domain.operations import (
+    ACTIONS,
+    OPERATIONS,
+    OperationName,
+    OpsVersion,
+    actions_of,
+    load,
+)
 from millracer.errors import MillracerError, ToolFailed, UsageError
 from millracer.operations import registry
 from millracer.operations.context import OperationContext
@@ -40,13 +47,32 @@ def test_a_row_names_code_that_exists(name: OperationName) -> None:
     assert bool(operation.handler) is bool(operation.failure)
     assert not operation.ops_handler or operation.ops_action
     assert issubclass(load(operation.payload), Payload)
-    if operation.ops_action and not operation.ops_handler:
+    if operation.ops_action and not (operation.ops_handler or operation.ops_request):
         fields = set(load(operation.payload).model_fields)
         assert {each.name for each in dataclasses.fields(load(operation.request))} <= fields
-    assert bool(operation.help) is bool(operation.handler)
+    assert not operation.help or operation.handler
+    assert operation.help or operation.ops_action
+    if operation.ops_request:
+        assert operation.ops_action
+        assert callable(load(operation.ops_request))
 
 
-@pytest.mark.parametrize("name", _PERFORMED)
+def test_each_version_of_ops_has_the_actions_of_the_one_before_it() -> None:
+    v02, v03 = actions_of(OpsVersion.V02), actions_of(OpsVersion.V03)
+
+    assert dict(v03) == dict(ACTIONS)
+    assert set(v03) > set(v02)
+    assert "watch" not in v02
+    assert all(v03[name] is each for name, each in v02.items())
+
+
+def test_every_command_on_a_workspace_is_an_action_of_the_latest_version() -> None:
+    commands = {name for name, each in OPERATIONS.items() if each.help}
+
+    assert {name for name in commands if not OPERATIONS[name].ops_action} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in _PERFORMED if OPERATIONS[name].help])
 def test_an_operation_is_a_command_of_the_same_name(name: OperationName) -> None:
     assert OPERATIONS[name].failure in {each.failure for each in COMMANDS[name].documents}
 

@@ -47,6 +47,10 @@ def test_a_commands_case_and_the_blanks_around_it_do_not_matter() -> None:
     assert parse_line("/workspace\t~/my shop\n") == CommandLine(CommandName.WORKSPACE, "~/my shop")
 
 
+def test_the_older_name_of_watch_still_works() -> None:
+    assert parse_line("/resume x") == parse_line("/watch x")
+
+
 def test_an_argument_keeps_its_case() -> None:
     assert parse_line("/Mode Learning") == CommandLine(CommandName.MODE, "Learning")
 
@@ -56,7 +60,7 @@ def test_an_argument_keeps_its_case() -> None:
     [
         ("statsu", CommandName.STATUS),
         ("workspaces", CommandName.WORKSPACE),
-        ("resmue", CommandName.RESUME),
+        ("wacth", CommandName.WATCH),
         ("exot", CommandName.EXIT),
         ("hlep", CommandName.HELP),
         ("q", CommandName.QUIT),
@@ -87,7 +91,7 @@ def test_every_command_is_described() -> None:
         "logs [ID]",
         "diff [ID]",
         "retry ID",
-        "resume [ID]",
+        "watch [ID]",
         "exit",
         "quit",
     ]

@@ -23,7 +23,7 @@ from millracer.operator.reports import (
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LONG_ID = "fix-the-discount-so-that-it-takes-a-7198e25a428f3ac02185"
-CONTINUE = NextStep("continue", "millracer run --resume x")
+CONTINUE = NextStep("continue", "millracer watch x")
 CANCEL = NextStep("cancel", "millrace queue cancel x")
 
 
@@ -154,7 +154,7 @@ def test_the_work_that_millrace_continues_is_named_below() -> None:
 
     assert line.startswith("timed out · the time limit ended · ")
     assert "the item done" in line
-    assert how.endswith(f": /resume {LONG_ID}")
+    assert how.endswith(f": /watch {LONG_ID}")
 
 
 def test_a_blocked_item_is_to_be_freed_before_it_is_resumed() -> None:
@@ -169,7 +169,7 @@ def test_a_blocked_item_is_to_be_freed_before_it_is_resumed() -> None:
 
     assert line == "blocked · Millrace blocked it · 1.0 s"
     assert first.endswith(": /retry x")
-    assert second.endswith(": /resume x")
+    assert second.endswith(": /watch x")
 
 
 def test_a_cancelled_item_stays_in_millrace() -> None:
@@ -185,7 +185,7 @@ def test_a_cancelled_item_stays_in_millrace() -> None:
 
     assert line.startswith("cancelled · ")
     assert "queued" in line
-    assert how.endswith(": /resume x")
+    assert how.endswith(": /watch x")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_what_is_left_has_its_state_its_title_and_its_id() -> None:
     assert lines[2].startswith("  blocked")
     assert "Paint it" in lines[2]
     assert lines[3].strip() == "other"
-    assert "/resume ID" in lines[4]
+    assert "/watch ID" in lines[4]
     assert max(map(len, lines)) < 80
 
 

@@ -410,7 +410,7 @@ def test_a_blocked_item_is_retried_and_its_logs_and_changes_are_shown(scene: Sce
     scene.here().holds("build-it", ItemState.BLOCKED)
     operator = scene.operator()
 
-    assert "/resume build-it" in scene.notes(operator, "/retry build-it")
+    assert "/watch build-it" in scene.notes(operator, "/retry build-it")
     scene.take(operator, "/logs build-it")
     scene.take(operator, "/diff build-it")
 
@@ -509,16 +509,16 @@ def test_resume_without_an_id_lists_what_is_left(scene: Scene) -> None:
     millrace.holds("stuck", ItemState.BLOCKED)
     millrace.holds("done", ItemState.DONE)
 
-    first, first_id, second, second_id, how = scene.answer(scene.operator(), "/resume").splitlines()
+    first, first_id, second, second_id, how = scene.answer(scene.operator(), "/watch").splitlines()
 
     assert first.split() == ["*", "queued", "task", "Paint", "it"]
     assert second.split()[:2] == ["blocked", "task"]
     assert (first_id.strip(), second_id.strip()) == ("mine", "stuck")
-    assert "/resume ID" in how
+    assert "/watch ID" in how
 
 
 def test_resume_without_anything_left_says_so(scene: Scene) -> None:
-    (line,) = scene.answer(scene.operator(), "/resume").splitlines()
+    (line,) = scene.answer(scene.operator(), "/watch").splitlines()
     assert "/here" in line
 
 
@@ -529,18 +529,18 @@ def test_resume_with_an_id_continues_the_item(scene: Scene) -> None:
     scene.tools.will_open(ScriptedAgent())
     operator = scene.operator()
 
-    result = scene.ask(operator, "/resume mine")
+    result = scene.ask(operator, "/watch mine")
 
     assert (result.outcome, result.work_item_id) == (Outcome.COMPLETED, "mine")
     assert millrace.enqueued == []
-    assert "/resume mine" in scene.answer(operator, "/history")
+    assert "/watch mine" in scene.answer(operator, "/history")
 
 
 def test_resume_of_what_is_not_there_is_an_error_and_enqueues_nothing(scene: Scene) -> None:
     scene.here()
     scene.tools.will_open(ScriptedAgent())
 
-    result = scene.ask(scene.operator(), "/resume nowhere")
+    result = scene.ask(scene.operator(), "/watch nowhere")
 
     assert result.outcome is Outcome.FAILED
     assert [error.code for error in result.errors] == ["invalid_request"]
@@ -564,7 +564,7 @@ def test_a_cancelled_task_names_how_to_continue_it(scene: Scene) -> None:
     ending, suggestion = note.splitlines()
     assert ending.startswith("cancelled · ")
     assert "queued" in ending
-    assert suggestion.endswith(f"/resume {item_id}")
+    assert suggestion.endswith(f"/watch {item_id}")
 
 
 def test_a_cancelled_task_of_which_nothing_is_kept_names_nothing(scene: Scene) -> None:
@@ -989,7 +989,7 @@ def test_a_task_that_cannot_even_begin_has_a_failed_result_that_is_recorded(
     assert scene.ask(operator, "two").output == "Second."
 
 
-@pytest.mark.parametrize("line", ["/status", "/resume"])
+@pytest.mark.parametrize("line", ["/status", "/watch"])
 def test_a_command_that_cannot_ask_millrace_is_an_error(scene: Scene, line: str) -> None:
     scene.tools.refusal = ToolNotFound("millrace", "no millrace", suggested_action="install it")
 

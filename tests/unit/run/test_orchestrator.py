@@ -125,6 +125,29 @@ def test_a_delegated_task_is_completed_with_its_proof() -> None:
     assert len(scene.millrace.stopped) == 1
 
 
+def test_the_status_in_the_result_is_read_after_the_daemon_was_left() -> None:
+    scene = Scene()
+    scene.millrace.will_show(due_poll(), *DONE)
+
+    result = scene.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.status == {"process_running": False, "runtime_ownership_lock": "absent"}
+
+
+def test_a_status_that_was_read_during_the_work_is_not_in_the_result() -> None:
+    scene = Scene()
+    scene.millrace.will_show(due_poll(), *DONE)
+    scene.millrace.while_leaving = lambda: scene.millrace.will_fail(
+        "read_status", ToolFailed("millrace", "no", suggested_action="wait")
+    )
+
+    result = scene.run(asked())
+
+    assert result.outcome is Outcome.COMPLETED
+    assert result.status is None
+
+
 def test_every_state_of_a_table_has_exactly_one_step() -> None:
     scene = Scene()
     submitter = Submitter(
@@ -698,7 +721,7 @@ def test_a_daemon_stopped_by_another_command_is_not_restarted() -> None:
 
     assert result.outcome is Outcome.RESTART_NEEDED
     assert len(scene.millrace.started) == 1
-    assert result.next_steps[0].command.endswith(f"--resume {scene.added}")
+    assert result.next_steps[0].command.startswith(f"millracer watch {scene.added} ")
 
 
 def test_a_kept_daemon_is_left_and_said() -> None:
@@ -719,7 +742,7 @@ def test_the_time_limit_ends_the_wait_and_the_item_stays_safe() -> None:
 
     assert result.outcome is Outcome.TIMED_OUT
     assert scene.millrace.items[scene.added].state is ItemState.QUEUED
-    assert result.next_steps[0].command.endswith(f"--resume {scene.added}")
+    assert result.next_steps[0].command.startswith(f"millracer watch {scene.added} ")
     assert len(scene.millrace.stopped) == 1
 
 

@@ -23,6 +23,8 @@ from millracer.testing.steps import (
     item_ends,
     item_goes,
     nothing_new,
+    stage_ends,
+    stage_runs,
     then,
     workspace_paused,
 )
@@ -122,6 +124,17 @@ def test_the_safety_interval_asks_for_the_item_and_the_status() -> None:
         "read_status",
         "look_up",
     ]
+
+
+def test_the_progress_has_the_tokens_of_the_ended_stages() -> None:
+    watched = Watched(
+        stage_runs("builder"), stage_ends("builder"), stage_runs("checker"), item_ends()
+    )
+
+    watched.follow()
+
+    stages = [event for event in watched.record.progress if event.stage is not None]
+    assert [event.tokens for event in stages if event.reason.endswith("began")][:2] == [None, 12]
 
 
 def test_a_day_of_silence_under_a_living_daemon_is_not_a_hang() -> None:

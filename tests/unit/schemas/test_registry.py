@@ -25,7 +25,7 @@ from tests.support.ops_requests import (
     texts,
     valid_requests,
 )
-from tests.support.ops_world import VALIDATORS, assert_published
+from tests.support.ops_world import REQUESTS, VALIDATORS, assert_published
 
 
 @pytest.mark.parametrize("name", SchemaName)
@@ -104,14 +104,14 @@ def test_an_inherited_field_keeps_its_description_and_the_part_its_own() -> None
 def test_the_schema_accepts_every_readable_request(document: dict[str, Json]) -> None:
     read_ops_request(encoded(document))
 
-    assert_published(SchemaName.OPS_REQUEST, document)
+    assert_published(request_schema(document), document)
 
 
 @given(bent_requests() | json_values())
 def test_schema_and_reader_agree_about_any_json(document: Json) -> None:
     assume(not _says_what_no_schema_can(document))
 
-    assert VALIDATORS[SchemaName.OPS_REQUEST].is_valid(document) is reads(document)
+    assert VALIDATORS[request_schema(document)].is_valid(document) is reads(document)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,18 @@ def test_schema_and_reader_agree_about_any_json(document: Json) -> None:
         {"action": "forget_workspace", "input": {"payload": {}, "workspace_id": "a"}},
         {"action": "forget_session", "input": {"session_id": ""}},
         {"action": "select_workspace", "input": {"payload": {"mode": 7}}},
+        {"action": "show_work_item"},
+        {"action": "show_work_item", "input": {"payload": {"id": " "}}},
+        {"scopedWorkItem": {"title": "without an id"}},
+        {"workItem": "W-1"},
+        {"metadata": {"scoped_work_item": 7}},
+        {"scope": {"itemId": "W-1", "specPath": 7}},
+        {"schema_version": "millracer.ops.v0.3", "work_item_ref": {}},
+        {"schema_version": "millracer.ops.v0.3", "requested_authority": "admin"},
+        {"schema_version": "millracer.ops.v0.3", "requested_authority": {"scopes": 7}},
+        {"schema_version": "millracer.ops.v0.3", "action": "show_run", "input": {}},
+        {"schema_version": "millracer.ops.v0.3", "action": "watch"},
+        {"schema_version": "millracer.ops.v0.3", "action": "stop", "input": {"force": "yes"}},
     ],
     ids=str,
 )
@@ -150,7 +162,7 @@ def test_the_schema_refuses_what_the_reader_refuses_or_ignores(fields: dict[str,
     document = {**asks("status"), **fields}
 
     assert not reads(document)
-    assert not VALIDATORS[SchemaName.OPS_REQUEST].is_valid(document)
+    assert not VALIDATORS[request_schema(document)].is_valid(document)
 
 
 @given(st.sampled_from(["item_id", "id"]), st.sampled_from(["item_id", "id"]), filled_texts())
@@ -201,6 +213,13 @@ def test_the_ids_of_a_result_are_always_there_and_may_be_null(name: str) -> None
 
     assert name in schema["required"]
     assert {"type": "null"} in schema["properties"][name]["anyOf"]
+
+
+def request_schema(document: Json) -> SchemaName:
+    """Return the schema of a request's own version; that of v0.2 for anything else."""
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    is_known = isinstance(version, str) and version in REQUESTS
+    return REQUESTS[version] if is_known else SchemaName.OPS_REQUEST
 
 
 def reads(document: Json) -> bool:

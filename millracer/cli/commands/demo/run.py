@@ -14,9 +14,12 @@ from millracer.cli.command import completed
 from millracer.cli.commands.run.report import report
 from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
+from millracer.cli.terminal.layout import hanging
+from millracer.cli.terminal.patches import painted_patch
 from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stderr import say
-from millracer.cli.terminal.stdout import OutputFormat
+from millracer.cli.terminal.stdout import OutputFormat, print_shown
+from millracer.cli.terminal.style import Role, Stream, Symbol, is_terminal, paint, symbol
 from millracer.demo.story import TEST_COMMAND, TestRun, changed_lines, run_tests
 from millracer.demo.workspace import DemoWorkspace, prepare_demo
 from millracer.domain.requests import IntakeKind, IntakePreference, RoutePreference, RunRequest
@@ -30,7 +33,7 @@ from millracer.wiring import Settings, open_orchestrator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    """A result, and the lines that come before its answer in the text."""
+    """A result, and the lines that come before its answer in the text, laid out."""
 
     result: RunResult
     story: tuple[str, ...] = ()
@@ -77,7 +80,7 @@ def demo(
     if not keep:
         result = replace(result, show_command=None, watch_command=None)  # the workspace is removed
     if shown.story:
-        result = replace(result, output="\n".join((*shown.story, result.output)))
+        print_shown("\n".join(shown.story))
     report(result, output)
     return exit_code_of(result)
 
@@ -90,24 +93,28 @@ def _make_folder(held: ExitStack, *, keep: bool) -> str:
 
 
 def _say_tests(tests: TestRun) -> None:
-    say("\n".join(_test_lines(tests)))
+    say("\n".join(_test_lines(tests, Stream.ERR)))
 
 
-def _test_lines(tests: TestRun) -> Iterator[str]:
-    yield f"The project's tests {'pass' if tests.passed else 'fail'} ({TEST_COMMAND}):"
+def _test_lines(tests: TestRun, stream: Stream) -> Iterator[str]:
+    ends = f"The project's tests {'pass' if tests.passed else 'fail'} ({TEST_COMMAND}):"
+    mark, role = (Symbol.DONE, Role.GOOD) if tests.passed else (Symbol.FAILED, Role.BAD)
+    sign = f"{paint(symbol(mark, stream), role, stream)} " if is_terminal(stream) else ""
+    yield f"{sign}{ends}"
     yield from (f"  {line}" for line in tests.lines)
     yield ""
 
 
 def _tell(root: Path, after: TestRun, result: RunResult) -> Iterator[str]:
     """Yield what the work changed, the tests after it, and the evidence."""
-    yield "What changed:"
-    yield from (f"  {line}" for line in changed_lines(root))
+    yield paint("What changed:", Role.STRONG)
+    yield from (f"  {painted_patch(line)}" for line in changed_lines(root))
     yield ""
-    yield from _test_lines(after)
+    yield from _test_lines(after, Stream.OUT)
     if result.proof:
-        yield "The evidence:"
-        yield from (f"  {describe_fact(fact)}" for fact in result.proof)
+        yield paint("The evidence:", Role.STRONG)
+        for fact in result.proof:
+            yield from hanging("  ", describe_fact(fact))
         yield ""
 
 

@@ -73,5 +73,6 @@ def _lines(result: ListResult, *, with_workspace: bool) -> list[str]:
             )
             for each in result.items
         ],
-        shrinks=("TITLE", *(("WORKSPACE",) if with_workspace else ()), "ID"),
+        shrinks=("TITLE", *(("WORKSPACE",) if with_workspace else ())),
+        drops="TITLE",
     )

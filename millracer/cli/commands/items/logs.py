@@ -12,6 +12,7 @@ from millracer.cli.options.groups import CommonOptions, with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import duration
+from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.cli.terminal.tables import one_line
 from millracer.domain.operations import LogsRequest, OperationName, load
@@ -89,19 +90,22 @@ def logs_text(result: LogsResult, *, raw: bool) -> str:
 def _stage_lines(log: StageLogDocument) -> Iterator[str]:
     stage = log.stage
     result = stage.result or "not ended"
-    yield f"== {stage.stage} · {result} · {duration(stage.seconds)} · {stage.work_item_id}"
+    facts = f"{stage.stage} · {result} · {duration(stage.seconds)} · {stage.work_item_id}"
+    yield from hanging("== ", facts)
     for entry in log.entries:
-        yield _entry_line(entry)
+        yield from _entry_lines(entry)
     if not log.entries:
         yield "(nothing recorded)"
 
 
-def _entry_line(entry: EntryDocument) -> str:
+def _entry_lines(entry: EntryDocument) -> Iterator[str]:
     match entry.kind:
         case EntryKind.TOOL:
             failed = "  (failed)" if entry.failed else ""
-            return f"  > {entry.tool} {one_line(entry.text, _TOOL_LENGTH)}{failed}"
+            yield from hanging("  > ", f"{entry.tool} {one_line(entry.text, _TOOL_LENGTH)}{failed}")
         case EntryKind.ERROR:
-            return f"error: {entry.text}"
+            yield from hanging("error: ", entry.text)
         case EntryKind.TEXT:
-            return entry.text
+            for line in entry.text.split("\n"):
+                is_indented = line[:1].isspace()
+                yield from [line] if is_indented else hanging("", line)

@@ -98,14 +98,16 @@ def _tree(members: Sequence[LineageDocument]) -> Iterator[str]:
 
 
 def _stage_lines(stages: Sequence[ItemStageDocument]) -> list[str]:
+    has_cost = any(each.cost_usd is not None for each in stages)
     return table(
-        ("STAGE", "RESULT", "TIME", "TOKENS", "MODEL"),
+        ("STAGE", "RESULT", "TIME", "TOKENS", *(("COST",) if has_cost else ()), "MODEL"),
         [
             (
                 each.stage,
                 each.result or "not ended",
                 duration(each.seconds),
                 "-" if each.tokens is None else f"{each.tokens.total:,}",
+                *((_cost(each.cost_usd),) if has_cost else ()),
                 f"{each.model or '-'} {each.thinking or ''}".rstrip(),
             )
             for each in stages
@@ -113,6 +115,10 @@ def _stage_lines(stages: Sequence[ItemStageDocument]) -> list[str]:
         shrinks=("MODEL", "RESULT"),
         indent=_LABEL_COLUMNS,
     )
+
+
+def _cost(usd: float | None) -> str:
+    return "-" if usd is None else f"${usd:.2f}"
 
 
 def _change_lines(changes: ChangesDocument) -> list[str]:

@@ -261,10 +261,10 @@ class _Results:
 
 
 def _failed_result(read: ReadRequest | None, error: MillracerError) -> OpsResult:
-    result = describe_failure(error)
     if read is None:
-        return result
+        return describe_failure(error)
     request = read.request
+    result = describe_failure(error, version=read.version)
     return result.model_copy(update={"request_id": request.request_id, "action": request.action})
 
 

@@ -17,7 +17,7 @@ from millracer.domain.requests import Route
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
 from millracer.run.closing import closing_lines, facts_line
-from millracer.run.summary import summary_of
+from millracer.run.summary import is_answer, summary_of
 from millracer.schemas.run.result import render_result
 
 
@@ -48,7 +48,7 @@ def report(
     for error in result.errors:
         say_error(error.message, error.suggested_action)
     is_text = output is OutputFormat.TEXT and print_document is None
-    if is_text and _is_failure(result) and not _is_answer(result):
+    if is_text and _is_failure(result) and not is_answer(result):
         say_next_steps(result.next_steps)
         return
     try:
@@ -68,17 +68,10 @@ def report(
 def _print(result: RunResult, output: OutputFormat, *, streamed: bool) -> None:
     if output is OutputFormat.JSON:
         print_text(render_result(result))
-    elif not _is_answer(result):
+    elif not is_answer(result):
         print_summary(result.output)
     elif not streamed or result.route is not Route.DIRECT:
         print_answer(result.output)
-
-
-def _is_answer(result: RunResult) -> bool:
-    """Whether the output is an answer of pi, not the description of the outcome."""
-    if result.event is None:
-        return result.outcome is Outcome.COMPLETED
-    return result.output != summary_of(result)
 
 
 def _is_failure(result: RunResult) -> bool:
@@ -96,5 +89,5 @@ def _closing_lines(result: RunResult, output: OutputFormat) -> str | None:
         return first if facts is None else f"{first}\n  {facts}"
     is_said = summary is None or summary == result.output
     if is_said or (not result.proof and result.outcome is Outcome.COMPLETED):
-        return facts
+        return None if facts is None else f"  {facts}"
     return closing_lines(result, with_evidence=not sys.stderr.isatty())

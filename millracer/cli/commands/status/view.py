@@ -175,7 +175,8 @@ def _ended(ended: Sequence[EndDocument], now: datetime) -> Iterator[str]:
 
 
 def _next(status: StatusResult) -> Iterator[str]:
-    for step in status.next_steps:
+    advised = " ".join(error.suggested_action or "" for error in status.errors)
+    for step in (each for each in status.next_steps if each.command not in advised):
         yield from command_lines(
             f"{_label('next', Role.DIM)}to {step.action}: ", in_line(step.command)
         )

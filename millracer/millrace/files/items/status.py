@@ -137,13 +137,15 @@ class MillraceItems:
             if view.mailed is not None and view.mailed.state is ItemState.MAILBOX:
                 return self._build_mailed(view, view.mailed)
             place = view.chosen or archived_place(shown.path, shown.work_kind)
-        command = f"millrace queue show {view.millrace_id}"
+        command = self.questions.describe("queue", "show", view.millrace_id)
         source = command if place.path == shown.path else str(place.path)
         return self._build_placed(view, place, source=source, detail=place.detail)
 
     def _read_from_disk(self, view: _DiskView, error_text: str) -> ItemStatus:
         """Return the status from the folders alone, for an item that Millrace did not find."""
-        absent = self._build_absent(view.item_id, f"millrace queue show {view.millrace_id}")
+        absent = self._build_absent(
+            view.item_id, self.questions.describe("queue", "show", view.millrace_id)
+        )
         return next(self._candidates(view, error_text), absent)
 
     def _candidates(self, view: _DiskView, error_text: str) -> Iterator[ItemStatus]:

@@ -56,8 +56,12 @@ def test_a_cost_is_known_only_if_every_part_has_a_price() -> None:
     assert "a/b" in (cost_of_turns(unpriced).unknown or "")
     assert cost_of_turns(AgentUsage(turns=1, unreported_turns=1)).usd is None
     assert total_of([], priced).cost.usd == 0.5
-    of_both = total_of([stage()], priced).cost
-    assert (of_both.usd, bool(of_both.unknown)) == (None, True)
+    of_both = total_of([stage(cost_usd=0.25, cost_unknown=None)], priced).cost
+    assert (of_both.usd, of_both.unknown) == (0.75, None)
+    stages = [stage(), stage(stage="checker"), stage(cost_unknown="no price")]
+    assert total_of(stages, priced).cost.unknown == (
+        "builder, checker: the cost was not recorded; builder: no price"
+    )
 
 
 def test_usage_since_a_reading_leaves_out_what_came_before() -> None:

@@ -192,7 +192,7 @@ def test_a_delegated_task_is_completed_with_its_proof_through_the_orchestrator()
     (item_id,) = desk.tools.backends.enqueued
     assert {proof.work_item_id for proof in result.completion.evidence_summary} == {item_id}
     assert result.completion.missing_evidence == []
-    assert "millrace runs trace run-1 --format json" in result.evidence_refs
+    assert "millrace runs trace run-1 --format json --workspace /workspace" in result.evidence_refs
     assert (desk.tools.in_use, desk.tools.backends.watchers) == (0, 0)
 
 
@@ -690,7 +690,7 @@ def test_status_is_millraces_own_with_the_rule_beside_it() -> None:
         },
     }  # fmt: skip
     assert document["completion"]["verification_status"] == "not_applicable"
-    assert document["evidence_refs"] == ["millrace status --format json"]
+    assert document["evidence_refs"] == ["millrace status --format json --workspace /workspace"]
     assert document["workspace_ref"]["mode"] == "lad_pi"
     assert document["workspace_ref"]["root_path"] == "/shop"
     assert desk.tools.backends.calls == ["check_supported", "read_status"]

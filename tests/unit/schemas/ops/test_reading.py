@@ -8,6 +8,7 @@ from millracer.domain.requests import (
     ScopedWork,
 )
 from millracer.domain.run.options import RUN_OPTIONS
+from millracer.operations.ops.preferences import preference_warnings
 from millracer.schemas.ops.payloads import (
     EnqueuePayload,
     ForgetSessionPayload,
@@ -15,7 +16,7 @@ from millracer.schemas.ops.payloads import (
     SelectWorkspacePayload,
     payload_of,
 )
-from millracer.schemas.ops.preferences import chosen_intake, chosen_route, ignored_preferences
+from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 from millracer.schemas.ops.request import ReadRequest, read_ops_request
 from millracer.schemas.run.options import OpsOptions
 from tests.support.ops_requests import Json, asks, encoded, valid_requests
@@ -128,11 +129,11 @@ def test_null_and_blank_texts_are_absent(blank: str | None) -> None:
 def test_a_route_preference_chooses_a_route_or_auto(
     word: str | None, chosen: str | None, *, is_ignored: bool
 ) -> None:
-    route = read(route_preference=word).request.route_preference
+    request = read("enqueue", route_preference=word)
 
-    assert chosen_route(route) == chosen
-    assert [name for name, _ in ignored_preferences(route, None)] == (
-        ["route_preference"] * is_ignored
+    assert chosen_route(request.request.route_preference) == chosen
+    assert [each.code for each in preference_warnings(request)] == (
+        ["preference_ignored"] * is_ignored
     )
 
 
@@ -152,11 +153,11 @@ def test_a_route_preference_chooses_a_route_or_auto(
 def test_an_intake_preference_chooses_a_kind_or_auto(
     word: str, chosen: str | None, *, is_ignored: bool
 ) -> None:
-    intake = read(intake_preference=word).request.intake_preference
+    request = read("enqueue", intake_preference=word)
 
-    assert chosen_intake(intake) == chosen
-    assert [name for name, _ in ignored_preferences(None, intake)] == (
-        ["intake_preference"] * is_ignored
+    assert chosen_intake(request.request.intake_preference) == chosen
+    assert [each.code for each in preference_warnings(request)] == (
+        ["preference_ignored"] * is_ignored
     )
 
 
@@ -285,6 +286,7 @@ def test_the_session_is_named_by_the_payload_or_the_metadata(
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_is_known(action: str) -> None:
     needed = {"workspace_id": "w", "root_path": "/w", "session_id": "s", "work_item_id": "i"}
+    needed |= {"run_id": "r"}
 
     assert read(action, input=needed).action == action
 
