@@ -1,7 +1,7 @@
 """The event log of a work item: its events, their cursor, and what a reader finds.
 
 The log reports what happened; it proves nothing. Outcome, `scoped_completion` and exit code are
-always judged anew from Millrace's answers.
+always judged from Millrace's own answers.
 """
 
 from __future__ import annotations

@@ -385,7 +385,7 @@ class Backend(Protocol):
     def stage_events(self, item_ids: Iterable[str]) -> tuple[RuntimeEvent, ...]:
         """Return the starts and ends of the stages of these items so far, in their order.
 
-        Reads the disk and starts no program; what lies far back in the log may be missing.
+        Reads the disk and starts no program; events far back in the log may be missing.
         """
         ...
 

@@ -367,7 +367,7 @@ class RunEvents:
             self._writer.close()
             self._writer = None
         self._pending.clear()
-        self._record.warn(*_not_stored(error))
+        _warn_not_stored(self._record, error)
 
 
 def log_submission(logs: EventLogs, record: RunContext, clock: Clock) -> None:
@@ -381,7 +381,7 @@ def log_submission(logs: EventLogs, record: RunContext, clock: Clock) -> None:
             with closing(writer):
                 writer.append(_enqueued_event(record, clock.now(), attempt=0))
     except OSError as error:
-        record.warn(*_not_stored(error))
+        _warn_not_stored(record, error)
 
 
 def _enqueued_event(record: RunContext, at: datetime, **payload: object) -> NewEvent:
@@ -394,9 +394,9 @@ def _enqueued_event(record: RunContext, at: datetime, **payload: object) -> NewE
     )
 
 
-def _not_stored(error: OSError) -> tuple[str, str]:
+def _warn_not_stored(record: RunContext, error: OSError) -> None:
     reason = error.strerror or str(error)
-    return "events_not_stored", f"the event log of the work item cannot be written: {reason}"
+    record.warn("events_not_stored", f"the event log of the work item cannot be written: {reason}")
 
 
 def _stage_event(event: RuntimeEvent) -> NewEvent:

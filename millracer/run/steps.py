@@ -207,6 +207,10 @@ class Steps(ABC):
 
     def _enqueue(self, record: RunContext) -> Step:
         step = enqueue(record, self._millrace)
-        if self._events is not None and step.event is RunEvent.ITEM_ENQUEUED:
-            self._events.enqueued()
+        if step.event is RunEvent.ITEM_ENQUEUED:
+            self._log_enqueued(record)
         return step
+
+    def _log_enqueued(self, record: RunContext) -> None:  # noqa: ARG002 - a submission uses it
+        if self._events is not None:
+            self._events.enqueued()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from millracer.cancellation import Cancellation
 from millracer.domain.requests import Decision, RoutePreference, RunRequest
-from millracer.domain.run.lifecycle import SUBMISSION_EDGES, RunEvent, RunState, Step
+from millracer.domain.run.lifecycle import SUBMISSION_EDGES, RunState, Step
 from millracer.logs import run_logged
 from millracer.ports import Backend, Clock, EventLogs, ModelLister, Repository
 from millracer.run.context import RunContext
@@ -67,11 +67,9 @@ class Submitter(Steps):
     def _begin_agent(self, record: RunContext) -> None:
         """Do nothing: a submission needs no agent."""
 
-    def _enqueue(self, record: RunContext) -> Step:
-        step = super()._enqueue(record)
-        if self._logs is not None and step.event is RunEvent.ITEM_ENQUEUED:
+    def _log_enqueued(self, record: RunContext) -> None:
+        if self._logs is not None:
             log_submission(self._logs, record, self._clock)
-        return step
 
     def _accept(self, record: RunContext) -> Step:
         return accept(record, self._millrace)

@@ -1,4 +1,4 @@
-"""Event streams on the real Millrace: one story, whoever tells it, and equal documents."""
+"""Event streams on the real Millrace: one story from every process, and equal documents."""
 
 from __future__ import annotations
 

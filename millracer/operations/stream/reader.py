@@ -1,4 +1,4 @@
-"""Stream the story of one run while it goes on: a thread reads the item's log and emits frames.
+"""Stream the story of one run as it happens: a thread reads the item's log and emits frames.
 
 A slow reader of the stream slows nothing else: stored events wait in the log, and of the others
 only the last 256 are kept.

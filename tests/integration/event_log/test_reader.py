@@ -1,4 +1,4 @@
-"""A reader gets each event once, in order, and is told with a reset where that is impossible."""
+"""A reader gets each event once, in order; where that is impossible, a reset reports it."""
 
 from __future__ import annotations
 
