@@ -38,7 +38,10 @@ _EXAMPLES = {
     )
 }
 #: Documents that a command prints only with a certain option.
-_PARTICULAR = {OperationName.WATCH: (documents.WATCH_ALL,)}
+_PARTICULAR = {
+    OperationName.RUN: (documents.stream_of(OperationName.RUN),),
+    OperationName.WATCH: (documents.WATCH_ALL, documents.stream_of(OperationName.WATCH)),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

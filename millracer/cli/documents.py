@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _OUTPUT = "--output"
 _SHORT_OUTPUT = "-o"
 _JSON = "--json"
+STREAM_FLAG = "--stream-json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Document:
         output: the default of `--output`; None for a command without that option.
         lines: whether it is printed on one line.
         only_with: an option without which the command prints another document; None without one.
+        frames: whether it is the last frame of an event stream.
     """
 
     failure: str
@@ -38,6 +40,7 @@ class Document:
     output: OutputFormat | None = None
     lines: bool = False
     only_with: str | None = None
+    frames: bool = False
 
     def is_requested_by(self, words: Sequence[str]) -> bool:
         """Whether a command line, valid or not, requests the document."""
@@ -54,6 +57,11 @@ class Document:
         from millracer.schemas.base import render, render_line  # noqa: PLC0415 - models are heavy
 
         describe = cast("Callable[..., Published]", load(self.failure))
+        if self.frames:
+            from millracer.operations.stream.failure import render_failure  # noqa: PLC0415 - as above
+            from millracer.wiring import SystemClock  # noqa: PLC0415 - as above
+
+            return lambda error, command: render_failure(describe(error, command), SystemClock())
         render_document = render_line if self.lines else render
         return lambda error, command: render_document(describe(error, command))
 
@@ -79,13 +87,18 @@ def _document(failure: str) -> Document:
 
 
 OPS_LINE = Document(failure=_OPS, flags=("--jsonl",), lines=True)
-OPS = Document(failure=_OPS, flags=(_JSON, "--stream-json"))
+OPS = Document(failure=_OPS, flags=(_JSON, STREAM_FLAG))
 OPS_REPLY = _document(_OPS)
 CONFIG = _document("millracer.schemas.config:describe_failure")
 DOCTOR = _document("millracer.schemas.doctor:describe_failure")
 WATCH_ALL = replace(
     _document("millracer.schemas.items.watch_all:describe_failure"), only_with="--all"
 )
+
+
+def stream_of(name: OperationName) -> Document:
+    """Return the event stream that an operation's command prints."""
+    return Document(failure=OPERATIONS[name].failure, flags=(STREAM_FLAG,), frames=True)
 
 
 def document_of(name: OperationName) -> Document:

@@ -52,7 +52,7 @@ from millracer.millrace.evidence.stages import StageReports
 from millracer.millrace.evidence.traces import TraceFiles
 from millracer.millrace.evidence.transcripts import read_transcript
 from millracer.millrace.files.configuration import keep_transcripts
-from millracer.millrace.files.event_log import recent_events
+from millracer.millrace.files.event_log import recent_events, stage_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items.listing import list_items
 from millracer.millrace.files.items.partial_add import remove_half_added
@@ -379,6 +379,10 @@ class CliMillrace(Backend):
     def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
         """Return the stages that ran for these items, by start time; no call."""
         return self._stage_reports.read(item_ids, wait)
+
+    def stage_events(self, item_ids: Iterable[str]) -> tuple[RuntimeEvent, ...]:
+        """Return the starts and ends of the stages of these items so far; no call."""
+        return stage_events(self._paths, frozenset(item_ids))
 
     def read_transcript(self, report: StageReport) -> Transcript:
         """Return what the agent of a stage said and did; no call."""

@@ -13,7 +13,7 @@ from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session.memory import SessionMemory
-from millracer.ports import Agent, Backend, Clock, Directories, Repository
+from millracer.ports import Agent, Backend, Clock, Directories, EventLogs, Repository
 from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 from millracer.schemas.ops.request import ReadRequest
 
@@ -41,6 +41,10 @@ class Tools(Protocol):
 
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
+
+    def event_logs(self, root_path: str) -> EventLogs:
+        """Return the event logs of a workspace."""
+        ...
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a conversation with pi, not started yet; the caller closes it.

@@ -18,7 +18,7 @@ from millracer.domain.submission import Submission
 from millracer.domain.unseen import unseen_warning
 from millracer.operations.answer import Answer
 from millracer.operations.context import PI_CLOSE_SECONDS, OperationContext, PreparedTask
-from millracer.ports import Backend, Clock, ModelLister, Repository
+from millracer.ports import Backend, Clock, EventLogs, ModelLister, Repository
 from millracer.run.submitter import Submitter
 from millracer.schemas.submit import SubmitResult, describe_submission
 
@@ -32,6 +32,7 @@ def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[Submi
             millrace=context.tools.millrace(task.root_path, task.options),
             models=pi,
             repository=context.tools.repository(task.root_path),
+            logs=context.tools.event_logs(task.root_path),
             clock=context.clock,
             unique=context.new_identity,
             cancellation=context.cancellation,
@@ -72,6 +73,7 @@ def submit(  # noqa: PLR0913 - the ports
     millrace: Backend,
     models: ModelLister,
     repository: Repository | None = None,
+    logs: EventLogs | None = None,
     clock: Clock,
     unique: Callable[[], str],
     cancellation: Cancellation,
@@ -85,12 +87,18 @@ def submit(  # noqa: PLR0913 - the ports
         millrace: the workspace's backend.
         models: the models of pi, for the check of the stages' models.
         repository: records the workspace's files before the work begins.
+        logs: the event logs of the workspace; None: no events are stored.
         clock: the clock for the steps' times.
         unique: returns a fresh text, the identity of work that the caller did not name.
         cancellation: the caller's cancellation.
     """
     submitter = Submitter(
-        millrace=millrace, models=models, clock=clock, unique=unique, repository=repository
+        millrace=millrace,
+        models=models,
+        clock=clock,
+        unique=unique,
+        repository=repository,
+        logs=logs,
     )
     record = submitter.submit(request, cancellation)
     daemon = None if record.item_status is None else millrace.supervisor.find()

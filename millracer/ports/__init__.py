@@ -11,6 +11,7 @@ from millracer.ports.agent import Agent, ModelLister
 from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
+from millracer.ports.event_log import EventLogs, LogReader, LogWriter
 from millracer.ports.events import ProgressListener, TextListener, ToolCall
 from millracer.ports.repository import Repository
 from millracer.ports.store import SessionStore
@@ -21,6 +22,9 @@ __all__ = [
     "Clock",
     "DaemonControl",
     "Directories",
+    "EventLogs",
+    "LogReader",
+    "LogWriter",
     "ModelLister",
     "Observer",
     "ProgressListener",

@@ -382,6 +382,13 @@ class Backend(Protocol):
         """
         ...
 
+    def stage_events(self, item_ids: Iterable[str]) -> tuple[RuntimeEvent, ...]:
+        """Return the starts and ends of the stages of these items so far, in their order.
+
+        Reads the disk and starts no program; events far back in the log may be missing.
+        """
+        ...
+
     def read_transcript(self, report: StageReport) -> Transcript:
         """Return what the agent of a stage said and did; empty if nothing was recorded.
 

@@ -35,13 +35,16 @@ from millracer.ports import (
     Backend,
     Clock,
     DaemonControl,
+    EventLogs,
     ProgressListener,
     Repository,
     TextListener,
 )
+from millracer.ports.event_log import LogListener
 from millracer.run import prompts
 from millracer.run.budget import budget_check
 from millracer.run.context import RunContext
+from millracer.run.event_log import RenderResult, RunEvents
 from millracer.run.finalize import finalize
 from millracer.run.notifier import TURN_SECONDS as NOTICE_SECONDS
 from millracer.run.notifier import Notifier
@@ -69,6 +72,9 @@ class Orchestrator(Steps):
         repository: measures the changes of the workspace; None: they are not known.
         tools: the programs, as results report them.
         on_text: called with the text of a direct answer as pi writes it.
+        logs: the event logs of the workspace; needs `render`.
+        render: returns the document of a result, which its attempt stores.
+        on_log: called as the log of the run's item is opened.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -82,6 +88,9 @@ class Orchestrator(Steps):
         tools: ProgramsUsed = NO_PROGRAMS,
         listeners: Sequence[ProgressListener] = (),
         on_text: TextListener | None = None,
+        logs: EventLogs | None = None,
+        render: RenderResult | None = None,
+        on_log: LogListener | None = None,
     ) -> None:
         super().__init__(
             millrace=millrace,
@@ -90,7 +99,10 @@ class Orchestrator(Steps):
             unique=unique,
             repository=repository,
             listeners=listeners,
+            logs=logs,
         )
+        self._render = render
+        self._on_log = on_log
         self._pi = pi
         self._used = tools
         self._on_text = on_text
@@ -118,13 +130,25 @@ class Orchestrator(Steps):
             facts=facts,
             agent_before=self._pi.usage,
         )
-        try:
-            self._walk(record)
-        finally:
-            self._leave(record)
-        if record.result is None:
-            raise MillracerError("the run ended without a result")
-        return replace(record.result, tools=self._used, timings=dict(record.timings))
+        self._events = events = self._event_log_of(record)
+        with ExitStack() as log:
+            if events is not None:
+                log.callback(events.close)
+            try:
+                self._walk(record)
+            finally:
+                self._leave(record)
+            if record.result is None:
+                raise MillracerError("the run ended without a result")
+            result = replace(record.result, tools=self._used, timings=dict(record.timings))
+            return result if events is None else events.end(result)
+
+    def _event_log_of(self, record: RunContext) -> RunEvents | None:
+        if self._logs is None or self._render is None:
+            return None
+        return RunEvents(
+            self._logs, self._millrace, self._clock, self._render, record, self._on_log
+        )
 
     # decide
 

@@ -11,6 +11,7 @@ from millracer.domain.run.progress import ProgressEvent, ProgressKind
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.ports import Clock, ProgressListener
 from millracer.run.context import RunContext
+from millracer.run.event_log import RunEvents
 from millracer.run.notifier import ProgressNote
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ _DOING = {
 
 
 class Progress:
-    """Numbers the progress events of one run, records them and sends them to the listeners."""
+    """Numbers the progress events of one run, records, logs and sends them to the listeners."""
 
     def __init__(
         self,
@@ -36,11 +37,13 @@ class Progress:
         workspace: str,
         clock: Clock,
         listeners: Sequence[ProgressListener],
+        events: RunEvents | None = None,
     ) -> None:
         self._record = record
         self._workspace = workspace
         self._clock = clock
         self._listeners = listeners
+        self._events = events
 
     def state_entered(self) -> None:
         """Report that the lifecycle entered its next state."""
@@ -60,7 +63,14 @@ class Progress:
             return
         result = event.terminal_result
         text = f"{event.stage} ended {result}" if event.ends_stage else f"{event.stage} began"
+        if self._events is not None:
+            self._events.stage(event)
         self.report(ProgressKind.STAGE_PROGRESS, text, event)
+
+    def lineage(self) -> None:
+        """Log the current state of the item and of its lineage."""
+        if self._events is not None:
+            self._events.lineage()
 
     def seconds_since(self, moment: datetime) -> float:
         """Return the seconds between a moment and now."""
@@ -90,6 +100,8 @@ class Progress:
             tokens=record.stage_tokens,
         )
         record.progress.append(progress)
+        if self._events is not None:
+            self._events.note(progress)
         _log.info("%s: %s", progress.state, progress.reason)
         for listener in self._listeners:
             listener(progress)

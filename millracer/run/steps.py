@@ -29,8 +29,9 @@ from millracer.errors import (
     ToolUnsupported,
 )
 from millracer.logs import log_item
-from millracer.ports import Backend, Clock, ModelLister, ProgressListener, Repository
+from millracer.ports import Backend, Clock, EventLogs, ModelLister, ProgressListener, Repository
 from millracer.run.context import RunContext
+from millracer.run.event_log import RunEvents
 from millracer.run.prepare.enqueue import enqueue, write_document
 from millracer.run.prepare.lookup import find_item, item_named
 from millracer.run.prepare.mode import settle_mode
@@ -51,6 +52,7 @@ class Steps(ABC):
         unique: returns a fresh text for the identity of work that the caller did not name.
         repository: records the workspace's files before the work begins; None: it is not known.
         listeners: called with every progress event as it happens, in the thread of the run.
+        logs: the event logs of the workspace; None: no events are stored.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -62,6 +64,7 @@ class Steps(ABC):
         unique: Callable[[], str],
         repository: Repository | None = None,
         listeners: Sequence[ProgressListener] = (),
+        logs: EventLogs | None = None,
     ) -> None:
         self._millrace = millrace
         self._models = models
@@ -69,6 +72,8 @@ class Steps(ABC):
         self._unique = unique
         self._repository = repository
         self._listeners = tuple(listeners)
+        self._logs = logs
+        self._events: RunEvents | None = None
         self._effects: Mapping[RunState, Callable[[RunContext], Step]] = {
             RunState.DECIDE: self._decide,
             RunState.INTAKE: self._intake,
@@ -107,7 +112,9 @@ class Steps(ABC):
             return Step(RunEvent.FAILED, Ending.FAILED, error.message)
 
     def _progress(self, record: RunContext) -> Progress:
-        return Progress(record, self._millrace.workspace, self._clock, self._listeners)
+        return Progress(
+            record, self._millrace.workspace, self._clock, self._listeners, self._events
+        )
 
     # decide
 
@@ -129,6 +136,8 @@ class Steps(ABC):
         if is_held:
             found = find_item(record, self._millrace)
             if found is not None:
+                if self._events is not None and found.event is RunEvent.ITEM_FOUND_ENDED:
+                    self._events.observe()
                 return found
         if request.resume is not None:
             raise InvalidRequest(
@@ -174,11 +183,17 @@ class Steps(ABC):
         announce(record, self._millrace, is_new=is_new)
         settle_mode(record, self._millrace)
         if record.item_status is not None:
+            self._open_log()
             return Step(RunEvent.WORKSPACE_READY)
         settle_stage_models(record, self._millrace, self._models, initialised=is_new)
         self._record_start(record, keep=True)
         write_document(record, self._millrace)
+        self._open_log()
         return Step(RunEvent.DOCUMENT_WRITTEN)
+
+    def _open_log(self) -> None:
+        if self._events is not None:
+            self._events.open()
 
     def _record_start(self, record: RunContext, *, keep: bool) -> None:
         if self._repository is not None:
@@ -191,4 +206,11 @@ class Steps(ABC):
     # enqueue
 
     def _enqueue(self, record: RunContext) -> Step:
-        return enqueue(record, self._millrace)
+        step = enqueue(record, self._millrace)
+        if step.event is RunEvent.ITEM_ENQUEUED:
+            self._log_enqueued(record)
+        return step
+
+    def _log_enqueued(self, record: RunContext) -> None:  # noqa: ARG002 - a submission uses it
+        if self._events is not None:
+            self._events.enqueued()

@@ -9,8 +9,9 @@ from millracer.cancellation import Cancellation
 from millracer.domain.requests import Decision, RoutePreference, RunRequest
 from millracer.domain.run.lifecycle import SUBMISSION_EDGES, RunState, Step
 from millracer.logs import run_logged
-from millracer.ports import Backend, Clock, ModelLister, Repository
+from millracer.ports import Backend, Clock, EventLogs, ModelLister, Repository
 from millracer.run.context import RunContext
+from millracer.run.event_log import log_submission
 from millracer.run.prepare.accept import accept
 from millracer.run.routing import DELEGATED
 from millracer.run.steps import Steps
@@ -25,9 +26,10 @@ class Submitter(Steps):
         clock: the clock of the steps' times.
         unique: returns a fresh text for the identity of work that the caller did not name.
         repository: records the workspace's files before the work begins; None: it is not known.
+        logs: the event logs of the workspace; None: no events are stored.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ports
         self,
         *,
         millrace: Backend,
@@ -35,9 +37,15 @@ class Submitter(Steps):
         clock: Clock,
         unique: Callable[[], str],
         repository: Repository | None = None,
+        logs: EventLogs | None = None,
     ) -> None:
         super().__init__(
-            millrace=millrace, models=models, clock=clock, unique=unique, repository=repository
+            millrace=millrace,
+            models=models,
+            clock=clock,
+            unique=unique,
+            repository=repository,
+            logs=logs,
         )
         self._effects = {**self._effects, RunState.ACCEPT: self._accept}
 
@@ -58,6 +66,10 @@ class Submitter(Steps):
 
     def _begin_agent(self, record: RunContext) -> None:
         """Do nothing: a submission needs no agent."""
+
+    def _log_enqueued(self, record: RunContext) -> None:
+        if self._logs is not None:
+            log_submission(self._logs, record, self._clock)
 
     def _accept(self, record: RunContext) -> Step:
         return accept(record, self._millrace)

@@ -168,6 +168,7 @@ class Watch:
             if conclusion is Conclusion.FAILED:
                 raise
             return conclusion, None
+        self._progress.lineage()
         return self._note(classify(ending, self._record.known_status.state)), ending
 
     def _note(self, observation: Observation) -> Conclusion:

@@ -12,6 +12,7 @@ class SchemaName(StrEnum):
     OPS_RESULT = "ops-result"
     OPS_REQUEST_V03 = "ops-request-v0.3"
     OPS_RESULT_V03 = "ops-result-v0.3"
+    EVENT_FRAME = "event-frame"
     RUN_REQUEST = "run-request"
     RUN_RESULT = "run-result"
     CONFIG_RESULT = "config-result"

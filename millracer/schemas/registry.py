@@ -21,6 +21,7 @@ from millracer.schemas.items.runs import RunsResult, ShownRunResult
 from millracer.schemas.items.watch_all import WatchAllResult
 from millracer.schemas.models import ModelsResult
 from millracer.schemas.names import SchemaName
+from millracer.schemas.ops.frame import EventFrame
 from millracer.schemas.ops.payloads import Payload, payload_of
 from millracer.schemas.ops.request import request_model
 from millracer.schemas.ops.result import OpsResult, OpsResultV03
@@ -41,6 +42,7 @@ _REQUESTS: Mapping[SchemaName, OpsVersion] = {
 _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.OPS_RESULT: OpsResult,
     SchemaName.OPS_RESULT_V03: OpsResultV03,
+    SchemaName.EVENT_FRAME: EventFrame,
     SchemaName.RUN_RESULT: RunResultDocument,
     SchemaName.CONFIG_RESULT: ConfigResult,
     SchemaName.STATUS_RESULT: StatusResult,

@@ -41,15 +41,30 @@ class FolderChanges(Protocol):
         """Release all resources; once only."""
 
 
-def open_changes() -> FolderChanges | None:
-    """Return the notifications of this platform; None if there are none or a limit is reached."""
+class OpenChanges(Protocol):
+    """Opens notifications; see `InotifyChanges`."""
+
+    def __call__(self, *, closes: bool = False) -> FolderChanges:
+        """Return open notifications.
+
+        Raises:
+            OSError: a limit is reached.
+        """
+
+
+def open_changes(*, closes: bool = False) -> FolderChanges | None:
+    """Return the notifications of this platform; None if there are none or a limit is reached.
+
+    Args:
+        closes: also report, where the system can, that a file was closed that was open for writing.
+    """
     try:
-        return load_changes()()
+        return load_changes()(closes=closes)
     except (OSError, ImportError):
         return None
 
 
-def load_changes() -> type[FolderChanges]:
+def load_changes() -> OpenChanges:
     """Import the notifications of this platform.
 
     Raises:
@@ -69,11 +84,12 @@ class Wakeup:
 
     Args:
         folders: absolute paths; `watch_folders` tries missing ones again.
+        closes: see `open_changes`.
     """
 
-    def __init__(self, folders: Iterable[str]) -> None:
+    def __init__(self, folders: Iterable[str], *, closes: bool = False) -> None:
         self._missing = list(dict.fromkeys(folders))
-        self._changes = open_changes()
+        self._changes = open_changes(closes=closes)
         self._process: ProcessEnd | None = None
         self.watch_folders()
 

@@ -12,12 +12,16 @@ _CHANGES = flags.CREATE | flags.DELETE | flags.MODIFY | flags.MOVED_FROM | flags
 class InotifyChanges:
     """One inotify instance; implements the `FolderChanges` of `millracer.system.file_events`.
 
+    Args:
+        closes: also report that a file that was open for writing was closed.
+
     Raises:
         OSError: the limit of instances is reached.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, closes: bool = False) -> None:
         self._inotify = INotify(nonblocking=True)
+        self._reported = _CHANGES | flags.ONLYDIR | (flags.CLOSE_WRITE if closes else 0)
         self._folders: dict[int, str] = {}
 
     def fileno(self) -> int:
@@ -40,7 +44,7 @@ class InotifyChanges:
 
     def _watch(self, folder: str) -> bool:
         try:
-            self._folders[self._inotify.add_watch(folder, _CHANGES | flags.ONLYDIR)] = folder
+            self._folders[self._inotify.add_watch(folder, self._reported)] = folder
         except OSError:
             return False
         return True

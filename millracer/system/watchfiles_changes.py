@@ -23,9 +23,12 @@ class WatchfilesChanges:
 
     `watchfiles` has no descriptor to poll, and in the main thread it would swallow the exception of
     a signal handler. So a thread waits for it and writes to a pipe.
+
+    Args:
+        closes: without effect, because it does not report that a file was closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, closes: bool = False) -> None:  # noqa: ARG002 - the other's parameter
         self._reader, self._writer = os.pipe()
         for end in (self._reader, self._writer):
             os.set_blocking(end, False)

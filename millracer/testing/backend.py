@@ -117,6 +117,7 @@ class ScriptedBackend(Backend):
         self.stopped_on_purpose = False
         self.fates: deque[CommandReply] = deque()  #: replies to mailbox commands, in order
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
+        self.stage_log: list[RuntimeEvent] = []  #: the events of the steps so far
         self.stages = ScriptedStages(NOW)
         self.control_held = False
         self.locks: set[str] = set()
@@ -481,6 +482,12 @@ class ScriptedBackend(Backend):
         wait.cancellation.raise_if_cancelled()
         return self.stages.of(item_ids)
 
+    def stage_events(self, item_ids: Iterable[str]) -> tuple[RuntimeEvent, ...]:
+        """See the port."""
+        self.calls.append("stage_events")
+        ids = frozenset(item_ids)
+        return tuple(event for event in self.stage_log if event.item_id in ids)
+
     def read_transcript(self, report: StageReport) -> Transcript:
         """See the port."""
         self.calls.append("read_transcript")
@@ -637,6 +644,11 @@ class ScriptedBackend(Backend):
             item.state, item.detail, item.proven = step.item, step.detail, step.proven
             self.stages.end_item(item_id, step.item, proven=step.proven)
         self.stages.note(step.events, item_id)
+        self.stage_log += [
+            replace(event, item_id=event.item_id or item_id)
+            for event in step.events
+            if event.begins_stage or event.ends_stage
+        ]
         if step.stage is not None:
             self.active_stage = step.stage
         if step.paused is not None:

@@ -25,11 +25,13 @@ from millracer.ports import (
     Backend,
     Clock,
     Directories,
+    EventLogs,
     ProgressListener,
     Repository,
     SessionStore,
     TextListener,
 )
+from millracer.ports.event_log import LogListener
 from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
@@ -159,13 +161,14 @@ class BackendFactory:
 
 
 @contextmanager
-def open_orchestrator(
+def open_orchestrator(  # noqa: PLR0913 - the listeners
     settings: Settings,
     cancellation: Cancellation,
     *,
     backends: BackendFactory | None = None,
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
+    on_log: LogListener | None = None,
 ) -> Iterator[Orchestrator]:
     """Yield an orchestrator on the real programs; every process it starts ends with the block.
 
@@ -175,6 +178,7 @@ def open_orchestrator(
         backends: shared, and closed by the caller; None: the orchestrator has its own.
         listeners: receive each progress event.
         on_text: receives pi's text as it is streamed.
+        on_log: called as the log of the run's item is opened.
 
     Raises:
         UsageError: a named skill does not exist.
@@ -193,21 +197,24 @@ def open_orchestrator(
                 tools=settings.used,
                 listeners=listeners,
                 on_text=on_text,
+                on_log=on_log,
             )
         )
 
 
-def orchestrator_over(
+def orchestrator_over(  # noqa: PLR0913 - the listeners
     millrace: Backend,
     pi: Agent,
     *,
     tools: ProgramsUsed,
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
+    on_log: LogListener | None = None,
 ) -> Orchestrator:
     """Return an orchestrator that uses both; the caller closes them."""
     load_run()
     from millracer.run.orchestrator import Orchestrator  # noqa: PLC0415 - see above
+    from millracer.schemas.run.result import render_result  # noqa: PLC0415 - see above
 
     return Orchestrator(
         millrace=millrace,
@@ -218,7 +225,18 @@ def orchestrator_over(
         tools=tools,
         listeners=listeners,
         on_text=on_text,
+        on_log=on_log,
+        logs=open_event_logs(millrace.workspace),
+        render=render_result,
     )
+
+
+def open_event_logs(workspace: str) -> EventLogs:
+    """Return the event logs of a workspace; nothing is read yet."""
+    from millracer.event_log.logs import FileEventLogs  # noqa: PLC0415 - see above
+    from millracer.millrace.files.workspace import WorkspacePaths  # noqa: PLC0415 - see above
+
+    return FileEventLogs(WorkspacePaths(Path(workspace)).item_logs)
 
 
 def open_repository(workspace: str) -> Repository:
@@ -264,6 +282,7 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
     tools: ProgramsUsed,
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
+    on_log: LogListener | None = None,
 ) -> Iterator[Orchestrator]:
     """Yield an orchestrator that uses both; the conversation with pi ends with the block.
 
@@ -274,9 +293,12 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
         tools: the programs that results report.
         listeners: receive each progress event.
         on_text: receives pi's text as it is streamed.
+        on_log: called as the log of the run's item is opened.
     """
     try:
-        yield orchestrator_over(millrace, pi, tools=tools, listeners=listeners, on_text=on_text)
+        yield orchestrator_over(
+            millrace, pi, tools=tools, listeners=listeners, on_text=on_text, on_log=on_log
+        )
     finally:
         pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS))
 

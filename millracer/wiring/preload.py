@@ -20,6 +20,7 @@ def load_endings() -> None:
 
     from millracer.operations.session import memory as session_memory
     from millracer.operations.session import request_ids
+    from millracer.operations.stream import failure
     from millracer.redaction import rules, stream
     from millracer.store import legacy_import, sessions
     from millracer.store.migrations import find_migrations
@@ -35,6 +36,7 @@ def load_run() -> None:
     load_endings()
     import tomllib
 
+    from millracer.event_log import logs
     from millracer.millrace import backend, status_cache
     from millracer.millrace.commands import runner
     from millracer.millrace.fork_server import runner as fork_runner

@@ -17,6 +17,7 @@ from millracer.wiring import (
     Settings,
     begin,
     check_pi_options,
+    open_event_logs,
     open_orchestrator,
     open_pi,
     open_repository,
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
     from millracer.domain.run.options import RunOptions
     from millracer.operations.context import SelectedWorkspace
     from millracer.operations.options import OptionLayers
-    from millracer.ports import Agent, Backend, ProgressListener, Repository, TextListener
+    from millracer.ports import (
+        Agent,
+        Backend,
+        EventLogs,
+        ProgressListener,
+        Repository,
+        TextListener,
+    )
+    from millracer.ports.event_log import LogListener
     from millracer.run.orchestrator import Orchestrator
     from millracer.schemas.doctor import DoctorResult
 
@@ -47,12 +56,14 @@ class ProgramFactory:
         found: the programs.
         listeners: receive each progress event of a run.
         on_text: receives pi's text and tool calls while it does a task directly.
+        on_log: called as the log of a run's item is opened.
         backends: opens each Millrace, until `close`.
     """
 
     found: ResolvedPrograms
     listeners: tuple[ProgressListener, ...] = ()
     on_text: TextListener | None = None
+    on_log: LogListener | None = None
     backends: BackendFactory = field(default_factory=BackendFactory, repr=False, compare=False)
 
     def warm_up(self, options: RunOptions) -> None:
@@ -79,11 +90,16 @@ class ProgramFactory:
             backends=self.backends,
             listeners=self.listeners,
             on_text=self.on_text,
+            on_log=self.on_log,
         )
 
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
         return open_repository(root_path)
+
+    def event_logs(self, root_path: str) -> EventLogs:
+        """Return the event logs of a workspace."""
+        return open_event_logs(root_path)
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
@@ -166,6 +182,10 @@ class PortFactory:
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
         return open_repository(root_path)
+
+    def event_logs(self, root_path: str) -> EventLogs:
+        """Return the event logs of a workspace."""
+        return open_event_logs(root_path)
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from millracer import __version__
 from millracer.cancellation import Cancellation
@@ -14,9 +15,10 @@ from millracer.domain.requests import RunRequest
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.result import RunResult
 from millracer.errors import MillracerError
+from millracer.event_log.logs import FileEventLogs
 from millracer.operations.context import SelectedWorkspace, Tools
 from millracer.operations.options import OptionLayers
-from millracer.ports import Agent, Backend, Repository
+from millracer.ports import Agent, Backend, EventLogs, Repository
 from millracer.run.orchestrator import Orchestrator
 from millracer.schemas.doctor import DoctorResult, DoctorVersionsDocument, describe_check
 from millracer.schemas.run.document import ToolsDocument
@@ -66,6 +68,9 @@ class ScriptedTools(Tools):
 
     def repository(self, root_path: str) -> Repository:
         return self.repositories
+
+    def event_logs(self, root_path: str) -> EventLogs:
+        return FileEventLogs(Path(root_path) / ".millracer" / "items")
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         return self.pi

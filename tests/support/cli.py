@@ -55,13 +55,13 @@ class Millracer:
         """Run one command to its end."""
         return self.start(*arguments, stdin=stdin).finish()
 
-    def start(self, *arguments: str, stdin: str | None = None) -> Running:
+    def start(self, *arguments: str, stdin: str | None = None, command: str = "run") -> Running:
         """Start one command and return at once."""
         process = subprocess.Popen(
             (
                 *self.before,
                 sys.executable,
-                *("-m", self.module, "run", "--output", "json"),
+                *("-m", self.module, command, "--output", "json"),
                 *("--workspace", str(self.workspace.root)),
                 *("--millrace-command", self.millrace, "--pi-command", self.pi),
                 *arguments,

@@ -11,6 +11,7 @@ import typer
 
 from millracer.cli.options import shared as options
 from millracer.cli.terminal.stdout import OutputFormat
+from millracer.errors import UsageError
 
 AsJson = Annotated[
     bool,
@@ -30,14 +31,21 @@ def with_output(command: Callable[..., None]) -> Callable[..., None]:
     default = taken.default if taken.name == "output" else OutputFormat.TEXT
 
     @wraps(command)
-    def with_format(*arguments: Any, output: OutputFormat, as_json: bool, **values: Any) -> None:
-        chosen = OutputFormat.JSON if as_json else output
+    def with_format(
+        *arguments: Any, output: OutputFormat | None, as_json: bool, **values: Any
+    ) -> None:
+        if values.get("stream_json") and output is OutputFormat.TEXT and not as_json:
+            raise UsageError(
+                "--stream-json prints JSON, and --output text does not",
+                suggested_action="leave one of them out",
+            )
+        chosen = OutputFormat.JSON if as_json else output or default
         value = chosen if taken.name == "output" else chosen is OutputFormat.JSON
         command(*arguments, **{taken.name: value}, **values)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     added = [
-        inspect.Parameter("output", keyword, default=default, annotation=options.Output),
+        inspect.Parameter("output", keyword, default=None, annotation=options.Output),
         inspect.Parameter("as_json", keyword, default=False, annotation=AsJson),
     ]
     rest = [each for each in own if each is not taken]

@@ -134,8 +134,10 @@ RequestJson = Annotated[
     ),
 ]
 Output = Annotated[
-    OutputFormat,
-    _option("--output", "-o", help_text="Format of standard output.", group=OUTPUT_GROUP),
+    OutputFormat | None,
+    _option(
+        "--output", "-o", help_text="Format of standard output (default: text).", group=OUTPUT_GROUP
+    ),
 ]
 RequestId = Annotated[
     str | None,

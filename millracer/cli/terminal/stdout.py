@@ -126,6 +126,12 @@ def print_text(document: str) -> None:
         sys.stdout.buffer.flush()
 
 
+def print_line(document: str) -> None:
+    """Print one of several documents, from any thread; otherwise as `print_text`."""
+    sys.stdout.buffer.write(document.encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def has_reader() -> bool:
     """Whether standard output may still have a reader; certain only for a pipe."""
     poll = select.poll()

@@ -80,6 +80,8 @@ class RunResult:
         changes: the changes of the workspace's files; None if no work began.
         show_command: the command that shows the work item; None for a direct run.
         watch_command: the command that prints this result again; None for a direct run.
+        attached: the document of the run that this one followed, which reports the same end; None
+            if this run reports its own.
     """
 
     request_id: str
@@ -113,6 +115,7 @@ class RunResult:
     show_command: str | None = None
     watch_command: str | None = None
     cancel_reason: CancelReason | None = None
+    attached: JsonObject | None = None
 
 
 _OUTCOMES = {

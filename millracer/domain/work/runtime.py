@@ -63,6 +63,7 @@ class RuntimeEvent:
     Attributes:
         item_state: where the event leaves its item, if it ended, blocked or cancelled it.
         is_milestone: whether the end of the stage settled something about its item.
+        request_id: the backend's id of this stage of the run.
     """
 
     kind: RuntimeEventKind
@@ -77,6 +78,14 @@ class RuntimeEvent:
     is_milestone: bool = False
     reason: str | None = None
     failure_class: str | None = None
+    request_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Identify the event: by the request of its stage, else by its time, stage and item."""
+        if self.request_id is not None:
+            return f"{self.kind}/{self.request_id}"
+        return f"{self.kind}/{self.occurred_at.isoformat()}/{self.stage}/{self.item_id}"
 
     @property
     def begins_stage(self) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ProtocolError
+from millracer.millrace.files.event_owners import EventOwners
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.json_documents import EventData, EventLine, parse
 from millracer.millrace.wire.stage_results import is_milestone
@@ -79,6 +80,7 @@ def runtime_event(said: EventLine) -> RuntimeEvent:
         is_milestone=has_ended and is_milestone(data.terminal_result),
         reason=data.reason,
         failure_class=data.failure_class,
+        request_id=data.request_id,
     )
 
 
@@ -113,6 +115,17 @@ def recent_events(paths: WorkspacePaths) -> tuple[RuntimeEvent, ...]:
     return tuple(map(runtime_event, _events_in(newest, _RECENT_TYPES)))
 
 
+def stage_events(paths: WorkspacePaths, item_ids: Collection[str]) -> tuple[RuntimeEvent, ...]:
+    """Return the starts and ends of stages of these items in the log's newest part, in order."""
+    lines = AppendedLines(paths.event_log, newest_bytes=SEARCH_LIMIT_BYTES).read()
+    events = EventOwners().complete(map(runtime_event, _events_in(lines, _STAGE_FIELDS)), None)
+    return tuple(
+        event
+        for event in events
+        if event.item_id in item_ids and (event.begins_stage or event.ends_stage)
+    )
+
+
 def _lines_backwards(path: Path, limit_bytes: int) -> Iterator[bytes]:
     try:
         file = path.open("rb")
@@ -137,8 +150,9 @@ _NORMALIZED = "idea_normalized_to_spec"
 _SKIPPED = "idea_normalization_skipped"
 _ALREADY_THERE = "already_represented"
 _STAGE_EVENTS = frozenset({"stage_started", "stage_completed"})
+_STAGE_FIELDS = tuple(name.encode() for name in _STAGE_EVENTS)
 #: A line without any of these is not parsed.
-_ENDED_FIELDS = tuple(name.encode() for name in (*_STAGE_EVENTS, _NORMALIZED, _SKIPPED))
+_ENDED_FIELDS = (*_STAGE_FIELDS, _NORMALIZED.encode(), _SKIPPED.encode())
 
 
 class EventHistory:

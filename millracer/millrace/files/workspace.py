@@ -92,6 +92,11 @@ class WorkspacePaths:
         """The folder with the recorded starts and ends of work items."""
         return self.own / "changes"
 
+    @property
+    def item_logs(self) -> Path:
+        """The folder with the event logs of work items."""
+        return self.own / "items"
+
     def remove_old_logs(self) -> None:
         """Remove the output of all but the last 20 daemons, best effort."""
         for log in sorted(self.logs.glob("daemon-*.log"))[:-_KEPT_LOGS]:

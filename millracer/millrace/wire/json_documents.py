@@ -222,6 +222,7 @@ class EventData(Theirs):
     idea_path: str | None = None
     spec_id: str | None = None
     error: str | None = None
+    request_id: str | None = None
 
 
 class EventLine(Theirs):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from millracer.domain.run.evidence import Fact, event_of, run_of, state_fact, subject_of
 from millracer.domain.run.result import RunResult
+from millracer.domain.work.runtime import JsonObject
+from millracer.errors import RunWarning
 from millracer.schemas.base import render
 from millracer.schemas.run.changes import describe_changes
 from millracer.schemas.run.document import (
@@ -21,7 +23,13 @@ def render_result(result: RunResult) -> str:
 
 
 def describe(result: RunResult) -> RunResultDocument:
-    """Put a run's result into its published shape."""
+    """Put a run's result into its published shape.
+
+    A result with the document of another run is that document, with its own request id and the
+    warning `attached`.
+    """
+    if result.attached is not None:
+        return _attached(result, result.attached)
     decision, event = result.decision, result.event
     return RunResultDocument.of(
         result,
@@ -36,6 +44,18 @@ def describe(result: RunResult) -> RunResultDocument:
         changes=result.changes and describe_changes(result.changes),
         usage=describe_usage(result.stages, result.agent_usage),
         artifacts=describe_artifacts(result.stages),
+    )
+
+
+def _attached(result: RunResult, document: JsonObject) -> RunResultDocument:
+    attached = RunWarning("attached", "another process ran this work item; this is its result")
+    warnings = [str(warning) for warning in (attached, *result.warnings)]
+    found = RunResultDocument.model_validate(document)
+    return found.model_copy(
+        update={
+            "request_id": result.request_id,
+            "warnings": list(dict.fromkeys([*found.warnings, *warnings])),
+        }
     )
 
 

@@ -10,6 +10,7 @@ from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
 from millracer.cli.options.json_output import with_output
+from millracer.cli.options.stream import After, StreamJson, stream_options
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.operations import NOT_FOR_WATCH, load
@@ -27,12 +28,14 @@ def run(  # noqa: PLR0913 - one parameter per option
     task: options.Task = None,
     request_json: options.RequestJson = False,
     output: OutputFormat = OutputFormat.TEXT,
+    stream_json: StreamJson = False,
     request_id: options.RequestId = None,
     resume: options.Resume = None,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Run one task to its end and print the answer or a JSON result."""
+    stream = stream_options(is_wanted=stream_json)
     if common.options.anywhere.options.route is not RoutePreference.DIRECT:
         common.programs.warm_up(common.options.anywhere.options)
     task_input = TaskInput(
@@ -42,7 +45,9 @@ def run(  # noqa: PLR0913 - one parameter per option
         request_id=request_id,
         resume=resume,
     )
-    raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))
+    raise typer.Exit(
+        load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet, stream=stream)
+    )
 
 
 @with_all_options_but(*NOT_FOR_WATCH)
@@ -55,6 +60,8 @@ def watch(  # noqa: PLR0913 - one parameter per option
         bool, typer.Option("--all", help="Follow every item until none is left to work on.")
     ] = False,
     output: OutputFormat = OutputFormat.TEXT,
+    stream_json: StreamJson = False,
+    after: After = None,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -68,9 +75,17 @@ def watch(  # noqa: PLR0913 - one parameter per option
             "`watch` takes either an ID or --all",
             suggested_action="give the id of an item from `millracer list`, or --all",
         )
+    stream = stream_options(is_wanted=stream_json, after=after)
+    if every and stream is not None:
+        raise UsageError(
+            "`watch --all` has no event stream",
+            suggested_action="watch one item, or leave --stream-json out",
+        )
     common.programs.warm_up(common.options.anywhere.options)
     if item is None:
         body = load("millracer.cli.commands.run.all_items:watch_all")
         raise typer.Exit(body(common, output=output, exit_zero=exit_zero, quiet=quiet))
     task_input = TaskInput(common=common, resume=item)
-    raise typer.Exit(load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet))
+    raise typer.Exit(
+        load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet, stream=stream)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from millracer.cli.terminal.stderr import say, say_error, say_next_steps, say_warnings
 from millracer.cli.terminal.stdout import (
@@ -20,7 +21,13 @@ from millracer.run.summary import is_answer, summary_of
 from millracer.schemas.run.result import render_result
 
 
-def report(result: RunResult, output: OutputFormat, *, streamed: bool = False) -> None:
+def report(
+    result: RunResult,
+    output: OutputFormat,
+    *,
+    streamed: bool = False,
+    print_document: Callable[[RunResult], None] | None = None,
+) -> None:
     """Print the one document on standard output; warnings and errors go to standard error.
 
     pi's words are not evidence. After pi's answer, standard error therefore gets the closing lines:
@@ -30,20 +37,30 @@ def report(result: RunResult, output: OutputFormat, *, streamed: bool = False) -
 
     As text, an answer that was streamed is not repeated, and a failure without an answer is
     reported on standard error only.
+
+    Args:
+        result: the result.
+        output: the format.
+        streamed: pi's answer is on the terminal already.
+        print_document: prints the document in another way, such as a frame.
     """
     say_warnings(result.warnings)
     for error in result.errors:
         say_error(error.message, error.suggested_action)
-    if output is OutputFormat.TEXT and _is_failure(result) and not is_answer(result):
+    is_text = output is OutputFormat.TEXT and print_document is None
+    if is_text and _is_failure(result) and not is_answer(result):
         say_next_steps(result.next_steps)
         return
     try:
-        _print(result, output, streamed=streamed)
+        if print_document is not None:
+            print_document(result)
+        else:
+            _print(result, output, streamed=streamed)
     except OutputLost as lost:
         if result.watch_command is not None:
             lost.suggested_action += f"; `{result.watch_command}` prints the result again"
         raise
-    closing = _closing_lines(result, output)
+    closing = _closing_lines(result, output if is_text else OutputFormat.JSON)
     if closing is not None:
         say(closing)
 

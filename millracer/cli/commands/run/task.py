@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from millracer.cancellation import Cancellation
 from millracer.cli.commands.run.gitignore import offer_gitignore
 from millracer.cli.commands.run.report import report
+from millracer.cli.commands.run.stream import FrameOutput
 from millracer.cli.operation_calls import conclude
 from millracer.cli.task_input import prepare
 from millracer.cli.task_request import TaskInput
@@ -26,20 +27,29 @@ from millracer.operations.session.memory import SessionMemory
 from millracer.wiring import new_request_id
 
 if TYPE_CHECKING:
+    from millracer.cli.options.stream import StreamOptions
     from millracer.cli.terminal.task_screen import TaskScreen
 
 #: Exit codes that `--exit-zero` keeps.
 _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
 
 
-def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: bool) -> int:
-    """Perform one run, print its document and return the exit code."""
+def run_task(
+    task: TaskInput,
+    *,
+    output: OutputFormat,
+    exit_zero: bool,
+    quiet: bool,
+    stream: StreamOptions | None = None,
+) -> int:
+    """Perform one run, print its document or its event stream, and return the exit code."""
     common = task.common
     session_id = common.session_id or LOCAL_SESSION
     request_id = new_request_id() if task.request_id is None else task.request_id
     workspace = str(common.workspace or Path())
     ended: RunResult | None = None
-    screen = _screen(output, quiet=quiet)
+    screen = None if stream is not None else _screen(output, quiet=quiet)
+    frames = None if stream is None else FrameOutput(request_id, stream)
 
     def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[RunResult]:
         nonlocal workspace
@@ -52,7 +62,10 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
                 return _answer(operation.run_task(prepared, programs, cancellation))
         with progress_shown(quiet=quiet) as listener:
             programs = replace(common.programs, listeners=() if listener is None else (listener,))
-            return _answer(operation.run_task(prepared, programs, cancellation))
+            if frames is None:
+                return _answer(operation.run_task(prepared, programs, cancellation))
+            with frames.streaming(programs, cancellation) as streamed:
+                return _answer(operation.run_task(prepared, streamed, cancellation))
 
     def failed(error: MillracerError) -> Answer[RunResult]:
         return _answer(operation.result_of(error, request_id, workspace))
@@ -62,7 +75,13 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
 
     def shown(answer: Answer[RunResult]) -> None:
         nonlocal ended
-        report(answer.result, output, streamed=screen is not None and screen.streamed)
+        print_frame = None if frames is None else frames.result
+        report(
+            answer.result,
+            output,
+            streamed=screen is not None and screen.streamed,
+            print_document=print_frame,
+        )
         ended = answer.result
 
     code = conclude(
@@ -72,7 +91,7 @@ def run_task(task: TaskInput, *, output: OutputFormat, exit_zero: bool, quiet: b
         report=shown,
         record=record,
     )
-    if output is OutputFormat.TEXT and not quiet and ended is not None:
+    if output is OutputFormat.TEXT and stream is None and not quiet and ended is not None:
         offer_gitignore(ended, common)
     return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
 

@@ -1,0 +1,140 @@
+"""Number and build the frames of one stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from millracer.domain.event_log import Batch, Cursor, LogEvent, Severity
+from millracer.ports import Clock
+from millracer.schemas.base import Published
+from millracer.schemas.ops.frame import EventFrame
+
+_UNREADABLE = "-"
+
+
+class FrameType(StrEnum):
+    """The types of frames that are not stored."""
+
+    STREAM_OPENED = "stream.opened"
+    STREAM_RESET = "stream.reset"
+    HEARTBEAT = "heartbeat"
+    TEXT_DELTA = "text.delta"
+    RESULT = "result"
+
+
+class Frames:
+    """Builds the frames of one request's stream, in their order. For one thread at a time.
+
+    Args:
+        request_id: the request; None if it could not be read.
+        item_id: the work item; None until it is known.
+        emit: receives each frame.
+        clock: the time of frames that are not stored.
+    """
+
+    def __init__(
+        self,
+        request_id: str | None,
+        emit: Callable[[EventFrame], None],
+        clock: Clock,
+        *,
+        item_id: str | None = None,
+    ) -> None:
+        self._request_id = request_id or _UNREADABLE
+        self.item_id = item_id
+        self._emit = emit
+        self._clock = clock
+        self._last: Cursor | None = None
+        self._transient = 0
+
+    @property
+    def last(self) -> Cursor | None:
+        """The cursor of the last stored event."""
+        return self._last
+
+    def opened(self, *, after: Cursor | None, head: Cursor | None, role: str | None) -> None:
+        """Emit the first frame."""
+        payload = {
+            "epoch": None if head is None else head.epoch,
+            "after": None if after is None else str(after),
+            "head": None if head is None else str(head),
+            "durable": role is not None,
+            "role": role,
+        }
+        if after is not None:
+            self._last = after
+        self.transient(FrameType.STREAM_OPENED, "the stream begins", payload)
+
+    def batch(self, batch: Batch) -> int:
+        """Emit the events of a read; return how many frames."""
+        if batch.reset is not None:
+            self.transient(
+                FrameType.STREAM_RESET,
+                "the events before are another log's; all events of this log follow",
+                {"reason": str(batch.reset)},
+                severity=Severity.WARNING,
+            )
+        for event in batch.events:
+            self._stored(event)
+        return len(batch.events) + (batch.reset is not None)
+
+    def transient(
+        self,
+        kind: str,
+        message: str,
+        payload: Mapping[str, Any],
+        *,
+        severity: str = Severity.INFO,
+        at: datetime | None = None,
+    ) -> None:
+        """Emit a frame that is not stored."""
+        self._transient += 1
+        last = self._last
+        self._emit(
+            EventFrame(
+                request_id=self._request_id,
+                event_id=f"{'' if last is None else last}~{self._transient}",
+                sequence=0 if last is None else last.sequence,
+                timestamp=at or self._clock.now(),
+                event_type=kind,
+                severity=severity,
+                message=message or kind,
+                payload={"work_item_id": self.item_id, **payload},
+            )
+        )
+
+    def result(self, document: Published) -> None:
+        """Emit the last frame; its payload is the document."""
+        self._transient += 1
+        last = self._last
+        self._emit(
+            EventFrame(
+                request_id=self._request_id,
+                event_id=f"{'' if last is None else last}~{self._transient}",
+                sequence=0 if last is None else last.sequence,
+                timestamp=self._clock.now(),
+                event_type=FrameType.RESULT,
+                severity=Severity.INFO,
+                message="the result",
+                payload=document.model_dump(mode="json"),
+            )
+        )
+
+    def _stored(self, event: LogEvent) -> None:
+        self._last = event.cursor
+        self._emit(
+            EventFrame(
+                request_id=self._request_id,
+                event_id=str(event.cursor),
+                sequence=event.cursor.sequence,
+                timestamp=event.at,
+                event_type=event.type,
+                severity=event.severity,
+                message=event.message or event.type,
+                cursor=str(event.cursor),
+                payload={"work_item_id": self.item_id, **event.payload},
+            )
+        )

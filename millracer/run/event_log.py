@@ -1,0 +1,435 @@
+"""Write the event log of a run's item, or follow its writer and take over when it ends.
+
+One process writes an item's log at a time. Every other run of the item is a follower: it watches
+the item itself, reads the log, and becomes the writer if the writer ends while the item is live.
+The log decides nothing. A log that cannot be written becomes the warning `events_not_stored`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import datetime
+
+from millracer.cancellation import Cancelled
+from millracer.domain.event_log import EventType, NewEvent, Severity
+from millracer.domain.run.evidence import run_of, subject_of
+from millracer.domain.run.progress import ProgressEvent, ProgressKind
+from millracer.domain.run.result import RunResult, exit_code_of
+from millracer.domain.work.runtime import JsonObject, RuntimeEvent
+from millracer.errors import RunWarning
+from millracer.ports import Backend, Clock, EventLogs
+from millracer.ports.event_log import LogListener, LogRole, LogWriter
+from millracer.run.context import RunContext
+from millracer.run.following import SHARED_OUTCOMES, WRITER_ENDS_SECONDS, Follower
+
+_TYPES = {
+    ProgressKind.STATE_ENTERED: EventType.STATE_ENTERED,
+    ProgressKind.PAUSED: EventType.RUNTIME_PAUSED,
+    ProgressKind.WAITING: EventType.RUNTIME_WAITING,
+    ProgressKind.RESTART_NEEDED: EventType.RUNTIME_LOST,
+    ProgressKind.NOTIFIED: EventType.AGENT_NOTIFIED,
+    ProgressKind.DAEMON_UNSEEN: EventType.RUNTIME_UNSEEN,
+}
+_WARNINGS = frozenset({EventType.RUNTIME_LOST, EventType.RUNTIME_UNSEEN})
+#: Renders the document of a result, as its attempt stores it.
+RenderResult = Callable[[RunResult], str]
+
+
+class RunEvents:
+    """The event log of one run.
+
+    Args:
+        logs: the logs of the workspace.
+        millrace: the workspace's backend.
+        clock: the time of the run's own events.
+        render: returns the document of a result.
+        record: the run.
+        opened: called once the log is open.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the ports and the listener
+        self,
+        logs: EventLogs,
+        millrace: Backend,
+        clock: Clock,
+        render: RenderResult,
+        record: RunContext,
+        opened: LogListener | None = None,
+    ) -> None:
+        self._opened = opened
+        self._logs = logs
+        self._millrace = millrace
+        self._clock = clock
+        self._render = render
+        self._record = record
+        self._lock = threading.RLock()
+        self._pending: list[NewEvent] = []
+        self._writer: LogWriter | None = None
+        self._follower: Follower | None = None
+        self._is_open = False
+        self._attempt = 0
+        self._warned = 0
+        self._item_state: str | None = None
+        self._children: set[str] = set()
+
+    # --- what happens in the run ----------------------------------------------------------------
+
+    def open(self) -> None:
+        """Become the writer of the item's log, or its follower; call it once the item is known."""
+        with self._lock:
+            if self._is_open:
+                return
+            self._is_open = True
+            item_id = self._record.known_item.item_id
+            try:
+                self._begin(self._logs.write(item_id))
+            except OSError as error:
+                self._give_up(error)
+                return
+            role = LogRole.WRITER if self._writer is not None else self._follow(item_id)
+            if self._opened is not None:
+                self._opened(self._logs, item_id, role)
+
+    def observe(self) -> None:
+        """Read the log of an item that ended before this run.
+
+        It is written only if its last attempt has not ended: then its process was killed, and the
+        stages since are added.
+        """
+        with self._lock:
+            self._is_open = True
+            self._pending.clear()
+            item_id = self._record.known_item.item_id
+            try:
+                role = self._complete(item_id)
+            except OSError as error:
+                self._give_up(error)
+                return
+            if self._opened is not None:
+                self._opened(self._logs, item_id, role)
+
+    def _complete(self, item_id: str) -> LogRole:
+        with closing(self._logs.read(item_id)) as reader:
+            if reader.head is None:
+                return LogRole.OBSERVER
+        writer = self._logs.write(item_id)
+        if writer is None:
+            return self._follow(item_id)
+        if not writer.state.is_attempt_open:
+            writer.close()
+            return LogRole.OBSERVER
+        self._begin(writer)
+        return LogRole.WRITER
+
+    def _follow(self, item_id: str) -> LogRole:
+        self._pending.clear()
+        self._follower = Follower(self._logs, item_id, self._take_over)
+        self._follower.start()
+        return LogRole.FOLLOWER
+
+    def note(self, progress: ProgressEvent) -> None:
+        """Log a step of the run; stages are logged by `stage`."""
+        kind = _TYPES.get(progress.kind)
+        if kind is not None:
+            severity = Severity.WARNING if kind in _WARNINGS else Severity.INFO
+            self._add(
+                kind, progress.reason, {"state": progress.state}, at=progress.at, severity=severity
+            )
+
+    def stage(self, event: RuntimeEvent) -> None:
+        """Log the start or the end of a stage, once."""
+        self._append(_stage_event(event))
+
+    def enqueued(self) -> None:
+        """Log that Millrace has the item."""
+        self._append(_enqueued_event(self._record, self._clock.now()))
+
+    def lineage(self) -> None:
+        """Log the state of the item and its new descendants, where they changed."""
+        record = self._record
+        status = record.item_status
+        if status is not None and str(status.state) != self._item_state:
+            self._item_state = str(status.state)
+            text = f"the item is {status.state}"
+            payload = {"item_state": str(status.state), "detail": status.detail}
+            self._add(EventType.ITEM_MOVED, text, payload)
+        for member in record.lineage:
+            if member.parent_id is not None and member.item_id not in self._children:
+                self._children.add(member.item_id)
+                self._add(
+                    EventType.ITEM_SPAWNED,
+                    f"{member.work_kind} {member.item_id} was made from {member.parent_id}",
+                    {
+                        "child_id": member.item_id,
+                        "kind": member.work_kind,
+                        "parent_id": member.parent_id,
+                    },
+                )
+
+    def end(self, result: RunResult) -> RunResult:
+        """Log the end of the attempt with its result, and release the log.
+
+        A follower whose result agrees with that of the writer returns the writer's document, so
+        that all runs of the item print the same one.
+        """
+        follower = self._follower
+        if follower is not None:
+            if result.outcome in SHARED_OUTCOMES:
+                result = self._attached(result, follower)
+            follower.stop()
+        with self._lock:
+            result = self._end(result)
+        self.close()
+        return result
+
+    def close(self) -> None:
+        """Release the log; repeatable. Without `end`, the next writer reports a lost attempt."""
+        if self._follower is not None:
+            self._follower.stop()
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    # --- the writer -----------------------------------------------------------------------------
+
+    @property
+    def _is_writer(self) -> bool:
+        with self._lock:
+            return self._writer is not None
+
+    def _begin(self, writer: LogWriter | None) -> None:
+        """Start an attempt as the writer; None leaves this run a follower."""
+        if writer is None:
+            return
+        self._writer = writer
+        state = writer.state
+        if state.is_attempt_open:
+            self._attempt = state.attempts
+            self._write(
+                self._own(EventType.ATTEMPT_LOST, "the process of the attempt ended before its end")
+            )
+        self._attempt = state.attempts + 1
+        self._item_state, self._children = state.item_state, set(state.children)
+        payload = {
+            "pid": os.getpid(),
+            "request_id": self._record.request.request_id,
+            "resumed": self._record.found,
+        }
+        text = f"attempt {self._attempt} started"
+        self._write(self._own(EventType.ATTEMPT_STARTED, text, payload))
+        pending, self._pending = self._pending, []
+        for event in pending:
+            self._append(event)
+        if state.last:
+            self._catch_up()
+
+    def _take_over(self) -> bool:
+        """Become the writer if no process is; return whether this run is the writer now."""
+        with self._lock:
+            try:
+                self._begin(self._logs.write(self._record.known_item.item_id))
+            except OSError as error:
+                self._give_up(error)
+                return True
+            if self._writer is None:
+                return False
+            self._add(EventType.STATE_ENTERED, "taken over", {"state": str(self._record.state)})
+            return True
+
+    def _catch_up(self) -> None:
+        """Log the stages that ran while no process wrote."""
+        for event in self._millrace.stage_events(self._record.item_ids):
+            self._append(_stage_event(event))
+
+    def _end(self, result: RunResult) -> RunResult:
+        if self._writer is None:
+            return self._with_warnings(result)
+        self._catch_up()
+        self._log_warnings()
+        with suppress(OSError):
+            payload = {
+                "outcome": str(result.outcome),
+                "scoped_completion": result.scoped_completion,
+                "exit_code": int(exit_code_of(result)),
+                "result_sha256": self._writer.write_result(self._attempt, self._render(result)),
+            }
+            self._add(EventType.ATTEMPT_ENDED, f"the attempt ended: {result.outcome}", payload)
+        return self._with_warnings(result)
+
+    def _with_warnings(self, result: RunResult) -> RunResult:
+        """Add the warnings of the log that came after the result."""
+        known = set(result.warnings)
+        late = [each for each in self._record.warnings if each not in known]
+        return replace(result, warnings=(*result.warnings, *late)) if late else result
+
+    # --- the follower ---------------------------------------------------------------------------
+
+    def _attached(self, result: RunResult, follower: Follower) -> RunResult:
+        """Return the result with the writer's document, if it ends and both agree."""
+        ended = None
+        with suppress(Cancelled):
+            ended = follower.await_end(self._record.wait.cleaning_up(WRITER_ENDS_SECONDS))
+        if ended is None or self._is_writer:
+            return result
+        payload = ended.payload
+        agrees = (
+            payload.get("outcome") == result.outcome
+            and payload.get("scoped_completion") is result.scoped_completion
+            and payload.get("exit_code") == exit_code_of(result)
+        )
+        document = self._document(payload) if agrees else None
+        if document is None or not _is_about(document, result):
+            warning = RunWarning(
+                "log_disagrees",
+                "the event log reports another end of this work item than Millrace; "
+                "this result is Millrace's",
+            )
+            return replace(result, warnings=(*result.warnings, warning))
+        return replace(result, attached=document)
+
+    def _document(self, payload: Mapping[str, object]) -> JsonObject | None:
+        attempt, digest = payload.get("attempt"), payload.get("result_sha256")
+        if not isinstance(attempt, int) or not isinstance(digest, str):
+            return None
+        return self._logs.result(self._record.known_item.item_id, attempt, digest)
+
+    # --- appending ------------------------------------------------------------------------------
+
+    def _add(
+        self,
+        kind: EventType,
+        message: str,
+        payload: Mapping[str, object] | None = None,
+        *,
+        at: datetime | None = None,
+        severity: Severity = Severity.INFO,
+    ) -> None:
+        self._append(self._own(kind, message, payload, at=at, severity=severity))
+
+    def _own(
+        self,
+        kind: EventType,
+        message: str,
+        payload: Mapping[str, object] | None = None,
+        *,
+        at: datetime | None = None,
+        severity: Severity = Severity.INFO,
+    ) -> NewEvent:
+        """Return an event of the run itself, which happens now."""
+        return NewEvent(
+            type=kind,
+            at=at or self._clock.now(),
+            message=message,
+            severity=severity,
+            payload=payload or {},
+        )
+
+    def _append(self, event: NewEvent) -> None:
+        with self._lock:
+            if not self._is_open:
+                self._pending.append(event)
+                return
+            self._log_warnings()
+            self._write(event)
+
+    def _log_warnings(self) -> None:
+        if self._writer is None:
+            return
+        warnings = self._record.warnings[self._warned :]
+        self._warned += len(warnings)
+        for warning in warnings:
+            self._write(
+                NewEvent(
+                    type=EventType.WARNING,
+                    at=self._clock.now(),
+                    message=warning.text,
+                    severity=Severity.WARNING,
+                    payload={"code": warning.code},
+                )
+            )
+
+    def _write(self, event: NewEvent) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._writer.append(replace(event, payload={"attempt": self._attempt, **event.payload}))
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Continue without a log, and warn once."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._pending.clear()
+        _warn_not_stored(self._record, error)
+
+
+def log_submission(logs: EventLogs, record: RunContext, clock: Clock) -> None:
+    """Log that a submission brought the item to Millrace; skipped while another process writes.
+
+    A log that cannot be written becomes a warning.
+    """
+    try:
+        writer = logs.write(record.known_item.item_id)
+        if writer is not None:
+            with closing(writer):
+                writer.append(_enqueued_event(record, clock.now(), attempt=0))
+    except OSError as error:
+        _warn_not_stored(record, error)
+
+
+def _enqueued_event(record: RunContext, at: datetime, **payload: object) -> NewEvent:
+    kind = record.intake_kind
+    return NewEvent(
+        type=EventType.ITEM_ENQUEUED,
+        at=at,
+        message=f"Millrace has the item as {kind}",
+        payload={**payload, "intake_kind": kind, "document": record.document_path},
+    )
+
+
+def _warn_not_stored(record: RunContext, error: OSError) -> None:
+    reason = error.strerror or str(error)
+    record.warn("events_not_stored", f"the event log of the work item cannot be written: {reason}")
+
+
+def _stage_event(event: RuntimeEvent) -> NewEvent:
+    """Return the log's event of a stage's start or end; it keeps Millrace's time."""
+    failed = event.failure_class is not None
+    result = f" {event.terminal_result}" if event.terminal_result else ""
+    return NewEvent(
+        type=EventType.STAGE_ENDED if event.ends_stage else EventType.STAGE_STARTED,
+        at=event.occurred_at,
+        message=f"{event.stage} ended{result}" if event.ends_stage else f"{event.stage} began",
+        severity=Severity.WARNING if failed else Severity.INFO,
+        payload={
+            "item_id": event.item_id,
+            "stage": event.stage,
+            "run_id": event.run_id,
+            "plane": event.plane,
+            "terminal_result": event.terminal_result,
+            "failure_class": event.failure_class,
+        },
+        key=event.key,
+    )
+
+
+def _is_about(document: JsonObject, result: RunResult) -> bool:
+    """Whether a stored document reports this result: the same item, end and proof."""
+    evidence = document.get("completion_evidence")
+    if not isinstance(evidence, list) or not all(isinstance(each, dict) for each in evidence):
+        return False
+    proof = {(subject_of(fact), run_of(fact)) for fact in result.proof}
+    return (
+        document.get("work_item_id") == result.work_item_id
+        and document.get("outcome") == result.outcome
+        and document.get("scoped_completion") is result.scoped_completion
+        and {(each.get("work_item_id"), each.get("run_id")) for each in evidence}
+        == (proof if result.scoped_completion else set())
+    )

@@ -1,0 +1,47 @@
+"""The frames of an event stream: one JSON object a line, the result last.
+
+A frame with a `cursor` reports a stored event; its sequence is one higher than that of the frame
+with a cursor before it. A frame without one is not stored and never sent again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import AwareDatetime, Field
+
+from millracer.schemas.base import Published
+
+SCHEMA_VERSION: Final = "millracer.ops.v0.3"
+
+
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
+class EventFrame(Published):
+    """One frame of a stream.
+
+    Attributes:
+        schema_version: the format of this frame.
+        request_id: the request whose stream this is; `-` if it could not be read.
+        event_id: unique in the stream; of a stored event, its cursor.
+        sequence: the number of the stored event; otherwise that of the last one before.
+        timestamp: when it happened.
+        event_type: the type; readers ignore types that they do not know.
+        severity: info, warning or error.
+        message: the event in words.
+        cursor: the position to continue after; absent for an event that is not stored.
+        payload: the facts of the event; of `result`, the whole document.
+    """
+
+    schema_version: Literal["millracer.ops.v0.3"] = SCHEMA_VERSION
+    request_id: str
+    event_id: str
+    sequence: int
+    timestamp: AwareDatetime
+    event_type: str
+    severity: str
+    message: str
+    cursor: str | None = Field(default=None, exclude_if=_is_absent)
+    payload: dict[str, Any]
