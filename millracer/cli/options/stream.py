@@ -28,6 +28,10 @@ After = Annotated[
         rich_help_panel=options.OUTPUT_GROUP,
     ),
 ]
+Observe = Annotated[
+    bool,
+    typer.Option("--observe", help="Only read: start no daemon, stop none, and write nothing."),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from millracer.domain.event_log import Cursor
 from millracer.domain.operations import ACTIONS, load
 from millracer.schemas.base import (
     Incoming,
@@ -69,8 +70,18 @@ class ItemPayload(Payload):
     work_item_id: Annotated[Text, also_named("work_item_id", *_ITEM_NAMES)]
 
 
+def _check_cursor(text: str | None) -> str | None:
+    return None if text is None else str(Cursor.parse(text))
+
+
 class WatchPayload(ItemPayload):
-    """The work item to follow to its end."""
+    """The work item to follow to its end.
+
+    Attributes:
+        after: of an event stream: the `cursor` of the last event that the caller has.
+    """
+
+    after: Annotated[OptionalText, AfterValidator(_check_cursor)] = None
 
 
 class CancelPayload(ItemPayload):

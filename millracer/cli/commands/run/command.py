@@ -10,7 +10,7 @@ from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
 from millracer.cli.options.json_output import with_output
-from millracer.cli.options.stream import After, StreamJson, stream_options
+from millracer.cli.options.stream import After, Observe, StreamJson, stream_options
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.operations import NOT_FOR_WATCH, load
@@ -62,6 +62,7 @@ def watch(  # noqa: PLR0913 - one parameter per option
     output: OutputFormat = OutputFormat.TEXT,
     stream_json: StreamJson = False,
     after: After = None,
+    observe: Observe = False,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -85,7 +86,7 @@ def watch(  # noqa: PLR0913 - one parameter per option
     if item is None:
         body = load("millracer.cli.commands.run.all_items:watch_all")
         raise typer.Exit(body(common, output=output, exit_zero=exit_zero, quiet=quiet))
-    task_input = TaskInput(common=common, resume=item)
+    task_input = TaskInput(common=common, resume=item, observe=observe)
     raise typer.Exit(
         load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet, stream=stream)
     )
