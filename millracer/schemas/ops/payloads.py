@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from millracer.domain.event_log import Cursor
 from millracer.domain.operations import ACTIONS, load
+from millracer.errors import InvalidRequest
 from millracer.schemas.base import (
     Incoming,
     OptionalText,
@@ -70,10 +71,6 @@ class ItemPayload(Payload):
     work_item_id: Annotated[Text, also_named("work_item_id", *_ITEM_NAMES)]
 
 
-def _check_cursor(text: str | None) -> str | None:
-    return None if text is None else str(Cursor.parse(text))
-
-
 class WatchPayload(ItemPayload):
     """The work item to follow to its end.
 
@@ -81,7 +78,21 @@ class WatchPayload(ItemPayload):
         after: of an event stream: the `cursor` of the last event that the caller has.
     """
 
-    after: Annotated[OptionalText, AfterValidator(_check_cursor)] = None
+    after: OptionalText = None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """The parsed `after`.
+
+        Raises:
+            InvalidRequest: it is not a cursor.
+        """
+        try:
+            return None if self.after is None else Cursor.parse(self.after)
+        except ValueError as error:
+            raise InvalidRequest(
+                str(error), field="after", suggested_action="pass the `cursor` of a frame"
+            ) from error
 
 
 class CancelPayload(ItemPayload):

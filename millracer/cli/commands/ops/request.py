@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 from millracer import wiring
@@ -17,7 +17,7 @@ from millracer.cli.terminal.stdout import has_reader, print_line, print_text
 from millracer.domain.event_log import Cursor
 from millracer.domain.operations import OPERATIONS, OperationName, OpsVersion
 from millracer.domain.workspaces import LOCAL_SESSION
-from millracer.errors import MillracerError
+from millracer.errors import InvalidRequest, MillracerError
 from millracer.operations.ops.gateway import Answer, CommandDefaults, OpsGateway
 from millracer.schemas.base import render
 from millracer.schemas.ops.payloads import WatchPayload
@@ -69,9 +69,9 @@ def answer_in_frames(
 
 def stream_start(read: ReadRequest) -> Cursor | None:
     """Return the last event that the sender of a `watch` has, by its payload."""
-    payload = read.payload
-    after = payload.after if isinstance(payload, WatchPayload) else None
-    return None if after is None else Cursor.parse(after)
+    with suppress(InvalidRequest):  # the action refuses it
+        return read.payload.cursor if isinstance(read.payload, WatchPayload) else None
+    return None
 
 
 def _stream(common: CommonOptions, read: ReadRequest) -> int:
