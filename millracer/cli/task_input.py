@@ -8,7 +8,7 @@ from pathlib import Path
 
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdin import StandardInput
-from millracer.domain.requests import IntakePreference
+from millracer.domain.requests import Finalizer, IntakePreference
 from millracer.errors import InvalidRequest, UsageError
 from millracer.operations.context import PreparedTask, prepare_task
 from millracer.operations.session.memory import SessionMemory
@@ -51,7 +51,10 @@ def prepare(options: TaskInput, request_id: str, memory: SessionMemory) -> Prepa
         resume=options.resume,
     )
     ignored = () if document is None else document.warnings
-    return replace(prepared, warnings=(*ignored, *prepared.warnings))
+    request = prepared.request
+    if options.observe:
+        request = replace(request, observe=True, finalizer=Finalizer.SUMMARY)
+    return replace(prepared, request=request, warnings=(*ignored, *prepared.warnings))
 
 
 def _check_resume(options: TaskInput) -> str:

@@ -18,3 +18,4 @@ class TaskInput:
     request_json: bool = False
     request_id: str | None = None
     resume: str | None = None
+    observe: bool = False

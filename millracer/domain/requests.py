@@ -115,6 +115,7 @@ class RunRequest:
     notify_terminal_stages: bool = True  #: notify pi of stages that end before the run does
     stage_model: ModelChoice | None = None  #: the model of all stages that run on pi
     check_models: bool = True  #: refuse work whose stages would use a model without credentials
+    observe: bool = False  #: only read: start, stop and write nothing; with `resume`
     gitignore: bool = False  #: let git ignore the backend's folder in the workspace
     limits: Limits = Limits()
 

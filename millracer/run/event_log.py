@@ -83,6 +83,9 @@ class RunEvents:
         with self._lock:
             if self._is_open:
                 return
+            if self._record.request.observe:
+                self.observe()
+                return
             self._is_open = True
             item_id = self._record.known_item.item_id
             try:
@@ -95,10 +98,10 @@ class RunEvents:
                 self._opened(self._logs, item_id, role)
 
     def observe(self) -> None:
-        """Read the log of an item that ended before this run.
+        """Read the log for an observer, or of an item that ended before this run.
 
-        It is written only if its last attempt has not ended: then its process was killed, and the
-        stages since are added.
+        The latter is written if its last attempt has not ended: then its process was killed, and
+        the stages since are added.
         """
         with self._lock:
             self._is_open = True
@@ -113,6 +116,8 @@ class RunEvents:
                 self._opened(self._logs, item_id, role)
 
     def _complete(self, item_id: str) -> LogRole:
+        if self._record.request.observe:
+            return LogRole.OBSERVER
         with closing(self._logs.read(item_id)) as reader:
             if reader.head is None:
                 return LogRole.OBSERVER

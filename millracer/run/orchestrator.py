@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
@@ -48,6 +48,7 @@ from millracer.run.event_log import RenderResult, RunEvents
 from millracer.run.finalize import finalize
 from millracer.run.notifier import TURN_SECONDS as NOTICE_SECONDS
 from millracer.run.notifier import Notifier
+from millracer.run.observing import ObservingLease
 from millracer.run.prepare.mode import reconcile_with_daemon
 from millracer.run.routing import choose_route
 from millracer.run.steps import Steps
@@ -179,6 +180,8 @@ class Orchestrator(Steps):
         exhausted = check_budget(wait)
         if exhausted is not None:
             return exhausted
+        if record.request.observe:
+            return self._observe(record, wait)
         try:
             if record.lease is None:
                 record.lease = self._millrace.supervisor.lease(wait)
@@ -200,6 +203,15 @@ class Orchestrator(Steps):
                 raise
             reason = "the time limit ended while a daemon was joined or started"
             return Step(RunEvent.TIMED_OUT, Ending.TIMED_OUT, reason)
+
+    def _observe(self, record: RunContext, wait: Wait) -> Step:
+        """Watch without a lease, until the item ends or the time limit is over."""
+        with closing(self._millrace.supervisor.observe()) as observer:
+            record.lease = ObservingLease(observer)
+            try:
+                return Watch(record, self._millrace, self._progress(record)).follow(wait)
+            finally:
+                record.lease = None
 
     def _begin_agent(self, record: RunContext) -> None:
         self._begin_pi(record)
@@ -297,6 +309,8 @@ class Orchestrator(Steps):
 
         Without a watch, an owned daemon that a killed command left is stopped as well.
         """
+        if record.request.observe:
+            return
         lease, record.lease = record.lease, None
         wait = record.wait.cleaning_up(_LEAVE_SECONDS)
         if lease is None and self._millrace.supervisor.owns_daemon:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import FORCED, Millracer, Running, wait_until
+from tests.support.ops_cli import OpsCaller, request
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace
 
@@ -172,6 +173,52 @@ def test_a_stopped_writer_holds_no_follower_up(prepare: Callable[..., Millracer]
     assert code == 0
     assert document(frames)["scoped_completion"] is True
     assert not any("attached" in each for each in document(frames)["warnings"])
+
+
+@pytest.mark.slow
+def test_an_observer_sees_the_end_and_leaves_no_trace(prepare: Callable[..., Millracer]) -> None:
+    millracer = prepare(SLOW)
+    first = millracer.start(*FORCED, "--request-id", NAME, STREAM, "Mend the widget")
+    wait_until(logged(millracer, "stage.started"), "the builder runs")
+
+    frames, code = frames_of(follow(millracer, "--observe"))
+    ran, _ = frames_of(first)
+
+    assert code == 0
+    assert frames[0]["payload"]["role"] == "observer"
+    assert document(frames)["scoped_completion"] is True
+    assert types(durable(ran)).count("attempt.started") == 1
+    assert document(ran)["outcome"] == "completed"
+
+
+@pytest.mark.slow
+def test_an_ops_request_has_the_frames_of_its_run(
+    prepare: Callable[..., Millracer], tmp_path: Path
+) -> None:
+    millracer = prepare(Scenario())
+    caller = OpsCaller(
+        cwd=tmp_path,
+        state=tmp_path / "state",
+        options=("--millrace-command", millracer.millrace, "--pi-command", millracer.pi),
+    )
+    body = request(
+        "enqueue",
+        schema_version="millracer.ops.v0.3",
+        request_id=NAME,
+        workspace_ref={"root_path": str(millracer.workspace.root)},
+        route_preference="millrace",
+        intake_preference="task",
+        input={"text": "Mend the widget"},
+        options={"finalizer": "summary"},
+    )
+
+    printed = caller.run("ops", "--stream-json", *caller.options, stdin=body)
+
+    frames = [json.loads(line) for line in printed.stdout.splitlines()]
+    result = document(frames)
+    assert (printed.exit_code, result["status"]) == (0, "succeeded"), result["errors"]
+    assert result["event_cursor"] == durable(frames)[-1]["cursor"]
+    assert types(durable(frames))[-1] == "attempt.ended"
 
 
 @pytest.mark.slow

@@ -13,10 +13,10 @@ from millracer.cancellation import Cancellation, Cancelled, CancelReason
 from millracer.cli import internal_errors, operation_calls
 from millracer.cli.app import invoke
 from millracer.cli.command import report_cancelled
-from millracer.cli.commands import doctor
 from millracer.cli.commands.ops.request import answer
 from millracer.cli.commands.status import watch
 from millracer.cli.operator.command import take
+from millracer.doctor import diagnosis
 from millracer.domain.operations import OPERATIONS
 from millracer.domain.run.result import RunResult
 from millracer.errors import ToolFailed
@@ -92,7 +92,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MILLRACER_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("MILLRACER_NO_WARM_MILLRACE", "1")
-    monkeypatch.setattr(doctor, "examine", bug)
+    monkeypatch.setattr(diagnosis, "examine", bug)
     monkeypatch.setattr(watch, "find_place", bug)
     monkeypatch.setattr(OpsGateway, "handle", bug)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from millracer.cli.commands.ops.request import _no_stream
+from millracer.cli.commands.ops.request import no_stream
 from millracer.schemas.base import render
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
@@ -51,7 +51,7 @@ def answer(desk: Desk, raw: bytes, *, stream: bool = False) -> Answered:
         given = gateway.refuse_unreadable(error)
     else:
         if stream:
-            given = gateway.refuse(read, _no_stream())
+            given = gateway.refuse(read, no_stream())
         else:
             given = gateway.handle(read, desk.cancellation)
     return Answered(int(given.exit_code), strictly(render(given.result)))

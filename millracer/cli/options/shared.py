@@ -173,7 +173,28 @@ Jsonl = Annotated[
     ),
 ]
 StreamJson = Annotated[
-    bool, typer.Option("--stream-json", help="Reserved for an event stream; not supported yet.")
+    bool,
+    _option(
+        "--stream-json",
+        help_text="Print each event as one line of JSON, and the result as the last line.",
+        group=OUTPUT_GROUP,
+    ),
+]
+After = Annotated[
+    str | None,
+    _option(
+        "--after",
+        help_text="With --stream-json: only events after this cursor.",
+        group=OUTPUT_GROUP,
+    ),
+]
+Observe = Annotated[
+    bool,
+    _option(
+        "--observe",
+        help_text="Only read: start no daemon, stop none, and write nothing.",
+        group=_TASK_GROUP,
+    ),
 ]
 Quiet = Annotated[
     bool,

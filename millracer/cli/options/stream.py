@@ -3,31 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
-import typer
-
-from millracer.cli.options import shared as options
 from millracer.domain.event_log import Cursor
 from millracer.errors import UsageError
-
-StreamJson = Annotated[
-    bool,
-    typer.Option(
-        "--stream-json",
-        help="Print each event as one line of JSON, and the result as the last line.",
-        rich_help_panel=options.OUTPUT_GROUP,
-    ),
-]
-After = Annotated[
-    str | None,
-    typer.Option(
-        "--after",
-        metavar="CURSOR",
-        help="With --stream-json: only events after this one.",
-        rich_help_panel=options.OUTPUT_GROUP,
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,9 @@ def watch_item(
 ) -> Reply:
     """Follow one work item to its end, exactly as `millracer watch` does."""
     _refuse_resume(read)
-    named = read.payload_as(WatchPayload).work_item_id
-    request = _task_request(read, target, "", resume=named)
+    payload = read.payload_as(WatchPayload)
+    _ = payload.cursor  # refused here; a stream has used it before
+    request = _task_request(read, target, "", resume=payload.work_item_id)
     return _run(
         read, target, request, tools=tools, directories=directories, cancellation=cancellation
     )

@@ -87,7 +87,7 @@ class Frames:
         message: str,
         payload: Mapping[str, Any],
         *,
-        severity: str = Severity.INFO,
+        severity: Severity = Severity.INFO,
         at: datetime | None = None,
     ) -> None:
         """Emit a frame that is not stored."""
@@ -132,9 +132,14 @@ class Frames:
                 sequence=event.cursor.sequence,
                 timestamp=event.at,
                 event_type=event.type,
-                severity=event.severity,
+                severity=_severity(event.severity),
                 message=event.message or event.type,
                 cursor=str(event.cursor),
                 payload={"work_item_id": self.item_id, **event.payload},
             )
         )
+
+
+def _severity(text: str) -> Severity:
+    """Return a severity; one that is not known counts as information."""
+    return Severity(text) if text in set(Severity) else Severity.INFO

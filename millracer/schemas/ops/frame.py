@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
+from millracer.domain.event_log import Severity
 from millracer.schemas.base import Published
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.3"
@@ -41,7 +42,7 @@ class EventFrame(Published):
     sequence: int
     timestamp: AwareDatetime
     event_type: str
-    severity: str
+    severity: Severity
     message: str
     cursor: str | None = Field(default=None, exclude_if=_is_absent)
     payload: dict[str, Any]

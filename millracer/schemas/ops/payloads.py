@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from millracer.domain.event_log import Cursor
 from millracer.domain.operations import ACTIONS, load
+from millracer.errors import InvalidRequest
 from millracer.schemas.base import (
     Incoming,
     OptionalText,
@@ -70,7 +72,27 @@ class ItemPayload(Payload):
 
 
 class WatchPayload(ItemPayload):
-    """The work item to follow to its end."""
+    """The work item to follow to its end.
+
+    Attributes:
+        after: of an event stream: the `cursor` of the last event that the caller has.
+    """
+
+    after: OptionalText = None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """The parsed `after`.
+
+        Raises:
+            InvalidRequest: it is not a cursor.
+        """
+        try:
+            return None if self.after is None else Cursor.parse(self.after)
+        except ValueError as error:
+            raise InvalidRequest(
+                str(error), field="after", suggested_action="pass the `cursor` of a frame"
+            ) from error
 
 
 class CancelPayload(ItemPayload):

@@ -305,7 +305,7 @@ class OpsResult(Published):
             `resolution`; a failure gives what is known by then.
         evidence_refs: the files and commands that are the sources of the proof.
         result_freshness: of a `status` that a resident process (`ops --jsonl`) answers.
-        event_cursor: absent until there is a stream of events.
+        event_cursor: of an event stream, the cursor of the last stored event.
         session_ref: the session the request belongs to.
         raw_compat: the run result of an `enqueue`, as `millracer run` prints it.
     """

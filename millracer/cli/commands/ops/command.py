@@ -27,8 +27,9 @@ def ops(
         raise typer.BadParameter("ops needs --json or --jsonl")
     if json and jsonl:
         raise typer.BadParameter("--json and --jsonl exclude each other: give one of them")
-    if jsonl and not stream_json:
-        raise typer.Exit(load("millracer.cli.commands.ops.jsonl_server:serve")(common))
+    if jsonl:
+        serve = load("millracer.cli.commands.ops.jsonl_server:serve")
+        raise typer.Exit(serve(common, stream=stream_json))
     raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
     if asks_millrace(raw):
         common.programs.warm_up(common.options.anywhere.options)  # before other modules load

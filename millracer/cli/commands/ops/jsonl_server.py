@@ -19,7 +19,15 @@ from dataclasses import replace
 from millracer.cancellation import STOP_SECONDS, Cancellation, CancelReason
 from millracer.cli.command import completed
 from millracer.cli.commands.malloc_tuning import share_one_heap
-from millracer.cli.commands.ops.request import answer, open_gateway
+from millracer.cli.commands.ops.request import (
+    answer,
+    answer_in_frames,
+    in_frames,
+    no_stream,
+    open_gateway,
+    stream_start,
+)
+from millracer.cli.frame_output import FrameOutput
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
@@ -48,8 +56,12 @@ _POLL_SECONDS = 0.1
 _DONE, _WAKE = b"d", b"!"
 
 
-def serve(common: CommonOptions) -> int:
+def serve(common: CommonOptions, *, stream: bool = False) -> int:
     """Answer every request and return the exit code.
+
+    Args:
+        common: the common options.
+        stream: answer requests of version v0.3 in frames, told apart by their request id.
 
     Returns when standard input has ended and every request is answered. A signal, or the end of the
     results' reader, cancels the active requests; each still gets its result.
@@ -62,7 +74,7 @@ def serve(common: CommonOptions) -> int:
     load_endings()
     load_answers()
     programs = replace(common.programs, backends=BackendFactory(keep_statuses=True))
-    desk = _Desk(replace(common, programs=programs))
+    desk = _Desk(replace(common, programs=programs), stream=stream)
     try:
         with signals_cancel(desk.cancellation, then=desk.wake):
             code = desk.serve()
@@ -76,7 +88,8 @@ def serve(common: CommonOptions) -> int:
 class _Desk:
     """Reads and dispatches requests; all but `wake` and the answers runs in the main thread."""
 
-    def __init__(self, common: CommonOptions) -> None:
+    def __init__(self, common: CommonOptions, *, stream: bool) -> None:
+        self._stream = stream
         self.cancellation = Cancellation()
         self._common = common
         self._lines = RequestLines(REQUEST_LIMIT_BYTES)
@@ -183,9 +196,22 @@ class _Desk:
     def _answer_all(self, *lines: bytes) -> None:
         try:
             for line in lines:
-                self._results.print(render_line(self._answer(line)))
+                read = in_frames(line) if self._stream else None
+                if read is None:
+                    self._results.print(render_line(self._answer(line)))
+                else:
+                    self._answer_in_frames(read)
         finally:
             self.wake(_DONE)
+
+    def _answer_in_frames(self, read: ReadRequest) -> None:
+        output = FrameOutput(
+            read.request.request_id,
+            after=stream_start(read),
+            print_line=self._results.print,
+            is_wanted=lambda: not self._results.is_lost,
+        )
+        output.result(answer_in_frames(self._common, read, self.cancellation, output).result)
 
     def _answer(self, line: bytes) -> OpsResult:
         read: ReadRequest | None = None
@@ -197,6 +223,8 @@ class _Desk:
                     read = read_ops_request(line)
                 except InvalidOpsRequest as error:
                     return gateway.refuse_unreadable(error).result
+                if self._stream:
+                    return gateway.refuse(read, no_stream()).result
                 return answer(gateway, read, self.cancellation).result
 
         def failed(error: MillracerError) -> OpsResult:

@@ -10,7 +10,7 @@ from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
 from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
 from millracer.cli.options.json_output import with_output
-from millracer.cli.options.stream import After, StreamJson, stream_options
+from millracer.cli.options.stream import stream_options
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.operations import NOT_FOR_WATCH, load
@@ -28,7 +28,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     task: options.Task = None,
     request_json: options.RequestJson = False,
     output: OutputFormat = OutputFormat.TEXT,
-    stream_json: StreamJson = False,
+    stream_json: options.StreamJson = False,
     request_id: options.RequestId = None,
     resume: options.Resume = None,
     exit_zero: options.ExitZero = False,
@@ -60,8 +60,9 @@ def watch(  # noqa: PLR0913 - one parameter per option
         bool, typer.Option("--all", help="Follow every item until none is left to work on.")
     ] = False,
     output: OutputFormat = OutputFormat.TEXT,
-    stream_json: StreamJson = False,
-    after: After = None,
+    stream_json: options.StreamJson = False,
+    after: options.After = None,
+    observe: options.Observe = False,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -85,7 +86,7 @@ def watch(  # noqa: PLR0913 - one parameter per option
     if item is None:
         body = load("millracer.cli.commands.run.all_items:watch_all")
         raise typer.Exit(body(common, output=output, exit_zero=exit_zero, quiet=quiet))
-    task_input = TaskInput(common=common, resume=item)
+    task_input = TaskInput(common=common, resume=item, observe=observe)
     raise typer.Exit(
         load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet, stream=stream)
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
+from millracer.cli.frame_output import FrameOutput
 from millracer.cli.terminal.stderr import say, say_error, say_next_steps, say_warnings
 from millracer.cli.terminal.stdout import (
     OutputFormat,
@@ -18,7 +18,7 @@ from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
 from millracer.run.closing import closing_lines, facts_line
 from millracer.run.summary import is_answer, summary_of
-from millracer.schemas.run.result import render_result
+from millracer.schemas.run.result import describe, render_result
 
 
 def report(
@@ -26,7 +26,7 @@ def report(
     output: OutputFormat,
     *,
     streamed: bool = False,
-    print_document: Callable[[RunResult], None] | None = None,
+    frames: FrameOutput | None = None,
 ) -> None:
     """Print the one document on standard output; warnings and errors go to standard error.
 
@@ -42,18 +42,18 @@ def report(
         result: the result.
         output: the format.
         streamed: pi's answer is on the terminal already.
-        print_document: prints the document in another way, such as a frame.
+        frames: prints the document as the last frame.
     """
     say_warnings(result.warnings)
     for error in result.errors:
         say_error(error.message, error.suggested_action)
-    is_text = output is OutputFormat.TEXT and print_document is None
+    is_text = output is OutputFormat.TEXT and frames is None
     if is_text and _is_failure(result) and not is_answer(result):
         say_next_steps(result.next_steps)
         return
     try:
-        if print_document is not None:
-            print_document(result)
+        if frames is not None:
+            frames.result(describe(result))
         else:
             _print(result, output, streamed=streamed)
     except OutputLost as lost:

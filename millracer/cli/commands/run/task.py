@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from millracer.cancellation import Cancellation
 from millracer.cli.commands.run.gitignore import offer_gitignore
 from millracer.cli.commands.run.report import report
-from millracer.cli.commands.run.stream import FrameOutput
+from millracer.cli.frame_output import FrameOutput
 from millracer.cli.operation_calls import conclude
 from millracer.cli.task_input import prepare
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stderr import can_redraw
-from millracer.cli.terminal.stdout import OutputFormat
+from millracer.cli.terminal.stdout import OutputFormat, has_reader, print_line
 from millracer.cli.terminal.style import Stream, is_terminal
 from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.workspaces import LOCAL_SESSION
@@ -49,7 +49,7 @@ def run_task(
     workspace = str(common.workspace or Path())
     ended: RunResult | None = None
     screen = None if stream is not None else _screen(output, quiet=quiet)
-    frames = None if stream is None else FrameOutput(request_id, stream)
+    frames = None if stream is None else _frames(request_id, stream)
 
     def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[RunResult]:
         nonlocal workspace
@@ -75,12 +75,12 @@ def run_task(
 
     def shown(answer: Answer[RunResult]) -> None:
         nonlocal ended
-        print_frame = None if frames is None else frames.result
+
         report(
             answer.result,
             output,
             streamed=screen is not None and screen.streamed,
-            print_document=print_frame,
+            frames=frames,
         )
         ended = answer.result
 
@@ -94,6 +94,10 @@ def run_task(
     if output is OutputFormat.TEXT and stream is None and not quiet and ended is not None:
         offer_gitignore(ended, common)
     return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
+
+
+def _frames(request_id: str, stream: StreamOptions) -> FrameOutput:
+    return FrameOutput(request_id, after=stream.after, print_line=print_line, is_wanted=has_reader)
 
 
 def _screen(output: OutputFormat, *, quiet: bool) -> TaskScreen | None:

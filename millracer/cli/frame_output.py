@@ -1,48 +1,59 @@
-"""Print the event stream of one run: a frame a line."""
+"""The event stream of one request, a frame a line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, CancelReason
-from millracer.cli.options.stream import StreamOptions
-from millracer.cli.terminal.stdout import has_reader, print_line
-from millracer.domain.run.result import RunResult
+from millracer.domain.event_log import Cursor
 from millracer.operations.stream.frames import Frames
 from millracer.operations.stream.reader import RunStream
-from millracer.schemas.base import render_line
+from millracer.schemas.base import Published, render_line
 from millracer.schemas.ops.frame import EventFrame
-from millracer.schemas.run.result import describe
 from millracer.wiring import SystemClock
 from millracer.wiring.tool_factory import ProgramFactory
 
 
 class FrameOutput:
-    """The event stream of one run on standard output.
-
-    A run whose stream has no reader is cancelled.
+    """Prints the frames of one request, which is cancelled if the stream has no reader.
 
     Args:
         request_id: the request.
-        options: where the stream begins.
+        after: the last stored event that the reader of the stream has.
+        print_line: prints one line, from any thread.
+        is_wanted: returns whether the stream still has a reader.
     """
 
-    def __init__(self, request_id: str, options: StreamOptions) -> None:
+    def __init__(
+        self,
+        request_id: str | None,
+        *,
+        after: Cursor | None = None,
+        print_line: Callable[[str], None],
+        is_wanted: Callable[[], bool],
+    ) -> None:
         self._cancellation: Cancellation | None = None
+
+        def print_frame(frame: EventFrame) -> None:
+            print_line(render_line(frame))
+
+        self._frames = Frames(request_id, print_frame, SystemClock())
         self._stream = RunStream(
-            Frames(request_id, _print_frame, SystemClock()),
-            after=options.after,
-            is_wanted=has_reader,
-            unwanted=self._cancel,
+            self._frames, after=after, is_wanted=is_wanted, unwanted=self._cancel
         )
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """The cursor of the last stored event."""
+        return self._frames.last
 
     @contextmanager
     def streaming(
         self, programs: ProgramFactory, cancellation: Cancellation
     ) -> Iterator[ProgramFactory]:
-        """Print the frames of a run that uses the yielded programs."""
+        """Print the frames of a request that uses the yielded programs and this cancellation."""
         self._cancellation = cancellation
         self._stream.start()
         try:
@@ -55,14 +66,10 @@ class FrameOutput:
         finally:
             self._stream.end()
 
-    def result(self, result: RunResult) -> None:
+    def result(self, document: Published) -> None:
         """Print the last frame."""
-        self._stream.result(describe(result))
+        self._stream.result(document)
 
     def _cancel(self) -> None:
         if self._cancellation is not None:
             self._cancellation.cancel(CancelReason.TERMINATED)
-
-
-def _print_frame(frame: EventFrame) -> None:
-    print_line(render_line(frame))
