@@ -15,6 +15,7 @@ _VARYING = (
     (re.compile(r"-[0-9a-f]{20}\b"), "-<id>"),
     (re.compile(r"(?<=-demo-)\w{8}\b"), "<id>"),
     (re.compile(r"-[0-9a-f]{10}\b"), "-<id>"),
+    (re.compile(r"-[0-9a-f]{8}\b"), "-<id>"),  # shortened on a terminal
     (re.compile(r"\[ *[\d.]+s\]"), "[<seconds>]"),
     (re.compile(r"\b\d+(\.\d+)? (s|min)\b"), "<seconds>"),
     (re.compile(r"(?<!\d)\d+:\d\d(?!\d)"), "<elapsed>"),

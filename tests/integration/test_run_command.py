@@ -32,6 +32,7 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.work.stages import TokenUsage
 from millracer.errors import RunWarning, UsageError
 from millracer.ports import ProgressListener, TextListener
+from millracer.ports.event_log import LogListener
 from millracer.run.summary import summary_of
 from millracer.wiring import BackendFactory, Settings, tool_factory
 
@@ -48,7 +49,7 @@ class Stand:
     backends: list[BackendFactory] = field(default_factory=list)
 
     @contextmanager
-    def open(
+    def open(  # noqa: PLR0913 - the same as what it stands for
         self,
         settings: Settings,
         cancellation: Cancellation,
@@ -56,6 +57,7 @@ class Stand:
         backends: BackendFactory,
         listeners: Sequence[ProgressListener] = (),
         on_text: TextListener | None = None,
+        on_log: "LogListener | None" = None,
     ) -> Iterator["Stand"]:
         assert cancellation.reason is None
         self.backends.append(backends)
