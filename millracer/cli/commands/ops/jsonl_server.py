@@ -61,7 +61,7 @@ def serve(common: CommonOptions, *, stream: bool = False) -> int:
 
     Args:
         common: the common options.
-        stream: answer requests of version v0.3 in frames, told apart by their request id.
+        stream: answer requests of version v0.3 in frames, which name their request id.
 
     Returns when standard input has ended and every request is answered. A signal, or the end of the
     results' reader, cancels the active requests; each still gets its result.
