@@ -215,6 +215,8 @@ def test_a_follower_returns_the_document_of_a_writer_it_agrees_with(logs: FileEv
         pytest.param({}, {"exit_code": 4}, id="another exit code"),
         pytest.param({}, {"result_sha256": "0" * 64}, id="another document"),
         pytest.param({"completion_evidence": []}, {}, id="no proof"),
+        pytest.param({"schema_version": "other"}, {}, id="no result"),
+        pytest.param({"usage": 17}, {}, id="a broken result"),
         pytest.param({"work_item_id": "other"}, {}, id="another item"),
         pytest.param({"outcome": "blocked"}, {}, id="a document that says otherwise"),
     ],
