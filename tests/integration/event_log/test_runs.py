@@ -234,7 +234,7 @@ def test_a_log_that_disagrees_changes_no_result(
 def test_a_writer_that_never_ends_holds_no_follower_up(
     logs: FileEventLogs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("millracer.run.event_log.WRITER_ENDS_SECONDS", 0.2)
+    monkeypatch.setattr("millracer.run.event_log.log.WRITER_ENDS_SECONDS", 0.2)
     item_id = str(json.loads(document())["work_item_id"])
     with held(logs, item_id):
         result = run(logs, *DONE)

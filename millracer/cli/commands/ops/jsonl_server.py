@@ -19,14 +19,8 @@ from dataclasses import replace
 from millracer.cancellation import STOP_SECONDS, Cancellation, CancelReason
 from millracer.cli.command import completed
 from millracer.cli.commands.malloc_tuning import share_one_heap
-from millracer.cli.commands.ops.request import (
-    answer,
-    answer_in_frames,
-    in_frames,
-    no_stream,
-    open_gateway,
-    stream_start,
-)
+from millracer.cli.commands.ops.frames import answer_in_frames, in_frames, stream_start
+from millracer.cli.commands.ops.request import answer, no_stream, open_gateway
 from millracer.cli.frame_output import FrameOutput
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel

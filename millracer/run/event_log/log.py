@@ -24,7 +24,7 @@ from millracer.errors import RunWarning
 from millracer.ports import Backend, Clock, EventLogs
 from millracer.ports.event_log import LogListener, LogRole, LogWriter
 from millracer.run.context import RunContext
-from millracer.run.following import SHARED_OUTCOMES, WRITER_ENDS_SECONDS, Follower
+from millracer.run.event_log.follower import SHARED_OUTCOMES, WRITER_ENDS_SECONDS, Follower
 from millracer.schemas.run.result import is_run_result
 
 _TYPES = {
