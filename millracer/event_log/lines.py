@@ -15,6 +15,8 @@ from millracer.domain.event_log import Cursor, EventType, LogEvent, NewEvent
 from millracer.redaction.process import redact
 
 LINE_LIMIT = 64 * 1024
+#: A log that is larger was not written here.
+LOG_LIMIT = 64 * 1024 * 1024
 FORMAT = "millracer.events.v1"
 _NUMBER = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,17}),"type":"')
 #: Room for the other fields of a line whose texts are cut.

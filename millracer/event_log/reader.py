@@ -8,7 +8,7 @@ from pathlib import Path
 
 from millracer.cancellation import Wait
 from millracer.domain.event_log import Batch, Cursor, LogEvent, ResetReason
-from millracer.event_log.lines import LINE_LIMIT, decode, epoch_of, number_of
+from millracer.event_log.lines import LINE_LIMIT, LOG_LIMIT, decode, epoch_of, number_of
 from millracer.event_log.writer import LOG_NAME, OLD_LOG_NAME
 from millracer.ports.event_log import LogReader
 from millracer.system.file_events import Wakeup
@@ -123,6 +123,9 @@ class FileLogReader(LogReader):
             return Batch()
         if not self._epoch:
             self._epoch = _epoch_in(self._file)
+        if os.fstat(self._file).st_size > LOG_LIMIT:
+            self._is_damaged = True
+            return Batch(reset=ResetReason.DAMAGED)
         events: list[LogEvent] = []
         while True:
             chunk = os.pread(self._file, _CHUNK_BYTES, self._offset)

@@ -19,7 +19,15 @@ from pathlib import Path
 
 from millracer.domain.event_log import EventType, LogEvent, LogState, NewEvent
 from millracer.errors import WorkspaceUnusable
-from millracer.event_log.lines import FORMAT, LINE_LIMIT, decode, encode, epoch_of, number_of
+from millracer.event_log.lines import (
+    FORMAT,
+    LINE_LIMIT,
+    LOG_LIMIT,
+    decode,
+    encode,
+    epoch_of,
+    number_of,
+)
 from millracer.ports.event_log import LogWriter
 from millracer.system.files import try_lock, write_atomically
 
@@ -221,6 +229,8 @@ def _read(log: int, summary: _Summary) -> tuple[str, int, int] | None:
 
     None if the log is damaged.
     """
+    if os.fstat(log).st_size > LOG_LIMIT:
+        return None
     end, number, epoch = 0, 0, ""
     rest = b""
     while chunk := os.pread(log, _CHUNK_BYTES, end + len(rest)):

@@ -44,11 +44,11 @@ from millracer.ports.event_log import LogListener
 from millracer.run import prompts
 from millracer.run.budget import budget_check
 from millracer.run.context import RunContext
-from millracer.run.event_log import RenderResult, RunEvents
+from millracer.run.event_log.log import RenderResult, RunEvents
+from millracer.run.event_log.observing import ObservingLease
 from millracer.run.finalize import finalize
 from millracer.run.notifier import TURN_SECONDS as NOTICE_SECONDS
 from millracer.run.notifier import Notifier
-from millracer.run.observing import ObservingLease
 from millracer.run.prepare.mode import reconcile_with_daemon
 from millracer.run.routing import choose_route
 from millracer.run.steps import Steps

@@ -11,7 +11,7 @@ from millracer.domain.run.progress import ProgressEvent, ProgressKind
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.ports import Clock, ProgressListener
 from millracer.run.context import RunContext
-from millracer.run.event_log import RunEvents
+from millracer.run.event_log.log import RunEvents
 from millracer.run.notifier import ProgressNote
 
 _log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ from millracer.errors import (
 from millracer.logs import log_item
 from millracer.ports import Backend, Clock, EventLogs, ModelLister, ProgressListener, Repository
 from millracer.run.context import RunContext
-from millracer.run.event_log import RunEvents
+from millracer.run.event_log.log import RunEvents
 from millracer.run.prepare.enqueue import enqueue, write_document
 from millracer.run.prepare.lookup import find_item, item_named
 from millracer.run.prepare.mode import settle_mode

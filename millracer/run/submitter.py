@@ -11,7 +11,7 @@ from millracer.domain.run.lifecycle import SUBMISSION_EDGES, RunState, Step
 from millracer.logs import run_logged
 from millracer.ports import Backend, Clock, EventLogs, ModelLister, Repository
 from millracer.run.context import RunContext
-from millracer.run.event_log import log_submission
+from millracer.run.event_log.log import log_submission
 from millracer.run.prepare.accept import accept
 from millracer.run.routing import DELEGATED
 from millracer.run.steps import Steps

@@ -37,13 +37,15 @@ def numbers(events: tuple[LogEvent, ...] | list[LogEvent]) -> list[int]:
 
 
 @contextmanager
-def writing_process(folder: Path, events: int) -> Iterator[subprocess.Popen[bytes]]:
+def writing_process(
+    folder: Path, events: int, item_id: str = ITEM
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a process that writes a log as fast as it can; it reports its first event by a line.
 
     It holds the log until it is killed.
     """
     process = subprocess.Popen(
-        (sys.executable, str(_WRITER), str(folder), ITEM, str(events)),
+        (sys.executable, str(_WRITER), str(folder), item_id, str(events)),
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
     )

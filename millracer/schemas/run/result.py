@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from millracer.domain.run.evidence import Fact, event_of, run_of, state_fact, subject_of
 from millracer.domain.run.result import RunResult
 from millracer.domain.work.runtime import JsonObject
@@ -45,6 +47,15 @@ def describe(result: RunResult) -> RunResultDocument:
         usage=describe_usage(result.stages, result.agent_usage),
         artifacts=describe_artifacts(result.stages),
     )
+
+
+def is_run_result(document: JsonObject) -> bool:
+    """Return whether a document has the published shape of a run's result."""
+    try:
+        RunResultDocument.model_validate(document)
+    except ValidationError:
+        return False
+    return True
 
 
 def _attached(result: RunResult, document: JsonObject) -> RunResultDocument:

@@ -149,6 +149,20 @@ def test_a_forged_line_is_a_reset_and_nothing_after_it_is_read(
     reader.close()
 
 
+def test_an_enormous_log_is_not_read(logs: FileEventLogs, log: Path) -> None:
+    epoch = filled(logs, 2)
+    with log.open("r+b") as file:
+        file.truncate(1 << 40)
+    reader = logs.read(ITEM)
+
+    assert reader.read().reset is ResetReason.DAMAGED
+    fresh = opened(logs)
+    assert fresh.state.epoch != epoch
+    assert numbers(reader.read().events) == [0]
+    fresh.close()
+    reader.close()
+
+
 def test_a_reader_wakes_when_the_writer_ends(logs: FileEventLogs, log: Path) -> None:
     with writing_process(log.parents[1], 1) as process:
         assert process.stdout is not None

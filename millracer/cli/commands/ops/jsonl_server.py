@@ -19,14 +19,8 @@ from dataclasses import replace
 from millracer.cancellation import STOP_SECONDS, Cancellation, CancelReason
 from millracer.cli.command import completed
 from millracer.cli.commands.malloc_tuning import share_one_heap
-from millracer.cli.commands.ops.request import (
-    answer,
-    answer_in_frames,
-    in_frames,
-    no_stream,
-    open_gateway,
-    stream_start,
-)
+from millracer.cli.commands.ops.frames import answer_in_frames, in_frames, stream_start
+from millracer.cli.commands.ops.request import answer, no_stream, open_gateway
 from millracer.cli.frame_output import FrameOutput
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel
@@ -61,7 +55,7 @@ def serve(common: CommonOptions, *, stream: bool = False) -> int:
 
     Args:
         common: the common options.
-        stream: answer requests of version v0.3 in frames, told apart by their request id.
+        stream: answer requests of version v0.3 in frames, which name their request id.
 
     Returns when standard input has ended and every request is answered. A signal, or the end of the
     results' reader, cancels the active requests; each still gets its result.

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager
 
 from millracer import wiring
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
-from millracer.cli.frame_output import FrameOutput
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import say_errors
-from millracer.cli.terminal.stdout import has_reader, print_line, print_text
-from millracer.domain.event_log import Cursor
-from millracer.domain.operations import OPERATIONS, OperationName, OpsVersion
+from millracer.cli.terminal.stdout import print_text
+from millracer.domain.operations import OPERATIONS, OperationName, load
 from millracer.domain.workspaces import LOCAL_SESSION
-from millracer.errors import InvalidRequest, MillracerError
+from millracer.errors import MillracerError
 from millracer.operations.ops.gateway import Answer, CommandDefaults, OpsGateway
 from millracer.schemas.base import render
-from millracer.schemas.ops.payloads import WatchPayload
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
+
+#: Answers in frames; loaded for streams only.
+_STREAM = "millracer.cli.commands.ops.frames:answer_stream"
 
 
 def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
     """Answer the input and return the exit code; every input gets exactly one result."""
     if stream:
-        read = in_frames(raw)
-        if read is not None:
-            return _stream(common, read)
+        streamed: int | None = load(_STREAM)(common, raw)
+        if streamed is not None:
+            return streamed
     with open_gateway(common) as gateway:
         try:
             read = read_ops_request(raw)
@@ -40,54 +39,6 @@ def ops(common: CommonOptions, raw: bytes, *, stream: bool) -> int:
     with signals_ignored():  # the request has ended: print exactly one result
         common.programs.close()
         print_text(render(given.result))
-    return given.exit_code
-
-
-def in_frames(raw: bytes) -> ReadRequest | None:
-    """Return a request that may be answered in frames; None for version v0.2 and bad input."""
-    try:
-        read = read_ops_request(raw)
-    except InvalidOpsRequest:
-        return None
-    return None if read.version is OpsVersion.V02 else read
-
-
-def answer_in_frames(
-    common: CommonOptions, read: ReadRequest, cancellation: Cancellation, output: FrameOutput
-) -> Answer:
-    """Perform a request and print its frames but the last; return its answer."""
-    with (
-        output.streaming(common.programs, cancellation) as programs,
-        open_gateway(replace(common, programs=programs)) as gateway,
-    ):
-        given = answer(gateway, read, cancellation)
-    cursor = output.cursor
-    if cursor is None:
-        return given
-    return replace(given, result=given.result.model_copy(update={"event_cursor": str(cursor)}))
-
-
-def stream_start(read: ReadRequest) -> Cursor | None:
-    """Return the last event that the sender of a `watch` has, by its payload."""
-    with suppress(InvalidRequest):  # the action refuses it
-        return read.payload.cursor if isinstance(read.payload, WatchPayload) else None
-    return None
-
-
-def _stream(common: CommonOptions, read: ReadRequest) -> int:
-    load_endings()
-    cancellation = Cancellation()
-    output = FrameOutput(
-        read.request.request_id,
-        after=stream_start(read),
-        print_line=print_line,
-        is_wanted=has_reader,
-    )
-    with signals_cancel(cancellation):
-        given = answer_in_frames(common, read, cancellation, output)
-    with signals_ignored():  # the request has ended: print exactly one result
-        common.programs.close()
-        output.result(given.result)
     return given.exit_code
 
 

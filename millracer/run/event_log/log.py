@@ -24,7 +24,8 @@ from millracer.errors import RunWarning
 from millracer.ports import Backend, Clock, EventLogs
 from millracer.ports.event_log import LogListener, LogRole, LogWriter
 from millracer.run.context import RunContext
-from millracer.run.following import SHARED_OUTCOMES, WRITER_ENDS_SECONDS, Follower
+from millracer.run.event_log.follower import SHARED_OUTCOMES, WRITER_ENDS_SECONDS, Follower
+from millracer.schemas.run.result import is_run_result
 
 _TYPES = {
     ProgressKind.STATE_ENTERED: EventType.STATE_ENTERED,
@@ -301,7 +302,8 @@ class RunEvents:
         attempt, digest = payload.get("attempt"), payload.get("result_sha256")
         if not isinstance(attempt, int) or not isinstance(digest, str):
             return None
-        return self._logs.result(self._record.known_item.item_id, attempt, digest)
+        document = self._logs.result(self._record.known_item.item_id, attempt, digest)
+        return document if document is not None and is_run_result(document) else None
 
     # --- appending ------------------------------------------------------------------------------
 

@@ -1,0 +1,89 @@
+"""`run --stream-json` and `watch --stream-json`: every ending is frames, the result the last."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millracer.schemas.names import SchemaName
+from tests.support.cli import wait_until
+from tests.support.ops_cli import OpsCaller, Printed
+from tests.support.ops_world import assert_published
+
+
+@pytest.fixture
+def caller(tmp_path: Path) -> OpsCaller:
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    return OpsCaller(
+        cwd=cwd, state=tmp_path / "state", options=("--pi-command", "/nowhere/pi"), forks=True
+    )
+
+
+def frames(printed: Printed) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in printed.stdout.splitlines()]
+    for frame in found:
+        assert_published(SchemaName.EVENT_FRAME, frame)
+    assert found[0]["event_type"] == "stream.opened"
+    assert [each["event_type"] for each in found].count("result") == 1
+    assert found[-1]["event_type"] == "result"
+    return found
+
+
+def test_a_direct_task_has_no_cursors(caller: OpsCaller) -> None:
+    printed = caller.run(
+        "run", "--stream-json", "--route", "direct", "--pi-command", "/nowhere/pi", "Explain it"
+    )
+
+    found = frames(printed)
+    result = found[-1]["payload"]
+    assert (printed.exit_code, result["outcome"]) == (8, "failed")
+    assert not any("cursor" in frame for frame in found)
+    states = [each["payload"]["state"] for each in found if each["event_type"] == "state.entered"]
+    assert states == ["decide", "direct", "finalize"]
+    assert found[0]["payload"]["durable"] is False
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--stream-json"),
+        ("run", "--stream-json", "--nope", "A task"),
+        ("run", "--stream-json", "--output", "text", "A task"),
+        ("run", "--stream-json", "--workspace", "/nowhere/at/all", "A task"),
+        ("watch", "--stream-json"),
+        ("watch", "--stream-json", "--all"),
+        ("watch", "--stream-json", "--after", "17", "an-item"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_frames(caller: OpsCaller, arguments: tuple[str, ...]) -> None:
+    printed = caller.run(*arguments)
+
+    assert printed.exit_code == 2
+    assert frames(printed)[-1]["payload"]["errors"]
+
+
+def test_a_signal_ends_a_stream_with_its_result(caller: OpsCaller, tmp_path: Path) -> None:
+    pi = tmp_path / "pi"
+    pi.write_text("#!/bin/sh\necho started > started\nexec sleep 600\n")
+    pi.chmod(0o700)
+    arguments = ("run", "--stream-json", "--route", "direct", "--pi-command", str(pi), "A task")
+    with caller.start(*arguments) as running:
+        wait_until((caller.cwd / "started").exists, "pi runs")
+        running.send(signal.SIGTERM)
+        printed = running.finish(b"")
+
+    assert printed.exit_code == 143
+    assert frames(printed)[-1]["payload"]["outcome"] == "cancelled"
+
+
+def test_a_cursor_needs_a_stream(caller: OpsCaller) -> None:
+    printed = caller.run("watch", "an-item", "--after", "9e8f127d-17", "--json")
+
+    assert printed.exit_code == 2
+    assert printed.error_codes == ["usage"]
