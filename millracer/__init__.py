@@ -48,6 +48,8 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.control import ControlResult as ControlResult
     from millracer.schemas.diff import DiffResult as DiffResult
     from millracer.schemas.diff import DiffUnknown as DiffUnknown
+    from millracer.schemas.items.history import AttemptDocument as AttemptDocument
+    from millracer.schemas.items.history import HistoryResult as HistoryResult
     from millracer.schemas.items.item import EntryDocument as EntryDocument
     from millracer.schemas.items.item import FactDocument as FactDocument
     from millracer.schemas.items.item import ItemDocument as ItemDocument
@@ -180,6 +182,10 @@ _MODULES = {
     "millracer.schemas.diff": (
         "DiffResult",
         "DiffUnknown",
+    ),
+    "millracer.schemas.items.history": (
+        "AttemptDocument",
+        "HistoryResult",
     ),
     "millracer.schemas.items.item": (
         "EntryDocument",

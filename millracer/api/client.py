@@ -16,6 +16,7 @@ from millracer.domain.operations import (
     SUBMIT_OPTIONS,
     CancelRequest,
     DiffRequest,
+    HistoryRequest,
     ListRequest,
     LogsRequest,
     ModelsRequest,
@@ -41,13 +42,14 @@ from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Agent, Backend, ProgressListener
 from millracer.programs.discovery import resolve_programs
 from millracer.schemas.base import redacted
-from millracer.wiring import SystemClock, new_identity, new_request_id, open_store
+from millracer.wiring import SystemClock, new_identity, new_request_id, open_event_logs, open_store
 from millracer.wiring.tool_factory import PortFactory, ProgramFactory, existing
 from millracer.wiring.workspace import find_place
 
 if TYPE_CHECKING:  # loaded by the operation that returns it
     from millracer.schemas.control import ControlResult
     from millracer.schemas.diff import DiffResult
+    from millracer.schemas.items.history import HistoryResult
     from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
     from millracer.schemas.items.listing import ListResult
     from millracer.schemas.models import ModelsResult
@@ -281,6 +283,22 @@ class Client:
         result: ListResult = self._call(OperationName.LIST, request, cancellation)
         return result
 
+    def history(
+        self, *, all_workspaces: bool = False, cancellation: Cancellation | None = None
+    ) -> HistoryResult:
+        """Return the attempts that were watched here, as `millracer history` does.
+
+        Args:
+            all_workspaces: also the attempts in every registered workspace.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the client is closed.
+        """
+        request = HistoryRequest(all_workspaces=all_workspaces)
+        result: HistoryResult = self._call(OperationName.HISTORY, request, cancellation)
+        return result
+
     def show(self, item: str, *, cancellation: Cancellation | None = None) -> ItemResult:
         """Return everything about one item, as `millracer show` does; changes nothing.
 
@@ -501,6 +519,7 @@ class Client:
                 pi=None if self._agents else used.pi,
             ),
             listeners=listeners,
+            logs=None if self._backends else open_event_logs,
         )
 
     def _check(self, options: RunOptions) -> None:

@@ -32,6 +32,7 @@ class OperationName(StrEnum):
     SHOW = "show"
     LOGS = "logs"
     TRACE = "trace"
+    HISTORY = "history"
     SUBMIT = "submit"
     WATCH = "watch"
     DIFF = "diff"
@@ -77,6 +78,17 @@ class ListRequest:
     """
 
     states: tuple[str, ...] = ()
+    all_workspaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """List the attempts at the items of a workspace.
+
+    Attributes:
+        all_workspaces: also the attempts in every registered workspace.
+    """
+
     all_workspaces: bool = False
 
 
@@ -313,6 +325,7 @@ def _read(  # noqa: PLR0913 - the parts of a row
     *,
     ops_action: str,
     payload: str = "ItemPayload",
+    ops_since: OpsVersion = OpsVersion.V02,
 ) -> Operation:
     return Operation(
         request=f"{_HERE}:{name.title()}Request",
@@ -322,9 +335,10 @@ def _read(  # noqa: PLR0913 - the parts of a row
         handler=f"{_OPERATIONS}.{handler}",
         failure=f"{_SCHEMAS}.{failure}",
         ops_action=ops_action,
+        ops_since=ops_since,
         payload=f"{_PAYLOADS}:{payload}",
         writes=False,
-        warms_up=name is not OperationName.LIST,
+        warms_up=name not in {OperationName.LIST, OperationName.HISTORY},
     )
 
 
@@ -426,6 +440,16 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "items.listing:describe_failure",
             ops_action="list_items",
             payload="ListItemsPayload",
+        ),
+        _N.HISTORY: _read(
+            _N.HISTORY,
+            "List the attempts at work items that were watched here.",
+            "items.history:answer_history",
+            "items.history:HistoryResult",
+            "items.history:describe_failure",
+            ops_action="history",
+            payload="HistoryPayload",
+            ops_since=OpsVersion.V03,
         ),
         _N.SHOW: _read(
             _N.SHOW,

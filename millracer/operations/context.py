@@ -42,8 +42,8 @@ class Tools(Protocol):
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
 
-    def event_logs(self, root_path: str) -> EventLogs:
-        """Return the event logs of a workspace."""
+    def event_logs(self, root_path: str) -> EventLogs | None:
+        """Return the event logs of a workspace; None: no events are stored."""
         ...
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:

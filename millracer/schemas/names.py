@@ -18,6 +18,7 @@ class SchemaName(StrEnum):
     CONFIG_RESULT = "config-result"
     STATUS_RESULT = "status-result"
     LIST_RESULT = "list-result"
+    HISTORY_RESULT = "history-result"
     ITEM_RESULT = "item-result"
     LOGS_RESULT = "logs-result"
     TRACE_RESULT = "trace-result"

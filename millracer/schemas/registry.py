@@ -15,6 +15,7 @@ from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.diff import DiffResult
 from millracer.schemas.doctor import DoctorResult
+from millracer.schemas.items.history import HistoryResult
 from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
 from millracer.schemas.items.listing import ListResult
 from millracer.schemas.items.runs import RunsResult, ShownRunResult
@@ -47,6 +48,7 @@ _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.CONFIG_RESULT: ConfigResult,
     SchemaName.STATUS_RESULT: StatusResult,
     SchemaName.LIST_RESULT: ListResult,
+    SchemaName.HISTORY_RESULT: HistoryResult,
     SchemaName.ITEM_RESULT: ItemResult,
     SchemaName.LOGS_RESULT: LogsResult,
     SchemaName.TRACE_RESULT: TraceResult,

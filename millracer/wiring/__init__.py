@@ -198,6 +198,7 @@ def open_orchestrator(  # noqa: PLR0913 - the listeners
                 listeners=listeners,
                 on_text=on_text,
                 on_log=on_log,
+                logs=open_event_logs(str(settings.workspace)),
             )
         )
 
@@ -210,6 +211,7 @@ def orchestrator_over(  # noqa: PLR0913 - the listeners
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
     on_log: LogListener | None = None,
+    logs: EventLogs | None = None,
 ) -> Orchestrator:
     """Return an orchestrator that uses both; the caller closes them."""
     load_run()
@@ -226,7 +228,7 @@ def orchestrator_over(  # noqa: PLR0913 - the listeners
         listeners=listeners,
         on_text=on_text,
         on_log=on_log,
-        logs=open_event_logs(millrace.workspace),
+        logs=logs,
         render=render_result,
     )
 
@@ -283,6 +285,7 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
     on_log: LogListener | None = None,
+    logs: EventLogs | None = None,
 ) -> Iterator[Orchestrator]:
     """Yield an orchestrator that uses both; the conversation with pi ends with the block.
 
@@ -294,10 +297,17 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
         listeners: receive each progress event.
         on_text: receives pi's text as it is streamed.
         on_log: called as the log of the run's item is opened.
+        logs: the event logs of the workspace; None: no events are stored.
     """
     try:
         yield orchestrator_over(
-            millrace, pi, tools=tools, listeners=listeners, on_text=on_text, on_log=on_log
+            millrace,
+            pi,
+            tools=tools,
+            listeners=listeners,
+            on_text=on_text,
+            on_log=on_log,
+            logs=logs,
         )
     finally:
         pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS))

@@ -128,7 +128,12 @@ class ProgramFactory:
     ) -> Orchestrator:
         """Return an orchestrator that uses both."""
         return orchestrator_over(
-            millrace, pi, tools=self.found.used, listeners=listeners, on_text=on_text
+            millrace,
+            pi,
+            tools=self.found.used,
+            listeners=listeners,
+            on_text=on_text,
+            logs=open_event_logs(millrace.workspace),
         )
 
     def check(self, root_path: str, options: RunOptions) -> None:
@@ -168,12 +173,14 @@ class PortFactory:
         agents: returns a new conversation for a run in a workspace.
         used: the programs that results report.
         listeners: receive each progress event of a run.
+        logs: opens the event logs of a workspace; None: no events are stored.
     """
 
     backends: Callable[[str, RunOptions], Backend]
     agents: Callable[[str, RunOptions], Agent]
     used: ProgramsUsed = NO_PROGRAMS
     listeners: tuple[ProgressListener, ...] = ()
+    logs: Callable[[str], EventLogs] | None = None
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
         """Return the backend of a workspace."""
@@ -183,9 +190,9 @@ class PortFactory:
         """Return the repository of a workspace."""
         return open_repository(root_path)
 
-    def event_logs(self, root_path: str) -> EventLogs:
-        """Return the event logs of a workspace."""
-        return open_event_logs(root_path)
+    def event_logs(self, root_path: str) -> EventLogs | None:
+        """Return the event logs of a workspace; None: no events are stored."""
+        return None if self.logs is None else self.logs(root_path)
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         """Return a new conversation, not started yet."""
@@ -222,6 +229,7 @@ class PortFactory:
             cancellation,
             tools=self.used,
             listeners=self.listeners,
+            logs=self.event_logs(root_path),
         )
 
 

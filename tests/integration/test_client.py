@@ -68,6 +68,7 @@ _CALLS: dict[str, Callable[[Client], Any]] = {
     "status": lambda millracer: millracer.status(),
     "diff": lambda millracer: millracer.diff("item"),
     "list": lambda millracer: millracer.list(),
+    "history": lambda millracer: millracer.history(),
     "show": lambda millracer: millracer.show("item"),
     "logs": lambda millracer: millracer.logs("item"),
     "trace": lambda millracer: millracer.trace("item"),
@@ -148,6 +149,7 @@ def test_a_method_returns_the_document_of_its_operation(
         assert [error.code for error in result.errors] == ["changes_unknown"]
     else:
         result.raise_for_outcome()
+    assert "events_not_stored" not in str(result.warnings)
     assert capsys.readouterr() == ("", "")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 

@@ -359,6 +359,7 @@ ACTIONS = (
         prepare=has_blocked_item,
     ),
     Case(name="queue-status", request=asks("queue_status", **_at()), prepare=has_blocked_item),
+    Case(name="history", request=asks("history", **_at())),
     Case(name="list-runs", request=asks("list_runs", **_at()), prepare=has_blocked_item),
     Case(
         name="show-run",

@@ -150,6 +150,7 @@ _PAYLOADS: Mapping[str, tuple[dict[str, Strategy], dict[str, Strategy]]] = {
     "retry": (_ITEM, {"reason": _TEXT}),
     "cancel": (_ITEM, {"reason": _TEXT}),
     "list_runs": ({}, {"work_item_id": _TEXT}),
+    "history": ({}, {"all_workspaces": st.booleans()}),
     "show_run": ({"run_id": filled_texts()}, {}),
     "stop": ({}, {"force": st.booleans()}),
     "diagnose": ({}, {"with_turn": st.booleans()}),

@@ -59,6 +59,16 @@ class ListItemsPayload(Payload):
     all_workspaces: bool = False
 
 
+class HistoryPayload(Payload):
+    """Which attempts to list.
+
+    Attributes:
+        all_workspaces: also the attempts in every registered workspace.
+    """
+
+    all_workspaces: bool = False
+
+
 class ItemPayload(Payload):
     """One work item.
 

@@ -7,11 +7,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
+from millracer import Client
 from millracer.cancellation import Cancellation
 from millracer.domain.event_log import EventType, LogEvent, NewEvent
 from millracer.domain.requests import (
@@ -305,3 +307,27 @@ def test_an_ended_item_whose_attempt_was_lost_gets_its_end(logs: FileEventLogs) 
     assert kinds.count("attempt.lost") == 1
     assert kinds[-1] == "attempt.ended"
     assert story(logs)[-1].payload["attempt"] == 2
+
+
+def test_the_history_has_each_attempt_with_its_tokens(tmp_path: Path) -> None:
+    backend = ScriptedBackend()
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    own = FileEventLogs(tmp_path / ".millracer" / "items")
+    (tmp_path / ".millracer").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        run(own, stage_runs("builder"), then(killed), backend=backend)
+    ended = run(own, *DONE[1:], backend=backend)
+
+    with Client(tmp_path) as client:
+        result = client.history()
+
+    tokens = describe(ended).usage.total.tokens.total
+    assert [(each.number, each.outcome, each.is_lost) for each in result.attempts] == [
+        (2, "completed", False),
+        (1, None, True),
+    ]
+    assert [each.tokens for each in result.attempts] == [tokens, None]
+    assert tokens > 0

@@ -43,6 +43,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "models": {"workspace_ref": WORK},
     "queue_status": {"workspace_ref": WORK},
     "list_runs": {"workspace_ref": WORK},
+    "history": {"workspace_ref": WORK},
     "show_run": {"workspace_ref": WORK, "input": {"payload": {"run_id": "run-1"}}},
     "diagnose": {"workspace_ref": WORK},
     "list_workspaces": {},
