@@ -17,7 +17,6 @@ from millracer.cli.startup.raw_arguments import RawArguments
 from millracer.cli.terminal.stdin import StandardInput
 from millracer.domain.operations import OPERATIONS
 from millracer.domain.programs import variable_of
-from millracer.wiring import begin
 
 if TYPE_CHECKING:  # commands without Millrace do not need it
     from millracer.wiring import BackendFactory
@@ -56,7 +55,7 @@ def head_start(arguments: Sequence[str]) -> Iterator[Prewarm]:
         yield Prewarm(standard_input=standard_input)
         return
     from millracer.programs.discovery import resolve_programs  # noqa: PLC0415 - see above
-    from millracer.wiring import BackendFactory  # noqa: PLC0415 - see above
+    from millracer.wiring import BackendFactory, begin  # noqa: PLC0415 - see above
 
     backends = BackendFactory()
     try:
