@@ -33,9 +33,10 @@ class FileEventLogs(EventLogs):
         self._folder = folder
 
     def write(self, item_id: str) -> FileLogWriter | None:
-        """See the port; old logs are removed first."""
+        """See the port; before a new log is created, old ones are removed."""
         folder = self._folder_of(item_id)
-        self._remove_old(folder)
+        if not folder.exists():
+            self._remove_old()
         return open_writer(folder)
 
     def read(self, item_id: str, after: Cursor | None = None) -> LogReader:
@@ -71,13 +72,13 @@ class FileEventLogs(EventLogs):
             return []
         return sorted(folders, key=_written_at, reverse=True)
 
-    def _remove_old(self, kept: Path) -> None:
+    def _remove_old(self) -> None:
         """Remove logs beyond the newest 200 or older than 30 days, unless one has a writer."""
         oldest = time.time() - _KEPT_SECONDS
         for number, folder in enumerate(self._newest_first()):
             if number < _KEPT_LOGS and _written_at(folder) >= oldest:
                 continue
-            if folder != kept and not is_locked(folder / LOG_NAME):
+            if not is_locked(folder / LOG_NAME):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

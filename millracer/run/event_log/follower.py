@@ -61,7 +61,7 @@ class Follower:
 
     def _follow(self) -> None:
         wait = Wait(self._stop)
-        with suppress(Cancelled):
+        with suppress(Cancelled, OSError):  # a log that cannot be read is not followed
             while not self._is_settled:
                 for event in self._reader.read().events:
                     self._note(event, wait)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic_core import ErrorDetails, from_json, to_json
 
 from millracer.domain.operations import OpsVersion, actions_of
@@ -237,8 +237,6 @@ class OpsRequestV03(OpsRequest):
         scoped_work_item: another name for `work_item_ref`, which counts first.
         requested_authority: the authority that the caller claims.
     """
-
-    model_config = ConfigDict(defer_build=True)  # other versions do not pay for it
 
     schema_version: Literal["millracer.ops.v0.3"]  # type: ignore[assignment] # the next version
     scoped_work_item: WorkItemRef | None = None

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from millracer.domain.operations import OpsVersion
 from millracer.domain.requests import IntakeKind
@@ -361,8 +361,6 @@ class OpsResultV03(OpsResult):
         work_item_ref: the same as `scoped_work_item`.
         requested_authority: as the request gave it.
     """
-
-    model_config = ConfigDict(defer_build=True)  # other versions do not pay for it
 
     schema_version: Literal["millracer.ops.v0.3"] = SCHEMA_VERSION_V03  # type: ignore[assignment] # the next version
     work_item_ref: Annotated[ScopedWorkDocument | None, _Sparse] = None
