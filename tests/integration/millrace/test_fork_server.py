@@ -440,9 +440,11 @@ def test_each_daemon_has_its_own_token(spawn: Callable[..., psutil.Process]) -> 
     tokens = [processes.new_token(), processes.new_token()]
     daemons = [spawn(token) for token in tokens]
 
-    assert [process_table.processes_with_token(token) for token in tokens] == [
-        [each] for each in daemons
-    ]
+    found = [[each] for each in daemons]
+    wait_until(
+        lambda: [process_table.processes_with_token(token) for token in tokens] == found,
+        "each token is that of one daemon",
+    )
 
 
 def test_a_forked_daemon_lives_on_after_the_warm_process(
