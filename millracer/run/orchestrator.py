@@ -148,7 +148,12 @@ class Orchestrator(Steps):
         if self._logs is None or self._render is None:
             return None
         return RunEvents(
-            self._logs, self._millrace, self._clock, self._render, record, self._on_log
+            logs=self._logs,
+            millrace=self._millrace,
+            clock=self._clock,
+            render=self._render,
+            record=record,
+            opened=self._on_log,
         )
 
     # decide

@@ -1,7 +1,7 @@
 """Writes long events to an event log until it is killed: FOLDER ITEM COUNT."""
 
+import signal
 import sys
-import time
 from pathlib import Path
 
 from millracer.event_log.logs import FileEventLogs
@@ -16,5 +16,4 @@ for number in range(int(count)):
     if number == 0:
         sys.stdout.write("written\n")
         sys.stdout.flush()
-while True:
-    time.sleep(60)
+signal.pause()

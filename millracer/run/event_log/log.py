@@ -52,8 +52,9 @@ class RunEvents:
         opened: called once the log is open.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the ports and the listener
+    def __init__(  # noqa: PLR0913 - the ports and the listener
         self,
+        *,
         logs: EventLogs,
         millrace: Backend,
         clock: Clock,
@@ -142,8 +143,14 @@ class RunEvents:
         kind = _TYPES.get(progress.kind)
         if kind is not None:
             severity = Severity.WARNING if kind in _WARNINGS else Severity.INFO
-            self._add(
-                kind, progress.reason, {"state": progress.state}, at=progress.at, severity=severity
+            self._append(
+                self._own(
+                    kind,
+                    progress.reason,
+                    {"state": progress.state},
+                    at=progress.at,
+                    severity=severity,
+                )
             )
 
     def stage(self, event: RuntimeEvent) -> None:
@@ -162,18 +169,20 @@ class RunEvents:
             self._item_state = str(status.state)
             text = f"the item is {status.state}"
             payload = {"item_state": str(status.state), "detail": status.detail}
-            self._add(EventType.ITEM_MOVED, text, payload)
+            self._append(self._own(EventType.ITEM_MOVED, text, payload))
         for member in record.lineage:
             if member.parent_id is not None and member.item_id not in self._children:
                 self._children.add(member.item_id)
-                self._add(
-                    EventType.ITEM_SPAWNED,
-                    f"{member.work_kind} {member.item_id} was made from {member.parent_id}",
-                    {
-                        "child_id": member.item_id,
-                        "kind": member.work_kind,
-                        "parent_id": member.parent_id,
-                    },
+                self._append(
+                    self._own(
+                        EventType.ITEM_SPAWNED,
+                        f"{member.work_kind} {member.item_id} was made from {member.parent_id}",
+                        {
+                            "child_id": member.item_id,
+                            "kind": member.work_kind,
+                            "parent_id": member.parent_id,
+                        },
+                    )
                 )
 
     def end(self, result: RunResult) -> RunResult:
@@ -244,7 +253,9 @@ class RunEvents:
                 return True
             if self._writer is None:
                 return False
-            self._add(EventType.STATE_ENTERED, "taken over", {"state": str(self._record.state)})
+            self._append(
+                self._own(EventType.STATE_ENTERED, "taken over", {"state": str(self._record.state)})
+            )
             return True
 
     def _catch_up(self) -> None:
@@ -264,7 +275,9 @@ class RunEvents:
                 "exit_code": int(exit_code_of(result)),
                 "result_sha256": self._writer.write_result(self._attempt, self._render(result)),
             }
-            self._add(EventType.ATTEMPT_ENDED, f"the attempt ended: {result.outcome}", payload)
+            self._append(
+                self._own(EventType.ATTEMPT_ENDED, f"the attempt ended: {result.outcome}", payload)
+            )
         return self._with_warnings(result)
 
     def _with_warnings(self, result: RunResult) -> RunResult:
@@ -306,17 +319,6 @@ class RunEvents:
         return document if document is not None and is_run_result(document) else None
 
     # --- appending ------------------------------------------------------------------------------
-
-    def _add(
-        self,
-        kind: EventType,
-        message: str,
-        payload: Mapping[str, object] | None = None,
-        *,
-        at: datetime | None = None,
-        severity: Severity = Severity.INFO,
-    ) -> None:
-        self._append(self._own(kind, message, payload, at=at, severity=severity))
 
     def _own(
         self,
