@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from millracer.schemas.names import SchemaName
 from tests.support.cli import wait_until
+from tests.support.frames import Frame, frames_in
 from tests.support.ops_cli import OpsCaller, Printed
-from tests.support.ops_world import assert_published
 
 
 @pytest.fixture
@@ -24,14 +21,8 @@ def caller(tmp_path: Path) -> OpsCaller:
     )
 
 
-def frames(printed: Printed) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in printed.stdout.splitlines()]
-    for frame in found:
-        assert_published(SchemaName.EVENT_FRAME, frame)
-    assert found[0]["event_type"] == "stream.opened"
-    assert [each["event_type"] for each in found].count("result") == 1
-    assert found[-1]["event_type"] == "result"
-    return found
+def frames(printed: Printed) -> list[Frame]:
+    return frames_in(printed.stdout)
 
 
 def test_a_direct_task_has_no_cursors(caller: OpsCaller) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from millracer.domain.attempts import Attempt, attempts_in
 from millracer.domain.operations import HistoryRequest
+from millracer.domain.run.attempts import Attempt, attempts_in
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from millracer.domain.attempts import Attempt
+from millracer.domain.run.attempts import Attempt
 from millracer.domain.run.result import ErrorRecord
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import ItemId, Published

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from millracer.schemas.names import SchemaName
+from tests.support.frames import Frame, frames_in, types
 from tests.support.ops_cli import OpsCaller, Printed, request
 from tests.support.ops_world import assert_published
 
@@ -24,15 +25,8 @@ def caller(tmp_path: Path) -> OpsCaller:
     )
 
 
-def frames(printed: Printed) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in printed.stdout.splitlines()]
-    for frame in found:
-        assert_published(SchemaName.EVENT_FRAME, frame)
-    return found
-
-
-def types(found: list[dict[str, Any]]) -> list[str]:
-    return [frame["event_type"] for frame in found]
+def frames(printed: Printed) -> list[Frame]:
+    return frames_in(printed.stdout)
 
 
 def asked(request_id: str, action: str = "list_sessions", **fields: Any) -> bytes:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from millracer.domain.attempts import Attempt, attempts_in
 from millracer.domain.event_log import Cursor, EventType, LogEvent
+from millracer.domain.run.attempts import Attempt, attempts_in
 from tests.support.event_logs import AT
 
 
