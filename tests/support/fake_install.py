@@ -51,7 +51,9 @@ class FakeInstall:
         base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
         install.python.symlink_to(base)
         (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\n", encoding="utf-8")
-        for name in (*_MODULES, "millrace_ai", install.metadata.name):
+        # As pip does, which compiles: a first import does not change the folders.
+        caches = ("__pycache__", "millrace_ai/__pycache__")
+        for name in (*_MODULES, "millrace_ai", install.metadata.name, *caches):
             (install.site / name).mkdir(parents=True)
         (install.site / "millrace_ai" / "__init__.py").touch()
         shutil.copy(_CLI, install.site / "millrace_ai" / "cli.py")
