@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -509,7 +510,9 @@ class Client:
                 session_id=self._session_id or LOCAL_SESSION,
             )
 
-    def _tools(self, listeners: tuple[ProgressListener, ...]) -> PortFactory:
+    def _tools(self, listeners: tuple[ProgressListener, ...]) -> ProgramFactory | PortFactory:
+        if self._backends is None and self._agents is None:
+            return replace(self._programs, listeners=listeners)
         used = self._programs.found.used
         return PortFactory(
             backends=self._backends or self._programs.millrace,

@@ -8,6 +8,7 @@ Errors are those of `millracer.errors`.
 from __future__ import annotations
 
 from millracer.ports.agent import Agent, ModelLister
+from millracer.ports.attempt_end import AttemptEnd, AttemptEndListener
 from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
@@ -18,6 +19,8 @@ from millracer.ports.store import SessionStore
 
 __all__ = [
     "Agent",
+    "AttemptEnd",
+    "AttemptEndListener",
     "Backend",
     "Clock",
     "DaemonControl",

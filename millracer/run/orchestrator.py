@@ -26,12 +26,14 @@ from millracer.domain.run.lifecycle import (
 )
 from millracer.domain.run.progress import ProgressKind
 from millracer.domain.run.result import RunResult
+from millracer.domain.trace_context import NOT_TRACED, RunTrace
 from millracer.domain.unseen import unseen_warning
 from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import DaemonDied, MillracerError, ToolFailed, ToolTimeout
 from millracer.logs import run_logged
 from millracer.ports import (
     Agent,
+    AttemptEndListener,
     Backend,
     Clock,
     DaemonControl,
@@ -42,6 +44,7 @@ from millracer.ports import (
 )
 from millracer.ports.event_log import LogListener
 from millracer.run import prompts
+from millracer.run.attempt_end import report_end
 from millracer.run.budget import budget_check
 from millracer.run.context import RunContext
 from millracer.run.event_log.log import RenderResult, RunEvents
@@ -76,6 +79,8 @@ class Orchestrator(Steps):
         logs: the event logs of the workspace; needs `render`.
         render: returns the document of a result, which its attempt stores.
         on_log: called as the log of the run's item is opened.
+        end_listeners: report the end of an attempt; need `render`.
+        trace: the span of the attempt and its parent.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -92,6 +97,8 @@ class Orchestrator(Steps):
         logs: EventLogs | None = None,
         render: RenderResult | None = None,
         on_log: LogListener | None = None,
+        end_listeners: Sequence[AttemptEndListener] = (),
+        trace: RunTrace = NOT_TRACED,
     ) -> None:
         super().__init__(
             millrace=millrace,
@@ -103,6 +110,8 @@ class Orchestrator(Steps):
             logs=logs,
         )
         self._render = render
+        self._end_listeners = tuple(end_listeners)
+        self._trace = trace
         self._on_log = on_log
         self._pi = pi
         self._used = tools
@@ -130,6 +139,7 @@ class Orchestrator(Steps):
             cancellation=cancellation,
             facts=facts,
             agent_before=self._pi.usage,
+            trace=self._trace,
         )
         self._events = events = self._event_log_of(record)
         with ExitStack() as log:
@@ -142,7 +152,21 @@ class Orchestrator(Steps):
             if record.result is None:
                 raise MillracerError("the run ended without a result")
             result = replace(record.result, tools=self._used, timings=dict(record.timings))
-            return result if events is None else events.end(result)
+            result = result if events is None else events.end(result)
+        return self._report_end(record, result)
+
+    def _report_end(self, record: RunContext, result: RunResult) -> RunResult:
+        if self._render is None:
+            return result
+        return report_end(
+            record,
+            result,
+            events=self._events,
+            listeners=self._end_listeners,
+            render=self._render,
+            clock=self._clock,
+            unique=self._unique,
+        )
 
     def _event_log_of(self, record: RunContext) -> RunEvents | None:
         if self._logs is None or self._render is None:

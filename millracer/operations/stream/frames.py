@@ -10,7 +10,7 @@ from typing import Any
 from millracer.domain.event_log import Batch, Cursor, LogEvent, Severity
 from millracer.ports import Clock
 from millracer.schemas.base import Published
-from millracer.schemas.ops.frame import EventFrame
+from millracer.schemas.ops.frame import RESULT_TYPE, EventFrame, result_frame
 
 _UNREADABLE = "-"
 
@@ -22,7 +22,7 @@ class FrameType(StrEnum):
     STREAM_RESET = "stream.reset"
     HEARTBEAT = "heartbeat"
     TEXT_DELTA = "text.delta"
-    RESULT = "result"
+    RESULT = RESULT_TYPE
 
 
 class Frames:
@@ -109,17 +109,13 @@ class Frames:
     def result(self, document: Published) -> None:
         """Emit the last frame; its payload is the document."""
         self._transient += 1
-        last = self._last
         self._emit(
-            EventFrame(
-                request_id=self._request_id,
-                event_id=f"{'' if last is None else last}~{self._transient}",
-                sequence=0 if last is None else last.sequence,
-                timestamp=self._clock.now(),
-                event_type=FrameType.RESULT,
-                severity=Severity.INFO,
-                message="the result",
-                payload=document.model_dump(mode="json"),
+            result_frame(
+                self._request_id,
+                document.model_dump(mode="json"),
+                last=self._last,
+                number=self._transient,
+                at=self._clock.now(),
             )
         )
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from millracer.cancellation import Cancelled
-from millracer.domain.event_log import EventType, NewEvent, Severity
+from millracer.domain.event_log import EventType, LogEvent, NewEvent, Severity
 from millracer.domain.run.evidence import run_of, subject_of
 from millracer.domain.run.progress import ProgressEvent, ProgressKind
 from millracer.domain.run.result import RunResult, exit_code_of
@@ -77,6 +77,35 @@ class RunEvents:
         self._warned = 0
         self._item_state: str | None = None
         self._children: set[str] = set()
+        self._is_lost = False
+        self._ended: LogEvent | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no other process reports the end of this run's attempt.
+
+        That is so for the writer of the log, and for a run without one, such as a direct task. It
+        is not for a follower, an observer, or a run of an item that had ended before.
+        """
+        record = self._record
+        if self._ended is not None:
+            return True
+        if record.request.observe or record.found_ended:
+            return False
+        return self._is_lost or (not self._is_open and record.request.resume is None)
+
+    @property
+    def ended(self) -> LogEvent | None:
+        """The `attempt.ended` that this run wrote; None if it wrote none."""
+        return self._ended
+
+    def stored(self) -> tuple[LogEvent, ...]:
+        """Return the events in the item's log; empty if it cannot be read."""
+        try:
+            with closing(self._logs.read(self._record.known_item.item_id)) as reader:
+                return reader.read().events
+        except OSError:
+            return ()
 
     # --- what happens in the run ----------------------------------------------------------------
 
@@ -230,11 +259,15 @@ class RunEvents:
             )
         self._attempt = state.attempts + 1
         self._item_state, self._children = state.item_state, set(state.children)
-        payload = {
+        trace = self._record.trace
+        payload: dict[str, object] = {
             "pid": os.getpid(),
             "request_id": self._record.request.request_id,
             "resumed": self._record.found,
         }
+        if trace.span is not None:
+            payload["traceparent"] = str(trace.span)
+            payload["parent_span_id"] = None if trace.parent is None else trace.parent.span_id
         text = f"attempt {self._attempt} started"
         self._write(self._own(EventType.ATTEMPT_STARTED, text, payload))
         pending, self._pending = self._pending, []
@@ -275,9 +308,9 @@ class RunEvents:
                 "exit_code": int(exit_code_of(result)),
                 "result_sha256": self._writer.write_result(self._attempt, self._render(result)),
             }
-            self._append(
-                self._own(EventType.ATTEMPT_ENDED, f"the attempt ended: {result.outcome}", payload)
-            )
+            text = f"the attempt ended: {result.outcome}"
+            self._ended = self._write(self._own(EventType.ATTEMPT_ENDED, text, payload))
+        self._is_lost = self._ended is None
         return self._with_warnings(result)
 
     def _with_warnings(self, result: RunResult) -> RunResult:
@@ -362,16 +395,20 @@ class RunEvents:
                 )
             )
 
-    def _write(self, event: NewEvent) -> None:
+    def _write(self, event: NewEvent) -> LogEvent | None:
+        """Write an event and return it; None if it was not written."""
         if self._writer is None:
-            return
+            return None
+        payload = {"attempt": self._attempt, **event.payload}
         try:
-            self._writer.append(replace(event, payload={"attempt": self._attempt, **event.payload}))
+            return self._writer.append(replace(event, payload=payload))
         except OSError as error:
             self._give_up(error)
+            return None
 
     def _give_up(self, error: OSError) -> None:
         """Continue without a log, and warn once."""
+        self._is_lost = True
         if self._writer is not None:
             self._writer.close()
             self._writer = None
