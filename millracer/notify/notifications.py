@@ -52,8 +52,9 @@ class Notifications(AttemptEndListener):
         deliveries = [_Delivery(each, message, limit, self._environment) for each in targets]
         for each in deliveries:
             each.start()
+        joined = Wait.for_seconds(limit.remaining + _END_SECONDS)
         for each in deliveries:
-            each.join(limit.remaining + _END_SECONDS)
+            each.join(joined.remaining)
         failures = [each.failure for each in deliveries]
         return tuple(RunWarning(WARNING_CODE, text) for text in failures if text is not None)
 

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import zip_longest
 
 from millracer.domain.event_log import EventType, LogEvent
 from millracer.domain.run.outcome import Outcome
@@ -152,7 +151,7 @@ def _failure_of(ended: LogEvent | None) -> str | None:
 
 def _states(attempt: _Attempt, root: SpanRecord) -> list[SpanRecord]:
     entered = [each for each in attempt.events if each.type == EventType.STATE_ENTERED]
-    next_entered = [each.at for each in entered[1:]]
+    ends = [*(each.at for each in entered[1:]), root.end]
     return [
         SpanRecord(
             name=f"state {event.payload.get('state')}",
@@ -162,7 +161,7 @@ def _states(attempt: _Attempt, root: SpanRecord) -> list[SpanRecord]:
             end=max(event.at, until),
             attributes={"millracer.state": str(event.payload.get("state"))},
         )
-        for event, until in zip_longest(entered, next_entered, fillvalue=root.end)
+        for event, until in zip(entered, ends, strict=False)  # without states, an end is left over
     ]
 
 

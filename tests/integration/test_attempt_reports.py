@@ -14,6 +14,7 @@ from standardwebhooks.webhooks import Webhook
 
 from millracer import Client
 from millracer.wiring.attempt_end import open_attempt_reports
+from millracer.wiring.preload import load_run
 from tests.support.attempt_ends import attempt_end, wait
 from tests.support.ops_cli import OpsCaller, Printed
 from tests.support.receivers import Receiver, receiver
@@ -82,6 +83,7 @@ def in_ops(caller: OpsCaller, **source: str) -> Printed:
         "enqueue",
         input={"kind": "natural_language_text", "text": "Explain it"},
         route_preference="direct",
+        workspace_ref={"root_path": str(caller.cwd)},
         source={"kind": "script", **source},
     )
 
@@ -177,6 +179,21 @@ def test_a_broken_file_is_a_warning_for_the_library(
         document = client.run("Explain it")
 
     assert any(each.startswith("notify_failed: ") for each in document.warnings)
+
+
+def test_configured_listeners_are_loaded_before_a_command_waits(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listeners = ("millracer.notify.notifications", "millracer.tracing.export")
+    config.write_text('[[notify]]\ncommand = ["true"]\n')
+    monkeypatch.setenv("MILLRACER_CONFIG_DIR", str(config.parent))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    for name in listeners:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    load_run()
+
+    assert set(listeners) <= set(sys.modules)
 
 
 def traced(server: Receiver, **variables: str) -> dict[str, str]:
