@@ -22,7 +22,6 @@ from millracer.domain.trace_context import (
 from millracer.errors import ConfigInvalid, RunWarning
 from millracer.ports import AttemptEnd, AttemptEndListener
 from millracer.system.config_files import read_user_config
-from millracer.tracing.settings import is_wanted, missing_packages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +68,8 @@ def open_attempt_reports(trace_ref: str | None = None) -> AttemptReports:
         trace_ref: the parent of the run's span; None, or one that is malformed: the span in
             `TRACEPARENT`.
     """
+    from millracer.tracing.settings import is_wanted, missing_packages  # noqa: PLC0415 - `--help` needs no traces
+
     named = parse_trace_context(trace_ref)
     parent = named or context_in(os.environ)
     notifications = _notifications()

@@ -31,7 +31,7 @@ _PAUSE_SECONDS = 60.0
 #: The warm process's working directory: a workspace may be removed before the next command.
 _WORKING_DIRECTORY = Path("/")
 
-#: Variables that each forked command gets anew.
+#: Variables of which each forked command has its own values.
 _OF_ONE_COMMAND = frozenset({TOKEN_VARIABLE, *TRACE_VARIABLES})
 
 _Stamp = tuple[FileStamp, ...]
