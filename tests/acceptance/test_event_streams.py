@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support.cli import FORCED, Millracer, Running, wait_until
 from tests.support.ops_cli import OpsCaller, request
+from tests.support.receivers import receiver
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace
 
@@ -249,3 +251,32 @@ def test_bad_cursors_and_contradictions_are_refused_with_frames(
 
         assert code == 2
         assert document(frames)["errors"]
+
+
+def test_the_end_of_a_run_is_notified_once_and_its_stages_are_spans(
+    prepare: Callable[..., Millracer], tmp_path: Path
+) -> None:
+    millracer = prepare(Scenario())
+    config = tmp_path / "config" / "config.toml"
+    config.parent.mkdir()
+    with receiver() as hook, receiver() as collector:
+        config.write_text(f'[[notify]]\nurl = "{hook.url}"\nsecret_env = "HOOK"\n')
+        millracer.environment = {
+            "MILLRACER_CONFIG_DIR": str(config.parent),
+            "HOOK": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        }
+        ran = millracer.delegate("Mend the widget", "--request-id", NAME)
+        again = millracer.start(NAME, command="watch").finish()
+
+    log = log_of(millracer)
+    assert log is not None
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (sent,), (exported,) = hook.received, collector.received
+    assert (ran.exit_code, again.exit_code) == (0, 0)
+    assert json.loads(sent.body)["payload"] == ran.result
+    epoch = lines[0]["payload"]["epoch"]
+    assert sent.headers["webhook-id"] == f"{epoch}-{lines[-1]['seq']}"
+    (resource,) = ExportTraceServiceRequest.FromString(exported.body).resource_spans
+    names = {each.name for each in resource.scope_spans[0].spans}
+    assert {"millracer.run", "state monitor", "stage builder", "stage checker"} <= names
