@@ -19,7 +19,6 @@ from millracer.operations.ops.gateway import Answer
 from millracer.schemas.ops.payloads import WatchPayload
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
 
-
 #: A request of version v0.3, or why it is invalid.
 Read = ReadRequest | InvalidOpsRequest
 
