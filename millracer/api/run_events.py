@@ -167,9 +167,9 @@ class RunEvents:
 
     def _run(self) -> None:
         """Perform the run in its own thread and collect its frames."""
+        frames = Frames(self._request_id, self._keep, SystemClock(), after=self._after)
         stream = RunStream(
-            Frames(self._request_id, self._keep, SystemClock()),
-            after=self._after,
+            frames,
             is_wanted=lambda: not self._is_closed,
             unwanted=lambda: None,  # `close` has cancelled the run
         )
@@ -182,7 +182,7 @@ class RunEvents:
                 document = self._perform(listeners, self._cancellation)
             finally:
                 stream.end()
-            stream.result(document)
+            frames.result(document)
         except BaseException as error:  # noqa: BLE001 - raised in the thread that iterates
             self._finish(error=error)
         else:
