@@ -17,6 +17,13 @@ from tests.support.scenario import Scenario, Step
 from tests.support.workspace import Workspace
 
 Prepare = Callable[..., tuple[Workspace, OpsCaller]]
+_SECOND_IS_BLOCKED = Scenario(
+    {
+        "builder": (Step(), Step(marker="BLOCKED")),
+        "troubleshooter": (Step(marker="BLOCKED"),),
+        "consultant": (Step(marker="BLOCKED"),),
+    }
+)
 STREAM = ("watch", "--all", "--stream-json")
 
 
@@ -37,7 +44,7 @@ def frames(printed: Printed) -> list[Frame]:
 
 
 def test_every_item_has_its_whole_story_in_one_stream(prepare: Prepare) -> None:
-    workspace, caller = prepare(Scenario({"builder": (Step(), Step(marker="BLOCKED"))}))
+    workspace, caller = prepare(_SECOND_IS_BLOCKED)
     items = [submit(caller, "r-1"), submit(caller, "r-2")]
     found = frames(caller.run(*STREAM))
 
@@ -70,7 +77,7 @@ def _stop_reading(running: Running) -> Printed:
     assert running.process.stdout is not None
     running.process.stdout.close()
     running.process.stdout = None
-    running.process.wait(timeout=60)
+    running.process.communicate(timeout=60)
     return Printed(running.process.returncode, "", "")
 
 
