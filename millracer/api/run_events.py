@@ -13,7 +13,6 @@ from millracer.domain.event_log import Cursor
 from millracer.errors import UsageError
 from millracer.logs import with_log_ids
 from millracer.operations.stream.frames import Frames
-from millracer.operations.stream.reader import RunStream
 from millracer.schemas.base import redacted
 from millracer.schemas.ops.frame import EventFrame
 from millracer.wiring import SystemClock
@@ -167,6 +166,8 @@ class RunEvents:
 
     def _run(self) -> None:
         """Perform the run in its own thread and collect its frames."""
+        from millracer.operations.stream.reader import RunStream  # noqa: PLC0415 - loads the run
+
         frames = Frames(self._request_id, self._keep, SystemClock(), after=self._after)
         stream = RunStream(
             frames,
