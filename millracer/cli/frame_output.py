@@ -10,6 +10,8 @@ from millracer.cancellation import Cancellation, CancelReason
 from millracer.domain.event_log import Cursor
 from millracer.operations.stream.frames import Frames
 from millracer.operations.stream.reader import RunStream
+from millracer.ports import EventLogs
+from millracer.ports.event_log import LogRole
 from millracer.schemas.base import Published, render_line
 from millracer.schemas.ops.frame import EventFrame
 from millracer.wiring import SystemClock
@@ -55,13 +57,20 @@ class FrameOutput:
     ) -> Iterator[ProgramFactory]:
         """Print the frames of a request that uses the yielded programs and this cancellation."""
         self._cancellation = cancellation
+        shown = programs.on_log
+
+        def log_opened(logs: EventLogs, item_id: str, role: LogRole | None) -> None:
+            self._stream.log_opened(logs, item_id, role)
+            if shown is not None:
+                shown(logs, item_id, role)
+
         self._stream.start()
         try:
             yield replace(
                 programs,
                 listeners=(*programs.listeners, self._stream.listen),
                 on_text=self._stream.text,
-                on_log=self._stream.log_opened,
+                on_log=log_opened,
             )
         finally:
             self._stream.end()

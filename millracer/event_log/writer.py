@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import secrets
 import threading
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from millracer.domain.event_log import EventType, LogEvent, LogState, NewEvent
+from millracer.domain.event_log import Event, EventType, LogEvent, LogState
 from millracer.errors import WorkspaceUnusable
 from millracer.event_log.lines import (
     FORMAT,
@@ -146,7 +145,7 @@ def _unlink(path: Path) -> None:
 def _begin(file: int) -> str:
     """Write the first line of a log, and return its epoch."""
     epoch = secrets.token_hex(4)
-    event = NewEvent(
+    event = Event(
         type=EventType.LOG_OPENED,
         at=datetime.now(UTC),
         message="the log was opened",
@@ -161,7 +160,6 @@ class _Summary:
     """What the lines of a log, and of the one before it, say together; see `LogState`."""
 
     keys: set[str] = field(default_factory=set)
-    children: set[str] = field(default_factory=set)
     attempts: int = 0
     is_attempt_open: bool = False
     item_state: str | None = None
@@ -180,11 +178,8 @@ class _Summary:
             self.is_attempt_open = False
         elif event.type == EventType.ITEM_MOVED:
             self.item_state = str(event.payload.get("item_state"))
-        elif event.type == EventType.ITEM_SPAWNED:
-            self.children.add(str(event.payload.get("child_id")))
-        key = json.loads(line).get("key")
-        if isinstance(key, str):
-            self.keys.add(key)
+        if isinstance(event.key, str):
+            self.keys.add(event.key)
 
     def state(self, epoch: str, last: int) -> LogState:
         """Return the state of a log with this epoch and last number."""
@@ -195,7 +190,6 @@ class _Summary:
             attempts=self.attempts,
             is_attempt_open=self.is_attempt_open,
             item_state=self.item_state,
-            children=frozenset(self.children),
         )
 
 
@@ -206,7 +200,6 @@ _SUMMARISED = tuple(
         EventType.ATTEMPT_LOST,
         EventType.ATTEMPT_ENDED,
         EventType.ITEM_MOVED,
-        EventType.ITEM_SPAWNED,
     )
 )
 
@@ -274,7 +267,7 @@ class FileLogWriter(LogWriter):
         """See the port."""
         return self._state
 
-    def append(self, event: NewEvent) -> LogEvent | None:
+    def append(self, event: Event) -> LogEvent | None:
         """See the port."""
         with self._writing:
             if self._is_closed:

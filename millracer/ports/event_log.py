@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from millracer.cancellation import Wait
-    from millracer.domain.event_log import Batch, Cursor, LogEvent, LogState, NewEvent
+    from millracer.domain.event_log import Batch, Cursor, Event, LogEvent, LogState
     from millracer.domain.work.runtime import JsonObject
 
 
@@ -23,7 +23,7 @@ class LogWriter(ABC):
         """What the log held when it was opened."""
 
     @abstractmethod
-    def append(self, event: NewEvent) -> LogEvent | None:
+    def append(self, event: Event) -> LogEvent | None:
         """Write one event, redacted; None if its key is in the log already.
 
         Raises:
@@ -76,8 +76,9 @@ class LogRole(StrEnum):
     OBSERVER = "observer"
 
 
-#: Called as a run opens its item's log, with the logs, the item's id and the run's role.
-LogListener: TypeAlias = "Callable[[EventLogs, str, LogRole], None]"
+#: Called as a run opens its item's log, with the logs, the item's id and the run's role; again
+#: with None if the run writes the log no longer, because it cannot.
+LogListener: TypeAlias = "Callable[[EventLogs, str, LogRole | None], None]"
 
 
 class EventLogs(ABC):

@@ -125,6 +125,7 @@ class ProgramFactory:
         pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
+        on_log: LogListener | None,
     ) -> Orchestrator:
         """Return an orchestrator that uses both."""
         return orchestrator_over(
@@ -133,6 +134,7 @@ class ProgramFactory:
             tools=self.found.used,
             listeners=listeners,
             on_text=on_text,
+            on_log=on_log,
             logs=open_event_logs(millrace.workspace),
         )
 

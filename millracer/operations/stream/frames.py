@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from millracer.domain.event_log import Batch, Cursor, LogEvent, Severity
+from millracer.domain.event_log import Batch, Cursor, Event, LogEvent, Severity
+from millracer.domain.run.outcome import Outcome, severity_of
 from millracer.ports import Clock
 from millracer.schemas.base import Published
 from millracer.schemas.ops.frame import EventFrame
@@ -106,6 +107,12 @@ class Frames:
             )
         )
 
+    def unstored(self, event: Event) -> None:
+        """Emit an event that no log holds."""
+        self.transient(
+            event.type, event.message, event.payload, severity=event.severity, at=event.at
+        )
+
     def result(self, document: Published) -> None:
         """Emit the last frame; its payload is the document."""
         self._transient += 1
@@ -117,7 +124,7 @@ class Frames:
                 sequence=0 if last is None else last.sequence,
                 timestamp=self._clock.now(),
                 event_type=FrameType.RESULT,
-                severity=Severity.INFO,
+                severity=_severity_of(document),
                 message="the result",
                 payload=document.model_dump(mode="json"),
             )
@@ -132,7 +139,7 @@ class Frames:
                 sequence=event.cursor.sequence,
                 timestamp=event.at,
                 event_type=event.type,
-                severity=_severity(event.severity),
+                severity=event.severity,
                 message=event.message or event.type,
                 cursor=str(event.cursor),
                 payload={"work_item_id": self.item_id, **event.payload},
@@ -140,6 +147,9 @@ class Frames:
         )
 
 
-def _severity(text: str) -> Severity:
-    """Return a severity; one that is not known counts as information."""
-    return Severity(text) if text in set(Severity) else Severity.INFO
+def _severity_of(document: Published) -> Severity:
+    """Return the severity of a result, by its outcome or the status of its request."""
+    ending = getattr(document, "outcome", None) or getattr(document, "status", None)
+    if ending in set(Outcome):
+        return severity_of(Outcome(str(ending)))
+    return Severity.ERROR if getattr(document, "errors", ()) else Severity.INFO

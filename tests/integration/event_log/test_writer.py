@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from millracer.domain.event_log import EventType, NewEvent
+from millracer.domain.event_log import Event, EventType
 from millracer.event_log import writer as writer_module
 from millracer.event_log.logs import FileEventLogs
 from tests.support.event_logs import AT, ITEM, news, opened, writing_process
@@ -126,7 +126,7 @@ def test_the_state_counts_attempts_and_knows_one_that_has_not_ended(logs: FileEv
     def add(*types: EventType) -> None:
         writer = opened(logs)
         for each in types:
-            writer.append(NewEvent(type=each, at=AT, message="-"))
+            writer.append(Event(type=each, at=AT, message="-"))
         writer.close()
 
     def state() -> tuple[int, bool]:
@@ -147,7 +147,7 @@ def test_a_full_log_is_followed_by_a_new_one(
 ) -> None:
     monkeypatch.setattr(writer_module, "_MOST_EVENTS", 4)
     writer = opened(logs)
-    writer.append(NewEvent(type=EventType.ATTEMPT_STARTED, at=AT, message="-"))
+    writer.append(Event(type=EventType.ATTEMPT_STARTED, at=AT, message="-"))
     for number in range(3):
         writer.append(news(key=f"k-{number}"))
 

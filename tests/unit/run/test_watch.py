@@ -74,7 +74,7 @@ class Watched:
 
     @property
     def reported(self) -> list[str]:
-        return [str(event.kind) for event in self.record.progress]
+        return [event.kind for event in self.record.progress if event.is_listed]
 
 
 def wait() -> Wait:
@@ -134,7 +134,10 @@ def test_the_progress_has_the_tokens_of_the_ended_stages() -> None:
     watched.follow()
 
     stages = [event for event in watched.record.progress if event.stage is not None]
-    assert [event.tokens for event in stages if event.reason.endswith("began")][:2] == [None, 12]
+    assert [event.payload["tokens"] for event in stages if event.reason.endswith("began")][:2] == [
+        None,
+        12,
+    ]
 
 
 def test_a_day_of_silence_under_a_living_daemon_is_not_a_hang() -> None:

@@ -68,14 +68,17 @@ def _watch(
 ) -> _Watched:
     place = find_place(common.workspace, common.session_id, memory)
     merged = common.options.for_workspace(place.root_path, session_mode=place.mode)
-    with progress_shown(quiet=quiet) as listener:
-        programs = replace(common.programs, listeners=() if listener is None else (listener,))
+    with progress_shown(quiet=quiet) as story:
+        programs = replace(common.programs, listeners=(story.listen,), on_log=story.log_opened)
 
         def run(request: RunRequest) -> RunResult:
-            with programs.orchestrator(
-                place.root_path, merged.options, cancellation
-            ) as orchestrator:
-                return orchestrator.run(request, cancellation)
+            try:
+                with programs.orchestrator(
+                    place.root_path, merged.options, cancellation
+                ) as orchestrator:
+                    return orchestrator.run(request, cancellation)
+            finally:
+                story.end()
 
         results = follow(
             merged.request("", new_request_id()),
