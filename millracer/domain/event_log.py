@@ -124,18 +124,14 @@ class LogState:
     Attributes:
         epoch: identifies the numbering; each new file has its own.
         last: the highest number; 0 in a new log.
-        keys: the keys of the events in the log that are logged once.
         attempts: how many attempts were started.
         is_attempt_open: the last attempt has not ended, so its process was killed.
-        item_state: the last logged state of the item; None without one.
     """
 
     epoch: str
     last: int
-    keys: frozenset[str] = frozenset()
     attempts: int = 0
     is_attempt_open: bool = False
-    item_state: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,16 @@ class LogWriter(ABC):
         """
 
     @abstractmethod
+    def read_item_state(self) -> str | None:
+        """Return the last state of the item that the log held when it was opened; None: none.
+
+        Reads the whole log, unless an event with a key was written before.
+
+        Raises:
+            OSError: the log is damaged, and no other one can be created.
+        """
+
+    @abstractmethod
     def write_result(self, attempt: int, document: str) -> str:
         """Store the document of an attempt; return its SHA-256 in hexadecimal digits.
 
@@ -88,7 +98,9 @@ class EventLogs(ABC):
     def write(self, item_id: str) -> LogWriter | None:
         """Become the writer of an item's log; None while another process is.
 
-        A new log is created, an incomplete last line is removed, and a damaged log is set aside.
+        A new log is created, an incomplete last line is removed, and a log whose first or last
+        lines are damaged is set aside. Other damage is found later by the writer, which then sets
+        the log aside and begins the next one with its own events.
 
         Raises:
             OSError: the log cannot be written here.

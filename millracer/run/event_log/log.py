@@ -187,7 +187,6 @@ class RunEvents:
                 self._own(EventType.ATTEMPT_LOST, "the process of the attempt ended before its end")
             )
         self._attempt = state.attempts + 1
-        self._item_state = state.item_state
         payload = {
             "pid": os.getpid(),
             "request_id": self._record.request.request_id,
@@ -198,6 +197,13 @@ class RunEvents:
         pending, self._pending = self._pending, []
         for event in pending:
             self._append(event)
+        if self._writer is None:
+            return
+        try:
+            self._item_state = writer.read_item_state()
+        except OSError as error:
+            self._give_up(error)
+            return
         if state.last:
             self._catch_up()
         self._add_lineage()
