@@ -70,6 +70,7 @@ class RunEvents:
         self._writer: LogWriter | None = None
         self._follower: Follower | None = None
         self._is_open = False
+        self._has_given_up = False
         self._attempt = 0
         self._warned = 0
         self._item_state: object = None
@@ -91,6 +92,8 @@ class RunEvents:
             except OSError as error:
                 self._give_up(error)
                 return
+            if self._has_given_up:
+                return
             role = LogRole.WRITER if self._writer is not None else self._follow(item_id)
             if self._opened is not None:
                 self._opened(self._logs, item_id, role)
@@ -110,7 +113,7 @@ class RunEvents:
             except OSError as error:
                 self._give_up(error)
                 return
-            if self._opened is not None:
+            if self._opened is not None and not self._has_given_up:
                 self._opened(self._logs, item_id, role)
 
     def _complete(self, item_id: str) -> LogRole:
@@ -217,7 +220,7 @@ class RunEvents:
                 self._give_up(error)
                 return True
             if self._writer is None:
-                return False
+                return self._has_given_up
             self._append(
                 self._own(EventType.STATE_ENTERED, "taken over", {"state": str(self._record.state)})
             )
@@ -326,6 +329,7 @@ class RunEvents:
 
     def _give_up(self, error: OSError) -> None:
         """Continue without a log, and warn once."""
+        self._has_given_up = True
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -154,6 +154,8 @@ def test_a_pause_is_reported_once_each_time_it_begins() -> None:
     watched.follow()
 
     assert watched.reported == ["paused", "paused"]
+    pauses = [event.type for event in watched.record.progress if "runtime." in event.type]
+    assert pauses == ["runtime.paused", "runtime.resumed", "runtime.paused"]
 
 
 def test_a_stop_seen_long_before_the_daemon_went_is_not_a_crash() -> None:
