@@ -39,7 +39,7 @@ _IDLE = (": entered", " after", " unheard")
 #: What of a situation differs from the named run's, which dies everywhere: words of its points.
 _OWN = {
     PLAIN: ("queue add-", "run daemon ", "control stop "),
-    UNNAMED: ("entered", "queue add-", "run daemon ", "control stop ", "print "),
+    UNNAMED: (": entered", "queue add-", "run daemon ", "control stop ", "print "),
     DECIDED: ("decide: ",),
     PRINTED: ("Agent.",),
     RESTARTED: ("restart_needed: ", "monitor 2: "),
@@ -61,7 +61,7 @@ _HELD = (
 )
 #: Where all is ended at once, beside the stages.
 _POWER_CUTS = (
-    *("entered", "replace .millracer/", "queue add-task ", "run daemon begun"),
+    *(": entered", "replace .millracer/", "queue add-task ", "run daemon begun"),
     *("control stop begun", "Agent.ask before"),
 )
 #: Where an owned daemon ends before it works.
