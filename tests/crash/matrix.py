@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.crash.play import DAEMON_HAS_LOCK, HALF_PRINTED, Death, Victim
-from tests.crash.points import AGAIN, CALL, registered
+from tests.crash.points import AGAIN, CALL, LOG, registered
 from tests.crash.scene import (
     BRIEF,
     DECIDED,
@@ -104,8 +104,13 @@ def deaths_of(situation: Situation, points: Sequence[str]) -> list[Death]:
     return [
         Death(situation=situation, victim=Victim.MILLRACER, point=group[0], same=group[1:])
         for group in boundaries(points)
-        if any(word in point for point in group for word in words)
+        if any(word in point for point in group for word in words if _counts(point, word))
     ]
+
+
+def _counts(point: str, word: str) -> bool:
+    """Whether a point can make a death of its own: an event of a log only of the named run."""
+    return not word or f": {LOG}" not in point
 
 
 def deaths_of_others(points: Sequence[str]) -> list[Death]:
