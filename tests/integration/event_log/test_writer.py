@@ -149,7 +149,7 @@ def test_a_log_damaged_in_the_middle_is_set_aside_when_it_is_read(
 
 @settings(deadline=None, max_examples=50)
 @given(events=st.lists(st.tuples(st.text(), st.none() | st.text())))
-def test_a_log_says_of_its_keys_and_its_end_what_each_line_says(
+def test_the_keys_and_the_end_of_a_log_are_those_of_its_lines(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, str | None]]
 ) -> None:
     logs = FileEventLogs(tmp_path_factory.mktemp("logs") / "items")
