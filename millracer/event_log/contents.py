@@ -1,4 +1,4 @@
-"""What a log holds: its end, found in its last lines, and the rest, which needs all of it."""
+"""Read the contents of a log: its end from its last lines, the rest from all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from millracer.event_log.lines import LINE_LIMIT, LOG_LIMIT, decode, epoch_of
 _CHUNK_BYTES = 1024 * 1024
 #: An attempt's end is the last line, or a few lines before it.
 _TAIL_BYTES = 4 * LINE_LIMIT
-#: A line: its number. Strings in a line have no raw quotation mark or line end.
+#: One line, with its number. JSON strings contain no raw quotation mark or line end.
 _LINE = re.compile(rb'^\{"seq":(0|[1-9][0-9]{0,17}),"type":"[^\n]*\}\n', re.MULTILINE)
 #: The key is the last field of its line.
 _KEY = re.compile(rb',"key":("(?:[^"\\\n]|\\[^\n])*")\}\n')
@@ -55,7 +55,7 @@ class Tail:
 
 @dataclass(slots=True)
 class Contents:
-    """What all lines of a log say together.
+    """The summary of all lines of a log.
 
     Attributes:
         keys: the keys of its events.

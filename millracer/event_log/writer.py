@@ -163,15 +163,15 @@ def _begin(file: int) -> str:
 class FileLogWriter(LogWriter):
     """Appends to one file, whose lock it holds, and closes both.
 
-    What the log held before is read whole only once it is needed: for the first event with a key
-    or by `read_item_state`. If it is damaged in the middle, it is set aside then, and the new log
-    begins with the events of this writer.
+    The earlier lines are read once they are needed: for the first event with a key, or by
+    `read_item_state`. If one is damaged, the log is set aside then, and the new log begins with the
+    events of this writer.
 
     Args:
         path: the log.
         log: its descriptors.
         attempt: the last attempt in the log or in the one before it.
-        unread: the length of what the log held before.
+        unread: the size of the earlier lines, in bytes.
     """
 
     def __init__(
@@ -233,7 +233,7 @@ class FileLogWriter(LogWriter):
         return decode(line, self._log.epoch)
 
     def _read_before(self) -> Contents:
-        """Return what the log held before, read once; set the log aside if it is damaged."""
+        """Return the summary of the earlier lines, read once; set a damaged log aside."""
         size, self._unread = self._unread, None
         if size is None:
             return self._before
@@ -302,7 +302,7 @@ def _attempt_before(path: Path) -> Attempt | None:
 
 
 def _contents_before(path: Path) -> Contents:
-    """Return what the log held that was full before this one; nothing if it is damaged."""
+    """Return the summary of the full log before this one; empty if it is damaged."""
     return _of_old(path, read_whole) or Contents()
 
 

@@ -238,7 +238,7 @@ class _PrintedFrames:
         return self._await(lambda frame: frame.get("cursor") == cursor, 1)
 
     def await_type(self, kind: str, *, times: int = 1) -> float:
-        """Return when the frame of a type came, or the second one."""
+        """Return when the first frame of a type came, or a later one."""
         return self._await(lambda frame: frame["event_type"] == kind, times)
 
     def _await(self, is_it: Callable[[Mapping[str, Any]], bool], times: int) -> float:

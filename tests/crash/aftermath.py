@@ -19,7 +19,7 @@ from tests.truth.play import compare
 _LAST = {("updater", "UPDATE_COMPLETE"), ("recon", "RECON_TO_EXECUTION")}
 
 _STAGE_EVENTS = {"stage_started", "stage_completed"}
-#: What every document about an item says alike.
+#: The keys that all documents of an item share.
 _ALIKE = ("work_item_id", "outcome", "scoped_completion", "lineage", "missing_evidence")
 
 
@@ -121,7 +121,7 @@ def unlike_story(workspace: Workspace, item: str, again: Ran, watched: Ran) -> t
 
 
 def _common(document: Mapping[str, object]) -> str:
-    """Return what each document of an item must say alike."""
+    """Return the parts of a document that all documents of the item share."""
     common = {name: document[name] for name in _ALIKE}
     evidence = document["completion_evidence"]
     assert isinstance(evidence, list)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Self
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
@@ -23,11 +23,11 @@ _JOIN_SECONDS = 5.0
 
 
 class ItemStory:
-    """Gives one listener the events of one run's item, each once; ends with the block.
+    """Sends the events of one run's item to one listener, each once; ends with the block.
 
     Args:
-        listener: receives the events, one at a time, from the run's thread or another one; None:
-            nothing does.
+        listener: receives one event at a time, in the run's thread or in another one; None: no
+            events are sent.
     """
 
     def __init__(self, listener: EventListener | None) -> None:
@@ -44,7 +44,7 @@ class ItemStory:
         self.end()
 
     def listen(self, event: Event) -> None:
-        """Give an event of this run to the listener, unless it reads the log."""
+        """Send an event of this run to the listener, unless the log is read."""
         with self._changed:
             if self._listener is not None and not self._follows_log:
                 self._listener(event)
@@ -65,7 +65,7 @@ class ItemStory:
         self._thread.start()
 
     def end(self) -> None:
-        """Give the listener what the log holds, and read it no longer; repeatable."""
+        """Send the remaining events of the log, and stop reading it; repeatable."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._stop.cancel(CancelReason.INTERRUPTED)
@@ -74,20 +74,22 @@ class ItemStory:
             self._follows_log = False
 
     def _read(self, reader: LogReader, stop: Cancellation) -> None:
+        """Send the events of the log until `stop`; of the run again if the log is unreadable."""
         wait = Wait(stop)
-        events = _of_last_attempt(reader.read().events)
-        with suppress(OSError):
+        with closing(reader), suppress(OSError):
+            events = _of_last_attempt(reader.read().events)
             while True:
                 is_last = stop.reason is not None
-                self._give(events)
+                self._send(events)
                 if is_last:
                     break
                 with suppress(Cancelled):
                     reader.sleep(_READ_SECONDS, wait)
                 events = reader.read().events
-        reader.close()
+        with self._changed:
+            self._follows_log = False
 
-    def _give(self, events: Sequence[LogEvent]) -> None:
+    def _send(self, events: Sequence[LogEvent]) -> None:
         with self._changed:
             for event in events:
                 if self._listener is not None:
