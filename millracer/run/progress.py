@@ -8,7 +8,7 @@ from datetime import datetime
 
 from millracer.domain.event_log import Event, EventType
 from millracer.domain.run.lifecycle import RunState
-from millracer.domain.run.progress import ProgressEvent, number_in, text_in
+from millracer.domain.run.progress import PROGRESS_KINDS, ProgressEvent, number_in, text_in
 from millracer.domain.work.runtime import RunningDaemon, RuntimeEvent
 from millracer.ports import Clock, ProgressListener
 from millracer.run.context import RunContext
@@ -141,10 +141,13 @@ class Progress:
         """Report something that happens now."""
         self._emit(event_of(kind, reason, payload, self._clock.now()))
 
+    def _next_number(self) -> int:
+        return 1 + sum(event.type in PROGRESS_KINDS for event in self._record.progress)
+
     def _emit(self, event: Event) -> None:
         record = self._record
         progress = ProgressEvent(
-            number=len(record.progress) + 1,
+            number=self._next_number() if event.type in PROGRESS_KINDS else 0,
             workspace=self._workspace,
             observed_at=self._clock.now(),
             type=event.type,

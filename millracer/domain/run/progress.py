@@ -49,7 +49,7 @@ class ProgressEvent(Event):
     """An event of a run, numbered; its listeners and the log of its item receive the same object.
 
     Attributes:
-        number: unique in the run, and higher than that of every event before; from 1.
+        number: counts the events of `PROGRESS_KINDS` in the run, from 1; 0 of any other event.
         workspace: the absolute path of the workspace.
         observed_at: when the run observed it.
     """

@@ -37,6 +37,11 @@ class ItemStory:
         self._stop = Cancellation()
         self._thread: threading.Thread | None = None
 
+    @property
+    def listeners(self) -> tuple[EventListener, ...]:
+        """The listeners of the run's own events; none without a listener."""
+        return () if self._listener is None else (self.listen,)
+
     def __enter__(self) -> Self:
         return self
 

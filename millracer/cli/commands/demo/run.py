@@ -142,7 +142,7 @@ def _run(
     with (
         progress_shown(quiet=False) as story,
         open_orchestrator(
-            settings, cancellation, listeners=(story.listen,), on_log=story.log_opened
+            settings, cancellation, listeners=story.listeners, on_log=story.log_opened
         ) as orchestrator,
     ):
         return orchestrator.run(request, cancellation)

@@ -69,7 +69,7 @@ def _watch(
     place = find_place(common.workspace, common.session_id, memory)
     merged = common.options.for_workspace(place.root_path, session_mode=place.mode)
     with progress_shown(quiet=quiet) as story:
-        programs = replace(common.programs, listeners=(story.listen,), on_log=story.log_opened)
+        programs = replace(common.programs, listeners=story.listeners, on_log=story.log_opened)
 
         def run(request: RunRequest) -> RunResult:
             try:

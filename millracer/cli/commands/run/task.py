@@ -66,7 +66,7 @@ def run_task(
                 )
                 return _answer(operation.run_task(prepared, programs, cancellation))
         with progress_shown(quiet=quiet) as story:
-            programs = replace(common.programs, listeners=(story.listen,), on_log=story.log_opened)
+            programs = replace(common.programs, listeners=story.listeners, on_log=story.log_opened)
             if frames is None:
                 return _answer(operation.run_task(prepared, programs, cancellation))
             with frames.streaming(programs, cancellation) as streamed:
