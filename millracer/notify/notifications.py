@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from millracer.cancellation import Cancelled, Wait
 from millracer.domain.notifications import NotifyTarget
+from millracer.domain.run.outcome import severity_of
 from millracer.errors import RunWarning
 from millracer.logs import with_log_ids
 from millracer.notify.command import run_command
@@ -114,6 +115,11 @@ class _Delivery(threading.Thread):
 
 def _message_of(end: AttemptEnd) -> Message:
     frame = result_frame(
-        end.request_id, json.loads(end.document), last=end.cursor, number=1, at=end.at
+        end.request_id,
+        json.loads(end.document),
+        severity=severity_of(end.outcome),
+        last=end.cursor,
+        number=1,
+        at=end.at,
     )
     return Message(message_id=end.message_id, body=render_line(frame).encode("ascii"))

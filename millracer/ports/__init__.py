@@ -13,7 +13,7 @@ from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
 from millracer.ports.event_log import EventLogs, LogReader, LogWriter
-from millracer.ports.events import ProgressListener, TextListener, ToolCall
+from millracer.ports.events import EventListener, ProgressListener, TextListener, ToolCall
 from millracer.ports.repository import Repository
 from millracer.ports.store import SessionStore
 
@@ -25,6 +25,7 @@ __all__ = [
     "Clock",
     "DaemonControl",
     "Directories",
+    "EventListener",
     "EventLogs",
     "LogReader",
     "LogWriter",

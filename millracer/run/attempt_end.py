@@ -10,7 +10,6 @@ from functools import partial
 
 from millracer.cancellation import Wait
 from millracer.domain.event_log import Cursor, EventType, LogEvent, Severity
-from millracer.domain.run.progress import ProgressKind
 from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.logs import with_log_ids
 from millracer.ports import AttemptEnd, AttemptEndListener, Clock
@@ -81,7 +80,7 @@ def _unstored(
     record: RunContext, result: RunResult, epoch: str, clock: Clock
 ) -> tuple[LogEvent, ...]:
     """Return the events of a run without a log, as its log would have them."""
-    steps = [each for each in record.progress if each.kind is ProgressKind.STATE_ENTERED]
+    steps = [each for each in record.progress if each.type == EventType.STATE_ENTERED]
     begun = steps[0].at if steps else clock.now()
     end: dict[str, object] = {
         "outcome": str(result.outcome),

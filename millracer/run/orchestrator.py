@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
+from millracer.domain.event_log import EventType
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.requests import Decision, Finalizer, RunRequest
 from millracer.domain.run.ending import Ending
@@ -24,7 +25,6 @@ from millracer.domain.run.lifecycle import (
     RunState,
     Step,
 )
-from millracer.domain.run.progress import ProgressKind
 from millracer.domain.run.result import RunResult
 from millracer.domain.trace_context import NOT_TRACED, RunTrace
 from millracer.domain.unseen import unseen_warning
@@ -274,12 +274,13 @@ class Orchestrator(Steps):
                 if running.booting:
                     self._report_waiting(record, "waiting: the daemon boots")
                 reconcile_with_daemon(record, control, running)
+                self._progress(record).daemon_joined(running, how="joined")
                 return None
             if record.mode is None:
                 raise MillracerError("no mode was settled before the watch")
             self._report_waiting(record, "waiting: a daemon starts and boots")
             try:
-                control.start(record.mode, record.wait)
+                started = control.start(record.mode, record.wait)
             except DaemonDied:
                 return daemon_lost(active=False)
             except ToolFailed as error:
@@ -287,6 +288,7 @@ class Orchestrator(Steps):
                     raise
                 record.warn("restart_failed", error.message)
                 return Step(RunEvent.WATCH_ENDED, record.ending, record.reason)
+            self._progress(record).daemon_joined(started, how="started")
         return None
 
     @contextmanager
@@ -305,17 +307,17 @@ class Orchestrator(Steps):
             yield control
 
     def _report_waiting(self, record: RunContext, text: str) -> None:
-        self._progress(record).report(ProgressKind.WAITING, text)
+        self._progress(record).report(EventType.RUNTIME_WAITING, text)
 
     def _warn_of_unseen(self, record: RunContext, running: RunningDaemon) -> None:
         """Warn at once that the daemon may be dead: the run may wait for it until its limit."""
         warning = unseen_warning(running)
         if warning is not None:
             record.warn(warning.code, warning.text)
-            self._progress(record).report(ProgressKind.DAEMON_UNSEEN, warning.text)
+            self._progress(record).report(EventType.RUNTIME_UNSEEN, warning.text)
 
     def _restart_needed(self, record: RunContext) -> Step:
-        self._progress(record).report(ProgressKind.RESTART_NEEDED, record.reason)
+        self._progress(record).report(EventType.RUNTIME_LOST, record.reason)
         with self._locked(record, record.wait) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)

@@ -132,6 +132,7 @@ class ProgramFactory:
         pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
+        on_log: LogListener | None,
     ) -> Orchestrator:
         """Return an orchestrator that uses both, for one run."""
         return orchestrator_over(
@@ -140,6 +141,7 @@ class ProgramFactory:
             tools=self.found.used,
             listeners=listeners,
             on_text=on_text,
+            on_log=on_log,
             logs=open_event_logs(millrace.workspace),
             reports=open_attempt_reports(),
         )

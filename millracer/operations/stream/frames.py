@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from millracer.domain.event_log import Batch, Cursor, LogEvent, Severity
+from millracer.domain.event_log import Batch, Cursor, Event, LogEvent, Severity
+from millracer.domain.run.outcome import Outcome, severity_of
 from millracer.ports import Clock
 from millracer.schemas.base import Published
 from millracer.schemas.ops.frame import RESULT_TYPE, EventFrame, result_frame
@@ -122,6 +123,12 @@ class Frames:
             )
         )
 
+    def unstored(self, event: Event) -> None:
+        """Emit an event that no log holds."""
+        self.transient(
+            event.type, event.message, event.payload, severity=event.severity, at=event.at
+        )
+
     def result(self, document: Published) -> None:
         """Emit the last frame; its payload is the document."""
         self.opened()
@@ -130,6 +137,7 @@ class Frames:
             result_frame(
                 self._request_id,
                 document.model_dump(mode="json"),
+                severity=_severity_of(document),
                 last=self._last,
                 number=self._transient,
                 at=self._clock.now(),
@@ -145,7 +153,7 @@ class Frames:
                 sequence=event.cursor.sequence,
                 timestamp=event.at,
                 event_type=event.type,
-                severity=_severity(event.severity),
+                severity=event.severity,
                 message=event.message or event.type,
                 cursor=str(event.cursor),
                 payload={"work_item_id": self.item_id, **event.payload},
@@ -153,6 +161,9 @@ class Frames:
         )
 
 
-def _severity(text: str) -> Severity:
-    """Return a severity; one that is not known counts as information."""
-    return Severity(text) if text in set(Severity) else Severity.INFO
+def _severity_of(document: Published) -> Severity:
+    """Return the severity of a result, by its outcome or the status of its request."""
+    ending = getattr(document, "outcome", None) or getattr(document, "status", None)
+    if ending in set(Outcome):
+        return severity_of(Outcome(str(ending)))
+    return Severity.ERROR if getattr(document, "errors", ()) else Severity.INFO

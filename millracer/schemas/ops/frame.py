@@ -52,14 +52,21 @@ class EventFrame(Published):
     payload: dict[str, Any]
 
 
-def result_frame(
-    request_id: str, document: Mapping[str, Any], *, last: Cursor | None, number: int, at: datetime
+def result_frame(  # noqa: PLR0913 - the fields of a frame
+    request_id: str,
+    document: Mapping[str, Any],
+    *,
+    severity: Severity,
+    last: Cursor | None,
+    number: int,
+    at: datetime,
 ) -> EventFrame:
     """Return the frame with a request's document.
 
     Args:
         request_id: the request.
         document: the whole document.
+        severity: the severity of the request's outcome.
         last: the cursor of the last stored event.
         number: the frame's number among those that are not stored.
         at: the time of the frame.
@@ -70,7 +77,7 @@ def result_frame(
         sequence=0 if last is None else last.sequence,
         timestamp=at,
         event_type=RESULT_TYPE,
-        severity=Severity.INFO,
+        severity=severity,
         message="the result",
         payload=dict(document),
     )
