@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import Cancellation, CancelReason, Wait
-from millracer.domain.event_log import EventType, NewEvent
+from millracer.domain.event_log import Event, EventType
 from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
@@ -157,9 +157,7 @@ def held(logs: FileEventLogs) -> FileLogWriter:
     """Write the item's log as another process, with one open attempt."""
     writer = logs.write(str(document()["work_item_id"]))
     assert writer is not None
-    writer.append(
-        NewEvent(type=EventType.ATTEMPT_STARTED, at=AT, message="-", payload={"attempt": 1})
-    )
+    writer.append(Event(type=EventType.ATTEMPT_STARTED, at=AT, message="-", payload={"attempt": 1}))
     return writer
 
 
@@ -174,7 +172,7 @@ def ended_by(writer: FileLogWriter) -> Callable[[], None]:
             "exit_code": 0,
             "result_sha256": writer.write_result(1, json.dumps(document())),
         }
-        writer.append(NewEvent(type=EventType.ATTEMPT_ENDED, at=AT, message="-", payload=payload))
+        writer.append(Event(type=EventType.ATTEMPT_ENDED, at=AT, message="-", payload=payload))
 
     return end
 
