@@ -163,9 +163,9 @@ def _begin(file: int) -> str:
 class FileLogWriter(LogWriter):
     """Appends to one file, whose lock it holds, and closes both.
 
-    The earlier lines are read once they are needed: for the first event with a key, or by
-    `read_item_state`. If one is damaged, the log is set aside then, and the new log begins with the
-    events of this writer.
+    The earlier lines are read once they are needed: for the first event with a key, by `holds` or
+    by `read_item_state`. If one is damaged, the log is set aside then, and the new log begins with
+    the events of this writer.
 
     Args:
         path: the log.
@@ -212,6 +212,11 @@ class FileLogWriter(LogWriter):
             if event.key is not None:
                 keys.add(event.key)
             return written
+
+    def holds(self, key: str) -> bool:
+        """See the port."""
+        with self._writing:
+            return key in self._read_before().keys
 
     def read_item_state(self) -> str | None:
         """See the port."""

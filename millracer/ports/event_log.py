@@ -31,6 +31,14 @@ class LogWriter(ABC):
         """
 
     @abstractmethod
+    def holds(self, key: str) -> bool:
+        """Return whether the log has an event with a key; reads the whole log once.
+
+        Raises:
+            OSError: see `read_item_state`.
+        """
+
+    @abstractmethod
     def read_item_state(self) -> str | None:
         """Return the last state of the item that the log held when it was opened; None: none.
 

@@ -101,8 +101,8 @@ class RunEvents:
     def observe(self) -> None:
         """Read the log for an observer, or of an item that ended before this run.
 
-        The latter is written if its last attempt has not ended: then its process was killed, and
-        the stages since are added.
+        The latter is written if its last attempt has not ended, because its process was killed, or
+        if stages ran while no process wrote; they are added.
         """
         with self._lock:
             self._is_open = True
@@ -125,7 +125,7 @@ class RunEvents:
         writer = self._logs.write(item_id)
         if writer is None:
             return self._follow(item_id)
-        if not writer.state.is_attempt_open:
+        if not (writer.state.is_attempt_open or self._lacks_stages(writer)):
             writer.close()
             return LogRole.OBSERVER
         self._begin(writer)
@@ -225,6 +225,11 @@ class RunEvents:
                 self._own(EventType.STATE_ENTERED, "taken over", {"state": str(self._record.state)})
             )
             return True
+
+    def _lacks_stages(self, writer: LogWriter) -> bool:
+        """Whether stages ran while no process wrote."""
+        events = self._millrace.stage_events(self._record.item_ids)
+        return any(not writer.holds(event.key) for event in events)
 
     def _catch_up(self) -> None:
         """Log the stages that ran while no process wrote."""

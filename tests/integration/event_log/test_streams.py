@@ -49,8 +49,9 @@ class Streamed:
         self.shown: list[Event] = []
         self.frames: list[EventFrame] = []
         self.story = ItemStory(self.shown.append)
+        self._frames = Frames("r", self.frames.append, FrozenClock())
         self._stream = RunStream(
-            Frames("r", self.frames.append, FrozenClock()),
+            self._frames,
             is_wanted=lambda: True,
             unwanted=lambda: None,
         )
@@ -74,7 +75,7 @@ class Streamed:
                 result = orchestrator.run(REQUEST, Cancellation())
         finally:
             self._stream.end()
-        self._stream.result(describe(result))
+        self._frames.result(describe(result))
         return result
 
     def _opened(self, *opened: object) -> None:
@@ -192,4 +193,4 @@ def test_the_last_frame_is_as_severe_as_the_outcome(outcome: Outcome, severity: 
     result = describe(run_alone()).model_copy(update={"outcome": outcome})
     Frames("r", emitted.append, FrozenClock()).result(result)
 
-    assert [frame.severity for frame in emitted] == [severity]
+    assert emitted[-1].severity == severity
