@@ -479,6 +479,7 @@ def _idea(world: World) -> None:
     log.add("log.opened", "the log was opened", at=ago(910))
     log.add("attempt.started", "attempt 1 started", at=ago(910), request_id="search-1")
     world.logs[path] = log
+    world.documents[f"{path}/logs"] = logs(IDEA, *((each, _TALK) for each in stages))
 
 
 def _waiting(world: World) -> None:

@@ -7,7 +7,7 @@ export function parsePatch(patch) {
   let before = 0;
   let after = 0;
   let inHunk = false;
-  for (const line of patch.split("\n")) {
+  for (const line of patch.replace(/\n$/, "").split("\n")) {
     if (line.startsWith("diff --git ")) {
       file = { path: pathOf(line), lines: [] };
       files.push(file);
@@ -28,7 +28,7 @@ export function parsePatch(patch) {
       file.lines.push({ kind: "add", text: line.slice(1), after: after++ });
     } else if (line[0] === "-") {
       file.lines.push({ kind: "del", text: line.slice(1), before: before++ });
-    } else if (line[0] === " ") {
+    } else if (line[0] === " " || line === "") {
       file.lines.push({ kind: "same", text: line.slice(1), before: before++, after: after++ });
     } else if (line[0] === "\\") {
       file.lines.push({ kind: "note", text: line.slice(2) });

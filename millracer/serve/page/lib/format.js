@@ -21,6 +21,9 @@ export function duration(seconds) {
   return `${Math.floor(seconds / DAY)}d ${Math.floor((seconds % DAY) / HOUR)}h`;
 }
 
+/** A round duration on an axis: `30s`, `2m`, `1h 30m`. */
+export const roundDuration = (seconds) => duration(seconds).replace(/ 00?[smh]$/, "");
+
 /** How long ago: `now`, `40s ago`, `5m ago`, `3h ago`, `2d ago`. */
 export function ago(time, now) {
   const seconds = Math.max(0, (now - Date.parse(time)) / 1000);

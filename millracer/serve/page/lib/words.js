@@ -27,8 +27,8 @@ const OUTCOMES = {
 };
 
 const DAEMONS = {
-  running: { word: "Daemon running", tone: "ok", shape: "running" },
-  stopped: { word: "No daemon", tone: "idle", shape: "waiting" },
+  running: { word: "Daemon running", tone: "ok", shape: "on" },
+  stopped: { word: "No daemon", tone: "idle", shape: "off" },
   paused: { word: "Paused", tone: "warn", shape: "paused" },
   unseen: { word: "Daemon may be dead", tone: "warn", shape: "unknown" },
   unknown: { word: "Daemon unknown", tone: "idle", shape: "unknown" },

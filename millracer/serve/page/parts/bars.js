@@ -1,6 +1,6 @@
 /** Stages as bars over time. The geometry is SVG attributes: the page has no inline styles. */
 import { html, useState } from "../lib/html.js";
-import { clock, duration, words } from "../lib/format.js";
+import { clock, duration, roundDuration, words } from "../lib/format.js";
 import { timeScale } from "../lib/timeline.js";
 import { useNow } from "../lib/use-now.js";
 import { Shape } from "./status.js";
@@ -35,7 +35,7 @@ export function Bars({ stages, isLive, members }) {
       : null}
     <div class="bars-axis" aria-hidden="true">
       <svg>${scale.marks.map((mark) => html`<g key=${mark.seconds}>
-        <text x=${`${mark.percent}%`} dx=${mark.seconds ? 3 : 0} y="11">${mark.seconds ? duration(mark.seconds) : clock(scale.start)}</text>
+        <text x=${`${mark.percent}%`} dx=${mark.seconds ? 3 : 0} y="11">${mark.seconds ? roundDuration(mark.seconds) : clock(scale.start)}</text>
       </g>`)}</svg>
     </div>
     <ol class="plain">

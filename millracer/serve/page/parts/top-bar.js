@@ -18,7 +18,7 @@ export function TopBar({ route, board }) {
       ${route.key ? html`<${Icon} name="chevron" /><a href=${workspaceRoute(route.key)} class="clip">${workspace?.name ?? route.key}</a>` : null}
     </nav>
     <${Connection} isReadOnly=${board?.read_only ?? false} />
-    ${board && !board.read_only ? html`<button type="button" class="top-new" onClick=${() => openDialog({ name: "submit", workspace: route.key })}><${Icon} name="plus" /><span class="wide-only">New item</span><span class="narrow-only hidden-text">New item</span></button>` : null}
+    ${board && !board.read_only ? html`<button type="button" class="primary top-new" onClick=${() => openDialog({ name: "submit", workspace: route.key })}><${Icon} name="plus" /><span class="wide-only">New item</span><span class="narrow-only hidden-text">New item</span></button>` : null}
     <button type="button" class="quiet" aria-label="Help" onClick=${() => openDialog({ name: "help" })}><${Icon} name="help" /></button>
   </header>`;
 }

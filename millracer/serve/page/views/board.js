@@ -98,7 +98,6 @@ function CardBody({ workspace, counts, isReadOnly }) {
     <${Group} name="Blocked" items=${blocked} count=${counts.blocked} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state="blocked" time=${html`<${Ago} time=${item.written_at} />`} />`} />
     <${Group} name="Waiting" items=${waiting} count=${counts.queued} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state="queued" time=${html`<${Ago} time=${item.written_at} />`} />`} />
     <${Group} name="Ended today" items=${ended} count=${counts.ended_today} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state=${item.state ?? "done"} detail=${item.outcome && item.outcome !== "completed" ? outcome(item.outcome).word : ""} time=${html`<${Ago} time=${item.ended_at} />`} />`} />
-    <p class="card-foot"><a class="quiet-link" href=${workspaceRoute(key)}>Open workspace</a></p>
   </div>`;
 }
 

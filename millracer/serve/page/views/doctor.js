@@ -24,7 +24,7 @@ export function Doctor({ route }) {
   if (board && !workspace) return html`<${NotServed} />`;
   if (!workspace) return html`<${Loading} text="Checking" />`;
   return html`
-    <${WorkspaceHead} workspace=${workspace} current="doctor" isReadOnly=${board.read_only} />
+    <${WorkspaceHead} workspace=${workspace} current="doctor" />
     <div class="doctor-head">
       <p aria-live="polite">${document ? verdict(document) : isLoading ? "Checking: this starts pi and Millrace and takes some seconds." : ""}</p>
       <button type="button" disabled=${isLoading} onClick=${() => reload(0)}><${Icon} name="refresh" />${isLoading ? "Checking…" : "Check again"}</button>

@@ -158,7 +158,7 @@ function Notices({ story, item, state, attempt, workspace, isReadOnly, error, re
   return html`
     ${error ? html`<${ErrorNotice} error=${error} retry=${reload} />` : null}
     ${story.resetReason ? html`<${Notice} title="The events are shown anew"><p>${RESETS[story.resetReason] ?? "The stream began again."} The state and the verdict come from Millrace and are not affected.</p><//>` : null}
-    ${lost.length
+    ${lost.length && LIVE.has(state)
       ? html`<${Notice} tone="warn" shape="unknown" title=${`Attempt ${lost.at(-1).number} was lost: its process was killed`}>
           <p>${attempt !== lost.at(-1) ? `Attempt ${attempt.number} took over; no event is missing.` : "Millrace keeps the item. Run it here to continue."}</p>
         <//>`

@@ -40,7 +40,7 @@ export function Models({ route }) {
   if (board && !workspace) return html`<${NotServed} />`;
   if (!workspace) return html`<${Loading} text="Loading the models" />`;
   return html`
-    <${WorkspaceHead} workspace=${workspace} current="models" isReadOnly=${board.read_only} />
+    <${WorkspaceHead} workspace=${workspace} current="models" />
     ${error ? html`<${ErrorNotice} error=${error} retry=${reload} />` : null}
     ${!document && isLoading ? html`<${Loading} rows=${8} text="Asking pi and Millrace for the models" />` : null}
     ${document

@@ -39,7 +39,7 @@ export function Workspace({ route }) {
   if (!workspace) return html`<${Loading} rows=${6} text="Loading the workspace" />`;
   const isReadOnly = board.read_only;
   return html`
-    <${WorkspaceHead} workspace=${workspace} current="items" isReadOnly=${isReadOnly} />
+    <${WorkspaceHead} workspace=${workspace} current="items" />
     ${workspace.error ? html`<${Notice} tone="bad" title=${workspace.error.message}><p>${workspace.error.suggested_action}</p><//>` : null}
     <div class="split">
       <div class="split-main">
