@@ -30,3 +30,5 @@ class SchemaName(StrEnum):
     CONTROL_RESULT = "control-result"
     MODELS_RESULT = "models-result"
     DOCTOR_RESULT = "doctor-result"
+    SERVE_RESULT = "serve-result"
+    OPENAPI = "openapi"

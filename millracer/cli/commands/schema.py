@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from millracer.cli.terminal.stdout import print_text
+from millracer.domain.operations import load
 from millracer.schemas.names import SchemaName
 from millracer.schemas.registry import render_schema
 
@@ -14,5 +15,8 @@ from millracer.schemas.registry import render_schema
 def schema(
     name: Annotated[SchemaName, typer.Argument(help="The document.", show_default=False)],
 ) -> None:
-    """Print the JSON Schema of one of Millracer's documents."""
-    print_text(render_schema(name))
+    """Print the JSON Schema of one of Millracer's documents, or the description of the HTTP API."""
+    if name is SchemaName.OPENAPI:
+        print_text(load("millracer.serve.openapi:render_openapi")())
+    else:
+        print_text(render_schema(name))

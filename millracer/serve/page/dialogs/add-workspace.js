@@ -22,7 +22,7 @@ export function AddWorkspaceDialog() {
   };
   return html`<${Dialog} title="Add a workspace" isBusy=${state.isBusy}>
     <form onSubmit=${submit} class="stack">
-      <label class="field"><span>Folder</span><input type="text" required value=${path} onInput=${(event) => setPath(event.currentTarget.value)} placeholder="/home/me/project" autocomplete="off" spellcheck="false" /><small class="soft">The absolute path of a project folder on this machine. It is registered and shown here; nothing in it changes.</small></label>
+      <label class="field"><span>Folder</span><input type="text" autofocus required value=${path} onInput=${(event) => setPath(event.currentTarget.value)} placeholder="/home/me/project" autocomplete="off" spellcheck="false" /><small class="soft">The absolute path of a project folder on this machine. It is registered and shown here; nothing in it changes.</small></label>
       ${state.error ? html`<div role="alert"><${ErrorNotice} error=${state.error} /></div>` : null}
       <footer class="dialog-foot">
         <button type="button" disabled=${state.isBusy} onClick=${closeDialog}>Close</button>

@@ -24,9 +24,7 @@ export function ControlDialog({ command, workspace, item, title }) {
   const [reason, setReason] = useState("");
   const [isForced, setIsForced] = useState(false);
   const [state, setState] = useState({ isBusy: false, error: null, document: null });
-  const button = useRef(null);
   const close = useRef(null);
-  useEffect(() => button.current?.focus(), []);
   useEffect(() => {
     if (state.document) close.current?.focus();
   }, [state.document]);
@@ -53,12 +51,12 @@ export function ControlDialog({ command, workspace, item, title }) {
     <form onSubmit=${confirm} class="stack">
       ${title ? html`<p class="dialog-subject">${title}</p>` : null}
       <p>${about.text}</p>
-      ${about.asks === "reason" ? html`<label class="field"><span>Reason <span class="soft">(optional)</span></span><input type="text" value=${reason} disabled=${state.isBusy} onInput=${(event) => setReason(event.currentTarget.value)} placeholder="Kept with the item" autocomplete="off" /></label>` : null}
+      ${about.asks === "reason" ? html`<label class="field"><span>Reason <span class="soft">(optional)</span></span><input type="text" autofocus value=${reason} disabled=${state.isBusy} onInput=${(event) => setReason(event.currentTarget.value)} placeholder="Kept with the item" autocomplete="off" /></label>` : null}
       ${about.asks === "force" ? html`<label class="check-field"><input type="checkbox" checked=${isForced} disabled=${state.isBusy} onChange=${(event) => setIsForced(event.currentTarget.checked)} /><span>Also stop it if something else started or watches it</span></label>` : null}
       ${state.error ? html`<div role="alert"><${ErrorNotice} error=${state.error} /></div>` : null}
       <footer class="dialog-foot">
         <button type="button" disabled=${state.isBusy} onClick=${closeDialog}>${command === "cancel" ? "Keep it" : "Close"}</button>
-        <button type="submit" ref=${button} class=${about.tone ?? "primary"} disabled=${state.isBusy} aria-busy=${state.isBusy}>${state.isBusy ? about.busy : about.button}</button>
+        <button type="submit" autofocus=${about.asks !== "reason"} class=${about.tone ?? "primary"} disabled=${state.isBusy} aria-busy=${state.isBusy}>${state.isBusy ? about.busy : about.button}</button>
       </footer>
     </form>
   <//>`;

@@ -1,5 +1,5 @@
 /** Submit an item. A repeated submission after a lost answer attaches to the first one. */
-import { html, useEffect, useRef, useState } from "../lib/html.js";
+import { html, useRef, useState } from "../lib/html.js";
 import { inWorkspace, postDocument } from "../lib/api.js";
 import { refreshBoard } from "../lib/board.js";
 import { closeDialog } from "../lib/dialogs.js";
@@ -20,8 +20,6 @@ export function SubmitDialog({ workspace: preferred, board }) {
   const [state, setState] = useState({ isBusy: false, error: null });
   // One key for each text: a retry is the same item, an edited text is another request.
   const idempotency = useRef({ text: null, key: null });
-  const text = useRef(null);
-  useEffect(() => text.current?.focus(), []);
   const change = (name) => (event) => {
     const field = event.currentTarget;
     draft = { ...form, [name]: field.type === "checkbox" ? field.checked : field.value };
@@ -51,7 +49,7 @@ export function SubmitDialog({ workspace: preferred, board }) {
   return html`<${Dialog} title="New item" isBusy=${state.isBusy} isWide>
     <form onSubmit=${submit} onKeyDown=${keys} class="stack">
       ${usable.length > 1 ? html`<label class="field"><span>Workspace</span><select value=${key} onChange=${(event) => setKey(event.currentTarget.value)}>${usable.map((each) => html`<option key=${each.key} value=${each.key} selected=${each.key === key}>${each.name} (${each.path})</option>`)}</select></label>` : null}
-      <label class="field"><span>Task</span><textarea ref=${text} rows="6" required value=${form.task} onInput=${change("task")} placeholder="What is to be done, in your own words"></textarea></label>
+      <label class="field"><span>Task</span><textarea autofocus rows="6" required value=${form.task} onInput=${change("task")} placeholder="What is to be done, in your own words"></textarea></label>
       <fieldset class="kinds"><legend>Kind</legend>
         ${KINDS.map(({ name, word, text }) => html`<label class="kind-choice" key=${name}><input type="radio" name="intake" value=${name} checked=${form.intake === name} onChange=${change("intake")} /><span class="kind-word">${word}</span><span class="soft">${text}</span></label>`)}
       </fieldset>
@@ -76,7 +74,7 @@ export function SubmitDialog({ workspace: preferred, board }) {
 }
 
 function bodyOf(form) {
-  const options = { provider: form.provider, model: form.model, stage_model: form.stageModel, mode: form.mode };
+  const options = { provider: form.provider, model: form.model, stage_model: form.stageModel, millrace_mode: form.mode };
   const chosen = Object.fromEntries(Object.entries(options).map(([name, value]) => [name, value.trim()]).filter(([, value]) => value));
   return {
     task: form.task.trim(),

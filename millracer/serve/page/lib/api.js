@@ -20,8 +20,11 @@ export function inWorkspace(key, ...parts) {
   return ["/workspaces", key, ...parts].map((part, at) => (at ? encodeURIComponent(part) : part)).join("/");
 }
 
+/** Add the query to a path; a list repeats its name, and empty values are left out. */
 export function withQuery(path, query) {
-  const pairs = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const pairs = Object.entries(query)
+    .flatMap(([name, value]) => (Array.isArray(value) ? value.map((each) => [name, each]) : [[name, value]]))
+    .filter(([, value]) => value !== null && value !== undefined && value !== "");
   return pairs.length ? `${path}?${new URLSearchParams(pairs)}` : path;
 }
 

@@ -1,11 +1,11 @@
 /** A modal dialog. Esc and the close button close it, unless it is busy. */
-import { html, useEffect, useRef } from "../lib/html.js";
+import { html, useLayoutEffect, useRef } from "../lib/html.js";
 import { closeDialog } from "../lib/dialogs.js";
 import { Icon } from "./icons.js";
 
 export function Dialog({ title, children, isBusy = false, isWide = false }) {
   const dialog = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     dialog.current.showModal();
     return () => opener?.isConnected && opener.focus?.();

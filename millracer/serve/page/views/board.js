@@ -6,7 +6,7 @@ import { plural, words } from "../lib/format.js";
 import { workspaceRoute } from "../lib/route.js";
 import { useLive } from "../lib/use-live.js";
 import { useTitle } from "../lib/use-title.js";
-import { daemonState, outcome, itemState } from "../lib/words.js";
+import { daemonState, itemState } from "../lib/words.js";
 import { Command } from "../parts/copy.js";
 import { Icon } from "../parts/icons.js";
 import { ItemRow } from "../parts/item-row.js";
@@ -95,9 +95,9 @@ function CardBody({ workspace, counts, isReadOnly }) {
     ${daemon.state === "stopped" && counts.queued ? html`<p class="card-warning tone-warn"><${Shape} state=${{ tone: "warn", shape: "blocked" }} />${plural(counts.queued, "item waits", "items wait")}, and no daemon runs.</p>` : null}
     ${daemon.state === "unseen" ? html`<p class="card-warning tone-warn"><${Shape} state=${{ tone: "warn", shape: "unknown" }} />The daemon may be dead.</p>` : null}
     <${Group} name="Running" items=${running} count=${counts.active} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state="active" detail=${item.stage ? words(item.stage) : ""} time=${html`<${Since} time=${item.since} />`} />`} />
-    <${Group} name="Blocked" items=${blocked} count=${counts.blocked} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state="blocked" time=${html`<${Ago} time=${item.written_at} />`} />`} />
+    <${Group} name="Blocked" items=${blocked} count=${counts.blocked} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state="blocked" note=${item.reason} time=${html`<${Ago} time=${item.written_at} />`} />`} />
     <${Group} name="Waiting" items=${waiting} count=${counts.queued} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state="queued" time=${html`<${Ago} time=${item.written_at} />`} />`} />
-    <${Group} name="Ended today" items=${ended} count=${counts.ended_today} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state=${item.state ?? "done"} detail=${item.outcome && item.outcome !== "completed" ? outcome(item.outcome).word : ""} time=${html`<${Ago} time=${item.ended_at} />`} />`} />
+    <${Group} name="Ended today" items=${ended} count=${counts.ended_today} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state=${item.state} detail=${item.state === "done" ? "" : itemState(item.state).word} time=${html`<${Ago} time=${item.ended_at} />`} />`} />
   </div>`;
 }
 

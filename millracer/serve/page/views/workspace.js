@@ -93,7 +93,7 @@ function daemonText(workspace, status, isPaused, runs) {
 
 /** The items of a workspace by filter, page by page. */
 function useItems(key, filter) {
-  const states = FILTERS.find((each) => each.name === filter).states.join(",");
+  const states = FILTERS.find((each) => each.name === filter).states;
   const path = inWorkspace(key, "items");
   const first = useDocument(withQuery(path, { state: states, limit: PAGE }));
   const [more, setMore] = useState({ for: null, pages: [], isLoading: false });
