@@ -194,7 +194,12 @@ def entry(kind: str, text: str, tool: str | None = None, *, failed: bool = False
 
 
 def control(
-    command: str, outcome: str, message: str, *, item_id: str | None = None, state: str | None = None
+    command: str,
+    outcome: str,
+    message: str,
+    *,
+    item_id: str | None = None,
+    state: str | None = None,
 ) -> Document:
     return {
         "schema_version": "millracer.control.v1",
@@ -212,7 +217,12 @@ def control(
 
 
 def status(
-    path: str, *, daemon: str = "none", pid: int | None = None, paused: bool = False, queued: int = 0
+    path: str,
+    *,
+    daemon: str = "none",
+    pid: int | None = None,
+    paused: bool = False,
+    queued: int = 0,
 ) -> Document:
     return {
         "schema_version": "millracer.status.v1",

@@ -7,10 +7,11 @@ changes; the events of an item can be added while the page follows them.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,7 +26,12 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
 _TICK = 0.02
 
 Answer = tuple[int, Document]
@@ -73,6 +79,7 @@ class World:
     delays: dict[str, float] = field(default_factory=dict)
     token: str = TOKEN
     changed: list[str] = field(default_factory=list)
+    open_streams: int = 0
 
     def change(self, workspace: str) -> None:
         """Report that something in a workspace has changed."""
@@ -89,11 +96,12 @@ class Stub:
         self._thread: threading.Thread | None = None
 
     @property
+    def open_streams(self) -> int:
+        return self.world.open_streams
+
+    @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    def link(self, route: str = "") -> str:
-        return f"{self.origin}/{route}#token={self.world.token}"
 
     def start(self) -> None:
         """Serve, on the same port as before."""
@@ -107,6 +115,7 @@ class Stub:
             return
         self._server.is_stopped = True
         self._server.shutdown()
+        self._server.cut_connections()
         self._thread.join()
         self._server.server_close()
         self._server = None
@@ -116,6 +125,23 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
     is_stopped = False
+
+    def __init__(self, *arguments: Any) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self) -> None:
+        for connection in tuple(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -131,7 +157,7 @@ def serving(world: World) -> Iterator[Stub]:
 def _handler(world: World) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 1
+        timeout = 60
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             pass
@@ -227,8 +253,12 @@ def _handler(world: World) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.close_connection = True
             log = world.logs.setdefault(path.removesuffix("/events"), Log(is_durable=False))
-            for event in self._events(log if is_item else Log(), after):
-                self.wfile.write(event)
+            world.open_streams += 1
+            try:
+                for event in self._events(log if is_item else Log(), after):
+                    self.wfile.write(event)
+            finally:
+                world.open_streams -= 1
 
         def _events(self, log: Log, after: str | None) -> Iterator[bytes]:
             opened = {
@@ -266,7 +296,7 @@ def _handler(world: World) -> type[BaseHTTPRequestHandler]:
                 if log.result is not None and position == len(log.frames):
                     yield _event(_ephemeral(log, "result", "the result", log.result))
                     return
-                if time.monotonic() - quiet > 0.5:
+                if time.monotonic() - quiet > 0.2:
                     quiet = time.monotonic()
                     yield b": here\n\n"
                 time.sleep(_TICK)

@@ -139,7 +139,6 @@ def busy_board(*, read_only: bool = False) -> Document:
                 board_item(
                     DONE,
                     "Fix the discount so that it takes a share",
-                    outcome="completed",
                     state="done",
                     ended_at=ago(1500),
                 ),
@@ -149,20 +148,23 @@ def busy_board(*, read_only: bool = False) -> Document:
             BILLING,
             "billing-api",
             blocked=[
-                board_item(BLOCKED, "Export the invoices of each night", written_at=ago(5400))
+                board_item(
+                    BLOCKED,
+                    "Export the invoices of each night",
+                    written_at=ago(5400),
+                    reason="the troubleshooter gave up after 3 tries",
+                )
             ],
             ended=[
                 board_item(
                     "retry-webhooks",
                     "Retry webhooks with growing pauses",
-                    outcome="completed",
                     state="done",
                     ended_at=ago(9000),
                 ),
                 board_item(
                     "drop-old-keys",
                     "Drop API keys after 90 days",
-                    outcome="cancelled",
                     state="cancelled",
                     ended_at=ago(14000),
                 ),
@@ -196,7 +198,6 @@ def busy_board(*, read_only: bool = False) -> Document:
                 board_item(
                     "crash-on-rotate",
                     "Do not crash when the phone is turned",
-                    outcome="incomplete",
                     state="done",
                     ended_at=ago(19000),
                 ),
@@ -345,9 +346,7 @@ def _done(world: World) -> None:
     log.add("attempt.started", "attempt 1 started", at=ago(1850), request_id="ticket-11")
     log.add("item.enqueued", "Millrace has the item as task", at=ago(1846))
     log.add("attempt.lost", "attempt 1 was lost: its process was killed", at=ago(1700))
-    log.add(
-        "attempt.started", "attempt 2 started", at=ago(1700), attempt=2, request_id="ticket-11"
-    )
+    log.add("attempt.started", "attempt 2 started", at=ago(1700), attempt=2, request_id="ticket-11")
     log.add("item.moved", "the item is done", at=ago(1534), attempt=2, item_state="done")
     log.add(
         "attempt.ended",
@@ -501,9 +500,7 @@ def _workspaces(world: World) -> None:
             "2026-11-30T18:04:44Z builder: stage started\n"
         )
     shop = f"/workspaces/{SHOP}"
-    world.documents[f"{shop}/status"] = status(
-        "/home/me/shop", daemon="runs", pid=40213, queued=3
-    )
+    world.documents[f"{shop}/status"] = status("/home/me/shop", daemon="runs", pid=40213, queued=3)
     world.documents[f"{shop}/items"] = page(
         listed(
             RUNNING,

@@ -32,7 +32,6 @@ export function goToSection(id) {
   const section = document.getElementById(id);
   if (!section) return;
   if (section instanceof HTMLDetailsElement) section.open = true;
-  section.querySelector("details.fold")?.setAttribute("open", "");
   section.scrollIntoView({ block: "start" });
-  section.focus({ preventScroll: true });
+  (section.querySelector(":scope > summary") ?? section).focus({ preventScroll: true });
 }

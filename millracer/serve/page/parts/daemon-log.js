@@ -8,7 +8,7 @@ const LINES = 200;
 
 export function DaemonLog({ workspace }) {
   const [isOpen, setIsOpen] = useState(false);
-  return html`<details class="fold daemon-log" id="logs" tabindex="-1" open=${isOpen} onToggle=${(event) => setIsOpen(event.currentTarget.open)}>
+  return html`<details class="fold daemon-log" id="logs" open=${isOpen} onToggle=${(event) => setIsOpen(event.currentTarget.open)}>
     <summary><h2>Daemon log</h2><kbd aria-hidden="true">l</kbd></summary>
     ${isOpen ? html`<${Text} workspace=${workspace} />` : null}
   </details>`;

@@ -6,9 +6,10 @@ import { Icon } from "./icons.js";
 export function Dialog({ title, children, isBusy = false, isWide = false }) {
   const dialog = useRef(null);
   useLayoutEffect(() => {
-    const opener = document.activeElement;
-    dialog.current.showModal();
-    return () => opener?.isConnected && opener.focus?.();
+    const element = dialog.current;
+    element.showModal();
+    // Closing gives the focus back to where it was before.
+    return () => element.close();
   }, []);
   const cancel = (event) => {
     event.preventDefault();

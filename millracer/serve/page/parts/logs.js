@@ -63,10 +63,10 @@ function Transcript({ stage, ordinal, workspace, id, isRunning, follows, setFoll
   const hidden = showsAll ? 0 : Math.max(0, log.entries.length - MOST);
   return html`
     <div class="log" ref=${box} onScroll=${scrolled} tabindex="0" role="region" aria-label=${`Transcript of ${words(stage.stage)}`}>
-      ${log.is_complete || isRunning ? null : html`<p class="soft">Only the last message of this stage was recorded.</p>`}
+      ${log.is_complete || isRunning || !log.entries.length ? null : html`<p class="soft">Only the last message of this stage was recorded.</p>`}
       ${hidden ? html`<button type="button" class="quiet" onClick=${() => setShowsAll(true)}>Show ${plural(hidden, "earlier entry", "earlier entries")}</button>` : null}
       ${log.entries.slice(hidden).map((entry, at) => html`<${Entry} key=${hidden + at} entry=${entry} />`)}
-      ${log.entries.length ? null : html`<p class="soft">Nothing was written yet.</p>`}
+      ${log.entries.length ? null : html`<p class="soft">${isRunning ? "Nothing was written yet." : "No transcript was recorded."}</p>`}
     </div>
     ${isRunning ? html`<p class="log-foot soft">${follows ? "Follows the end." : html`<button type="button" class="quiet small" onClick=${() => setFollows(true)}>Follow the end again</button>`}</p>` : null}`;
 }

@@ -29,7 +29,7 @@ function describe(item, state, attempt, running, step) {
   }
   if (state === "blocked") return { tone: "bad", shape: "blocked", title: "Blocked: Millrace cannot continue it without help", text: sentence(item.detail) };
   if (running) return { tone: "run", shape: "running", title: `${sentence(words(running.stage))} works on it`, text: "Not finished: nothing is proven yet." };
-  if (LIVE.has(state)) return { tone: "idle", shape: look.shape, title: state === "active" ? "Between two stages" : look.word, text: step ? `${sentence(step.text)}.` : look.text };
+  if (LIVE.has(state)) return { tone: "idle", shape: look.shape, title: state === "active" ? "Between two stages" : look.word, text: step ? `${sentence(step)}.` : look.text };
   if (state === "done") return { tone: "warn", shape: "unknown", title: "Ended, but not proven", text: "Millrace moved it to done, and the evidence does not prove it. It does not count as completed." };
   return { tone: look.tone, shape: look.shape, title: look.word, text: item.detail ? sentence(item.detail) : look.text };
 }

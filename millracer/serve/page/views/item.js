@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { inWorkspace, postDocument } from "../lib/api.js";
 import { findWorkspace, useBoard } from "../lib/board.js";
 import { openDialog } from "../lib/dialogs.js";
-import { compact, cost, duration, integer, moment, plural, sentence, words } from "../lib/format.js";
+import { compact, cost, duration, integer, moment, plural, words } from "../lib/format.js";
 import { applyFrames, changesItem, emptyStory, joinStages } from "../lib/frames.js";
 import { useDocument } from "../lib/use-document.js";
 import { useLive } from "../lib/use-live.js";
@@ -73,7 +73,7 @@ function ItemPage({ workspaceKey: key, id }) {
     <div class="split">
       <div class="split-main">
         <${Notices} story=${story} item=${item} state=${state} attempt=${attempt} workspace=${workspace} isReadOnly=${isReadOnly} error=${error} reload=${reload} />
-        <${Verdict} item=${item} state=${state} attempt=${attempt} running=${running} step=${isLive ? story.step : null} />
+        <${Verdict} item=${item} state=${state} attempt=${attempt} running=${running} step=${isLive ? (story.waiting ?? story.step?.text) : null} />
         <${Section} id="stages" title="Stages" shortcut="t" aside=${stages.length ? plural(stages.length, "stage") : null}>
           ${stages.length ? html`<${Bars} stages=${stages} isLive=${isLive} members=${MEMBERS_WITH_KIND(item.lineage)} />` : html`<p class="soft">${isLive ? "No stage has started yet." : "No stage ran."}</p>`}
         <//>
@@ -170,8 +170,7 @@ function Notices({ story, item, state, attempt, workspace, isReadOnly, error, re
       ? html`<${Notice} tone="warn" shape="paused" title="The workspace is paused" actions=${isReadOnly ? null : html`<button type="button" onClick=${() => openDialog({ name: "control", command: "resume", workspace: workspace.key })}>Resume</button>`}>
           <p>No new stage is started until it is resumed.</p>
         <//>`
-      : null}
-    ${story.waiting && LIVE.has(state) && isWatched ? html`<${Notice} tone="run" title=${sentence(story.waiting)} />` : null}`;
+      : null}`;
 }
 
 function RunHere({ workspace, id, isReadOnly, daemon }) {
