@@ -24,7 +24,7 @@ from millracer.operations.session.memory import SessionMemory
 from millracer.redaction.process import learn_environment
 from millracer.schemas.serve.result import ServeResult
 from millracer.serve.settings import ServeSettings
-from millracer.wiring import open_directories, open_store
+from millracer.wiring import BackendFactory, open_directories, open_store
 from millracer.wiring.preload import load_answers
 from millracer.wiring.user_files import log_to_file
 from millracer.wiring.workspace import find_place
@@ -84,19 +84,24 @@ def _serve(
         say_errors((bug,))
         return bug
 
+    programs = replace(common.programs, backends=BackendFactory(keep_statuses=True))
+    programs.warm_up(common.options.anywhere.options)
     cancellation = Cancellation()
     server = load("millracer.serve.server:MillracerServer")(
         settings,
         load("millracer.serve.server:ServerTools")(
-            programs=common.programs,
+            programs=programs,
             options=common.options,
             announce=announce,
             report_bug=report_bug,
         ),
         cancellation,
     )
-    with signals_cancel(cancellation, then=server.wake):
-        server.serve()
+    try:
+        with signals_cancel(cancellation, then=server.wake):
+            server.serve()
+    finally:
+        programs.close()
     return exit_code_of_cancel(cancellation.reason)
 
 
