@@ -9,20 +9,22 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from millracer.cancellation import Cancellation, CancelReason
+from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
 from millracer.operations.options import OptionLayers
+from millracer.ports import Observer
 from millracer.schemas.serve.result import ServeResult
 from millracer.serve.server import MillracerServer, ServerTools
 from millracer.serve.settings import ServeSettings
 from millracer.serve.workspaces import ServedWorkspace
+from millracer.testing.backend import ScriptedBackend
 
 LIMIT_SECONDS = 60
 JSON = "application/json"
@@ -55,9 +57,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Sends requests to one server."""
+    """Sends requests to one server; `stop` requests its end."""
 
     result: ServeResult
+    stop: Callable[[], None] = lambda: None
 
     @property
     def port(self) -> int:
@@ -233,6 +236,31 @@ def key_of(path: Path | str) -> str:
     return ServedWorkspace(path=str(Path(path).resolve())).key
 
 
+class LiveBackend(ScriptedBackend):
+    """A scripted Millrace whose observers wait until a test changes an item."""
+
+    def observe(self) -> Observer:
+        """See the port."""
+        return _WaitingObserver(self)
+
+
+class _WaitingObserver(Observer):
+    def __init__(self, backend: LiveBackend) -> None:
+        self._backend = backend
+        self._seen: object = None
+
+    def next_change(self, wait: Wait) -> None:
+        while (now := [(each.item_id, each.state) for each in self._backend.items.values()]) == (
+            self._seen
+        ) and not wait.expired:
+            wait.sleep(0.02)
+        self._seen = now
+        wait.cancellation.raise_if_cancelled()
+
+    def close(self) -> None:
+        pass
+
+
 @contextmanager
 def serving(
     tools: Tools, *workspaces: Path, options: OptionLayers | None = None, **settings: Any
@@ -261,14 +289,18 @@ def serving(
         ),
         cancellation,
     )
+
+    def stop() -> None:
+        cancellation.cancel(CancelReason.TERMINATED)
+        server.wake()
+
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:
         assert started.wait(LIMIT_SECONDS), "the server does not start"
-        yield Client(result=found[0])
+        yield Client(result=found[0], stop=stop)
     finally:
-        cancellation.cancel(CancelReason.TERMINATED)
-        server.wake()
+        stop()
         thread.join(LIMIT_SECONDS)
     assert not thread.is_alive()
     if bugs:
