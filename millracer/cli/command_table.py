@@ -29,8 +29,8 @@ _DOCTOR_EXIT_CODES = (
     "written, 130 or 143 cancelled."
 )
 _SERVE_EXIT_CODES = (
-    "Exit codes: 0 the link of a running server was printed, 2 invalid use or the port is in use, "
-    "8 a file could not be written or a library is missing, 130 or 143 stopped."
+    "Exit codes: 0 the link of a running server was printed, 2 invalid use, 8 the port is in use, "
+    "a library is missing, or --link found no server, 130 or 143 stopped."
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class SchemaName(StrEnum):
@@ -31,4 +32,7 @@ class SchemaName(StrEnum):
     MODELS_RESULT = "models-result"
     DOCTOR_RESULT = "doctor-result"
     SERVE_RESULT = "serve-result"
-    OPENAPI = "openapi"
+
+
+#: The description of the HTTP API, which is not a JSON Schema.
+OPENAPI: Final = "openapi"

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from millracer.cancellation import Cancellation
-from millracer.domain.operations import OperationName
 from millracer.domain.workspaces import LOCAL_SESSION
-from millracer.operations.answer import Answer
-from millracer.operations.context import OperationContext
+from millracer.operations.context import OperationContext, Tools
 from millracer.operations.options import OptionLayers
-from millracer.operations.registry import perform
 from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Backend, EventLogs
 from millracer.serve.workspaces import ServedWorkspace
-from millracer.wiring import SystemClock, new_identity
-from millracer.wiring.tool_factory import ProgramFactory
+from millracer.wiring import SystemClock, new_identity, open_event_logs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +19,12 @@ class ServerOperations:
     """Performs operations in served workspaces. Thread-safe.
 
     Attributes:
-        programs: pi and Millrace; they keep statuses.
+        tools: pi and Millrace; they keep statuses.
         options: the options of the command line and of files.
         cancellation: cancelled when the server stops; ends each call that waits.
     """
 
-    programs: ProgramFactory
+    tools: Tools
     options: OptionLayers
     cancellation: Cancellation
 
@@ -42,7 +37,7 @@ class ServerOperations:
     ) -> OperationContext:
         """Return the context of one operation in a workspace; no session records it."""
         return OperationContext(
-            tools=self.programs,
+            tools=self.tools,
             memory=SessionMemory(None),
             options=options or self.options,
             clock=SystemClock(),
@@ -51,16 +46,6 @@ class ServerOperations:
             new_identity=new_identity,
             session_id=LOCAL_SESSION,
         )
-
-    def perform(
-        self, name: OperationName, request: object, workspace: ServedWorkspace
-    ) -> Answer[Any]:
-        """Perform an operation with the options of the server.
-
-        Raises:
-            Exception: a bug.
-        """
-        return perform(name, request, self.context(workspace))
 
     def open_millrace(self, workspace: ServedWorkspace) -> Backend:
         """Return the Millrace of a workspace.
@@ -72,4 +57,4 @@ class ServerOperations:
 
     def event_logs(self, workspace: ServedWorkspace) -> EventLogs:
         """Return the event logs of a workspace."""
-        return self.programs.event_logs(workspace.path)
+        return open_event_logs(workspace.path)

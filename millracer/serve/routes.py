@@ -182,10 +182,13 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         ),
     ),
     _reads(_ITEM, _N.SHOW, "Show everything about one work item.", errors=_UNUSABLE),
-    _reads(
-        f"{_ITEM}/attempts",
-        _N.HISTORY,
-        "List the attempts at one work item that were watched here.",
+    ApiRoute(
+        method="GET",
+        path=f"{_ITEM}/attempts",
+        summary="List the attempts at one work item that were watched here.",
+        handler=f"{_HERE}.items:list_attempts",
+        operation=_N.HISTORY,
+        answer=OPERATIONS[_N.HISTORY].result,
         errors=_UNUSABLE,
     ),
     ApiRoute(

@@ -9,7 +9,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from millracer.cancellation import Cancellation
 from millracer.errors import UsageError
+from millracer.operations.context import Tools
 from millracer.operations.options import OptionLayers
 from millracer.schemas.serve.result import TOKEN_FRAGMENT, ServeResult
 from millracer.serve.app import ReportBug, make_app
@@ -29,8 +30,7 @@ from millracer.serve.runs import ServerRuns
 from millracer.serve.service import Service
 from millracer.serve.settings import ServeSettings
 from millracer.serve.workspaces import Workspaces
-from millracer.wiring import BackendFactory, open_server_records
-from millracer.wiring.tool_factory import ProgramFactory
+from millracer.wiring import open_server_records
 
 _BACKLOG = 128
 #: Headers beyond this end the connection; the guard refuses fewer with a document.
@@ -42,11 +42,12 @@ class ServerTools:
     """What the command line gives to a server.
 
     Attributes:
+        programs: pi and Millrace; the caller closes them.
         announce: called once with the running server.
         report_bug: logs an unexpected error and returns the error to report.
     """
 
-    programs: ProgramFactory
+    programs: Tools
     options: OptionLayers
     announce: Callable[[ServeResult], None]
     report_bug: ReportBug
@@ -90,9 +91,7 @@ class MillracerServer:
             WorkspaceUnusable: the record cannot be written.
         """
         settings = self._settings
-        programs = replace(self._tools.programs, backends=BackendFactory(keep_statuses=True))
         with ExitStack() as held:
-            held.callback(programs.close)
             token = settings.token()
             listener = held.enter_context(_listening(settings))
             record = open_server_records().hold()
@@ -111,7 +110,9 @@ class MillracerServer:
                 }
             )
             operations = ServerOperations(
-                programs=programs, options=self._tools.options, cancellation=self._cancellation
+                tools=self._tools.programs,
+                options=self._tools.options,
+                cancellation=self._cancellation,
             )
             runs = ServerRuns(
                 operations,

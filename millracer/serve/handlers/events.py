@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, closing, suppress
-from functools import partial
+from contextlib import ExitStack, closing
 
 from millracer.domain.event_log import Cursor
-from millracer.domain.operations import OperationName, ShowRequest
-from millracer.domain.work.identity import is_item_id
-from millracer.errors import MillracerError
 from millracer.operations.stream.frames import Frames, FrameType
 from millracer.ports.event_log import LogReader, LogRole
 from millracer.schemas.ops.frame import EventFrame
 from millracer.serve.changes import Subscription
 from millracer.serve.handlers.call import Call, unusable
-from millracer.serve.handlers.operations import refusal_of
+from millracer.serve.handlers.found_item import find_item_id
 from millracer.serve.item_watches import ItemWatch
 from millracer.serve.service import Service
 from millracer.serve.streams import (
@@ -42,7 +38,7 @@ async def stream_events(call: Call) -> StreamResponse:
     service = call.service
     service.streams.refuse_if_full()
     after = _cursor(call)
-    item_id = await _find(call)
+    item_id = await find_item_id(call)
     media_type = media_type_of(call.request)
     stream = _ItemStream(
         service,
@@ -65,29 +61,6 @@ def _cursor(call: Call) -> Cursor | None:
         return Cursor.parse(text)
     except ValueError as error:
         raise unusable(field, str(error)) from error
-
-
-async def _find(call: Call) -> str:
-    """Return the id of the item that the path names; one with a log needs no call of Millrace."""
-    if await call.service.threads.call(partial(_is_known, call)):
-        return call.item
-    context = call.service.operations.context(call.workspace)
-    answer = await call.service.perform(OperationName.SHOW, ShowRequest(call.item), context)
-    if answer.error is not None:
-        raise refusal_of(answer)
-    found: str = answer.result.work_item_id
-    return found
-
-
-def _is_known(call: Call) -> bool:
-    if not is_item_id(call.item):
-        return False
-    with (
-        suppress(OSError, MillracerError),
-        closing(call.service.operations.event_logs(call.workspace).read(call.item)) as reader,
-    ):
-        return reader.head is not None
-    return False
 
 
 class _ItemStream:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from starlette.responses import Response
 
-from millracer.domain.operations import ListRequest, OperationName, ShowRequest
+from millracer.domain.operations import HistoryRequest, ListRequest, OperationName
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError
 from millracer.operations.context import PreparedTask, prepare_task
@@ -20,7 +20,8 @@ from millracer.schemas.items.listing import ListedDocument, ListResult
 from millracer.schemas.serve.items import AcceptedResult, ItemsPage, PagedItemDocument
 from millracer.schemas.submit import SubmitResult
 from millracer.serve.handlers.call import Call, reply, unusable
-from millracer.serve.handlers.operations import refusal_of
+from millracer.serve.handlers.found_item import find_item_id, look_up
+from millracer.serve.handlers.operations import refusal_of, reply_answer
 from millracer.serve.routes import API, IDEMPOTENCY_KEY
 from millracer.serve.service import Service
 from millracer.serve.workspaces import ServedWorkspace
@@ -43,6 +44,17 @@ async def list_items(call: Call) -> Response:
         raise refusal_of(answer)
     make = partial(_page, answer.result, before, call.query.limit, call.service, call.workspace)
     return reply(await call.service.threads.call(make))
+
+
+async def list_attempts(call: Call) -> Response:
+    """List the attempts at one item.
+
+    Raises:
+        MillracerError: the workspace holds no such item.
+    """
+    request = HistoryRequest(work_item_id=await find_item_id(call))
+    context = call.service.operations.context(call.workspace)
+    return reply_answer(await call.service.perform(OperationName.HISTORY, request, context))
 
 
 async def submit_item(call: Call) -> Response:
@@ -100,19 +112,16 @@ async def watch_item(call: Call) -> Response:
     """Run an item on this server.
 
     Raises:
-        Refusal: the workspace holds no such item.
+        MillracerError: the workspace holds no such item.
+        Refusal: there are too many runs.
     """
     call.service.refuse_while_stopping()
-    context = call.service.operations.context(call.workspace)
-    answer = await call.service.perform(OperationName.SHOW, ShowRequest(call.item), context)
-    if answer.error is not None:
-        raise refusal_of(answer)
+    found = await look_up(call)
     options = None if call.body is None else call.body.options
     given = {} if options is None else options.given()
-    item_id = answer.result.work_item_id
-    runs_here = await _run(call, item_id, new_request_id(), given)
+    runs_here = await _run(call, found.item_id, new_request_id(), given)
     return reply(
-        _accepted(call.workspace, item_id, answer.result.state, is_new=False, runs_here=runs_here),
+        _accepted(call.workspace, found.item_id, found.state, is_new=False, runs_here=runs_here),
         call.route.status,
     )
 

@@ -54,7 +54,7 @@ async def _await_leave(request: Request) -> None:
 def _answer(service: Service, raw: bytes, cancellation: Cancellation) -> OpsResult:
     defaults = CommandDefaults(options=service.operations.options)
     with open_gateway(
-        service.operations.programs, defaults, remembers=not service.read_only
+        service.operations.tools, defaults, remembers=not service.read_only
     ) as gateway:
         try:
             read = read_ops_request(raw)

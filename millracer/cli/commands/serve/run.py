@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from millracer.cancellation import Cancellation
+from millracer.cli.command import report_failure
 from millracer.cli.commands.malloc_tuning import share_one_heap
 from millracer.cli.commands.serve import running
 from millracer.cli.internal_errors import record_bug
@@ -18,13 +20,13 @@ from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import say, say_errors
 from millracer.domain.failures import exit_code_of_cancel
 from millracer.domain.operations import load
-from millracer.errors import ExitCode, MillracerError
+from millracer.errors import ExitCode, MillracerError, UsageError
 from millracer.logs import also_emit_lines
 from millracer.operations.session.memory import SessionMemory
 from millracer.redaction.process import learn_environment
 from millracer.schemas.serve.result import ServeResult
 from millracer.serve.settings import ServeSettings
-from millracer.wiring import open_directories, open_store
+from millracer.wiring import BackendFactory, open_directories, open_store
 from millracer.wiring.preload import load_answers
 from millracer.wiring.user_files import log_to_file
 from millracer.wiring.workspace import find_place
@@ -50,18 +52,23 @@ def serve(
         as_json: print a document instead of the link.
 
     Raises:
-        MillracerError: the server cannot start.
+        UsageError: the settings cannot be used.
     """
-    _require_libraries()
-    settings = replace(settings, workspaces=_paths(workspaces))
-    same = running.find_same(settings)
-    if same is not None:
-        running.show(same, as_json=as_json)
-        say(f"a server runs already (process {same.pid})")
-        if open_page:
-            _open(same)
-        return ExitCode.COMPLETED
-    return _serve(common, settings, open_page=open_page, as_json=as_json)
+    try:
+        _require_libraries()
+        settings = replace(settings, workspaces=_paths(workspaces))
+        same = running.find_same(settings)
+        if same is None:
+            return _serve(common, settings, open_page=open_page, as_json=as_json)
+    except UsageError:
+        raise
+    except MillracerError as error:
+        return report_failure(sys.argv[1:], error)
+    running.show(same, as_json=as_json)
+    say(f"a server runs already (process {same.pid})")
+    if open_page:
+        _open(same)
+    return ExitCode.COMPLETED
 
 
 def _serve(
@@ -84,19 +91,24 @@ def _serve(
         say_errors((bug,))
         return bug
 
+    programs = replace(common.programs, backends=BackendFactory(keep_statuses=True))
+    programs.warm_up(common.options.anywhere.options)
     cancellation = Cancellation()
     server = load("millracer.serve.server:MillracerServer")(
         settings,
         load("millracer.serve.server:ServerTools")(
-            programs=common.programs,
+            programs=programs,
             options=common.options,
             announce=announce,
             report_bug=report_bug,
         ),
         cancellation,
     )
-    with signals_cancel(cancellation, then=server.wake):
-        server.serve()
+    try:
+        with signals_cancel(cancellation, then=server.wake):
+            server.serve()
+    finally:
+        programs.close()
     return exit_code_of_cancel(cancellation.reason)
 
 
