@@ -17,7 +17,7 @@ _OWN = sorted(
     for path in _PAGE.rglob("*")
     if path.suffix in {".js", ".css", ".html"} and path.parent != FOLDER
 )
-_MODULES = [path for path in sorted(_PAGE.rglob("*.js"))]
+_MODULES = sorted(_PAGE.rglob("*.js"))
 #: What would make markup of a text, code of a string, or a style that the policy forbids.
 _FORBIDDEN = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|\beval\("

@@ -1,4 +1,4 @@
-"""Documents of the HTTP API for the stub server: every key of the published schemas, with defaults."""
+"""Documents of the HTTP API for the stub server, with every key of the published schemas."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tokens(read: int, written: int, cached: int = 0) -> Document:
     }
 
 
-def stage(
+def stage(  # noqa: PLR0913 - the keys of the document
     item: str,
     name: str,
     result: str | None,
@@ -116,7 +116,7 @@ def changes(*files: tuple[str, str, int, int], dirty: bool = False) -> Document:
     }
 
 
-def item(
+def item(  # noqa: PLR0913 - the keys of the document
     item_id: str,
     title: str,
     state: str,
@@ -373,11 +373,22 @@ def doctor() -> Document:
     }
 
 
-def board_item(item_id: str, title: str, **more: Any) -> Document:
-    return {"work_item_id": item_id, "title": title, "kind": "task", **more}
+def board_running(item_id: str, title: str, stage: str, since: str, runner: str) -> Document:
+    about = {"work_item_id": item_id, "title": title, "kind": "task"}
+    return {**about, "stage": stage, "since": since, "runner": runner}
 
 
-def on_board(
+def board_item(item_id: str, title: str, written_at: str, reason: str | None = None) -> Document:
+    about = {"work_item_id": item_id, "title": title, "kind": "task"}
+    return {**about, "written_at": written_at, "reason": reason}
+
+
+def board_ended(item_id: str, title: str, state: str, ended_at: str) -> Document:
+    about = {"work_item_id": item_id, "title": title, "kind": "task"}
+    return {**about, "state": state, "ended_at": ended_at}
+
+
+def on_board(  # noqa: PLR0913 - the keys of the document
     key: str,
     name: str,
     *,
@@ -398,6 +409,7 @@ def on_board(
         "name": name,
         "workspace_id": name,
         "is_default": name == "shop",
+        "is_registered": True,
         "exists": True,
         "is_initialized": initialized,
         "daemon": {"state": daemon, "pid": pid, "since": ago(1200) if pid else None},
@@ -443,7 +455,7 @@ def listed(item_id: str, title: str, state: str, age: float, **more: Any) -> Doc
     }
 
 
-def frame(
+def frame(  # noqa: PLR0913 - the keys of the document
     epoch: str,
     sequence: int,
     event_type: str,

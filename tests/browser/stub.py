@@ -105,7 +105,7 @@ class Stub:
 
     def start(self) -> None:
         """Serve, on the same port as before."""
-        self._server = _Server(("127.0.0.1", self.port), _handler(self.world))
+        self._server = _Server(self.port, self.world)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_TICK,))
         self._thread.start()
@@ -126,9 +126,10 @@ class _Server(ThreadingHTTPServer):
     block_on_close = True
     is_stopped = False
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, port: int, world: World) -> None:
+        self.world = world
         self._connections: set[socket.socket] = set()
-        super().__init__(*arguments)
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
@@ -154,154 +155,154 @@ def serving(world: World) -> Iterator[Stub]:
         stub.stop()
 
 
-def _handler(world: World) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 60
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    timeout = 60
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            pass
+    @property
+    def world(self) -> World:
+        return self.server.world
 
-        def handle_one_request(self) -> None:
-            try:
-                super().handle_one_request()
-            except (ConnectionError, TimeoutError):
-                self.close_connection = True
-            if self.server.is_stopped:  # type: ignore[attr-defined]
-                self.close_connection = True
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        pass
 
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            if not parts.path.startswith("/api/v1/"):
-                self._file(parts.path)
-                return
-            path = unquote(parts.path.removeprefix("/api/v1"))
-            if not self._is_allowed():
-                return
-            if "text/event-stream" in self.headers.get("Accept", ""):
-                self._stream(path, parse_qs(parts.query))
-                return
-            time.sleep(world.delays.get(path, 0))
-            if path in world.texts:
-                self._send(200, world.texts[path].encode(), "text/plain; charset=utf-8")
-                return
-            found = world.documents.get(f"{path}?{parts.query}", world.documents.get(path))
-            if found is None:
-                problem = error("item_not_found", "There is no such item.", "See `millracer list`.")
-                self._json(404, {"error": problem, "document": None})
-            elif isinstance(found, tuple):
-                self._json(*found)
-            else:
-                self._json(200, found)
-
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            body = json.loads(self.rfile.read(length) or b"{}")
-            if not self._is_allowed():
-                return
-            path = unquote(self.path.removeprefix("/api/v1"))
-            world.requests.append((path, body, dict(self.headers)))
-            time.sleep(world.delays.get(path, 0))
-            answer = world.answers.get(path)
-            if answer is None:
-                self._json(404, {"error": error("not_found", "unknown path"), "document": None})
-            else:
-                self._json(*(answer(body) if callable(answer) else answer))
-
-        def _is_allowed(self) -> bool:
-            if self.headers.get("Authorization") == f"Bearer {world.token}":
-                return True
-            problem = error("unauthorized", "The token is missing or wrong.")
-            self._json(401, {"error": problem, "document": None})
-            return False
-
-        def _file(self, path: str) -> None:
-            name = "index.html" if path == "/" else path.removeprefix("/static/")
-            file = (PAGE / name).resolve()
-            if not file.is_relative_to(PAGE) or not file.is_file():
-                self._send(404, b"", "text/plain")
-                return
-            self._send(200, file.read_bytes(), _TYPES[file.suffix])
-
-        def _json(self, status: int, document: Document) -> None:
-            self._send(status, json.dumps(document).encode(), "application/json")
-
-        def _send(self, status: int, body: bytes, kind: str) -> None:
-            self.send_response(status)
-            self._headers(kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def _headers(self, kind: str) -> None:
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Security-Policy", CSP)
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.send_header("Cache-Control", "no-store")
-
-        def _stream(self, path: str, query: dict[str, list[str]]) -> None:
-            after = self.headers.get("Last-Event-ID") or query.get("after", [None])[0]
-            world.streams.append((path, after))
-            is_item = path.endswith("/events") and path != "/events"
-            if is_item and path.removesuffix("/events") not in world.documents:
-                problem = error("item_not_found", "There is no such item.")
-                self._json(404, {"error": problem, "document": None})
-                return
-            self.send_response(200)
-            self._headers("text/event-stream")
-            self.send_header("Connection", "close")
-            self.end_headers()
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (ConnectionError, TimeoutError):
             self.close_connection = True
-            log = world.logs.setdefault(path.removesuffix("/events"), Log(is_durable=False))
-            world.open_streams += 1
-            try:
-                for event in self._events(log if is_item else Log(), after):
-                    self.wfile.write(event)
-            finally:
-                world.open_streams -= 1
+        if self.server.is_stopped:
+            self.close_connection = True
 
-        def _events(self, log: Log, after: str | None) -> Iterator[bytes]:
-            opened = {
-                "work_item_id": "item",
-                "epoch": log.epoch,
-                "after": after,
-                "head": None,
-                "durable": log.is_durable,
-                "role": "observer",
-            }
-            yield b"retry: 1000\n\n"
-            yield _event(_ephemeral(log, "stream.opened", "the stream begins", opened))
-            epoch, position = log.epoch, 0
-            if after is not None:
-                if after.rpartition("-")[0] == epoch:
-                    position = int(after.rpartition("-")[2]) + 1
-                else:
-                    reset = {"reason": "unknown_cursor"}
-                    yield _event(_ephemeral(log, "stream.reset", "from the start", reset))
-            seen = len(world.changed)
-            quiet = time.monotonic()
-            while not self.server.is_stopped:  # type: ignore[attr-defined]
-                if log.epoch != epoch:
-                    epoch, position = log.epoch, 0
-                    yield _event(_ephemeral(log, "stream.reset", "anew", {"reason": "pruned"}))
-                batch = log.frames[position:]
-                position += len(batch)
-                if batch:
-                    yield b"".join(map(_event, batch))
-                for key in world.changed[seen:]:
-                    seen += 1
-                    yield _event(
-                        _ephemeral(log, "workspace.changed", "changed", {"workspace": key})
-                    )
-                if log.result is not None and position == len(log.frames):
-                    yield _event(_ephemeral(log, "result", "the result", log.result))
-                    return
-                if time.monotonic() - quiet > 0.2:
-                    quiet = time.monotonic()
-                    yield b": here\n\n"
-                time.sleep(_TICK)
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        if not parts.path.startswith("/api/v1/"):
+            self._file(parts.path)
+            return
+        path = unquote(parts.path.removeprefix("/api/v1"))
+        if not self._is_allowed():
+            return
+        if "text/event-stream" in self.headers.get("Accept", ""):
+            self._stream(path, parse_qs(parts.query))
+            return
+        time.sleep(self.world.delays.get(path, 0))
+        if path in self.world.texts:
+            self._send(200, self.world.texts[path].encode(), "text/plain; charset=utf-8")
+            return
+        found = self.world.documents.get(f"{path}?{parts.query}", self.world.documents.get(path))
+        if found is None:
+            problem = error("item_not_found", "There is no such item.", "See `millracer list`.")
+            self._json(404, {"error": problem, "document": None})
+        elif isinstance(found, tuple):
+            self._json(*found)
+        else:
+            self._json(200, found)
 
-    return Handler
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        body = json.loads(self.rfile.read(length) or b"{}")
+        if not self._is_allowed():
+            return
+        path = unquote(self.path.removeprefix("/api/v1"))
+        self.world.requests.append((path, body, dict(self.headers)))
+        time.sleep(self.world.delays.get(path, 0))
+        answer = self.world.answers.get(path)
+        if answer is None:
+            self._json(404, {"error": error("not_found", "unknown path"), "document": None})
+        else:
+            self._json(*(answer(body) if callable(answer) else answer))
+
+    def _is_allowed(self) -> bool:
+        if self.headers.get("Authorization") == f"Bearer {self.world.token}":
+            return True
+        problem = error("unauthorized", "The token is missing or wrong.")
+        self._json(401, {"error": problem, "document": None})
+        return False
+
+    def _file(self, path: str) -> None:
+        name = "index.html" if path == "/" else path.removeprefix("/static/")
+        file = (PAGE / name).resolve()
+        if not file.is_relative_to(PAGE) or not file.is_file():
+            self._send(404, b"", "text/plain")
+            return
+        self._send(200, file.read_bytes(), _TYPES[file.suffix])
+
+    def _json(self, status: int, document: Document) -> None:
+        self._send(status, json.dumps(document).encode(), "application/json")
+
+    def _send(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self._headers(kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _headers(self, kind: str) -> None:
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Security-Policy", CSP)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+
+    def _stream(self, path: str, query: dict[str, list[str]]) -> None:
+        after = self.headers.get("Last-Event-ID") or query.get("after", [None])[0]
+        self.world.streams.append((path, after))
+        is_item = path.endswith("/events") and path != "/events"
+        if is_item and path.removesuffix("/events") not in self.world.documents:
+            problem = error("item_not_found", "There is no such item.")
+            self._json(404, {"error": problem, "document": None})
+            return
+        self.send_response(200)
+        self._headers("text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        log = self.world.logs.setdefault(path.removesuffix("/events"), Log(is_durable=False))
+        self.world.open_streams += 1
+        try:
+            for event in self._events(log if is_item else Log(), after):
+                self.wfile.write(event)
+        finally:
+            self.world.open_streams -= 1
+
+    def _events(self, log: Log, after: str | None) -> Iterator[bytes]:
+        opened = {
+            "work_item_id": "item",
+            "epoch": log.epoch,
+            "after": after,
+            "head": None,
+            "durable": log.is_durable,
+            "role": "observer",
+        }
+        yield b"retry: 1000\n\n"
+        yield _event(_ephemeral(log, "stream.opened", "the stream begins", opened))
+        epoch, position = log.epoch, 0
+        if after is not None:
+            if after.rpartition("-")[0] == epoch:
+                position = int(after.rpartition("-")[2]) + 1
+            else:
+                reset = {"reason": "unknown_cursor"}
+                yield _event(_ephemeral(log, "stream.reset", "from the start", reset))
+        seen = len(self.world.changed)
+        quiet = time.monotonic()
+        while not self.server.is_stopped:
+            if log.epoch != epoch:
+                epoch, position = log.epoch, 0
+                yield _event(_ephemeral(log, "stream.reset", "anew", {"reason": "pruned"}))
+            batch = log.frames[position:]
+            position += len(batch)
+            if batch:
+                yield b"".join(map(_event, batch))
+            for key in self.world.changed[seen:]:
+                seen += 1
+                yield _event(_ephemeral(log, "workspace.changed", "changed", {"workspace": key}))
+            if log.result is not None and position == len(log.frames):
+                yield _event(_ephemeral(log, "result", "the result", log.result))
+                return
+            if time.monotonic() - quiet > 0.2:
+                quiet = time.monotonic()
+                yield b": here\n\n"
+            time.sleep(_TICK)
 
 
 def _ephemeral(log: Log, event_type: str, message: str, payload: Document) -> Document:

@@ -38,9 +38,9 @@ def test_submit_with_the_keyboard_opens_the_item(tab: Tab) -> None:
     page = tab.open(f"#/w/{SHOP}")
     expect(page.get_by_role("heading", name="shop", level=1)).to_be_visible()
     page.keyboard.press("n")
-    expect(page.get_by_label("Task", exact=True)).to_be_focused()
+    expect(page.get_by_role("textbox", name="Task")).to_be_focused()
     page.keyboard.type("Show the tax per line")
-    page.get_by_label("Idea").check()
+    page.get_by_role("radio", name="Idea").check()
     page.get_by_text("Options", exact=True).click()
     page.get_by_label("Request id").fill("ticket-30")
     page.get_by_label("Model of the stages").fill("anthropic/claude-opus-5:high")
@@ -73,7 +73,7 @@ def test_a_repeated_submission_has_the_same_key_and_an_edited_one_another(tab: T
     tab.world.answers[f"/workspaces/{SHOP}/items"] = answer
     page = tab.open(f"#/w/{SHOP}")
     page.get_by_role("button", name="New item").click()
-    page.get_by_label("Task", exact=True).fill("Show the tax")
+    page.get_by_role("textbox", name="Task").fill("Show the tax")
     submit = page.get_by_role("button", name="Submit")
     submit.click()
     expect(page.get_by_role("alert")).to_contain_text("Millrace did not answer")
@@ -81,7 +81,7 @@ def test_a_repeated_submission_has_the_same_key_and_an_edited_one_another(tab: T
     expect(submit).to_be_enabled()
     while len(tab.world.requests) < 2:
         page.wait_for_timeout(20)
-    page.get_by_label("Task", exact=True).fill("Show the tax per line")
+    page.get_by_role("textbox", name="Task").fill("Show the tax per line")
     submit.click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     keys = [headers["Idempotency-Key"] for _, _, headers in tab.world.requests]
@@ -91,11 +91,11 @@ def test_a_repeated_submission_has_the_same_key_and_an_edited_one_another(tab: T
 def test_a_closed_submission_keeps_its_text(tab: Tab) -> None:
     page = tab.open()
     page.get_by_role("button", name="New item").first.click()
-    page.get_by_label("Task", exact=True).fill("half a thought")
+    page.get_by_role("textbox", name="Task").fill("half a thought")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="New item").first.click()
-    expect(page.get_by_label("Task", exact=True)).to_have_value("half a thought")
+    expect(page.get_by_role("textbox", name="Task")).to_have_value("half a thought")
 
 
 def test_keys_reach_every_section_and_escape_goes_up(tab: Tab) -> None:

@@ -1,4 +1,4 @@
-"""Readable by everybody: axe without findings in light and dark, and no sideways scroll at 320 px."""
+"""The page is readable by everybody: axe has no findings, and nothing scrolls sideways."""
 
 from __future__ import annotations
 

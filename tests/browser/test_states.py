@@ -206,3 +206,22 @@ def test_texts_of_agents_are_letters_and_never_markup(tab: Tab) -> None:
     expect(page.locator(".failure")).to_have_text(hostile)
     expect(page.locator(".event-message", has_text="<img")).to_be_visible()
     expect(page.locator("img, b:has-text('bold')")).to_have_count(0)
+
+
+def test_frames_without_their_facts_are_events_and_nothing_more(tab: Tab) -> None:
+    """An agent can write the log: it may break no view."""
+    log = tab.world.logs[f"/workspaces/{SHOP}/items/{RUNNING}"]
+    for event_type in ("stage.started", "stage.ended", "item.moved", "attempt.ended", "new.type"):
+        log.add(event_type, "forged")
+    page = tab.open(f"#/w/{SHOP}/i/{RUNNING}")
+    expect(page.locator(".event-message", has_text="forged")).to_have_count(5)
+    _sees(page, "Checker works on it")
+
+
+def test_a_document_that_breaks_a_view_leaves_the_rest_of_the_page(tab: Tab) -> None:
+    tab.world.documents[f"/workspaces/{SHOP}/items/{RUNNING}"]["item"]["changes"] = None
+    page = tab.open(f"#/w/{SHOP}/i/{RUNNING}")
+    _sees(page, "This page cannot show what it received")
+    tab.go("#/")
+    expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
+    tab.messages.clear()

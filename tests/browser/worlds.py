@@ -6,7 +6,9 @@ from tests.browser.documents import (
     Document,
     ago,
     board,
+    board_ended,
     board_item,
+    board_running,
     changes,
     control,
     diff,
@@ -122,7 +124,7 @@ def busy_board(*, read_only: bool = False) -> Document:
             daemon="running",
             pid=40213,
             running=[
-                board_item(
+                board_running(
                     RUNNING,
                     "Round discounts half up in the cart total",
                     stage="checker",
@@ -136,7 +138,7 @@ def busy_board(*, read_only: bool = False) -> Document:
                 board_item("guest-checkout", "Let guests check out", written_at=ago(2400)),
             ],
             ended=[
-                board_item(
+                board_ended(
                     DONE,
                     "Fix the discount so that it takes a share",
                     state="done",
@@ -156,13 +158,13 @@ def busy_board(*, read_only: bool = False) -> Document:
                 )
             ],
             ended=[
-                board_item(
+                board_ended(
                     "retry-webhooks",
                     "Retry webhooks with growing pauses",
                     state="done",
                     ended_at=ago(9000),
                 ),
-                board_item(
+                board_ended(
                     "drop-old-keys",
                     "Drop API keys after 90 days",
                     state="cancelled",
@@ -176,7 +178,7 @@ def busy_board(*, read_only: bool = False) -> Document:
             daemon="running",
             pid=40977,
             running=[
-                board_item(
+                board_running(
                     IDEA, "Search as you type", stage="planner", since=ago(12), runner="elsewhere"
                 )
             ],
@@ -195,7 +197,7 @@ def busy_board(*, read_only: bool = False) -> Document:
             "mobile",
             waiting=[board_item("offline-cart", "Keep the cart offline", written_at=ago(86400))],
             ended=[
-                board_item(
+                board_ended(
                     "crash-on-rotate",
                     "Do not crash when the phone is turned",
                     state="done",
@@ -225,8 +227,8 @@ def _running(world: World) -> None:
         RUNNING,
         "Round discounts half up in the cart total",
         "active",
-        task="Round discounts half up in the cart total.\n\nThe cart shows 4.97 for half of 9.95, the"
-        " invoice 4.98. Both must round half up. Add tests for the edge cases.",
+        task="Round discounts half up in the cart total.\n\nThe cart shows 4.97 for half of 9.95,"
+        " the invoice 4.98. Both must round half up. Add tests for the edge cases.",
         stages=[built, checking],
         lacks=[
             missing(
@@ -251,14 +253,13 @@ def _running(world: World) -> None:
     log.add("item.enqueued", "Millrace has the item as task", at=ago(178), intake_kind="task")
     log.add("state.entered", "watching the work item", at=ago(177), state="monitor")
     log.add("item.moved", "the item is active", at=ago(173), item_state="active")
-    _stage(log, RUNNING, "builder", ago(172), ago(53.6), "BUILDER_COMPLETE")
-    _stage(log, RUNNING, "checker", ago(47), None, None)
+    _stage(log, RUNNING, "builder", (ago(172), ago(53.6)), "BUILDER_COMPLETE")
+    _stage(log, RUNNING, "checker", (ago(47), None), "")
     world.logs[path] = log
 
 
-def _stage(
-    log: Log, item_id: str, name: str, start: str, end: str | None, result: str | None
-) -> None:
+def _stage(log: Log, item_id: str, name: str, times: tuple[str, str | None], result: str) -> None:
+    start, end = times
     about = {"item_id": item_id, "stage": name, "run_id": "run-e55c8b1d", "plane": "execution"}
     log.add("stage.started", f"{name} began", at=start, **about)
     if end is not None:
@@ -325,8 +326,8 @@ def _done(world: World) -> None:
         DONE,
         "Fix the discount so that it takes a share",
         "done",
-        task="Fix the discount so that it takes a share.\n\n`discounted` subtracts the percentage as"
-        " if it were cents: 10 % off 20.00 gives 19.90. Round half up.",
+        task="Fix the discount so that it takes a share.\n\n`discounted` subtracts the percentage"
+        " as if it were cents: 10 % off 20.00 gives 19.90. Round half up.",
         proof=[
             fact(DONE, f"task {DONE} is done", f"millrace queue show {DONE}"),
             fact(
@@ -383,7 +384,7 @@ def _blocked(world: World) -> None:
         "Export the invoices of each night",
         "blocked",
         workspace="/home/me/billing-api",
-        failure='401 {"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}',
+        failure='401 {"error":{"type":"authentication_error","message":"invalid x-api-key"}}',
         detail="the troubleshooter gave up after 3 tries",
         proof=[
             fact(BLOCKED, f"task {BLOCKED} is blocked", f"millrace queue show {BLOCKED}"),
@@ -536,6 +537,7 @@ def _workspaces(world: World) -> None:
 def page(*items: Document, following: str | None = None, total: int | None = None) -> Document:
     return {
         "schema_version": "millracer.items-page.v1",
+        "workspace": "/home/me/shop",
         "items": list(items),
         "next": following,
         "total": len(items) if total is None else total,

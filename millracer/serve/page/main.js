@@ -11,6 +11,7 @@ import { AddWorkspaceDialog } from "./dialogs/add-workspace.js";
 import { ControlDialog } from "./dialogs/control.js";
 import { HelpDialog } from "./dialogs/help.js";
 import { SubmitDialog } from "./dialogs/submit.js";
+import { Boundary } from "./parts/boundary.js";
 import { Empty } from "./parts/notice.js";
 import { Offline, TopBar } from "./parts/top-bar.js";
 import { Board } from "./views/board.js";
@@ -47,7 +48,7 @@ function Page() {
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current?.focus(); }}>Skip to the content</a>
     <${TopBar} route=${route} board=${board} />
     <${Offline} />
-    <main id="main" ref=${main} tabindex="-1" class=${phase === "offline" ? "dimmed" : ""}><${View} route=${route} /></main>
+    <main id="main" ref=${main} tabindex="-1" class=${phase === "offline" ? "dimmed" : ""}><${Boundary} key=${address}><${View} route=${route} /><//></main>
     ${Opened && (dialog.name !== "submit" || board) ? html`<${Opened} ...${dialog} board=${board} version=${board?.version} />` : null}`;
 }
 

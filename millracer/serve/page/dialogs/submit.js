@@ -51,7 +51,7 @@ export function SubmitDialog({ workspace: preferred, board }) {
       ${usable.length > 1 ? html`<label class="field"><span>Workspace</span><select value=${key} onChange=${(event) => setKey(event.currentTarget.value)}>${usable.map((each) => html`<option key=${each.key} value=${each.key} selected=${each.key === key}>${each.name} (${each.path})</option>`)}</select></label>` : null}
       <label class="field"><span>Task</span><textarea autofocus rows="6" required value=${form.task} onInput=${change("task")} placeholder="What is to be done, in your own words"></textarea></label>
       <fieldset class="kinds"><legend>Kind</legend>
-        ${KINDS.map(({ name, word, text }) => html`<label class="kind-choice" key=${name}><input type="radio" name="intake" value=${name} checked=${form.intake === name} onChange=${change("intake")} /><span class="kind-word">${word}</span><span class="soft">${text}</span></label>`)}
+        ${KINDS.map(({ name, word, text }) => html`<label class="kind-choice" key=${name}><input type="radio" name="intake" value=${name} aria-labelledby=${`kind-${name}`} aria-describedby=${`kind-${name}-text`} checked=${form.intake === name} onChange=${change("intake")} /><span class="kind-word" id=${`kind-${name}`}>${word}</span><span class="soft" id=${`kind-${name}-text`}>${text}</span></label>`)}
       </fieldset>
       <details class="fold"><summary>Options</summary>
         <div class="grid-2">

@@ -52,8 +52,8 @@ export function cost(dollars) {
 }
 
 /** `needs_planning` and `needs-planning` as words. */
-export const words = (name) => name.replaceAll(/[_-]+/g, " ");
+export const words = (name) => String(name ?? "").replaceAll(/[_-]+/g, " ");
 
-export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : text);
+export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : "");
 
 const pad = (value) => String(value).padStart(2, "0");

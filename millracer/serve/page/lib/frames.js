@@ -81,9 +81,10 @@ const APPLY = {
     story.state = "queued";
   },
   "item.moved"(story, payload) {
-    story.state = payload.item_state;
+    if (payload.item_state) story.state = payload.item_state;
   },
   "stage.started"(story, payload, frame) {
+    if (!payload.stage) return;
     story.waiting = null;
     story.stages.push({
       work_item_id: payload.item_id ?? payload.work_item_id,
