@@ -25,7 +25,7 @@ export function CopyButton({ text, label = "Copy" }) {
 
 /** A shell command with its copy button. */
 export function Command({ command }) {
-  return html`<div class="command"><code>${command}</code><${CopyButton} text=${command} label="Copy the command" /></div>`;
+  return html`<div class="command"><code>${command.split(" ").map((word, at) => html`${at ? " " : ""}<span key=${at}>${word}</span>`)}</code><${CopyButton} text=${command} label="Copy the command" /></div>`;
 }
 
 /** Next steps: what each does, and its command. */
