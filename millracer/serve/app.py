@@ -92,9 +92,9 @@ def _refusal_of(error: MillracerError) -> Refusal:
     field: str | None = getattr(error, "field", None)
     return Refusal(
         status_of_error(error.code, field),
-        error.code,
         error.message,
         error.suggested_action,
+        code=error.code,
         field=field,
     )
 
@@ -136,16 +136,16 @@ async def _refuse_http(_request: Request, error: Exception) -> Response:
         headers = error.headers if isinstance(error, HTTPException) else None
         refusal = Refusal(
             HTTPStatus.METHOD_NOT_ALLOWED,
-            "method_not_allowed",
             "the address does not take this method",
             "see the description of the API in /api/v1/openapi.json",
             headers=headers,
+            code="method_not_allowed",
         )
     else:
         refusal = Refusal(
             HTTPStatus.NOT_FOUND,
-            "no_such_address",
             "there is nothing at this address",
             "see the description of the API in /api/v1/openapi.json",
+            code="no_such_address",
         )
     return reply_refusal(refusal)

@@ -15,9 +15,9 @@ class Refusal(Exception):
 
     Args:
         status: the HTTP status.
-        code: identifies the error.
         message: the error as a sentence.
         suggested_action: the next step.
+        code: identifies the error.
         field: the field of the request that cannot be used.
         document: the document of the operation, if it began.
         headers: further headers of the answer.
@@ -26,10 +26,10 @@ class Refusal(Exception):
     def __init__(  # noqa: PLR0913 - the parts of an answer
         self,
         status: HTTPStatus,
-        code: str,
         message: str,
         suggested_action: str | None,
         *,
+        code: str,
         field: str | None = None,
         document: dict[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -62,8 +62,8 @@ def read_only() -> Refusal:
     """Return the refusal of a change by a server that changes nothing."""
     return Refusal(
         HTTPStatus.METHOD_NOT_ALLOWED,
-        "read_only",
         "this server changes nothing (--read-only)",
         "use a server that was started without --read-only, or the command line",
         headers={"Allow": "GET, HEAD"},
+        code="read_only",
     )

@@ -133,9 +133,9 @@ class Guard:
         if headers.get(b"host", b"").lower() not in admission.hosts:
             raise Refusal(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                "wrong_host",
                 "this server is not known by the name that the request calls it",
                 "call it as its link does, such as 127.0.0.1 with its port",
+                code="wrong_host",
             )
         origin = headers.get(b"origin")
         is_own = origin is None or origin.lower() in admission.origins
@@ -150,12 +150,12 @@ class Guard:
         if not hmac.compare_digest(given, b"Bearer " + admission.token.encode()):
             raise Refusal(
                 HTTPStatus.UNAUTHORIZED,
-                "token_missing" if not given else "token_wrong",
                 "the request has no token of this server"
                 if not given
                 else "the token is not that of this server, which has a new one at each start",
                 _OPEN_LINK,
                 headers={"WWW-Authenticate": 'Bearer realm="millracer"'},
+                code="unauthorized",
             )
         if admission.read_only and method not in _READING and path != _OPS:
             raise read_only()
@@ -174,17 +174,17 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
     if sum(len(name) + len(value) + 4 for name, value in pairs) > HEADERS_LIMIT_BYTES:
         raise Refusal(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "headers_too_large",
             f"the headers have more than {HEADERS_LIMIT_BYTES} bytes",
             "send fewer headers",
+            code="headers_too_large",
         )
     for name, value in pairs:
         if name in found and name in _SINGLE:
             raise Refusal(
                 HTTPStatus.BAD_REQUEST,
-                "duplicate_header",
                 f"the header {name.decode('latin-1')} is there twice",
                 "send it once",
+                code="duplicate_header",
             )
         found[name] = value
     return found
@@ -200,9 +200,9 @@ def _check_body(headers: dict[bytes, bytes]) -> None:
     if media_type != b"application/json":
         raise Refusal(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "json_only",
             "the request is not of the media type application/json",
             "send the header `Content-Type: application/json`, also without a body",
+            code="json_only",
         )
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > BODY_LIMIT_BYTES:
@@ -212,7 +212,7 @@ def _check_body(headers: dict[bytes, bytes]) -> None:
 def _foreign_origin() -> Refusal:
     return Refusal(
         HTTPStatus.FORBIDDEN,
-        "foreign_origin",
         "the request comes from a page of another origin",
         "open the page of this server itself; other pages may not use it",
+        code="foreign_origin",
     )

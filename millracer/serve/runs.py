@@ -93,10 +93,10 @@ class ServerRuns:
             if len(self._runs) >= MOST_RUNS:
                 raise Refusal(
                     HTTPStatus.TOO_MANY_REQUESTS,
-                    "too_many_runs",
                     f"the server runs {MOST_RUNS} items, and no more at once",
                     "wait until one has ended, or queue the item with `run: false`",
                     headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
+                    code="too_many_runs",
                 )
 
     def start(

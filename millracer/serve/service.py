@@ -97,7 +97,7 @@ def stopping() -> Refusal:
     """Return the refusal of a server that stops."""
     return Refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "server_stopping",
         "the server stops",
         "start it again with `millracer serve`",
+        code="server_stopping",
     )

@@ -53,10 +53,10 @@ class Streams:
         if self._open >= MOST_STREAMS:
             raise Refusal(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                "too_many_streams",
                 f"the server has {MOST_STREAMS} open streams, and no more at once",
                 "close some of them, and try again later",
                 headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
+                code="too_many_streams",
             )
 
 

@@ -184,10 +184,10 @@ def not_served(name: str) -> Refusal:
     """Return the refusal of a workspace that the server does not serve."""
     return Refusal(
         HTTPStatus.NOT_FOUND,
-        "workspace_not_served",
         f"this server serves no workspace {name!r:.200}",
         "list the workspaces with GET /api/v1/workspaces; register one with "
         "`millracer workspaces add`",
+        code="workspace_not_served",
     )
 
 

@@ -77,9 +77,9 @@ async def read_call(service: Service, route: ApiRoute, request: Request) -> Call
         if not place.exists and route.method != "DELETE":
             raise Refusal(
                 HTTPStatus.NOT_FOUND,
-                "workspace_missing",
                 f"the workspace {place.path} is not a directory any more",
                 "create the directory, or unregister the workspace",
+                code="workspace_missing",
             )
     return Call(service=service, route=route, request=request, query=query, body=body, place=place)
 
@@ -102,10 +102,10 @@ def too_large() -> Refusal:
     """Return the refusal of a body that is too large."""
     return Refusal(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "body_too_large",
         f"the body has more than {BODY_LIMIT_BYTES} bytes",
         "send a shorter request",
         headers={"Connection": "close"},
+        code="body_too_large",
     )
 
 
@@ -149,9 +149,9 @@ def _read_body(model: type[_Model], raw: bytes) -> _Model:
 def _unreadable(problem: str) -> Refusal:
     return Refusal(
         HTTPStatus.BAD_REQUEST,
-        "unreadable_json",
         f"the body is not JSON: {problem}",
         "send one JSON object in UTF-8",
+        code="unreadable_json",
     )
 
 
@@ -171,8 +171,8 @@ def unusable(field: str | None, problem: str) -> Refusal:
     what = "the request" if field is None else f"{field!r:.100}"
     return Refusal(
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        "invalid_request",
         f"{what} cannot be used: {problem}",
         "see the description of the API in /api/v1/openapi.json",
         field=field,
+        code="invalid_request",
     )

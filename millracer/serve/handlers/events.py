@@ -109,7 +109,9 @@ class _ItemStream:
                 chunk = self._read(reader, watch, changes)
                 if chunk:
                     yield chunk
-                    await asyncio.sleep(0)
+                    if result is not None or is_stopping or len(chunk) >= _BATCH_BYTES:
+                        await asyncio.sleep(0)
+                        continue
                 elif result is not None:
                     self._frames.result(result)
                     yield self._taken()
@@ -118,7 +120,7 @@ class _ItemStream:
                     self._frames.transient(FrameType.STREAM_CLOSING, "the server stops", {})
                     yield self._taken()
                     return
-                elif not await sleep_until(self._woken, HEARTBEAT_SECONDS):
+                if not await sleep_until(self._woken, HEARTBEAT_SECONDS):
                     yield self._heartbeat()
 
     def _read(self, reader: LogReader, watch: ItemWatch, changes: Subscription | None) -> bytes:

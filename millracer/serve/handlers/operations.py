@@ -89,9 +89,9 @@ def refusal_of(answer: Answer[Any]) -> Refusal:
         status = status_of_outcome(answer.result.outcome)
     return Refusal(
         status or status_of_error(record.code, record.field),
-        record.code,
         record.message,
         record.suggested_action,
+        code=record.code,
         field=record.field,
         document=redacted(answer.result).model_dump(mode="json"),
     )

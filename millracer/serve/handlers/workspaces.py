@@ -59,8 +59,8 @@ def _refused(error: MillracerError) -> Refusal:
     field: str | None = getattr(error, "field", None)
     return Refusal(
         status_of_error(error.code, field),
-        error.code,
         error.message,
         error.suggested_action,
+        code=error.code,
         field=field,
     )
