@@ -85,10 +85,8 @@ class Picture:
 PICTURES = {
     "serve-board": Picture(view="board", width=1600, height=860),
     "serve-item": Picture(view="completed", width=1280, height=960),
-    "serve-running-dark": Picture(view="idea", width=1280, height=860, scheme="dark"),
     "serve-blocked": Picture(view="blocked", width=1024, height=760),
     "serve-submit": Picture(view="submit", width=1024, height=760, scheme="dark"),
-    "serve-narrow": Picture(view="running", width=320, height=760),
 }
 
 
