@@ -79,6 +79,7 @@ class World:
     delays: dict[str, float] = field(default_factory=dict)
     token: str = TOKEN
     changed: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     open_streams: int = 0
 
     def change(self, workspace: str) -> None:
@@ -181,12 +182,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(parts.path)
             return
         path = unquote(parts.path.removeprefix("/api/v1"))
+        time.sleep(self.world.delays.get(path, 0))
         if not self._is_allowed():
             return
         if "text/event-stream" in self.headers.get("Accept", ""):
             self._stream(path, parse_qs(parts.query))
             return
-        time.sleep(self.world.delays.get(path, 0))
         if path in self.world.texts:
             self._send(200, self.world.texts[path].encode(), "text/plain; charset=utf-8")
             return
@@ -198,6 +199,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(*found)
         else:
             self._json(200, found)
+
+    def do_DELETE(self) -> None:
+        if self._is_allowed():
+            self.world.requests.append((f"DELETE {self.path}", {}, dict(self.headers)))
+            self._json(200, {})
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
@@ -216,6 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_allowed(self) -> bool:
         if self.headers.get("Authorization") == f"Bearer {self.world.token}":
             return True
+        self.world.refused.append(self.path)
         problem = error("unauthorized", "The token is missing or wrong.")
         self._json(401, {"error": problem, "document": None})
         return False
@@ -247,6 +254,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _stream(self, path: str, query: dict[str, list[str]]) -> None:
         after = self.headers.get("Last-Event-ID") or query.get("after", [None])[0]
         self.world.streams.append((path, after))
+        refused = self.world.documents.get(path)
+        if isinstance(refused, tuple):
+            self._json(*refused)
+            return
         is_item = path.endswith("/events") and path != "/events"
         if is_item and path.removesuffix("/events") not in self.world.documents:
             problem = error("item_not_found", "There is no such item.")

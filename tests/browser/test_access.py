@@ -43,6 +43,25 @@ def test_a_new_link_in_the_same_tab_returns_to_the_page_before(tab: Tab) -> None
     assert page.url.endswith(f"#/w/{SHOP}/i/{RUNNING}")
 
 
+def test_a_late_answer_to_the_old_token_does_not_refuse_the_new_one(tab: Tab) -> None:
+    tab.expects_failed_requests = True
+    page = tab.open(f"#/w/{SHOP}")
+    expect(page.get_by_test_id("connection")).to_have_text("Live")
+    tab.world.delays["/board"] = 2.0
+    tab.world.change(SHOP)
+    page.wait_for_timeout(500)  # the board is requested, and not answered
+    tab.world.token = "another-token-of-the-tests"
+    page.get_by_role("button", name="Blocked", exact=True).click()
+    expect(page.get_by_role("heading", name=_GATE)).to_be_visible()
+    tab.world.delays.clear()
+    page.evaluate("token => { location.hash = `token=${token}` }", tab.world.token)
+    expect(page.get_by_role("heading", name="shop", level=1)).to_be_visible()
+    while "/api/v1/board" not in tab.world.refused:
+        page.wait_for_timeout(20)
+    page.wait_for_timeout(100)
+    expect(page.get_by_role("heading", name="shop", level=1)).to_be_visible()
+
+
 def test_two_tabs_have_a_token_each(open_tab: OpenTab) -> None:
     first, second = open_tab(), open_tab()
     first.open()

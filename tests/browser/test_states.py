@@ -225,3 +225,25 @@ def test_a_document_that_breaks_a_view_leaves_the_rest_of_the_page(tab: Tab) -> 
     tab.go("#/")
     expect(page.get_by_role("heading", name="Workspaces")).to_be_visible()
     tab.messages.clear()
+
+
+def test_a_workspace_whose_folder_is_gone_can_be_removed_from_the_list(tab: Tab) -> None:
+    tab.world.documents["/board"]["workspaces"][0]["exists"] = False
+    page = tab.open()
+    _sees(page, "The folder does not exist any more.")
+    page.get_by_role("button", name="Remove it from the list").click()
+    expect(page.get_by_role("button", name="Remove it from the list")).to_be_visible()
+    assert tab.world.requests[-1][0] == f"DELETE /api/v1/workspaces/{SHOP}"
+
+
+def test_too_many_streams_are_not_a_server_that_is_gone(tab: Tab) -> None:
+    tab.expects_failed_requests = True
+    tab.world.documents["/events"] = (429, {"error": error("too_many_streams", "too many")})
+    page = tab.open()
+    expect(page.get_by_test_id("connection")).to_have_text("Reconnecting")
+    while len(tab.world.streams) < 3:
+        page.wait_for_timeout(20)
+    expect(page.get_by_test_id("connection")).to_have_text("Reconnecting")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    del tab.world.documents["/events"]
+    expect(page.get_by_test_id("connection")).to_have_text("Live")

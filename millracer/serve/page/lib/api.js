@@ -30,6 +30,7 @@ export function withQuery(path, query) {
 
 /** Send a request and return the response if its status is 2xx. */
 export async function send(method, path, { body, headers = {}, signal, accept = "application/json" } = {}) {
+  const token = getToken() ?? "";
   let response;
   try {
     response = await fetch(ROOT + path, {
@@ -38,7 +39,7 @@ export async function send(method, path, { body, headers = {}, signal, accept = 
       cache: "no-store",
       headers: {
         Accept: accept,
-        Authorization: `Bearer ${getToken() ?? ""}`,
+        Authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       },
@@ -54,7 +55,8 @@ export async function send(method, path, { body, headers = {}, signal, accept = 
   }
   sawServer();
   if (response.ok) return response;
-  if (response.status === 401) refuse();
+  // A late answer to an old token says nothing about the present one.
+  if (response.status === 401 && token === (getToken() ?? "")) refuse();
   throw await readError(response);
 }
 

@@ -122,7 +122,7 @@ class Stream {
       return this.#onGone?.(failure);
     }
     // A tab that was hidden and shown again before the abort arrived still needs its stream.
-    if (!document.hidden) this.#wait();
+    if (!document.hidden) this.#wait(failure);
   }
 
   async #read(response) {
@@ -152,12 +152,13 @@ class Stream {
     if (batch.length && !this.#isDone) this.#onFrames(batch);
   }
 
-  #wait() {
+  #wait(failure) {
     if (this.#isDone) return;
     const pause = this.#pause;
     this.#pause = Math.min(pause * 2, LONGEST_PAUSE);
     const isFirst = pause === FIRST_PAUSE && connection.get().phase !== "offline";
-    setPhase(isFirst ? "reconnecting" : "offline", Date.now() + pause);
+    // A server that refuses a stream, such as for too many of them, is not gone.
+    setPhase(isFirst || failure?.status ? "reconnecting" : "offline", Date.now() + pause);
     this.#timer = setTimeout(() => this.#connect(), pause);
   }
 }

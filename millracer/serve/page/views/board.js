@@ -1,5 +1,6 @@
 /** The board: what runs, waits, is blocked and ended today, in every workspace. */
-import { html } from "../lib/html.js";
+import { html, useState } from "../lib/html.js";
+import { inWorkspace, send } from "../lib/api.js";
 import { refreshBoard, useBoard } from "../lib/board.js";
 import { openDialog } from "../lib/dialogs.js";
 import { plural, words } from "../lib/format.js";
@@ -84,7 +85,7 @@ function CardError({ error }) {
 function CardBody({ workspace, counts, isReadOnly }) {
   const { key, running, blocked, waiting, ended, daemon } = workspace;
   const submit = () => openDialog({ name: "submit", workspace: key });
-  if (!workspace.exists) return html`<p class="card-note soft">The folder does not exist any more.</p>`;
+  if (!workspace.exists) return html`<${Gone} workspace=${workspace} isReadOnly=${isReadOnly} />`;
   if (!running.length && !blocked.length && !waiting.length && !ended.length) {
     return html`<div class="card-note soft">
       <p>${workspace.is_initialized ? "Nothing runs, nothing waits." : "Millrace has not been used here yet. The first item initialises it."}</p>
@@ -98,6 +99,24 @@ function CardBody({ workspace, counts, isReadOnly }) {
     <${Group} name="Blocked" items=${blocked} count=${counts.blocked} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state="blocked" note=${item.reason} time=${html`<${Ago} time=${item.written_at} />`} />`} />
     <${Group} name="Waiting" items=${waiting} count=${counts.queued} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state="queued" time=${html`<${Ago} time=${item.written_at} />`} />`} />
     <${Group} name="Ended today" items=${ended} count=${counts.ended_today} row=${(item) => html`<${ItemRow} item=${item} workspace=${key} state=${item.state} detail=${item.state === "done" ? "" : itemState(item.state).word} time=${html`<${Ago} time=${item.ended_at} />`} />`} />
+  </div>`;
+}
+
+/** A workspace whose folder was removed: its registration can go too. */
+function Gone({ workspace, isReadOnly }) {
+  const [error, setError] = useState(null);
+  const remove = async () => {
+    try {
+      await send("DELETE", inWorkspace(workspace.key));
+      refreshBoard();
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  return html`<div class="card-note soft">
+    <p>The folder does not exist any more.</p>
+    ${error ? html`<${ErrorNotice} error=${error} />` : null}
+    ${isReadOnly || !workspace.is_registered ? null : html`<button type="button" onClick=${remove}>Remove it from the list</button>`}
   </div>`;
 }
 

@@ -14,6 +14,18 @@ import { Shape } from "../parts/status.js";
 import { WorkspaceHead } from "../parts/workspace-head.js";
 import { NotServed } from "./workspace.js";
 
+/** Names of checks that are not just their words. */
+const NAMES = {
+  proc: "Processes",
+  sqlite: "SQLite",
+  millrace_start: "Millrace starts",
+  pi: "pi",
+  pi_start: "pi starts",
+  pi_model: "Model of pi",
+  pi_turn: "A turn of pi",
+  stage_model: "Models of the stages",
+};
+
 export function Doctor({ route }) {
   const { key } = route;
   const { board } = useBoard();
@@ -34,7 +46,7 @@ export function Doctor({ route }) {
     ${document
       ? html`<ol class="checks plain">${document.checks.map((check) => html`<${Check} key=${check.name} check=${check} />`)}</ol>
           <section class="section"><header class="section-head"><h2>Versions</h2></header>
-            <dl class="pairs versions">${Object.entries(document.versions).map(([name, version]) => html`<div key=${name}><dt>${words(name)}</dt><dd class="number">${version ?? "not found"}</dd></div>`)}</dl>
+            <dl class="pairs versions">${Object.entries(document.versions).map(([name, version]) => html`<div key=${name}><dt>${NAMES[name] ?? sentence(name)}</dt><dd class="number">${version ?? "not found"}</dd></div>`)}</dl>
           </section>`
       : null}`;
 }
@@ -50,7 +62,7 @@ function Check({ check }) {
   const level = checkLevel(check.level);
   return html`<li class="check level-${check.level}">
     <${Shape} state=${level} title=${level.word} />
-    <span class="check-name">${sentence(words(check.name))}</span>
+    <span class="check-name">${NAMES[check.name] ?? sentence(words(check.name))}</span>
     <div class="check-body">
       <p>${check.message}</p>
       ${check.next_command ? html`<${Command} command=${check.next_command} />` : null}

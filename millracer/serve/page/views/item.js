@@ -90,7 +90,7 @@ function ItemPage({ workspaceKey: key, id }) {
       </div>
       <aside class="split-aside" aria-label="About this item">
         ${item.task && item.task !== item.title ? html`<${Request} text=${item.task} />` : null}
-        ${document.next_steps.length ? html`<section class="panel"><h2 class="panel-title">Next steps</h2><${NextSteps} steps=${document.next_steps} /></section>` : null}
+        ${document.next_steps.length ? html`<section class="panel next-steps"><h2 class="panel-title">Next steps</h2><${NextSteps} steps=${document.next_steps} /></section>` : null}
         <section class="panel">
           <h2 class="panel-title">Details</h2>
           <dl class="pairs">
