@@ -101,7 +101,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "serve": Entry(
         target=f"{_COMMANDS}.serve.command:serve",
-        help="Serve a page and an HTTP API about your workspaces, on this machine only.",
+        help="Serve a page and an HTTP API about your workspaces.",
         epilog=_SERVE_EXIT_CODES,
         examples=("millracer serve --open", "millracer serve --read-only --port 8765"),
         documents=(documents.SERVE,),
