@@ -44,7 +44,11 @@ _EXAMPLES = {
 #: Documents that a command prints only with a certain option.
 _PARTICULAR = {
     OperationName.RUN: (documents.stream_of(OperationName.RUN),),
-    OperationName.WATCH: (documents.WATCH_ALL, documents.stream_of(OperationName.WATCH)),
+    OperationName.WATCH: (
+        documents.WATCH_ALL_STREAM,
+        documents.WATCH_ALL,
+        documents.stream_of(OperationName.WATCH),
+    ),
 }
 
 
@@ -101,7 +105,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "serve": Entry(
         target=f"{_COMMANDS}.serve.command:serve",
-        help="Serve a page and an HTTP API about your workspaces, on this machine only.",
+        help="Serve a page and an HTTP API about your workspaces.",
         epilog=_SERVE_EXIT_CODES,
         examples=("millracer serve --open", "millracer serve --read-only --port 8765"),
         documents=(documents.SERVE,),

@@ -70,6 +70,8 @@ class _Endpoint:
         self._route = route
         self._report_bug = report_bug
         self._handle: Callable[[Call], Awaitable[ASGIApp]] = load(route.handler)
+        for model in filter(None, (route.query, route.body, route.answer)):
+            load(model)  # the package may be upgraded while the server runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every error becomes a refusal."""

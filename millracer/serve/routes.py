@@ -19,7 +19,7 @@ _HERE = "millracer.serve.handlers"
 _REQUESTS = "millracer.schemas.serve.requests"
 _ITEMS = "millracer.schemas.serve.items"
 _WORKSPACES = "millracer.schemas.serve.workspaces:WorkspacesResult"
-_NO_QUERY = f"{_REQUESTS}:NoQuery"
+_EMPTY_QUERY = f"{_REQUESTS}:EmptyQuery"
 
 #: The header that identifies the work of a submission.
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -50,7 +50,7 @@ class ApiRoute:
     summary: str
     handler: str
     operation: OperationName | None = None
-    query: str = _NO_QUERY
+    query: str = _EMPTY_QUERY
     body: str = ""
     answer: str = ""
     status: int = 200
@@ -81,7 +81,12 @@ _LAST_EVENT = MappingProxyType(
 
 
 def _reads(
-    path: str, name: OperationName, summary: str, query: str = "NoQuery", *, errors: tuple[int, ...]
+    path: str,
+    name: OperationName,
+    summary: str,
+    query: str = "EmptyQuery",
+    *,
+    errors: tuple[int, ...],
 ) -> ApiRoute:
     return ApiRoute(
         method="GET",
@@ -95,7 +100,7 @@ def _reads(
     )
 
 
-def _controls(path: str, name: OperationName, body: str = "NoBody") -> ApiRoute:
+def _controls(path: str, name: OperationName, body: str = "EmptyBody") -> ApiRoute:
     return ApiRoute(
         method="POST",
         path=path,

@@ -1,4 +1,4 @@
-"""What `millracer serve` is asked for, and its checks; it needs no server library."""
+"""The requested settings of `millracer serve` and their checks; it needs no server library."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -49,6 +49,7 @@ class CommonOptions:
         standard_input: including the bytes that were read ahead.
         workspace: as given, None if not given.
         session_id: the session to work in, None if not given.
+        explicit: the command's own options that its command line gives.
     """
 
     options: OptionLayers
@@ -58,6 +59,7 @@ class CommonOptions:
     standard_input: StandardInput
     workspace: Path | None
     session_id: str | None
+    explicit: frozenset[str] = frozenset()
 
 
 def with_options(
@@ -109,6 +111,9 @@ def _with_options(
         given = {name: values.pop(name) for name in names}
         origins = said_by(context, names)
         shared = common_options(context.obj, origins, given, despite_config=despite_config)
+        given_here = said_by(context, values).items()
+        explicit = (name for name, origin in given_here if origin is ValueOrigin.OPTION)
+        shared = replace(shared, explicit=frozenset(explicit))
         command(shared, **values)  # type: ignore[call-arg, arg-type]
 
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

@@ -23,6 +23,7 @@ from millracer.schemas.ops.request import SCHEMA_VERSION, SCHEMA_VERSION_V03
 from millracer.schemas.run.document import (
     EventDocument,
     EvidenceDocument,
+    OutcomeError,
     RunResultDocument,
     ScopedWorkDocument,
 )
@@ -284,6 +285,12 @@ class FreshnessDocument(Published):
     unchanged_since_read: bool
 
 
+class NotSucceeded(OutcomeError):
+    """An ops request ended with another status than `succeeded`."""
+
+    result: OpsResult
+
+
 class OpsResult(Published):
     """The result of one request.
 
@@ -336,6 +343,17 @@ class OpsResult(Published):
     event_cursor: _SparseText = None
     session_ref: _SparseText = None
     raw_compat: Annotated[RunResultDocument | None, _Sparse] = None
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the request succeeded.
+
+        Raises:
+            NotSucceeded: otherwise; the error's `result` is this document.
+        """
+        if self.status is OpsStatus.SUCCEEDED:
+            return
+        message = f"the request ended as {self.status}"
+        raise NotSucceeded(self, message, outcome=self.status, errors=self.errors, next_steps=())
 
 
 class AuthorityDocument(Published):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import Field
 
@@ -239,6 +239,25 @@ class ToolsDocument(Published):
     pi: ToolDocument | None = None
 
 
+class Cause(Protocol):
+    """An error of a result document."""
+
+    @property
+    def code(self) -> str:
+        """Identifies the error."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """The error as a sentence."""
+        ...
+
+    @property
+    def suggested_action(self) -> str | None:
+        """The next step; None if there is none."""
+        ...
+
+
 class OutcomeError(MillracerError):
     """An operation ended without success: `raise_for_outcome` of its result document raises this.
 
@@ -257,7 +276,7 @@ class OutcomeError(MillracerError):
         message: str,
         *,
         outcome: str,
-        errors: Sequence[ErrorDocument],
+        errors: Sequence[Cause],
         next_steps: Sequence[StepDocument],
     ) -> None:
         step = next_steps[0].command if next_steps else _READ_RESULT

@@ -42,11 +42,11 @@ def _filled(text: str) -> str:
 Filled = Annotated[str, StringConstraints(min_length=1), AfterValidator(_filled), FilledInSchema]
 
 
-class NoBody(HttpBody):
+class EmptyBody(HttpBody):
     """No fields; the body may be absent."""
 
 
-class NoQuery(HttpInput):
+class EmptyQuery(HttpInput):
     """No parameters."""
 
 

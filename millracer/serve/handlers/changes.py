@@ -47,7 +47,7 @@ async def _chunks(service: Service, encoder: Encoder) -> AsyncGenerator[bytes, N
         service.changes.subscribed(woken) as changes,
         service.until_stop(woken),
     ):
-        frames.opened(after=None, head=None, role=None)
+        frames.opened()
         yield encoder.opening + taken()
         while not service.stopping.is_set():
             if changes.is_server_changed:

@@ -83,7 +83,9 @@ class _ItemStream:
         self._encoder = encoder
         self._with_workspace = with_workspace
         self._emitted: list[EventFrame] = []
-        self._frames = Frames(item_id, self._emitted.append, SystemClock(), item_id=item_id)
+        self._frames = Frames(
+            item_id, self._emitted.append, SystemClock(), item_id=item_id, after=after
+        )
         self._woken = asyncio.Event()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -102,7 +104,7 @@ class _ItemStream:
                 changes = held.enter_context(service.changes.subscribed(self._woken))
             head = reader.head
             role = None if head is None else LogRole.OBSERVER
-            self._frames.opened(after=self._after, head=head, role=role)
+            self._frames.opened(head=head, role=role)
             yield encoder.opening + self._taken()
             while True:
                 result, is_stopping = watch.result, service.stopping.is_set()

@@ -105,7 +105,7 @@ def test_a_cursor_of_another_log_resets_the_stream(
 
 
 @pytest.mark.parametrize("position", ["?after=nonsense", "?after=17"])
-def test_a_text_that_is_no_cursor_is_refused(
+def test_a_malformed_cursor_is_refused(
     client: Client, logs: EventLogs, events: str, position: str
 ) -> None:
     write(logs, "one")

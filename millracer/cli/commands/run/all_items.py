@@ -7,13 +7,20 @@ from dataclasses import dataclass, replace
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.cli.command import completed
+from millracer.cli.frame_output import FrameOutput
 from millracer.cli.options.groups import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.layout import outcome_words
 from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
-from millracer.cli.terminal.stdout import OutputFormat, print_shown, print_text
+from millracer.cli.terminal.stdout import (
+    OutputFormat,
+    has_reader,
+    print_line,
+    print_shown,
+    print_text,
+)
 from millracer.cli.terminal.tables import table
 from millracer.domain.failures import exit_code_of_failure
 from millracer.domain.requests import RunRequest
@@ -36,27 +43,39 @@ class _Watched:
     exit_code: ExitCode
 
 
-def watch_all(common: CommonOptions, *, output: OutputFormat, exit_zero: bool, quiet: bool) -> int:
-    """Follow every item, print one document and return the exit code.
+def watch_all(
+    common: CommonOptions,
+    *,
+    output: OutputFormat,
+    exit_zero: bool,
+    quiet: bool,
+    stream: bool = False,
+) -> int:
+    """Follow every item, print one document or one event stream, and return the exit code.
 
     That is 0 if every item is proven completed, else the exit code of the first other one.
     """
     load_endings()
     cancellation = Cancellation()
+    frames = _frames() if stream else None
     with ExitStack() as held:
         memory = SessionMemory(held.enter_context(open_store()))
         held.callback(common.programs.close)
 
         def work() -> _Watched:
             with signals_cancel(cancellation):
-                return _watch(common, memory, cancellation, quiet=quiet)
+                return _watch(common, memory, cancellation, quiet=quiet, frames=frames)
 
         watched = completed(work, _failed)
         with signals_ignored():  # the work has ended: print exactly one document
             held.close()
-            _print(watched.document, output)
+            _print(watched.document, output, frames)
     code = watched.exit_code
     return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
+
+
+def _frames() -> FrameOutput:
+    return FrameOutput(new_request_id(), print_line=print_line, is_wanted=has_reader)
 
 
 def _failed(error: MillracerError) -> _Watched:
@@ -64,17 +83,30 @@ def _failed(error: MillracerError) -> _Watched:
 
 
 def _watch(
-    common: CommonOptions, memory: SessionMemory, cancellation: Cancellation, *, quiet: bool
+    common: CommonOptions,
+    memory: SessionMemory,
+    cancellation: Cancellation,
+    *,
+    quiet: bool,
+    frames: FrameOutput | None,
 ) -> _Watched:
+    if frames is not None:
+        frames.open()
     place = find_place(common.workspace, common.session_id, memory)
     merged = common.options.for_workspace(place.root_path, session_mode=place.mode)
     with progress_shown(quiet=quiet) as listener:
         programs = replace(common.programs, listeners=() if listener is None else (listener,))
 
         def run(request: RunRequest) -> RunResult:
-            with programs.orchestrator(
-                place.root_path, merged.options, cancellation
-            ) as orchestrator:
+            with ExitStack() as held:
+                used = programs
+                if frames is not None:
+                    used = held.enter_context(
+                        frames.streaming(programs, cancellation, item_id=request.resume)
+                    )
+                orchestrator = held.enter_context(
+                    used.orchestrator(place.root_path, merged.options, cancellation)
+                )
                 return orchestrator.run(request, cancellation)
 
         results = follow(
@@ -92,13 +124,15 @@ def _watch(
     )
 
 
-def _print(document: WatchAllResult, output: OutputFormat) -> None:
+def _print(document: WatchAllResult, output: OutputFormat, frames: FrameOutput | None) -> None:
     say_warnings(document.warnings)
     say_errors(document.errors)
     for result in document.results:
         say_errors(result.errors)
         say_next_steps(result.next_steps)
-    if output is OutputFormat.JSON:
+    if frames is not None:
+        frames.result(document)
+    elif output is OutputFormat.JSON:
         print_text(render(document))
     elif not document.errors:
         print_shown("\n".join(_lines(document)))

@@ -109,10 +109,10 @@ def serve(  # noqa: PLR0913 - one parameter per option
     ] = None,
     as_json: bool = False,
 ) -> None:
-    """Serve a page and an HTTP API about your workspaces, on this machine only.
+    """Serve a page and an HTTP API about your workspaces.
 
-    Prints the link of the page, and runs until it is stopped. If a server with these settings runs
-    already, its link is printed.
+    Listens on this machine only, prints the link of the page, and runs until it is stopped. If a
+    server with these settings runs already, its link is printed.
     """
     if sum((open_page, link, install)) > 1:
         raise UsageError(
