@@ -1,7 +1,7 @@
 """Pictures of the page: `python -m tests.browser.screens [FOLDER]`, called by `make screens`.
 
 Without a folder it draws the pictures of docs/serve.md into docs/screens/. With one it draws every
-view there at 320, 1024 and 1600 pixels, light and dark, to look at.
+view there at 320, 1024 and 1600 pixels, light and dark.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The page is readable by everybody: axe has no findings, and nothing scrolls sideways."""
+"""The page is readable: axe has no findings, and nothing scrolls sideways."""
 
 from __future__ import annotations
 
