@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from millracer.domain.event_log import EventType
 from millracer.domain.work.items import ItemState
 from millracer.errors import ToolTimeout, ToolUnsupported
 from millracer.serve.routes import ROUTES
@@ -358,7 +360,8 @@ def test_a_read_only_server_writes_nothing_in_a_workspace(
 ) -> None:
     backend.holds(ITEM, ItemState.DONE, proven=True)
     writer = opened(open_event_logs(str(workspace)), ITEM)
-    writer.append(news("one", attempt=1))
+    started = replace(news("one", attempt=1), type=EventType.ATTEMPT_STARTED)
+    writer.append(started)  # a writer would log that this attempt was lost
     writer.close()
     before = _tree(workspace)
 
