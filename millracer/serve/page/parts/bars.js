@@ -20,6 +20,14 @@ export function stageState(stage, isLive) {
   return { ...LOST, word: "no result" };
 }
 
+/** Marks this close to the time at the start have no text, which would run into it. */
+const CLOSE_PERCENT = 17;
+
+function axisText(mark, start) {
+  if (!mark.seconds) return clock(start);
+  return mark.percent < CLOSE_PERCENT ? "" : roundDuration(mark.seconds);
+}
+
 export function Bars({ stages, isLive, members }) {
   const isRunning = isLive && stages.some((stage) => stage.end === null);
   const now = useNow(isRunning);
@@ -35,7 +43,7 @@ export function Bars({ stages, isLive, members }) {
       : null}
     <div class="bars-axis" aria-hidden="true">
       <svg>${scale.marks.map((mark) => html`<g key=${mark.seconds}>
-        <text x=${`${mark.percent}%`} dx=${mark.seconds ? 3 : 0} y="11">${mark.seconds ? roundDuration(mark.seconds) : clock(scale.start)}</text>
+        <text x=${`${mark.percent}%`} dx=${mark.seconds ? 3 : 0} y="11">${axisText(mark, scale.start)}</text>
       </g>`)}</svg>
     </div>
     <ol class="plain">
