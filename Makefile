@@ -47,6 +47,12 @@ NEWER_PIS := 0.87.1 1.5.2
 #: The tested pi and NEWER_PIS run on this Node, from a wheel; OLDER_PIS run on the machine's.
 NEWER_NODE_VERSION := 24.19.0
 
+#: The browser of the page's tests, and what measures its accessibility.
+CHROMIUM ?= /usr/bin/chromium
+BROWSER_FONTS := fonts-inter fonts-jetbrains-mono fonts-dejavu-core
+AXE_VERSION := 4.14.1
+export MILLRACER_TEST_CHROMIUM := $(CHROMIUM)
+
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,$(shell \
   $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
@@ -78,14 +84,15 @@ node_is_new_enough := const [major, minor] = process.versions.node.split(".").ma
 venv_stamp := $(VENV)/.stamp
 pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
+browser_stamp := $(TOOLS)/browser/.stamp
 parser_stamp := $(TOOLS)/reference-$(PARSER_VERSION)/.stamp
 setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp) $(parser_stamp)
 oldest_millrace := $(firstword $(MILLRACE_VERSIONS))
 corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp \
   $(foreach version,$(OLDER_PIS),$(TOOLS)/pi-$(version)/.stamp)
 
-.PHONY: help setup lint check test corners nightly acceptance slow test-matrix truth crash-matrix \
-  fuzz soak statespace mutants bench demo docs screens fixtures clean distclean
+.PHONY: help setup lint check test browser vendor corners nightly acceptance slow test-matrix \
+  truth crash-matrix fuzz soak statespace mutants bench demo docs screens fixtures clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -100,6 +107,7 @@ help:
 	@echo 'before a pull request:'
 	@echo '  make test          make check with all cases, integration, conformance, one test per'
 	@echo '                     ending on the real tools, and make corners'
+	@echo '  make browser       the tests of the page of millracer serve, in Chromium'
 	@echo '  make corners       a few tests on the oldest Millrace and pi, and on the last pi of'
 	@echo '                     the older package'
 	@echo
@@ -122,6 +130,7 @@ help:
 	@echo 'now and then:'
 	@echo '  make bench         measure against millracer $(REFERENCE_VERSION), some minutes; make bench N=3'
 	@echo '  make fixtures      record fixtures/ again from the real tools'
+	@echo '  make vendor        fetch the libraries of the page again'
 
 setup: $(setup)
 
@@ -137,9 +146,16 @@ check: lint
 	$(run_tests) --hypothesis-profile=fast -m 'not slow' \
 	  tests/unit tests/architecture --ignore=tests/architecture/test_imports.py
 
-test: lint $(setup)
+test: lint $(setup) $(browser_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'not slow'
 	@$(MAKE) --no-print-directory corners
+
+browser: $(setup) $(browser_stamp)
+	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) tests/browser
+
+# Writes the page's libraries anew; commit what changed.
+vendor: $(venv_stamp) | require-node
+	$(bin)/python -m tests.browser.vendor $(NPM)
 
 # Each target does its own set-up; fuzzing has a limit here.
 nightly:
@@ -153,7 +169,7 @@ corners: $(setup) $(corner_stamps)
 acceptance: $(setup)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m acceptance
 
-slow: $(setup)
+slow: $(setup) $(browser_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(pytest) -m 'slow and not acceptance'
 	$(run_tests) --hypothesis-profile=nightly -m 'not slow' tests/unit tests/integration/store \
 	  tests/integration/ops
@@ -193,8 +209,9 @@ demo: $(setup)
 docs: $(venv_stamp)
 	$(bin)/python -m tests.docs
 
-screens: $(setup)
+screens: $(setup) $(browser_stamp)
 	$(call tools_environment,$(MILLRACE_VERSION)) $(bin)/python -m tests.docs.screens
+	$(bin)/python -m tests.browser.screens
 
 fixtures: $(setup) $(foreach version,$(MILLRACE_VERSIONS),$(TOOLS)/millrace-$(version)/.stamp)
 	@set -e; $(foreach version,$(MILLRACE_VERSIONS),$(call tools_environment,$(version)) \
@@ -271,6 +288,16 @@ $(TOOLS)/node/.stamp: | $(venv_stamp)
 	@$(@D)/bin/node --version >/dev/null
 	@touch $@
 
+# What reads the page's accessibility, and the browser itself where the system has none.
+$(browser_stamp): | $(venv_stamp) require-browser require-node
+	@echo 'Setting up $(@D) ...' >&2
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cd $(@D) && $(NPM) pack axe-core@$(AXE_VERSION) --silent >/dev/null
+	@tar -xzf $(@D)/axe-core-$(AXE_VERSION).tgz -C $(@D) --strip-components=1 package/axe.min.js
+	@rm $(@D)/axe-core-$(AXE_VERSION).tgz
+	@touch $@
+
 # The project once more, for another Python: make .tools/python-3.12/.stamp PYTHON=python3.12
 $(TOOLS)/python-%/.stamp: pyproject.toml | require-python
 	@echo 'Setting up $(@D) ...' >&2
@@ -279,7 +306,7 @@ $(TOOLS)/python-%/.stamp: pyproject.toml | require-python
 	@$(@D)/bin/python -m pip install --quiet --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: require-python require-node
+.PHONY: require-python require-node require-browser
 require-python:
 	@if [ -z '$(PYTHON)' ]; then \
 	  echo 'Millracer needs Python 3.11 or newer on PATH (or name one: make PYTHON=/path/to/python).' >&2; \
@@ -295,6 +322,14 @@ require-node:
 	  echo 'Millracer needs Node 20.6 or newer with npm on PATH.' >&2; exit 1; }
 	@$(NODE) -e '$(node_is_new_enough)' || { \
 	  echo "Millracer needs Node 20.6 or newer; $(NODE) is $$($(NODE) --version)." >&2; exit 1; }
+
+# Debian's browser, and fonts that tell letters apart; a container installs them at once.
+require-browser:
+	@[ -x '$(CHROMIUM)' ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update >&2 && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install --yes --no-install-recommends chromium $(BROWSER_FONTS) >&2; } || { \
+	  echo 'The tests of the page need Chromium: apt-get install chromium $(BROWSER_FONTS),' >&2; \
+	  echo 'or name one: make browser CHROMIUM=/path/to/chromium.' >&2; exit 1; }
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

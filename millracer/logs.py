@@ -62,6 +62,23 @@ def emit_lines(level: int, emit: Callable[[str], None]) -> None:
     logger.propagate = False
 
 
+def also_emit_lines(level: int, emit: Callable[[str], None]) -> None:
+    """Pass each record of the package to `emit` too, besides what `emit_lines` set up.
+
+    Args:
+        level: the lowest level to pass.
+        emit: as for `emit_lines`.
+    """
+    logger = logging.getLogger(ROOT)
+    handler = _LineHandler(emit)
+    handler.setLevel(level)
+    for each in logger.handlers:
+        each.setLevel(logger.level)
+    logger.addHandler(handler)
+    logger.setLevel(min(level, logger.level) if logger.level else level)
+    logger.propagate = False
+
+
 class _LineHandler(logging.Handler):
     """Formats a record as one line with the ids of its run."""
 

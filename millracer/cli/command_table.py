@@ -28,6 +28,10 @@ _DOCTOR_EXIT_CODES = (
     "Exit codes: 0 no check failed, 1 a check failed, 2 invalid use, 8 the result could not be "
     "written, 130 or 143 cancelled."
 )
+_SERVE_EXIT_CODES = (
+    "Exit codes: 0 the link of a running server was printed, 2 invalid use, 8 the port is in use, "
+    "a library is missing, or --link found no server, 130 or 143 stopped."
+)
 
 
 _EXAMPLES = {
@@ -98,6 +102,13 @@ COMMANDS: Mapping[str, Entry] = {
         help="Answer typed JSON requests from standard input.",
         epilog=_OPS_EXIT_CODES,
         documents=(documents.OPS_LINE, documents.OPS),
+    ),
+    "serve": Entry(
+        target=f"{_COMMANDS}.serve.command:serve",
+        help="Serve a page and an HTTP API about your workspaces.",
+        epilog=_SERVE_EXIT_CODES,
+        examples=("millracer serve --open", "millracer serve --read-only --port 8765"),
+        documents=(documents.SERVE,),
     ),
     "schema": Entry(
         target=f"{_COMMANDS}.schema:schema",

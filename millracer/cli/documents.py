@@ -104,6 +104,7 @@ OPS = Document(failure=_OPS, flags=(_JSON, STREAM_FLAG))
 OPS_REPLY = _document(_OPS)
 CONFIG = _document("millracer.schemas.config:describe_failure")
 DOCTOR = _document("millracer.schemas.doctor:describe_failure")
+SERVE = _document("millracer.schemas.serve.result:describe_failure")
 WATCH_ALL = replace(
     _document("millracer.schemas.items.watch_all:describe_failure"), only_with="--all"
 )

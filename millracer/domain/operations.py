@@ -87,9 +87,11 @@ class HistoryRequest:
 
     Attributes:
         all_workspaces: also the attempts in every registered workspace.
+        work_item_id: only attempts at the item with this id; None for all.
     """
 
     all_workspaces: bool = False
+    work_item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

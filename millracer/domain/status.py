@@ -161,7 +161,12 @@ class WorkspaceStatus:
 
     @property
     def ended(self) -> tuple[EndedItem, ...]:
-        """The recent ends, newest first; only the last end of each item."""
+        """The last ends, newest first; only the last end of each item."""
+        return self.every_end[:RECENT_ENDS]
+
+    @property
+    def every_end(self) -> tuple[EndedItem, ...]:
+        """All ends among the recent events, newest first; only the last end of each item."""
         found: dict[str, EndedItem] = {}
         for event in self.events:
             state = event.item_state
@@ -174,7 +179,7 @@ class WorkspaceStatus:
                     reason=self._why_ended(event, state),
                 )
                 found.setdefault(event.item_id, end)
-        return tuple(found.values())[:RECENT_ENDS]
+        return tuple(found.values())
 
     @property
     def warnings(self) -> tuple[RunWarning, ...]:

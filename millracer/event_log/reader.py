@@ -52,9 +52,9 @@ class FileLogReader(LogReader):
         finally:
             os.close(file)
 
-    def read(self) -> Batch:
+    def read(self, *, at_most: int | None = None) -> Batch:
         """See the port."""
-        batch = self._read_opened()
+        batch = self._read_opened(at_most)
         if batch.events or batch.reset is not None or not self._is_replaced():
             return batch
         reason = self._why_replaced()
@@ -63,9 +63,9 @@ class FileLogReader(LogReader):
         if not self._open_file():
             return Batch(reset=reason if had_file else None)
         if not had_file:
-            return self._start()
+            return self._start(at_most)
         self._offset, self._next = 0, 0
-        events = self._read_opened()
+        events = self._read_opened(at_most)
         return Batch(events=events.events, reset=events.reset or reason)
 
     def sleep(self, seconds: float, wait: Wait) -> None:
@@ -84,7 +84,7 @@ class FileLogReader(LogReader):
             self._wakeup.close()
             self._wakeup = None
 
-    def _start(self) -> Batch:
+    def _start(self, at_most: int | None) -> Batch:
         """Read a log for the first time, from the caller's position on."""
         after, self._after = self._after, None
         reset = None
@@ -95,7 +95,7 @@ class FileLogReader(LogReader):
                 reset = ResetReason.UNKNOWN_CURSOR
             else:
                 self._offset, self._next = offset, after.sequence + 1
-        batch = self._read_opened()
+        batch = self._read_opened(at_most)
         return Batch(events=batch.events, reset=batch.reset or reset)
 
     def _find(self, after: Cursor) -> int | None:
@@ -121,7 +121,7 @@ class FileLogReader(LogReader):
                 high = middle
         return _behind(file, low, after.sequence)
 
-    def _read_opened(self) -> Batch:
+    def _read_opened(self, at_most: int | None) -> Batch:
         if self._file is None or self._is_damaged:
             return Batch()
         if not self._epoch:
@@ -130,8 +130,9 @@ class FileLogReader(LogReader):
             self._is_damaged = True
             return Batch(reset=ResetReason.DAMAGED)
         events: list[LogEvent] = []
-        while True:
-            chunk = os.pread(self._file, _CHUNK_BYTES, self._offset)
+        size = _CHUNK_BYTES if at_most is None else max(at_most, 2 * LINE_LIMIT)
+        while not events or at_most is None:
+            chunk = os.pread(self._file, size, self._offset)
             end = chunk.rfind(b"\n") + 1
             if end == 0:
                 break

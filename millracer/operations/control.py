@@ -76,7 +76,11 @@ def answered(
     errors = report.errors
     if report.cancel_reason is not None:
         errors = (ErrorRecord.of(CallerCancelled(report.cancel_reason)),)
-    return Answer(result=describe_control(report, errors, warnings), exit_code=report.exit_code)
+    return Answer(
+        result=describe_control(report, errors, warnings),
+        exit_code=report.exit_code,
+        error=next(iter(errors), None),
+    )
 
 
 def pause(millrace: Backend, cancellation: Cancellation) -> ControlReport:

@@ -42,8 +42,10 @@ def perform(
 
 def fail(name: OperationName, error: MillracerError, request_id: str | None = None) -> Answer[Any]:
     """Return the answer of an operation that ended in an error."""
+    from millracer.domain.run.result import ErrorRecord  # noqa: PLC0415 - errors are rare
+
     describe: Callable[[MillracerError, str], Published] = load(OPERATIONS[name].failure)
     result = describe(error, name)
     if request_id is not None:
         result = result.model_copy(update={"request_id": request_id})
-    return Answer(result=result, exit_code=exit_code_of_failure(error))
+    return Answer(result=result, exit_code=exit_code_of_failure(error), error=ErrorRecord.of(error))

@@ -54,6 +54,7 @@ def answer_submit(task: PreparedTask, context: OperationContext) -> Answer[Submi
     return Answer(
         result=describe_submission(submission, _next_steps(submission), warnings),
         exit_code=exit_code,
+        error=next(iter(submission.errors), None),
     )
 
 

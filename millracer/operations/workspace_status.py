@@ -21,4 +21,5 @@ def answer_status(_request: StatusRequest, context: OperationContext) -> Answer[
     return Answer(
         result=describe_overview(overview, place.resolution, warnings),
         exit_code=exit_code_of_error(errors[0].code) if errors else ExitCode.COMPLETED,
+        error=errors[0] if errors else None,
     )

@@ -70,8 +70,12 @@ class LogReader(ABC):
         """The last event in the log now; None without a log."""
 
     @abstractmethod
-    def read(self) -> Batch:
-        """Return the events since the last read; a missing log has none."""
+    def read(self, *, at_most: int | None = None) -> Batch:
+        """Return the events since the last read; a missing log has none.
+
+        Args:
+            at_most: about so many bytes of the log, at least one event; None: all of them.
+        """
 
     @abstractmethod
     def sleep(self, seconds: float, wait: Wait) -> None:

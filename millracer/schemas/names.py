@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class SchemaName(StrEnum):
@@ -30,3 +31,8 @@ class SchemaName(StrEnum):
     CONTROL_RESULT = "control-result"
     MODELS_RESULT = "models-result"
     DOCTOR_RESULT = "doctor-result"
+    SERVE_RESULT = "serve-result"
+
+
+#: The description of the HTTP API, which is not a JSON Schema.
+OPENAPI: Final = "openapi"

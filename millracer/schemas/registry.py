@@ -28,6 +28,7 @@ from millracer.schemas.ops.request import request_model
 from millracer.schemas.ops.result import OpsResult, OpsResultV03
 from millracer.schemas.run.document import RunResultDocument
 from millracer.schemas.run_request import RunRequestDocument
+from millracer.schemas.serve.result import ServeResult
 from millracer.schemas.status import StatusResult
 from millracer.schemas.submit import SubmitResult
 
@@ -60,6 +61,7 @@ _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.CONTROL_RESULT: ControlResult,
     SchemaName.MODELS_RESULT: ModelsResult,
     SchemaName.DOCTOR_RESULT: DoctorResult,
+    SchemaName.SERVE_RESULT: ServeResult,
 }
 
 

@@ -36,6 +36,7 @@ from millracer.wiring.attempt_end import NO_REPORTS, AttemptReports
 from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
+    from millracer.millrace.daemon.log import NewestLog
     from millracer.millrace.fork_server.runner import ForkServerRunner
     from millracer.millrace.status_cache import StatusCache
     from millracer.operations.context import Tools
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from millracer.pi.inspection import PiInspection
     from millracer.pi.options import PiOptions
     from millracer.run.orchestrator import Orchestrator
+    from millracer.system.server_records import ServerRecords
 from millracer.programs.discovery import ResolvedPrograms
 
 _PI_CLOSE_SECONDS = 5.0
@@ -247,6 +249,32 @@ def open_event_logs(workspace: str) -> EventLogs:
     from millracer.millrace.files.workspace import WorkspacePaths  # noqa: PLC0415 - see above
 
     return FileEventLogs(WorkspacePaths(Path(workspace)).item_logs)
+
+
+def open_daemon_log(workspace: str) -> NewestLog:
+    """Return the output of the last owned daemon of a workspace; nothing is read yet."""
+    from millracer.millrace.daemon.log import NewestLog  # noqa: PLC0415 - see above
+    from millracer.millrace.files.workspace import WorkspacePaths  # noqa: PLC0415 - see above
+
+    return NewestLog(WorkspacePaths(Path(workspace)))
+
+
+def open_server_records() -> ServerRecords:
+    """Return the records of running servers in the user's state folder.
+
+    Raises:
+        UsageError: the user has no home directory.
+    """
+    from millracer.system.server_records import ServerRecords  # noqa: PLC0415 - see above
+    from millracer.system.user_folders import state_folder  # noqa: PLC0415 - see above
+
+    folder = state_folder(os.environ)
+    if folder is None:
+        raise UsageError(
+            "the user has no home directory for the token of the server",
+            suggested_action="set MILLRACER_STATE_DIR to a folder",
+        )
+    return ServerRecords(folder)
 
 
 def open_repository(workspace: str) -> Repository:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "append_to_log",
     "find_hidden_pi",
+    "log_to_file",
     "open_installer",
     "operator_history",
     "peek_user_file",
@@ -44,6 +48,19 @@ def append_to_log(entry: str) -> Path:
     from millracer.system import log_file  # noqa: PLC0415 - only a bug needs it
 
     return log_file.append_to_log(entry, os.environ)
+
+
+def log_to_file() -> Callable[[str], None]:
+    """Return a function that appends a line to the user's log, from any thread; never raises."""
+    from millracer.system import log_file  # noqa: PLC0415 - only the server logs every request
+
+    lock = threading.Lock()
+
+    def emit(line: str) -> None:
+        with lock, suppress(log_file.NoLog):
+            log_file.append_to_log(line, os.environ)
+
+    return emit
 
 
 def open_installer() -> tuple[Path, Installer]:

@@ -21,6 +21,8 @@ _LIMIT_SECONDS = 60
 _HEAVY = frozenset(
     {"pydantic", "rich", "transitions", "sqlite3", "psutil", "platformdirs", "prompt_toolkit"}
 )
+#: The libraries of `millracer serve`, which need not be installed.
+_SERVES = frozenset({"starlette", "uvicorn", "anyio", "h11"})
 _RUNS_A_TASK = frozenset(
     {
         "transitions",
@@ -129,7 +131,8 @@ def test_help_loads_nothing_heavy(argument: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "ops", "sessions", "operator", "demo", "status", "submit", "watch", "stop"]
+    "command",
+    ["run", "ops", "sessions", "operator", "demo", "status", "submit", "watch", "stop", "serve"],
 )
 def test_help_of_a_command_loads_no_more_than_typer_does(command: str) -> None:
     loaded = _loaded_by(command, "--help")
@@ -137,7 +140,20 @@ def test_help_of_a_command_loads_no_more_than_typer_does(command: str) -> None:
     assert "millracer.cli.app" in loaded
     assert loaded & _REPORTS_AN_END == set()
     assert loaded & _HEAVY <= {"pydantic"}  # typer reads the options before the command with it
-    assert _layers(loaded).isdisjoint(_DOES_WORK)
+    assert _layers(loaded).isdisjoint(_DOES_WORK | {"serve"})
+    assert loaded.isdisjoint(_SERVES)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("schema", "openapi"), ("serve", "--link"), ("serve", "--install"), ("status",)],
+    ids=" ".join,
+)
+def test_only_a_server_loads_its_libraries(arguments: tuple[str, ...]) -> None:
+    loaded = _loaded_by(*arguments)
+
+    assert "millracer.cli.app" in loaded
+    assert loaded.isdisjoint(_SERVES)
 
 
 @pytest.mark.parametrize("action", ["list_sessions", "list_workspaces"])

@@ -8,12 +8,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.browser.screens import PICTURES as SERVER_PICTURES
 from tests.docs import likeness
 from tests.docs.scene import NODE
 from tests.docs.screen import Screen, text_of
 from tests.docs.screens import FOLDER, PICTURES, Picture, draw
 from tests.docs.shown import pages
 
+MOST_BYTES = 150 * 1024
 _OF_A_MACHINE = re.compile(r"/(tmp|root|usr|opt|var|work)/|pytest|/home/(?!me/)")
 
 
@@ -21,8 +23,18 @@ def test_each_picture_is_there_and_shown_on_a_page() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in pages())
     names = {picture.name for picture in PICTURES}
 
-    assert {path.stem for path in FOLDER.iterdir()} == names
+    assert {path.stem for path in FOLDER.glob("*.svg")} == names
     assert {name for name in names if f"screens/{name}.svg)" not in text} == set()
+
+
+def test_each_picture_of_the_server_is_there_small_and_shown_on_a_page() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+    files = set(FOLDER.iterdir()) - set(FOLDER.glob("*.svg"))
+
+    assert {path.name for path in files} == {f"{name}.png" for name in SERVER_PICTURES}
+    for path in files:
+        assert f"screens/{path.name})" in text
+        assert path.stat().st_size <= MOST_BYTES
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda each: each.name)

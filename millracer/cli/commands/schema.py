@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from millracer.cli.terminal.stdout import print_text
-from millracer.schemas.names import SchemaName
+from millracer.domain.operations import load
+from millracer.schemas.names import OPENAPI, SchemaName
 from millracer.schemas.registry import render_schema
+
+_NAMES = {**{each.name: each.value for each in SchemaName}, "OPENAPI": OPENAPI}
+_Name = StrEnum("_Name", _NAMES)  # type: ignore[misc]
 
 
 def schema(
-    name: Annotated[SchemaName, typer.Argument(help="The document.", show_default=False)],
+    name: Annotated[_Name, typer.Argument(help="The document.", show_default=False)],
 ) -> None:
-    """Print the JSON Schema of one of Millracer's documents."""
-    print_text(render_schema(name))
+    """Print the JSON Schema of one of Millracer's documents, or the description of the HTTP API."""
+    if name == OPENAPI:
+        print_text(load("millracer.serve.openapi:render_openapi")())
+    else:
+        print_text(render_schema(SchemaName(name)))

@@ -39,17 +39,24 @@ class DecidingEvent:
 
 @dataclass(frozen=True, slots=True)
 class ErrorRecord:
-    """One error of a run as callers see it."""
+    """One error of a run as callers see it; `field` is the request's field that caused it."""
 
     code: str
     message: str
     suggested_action: str | None = None
     detail: str = ""
+    field: str | None = None
 
     @classmethod
     def of(cls, error: MillracerError) -> ErrorRecord:
         """Return the record of an error."""
-        return cls(error.code, error.message, error.suggested_action, getattr(error, "detail", ""))
+        return cls(
+            error.code,
+            error.message,
+            error.suggested_action,
+            getattr(error, "detail", ""),
+            getattr(error, "field", None),
+        )
 
 
 @dataclass(frozen=True, slots=True)

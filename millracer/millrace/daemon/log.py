@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,21 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.system.files import try_lock, unwritable
 
 _TAIL_BYTES = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPart:
+    """A part of a daemon's output.
+
+    Attributes:
+        text: whole lines.
+        position: where the next part begins.
+        continues: whether the part follows the position that the reader named.
+    """
+
+    text: str
+    position: str
+    continues: bool
 
 
 def name_log(paths: WorkspacePaths) -> Path:
@@ -70,3 +86,60 @@ def find_error_line(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
     return (errors or lines or ["no output"])[-1]
+
+
+class NewestLog:
+    """Reads the output of the last owned daemon from a position on; a later daemon has another log.
+
+    A position names the log and the number of bytes before it.
+
+    Args:
+        paths: of the workspace.
+    """
+
+    def __init__(self, paths: WorkspacePaths) -> None:
+        self._paths = paths
+
+    def read(self, after: str | None, at_most: int) -> LogPart | None:
+        """Return the whole lines after a position; None without a log.
+
+        Args:
+            after: the position of an earlier part; None, or one of another log: the end of the log.
+            at_most: so many bytes.
+
+        Raises:
+            ValueError: `after` is not a position.
+        """
+        log = max(self._paths.logs.glob("daemon-*.log"), default=None)
+        name, offset = _place_of(after)
+        if log is None:
+            return None
+        own = log.stem.removeprefix("daemon-")
+        try:
+            with log.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                begins = name == own and offset <= size
+                start = offset if begins else max(0, size - at_most)
+                file.seek(start)
+                raw = file.read(at_most)
+        except OSError:
+            return None
+        if not begins and start:
+            skipped = raw.find(b"\n") + 1
+            start, raw = start + skipped, raw[skipped:]
+        end = raw.rfind(b"\n") + 1
+        raw = raw[: end or (len(raw) if len(raw) == at_most else 0)]
+        return LogPart(
+            text=raw.decode("utf-8", "replace"),
+            position=f"{own}-{start + len(raw)}",
+            continues=begins,
+        )
+
+
+def _place_of(position: str | None) -> tuple[str, int]:
+    if position is None:
+        return "", 0
+    name, _, offset = position.rpartition("-")
+    if not (name.isalnum() and offset.isascii() and offset.isdigit()):
+        raise ValueError(f"{position!r:.100} is not a position in a log")
+    return name, int(offset)

@@ -42,7 +42,7 @@ def answer_history(request: HistoryRequest, context: OperationContext) -> Answer
             attempt=attempt, work_item_id=item_id, workspace=root_path, workspace_id=workspace_id
         )
         for root_path, workspace_id in places.items()
-        for item_id, attempt in _attempts(context, root_path)
+        for item_id, attempt in _attempts(context, root_path, request.work_item_id)
     ]
     found.sort(key=lambda each: (each.attempt.started_at, each.attempt.number), reverse=True)
     warnings = (*place.warnings, *context.memory.warnings)
@@ -51,11 +51,15 @@ def answer_history(request: HistoryRequest, context: OperationContext) -> Answer
     )
 
 
-def _attempts(context: OperationContext, root_path: str) -> Iterator[tuple[str, Attempt]]:
+def _attempts(
+    context: OperationContext, root_path: str, only: str | None
+) -> Iterator[tuple[str, Attempt]]:
     logs = context.tools.event_logs(root_path)
     if logs is None:
         return
     for item_id in logs.item_ids():
+        if only not in {None, item_id}:
+            continue
         context.cancellation.raise_if_cancelled()
         with closing(logs.read(item_id)) as reader:
             for attempt in attempts_in(reader.read().events):

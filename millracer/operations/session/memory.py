@@ -63,8 +63,11 @@ class SessionMemory:
 
     def default_workspace(self) -> RegisteredWorkspace | None:
         """Return the registry's default, None also where the store cannot be used."""
-        workspaces = self._try(lambda store: store.list_workspaces()) or ()
-        return next((workspace for workspace in workspaces if workspace.is_default), None)
+        return next((each for each in self.workspaces() if each.is_default), None)
+
+    def workspaces(self) -> tuple[RegisteredWorkspace, ...]:
+        """Return the registered workspaces, none also where the store cannot be used."""
+        return self._try(lambda store: store.list_workspaces()) or ()
 
     def find_workspace(self, workspace_id: str) -> RegisteredWorkspace | None:
         """Return a registered workspace, None also where the store cannot be used."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from millracer.domain.event_log import Batch, Cursor, Event, LogEvent, Severity
+from millracer.domain.event_log import Batch, Cursor, Event, LogEvent, ResetReason, Severity
 from millracer.domain.run.outcome import Outcome, severity_of
 from millracer.ports import Clock
 from millracer.schemas.base import Published
@@ -21,7 +21,10 @@ class FrameType(StrEnum):
 
     STREAM_OPENED = "stream.opened"
     STREAM_RESET = "stream.reset"
+    STREAM_CLOSING = "stream.closing"  #: the server stops
     HEARTBEAT = "heartbeat"
+    WORKSPACE_CHANGED = "workspace.changed"
+    SERVER_CHANGED = "server.changed"  #: its workspaces
     TEXT_DELTA = "text.delta"
     RESULT = RESULT_TYPE
 
@@ -85,18 +88,26 @@ class Frames:
         self._last = self.after
         self.transient(FrameType.STREAM_OPENED, "the stream begins", payload)
 
+    def pass_over(self, cursor: Cursor) -> None:
+        """Count a stored event whose frame the caller emits itself."""
+        self._last = cursor
+
     def batch(self, batch: Batch) -> int:
         """Emit the events of a read; return how many frames."""
         if batch.reset is not None:
-            self.transient(
-                FrameType.STREAM_RESET,
-                "the events before are another log's; all events of this log follow",
-                {"reason": str(batch.reset)},
-                severity=Severity.WARNING,
-            )
+            self.reset(batch.reset)
         for event in batch.events:
-            self._stored(event)
+            self.stored(event)
         return len(batch.events) + (batch.reset is not None)
+
+    def reset(self, reason: ResetReason) -> None:
+        """Emit that the events of another log follow, from its first."""
+        self.transient(
+            FrameType.STREAM_RESET,
+            "the events before are another log's; all events of this log follow",
+            {"reason": str(reason)},
+            severity=Severity.WARNING,
+        )
 
     def transient(
         self,
@@ -144,7 +155,8 @@ class Frames:
             )
         )
 
-    def _stored(self, event: LogEvent) -> None:
+    def stored(self, event: LogEvent) -> None:
+        """Emit a stored event."""
         self._last = event.cursor
         self._emit(
             EventFrame(

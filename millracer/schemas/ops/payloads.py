@@ -64,9 +64,11 @@ class HistoryPayload(Payload):
 
     Attributes:
         all_workspaces: also the attempts in every registered workspace.
+        work_item_id: only attempts at the item with this id.
     """
 
     all_workspaces: bool = False
+    work_item_id: OptionalText = None
 
 
 class ItemPayload(Payload):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from millracer.domain.work.items import ItemState, ListedItem
@@ -24,6 +25,8 @@ from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.markdown import parse_idea
 from millracer.millrace.wire.text_output import archived_id
 
+#: Titles that a process keeps: those of ended items rarely change.
+_KEPT_TITLES = 20_000
 _INVALID = f"{SUFFIX}.invalid"
 
 
@@ -78,15 +81,23 @@ def _invalid_files(folder: Path) -> list[Path]:
 
 def _listed(item_id: str, work_kind: str, state: ItemState, path: Path) -> ListedItem:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        at = path.stat().st_mtime
+        status = path.stat()
+        title = _title(str(path), item_id, status.st_mtime_ns, status.st_size)
+        at = status.st_mtime
     except OSError:
-        text, at = "", 0.0
+        title, at = parse_idea("", stem=item_id)[0], 0.0
     return ListedItem(
         item_id=item_id,
         work_kind=work_kind,
         state=state,
-        title=parse_idea(text, stem=item_id)[0],
+        title=title,
         written_at=datetime.fromtimestamp(at, UTC),
         path=str(path),
     )
+
+
+@lru_cache(maxsize=_KEPT_TITLES)
+def _title(path: str, item_id: str, _changed_ns: int, _size: int) -> str:
+    """Return the title in a document, which a resident process reads again once it changed."""
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    return parse_idea(text, stem=item_id)[0]

@@ -1,0 +1,1 @@
+"""`millracer serve`: a page in the browser and an HTTP API."""

@@ -1,0 +1,1 @@
+"""The documents of `millracer serve` itself; operations answer with their own documents."""

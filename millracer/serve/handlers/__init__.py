@@ -1,0 +1,1 @@
+"""The functions that answer requests; the table `serve.routes` names them."""

@@ -1,0 +1,316 @@
+"""Run the server: its sockets, its record, its runs and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from millracer.cancellation import Cancellation
+from millracer.errors import UsageError
+from millracer.operations.context import Tools
+from millracer.operations.options import OptionLayers
+from millracer.schemas.serve.result import TOKEN_FRAGMENT, ServeResult
+from millracer.serve.app import ReportBug, make_app
+from millracer.serve.changes import Changes
+from millracer.serve.guard import Admission
+from millracer.serve.item_watches import ItemWatches
+from millracer.serve.operations import ServerOperations
+from millracer.serve.runs import ServerRuns
+from millracer.serve.service import Service
+from millracer.serve.settings import ServeSettings
+from millracer.serve.workspaces import Workspaces
+from millracer.wiring import open_server_records
+
+_BACKLOG = 128
+#: Headers beyond this end the connection; the guard refuses fewer with a document.
+_HEADERS_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTools:
+    """What the command line gives to a server.
+
+    Attributes:
+        programs: pi and Millrace; the caller closes them.
+        announce: called once with the running server.
+        report_bug: logs an unexpected error and returns the error to report.
+    """
+
+    programs: Tools
+    options: OptionLayers
+    announce: Callable[[ServeResult], None]
+    report_bug: ReportBug
+
+
+class MillracerServer:
+    """One server, from its start to its end.
+
+    Args:
+        settings: what was requested; checked already.
+        tools: what the command line gives.
+        cancellation: cancelled when the server should stop; call `wake` after that.
+    """
+
+    def __init__(
+        self, settings: ServeSettings, tools: ServerTools, cancellation: Cancellation
+    ) -> None:
+        self._settings = settings
+        self._tools = tools
+        self._cancellation = cancellation
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._runs: ServerRuns | None = None
+        self._lock = threading.Lock()
+
+    def wake(self) -> None:
+        """Check for a requested stop; safe from any thread."""
+        with self._lock:
+            loop, stop, runs = self._loop, self._stop, self._runs
+        if runs is not None:
+            runs.stop()
+        if loop is not None and stop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(stop.set)
+
+    def serve(self) -> None:
+        """Serve until a stop is requested; the runs have ended then.
+
+        Raises:
+            UsageError: the address is in use, or cannot be used.
+            WorkspaceUnusable: the record cannot be written.
+        """
+        settings = self._settings
+        with ExitStack() as held:
+            token = settings.token()
+            listener = held.enter_context(_listening(settings))
+            record = open_server_records().hold()
+            held.callback(record.remove)
+            started = datetime.now(UTC)
+            result = _describe(settings, listener, token, started)
+            record.write(
+                {
+                    "url": result.url,
+                    "pid": result.pid,
+                    "started": started.isoformat(),
+                    "token": token,
+                    "socket": result.socket,
+                    "read_only": settings.read_only,
+                    "workspaces": list(settings.workspaces),
+                }
+            )
+            operations = ServerOperations(
+                tools=self._tools.programs,
+                options=self._tools.options,
+                cancellation=self._cancellation,
+            )
+            runs = ServerRuns(
+                operations,
+                save=lambda listed: record.save_runs([dict(each) for each in listed]),
+                report_bug=self._tools.report_bug,
+            )
+            workspaces = Workspaces(settings.workspaces)
+            lost = list(open_server_records().take_lost_runs(record))
+            with self._lock:
+                self._runs = runs
+            if not settings.read_only:
+                _continue(runs, workspaces, lost)
+            if self._cancellation.reason is not None:
+                runs.stop()
+            asyncio.run(self._serve(operations, workspaces, runs, listener, result))
+            runs.await_end()
+
+    async def _serve(
+        self,
+        operations: ServerOperations,
+        workspaces: Workspaces,
+        runs: ServerRuns,
+        listener: socket.socket,
+        result: ServeResult,
+    ) -> None:
+        stop = asyncio.Event()
+        with self._lock:
+            self._loop, self._stop = asyncio.get_running_loop(), stop
+        if self._cancellation.reason is not None:
+            return
+        service = Service(
+            operations=operations,
+            workspaces=workspaces,
+            runs=runs,
+            changes=Changes(operations, workspaces),
+            watches=ItemWatches(operations),
+            read_only=self._settings.read_only,
+            started_at=result.started or datetime.now(UTC),
+        )
+        admission = Admission.of(
+            token=result.token or "",
+            port=None if result.socket is not None else listener.getsockname()[1],
+            names=self._settings.allowed_hosts,
+            read_only=self._settings.read_only,
+        )
+        http = _Http(make_app(service, admission, self._tools.report_bug))
+        serving = asyncio.create_task(http.serve(sockets=[listener]))
+        await http.begun.wait()
+        self._tools.announce(result)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        service.stop()
+        service.changes.close()
+        http.should_exit = True
+        await serving
+
+
+class _Http(uvicorn.Server):
+    """uvicorn without its own handling of signals.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                h11_max_incomplete_event_size=_HEADERS_BYTES,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self.begun = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle no signals: the command line does."""
+        yield
+
+    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        """Start, and report that the server listens."""
+        await super().startup(sockets=list(sockets) if sockets else None)
+        self.begun.set()
+
+
+def _continue(runs: ServerRuns, workspaces: Workspaces, lost: Sequence[dict[str, object]]) -> None:
+    """Run the items of a server that was killed again; an unreadable entry is skipped."""
+    served = {each.path: each for each in workspaces.all()}
+    for entry in lost:
+        match entry:
+            case {
+                "workspace": str(path),
+                "work_item_id": str(item_id),
+                "request_id": str(request_id),
+                "options": dict(options),
+            } if path in served:
+                with suppress(Exception):
+                    runs.start(served[path], item_id, request_id, options)
+
+
+@contextmanager
+def _listening(settings: ServeSettings) -> Iterator[socket.socket]:
+    """Yield the listening socket; the file of a socket is removed at the end.
+
+    Raises:
+        UsageError: the address is in use, or cannot be used.
+    """
+    if settings.socket is not None:
+        yield from _listening_on_file(settings.socket)
+        return
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, settings.port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise UsageError(
+                f"the server cannot listen on {settings.host} port {settings.port}: "
+                f"{error.strerror or error}",
+                suggested_action="end the program that uses the port, or leave --port out for a "
+                "free one",
+                code="port_taken",
+            ) from error
+        yield listener
+
+
+def _listening_on_file(path: Path) -> Iterator[socket.socket]:
+    folder = path.parent
+    try:
+        mode = folder.stat().st_mode
+        is_private = not stat.S_IMODE(mode) & 0o077
+    except OSError as error:
+        raise UsageError(
+            f"the folder of the socket {path} cannot be used: {error.strerror}",
+            suggested_action=f"mkdir -m 700 {folder}",
+        ) from error
+    if not is_private:
+        raise UsageError(
+            f"other users can reach the folder {folder} of the socket",
+            suggested_action=f"chmod 700 {folder}, or name a socket in a private folder",
+        )
+    with socket.socket(socket.AF_UNIX) as listener:
+        _remove_dead_socket(path)
+        try:
+            listener.bind(str(path))
+            path.chmod(0o600)
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise UsageError(
+                f"the server cannot listen on {path}: {error.strerror or error}",
+                suggested_action="end the server that uses it, or name another path",
+                code="port_taken",
+            ) from error
+        try:
+            yield listener
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _remove_dead_socket(path: Path) -> None:
+    """Remove the socket of a server that was killed."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            return
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+
+
+def _describe(
+    settings: ServeSettings, listener: socket.socket, token: str, started: datetime
+) -> ServeResult:
+    if settings.socket is not None:
+        url, link = "http://localhost", None
+    else:
+        host = settings.host if settings.host != "localhost" else "127.0.0.1"
+        host = f"[{host.strip('[]')}]" if ":" in host else host
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        link = f"{url}/{TOKEN_FRAGMENT}{token}"
+    return ServeResult(
+        url=url,
+        link=link,
+        token=token,
+        socket=None if settings.socket is None else str(settings.socket.absolute()),
+        pid=os.getpid(),
+        started=started,
+        read_only=settings.read_only,
+        is_new=True,
+    )
