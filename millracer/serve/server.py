@@ -120,11 +120,10 @@ class MillracerServer:
                 report_bug=self._tools.report_bug,
             )
             workspaces = Workspaces(settings.workspaces)
-            lost = list(open_server_records().take_lost_runs(record))
             with self._lock:
                 self._runs = runs
-            if not settings.read_only:
-                _continue(runs, workspaces, lost)
+            if not settings.read_only:  # the list stays for a server that may run them
+                _continue(runs, workspaces, list(open_server_records().take_lost_runs(record)))
             if self._cancellation.reason is not None:
                 runs.stop()
             asyncio.run(self._serve(operations, workspaces, runs, listener, result))

@@ -99,6 +99,18 @@ def test_the_record_of_a_killed_server_is_replaced(place: Path, state: Path) -> 
         assert server.client.get("/board").status == 200
 
 
+def test_a_read_only_server_leaves_lost_runs_to_the_next_one(place: Path, state: Path) -> None:
+    state.mkdir()
+    lost = state / "serve.runs"
+    lost.write_text('[{"workspace": "/nowhere"}, 7]')
+
+    with server_process("--read-only", state=state, cwd=place):
+        assert lost.exists()
+    with server_process(state=state, cwd=place) as server:
+        assert server.client.get("/board").status == 200
+        assert not lost.exists()
+
+
 def test_a_port_in_use_is_refused_with_the_next_step(place: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
