@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from millracer.api.listener import OnProgress, listening
 from millracer.api.options import RUN_OPTION_NAMES, checked_keywords, checked_options
 from millracer.cancellation import Cancellation
-from millracer.domain.operations import (
-    NOT_FOR_WATCH,
-    SUBMIT_OPTIONS,
+from millracer.domain.operations import NOT_FOR_WATCH, SUBMIT_OPTIONS, OperationName
+from millracer.domain.operations.requests import (
     CancelRequest,
     DiffRequest,
     HistoryRequest,
     ListRequest,
     LogsRequest,
     ModelsRequest,
-    OperationName,
     PauseRequest,
     ResumeRequest,
     RetryRequest,

@@ -36,8 +36,8 @@ _BEFORE_OR_NEVER = frozenset(
         "millracer.wiring.preload",
     }
 )
-#: Imported in process 1 alone, before the command starts.
-_AT_START = frozenset({"millracer.cli.process.process_one"})
+#: Imported before the command starts: the second in process 1 alone.
+_AT_START = frozenset({"millracer.cli.commands.ops.plain", "millracer.cli.process.process_one"})
 _OF_OTHERS = frozenset(
     {
         # The doctor's, setup's, the library's, completion's.
