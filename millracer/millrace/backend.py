@@ -43,6 +43,7 @@ from millracer.millrace.commands.calls import (
     refusal,
     useful_line,
 )
+from millracer.millrace.commands.mode_aliases import resolve_alias
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.commands.version import find_version, require_supported
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
@@ -246,6 +247,10 @@ class CliMillrace(Backend):
     def recent_events(self) -> tuple[RuntimeEvent, ...]:
         """Return the newest stage and item events of Millrace's event log; no call."""
         return recent_events(self._paths)
+
+    def resolve_mode(self, mode: str) -> str:
+        """Return the mode's id, with aliases of the version that `check_supported` found."""
+        return resolve_alias(mode, self._version)
 
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
         """Return the names of the modes this Millrace knows; one call, without the workspace.

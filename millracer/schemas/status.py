@@ -39,7 +39,8 @@ class DaemonDocument(Published):
     Attributes:
         state: whether a daemon runs.
         pid: its process id.
-        mode: the daemon's mode; null if it does not report one.
+        mode: the daemon's mode as Millrace reports it; null if it does not.
+        mode_alias: `default_pi`, if that is an alias of `mode`; otherwise null.
         owner: `millracer`: owned, and the last command to watch stops it; `kept`: owned, and left
             running (`--keep-daemon`); `other`: foreign.
         watched: whether a command of Millracer watches it.
@@ -52,6 +53,7 @@ class DaemonDocument(Published):
     owner: DaemonOwner | None
     pid: int | None
     mode: str | None
+    mode_alias: str | None
     watched: bool
     paused: bool
     pause_sources: str | None
@@ -201,6 +203,7 @@ def describe_overview(
             owner=overview.owner,
             pid=None if daemon is None else daemon.pid,
             mode=None if daemon is None else daemon.mode_id,
+            mode_alias=overview.mode_alias,
             watched=overview.watched,
             paused=status is not None and status.paused,
             pause_sources=status.pause_sources if status is not None and status.paused else None,
