@@ -91,9 +91,7 @@ OPS = Document(failure=_OPS, flags=(_JSON, STREAM_FLAG))
 OPS_REPLY = _document(_OPS)
 CONFIG = _document("millracer.schemas.config:describe_failure")
 DOCTOR = _document("millracer.schemas.doctor:describe_failure")
-WATCH_ALL = replace(
-    _document("millracer.schemas.items.watch_all:describe_failure"), only_with="--all"
-)
+WATCH_ALL = replace(_document(OPERATIONS[OperationName.WATCH_ALL].failure), only_with="--all")
 
 
 def stream_of(name: OperationName) -> Document:

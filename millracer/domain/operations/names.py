@@ -17,6 +17,7 @@ class OperationName(StrEnum):
     HISTORY = "history"
     SUBMIT = "submit"
     WATCH = "watch"
+    WATCH_ALL = "watch_all"
     DIFF = "diff"
     CANCEL = "cancel"
     RETRY = "retry"

@@ -17,7 +17,8 @@ class Operation:
         request: the model of its request.
         result: the model of its result document.
         help: the first sentence of its command's help; empty: it is not a command of its own.
-        command: the function of its command; empty: of the same name, in a module of that name.
+        command: the function of its command, also of one that another operation shares; empty: of
+            the same name, in a module of that name.
         handler: called with a request and an `OperationContext`, returns an `Answer`; empty: only
             ops requests exist.
         failure: returns the result document of an error, given the error and the operation's name.

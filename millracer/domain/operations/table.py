@@ -238,6 +238,15 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             payload="item_payloads:WatchPayload",
             ops_since=OpsVersion.V03,
         ),
+        _N.WATCH_ALL: Operation(
+            request=f"{_OPERATIONS}.watch_all:WatchAllRequest",
+            result=f"{_SCHEMAS}.items.watch_all:WatchAllResult",
+            command=f"{_COMMANDS}.run.command:watch",
+            handler=f"{_OPERATIONS}.watch_all:answer_watch_all",
+            failure=f"{_SCHEMAS}.items.watch_all:describe_failure",
+            writes=True,
+            warms_up=True,
+        ),
         _N.DIFF: Operation(
             request=f"{_REQUESTS}:DiffRequest",
             result=f"{_SCHEMAS}.diff:DiffResult",

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from millracer.cancellation import Cancellation, Wait
-from millracer.cli.command import completed
+from millracer.cancellation import Cancellation
+from millracer.cli.operation_calls import conclude, context_of
 from millracer.cli.options.common import CommonOptions
-from millracer.cli.process.signals import signals_cancel, signals_ignored
-from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.layout import outcome_words
 from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
 from millracer.cli.terminal.stdout import OutputFormat, print_shown, print_text
 from millracer.cli.terminal.tables import table
-from millracer.domain.failures import exit_code_of_failure
-from millracer.domain.requests import RunRequest
-from millracer.domain.run.result import RunResult, exit_code_of
-from millracer.errors import ExitCode, MillracerError
+from millracer.domain.operations import OperationName
+from millracer.errors import ExitCode
+from millracer.operations.answer import Answer
+from millracer.operations.registry import fail, perform
 from millracer.operations.session.memory import SessionMemory
-from millracer.operations.watch_all import watch_all as follow
+from millracer.operations.watch_all import WatchAllRequest
 from millracer.schemas.base import render
-from millracer.schemas.items.watch_all import WatchAllResult, describe_failure, describe_watch_all
-from millracer.wiring import new_request_id, open_store
-from millracer.wiring.workspace import find_place
+from millracer.schemas.items.watch_all import WatchAllResult
 
 #: Exit codes that `--exit-zero` keeps.
 _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Watched:
-    document: WatchAllResult
-    exit_code: ExitCode
 
 
 def watch_all(common: CommonOptions, *, output: OutputFormat, exit_zero: bool, quiet: bool) -> int:
@@ -41,55 +30,20 @@ def watch_all(common: CommonOptions, *, output: OutputFormat, exit_zero: bool, q
 
     That is 0 if every item is proven completed, else the exit code of the first other one.
     """
-    load_endings()
-    cancellation = Cancellation()
-    with ExitStack() as held:
-        memory = SessionMemory(held.enter_context(open_store()))
-        held.callback(common.programs.close)
 
-        def work() -> _Watched:
-            with signals_cancel(cancellation):
-                return _watch(common, memory, cancellation, quiet=quiet)
+    def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[WatchAllResult]:
+        with progress_shown(quiet=quiet) as listener:
+            programs = replace(common.programs, listeners=() if listener is None else (listener,))
+            context = context_of(replace(common, programs=programs), memory, cancellation)
+            return perform(OperationName.WATCH_ALL, WatchAllRequest(), context)
 
-        watched = completed(work, _failed)
-        with signals_ignored():  # the work has ended: print exactly one document
-            held.close()
-            _print(watched.document, output)
-    code = watched.exit_code
-    return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
-
-
-def _failed(error: MillracerError) -> _Watched:
-    return _Watched(document=describe_failure(error), exit_code=exit_code_of_failure(error))
-
-
-def _watch(
-    common: CommonOptions, memory: SessionMemory, cancellation: Cancellation, *, quiet: bool
-) -> _Watched:
-    place = find_place(common.workspace, common.session_id, memory)
-    merged = common.options.for_workspace(place.root_path, session_mode=place.mode)
-    with progress_shown(quiet=quiet) as listener:
-        programs = replace(common.programs, listeners=() if listener is None else (listener,))
-
-        def run(request: RunRequest) -> RunResult:
-            with programs.orchestrator(
-                place.root_path, merged.options, cancellation
-            ) as orchestrator:
-                return orchestrator.run(request, cancellation)
-
-        results = follow(
-            merged.request("", new_request_id()),
-            programs.millrace(place.root_path, merged.options),
-            Wait(cancellation),
-            run,
-            new_request_id,
-        )
-    codes = (exit_code_of(result) for result in results)
-    document = describe_watch_all(place.root_path, results, (*place.warnings, *memory.warnings))
-    return _Watched(
-        document=document,
-        exit_code=next((code for code in codes if code), ExitCode.COMPLETED),
+    code = conclude(
+        common,
+        work,
+        failed=lambda error: fail(OperationName.WATCH_ALL, error),
+        report=lambda answer: _print(answer.result, output),
     )
+    return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
 
 
 def _print(document: WatchAllResult, output: OutputFormat) -> None:
