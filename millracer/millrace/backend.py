@@ -51,7 +51,6 @@ from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.evidence.stages import StageReports
 from millracer.millrace.evidence.traces import TraceFiles
-from millracer.millrace.evidence.transcripts import read_transcript
 from millracer.millrace.files.configuration import keep_transcripts
 from millracer.millrace.files.event_log import recent_events, stage_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
@@ -391,6 +390,8 @@ class CliMillrace(Backend):
 
     def read_transcript(self, report: StageReport) -> Transcript:
         """Return what the agent of a stage said and did; no call."""
+        from millracer.millrace.evidence.transcripts import read_transcript  # noqa: PLC0415 - no run needs it
+
         return read_transcript(self._paths.root, report)
 
     def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:

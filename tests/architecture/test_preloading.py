@@ -44,6 +44,8 @@ _OF_OTHERS = frozenset(
         *("millracer.pi.inspection", "millracer.millrace.stage_models", "millracer.api"),
         *("millracer.doctor.machine", "millracer.programs.installer", "millracer.programs.plan"),
         "millracer.millrace.files.candidates",
+        # That of `logs`, read at once.
+        "millracer.millrace.evidence.transcripts",
         # A terminal's: loaded at the start, or when its progress or its prompt begins.
         *(
             "millracer.cli.terminal.layout",
