@@ -58,9 +58,9 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.items.item import LogsResult as LogsResult
     from millracer.schemas.items.item import StageLogDocument as StageLogDocument
     from millracer.schemas.items.item import TraceResult as TraceResult
-    from millracer.schemas.items.listing import ItemsUnknown as ItemsUnknown
     from millracer.schemas.items.listing import ListedDocument as ListedDocument
     from millracer.schemas.items.listing import ListResult as ListResult
+    from millracer.schemas.items.report import ItemsUnknown as ItemsUnknown
     from millracer.schemas.models import AliasDocument as AliasDocument
     from millracer.schemas.models import ModelsResult as ModelsResult
     from millracer.schemas.models import ModelsUnknown as ModelsUnknown
@@ -197,8 +197,8 @@ _MODULES = {
         "StageLogDocument",
         "TraceResult",
     ),
+    "millracer.schemas.items.report": ("ItemsUnknown",),
     "millracer.schemas.items.listing": (
-        "ItemsUnknown",
         "ListResult",
         "ListedDocument",
     ),
