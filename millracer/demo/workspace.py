@@ -23,7 +23,7 @@ from millracer.demo.stages import respond
 from millracer.domain.requests import IntakeKind
 from millracer.errors import ToolFailed
 from millracer.millrace.commands.calls import MillraceCalls
-from millracer.millrace.commands.version import find_version
+from millracer.millrace.commands.version import find_version, names_stage_models
 from millracer.pi.install import read_version, refuse_unsupported
 from millracer.system.processes import Command, run
 
@@ -70,7 +70,8 @@ def prepare_demo(
     for folder in (root, home):
         folder.mkdir(parents=True)
     wait = Wait.for_seconds(_COMMAND_SECONDS)
-    find_version(MillraceCalls(argv=tuple(millrace_argv), workspace=root, cwd=root), wait)
+    calls = MillraceCalls(argv=tuple(millrace_argv), workspace=root, cwd=root)
+    millrace_version = find_version(calls, wait).version
     refuse_unsupported(read_version(tuple(pi_argv), cwd=root, env=os.environ, wait=wait))
     with ScriptedModel(partial(respond, intake=intake)) as model:
         write_agent_directory(agent, model.base_url)
@@ -82,7 +83,7 @@ def prepare_demo(
         _run("millrace", (*millrace_argv, "init", "--workspace", str(root)), root, whole)
         configuration = root / "millrace-agents" / "millrace.toml"
         with configuration.open("a", encoding="utf-8") as stream:
-            stream.write(_stage_settings(pi_argv))
+            stream.write(_stage_settings(pi_argv, millrace_version))
         yield DemoWorkspace(root=root, environment=environment, task=REQUESTS[intake], model=model)
 
 
@@ -110,13 +111,16 @@ def _run(tool: str, argv: tuple[str, ...], cwd: Path, environment: Mapping[str, 
         )
 
 
-def _stage_settings(pi_argv: Sequence[str]) -> str:
-    # Only the provider is set: the model that a stage names differs between Millrace's versions,
-    # but pi accepts any name for a known provider, and the scripted model answers to all.
+def _stage_settings(pi_argv: Sequence[str], millrace_version: str) -> str:
+    # Where stages name a model, the provider is set: pi accepts any model name for a known
+    # provider, and the scripted model answers to all. Elsewhere pi's default is the scripted
+    # model, and pi 1 refuses a provider without a model.
+    provider = (
+        f"provider = {json.dumps(PROVIDER)}\n" if names_stage_models(millrace_version) else ""
+    )
     return f"""
 [runners.pi]
 command = {json.dumps(pi_argv[0])}
 args = {json.dumps(list(pi_argv[1:]))}
-provider = {json.dumps(PROVIDER)}
-event_log_policy = "full"
+{provider}event_log_policy = "full"
 """

@@ -54,6 +54,7 @@ from millracer.millrace.evidence.traces import TraceFiles
 from millracer.millrace.files.configuration import keep_transcripts
 from millracer.millrace.files.event_log import recent_events, stage_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
+from millracer.millrace.files.items.ideas import idea_of_spec
 from millracer.millrace.files.items.listing import list_items
 from millracer.millrace.files.items.partial_add import remove_half_added
 from millracer.millrace.files.items.status import MillraceItems
@@ -319,6 +320,10 @@ class CliMillrace(Backend):
                 request_hash = request_hash_in(path.read_text(encoding="utf-8", errors="replace"))
                 if request_hash is not None:
                     yield path.name.partition(".")[0].removeprefix(IDEA_PREFIX), request_hash
+
+    def idea_of(self, item_id: str) -> str | None:
+        """Return the idea that a spec was made from; no call."""
+        return idea_of_spec(self._paths, item_id)
 
     def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
         """Add a stored request to the queue; one call, or two for a named item."""

@@ -318,6 +318,10 @@ class Backend(Protocol):
         """Yield item id and request hash of each document stored here."""
         ...
 
+    def idea_of(self, item_id: str) -> str | None:
+        """Return the id of the idea that an item was made from; None for any other item."""
+        ...
+
     def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
         """Add a stored request to the queue, unless the item is there already.
 

@@ -354,6 +354,17 @@ class ScriptedBackend(Backend):
         for document in self.documents:
             yield document.item_id, request_hash_in(document.text) or ""
 
+    def idea_of(self, item_id: str) -> str | None:
+        """Return the held idea that has this id in Millrace."""
+        return next(
+            (
+                item.item_id
+                for item in self.items.values()
+                if item.kind is IntakeKind.IDEA and item.millrace_id == item_id
+            ),
+            None,
+        )
+
     def submit(self, item: WorkItem, kind: IntakeKind, wait: Wait) -> SubmitReceipt:
         """See the port; the steps are those of the real one."""
         return submit_once(self, item, kind, wait, now=lambda: NOW)

@@ -36,12 +36,12 @@ def caller(tmp_path: Path, millrace_command: str, pi_command: str) -> DoctorCall
 
 
 @pytest.fixture
-def workspace(caller: DoctorCaller) -> Workspace:
+def workspace(caller: DoctorCaller, millrace_version: Version) -> Workspace:
     """A real workspace whose stages are pi's, with the scripted provider."""
     made = make_workspace(caller.workspace, caller.millrace)
     configuration = made.agents / "millrace.toml"
     text = configuration.read_text(encoding="utf-8").partition("[runners.pi]")[0]
-    configuration.write_text(text + stages_on_scripted_models(), encoding="utf-8")
+    configuration.write_text(text + stages_on_scripted_models(millrace_version), encoding="utf-8")
     return made
 
 

@@ -81,11 +81,16 @@ def test_a_probe_is_followed_to_its_task(prepare: Callable[[Scenario], Millracer
 def test_an_idea_is_followed_to_the_arbiters_word(
     prepare: Callable[[Scenario], Millracer],
 ) -> None:
-    ran = delegate(prepare(Scenario()), "idea")
+    millracer = prepare(Scenario())
+    ran = delegate(millracer, "idea")
 
     assert_completed(ran, "arbiter_complete")
     kinds = {kind for kind, _ in lineage(ran).values()}
     assert {"spec", "task"} <= kinds
+    spec_id = next(item_id for item_id, (kind, _) in lineage(ran).items() if kind == "spec")
+    by_spec = millracer.start(spec_id, command="watch").finish()
+    assert by_spec.result["work_item_id"] == ran.result["work_item_id"]
+    assert_completed(by_spec, "arbiter_complete")
 
 
 def test_recons_word_that_nothing_is_to_do_completes_a_probe(

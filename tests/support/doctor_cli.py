@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from millracer.demo.scripted_model import PROVIDER, write_agent_directory
+from millracer.pi.install import Version
 from millracer.schemas.names import SchemaName
 from tests.support.forked_command import start_command
 from tests.support.ops_cli import Printed
@@ -131,6 +132,8 @@ class DoctorCaller:
         return Examined(printed.exit_code, printed.document, printed.stderr)
 
 
-def stages_on_scripted_models() -> str:
+def stages_on_scripted_models(millrace_version: Version) -> str:
     """Return what lets the stages of a workspace take their model from the scripted provider."""
+    if millrace_version < (0, 20):
+        return ""
     return f'\n[runners.pi]\nprovider = "{PROVIDER}"\n'

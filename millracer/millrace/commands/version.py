@@ -22,6 +22,7 @@ SUPPORTED_RANGE = "0.18.6 to 0.21.x"
 INSTALL_HINT = Tool.MILLRACE.install_hint
 
 _OLDEST = (0, 18, 6)
+_FIRST_WITH_STAGE_MODELS = (0, 20)
 #: From here on the package is another program, a router, which knows none of the commands used.
 _TOO_NEW = (0, 22)
 _ROUTER_USAGE = "usage: millrace router"
@@ -113,6 +114,12 @@ def is_supported(version: str) -> bool:
     """Whether a version is in the supported range."""
     numbers = _numbers(version)
     return numbers is not None and numbers >= _OLDEST and numbers[:2] < _TOO_NEW
+
+
+def names_stage_models(version: str) -> bool:
+    """Whether the stages of a version name a model; before 0.20, pi selects it."""
+    numbers = _numbers(version)
+    return numbers is not None and numbers[:2] >= _FIRST_WITH_STAGE_MODELS
 
 
 def is_another_program(version: str) -> bool:

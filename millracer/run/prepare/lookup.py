@@ -94,12 +94,18 @@ _LEAST_PREFIX = 4
 def item_named(name: str, millrace: Backend) -> str:
     """Resolve a user-supplied name (work item id, request id or unique id prefix) to an item id.
 
-    An unknown name is returned unchanged. The id of an item shows whether a request of this name
-    created it, so no index is kept: the stored requests are searched. Starts no program.
+    A spec that was made from an idea is that idea. An unknown name is returned unchanged. The id
+    of an item shows whether a request of this name created it, so no index is kept: the stored
+    requests are searched. Starts no program.
 
     Raises:
         InvalidRequest: the name is that of several items, or too short to abbreviate an id.
     """
+    item_id = _resolve(name, millrace)
+    return millrace.idea_of(item_id) or item_id
+
+
+def _resolve(name: str, millrace: Backend) -> str:
     if is_item_id(name):
         return name
     stored = tuple(millrace.stored_requests())

@@ -9,6 +9,7 @@ from millracer.domain.requests import IntakeKind, RequestBody
 from millracer.domain.work.items import ItemState, ItemStatus, WorkItem
 from millracer.errors import ToolFailed, ToolTimeout, ToolUnsupported
 from millracer.millrace.commands.queries import MillraceQuestions
+from millracer.millrace.files.items.ideas import idea_of_spec
 from millracer.millrace.files.items.status import MillraceItems
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.documents import IntakeDocument, render_document
@@ -50,6 +51,10 @@ def look_up(fake: FakeMillrace, item_id: str = ITEM.item_id, seconds: float = 30
         now=lambda: NOW,
     )
     return items.look_up(item_id, Wait.for_seconds(seconds))
+
+
+def idea_of(fake: FakeMillrace, spec_id: str) -> str | None:
+    return idea_of_spec(WorkspacePaths(fake.workspace), spec_id)
 
 
 def mail(agents: Path, name: str, command: str, payload: object, **archive: object) -> Path:
@@ -454,6 +459,9 @@ def test_an_ideas_spec_is_found_by_the_files_stem_up_to_0_20(
     )
     assert (found.millrace_id, found.request_hash) == ("idea-widget-0a1b", HASH)
     assert fake.asked == ["queue show idea-widget-0a1b"]
+    assert idea_of(fake, "idea-widget-0a1b") == "idea-widget-0a1b"
+    put(agents.parent / ".millracer/intake" / shaped.file_name, shaped.text)
+    assert idea_of(fake, "idea-widget-0a1b") == ITEM.item_id
 
 
 @pytest.mark.parametrize("key", ["source_path", "archived_source"])
@@ -481,6 +489,9 @@ def test_an_ideas_spec_is_found_by_the_note_0_21_writes(
         spec_id,
         HASH,
     )
+    put(agents.parent / ".millracer/intake" / shaped.file_name, shaped.text)
+    assert idea_of(fake, spec_id) == ITEM.item_id
+    assert idea_of(fake, "idea-of-something-else") is None
 
 
 def test_a_cancelled_spec_counts_more_than_the_inbox_file_that_0_20_leaves(

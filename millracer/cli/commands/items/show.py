@@ -87,16 +87,18 @@ def _tree(members: Sequence[LineageDocument]) -> Iterator[str]:
     known = {member.work_item_id for member in members}
     roots = [member for member in members if member.parent_id not in known]
 
-    def branch(member: LineageDocument, depth: int) -> Iterator[str]:
-        lead = f"{'   ' * (depth - 1)}└─ " if depth else ""
-        how = f"  ({member.how})" if depth else ""
+    def branch(member: LineageDocument, lead: str, below: str) -> Iterator[str]:
+        how = f"  ({member.how})" if lead else ""
         yield f"{lead}{member.kind} {member.work_item_id}  {member.state}{how}"
-        for child in members:
-            if child.parent_id == member.work_item_id:
-                yield from branch(child, depth + 1)
+        children = [each for each in members if each.parent_id == member.work_item_id]
+        for child in children:
+            is_last = child is children[-1]
+            yield from branch(
+                child, below + ("└─ " if is_last else "├─ "), below + ("   " if is_last else "│  ")
+            )
 
     for root in roots:
-        yield from branch(root, 0)
+        yield from branch(root, "", "")
 
 
 def _stage_lines(stages: Sequence[ItemStageDocument]) -> list[str]:

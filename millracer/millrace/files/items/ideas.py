@@ -90,6 +90,14 @@ def spec_made_of(paths: WorkspacePaths, file_name: str, text: str | None) -> str
     return spec_id if has_source(paths, spec_id) else None
 
 
+def idea_of_spec(paths: WorkspacePaths, spec_id: str) -> str | None:
+    """Return the id of the idea that a spec was made from; None for any other item."""
+    if not spec_id.startswith(IDEA_PREFIX):
+        return None
+    names = (*_noted_file_names(paths, spec_id), *_possible_file_names(paths, spec_id))
+    return next((_idea_in(paths, name) for name in names), None)
+
+
 def noted_specs(paths: WorkspacePaths, item_id: str) -> Iterator[tuple[str, Path]]:
     """Yield the ids of the specs that Millrace's notes (0.21) name for an idea, with the notes."""
     for path, note in _read_notes(paths, idea_file_names(item_id)):
@@ -138,12 +146,15 @@ def _derive_spec_id(file_name: str) -> str:
     return IDEA_PREFIX + (stem.removeprefix(IDEA_PREFIX) or "idea")
 
 
+def _notes_folder(paths: WorkspacePaths) -> Path:
+    return idea_folder(paths) / "normalized"
+
+
 def _read_notes(
     paths: WorkspacePaths, names: frozenset[str]
 ) -> Iterator[tuple[Path, NormalizedIdea]]:
-    folder = idea_folder(paths) / "normalized"
     try:
-        entries = sorted(folder.glob("*.json"))
+        entries = sorted(_notes_folder(paths).glob("*.json"))
     except OSError:
         return
     for path in entries:
@@ -158,6 +169,30 @@ def _read_notes(
                 for name in names
             ):
                 yield path, note
+
+
+def _noted_file_names(paths: WorkspacePaths, spec_id: str) -> Iterator[str]:
+    """Yield the idea's file name from Millrace's note about a spec (0.21)."""
+    with suppress(OSError, ProtocolError):
+        path = _notes_folder(paths) / f"{spec_id}.json"
+        note = parse(NormalizedIdea, path.read_text(encoding="utf-8"), path.name)
+        if note.spec_id == spec_id:
+            yield PurePath(note.archived_source or note.source_path).name
+
+
+def _possible_file_names(paths: WorkspacePaths, spec_id: str) -> Iterator[str]:
+    """Yield the name of the inbox file that Millrace up to 0.20 made a spec of."""
+    for file in inbox_files(paths):
+        if _derive_spec_id(file.name) == spec_id and has_source(paths, spec_id):
+            yield file.name
+
+
+def _idea_in(paths: WorkspacePaths, file_name: str) -> str:
+    """Return the id of the idea in an inbox file: Millracer's, or a user's own."""
+    stem = PurePath(file_name).stem
+    item_id = stem.removeprefix(IDEA_PREFIX)
+    is_stored = is_there(paths.intake / document_file_name(item_id, IntakeKind.IDEA))
+    return item_id if is_stored else stem
 
 
 def _has_name(path: str | None, file_name: str) -> bool:

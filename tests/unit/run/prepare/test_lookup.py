@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from millracer.domain.requests import IntakeKind
 from millracer.domain.work.items import ItemState
 from millracer.errors import InvalidRequest
 from millracer.run.prepare.lookup import item_named
@@ -44,6 +45,15 @@ def test_a_request_id_of_two_texts_is_refused_with_both_items() -> None:
         item_named("r-1", millrace)
 
     assert all(str(item_id) in refused.value.message for item_id in ids)
+
+
+def test_a_spec_made_from_an_idea_means_the_idea() -> None:
+    millrace = ScriptedBackend()
+    millrace.holds("plan-2c3d", ItemState.DONE, kind=IntakeKind.IDEA, millrace_id="idea-plan")
+    millrace.holds("other", ItemState.DONE)
+
+    assert item_named("idea-plan", millrace) == "plan-2c3d"
+    assert item_named("other", millrace) == "other"
 
 
 @pytest.mark.parametrize(
