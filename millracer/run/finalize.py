@@ -76,6 +76,9 @@ def finalize(  # noqa: PLR0913 - the ports
         _read_item_again(record, end, millrace)
         if not was_watched:
             return _measure(record, repository)
+        if repository is None:
+            _read_final_status(record, end, millrace)
+            return None
         with ThreadPoolExecutor(1, "measuring") as beside:  # git, while Millrace reads its status
             changes = beside.submit(with_log_ids(lambda: _measure(record, repository)))
             _read_final_status(record, end, millrace)

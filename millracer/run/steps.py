@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from millracer.cancellation import Cancelled
 from millracer.domain.requests import Decision, Route, RoutePreference
@@ -190,12 +191,10 @@ class Steps(ABC):
             settle_mode(record, self._millrace)
             self._open_log()
             return Step(RunEvent.WORKSPACE_READY)
-        with ThreadPoolExecutor(1, "measuring") as beside:  # Millrace takes longer than git
-            start = beside.submit(with_log_ids(lambda: self._measure_start(record, keep=True)))
+        with self._start_measured(record) as record_start:
             settle_mode(record, self._millrace)
             self._settle_stage_models(record, initialised=is_new)
-            record_start = start.result()
-        record_start()
+            record_start()
         write_document(record, self._millrace)
         self._open_log()
         return Step(RunEvent.DOCUMENT_WRITTEN)
@@ -208,6 +207,23 @@ class Steps(ABC):
     def _open_log(self) -> None:
         if self._events is not None:
             self._events.open()
+
+    @contextmanager
+    def _start_measured(self, record: RunContext) -> Iterator[Callable[[], None]]:
+        """Measure the files in a thread, as Millrace takes longer than git.
+
+        Yields a function that waits for the measurement and records it.
+        """
+        if self._repository is None:
+            yield _record_nothing
+            return
+        with ThreadPoolExecutor(1, "measuring") as beside:
+            start = beside.submit(with_log_ids(lambda: self._measure_start(record, keep=True)))
+
+            def await_and_record() -> None:
+                start.result()()
+
+            yield await_and_record
 
     def _measure_start(self, record: RunContext, *, keep: bool) -> Callable[[], None]:
         """Measure the files before the work begins; the returned function records them."""
