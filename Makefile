@@ -10,6 +10,8 @@ MILLRACE_VERSIONS := 0.18.6 0.19.0 0.20.3 0.21.1
 
 #: The version that `make bench` compares with.
 REFERENCE_VERSION := 0.2.0
+#: The version whose parser must read every frame.
+PARSER_VERSION := 0.3.0
 
 #: What `make demo` runs: task, probe or idea.
 INTAKE := task
@@ -76,7 +78,8 @@ node_is_new_enough := const [major, minor] = process.versions.node.split(".").ma
 venv_stamp := $(VENV)/.stamp
 pi_stamp := $(TOOLS)/pi/.stamp
 millrace_stamp := $(TOOLS)/millrace-$(MILLRACE_VERSION)/.stamp
-setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp)
+parser_stamp := $(TOOLS)/reference-$(PARSER_VERSION)/.stamp
+setup := $(venv_stamp) $(pi_stamp) $(millrace_stamp) $(parser_stamp)
 oldest_millrace := $(firstword $(MILLRACE_VERSIONS))
 corner_stamps := $(TOOLS)/millrace-$(oldest_millrace)/.stamp \
   $(foreach version,$(OLDER_PIS),$(TOOLS)/pi-$(version)/.stamp)
@@ -219,6 +222,13 @@ $(TOOLS)/reference/.stamp: | require-python
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --quiet 'millracer==$(REFERENCE_VERSION)'
+	@touch $@
+
+$(TOOLS)/reference-%/.stamp: | require-python
+	@echo 'Setting up $(@D) ...' >&2
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --quiet --no-deps 'millracer==$*'
 	@touch $@
 
 # The project once more, beside what fuzzes it: not every Python we support has a wheel of that.

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.api.client import Client as Client
     from millracer.api.ops import handle_request as handle_request
+    from millracer.api.run_events import RunEvents as RunEvents
     from millracer.api.tasks import run_task as run_task
     from millracer.cancellation import Cancellation as Cancellation
     from millracer.cancellation import CancelReason as CancelReason
     from millracer.domain.control import ControlCommand as ControlCommand
     from millracer.domain.control import ControlOutcome as ControlOutcome
+    from millracer.domain.doctor_report import CheckLevel as CheckLevel
+    from millracer.domain.doctor_report import CheckName as CheckName
+    from millracer.domain.event_log import EventType as EventType
+    from millracer.domain.event_log import Severity as Severity
     from millracer.domain.models import Credentials as Credentials
     from millracer.domain.models import ModelOrigin as ModelOrigin
     from millracer.domain.programs import ToolOrigin as ToolOrigin
@@ -42,12 +47,18 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.errors import ToolTimeout as ToolTimeout
     from millracer.errors import ToolUnsupported as ToolUnsupported
     from millracer.errors import UsageError as UsageError
+    from millracer.operations.stream.frames import FrameType as FrameType
     from millracer.ports import Agent as Agent
     from millracer.ports import Backend as Backend
     from millracer.schemas.control import ControlNotDone as ControlNotDone
     from millracer.schemas.control import ControlResult as ControlResult
     from millracer.schemas.diff import DiffResult as DiffResult
     from millracer.schemas.diff import DiffUnknown as DiffUnknown
+    from millracer.schemas.doctor import CheckDocument as CheckDocument
+    from millracer.schemas.doctor import DoctorErrorDocument as DoctorErrorDocument
+    from millracer.schemas.doctor import DoctorResult as DoctorResult
+    from millracer.schemas.doctor import DoctorVersionsDocument as DoctorVersionsDocument
+    from millracer.schemas.doctor import NotHealthy as NotHealthy
     from millracer.schemas.items.history import AttemptDocument as AttemptDocument
     from millracer.schemas.items.history import HistoryResult as HistoryResult
     from millracer.schemas.items.item import EntryDocument as EntryDocument
@@ -61,11 +72,15 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.items.listing import ListedDocument as ListedDocument
     from millracer.schemas.items.listing import ListResult as ListResult
     from millracer.schemas.items.report import ItemsUnknown as ItemsUnknown
+    from millracer.schemas.items.runs import MillraceRunDocument as MillraceRunDocument
+    from millracer.schemas.items.runs import RunsResult as RunsResult
+    from millracer.schemas.items.runs import ShownRunResult as ShownRunResult
     from millracer.schemas.models import AliasDocument as AliasDocument
     from millracer.schemas.models import ModelsResult as ModelsResult
     from millracer.schemas.models import ModelsUnknown as ModelsUnknown
     from millracer.schemas.models import OuterModelDocument as OuterModelDocument
     from millracer.schemas.models import StageModelDocument as StageModelDocument
+    from millracer.schemas.ops.frame import EventFrame as EventFrame
     from millracer.schemas.ops.request import ActorRef as ActorRef
     from millracer.schemas.ops.request import Metadata as Metadata
     from millracer.schemas.ops.request import OpsInput as OpsInput
@@ -79,6 +94,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.ops.result import CompletionDocument as CompletionDocument
     from millracer.schemas.ops.result import EnqueueReply as EnqueueReply
     from millracer.schemas.ops.result import FreshnessDocument as FreshnessDocument
+    from millracer.schemas.ops.result import NotSucceeded as NotSucceeded
     from millracer.schemas.ops.result import OpsErrorDocument as OpsErrorDocument
     from millracer.schemas.ops.result import OpsResult as OpsResult
     from millracer.schemas.ops.result import OpsRoute as OpsRoute
@@ -102,7 +118,6 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.run.document import ErrorDocument as ErrorDocument
     from millracer.schemas.run.document import LineageDocument as LineageDocument
     from millracer.schemas.run.document import MissingDocument as MissingDocument
-    from millracer.schemas.run.document import OutcomeError as OutcomeError
     from millracer.schemas.run.document import ProgressDocument as ProgressDocument
     from millracer.schemas.run.document import RunNotCompleted as RunNotCompleted
     from millracer.schemas.run.document import RunResultDocument as RunResultDocument
@@ -111,6 +126,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.run.document import ToolsDocument as ToolsDocument
     from millracer.schemas.run.document import VersionsDocument as VersionsDocument
     from millracer.schemas.run.options import OpsOptions as OpsOptions
+    from millracer.schemas.run.outcome_error import OutcomeError as OutcomeError
     from millracer.schemas.run.parts import EventDocument as EventDocument
     from millracer.schemas.run.parts import EvidenceDocument as EvidenceDocument
     from millracer.schemas.run.parts import ScopedWorkDocument as ScopedWorkDocument
@@ -139,6 +155,19 @@ DOCUMENTATION_URL = "https://github.com/tim-osterhus/millracer/tree/main/docs"
 _MODULES = {
     "millracer.api.client": ("Client",),
     "millracer.api.ops": ("handle_request",),
+    "millracer.api.run_events": ("RunEvents",),
+    "millracer.domain.doctor_report": ("CheckLevel", "CheckName"),
+    "millracer.domain.event_log": ("EventType", "Severity"),
+    "millracer.operations.stream.frames": ("FrameType",),
+    "millracer.schemas.doctor": (
+        "CheckDocument",
+        "DoctorErrorDocument",
+        "DoctorResult",
+        "DoctorVersionsDocument",
+        "NotHealthy",
+    ),
+    "millracer.schemas.items.runs": ("MillraceRunDocument", "RunsResult", "ShownRunResult"),
+    "millracer.schemas.ops.frame": ("EventFrame",),
     "millracer.api.tasks": ("run_task",),
     "millracer.cancellation": ("CancelReason", "Cancellation"),
     "millracer.domain.control": ("ControlCommand", "ControlOutcome"),
@@ -223,6 +252,7 @@ _MODULES = {
         "CompletionDocument",
         "EnqueueReply",
         "FreshnessDocument",
+        "NotSucceeded",
         "OpsErrorDocument",
         "OpsResult",
         "OpsRoute",
@@ -244,7 +274,6 @@ _MODULES = {
         "ErrorDocument",
         "LineageDocument",
         "MissingDocument",
-        "OutcomeError",
         "ProgressDocument",
         "RunNotCompleted",
         "RunResultDocument",
@@ -254,6 +283,7 @@ _MODULES = {
         "VersionsDocument",
     ),
     "millracer.schemas.run.options": ("OpsOptions",),
+    "millracer.schemas.run.outcome_error": ("OutcomeError",),
     "millracer.schemas.run.parts": ("EventDocument", "EvidenceDocument", "ScopedWorkDocument"),
     "millracer.schemas.status": (
         "ActiveDocument",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +48,7 @@ class Cancellation:
         self._reason: CancelReason | None = None
         self._since: float | None = None
         self._urgent: Cancellation | None = None
+        self._dependents: weakref.WeakSet[Cancellation] = weakref.WeakSet()
 
     @property
     def urgent(self) -> Cancellation:
@@ -74,8 +76,21 @@ class Cancellation:
                 self._since = time.monotonic()
                 self._reason = reason
                 self._event.set()
+            dependents = tuple(self._dependents)
         if not is_first and self.urgent.reason is None:
             self.urgent.cancel(reason)
+        for each in dependents:
+            each.cancel(reason)
+
+    def dependent(self) -> Cancellation:
+        """Return a token that is cancelled with this one, and that can be cancelled alone."""
+        token = Cancellation()
+        with self._lock:
+            self._dependents.add(token)
+            reason = self._reason
+        if reason is not None:
+            token.cancel(reason)
+        return token
 
     def raise_if_cancelled(self) -> None:
         """Raise `Cancelled` if a stop was requested."""

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import sys
 
-from millracer import Client, MillracerError, ProgressDocument, RunResultDocument
-
-
-def show(step: ProgressDocument) -> None:
-    """Print one step of the run."""
-    print(f"{step.state}: {step.reason}", file=sys.stderr)
+from millracer import Client, MillracerError, RunResultDocument
 
 
 def deliver(millracer: Client, name: str, task: str) -> RunResultDocument:
     """Return the result of a completed task; raise for every other outcome."""
     millracer.submit(task, request_id=name).raise_for_outcome()
-    result = millracer.watch(name, on_progress=show)
+    events = millracer.watch(name)
+    for event in events:
+        print(f"{event.event_type}: {event.message}", file=sys.stderr)
+    result = events.result()
     result.raise_for_outcome()
     return result
 

@@ -1,18 +1,39 @@
-"""Call a library user's progress listener, so that its exceptions reach the user unchanged."""
+"""Listeners of a run that a library user gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
 
 from millracer.domain.run.progress import ProgressEvent
 from millracer.errors import MillracerError
-from millracer.ports import ProgressListener
+from millracer.ports import ProgressListener, TextListener
+from millracer.ports.event_log import LogListener
 from millracer.schemas.base import redacted
 from millracer.schemas.run.document import ProgressDocument
 
 #: Receives each progress event, in the thread that called the library.
 OnProgress = Callable[[ProgressDocument], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunListeners:
+    """The listeners of one run.
+
+    Attributes:
+        progress: receive each progress event.
+        on_text: receives pi's text and tool calls while it does a task directly.
+        on_log: called as the log of the run's item is opened.
+    """
+
+    progress: tuple[ProgressListener, ...] = ()
+    on_text: TextListener | None = None
+    on_log: LogListener | None = None
+
+
+NO_LISTENERS: Final = RunListeners()
 
 
 class _ListenerRaised(Exception):

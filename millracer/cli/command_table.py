@@ -40,7 +40,11 @@ _EXAMPLES = {
 #: Documents that a command prints only with a certain option.
 _PARTICULAR = {
     OperationName.RUN: (documents.stream_of(OperationName.RUN),),
-    OperationName.WATCH: (documents.WATCH_ALL, documents.stream_of(OperationName.WATCH)),
+    OperationName.WATCH: (
+        documents.WATCH_ALL_STREAM,
+        documents.WATCH_ALL,
+        documents.stream_of(OperationName.WATCH),
+    ),
 }
 
 

@@ -19,6 +19,8 @@ _OUTPUT = "--output"
 _SHORT_OUTPUT = "-o"
 _JSON = "--json"
 STREAM_FLAG = "--stream-json"
+#: The values of a variable that set a flag.
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class Document:
             return False
         if not set(self.flags).isdisjoint(words):
             return True
+        if self.frames:
+            return _environment_streams() and not _names_format(words)
         if self.output is None:
             return False
         return (_last_format(words) or self.output) == OutputFormat.JSON
@@ -64,6 +68,15 @@ class Document:
             return lambda error, command: render_failure(describe(error, command), SystemClock())
         render_document = render_line if self.lines else render
         return lambda error, command: render_document(describe(error, command))
+
+
+def _environment_streams() -> bool:
+    return os.environ.get(variable_of(STREAM_FLAG), "").strip().lower() in _TRUE
+
+
+def _names_format(words: Sequence[str]) -> bool:
+    """Whether a command line gives the format of the document, as a flag or with a value."""
+    return any(word == _JSON or word.startswith((_OUTPUT, _SHORT_OUTPUT)) for word in words)
 
 
 def _last_format(words: Sequence[str]) -> str | None:
@@ -92,6 +105,9 @@ OPS_REPLY = _document(_OPS)
 CONFIG = _document("millracer.schemas.config:describe_failure")
 DOCTOR = _document("millracer.schemas.doctor:describe_failure")
 WATCH_ALL = replace(_document(OPERATIONS[OperationName.WATCH_ALL].failure), only_with="--all")
+
+
+WATCH_ALL_STREAM = replace(WATCH_ALL, flags=(STREAM_FLAG,), output=None, frames=True)
 
 
 def stream_of(name: OperationName) -> Document:

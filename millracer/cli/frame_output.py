@@ -34,42 +34,51 @@ class FrameOutput:
         print_line: Callable[[str], None],
         is_wanted: Callable[[], bool],
     ) -> None:
-        self._cancellation: Cancellation | None = None
+        self._is_wanted = is_wanted
 
         def print_frame(frame: EventFrame) -> None:
             print_line(render_line(frame))
 
-        self._frames = Frames(request_id, print_frame, SystemClock())
-        self._stream = RunStream(
-            self._frames, after=after, is_wanted=is_wanted, unwanted=self._cancel
-        )
+        self._frames = Frames(request_id, print_frame, SystemClock(), after=after)
 
     @property
     def cursor(self) -> Cursor | None:
         """The cursor of the last stored event."""
         return self._frames.last
 
+    def open(self) -> None:
+        """Print the first frame, without an item."""
+        self._frames.opened()
+
     @contextmanager
     def streaming(
-        self, programs: ProgramFactory, cancellation: Cancellation
+        self, programs: ProgramFactory, cancellation: Cancellation, *, item_id: str | None = None
     ) -> Iterator[ProgramFactory]:
-        """Print the frames of a request that uses the yielded programs and this cancellation."""
-        self._cancellation = cancellation
-        self._stream.start()
+        """Print the frames of a run that uses the yielded programs and this cancellation.
+
+        Args:
+            programs: the programs of the run.
+            cancellation: cancelled if the stream has no reader.
+            item_id: the item of the run, if the request has several.
+        """
+        if item_id is not None:
+            self._frames.next_item(item_id)
+        stream = RunStream(
+            self._frames,
+            is_wanted=self._is_wanted,
+            unwanted=lambda: cancellation.cancel(CancelReason.TERMINATED),
+        )
+        stream.start()
         try:
             yield replace(
                 programs,
-                listeners=(*programs.listeners, self._stream.listen),
-                on_text=self._stream.text,
-                on_log=self._stream.log_opened,
+                listeners=(*programs.listeners, stream.listen),
+                on_text=stream.text,
+                on_log=stream.log_opened,
             )
         finally:
-            self._stream.end()
+            stream.end()
 
     def result(self, document: Published) -> None:
         """Print the last frame."""
-        self._stream.result(document)
-
-    def _cancel(self) -> None:
-        if self._cancellation is not None:
-            self._cancellation.cancel(CancelReason.TERMINATED)
+        self._frames.result(document)

@@ -10,7 +10,7 @@ from millracer.cancellation import Wait
 from millracer.domain.requests import Finalizer, RunRequest
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult, exit_code_of
-from millracer.domain.work.items import ItemState, UnfinishedItem
+from millracer.domain.work.items import ItemState
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, Tools
@@ -83,6 +83,8 @@ def watch_all(
 ) -> tuple[RunResult, ...]:
     """Run each live item to its end, also those that are added meanwhile; return the results.
 
+    An item that ended before its turn has its result, too.
+
     One lease is held for the whole time, so that the daemon works on while one run ends and the
     next begins. The items' answers are written without a model. An outcome that the next item would
     share, such as a time-out, ends the watch.
@@ -99,19 +101,20 @@ def watch_all(
     """
     require_workspace(millrace, wait)
     results: list[RunResult] = []
-    seen: set[str] = set()
+    followed: set[str] = set()
+    known: dict[str, None] = {}
     lease = millrace.supervisor.lease(wait.within(_LEASE_SECONDS))
     try:
         while True:
             wait.cancellation.raise_if_cancelled()
-            item = _next(millrace, seen)
-            if item is None:
+            item_id = _next(millrace, followed, known)
+            if item_id is None:
                 break
-            seen.add(item.item_id)
+            followed.add(item_id)
             one = replace(
                 request,
                 request_id=new_request_id(),
-                resume=item.item_id,
+                resume=item_id,
                 finalizer=Finalizer.SUMMARY,
                 keep_daemon=False,
             )
@@ -123,13 +126,21 @@ def watch_all(
     return tuple(results)
 
 
-def _next(millrace: Backend, seen: set[str]) -> UnfinishedItem | None:
-    """Return the active item, else the one that waits longest."""
+def _next(millrace: Backend, followed: set[str], known: dict[str, None]) -> str | None:
+    """Return the active item, else the one that waits longest, else one that has ended meanwhile.
+
+    Args:
+        millrace: the workspace's backend.
+        followed: the items that were followed.
+        known: all items that were live once; those that are live now are added.
+    """
     live = [
         item
         for item in millrace.list_unfinished()
-        if item.state.is_live and item.item_id not in seen
+        if item.state.is_live and item.item_id not in followed
     ]
-    active = (item for item in live if item.state is ItemState.ACTIVE)
-    queued = (item for item in reversed(live) if item.state is ItemState.QUEUED)
-    return next(active, None) or next(queued, None) or (live[-1] if live else None)
+    known.update((item.item_id, None) for item in reversed(live))
+    active = [item for item in live if item.state is ItemState.ACTIVE]
+    queued = [item for item in reversed(live) if item.state is ItemState.QUEUED]
+    ids = [item.item_id for item in (*active, *queued, *reversed(live))]
+    return next((item_id for item_id in (*ids, *known) if item_id not in followed), None)

@@ -11,6 +11,7 @@ from millracer.domain.doctor_report import Check, CheckLevel, CheckName
 from millracer.errors import MillracerError
 from millracer.schemas.base import Published
 from millracer.schemas.run.document import ToolsDocument
+from millracer.schemas.run.outcome_error import OutcomeError
 
 
 class CheckDocument(Published):
@@ -29,6 +30,12 @@ class CheckDocument(Published):
     message: str
     next_command: str | None
     detail: str | None
+
+
+class NotHealthy(OutcomeError):
+    """A check of a diagnosis failed, or not all checks could be made."""
+
+    result: DoctorResult
 
 
 class DoctorErrorDocument(Published):
@@ -85,6 +92,19 @@ class DoctorResult(Published):
     versions: DoctorVersionsDocument
     tools: ToolsDocument = ToolsDocument()
     errors: list[DoctorErrorDocument] = Field(default_factory=list)
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if every check ran and none failed.
+
+        Raises:
+            NotHealthy: otherwise; the error's `result` is this document.
+        """
+        if self.ok:
+            return
+        failures = (*self.errors, *map(describe_trouble, self.causes()))
+        raise NotHealthy(
+            self, "a check failed", outcome="check_failed", errors=failures, next_steps=()
+        )
 
     def causes(self) -> tuple[MillracerError, ...]:
         """Return one error for each failed check."""

@@ -13,7 +13,8 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import ItemId, Published
-from millracer.schemas.run.document import ErrorDocument, OutcomeError, StepDocument
+from millracer.schemas.run.document import ErrorDocument, StepDocument
+from millracer.schemas.run.outcome_error import OutcomeError
 from millracer.schemas.run.parts import OptionalItemId
 
 

@@ -173,6 +173,8 @@ class PortFactory:
         agents: returns a new conversation for a run in a workspace.
         used: the programs that results report.
         listeners: receive each progress event of a run.
+        on_text: receives the agent's text and tool calls while it does a task directly.
+        on_log: called as the log of a run's item is opened.
         logs: opens the event logs of a workspace; None: no events are stored.
     """
 
@@ -180,7 +182,9 @@ class PortFactory:
     agents: Callable[[str, RunOptions], Agent]
     used: ProgramsUsed = NO_PROGRAMS
     listeners: tuple[ProgressListener, ...] = ()
-    logs: Callable[[str], EventLogs] | None = None
+    on_text: TextListener | None = None
+    on_log: LogListener | None = None
+    logs: Callable[[str], EventLogs | None] | None = None
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
         """Return the backend of a workspace."""
@@ -209,9 +213,11 @@ class PortFactory:
         """Refuse: there are no programs whose installation could be checked.
 
         Raises:
-            UsageError: always.
+            UsageError: always, unless the caller requested a stop.
+            Cancelled: the caller requested a stop.
         """
-        del place, options, cancellation, with_turn
+        del place, options, with_turn
+        cancellation.raise_if_cancelled()
         raise UsageError(
             "a diagnosis needs real programs; this caller has functions in their place",
             suggested_action="ask for a diagnosis without `backends` and `agents`",
@@ -229,6 +235,8 @@ class PortFactory:
             cancellation,
             tools=self.used,
             listeners=self.listeners,
+            on_text=self.on_text,
+            on_log=self.on_log,
             logs=self.event_logs(root_path),
         )
 

@@ -13,6 +13,7 @@ import pytest
 
 from millracer import (
     Client,
+    EventType,
     Finalizer,
     IntakePreference,
     InvalidRequest,
@@ -91,13 +92,47 @@ def test_a_client_submits_and_watches_to_the_proven_end_and_leaves_nothing(
     with Client(workspace.root, options=DELEGATED, millrace_command=millrace_command) as millracer:
         submitted = millracer.submit("Build what was asked for", request_id="mine")
         waiting = millracer.status()
-        watched = millracer.watch("mine")
+        events = millracer.watch("mine")
+        story = [event for event in events if event.cursor is not None]
+        watched = events.result()
         stopped = millracer.stop()
 
     for result in (submitted, waiting, watched, stopped):
         result.raise_for_outcome()
     assert [item.work_item_id for item in waiting.unfinished] == [submitted.work_item_id]
     assert (watched.work_item_id, watched.scoped_completion) == (submitted.work_item_id, True)
+    assert [event.sequence for event in story] == list(range(len(story)))
+    stages = [event.payload["stage"] for event in story if "stage" in event.payload]
+    assert stages == [stage for stage in ("builder", "checker", "updater") for _ in "be"]
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+@pytest.mark.ending
+def test_a_loop_that_is_left_leaves_nothing_running_and_continues_after_its_cursor(
+    tmp_path: Path, millrace_command: str
+) -> None:
+    scenario = Scenario({"builder": (Step(seconds=600), Step())})
+    workspace = make_workspace(tmp_path / "workspace", millrace_command, scenario)
+    before = set(psutil.Process().children(recursive=True))
+
+    with Client(workspace.root, options=DELEGATED, millrace_command=millrace_command) as millracer:
+        events = millracer.run_events("Build what was asked for", request_id="mine")
+        for event in events:
+            if event.event_type == EventType.STAGE_STARTED:
+                break
+        left = events.result()
+        assert daemon_pid(workspace) is None
+        assert left.work_item_id is not None
+        place = stored(workspace, left.work_item_id)
+        assert place is not None
+        assert place.parent.name == "queue"
+        again = millracer.watch("mine", after=event.cursor)
+        rest = [each for each in again if each.cursor is not None]
+
+    assert left.outcome == "cancelled"
+    assert rest[0].sequence == event.sequence + 1
+    assert [each.event_type for each in rest].count(EventType.ATTEMPT_ENDED) == 2
+    assert again.result().scoped_completion
     assert set(psutil.Process().children(recursive=True)) <= before
 
 

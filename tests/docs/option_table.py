@@ -54,7 +54,7 @@ def _has_default(option: Option) -> bool:
 def _calls(option: Option) -> list[str]:
     calls = ["`Client`"]
     if option in RUN_OPTIONS:
-        calls.append("`run`")
+        calls += ["`run`", "`run_events`"]
         calls += ["`watch`"] * (option.name not in NOT_FOR_WATCH)
         calls += ["`submit`"] * (option.name in SUBMIT_OPTIONS)
     return calls

@@ -18,10 +18,19 @@ from millracer.errors import MillracerError
 from millracer.event_log.logs import FileEventLogs
 from millracer.operations.context import SelectedWorkspace, Tools
 from millracer.operations.options import OptionLayers
-from millracer.ports import Agent, Backend, EventLogs, Repository
+from millracer.ports import (
+    Agent,
+    Backend,
+    EventLogs,
+    ProgressListener,
+    Repository,
+    TextListener,
+)
+from millracer.ports.event_log import LogListener
 from millracer.run.orchestrator import Orchestrator
 from millracer.schemas.doctor import DoctorResult, DoctorVersionsDocument, describe_check
 from millracer.schemas.run.document import ToolsDocument
+from millracer.schemas.run.result import render_result
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
 from millracer.testing.clock import FrozenClock
@@ -49,6 +58,10 @@ class ScriptedTools(Tools):
         opened: the requested workspaces and choices.
         requests: the requested runs.
         in_use: how many orchestrators are open.
+        listeners: receive each progress event of a run.
+        on_text: receives pi's text.
+        on_log: called as the log of a run's item is opened.
+        logs: the event logs of runs; None: no events are stored.
     """
 
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)
@@ -61,6 +74,10 @@ class ScriptedTools(Tools):
     opened: list[tuple[str, RunOptions]] = field(default_factory=list)
     requests: list[RunRequest] = field(default_factory=list)
     in_use: int = 0
+    listeners: tuple[ProgressListener, ...] = ()
+    on_text: TextListener | None = None
+    on_log: LogListener | None = None
+    logs: EventLogs | None = None
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
         self._open(root_path, options)
@@ -70,7 +87,7 @@ class ScriptedTools(Tools):
         return self.repositories
 
     def event_logs(self, root_path: str) -> EventLogs:
-        return FileEventLogs(Path(root_path) / ".millracer" / "items")
+        return self.logs or FileEventLogs(Path(root_path) / ".millracer" / "items")
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         return self.pi
@@ -120,6 +137,11 @@ class _Noting(Orchestrator):
             unique=lambda: "unique",
             repository=tools.repositories,
             tools=_USED,
+            listeners=tools.listeners,
+            on_text=tools.on_text,
+            on_log=tools.on_log,
+            logs=tools.logs,
+            render=render_result,
         )
         self._tools = tools
 

@@ -27,7 +27,9 @@ from millracer import (
     InvalidRequest,
     ItemState,
     MillracerError,
+    NotHealthy,
     NotSubmitted,
+    NotSucceeded,
     Outcome,
     OutcomeError,
     ProgressDocument,
@@ -79,8 +81,22 @@ _CALLS: dict[str, Callable[[Client], Any]] = {
     "resume": lambda millracer: millracer.resume(),
     "stop": lambda millracer: millracer.stop(),
     "models": lambda millracer: millracer.models(),
-    "watch": lambda millracer: millracer.watch("item"),
+    "watch": lambda millracer: millracer.watch("item").result(),
+    "list_runs": lambda millracer: millracer.list_runs(),
+    "show_run": lambda millracer: millracer.show_run("run-1"),
+    "diagnose": lambda millracer: millracer.diagnose(),
+    "list_workspaces": lambda millracer: millracer.list_workspaces(),
+    "register_workspace": lambda millracer: millracer.register_workspace(".", workspace_id="w"),
+    "forget_workspace": lambda millracer: millracer.forget_workspace("w"),
+    "select_workspace": lambda millracer: millracer.select_workspace(root_path="."),
+    "list_sessions": lambda millracer: millracer.list_sessions(),
+    "inspect_session": lambda millracer: millracer.inspect_session(),
+    "forget_session": lambda millracer: millracer.forget_session(),
 }
+#: The methods on registered workspaces and sessions.
+_ON_STORE = {str(name) for name, each in OPERATIONS.items() if each.on_store}
+#: A scripted client has no programs whose installation could be checked.
+_NOT_SCRIPTED = {"diagnose"}
 
 
 def _ending_backend() -> ScriptedBackend:
@@ -124,22 +140,21 @@ class _Opened:
 # --- the operations ---------------------------------------------------------------------------
 
 
-def test_every_operation_with_a_command_is_a_method() -> None:
-    operations = {name for name, each in OPERATIONS.items() if each.handler and each.help}
-
-    assert set(_CALLS) == {*operations, "watch"}
-    assert {name for name in _CALLS if callable(getattr(Client, name, None))} == set(_CALLS)
+def test_every_operation_is_called_here() -> None:
+    assert set(_CALLS) == {name for name in OPERATIONS if name is not OperationName.QUEUE_STATUS}
 
 
-@pytest.mark.parametrize("name", _CALLS)
+@pytest.mark.parametrize("name", sorted(_CALLS.keys() - _ON_STORE - _NOT_SCRIPTED))
 def test_a_method_returns_the_document_of_its_operation(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    operation = OPERATIONS[OperationName.RUN if name == "watch" else OperationName(name)]
+    operation = OPERATIONS[OperationName(name)]
     backend = _ending_backend()
     if name != "submit":
         backend.holds("item", ItemState.QUEUED)
+    if name == "show_run":
+        backend.stages.begin("item", "builder", "run-1")
 
     with client(backend=backend, options=_DELEGATED) as scripted:
         result = _CALLS[name](scripted)
@@ -156,15 +171,16 @@ def test_a_method_returns_the_document_of_its_operation(
 
 def test_a_submitted_item_is_watched_to_its_proven_end() -> None:
     backend = _ending_backend()
-    steps: list[ProgressDocument] = []
 
     with client(backend=backend, options=_DELEGATED) as scripted:
         submitted = scripted.submit("Fix it", request_id="mine")
-        watched = scripted.watch("mine", on_progress=steps.append)
+        events = scripted.watch("mine")
+        steps = [event.payload.get("state") for event in events]
+        watched = events.result()
 
     assert watched.work_item_id == submitted.work_item_id
     assert (watched.outcome, watched.scoped_completion) == (Outcome.COMPLETED, True)
-    assert {"monitor", "finalize"} <= {step.state for step in steps}
+    assert {"monitor", "finalize"} <= set(steps)
 
 
 def test_the_identity_of_a_request_reaches_millrace() -> None:
@@ -193,18 +209,24 @@ def test_each_run_has_a_conversation_of_its_own() -> None:
     assert (first.closed, second.closed) == (True, True)
 
 
-@pytest.mark.parametrize("name", _CALLS)
+@pytest.mark.parametrize("name", sorted(_CALLS))
 def test_a_cancelled_call_returns_its_document(name: str) -> None:
     cancellation = Cancellation()
     cancellation.cancel(CancelReason.TERMINATED)
-    arguments = {"run": ("t",), "submit": ("t",)} | dict.fromkeys(
-        ("show", "logs", "trace", "watch", "diff", "cancel", "retry"), ("item",)
+    arguments: dict[str, tuple[str, ...]] = {"run": ("t",), "submit": ("t",)}
+    arguments |= dict.fromkeys(
+        ("show", "logs", "trace", "watch", "diff", "cancel", "retry", "show_run"), ("item",)
     )
+    arguments |= dict.fromkeys(("register_workspace", "forget_workspace"), ("item",))
+    keywords = {"workspace_id": "w"} if name == "register_workspace" else {}
     backend = ScriptedBackend()
     backend.holds("item", ItemState.QUEUED)
 
     with client(backend=backend) as scripted:
-        result = getattr(scripted, name)(*arguments.get(name, ()), cancellation=cancellation)
+        method = getattr(scripted, name)
+        result = method(*arguments.get(name, ()), cancellation=cancellation, **keywords)
+        if name == "watch":
+            result = result.result()
 
     assert "cancelled" in {getattr(result, "outcome", None), *(e.code for e in result.errors)}
 
@@ -252,6 +274,39 @@ def test_only_a_named_session_records_requests() -> None:
     with open_store() as store:
         sessions = {each.session_id: each.recent_request_ids for each in store.list_sessions()}
     assert sessions == {"mine": ("one",)}
+
+
+def test_workspaces_and_sessions_are_kept_for_later_clients(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    with client(session_id="mine") as scripted:
+        registered = scripted.register_workspace(shop, workspace_id="shop", tags=["web"])
+        selected = scripted.select_workspace(workspace_id="shop")
+        listed = scripted.list_workspaces()
+        sessions = scripted.list_sessions()
+        shown = scripted.inspect_session()
+    with client(session_id="mine") as later:
+        forgotten = (later.forget_session(), later.forget_workspace("shop"))
+        missing = (later.inspect_session("mine"), later.forget_workspace("shop"))
+
+    for result in (registered, selected, listed, sessions, shown, *forgotten):
+        result.raise_for_outcome()
+    assert "shop" in {each.workspace_id for each in listed.result.workspaces}  # type: ignore[union-attr]
+    assert shown.result == selected.result
+    assert [each.errors[0].code for each in missing] == ["session_unknown", "workspace_unresolved"]
+    with pytest.raises(NotSucceeded) as raised:
+        missing[0].raise_for_outcome()
+    assert raised.value.result is missing[0]
+
+
+def test_a_diagnosis_without_programs_is_refused_and_a_failed_one_is_raised() -> None:
+    with client() as scripted:
+        result = scripted.diagnose()
+
+    assert [each.code for each in result.errors] == ["usage"]
+    with pytest.raises(NotHealthy) as raised:
+        result.raise_for_outcome()
+    assert (raised.value.code, raised.value.result) == ("usage", result)
 
 
 def test_a_client_without_a_workspace_works_in_the_current_directory(

@@ -326,4 +326,6 @@ def test_the_snippets_of_the_documentation_run(
         "failed False",
         "millrace_not_found",
         "Fix one: millrace_not_found",
+        "failed",
+        "['default', 'shop']",
     ]

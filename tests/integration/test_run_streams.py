@@ -47,7 +47,9 @@ def test_a_direct_task_has_no_cursors(caller: OpsCaller) -> None:
         ("run", "--stream-json", "--output", "text", "A task"),
         ("run", "--stream-json", "--workspace", "/nowhere/at/all", "A task"),
         ("watch", "--stream-json"),
-        ("watch", "--stream-json", "--all"),
+        ("watch", "--stream-json", "--all", "an-item"),
+        ("watch", "--stream-json", "--all", "--observe"),
+        ("watch", "--stream-json", "--all", "--after", "9e8f127d-17"),
         ("watch", "--stream-json", "--after", "17", "an-item"),
     ],
     ids=" ".join,
@@ -57,6 +59,35 @@ def test_wrong_use_is_frames(caller: OpsCaller, arguments: tuple[str, ...]) -> N
 
     assert printed.exit_code == 2
     assert frames(printed)[-1]["payload"]["errors"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "last"),
+    [
+        ({"MILLRACER_OUTPUT": "text"}, ("--stream-json",), "result"),
+        ({"MILLRACER_STREAM_JSON": "1"}, (), "result"),
+        ({"MILLRACER_STREAM_JSON": "1"}, ("--no-such-option",), "result"),
+        ({"MILLRACER_STREAM_JSON": "1", "MILLRACER_OUTPUT": "text"}, (), "result"),
+        ({"MILLRACER_STREAM_JSON": "1"}, ("--json",), "document"),
+        ({"MILLRACER_STREAM_JSON": "1"}, ("--output", "text"), "text"),
+    ],
+    ids=str,
+)
+def test_the_command_line_takes_precedence_over_the_environment(
+    caller: OpsCaller, environment: dict[str, str], arguments: tuple[str, ...], last: str
+) -> None:
+    task = ("--route", "direct", "--pi-command", "/nowhere/pi", "Explain it")
+    printed = caller.run("run", *arguments, *task, **environment)
+
+    if last == "result":
+        codes = {each["code"] for each in frames(printed)[-1]["payload"]["errors"]}
+        contradicts = len(environment) == 2
+        is_wrong = contradicts or "--no-such-option" in arguments
+        assert codes == ({"usage"} if is_wrong else {"pi_not_found"})
+    elif last == "document":
+        assert printed.error_codes == ["pi_not_found"]
+    else:
+        assert (printed.exit_code, printed.stdout) == (8, "")
 
 
 def test_a_signal_ends_a_stream_with_its_result(caller: OpsCaller, tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ def frames_in(stdout: str) -> list[Frame]:
     return found
 
 
+def stored(frames: Sequence[Frame]) -> list[Frame]:
+    """Return the frames of stored events."""
+    return [frame for frame in frames if "cursor" in frame]
+
+
 def types(frames: Sequence[Frame]) -> list[str]:
     """Return the types of frames."""
     return [frame["event_type"] for frame in frames]

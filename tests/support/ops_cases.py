@@ -16,6 +16,8 @@ from millracer.testing.steps import (
     daemon_dies,
     daemon_is_stopped,
     item_ends,
+    item_goes,
+    stage_ends,
     stage_runs,
     time_runs_out,
 )
@@ -580,3 +582,39 @@ UNUSABLE_VALUES = (
 )
 
 CASES = (*ACTIONS, *FAILURES, *UNUSABLE_VALUES, *INVALID)
+
+#: Requests of version v0.3 that are answered in frames.
+STREAMED = (
+    Case(
+        name="stream-completed",
+        request=_delegated(schema_version=V03),
+        prepare=shows(
+            stage_runs("builder"), stage_ends("builder"), stage_runs("updater"), item_ends()
+        ),
+        stream=True,
+    ),
+    Case(
+        name="stream-blocked",
+        request=_delegated(schema_version=V03),
+        prepare=shows(stage_runs("builder"), item_goes(ItemState.BLOCKED, "it is stuck")),
+        stream=True,
+    ),
+    Case(
+        name="stream-watch",
+        request=asks("watch", **_at(), input=_FULL_ITEM, options={"finalizer": "summary"}),
+        prepare=holds_item(stage_runs("builder"), stage_runs("updater"), item_ends()),
+        stream=True,
+    ),
+    Case(
+        name="stream-direct",
+        request=_delegated(schema_version=V03, route_preference="direct"),
+        prepare=says("It is blue now."),
+        stream=True,
+    ),
+    Case(
+        name="stream-unsupported-action",
+        request=asks("self_destruct", schema_version=V03, **_at()),
+        stream=True,
+    ),
+    Case(name="stream-invalid", request=asks("watch", **_at()), stream=True),
+)

@@ -33,3 +33,17 @@ def test_a_request_to_stop_ends_it() -> None:
 
     with pytest.raises(Cancelled):
         Wait(cancellation).until(lambda: False, every=60)
+
+
+def test_a_dependent_token_is_cancelled_with_its_origin_and_alone() -> None:
+    origin = Cancellation()
+    first, second = origin.dependent(), origin.dependent()
+
+    first.cancel(CancelReason.TERMINATED)
+    assert (origin.reason, second.reason) == (None, None)
+    origin.cancel(CancelReason.INTERRUPTED)
+    assert (first.reason, second.reason) == (CancelReason.TERMINATED, CancelReason.INTERRUPTED)
+    assert origin.dependent().reason is CancelReason.INTERRUPTED
+    assert second.urgent.reason is None
+    origin.cancel(CancelReason.INTERRUPTED)
+    assert second.urgent.reason is CancelReason.INTERRUPTED

@@ -6,8 +6,8 @@ Each command is one ops request; `--json` prints its result as `millracer ops --
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -22,19 +22,9 @@ from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.cli.terminal.tables import in_line, table
 from millracer.domain.operations import OperationName
-from millracer.errors import MillracerError
 from millracer.operations.ops.gateway import Answer
+from millracer.operations.ops.store_requests import answer_store_request
 from millracer.schemas.base import render
-from millracer.schemas.ops.request import (
-    SCHEMA_VERSION,
-    InvalidOpsRequest,
-    OpsInput,
-    OpsRequest,
-    ReadRequest,
-    SourceRef,
-    WorkspaceRef,
-    read_request,
-)
 from millracer.schemas.ops.result import (
     OpsResult,
     SessionDocument,
@@ -157,32 +147,11 @@ def forget_session(session_id: _SessionName, *, as_json: bool = False) -> None:
 def _do(
     common: CommonOptions, action: OperationName, payload: Mapping[str, object], *, as_json: bool
 ) -> NoReturn:
-    request = OpsRequest(
-        schema_version=SCHEMA_VERSION,
-        request_id=f"cli-{uuid.uuid4().hex}",
-        action=action,
-        workspace_ref=WorkspaceRef(),
-        source=SourceRef(kind="cli"),
-        input=OpsInput(payload=dict(payload)),
-    )
     with open_gateway(common, remembers=False) as gateway:
-        try:
-            read = read_request(request)
-        except InvalidOpsRequest as error:
-            answer = gateway.refuse_unreadable(error)
-        else:
-            answer = perform(gateway, read)
-            if answer.result.result == SessionReply(session=None):
-                answer = gateway.refuse(read, _no_such_session(read))
+        answer = answer_store_request(
+            gateway, action, payload, source="cli", handle=partial(perform, gateway)
+        )
     raise typer.Exit(_report(answer, action, as_json=as_json))
-
-
-def _no_such_session(read: ReadRequest) -> MillracerError:
-    return MillracerError(
-        f"there is no session {read.session_id!r}",
-        code="session_unknown",
-        suggested_action="list the sessions with `millracer sessions list`",
-    )
 
 
 def _report(answer: Answer, action: OperationName, *, as_json: bool) -> int:

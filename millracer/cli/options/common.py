@@ -33,6 +33,7 @@ class CommonOptions:
         standard_input: including the bytes that were read ahead.
         workspace: as given, None if not given.
         session_id: the session to work in, None if not given.
+        explicit: the command's own options that its command line gives.
     """
 
     options: OptionLayers
@@ -42,6 +43,7 @@ class CommonOptions:
     standard_input: StandardInput
     workspace: Path | None
     session_id: str | None
+    explicit: frozenset[str] = frozenset()
 
 
 def common_options(

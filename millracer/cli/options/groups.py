@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec
 
@@ -74,6 +75,9 @@ def _with_options(
         given = {name: values.pop(name) for name in names}
         origins = said_by(context, names)
         shared = common_options(context.obj, origins, given, despite_config=despite_config)
+        given_here = said_by(context, values).items()
+        explicit = (name for name, origin in given_here if origin is ValueOrigin.OPTION)
+        shared = replace(shared, explicit=frozenset(explicit))
         command(shared, **values)  # type: ignore[call-arg, arg-type]
 
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Annotated, Any
 
@@ -34,11 +34,10 @@ def with_output(command: Callable[..., None]) -> Callable[..., None]:
     def with_format(
         *arguments: Any, output: OutputFormat | None, as_json: bool, **values: Any
     ) -> None:
-        if values.get("stream_json") and output is OutputFormat.TEXT and not as_json:
-            raise UsageError(
-                "--stream-json prints JSON, and --output text does not",
-                suggested_action="leave one of them out",
-            )
+        if values.get("stream_json"):
+            explicit = arguments[0].explicit
+            is_text = output is OutputFormat.TEXT and not as_json
+            values["stream_json"] = _is_stream(explicit, is_text=is_text)
         chosen = OutputFormat.JSON if as_json else output or default
         value = chosen if taken.name == "output" else chosen is OutputFormat.JSON
         command(*arguments, **{taken.name: value}, **values)
@@ -53,3 +52,24 @@ def with_output(command: Callable[..., None]) -> Callable[..., None]:
     with_format.__annotations__ = {}
     del with_format.__wrapped__
     return with_format
+
+
+def _is_stream(explicit: Collection[str], *, is_text: bool) -> bool:
+    """Whether the stream is printed: the command line takes precedence over the environment.
+
+    Args:
+        explicit: the options that the command line gives.
+        is_text: whether `--output` requests text.
+
+    Raises:
+        UsageError: the same source requests the stream and text.
+    """
+    is_explicit = "stream_json" in explicit
+    if not is_explicit and not {"output", "as_json"}.isdisjoint(explicit):
+        return False
+    if is_text and is_explicit is ("output" in explicit):
+        raise UsageError(
+            "--stream-json prints JSON, and --output text does not",
+            suggested_action="leave one of them out",
+        )
+    return True

@@ -1,4 +1,4 @@
-"""Warnings about the preferences and options of an ops request that its action ignores."""
+"""Warnings about the parts of an ops request that its action ignores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FOLLOWED: dict[str, tuple[Sequence[str], Sequence[str]]] = {
 
 
 def preference_warnings(read: ReadRequest) -> Iterator[RunWarning]:
-    """Yield a warning for each preference and option that the action ignores."""
+    """Yield a warning for each preference, option and expectation that the action ignores."""
     followed = _FOLLOWED.get(read.action or "")
     if followed is None:
         return
@@ -32,6 +32,9 @@ def preference_warnings(read: ReadRequest) -> Iterator[RunWarning]:
             yield RunWarning("preference_ignored", text)
     if read.action == "submit":
         yield from _option_warnings(read)
+        if request.expected_evidence:
+            text = "expected_evidence was ignored: a submission ends before there is any proof"
+            yield RunWarning("value_ignored", text)
 
 
 def _option_warnings(read: ReadRequest) -> Iterator[RunWarning]:

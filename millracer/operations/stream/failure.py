@@ -16,7 +16,5 @@ def render_failure(document: Published, clock: Clock) -> str:
         clock: the time of the frames.
     """
     emitted: list[EventFrame] = []
-    frames = Frames(getattr(document, "request_id", None), emitted.append, clock)
-    frames.opened(after=None, head=None, role=None)
-    frames.result(document)
+    Frames(getattr(document, "request_id", None), emitted.append, clock).result(document)
     return "\n".join(map(render_line, emitted))

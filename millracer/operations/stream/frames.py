@@ -33,6 +33,7 @@ class Frames:
         item_id: the work item; None until it is known.
         emit: receives each frame.
         clock: the time of frames that are not stored.
+        after: the last stored event that the reader of the stream has.
     """
 
     def __init__(
@@ -42,30 +43,45 @@ class Frames:
         clock: Clock,
         *,
         item_id: str | None = None,
+        after: Cursor | None = None,
     ) -> None:
         self._request_id = request_id or _UNREADABLE
         self.item_id = item_id
+        self.after = after
         self._emit = emit
         self._clock = clock
         self._last: Cursor | None = None
         self._transient = 0
+        self._is_opened = False
 
     @property
     def last(self) -> Cursor | None:
         """The cursor of the last stored event."""
         return self._last
 
-    def opened(self, *, after: Cursor | None, head: Cursor | None, role: str | None) -> None:
-        """Emit the first frame."""
+    def next_item(self, item_id: str) -> None:
+        """Emit the frames of another item from now on, whose log has its own cursors."""
+        self.item_id = item_id
+        self._last = None
+
+    def opened(self, *, head: Cursor | None = None, role: str | None = None) -> None:
+        """Emit the first frame; does nothing later.
+
+        Args:
+            head: the last stored event now.
+            role: the role of the run in the item's log; None if no event is stored.
+        """
+        if self._is_opened:
+            return
+        self._is_opened = True
         payload = {
             "epoch": None if head is None else head.epoch,
-            "after": None if after is None else str(after),
+            "after": None if self.after is None else str(self.after),
             "head": None if head is None else str(head),
             "durable": role is not None,
             "role": role,
         }
-        if after is not None:
-            self._last = after
+        self._last = self.after
         self.transient(FrameType.STREAM_OPENED, "the stream begins", payload)
 
     def batch(self, batch: Batch) -> int:
@@ -108,6 +124,7 @@ class Frames:
 
     def result(self, document: Published) -> None:
         """Emit the last frame; its payload is the document."""
+        self.opened()
         self._transient += 1
         last = self._last
         self._emit(

@@ -13,14 +13,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.event_log import Cursor, EventType
+from millracer.domain.event_log import EventType
 from millracer.domain.run.lifecycle import RunState
 from millracer.domain.run.progress import ProgressEvent, ProgressKind
 from millracer.logs import with_log_ids
 from millracer.operations.stream.frames import Frames, FrameType
 from millracer.ports import EventLogs, ToolCall
 from millracer.ports.event_log import LogReader, LogRole
-from millracer.schemas.base import Published
 
 _TYPES = {ProgressKind.STATE_ENTERED: EventType.STATE_ENTERED}
 _KEPT = 256
@@ -35,7 +34,6 @@ class RunStream:
 
     Args:
         frames: builds and emits the frames.
-        after: the last stored event that the reader of the stream has.
         is_wanted: returns whether the stream still has a reader; asked after frames.
         unwanted: called once if it has none.
     """
@@ -44,12 +42,10 @@ class RunStream:
         self,
         frames: Frames,
         *,
-        after: Cursor | None = None,
         is_wanted: Callable[[], bool],
         unwanted: Callable[[], None],
     ) -> None:
         self._frames = frames
-        self._after = after
         self._is_wanted = is_wanted
         self._unwanted = unwanted
         self._stop = Cancellation()
@@ -58,7 +54,6 @@ class RunStream:
         self._is_live = False
         self._reader: LogReader | None = None
         self._role: str | None = None
-        self._is_opened = False
         self._error: Exception | None = None
         self._thread = threading.Thread(
             target=with_log_ids(self._run), name="event stream", daemon=True
@@ -73,7 +68,7 @@ class RunStream:
         with self._changed:
             self._held.clear()
             self._frames.item_id = item_id
-            self._reader, self._role = logs.read(item_id, self._after), role
+            self._reader, self._role = logs.read(item_id, self._frames.after), role
             self._changed.notify()
 
     def listen(self, event: ProgressEvent) -> None:
@@ -96,13 +91,8 @@ class RunStream:
             self._held.append((FrameType.TEXT_DELTA, "text", {"text": piece}))
             self._changed.notify()
 
-    def result(self, document: Published) -> None:
-        """Emit the result as the last frame, after `end`."""
-        self._open()
-        self._frames.result(document)
-
     def end(self) -> None:
-        """Emit what is left and stop; repeatable. Only the result may follow.
+        """Emit what is left and stop; repeatable.
 
         Raises:
             Exception: the error of an earlier frame that could not be written.
@@ -164,11 +154,8 @@ class RunStream:
         return emitted + len(held)
 
     def _open(self) -> None:
-        if self._is_opened:
-            return
-        self._is_opened = True
         head = None if self._reader is None else self._reader.head
-        self._frames.opened(after=self._after, head=head, role=self._role)
+        self._frames.opened(head=head, role=self._role)
 
     def _sleep(self, wait: Wait) -> None:
         with suppress(Cancelled):

@@ -102,8 +102,8 @@ class RunEvents:
     def observe(self) -> None:
         """Read the log for an observer, or of an item that ended before this run.
 
-        The latter is written if its last attempt has not ended: then its process was killed, and
-        the stages since are added.
+        The latter is written if its last attempt has not ended, because its process was killed, or
+        if stages ran while no process wrote; they are added.
         """
         with self._lock:
             self._is_open = True
@@ -126,7 +126,7 @@ class RunEvents:
         writer = self._logs.write(item_id)
         if writer is None:
             return self._follow(item_id)
-        if not writer.state.is_attempt_open:
+        if not (writer.state.is_attempt_open or self._lacks_stages(writer)):
             writer.close()
             return LogRole.OBSERVER
         self._begin(writer)
@@ -257,6 +257,11 @@ class RunEvents:
                 self._own(EventType.STATE_ENTERED, "taken over", {"state": str(self._record.state)})
             )
             return True
+
+    def _lacks_stages(self, writer: LogWriter) -> bool:
+        """Whether stages ran while no process wrote."""
+        events = self._millrace.stage_events(self._record.item_ids)
+        return any(event.key not in writer.state.keys for event in events)
 
     def _catch_up(self) -> None:
         """Log the stages that ran while no process wrote."""

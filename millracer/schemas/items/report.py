@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from millracer.schemas.base import Published
-from millracer.schemas.run.document import ErrorDocument, OutcomeError
+from millracer.schemas.run.document import ErrorDocument
+from millracer.schemas.run.outcome_error import OutcomeError
 
 
 class ItemsUnknown(OutcomeError):

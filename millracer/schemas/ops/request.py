@@ -45,8 +45,11 @@ _MAX_REFUSALS = 20
 _MAX_UNKNOWN = 100
 _MAX_IGNORED = 100
 
-_SEE_SCHEMA = "see `millracer schema ops-request`"
-_OTHER_VERSION = f"send {SCHEMA_VERSION} or {SCHEMA_VERSION_V03}; {_SEE_SCHEMA}"
+_SEE_SCHEMA = {
+    OpsVersion.V02: "see `millracer schema ops-request`",
+    OpsVersion.V03: "see `millracer schema ops-request-v0.3`",
+}
+_OTHER_VERSION = f"send {SCHEMA_VERSION} or {SCHEMA_VERSION_V03}; {_SEE_SCHEMA[OpsVersion.V02]}"
 
 _Payload = TypeVar("_Payload", bound=Payload)
 
@@ -294,10 +297,11 @@ def read_ops_request(raw: bytes) -> ReadRequest:
     """
     text = _text_of(raw)
     document = _document(text)
-    read = read_leniently(request_model(_version_of(document)), text, document)
+    version = _version_of(document)
+    read = read_leniently(request_model(version), text, document)
     request = read.model
     if request is None:
-        raise InvalidOpsRequest(_refusals(read.refused), document)
+        raise InvalidOpsRequest(_refusals(read.refused, version), document)
     forbidden = FORBIDDEN_OPTIONS.intersection(
         request.options.model_extra or () if request.options else ()
     )
@@ -336,7 +340,8 @@ def read_request(
     Raises:
         InvalidOpsRequest: a required field of the payload cannot be used.
     """
-    known = actions_of(OpsVersion(request.schema_version))
+    version = OpsVersion(request.schema_version)
+    known = actions_of(version)
     action = request.action if request.action in known else None
     given = request.input or OpsInput()
     fields, path = given.payload, "input.payload."
@@ -351,8 +356,8 @@ def read_request(
     read = read_leniently(payload_of(action), to_json(fields), dict(fields), path)
     payload = read.model
     if payload is None:
-        raise InvalidOpsRequest(_refusals(read.refused, path), document)
-    targets = tuple(map(_refusal_of, filter(_names_target, read.ignored)))
+        raise InvalidOpsRequest(_refusals(read.refused, version, path), document)
+    targets = tuple(_refusal_of(each, version) for each in read.ignored if each.names_target)
     if targets:
         raise InvalidOpsRequest(targets, document)
     if action is not None:
@@ -377,21 +382,17 @@ def _unusable_targets(
     ref = request.workspace_ref
     is_named = ref.workspace_id is not None or ref.root_path is not None
     return tuple(
-        _refusal_of(each)
+        _refusal_of(each, OpsVersion(request.schema_version))
         for each in ignored
         if each.names_target and not (is_named and each.field.startswith("workspace_ref."))
     )
 
 
-def _names_target(ignored: IgnoredValue) -> bool:
-    return ignored.names_target
-
-
-def _refusal_of(ignored: IgnoredValue) -> InvalidRequest:
+def _refusal_of(ignored: IgnoredValue, version: OpsVersion) -> InvalidRequest:
     return InvalidRequest(
         f"field {ignored.field}: {ignored.problem}",
         field=ignored.field,
-        suggested_action=_SEE_SCHEMA,
+        suggested_action=_SEE_SCHEMA[version],
     )
 
 
@@ -436,7 +437,9 @@ def _unreadable(message: str, suggested_action: str) -> InvalidOpsRequest:
     return InvalidOpsRequest((InvalidRequest(message, suggested_action=suggested_action),))
 
 
-def _refusals(wrong: tuple[ErrorDetails, ...], path: str = "") -> tuple[InvalidRequest, ...]:
+def _refusals(
+    wrong: tuple[ErrorDetails, ...], version: OpsVersion, path: str = ""
+) -> tuple[InvalidRequest, ...]:
     refused: dict[str, InvalidRequest] = {}
     for entry in wrong:
         field = path + ".".join(str(part) for part in entry["loc"])
@@ -445,7 +448,9 @@ def _refusals(wrong: tuple[ErrorDetails, ...], path: str = "") -> tuple[InvalidR
             InvalidRequest(
                 f"field {field}: {entry['msg']}",
                 field=field,
-                suggested_action=_OTHER_VERSION if field == "schema_version" else _SEE_SCHEMA,
+                suggested_action=(
+                    _OTHER_VERSION if field == "schema_version" else _SEE_SCHEMA[version]
+                ),
             ),
         )
     return tuple(refused.values())[:_MAX_REFUSALS]

@@ -23,6 +23,7 @@ from millracer.domain.workspaces import ResolutionRule
 from millracer.schemas.base import Code, Published
 from millracer.schemas.deferred import Deferred
 from millracer.schemas.ops.request import SCHEMA_VERSION
+from millracer.schemas.run.outcome_error import OutcomeError
 from millracer.schemas.run.parts import EventDocument, EvidenceDocument, ScopedWorkDocument
 
 if TYPE_CHECKING:  # only the result of a run holds one
@@ -287,6 +288,12 @@ class FreshnessDocument(Published):
     unchanged_since_read: bool
 
 
+class NotSucceeded(OutcomeError):
+    """An ops request ended with another status than `succeeded`."""
+
+    result: OpsResult
+
+
 class OpsResult(Published):
     """The result of one request.
 
@@ -339,6 +346,17 @@ class OpsResult(Published):
     event_cursor: SparseText = None
     session_ref: SparseText = None
     raw_compat: Annotated[_RunResult | None, Sparse] = None
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if the request succeeded.
+
+        Raises:
+            NotSucceeded: otherwise; the error's `result` is this document.
+        """
+        if self.status is OpsStatus.SUCCEEDED:
+            return
+        message = f"the request ended as {self.status}"
+        raise NotSucceeded(self, message, outcome=self.status, errors=self.errors, next_steps=())
 
 
 #: The models by version. That of v0.3 is built for results of that version only.

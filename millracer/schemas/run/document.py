@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -14,9 +13,9 @@ from pydantic import Field
 from millracer.domain.programs import ToolOrigin
 from millracer.domain.requests import IntakeKind, Route
 from millracer.domain.run.outcome import Outcome
-from millracer.errors import MillracerError
 from millracer.schemas.base import Code, ItemId, Published
 from millracer.schemas.run.changes import ChangesDocument
+from millracer.schemas.run.outcome_error import OutcomeError
 from millracer.schemas.run.parts import (
     EventDocument,
     EvidenceDocument,
@@ -26,8 +25,6 @@ from millracer.schemas.run.parts import (
 from millracer.schemas.run.usage import RunFilesDocument, UsageDocument
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
-
-_READ_RESULT: Final = "read the result that is attached to this error"
 
 
 class DecisionDocument(Published):
@@ -178,35 +175,6 @@ class ToolsDocument(Published):
 
     millrace: ToolDocument | None = None
     pi: ToolDocument | None = None
-
-
-class OutcomeError(MillracerError):
-    """An operation ended without success: `raise_for_outcome` of its result document raises this.
-
-    Code, message and next step are those of the first error in the result. Without one, the code is
-    the outcome, and the next step the first of the result.
-
-    Attributes:
-        result: the result document.
-    """
-
-    result: Published
-
-    def __init__(
-        self,
-        result: Published,
-        message: str,
-        *,
-        outcome: str,
-        errors: Sequence[ErrorDocument],
-        next_steps: Sequence[StepDocument],
-    ) -> None:
-        step = next_steps[0].command if next_steps else _READ_RESULT
-        if errors:
-            message, outcome = errors[0].message, errors[0].code
-            step = errors[0].suggested_action or step
-        super().__init__(message, code=outcome, suggested_action=step)
-        self.result = result
 
 
 class RunNotCompleted(OutcomeError):

@@ -309,6 +309,33 @@ def test_an_ended_item_whose_attempt_was_lost_gets_its_end(logs: FileEventLogs) 
     assert story(logs)[-1].payload["attempt"] == 2
 
 
+def test_stages_that_ran_while_no_process_watched_are_added_once(logs: FileEventLogs) -> None:
+    backend = ScriptedBackend()
+    submitter = Submitter(
+        millrace=backend,
+        models=ScriptedAgent(),
+        clock=FrozenClock(),
+        unique=lambda: "u",
+        logs=logs,
+    )
+    logs._folder.mkdir()
+    submitter.submit(REQUEST, Cancellation())
+    (item,) = backend.items.values()
+    item.state, item.proven = ItemState.DONE, True
+    for step in (stage_runs("builder"), stage_ends("builder")):
+        backend.stage_log += [replace(each, item_id=item.item_id) for each in step.events]
+
+    run(logs, backend=backend)
+    before = story(logs)
+    run(logs, backend=backend)
+
+    kinds = [event.type for event in before]
+    assert [kind for kind in kinds if kind.startswith("stage.")] == ["stage.started", "stage.ended"]
+    assert kinds[:2] == ["log.opened", "item.enqueued"]
+    assert kinds[-1] == "attempt.ended"
+    assert story(logs) == before
+
+
 def test_the_history_has_each_attempt_with_its_tokens(tmp_path: Path) -> None:
     backend = ScriptedBackend()
 

@@ -16,7 +16,7 @@ from millracer import __version__
 from millracer.domain.operations import ACTIONS, OpsVersion
 from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.result import OpsStatus
-from tests.support.ops_cases import CASES, INVALID, UNUSABLE_VALUES, Case
+from tests.support.ops_cases import CASES, INVALID, STREAMED, UNUSABLE_VALUES, Case
 from tests.support.ops_world import REQUESTS, RESULTS, VALIDATORS, answer, assert_published_result
 
 FOLDER = Path(__file__).parents[3] / "fixtures" / "ops"
@@ -88,6 +88,7 @@ def test_the_index_says_how_each_case_was_sent_and_ended(*, update_docs: bool) -
 
 def test_no_golden_file_is_left_of_a_case_that_is_gone(*, update_docs: bool) -> None:
     expected = {f"{case.name}.{kind}.json" for case in GOLDEN for kind in ("request", "result")}
+    expected |= {f"{case.name}.request.json" for case in STREAMED}
     found = {path.name for path in FOLDER.glob("*.re*.json")}
     if update_docs:
         for name in found - expected:

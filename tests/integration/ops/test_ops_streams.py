@@ -54,6 +54,17 @@ def test_a_refused_request_has_its_result_in_a_frame(caller: OpsCaller) -> None:
     assert [error["code"] for error in found[-1]["payload"]["errors"]] == ["unsupported_action"]
 
 
+def test_an_invalid_request_of_v03_has_its_result_in_a_frame(caller: OpsCaller) -> None:
+    invalid = request("list_sessions", schema_version=V03, request_id=" ")
+    for arguments in (("--stream-json",), ("--jsonl", "--stream-json")):
+        printed = caller.run("ops", *arguments, stdin=invalid)
+
+        found = frames(printed)
+        assert {frame["request_id"] for frame in found} == {"-"}
+        assert_published(SchemaName.OPS_RESULT_V03, found[-1]["payload"])
+        assert [error["field"] for error in found[-1]["payload"]["errors"]] == ["request_id"]
+
+
 def test_lines_are_answered_in_frames_of_their_own(caller: OpsCaller) -> None:
     lines = b"\n".join((asked("r-1"), asked("r-2"), request("list_sessions", request_id="old")))
     printed = caller.run("ops", "--jsonl", "--stream-json", stdin=lines)

@@ -12,7 +12,7 @@ from typer.main import get_command
 from millracer.cli import documents
 from millracer.cli.app import app
 from millracer.cli.command_table import COMMANDS, Entry, named_in
-from millracer.cli.documents import Document, document_of
+from millracer.cli.documents import Document, document_of, stream_of
 from millracer.domain.operations import OperationName, load
 from millracer.errors import UsageError
 from millracer.schemas.base import Published
@@ -73,6 +73,8 @@ def test_listing_and_completing_commands_loads_none(monkeypatch: pytest.MonkeyPa
         ("run -ojson --json-like", "run", document_of(OperationName.RUN)),
         ("status -o json", "status", document_of(OperationName.STATUS)),
         ("watch --all --json", "watch", documents.WATCH_ALL),
+        ("watch --all --stream-json --json", "watch", documents.WATCH_ALL_STREAM),
+        ("watch x --stream-json", "watch", stream_of(OperationName.WATCH)),
         ("list --json", "list", document_of(OperationName.LIST)),
         ("run -- --output json", "run", None),
         ("watch --output json x", "watch", document_of(OperationName.RUN)),
@@ -100,6 +102,21 @@ def test_the_environment_requests_a_document(monkeypatch: pytest.MonkeyPatch) ->
 
     assert named_in(["run", "task"]) == ("run", document_of(OperationName.RUN))
     assert named_in(["run", "--output", "text"]) == ("run", None)
+
+
+@pytest.mark.parametrize("value", ["1", "true", "Yes", "on"])
+def test_the_environment_requests_a_stream(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLRACER_STREAM_JSON", value)
+
+    stream = stream_of(OperationName.RUN)
+    assert named_in(["run", "--no-such-option"]) == ("run", stream)
+    assert named_in(["watch", "--all"]) == ("watch", documents.WATCH_ALL_STREAM)
+    assert named_in(["run", "--json"]) == ("run", document_of(OperationName.RUN))
+    assert named_in(["run", "--output", "text"]) == ("run", None)
+    assert named_in(["run", "--output=text", "--stream-json"]) == ("run", stream)
+    assert named_in(["status"]) == ("status", None)
+    monkeypatch.setenv("MILLRACER_STREAM_JSON", "0")
+    assert named_in(["run", "--no-such-option"]) == ("run", None)
 
 
 @pytest.mark.parametrize(

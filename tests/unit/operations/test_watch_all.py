@@ -87,6 +87,17 @@ def test_an_item_that_is_added_meanwhile_is_followed_too(runs: Runs) -> None:
     assert ("late", Outcome.COMPLETED) in runs.watch()
 
 
+@pytest.mark.parametrize("state", [ItemState.DONE, ItemState.BLOCKED])
+def test_an_item_that_ends_before_its_turn_has_its_result(runs: Runs, state: ItemState) -> None:
+    def end() -> None:
+        runs.millrace.items["first"].state = state
+
+    runs.outcomes = {"first": Outcome.BLOCKED if state is ItemState.BLOCKED else Outcome.COMPLETED}
+    runs.meanwhile = end
+
+    assert [item_id for item_id, _ in runs.watch()] == ["active", "second", "first"]
+
+
 def test_a_blocked_item_does_not_end_the_watch_and_a_time_out_does(runs: Runs) -> None:
     runs.outcomes = {"active": Outcome.BLOCKED, "first": Outcome.TIMED_OUT}
 

@@ -19,7 +19,13 @@ from dataclasses import replace
 from millracer.cancellation import STOP_SECONDS, Cancellation, CancelReason
 from millracer.cli.command import completed
 from millracer.cli.commands.malloc_tuning import share_one_heap
-from millracer.cli.commands.ops.frames import answer_in_frames, in_frames, stream_start
+from millracer.cli.commands.ops.frames import (
+    Read,
+    answer_in_frames,
+    in_frames,
+    request_id_of,
+    stream_start,
+)
 from millracer.cli.commands.ops.request import answer, no_stream, open_gateway
 from millracer.cli.frame_output import FrameOutput
 from millracer.cli.options.common import CommonOptions
@@ -198,9 +204,9 @@ class _Desk:
         finally:
             self.wake(_DONE)
 
-    def _answer_in_frames(self, read: ReadRequest) -> None:
+    def _answer_in_frames(self, read: Read) -> None:
         output = FrameOutput(
-            read.request.request_id,
+            request_id_of(read),
             after=stream_start(read),
             print_line=self._results.print,
             is_wanted=lambda: not self._results.is_lost,

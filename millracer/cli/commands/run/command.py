@@ -77,16 +77,19 @@ def watch(  # noqa: PLR0913 - one parameter per option
             "`watch` takes either an ID or --all",
             suggested_action="give the id of an item from `millracer list`, or --all",
         )
-    stream = stream_options(is_wanted=stream_json, after=after)
-    if every and stream is not None:
+    if every and (observe or after is not None):
         raise UsageError(
-            "`watch --all` has no event stream",
-            suggested_action="watch one item, or leave --stream-json out",
+            f"{'--observe' if observe else '--after'} is about one item, and --all about every one",
+            suggested_action="watch one item, or leave the option out",
         )
+    stream = stream_options(is_wanted=stream_json, after=after)
     common.programs.warm_up(common.options.anywhere.options)
     if item is None:
         body = load("millracer.cli.commands.run.all_items:watch_all")
-        raise typer.Exit(body(common, output=output, exit_zero=exit_zero, quiet=quiet))
+        code = body(
+            common, output=output, exit_zero=exit_zero, quiet=quiet, stream=stream is not None
+        )
+        raise typer.Exit(code)
     task_input = TaskInput(common=common, resume=item, observe=observe)
     raise typer.Exit(
         load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet, stream=stream)

@@ -176,6 +176,8 @@ def test_a_watch_follows_the_item_and_takes_no_resume() -> None:
         ({"intake_preference": "epic"}, ["preference_ignored"]),
         ({"options": {"cwd": None, "intake": "idea"}}, []),
         ({"options": {"max_tokens": 7, "finalizer": "summary"}}, ["value_ignored"] * 2),
+        ({"expected_evidence": ["updater"]}, ["value_ignored"]),
+        ({"expected_evidence": []}, []),
     ],
     ids=str,
 )

@@ -197,6 +197,32 @@ def test_another_schema_version_is_refused(version: object) -> None:
     assert error.version is OpsVersion.V02
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source": "cli"},
+        {"action": "show_run", "input": {"payload": {"id": 7}}},
+        {"action": "select_workspace", "input": {"payload": {"workspace_id": 7}}},
+        {"action": None},
+    ],
+    ids=str,
+)
+def test_a_refused_field_of_v03_names_the_schema_of_v03(fields: dict[str, Json]) -> None:
+    document = {**asks("status", schema_version="millracer.ops.v0.3"), **fields}
+    error = refused(encoded(document))
+
+    assert {each.suggested_action for each in error.refusals} == {
+        "see `millracer schema ops-request-v0.3`"
+    }
+
+
+def test_an_unusable_target_of_v03_names_the_schema_of_v03() -> None:
+    fields = {"schema_version": "millracer.ops.v0.3", "options": {"cwd": 7}}
+    (refusal,) = read_ops_request(encoded(asks("status", **fields))).unusable_targets
+
+    assert refusal.suggested_action == "see `millracer schema ops-request-v0.3`"
+
+
 #: Values that the reference ignores, and the path that the warning names.
 IGNORED = [
     ({"client_name": 7}, "client_name"),
