@@ -75,6 +75,8 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.items.runs import MillraceRunDocument as MillraceRunDocument
     from millracer.schemas.items.runs import RunsResult as RunsResult
     from millracer.schemas.items.runs import ShownRunResult as ShownRunResult
+    from millracer.schemas.items.watch_all import ItemsNotCompleted as ItemsNotCompleted
+    from millracer.schemas.items.watch_all import WatchAllResult as WatchAllResult
     from millracer.schemas.models import AliasDocument as AliasDocument
     from millracer.schemas.models import ModelsResult as ModelsResult
     from millracer.schemas.models import ModelsUnknown as ModelsUnknown
@@ -231,6 +233,7 @@ _MODULES = {
         "ListResult",
         "ListedDocument",
     ),
+    "millracer.schemas.items.watch_all": ("ItemsNotCompleted", "WatchAllResult"),
     "millracer.schemas.models": (
         "AliasDocument",
         "ModelsResult",

@@ -29,7 +29,7 @@ from millracer.schemas.run.parts import EventDocument, EvidenceDocument, ScopedW
 if TYPE_CHECKING:  # only the result of a run holds one
     from millracer.schemas.run.document import RunResultDocument as _RunResult
 else:
-    _RunResult = Annotated[Published, Deferred("millracer.schemas.run.document:RunResultDocument")]
+    _RunResult = Annotated[Any, Deferred("millracer.schemas.run.document:RunResultDocument")]
 
 
 def _is_absent(value: object) -> bool:
