@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench import checks, commands, delegated, resident
+from tests.bench import checks, commands, delegated, event_log, resident
 from tests.bench.figures import Figure
 from tests.bench.report import Conditions, growth_table, notes, render, table
 from tests.bench.running import Failed
@@ -22,7 +22,7 @@ from tests.bench.scene import Contender, Tools
 _ROOT = Path(__file__).parents[2]
 _DOCUMENT = _ROOT / "docs" / "evidence" / "benchmarks.md"
 _CONTENDERS = ("ours", "reference")
-_MAIN_PARTS = ("delegated", "quiet", "checks", "commands", "resident")
+_MAIN_PARTS = ("delegated", "quiet", "checks", "commands", "resident", "events")
 _GROWTH_PARTS = ("depths", "workspaces")
 _PARTS = _MAIN_PARTS + _GROWTH_PARTS
 
@@ -98,6 +98,7 @@ def _figures(part: str) -> Rows:
         "checks": checks.check_figures,
         "commands": commands.command_figures,
         "resident": resident.resident_figures,
+        "events": event_log.event_figures,
         "depths": commands.depth_figures,
         "workspaces": resident.growth_figures,
     }
@@ -111,10 +112,13 @@ def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
         "delegated": delegated.measure_delegated,
         "quiet": delegated.measure_quiet,
         "checks": partial(
-            _millracer_alone, checks.measure_checks, why="the reference has no such check"
+            _millracer_alone, checks.measure_checks, lacks="the reference has no such check"
         ),
         "commands": commands.measure_commands,
         "resident": partial(_millracer_alone, resident.measure_again),
+        "events": partial(
+            _millracer_alone, event_log.measure_events, lacks="the reference has no event log"
+        ),
         "depths": commands.measure_depths,
         "workspaces": partial(_millracer_alone, resident.measure_growth),
     }
@@ -136,11 +140,10 @@ def _millracer_alone(
     tools: Tools,
     contender: Contender,
     rows: Rows,
-    *,
-    why: str = "the reference has no resident process",
+    lacks: str = "the reference has no resident process",
 ) -> None:
     if not contender.is_millracer:
-        raise resident.Absent(why)
+        raise resident.Absent(lacks)
     measure(tools, rows)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation
@@ -52,14 +53,20 @@ def watch_all(
     def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[WatchAllResult]:
         if frames is not None:
             frames.open()
-        with progress_shown(quiet=quiet) as listener:
-            programs = replace(common.programs, listeners=() if listener is None else (listener,))
+        with progress_shown(quiet=quiet) as story:
+            programs = replace(common.programs, listeners=story.listeners, on_log=story.log_opened)
             context = context_of(replace(common, programs=programs), memory, cancellation)
 
-            def tools_for(item_id: str) -> AbstractContextManager[Tools]:
-                if frames is None:
-                    return nullcontext(programs)
-                return frames.streaming(programs, cancellation, item_id=item_id)
+            @contextmanager
+            def tools_for(item_id: str) -> Iterator[Tools]:
+                with ExitStack() as held:
+                    held.callback(story.end)
+                    if frames is None:
+                        yield programs
+                        return
+                    yield held.enter_context(
+                        frames.streaming(programs, cancellation, item_id=item_id)
+                    )
 
             request = WatchAllRequest(tools_for=tools_for)
             return perform(OperationName.WATCH_ALL, request, context)
