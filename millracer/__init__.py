@@ -69,12 +69,14 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.items.item import LogsResult as LogsResult
     from millracer.schemas.items.item import StageLogDocument as StageLogDocument
     from millracer.schemas.items.item import TraceResult as TraceResult
-    from millracer.schemas.items.listing import ItemsUnknown as ItemsUnknown
     from millracer.schemas.items.listing import ListedDocument as ListedDocument
     from millracer.schemas.items.listing import ListResult as ListResult
+    from millracer.schemas.items.report import ItemsUnknown as ItemsUnknown
     from millracer.schemas.items.runs import MillraceRunDocument as MillraceRunDocument
     from millracer.schemas.items.runs import RunsResult as RunsResult
     from millracer.schemas.items.runs import ShownRunResult as ShownRunResult
+    from millracer.schemas.items.watch_all import ItemsNotCompleted as ItemsNotCompleted
+    from millracer.schemas.items.watch_all import WatchAllResult as WatchAllResult
     from millracer.schemas.models import AliasDocument as AliasDocument
     from millracer.schemas.models import ModelsResult as ModelsResult
     from millracer.schemas.models import ModelsUnknown as ModelsUnknown
@@ -85,20 +87,18 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.ops.request import Metadata as Metadata
     from millracer.schemas.ops.request import OpsInput as OpsInput
     from millracer.schemas.ops.request import OpsRequest as OpsRequest
-    from millracer.schemas.ops.request import OpsRequestV03 as OpsRequestV03
-    from millracer.schemas.ops.request import RequestedAuthority as RequestedAuthority
     from millracer.schemas.ops.request import ScopedWorkItem as ScopedWorkItem
     from millracer.schemas.ops.request import SourceRef as SourceRef
-    from millracer.schemas.ops.request import WorkItemRef as WorkItemRef
     from millracer.schemas.ops.request import WorkspaceRef as WorkspaceRef
-    from millracer.schemas.ops.result import AuthorityDocument as AuthorityDocument
+    from millracer.schemas.ops.request_v03 import OpsRequestV03 as OpsRequestV03
+    from millracer.schemas.ops.request_v03 import RequestedAuthority as RequestedAuthority
+    from millracer.schemas.ops.request_v03 import WorkItemRef as WorkItemRef
     from millracer.schemas.ops.result import CompletionDocument as CompletionDocument
     from millracer.schemas.ops.result import EnqueueReply as EnqueueReply
     from millracer.schemas.ops.result import FreshnessDocument as FreshnessDocument
     from millracer.schemas.ops.result import NotSucceeded as NotSucceeded
     from millracer.schemas.ops.result import OpsErrorDocument as OpsErrorDocument
     from millracer.schemas.ops.result import OpsResult as OpsResult
-    from millracer.schemas.ops.result import OpsResultV03 as OpsResultV03
     from millracer.schemas.ops.result import OpsRoute as OpsRoute
     from millracer.schemas.ops.result import OpsStatus as OpsStatus
     from millracer.schemas.ops.result import ResolutionDocument as ResolutionDocument
@@ -111,25 +111,27 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.ops.result import WorkspaceRefDocument as WorkspaceRefDocument
     from millracer.schemas.ops.result import WorkspaceReply as WorkspaceReply
     from millracer.schemas.ops.result import WorkspacesReply as WorkspacesReply
+    from millracer.schemas.ops.result_v03 import AuthorityDocument as AuthorityDocument
+    from millracer.schemas.ops.result_v03 import OpsResultV03 as OpsResultV03
     from millracer.schemas.run.changes import ChangesDocument as ChangesDocument
     from millracer.schemas.run.changes import FileChangeDocument as FileChangeDocument
     from millracer.schemas.run.changes import IntervalDocument as IntervalDocument
     from millracer.schemas.run.document import DecisionDocument as DecisionDocument
     from millracer.schemas.run.document import ErrorDocument as ErrorDocument
-    from millracer.schemas.run.document import EventDocument as EventDocument
-    from millracer.schemas.run.document import EvidenceDocument as EvidenceDocument
     from millracer.schemas.run.document import LineageDocument as LineageDocument
     from millracer.schemas.run.document import MissingDocument as MissingDocument
-    from millracer.schemas.run.document import OutcomeError as OutcomeError
     from millracer.schemas.run.document import ProgressDocument as ProgressDocument
     from millracer.schemas.run.document import RunNotCompleted as RunNotCompleted
     from millracer.schemas.run.document import RunResultDocument as RunResultDocument
-    from millracer.schemas.run.document import ScopedWorkDocument as ScopedWorkDocument
     from millracer.schemas.run.document import StepDocument as StepDocument
     from millracer.schemas.run.document import ToolDocument as ToolDocument
     from millracer.schemas.run.document import ToolsDocument as ToolsDocument
     from millracer.schemas.run.document import VersionsDocument as VersionsDocument
     from millracer.schemas.run.options import OpsOptions as OpsOptions
+    from millracer.schemas.run.outcome_error import OutcomeError as OutcomeError
+    from millracer.schemas.run.parts import EventDocument as EventDocument
+    from millracer.schemas.run.parts import EvidenceDocument as EvidenceDocument
+    from millracer.schemas.run.parts import ScopedWorkDocument as ScopedWorkDocument
     from millracer.schemas.run.usage import AgentUsageDocument as AgentUsageDocument
     from millracer.schemas.run.usage import RunFilesDocument as RunFilesDocument
     from millracer.schemas.run.usage import StageFilesDocument as StageFilesDocument
@@ -226,11 +228,12 @@ _MODULES = {
         "StageLogDocument",
         "TraceResult",
     ),
+    "millracer.schemas.items.report": ("ItemsUnknown",),
     "millracer.schemas.items.listing": (
-        "ItemsUnknown",
         "ListResult",
         "ListedDocument",
     ),
+    "millracer.schemas.items.watch_all": ("ItemsNotCompleted", "WatchAllResult"),
     "millracer.schemas.models": (
         "AliasDocument",
         "ModelsResult",
@@ -243,22 +246,18 @@ _MODULES = {
         "Metadata",
         "OpsInput",
         "OpsRequest",
-        "OpsRequestV03",
-        "RequestedAuthority",
         "ScopedWorkItem",
         "SourceRef",
-        "WorkItemRef",
         "WorkspaceRef",
     ),
+    "millracer.schemas.ops.request_v03": ("OpsRequestV03", "RequestedAuthority", "WorkItemRef"),
     "millracer.schemas.ops.result": (
-        "AuthorityDocument",
         "CompletionDocument",
         "EnqueueReply",
         "FreshnessDocument",
         "NotSucceeded",
         "OpsErrorDocument",
         "OpsResult",
-        "OpsResultV03",
         "OpsRoute",
         "OpsStatus",
         "ResolutionDocument",
@@ -272,24 +271,23 @@ _MODULES = {
         "WorkspaceReply",
         "WorkspacesReply",
     ),
+    "millracer.schemas.ops.result_v03": ("AuthorityDocument", "OpsResultV03"),
     "millracer.schemas.run.document": (
         "DecisionDocument",
         "ErrorDocument",
-        "EventDocument",
-        "EvidenceDocument",
         "LineageDocument",
         "MissingDocument",
-        "OutcomeError",
         "ProgressDocument",
         "RunNotCompleted",
         "RunResultDocument",
-        "ScopedWorkDocument",
         "StepDocument",
         "ToolDocument",
         "ToolsDocument",
         "VersionsDocument",
     ),
     "millracer.schemas.run.options": ("OpsOptions",),
+    "millracer.schemas.run.outcome_error": ("OutcomeError",),
+    "millracer.schemas.run.parts": ("EventDocument", "EvidenceDocument", "ScopedWorkDocument"),
     "millracer.schemas.status": (
         "ActiveDocument",
         "DaemonDocument",

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from millracer.api.base import ClientBase, refuse_blank
 from millracer.cancellation import Cancellation
-from millracer.domain.operations import (
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import (
     DiffRequest,
     HistoryRequest,
     ListRequest,
     ListRunsRequest,
     LogsRequest,
-    OperationName,
     ShowRequest,
     ShowRunRequest,
     TraceRequest,

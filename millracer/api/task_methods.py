@@ -20,6 +20,7 @@ from millracer.operations.options import OptionLayers
 from millracer.wiring import new_request_id
 
 if TYPE_CHECKING:  # loaded by the operation that returns it
+    from millracer.schemas.items.watch_all import WatchAllResult
     from millracer.schemas.run.document import RunResultDocument
     from millracer.schemas.submit import SubmitResult
 
@@ -135,6 +136,27 @@ class TaskMethods(ClientBase):
         if observe:
             request |= {"observe": True, "finalizer": Finalizer.SUMMARY}
         return self._events(checked, request, after, cancellation)
+
+    def watch_all(
+        self, *, cancellation: Cancellation | None = None, **options: Any
+    ) -> WatchAllResult:
+        """Follow every item of the workspace until none is left, as `millracer watch --all` does.
+
+        Args:
+            cancellation: as for `run`.
+            options: as for `watch`.
+
+        Raises:
+            UsageError, InvalidRequest: as for `run`.
+        """
+        checked = self._checked(checked_keywords(options, _WATCH_OPTIONS))
+        from millracer.operations.watch_all import WatchAllRequest  # noqa: PLC0415 - loads the run
+
+        with self._context(checked, cancellation) as context:
+            result: WatchAllResult = perform_redacted(
+                OperationName.WATCH_ALL, WatchAllRequest(), context
+            )
+        return result
 
     def submit(  # noqa: PLR0913 - all but one are optional
         self,

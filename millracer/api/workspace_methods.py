@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from millracer.api.base import ClientBase, refuse_blank
 from millracer.cancellation import Cancellation
-from millracer.domain.operations import (
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import (
     CancelRequest,
     DiagnoseRequest,
     ModelsRequest,
-    OperationName,
     PauseRequest,
     ResumeRequest,
     RetryRequest,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from millracer import DOCUMENTATION_URL, __version__
 from millracer.cli import internal_errors, verbosity
 from millracer.cli.command_table import COMMANDS
 from millracer.cli.lazy_group import LazyGroup
+from millracer.cli.process.garbage import collect_from_now
 from millracer.cli.startup.prewarm import Prewarm
 from millracer.errors import ConfigInvalid, ExitCode, UsageError
 
@@ -75,8 +75,7 @@ def millracer(
     del version, verbose  # `invoke` reads -v at any position
     if debug:
         internal_errors.show_tracebacks()
-    gc.freeze()
-    gc.enable()  # `main` disables it while modules load
+    collect_from_now()
 
 
 def invoke(arguments: Sequence[str], begun: Prewarm | None = None) -> int:

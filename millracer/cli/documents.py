@@ -105,9 +105,7 @@ OPS_REPLY = _document(_OPS)
 CONFIG = _document("millracer.schemas.config:describe_failure")
 DOCTOR = _document("millracer.schemas.doctor:describe_failure")
 SERVE = _document("millracer.schemas.serve.result:describe_failure")
-WATCH_ALL = replace(
-    _document("millracer.schemas.items.watch_all:describe_failure"), only_with="--all"
-)
+WATCH_ALL = replace(_document(OPERATIONS[OperationName.WATCH_ALL].failure), only_with="--all")
 
 
 WATCH_ALL_STREAM = replace(WATCH_ALL, flags=(STREAM_FLAG,), output=None, frames=True)

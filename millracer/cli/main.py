@@ -70,9 +70,12 @@ def _run(arguments: Sequence[str]) -> int:
 def _command(arguments: Sequence[str]) -> int:
     try:
         undo_parents_blocking()
+        from millracer.cli.commands.ops.plain import is_plain_ops, plain_ops  # noqa: PLC0415 - handlers first
         from millracer.cli.startup.prewarm import head_start  # noqa: PLC0415 - handlers first
 
         with head_start(arguments) as begun:
+            if is_plain_ops(arguments, os.environ):
+                return plain_ops(begun)
             from millracer.cli.app import invoke  # noqa: PLC0415 - after the head start
 
             return invoke(arguments, begun)

@@ -8,7 +8,7 @@ from typing import Any
 
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stdout import print_shown, print_text
@@ -28,6 +28,22 @@ _Answer = Answer[Any]
 
 def _unchanged(answer: _Answer, _memory: SessionMemory) -> _Answer:
     return answer
+
+
+def context_of(
+    common: CommonOptions, memory: SessionMemory, cancellation: Cancellation
+) -> OperationContext:
+    """Return the context of an operation that a command performs."""
+    return OperationContext(
+        tools=common.programs,
+        memory=memory,
+        options=common.options,
+        clock=SystemClock(),
+        cancellation=cancellation,
+        find_workspace=lambda: find_place(common.workspace, common.session_id, memory),
+        new_identity=new_identity,
+        session_id=common.session_id or LOCAL_SESSION,
+    )
 
 
 def conclude(
@@ -80,16 +96,7 @@ def call(  # noqa: PLR0913 - the parts of a call
     """
 
     def work(memory: SessionMemory, cancellation: Cancellation) -> _Answer:
-        context = OperationContext(
-            tools=common.programs,
-            memory=memory,
-            options=common.options,
-            clock=SystemClock(),
-            cancellation=cancellation,
-            find_workspace=lambda: find_place(common.workspace, common.session_id, memory),
-            new_identity=new_identity,
-            session_id=common.session_id or LOCAL_SESSION,
-        )
+        context = context_of(common, memory, cancellation)
         return perform(name, request(memory), context, request_id)
 
     def failed(error: MillracerError) -> _Answer:

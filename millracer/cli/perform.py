@@ -10,7 +10,7 @@ import typer
 from millracer.domain.operations import OPERATIONS, OperationName
 
 if TYPE_CHECKING:
-    from millracer.cli.options.groups import CommonOptions
+    from millracer.cli.options.common import CommonOptions
     from millracer.operations.session.memory import SessionMemory
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from millracer.cli.options.groups import CommonOptions
+    from millracer.cli.options.common import CommonOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

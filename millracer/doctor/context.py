@@ -11,7 +11,7 @@ from millracer.doctor.machine import Surroundings
 from millracer.doctor.programs import DoctorTools
 from millracer.doctor.store_copy import CopiedStore
 from millracer.domain.models import AgentModels, StageModels
-from millracer.domain.work.intake import ModeChoice, choose_mode
+from millracer.domain.work.modes import ModeChoice, choose_mode
 from millracer.domain.work.runtime import RunningDaemon, RuntimeStatus
 from millracer.errors import ConfigInvalid, RunWarning
 from millracer.operations.options import Merged, OptionLayers

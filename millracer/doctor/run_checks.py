@@ -6,6 +6,8 @@ of time, the others continue, except those that need it.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -18,6 +20,7 @@ from millracer.doctor.context import DoctorContext
 from millracer.domain.doctor_report import Check, CheckLevel, CheckName, Finding
 from millracer.errors import MillracerError
 
+_log = logging.getLogger(__name__)
 #: Time limit of one check; a loaded machine needs a third of it to start pi.
 CHECK_SECONDS = 60.0
 
@@ -205,12 +208,19 @@ class _Schedule:
             return
         limit = Wait.for_seconds(CHECK_SECONDS, self._cancellation)
         if examination.starts_program:
-            self.running[name] = self._pool.submit(_made, examination, self._context, limit)
+            self.running[name] = self._pool.submit(_made, name, self._context, limit)
         else:
-            self.findings[name] = _made(examination, self._context, limit)
+            self.findings[name] = _made(name, self._context, limit)
 
 
-def _made(examination: Examination, context: DoctorContext, limit: Wait) -> Finding:
+def _made(name: CheckName, context: DoctorContext, limit: Wait) -> Finding:
+    started = time.monotonic()
+    finding = _found(EXAMINATIONS[name], context, limit)
+    _log.info("check %s took %.3f s", name, time.monotonic() - started)
+    return finding
+
+
+def _found(examination: Examination, context: DoctorContext, limit: Wait) -> Finding:
     try:
         return examination.examine(context, limit)
     except MillracerError as error:

@@ -103,6 +103,10 @@ class ProgramsUsed:
 NO_PROGRAMS = ProgramsUsed()
 
 
+#: The beginning of the name of every environment variable that Millracer reads.
+VARIABLE_PREFIX = "MILLRACER_"
+
+
 def variable_of(option: str) -> str:
     """Return the environment variable that can replace an option."""
-    return f"MILLRACER_{option.removeprefix('--').upper().replace('-', '_')}"
+    return f"{VARIABLE_PREFIX}{option.removeprefix('--').upper().replace('-', '_')}"

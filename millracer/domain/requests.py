@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from millracer.domain.models import ModelChoice
+if TYPE_CHECKING:
+    from millracer.domain.models import ModelChoice
 
 #: The shortest time limit and interval.
 LEAST_SECONDS: Final = 0.1

@@ -15,6 +15,7 @@ from millracer.domain.commands import Commands
 from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.unseen import unseen_warning
 from millracer.domain.work.items import ItemState, UnfinishedItem
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.domain.work.runtime import RunningDaemon, RuntimeEvent, RuntimeStatus
 from millracer.errors import RunWarning
 
@@ -84,6 +85,7 @@ class WorkspaceStatus:
         initialised: whether Millrace was ever initialised there; the rest is empty otherwise.
         status: Millrace's own status; None where it could not be read, as `errors` reports.
         watched: whether a Millracer command watches.
+        default_mode_id: the mode that the default mode's name means in this Millrace.
         failures: why the stage runner of a blocked item failed, in its words, by item.
         stranded: a dead daemon's lock remains, and Millrace takes it for a living one's.
     """
@@ -93,6 +95,7 @@ class WorkspaceStatus:
     initialised: bool
     daemon: RunningDaemon | None = None
     watched: bool = False
+    default_mode_id: str = DEFAULT_MODE
     stranded: bool = False
     status: RuntimeStatus | None = None
     left: tuple[UnfinishedItem, ...] = ()
@@ -104,6 +107,13 @@ class WorkspaceStatus:
     def is_same_status(self, other: WorkspaceStatus) -> bool:
         """Return whether both are the same to a reader."""
         return _told(self) == _told(other)
+
+    @property
+    def mode_alias(self) -> str | None:
+        """The default mode's name, if the daemon runs in the mode that it is an alias of."""
+        mode_id = None if self.daemon is None else self.daemon.mode_id
+        is_alias = mode_id == self.default_mode_id != DEFAULT_MODE
+        return DEFAULT_MODE if is_alias else None
 
     @property
     def daemon_state(self) -> DaemonState:

@@ -43,6 +43,7 @@ from millracer.millrace.commands.calls import (
     refusal,
     useful_line,
 )
+from millracer.millrace.commands.mode_aliases import resolve_alias
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.commands.version import find_version, require_supported
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
@@ -50,7 +51,6 @@ from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.evidence.stages import StageReports
 from millracer.millrace.evidence.traces import TraceFiles
-from millracer.millrace.evidence.transcripts import read_transcript
 from millracer.millrace.files.configuration import keep_transcripts
 from millracer.millrace.files.event_log import recent_events, stage_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
@@ -248,6 +248,10 @@ class CliMillrace(Backend):
         """Return the newest stage and item events of Millrace's event log; no call."""
         return recent_events(self._paths)
 
+    def resolve_mode(self, mode: str) -> str:
+        """Return the mode's id, with aliases of the version that `check_supported` found."""
+        return resolve_alias(mode, self._version)
+
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
         """Return the names of the modes this Millrace knows; one call, without the workspace.
 
@@ -391,6 +395,8 @@ class CliMillrace(Backend):
 
     def read_transcript(self, report: StageReport) -> Transcript:
         """Return what the agent of a stage said and did; no call."""
+        from millracer.millrace.evidence.transcripts import read_transcript  # noqa: PLC0415 - no run needs it
+
         return read_transcript(self._paths.root, report)
 
     def run_traces(self, item_ids: Iterable[str]) -> tuple[JsonObject, ...]:

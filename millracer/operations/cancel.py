@@ -13,7 +13,7 @@ from functools import partial
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
-from millracer.domain.operations import CancelRequest
+from millracer.domain.operations.requests import CancelRequest
 from millracer.domain.run.evidence import lineage_of
 from millracer.domain.run.observation import leads_to_more_work
 from millracer.domain.run.result import NextStep

@@ -15,13 +15,13 @@ from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Agent, Backend, Clock, Directories, EventLogs, Repository
 from millracer.schemas.ops.preferences import chosen_intake, chosen_route
-from millracer.schemas.ops.request import ReadRequest
 
-if TYPE_CHECKING:  # a status does not need the modules that run a task
+if TYPE_CHECKING:  # an operation does not need the modules of others
     from contextlib import AbstractContextManager
 
     from millracer.run.orchestrator import Orchestrator
     from millracer.schemas.doctor import DoctorResult
+    from millracer.schemas.ops.request import ReadRequest
 
 #: How long pi may take to end after an operation.
 PI_CLOSE_SECONDS = 5.0

@@ -13,7 +13,7 @@ from functools import partial
 from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
 from millracer.domain.failures import CallerCancelled
-from millracer.domain.operations import PauseRequest, ResumeRequest, StopRequest
+from millracer.domain.operations.requests import PauseRequest, ResumeRequest, StopRequest
 from millracer.domain.run.result import ErrorRecord, NextStep
 from millracer.domain.unseen import describe_unseen, how_to_free
 from millracer.domain.work.items import ItemState

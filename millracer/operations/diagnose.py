@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millracer.domain.operations import DiagnoseRequest
+from millracer.domain.operations.requests import DiagnoseRequest
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext

@@ -17,9 +17,9 @@ from millracer.domain.models import (
     StageModel,
     StageModels,
 )
-from millracer.domain.operations import ModelsRequest
+from millracer.domain.operations.requests import ModelsRequest
 from millracer.domain.run.result import NextStep
-from millracer.domain.work.intake import DEFAULT_MODE
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.errors import (
     ExitCode,
     InvalidRequest,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millracer.domain.configuration import ValueOrigin
-from millracer.domain.models import ModelChoice, parse_choice
 from millracer.domain.requests import Limits, PiSession, RunRequest
 from millracer.domain.run.options import RUN_OPTIONS, RunOptions
 from millracer.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from millracer.domain.models import ModelChoice
 
 #: Origins by which the caller of a run chooses a mode itself.
 _CALLER = frozenset({ValueOrigin.OPTION, ValueOrigin.ENVIRONMENT})
@@ -98,6 +100,8 @@ def choose_stage_model(text: str | None) -> ModelChoice | None:
     """
     if text is None:
         return None
+    from millracer.domain.models import parse_choice  # noqa: PLC0415 - few requests name a model
+
     choice = parse_choice(text)
     if choice is None:
         raise InvalidRequest(

@@ -6,7 +6,7 @@ from functools import partial
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
-from millracer.domain.operations import StartRequest
+from millracer.domain.operations.requests import StartRequest
 from millracer.domain.requests import RunRequest
 from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import RunWarning

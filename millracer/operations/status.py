@@ -10,6 +10,7 @@ from millracer.domain.run.evidence import runner_failure
 from millracer.domain.run.result import ErrorRecord
 from millracer.domain.status import WorkspaceStatus
 from millracer.domain.work.items import ItemState, ItemStatus, UnfinishedItem
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.errors import ExitCode, MillracerError, ToolTimeout, WorkspaceUnusable
 from millracer.operations.context import Target, Tools, require_directory
 from millracer.operations.ops.reply import Reply, describe_resolution, describe_taken, failed
@@ -64,6 +65,7 @@ def read_status(millrace: Backend, wait: Wait) -> WorkspaceStatus:
         found,
         daemon=daemon,
         watched=millrace.supervisor.is_watched(),
+        default_mode_id=millrace.resolve_mode(DEFAULT_MODE),
         left=left,
         failures=_runner_failures(millrace, left),
         events=millrace.recent_events(),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 
 from millracer.cancellation import Wait
 from millracer.domain.requests import Finalizer, RunRequest
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.result import RunResult
+from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.work.items import ItemState
+from millracer.errors import ExitCode
+from millracer.operations.answer import Answer
+from millracer.operations.context import OperationContext, Tools
 from millracer.operations.control import require_workspace
+from millracer.operations.session.request_ids import new_request_id
 from millracer.ports import Backend
+from millracer.schemas.items.watch_all import WatchAllResult, describe_watch_all
 
 _LEASE_SECONDS = 30.0
 _LEAVE_SECONDS = 60.0
@@ -25,6 +31,47 @@ _FINAL = frozenset(
         Outcome.TIMED_OUT,
     }
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchAllRequest:
+    """Follow every item of a workspace until none is left to work on.
+
+    Attributes:
+        tools_for: opens the tools that follow one item, given its id; None: those of the context.
+    """
+
+    tools_for: Callable[[str], AbstractContextManager[Tools]] | None = None
+
+
+def answer_watch_all(request: WatchAllRequest, context: OperationContext) -> Answer[WatchAllResult]:
+    """Follow every item; the exit code is that of the first result that is not completed."""
+    place = context.find_workspace()
+    merged = context.options.for_workspace(place.root_path, session_mode=place.mode)
+
+    def run(one: RunRequest) -> RunResult:
+        tools_for = request.tools_for or (lambda _item_id: nullcontext(context.tools))
+        with (
+            tools_for(one.resume or "") as tools,
+            tools.orchestrator(
+                place.root_path, merged.options, context.cancellation
+            ) as orchestrator,
+        ):
+            return orchestrator.run(one, context.cancellation)
+
+    results = watch_all(
+        merged.request("", new_request_id()),
+        context.tools.millrace(place.root_path, merged.options),
+        Wait(context.cancellation),
+        run,
+        new_request_id,
+    )
+    codes = (exit_code_of(result) for result in results)
+    warnings = (*place.warnings, *context.memory.warnings)
+    return Answer(
+        result=describe_watch_all(place.root_path, results, warnings),
+        exit_code=next((code for code in codes if code), ExitCode.COMPLETED),
+    )
 
 
 def watch_all(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from millracer.cancellation import Wait
 from millracer.domain.failures import exit_code_of_error
-from millracer.domain.operations import StatusRequest
+from millracer.domain.operations.requests import StatusRequest
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext

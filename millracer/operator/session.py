@@ -19,8 +19,8 @@ from millracer.domain.requests import IntakePreference, RoutePreference, RunRequ
 from millracer.domain.run.options import RunOptions
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult, failed_result
-from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ListedItem
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.errors import (
     MillracerError,
     RunWarning,

@@ -261,6 +261,10 @@ class Backend(Protocol):
         """
         ...
 
+    def resolve_mode(self, mode: str) -> str:
+        """Return the mode's id with aliases resolved as far as the version is known; no call."""
+        ...
+
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
         """Return the names of Millrace's modes, those for compatibility last.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
+    from collections.abc import Callable
+
     from millracer.cancellation import Wait
     from millracer.domain.work.changes import Changes
 
@@ -12,10 +14,11 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
 class Repository(Protocol):
     """The repository that a workspace is in; no call changes it."""
 
-    def record_start(self, item_id: str, wait: Wait, *, keep: bool) -> None:
-        """Record the workspace's files as they are before the work on an item begins.
+    def measure_start(self, item_id: str, wait: Wait, *, keep: bool) -> Callable[[], None]:
+        """Measure the workspace's files before the work on an item begins.
 
-        The first record of an item counts. A failure is recorded, and reported by `changes`.
+        The returned function records the measurement; call it once the work is about to begin. The
+        first record of an item counts. A failure is recorded, and reported by `changes`.
 
         Args:
             item_id: the work item.

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +32,10 @@ from millracer.repository.snapshot import (
 #: The time limit of one measurement.
 _MEASURE_SECONDS = 10.0
 _NO_START = "the start of the work was not recorded here"
+
+
+def _record_nothing() -> None:
+    return
 
 
 def _utc_now() -> datetime:
@@ -70,20 +75,26 @@ class GitRepository(Repository):
         self._temporary: dict[str, _TemporaryRecord] = {}
         self._now = now
 
-    def record_start(self, item_id: str, wait: Wait, *, keep: bool) -> None:
-        """Record the files before the work begins; see the port."""
+    def measure_start(self, item_id: str, wait: Wait, *, keep: bool) -> Callable[[], None]:
+        """Measure the files before the work begins; see the port."""
         if not keep and item_id not in self._temporary:
             self._temporary[item_id] = _TemporaryRecord()
         record = self._find(item_id)
         if record is None or record.start is not None:
-            return
+            return _record_nothing
         try:
             if keep:
                 self._records.make()
             record.make()
-            record.write_start(self._measure(record, wait))
+            start = self._measure(record, wait)
         except (OSError, MillracerError):
-            return  # nothing can be recorded here; `changes` reports that
+            return _record_nothing  # nothing can be recorded here; `changes` reports that
+
+        def write() -> None:
+            with suppress(OSError, MillracerError):
+                record.write_start(start)
+
+        return write
 
     def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
         """Return the changes since the recorded start; see the port."""

@@ -73,9 +73,15 @@ def finalize(  # noqa: PLR0913 - the ports
         if was_watched:
             record.status = None  # read while the daemon worked
         _read_item_again(record, end, millrace)
-        if was_watched:
+        if not was_watched:
+            return _measure(record, repository)
+        if repository is None:
             _read_final_status(record, end, millrace)
-        return _measure(record, repository)
+            return None
+        with ThreadPoolExecutor(1, "measuring") as beside:  # git, while Millrace reads its status
+            changes = beside.submit(with_log_ids(lambda: _measure(record, repository)))
+            _read_final_status(record, end, millrace)
+            return changes.result()
 
     if not end.known_ending.item_may_move and not record.request.keep_daemon:
         with ThreadPoolExecutor(1, "leaving") as beside:

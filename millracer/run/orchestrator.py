@@ -189,7 +189,7 @@ class Orchestrator(Steps):
 
     def _direct(self, record: RunContext) -> Step:
         request = record.request
-        self._record_start(record, keep=False)
+        self._measure_start(record, keep=False)()
         record.answer = self._pi.ask(
             prompts.direct_prompt(request.body),
             record.wait.within(request.limits.pi_timeout_seconds),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from millracer.cancellation import Cancelled
 from millracer.domain.requests import Decision, Route, RoutePreference
@@ -28,7 +30,7 @@ from millracer.errors import (
     ToolTimeout,
     ToolUnsupported,
 )
-from millracer.logs import log_item
+from millracer.logs import log_item, with_log_ids
 from millracer.ports import Backend, Clock, EventLogs, ModelLister, ProgressListener, Repository
 from millracer.run.context import RunContext
 from millracer.run.event_log.log import RunEvents
@@ -40,6 +42,10 @@ from millracer.run.prepare.stage_models import refuse_without_model, settle_stag
 from millracer.run.progress import Progress
 
 _log = logging.getLogger(__name__)
+
+
+def _record_nothing() -> None:
+    return
 
 
 class Steps(ABC):
@@ -182,23 +188,49 @@ class Steps(ABC):
             refuse_without_model(record, self._millrace, self._models)
         self._millrace.initialise(record.wait)
         announce(record, self._millrace, is_new=is_new)
-        settle_mode(record, self._millrace)
         if record.item_status is not None:
+            settle_mode(record, self._millrace)
             self._open_log()
             return Step(RunEvent.WORKSPACE_READY)
-        settle_stage_models(record, self._millrace, self._models, initialised=is_new)
-        self._record_start(record, keep=True)
+        with self._start_measured(record) as record_start:
+            settle_mode(record, self._millrace)
+            self._settle_stage_models(record, initialised=is_new)
+            record_start()
         write_document(record, self._millrace)
         self._open_log()
         return Step(RunEvent.DOCUMENT_WRITTEN)
+
+    def _settle_stage_models(self, record: RunContext, *, initialised: bool) -> None:
+        started = self._clock.monotonic()
+        settle_stage_models(record, self._millrace, self._models, initialised=initialised)
+        _log.info("the model check took %.3f s", self._clock.monotonic() - started)
 
     def _open_log(self) -> None:
         if self._events is not None:
             self._events.open()
 
-    def _record_start(self, record: RunContext, *, keep: bool) -> None:
-        if self._repository is not None:
-            self._repository.record_start(record.known_item.item_id, record.wait, keep=keep)
+    @contextmanager
+    def _start_measured(self, record: RunContext) -> Iterator[Callable[[], None]]:
+        """Measure the files in a thread, as Millrace takes longer than git.
+
+        Yields a function that waits for the measurement and records it.
+        """
+        if self._repository is None:
+            yield _record_nothing
+            return
+        with ThreadPoolExecutor(1, "measuring") as beside:
+            start = beside.submit(with_log_ids(lambda: self._measure_start(record, keep=True)))
+
+            def await_and_record() -> None:
+                start.result()()
+
+            yield await_and_record
+
+    def _measure_start(self, record: RunContext, *, keep: bool) -> Callable[[], None]:
+        """Measure the files before the work begins; the returned function records them."""
+        if self._repository is None:
+            return _record_nothing
+        return self._repository.measure_start(record.known_item.item_id, record.wait, keep=keep)
 
     @abstractmethod
     def _begin_agent(self, record: RunContext) -> None:

@@ -11,7 +11,9 @@ from millracer.domain.run.result import ErrorRecord
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run.document import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
+from millracer.schemas.run.document import ErrorDocument, StepDocument
+from millracer.schemas.run.outcome_error import OutcomeError
+from millracer.schemas.run.parts import OptionalItemId
 
 
 class ControlNotDone(OutcomeError):

@@ -10,7 +10,8 @@ from millracer.domain.run.result import ErrorRecord
 from millracer.errors import MillracerError
 from millracer.schemas.base import Published
 from millracer.schemas.run.changes import ChangesDocument
-from millracer.schemas.run.document import ErrorDocument, OutcomeError
+from millracer.schemas.run.document import ErrorDocument
+from millracer.schemas.run.outcome_error import OutcomeError
 
 
 class DiffUnknown(OutcomeError):

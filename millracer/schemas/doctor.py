@@ -10,7 +10,8 @@ from millracer import __version__
 from millracer.domain.doctor_report import Check, CheckLevel, CheckName
 from millracer.errors import MillracerError
 from millracer.schemas.base import Published
-from millracer.schemas.run.document import OutcomeError, ToolsDocument
+from millracer.schemas.run.document import ToolsDocument
+from millracer.schemas.run.outcome_error import OutcomeError
 
 
 class CheckDocument(Published):

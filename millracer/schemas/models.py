@@ -11,7 +11,8 @@ from millracer.domain.models import AgentModels, AliasModel, Credentials, ModelO
 from millracer.domain.run.result import ErrorRecord
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run.document import ErrorDocument, OutcomeError, StepDocument
+from millracer.schemas.run.document import ErrorDocument, StepDocument
+from millracer.schemas.run.outcome_error import OutcomeError
 
 
 class OuterModelDocument(Published):

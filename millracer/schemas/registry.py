@@ -25,7 +25,8 @@ from millracer.schemas.names import SchemaName
 from millracer.schemas.ops.frame import EventFrame
 from millracer.schemas.ops.payloads import Payload, payload_of
 from millracer.schemas.ops.request import request_model
-from millracer.schemas.ops.result import OpsResult, OpsResultV03
+from millracer.schemas.ops.result import OpsResult
+from millracer.schemas.ops.result_v03 import OpsResultV03
 from millracer.schemas.run.document import RunResultDocument
 from millracer.schemas.run_request import RunRequestDocument
 from millracer.schemas.serve.result import ServeResult

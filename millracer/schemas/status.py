@@ -13,7 +13,9 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import Resolution, ResolutionRule
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import ItemId, Published
-from millracer.schemas.run.document import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
+from millracer.schemas.run.document import ErrorDocument, StepDocument
+from millracer.schemas.run.outcome_error import OutcomeError
+from millracer.schemas.run.parts import OptionalItemId
 
 
 class PlaceDocument(Published):
@@ -38,7 +40,8 @@ class DaemonDocument(Published):
     Attributes:
         state: whether a daemon runs.
         pid: its process id.
-        mode: the daemon's mode; null if it does not report one.
+        mode: the daemon's mode as Millrace reports it; null if it does not.
+        mode_alias: `default_pi`, if that is an alias of `mode`; otherwise null.
         owner: `millracer`: owned, and the last command to watch stops it; `kept`: owned, and left
             running (`--keep-daemon`); `other`: foreign.
         watched: whether a command of Millracer watches it.
@@ -51,6 +54,7 @@ class DaemonDocument(Published):
     owner: DaemonOwner | None
     pid: int | None
     mode: str | None
+    mode_alias: str | None
     watched: bool
     paused: bool
     pause_sources: str | None
@@ -200,6 +204,7 @@ def describe_overview(
             owner=overview.owner,
             pid=None if daemon is None else daemon.pid,
             mode=None if daemon is None else daemon.mode_id,
+            mode_alias=overview.mode_alias,
             watched=overview.watched,
             paused=status is not None and status.paused,
             pause_sources=status.pause_sources if status is not None and status.paused else None,

@@ -12,7 +12,9 @@ from millracer.domain.submission import Submission, exit_code_of_state
 from millracer.domain.work.items import ItemState
 from millracer.errors import ExitCode, MillracerError, RunWarning
 from millracer.schemas.base import Published
-from millracer.schemas.run.document import ErrorDocument, OptionalItemId, OutcomeError, StepDocument
+from millracer.schemas.run.document import ErrorDocument, StepDocument
+from millracer.schemas.run.outcome_error import OutcomeError
+from millracer.schemas.run.parts import OptionalItemId
 
 
 class NotSubmitted(OutcomeError):

@@ -13,8 +13,6 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from millracer.domain.workspaces import RECENT_REQUESTS
 
-_DOCUMENT: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
-
 
 class LegacyUnreadable(Exception):
     """The file does not have the reference's format; the text says why."""
@@ -66,7 +64,7 @@ def read_legacy_sessions(path: Path) -> tuple[LegacySession, ...] | None:
     if not content.strip():
         return ()
     try:
-        document = _DOCUMENT.validate_json(content)
+        document = TypeAdapter[JsonValue](JsonValue).validate_json(content)
     except ValidationError as error:
         raise LegacyUnreadable("it is not JSON") from error
     sessions = document.get("sessions", {}) if isinstance(document, dict) else None

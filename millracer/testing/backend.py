@@ -311,6 +311,10 @@ class ScriptedBackend(Backend):
         self.calls.append("observe")
         return ScriptedObserver(self)
 
+    def resolve_mode(self, mode: str) -> str:
+        """See the port."""
+        return MODE_ALIASES.get(mode, mode)
+
     def list_modes(self, wait: Wait) -> tuple[str, ...]:
         """See the port."""
         with self._called("list_modes", wait):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from millracer.cancellation import Wait
 from millracer.domain.work.changes import Changes
 from millracer.errors import ChangesUnknown
@@ -26,11 +28,15 @@ class ScriptedRepository(Repository):
         self.starts: list[tuple[str, bool]] = []
         self.finals: list[str] = []
 
-    def record_start(self, item_id: str, wait: Wait, *, keep: bool) -> None:
+    def measure_start(self, item_id: str, wait: Wait, *, keep: bool) -> Callable[[], None]:
         """See the port."""
         wait.cancellation.raise_if_cancelled()
-        if not self._is_recorded(item_id):
-            self.starts.append((item_id, keep))
+
+        def record() -> None:
+            if not self._is_recorded(item_id):
+                self.starts.append((item_id, keep))
+
+        return record
 
     def changes(self, item_id: str, wait: Wait, *, is_final: bool) -> Changes:
         """See the port."""

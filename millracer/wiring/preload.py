@@ -59,13 +59,18 @@ def load_run() -> None:
 def load_answers() -> None:
     """Import what answers any ops request."""
     load_run()
-    from millracer.domain.operations import ACTIONS, load
+    from millracer.domain.operations import ACTIONS, OpsVersion, load
     from millracer.millrace.files import directories
     from millracer.operations import context
     from millracer.operations.ops import gateway, run, typed_action
+    from millracer.schemas.ops.request import request_model
+    from millracer.schemas.ops.result import result_model
     from millracer.wiring.tool_factory import EXAMINE
 
     load(EXAMINE)
+    for version in OpsVersion:
+        request_model(version)
+        result_model(version)
     for each in ACTIONS.values():
         code = (each.request, each.result, each.handler, each.failure, each.ops_handler)
         for target in filter(None, (*code, each.ops_request, each.payload)):

@@ -12,7 +12,7 @@ _REPORT = """
 import atexit, json, os, sys
 atexit.register(lambda: os.write({descriptor}, json.dumps(sorted(sys.modules)).encode()))
 sys.argv = ["millracer", *{arguments!r}]
-from millracer.cli.main import main
+from millracer.__main__ import main
 main()
 """
 _LIMIT_SECONDS = 60
@@ -42,6 +42,17 @@ _REPORTS_A_RUN = frozenset(
         "millracer.domain.run.result",
     }
 )
+#: Models of an ops request, result or payload that an action on the store does not have.
+_OTHER_MODELS = frozenset(
+    {
+        "millracer.schemas.ops.request_v03",
+        "millracer.schemas.ops.result_v03",
+        "millracer.schemas.ops.item_payloads",
+        "millracer.schemas.ops.store_payloads",
+        "millracer.schemas.run.document",
+        "millracer.domain.operations.requests",
+    }
+)
 _ANSWERS_OTHERS = frozenset(
     {"millracer.cli.commands.ops.jsonl_server", "millracer.operator.session"}
 )
@@ -62,8 +73,10 @@ _REPORTS_AN_END = frozenset(
 _SHOWS_A_PERSON = frozenset({"rich", "prompt_toolkit", "millracer.operator.session"})
 
 
-def _loaded_by(*arguments: str, request: object = None) -> set[str]:
-    """Return what one command had loaded when it ended."""
+def _loaded_by(
+    *arguments: str, request: object = None, environment: dict[str, str] | None = None
+) -> set[str]:
+    """Return what one command had loaded when it ended; None: in this environment."""
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as modules:
         try:
@@ -73,6 +86,7 @@ def _loaded_by(*arguments: str, request: object = None) -> set[str]:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(writer,),
+                env=environment,
                 timeout=_LIMIT_SECONDS,
                 check=False,
             )
@@ -163,7 +177,21 @@ def test_asking_the_store_loads_neither_millrace_nor_what_runs_a_task(action: st
     assert "millracer.store.sessions" in loaded
     unneeded = _RUNS_A_TASK | _REPORTS_A_RUN | _CALLS_MILLRACE | _ANSWERS_OTHERS | _SHOWS_A_PERSON
     assert loaded & unneeded == set()
-    assert "millracer.operations.status" not in loaded
+    assert loaded & (_OTHER_MODELS | {"millracer.operations.status"}) == set()
+
+
+def test_a_request_without_options_loads_no_parser() -> None:
+    request = _request("list_sessions")
+    unset = {name: value for name, value in os.environ.items() if "MILLRACER_" not in name}
+    plain = _loaded_by("ops", "--json", request=request, environment=unset)
+    parsed = _loaded_by("ops", "--json", "--session-id", "s", request=request, environment=unset)
+    by_variable = _loaded_by(
+        "ops", "--json", request=request, environment={**unset, "MILLRACER_SESSION_ID": "s"}
+    )
+
+    assert "millracer.store.sessions" in plain & parsed & by_variable
+    assert plain & {"typer", "millracer.cli.app"} == set()
+    assert parsed & by_variable >= {"typer", "millracer.cli.app"}
 
 
 def test_asking_millrace_loads_nothing_that_runs_a_task(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ _BEFORE_OR_NEVER = frozenset(
         "millracer.wiring.preload",
     }
 )
-#: Imported in process 1 alone, before the command starts.
-_AT_START = frozenset({"millracer.cli.process.process_one"})
+#: Imported before the command starts: the second in process 1 alone.
+_AT_START = frozenset({"millracer.cli.commands.ops.plain", "millracer.cli.process.process_one"})
 _OF_OTHERS = frozenset(
     {
         # The doctor's, setup's, the library's, completion's.
@@ -46,6 +46,8 @@ _OF_OTHERS = frozenset(
         "millracer.millrace.files.candidates",
         # The server's, which loads it before it listens.
         "millracer.system.server_records",
+        # That of `logs`, read at once.
+        "millracer.millrace.evidence.transcripts",
         # A terminal's: loaded at the start, or when its progress or its prompt begins.
         *(
             "millracer.cli.terminal.layout",

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench import commands, delegated, event_log, resident
+from tests.bench import checks, commands, delegated, event_log, resident
 from tests.bench.figures import Figure
 from tests.bench.report import Conditions, growth_table, notes, render, table
 from tests.bench.running import Failed
@@ -22,7 +22,7 @@ from tests.bench.scene import Contender, Tools
 _ROOT = Path(__file__).parents[2]
 _DOCUMENT = _ROOT / "docs" / "evidence" / "benchmarks.md"
 _CONTENDERS = ("ours", "reference")
-_MAIN_PARTS = ("delegated", "quiet", "commands", "resident", "events")
+_MAIN_PARTS = ("delegated", "quiet", "checks", "commands", "resident", "events")
 _GROWTH_PARTS = ("depths", "workspaces")
 _PARTS = _MAIN_PARTS + _GROWTH_PARTS
 
@@ -95,6 +95,7 @@ def _figures(part: str) -> Rows:
     made: dict[str, Callable[[], list[Figure]]] = {
         "delegated": delegated.delegated_figures,
         "quiet": delegated.quiet_figures,
+        "checks": checks.check_figures,
         "commands": commands.command_figures,
         "resident": resident.resident_figures,
         "events": event_log.event_figures,
@@ -110,6 +111,9 @@ def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
     measures: dict[str, Callable[[Tools, Contender, Rows], None]] = {
         "delegated": delegated.measure_delegated,
         "quiet": delegated.measure_quiet,
+        "checks": partial(
+            _millracer_alone, checks.measure_checks, lacks="the reference has no such check"
+        ),
         "commands": commands.measure_commands,
         "resident": partial(_millracer_alone, resident.measure_again),
         "events": partial(

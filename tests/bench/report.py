@@ -129,6 +129,9 @@ _HOW = """\
   it can be read from standard error.
 - The quiet minute begins five seconds after the only stage did. The daemon and its stage are not
   counted; pi, which waits in its conversation, is.
+- The time of the model check, and that of each of the doctor's checks, is the one in Millracer's
+  log (`-v`). The doctor's figure is the command's wall time over the longest of those.
+- `list_sessions` starts no program, so its command line names none.
 - For a short command the figure is the fastest of five. A repetition of `status` subtracts
   Millrace's fastest time from Millracer's fastest time, measured in turn.
 - Event logs: the CPU figures are the least of five rounds in one process, the delays come from real

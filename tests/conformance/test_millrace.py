@@ -41,6 +41,7 @@ def test_a_version_is_known_only_after_it_was_asked(millrace: Backend) -> None:
     version = millrace.check_supported(wait())
 
     assert version == millrace.version
+    assert millrace.resolve_mode("default_pi") == "lad_pi"
 
 
 def test_an_item_goes_from_absent_to_where_its_kind_waits_and_is_added_once(

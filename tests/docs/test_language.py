@@ -36,7 +36,7 @@ _KEPT: Mapping[tuple[str, str], str] = MappingProxyType(
         ("millracer/operations/cancel.py", "look"): _STEP,
         ("millracer/operations/control.py", "look"): _STEP,
         ("millracer/testing/backend.py", "look"): _STEP,
-        ("millracer/cli/options/groups.py", "begun"): _PUBLIC_NAME,
+        ("millracer/cli/options/common.py", "begun"): _PUBLIC_NAME,
         ("millracer/testing/agent.py", "begun"): _PUBLIC_NAME,
         ("docs/evidence/crash-matrix.md", "begun"): "a published word of the matrix",
     }

@@ -25,6 +25,7 @@ from millracer import (
     Finalizer,
     IntakePreference,
     InvalidRequest,
+    ItemsNotCompleted,
     ItemState,
     MillracerError,
     NotHealthy,
@@ -67,6 +68,7 @@ _DELEGATED = RunOptions(
 _CALLS: dict[str, Callable[[Client], Any]] = {
     "run": lambda millracer: millracer.run("Fix it"),
     "submit": lambda millracer: millracer.submit("Fix it"),
+    "watch_all": lambda millracer: millracer.watch_all(),
     "status": lambda millracer: millracer.status(),
     "diff": lambda millracer: millracer.diff("item"),
     "list": lambda millracer: millracer.list(),
@@ -167,6 +169,20 @@ def test_a_method_returns_the_document_of_its_operation(
     assert "events_not_stored" not in str(result.warnings)
     assert capsys.readouterr() == ("", "")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_the_watch_of_all_items_raises_for_the_first_that_is_not_completed() -> None:
+    backend = ScriptedBackend()
+    backend.holds("item", ItemState.QUEUED)
+    backend.will_show(stage_runs("builder"), item_ends(ItemState.BLOCKED))
+
+    with client(backend=backend, options=_DELEGATED) as scripted:
+        result = scripted.watch_all()
+
+    assert [each.work_item_id for each in result.results] == ["item"]
+    with pytest.raises(ItemsNotCompleted) as raised:
+        result.raise_for_outcome()
+    assert (raised.value.code, raised.value.result) == ("blocked", result)
 
 
 def test_a_submitted_item_is_watched_to_its_proven_end() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from millracer.cli.options.groups import common_options
+from millracer.cli.options.common import common_options
 from millracer.domain.programs import Tool
 from millracer.domain.run.options import RunOptions
-from millracer.domain.work.intake import DEFAULT_MODE
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.schemas.config_file import ConfigOptions
 from millracer.schemas.names import SchemaName
 from tests.support.installed_tools import record_installed

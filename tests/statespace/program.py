@@ -34,8 +34,9 @@ from millracer.domain.run.evidence import (
 from millracer.domain.run.lifecycle import ENDINGS, Lifecycle, RunEvent, RunFacts, RunState, Step
 from millracer.domain.run.observation import ChangeHints, is_news
 from millracer.domain.run.result import ErrorRecord, NextStep, RunResult
-from millracer.domain.work.intake import IntakeChoice, ModeChoice
+from millracer.domain.work.intake import IntakeChoice
 from millracer.domain.work.items import ItemStatus, SubmitReceipt, WorkItem
+from millracer.domain.work.modes import ModeChoice
 from millracer.domain.work.runtime import (
     CommandReply,
     ModeValidation,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.run.evidence import Evidence, ItemFact, StageFact
 from millracer.domain.run.usage import NO_TURNS, AgentUsage
-from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ItemState, ItemStatus
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.domain.work.runtime import CommandReply, CommandState, RuntimeEvent, RuntimeEventKind
 from millracer.domain.work.stages import StageReport
 from millracer.errors import RunWarning

@@ -15,7 +15,7 @@ import pytest
 from millracer.cancellation import Cancellation
 from millracer.cli.commands.ops import frames as command
 from millracer.cli.frame_output import FrameOutput
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.event_log.logs import FileEventLogs
 from millracer.operations.ops.gateway import OpsGateway
 from tests.support.frames import Frame, frames_in

@@ -9,7 +9,8 @@ from pathlib import Path
 import typer
 
 from millracer.cli.command import completed
-from millracer.cli.options.groups import CommonOptions, with_common_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_common_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_shown, print_text
@@ -18,7 +19,7 @@ from millracer.domain.configuration import ValueOrigin
 from millracer.domain.failures import exit_code_of_error
 from millracer.domain.programs import Tool, ToolOrigin
 from millracer.domain.run.options import FILE_OPTIONS
-from millracer.domain.work.intake import DEFAULT_MODE
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.errors import ExitCode, UsageError
 from millracer.operations.context import SelectedWorkspace
 from millracer.operations.options import Merged

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
-from millracer.domain.operations import (
+from millracer.domain.operations import OperationName, load
+from millracer.domain.operations.requests import (
     CancelRequest,
-    OperationName,
     PauseRequest,
     ResumeRequest,
     RetryRequest,
     StartRequest,
     StopRequest,
-    load,
 )
 from millracer.errors import UsageError
 

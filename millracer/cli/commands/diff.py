@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.patches import painted_patch
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
-from millracer.domain.operations import DiffRequest, OperationName
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import DiffRequest
 from millracer.errors import UsageError
 
 if TYPE_CHECKING:

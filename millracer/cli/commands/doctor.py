@@ -9,7 +9,8 @@ import typer
 
 from millracer.cancellation import Cancellation
 from millracer.cli.operation_calls import conclude
-from millracer.cli.options.groups import CommonOptions, with_common_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_common_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.running_line import RunningLine

@@ -9,11 +9,13 @@ import typer
 
 from millracer.cli.options import completion
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
-from millracer.domain.operations import ModelsRequest, OperationName
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import ModelsRequest
 from millracer.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from millracer.cli.options.groups import CommonOptions, with_common_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_common_options
 from millracer.domain.operations import load
 
 

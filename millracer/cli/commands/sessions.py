@@ -16,7 +16,7 @@ import typer
 from millracer.cli.commands.ops.request import open_gateway, perform
 from millracer.cli.options import completion as shell_completion
 from millracer.cli.options import shared as options
-from millracer.cli.options.groups import CommonOptions, common_options
+from millracer.cli.options.common import CommonOptions, common_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_shown, print_text

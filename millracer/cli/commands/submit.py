@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.task_request import TaskInput

@@ -15,7 +15,7 @@ from millracer.cli.commands.items.show import item_lines
 from millracer.cli.commands.status.view import status_lines
 from millracer.cli.operator.prompt import Lines, PipedLines, PlainLines
 from millracer.cli.operator.screen import input_unechoed
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.process.signals import forget_signals, signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.layout import lay_out

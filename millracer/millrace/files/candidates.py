@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from millracer.domain.work.intake import DEFAULT_MODE
 from millracer.domain.work.items import ItemState
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.millrace.files.folders import (
     IDEA_PREFIX,
     SUFFIX,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from millracer.cancellation import Wait
-from millracer.domain.operations import DiffRequest
+from millracer.domain.operations.requests import DiffRequest
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from millracer.domain.operations import HistoryRequest
+from millracer.domain.operations.requests import HistoryRequest
 from millracer.domain.run.attempts import Attempt, attempts_in
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer

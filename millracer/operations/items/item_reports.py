@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from millracer.cancellation import Wait
 from millracer.domain.item_report import ItemReport, ItemTrace, StageLog
-from millracer.domain.operations import LogsRequest, ShowRequest, TraceRequest
+from millracer.domain.operations.requests import LogsRequest, ShowRequest, TraceRequest
 from millracer.domain.run.completion import judge
 from millracer.domain.run.evidence import LineageItem, lineage_of, runner_failure
 from millracer.domain.work.items import ItemStatus

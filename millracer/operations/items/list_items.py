@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from millracer.cancellation import Wait
-from millracer.domain.operations import ListRequest
+from millracer.domain.operations.requests import ListRequest
 from millracer.domain.work.items import ItemState, ListedItem
 from millracer.errors import ExitCode, InvalidRequest, MillracerError, RunWarning
 from millracer.operations.answer import Answer

@@ -12,7 +12,7 @@ from functools import partial
 
 from millracer.cancellation import Cancellation, Wait
 from millracer.domain.control import ControlCommand, ControlOutcome, ControlReport
-from millracer.domain.operations import RetryRequest
+from millracer.domain.operations.requests import RetryRequest
 from millracer.domain.run.evidence import lineage_of
 from millracer.domain.run.observation import leads_to_more_work
 from millracer.domain.work.items import ItemState, ItemStatus

@@ -44,17 +44,13 @@ from millracer.operations.session.resolve_workspace import (
 from millracer.ports import Clock, Directories
 from millracer.schemas.base import unknown_field_warning
 from millracer.schemas.lenient import IgnoredValue
-from millracer.schemas.ops.request import (
-    InvalidOpsRequest,
-    ReadRequest,
-    RequestedAuthority,
-    WorkspaceRef,
-)
-from millracer.schemas.ops.result import AuthorityDocument, OpsResult, OpsStatus, result_model
-from millracer.schemas.run.document import ScopedWorkDocument
+from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, WorkspaceRef
+from millracer.schemas.ops.result import OpsResult, OpsStatus, result_model
+from millracer.schemas.run.parts import ScopedWorkDocument
 
 if TYPE_CHECKING:  # an action on the store does not need the modules for Millrace
     from millracer.operations.context import Target, Tools
+    from millracer.schemas.ops.request_v03 import RequestedAuthority
 
 
 _log = logging.getLogger(__name__)
@@ -188,13 +184,14 @@ class OpsGateway:
             client_name=request.client_name,
             workspace_ref=request.workspace_ref,
             version=read.version,
-            authority=read.authority,
+            authority=_authority(read),
             unknown=read.unknown,
             ignored=read.ignored,
         )
 
     def _answer(self, envelope: _Envelope, perform: Callable[[], Reply]) -> Answer:
         started = self._clock.now()
+        model = result_model(envelope.version)  # before a long wait, when its file may be replaced
         try:
             reply = perform()
         except Cancelled as stopped:
@@ -205,7 +202,7 @@ class OpsGateway:
             reply = failed(error)
         if self._remembers:
             self._remember(envelope, reply)
-        return self._enveloped(envelope, reply, started)
+        return self._enveloped(envelope, reply, started, model)
 
     def _perform(self, read: ReadRequest, cancellation: Cancellation) -> Reply:
         cancellation.raise_if_cancelled()
@@ -324,10 +321,12 @@ class OpsGateway:
             warnings=tuple(dict.fromkeys(codes)),
         )
 
-    def _enveloped(self, envelope: _Envelope, reply: Reply, started: datetime) -> Answer:
+    def _enveloped(
+        self, envelope: _Envelope, reply: Reply, started: datetime, model: type[OpsResult]
+    ) -> Answer:
         _log.info("%s %s: %s", envelope.action, envelope.request_id, reply.status)
         scope = reply.scope
-        result = result_model(envelope.version)(
+        result = model(
             request_id=envelope.request_id,
             status=reply.status,
             action=envelope.action,
@@ -383,6 +382,14 @@ def _path_of(field: str | None, read: ReadRequest) -> str | None:
     return field
 
 
+def _authority(read: ReadRequest) -> RequestedAuthority | None:
+    if read.version is OpsVersion.V02:
+        return None
+    from millracer.schemas.ops.request_v03 import authority_of  # noqa: PLC0415 - slow to load
+
+    return authority_of(read.request)
+
+
 def _authority_warning(authority: RequestedAuthority | None) -> tuple[RunWarning, ...]:
     if authority is None:
         return ()
@@ -394,6 +401,8 @@ def _of_v03(envelope: _Envelope, scope: ScopedWork | None) -> dict[str, Any]:
     """Return the fields that a result of version v0.3 has in addition."""
     if envelope.version is OpsVersion.V02:
         return {}
+    from millracer.schemas.ops.result_v03 import AuthorityDocument  # noqa: PLC0415 - slow to load
+
     authority = envelope.authority
     return {
         "work_item_ref": scope and ScopedWorkDocument.of(scope),

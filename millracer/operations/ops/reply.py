@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millracer.cancellation import CancelReason
 from millracer.domain.failures import CallerCancelled, exit_code_of_cancel
@@ -33,7 +33,9 @@ from millracer.schemas.ops.result import (
     WorkspacesReply,
     result_model,
 )
-from millracer.schemas.run.document import RunResultDocument
+
+if TYPE_CHECKING:  # most actions have no run
+    from millracer.schemas.run.document import RunResultDocument
 
 #: Codes of errors in the request itself.
 _INVALID_CODES = frozenset({"invalid_request", "invalid_input", "usage", "config_invalid"})

@@ -28,7 +28,7 @@ from millracer.operations.ops.reply import (
     exit_code_of_error,
 )
 from millracer.ports import Directories
-from millracer.schemas.ops.payloads import WatchPayload
+from millracer.schemas.ops.item_payloads import WatchPayload
 from millracer.schemas.ops.request import ReadRequest
 from millracer.schemas.ops.result import (
     CompletionDocument,

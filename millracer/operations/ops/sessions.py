@@ -1,22 +1,19 @@
-"""The ops actions on the session store: registered workspaces and sessions' selections."""
+"""The ops actions on the session store: registered workspaces and sessions' selections.
+
+An action imports its own payload only, as a payload takes time to build.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from millracer.domain.work.intake import DEFAULT_MODE
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.domain.workspaces import DEFAULT_WORKSPACE, RegisteredWorkspace, Selection, Session
 from millracer.errors import InvalidRequest, MillracerError, RunWarning, WorkspaceUnresolved
 from millracer.operations.ops.reply import Reply, describe_session, describe_workspace
 from millracer.operations.session.memory import SessionMemory
 from millracer.operations.session.resolve_workspace import command_workspace
 from millracer.ports import Directories
-from millracer.schemas.ops.payloads import (
-    ForgetSessionPayload,
-    ForgetWorkspacePayload,
-    RegisterWorkspacePayload,
-    SelectWorkspacePayload,
-)
 from millracer.schemas.ops.request import ReadRequest
 from millracer.schemas.ops.result import (
     SessionReply,
@@ -67,6 +64,8 @@ class SessionActions:
     def register_workspace(self, read: ReadRequest, session_id: str) -> Reply:
         """Register a directory under an id; the same id again replaces it."""
         del session_id
+        from millracer.schemas.ops.store_payloads import RegisterWorkspacePayload  # noqa: PLC0415 - see above
+
         payload = read.payload_as(RegisterWorkspacePayload)
         if payload.workspace_id == DEFAULT_WORKSPACE:
             raise InvalidRequest(
@@ -94,12 +93,16 @@ class SessionActions:
     def forget_workspace(self, read: ReadRequest, session_id: str) -> Reply:
         """Remove a registered workspace; nothing on disk changes, sessions keep its path."""
         del session_id
+        from millracer.schemas.ops.store_payloads import ForgetWorkspacePayload  # noqa: PLC0415 - see above
+
         workspace = self._registered(read.payload_as(ForgetWorkspacePayload).workspace_id)
         self._memory.store.forget_workspace(workspace.workspace_id)
         return Reply(result=WorkspaceReply(workspace=describe_workspace(workspace)))
 
     def select_workspace(self, read: ReadRequest, session_id: str) -> Reply:
         """Set the workspace and mode that a session's requests use by default."""
+        from millracer.schemas.ops.store_payloads import SelectWorkspacePayload  # noqa: PLC0415 - see above
+
         payload = read.payload_as(SelectWorkspacePayload)
         workspace_id = payload.workspace_id
         if workspace_id == DEFAULT_WORKSPACE:
@@ -153,6 +156,8 @@ class SessionActions:
     def forget_session(self, read: ReadRequest, session_id: str) -> Reply:
         """Remove a session; the reply shows its last state."""
         del session_id
+        from millracer.schemas.ops.store_payloads import ForgetSessionPayload  # noqa: PLC0415 - see above
+
         named = read.payload_as(ForgetSessionPayload).session_id
         session = self._memory.store.find_session(named)
         self._memory.store.forget_session(named)

@@ -99,7 +99,7 @@ def item_named(name: str, millrace: Backend) -> str:
     requests are searched. Starts no program.
 
     Raises:
-        InvalidRequest: the name is that of several items.
+        InvalidRequest: the name is that of several items, or too short to abbreviate an id.
     """
     item_id = _resolve(name, millrace)
     return millrace.idea_of(item_id) or item_id
@@ -115,9 +115,16 @@ def _resolve(name: str, millrace: Backend) -> str:
     if requested:
         return _only(requested, name, "each with another text")
     ids = {item.item_id for item in millrace.list_items()} | {item_id for item_id, _ in stored}
-    if name in ids or len(name) < _LEAST_PREFIX:
+    if name in ids:
         return name
     beginning = sorted(item_id for item_id in ids if item_id.startswith(name))
+    if beginning and len(name) < _LEAST_PREFIX:
+        raise InvalidRequest(
+            f"{name} is too short: an abbreviation of an item's id has at least {_LEAST_PREFIX} "
+            "characters",
+            field="resume",
+            suggested_action="type more characters of the id that `millracer list` shows",
+        )
     return _only(beginning, name, "whose ids begin so") if beginning else name
 
 

@@ -6,7 +6,7 @@ while a daemon runs, whether owned or foreign.
 
 from __future__ import annotations
 
-from millracer.domain.work.intake import DEFAULT_MODE, ModeChoice, choose_mode
+from millracer.domain.work.modes import DEFAULT_MODE, ModeChoice, choose_mode
 from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import ModeConflict, WorkspaceUnusable
 from millracer.ports import Backend, DaemonControl

@@ -14,7 +14,7 @@ from millracer.domain.models import (
     StageModel,
     StageModels,
 )
-from millracer.domain.work.intake import DEFAULT_MODE
+from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.errors import (
     MillracerError,
     StageModelConflict,

@@ -12,7 +12,7 @@ from millracer.domain.run.attempts import Attempt
 from millracer.domain.run.result import ErrorRecord
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import ItemId, Published
-from millracer.schemas.items.listing import raise_if_unread
+from millracer.schemas.items.report import ItemsReport
 from millracer.schemas.run.document import ErrorDocument
 
 
@@ -72,30 +72,16 @@ class AttemptDocument(Published):
     workspace_id: str | None
 
 
-class HistoryResult(Published):
+class HistoryResult(ItemsReport):
     """The attempts that were watched here, the last started first. Not Millrace's word.
 
     Attributes:
-        schema_version: the format of this document.
         workspace: the caller's workspace; null if it could not be determined.
         attempts: the attempts.
-        warnings: problems that did not stop the command, each as `code: text`.
-        errors: why the command failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.history.v1"] = "millracer.history.v1"
-    workspace: str | None = None
     attempts: list[AttemptDocument] = Field(default_factory=list)
-    warnings: list[str] = Field(default_factory=list)
-    errors: list[ErrorDocument] = Field(default_factory=list)
-
-    def raise_for_outcome(self) -> None:
-        """Do nothing if the command succeeded.
-
-        Raises:
-            ItemsUnknown: otherwise; the error's `result` is this document.
-        """
-        raise_if_unread(self, self.errors)
 
 
 def describe_history(

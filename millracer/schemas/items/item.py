@@ -19,7 +19,7 @@ from millracer.domain.work.items import ItemState
 from millracer.domain.work.transcript import EntryKind
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import ItemId, Published
-from millracer.schemas.items.listing import raise_if_unread
+from millracer.schemas.items.report import ItemsReport
 from millracer.schemas.run.changes import ChangesDocument, describe_changes
 from millracer.schemas.run.document import (
     ErrorDocument,
@@ -134,34 +134,19 @@ class ItemDocument(Published):
     changes: ChangesDocument
 
 
-class ItemResult(Published):
+class ItemResult(ItemsReport):
     """One item whole.
 
     Attributes:
-        schema_version: the format of this document.
-        workspace: its path; null if it could not be determined.
         item: the item; null if it could not be read.
         millrace_version: the version found; null if Millrace was not called.
-        warnings: problems that did not stop the command, each as `code: text`.
-        errors: why the command failed; empty if it did not.
         next_steps: the commands that continue, retry or cancel unfinished work.
     """
 
     schema_version: Literal["millracer.item.v1"] = "millracer.item.v1"
-    workspace: str | None = None
     item: ItemDocument | None = None
     millrace_version: str | None = None
-    warnings: list[str] = Field(default_factory=list)
-    errors: list[ErrorDocument] = Field(default_factory=list)
     next_steps: list[StepDocument] = Field(default_factory=list)
-
-    def raise_for_outcome(self) -> None:
-        """Do nothing if the command succeeded.
-
-        Raises:
-            ItemsUnknown: otherwise; the error's `result` is this document.
-        """
-        raise_if_unread(self, self.errors)
 
 
 class EntryDocument(Published):
@@ -196,66 +181,36 @@ class StageLogDocument(Published):
     raw: str | None
 
 
-class LogsResult(Published):
+class LogsResult(ItemsReport):
     """The transcripts of the stages of one item and its lineage.
 
     Attributes:
-        schema_version: the format of this document.
-        workspace: its path; null if it could not be determined.
         work_item_id: the item; null if it could not be read.
         stages: the stages by start time.
-        warnings: problems that did not stop the command, each as `code: text`.
-        errors: why the command failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.logs.v1"] = "millracer.logs.v1"
-    workspace: str | None = None
     work_item_id: str | None = None
     stages: list[StageLogDocument] = Field(default_factory=list)
-    warnings: list[str] = Field(default_factory=list)
-    errors: list[ErrorDocument] = Field(default_factory=list)
-
-    def raise_for_outcome(self) -> None:
-        """Do nothing if the command succeeded.
-
-        Raises:
-            ItemsUnknown: otherwise; the error's `result` is this document.
-        """
-        raise_if_unread(self, self.errors)
 
 
-class TraceResult(Published):
+class TraceResult(ItemsReport):
     """Millrace's evidence about one item.
 
     Attributes:
-        schema_version: the format of this document.
-        workspace: its path; null if it could not be determined.
         work_item_id: the item; null if it could not be read.
         state: its place in Millrace.
         facts: all facts about the item and its lineage, each with its source.
         runs: Millrace's own traces of their runs, unchanged.
         millrace_version: the version found; null if Millrace was not called.
-        warnings: problems that did not stop the command, each as `code: text`.
-        errors: why the command failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.trace.v1"] = "millracer.trace.v1"
-    workspace: str | None = None
     work_item_id: str | None = None
     state: ItemState | None = None
     facts: list[FactDocument] = Field(default_factory=list)
     runs: list[dict[str, Any]] = Field(default_factory=list)
     millrace_version: str | None = None
-    warnings: list[str] = Field(default_factory=list)
-    errors: list[ErrorDocument] = Field(default_factory=list)
-
-    def raise_for_outcome(self) -> None:
-        """Do nothing if the command succeeded.
-
-        Raises:
-            ItemsUnknown: otherwise; the error's `result` is this document.
-        """
-        raise_if_unread(self, self.errors)
 
 
 def describe_item(report: ItemReport, warnings: Iterable[RunWarning]) -> ItemResult:

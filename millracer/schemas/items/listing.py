@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -12,7 +12,8 @@ from millracer.domain.run.result import ErrorRecord
 from millracer.domain.work.items import ItemState, ListedItem
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import ItemId, Published
-from millracer.schemas.run.document import ErrorDocument, OutcomeError
+from millracer.schemas.items.report import ItemsReport
+from millracer.schemas.run.document import ErrorDocument
 
 
 class Placed(Protocol):
@@ -58,41 +59,16 @@ class ListedDocument(Published):
     workspace_id: str | None
 
 
-class ItemsUnknown(OutcomeError):
-    """A work item, or the list of items, could not be read."""
-
-
-def raise_if_unread(result: Published, errors: Sequence[ErrorDocument]) -> None:
-    """Raise `ItemsUnknown` if a result about work items has errors."""
-    if errors:
-        message = "the work items could not be read"
-        raise ItemsUnknown(result, message, outcome="failed", errors=errors, next_steps=())
-
-
-class ListResult(Published):
+class ListResult(ItemsReport):
     """The items of a workspace in any state, the last written first.
 
     Attributes:
-        schema_version: the format of this document.
         workspace: the caller's workspace; null if it could not be determined.
         items: the items.
-        warnings: problems that did not stop the command, each as `code: text`.
-        errors: why the command failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.list.v1"] = "millracer.list.v1"
-    workspace: str | None = None
     items: list[ListedDocument] = Field(default_factory=list)
-    warnings: list[str] = Field(default_factory=list)
-    errors: list[ErrorDocument] = Field(default_factory=list)
-
-    def raise_for_outcome(self) -> None:
-        """Do nothing if the command succeeded.
-
-        Raises:
-            ItemsUnknown: otherwise; the error's `result` is this document.
-        """
-        raise_if_unread(self, self.errors)
 
 
 def describe_list(

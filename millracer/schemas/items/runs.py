@@ -13,7 +13,7 @@ from millracer.domain.work.runs import RunReport
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
 from millracer.schemas.items.item import ItemStageDocument
-from millracer.schemas.items.listing import raise_if_unread
+from millracer.schemas.items.report import ItemsReport
 from millracer.schemas.run.document import ErrorDocument
 
 
@@ -39,62 +39,32 @@ class MillraceRunDocument(Published):
     stages: list[ItemStageDocument]
 
 
-class RunsResult(Published):
+class RunsResult(ItemsReport):
     """The runs of a workspace, the newest first.
 
     Attributes:
-        schema_version: the format of this document.
-        workspace: its path; null if it could not be determined.
         runs: the runs.
         millrace_version: the version found; null if Millrace was not called.
-        warnings: problems that did not stop the action, each as `code: text`.
-        errors: why the action failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.runs.v1"] = "millracer.runs.v1"
-    workspace: str | None = None
     runs: list[MillraceRunDocument] = Field(default_factory=list)
     millrace_version: str | None = None
-    warnings: list[str] = Field(default_factory=list)
-    errors: list[ErrorDocument] = Field(default_factory=list)
-
-    def raise_for_outcome(self) -> None:
-        """Do nothing if the action succeeded.
-
-        Raises:
-            ItemsUnknown: otherwise; the error's `result` is this document.
-        """
-        raise_if_unread(self, self.errors)
 
 
-class ShownRunResult(Published):
+class ShownRunResult(ItemsReport):
     """One run whole.
 
     Attributes:
-        schema_version: the format of this document.
-        workspace: its path; null if it could not be determined.
         run: the run; null if it could not be read.
         trace: Millrace's own trace of the run, unchanged; null if Millrace left none.
         millrace_version: the version found; null if Millrace was not called.
-        warnings: problems that did not stop the action, each as `code: text`.
-        errors: why the action failed; empty if it did not.
     """
 
     schema_version: Literal["millracer.shown_run.v1"] = "millracer.shown_run.v1"
-    workspace: str | None = None
     run: MillraceRunDocument | None = None
     trace: dict[str, Any] | None = None
     millrace_version: str | None = None
-    warnings: list[str] = Field(default_factory=list)
-    errors: list[ErrorDocument] = Field(default_factory=list)
-
-    def raise_for_outcome(self) -> None:
-        """Do nothing if the action succeeded.
-
-        Raises:
-            ItemsUnknown: otherwise; the error's `result` is this document.
-        """
-        raise_if_unread(self, self.errors)
 
 
 def describe_runs(

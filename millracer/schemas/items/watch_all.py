@@ -7,11 +7,19 @@ from typing import Literal
 
 from pydantic import Field
 
+from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import ErrorRecord, RunResult
 from millracer.errors import MillracerError, RunWarning
 from millracer.schemas.base import Published
 from millracer.schemas.run.document import ErrorDocument, RunResultDocument
+from millracer.schemas.run.outcome_error import OutcomeError
 from millracer.schemas.run.result import describe
+
+
+class ItemsNotCompleted(OutcomeError):
+    """An item of a workspace was not proven completed, or the items could not be followed."""
+
+    result: WatchAllResult
 
 
 class WatchAllResult(Published):
@@ -32,6 +40,25 @@ class WatchAllResult(Published):
     results: list[RunResultDocument] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     errors: list[ErrorDocument] = Field(default_factory=list)
+
+    def raise_for_outcome(self) -> None:
+        """Do nothing if each item is proven completed.
+
+        Raises:
+            ItemsNotCompleted: otherwise; the error's `result` is this document. Without an error,
+                its code is the outcome of the first other item.
+        """
+        others = [each for each in self.results if each.outcome is not Outcome.COMPLETED]
+        if not (self.errors or others):
+            return
+        first = others[0] if others else None
+        raise ItemsNotCompleted(
+            self,
+            f"{len(others)} of {len(self.results)} work items are not completed",
+            outcome=Outcome.FAILED if first is None else first.outcome,
+            errors=self.errors or ([] if first is None else first.errors),
+            next_steps=() if first is None else first.next_steps,
+        )
 
 
 def describe_watch_all(

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import Field
 from pydantic_core import ErrorDetails, from_json, to_json
 
-from millracer.domain.operations import OpsVersion, actions_of
+from millracer.domain.operations import OpsVersion, actions_of, load
 from millracer.domain.requests import ScopedWork
 from millracer.errors import InvalidRequest
 from millracer.schemas.base import (
@@ -198,63 +198,19 @@ class OpsRequest(Incoming):
     )
 
 
-class WorkItemRef(ScopedWorkItem):
-    """The one entry of the caller's own queue that the request is about.
-
-    Attributes:
-        kind: for the caller's own records, and not used.
-        queue_path: for the caller's own records, and not used.
-        status: for the caller's own records, and not used.
-        root_spec_id: for the caller's own records, and not used.
-        root_idea_id: for the caller's own records, and not used.
-    """
-
-    kind: Any = None
-    queue_path: Any = None
-    status: Any = None
-    root_spec_id: Any = None
-    root_idea_id: Any = None
-
-
-class RequestedAuthority(Incoming):
-    """The authority that the caller claims for the request; copied to the result, not checked.
-
-    Attributes:
-        scopes: names of what the caller claims to be allowed, such as `work_item:enqueue`.
-        reason: why the caller claims it.
-        expires_at: when the claim ends, in the caller's own form.
-        metadata: free fields of the caller.
-    """
-
-    scopes: Texts = ()
-    reason: OptionalText = None
-    expires_at: OptionalText = None
-    metadata: dict[str, Any] | None = None
-
-
-class OpsRequestV03(OpsRequest):
-    """One request to the local operations gateway.
-
-    Attributes:
-        work_item_ref: the one entry of the caller's own queue that the request is about.
-        scoped_work_item: another name for `work_item_ref`, which counts first.
-        requested_authority: the authority that the caller claims.
-    """
-
-    schema_version: Literal["millracer.ops.v0.3"]  # type: ignore[assignment] # the next version
-    scoped_work_item: WorkItemRef | None = None
-    work_item_ref: WorkItemRef | None = None
-    requested_authority: RequestedAuthority | None = None
-
-
-_MODELS: Final[Mapping[OpsVersion, type[OpsRequest]]] = MappingProxyType(
-    {OpsVersion.V02: OpsRequest, OpsVersion.V03: OpsRequestV03}
+#: The models by version. That of v0.3 is built for requests of that version only.
+_MODELS: Final[Mapping[OpsVersion, str]] = MappingProxyType(
+    {
+        OpsVersion.V02: "millracer.schemas.ops.request:OpsRequest",
+        OpsVersion.V03: "millracer.schemas.ops.request_v03:OpsRequestV03",
+    }
 )
 
 
 def request_model(version: OpsVersion) -> type[OpsRequest]:
     """Return the model of a request of a version."""
-    return _MODELS[version]
+    model: type[OpsRequest] = load(_MODELS[version])
+    return model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,12 +249,6 @@ class ReadRequest:
     def version(self) -> OpsVersion:
         """The version of the request, and of its result."""
         return OpsVersion(self.request.schema_version)
-
-    @property
-    def authority(self) -> RequestedAuthority | None:
-        """The authority that the caller claims; None for none."""
-        request = self.request
-        return request.requested_authority if isinstance(request, OpsRequestV03) else None
 
     @property
     def session_id(self) -> str | None:

@@ -8,33 +8,36 @@ The models are the only definition. Optional keys without a value are left out, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from millracer.domain.operations import OpsVersion
+from millracer.domain.operations import OpsVersion, load
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.workspaces import ResolutionRule
 from millracer.schemas.base import Code, Published
-from millracer.schemas.ops.request import SCHEMA_VERSION, SCHEMA_VERSION_V03
-from millracer.schemas.run.document import (
-    EventDocument,
-    EvidenceDocument,
-    OutcomeError,
-    RunResultDocument,
-    ScopedWorkDocument,
-)
+from millracer.schemas.deferred import Deferred
+from millracer.schemas.ops.request import SCHEMA_VERSION
+from millracer.schemas.run.outcome_error import OutcomeError
+from millracer.schemas.run.parts import EventDocument, EvidenceDocument, ScopedWorkDocument
+
+if TYPE_CHECKING:  # only the result of a run holds one
+    from millracer.schemas.run.document import RunResultDocument as _RunResult
+else:
+    _RunResult = Annotated[Any, Deferred("millracer.schemas.run.document:RunResultDocument")]
 
 
 def _is_absent(value: object) -> bool:
     return value is None
 
 
-_Sparse = Field(exclude_if=_is_absent)
-_SparseText = Annotated[str | None, _Sparse]
+Sparse = Field(exclude_if=_is_absent)
+SparseText = Annotated[str | None, Sparse]
 
 
 class OpsStatus(StrEnum):
@@ -82,9 +85,9 @@ class WarningDocument(Published):
     message: str
     severity: Literal["warning"] = "warning"
     recoverable: bool = True
-    field: _SparseText = None
-    related_ref: _SparseText = None
-    suggested_action: _SparseText = None
+    field: SparseText = None
+    related_ref: SparseText = None
+    suggested_action: SparseText = None
 
 
 class OpsErrorDocument(Published):
@@ -105,10 +108,10 @@ class OpsErrorDocument(Published):
     message: str
     severity: Literal["error"] = "error"
     recoverable: bool = True
-    field: _SparseText = None
-    related_ref: _SparseText = None
-    suggested_action: _SparseText = None
-    detail: _SparseText = None
+    field: SparseText = None
+    related_ref: SparseText = None
+    suggested_action: SparseText = None
+    detail: SparseText = None
 
 
 class WorkspaceRefDocument(Published):
@@ -124,11 +127,11 @@ class WorkspaceRefDocument(Published):
     """
 
     runtime_kind: str = "local"
-    workspace_id: _SparseText = None
-    root_path: _SparseText = None
-    display_name: _SparseText = None
-    mode: _SparseText = None
-    environment: _SparseText = None
+    workspace_id: SparseText = None
+    root_path: SparseText = None
+    display_name: SparseText = None
+    mode: SparseText = None
+    environment: SparseText = None
 
 
 class ResolutionDocument(Published):
@@ -335,14 +338,14 @@ class OpsResult(Published):
         | dict[str, Any]
     )
     completion: CompletionDocument
-    route: Annotated[OpsRoute | None, _Sparse] = None
-    intake_kind: Annotated[IntakeKind | None, _Sparse] = None
-    scoped_work_item: Annotated[ScopedWorkDocument | None, _Sparse] = None
+    route: Annotated[OpsRoute | None, Sparse] = None
+    intake_kind: Annotated[IntakeKind | None, Sparse] = None
+    scoped_work_item: Annotated[ScopedWorkDocument | None, Sparse] = None
     evidence_refs: list[str] = Field(default_factory=list, exclude_if=lambda refs: not refs)
-    result_freshness: Annotated[FreshnessDocument | None, _Sparse] = None
-    event_cursor: _SparseText = None
-    session_ref: _SparseText = None
-    raw_compat: Annotated[RunResultDocument | None, _Sparse] = None
+    result_freshness: Annotated[FreshnessDocument | None, Sparse] = None
+    event_cursor: SparseText = None
+    session_ref: SparseText = None
+    raw_compat: Annotated[_RunResult | None, Sparse] = None
 
     def raise_for_outcome(self) -> None:
         """Do nothing if the request succeeded.
@@ -356,35 +359,16 @@ class OpsResult(Published):
         raise NotSucceeded(self, message, outcome=self.status, errors=self.errors, next_steps=())
 
 
-class AuthorityDocument(Published):
-    """The authority that the caller claimed; Millracer does not check it.
-
-    Attributes:
-        scopes: names of what the caller claimed to be allowed.
-        reason: why the caller claimed it.
-        expires_at: when the claim ends, in the caller's own form.
-        metadata: free fields of the caller.
-    """
-
-    scopes: list[str]
-    reason: _SparseText = None
-    expires_at: _SparseText = None
-    metadata: Annotated[dict[str, Any] | None, _Sparse] = None
-
-
-class OpsResultV03(OpsResult):
-    """The result of one request.
-
-    Attributes:
-        work_item_ref: the same as `scoped_work_item`.
-        requested_authority: as the request gave it.
-    """
-
-    schema_version: Literal["millracer.ops.v0.3"] = SCHEMA_VERSION_V03  # type: ignore[assignment] # the next version
-    work_item_ref: Annotated[ScopedWorkDocument | None, _Sparse] = None
-    requested_authority: Annotated[AuthorityDocument | None, _Sparse] = None
+#: The models by version. That of v0.3 is built for results of that version only.
+_MODELS: Final[Mapping[OpsVersion, str]] = MappingProxyType(
+    {
+        OpsVersion.V02: "millracer.schemas.ops.result:OpsResult",
+        OpsVersion.V03: "millracer.schemas.ops.result_v03:OpsResultV03",
+    }
+)
 
 
 def result_model(version: OpsVersion) -> type[OpsResult]:
     """Return the model of a result of a version."""
-    return OpsResultV03 if version is OpsVersion.V03 else OpsResult
+    model: type[OpsResult] = load(_MODELS[version])
+    return model

@@ -5,26 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from millracer.domain.programs import ToolOrigin
 from millracer.domain.requests import IntakeKind, Route
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.progress import EventKind
-from millracer.errors import MillracerError
 from millracer.schemas.base import Code, ItemId, Published
 from millracer.schemas.run.changes import ChangesDocument
+from millracer.schemas.run.outcome_error import OutcomeError
+from millracer.schemas.run.parts import (
+    EventDocument,
+    EvidenceDocument,
+    OptionalItemId,
+    ScopedWorkDocument,
+)
 from millracer.schemas.run.usage import RunFilesDocument, UsageDocument
 
 SCHEMA_VERSION: Final = "millracer.run.v1"
-
-_READ_RESULT: Final = "read the result that is attached to this error"
-
-OptionalItemId = Annotated[str | None, Field(validation_alias="item_id")]
 
 
 class DecisionDocument(Published):
@@ -47,26 +47,6 @@ class DecisionDocument(Published):
     custom_loop_needed: bool
     signals: list[str]
     notes: str
-
-
-class EventDocument(Published):
-    """The event a run ended with.
-
-    Attributes:
-        kind: the kind of event.
-        workspace: the absolute path of the workspace.
-        reason: the event as a sentence.
-        at: when it was observed.
-        work_item_id: the item that it is about.
-        run_id: the Millrace run that it is about.
-    """
-
-    kind: EventKind
-    workspace: str
-    reason: str
-    at: datetime
-    work_item_id: OptionalItemId
-    run_id: str | None
 
 
 class ProgressDocument(Published):
@@ -95,28 +75,6 @@ class ProgressDocument(Published):
     work_item_id: OptionalItemId
     run_id: str | None
     queued: int | None
-
-
-class EvidenceDocument(Published):
-    """One fact of the proof.
-
-    Attributes:
-        kind: the kind of event that the fact states.
-        workspace: the absolute path of the workspace.
-        reason: the fact as a sentence.
-        work_item_id: the item that it is about.
-        run_id: the Millrace run that it comes from; null for a fact about the item.
-        source: the command or file that it comes from.
-        at: when it was read.
-    """
-
-    kind: EventKind
-    workspace: str
-    reason: str
-    work_item_id: str
-    run_id: str | None
-    source: str
-    at: datetime
 
 
 class MissingDocument(Published):
@@ -181,26 +139,6 @@ class StepDocument(Published):
     command: str
 
 
-class ScopedWorkDocument(Published):
-    """The request's scope, as it was given.
-
-    Attributes:
-        item_id: the entry's id in the caller's queue; it names the work.
-        title: the entry's title.
-        source_queue: the queue that the entry comes from.
-        spec_path: the file that specifies the work.
-        completion_ref: the caller's own reference for the completion.
-        constraints: conditions that the work has to meet.
-    """
-
-    item_id: str
-    title: str | None
-    source_queue: str | None
-    spec_path: str | None
-    completion_ref: str | None
-    constraints: list[str]
-
-
 class VersionsDocument(Published):
     """The versions used; null for a program that was not asked.
 
@@ -237,54 +175,6 @@ class ToolsDocument(Published):
 
     millrace: ToolDocument | None = None
     pi: ToolDocument | None = None
-
-
-class Cause(Protocol):
-    """An error of a result document."""
-
-    @property
-    def code(self) -> str:
-        """Identifies the error."""
-        ...
-
-    @property
-    def message(self) -> str:
-        """The error as a sentence."""
-        ...
-
-    @property
-    def suggested_action(self) -> str | None:
-        """The next step; None if there is none."""
-        ...
-
-
-class OutcomeError(MillracerError):
-    """An operation ended without success: `raise_for_outcome` of its result document raises this.
-
-    Code, message and next step are those of the first error in the result. Without one, the code is
-    the outcome, and the next step the first of the result.
-
-    Attributes:
-        result: the result document.
-    """
-
-    result: Published
-
-    def __init__(
-        self,
-        result: Published,
-        message: str,
-        *,
-        outcome: str,
-        errors: Sequence[Cause],
-        next_steps: Sequence[StepDocument],
-    ) -> None:
-        step = next_steps[0].command if next_steps else _READ_RESULT
-        if errors:
-            message, outcome = errors[0].message, errors[0].code
-            step = errors[0].suggested_action or step
-        super().__init__(message, code=outcome, suggested_action=step)
-        self.result = result
 
 
 class RunNotCompleted(OutcomeError):

@@ -34,13 +34,7 @@ def fields_of(options: Sequence[Option]) -> dict[str, Any]:
     return {option.name: field_of(option) for option in options}
 
 
-if TYPE_CHECKING:  # a type checker cannot follow generated fields; `given` returns them
-    _GivenFields = Incoming
-else:
-    _GivenFields = create_model("_GivenFields", __base__=Incoming, **fields_of(RUN_OPTIONS))
-
-
-class GivenOptions(_GivenFields):
+class _RunOptions(Incoming):
     """The options that one source gives; None: not given.
 
     Each is the option of `millracer run` with the same name, meaning and unit.
@@ -50,6 +44,17 @@ class GivenOptions(_GivenFields):
         """Return the options of a run that have a value here."""
         values = {option.name: getattr(self, option.name) for option in RUN_OPTIONS}
         return {name: value for name, value in values.items() if value not in (None, ())}
+
+
+if TYPE_CHECKING:  # a type checker cannot follow generated fields; `given` returns them
+    GivenOptions = _RunOptions
+else:
+    GivenOptions = create_model(
+        "GivenOptions",
+        __base__=_RunOptions,
+        __doc__=_RunOptions.__doc__,
+        **fields_of(RUN_OPTIONS),
+    )
 
 
 def _spellings(name: str) -> AliasChoices:

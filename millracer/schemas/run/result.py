@@ -10,12 +10,8 @@ from millracer.domain.work.runtime import JsonObject
 from millracer.errors import RunWarning
 from millracer.schemas.base import render
 from millracer.schemas.run.changes import describe_changes
-from millracer.schemas.run.document import (
-    DecisionDocument,
-    EventDocument,
-    EvidenceDocument,
-    RunResultDocument,
-)
+from millracer.schemas.run.document import DecisionDocument, RunResultDocument
+from millracer.schemas.run.parts import EventDocument, EvidenceDocument
 from millracer.schemas.run.usage import describe_artifacts, describe_usage
 
 

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from starlette.responses import Response
 
-from millracer.domain.operations import HistoryRequest, ListRequest, OperationName
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import HistoryRequest, ListRequest
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError
 from millracer.operations.context import PreparedTask, prepare_task

@@ -12,13 +12,13 @@ from millracer.domain.operations import ACTIONS
 from millracer.domain.run.result import RunResult
 from millracer.errors import ToolFailed, ToolNotFound, ToolTimeout
 from millracer.schemas.names import SchemaName
-from millracer.schemas.ops.payloads import (
+from millracer.schemas.ops.item_payloads import (
     ItemPayload,
     ListRunsPayload,
     ModelsPayload,
     ShowRunPayload,
-    payload_of,
 )
+from millracer.schemas.ops.payloads import payload_of
 from millracer.testing.backend import ScriptedBackend
 from tests.fakes.directories import NamedDirectories
 from tests.fakes.store import InMemorySessionStore

@@ -69,7 +69,7 @@ def repository(folder: Path, **options: object) -> GitRepository:
 
 def started(folder: Path) -> GitRepository:
     measured = repository(folder)
-    measured.record_start(ITEM, wait(), keep=True)
+    measured.measure_start(ITEM, wait(), keep=True)()
     return measured
 
 
@@ -291,7 +291,7 @@ def test_a_variable_of_a_git_hook_selects_no_other_repository(
 
 def test_work_of_which_nothing_is_kept_leaves_nothing_behind(folder: Path) -> None:
     measured = repository(folder)
-    measured.record_start(ITEM, wait(), keep=False)
+    measured.measure_start(ITEM, wait(), keep=False)()
     write(folder, "added.txt", "1\n")
 
     found = measured.changes(ITEM, wait(), is_final=True)
@@ -308,7 +308,7 @@ def test_a_run_that_is_broken_off_leaves_no_temporary_folder_and_no_warning(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     measured = repository(folder)
-    measured.record_start(ITEM, wait(), keep=False)
+    measured.measure_start(ITEM, wait(), keep=False)()
     assert list(temporary.iterdir())
 
     with warnings.catch_warnings(record=True) as warned:
@@ -354,7 +354,7 @@ def test_what_cannot_be_measured_says_why(tmp_path: Path, prepare: str, reason: 
 
 def test_without_git_the_reason_is_given(folder: Path) -> None:
     missing = repository(folder, environment={**os.environ, "PATH": "/nonexistent"})
-    missing.record_start(ITEM, wait(), keep=True)
+    missing.measure_start(ITEM, wait(), keep=True)()
 
     assert "git is not installed" in (changes(folder).unknown or "")
 
@@ -370,7 +370,7 @@ def test_an_item_without_a_recorded_start_has_no_changes(folder: Path, item_id: 
 
 def test_a_workspace_that_cannot_be_written_has_no_record(tmp_path: Path) -> None:
     measured = repository(tmp_path / "absent")
-    measured.record_start(ITEM, wait(), keep=True)
+    measured.measure_start(ITEM, wait(), keep=True)()
 
     assert measured.changes(ITEM, wait(), is_final=True).unknown is not None
 
@@ -378,7 +378,7 @@ def test_a_workspace_that_cannot_be_written_has_no_record(tmp_path: Path) -> Non
 def test_only_the_newest_records_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("millracer.repository.records._KEPT_RECORDS", 3)
     for number in range(5):
-        repository(folder).record_start(f"item-{number}", wait(), keep=True)
+        repository(folder).measure_start(f"item-{number}", wait(), keep=True)()
         os.utime(folder / ".millracer" / "changes" / f"item-{number}", (number, number))
 
     kept = sorted(path.name for path in (folder / ".millracer" / "changes").iterdir())

@@ -62,6 +62,18 @@ def test_one_screen_shows_all() -> None:
     assert cancel.endswith(": millracer cancel t3 --workspace /w")
 
 
+def test_the_default_mode_has_its_own_name_and_json_keeps_millraces_name() -> None:
+    default = described(sees(daemon=DAEMON, default_mode_id="lad_pi"))
+    other = described(sees(daemon=replace(DAEMON, mode_id="lad_codex"), default_mode_id="lad_pi"))
+    older = described(sees(daemon=replace(DAEMON, mode_id="default_pi")))
+
+    shown = [status_lines(each, NOW)[2].split(maxsplit=1)[1] for each in (default, other, older)]
+    assert shown == ["default_pi (alias of lad_pi)", "lad_codex", "default_pi"]
+    documents = [each.model_dump()["daemon"] for each in (default, other, older)]
+    assert [each["mode"] for each in documents] == ["lad_pi", "lad_codex", "default_pi"]
+    assert [each["mode_alias"] for each in documents] == ["default_pi", None, None]
+
+
 def test_many_items_are_cut_and_their_words_stay_on_one_line() -> None:
     many = [left(f"t{number}", ItemState.QUEUED) for number in range(8)]
     many[0] = replace(many[0], title="x" * 100 + "\nforged  daemon  none")

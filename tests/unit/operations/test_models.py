@@ -8,7 +8,8 @@ import pytest
 
 from millracer.cancellation import Cancellation
 from millracer.domain.models import AgentModels, Credentials, Model
-from millracer.domain.operations import ModelsRequest, OperationName
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import ModelsRequest
 from millracer.domain.workspaces import LOCAL_SESSION, Resolution, ResolutionRule
 from millracer.errors import ExitCode
 from millracer.operations.answer import Answer

@@ -51,7 +51,7 @@ def test_a_row_names_code_that_exists(name: OperationName) -> None:
         fields = set(load(operation.payload).model_fields)
         assert {each.name for each in dataclasses.fields(load(operation.request))} <= fields
     assert not operation.help or operation.handler
-    assert operation.help or operation.ops_action
+    assert operation.help or operation.ops_action or operation.command
     if operation.ops_request:
         assert operation.ops_action
         assert callable(load(operation.ops_request))

@@ -3,11 +3,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
-from millracer.cancellation import Cancellation, CancelReason
+from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.requests import (
     Finalizer,
     IntakeKind,
@@ -65,10 +65,15 @@ DONE = (stage_runs("builder"), stage_runs("updater"), item_ends())
 class Scene:
     """One orchestrator on fakes."""
 
-    def __init__(self, *answers: str, is_initialised: bool = True) -> None:
+    def __init__(
+        self,
+        *answers: str,
+        is_initialised: bool = True,
+        repository: ScriptedRepository | None = None,
+    ) -> None:
         self.pi = ScriptedAgent(*answers)
         self.millrace = ScriptedBackend(is_initialised=is_initialised)
-        self.repository = ScriptedRepository()
+        self.repository = repository or ScriptedRepository()
         self.cancellation = Cancellation()
         self.heard: list[ProgressEvent] = []
         self.orchestrator = Orchestrator(
@@ -1182,6 +1187,39 @@ def test_the_start_is_recorded_before_the_item_is_added_and_the_end_once_it_is_p
     assert recorded == [(scene.added, True)]
     assert result.changes is scene.repository.measured
     assert scene.repository.finals == [scene.added]
+
+
+class AwaitsMode(ScriptedRepository):
+    """Measures the start only once Millrace validates the mode, as a sequence would never do."""
+
+    def __init__(self, validated: Event) -> None:
+        super().__init__()
+        self._validated = validated
+
+    def measure_start(self, item_id: str, wait: Wait, *, keep: bool) -> Callable[[], None]:
+        """Wait for the validation, up to a limit."""
+        assert self._validated.wait(10)
+        return super().measure_start(item_id, wait, keep=keep)
+
+
+def test_the_start_is_measured_while_the_mode_is_validated() -> None:
+    validated = Event()
+    scene = Scene(repository=AwaitsMode(validated))
+    scene.millrace.will_do("validate_mode", validated.set)
+    scene.millrace.will_show(*DONE)
+
+    result = scene.run(asked())
+
+    assert result.changes is scene.repository.measured
+
+
+def test_the_start_of_refused_work_is_not_recorded() -> None:
+    scene = Scene()
+    scene.millrace.rejects_mode("default_pi")
+
+    result = scene.run(asked())
+
+    assert (result.outcome, scene.repository.starts) == (Outcome.FAILED, [])
 
 
 def test_the_changes_of_unfinished_work_are_not_final() -> None:

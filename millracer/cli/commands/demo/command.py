@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from millracer.cli.options import shared as options
-from millracer.cli.options.groups import named_programs, said_by
+from millracer.cli.options.common import named_programs
+from millracer.cli.options.groups import said_by
 from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stdout import OutputFormat
 from millracer.domain.operations import load

@@ -7,13 +7,13 @@ from contextlib import closing
 from millracer.cancellation import Cancellation, Wait
 from millracer.cli.command import completed
 from millracer.cli.commands.items.logs import logs_text, say_incomplete
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import say_error, say_warnings
 from millracer.cli.terminal.stdout import has_reader, print_shown, print_text
 from millracer.domain.failures import CallerCancelled, exit_code_of_failure
-from millracer.domain.operations import LogsRequest
+from millracer.domain.operations.requests import LogsRequest
 from millracer.errors import ExitCode, MillracerError
 from millracer.operations.control import require_workspace
 from millracer.operations.items.find_item import find_item

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import age, duration
 from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.tables import table
-from millracer.domain.operations import HistoryRequest, OperationName
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import HistoryRequest
 
 if TYPE_CHECKING:
     from millracer.schemas.items.history import AttemptDocument, HistoryResult

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import age
 from millracer.cli.terminal.states import painted_state
 from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.tables import one_line, table
-from millracer.domain.operations import ListRequest, OperationName
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import ListRequest
 from millracer.domain.work.items import ItemState
 
 if TYPE_CHECKING:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import duration
 from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
 from millracer.cli.terminal.tables import one_line
-from millracer.domain.operations import LogsRequest, OperationName, load
+from millracer.domain.operations import OperationName, load
+from millracer.domain.operations.requests import LogsRequest
 from millracer.domain.work.transcript import EntryKind
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.ages import duration
@@ -14,7 +15,8 @@ from millracer.cli.terminal.layout import hanging
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
 from millracer.cli.terminal.style import Role, paint
 from millracer.cli.terminal.tables import in_line, table
-from millracer.domain.operations import OperationName, ShowRequest
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import ShowRequest
 
 if TYPE_CHECKING:
     from millracer.schemas.items.item import ItemDocument, ItemResult, ItemStageDocument

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.tables import in_line
-from millracer.domain.operations import OperationName, TraceRequest
+from millracer.domain.operations import OperationName
+from millracer.domain.operations.requests import TraceRequest
 
 if TYPE_CHECKING:
     from millracer.schemas.items.item import TraceResult

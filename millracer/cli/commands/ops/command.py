@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from millracer.cli.commands.ops.one_request import answer_one
 from millracer.cli.options import shared as options
-from millracer.cli.options.groups import CommonOptions, with_common_options
-from millracer.cli.startup.prewarm import asks_millrace
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_common_options
 from millracer.domain.operations import load
-from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 
 
 @with_common_options
@@ -30,8 +30,4 @@ def ops(
     if jsonl:
         serve = load("millracer.cli.commands.ops.jsonl_server:serve")
         raise typer.Exit(serve(common, stream=stream_json))
-    raw = common.standard_input.read(limit=REQUEST_LIMIT_BYTES)
-    if asks_millrace(raw):
-        common.programs.warm_up(common.options.anywhere.options)  # before other modules load
-    body = load("millracer.cli.commands.ops.request:ops")
-    raise typer.Exit(body(common, raw, stream=stream_json))
+    raise typer.Exit(answer_one(common, stream=stream_json))

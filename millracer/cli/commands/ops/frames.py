@@ -8,7 +8,7 @@ from dataclasses import replace
 from millracer.cancellation import Cancellation
 from millracer.cli.commands.ops.request import answer, open_gateway
 from millracer.cli.frame_output import FrameOutput
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stdout import has_reader, print_line
@@ -16,7 +16,7 @@ from millracer.domain.event_log import Cursor
 from millracer.domain.operations import OpsVersion
 from millracer.errors import InvalidRequest
 from millracer.operations.ops.gateway import Answer
-from millracer.schemas.ops.payloads import WatchPayload
+from millracer.schemas.ops.item_payloads import WatchPayload
 from millracer.schemas.ops.request import InvalidOpsRequest, ReadRequest, read_ops_request
 
 #: A request of version v0.3, or why it is invalid.

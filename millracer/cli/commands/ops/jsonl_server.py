@@ -28,7 +28,7 @@ from millracer.cli.commands.ops.frames import (
 )
 from millracer.cli.commands.ops.request import answer, no_stream, open_gateway
 from millracer.cli.frame_output import FrameOutput
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import say_errors

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from millracer import wiring
 from millracer.cancellation import Cancellation
 from millracer.cli.command import completed
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.process.signals import signals_cancel, signals_ignored
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import say_errors

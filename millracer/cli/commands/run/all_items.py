@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
-from millracer.cancellation import Cancellation, Wait
-from millracer.cli.command import completed
+from millracer.cancellation import Cancellation
 from millracer.cli.frame_output import FrameOutput
-from millracer.cli.options.groups import CommonOptions
-from millracer.cli.process.signals import signals_cancel, signals_ignored
-from millracer.cli.startup.preload import load_endings
+from millracer.cli.operation_calls import conclude, context_of
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.terminal.layout import outcome_words
 from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stderr import say_errors, say_next_steps, say_warnings
@@ -22,25 +21,19 @@ from millracer.cli.terminal.stdout import (
     print_text,
 )
 from millracer.cli.terminal.tables import table
-from millracer.domain.failures import exit_code_of_failure
-from millracer.domain.requests import RunRequest
-from millracer.domain.run.result import RunResult, exit_code_of
-from millracer.errors import ExitCode, MillracerError
+from millracer.domain.operations import OperationName
+from millracer.errors import ExitCode
+from millracer.operations.answer import Answer
+from millracer.operations.context import Tools
+from millracer.operations.registry import fail, perform
 from millracer.operations.session.memory import SessionMemory
-from millracer.operations.watch_all import watch_all as follow
+from millracer.operations.watch_all import WatchAllRequest
 from millracer.schemas.base import render
-from millracer.schemas.items.watch_all import WatchAllResult, describe_failure, describe_watch_all
-from millracer.wiring import new_request_id, open_store
-from millracer.wiring.workspace import find_place
+from millracer.schemas.items.watch_all import WatchAllResult
+from millracer.wiring import new_request_id
 
 #: Exit codes that `--exit-zero` keeps.
 _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Watched:
-    document: WatchAllResult
-    exit_code: ExitCode
 
 
 def watch_all(
@@ -55,74 +48,40 @@ def watch_all(
 
     That is 0 if every item is proven completed, else the exit code of the first other one.
     """
-    load_endings()
-    cancellation = Cancellation()
     frames = _frames() if stream else None
-    with ExitStack() as held:
-        memory = SessionMemory(held.enter_context(open_store()))
-        held.callback(common.programs.close)
 
-        def work() -> _Watched:
-            with signals_cancel(cancellation):
-                return _watch(common, memory, cancellation, quiet=quiet, frames=frames)
+    def work(memory: SessionMemory, cancellation: Cancellation) -> Answer[WatchAllResult]:
+        if frames is not None:
+            frames.open()
+        with progress_shown(quiet=quiet) as story:
+            programs = replace(common.programs, listeners=story.listeners, on_log=story.log_opened)
+            context = context_of(replace(common, programs=programs), memory, cancellation)
 
-        watched = completed(work, _failed)
-        with signals_ignored():  # the work has ended: print exactly one document
-            held.close()
-            _print(watched.document, output, frames)
-    code = watched.exit_code
+            @contextmanager
+            def tools_for(item_id: str) -> Iterator[Tools]:
+                with ExitStack() as held:
+                    held.callback(story.end)
+                    if frames is None:
+                        yield programs
+                        return
+                    yield held.enter_context(
+                        frames.streaming(programs, cancellation, item_id=item_id)
+                    )
+
+            request = WatchAllRequest(tools_for=tools_for)
+            return perform(OperationName.WATCH_ALL, request, context)
+
+    code = conclude(
+        common,
+        work,
+        failed=lambda error: fail(OperationName.WATCH_ALL, error),
+        report=lambda answer: _print(answer.result, output, frames),
+    )
     return ExitCode.COMPLETED if exit_zero and code not in _KEPT else code
 
 
 def _frames() -> FrameOutput:
     return FrameOutput(new_request_id(), print_line=print_line, is_wanted=has_reader)
-
-
-def _failed(error: MillracerError) -> _Watched:
-    return _Watched(document=describe_failure(error), exit_code=exit_code_of_failure(error))
-
-
-def _watch(
-    common: CommonOptions,
-    memory: SessionMemory,
-    cancellation: Cancellation,
-    *,
-    quiet: bool,
-    frames: FrameOutput | None,
-) -> _Watched:
-    if frames is not None:
-        frames.open()
-    place = find_place(common.workspace, common.session_id, memory)
-    merged = common.options.for_workspace(place.root_path, session_mode=place.mode)
-    with progress_shown(quiet=quiet) as story:
-        programs = replace(common.programs, listeners=story.listeners, on_log=story.log_opened)
-
-        def run(request: RunRequest) -> RunResult:
-            with ExitStack() as held:
-                held.callback(story.end)
-                used = programs
-                if frames is not None:
-                    used = held.enter_context(
-                        frames.streaming(programs, cancellation, item_id=request.resume)
-                    )
-                orchestrator = held.enter_context(
-                    used.orchestrator(place.root_path, merged.options, cancellation)
-                )
-                return orchestrator.run(request, cancellation)
-
-        results = follow(
-            merged.request("", new_request_id()),
-            programs.millrace(place.root_path, merged.options),
-            Wait(cancellation),
-            run,
-            new_request_id,
-        )
-    codes = (exit_code_of(result) for result in results)
-    document = describe_watch_all(place.root_path, results, (*place.warnings, *memory.warnings))
-    return _Watched(
-        document=document,
-        exit_code=next((code for code in codes if code), ExitCode.COMPLETED),
-    )
 
 
 def _print(document: WatchAllResult, output: OutputFormat, frames: FrameOutput | None) -> None:

@@ -8,7 +8,8 @@ import typer
 
 from millracer.cli.options import queue as queue_options
 from millracer.cli.options import shared as options
-from millracer.cli.options.groups import CommonOptions, with_all_options_but, with_common_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_all_options_but, with_common_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.options.stream import stream_options
 from millracer.cli.task_request import TaskInput

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.process.signals import signals_raise
 from millracer.cli.terminal.stderr import say, say_error
 from millracer.domain.run.result import RunResult

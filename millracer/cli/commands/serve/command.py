@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from millracer.cli.options.groups import CommonOptions, with_all_options_but
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_all_options_but
 from millracer.cli.options.json_output import with_output
 from millracer.domain.operations import load
 from millracer.domain.programs import variable_of

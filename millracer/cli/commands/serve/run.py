@@ -14,7 +14,7 @@ from millracer.cli.command import report_failure
 from millracer.cli.commands.malloc_tuning import share_one_heap
 from millracer.cli.commands.serve import running
 from millracer.cli.internal_errors import record_bug
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.process.signals import signals_cancel
 from millracer.cli.startup.preload import load_endings
 from millracer.cli.terminal.stderr import say, say_errors

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millracer.cli.options import queue as queue_options
-from millracer.cli.options.groups import CommonOptions, with_options
+from millracer.cli.options.common import CommonOptions
+from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say_errors
-from millracer.domain.operations import OperationName, StatusRequest, load
+from millracer.domain.operations import OperationName, load
+from millracer.domain.operations.requests import StatusRequest
 
 if TYPE_CHECKING:
     from millracer.schemas.status import StatusResult

@@ -63,8 +63,7 @@ def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]
         return [*lines, "  no Millrace workspace yet", *_errors(status), *_next(status)]
     now = now or datetime.now(UTC)
     lines += _row("daemon", _daemon(status.daemon))
-    if status.daemon is not None and status.daemon.mode is not None:
-        lines += _row("mode", status.daemon.mode)
+    lines += _mode(status.daemon)
     lines += _row("active", _active(status.active, now))
     lines += _row("queue", _queue(status))
     lines += _listed("waiting", _in(status, waiting=True))
@@ -74,6 +73,13 @@ def status_lines(status: StatusResult, now: datetime | None = None) -> list[str]
     for warning in status.warnings:
         lines += _row("warning", warning.message, Role.WARNING)
     return [*lines, *_next(status)]
+
+
+def _mode(daemon: DaemonDocument | None) -> Iterator[str]:
+    if daemon is None or daemon.mode is None:
+        return
+    mode, alias = daemon.mode, daemon.mode_alias
+    yield from _row("mode", mode if alias is None else f"{alias} (alias of {mode})")
 
 
 def _errors(status: StatusResult) -> Iterator[str]:

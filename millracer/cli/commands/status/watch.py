@@ -10,7 +10,7 @@ from dataclasses import replace
 from millracer.cancellation import Cancellation, Wait
 from millracer.cli.commands.status.view import in_brief, status_lines
 from millracer.cli.operation_calls import conclude
-from millracer.cli.options.groups import CommonOptions
+from millracer.cli.options.common import CommonOptions
 from millracer.cli.terminal.stderr import can_clear, printable, say_errors
 from millracer.cli.terminal.stdout import has_reader, print_text
 from millracer.domain.failures import CallerCancelled

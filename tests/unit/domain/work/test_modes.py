@@ -1,6 +1,6 @@
 import pytest
 
-from millracer.domain.work.intake import ModeChoice, ModeSource, choose_mode
+from millracer.domain.work.modes import ModeChoice, ModeSource, choose_mode
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from millracer.domain.work.items import ItemState
 from millracer.errors import ExitCode
 from millracer.schemas.ops.payloads import payload_of
 from millracer.schemas.ops.request import InvalidOpsRequest, read_ops_request
-from millracer.schemas.ops.result import OpsResultV03
+from millracer.schemas.ops.result_v03 import OpsResultV03
 from millracer.testing.steps import item_ends, stage_runs
 from tests.support.gateway import Desk, asked, codes, said
 from tests.support.ops_requests import asks, encoded

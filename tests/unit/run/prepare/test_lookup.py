@@ -61,7 +61,7 @@ def test_a_spec_made_from_an_idea_means_the_idea() -> None:
     [
         ("widg", "widget-blue"),
         ("widget-blue", "widget-blue"),
-        ("wid", "wid"),
+        ("cog", "cog"),
         ("other", "other"),
         ("gadget", "gadget"),
     ],
@@ -73,6 +73,17 @@ def test_a_unique_beginning_of_an_id_means_that_item(name: str, found: str) -> N
     millrace.holds("gadget-red", ItemState.QUEUED)
 
     assert item_named(name, millrace) == found
+
+
+@pytest.mark.parametrize("name", ["g", "gad"])
+def test_a_beginning_of_fewer_than_four_characters_is_refused_with_that_limit(name: str) -> None:
+    millrace = ScriptedBackend()
+    millrace.holds("gadget-green", ItemState.QUEUED)
+
+    with pytest.raises(InvalidRequest) as refused:
+        item_named(name, millrace)
+
+    assert "at least 4 characters" in refused.value.message
 
 
 def test_a_beginning_of_several_ids_is_refused_with_them() -> None:

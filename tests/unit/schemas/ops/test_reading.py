@@ -9,15 +9,14 @@ from millracer.domain.requests import (
 )
 from millracer.domain.run.options import RUN_OPTIONS
 from millracer.operations.ops.preferences import preference_warnings
-from millracer.schemas.ops.payloads import (
-    EnqueuePayload,
+from millracer.schemas.ops.payloads import EnqueuePayload, payload_of
+from millracer.schemas.ops.preferences import chosen_intake, chosen_route
+from millracer.schemas.ops.request import ReadRequest, read_ops_request
+from millracer.schemas.ops.store_payloads import (
     ForgetSessionPayload,
     RegisterWorkspacePayload,
     SelectWorkspacePayload,
-    payload_of,
 )
-from millracer.schemas.ops.preferences import chosen_intake, chosen_route
-from millracer.schemas.ops.request import ReadRequest, read_ops_request
 from millracer.schemas.run.options import OpsOptions
 from tests.support.ops_requests import Json, asks, encoded, valid_requests
 from tests.support.option_values import as_json, value_of

@@ -32,7 +32,7 @@ from millracer.schemas.ops.result import (
     WorkspaceReply,
     WorkspacesReply,
 )
-from millracer.schemas.run.document import ScopedWorkDocument
+from millracer.schemas.run.parts import ScopedWorkDocument
 from millracer.schemas.run.result import describe, render_result
 from tests.support.hostile import any_texts
 from tests.support.ops_requests import json_values, texts

@@ -7,11 +7,11 @@ From the rows derive the ops actions, and the commands with their help, document
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from importlib import import_module
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
+
+from millracer.domain.operations.names import OperationName, OpsVersion
+from millracer.domain.operations.row import Operation
 
 #: The run options of a submission: the route is Millrace, and pi only lists its models.
 SUBMIT_OPTIONS: Final = (
@@ -23,273 +23,12 @@ SUBMIT_OPTIONS: Final = (
 NOT_FOR_WATCH: Final = ("route", "intake")
 
 
-class OperationName(StrEnum):
-    """The operations; `watch` is a run that resumes an item."""
-
-    RUN = "run"
-    STATUS = "status"
-    LIST = "list"
-    SHOW = "show"
-    LOGS = "logs"
-    TRACE = "trace"
-    HISTORY = "history"
-    SUBMIT = "submit"
-    WATCH = "watch"
-    DIFF = "diff"
-    CANCEL = "cancel"
-    RETRY = "retry"
-    PAUSE = "pause"
-    RESUME = "resume"
-    START = "start"
-    STOP = "stop"
-    MODELS = "models"
-    LIST_WORKSPACES = "list_workspaces"
-    REGISTER_WORKSPACE = "register_workspace"
-    FORGET_WORKSPACE = "forget_workspace"
-    SELECT_WORKSPACE = "select_workspace"
-    LIST_SESSIONS = "list_sessions"
-    INSPECT_SESSION = "inspect_session"
-    FORGET_SESSION = "forget_session"
-    QUEUE_STATUS = "queue_status"
-    LIST_RUNS = "list_runs"
-    SHOW_RUN = "show_run"
-    DIAGNOSE = "diagnose"
-
-
-class OpsVersion(StrEnum):
-    """The versions of the ops documents; a result has the version of its request."""
-
-    V02 = "millracer.ops.v0.2"
-    V03 = "millracer.ops.v0.3"
-
-
-@dataclass(frozen=True, slots=True)
-class StatusRequest:
-    """Report the daemon, the queue and what blocks it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListRequest:
-    """List the items of a workspace.
-
-    Attributes:
-        states: only items in these states; all where it is empty.
-        all_workspaces: also the items of every registered workspace.
-    """
-
-    states: tuple[str, ...] = ()
-    all_workspaces: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRequest:
-    """List the attempts at the items of a workspace.
-
-    Attributes:
-        all_workspaces: also the attempts in every registered workspace.
-        work_item_id: only attempts at the item with this id; None for all.
-    """
-
-    all_workspaces: bool = False
-    work_item_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ShowRequest:
-    """Show one item whole.
-
-    Attributes:
-        work_item_id: the item's id, the id of its request, or a unique beginning of its id.
-    """
-
-    work_item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogsRequest:
-    """Show what the agents of an item's stages said and did.
-
-    Attributes:
-        work_item_id: as for `ShowRequest`.
-        stage: only stages of this name; None for all.
-        raw: also the recorded files' texts.
-    """
-
-    work_item_id: str
-    stage: str | None = None
-    raw: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TraceRequest:
-    """Show Millrace's evidence about an item.
-
-    Attributes:
-        work_item_id: as for `ShowRequest`.
-    """
-
-    work_item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RetryRequest:
-    """Put a blocked item back into the queue.
-
-    Attributes:
-        work_item_id: as for `ShowRequest`.
-        reason: Millrace keeps it; None for the default.
-    """
-
-    work_item_id: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DiffRequest:
-    """Show the changes during the work on one item.
-
-    Attributes:
-        work_item_id: the item's id, or the id of its request.
-    """
-
-    work_item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRequest:
-    """Take one item out of the queue.
-
-    Attributes:
-        work_item_id: the item's id, or the id of its request.
-        reason: Millrace keeps it; None for the default.
-    """
-
-    work_item_id: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PauseRequest:
-    """Start no new stage."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeRequest:
-    """End the pause."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsRequest:
-    """Report the models of pi and of the stages, after changes to those of the stages.
-
-    Attributes:
-        choices: texts `[ALIAS=]PROVIDER/MODEL[:THINKING]`; without an alias for all of them.
-        follow_pi: give all aliases the model that pi selects.
-        check_models: refuse a model that pi has no credentials for.
-    """
-
-    choices: tuple[str, ...] = ()
-    follow_pi: bool = False
-    check_models: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class StartRequest:
-    """Start a daemon that works the queue until it is stopped."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopRequest:
-    """Stop the daemon.
-
-    Attributes:
-        force: also a foreign daemon, or one that another command watches.
-    """
-
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ListRunsRequest:
-    """List Millrace's runs in a workspace.
-
-    Attributes:
-        work_item_id: only runs with a stage for this item, named as for `ShowRequest`; None for
-            all.
-    """
-
-    work_item_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ShowRunRequest:
-    """Show one run of Millrace whole.
-
-    Attributes:
-        run_id: Millrace's id of the run.
-    """
-
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnoseRequest:
-    """Check whether a run would work.
-
-    Attributes:
-        with_turn: also send pi one short prompt, which calls its model.
-    """
-
-    with_turn: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operation.
-
-    Attributes:
-        request: the model of its request.
-        result: the model of its result document.
-        help: the first sentence of its command's help; empty: it is not a command of its own.
-        command: the function of its command; empty: of the same name, in a module of that name.
-        handler: called with a request and an `OperationContext`, returns an `Answer`; empty: only
-            ops requests exist.
-        failure: returns the result document of an error, given the error and the operation's name.
-        ops_action: the name of the ops action; empty: there is none.
-        ops_since: the first version of the ops documents that has the action.
-        ops_handler: performs the ops action; empty: `handler` does.
-        ops_request: makes the request of `handler` from the ops request; empty: it has the
-            payload's fields of the same names.
-        payload: the model of the ops action's `input.payload`.
-        on_store: whether the ops action uses the session store alone.
-        names_session: whether the ops action names a session without creating or using it.
-        writes: whether it changes the workspace, the queue, the daemon or the session store.
-        warms_up: whether it always calls Millrace, so that an early start of it saves time.
-    """
-
-    request: str
-    result: str
-    help: str = ""
-    command: str = ""
-    handler: str = ""
-    failure: str = ""
-    ops_action: str = ""
-    ops_since: OpsVersion = OpsVersion.V02
-    ops_handler: str = ""
-    ops_request: str = ""
-    payload: str = "millracer.schemas.ops.payloads:Payload"
-    on_store: bool = False
-    names_session: bool = False
-    writes: bool
-    warms_up: bool = False
-
-
 _COMMANDS = "millracer.cli.commands"
-_HERE = "millracer.domain.operations"
+_REQUESTS = "millracer.domain.operations.requests"
 _OPERATIONS = "millracer.operations"
 _SCHEMAS = "millracer.schemas"
 _CONTROL = f"{_SCHEMAS}.control"
-_PAYLOADS = f"{_SCHEMAS}.ops.payloads"
+_PAYLOADS = f"{_SCHEMAS}.ops"
 _TASK = f"{_OPERATIONS}.context:PreparedTask"
 
 
@@ -312,7 +51,7 @@ def _run(  # noqa: PLR0913 - the parts of a row
         ops_action=ops_action,
         ops_since=ops_since,
         ops_handler=f"{_OPERATIONS}.ops.run:{ops_handler}",
-        payload=f"{_PAYLOADS}:{payload}",
+        payload=f"{_PAYLOADS}.{payload}",
         writes=True,
         warms_up=True,
     )
@@ -326,11 +65,11 @@ def _read(  # noqa: PLR0913 - the parts of a row
     failure: str,
     *,
     ops_action: str,
-    payload: str = "ItemPayload",
+    payload: str = "item_payloads:ItemPayload",
     ops_since: OpsVersion = OpsVersion.V02,
 ) -> Operation:
     return Operation(
-        request=f"{_HERE}:{name.title()}Request",
+        request=f"{_REQUESTS}:{name.title()}Request",
         result=f"{_SCHEMAS}.{document}",
         help=text,
         command=f"{_COMMANDS}.items.{name}:{name}_command",
@@ -338,7 +77,7 @@ def _read(  # noqa: PLR0913 - the parts of a row
         failure=f"{_SCHEMAS}.{failure}",
         ops_action=ops_action,
         ops_since=ops_since,
-        payload=f"{_PAYLOADS}:{payload}",
+        payload=f"{_PAYLOADS}.{payload}",
         writes=False,
         warms_up=name not in {OperationName.LIST, OperationName.HISTORY},
     )
@@ -352,10 +91,10 @@ def _control(  # noqa: PLR0913 - the parts of a row
     *,
     warms_up: bool = True,
     ops_since: OpsVersion = OpsVersion.V03,
-    payload: str = "Payload",
+    payload: str = "payloads:Payload",
 ) -> Operation:
     return Operation(
-        request=f"{_HERE}:{request}",
+        request=f"{_REQUESTS}:{request}",
         result=f"{_CONTROL}:ControlResult",
         help=text,
         command=f"{_COMMANDS}.control:{name}",
@@ -363,7 +102,7 @@ def _control(  # noqa: PLR0913 - the parts of a row
         failure=f"{_CONTROL}:describe_failure",
         ops_action=name,
         ops_since=ops_since,
-        payload=f"{_PAYLOADS}:{payload}",
+        payload=f"{_PAYLOADS}.{payload}",
         writes=True,
         warms_up=warms_up,
     )
@@ -376,17 +115,17 @@ def _report(  # noqa: PLR0913 - the parts of a row
     document: str,
     failure: str,
     *,
-    payload: str = "Payload",
+    payload: str = "payloads:Payload",
 ) -> Operation:
     """Return the row of a report that no command of the same name prints."""
     return Operation(
-        request=f"{_HERE}:{request}",
+        request=f"{_REQUESTS}:{request}",
         result=f"{_SCHEMAS}.{document}",
         handler=f"{_OPERATIONS}.{handler}",
         failure=f"{_SCHEMAS}.{failure}",
         ops_action=name,
         ops_since=OpsVersion.V03,
-        payload=f"{_PAYLOADS}:{payload}",
+        payload=f"{_PAYLOADS}.{payload}",
         writes=False,
         warms_up=True,
     )
@@ -395,7 +134,7 @@ def _report(  # noqa: PLR0913 - the parts of a row
 def _on_store(
     name: OperationName,
     result: str,
-    payload: str = "Payload",
+    payload: str = "payloads:Payload",
     *,
     writes: bool,
     names_session: bool = False,
@@ -405,7 +144,7 @@ def _on_store(
         result=f"{_SCHEMAS}.ops.result:{result}",
         ops_action=name,
         ops_handler=f"{_OPERATIONS}.ops.sessions:SessionActions.{name}",
-        payload=f"{_PAYLOADS}:{payload}",
+        payload=f"{_PAYLOADS}.{payload}",
         on_store=True,
         names_session=names_session,
         writes=writes,
@@ -421,10 +160,10 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "Run one task to its end and print the answer or a JSON result.",
             ops_action="enqueue",
             ops_handler="run_task",
-            payload="EnqueuePayload",
+            payload="payloads:EnqueuePayload",
         ),
         _N.STATUS: Operation(
-            request=f"{_HERE}:StatusRequest",
+            request=f"{_REQUESTS}:StatusRequest",
             result=f"{_SCHEMAS}.status:StatusResult",
             help="Show the state of a workspace.",
             command=f"{_COMMANDS}.status.command:status",
@@ -441,7 +180,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "items.listing:ListResult",
             "items.listing:describe_failure",
             ops_action="list_items",
-            payload="ListItemsPayload",
+            payload="item_payloads:ListItemsPayload",
         ),
         _N.HISTORY: _read(
             _N.HISTORY,
@@ -450,7 +189,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "items.history:HistoryResult",
             "items.history:describe_failure",
             ops_action="history",
-            payload="HistoryPayload",
+            payload="item_payloads:HistoryPayload",
             ops_since=OpsVersion.V03,
         ),
         _N.SHOW: _read(
@@ -468,7 +207,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "items.item:LogsResult",
             "items.item:describe_logs_failure",
             ops_action="logs",
-            payload="LogsPayload",
+            payload="item_payloads:LogsPayload",
         ),
         _N.TRACE: _read(
             _N.TRACE,
@@ -487,7 +226,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             ops_action="submit",
             ops_since=OpsVersion.V03,
             ops_request=f"{_OPERATIONS}.ops.run:prepare_submission",
-            payload=f"{_PAYLOADS}:EnqueuePayload",
+            payload=f"{_PAYLOADS}.payloads:EnqueuePayload",
             writes=True,
             warms_up=True,
         ),
@@ -496,18 +235,27 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "Follow one work item to its end and print its result.",
             ops_action="watch",
             ops_handler="watch_item",
-            payload="WatchPayload",
+            payload="item_payloads:WatchPayload",
             ops_since=OpsVersion.V03,
         ),
+        _N.WATCH_ALL: Operation(
+            request=f"{_OPERATIONS}.watch_all:WatchAllRequest",
+            result=f"{_SCHEMAS}.items.watch_all:WatchAllResult",
+            command=f"{_COMMANDS}.run.command:watch",
+            handler=f"{_OPERATIONS}.watch_all:answer_watch_all",
+            failure=f"{_SCHEMAS}.items.watch_all:describe_failure",
+            writes=True,
+            warms_up=True,
+        ),
         _N.DIFF: Operation(
-            request=f"{_HERE}:DiffRequest",
+            request=f"{_REQUESTS}:DiffRequest",
             result=f"{_SCHEMAS}.diff:DiffResult",
             help="Show what changed in the workspace during an item's work.",
             handler=f"{_OPERATIONS}.items.diff:answer_diff",
             failure=f"{_SCHEMAS}.diff:describe_failure",
             ops_action="diff",
             ops_since=OpsVersion.V03,
-            payload=f"{_PAYLOADS}:ItemPayload",
+            payload=f"{_PAYLOADS}.item_payloads:ItemPayload",
             writes=False,
         ),
         _N.CANCEL: _control(
@@ -515,7 +263,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "Remove one waiting or blocked work item from Millrace's queue.",
             "CancelRequest",
             "cancel:answer_cancel",
-            payload="CancelPayload",
+            payload="item_payloads:CancelPayload",
         ),
         _N.RETRY: _control(
             _N.RETRY,
@@ -523,7 +271,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "RetryRequest",
             "items.retry:answer_retry",
             ops_since=OpsVersion.V02,
-            payload="RetryPayload",
+            payload="item_payloads:RetryPayload",
         ),
         _N.PAUSE: _control(
             _N.PAUSE,
@@ -547,17 +295,17 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "StopRequest",
             "control:answer_stop",
             warms_up=False,
-            payload="StopPayload",
+            payload="item_payloads:StopPayload",
         ),
         _N.MODELS: Operation(
-            request=f"{_HERE}:ModelsRequest",
+            request=f"{_REQUESTS}:ModelsRequest",
             result=f"{_SCHEMAS}.models:ModelsResult",
             help="Show or set the models of pi and the stages.",
             handler=f"{_OPERATIONS}.models:answer_models",
             failure=f"{_SCHEMAS}.models:describe_failure",
             ops_action="models",
             ops_since=OpsVersion.V03,
-            payload=f"{_PAYLOADS}:ModelsPayload",
+            payload=f"{_PAYLOADS}.item_payloads:ModelsPayload",
             writes=True,
             warms_up=True,
         ),
@@ -574,7 +322,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "items.runs:answer_list_runs",
             "items.runs:RunsResult",
             "items.runs:describe_list_failure",
-            payload="ListRunsPayload",
+            payload="item_payloads:ListRunsPayload",
         ),
         _N.SHOW_RUN: _report(
             _N.SHOW_RUN,
@@ -582,7 +330,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "items.runs:answer_show_run",
             "items.runs:ShownRunResult",
             "items.runs:describe_show_failure",
-            payload="ShowRunPayload",
+            payload="item_payloads:ShowRunPayload",
         ),
         _N.DIAGNOSE: _report(
             _N.DIAGNOSE,
@@ -590,17 +338,26 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             "diagnose:answer_diagnose",
             "doctor:DoctorResult",
             "doctor:describe_failure",
-            payload="DiagnosePayload",
+            payload="item_payloads:DiagnosePayload",
         ),
         _N.LIST_WORKSPACES: _on_store(_N.LIST_WORKSPACES, "WorkspacesReply", writes=False),
         _N.SELECT_WORKSPACE: _on_store(
-            _N.SELECT_WORKSPACE, "SessionReply", "SelectWorkspacePayload", writes=True
+            _N.SELECT_WORKSPACE,
+            "SessionReply",
+            "store_payloads:SelectWorkspacePayload",
+            writes=True,
         ),
         _N.REGISTER_WORKSPACE: _on_store(
-            _N.REGISTER_WORKSPACE, "WorkspaceReply", "RegisterWorkspacePayload", writes=True
+            _N.REGISTER_WORKSPACE,
+            "WorkspaceReply",
+            "store_payloads:RegisterWorkspacePayload",
+            writes=True,
         ),
         _N.FORGET_WORKSPACE: _on_store(
-            _N.FORGET_WORKSPACE, "WorkspaceReply", "ForgetWorkspacePayload", writes=True
+            _N.FORGET_WORKSPACE,
+            "WorkspaceReply",
+            "store_payloads:ForgetWorkspacePayload",
+            writes=True,
         ),
         _N.LIST_SESSIONS: _on_store(_N.LIST_SESSIONS, "SessionsReply", writes=False),
         _N.INSPECT_SESSION: _on_store(
@@ -609,7 +366,7 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
         _N.FORGET_SESSION: _on_store(
             _N.FORGET_SESSION,
             "SessionReply",
-            "ForgetSessionPayload",
+            "store_payloads:ForgetSessionPayload",
             writes=True,
             names_session=True,
         ),
@@ -646,12 +403,3 @@ def reason_for_no_action(action: str) -> str | None:
     if action in _RELEASES:
         return "Millracer does not prepare releases"
     return None
-
-
-def load(target: str) -> Any:
-    """Import and return what "module:attribute" names; dots select members of a class."""
-    module, _, names = target.partition(":")
-    found: Any = import_module(module)
-    for name in names.split("."):
-        found = getattr(found, name)
-    return found
