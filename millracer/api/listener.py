@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from millracer.domain.run.progress import ProgressEvent
+from millracer.domain.run.progress import PROGRESS_KINDS, ProgressEvent
 from millracer.errors import MillracerError
 from millracer.ports import ProgressListener, TextListener
 from millracer.ports.event_log import LogListener
@@ -49,7 +49,7 @@ def listening(on_progress: OnProgress | None) -> Iterator[tuple[ProgressListener
     """Yield the listeners of one run; an exception of `on_progress` leaves the block as it is."""
 
     def listener(event: ProgressEvent) -> None:
-        if on_progress is None:
+        if on_progress is None or event.type not in PROGRESS_KINDS:
             return
         try:
             on_progress(redacted(ProgressDocument.of(event)))

@@ -10,6 +10,8 @@ from millracer.cancellation import Cancellation, CancelReason
 from millracer.domain.event_log import Cursor
 from millracer.operations.stream.frames import Frames
 from millracer.operations.stream.reader import RunStream
+from millracer.ports import EventLogs
+from millracer.ports.event_log import LogRole
 from millracer.schemas.base import Published, render_line
 from millracer.schemas.ops.frame import EventFrame
 from millracer.wiring import SystemClock
@@ -68,13 +70,20 @@ class FrameOutput:
             is_wanted=self._is_wanted,
             unwanted=lambda: cancellation.cancel(CancelReason.TERMINATED),
         )
+        shown = programs.on_log
+
+        def log_opened(logs: EventLogs, item_id: str, role: LogRole | None) -> None:
+            stream.log_opened(logs, item_id, role)
+            if shown is not None:
+                shown(logs, item_id, role)
+
         stream.start()
         try:
             yield replace(
                 programs,
                 listeners=(*programs.listeners, stream.listen),
                 on_text=stream.text,
-                on_log=stream.log_opened,
+                on_log=log_opened,
             )
         finally:
             stream.end()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from millracer.domain.notifications import NOTIFY_KEY
 from millracer.domain.run.options import (
     CHOOSES_PROGRAMS,
     COMMAND_LINE_OPTIONS,
@@ -43,7 +44,10 @@ NOT_FOR_A_WORKSPACE: Mapping[str, str] = MappingProxyType(
         for each in COMMAND_LINE_OPTIONS
         if each.refused_in_workspace_file is not None
     }
-    | {"environment": CHOOSES_PROGRAMS}
+    | {
+        "environment": CHOOSES_PROGRAMS,
+        NOTIFY_KEY: "it would start a program or send the result to an address",
+    }
 )
 
 #: Settings that no file may contain, and what to use instead.

@@ -29,9 +29,11 @@ class EventType(StrEnum):
     ITEM_SPAWNED = "item.spawned"
     STAGE_STARTED = "stage.started"
     STAGE_ENDED = "stage.ended"
+    RUNTIME_STARTED = "runtime.started"  #: the run started or joined a daemon
     RUNTIME_WAITING = "runtime.waiting"  #: what the run waits for
     RUNTIME_LOST = "runtime.lost"
     RUNTIME_PAUSED = "runtime.paused"
+    RUNTIME_RESUMED = "runtime.resumed"  #: a pause that the run reported has ended
     RUNTIME_UNSEEN = "runtime.unseen"  #: it cannot be determined whether the daemon lives
     AGENT_NOTIFIED = "pi.notified"
     WARNING = "warning"
@@ -43,6 +45,20 @@ class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+#: The severity of an event; that of any other type is information.
+_SEVERITY_OF_TYPE: Mapping[str, Severity] = {
+    EventType.ATTEMPT_LOST: Severity.WARNING,
+    EventType.RUNTIME_LOST: Severity.WARNING,
+    EventType.RUNTIME_UNSEEN: Severity.WARNING,
+    EventType.WARNING: Severity.WARNING,
+}
+
+
+def usual_severity(kind: str) -> Severity:
+    """Return the severity of an event whose type decides it."""
+    return _SEVERITY_OF_TYPE.get(kind, Severity.INFO)
 
 
 class ResetReason(StrEnum):
@@ -78,12 +94,12 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewEvent:
-    """An event before it has a number.
+class Event:
+    """An event of a run: sent to its listeners, and stored in the log of its item.
 
     Attributes:
         at: when it happened; events of Millrace keep Millrace's time.
-        key: identifies an event of Millrace, so that it is logged once; else None.
+        key: identifies what happened in Millrace, so that it is logged once; else None.
     """
 
     type: str
@@ -95,15 +111,10 @@ class NewEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogEvent:
+class LogEvent(Event):
     """One event of a log; `cursor` is its position."""
 
     cursor: Cursor
-    type: str
-    at: datetime
-    message: str
-    severity: str
-    payload: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,20 +124,14 @@ class LogState:
     Attributes:
         epoch: identifies the numbering; each new file has its own.
         last: the highest number; 0 in a new log.
-        keys: the keys of Millrace's events in the log.
         attempts: how many attempts were started.
         is_attempt_open: the last attempt has not ended, so its process was killed.
-        item_state: the last logged state of the item; None without one.
-        children: the ids of the logged spawned items.
     """
 
     epoch: str
     last: int
-    keys: frozenset[str] = frozenset()
     attempts: int = 0
     is_attempt_open: bool = False
-    item_state: str | None = None
-    children: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from millracer.domain.event_log import Cursor, EventType, LogEvent, NewEvent
+from millracer.domain.event_log import Cursor, Event, EventType, LogEvent, Severity
 from millracer.redaction.process import redact
 
 LINE_LIMIT = 64 * 1024
@@ -23,7 +23,7 @@ _NUMBER = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,17}),"type":"')
 _TEXT_LIMIT = 2_000
 
 
-def encode(number: int, event: NewEvent) -> bytes:
+def encode(number: int, event: Event) -> bytes:
     """Return an event's line, without secrets; a payload that is too long is left out."""
     line = _encode(number, event, event.message, event.payload)
     if len(line) > LINE_LIMIT:
@@ -40,11 +40,17 @@ def decode(line: bytes, epoch: str) -> LogEvent | None:
             type=str(fields["type"]),
             at=datetime.fromisoformat(fields["at"]),
             message=str(fields["message"]),
-            severity=str(fields["severity"]),
+            severity=_severity(fields["severity"]),
             payload=dict(fields["payload"]),
+            key=fields.get("key"),
         )
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def _severity(text: object) -> Severity:
+    """Return a severity; one that is not known counts as information."""
+    return Severity(str(text)) if text in set(Severity) else Severity.INFO
 
 
 def number_of(line: bytes) -> int | None:
@@ -70,7 +76,7 @@ def _is_epoch(text: str) -> bool:
     return True
 
 
-def _encode(number: int, event: NewEvent, message: str, payload: Mapping[str, object]) -> bytes:
+def _encode(number: int, event: Event, message: str, payload: Mapping[str, object]) -> bytes:
     fields = {
         "type": str(event.type),
         "at": event.at.isoformat(),

@@ -16,6 +16,8 @@ from millracer.system.file_events import Wakeup
 _CHUNK_BYTES = 1024 * 1024
 #: Below this distance a search reads line by line.
 _NEAR_BYTES = 4096
+#: Events are written one by one and often alone; a frame should not wait for others.
+_BURST_SECONDS = 0.002
 
 
 class FileLogReader(LogReader):
@@ -69,7 +71,8 @@ class FileLogReader(LogReader):
     def sleep(self, seconds: float, wait: Wait) -> None:
         """See the port."""
         if self._wakeup is None:
-            self._wakeup = Wakeup([str(self._path.parent)], closes=True)
+            folders = [str(self._path.parent)]
+            self._wakeup = Wakeup(folders, closes=True, burst_seconds=_BURST_SECONDS)
         else:
             self._wakeup.watch_folders()
         self._wakeup.sleep(seconds, wait)

@@ -8,35 +8,36 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import secrets
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
-from millracer.domain.event_log import EventType, LogEvent, LogState, NewEvent
+from millracer.domain.event_log import Event, EventType, LogEvent, LogState
 from millracer.errors import WorkspaceUnusable
-from millracer.event_log.lines import (
-    FORMAT,
-    LINE_LIMIT,
-    LOG_LIMIT,
-    decode,
-    encode,
-    epoch_of,
-    number_of,
+from millracer.event_log.contents import (
+    Attempt,
+    Contents,
+    attempt_of,
+    read_tail,
+    read_whole,
 )
+from millracer.event_log.lines import FORMAT, decode, encode
 from millracer.ports.event_log import LogWriter
 from millracer.system.files import try_lock, write_atomically
+
+_Read = TypeVar("_Read")
 
 LOG_NAME = "events.ndjson"
 OLD_LOG_NAME = "events.1.ndjson"
 #: A log that reaches one of them is set aside, and a new one begins.
 _MOST_EVENTS = 20_000
 _MOST_BYTES = 16 * 1024 * 1024
-_CHUNK_BYTES = 1024 * 1024
 _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -74,25 +75,28 @@ def open_writer(folder: Path) -> FileLogWriter | None:
 
 
 def _open_locked(path: Path, lock: int) -> FileLogWriter:
-    summary = _summary_of_old(path)
-    found = _read(lock, summary)
-    if found is None:
-        now = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        _keep_as(path, f"events.damaged-{now}.ndjson")
-        created = _create(path)
+    tail = read_tail(lock)
+    if tail is None:
+        created = _replace_damaged(path)
         os.close(lock)
-        return FileLogWriter(path, created, summary)
-    epoch, last, end = found
+        return FileLogWriter(path, created, _attempt_before(path))
     file = os.open(path, _APPENDING)
     try:
-        if os.fstat(file).st_size != end:
-            os.ftruncate(file, end)
-        if not end:
-            epoch, last = _begin(file), 0
+        if os.fstat(file).st_size != tail.end:
+            os.ftruncate(file, tail.end)
+        epoch, last = (tail.epoch, tail.last) if tail.end else (_begin(file), 0)
     except BaseException:
         os.close(file)
         raise
-    return FileLogWriter(path, _OpenLog(lock, file, epoch, last), summary)
+    attempt = tail.attempt or _attempt_before(path)
+    return FileLogWriter(path, _OpenLog(lock, file, epoch, last), attempt, unread=tail.end)
+
+
+def _replace_damaged(path: Path) -> _OpenLog:
+    """Set a damaged log aside, and create another one."""
+    now = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    _keep_as(path, f"events.damaged-{now}.ndjson")
+    return _create(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ def _unlink(path: Path) -> None:
 def _begin(file: int) -> str:
     """Write the first line of a log, and return its epoch."""
     epoch = secrets.token_hex(4)
-    event = NewEvent(
+    event = Event(
         type=EventType.LOG_OPENED,
         at=datetime.now(UTC),
         message="the log was opened",
@@ -156,140 +160,98 @@ def _begin(file: int) -> str:
     return epoch
 
 
-@dataclass(slots=True)
-class _Summary:
-    """What the lines of a log, and of the one before it, say together; see `LogState`."""
-
-    keys: set[str] = field(default_factory=set)
-    children: set[str] = field(default_factory=set)
-    attempts: int = 0
-    is_attempt_open: bool = False
-    item_state: str | None = None
-
-    def add(self, line: bytes) -> None:
-        """Add a line; one that says nothing here changes nothing."""
-        if b'"key":' not in line and not any(each in line for each in _SUMMARISED):
-            return
-        event = decode(line, "")
-        if event is None:
-            return
-        if event.type == EventType.ATTEMPT_STARTED:
-            self.attempts += 1
-            self.is_attempt_open = True
-        elif event.type in {EventType.ATTEMPT_LOST, EventType.ATTEMPT_ENDED}:
-            self.is_attempt_open = False
-        elif event.type == EventType.ITEM_MOVED:
-            self.item_state = str(event.payload.get("item_state"))
-        elif event.type == EventType.ITEM_SPAWNED:
-            self.children.add(str(event.payload.get("child_id")))
-        key = json.loads(line).get("key")
-        if isinstance(key, str):
-            self.keys.add(key)
-
-    def state(self, epoch: str, last: int) -> LogState:
-        """Return the state of a log with this epoch and last number."""
-        return LogState(
-            epoch=epoch,
-            last=last,
-            keys=frozenset(self.keys),
-            attempts=self.attempts,
-            is_attempt_open=self.is_attempt_open,
-            item_state=self.item_state,
-            children=frozenset(self.children),
-        )
-
-
-_SUMMARISED = tuple(
-    f'"type":"{each}"'.encode()
-    for each in (
-        EventType.ATTEMPT_STARTED,
-        EventType.ATTEMPT_LOST,
-        EventType.ATTEMPT_ENDED,
-        EventType.ITEM_MOVED,
-        EventType.ITEM_SPAWNED,
-    )
-)
-
-
-def _summary_of_old(path: Path) -> _Summary:
-    """Return the summary of the log that was full before this one; empty without one."""
-    summary = _Summary()
-    try:
-        old = os.open(path.with_name(OLD_LOG_NAME), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return summary
-    try:
-        return summary if _read(old, summary) is not None else _Summary()
-    finally:
-        os.close(old)
-
-
-def _read(log: int, summary: _Summary) -> tuple[str, int, int] | None:
-    """Add a log to the summary; return its epoch, last number and end of the last complete line.
-
-    None if the log is damaged.
-    """
-    if os.fstat(log).st_size > LOG_LIMIT:
-        return None
-    end, number, epoch = 0, 0, ""
-    rest = b""
-    while chunk := os.pread(log, _CHUNK_BYTES, end + len(rest)):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if number_of(line) != number or not line.endswith(b"}"):
-                return None
-            if number == 0:
-                epoch = epoch_of(line) or ""
-                if not epoch:
-                    return None
-            else:
-                summary.add(line)
-            number += 1
-            end += len(line) + 1
-        if len(rest) > LINE_LIMIT:
-            return None
-    return epoch, number - 1, end
-
-
 class FileLogWriter(LogWriter):
     """Appends to one file, whose lock it holds, and closes both.
+
+    The earlier lines are read once they are needed: for the first event with a key, or by
+    `read_item_state`. If one is damaged, the log is set aside then, and the new log begins with the
+    events of this writer.
 
     Args:
         path: the log.
         log: its descriptors.
-        summary: what the log holds.
+        attempt: the last attempt in the log or in the one before it.
+        unread: the size of the earlier lines, in bytes.
     """
 
-    def __init__(self, path: Path, log: _OpenLog, summary: _Summary) -> None:
+    def __init__(
+        self, path: Path, log: _OpenLog, attempt: Attempt | None, *, unread: int = 0
+    ) -> None:
         self._path = path
         self._log = log
         self._last = log.last
-        self._state = summary.state(log.epoch, log.last)
-        self._keys = set(summary.keys)
+        self._state = LogState(
+            epoch=log.epoch,
+            last=log.last,
+            attempts=0 if attempt is None else attempt.number,
+            is_attempt_open=attempt is not None and attempt.is_open,
+        )
+        self._unread: int | None = unread
+        self._before = Contents()
+        self._written: list[Event] = []
         self._is_closed = False
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
 
     @property
     def state(self) -> LogState:
         """See the port."""
         return self._state
 
-    def append(self, event: NewEvent) -> LogEvent | None:
+    def append(self, event: Event) -> LogEvent | None:
         """See the port."""
         with self._writing:
             if self._is_closed:
                 raise OSError(errno.EBADF, "the log is closed", str(self._path))
-            if event.key is not None and event.key in self._keys:
-                return None
-            is_full = os.fstat(self._log.file).st_size >= _MOST_BYTES
-            if is_full or self._last + 1 >= _MOST_EVENTS:
-                self._rotate()
-            line = encode(self._last + 1, event)
-            _write(self._log.file, line)
-            self._last += 1
             if event.key is not None:
-                self._keys.add(event.key)
-            return decode(line, self._log.epoch)
+                keys = self._read_before().keys
+                if event.key in keys:
+                    return None
+            if self._unread is not None:
+                self._written.append(event)
+            written = self._append(event)
+            if event.key is not None:
+                keys.add(event.key)
+            return written
+
+    def has_key(self, key: str) -> bool:
+        """See the port."""
+        with self._writing:
+            return key in self._read_before().keys
+
+    def read_item_state(self) -> str | None:
+        """See the port."""
+        with self._writing:
+            return self._read_before().item_state
+
+    @property
+    def _is_full(self) -> bool:
+        return self._last + 1 >= _MOST_EVENTS or os.fstat(self._log.file).st_size >= _MOST_BYTES
+
+    def _append(self, event: Event) -> LogEvent | None:
+        if self._is_full:
+            self._read_before()
+            if self._is_full:
+                self._rotate()
+        line = encode(self._last + 1, event)
+        _write(self._log.file, line)
+        self._last += 1
+        return decode(line, self._log.epoch)
+
+    def _read_before(self) -> Contents:
+        """Return the summary of the earlier lines, read once; set a damaged log aside."""
+        size, self._unread = self._unread, None
+        if size is None:
+            return self._before
+        read = read_whole(self._log.lock, size) if size else Contents()
+        self._before = (read or Contents()).after(_contents_before(self._path))
+        written, self._written = self._written, []
+        if read is None:
+            damaged, self._log = self._log, _replace_damaged(self._path)
+            damaged.close()
+            self._last = 0
+            for event in written:
+                self._append(event)
+        return self._before
 
     def write_result(self, attempt: int, document: str) -> str:
         """See the port."""
@@ -337,6 +299,27 @@ def _write(file: int, line: bytes) -> None:
 def _cut(file: int, size: int) -> None:
     with suppress(OSError):
         os.ftruncate(file, size)
+
+
+def _attempt_before(path: Path) -> Attempt | None:
+    """Return the last attempt in the log that was full before this one."""
+    return _of_old(path, attempt_of)
+
+
+def _contents_before(path: Path) -> Contents:
+    """Return the summary of the full log before this one; empty if it is damaged."""
+    return _of_old(path, read_whole) or Contents()
+
+
+def _of_old(path: Path, read: Callable[[int], _Read | None]) -> _Read | None:
+    try:
+        old = os.open(path.with_name(OLD_LOG_NAME), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return read(old)
+    finally:
+        os.close(old)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

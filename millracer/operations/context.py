@@ -71,9 +71,21 @@ class Tools(Protocol):
         ...
 
     def orchestrator(
-        self, root_path: str, options: RunOptions, cancellation: Cancellation
+        self,
+        root_path: str,
+        options: RunOptions,
+        cancellation: Cancellation,
+        *,
+        trace_ref: str | None = None,
     ) -> AbstractContextManager[Orchestrator]:
-        """Yield an orchestrator; the programs it started end with the block.
+        """Yield an orchestrator for one run; the programs it started end with the block.
+
+        Args:
+            root_path: the workspace.
+            options: the options of the run.
+            cancellation: also shortens the end of the programs.
+            trace_ref: the caller's span; None, or one that is not a `traceparent`: that of the
+                environment.
 
         Raises:
             MillracerError: a chosen directory, program or skill cannot be used.

@@ -61,6 +61,7 @@ from millracer.ports import (
     SessionStore,
     TextListener,
 )
+from millracer.ports.event_log import LogListener
 from millracer.run.prepare.lookup import item_named
 from millracer.run.summary import is_answer
 from millracer.schemas.base import render
@@ -447,6 +448,7 @@ class Operator:
             self._pi,
             () if watching.listener is None else (watching.listener,),
             watching.on_text,
+            watching.on_log,
         )
         result = orchestrator.run(request, watching.cancellation)
         # The conversation keeps all its notices; a task's result has only those of that task.
@@ -587,6 +589,7 @@ class OperatorTools(Protocol):
         pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
+        on_log: LogListener | None,
     ) -> Orchestrator:
         """Return an orchestrator over both; it owns neither."""
         ...
@@ -599,3 +602,4 @@ class Watching:
     cancellation: Cancellation
     listener: ProgressListener | None = None
     on_text: TextListener | None = None
+    on_log: LogListener | None = None

@@ -8,20 +8,24 @@ Errors are those of `millracer.errors`.
 from __future__ import annotations
 
 from millracer.ports.agent import Agent, ModelLister
+from millracer.ports.attempt_end import AttemptEnd, AttemptEndListener
 from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
 from millracer.ports.event_log import EventLogs, LogReader, LogWriter
-from millracer.ports.events import ProgressListener, TextListener, ToolCall
+from millracer.ports.events import EventListener, ProgressListener, TextListener, ToolCall
 from millracer.ports.repository import Repository
 from millracer.ports.store import SessionStore
 
 __all__ = [
     "Agent",
+    "AttemptEnd",
+    "AttemptEndListener",
     "Backend",
     "Clock",
     "DaemonControl",
     "Directories",
+    "EventListener",
     "EventLogs",
     "LogReader",
     "LogWriter",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from millracer.cancellation import Wait
-    from millracer.domain.event_log import Batch, Cursor, LogEvent, LogState, NewEvent
+    from millracer.domain.event_log import Batch, Cursor, Event, LogEvent, LogState
     from millracer.domain.work.runtime import JsonObject
 
 
@@ -23,11 +23,29 @@ class LogWriter(ABC):
         """What the log held when it was opened."""
 
     @abstractmethod
-    def append(self, event: NewEvent) -> LogEvent | None:
+    def append(self, event: Event) -> LogEvent | None:
         """Write one event, redacted; None if its key is in the log already.
 
         Raises:
             OSError: the event cannot be written; the log is unchanged.
+        """
+
+    @abstractmethod
+    def has_key(self, key: str) -> bool:
+        """Return whether the log holds an event with a key; reads the whole log once.
+
+        Raises:
+            OSError: the log is damaged, and no other one can be created.
+        """
+
+    @abstractmethod
+    def read_item_state(self) -> str | None:
+        """Return the last state of the item that the log held when it was opened; None: none.
+
+        Reads the whole log, unless an event with a key was written before.
+
+        Raises:
+            OSError: the log is damaged, and no other one can be created.
         """
 
     @abstractmethod
@@ -80,8 +98,9 @@ class LogRole(StrEnum):
     OBSERVER = "observer"
 
 
-#: Called as a run opens its item's log, with the logs, the item's id and the run's role.
-LogListener: TypeAlias = "Callable[[EventLogs, str, LogRole], None]"
+#: Called as a run opens its item's log, with the logs, the item's id and the run's role; again
+#: with None if the run writes the log no longer, because it cannot.
+LogListener: TypeAlias = "Callable[[EventLogs, str, LogRole | None], None]"
 
 
 class EventLogs(ABC):
@@ -91,7 +110,9 @@ class EventLogs(ABC):
     def write(self, item_id: str) -> LogWriter | None:
         """Become the writer of an item's log; None while another process is.
 
-        A new log is created, an incomplete last line is removed, and a damaged log is set aside.
+        A new log is created, an incomplete last line is removed, and a log whose first or last
+        lines are damaged is set aside. Other damage is found later by the writer, which then sets
+        the log aside and begins the next one with its own events.
 
         Raises:
             OSError: the log cannot be written here.

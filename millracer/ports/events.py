@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from millracer.domain.event_log import Event
     from millracer.domain.run.progress import ProgressEvent
 
+#: Receives the events of a work item, of this run or of its log.
+EventListener: TypeAlias = "Callable[[Event], None]"
+#: Receives each event of a run as it happens, in the thread of the run.
 ProgressListener: TypeAlias = "Callable[[ProgressEvent], None]"
 
 

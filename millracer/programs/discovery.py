@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from millracer.domain.configuration import USER_FILE, starts_the_same_anywhere
+from millracer.domain.notifications import secret_variables
 from millracer.domain.programs import (
     InstalledTool,
     ProgramsUsed,
@@ -28,6 +29,7 @@ from millracer.domain.programs import (
 from millracer.errors import UsageError
 from millracer.programs.installed import installed_tools
 from millracer.redaction.process import learn_environment
+from millracer.system.config_files import peek_user_file
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -76,10 +78,15 @@ class ResolvedProgram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPrograms:
-    """Both programs, and the environment in which they find each other."""
+    """Both programs, and the environment in which they find each other.
+
+    Attributes:
+        withheld: names of variables that child processes do not get.
+    """
 
     millrace: ResolvedProgram
     pi: ResolvedProgram
+    withheld: frozenset[str] = frozenset()
 
     @property
     def used(self) -> ProgramsUsed:
@@ -90,12 +97,15 @@ class ResolvedPrograms:
         """Return the environment for all child processes.
 
         Millrace starts pi by name for each stage, and pi may call Millrace by name. So the folders
-        of setup's installations that are used here come first on PATH.
+        of setup's installations that are used here come first on PATH. An agent must not be able to
+        sign a notification, so the secrets of notifications are left out.
         """
         folders = [
             each.installed.folder for each in (self.millrace, self.pi) if each.installed is not None
         ]
-        environment = dict(os.environ)
+        environment = {
+            name: value for name, value in os.environ.items() if name not in self.withheld
+        }
         if folders:
             path = environment.get("PATH", os.defpath)
             environment["PATH"] = os.pathsep.join([*folders, path] if path else folders)
@@ -125,7 +135,15 @@ def resolve_programs(
         )
         for tool in (Tool.MILLRACE, Tool.PI)
     )
-    return ResolvedPrograms(millrace=millrace, pi=pi)
+    return ResolvedPrograms(millrace=millrace, pi=pi, withheld=_notification_secrets())
+
+
+def _notification_secrets() -> frozenset[str]:
+    """Return the names of the variables with notification secrets; their values become secret."""
+    names = secret_variables(peek_user_file())
+    for name in names:
+        learn_environment({f"{name}_SECRET": os.environ.get(name, "")})
+    return names
 
 
 def find_program(

@@ -13,6 +13,7 @@ from millracer.domain.run.lifecycle import RunFacts, RunState
 from millracer.domain.run.progress import ProgressEvent
 from millracer.domain.run.result import ErrorRecord, RunResult
 from millracer.domain.run.usage import NO_TURNS, AgentUsage
+from millracer.domain.trace_context import NOT_TRACED, RunTrace
 from millracer.domain.work.items import ItemStatus, WorkItem
 from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import MillracerError, RunWarning
@@ -54,6 +55,7 @@ class RunContext:
     progress: list[ProgressEvent] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     agent_before: AgentUsage = NO_TURNS  #: the agent's usage when the run began
+    trace: RunTrace = NOT_TRACED
     result: RunResult | None = None
 
     @property

@@ -20,7 +20,6 @@ from millracer.domain.run.evidence import ClosureFact, Evidence, lineage_of, run
 from millracer.domain.run.lifecycle import RunEvent, Step
 from millracer.domain.run.observation import interpret_item_status, interpret_lineage
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.progress import LISTENERS_ONLY
 from millracer.domain.run.result import (
     DecidingEvent,
     NextStep,
@@ -108,9 +107,7 @@ def finalize(  # noqa: PLR0913 - the ports
         lineage=record.lineage,
         scoped_completion=record.verdict.completed,
         scope=record.request.scope,
-        progress_events=tuple(
-            event for event in record.progress if event.kind not in LISTENERS_ONLY
-        ),
+        progress_events=tuple(event for event in record.progress if event.is_listed),
         work_item_id=_item_id(record),
         missing_evidence=_missing(record, end, outcome),
         errors=tuple(record.errors),

@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, Wait
+from millracer.domain.event_log import EventType
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.requests import Decision, Finalizer, RunRequest
 from millracer.domain.run.ending import Ending
@@ -24,14 +25,15 @@ from millracer.domain.run.lifecycle import (
     RunState,
     Step,
 )
-from millracer.domain.run.progress import ProgressKind
 from millracer.domain.run.result import RunResult
+from millracer.domain.trace_context import NOT_TRACED, RunTrace
 from millracer.domain.unseen import unseen_warning
 from millracer.domain.work.runtime import RunningDaemon
 from millracer.errors import DaemonDied, MillracerError, ToolFailed, ToolTimeout
 from millracer.logs import run_logged
 from millracer.ports import (
     Agent,
+    AttemptEndListener,
     Backend,
     Clock,
     DaemonControl,
@@ -42,6 +44,7 @@ from millracer.ports import (
 )
 from millracer.ports.event_log import LogListener
 from millracer.run import prompts
+from millracer.run.attempt_end import report_end
 from millracer.run.budget import budget_check
 from millracer.run.context import RunContext
 from millracer.run.event_log.log import RenderResult, RunEvents
@@ -76,6 +79,8 @@ class Orchestrator(Steps):
         logs: the event logs of the workspace; needs `render`.
         render: returns the document of a result, which its attempt stores.
         on_log: called as the log of the run's item is opened.
+        end_listeners: report the end of an attempt; need `render`.
+        trace: the span of the attempt and its parent.
     """
 
     def __init__(  # noqa: PLR0913 - the ports
@@ -92,6 +97,8 @@ class Orchestrator(Steps):
         logs: EventLogs | None = None,
         render: RenderResult | None = None,
         on_log: LogListener | None = None,
+        end_listeners: Sequence[AttemptEndListener] = (),
+        trace: RunTrace = NOT_TRACED,
     ) -> None:
         super().__init__(
             millrace=millrace,
@@ -103,6 +110,8 @@ class Orchestrator(Steps):
             logs=logs,
         )
         self._render = render
+        self._end_listeners = tuple(end_listeners)
+        self._trace = trace
         self._on_log = on_log
         self._pi = pi
         self._used = tools
@@ -130,6 +139,7 @@ class Orchestrator(Steps):
             cancellation=cancellation,
             facts=facts,
             agent_before=self._pi.usage,
+            trace=self._trace,
         )
         self._events = events = self._event_log_of(record)
         with ExitStack() as log:
@@ -142,7 +152,21 @@ class Orchestrator(Steps):
             if record.result is None:
                 raise MillracerError("the run ended without a result")
             result = replace(record.result, tools=self._used, timings=dict(record.timings))
-            return result if events is None else events.end(result)
+            result = result if events is None else events.end(result)
+        return self._report_end(record, result)
+
+    def _report_end(self, record: RunContext, result: RunResult) -> RunResult:
+        if self._render is None:
+            return result
+        return report_end(
+            record,
+            result,
+            events=self._events,
+            listeners=self._end_listeners,
+            render=self._render,
+            clock=self._clock,
+            unique=self._unique,
+        )
 
     def _event_log_of(self, record: RunContext) -> RunEvents | None:
         if self._logs is None or self._render is None:
@@ -250,12 +274,13 @@ class Orchestrator(Steps):
                 if running.booting:
                     self._report_waiting(record, "waiting: the daemon boots")
                 reconcile_with_daemon(record, control, running)
+                self._progress(record).daemon_joined(running, how="joined")
                 return None
             if record.mode is None:
                 raise MillracerError("no mode was settled before the watch")
             self._report_waiting(record, "waiting: a daemon starts and boots")
             try:
-                control.start(record.mode, record.wait)
+                started = control.start(record.mode, record.wait)
             except DaemonDied:
                 return daemon_lost(active=False)
             except ToolFailed as error:
@@ -263,6 +288,7 @@ class Orchestrator(Steps):
                     raise
                 record.warn("restart_failed", error.message)
                 return Step(RunEvent.WATCH_ENDED, record.ending, record.reason)
+            self._progress(record).daemon_joined(started, how="started")
         return None
 
     @contextmanager
@@ -281,17 +307,17 @@ class Orchestrator(Steps):
             yield control
 
     def _report_waiting(self, record: RunContext, text: str) -> None:
-        self._progress(record).report(ProgressKind.WAITING, text)
+        self._progress(record).report(EventType.RUNTIME_WAITING, text)
 
     def _warn_of_unseen(self, record: RunContext, running: RunningDaemon) -> None:
         """Warn at once that the daemon may be dead: the run may wait for it until its limit."""
         warning = unseen_warning(running)
         if warning is not None:
             record.warn(warning.code, warning.text)
-            self._progress(record).report(ProgressKind.DAEMON_UNSEEN, warning.text)
+            self._progress(record).report(EventType.RUNTIME_UNSEEN, warning.text)
 
     def _restart_needed(self, record: RunContext) -> Step:
-        self._progress(record).report(ProgressKind.RESTART_NEEDED, record.reason)
+        self._progress(record).report(EventType.RUNTIME_LOST, record.reason)
         with self._locked(record, record.wait) as control:
             if control.running(record.wait) is None:
                 control.repair(record.wait)

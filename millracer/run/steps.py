@@ -146,6 +146,7 @@ class Steps(ABC):
                 suggested_action="list the items with `millracer list`, or check --workspace",
             )
         record.decision = self._choose_route(record)
+        self._progress(record).decided()
         if record.decision.custom_loop_needed:
             record.warn(
                 "custom_loop_needed",
@@ -211,6 +212,5 @@ class Steps(ABC):
             self._log_enqueued(record)
         return step
 
-    def _log_enqueued(self, record: RunContext) -> None:  # noqa: ARG002 - a submission uses it
-        if self._events is not None:
-            self._events.enqueued()
+    def _log_enqueued(self, record: RunContext) -> None:
+        self._progress(record).enqueued()

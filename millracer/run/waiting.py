@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from millracer.domain.event_log import EventType
 from millracer.domain.run.observation import ChangeHints
-from millracer.domain.run.progress import ProgressKind
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeEvent
 from millracer.errors import MillracerError
@@ -42,7 +42,7 @@ class WaitingReport:
             self._note_stages(others)
             text = self._describe()
             if text and text != self._reported:
-                self._progress.report(ProgressKind.WAITING, text)
+                self._progress.report(EventType.RUNTIME_WAITING, text)
             self._reported = text
 
     def _waits(self) -> bool:

@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import suppress
 
 from millracer.cancellation import Cancelled, Wait
+from millracer.domain.event_log import EventType
 from millracer.domain.run.conclusion import Conclusion, Observation, classify, conclude
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.evidence import lineage_of
@@ -22,7 +23,6 @@ from millracer.domain.run.observation import (
     leads_to_more_work,
     unmeetable,
 )
-from millracer.domain.run.progress import ProgressKind
 from millracer.domain.run.usage import NO_TURNS, total_of
 from millracer.domain.work.items import ItemState
 from millracer.domain.work.runtime import RuntimeEvent
@@ -252,7 +252,9 @@ class Watch:
 
     def _note_pause(self, *, paused: bool) -> None:
         if paused and not self._paused:
-            self._progress.report(ProgressKind.PAUSED, self._pause_text())
+            self._progress.report(EventType.RUNTIME_PAUSED, self._pause_text())
+        if self._paused and not paused:
+            self._progress.resumed()
         self._paused = paused
 
     def _pause_text(self) -> str:

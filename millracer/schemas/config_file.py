@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, ValidationError, create_model, field_validator
+from pydantic import ConfigDict, PrivateAttr, ValidationError, create_model, field_validator
 
 from millracer.domain.configuration import (
     LONGEST_CONFIG_BYTES,
@@ -18,9 +18,11 @@ from millracer.domain.configuration import (
     starts_the_same_anywhere,
 )
 from millracer.domain.models import parse_choice
+from millracer.domain.notifications import NOTIFY_KEY, NotifyTarget
 from millracer.domain.run.options import FILE_OPTIONS, PROGRAM_OPTIONS, Form, Option
 from millracer.errors import ConfigInvalid
 from millracer.schemas.encoding import NotUtf8, read_document
+from millracer.schemas.notify_tables import parse_notify_tables
 from millracer.schemas.run.options import GivenOptions, fields_of
 
 _LONGEST_SHOWN = 100
@@ -55,6 +57,12 @@ class ConfigOptions(_ConfigFields):
     """
 
     model_config = ConfigDict(extra="forbid")
+    _notify: tuple[NotifyTarget, ...] = PrivateAttr(default=())
+
+    @property
+    def notify(self) -> tuple[NotifyTarget, ...]:
+        """The receivers of notifications; only the user's file has them."""
+        return self._notify
 
     @field_validator(*_named(*Form))
     @classmethod
@@ -109,14 +117,17 @@ def parse_config(raw: bytes, path: str, *, of_workspace: bool) -> ConfigOptions:
         ConfigInvalid: it is not TOML, or has a forbidden key or value.
     """
     text, table = _read_toml(raw, path)
+    for key in table:
+        _check_key(key, f"{path}{_line_of(text, key)}", of_workspace=of_workspace)
+    notify = parse_notify_tables(table.pop(NOTIFY_KEY, []), text, path)
     for key, value in table.items():
-        where = f"{path}{_line_of(text, key)}"
-        _check_key(key, where, of_workspace=of_workspace)
-        _check_shape(key, value, where)
+        _check_shape(key, value, f"{path}{_line_of(text, key)}")
     try:
-        return ConfigOptions.model_validate_json(json.dumps(table, default=_as_object))
+        options = ConfigOptions.model_validate_json(json.dumps(table, default=_as_object))
     except ValidationError as error:
         raise _wrong_value(error, text, table, path) from error
+    options._notify = notify  # noqa: SLF001 - the tables are not options
+    return options
 
 
 def _read_toml(raw: bytes, path: str) -> tuple[str, dict[str, Any]]:
@@ -155,7 +166,7 @@ def _check_key(key: str, where: str, *, of_workspace: bool) -> None:
         )
     names = [
         name
-        for name in ConfigOptions.model_fields
+        for name in (*ConfigOptions.model_fields, NOTIFY_KEY)
         if not (of_workspace and name in NOT_FOR_A_WORKSPACE)
     ]
     if key in names:
@@ -203,7 +214,7 @@ def _as_object(value: object) -> dict[str, str]:
 
 def _line_of(text: str, key: str) -> str:
     """Return the line that sets a key, as text for a message; empty if it is not obvious."""
-    quoted = rf"^[ \t]*+(?:\[[ \t]*+)?([\"']?){re.escape(key)}\1[ \t]*+[=.\]]"
+    quoted = rf"^[ \t]*+(?:\[?\[[ \t]*+)?([\"']?){re.escape(key)}\1[ \t]*+[=.\]]"
     found = re.search(quoted, text, re.MULTILINE)
     return "" if found is None else f", line {text.count(chr(10), 0, found.start()) + 1}"
 

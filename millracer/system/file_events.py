@@ -17,7 +17,7 @@ from millracer.system.process_end import ProcessEnd, watch_end
 
 #: How often cancellation is checked, and the end of a process that has no descriptor.
 _SLICE_SECONDS = 0.1
-#: How long to keep sleeping after the first change: changes come in bursts.
+#: How long to keep sleeping after the first change, if changes come in bursts.
 _BURST_SECONDS = 0.02
 
 
@@ -85,9 +85,17 @@ class Wakeup:
     Args:
         folders: absolute paths; `watch_folders` tries missing ones again.
         closes: see `open_changes`.
+        burst_seconds: how long to keep sleeping after the first change.
     """
 
-    def __init__(self, folders: Iterable[str], *, closes: bool = False) -> None:
+    def __init__(
+        self,
+        folders: Iterable[str],
+        *,
+        closes: bool = False,
+        burst_seconds: float = _BURST_SECONDS,
+    ) -> None:
+        self._burst_seconds = burst_seconds
         self._missing = list(dict.fromkeys(folders))
         self._changes = open_changes(closes=closes)
         self._process: ProcessEnd | None = None
@@ -140,7 +148,7 @@ class Wakeup:
             wait.cancellation.raise_if_cancelled()
             is_ready = bool(poll.poll(min(_SLICE_SECONDS, within.remaining) * 1000))
             if is_ready or self._has_process_ended():
-                within.sleep(_BURST_SECONDS)
+                within.sleep(self._burst_seconds)
                 self._take_wakeup()
                 break
         wait.cancellation.raise_if_cancelled()

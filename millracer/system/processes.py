@@ -8,6 +8,7 @@ group or parent (`process_table.processes_with_token`). Waits are bounded; every
 from __future__ import annotations
 
 import logging
+import math
 import operator
 import os
 import signal
@@ -94,13 +95,39 @@ def run(command: Command, wait: Wait) -> Completed:
         ToolTimeout: the wait's deadline passed; the process group was ended.
         Cancelled: the caller cancelled; the process group was ended.
     """
+    return run_with_input(command, subprocess.DEVNULL, wait)
+
+
+def run_with_input(
+    command: Command,
+    stdin: int | IO[bytes],
+    wait: Wait,
+    *,
+    last_words_seconds: float = math.inf,
+) -> Completed:
+    """Run a command as `run` does, with a file or a descriptor as its standard input.
+
+    Args:
+        command: the command.
+        stdin: its standard input.
+        wait: limits the call.
+        last_words_seconds: how long outputs are read after the process has ended, because another
+            process may have inherited them.
+
+    Raises:
+        ToolFailed, ToolNotFound, ToolTimeout, Cancelled: as `run`.
+    """
     started = time.monotonic()
     output = Output(command.tool)
-    process = spawn(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = spawn(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        exit_code = collect(process, output, lambda: raise_if_over(command, wait, started))
+        exit_code = collect(
+            process,
+            output,
+            lambda: raise_if_over(command, wait, started),
+            last_words_seconds=last_words_seconds,
+        )
+        reap(process)
     except BaseException:
         end_group(process.pid, grace_seconds=_TERMINATE_GRACE_SECONDS)
         reap(process)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from millracer.ports import (
     TextListener,
 )
 from millracer.ports.event_log import LogListener
+from millracer.wiring.attempt_end import NO_REPORTS, AttemptReports
 from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ def open_orchestrator(  # noqa: PLR0913 - the listeners
     listeners: Sequence[ProgressListener] = (),
     on_text: TextListener | None = None,
     on_log: LogListener | None = None,
+    reports: AttemptReports = NO_REPORTS,
 ) -> Iterator[Orchestrator]:
     """Yield an orchestrator on the real programs; every process it starts ends with the block.
 
@@ -181,12 +183,14 @@ def open_orchestrator(  # noqa: PLR0913 - the listeners
         listeners: receive each progress event.
         on_text: receives pi's text as it is streamed.
         on_log: called as the log of the run's item is opened.
+        reports: how the end of the run is reported.
 
     Raises:
         UsageError: a named skill does not exist.
     """
     with ExitStack() as stack:
         load_run()
+        settings = replace(settings, environment=reports.environment(settings.environment))
         pi = open_pi(settings)
         if backends is None:
             backends = BackendFactory()
@@ -201,6 +205,7 @@ def open_orchestrator(  # noqa: PLR0913 - the listeners
                 on_text=on_text,
                 on_log=on_log,
                 logs=open_event_logs(str(settings.workspace)),
+                reports=reports,
             )
         )
 
@@ -214,6 +219,7 @@ def orchestrator_over(  # noqa: PLR0913 - the listeners
     on_text: TextListener | None = None,
     on_log: LogListener | None = None,
     logs: EventLogs | None = None,
+    reports: AttemptReports = NO_REPORTS,
 ) -> Orchestrator:
     """Return an orchestrator that uses both; the caller closes them."""
     load_run()
@@ -232,6 +238,8 @@ def orchestrator_over(  # noqa: PLR0913 - the listeners
         on_log=on_log,
         logs=logs,
         render=render_result,
+        end_listeners=reports.listeners,
+        trace=reports.trace,
     )
 
 
@@ -314,6 +322,7 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
     on_text: TextListener | None = None,
     on_log: LogListener | None = None,
     logs: EventLogs | None = None,
+    reports: AttemptReports = NO_REPORTS,
 ) -> Iterator[Orchestrator]:
     """Yield an orchestrator that uses both; the conversation with pi ends with the block.
 
@@ -326,6 +335,7 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
         on_text: receives pi's text as it is streamed.
         on_log: called as the log of the run's item is opened.
         logs: the event logs of the workspace; None: no events are stored.
+        reports: how the end of the run is reported.
     """
     try:
         yield orchestrator_over(
@@ -336,6 +346,7 @@ def orchestrator_until_end(  # noqa: PLR0913 - the ports and the listeners
             on_text=on_text,
             on_log=on_log,
             logs=logs,
+            reports=reports,
         )
     finally:
         pi.close(Wait(cancellation).cleaning_up(_PI_CLOSE_SECONDS))

@@ -49,7 +49,9 @@ def load_run() -> None:
     from millracer.schemas.run import result as run_result
     from millracer.system import config_files
     from millracer.system.file_events import load_changes
+    from millracer.wiring.attempt_end import open_attempt_reports
 
+    open_attempt_reports()  # imports the configured listeners
     with suppress(ImportError):  # without its library, a watch polls
         load_changes()
 

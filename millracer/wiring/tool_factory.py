@@ -24,6 +24,7 @@ from millracer.wiring import (
     orchestrator_over,
     orchestrator_until_end,
 )
+from millracer.wiring.attempt_end import open_attempt_reports
 from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
@@ -80,9 +81,14 @@ class ProgramFactory:
         return self.backends.open(self.settings(root_path, options))
 
     def orchestrator(
-        self, root_path: str, options: RunOptions, cancellation: Cancellation
+        self,
+        root_path: str,
+        options: RunOptions,
+        cancellation: Cancellation,
+        *,
+        trace_ref: str | None = None,
     ) -> AbstractContextManager[Orchestrator]:
-        """Yield an orchestrator on the named programs."""
+        """Yield an orchestrator on the named programs, for one run."""
         settings = self.settings(root_path, options)
         return open_orchestrator(
             settings,
@@ -91,6 +97,7 @@ class ProgramFactory:
             listeners=self.listeners,
             on_text=self.on_text,
             on_log=self.on_log,
+            reports=open_attempt_reports(trace_ref),
         )
 
     def repository(self, root_path: str) -> Repository:
@@ -125,15 +132,18 @@ class ProgramFactory:
         pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
+        on_log: LogListener | None,
     ) -> Orchestrator:
-        """Return an orchestrator that uses both."""
+        """Return an orchestrator that uses both, for one run."""
         return orchestrator_over(
             millrace,
             pi,
             tools=self.found.used,
             listeners=listeners,
             on_text=on_text,
+            on_log=on_log,
             logs=open_event_logs(millrace.workspace),
+            reports=open_attempt_reports(),
         )
 
     def check(self, root_path: str, options: RunOptions) -> None:
@@ -224,7 +234,12 @@ class PortFactory:
         )
 
     def orchestrator(
-        self, root_path: str, options: RunOptions, cancellation: Cancellation
+        self,
+        root_path: str,
+        options: RunOptions,
+        cancellation: Cancellation,
+        *,
+        trace_ref: str | None = None,  # noqa: ARG002 - scripted programs have no environment
     ) -> AbstractContextManager[Orchestrator]:
         """Yield an orchestrator on the backend and a new conversation."""
         load_run()

@@ -56,6 +56,16 @@ REPRESENTATIVES = (
     ),
     Death(
         situation=BRIEF,
+        victim=Victim.MILLRACER,
+        point="monitor: log stage.started after",
+    ),
+    Death(
+        situation=BRIEF,
+        victim=Victim.MILLRACER,
+        point="finalize: log result after",
+    ),
+    Death(
+        situation=BRIEF,
         victim=Victim.WARM,
         point="enqueue: millrace queue add-task begun",
     ),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support.cli import FORCED, Millracer, Running, wait_until
 from tests.support.ops_cli import OpsCaller, request
+from tests.support.receivers import receiver
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace
 
@@ -117,7 +119,9 @@ def test_followers_take_over_from_killed_writers_and_print_one_story(
         kinds = types(story)
         assert kinds.count("attempt.lost") == 2
         assert kinds.count("attempt.ended") == 1
-        stages = [frame["payload"]["stage"] for frame in story if "stage" in frame["payload"]]
+        stages = [
+            frame["payload"]["stage"] for frame in story if frame["event_type"].startswith("stage.")
+        ]
         assert stages == [stage for stage in ("builder", "checker", "updater") for _ in "be"]
     assert [frame["payload"] for frame in stories[0]] == [frame["payload"] for frame in stories[1]]
     results = [document(frames) for frames, _ in ended]
@@ -145,17 +149,78 @@ def test_every_cursor_of_a_run_replays_the_rest(prepare: Callable[..., Millracer
     assert types(story)[:2] == ["log.opened", "attempt.started"]
     assert types(story)[-1] == "attempt.ended"
 
-    for at in (0, len(story) // 2, len(story) - 1):
-        frames, code = frames_of(follow(millracer, "--after", story[at]["cursor"]))
-
-        assert code == 0
-        assert [frame["cursor"] for frame in durable(frames)] == [
-            frame["cursor"] for frame in story[at + 1 :]
-        ]
-        assert document(frames)["scoped_completion"] is True
+    assert_replayed(millracer, story, (0, len(story) // 2, len(story) - 1))
     frames, _ = frames_of(follow(millracer, "--after", "00000000-3"))
     assert types(frames)[1] == "stream.reset"
     assert len(durable(frames)) == len(story)
+
+
+def assert_replayed(millracer: Millracer, story: Sequence[Frame], positions: Iterable[int]) -> None:
+    """Check that a watch after each of these events has exactly the events behind it."""
+    for at in positions:
+        frames, code = frames_of(follow(millracer, "--after", story[at]["cursor"]))
+
+        assert code == 0
+        assert durable(frames) == [
+            {**frame, "request_id": frames[0]["request_id"]} for frame in story[at + 1 :]
+        ]
+        assert document(frames)["scoped_completion"] is True
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_watch_after_each_event_of_a_run_has_the_events_behind_it(
+    prepare: Callable[..., Millracer],
+) -> None:
+    millracer = prepare(Scenario())
+    ran, _ = frames_of(millracer.start(*FORCED, "--request-id", NAME, STREAM, "Mend the widget"))
+    story = durable(ran)
+
+    assert_replayed(millracer, story, range(len(story)))
+
+
+@pytest.mark.slow
+def test_a_run_killed_twice_and_its_two_watchers_print_equal_documents(
+    prepare: Callable[..., Millracer], tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    ended = killed_twice(prepare(Scenario({"builder": (Step(until=str(go)),)})), go)
+
+    assert [code for _, code in ended] == [0, 0, 0]
+    stories = [durable(frames) for frames, _ in ended]
+    for story in stories:
+        assert [frame["sequence"] for frame in story] == list(range(len(story)))
+        assert types(story).count("attempt.started") == 3
+        assert types(story).count("attempt.lost") == 2
+        stages = [each for each in story if each["event_type"].startswith("stage.")]
+        assert [each["payload"]["stage"] for each in stages] == [
+            *("builder", "builder", "checker", "checker", "updater", "updater")
+        ]
+    assert len({json.dumps([each["payload"] for each in story]) for story in stories}) == 1
+    assert len({json.dumps(shared(document(frames))) for frames, _ in ended}) == 1
+    assert all(document(frames)["scoped_completion"] is True for frames, _ in ended)
+
+
+def killed_twice(millracer: Millracer, go: Path) -> list[tuple[list[Frame], int]]:
+    """Return the streams of two watchers, and of a run that was killed twice as the writer.
+
+    Its builder works until the file `go` exists.
+    """
+    command = (*FORCED, "--request-id", NAME, STREAM, "Mend the widget")
+    first = millracer.start(*command)
+    wait_until(logged(millracer, "stage.started"), "the builder runs")
+    first.send(signal.SIGKILL)
+    first.end()
+    second = millracer.start(*command)
+    wait_until(logged(millracer, "attempt.started", 2), "the run continues")
+    watchers = [follow(millracer), follow(millracer)]
+    wait_until(lambda: all(_is_following(each) for each in watchers), "both watch the item")
+    second.send(signal.SIGKILL)
+    second.end()
+    third = millracer.start(*command)
+    wait_until(lambda: _is_following(third), "the run follows")
+    go.touch()
+    return [frames_of(each) for each in (*watchers, third)]
 
 
 @pytest.mark.slow
@@ -249,3 +314,32 @@ def test_bad_cursors_and_contradictions_are_refused_with_frames(
 
         assert code == 2
         assert document(frames)["errors"]
+
+
+def test_the_end_of_a_run_is_notified_once_and_its_stages_are_spans(
+    prepare: Callable[..., Millracer], tmp_path: Path
+) -> None:
+    millracer = prepare(Scenario())
+    config = tmp_path / "config" / "config.toml"
+    config.parent.mkdir()
+    with receiver() as hook, receiver() as collector:
+        config.write_text(f'[[notify]]\nurl = "{hook.url}"\nsecret_env = "HOOK"\n')
+        millracer.environment = {
+            "MILLRACER_CONFIG_DIR": str(config.parent),
+            "HOOK": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        }
+        ran = millracer.delegate("Mend the widget", "--request-id", NAME)
+        again = millracer.start(NAME, command="watch").finish()
+
+    log = log_of(millracer)
+    assert log is not None
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (sent,), (exported,) = hook.received, collector.received
+    assert (ran.exit_code, again.exit_code) == (0, 0)
+    assert json.loads(sent.body)["payload"] == ran.result
+    epoch = lines[0]["payload"]["epoch"]
+    assert sent.headers["webhook-id"] == f"{epoch}-{lines[-1]['seq']}"
+    (resource,) = ExportTraceServiceRequest.FromString(exported.body).resource_spans
+    names = {each.name for each in resource.scope_spans[0].spans}
+    assert {"millracer.run", "state monitor", "stage builder", "stage checker"} <= names

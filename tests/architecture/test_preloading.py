@@ -59,6 +59,8 @@ _OF_OTHERS = frozenset(
         *("millracer.schemas.config", "millracer.schemas.control"),
         *("millracer.schemas.doctor", "millracer.schemas.status"),
         "millracer.schemas.submit",
+        # Listeners of a run's end: loaded at the start if they are configured.
+        *("millracer.notify.notifications", "millracer.tracing.export"),
     }
 )
 _OF_OTHER_PLATFORMS = {

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench import commands, delegated, resident
+from tests.bench import commands, delegated, event_log, resident
 from tests.bench.figures import Figure
 from tests.bench.report import Conditions, growth_table, notes, render, table
 from tests.bench.running import Failed
@@ -22,7 +22,7 @@ from tests.bench.scene import Contender, Tools
 _ROOT = Path(__file__).parents[2]
 _DOCUMENT = _ROOT / "docs" / "evidence" / "benchmarks.md"
 _CONTENDERS = ("ours", "reference")
-_MAIN_PARTS = ("delegated", "quiet", "commands", "resident")
+_MAIN_PARTS = ("delegated", "quiet", "commands", "resident", "events")
 _GROWTH_PARTS = ("depths", "workspaces")
 _PARTS = _MAIN_PARTS + _GROWTH_PARTS
 
@@ -97,6 +97,7 @@ def _figures(part: str) -> Rows:
         "quiet": delegated.quiet_figures,
         "commands": commands.command_figures,
         "resident": resident.resident_figures,
+        "events": event_log.event_figures,
         "depths": commands.depth_figures,
         "workspaces": resident.growth_figures,
     }
@@ -111,6 +112,9 @@ def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
         "quiet": delegated.measure_quiet,
         "commands": commands.measure_commands,
         "resident": partial(_millracer_alone, resident.measure_again),
+        "events": partial(
+            _millracer_alone, event_log.measure_events, lacks="the reference has no event log"
+        ),
         "depths": commands.measure_depths,
         "workspaces": partial(_millracer_alone, resident.measure_growth),
     }
@@ -128,10 +132,14 @@ def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
 
 
 def _millracer_alone(
-    measure: Callable[[Tools, Rows], None], tools: Tools, contender: Contender, rows: Rows
+    measure: Callable[[Tools, Rows], None],
+    tools: Tools,
+    contender: Contender,
+    rows: Rows,
+    lacks: str = "the reference has no resident process",
 ) -> None:
     if not contender.is_millracer:
-        raise resident.Absent("the reference has no resident process")
+        raise resident.Absent(lacks)
     measure(tools, rows)
 
 

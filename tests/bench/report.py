@@ -131,5 +131,8 @@ _HOW = """\
   counted; pi, which waits in its conversation, is.
 - For a short command the figure is the fastest of five. A repetition of `status` subtracts
   Millrace's fastest time from Millracer's fastest time, measured in turn.
+- Event logs: the CPU figures are the least of five rounds in one process, the delays come from real
+  `run` and `watch` processes on pipes. The events of a delegated run are logged, read, made frames
+  and printed once more; that is compared with the CPU of the whole run.
 - Growth: tasks are placed in Millrace's queue in its storage format, with no daemon running.
   Workspaces are copies of one that Millrace initialised."""

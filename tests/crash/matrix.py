@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.crash.play import DAEMON_HAS_LOCK, HALF_PRINTED, Death, Victim
-from tests.crash.points import AGAIN, CALL, registered
+from tests.crash.points import AGAIN, CALL, LOG, registered
 from tests.crash.scene import (
     BRIEF,
     DECIDED,
@@ -39,7 +39,7 @@ _IDLE = (": entered", " after", " unheard")
 #: What of a situation differs from the named run's, which dies everywhere: words of its points.
 _OWN = {
     PLAIN: ("queue add-", "run daemon ", "control stop "),
-    UNNAMED: ("entered", "queue add-", "run daemon ", "control stop ", "print "),
+    UNNAMED: (": entered", "queue add-", "run daemon ", "control stop ", "print "),
     DECIDED: ("decide: ",),
     PRINTED: ("Agent.",),
     RESTARTED: ("restart_needed: ", "monitor 2: "),
@@ -61,7 +61,7 @@ _HELD = (
 )
 #: Where all is ended at once, beside the stages.
 _POWER_CUTS = (
-    *("entered", "replace .millracer/", "queue add-task ", "run daemon begun"),
+    *(": entered", "replace .millracer/", "queue add-task ", "run daemon begun"),
     *("control stop begun", "Agent.ask before"),
 )
 #: Where an owned daemon ends before it works.
@@ -104,8 +104,13 @@ def deaths_of(situation: Situation, points: Sequence[str]) -> list[Death]:
     return [
         Death(situation=situation, victim=Victim.MILLRACER, point=group[0], same=group[1:])
         for group in boundaries(points)
-        if any(word in point for point in group for word in words)
+        if any(word in point for point in group for word in words if _counts(point, word))
     ]
+
+
+def _counts(point: str, word: str) -> bool:
+    """Whether a point can make a death of its own: an event of a log only of the named run."""
+    return not word or f": {LOG}" not in point
 
 
 def deaths_of_others(points: Sequence[str]) -> list[Death]:

@@ -18,9 +18,10 @@ import psutil
 
 from millracer.millrace.files.items.unfinished import list_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
-from tests.crash.aftermath import documents, files_left, twice, untrue
+from tests.crash.aftermath import documents, files_left, twice, unlike_story, untrue
 from tests.crash.child import RUN_VARIABLE
 from tests.crash.commands import Command, read
+from tests.crash.points import LOG
 from tests.crash.scene import Model, Scene, Situation, Theatre, foreign_daemon
 from tests.support.cli import Ran, Running, daemon_pid, wait_until
 from tests.support.leftovers import carriers, end_leftovers
@@ -153,6 +154,8 @@ def _play(theatre: Theatre, model: Model, death: Death) -> Aftermath:
                 _release(scene, running)
             again = running.finish()
             wrong += _judge(scene, death, first, again)
+            if f": {LOG}" in death.point and death.situation.named:
+                wrong += _judge_log(scene, again)
         wrong += [f"a stranger was ended: {each.pid}" for each in squatters if each.poll()]
     finally:
         for each in squatters:
@@ -252,6 +255,13 @@ def _judge(scene: Scene, death: Death, first: _Held, again: Ran) -> list[str]:
     if not death.situation.named:
         wrong += _unsafe(scene, first, others)
     return wrong + list(twice(items, scene.workspace))
+
+
+def _judge_log(scene: Scene, again: Ran) -> list[str]:
+    """Report what is wrong with the item's event log, and whether a watch prints it alike."""
+    own = again.result["work_item_id"]
+    watched = scene.start("third", resumes=own).finish()
+    return list(unlike_story(scene.workspace, own, again, watched))
 
 
 def _unsafe(scene: Scene, first: _Held, items: list[str]) -> list[str]:

@@ -1,10 +1,10 @@
 """The points at which a run can die, found from the code while it runs.
 
 `install` puts a trace around the seams that every effect passes: entering a state, a command of
-Millrace, what a port of `WAITED` does, a process that starts, a signal, a file that is made,
-replaced or removed, the print. Nothing here lists effects: a new command, port method, file or
-state has its points by being reached. Points are named by what happens, never by an id, a time or a
-random name.
+Millrace, what a port of `WAITED` does, an event of an item's log, a process that starts, a signal,
+a file that is made, replaced or removed, the print. Nothing here lists effects: a new command, port
+method, event, file or state has its points by being reached. Points are named by what happens,
+never by an id, a time or a random name.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from typing import Any
 
 import psutil
 
-from millracer import millrace, pi, ports, programs, store, system
+from millracer import event_log, millrace, pi, ports, programs, store, system
 from millracer.cli.terminal import stdout
+from millracer.domain.event_log import Event
 from millracer.domain.run.lifecycle import RunState
+from millracer.event_log.logs import FileEventLogs
+from millracer.event_log.writer import FileLogWriter
 from millracer.millrace.commands import runner as command_runner
 from millracer.millrace.fork_server import client
 from millracer.run.orchestrator import Orchestrator
@@ -44,6 +47,9 @@ CALLED: tuple[type, ...] = (ports.Backend, ports.Supervisor, ports.DaemonControl
 
 #: Before the name of such a call, which is not a point of death.
 CALL = "calls "
+
+#: Before the name of an event of the item's log, or of what else is done with the log.
+LOG = "log "
 
 #: Behind the name of a point that was reached before in the same state.
 AGAIN = ", again"
@@ -162,7 +168,7 @@ class Trace:
 
 def install(trace: Trace, *, workspace: Path, home: Path) -> None:
     """Put the trace around every seam; only for a process that does nothing else."""
-    for package in (millrace, pi, programs, store, system):
+    for package in (event_log, millrace, pi, programs, store, system):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name != "millracer.millrace.fork_server.server":  # a program of its own
                 importlib.import_module(module.name)
@@ -174,6 +180,7 @@ def install(trace: Trace, *, workspace: Path, home: Path) -> None:
     for runner in _implementations(command_runner.CommandRunner):
         _trace_runner(trace, runner)
     _trace_starts(trace)
+    _trace_logs(trace)
     _trace_print(trace)
     sys.addaudithook(_effects(trace, workspace=workspace, home=home))
 
@@ -273,6 +280,21 @@ def _trace_starts(trace: Trace) -> None:
 
 def _started(start: process_start.Start) -> subprocess.Popen[bytes]:
     return start()
+
+
+def _trace_logs(trace: Trace) -> None:
+    append = FileLogWriter.append
+
+    def appending(self: FileLogWriter, event: Event) -> Any:
+        trace.reach(f"{LOG}{event.type} before")
+        logged = append(self, event)
+        trace.reach(f"{LOG}{event.type} after")
+        return logged
+
+    FileLogWriter.append = appending  # type: ignore[method-assign]
+    for method, name in ((FileEventLogs.write, "opened"), (FileLogWriter.write_result, "result")):
+        owner = FileEventLogs if name == "opened" else FileLogWriter
+        setattr(owner, method.__name__, _reported(trace, f"{LOG}{name}", method))
 
 
 def _trace_print(trace: Trace) -> None:

@@ -13,6 +13,7 @@ from millracer.domain.run.options import RunOptions
 from millracer.errors import MillracerError
 from millracer.operator.session import OperatorTools, Voice
 from millracer.ports import Agent, Backend, ProgressListener, Repository, TextListener
+from millracer.ports.event_log import LogListener
 from millracer.run.orchestrator import Orchestrator
 from millracer.schemas.items.item import ItemResult, LogsResult
 from millracer.schemas.status import StatusResult
@@ -106,6 +107,7 @@ class ConversationTools(OperatorTools):
         pi: Agent,
         listeners: Sequence[ProgressListener],
         on_text: TextListener | None,
+        on_log: LogListener | None,
     ) -> Orchestrator:
         if self.run_error is not None:
             raise self.run_error
@@ -116,4 +118,5 @@ class ConversationTools(OperatorTools):
             unique=lambda: f"unique-{next(self.numbers)}",
             listeners=listeners,
             on_text=on_text,
+            on_log=on_log,
         )

@@ -113,7 +113,12 @@ class ScriptedTools(Tools):
 
     @contextmanager
     def orchestrator(
-        self, root_path: str, options: RunOptions, cancellation: Cancellation
+        self,
+        root_path: str,
+        options: RunOptions,
+        cancellation: Cancellation,
+        *,
+        trace_ref: str | None = None,
     ) -> Iterator[Orchestrator]:
         self._open(root_path, options)
         self.in_use += 1

@@ -35,6 +35,7 @@ from millracer.ports import ProgressListener, TextListener
 from millracer.ports.event_log import LogListener
 from millracer.run.summary import summary_of
 from millracer.wiring import BackendFactory, Settings, tool_factory
+from millracer.wiring.attempt_end import AttemptReports
 
 
 @dataclass
@@ -58,6 +59,7 @@ class Stand:
         listeners: Sequence[ProgressListener] = (),
         on_text: TextListener | None = None,
         on_log: "LogListener | None" = None,
+        reports: AttemptReports,
     ) -> Iterator["Stand"]:
         assert cancellation.reason is None
         self.backends.append(backends)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from millracer.domain.event_log import EventType, LogEvent, NewEvent
+from millracer.domain.event_log import Event, EventType, LogEvent
 from millracer.ports.event_log import EventLogs, LogWriter
 
 ITEM = "fix-it-1"
@@ -17,9 +17,9 @@ AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 _WRITER = Path(__file__).parents[1] / "children" / "log_writer.py"
 
 
-def news(message: str = "x", *, key: str | None = None, **payload: object) -> NewEvent:
+def news(message: str = "x", *, key: str | None = None, **payload: object) -> Event:
     """Return an event."""
-    return NewEvent(
+    return Event(
         type=EventType.STAGE_STARTED, at=AT, message=message or "-", payload=payload, key=key
     )
 

@@ -20,7 +20,7 @@ from millracer.domain.run.evidence import (
     StageFact,
 )
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.run.progress import EventKind, ProgressEvent, ProgressKind
+from millracer.domain.run.progress import PROGRESS_KINDS, EventKind, ProgressEvent
 from millracer.domain.run.result import DecidingEvent, ErrorRecord, NextStep, RunResult, Versions
 from millracer.domain.work.items import ItemState
 from millracer.errors import RunWarning
@@ -152,8 +152,9 @@ def _progress(text: st.SearchStrategy[str]) -> st.SearchStrategy[ProgressEvent]:
         ProgressEvent,
         number=st.integers(0, 99),
         at=st.just(NOW),
-        kind=st.sampled_from(ProgressKind),
+        observed_at=st.just(NOW),
+        type=st.sampled_from(sorted(PROGRESS_KINDS)),
         workspace=text,
-        reason=text,
-        state=text,
+        message=text,
+        payload=st.fixed_dictionaries({"state": text}),
     )

@@ -159,7 +159,8 @@ def take(person: Operator, line: str, cancellation: Cancellation, *, interactive
     screen = TaskScreen()
     watching = Watching(
         cancellation=cancellation,
-        listener=screen.listen,
+        listener=screen.story.listen,
+        on_log=screen.story.log_opened,
         on_text=screen.stream if interactive else None,
     )
 

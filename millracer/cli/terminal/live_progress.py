@@ -13,7 +13,8 @@ from rich.text import Text
 from millracer.cli.terminal.item_ids import shorten_ids
 from millracer.cli.terminal.stderr import printable
 from millracer.cli.terminal.style import Stream
-from millracer.domain.run.progress import LISTENERS_ONLY, ProgressEvent, ProgressKind
+from millracer.domain.event_log import Event, EventType
+from millracer.domain.run.progress import PASSING, SHOWN, number_in, text_in
 from millracer.run.closing import short_number
 
 _FRAMES_A_SECOND = 8
@@ -23,9 +24,9 @@ class LiveProgress:
     """Shows state, stage, item, elapsed time, tokens and queue until it is stopped."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._began = time.time()
         self._console = console = Console(file=sys.stderr, highlight=False)
-        self._event: ProgressEvent | None = None
+        self._event: Event | None = None
         self._stage = ""
         self._stage_began: float | None = None
         self._item = ""
@@ -42,20 +43,27 @@ class LiveProgress:
         """Remove the line; repeated calls do nothing."""
         self._live.stop()
 
-    def listen(self, event: ProgressEvent) -> None:
-        """Show one progress event; finished steps are printed above the line."""
+    def listen(self, event: Event) -> None:
+        """Show one event; finished steps are printed above the line.
+
+        Times count from the beginning of the attempt, whichever process it is in.
+        """
+        if event.type not in SHOWN:
+            return
         self._event = event
-        began = event.kind is ProgressKind.STAGE_PROGRESS and event.reason.endswith(" began")
-        if event.kind in LISTENERS_ONLY:
-            self._stage = _shown(event.reason)
-        elif event.stage is not None and began:
-            self._stage = printable(event.stage)
-            self._stage_began = time.monotonic()
+        at = event.at.timestamp()
+        if event.type == EventType.STATE_ENTERED:
+            self._began = min(self._began, at)
+        if event.type in PASSING:
+            self._stage = _shown(event.message)
+        elif event.type == EventType.STAGE_STARTED:
+            self._stage = printable(text_in(event, "stage") or "")
+            self._stage_began = at
         else:
             self._stage, self._stage_began = "", None
-            line = Text(f"  {_clock(time.monotonic() - self._began)}  {_shown(event.reason)}")
+            line = Text(f"  {_clock(at - self._began)}  {_shown(event.message)}")
             self._console.print(line, style="dim", soft_wrap=True)
-        self._item = _shown(event.item_id or self._item)
+        self._item = _shown(text_in(event, "item_id") or self._item)
 
     def note(self, text: str) -> None:
         """Print a line above the live line."""
@@ -71,16 +79,17 @@ class LiveProgress:
         yield line
 
     def _describe(self) -> str:
-        parts = [_clock(time.monotonic() - self._began)]
+        parts = [_clock(time.time() - self._began)]
         event = self._event
         if event is not None:
-            parts += [event.state, self._stage]
+            parts += [text_in(event, "state") or "", self._stage]
             if self._stage_began is not None and self._stage:
-                parts.append(f"for {_clock(time.monotonic() - self._stage_began)}")
-            if event.tokens:
-                parts.append(f"{short_number(event.tokens)} tokens")
-            if event.queued:
-                parts.append(f"{event.queued} queued")
+                parts.append(f"for {_clock(time.time() - self._stage_began)}")
+            tokens, queued = number_in(event, "tokens"), number_in(event, "queued")
+            if tokens:
+                parts.append(f"{short_number(tokens)} tokens")
+            if queued:
+                parts.append(f"{queued} queued")
             parts.append(self._item)
         return " · ".join(part for part in parts if part)
 
@@ -90,5 +99,5 @@ def _shown(text: str) -> str:
 
 
 def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(max(0, int(seconds)), 60)
     return f"{minutes}:{rest:02}"

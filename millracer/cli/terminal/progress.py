@@ -10,28 +10,31 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from millracer.cli.terminal.stderr import can_redraw, say
-from millracer.domain.run.progress import ProgressEvent
-from millracer.ports import ProgressListener
+from millracer.domain.event_log import Event
+from millracer.domain.run.progress import SHOWN, number_in, text_in
+from millracer.operations.stream.story import ItemStory
 
 
 @contextmanager
-def progress_shown(*, quiet: bool) -> Iterator[ProgressListener | None]:
-    """Yield a listener that shows a run's progress, or None if `quiet`."""
+def progress_shown(*, quiet: bool) -> Iterator[ItemStory]:
+    """Yield the story of a run's item, which is shown; nothing is shown if `quiet`."""
     if quiet:
-        yield None
+        yield ItemStory(None)
     elif can_redraw():
         from millracer.cli.terminal.live_progress import LiveProgress  # noqa: PLC0415 - only terminals need it
 
         live = LiveProgress()
         live.start()
         try:
-            yield live.listen
+            with ItemStory(live.listen) as story:
+                yield story
         finally:
             live.stop()
     else:
         plain = plain_progress()
         try:
-            yield plain.listen
+            with ItemStory(plain.listen) as story:
+                yield story
         finally:
             plain.stop()
 
@@ -51,15 +54,19 @@ class PlainProgress:
     def __init__(self, *, quiet_seconds: float) -> None:
         self._began = time.monotonic()
         self._last = ""
-        self._events: SimpleQueue[ProgressEvent | None] = SimpleQueue()
+        self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._quiet_seconds = quiet_seconds
         self._thread: Thread | None = None
 
-    def listen(self, event: ProgressEvent) -> None:
-        """Write the line of one event."""
-        queued = "" if event.queued is None else f", {event.queued} queued"
-        self._say(f"{event.state}: {event.reason}{queued}")
-        self._last = f"{event.state}: still {event.reason}"
+    def listen(self, event: Event) -> None:
+        """Write the line of one event, if a person should see it."""
+        if event.type not in SHOWN:
+            return
+        waiting, state = number_in(event, "queued"), text_in(event, "state")
+        queued = "" if waiting is None else f", {waiting} queued"
+        place = "" if state is None else f"{state}: "
+        self._say(f"{place}{event.message}{queued}")
+        self._last = f"{place}still {event.message}"
         self._events.put(event)
         if self._thread is None:
             self._thread = Thread(target=self._repeat, args=(self._quiet_seconds,), daemon=True)

@@ -10,7 +10,8 @@ from millracer.cli.terminal.stderr import can_redraw, printable, say, without_st
 from millracer.cli.terminal.stdout import OutputLost
 from millracer.cli.terminal.style import Role, Stream, is_terminal, paint, without_marks
 from millracer.cli.terminal.tables import one_line
-from millracer.domain.run.progress import ProgressEvent
+from millracer.domain.event_log import Event
+from millracer.operations.stream.story import ItemStory
 from millracer.ports import ToolCall
 from millracer.redaction.process import redacted_stream
 
@@ -22,9 +23,14 @@ _TOOL_LENGTH = 70
 
 
 class TaskScreen:
-    """Shows progress from the first event until pi's text arrives, then the text."""
+    """Shows progress from the first event until pi's text arrives, then the text.
+
+    Attributes:
+        story: receives the events of the run.
+    """
 
     def __init__(self) -> None:
+        self.story = ItemStory(self._listen)
         self._live: LiveProgress | None = None
         self._plain = None if can_redraw() else plain_progress()
         self._words = redacted_stream()
@@ -33,8 +39,7 @@ class TaskScreen:
         self._lost: OutputLost | None = None
         self.streamed = False
 
-    def listen(self, event: ProgressEvent) -> None:
-        """Show one progress event."""
+    def _listen(self, event: Event) -> None:
         if self.streamed:
             return
         if self._plain is not None:
@@ -67,6 +72,7 @@ class TaskScreen:
         Raises:
             OutputLost: a part of the text could not be written.
         """
+        self.story.end()
         self._end_progress()
         self._write(self._words.finish(), is_last=True)
         if self._last != "\n":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from millracer.domain.event_log import Severity
 
 
 class Outcome(StrEnum):
@@ -17,3 +20,22 @@ class Outcome(StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
     CANCELLED = "cancelled"
     FAILED = "failed"
+
+
+#: How important each end of a run is for a person.
+_SEVERITY_OF_OUTCOME: Mapping[Outcome, Severity] = {
+    Outcome.COMPLETED: Severity.INFO,
+    Outcome.INCOMPLETE: Severity.WARNING,
+    Outcome.BLOCKED: Severity.WARNING,
+    Outcome.RESTART_NEEDED: Severity.WARNING,
+    Outcome.TIMED_OUT: Severity.WARNING,
+    Outcome.BUDGET_EXHAUSTED: Severity.WARNING,
+    Outcome.CANCELLED: Severity.WARNING,
+    Outcome.CRASHED: Severity.ERROR,
+    Outcome.FAILED: Severity.ERROR,
+}
+
+
+def severity_of(outcome: Outcome) -> Severity:
+    """Return the severity of a run's end."""
+    return _SEVERITY_OF_OUTCOME[outcome]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from millracer.domain.event_log import Event, EventType
 
 
 class EventKind(StrEnum):
@@ -24,40 +27,85 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
 
 
-class ProgressKind(StrEnum):
-    """The subject of a step of a run; those of `LISTENERS_ONLY` are not in the result."""
-
-    STATE_ENTERED = "state_entered"  #: the lifecycle entered its next state
-    STAGE_PROGRESS = "stage_progress"
-    PAUSED = "paused"
-    WAITING = "waiting"  #: what the run waits for: other items, a lock or a booting daemon
-    RESTART_NEEDED = "restart_needed"
-    NOTIFIED = "stage_notified"  #: pi was notified of a stage's end, or could not be
-    DAEMON_UNSEEN = "daemon_unseen"  #: it cannot be determined whether the joined daemon lives
-
-
-#: Sent to listeners, and not listed in the result.
-LISTENERS_ONLY = frozenset({ProgressKind.STATE_ENTERED, ProgressKind.WAITING})
+#: The events that a library's listener receives, with their kind in documents.
+PROGRESS_KINDS: Mapping[str, str] = {
+    EventType.STATE_ENTERED: "state_entered",
+    EventType.STAGE_STARTED: "stage_progress",
+    EventType.STAGE_ENDED: "stage_progress",
+    EventType.RUNTIME_PAUSED: "paused",
+    EventType.RUNTIME_WAITING: "waiting",
+    EventType.RUNTIME_LOST: "restart_needed",
+    EventType.AGENT_NOTIFIED: "stage_notified",
+    EventType.RUNTIME_UNSEEN: "daemon_unseen",
+}
+#: The state of a run and what it waits for: not listed in its result.
+PASSING = frozenset({EventType.STATE_ENTERED, EventType.RUNTIME_WAITING})
+#: The events that a person sees while a run works.
+SHOWN = frozenset({*PROGRESS_KINDS, EventType.RUNTIME_RESUMED, EventType.ATTEMPT_LOST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressEvent:
-    """One numbered step of a run, sent to listeners as it happens and listed in the result.
-
-    The number of a step that is sent to listeners only is missing in the result.
+class ProgressEvent(Event):
+    """An event of a run, numbered; its listeners and the log of its item receive the same object.
 
     Attributes:
-        number: unique in the run, and higher than that of every step before; from 1.
+        number: counts the events of `PROGRESS_KINDS` in the run, from 1; 0 of any other event.
+        workspace: the absolute path of the workspace.
+        observed_at: when the run observed it.
     """
 
     number: int
-    at: datetime
-    kind: ProgressKind
     workspace: str
-    reason: str
-    state: str  #: the lifecycle state it happened in
-    stage: str | None = None
-    item_id: str | None = None
-    run_id: str | None = None
-    queued: int | None = None
-    tokens: int | None = None  #: used by the ended stages; None before the first end
+    observed_at: datetime
+
+    @property
+    def kind(self) -> str:
+        """The kind in documents; the type of an event that documents do not have."""
+        return PROGRESS_KINDS.get(self.type, self.type)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the result of the run lists the event."""
+        return self.type in PROGRESS_KINDS and self.type not in PASSING
+
+    @property
+    def reason(self) -> str:
+        """The event as a sentence."""
+        return self.message
+
+    @property
+    def state(self) -> str:
+        """The lifecycle state in which it happened."""
+        return text_in(self, "state") or ""
+
+    @property
+    def stage(self) -> str | None:
+        """The stage that it is about."""
+        return text_in(self, "stage")
+
+    @property
+    def item_id(self) -> str | None:
+        """The item whose stage it is about."""
+        return text_in(self, "item_id")
+
+    @property
+    def run_id(self) -> str | None:
+        """The Millrace run whose stage it is about."""
+        return text_in(self, "run_id")
+
+    @property
+    def queued(self) -> int | None:
+        """How many items wait, over all planes; None if it is not known."""
+        return number_in(self, "queued")
+
+
+def text_in(event: Event, name: str) -> str | None:
+    """Return a text of an event's payload; None if it is missing or not a text."""
+    value = event.payload.get(name)
+    return value if isinstance(value, str) else None
+
+
+def number_in(event: Event, name: str) -> int | None:
+    """Return a whole number of an event's payload; None if it is missing or not a number."""
+    value = event.payload.get(name)
+    return value if isinstance(value, int) else None

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from millracer.cancellation import Wait
+from millracer.domain.trace_context import TRACE_VARIABLES
 from millracer.errors import ToolError
 from millracer.millrace.commands.install import MillraceInstall
 from millracer.system import processes
@@ -225,10 +226,12 @@ class WarmProcess:
         outputs: tuple[int, int],
         wait: Wait,
     ) -> Iterator[tuple[int, _Answer]]:
-        token = None if command.env is None else command.env.get(TOKEN_VARIABLE)
+        environment = command.env or {}
+        token = environment.get(TOKEN_VARIABLE)
+        trace = {name: environment.get(name) for name in TRACE_VARIABLES}
         cwd = os.getcwd() if command.cwd is None else os.fspath(command.cwd)  # noqa: PTH109 - text
         request = {"argv": [_encode(each) for each in arguments], "cwd": _encode(cwd)}
-        message = json.dumps({**request, "token": token}).encode()
+        message = json.dumps({**request, "token": token, "variables": trace}).encode()
         with _Answer() as answer:
             self._send(message, answer, (*outputs, *command.pass_fds))
             pid = self._receive_started(answer, wait)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from millracer.cancellation import Wait
+from millracer.domain.trace_context import TRACE_VARIABLES
 from millracer.millrace.commands.install import FileStamp, MillraceInstall, find_install
 from millracer.millrace.commands.runner import CommandRunner
 from millracer.millrace.commands.version import is_supported
@@ -30,6 +31,9 @@ _PAUSE_SECONDS = 60.0
 #: The warm process's working directory: a workspace may be removed before the next command.
 _WORKING_DIRECTORY = Path("/")
 
+#: Variables of which each forked command has its own values.
+_OF_ONE_COMMAND = frozenset({TOKEN_VARIABLE, *TRACE_VARIABLES})
+
 _Stamp = tuple[FileStamp, ...]
 
 
@@ -43,11 +47,14 @@ class _Warm:
     process: WarmProcess
 
     def fits(self, command: Command) -> bool:
-        """Whether the command has this program and this environment, apart from the token."""
+        """Whether the command has this program and this environment.
+
+        The token and the trace may differ: each command gets its own.
+        """
         count = len(self.program.argv)
-        return command.argv[:count] == self.program.argv and _without_token(
+        return command.argv[:count] == self.program.argv and _shared_environment(
             command.env
-        ) == _without_token(self.program.env)
+        ) == _shared_environment(self.program.env)
 
 
 class ForkServerRunner(CommandRunner):
@@ -159,8 +166,8 @@ def _list_arguments(warm: _Warm, command: Command) -> tuple[str, ...]:
     return command.argv[len(warm.program.argv) :]
 
 
-def _without_token(env: Mapping[str, str] | None) -> dict[str, str]:
-    return {name: value for name, value in (env or {}).items() if name != TOKEN_VARIABLE}
+def _shared_environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    return {name: value for name, value in (env or {}).items() if name not in _OF_ONE_COMMAND}
 
 
 def _has_relative_path(program: Command) -> bool:

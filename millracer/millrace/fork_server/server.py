@@ -5,10 +5,11 @@ Millracer and, of Millrace, only the module that the console script imports. A f
 the console script itself, so a command takes the code path of the command line. The server process
 never runs a command.
 
-The protocol uses the unix socket passed to it. A request is one packet, a JSON object
-{"argv": [...], "cwd": "...", "token": "..." or null}, texts as bytes decoded as Latin-1, with
-descriptors: the answer socket, standard output, standard error, and those the command inherits. The
-answer is `started PID`, then `exit CODE` (negative: the signal), each on a line, or `refused WHY`.
+The protocol uses the unix socket passed to it. A request is one packet, a JSON object {"argv":
+[...], "cwd": "...", "token": "..." or null, "variables": {"NAME": "..." or null}}, argv and cwd as
+bytes decoded as Latin-1; the child sets or removes the variables. With it come descriptors: the
+answer socket, standard output, standard error, and those the command inherits. The answer is
+`started PID`, then `exit CODE` (negative: the signal), each on a line, or `refused WHY`.
 The command begins once the client has answered `started` with `!`. If the client closes the answer
 socket without sending it, the child ends and the command is not run.
 
@@ -246,6 +247,7 @@ class Server:
             for descriptor in descriptors[2:]:
                 os.set_inheritable(descriptor, True)  # noqa: FBT003 - its only form
             command = [sys.executable, self._program.script, *arguments]
+            _set_variables(request["variables"])
             self._identity.assume(command, request["token"])
             _send_line(answer, f"started {os.getpid()}")
             if answer.recv(len(_GO)) != _GO:
@@ -265,6 +267,15 @@ class Server:
             if answer is not None:
                 _send_line(answer, f"exit {os.waitstatus_to_exitcode(status)}")
                 answer.close()
+
+
+def _set_variables(variables: dict[str, str | None]) -> None:
+    """Set environment variables of this process; None removes one."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _send_line(answer: socket.socket, line: str) -> None:

@@ -111,7 +111,12 @@ def _run(  # noqa: PLR0913 - the ports
 ) -> Reply:
     root_path = target.resolution.root_path
     require_directory(root_path, directories)
-    with tools.orchestrator(root_path, target.merged.options, cancellation) as orchestrator:
+    with tools.orchestrator(
+        root_path,
+        target.merged.options,
+        cancellation,
+        trace_ref=read.request.source.trace_ref,
+    ) as orchestrator:
         result = orchestrator.run(request, cancellation)
     return _reply(read, target, request, result)
 

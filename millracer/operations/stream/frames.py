@@ -7,10 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from millracer.domain.event_log import Batch, Cursor, LogEvent, ResetReason, Severity
+from millracer.domain.event_log import Batch, Cursor, Event, LogEvent, ResetReason, Severity
+from millracer.domain.run.outcome import Outcome, severity_of
 from millracer.ports import Clock
 from millracer.schemas.base import Published
-from millracer.schemas.ops.frame import EventFrame
+from millracer.schemas.ops.frame import RESULT_TYPE, EventFrame, result_frame
 
 _UNREADABLE = "-"
 
@@ -25,7 +26,7 @@ class FrameType(StrEnum):
     WORKSPACE_CHANGED = "workspace.changed"
     SERVER_CHANGED = "server.changed"  #: its workspaces
     TEXT_DELTA = "text.delta"
-    RESULT = "result"
+    RESULT = RESULT_TYPE
 
 
 class Frames:
@@ -133,21 +134,24 @@ class Frames:
             )
         )
 
+    def unstored(self, event: Event) -> None:
+        """Emit an event that no log holds."""
+        self.transient(
+            event.type, event.message, event.payload, severity=event.severity, at=event.at
+        )
+
     def result(self, document: Published) -> None:
         """Emit the last frame; its payload is the document."""
         self.opened()
         self._transient += 1
-        last = self._last
         self._emit(
-            EventFrame(
-                request_id=self._request_id,
-                event_id=f"{'' if last is None else last}~{self._transient}",
-                sequence=0 if last is None else last.sequence,
-                timestamp=self._clock.now(),
-                event_type=FrameType.RESULT,
-                severity=Severity.INFO,
-                message="the result",
-                payload=document.model_dump(mode="json"),
+            result_frame(
+                self._request_id,
+                document.model_dump(mode="json"),
+                severity=_severity_of(document),
+                last=self._last,
+                number=self._transient,
+                at=self._clock.now(),
             )
         )
 
@@ -161,7 +165,7 @@ class Frames:
                 sequence=event.cursor.sequence,
                 timestamp=event.at,
                 event_type=event.type,
-                severity=_severity(event.severity),
+                severity=event.severity,
                 message=event.message or event.type,
                 cursor=str(event.cursor),
                 payload={"work_item_id": self.item_id, **event.payload},
@@ -169,6 +173,9 @@ class Frames:
         )
 
 
-def _severity(text: str) -> Severity:
-    """Return a severity; one that is not known counts as information."""
-    return Severity(text) if text in set(Severity) else Severity.INFO
+def _severity_of(document: Published) -> Severity:
+    """Return the severity of a result, by its outcome or the status of its request."""
+    ending = getattr(document, "outcome", None) or getattr(document, "status", None)
+    if ending in set(Outcome):
+        return severity_of(Outcome(str(ending)))
+    return Severity.ERROR if getattr(document, "errors", ()) else Severity.INFO

@@ -13,15 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
-from millracer.domain.event_log import EventType
+from millracer.domain.event_log import Event
 from millracer.domain.run.lifecycle import RunState
-from millracer.domain.run.progress import ProgressEvent, ProgressKind
+from millracer.domain.run.progress import ProgressEvent
 from millracer.logs import with_log_ids
 from millracer.operations.stream.frames import Frames, FrameType
 from millracer.ports import EventLogs, ToolCall
 from millracer.ports.event_log import LogReader, LogRole
 
-_TYPES = {ProgressKind.STATE_ENTERED: EventType.STATE_ENTERED}
 _KEPT = 256
 _READ_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 15.0
@@ -50,7 +49,8 @@ class RunStream:
         self._unwanted = unwanted
         self._stop = Cancellation()
         self._changed = threading.Condition()
-        self._held: deque[tuple[str, str, dict[str, object]]] = deque(maxlen=_KEPT)
+        self._held: deque[Event | str] = deque(maxlen=_KEPT)
+        self._is_stored = False
         self._is_live = False
         self._reader: LogReader | None = None
         self._role: str | None = None
@@ -63,22 +63,24 @@ class RunStream:
         """Start to emit frames."""
         self._thread.start()
 
-    def log_opened(self, logs: EventLogs, item_id: str, role: LogRole) -> None:
-        """Read an item's log from now on; called by the run as it opens the log."""
+    def log_opened(self, logs: EventLogs, item_id: str, role: LogRole | None) -> None:
+        """Read an item's log from now on, as long as the run can write it; see `LogListener`."""
         with self._changed:
-            self._held.clear()
             self._frames.item_id = item_id
-            self._reader, self._role = logs.read(item_id, self._frames.after), role
+            self._is_stored = role is not None
+            self._is_live = self._is_live or role is None
+            if role is not None:
+                self._held.clear()
+                self._reader, self._role = logs.read(item_id, self._frames.after), role
             self._changed.notify()
 
     def listen(self, event: ProgressEvent) -> None:
-        """Emit the steps of a run that has no log; they are held until that is known."""
+        """Emit the events of a run that has no log; they are held until that is known."""
         with self._changed:
-            if self._reader is not None:
+            if self._is_stored:
                 return
-            kind = _TYPES.get(event.kind, event.kind)
-            self._held.append((kind, event.reason, {"state": event.state}))
-            if event.state in {RunState.DIRECT, RunState.FINALIZE}:
+            self._held.append(event)
+            if self._reader is not None or event.state in {RunState.DIRECT, RunState.FINALIZE}:
                 self._is_live = True
                 self._changed.notify()
 
@@ -88,7 +90,7 @@ class RunStream:
             return
         with self._changed:
             self._is_live = True
-            self._held.append((FrameType.TEXT_DELTA, "text", {"text": piece}))
+            self._held.append(piece)
             self._changed.notify()
 
     def end(self) -> None:
@@ -149,8 +151,11 @@ class RunStream:
             emitted += self._frames.batch(reader.read())
         elif held:
             self._open()
-        for kind, message, payload in held:
-            self._frames.transient(kind, message, payload)
+        for each in held:
+            if isinstance(each, str):
+                self._frames.transient(FrameType.TEXT_DELTA, "text", {"text": each})
+            else:
+                self._frames.unstored(each)
         return emitted + len(held)
 
     def _open(self) -> None:

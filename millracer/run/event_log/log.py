@@ -12,30 +12,27 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import datetime
 
 from millracer.cancellation import Cancelled
-from millracer.domain.event_log import EventType, NewEvent, Severity
+from millracer.domain.event_log import Event, EventType, LogEvent
 from millracer.domain.run.evidence import run_of, subject_of
-from millracer.domain.run.progress import ProgressEvent, ProgressKind
+from millracer.domain.run.outcome import severity_of
 from millracer.domain.run.result import RunResult, exit_code_of
-from millracer.domain.work.runtime import JsonObject, RuntimeEvent
+from millracer.domain.work.runtime import JsonObject
 from millracer.errors import RunWarning
 from millracer.ports import Backend, Clock, EventLogs
 from millracer.ports.event_log import LogListener, LogRole, LogWriter
 from millracer.run.context import RunContext
+from millracer.run.event_log.events import (
+    enqueued_event,
+    event_of,
+    moved_event,
+    spawned_event,
+    stage_event,
+)
 from millracer.run.event_log.follower import SHARED_OUTCOMES, WRITER_ENDS_SECONDS, Follower
 from millracer.schemas.run.result import is_run_result
 
-_TYPES = {
-    ProgressKind.STATE_ENTERED: EventType.STATE_ENTERED,
-    ProgressKind.PAUSED: EventType.RUNTIME_PAUSED,
-    ProgressKind.WAITING: EventType.RUNTIME_WAITING,
-    ProgressKind.RESTART_NEEDED: EventType.RUNTIME_LOST,
-    ProgressKind.NOTIFIED: EventType.AGENT_NOTIFIED,
-    ProgressKind.DAEMON_UNSEEN: EventType.RUNTIME_UNSEEN,
-}
-_WARNINGS = frozenset({EventType.RUNTIME_LOST, EventType.RUNTIME_UNSEEN})
 #: Renders the document of a result, as its attempt stores it.
 RenderResult = Callable[[RunResult], str]
 
@@ -69,14 +66,42 @@ class RunEvents:
         self._render = render
         self._record = record
         self._lock = threading.RLock()
-        self._pending: list[NewEvent] = []
+        self._pending: list[Event] = []
         self._writer: LogWriter | None = None
         self._follower: Follower | None = None
         self._is_open = False
+        self._has_given_up = False
         self._attempt = 0
         self._warned = 0
-        self._item_state: str | None = None
-        self._children: set[str] = set()
+        self._item_state: object = None
+        self._ended: LogEvent | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no other process reports the end of this run's attempt.
+
+        That is so for the writer of the log, and for a run without one, such as a direct task. It
+        is not for a follower, an observer, or a run of an item that had ended before.
+        """
+        record = self._record
+        if self._ended is not None:
+            return True
+        if record.request.observe or record.found_ended:
+            return False
+        return self._has_given_up or (not self._is_open and record.request.resume is None)
+
+    @property
+    def ended(self) -> LogEvent | None:
+        """The `attempt.ended` that this run wrote; None if it wrote none."""
+        return self._ended
+
+    def stored(self) -> tuple[LogEvent, ...]:
+        """Return the events in the item's log; empty if it cannot be read."""
+        try:
+            with closing(self._logs.read(self._record.known_item.item_id)) as reader:
+                return reader.read().events
+        except OSError:
+            return ()
 
     # --- what happens in the run ----------------------------------------------------------------
 
@@ -94,6 +119,8 @@ class RunEvents:
                 self._begin(self._logs.write(item_id))
             except OSError as error:
                 self._give_up(error)
+                return
+            if self._has_given_up:
                 return
             role = LogRole.WRITER if self._writer is not None else self._follow(item_id)
             if self._opened is not None:
@@ -114,7 +141,7 @@ class RunEvents:
             except OSError as error:
                 self._give_up(error)
                 return
-            if self._opened is not None:
+            if self._opened is not None and not self._has_given_up:
                 self._opened(self._logs, item_id, role)
 
     def _complete(self, item_id: str) -> LogRole:
@@ -138,52 +165,14 @@ class RunEvents:
         self._follower.start()
         return LogRole.FOLLOWER
 
-    def note(self, progress: ProgressEvent) -> None:
-        """Log a step of the run; stages are logged by `stage`."""
-        kind = _TYPES.get(progress.kind)
-        if kind is not None:
-            severity = Severity.WARNING if kind in _WARNINGS else Severity.INFO
-            self._append(
-                self._own(
-                    kind,
-                    progress.reason,
-                    {"state": progress.state},
-                    at=progress.at,
-                    severity=severity,
-                )
-            )
-
-    def stage(self, event: RuntimeEvent) -> None:
-        """Log the start or the end of a stage, once."""
-        self._append(_stage_event(event))
-
-    def enqueued(self) -> None:
-        """Log that Millrace has the item."""
-        self._append(_enqueued_event(self._record, self._clock.now()))
-
-    def lineage(self) -> None:
-        """Log the state of the item and its new descendants, where they changed."""
-        record = self._record
-        status = record.item_status
-        if status is not None and str(status.state) != self._item_state:
-            self._item_state = str(status.state)
-            text = f"the item is {status.state}"
-            payload = {"item_state": str(status.state), "detail": status.detail}
-            self._append(self._own(EventType.ITEM_MOVED, text, payload))
-        for member in record.lineage:
-            if member.parent_id is not None and member.item_id not in self._children:
-                self._children.add(member.item_id)
-                self._append(
-                    self._own(
-                        EventType.ITEM_SPAWNED,
-                        f"{member.work_kind} {member.item_id} was made from {member.parent_id}",
-                        {
-                            "child_id": member.item_id,
-                            "kind": member.work_kind,
-                            "parent_id": member.parent_id,
-                        },
-                    )
-                )
+    def append(self, event: Event) -> None:
+        """Log an event of the run; a stage or a derived item once, a state of the item if new."""
+        with self._lock:
+            if event.type == EventType.ITEM_MOVED:
+                before, self._item_state = self._item_state, event.payload.get("item_state")
+                if self._item_state == before:
+                    return
+            self._append(event)
 
     def end(self, result: RunResult) -> RunResult:
         """Log the end of the attempt with its result, and release the log.
@@ -229,19 +218,30 @@ class RunEvents:
                 self._own(EventType.ATTEMPT_LOST, "the process of the attempt ended before its end")
             )
         self._attempt = state.attempts + 1
-        self._item_state, self._children = state.item_state, set(state.children)
-        payload = {
+        trace = self._record.trace
+        payload: dict[str, object] = {
             "pid": os.getpid(),
             "request_id": self._record.request.request_id,
             "resumed": self._record.found,
         }
+        if trace.span is not None:
+            payload["traceparent"] = str(trace.span)
+            payload["parent_span_id"] = None if trace.parent is None else trace.parent.span_id
         text = f"attempt {self._attempt} started"
         self._write(self._own(EventType.ATTEMPT_STARTED, text, payload))
         pending, self._pending = self._pending, []
         for event in pending:
             self._append(event)
+        if self._writer is None:
+            return
+        try:
+            self._item_state = writer.read_item_state()
+        except OSError as error:
+            self._give_up(error)
+            return
         if state.last:
             self._catch_up()
+        self._add_lineage()
 
     def _take_over(self) -> bool:
         """Become the writer if no process is; return whether this run is the writer now."""
@@ -252,7 +252,7 @@ class RunEvents:
                 self._give_up(error)
                 return True
             if self._writer is None:
-                return False
+                return self._has_given_up
             self._append(
                 self._own(EventType.STATE_ENTERED, "taken over", {"state": str(self._record.state)})
             )
@@ -261,12 +261,21 @@ class RunEvents:
     def _lacks_stages(self, writer: LogWriter) -> bool:
         """Whether stages ran while no process wrote."""
         events = self._millrace.stage_events(self._record.item_ids)
-        return any(event.key not in writer.state.keys for event in events)
+        return any(not writer.has_key(event.key) for event in events)
 
     def _catch_up(self) -> None:
         """Log the stages that ran while no process wrote."""
         for event in self._millrace.stage_events(self._record.item_ids):
-            self._append(_stage_event(event))
+            self._append(stage_event(event))
+
+    def _add_lineage(self) -> None:
+        """Log the state of the item and its descendants, as this run knows them."""
+        record, now = self._record, self._clock.now()
+        if record.item_status is not None:
+            self.append(moved_event(record.item_status, now))
+        for member in record.lineage:
+            if member.parent_id is not None:
+                self.append(spawned_event(member, now))
 
     def _end(self, result: RunResult) -> RunResult:
         if self._writer is None:
@@ -280,9 +289,10 @@ class RunEvents:
                 "exit_code": int(exit_code_of(result)),
                 "result_sha256": self._writer.write_result(self._attempt, self._render(result)),
             }
-            self._append(
-                self._own(EventType.ATTEMPT_ENDED, f"the attempt ended: {result.outcome}", payload)
-            )
+            text = f"the attempt ended: {result.outcome}"
+            event = self._own(EventType.ATTEMPT_ENDED, text, payload)
+            self._ended = self._append(replace(event, severity=severity_of(result.outcome)))
+        self._has_given_up = self._ended is None
         return self._with_warnings(result)
 
     def _with_warnings(self, result: RunResult) -> RunResult:
@@ -326,30 +336,19 @@ class RunEvents:
     # --- appending ------------------------------------------------------------------------------
 
     def _own(
-        self,
-        kind: EventType,
-        message: str,
-        payload: Mapping[str, object] | None = None,
-        *,
-        at: datetime | None = None,
-        severity: Severity = Severity.INFO,
-    ) -> NewEvent:
-        """Return an event of the run itself, which happens now."""
-        return NewEvent(
-            type=kind,
-            at=at or self._clock.now(),
-            message=message,
-            severity=severity,
-            payload=payload or {},
-        )
+        self, kind: EventType, message: str, payload: Mapping[str, object] | None = None
+    ) -> Event:
+        """Return an event of the log itself, which happens now."""
+        return event_of(kind, message, payload or {}, self._clock.now())
 
-    def _append(self, event: NewEvent) -> None:
+    def _append(self, event: Event) -> LogEvent | None:
+        """Write an event once the log is open, and return it; None if it is not written now."""
         with self._lock:
             if not self._is_open:
                 self._pending.append(event)
-                return
+                return None
             self._log_warnings()
-            self._write(event)
+            return self._write(event)
 
     def _log_warnings(self) -> None:
         if self._writer is None:
@@ -357,31 +356,29 @@ class RunEvents:
         warnings = self._record.warnings[self._warned :]
         self._warned += len(warnings)
         for warning in warnings:
-            self._write(
-                NewEvent(
-                    type=EventType.WARNING,
-                    at=self._clock.now(),
-                    message=warning.text,
-                    severity=Severity.WARNING,
-                    payload={"code": warning.code},
-                )
-            )
+            self._write(self._own(EventType.WARNING, warning.text, {"code": warning.code}))
 
-    def _write(self, event: NewEvent) -> None:
+    def _write(self, event: Event) -> LogEvent | None:
+        """Write an event and return it; None if it was not written."""
         if self._writer is None:
-            return
+            return None
+        payload = {"attempt": self._attempt, **event.payload}
         try:
-            self._writer.append(replace(event, payload={"attempt": self._attempt, **event.payload}))
+            return self._writer.append(replace(event, payload=payload))
         except OSError as error:
             self._give_up(error)
+            return None
 
     def _give_up(self, error: OSError) -> None:
         """Continue without a log, and warn once."""
+        self._has_given_up = True
         if self._writer is not None:
             self._writer.close()
             self._writer = None
         self._pending.clear()
         _warn_not_stored(self._record, error)
+        if self._opened is not None and self._record.item is not None:
+            self._opened(self._logs, self._record.item.item_id, None)
 
 
 def log_submission(logs: EventLogs, record: RunContext, clock: Clock) -> None:
@@ -393,45 +390,15 @@ def log_submission(logs: EventLogs, record: RunContext, clock: Clock) -> None:
         writer = logs.write(record.known_item.item_id)
         if writer is not None:
             with closing(writer):
-                writer.append(_enqueued_event(record, clock.now(), attempt=0))
+                event = enqueued_event(record, clock.now())
+                writer.append(replace(event, payload={"attempt": 0, **event.payload}))
     except OSError as error:
         _warn_not_stored(record, error)
-
-
-def _enqueued_event(record: RunContext, at: datetime, **payload: object) -> NewEvent:
-    kind = record.intake_kind
-    return NewEvent(
-        type=EventType.ITEM_ENQUEUED,
-        at=at,
-        message=f"Millrace has the item as {kind}",
-        payload={**payload, "intake_kind": kind, "document": record.document_path},
-    )
 
 
 def _warn_not_stored(record: RunContext, error: OSError) -> None:
     reason = error.strerror or str(error)
     record.warn("events_not_stored", f"the event log of the work item cannot be written: {reason}")
-
-
-def _stage_event(event: RuntimeEvent) -> NewEvent:
-    """Return the log's event of a stage's start or end; it keeps Millrace's time."""
-    failed = event.failure_class is not None
-    result = f" {event.terminal_result}" if event.terminal_result else ""
-    return NewEvent(
-        type=EventType.STAGE_ENDED if event.ends_stage else EventType.STAGE_STARTED,
-        at=event.occurred_at,
-        message=f"{event.stage} ended{result}" if event.ends_stage else f"{event.stage} began",
-        severity=Severity.WARNING if failed else Severity.INFO,
-        payload={
-            "item_id": event.item_id,
-            "stage": event.stage,
-            "run_id": event.run_id,
-            "plane": event.plane,
-            "terminal_result": event.terminal_result,
-            "failure_class": event.failure_class,
-        },
-        key=event.key,
-    )
 
 
 def _is_about(document: JsonObject, result: RunResult) -> bool:

@@ -6,14 +6,18 @@ with a cursor before it. A frame without one is not stored and never sent again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
-from millracer.domain.event_log import Severity
+from millracer.domain.event_log import Cursor, Severity
 from millracer.schemas.base import Published
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.3"
+#: The type of the last frame of each stream.
+RESULT_TYPE: Final = "result"
 
 
 def _is_absent(value: object) -> bool:
@@ -46,3 +50,34 @@ class EventFrame(Published):
     message: str
     cursor: str | None = Field(default=None, exclude_if=_is_absent)
     payload: dict[str, Any]
+
+
+def result_frame(  # noqa: PLR0913 - the fields of a frame
+    request_id: str,
+    document: Mapping[str, Any],
+    *,
+    severity: Severity,
+    last: Cursor | None,
+    number: int,
+    at: datetime,
+) -> EventFrame:
+    """Return the frame with a request's document.
+
+    Args:
+        request_id: the request.
+        document: the whole document.
+        severity: the severity of the request's outcome.
+        last: the cursor of the last stored event.
+        number: the frame's number among those that are not stored.
+        at: the time of the frame.
+    """
+    return EventFrame(
+        request_id=request_id,
+        event_id=f"{'' if last is None else last}~{number}",
+        sequence=0 if last is None else last.sequence,
+        timestamp=at,
+        event_type=RESULT_TYPE,
+        severity=severity,
+        message="the result",
+        payload=dict(document),
+    )

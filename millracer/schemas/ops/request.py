@@ -75,7 +75,7 @@ class WorkspaceRef(Incoming):
 
 
 class SourceRef(Incoming):
-    """Where the request comes from; for the caller's own records, and not used.
+    """Where the request comes from; for the caller's own records, except `trace_ref`.
 
     Attributes:
         kind: the kind of caller, such as `mission_control` or `script`.
@@ -84,7 +84,7 @@ class SourceRef(Incoming):
         conversation_id: the caller's conversation.
         message_id: the message in that conversation.
         parent_request_id: the request that led to this one.
-        trace_ref: the caller's trace.
+        trace_ref: the caller's span as a W3C `traceparent`, the parent of an exported trace.
     """
 
     kind: Text

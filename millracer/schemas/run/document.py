@@ -86,7 +86,7 @@ class ProgressDocument(Published):
     """
 
     number: int
-    at: datetime
+    at: Annotated[datetime, Field(validation_alias="observed_at")]
     kind: str
     workspace: str
     reason: str

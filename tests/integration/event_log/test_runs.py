@@ -15,7 +15,7 @@ import pytest
 
 from millracer import Client
 from millracer.cancellation import Cancellation
-from millracer.domain.event_log import EventType, LogEvent, NewEvent
+from millracer.domain.event_log import Event, EventType, LogEvent
 from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
@@ -157,7 +157,7 @@ def held(logs: FileEventLogs, item_id: str) -> Iterator[FileLogWriter]:
     assert writer is not None
     try:
         payload = {"attempt": 1, "pid": 1}
-        writer.append(NewEvent(type=EventType.ATTEMPT_STARTED, at=AT, message="-", payload=payload))
+        writer.append(Event(type=EventType.ATTEMPT_STARTED, at=AT, message="-", payload=payload))
         yield writer
     finally:
         writer.close()
@@ -175,7 +175,7 @@ def ending(writer: FileLogWriter, document: str, **changed: object) -> Callable[
             "result_sha256": writer.write_result(1, document),
             **changed,
         }
-        writer.append(NewEvent(type=EventType.ATTEMPT_ENDED, at=AT, message="-", payload=payload))
+        writer.append(Event(type=EventType.ATTEMPT_ENDED, at=AT, message="-", payload=payload))
 
     return end
 

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from millracer.domain.event_log import EventType, NewEvent
+from millracer.domain.event_log import Event, EventType
 from millracer.event_log import writer as writer_module
+from millracer.event_log.contents import read_tail, read_whole
 from millracer.event_log.logs import FileEventLogs
 from tests.support.event_logs import AT, ITEM, news, opened, writing_process
 
@@ -108,6 +111,66 @@ def test_a_damaged_log_is_set_aside(
     assert [each.read_bytes() for each in kept] == [damaged]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: b"no json\n",
+        lambda line: b"",
+        lambda line: line + line,
+        lambda line: line.replace(b'"seq":', b'"seq":1'),
+        lambda line: b"x" + line,
+    ],
+    ids=["no event", "line missing", "line twice", "another number", "no begin"],
+)
+def test_a_log_damaged_in_the_middle_is_set_aside_when_it_is_read(
+    logs: FileEventLogs, log: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    writer = opened(logs)
+    for _ in range(20):
+        writer.append(news("x" * 60_000, key="before"))
+        writer.append(news("x" * 60_000))
+    writer.close()
+    whole = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join((*whole[:2], damage(whole[2]), *whole[3:])))
+
+    fresh = opened(logs)
+    fresh.append(news("first"))
+    damaged = log.read_bytes()
+    fresh.append(news("second", key="before"))
+    fresh.append(news("third", key="before"))
+    fresh.close()
+
+    assert [(line["seq"], line["message"]) for line in lines(log)][1:] == [
+        (1, "first"),
+        (2, "second"),
+    ]
+    assert [each.read_bytes() for each in log.parent.glob("events.damaged-*")] == [damaged]
+
+
+@settings(deadline=None, max_examples=50)
+@given(events=st.lists(st.tuples(st.text(), st.none() | st.text())))
+def test_the_keys_and_the_end_of_a_log_are_those_of_its_lines(
+    tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, str | None]]
+) -> None:
+    logs = FileEventLogs(tmp_path_factory.mktemp("logs") / "items")
+    writer = opened(logs)
+    for text, key in events:
+        writer.append(news(text, key=key, deep={"key": text}, text=text))
+    writer.close()
+    log = os.open(logs._folder_of(ITEM) / "events.ndjson", os.O_RDONLY)
+    try:
+        tail, whole = read_tail(log), read_whole(log)
+    finally:
+        os.close(log)
+
+    assert tail is not None
+    assert whole is not None
+    keys = {key for _, key in events if key is not None}
+    repeated = sum(key is not None for _, key in events) - len(keys)
+    assert tail.last == len(events) - repeated
+    assert whole.keys == keys
+
+
 def test_an_event_of_millrace_is_logged_once(logs: FileEventLogs, log: Path) -> None:
     writer = opened(logs)
     assert writer.append(news(key="stage_started/r-1")) is not None
@@ -123,10 +186,10 @@ def test_an_event_of_millrace_is_logged_once(logs: FileEventLogs, log: Path) -> 
 
 
 def test_the_state_counts_attempts_and_knows_one_that_has_not_ended(logs: FileEventLogs) -> None:
-    def add(*types: EventType) -> None:
+    def add(attempt: int, *types: EventType) -> None:
         writer = opened(logs)
         for each in types:
-            writer.append(NewEvent(type=each, at=AT, message="-"))
+            writer.append(Event(type=each, at=AT, message="-", payload={"attempt": attempt}))
         writer.close()
 
     def state() -> tuple[int, bool]:
@@ -134,12 +197,22 @@ def test_the_state_counts_attempts_and_knows_one_that_has_not_ended(logs: FileEv
         writer.close()
         return writer.state.attempts, writer.state.is_attempt_open
 
-    add(EventType.ATTEMPT_STARTED)
+    add(0, EventType.ITEM_ENQUEUED)
+    assert state() == (0, False)
+    add(1, EventType.ATTEMPT_STARTED)
     assert state() == (1, True)
-    add(EventType.ATTEMPT_LOST)
+    add(1, EventType.ATTEMPT_LOST)
     assert state() == (1, False)
-    add(EventType.ATTEMPT_STARTED, EventType.ATTEMPT_ENDED)
+    add(2, EventType.ATTEMPT_STARTED, EventType.ATTEMPT_ENDED)
     assert state() == (2, False)
+    add(0, EventType.ITEM_ENQUEUED)
+    assert state() == (2, False), "a submission belongs to no attempt"
+    add(3, EventType.ATTEMPT_STARTED)
+    writer = opened(logs)
+    for _ in range(60):
+        writer.append(news("x" * 60_000))
+    writer.close()
+    assert state() == (3, True), "the attempt began far before the end of the log"
 
 
 def test_a_full_log_is_followed_by_a_new_one(
@@ -147,7 +220,8 @@ def test_a_full_log_is_followed_by_a_new_one(
 ) -> None:
     monkeypatch.setattr(writer_module, "_MOST_EVENTS", 4)
     writer = opened(logs)
-    writer.append(NewEvent(type=EventType.ATTEMPT_STARTED, at=AT, message="-"))
+    started = Event(type=EventType.ATTEMPT_STARTED, at=AT, message="-", payload={"attempt": 1})
+    writer.append(started)
     for number in range(3):
         writer.append(news(key=f"k-{number}"))
 

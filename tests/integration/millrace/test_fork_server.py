@@ -181,6 +181,21 @@ def test_a_command_that_outlives_its_caller_holds_the_lock_it_inherited(
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_each_warm_command_has_its_own_trace(
+    runner: ForkServerRunner, install: FakeInstall
+) -> None:
+    def trace(**env: str) -> dict[str, str]:
+        reported = facts(runner.run(install.command("report", **env), wait()))
+        assert not reported["imported_here"]
+        variables: dict[str, str] = reported["environment"]
+        return {name: each for name, each in variables.items() if name.startswith("TRACE")}
+
+    assert is_warm(runner, install.command("report"))
+    assert trace(TRACEPARENT="one", TRACESTATE="a=1") == {"TRACEPARENT": "one", "TRACESTATE": "a=1"}
+    assert trace(TRACEPARENT="two") == {"TRACEPARENT": "two"}
+    assert trace() == {}
+
+
 def test_a_command_blocks_no_signal_and_its_caller_blocks_what_it_did(
     install: FakeInstall,
 ) -> None:

@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 import pytest
 
 from millracer.cli.terminal.progress import PlainProgress
-from millracer.domain.run.progress import ProgressEvent, ProgressKind
+from millracer.domain.event_log import Event, EventType
 
-EVENT = ProgressEvent(
-    number=1,
+EVENT = Event(
+    type=EventType.RUNTIME_WAITING,
     at=datetime(2026, 11, 22, tzinfo=UTC),
-    kind=ProgressKind.WAITING,
-    workspace="/w",
-    reason="waiting: 3 other items in the queue",
-    state="monitor",
+    message="waiting: 3 other items in the queue",
+    payload={"state": "monitor"},
 )
 
 

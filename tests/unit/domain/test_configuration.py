@@ -16,6 +16,7 @@ from millracer.domain.configuration import (
 )
 
 WHAT_RUNS = "it would decide what runs on the machine of each user of the repository"
+SENDS = "it would start a program or send the result to an address"
 WHERE = "it would decide where another user's work is done"
 
 
@@ -35,6 +36,7 @@ def test_the_reason_names_why_a_workspace_sets_neither_programs_nor_places() -> 
         **dict.fromkeys(("millrace_command", "pi_command", "environment"), WHAT_RUNS),
         **dict.fromkeys(("skill", "no_default_skills"), WHAT_RUNS),
         **dict.fromkeys(("cwd", "workspace", "session_id"), WHERE),
+        "notify": SENDS,
     } == NOT_FOR_A_WORKSPACE
 
 

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from millracer.cancellation import Cancellation, Wait
+from millracer.domain.event_log import EventType
 from millracer.domain.requests import RunRequest
 from millracer.domain.run.observation import ChangeHints
-from millracer.domain.run.progress import ProgressEvent, ProgressKind
+from millracer.domain.run.progress import ProgressEvent
 from millracer.domain.work.items import ItemState, WorkItem
 from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.run.context import RunContext
@@ -35,7 +36,7 @@ class Scene:
         self.record.item_status = self.millrace.look_up("own", wait)
         self.heard.clear()
         self.report.update(ChangeHints(daemon_alive=True, events=events))
-        assert all(event.kind is ProgressKind.WAITING for event in self.heard)
+        assert all(event.type == EventType.RUNTIME_WAITING for event in self.heard)
         return self.heard[0].reason if self.heard else None
 
     def began(self, item_id: str, stage: str, *, seconds_ago: float = 0) -> RuntimeEvent:

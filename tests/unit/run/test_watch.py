@@ -74,7 +74,7 @@ class Watched:
 
     @property
     def reported(self) -> list[str]:
-        return [str(event.kind) for event in self.record.progress]
+        return [event.kind for event in self.record.progress if event.is_listed]
 
 
 def wait() -> Wait:
@@ -134,7 +134,10 @@ def test_the_progress_has_the_tokens_of_the_ended_stages() -> None:
     watched.follow()
 
     stages = [event for event in watched.record.progress if event.stage is not None]
-    assert [event.tokens for event in stages if event.reason.endswith("began")][:2] == [None, 12]
+    assert [event.payload["tokens"] for event in stages if event.reason.endswith("began")][:2] == [
+        None,
+        12,
+    ]
 
 
 def test_a_day_of_silence_under_a_living_daemon_is_not_a_hang() -> None:
@@ -151,6 +154,8 @@ def test_a_pause_is_reported_once_each_time_it_begins() -> None:
     watched.follow()
 
     assert watched.reported == ["paused", "paused"]
+    pauses = [event.type for event in watched.record.progress if "runtime." in event.type]
+    assert pauses == ["runtime.paused", "runtime.resumed", "runtime.paused"]
 
 
 def test_a_stop_seen_long_before_the_daemon_went_is_not_a_crash() -> None:

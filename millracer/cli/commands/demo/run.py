@@ -140,9 +140,9 @@ def _run(
         intake=IntakePreference.AUTO,
     )
     with (
-        progress_shown(quiet=False) as listener,
+        progress_shown(quiet=False) as story,
         open_orchestrator(
-            settings, cancellation, listeners=() if listener is None else (listener,)
+            settings, cancellation, listeners=story.listeners, on_log=story.log_opened
         ) as orchestrator,
     ):
         return orchestrator.run(request, cancellation)

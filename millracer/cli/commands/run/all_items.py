@@ -94,11 +94,12 @@ def _watch(
         frames.open()
     place = find_place(common.workspace, common.session_id, memory)
     merged = common.options.for_workspace(place.root_path, session_mode=place.mode)
-    with progress_shown(quiet=quiet) as listener:
-        programs = replace(common.programs, listeners=() if listener is None else (listener,))
+    with progress_shown(quiet=quiet) as story:
+        programs = replace(common.programs, listeners=story.listeners, on_log=story.log_opened)
 
         def run(request: RunRequest) -> RunResult:
             with ExitStack() as held:
+                held.callback(story.end)
                 used = programs
                 if frames is not None:
                     used = held.enter_context(

@@ -56,12 +56,17 @@ def run_task(
         prepared = prepare(task, request_id, memory)
         workspace = prepared.root_path
         if screen is not None:
-            programs = replace(common.programs, listeners=(screen.listen,), on_text=screen.stream)
             with ExitStack() as shown_until_end:
                 shown_until_end.callback(screen.end)
+                programs = replace(
+                    common.programs,
+                    listeners=(screen.story.listen,),
+                    on_text=screen.stream,
+                    on_log=screen.story.log_opened,
+                )
                 return _answer(operation.run_task(prepared, programs, cancellation))
-        with progress_shown(quiet=quiet) as listener:
-            programs = replace(common.programs, listeners=() if listener is None else (listener,))
+        with progress_shown(quiet=quiet) as story:
+            programs = replace(common.programs, listeners=story.listeners, on_log=story.log_opened)
             if frames is None:
                 return _answer(operation.run_task(prepared, programs, cancellation))
             with frames.streaming(programs, cancellation) as streamed:
