@@ -112,7 +112,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "schema": Entry(
         target=f"{_COMMANDS}.schema:schema",
-        help="Print the JSON Schema of one of Millracer's documents.",
+        help="Print a document's JSON Schema, or the description of the HTTP API.",
     ),
     "setup": Entry(
         target=f"{_COMMANDS}.setup:setup",

@@ -63,7 +63,7 @@ _HERE = (str(Path(run.__file__).parent), str(submission.__file__))
 _UNUSED_FIELDS: Mapping[type, frozenset[str]] = {
     RunContext: frozenset(
         {"request", "cancellation", "item", "document_path", "found"}
-        | {"warnings", "progress", "timings", "intake_signals", "agent_before"}
+        | {"warnings", "progress", "timings", "intake_signals", "agent_before", "trace"}
     ),
     Decision: frozenset({"why", "signals", "notes", "intake_kind"}),
     RunningDaemon: frozenset({"pid", "started"}),
