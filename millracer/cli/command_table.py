@@ -112,7 +112,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "schema": Entry(
         target=f"{_COMMANDS}.schema:schema",
-        help="Print a document's JSON Schema, or the description of the HTTP API.",
+        help="Print a document's JSON Schema, or the HTTP API's description.",
     ),
     "setup": Entry(
         target=f"{_COMMANDS}.setup:setup",

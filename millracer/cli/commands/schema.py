@@ -19,7 +19,7 @@ _Name = StrEnum("_Name", _NAMES)  # type: ignore[misc]
 def schema(
     name: Annotated[_Name, typer.Argument(help="The document.", show_default=False)],
 ) -> None:
-    """Print a document's JSON Schema, or the description of the HTTP API."""
+    """Print a document's JSON Schema, or the HTTP API's description."""
     if name == OPENAPI:
         print_text(load("millracer.serve.openapi:render_openapi")())
     else:
