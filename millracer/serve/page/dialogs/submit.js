@@ -1,5 +1,5 @@
 /** Submit an item. A repeated submission after a lost answer attaches to the first one. */
-import { html, useRef, useState } from "../lib/html.js";
+import { html, useState } from "../lib/html.js";
 import { inWorkspace, postDocument } from "../lib/api.js";
 import { refreshBoard } from "../lib/board.js";
 import { closeDialog } from "../lib/dialogs.js";
@@ -8,18 +8,14 @@ import { KINDS } from "../lib/words.js";
 import { Dialog } from "../parts/dialog.js";
 import { ErrorNotice } from "../parts/notice.js";
 
-const EMPTY = { task: "", intake: "auto", requestId: "", runs: true, provider: "", model: "", stageModel: "", mode: "" };
-
 /** What was written and not submitted survives the closing of the dialog. */
-let draft = EMPTY;
+let draft = blank();
 
 export function SubmitDialog({ workspace: preferred, board }) {
   const usable = board.workspaces.filter((each) => each.exists);
   const [key, setKey] = useState(preferred ?? usable.find((each) => each.is_default)?.key ?? usable[0]?.key ?? "");
   const [form, setForm] = useState(draft);
   const [state, setState] = useState({ isBusy: false, error: null });
-  // One key for each text: a retry is the same item, an edited text is another request.
-  const idempotency = useRef({ text: null, key: null });
   const change = (name) => (event) => {
     const field = event.currentTarget;
     draft = { ...form, [name]: field.type === "checkbox" ? field.checked : field.value };
@@ -29,12 +25,9 @@ export function SubmitDialog({ workspace: preferred, board }) {
     event?.preventDefault();
     if (!form.task.trim() || !key || state.isBusy) return;
     setState({ isBusy: true, error: null });
-    const body = bodyOf(form);
-    const content = JSON.stringify([key, body]);
-    if (idempotency.current.text !== content) idempotency.current = { text: content, key: randomKey() };
     try {
-      const accepted = await postDocument(inWorkspace(key, "items"), body, { headers: { "Idempotency-Key": idempotency.current.key } });
-      draft = EMPTY;
+      const accepted = await postDocument(inWorkspace(key, "items"), bodyOf(form));
+      draft = blank();
       refreshBoard();
       closeDialog();
       navigate(itemRoute(key, accepted.work_item_id));
@@ -80,11 +73,16 @@ function bodyOf(form) {
     task: form.task.trim(),
     run: form.runs,
     ...(form.intake === "auto" ? {} : { intake: form.intake }),
-    ...(form.requestId.trim() ? { request_id: form.requestId.trim() } : {}),
+    request_id: form.requestId.trim() || form.ownId,
     ...(Object.keys(chosen).length ? { options: chosen } : {}),
   };
 }
 
-function randomKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+/** An empty form; its own id makes a retry with the same text the same item. */
+function blank() {
+  return { task: "", intake: "auto", requestId: "", ownId: `page-${randomId()}`, runs: true, provider: "", model: "", stageModel: "", mode: "" };
+}
+
+function randomId() {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
