@@ -48,7 +48,7 @@ async def stream_events(call: Call) -> StreamResponse:
         Encoder(media_type),
         with_workspace=call.query.with_ is not None,
     )
-    return StreamResponse(stream.chunks(), media_type)
+    return StreamResponse(service.streams, stream.chunks(), media_type)
 
 
 def _cursor(call: Call) -> Cursor | None:
@@ -92,7 +92,6 @@ class _ItemStream:
         """Yield the stream in parts: stored events are read as the client takes them."""
         service, encoder = self._service, self._encoder
         with ExitStack() as held:
-            held.enter_context(service.streams.opened())
             logs = service.operations.event_logs(self._workspace)
             reader = held.enter_context(closing(logs.read(self._item_id, self._after)))
             watch = held.enter_context(
