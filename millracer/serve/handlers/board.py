@@ -17,7 +17,7 @@ from millracer.domain.status import EndedItem, Unfinished, WorkspaceStatus
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError
 from millracer.operations.status import read_status
-from millracer.ports import EventLogs
+from millracer.ports import Backend, EventLogs
 from millracer.schemas.serve.board import (
     BoardCounts,
     BoardDaemon,
@@ -77,7 +77,7 @@ def _read_entry(service: Service, workspace: ServedWorkspace) -> BoardWorkspace:
         status = read_status(millrace, wait)
     except MillracerError as error:
         return _without_status(fields, BoardDaemonState.UNKNOWN, describe_error(error))
-    return _entry(service, workspace, status, fields)
+    return _entry(service, workspace, millrace, status, fields)
 
 
 def _without_status(
@@ -96,13 +96,18 @@ def _without_status(
 
 
 def _entry(
-    service: Service, workspace: ServedWorkspace, status: WorkspaceStatus, fields: dict[str, Any]
+    service: Service,
+    workspace: ServedWorkspace,
+    millrace: Backend,
+    status: WorkspaceStatus,
+    fields: dict[str, Any],
 ) -> BoardWorkspace:
     logs = service.operations.event_logs(workspace)
     waiting = [each for each in status.unfinished if each.item.state in _WAITING]
     active = [each for each in status.unfinished if each.item.state is ItemState.ACTIVE]
     blocked = [each for each in status.unfinished if each.item.state is ItemState.BLOCKED]
     ended = _ended_today(status)
+    titles = _titles(millrace) if ended else {}
     return BoardWorkspace(
         **fields,
         daemon=_daemon(status),
@@ -112,7 +117,7 @@ def _entry(
         running=[_running(service, workspace, logs, status, each) for each in active],
         waiting=[_item(each) for each in waiting[:_SHOWN]],
         blocked=[_item(each) for each in blocked[:_SHOWN]],
-        ended=[_ended(each) for each in ended[:_SHOWN]],
+        ended=[_ended(each, titles) for each in ended[:_SHOWN]],
         error=next(
             (
                 HttpErrorDocument(
@@ -189,10 +194,17 @@ def _ended_today(status: WorkspaceStatus) -> list[EndedItem]:
     ]
 
 
-def _ended(end: EndedItem) -> BoardEnded:
+def _titles(millrace: Backend) -> dict[str, str]:
+    """Return the title of each item, by its id; starts no program."""
+    with suppress(MillracerError):
+        return {each.item_id: each.title for each in millrace.list_items() if each.title}
+    return {}
+
+
+def _ended(end: EndedItem, titles: dict[str, str]) -> BoardEnded:
     return BoardEnded(
         work_item_id=end.item_id,
-        title=end.item_id,
+        title=titles.get(end.item_id, end.item_id),
         kind=end.work_kind,
         state=end.state,
         ended_at=end.at,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from millracer.domain.event_log import EventType
 from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ToolTimeout, ToolUnsupported
 from millracer.serve.routes import ROUTES
 from millracer.serve.runs import MOST_RUNS
@@ -48,6 +50,25 @@ def test_the_board_shows_each_workspace(
     assert entry["daemon"]["state"] == "running"
     assert [each["work_item_id"] for each in entry["running"]] == [ITEM]
     assert len(entry["waiting"]) == 5
+
+
+def test_the_board_names_an_ended_item_by_its_title(client: Client, backend: LiveBackend) -> None:
+    backend.holds(ITEM, ItemState.DONE, proven=True)
+    backend.items[ITEM].title = "Fix it"
+    backend.events.append(
+        RuntimeEvent(
+            kind=RuntimeEventKind.OTHER,
+            occurred_at=datetime.now(UTC),
+            item_id=ITEM,
+            item_kind="task",
+            item_state=ItemState.DONE,
+        )
+    )
+
+    (entry,) = client.get("/board").json["workspaces"]
+
+    (ended,) = entry["ended"]
+    assert (ended["work_item_id"], ended["title"]) == (ITEM, "Fix it")
 
 
 def test_a_workspace_that_was_never_initialised_is_empty(tmp_path: Path) -> None:
