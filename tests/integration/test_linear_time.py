@@ -26,6 +26,7 @@ COMPILING = frozenset(
 #: and the intake; the others repeat one class of characters at most, or nothing.
 MADE_LATE = {
     "schemas/config_file.py:_line_of",
+    "schemas/notify_tables.py:_line_of",
     "redaction/key_patterns.py:_compiled",
     "redaction/key_patterns.py:_any_anchor",
     "domain/work/intake.py:_words",
