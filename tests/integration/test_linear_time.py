@@ -39,6 +39,7 @@ MADE_LATE = {
 }
 
 
+@pytest.mark.slow
 def test_no_expression_takes_more_than_linear_time() -> None:
     tried = subprocess.run(
         (sys.executable, str(CHILD)), capture_output=True, timeout=LIMIT_SECONDS, check=False
