@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.ops_requests import asks, encoded
 
 ROOT = Path(__file__).parents[2]
