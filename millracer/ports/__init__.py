@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from millracer.ports.agent import Agent, ModelLister
 from millracer.ports.attempt_end import AttemptEnd, AttemptEndListener
-from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports.backend import (
+    Backend,
+    DaemonControl,
+    Observer,
+    StatusStamps,
+    Supervisor,
+    WatchLease,
+)
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
 from millracer.ports.event_log import EventLogs, LogReader, LogWriter
@@ -34,6 +41,7 @@ __all__ = [
     "ProgressListener",
     "Repository",
     "SessionStore",
+    "StatusStamps",
     "Supervisor",
     "TextListener",
     "ToolCall",

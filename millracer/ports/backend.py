@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
@@ -137,6 +137,19 @@ class Observer(Protocol):
         ...
 
 
+class StatusStamps(Protocol):
+    """Detects whether a workspace's status may have changed. Thread-safe."""
+
+    def read(self) -> object | None:
+        """Return a value that equals the last one while nothing changed that a status shows.
+
+        Takes a fraction of a millisecond, and starts no program. It is None if it could not show a
+        later change: something changed just now, or cannot be read. A daemon that has not taken
+        its lock, and the text of a document that is written in place, change nothing here.
+        """
+        ...
+
+
 class Supervisor(Protocol):
     """The daemon of one workspace: finds, watches, starts and stops it."""
 
@@ -177,6 +190,10 @@ class Supervisor(Protocol):
 
         Writes nothing, and works where there is no workspace yet.
         """
+        ...
+
+    def stamps(self) -> StatusStamps:
+        """Return the stamps of what a status shows; keep them, as they keep what they parsed."""
         ...
 
 
@@ -244,6 +261,13 @@ class Backend(Protocol):
 
         Reads the disk and starts no program; never raises for bad files. A workspace that was never
         initialised has no items.
+        """
+        ...
+
+    def item_titles(self, item_ids: Iterable[str]) -> Mapping[str, str]:
+        """Return the titles in the documents of these items; one without a document is missing.
+
+        Reads the disk and starts no program; cheaper than `list_items` for a few items.
         """
         ...
 

@@ -13,7 +13,7 @@ from millracer.domain.run.observation import ChangeHints
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import DaemonEnd, ModeValidation, RunningDaemon
 from millracer.errors import RunWarning, ToolFailed
-from millracer.ports import DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports import DaemonControl, Observer, StatusStamps, Supervisor, WatchLease
 from millracer.testing.steps import Step, nothing_new
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class ScriptedSupervisor(Supervisor):
 
     def observe(self) -> Observer:
         return self._millrace.observe()
+
+    def stamps(self) -> StatusStamps:
+        return self._millrace.stamps()
 
 
 class ScriptedControl(DaemonControl):
@@ -140,6 +143,16 @@ class ScriptedControl(DaemonControl):
         assert self._millrace.control_held, f"{name} outside the lifecycle lock"
         with self._millrace._called(name, wait):
             yield
+
+
+class ScriptedStamps(StatusStamps):
+    """The stamps that a test sets."""
+
+    def __init__(self, millrace: ScriptedBackend) -> None:
+        self._millrace = millrace
+
+    def read(self) -> object | None:
+        return self._millrace.status_stamp
 
 
 class ScriptedObserver(Observer):
