@@ -10,6 +10,7 @@ from __future__ import annotations
 from millracer.ports.agent import Agent, ModelLister
 from millracer.ports.attempt_end import AttemptEnd, AttemptEndListener
 from millracer.ports.backend import (
+    OBSERVER_POLL_SECONDS,
     Backend,
     DaemonControl,
     Observer,
@@ -25,6 +26,7 @@ from millracer.ports.repository import Repository
 from millracer.ports.store import SessionStore
 
 __all__ = [
+    "OBSERVER_POLL_SECONDS",
     "Agent",
     "AttemptEnd",
     "AttemptEndListener",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
     from contextlib import AbstractContextManager
@@ -119,6 +119,10 @@ class WatchLease(Protocol):
         ...
 
 
+#: How often an observer polls for what the system does not report.
+OBSERVER_POLL_SECONDS: Final = 1.0
+
+
 class Observer(Protocol):
     """Watches a workspace without a lease."""
 
@@ -185,10 +189,14 @@ class Supervisor(Protocol):
         """Take the shared lease of a watcher; `WatchLease.leave` releases it."""
         ...
 
-    def observe(self) -> Observer:
+    def observe(self, *, poll_seconds: float = OBSERVER_POLL_SECONDS) -> Observer:
         """Watch for changes without a lease: no command waits for an observer; it stops nothing.
 
         Writes nothing, and works where there is no workspace yet.
+
+        Args:
+            poll_seconds: how often the workspace is read for what the system does not report, such
+                as a command that begins to watch.
         """
         ...
 

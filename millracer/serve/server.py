@@ -33,11 +33,14 @@ from millracer.serve.operations import ServerOperations
 from millracer.serve.runs import ServerRuns
 from millracer.serve.service import Service
 from millracer.serve.settings import ServeSettings
+from millracer.serve.streams import sleep_until
 from millracer.serve.workspaces import Workspaces
 from millracer.wiring import open_server_records
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 128
+#: How often the header `Date` is renewed.
+_TICK_SECONDS = 1.0
 #: Headers beyond this end the connection; the guard refuses fewer with a document.
 _HEADERS_BYTES = 64 * 1024
 
@@ -180,7 +183,7 @@ class MillracerServer:
             reading.cancel()
         service.stop()
         service.changes.close()
-        http.should_exit = True
+        http.stop()
         await serving
 
 
@@ -212,6 +215,17 @@ class _Http(uvicorn.Server):
             )
         )
         self.begun = asyncio.Event()
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Close the listening socket and end; called in the event loop."""
+        self.should_exit = True
+        self._stop.set()
+
+    async def main_loop(self) -> None:
+        """Serve until the stop. uvicorn's own loop wakes ten times a second for its options."""
+        while not await self.on_tick(0):  # also renews the header `Date`
+            await sleep_until(self._stop, _TICK_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -57,7 +57,14 @@ from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
-from millracer.ports import Backend, DaemonControl, Observer, StatusStamps, WatchLease
+from millracer.ports import (
+    OBSERVER_POLL_SECONDS,
+    Backend,
+    DaemonControl,
+    Observer,
+    StatusStamps,
+    WatchLease,
+)
 from millracer.testing.facts import described, item_fact, spawn_fact, stage_fact, work_kind_of
 from millracer.testing.stage_models import ScriptedStageModels
 from millracer.testing.stages import ScriptedStages
@@ -314,7 +321,7 @@ class ScriptedBackend(Backend):
         self.calls.append("recent_events")
         return tuple(reversed(self.events))
 
-    def observe(self) -> Observer:
+    def observe(self, *, poll_seconds: float = OBSERVER_POLL_SECONDS) -> Observer:
         """See the port."""
         self.calls.append("observe")
         return ScriptedObserver(self)

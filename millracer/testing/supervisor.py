@@ -13,7 +13,14 @@ from millracer.domain.run.observation import ChangeHints
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import DaemonEnd, ModeValidation, RunningDaemon
 from millracer.errors import RunWarning, ToolFailed
-from millracer.ports import DaemonControl, Observer, StatusStamps, Supervisor, WatchLease
+from millracer.ports import (
+    OBSERVER_POLL_SECONDS,
+    DaemonControl,
+    Observer,
+    StatusStamps,
+    Supervisor,
+    WatchLease,
+)
 from millracer.testing.steps import Step, nothing_new
 
 if TYPE_CHECKING:
@@ -54,8 +61,8 @@ class ScriptedSupervisor(Supervisor):
     def lease(self, wait: Wait) -> WatchLease:
         return self._millrace.lease(wait)
 
-    def observe(self) -> Observer:
-        return self._millrace.observe()
+    def observe(self, *, poll_seconds: float = OBSERVER_POLL_SECONDS) -> Observer:
+        return self._millrace.observe(poll_seconds=poll_seconds)
 
     def stamps(self) -> StatusStamps:
         return self._millrace.stamps()

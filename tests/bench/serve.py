@@ -6,6 +6,7 @@ little. Memory and CPU are those of the server alone: the fork server is a proce
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -46,6 +47,8 @@ _BUSY_SECONDS = 6
 _LIMIT_SECONDS = 120.0
 _MIB = 1 << 20
 _TICKS = os.sysconf("SC_CLK_TCK")
+#: An event is logged once, so each has its own number.
+_NUMBERS = itertools.count()
 _CURSOR = re.compile(rb"^id: [^\n]*-([0-9]+)$", re.MULTILINE)
 
 START = "`serve`, 10 workspaces: start → link"
@@ -170,7 +173,7 @@ def _write_and_read(
     streams: Sequence[_Stream], writer: LogWriter, count: int, pause: float
 ) -> list[float]:
     """Write events at a rate, read all streams, and return the delays of all deliveries."""
-    _catch_up(streams, writer.append(stage_event(0)))
+    _catch_up(streams, writer.append(stage_event(next(_NUMBERS))))
     written: dict[int, float] = {}
     with selectors.DefaultSelector() as selector:
         for each in streams:
@@ -184,7 +187,7 @@ def _write_and_read(
             if now - began > _LIMIT_SECONDS:
                 raise Failed("not every event arrived")
             if len(written) < count and now >= due:
-                event = writer.append(stage_event(len(written)))
+                event = writer.append(stage_event(next(_NUMBERS)))
                 if event is None:
                     raise Failed("an event was not logged")
                 last = event.cursor.sequence
