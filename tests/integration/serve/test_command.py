@@ -82,6 +82,14 @@ def test_a_second_server_with_the_same_settings_prints_the_link_of_the_first(
     assert list(state.glob("serve*")) == []
 
 
+def test_the_help_lists_the_options_of_the_server_first(place: Path) -> None:
+    groups = [
+        line for line in command("--help", cwd=place).stdout.splitlines() if "options:" in line
+    ]
+
+    assert groups[:2] == ["Server options:", "Task options:"]
+
+
 def test_a_link_needs_a_running_server(place: Path) -> None:
     ran = command("--link", "--json", cwd=place)
 

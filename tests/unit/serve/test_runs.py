@@ -22,13 +22,13 @@ class _StuckRuns(ServerRuns):
         super().__init__(
             cast("ServerOperations", None), save=lambda _: None, report_bug=lambda _: None
         )
-        self.begun = threading.Event()
+        self.started = threading.Event()
         self.may_end = threading.Event()
         self.run: ServerRun | None = None
 
     def _perform(self, run: ServerRun) -> None:
         self.run = run
-        self.begun.set()
+        self.started.set()
         self.may_end.wait(60)
 
 
@@ -36,7 +36,7 @@ class _StuckRuns(ServerRuns):
 def runs() -> Iterator[_StuckRuns]:
     found = _StuckRuns()
     found.start(PLACE, "fix-it-1", "r1", {})
-    assert found.begun.wait(60)
+    assert found.started.wait(60)
     yield found
     found.may_end.set()
     found.await_end()
