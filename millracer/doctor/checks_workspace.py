@@ -83,7 +83,7 @@ def mode(context: DoctorContext, wait: Wait) -> Finding:
     if not validation.ok:
         detail = validation.detail.replace(copy, context.root_path)
         here = context.millrace()
-        is_of_another_version = here.is_initialised and context.status is None
+        is_of_another_version = here.is_initialised and not _has_status(here, wait)
         return Finding(
             level=CheckLevel.FAIL,
             message=f"mode {choice.mode}, named by {source}, cannot be used: {_first_line(detail)}",

@@ -87,7 +87,6 @@ EXAMINATIONS: Final[dict[CheckName, Examination]] = {
     _NAME.MODE: Examination(
         examine=checks_workspace.mode,
         needs=(_NAME.PROC, _NAME.WORKSPACE, _NAME.CONFIGURATION, _NAME.MILLRACE_START),
-        after=(_NAME.INITIALISED,),
         starts_program=True,
     ),
     _NAME.DAEMON: Examination(
@@ -98,7 +97,7 @@ EXAMINATIONS: Final[dict[CheckName, Examination]] = {
     _NAME.STALE_STATE: Examination(
         examine=checks_workspace.stale_state,
         needs=(_NAME.PROC, _NAME.WORKSPACE, _NAME.MILLRACE),
-        after=(_NAME.INITIALISED, _NAME.MODE),
+        after=(_NAME.INITIALISED,),
         starts_program=True,
     ),
     _NAME.BLOCKED_ITEMS: Examination(

@@ -611,6 +611,7 @@ def test_a_workspace_of_another_version_is_to_be_upgraded_and_named_by_its_own_p
     room: Room,
 ) -> None:
     _needs_init(room)
+    room.millrace.will_fail("read_status", ToolFailed("millrace", "old", suggested_action="a"))
     room.tools.copied._rejected["default_pi"] = "asset /throw-away/2/millrace-agents/x is old"
 
     found = room.checks()[NAME.MODE]
