@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from millracer.ports.agent import Agent, ModelLister
 from millracer.ports.attempt_end import AttemptEnd, AttemptEndListener
-from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports.backend import (
+    OBSERVER_POLL_SECONDS,
+    Backend,
+    DaemonControl,
+    Observer,
+    StatusStamps,
+    Supervisor,
+    WatchLease,
+)
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
 from millracer.ports.event_log import EventLogs, LogReader, LogWriter
@@ -18,6 +26,7 @@ from millracer.ports.repository import Repository
 from millracer.ports.store import SessionStore
 
 __all__ = [
+    "OBSERVER_POLL_SECONDS",
     "Agent",
     "AttemptEnd",
     "AttemptEndListener",
@@ -34,6 +43,7 @@ __all__ = [
     "ProgressListener",
     "Repository",
     "SessionStore",
+    "StatusStamps",
     "Supervisor",
     "TextListener",
     "ToolCall",

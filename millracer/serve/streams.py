@@ -90,7 +90,9 @@ class Encoder:
         """
         if not self.is_sse:
             return f"{data}\n".encode()
-        name = "".join(letter for letter in event_type if letter.isprintable())
+        name = event_type
+        if not name.isprintable():
+            name = "".join(filter(str.isprintable, event_type))
         identity = "" if position is None else f"id: {position}\n"
         return f"{identity}event: {name}\ndata: {data}\n\n".encode()
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from millracer.domain.event_log import Cursor
 from millracer.operations.stream.frames import Frames, FrameType
 from millracer.ports.event_log import LogReader, LogRole
-from millracer.schemas.ops.frame import EventFrame
+from millracer.schemas.ops.frame import EventFrame, render_stored
 from millracer.serve.changes import Subscription
 from millracer.serve.handlers.call import Call, unusable
 from millracer.serve.handlers.found_item import find_item_id
@@ -144,11 +144,10 @@ class _ItemStream:
             key = (event.cursor, self._encoder.is_sse)
             known = watch.frames.get(key)
             if known is None:
-                self._frames.stored(event)
-                known = self._taken()
+                line = render_stored(event, self._item_id, self._item_id)
+                known = self._encoder.encode(line, event.type, str(event.cursor))
                 watch.keep_frame(key, known)
-            else:
-                self._frames.pass_over(event.cursor)
+            self._frames.pass_over(event.cursor)
             parts.append(known)
         return b"".join(parts)
 
