@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import psutil
 from mcp import Client, StdioServerParameters
 from mcp.client.extension import ClientExtension, ResultClaim
+from mcp.client.session import ClientSession
 from mcp.types import CallToolResult
-from mcp_types import Result
+from mcp_types import Request, Result
+from pydantic import ConfigDict, Field
 
 TASKS = "io.modelcontextprotocol/tasks"
 
@@ -23,25 +26,59 @@ class CreatedTask(Result):
     """The answer to a call that became a task."""
 
     result_type: Literal["task"] = "task"
-    task: dict[str, Any]
+    task_id: Annotated[str, Field(alias="taskId")]
+    status: str
+    poll_interval_ms: Annotated[int, Field(alias="pollIntervalMs")]
+
+
+class Answer(Result):
+    """The answer to a method of the extension."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class TasksClient(ClientExtension):
-    """Declares the tasks extension; a created task is kept, and not followed."""
+    """Declares the tasks extension, and polls each created task to its end, as a host does.
+
+    Args:
+        on_created: called with each created task.
+    """
 
     identifier = TASKS
 
-    def __init__(self) -> None:
-        self.created: list[dict[str, Any]] = []
+    def __init__(self, on_created: Callable[[CreatedTask], None] = lambda _: None) -> None:
+        self._on_created = on_created
 
     def claims(self) -> Sequence[ResultClaim[Any]]:
         """See the base."""
 
-        async def resolve(found: CreatedTask, _context: Any) -> CallToolResult:
-            self.created.append(found.task)
-            return CallToolResult(content=[])
+        async def resolve(found: CreatedTask, context: Any) -> CallToolResult:
+            self._on_created(found)
+            while True:
+                task = await _ask(context.session, "tasks/get", found.task_id)
+                if "result" in task:
+                    return CallToolResult.model_validate(task["result"])
+                await asyncio.sleep(0.05)
 
         return (ResultClaim(result_type="task", model=CreatedTask, resolve=resolve),)
+
+
+async def task_method(client: Client, name: str, task_id: str) -> dict[str, Any]:
+    """Call a method of the extension."""
+    return await _ask(client.session, name, task_id)
+
+
+async def create_task(client: Client, **arguments: Any) -> CreatedTask:
+    """Delegate a task, and return its handle."""
+    created = await client.session.call_tool("delegate", arguments, allow_claimed=True)
+    assert isinstance(created, CreatedTask)
+    return created
+
+
+async def _ask(session: ClientSession, name: str, task_id: str) -> dict[str, Any]:
+    request = Request[Any, Any](method=name, params={"taskId": task_id})
+    answer = await session.send_request(request, Answer)
+    return answer.model_dump(by_alias=True)
 
 
 def parameters(*arguments: str, state: Path, environment: Mapping[str, str] | None = None) -> Any:

@@ -16,6 +16,7 @@ from millracer.errors import MillracerError
 from millracer.mcp.actions import Actions
 from millracer.mcp.places import OnePlace
 from millracer.mcp.server import ToolServer, make_server
+from millracer.mcp.tasks import add_tasks
 from millracer.mcp.tools import offered
 from millracer.operations.context import SelectedWorkspace
 from millracer.operations.options import OptionLayers
@@ -77,6 +78,9 @@ def make(backend: LiveBackend, workspace: Path, runs: NotedRuns) -> MakeServer:
             runner=runs,
             cancellation=Cancellation(),
         )
-        return make_server(ToolServer(actions, offered(allow_control=allow_control), unexpected))
+        tools = ToolServer(actions, offered(allow_control=allow_control), unexpected)
+        server = make_server(tools)
+        add_tasks(server, tools)
+        return server
 
     return make

@@ -86,6 +86,7 @@ def _serve(actions: Actions, allow_control: bool, stopped: threading.Event) -> N
             actions, offered(allow_control=allow_control), _report_bug
         )
         server = load(f"{server_module}:make_server")(tools)
+        load("millracer.mcp.tasks:add_tasks")(server, tools)
         asyncio.run(load(f"{server_module}:serve_stdio")(server))
     except Exception as error:  # noqa: BLE001 - reported, and the command ends
         _report_bug(error)
