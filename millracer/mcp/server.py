@@ -46,6 +46,10 @@ class ToolServer:
         self._rows = {row.name: row for row in rows}
         self._report_bug = report_bug
 
+    def offers(self, name: str) -> bool:
+        """Return whether a tool is offered."""
+        return name in self._rows
+
     async def list_tools(
         self, _context: _Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:

@@ -107,6 +107,8 @@ class Tasks(Extension):
     async def _cancel(self, ctx: _Context, params: TaskParams) -> HandlerResult:
         """Request the cancellation; `tasks/get` reports whether it had an effect."""
         place, item_id = self._find(ctx, params)
+        if not self._tools.offers(_CANCEL.name):
+            raise MCPError(code=types.INVALID_REQUEST, message="this server changes nothing")
         given = ReasonArguments(work_item_id=item_id, workspace=place.root_path)
         report = await self._tools.in_thread(
             partial(self._tools.actions.call, _CANCEL, given, lambda _: None)

@@ -8,7 +8,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from millracer.serve.app import ReportBug, make_app
 from millracer.serve.changes import Changes
 from millracer.serve.guard import Admission
 from millracer.serve.item_watches import ItemWatches
+from millracer.serve.mcp_endpoint import open_mcp
 from millracer.serve.operations import ServerOperations
 from millracer.serve.runs import ServerRuns
 from millracer.serve.service import Service
@@ -157,17 +158,19 @@ class MillracerServer:
             names=self._settings.allowed_hosts,
             read_only=self._settings.read_only,
         )
-        http = _Http(make_app(service, admission, self._tools.report_bug))
-        serving = asyncio.create_task(http.serve(sockets=[listener]))
-        await http.begun.wait()
-        self._tools.announce(result)
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        service.stop()
-        service.changes.close()
-        http.should_exit = True
-        await serving
+        mcp = open_mcp(service, admission, self._tools.report_bug)
+        http = _Http(make_app(service, admission, self._tools.report_bug, mcp))
+        async with nullcontext() if mcp is None else mcp.running():
+            serving = asyncio.create_task(http.serve(sockets=[listener]))
+            await http.begun.wait()
+            self._tools.announce(result)
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            service.stop()
+            service.changes.close()
+            http.should_exit = True
+            await serving
 
 
 class _Http(uvicorn.Server):

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.mcp_servers import call, connected, parameters, processes_of, watchers_ended
+from millracer.domain.workspaces import workspace_key
+from tests.support.mcp_servers import (
+    TasksClient,
+    call,
+    connected,
+    parameters,
+    processes_of,
+    task_method,
+    watchers_ended,
+)
 from tests.support.scenario import Scenario, Step
 from tests.support.workspace import make_workspace
 
@@ -54,15 +63,25 @@ def test_a_delegated_task_goes_to_its_proof_although_its_server_is_killed(
                     break
             return [again, waited, await call(client, "diff", work_item_id=item_id)], messages
 
+    async def poll(item_id: str) -> dict[str, Any]:
+        extensions = [TasksClient()]
+        async with connected(server, mode="2026-07-28", extensions=extensions) as client:
+            key = workspace_key(str(workspace.root))
+            return await task_method(client, "tasks/get", f"{key}.{item_id}")
+
     with watchers_ended(workspace.root):
         delegated = asyncio.run(delegate())
         (again, waited, diff), messages = asyncio.run(wait(delegated["work_item_id"]))
+
+        task = asyncio.run(poll(delegated["work_item_id"]))
 
     assert delegated["status"] == "working"
     assert delegated["scoped_completion"] is False
     assert again["work_item_id"] == delegated["work_item_id"]
     assert (waited["status"], waited["scoped_completion"]) == ("completed", True)
     assert waited["evidence"] != []
+    assert task["status"] == "completed"
+    assert task["result"]["structuredContent"]["evidence"] == waited["evidence"]
     assert any("builder" in message for message in messages)
     assert waited["cursor"] is not None
     assert diff["status"] == "answered"

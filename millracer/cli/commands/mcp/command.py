@@ -66,7 +66,10 @@ def mcp(
     """
     if print_config is not None:
         body = load("millracer.cli.commands.mcp.configuration:print_configuration")
-        raise typer.Exit(body(common, print_config))
+        own = ("--allow-control",) if allow_control else ()
+        if runner is RunnerChoice.HERE:
+            own = (*own, "--runner", runner)
+        raise typer.Exit(body(common, print_config, own))
     body = load("millracer.cli.commands.mcp.run:serve")
     raise typer.Exit(
         body(common, allow_control=allow_control, runs_here=runner == RunnerChoice.HERE)
