@@ -14,9 +14,9 @@ from millracer.domain.operations import OPERATIONS, OperationName, load
 from millracer.domain.operations.requests import ShowRequest
 from millracer.domain.requests import LEAST_SECONDS, Finalizer, IntakePreference
 from millracer.domain.run.outcome import Outcome
-from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import InvalidRequest, MillracerError
 from millracer.mcp.arguments import Arguments, DelegateArguments, StatusArguments, WaitArguments
+from millracer.mcp.context import operation_context
 from millracer.mcp.report import (
     TaskReport,
     describe_answer,
@@ -37,12 +37,11 @@ from millracer.operations.context import (
 )
 from millracer.operations.options import OptionLayers
 from millracer.operations.registry import perform
-from millracer.operations.session.memory import SessionMemory
 from millracer.ports import EventLogs
 from millracer.schemas.items.item import ItemDocument
 from millracer.schemas.ops.frame import EventFrame
 from millracer.schemas.run.document import RunResultDocument
-from millracer.wiring import SystemClock, new_identity, new_request_id
+from millracer.wiring import new_request_id
 from millracer.wiring.tool_factory import PortFactory, ProgramFactory
 
 #: pi and Millrace, with listeners that each run may have of its own.
@@ -267,15 +266,11 @@ class Actions:
         tools: Tools | None = None,
         cancellation: Cancellation | None = None,
     ) -> OperationContext:
-        return OperationContext(
-            tools=tools or self.tools,
-            memory=SessionMemory(None),
-            options=options or self.options,
-            clock=SystemClock(),
-            cancellation=cancellation or self.cancellation,
-            find_workspace=lambda: place,
-            new_identity=new_identity,
-            session_id=LOCAL_SESSION,
+        return operation_context(
+            place,
+            tools or self.tools,
+            options or self.options,
+            cancellation or self.cancellation,
         )
 
 

@@ -12,20 +12,13 @@ from dataclasses import dataclass
 
 from millracer.cancellation import Cancellation
 from millracer.domain.operations import OperationName
-from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import MillracerError
 from millracer.logs import with_log_ids
-from millracer.operations.context import OperationContext, SelectedWorkspace, Tools, prepare_task
+from millracer.mcp.context import operation_context
+from millracer.operations.context import SelectedWorkspace, Tools, prepare_task
 from millracer.operations.options import OptionLayers
 from millracer.operations.registry import perform
-from millracer.operations.session.memory import SessionMemory
-from millracer.wiring import (
-    SystemClock,
-    new_identity,
-    new_request_id,
-    open_event_logs,
-    start_watcher,
-)
+from millracer.wiring import new_request_id, open_event_logs, start_watcher
 
 _log = logging.getLogger(__name__)
 _END_SECONDS = 30.0
@@ -92,15 +85,6 @@ class HereRunner:
     def _perform(self, place: SelectedWorkspace, item_id: str) -> None:
         with suppress(MillracerError):
             task = prepare_task("", new_request_id(), place, self._options, resume=item_id)
-            context = OperationContext(
-                tools=self._tools,
-                memory=SessionMemory(None),
-                options=self._options,
-                clock=SystemClock(),
-                cancellation=self._cancellation,
-                find_workspace=lambda: place,
-                new_identity=new_identity,
-                session_id=LOCAL_SESSION,
-            )
+            context = operation_context(place, self._tools, self._options, self._cancellation)
             answer = perform(OperationName.WATCH, task, context, task.request.request_id)
             _log.info("%s ended: %s", item_id, answer.result.outcome)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import mcp_types as types
-from anyio import from_thread, to_thread
+from anyio import BrokenResourceError, ClosedResourceError, from_thread, to_thread
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
@@ -82,7 +83,8 @@ class ToolServer:
         def on_event(frame: EventFrame) -> None:
             nonlocal sent
             sent += 1
-            from_thread.run(partial(context.session.report_progress, sent, None, frame.message))
+            with suppress(ClosedResourceError, BrokenResourceError):  # the client has left
+                from_thread.run(partial(context.session.report_progress, sent, None, frame.message))
 
         return await self.in_thread(partial(self.actions.call, row, given, on_event))
 
