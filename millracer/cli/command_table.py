@@ -32,6 +32,9 @@ _SERVE_EXIT_CODES = (
     "Exit codes: 0 the link of a running server was printed, 2 invalid use, 8 the port is in use, "
     "a library is missing, or --link found no server, 130 or 143 stopped."
 )
+_MCP_EXIT_CODES = (
+    "Exit codes: 0 standard input ended, 2 invalid use, 8 a library is missing, 130 or 143 stopped."
+)
 
 
 _EXAMPLES = {
@@ -109,6 +112,12 @@ COMMANDS: Mapping[str, Entry] = {
         epilog=_SERVE_EXIT_CODES,
         examples=("millracer serve --open", "millracer serve --read-only --port 8765"),
         documents=(documents.SERVE,),
+    ),
+    "mcp": Entry(
+        target=f"{_COMMANDS}.mcp.command:mcp",
+        help="Serve one workspace to other agents over MCP.",
+        epilog=_MCP_EXIT_CODES,
+        examples=("millracer mcp --print-config claude",),
     ),
     "schema": Entry(
         target=f"{_COMMANDS}.schema:schema",

@@ -5,6 +5,7 @@ It holds no state of queues, runs, outcomes or evidence: those are always read f
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,14 @@ LOCAL_SESSION = "local"
 
 #: The workspace id that always means the command's own workspace; it cannot be registered.
 DEFAULT_WORKSPACE = "default"
+
+_KEY_DIGITS = 8
+
+
+def workspace_key(root_path: str) -> str:
+    """Return the key of a workspace in addresses and task ids; it depends only on the path."""
+    encoded = root_path.encode("utf-8", "surrogateescape")
+    return hashlib.sha256(encoded).hexdigest()[:_KEY_DIGITS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from millracer.errors import MillracerError
 from millracer.serve.errors import Refusal
 from millracer.serve.guard import Admission, Guard
 from millracer.serve.handlers.call import Call, read_call, reply_json, reply_refusal
+from millracer.serve.mcp_endpoint import MCP_PATH
 from millracer.serve.routes import API, ROUTES, ApiRoute
 from millracer.serve.service import Service, stopping
 from millracer.serve.statuses import status_of_error
@@ -35,13 +36,16 @@ _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/w
 ReportBug = Callable[[Exception], MillracerError]
 
 
-def make_app(service: Service, admission: Admission, report_bug: ReportBug) -> ASGIApp:
+def make_app(
+    service: Service, admission: Admission, report_bug: ReportBug, mcp: ASGIApp | None = None
+) -> ASGIApp:
     """Return the whole application.
 
     Args:
         service: the shared state of the server.
         admission: which requests are admitted.
         report_bug: called with each unexpected error.
+        mcp: answers MCP requests; None: the server has no MCP.
     """
     files = read_page()
     routes = [
@@ -57,6 +61,8 @@ def make_app(service: Service, admission: Admission, report_bug: ReportBug) -> A
         Route("/health", _show_health),
         Route("/static/{name:path}", _page_endpoint(files, None)),
     ]
+    if mcp is not None:
+        routes.append(Route(MCP_PATH, mcp, methods=["POST"]))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse_http})
     app.router.redirect_slashes = False
     return Guard(app, admission)

@@ -28,7 +28,8 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _OWN_SITES = frozenset({b"same-origin", b"none"})
 _PUBLIC = ("/static/",)
 _PUBLIC_PATHS = frozenset({"/", "/health"})
-_OPS = "/api/v1/ops"
+#: Addresses whose requests refuse writing themselves.
+_REFUSES_WRITING = frozenset({"/api/v1/ops", "/mcp"})
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -157,7 +158,7 @@ class Guard:
                 headers={"WWW-Authenticate": 'Bearer realm="millracer"'},
                 code="unauthorized",
             )
-        if admission.read_only and method not in _READING and path != _OPS:
+        if admission.read_only and method not in _READING and path not in _REFUSES_WRITING:
             raise read_only()
         if method in _WITH_BODY:
             _check_body(headers)

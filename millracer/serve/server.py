@@ -9,7 +9,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from millracer.serve.errors import Refusal
 from millracer.serve.guard import Admission
 from millracer.serve.handlers.board import read_board
 from millracer.serve.item_watches import ItemWatches
+from millracer.serve.mcp_endpoint import open_mcp
 from millracer.serve.operations import ServerOperations
 from millracer.serve.runs import ServerRuns
 from millracer.serve.service import Service
@@ -171,20 +172,22 @@ class MillracerServer:
             names=self._settings.allowed_hosts,
             read_only=self._settings.read_only,
         )
-        http = _Http(make_app(service, admission, self._tools.report_bug))
-        serving = asyncio.create_task(http.serve(sockets=[listener]))
-        await http.begun.wait()
-        self._tools.announce(result)
-        reading = asyncio.create_task(_read_ahead(service)) if self._tools.reads_ahead else None
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if reading is not None:
-            reading.cancel()
-        service.stop()
-        service.changes.close()
-        http.stop()
-        await serving
+        mcp = open_mcp(service, admission, self._tools.report_bug)
+        http = _Http(make_app(service, admission, self._tools.report_bug, mcp))
+        async with nullcontext() if mcp is None else mcp.running():
+            serving = asyncio.create_task(http.serve(sockets=[listener]))
+            await http.begun.wait()
+            self._tools.announce(result)
+            reading = asyncio.create_task(_read_ahead(service)) if self._tools.reads_ahead else None
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if reading is not None:
+                reading.cancel()
+            service.stop()
+            service.changes.close()
+            http.stop()
+            await serving
 
 
 async def _read_ahead(service: Service) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from millracer.domain.workspaces import RegisteredWorkspace, Resolution, ResolutionRule
+from millracer.domain.workspaces import (
+    RegisteredWorkspace,
+    Resolution,
+    ResolutionRule,
+    workspace_key,
+)
 from millracer.errors import InvalidRequest, StoreUnavailable
 from millracer.operations.context import SelectedWorkspace
 from millracer.schemas.serve.workspaces import ServedWorkspaceDocument, WorkspacesResult
 from millracer.serve.errors import Refusal
 from millracer.wiring import open_directories, open_store
 
-_KEY_DIGITS = 8
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -29,8 +32,7 @@ class ServedWorkspace:
     @property
     def key(self) -> str:
         """The name of the workspace in the API, which depends only on its path."""
-        encoded = self.path.encode("utf-8", "surrogateescape")
-        return hashlib.sha256(encoded).hexdigest()[:_KEY_DIGITS]
+        return workspace_key(self.path)
 
     @property
     def workspace_id(self) -> str | None:

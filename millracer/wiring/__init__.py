@@ -259,6 +259,32 @@ def open_daemon_log(workspace: str) -> NewestLog:
     return NewestLog(WorkspacePaths(Path(workspace)))
 
 
+def start_watcher(workspace: str, item_id: str, argv: tuple[str, ...]) -> None:
+    """Start a program that outlives this process and follows an item.
+
+    Its output goes to `.millracer/logs/watch-<item>.log` in the workspace.
+
+    Raises:
+        MillracerError: the workspace cannot be written, or the program cannot be started.
+    """
+    from millracer.millrace.files.workspace import WorkspacePaths  # noqa: PLC0415 - see above
+    from millracer.system.files import unwritable  # noqa: PLC0415 - see above
+    from millracer.system.processes import Command, spawn_detached  # noqa: PLC0415 - see above
+
+    paths = WorkspacePaths(Path(workspace))
+    paths.make_own()
+    log = paths.logs / f"watch-{item_id}.log"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        output = os.open(log, flags, 0o600)
+    except OSError as error:
+        raise unwritable(log, error) from error
+    try:
+        spawn_detached(Command(tool="millracer", argv=argv, cwd=paths.root), output)
+    finally:
+        os.close(output)
+
+
 def open_server_records() -> ServerRecords:
     """Return the records of running servers in the user's state folder.
 

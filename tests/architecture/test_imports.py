@@ -21,8 +21,8 @@ _LIMIT_SECONDS = 60
 _HEAVY = frozenset(
     {"pydantic", "rich", "transitions", "sqlite3", "psutil", "platformdirs", "prompt_toolkit"}
 )
-#: The libraries of `millracer serve`, which need not be installed.
-_SERVES = frozenset({"starlette", "uvicorn", "anyio", "h11"})
+#: The libraries of `millracer serve` and `millracer mcp`, which need not be installed.
+_SERVES = frozenset({"starlette", "uvicorn", "anyio", "h11", "mcp", "mcp_types"})
 _RUNS_A_TASK = frozenset(
     {
         "transitions",
@@ -146,7 +146,19 @@ def test_help_loads_nothing_heavy(argument: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "ops", "sessions", "operator", "demo", "status", "submit", "watch", "stop", "serve"],
+    [
+        "run",
+        "ops",
+        "sessions",
+        "operator",
+        "demo",
+        "status",
+        "submit",
+        "watch",
+        "stop",
+        "serve",
+        "mcp",
+    ],
 )
 def test_help_of_a_command_loads_no_more_than_typer_does(command: str) -> None:
     loaded = _loaded_by(command, "--help")
@@ -154,13 +166,19 @@ def test_help_of_a_command_loads_no_more_than_typer_does(command: str) -> None:
     assert "millracer.cli.app" in loaded
     assert loaded & _REPORTS_AN_END == set()
     assert loaded & _HEAVY <= {"pydantic"}  # typer reads the options before the command with it
-    assert _layers(loaded).isdisjoint(_DOES_WORK | {"serve"})
+    assert _layers(loaded).isdisjoint(_DOES_WORK | {"mcp", "serve"})
     assert loaded.isdisjoint(_SERVES)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("schema", "openapi"), ("serve", "--link"), ("serve", "--install"), ("status",)],
+    [
+        ("schema", "openapi"),
+        ("serve", "--link"),
+        ("serve", "--install"),
+        ("mcp", "--print-config", "codex"),
+        ("status",),
+    ],
     ids=" ".join,
 )
 def test_only_a_server_loads_its_libraries(arguments: tuple[str, ...]) -> None:

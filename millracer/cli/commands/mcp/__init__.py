@@ -1,0 +1,1 @@
+"""`millracer mcp`: a server for other agents."""
