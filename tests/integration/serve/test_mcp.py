@@ -92,7 +92,7 @@ def test_the_server_runs_a_delegated_task_to_its_proof(
     assert [each.task_id.partition(".")[0] for each in created] == [key_of(workspace)]
 
 
-def test_the_guard_stands_before_mcp(client: Client) -> None:
+def test_the_guard_checks_requests_of_mcp(client: Client) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
     headers = ("Content-Type: application/json", "Accept: application/json, text/event-stream")
 

@@ -60,7 +60,9 @@ def mcp(
         ),
     ] = None,
 ) -> None:
-    """Serve one workspace to other agents over MCP, on standard input and output.
+    """Serve one workspace to other agents over MCP.
+
+    The protocol uses standard input and output.
 
     An agent's program starts this command. Delegated work continues if that program ends.
     """
