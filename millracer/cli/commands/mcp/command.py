@@ -60,9 +60,10 @@ def mcp(
         ),
     ] = None,
 ) -> None:
-    """Serve one workspace to other agents over MCP, on standard input and output.
+    """Serve one workspace to other agents over MCP.
 
-    An agent's program starts this command. Delegated work continues if that program ends.
+    An agent's program starts this command and talks to it over standard input and output. Delegated
+    work continues if that program ends.
     """
     if print_config is not None:
         body = load("millracer.cli.commands.mcp.configuration:print_configuration")
