@@ -10,11 +10,12 @@ from __future__ import annotations
 from millracer.ports.agent import Agent, ModelLister
 from millracer.ports.attempt_end import AttemptEnd, AttemptEndListener
 from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports.checks import CheckRunner
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
 from millracer.ports.event_log import EventLogs, LogReader, LogWriter
 from millracer.ports.events import EventListener, ProgressListener, TextListener, ToolCall
-from millracer.ports.repository import Repository
+from millracer.ports.repository import Export, Repository
 from millracer.ports.store import SessionStore
 
 __all__ = [
@@ -22,11 +23,13 @@ __all__ = [
     "AttemptEnd",
     "AttemptEndListener",
     "Backend",
+    "CheckRunner",
     "Clock",
     "DaemonControl",
     "Directories",
     "EventListener",
     "EventLogs",
+    "Export",
     "LogReader",
     "LogWriter",
     "ModelLister",

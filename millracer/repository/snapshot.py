@@ -36,12 +36,14 @@ class Snapshot:
         commit: HEAD; None without a commit.
         is_dirty: whether the files differ from HEAD.
         too_large: changed files that were left out.
+        is_partial: git could not read some files, which were left out.
     """
 
     tree: str
     commit: str | None
     is_dirty: bool
     too_large: tuple[str, ...] = ()
+    is_partial: bool = False
 
 
 def take_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
@@ -59,7 +61,7 @@ def take_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
             shutil.copyfile(index, copy)
         own = with_objects(git, objects, wait)
         own = replace(own, variables={**own.variables, "GIT_INDEX_FILE": str(copy)})
-        too_large = _add_all(own, wait)
+        too_large, is_partial = _add_all(own, wait)
         tree = own.output("write-tree", "--missing-ok", wait=wait).strip()
         commit = _head(git, wait)
         return Snapshot(
@@ -67,6 +69,7 @@ def take_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
             commit=commit,
             is_dirty=_differs(own, commit, tree, wait),
             too_large=too_large,
+            is_partial=is_partial,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -102,8 +105,11 @@ def _head(git: Git, wait: Wait) -> str | None:
     return found.stdout.strip() or None
 
 
-def _add_all(git: Git, wait: Wait) -> tuple[str, ...]:
-    """Add all files that git does not ignore to the copied index; return those left out."""
+def _add_all(git: Git, wait: Wait) -> tuple[tuple[str, ...], bool]:
+    """Add all files that git does not ignore to the copied index.
+
+    Returns the files left out for their size, and whether git could not read some.
+    """
     listed = git.output(
         "ls-files",
         "-z",
@@ -125,7 +131,7 @@ def _add_all(git: Git, wait: Wait) -> tuple[str, ...]:
     added = git.call("add", "-A", "--ignore-errors", "--", *PATHSPEC, *excluded, wait=wait)
     if added.exit_code not in {0, _PARTLY_ADDED}:
         raise refusal(added)
-    return too_large
+    return too_large, added.exit_code == _PARTLY_ADDED
 
 
 def _size(path: Path) -> int:
