@@ -108,14 +108,15 @@ def _remove(
             continue  # removed with another error
         name = path + ".".join(map(str, place))
         value = holder.pop(place[-1])
-        if len(entry["loc"]) > len(place) and isinstance(value, list):
-            holder[place[-1]] = [each for each in value if isinstance(each, str)]
         field = _field(model, place)
+        names_target = field is not None and NAMES_TARGET in field.metadata
+        if len(entry["loc"]) > len(place) and isinstance(value, list) and not names_target:
+            holder[place[-1]] = [each for each in value if isinstance(each, str)]
         ignored[name] = IgnoredValue(
             field=name,
             value=value,
             problem=entry["msg"].replace("Input should", "it should"),
-            names_target=field is not None and NAMES_TARGET in field.metadata,
+            names_target=names_target,
         )
 
 
