@@ -110,17 +110,7 @@ def _add_all(git: Git, wait: Wait) -> tuple[tuple[str, ...], bool]:
 
     Returns the files left out for their size, and whether git could not read some.
     """
-    listed = git.output(
-        "ls-files",
-        "-z",
-        "--modified",
-        "--others",
-        "--exclude-standard",
-        "--",
-        *PATHSPEC,
-        wait=wait,
-    )
-    paths = [path for path in listed.split("\0") if path]
+    paths = _list_changed(git, wait)
     if len(paths) > _MAX_FILES:
         raise NotMeasurable(f"more than {_MAX_FILES} files differ from the repository")
     sizes = {path: _size(git.workspace / path) for path in paths}
@@ -131,7 +121,26 @@ def _add_all(git: Git, wait: Wait) -> tuple[tuple[str, ...], bool]:
     added = git.call("add", "-A", "--ignore-errors", "--", *PATHSPEC, *excluded, wait=wait)
     if added.exit_code not in {0, _PARTLY_ADDED}:
         raise refusal(added)
-    return too_large, added.exit_code == _PARTLY_ADDED
+    # Git also exits with this code if it ignores a folder that the pathspec excludes.
+    is_partial = added.exit_code == _PARTLY_ADDED and any(
+        path not in too_large for path in _list_changed(git, wait)
+    )
+    return too_large, is_partial
+
+
+def _list_changed(git: Git, wait: Wait) -> list[str]:
+    """Return the files that differ from the index, and those that it lacks."""
+    listed = git.output(
+        "ls-files",
+        "-z",
+        "--modified",
+        "--others",
+        "--exclude-standard",
+        "--",
+        *PATHSPEC,
+        wait=wait,
+    )
+    return [path for path in listed.split("\0") if path]
 
 
 def _size(path: Path) -> int:

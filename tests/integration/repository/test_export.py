@@ -106,6 +106,23 @@ def test_a_folder_without_a_repository_is_not_exported(tmp_path: Path) -> None:
     assert repository(tmp_path).tree(wait()) is None
 
 
+def test_an_ignored_folder_of_millrace_does_not_prevent_an_export(folder: Path) -> None:
+    write(folder, ".gitignore", "millrace-agents/\n")
+    write(folder, "millrace-agents/state.json", "{}\n")
+
+    found = exported(folder)
+
+    assert "kept.txt" in found
+    assert "millrace-agents/state.json" not in found
+
+
+def test_a_file_that_git_cannot_add_is_not_left_out(folder: Path) -> None:
+    inner = write(folder, "inner/file", "text\n").parent
+    git(inner, "init", "--quiet")  # without a commit, git adds neither the folder nor its files
+
+    assert problem(folder)
+
+
 def test_a_submodule_is_not_exported(folder: Path) -> None:
     inner = write(folder, "inner/file", "text\n").parent
     git(inner, "init", "--quiet")
