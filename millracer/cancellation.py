@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -49,6 +50,7 @@ class Cancellation:
         self._since: float | None = None
         self._urgent: Cancellation | None = None
         self._dependents: weakref.WeakSet[Cancellation] = weakref.WeakSet()
+        self._wakes: list[Callable[[], None]] = []
 
     @property
     def urgent(self) -> Cancellation:
@@ -76,6 +78,8 @@ class Cancellation:
                 self._since = time.monotonic()
                 self._reason = reason
                 self._event.set()
+                for wake in self._wakes:
+                    wake()
             dependents = tuple(self._dependents)
         if not is_first and self.urgent.reason is None:
             self.urgent.cancel(reason)
@@ -91,6 +95,23 @@ class Cancellation:
         if reason is not None:
             token.cancel(reason)
         return token
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Within the block, call `wake` once a stop is requested, or at once if it was already.
+
+        Args:
+            wake: ends a wait; it must neither block, nor raise, nor use this token.
+        """
+        with self._lock:
+            self._wakes.append(wake)
+            if self._reason is not None:
+                wake()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wakes.remove(wake)
 
     def raise_if_cancelled(self) -> None:
         """Raise `Cancelled` if a stop was requested."""

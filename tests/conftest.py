@@ -19,6 +19,7 @@ from millracer.millrace.commands.calls import MillraceCalls
 from millracer.millrace.commands.version import find_version
 from millracer.pi import install
 from millracer.pi.install import Version
+from millracer.redaction import process as secrets
 from millracer.system.linux import PORTABLE_VARIABLE
 from tests.support.environment import is_scrubbed
 
@@ -141,6 +142,16 @@ def clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
     monkeypatch.setenv(_RUN_VARIABLE, uuid.uuid4().hex)
     return home
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_others() -> Iterator[None]:
+    """Forget the secrets that the test added to this process."""
+    known, made = set(secrets._variables), secrets._redaction
+    yield
+    if secrets._variables != known or secrets._redaction is not made:
+        secrets._variables.intersection_update(known)
+        secrets._redaction = None
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from millracer.domain.work.runtime import JsonObject
 from millracer.event_log.reader import FileLogReader
 from millracer.event_log.writer import LOG_NAME, FileLogWriter, open_writer, result_path
 from millracer.ports.event_log import EventLogs, LogReader
-from millracer.system.files import is_locked
+from millracer.system.files import is_locked, read_regular
 
 _ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _KEPT_LOGS = 200
@@ -50,7 +50,7 @@ class FileEventLogs(EventLogs):
     def result(self, item_id: str, attempt: int, sha256: str) -> JsonObject | None:
         """See the port."""
         try:
-            text = result_path(self._folder_of(item_id), attempt).read_bytes()
+            text = read_regular(result_path(self._folder_of(item_id), attempt))
             document = json.loads(text) if hashlib.sha256(text).hexdigest() == sha256 else None
         except (OSError, ValueError, RecursionError):
             return None

@@ -12,6 +12,7 @@ from millracer.event_log.lines import LINE_LIMIT, LOG_LIMIT, decode, epoch_of, n
 from millracer.event_log.writer import LOG_NAME, OLD_LOG_NAME
 from millracer.ports.event_log import LogReader
 from millracer.system.file_events import Wakeup
+from millracer.system.files import open_regular
 
 _CHUNK_BYTES = 1024 * 1024
 #: Below this distance a search reads line by line.
@@ -180,7 +181,7 @@ class FileLogReader(LogReader):
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    return open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
 def _epoch_in(file: int) -> str:

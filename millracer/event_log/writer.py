@@ -29,7 +29,7 @@ from millracer.event_log.contents import (
 )
 from millracer.event_log.lines import FORMAT, decode, encode
 from millracer.ports.event_log import LogWriter
-from millracer.system.files import try_lock, write_atomically
+from millracer.system.files import open_regular, try_lock, write_atomically
 
 _Read = TypeVar("_Read")
 
@@ -38,7 +38,7 @@ OLD_LOG_NAME = "events.1.ndjson"
 #: A log that reaches one of them is set aside, and a new one begins.
 _MOST_EVENTS = 20_000
 _MOST_BYTES = 16 * 1024 * 1024
-_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW
 
 
 def result_path(folder: Path, attempt: int) -> Path:
@@ -56,7 +56,7 @@ def open_writer(folder: Path) -> FileLogWriter | None:
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / LOG_NAME
     while True:
-        lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock = open_regular(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW)
         try:
             if not try_lock(lock, shared=False):
                 os.close(lock)
@@ -80,7 +80,7 @@ def _open_locked(path: Path, lock: int) -> FileLogWriter:
         created = _replace_damaged(path)
         os.close(lock)
         return FileLogWriter(path, created, _attempt_before(path))
-    file = os.open(path, _APPENDING)
+    file = open_regular(path, _APPENDING)
     try:
         if os.fstat(file).st_size != tail.end:
             os.ftruncate(file, tail.end)
@@ -128,13 +128,13 @@ def _keep_as(path: Path, name: str) -> None:
 def _create(path: Path) -> _OpenLog:
     """Create a log under another name, locked, and move it into place; replaces an older log."""
     temporary = path.with_name(f".{LOG_NAME}.{secrets.token_hex(4)}.tmp")
-    flags = os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with ExitStack() as undo:
-        lock = os.open(temporary, flags, 0o600)
+        lock = open_regular(temporary, flags)
         undo.callback(_unlink, temporary)
         undo.callback(os.close, lock)
         try_lock(lock, shared=False)  # no other process knows the name
-        file = os.open(temporary, _APPENDING)
+        file = open_regular(temporary, _APPENDING)
         undo.callback(os.close, file)
         epoch = _begin(file)
         temporary.rename(path)
@@ -313,7 +313,7 @@ def _contents_before(path: Path) -> Contents:
 
 def _of_old(path: Path, read: Callable[[int], _Read | None]) -> _Read | None:
     try:
-        old = os.open(path.with_name(OLD_LOG_NAME), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        old = open_regular(path.with_name(OLD_LOG_NAME), os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return None
     try:

@@ -7,7 +7,7 @@ cannot change are kept between calls: the version, and that the workspace is ini
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,7 +55,7 @@ from millracer.millrace.files.configuration import keep_transcripts
 from millracer.millrace.files.event_log import recent_events, stage_events
 from millracer.millrace.files.folders import IDEA_PREFIX, SUFFIX
 from millracer.millrace.files.items.ideas import idea_of_spec
-from millracer.millrace.files.items.listing import list_items
+from millracer.millrace.files.items.listing import item_titles, list_items
 from millracer.millrace.files.items.partial_add import remove_half_added
 from millracer.millrace.files.items.status import MillraceItems
 from millracer.millrace.files.items.unfinished import list_unfinished
@@ -233,6 +233,10 @@ class CliMillrace(Backend):
     def list_items(self) -> tuple[ListedItem, ...]:
         """Return all items in any state, the last written first; no call."""
         return list_items(self._paths)
+
+    def item_titles(self, item_ids: Iterable[str]) -> Mapping[str, str]:
+        """Return the titles in the documents of these items; no call."""
+        return item_titles(self._paths, item_ids)
 
     def task_text(self, item_status: ItemStatus) -> str | None:
         """Return an item's request as it was given, else its document; no call."""

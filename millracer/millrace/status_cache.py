@@ -18,15 +18,11 @@ from millracer.cancellation import Wait
 from millracer.domain.work.runtime import RuntimeStatus
 from millracer.errors import ToolTimeout
 from millracer.millrace.commands.calls import TOOL, MillraceCalls
+from millracer.millrace.files.state import could_hide_a_change
 from millracer.millrace.status_sources import Reading, StatusSources, find_sources
 
 #: After this time Millrace is asked again, even if nothing changed.
 LONGEST_KEPT_SECONDS = 600.0
-
-_SECOND_NS = 1_000_000_000
-#: Longer than a tick of a file system's clock; the second for clocks of one or two seconds.
-_TICK_NS = _SECOND_NS // 10
-_COARSE_TICK_NS = 2 * _SECOND_NS + _TICK_NS
 
 #: A call that takes longer is blocked, and not just short of processor time.
 _LONG_SECONDS = 5.0
@@ -99,7 +95,11 @@ class StatusCache:
                 before = None if sources is None else sources.read()
                 status = replace(ask(wait), unchanged_since_read=False)
             place.last, place.begun = status, begun
-            if sources is None or before is None or not _is_settled(before, begun_ns):
+            if (
+                sources is None
+                or before is None
+                or could_hide_a_change(before.changed_ns, begun_ns)
+            ):
                 return status
             if sources.read() == before:
                 place.kept = _Kept(status, sources, before, begun)
@@ -112,12 +112,6 @@ class StatusCache:
     def _holds(self, kept: _Kept) -> bool:
         is_young = self._monotonic() - kept.begun < LONGEST_KEPT_SECONDS
         return is_young and kept.sources.read() == kept.reading
-
-
-def _is_settled(reading: Reading, begun_ns: int) -> bool:
-    """Whether nothing has changed since `begun_ns`, and any later change will be visible."""
-    is_coarse = reading.changed_ns % _SECOND_NS == 0
-    return reading.changed_ns < begun_ns - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
 
 
 @contextmanager

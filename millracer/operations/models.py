@@ -24,6 +24,7 @@ from millracer.errors import (
     ExitCode,
     InvalidRequest,
     MillracerError,
+    ProtocolError,
     RunWarning,
     StageModelUnavailable,
     WorkspaceUnusable,
@@ -49,6 +50,8 @@ def answer_models(request: ModelsRequest, context: OperationContext) -> Answer[M
     with _opened(context) as scene:
         if request.choices or request.follow_pi:
             return _set_models(request, scene)
+        if not request.compiles:
+            return scene.answer(scene.read_compiled_stages())
         return scene.answer(scene.read_stages() if scene.millrace.is_initialised else None)
 
 
@@ -100,6 +103,12 @@ class _Scene:
     def control(self) -> Iterator[DaemonControl]:
         with self.millrace.supervisor.control(self.wait.within(_LOCK_SECONDS)) as control:
             yield control
+
+    def read_compiled_stages(self) -> StageModels | None:
+        """Return the models of the stages as compiled last, None without; writes nothing."""
+        with suppress(ProtocolError):
+            return self.millrace.read_stage_models()
+        return None
 
     def read_stages(self) -> StageModels:
         """Return the models of the stages: those of the daemon if one runs."""

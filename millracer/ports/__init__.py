@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from millracer.ports.agent import Agent, ModelLister
 from millracer.ports.attempt_end import AttemptEnd, AttemptEndListener
-from millracer.ports.backend import Backend, DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports.backend import (
+    OBSERVER_POLL_SECONDS,
+    Backend,
+    DaemonControl,
+    Observer,
+    StatusStamps,
+    Supervisor,
+    WatchLease,
+)
 from millracer.ports.checks import CheckRunner
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
@@ -19,6 +27,7 @@ from millracer.ports.repository import Export, Repository
 from millracer.ports.store import SessionStore
 
 __all__ = [
+    "OBSERVER_POLL_SECONDS",
     "Agent",
     "AttemptEnd",
     "AttemptEndListener",
@@ -37,6 +46,7 @@ __all__ = [
     "ProgressListener",
     "Repository",
     "SessionStore",
+    "StatusStamps",
     "Supervisor",
     "TextListener",
     "ToolCall",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
     from contextlib import AbstractContextManager
@@ -119,6 +119,10 @@ class WatchLease(Protocol):
         ...
 
 
+#: How often an observer polls for what the system does not report.
+OBSERVER_POLL_SECONDS: Final = 1.0
+
+
 class Observer(Protocol):
     """Watches a workspace without a lease."""
 
@@ -134,6 +138,19 @@ class Observer(Protocol):
 
     def close(self) -> None:
         """Stop watching; repeatable."""
+        ...
+
+
+class StatusStamps(Protocol):
+    """Detects whether a workspace's status may have changed. Thread-safe."""
+
+    def read(self) -> object | None:
+        """Return a value that equals the last one while nothing changed that a status shows.
+
+        Takes a fraction of a millisecond, and starts no program. It is None if it could not show a
+        later change: something changed just now, or cannot be read. A daemon that has not taken
+        its lock, and the text of a document that is written in place, change nothing here.
+        """
         ...
 
 
@@ -172,11 +189,19 @@ class Supervisor(Protocol):
         """Take the shared lease of a watcher; `WatchLease.leave` releases it."""
         ...
 
-    def observe(self) -> Observer:
+    def observe(self, *, poll_seconds: float = OBSERVER_POLL_SECONDS) -> Observer:
         """Watch for changes without a lease: no command waits for an observer; it stops nothing.
 
         Writes nothing, and works where there is no workspace yet.
+
+        Args:
+            poll_seconds: how often the workspace is read for what the system does not report, such
+                as a command that begins to watch.
         """
+        ...
+
+    def stamps(self) -> StatusStamps:
+        """Return the stamps of what a status shows; keep them, as they keep what they parsed."""
         ...
 
 
@@ -244,6 +269,13 @@ class Backend(Protocol):
 
         Reads the disk and starts no program; never raises for bad files. A workspace that was never
         initialised has no items.
+        """
+        ...
+
+    def item_titles(self, item_ids: Iterable[str]) -> Mapping[str, str]:
+        """Return the titles in the documents of these items; one without a document is missing.
+
+        Reads the disk and starts no program; cheaper than `list_items` for a few items.
         """
         ...
 

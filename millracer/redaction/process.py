@@ -46,6 +46,9 @@ def learn_environment(environment: Mapping[str, str]) -> None:
 
 def _current() -> Redaction:
     global _redaction  # noqa: PLW0603 - the same
+    known = _redaction  # without the lock: it is replaced whole
+    if known is not None:
+        return known
     from millracer.redaction.rules import Redaction, secret_values  # noqa: PLC0415 - see above
 
     with _changing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import quote, unquote
 
 from millracer.redaction.key_patterns import find_shapes
@@ -49,6 +49,8 @@ _RANDOM = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-
 #: The mark in place of one secret can join the text around it into another; one pass usually
 #: suffices.
 _PASSES = 8
+#: Documents and events repeat short texts, such as names; so many redacted ones are kept.
+_SHORT, _KEPT_TEXTS = 200, 2_048
 
 
 def secret_values(variables: Iterable[tuple[str, str]]) -> frozenset[str]:
@@ -82,9 +84,13 @@ class Redaction:
         heads = [value.head for value in self._values]
         self._beginnings = {head[:count] for head in heads for count in range(1, len(head))}
         self._longest = max(map(len, self._beginnings), default=0)
+        self._short_text = lru_cache(maxsize=_KEPT_TEXTS)(self._redacted)
 
     def text(self, text: str) -> str:
         """Return the text with `MARK` in place of each secret, otherwise unchanged."""
+        return self._short_text(text) if len(text) <= _SHORT else self._redacted(text)
+
+    def _redacted(self, text: str) -> str:
         for _ in range(_PASSES):
             covered = cover(text, self.spans(text))
             if covered == text:

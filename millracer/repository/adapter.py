@@ -10,8 +10,8 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +43,15 @@ def _record_nothing() -> None:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@contextmanager
+def _scratch_objects() -> Iterator[Path]:
+    """Yield a temporary folder for objects: a command that only reads leaves the record alone."""
+    with tempfile.TemporaryDirectory(prefix="millracer-", ignore_cleanup_errors=True) as folder:
+        objects = Path(folder) / "objects"
+        objects.mkdir()
+        yield objects
 
 
 class _TemporaryRecord:
@@ -89,7 +98,7 @@ class GitRepository(Repository):
             if keep:
                 self._records.make()
             record.make()
-            start = self._measure(record, wait)
+            start = self._measure(record, record.objects, wait)
         except (OSError, MillracerError):
             return _record_nothing  # nothing can be recorded here; `changes` reports that
 
@@ -108,11 +117,15 @@ class GitRepository(Repository):
             return Changes(unknown=_NO_START)
         wait = wait.within(_MEASURE_SECONDS)
         end = record.end
-        if start.unknown is None and end is None:
-            end = self._measure(record, wait)
-            if is_final and end.unknown is None:
-                self._keep_end(record, end)
-        changes = self._compare(record, start, end or start, wait)
+        with ExitStack() as held:
+            objects = record.objects
+            if start.unknown is None and end is None:
+                if not is_final:
+                    objects = held.enter_context(_scratch_objects())
+                end = self._measure(record, objects, wait)
+                if is_final and end.unknown is None:
+                    self._keep_end(record, end)
+            changes = self._compare(record, objects, start, end or start, wait)
         if item_id in self._temporary:
             self._temporary.pop(item_id).remove()
         return changes
@@ -125,15 +138,16 @@ class GitRepository(Repository):
         if record is None or start is None:
             raise _unknown(_NO_START)
         wait = wait.within(_MEASURE_SECONDS)
-        end = record.end or self._measure(record, wait)
-        if start.tree is None or end.tree is None:
-            raise _unknown(start.unknown or end.unknown or _NO_START)
-        git = with_objects(self._git, record.objects, wait)
-        try:
-            require_tree(git, start.tree, wait)
-            return render_patch(git, start.tree, end.tree, wait)
-        except MillracerError as error:
-            raise _unknown(error.message) from error
+        with _scratch_objects() as objects:
+            end = record.end or self._measure(record, objects, wait)
+            if start.tree is None or end.tree is None:
+                raise _unknown(start.unknown or end.unknown or _NO_START)
+            git = with_objects(self._git, objects, wait, recorded=record.objects)
+            try:
+                require_tree(git, start.tree, wait)
+                return render_patch(git, start.tree, end.tree, wait)
+            except MillracerError as error:
+                raise _unknown(error.message) from error
 
     def tree(self, wait: Wait) -> str | None:
         """Return the id of the tree of the files; see the port."""
@@ -149,11 +163,19 @@ class GitRepository(Repository):
         temporary = self._temporary.get(item_id)
         return self._records.of(item_id) if temporary is None else ItemRecord(temporary.folder)
 
-    def _measure(self, record: ItemRecord, wait: Wait) -> Point:
-        """Return the files as they are now, or why they cannot be measured."""
+    def _measure(self, record: ItemRecord, objects: Path, wait: Wait) -> Point:
+        """Return the files as they are now, or why they cannot be measured.
+
+        Args:
+            record: the record of the item, which is read.
+            objects: the folder for new objects.
+            wait: the time limit of the caller.
+        """
         at = self._now()
         try:
-            taken = take_snapshot(self._git, record.objects, wait.within(_MEASURE_SECONDS))
+            taken = take_snapshot(
+                self._git, objects, wait.within(_MEASURE_SECONDS), recorded=record.objects
+            )
         except NotMeasurable as reason:
             return unmeasured(at, str(reason))
         except ToolNotFound:
@@ -174,11 +196,13 @@ class GitRepository(Repository):
         except MillracerError:
             return  # a later command measures again
 
-    def _compare(self, record: ItemRecord, start: Point, end: Point, wait: Wait) -> Changes:
+    def _compare(
+        self, record: ItemRecord, objects: Path, start: Point, end: Point, wait: Wait
+    ) -> Changes:
         if start.tree is None or end.tree is None:
             return Changes(unknown=start.unknown or end.unknown)
         try:
-            git = with_objects(self._git, record.objects, wait)
+            git = with_objects(self._git, objects, wait, recorded=record.objects)
             files = compare(git, start.tree, end.tree, wait)
         except MillracerError as error:
             return Changes(unknown=error.message)

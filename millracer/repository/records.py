@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from millracer.system.files import write_atomically
+from millracer.system.files import read_regular, write_atomically
 
 _ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _KEPT_RECORDS = 100
@@ -104,7 +104,7 @@ def _changed_at(folder: Path) -> float:
 
 def _read(path: Path) -> Point | None:
     try:
-        return Point.model_validate_json(path.read_bytes())
+        return Point.model_validate_json(read_regular(path))
     except (OSError, ValidationError):
         return None
 

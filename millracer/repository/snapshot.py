@@ -46,8 +46,8 @@ class Snapshot:
     is_partial: bool = False
 
 
-def take_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
-    """Take a snapshot; `objects` is the existing folder for new objects.
+def take_snapshot(git: Git, objects: Path, wait: Wait, *, recorded: Path | None = None) -> Snapshot:
+    """Take a snapshot; `objects` is the existing folder for new objects, `recorded` one to read.
 
     Raises:
         NotMeasurable: not a repository, ignored by git, or too many changed files.
@@ -59,7 +59,7 @@ def take_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
         copy = folder / "index"
         with suppress(FileNotFoundError):  # a new repository has no index
             shutil.copyfile(index, copy)
-        own = with_objects(git, objects, wait)
+        own = with_objects(git, objects, wait, recorded=recorded)
         own = replace(own, variables={**own.variables, "GIT_INDEX_FILE": str(copy)})
         too_large, is_partial = _add_all(own, wait)
         tree = own.output("write-tree", "--missing-ok", wait=wait).strip()
@@ -75,14 +75,16 @@ def take_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def with_objects(git: Git, objects: Path, wait: Wait) -> Git:
-    """Return git with new objects in `objects`, and the repository's objects as well."""
+def with_objects(git: Git, objects: Path, wait: Wait, *, recorded: Path | None = None) -> Git:
+    """Return git with new objects in `objects`; it reads those of the repository and `recorded`."""
     shared = git.workspace / git.output("rev-parse", "--git-path", "objects", wait=wait).rstrip(
         "\n"
     )
     variables = {
         "GIT_OBJECT_DIRECTORY": str(objects),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(str(shared)),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(
+            _quoted(str(each)) for each in (shared, recorded) if each is not None
+        ),
     }
     return replace(git, variables=variables)
 

@@ -75,7 +75,7 @@ def redacted(document: _Document) -> _Document:
     fields = type(document).model_fields
     return document.model_copy(
         update={
-            name: _redacted(value)
+            name: redacted_value(value)
             for name, value in document
             if not _is_never_redacted(fields[name])
         }
@@ -90,7 +90,8 @@ def _is_constant(field: FieldInfo) -> bool:
     return get_origin(field.annotation) is Literal
 
 
-def _redacted(value: Any) -> Any:
+def redacted_value(value: Any) -> Any:
+    """Return a value of a document without secrets; see `redacted`."""
     match value:
         case Published():
             return redacted(value)
@@ -99,9 +100,9 @@ def _redacted(value: Any) -> Any:
         case str():
             return redact(value)
         case list() | tuple():
-            return [_redacted(each) for each in value]
+            return [redacted_value(each) for each in value]
         case dict():
-            return {redact(key): _redacted(each) for key, each in value.items()}
+            return {redact(key): redacted_value(each) for key, each in value.items()}
         case _:
             return value
 

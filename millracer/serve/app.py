@@ -10,7 +10,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -81,13 +81,18 @@ class _Endpoint:
             answer = await self._handle(await read_call(self._service, self._route, request))
         except Refusal as refusal:
             answer = reply_refusal(refusal)
+        except ClientDisconnect:
+            return  # in the middle of its body: no one reads an answer
         except Cancelled:
             answer = reply_refusal(stopping())
         except MillracerError as error:
             answer = reply_refusal(_refusal_of(error))
         except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an answer
             answer = reply_refusal(_refusal_of(self._report_bug(error)))
-        await answer(scope, receive, send)
+        try:
+            await answer(scope, receive, send)
+        except Refusal as refusal:  # of a stream, before its first byte
+            await reply_refusal(refusal)(scope, receive, send)
 
 
 def _refusal_of(error: MillracerError) -> Refusal:

@@ -18,6 +18,8 @@ from millracer.serve.workspaces import ServedWorkspace, Workspaces
 _log = logging.getLogger(__name__)
 #: How often the registry is read, which other programs change too.
 _REGISTRY_SECONDS = 2.0
+#: How often a workspace is read for what the system does not report, such as a new watcher.
+_POLL_SECONDS = 5.0
 #: After this time a workspace that cannot be observed is tried again.
 _RETRY_SECONDS = 10.0
 
@@ -129,7 +131,8 @@ class Changes:
         return cancellation
 
     def _follow(self, workspace: ServedWorkspace, wait: Wait, changed: Callable[[], None]) -> None:
-        with closing(self._operations.open_millrace(workspace).supervisor.observe()) as observer:
+        supervisor = self._operations.open_millrace(workspace).supervisor
+        with closing(supervisor.observe(poll_seconds=_POLL_SECONDS)) as observer:
             observer.next_change(wait)  # at once: the subscribers read the present state themselves
             while True:
                 observer.next_change(wait)

@@ -133,8 +133,8 @@ class Guard:
         if headers.get(b"host", b"").lower() not in admission.hosts:
             raise Refusal(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                "this server is not known by the name that the request calls it",
-                "call it as its link does, such as 127.0.0.1 with its port",
+                "the request names a host that this server does not serve",
+                "use the host and port of its link, such as 127.0.0.1:8765",
                 code="wrong_host",
             )
         origin = headers.get(b"origin")

@@ -8,6 +8,7 @@ runs, so that their items are back in the queue, and removes them from the list.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -77,6 +78,7 @@ class ServerRuns:
         self._changed = threading.Condition()
         self._runs: dict[tuple[str, str], ServerRun] = {}
         self._is_stopping = False
+        self._end_by = math.inf
 
     def has(self, workspace: ServedWorkspace, item_id: str) -> bool:
         """Return whether this server runs an item."""
@@ -128,20 +130,30 @@ class ServerRuns:
         threading.Thread(target=self._run, args=(key, run), name="run", daemon=True).start()
         return True
 
-    def stop(self) -> None:
-        """Cancel every run; a second call shortens their cleanup."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Cancel every run; repeatable.
+
+        Args:
+            at_once: cut their cleanup short, as a second Ctrl-C does for `millracer run`.
+        """
         with self._changed:
             self._is_stopping = True
             runs = tuple(self._runs.values())
+            if at_once:
+                self._end_by = min(self._end_by, time.monotonic() + _LAST_WORDS_SECONDS)
+                self._changed.notify_all()
         for run in runs:
-            run.cancellation.cancel(CancelReason.TERMINATED)
+            if run.cancellation.reason is None:
+                run.cancellation.cancel(CancelReason.TERMINATED)
+            if at_once and run.cancellation.urgent.reason is None:
+                run.cancellation.cancel(CancelReason.TERMINATED)
 
     def await_end(self) -> None:
         """Wait until every run has ended, within the time for its cleanup."""
         limit = time.monotonic() + STOP_SECONDS + _LAST_WORDS_SECONDS
         with self._changed:
-            while self._runs and time.monotonic() < limit:
-                self._changed.wait(limit - time.monotonic())
+            while self._runs and (left := min(limit, self._end_by) - time.monotonic()) > 0:
+                self._changed.wait(left)
 
     def _run(self, key: tuple[str, str], run: ServerRun) -> None:
         try:

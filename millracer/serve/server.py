@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import stat
@@ -12,27 +13,34 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from millracer.cancellation import Cancellation
-from millracer.errors import UsageError
+from millracer.errors import MillracerError, UsageError
 from millracer.operations.context import Tools
 from millracer.operations.options import OptionLayers
 from millracer.schemas.serve.result import TOKEN_FRAGMENT, ServeResult
 from millracer.serve.app import ReportBug, make_app
 from millracer.serve.changes import Changes
+from millracer.serve.errors import Refusal
 from millracer.serve.guard import Admission
+from millracer.serve.handlers.board import read_board
 from millracer.serve.item_watches import ItemWatches
 from millracer.serve.operations import ServerOperations
 from millracer.serve.runs import ServerRuns
 from millracer.serve.service import Service
 from millracer.serve.settings import ServeSettings
+from millracer.serve.streams import sleep_until
 from millracer.serve.workspaces import Workspaces
 from millracer.wiring import open_server_records
 
+_log = logging.getLogger(__name__)
 _BACKLOG = 128
+#: How often the header `Date` is renewed.
+_TICK_SECONDS = 1.0
 #: Headers beyond this end the connection; the guard refuses fewer with a document.
 _HEADERS_BYTES = 64 * 1024
 
@@ -45,12 +53,15 @@ class ServerTools:
         programs: pi and Millrace; the caller closes them.
         announce: called once with the running server.
         report_bug: logs an unexpected error and returns the error to report.
+        reads_ahead: read the board at the start, so that its first reader does not wait for
+            Millrace's answer about every workspace.
     """
 
     programs: Tools
     options: OptionLayers
     announce: Callable[[ServeResult], None]
     report_bug: ReportBug
+    reads_ahead: bool = False
 
 
 class MillracerServer:
@@ -78,7 +89,7 @@ class MillracerServer:
         with self._lock:
             loop, stop, runs = self._loop, self._stop, self._runs
         if runs is not None:
-            runs.stop()
+            runs.stop(at_once=self._cancellation.urgent.reason is not None)
         if loop is not None and stop is not None:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(stop.set)
@@ -98,17 +109,16 @@ class MillracerServer:
             held.callback(record.remove)
             started = datetime.now(UTC)
             result = _describe(settings, listener, token, started)
-            record.write(
-                {
-                    "url": result.url,
-                    "pid": result.pid,
-                    "started": started.isoformat(),
-                    "token": token,
-                    "socket": result.socket,
-                    "read_only": settings.read_only,
-                    "workspaces": list(settings.workspaces),
-                }
-            )
+            stored = {
+                "url": result.url,
+                "pid": result.pid,
+                "started": started.isoformat(),
+                "token": token,
+                "socket": result.socket,
+                "read_only": settings.read_only,
+                "workspaces": list(settings.workspaces),
+            }
+            record.write(stored)
             operations = ServerOperations(
                 tools=self._tools.programs,
                 options=self._tools.options,
@@ -123,10 +133,14 @@ class MillracerServer:
             with self._lock:
                 self._runs = runs
             if not settings.read_only:  # the list stays for a server that may run them
-                _continue(runs, workspaces, list(open_server_records().take_lost_runs(record)))
+                records = open_server_records()
+                left = _continue(runs, workspaces, records.take_lost_runs(record))
+                records.store_lost_runs(left)
             if self._cancellation.reason is not None:
                 runs.stop()
             asyncio.run(self._serve(operations, workspaces, runs, listener, result))
+            with suppress(MillracerError):  # then its link stays until its runs have ended
+                record.write({**stored, "is_stopping": True})
             runs.await_end()
 
     async def _serve(
@@ -161,13 +175,21 @@ class MillracerServer:
         serving = asyncio.create_task(http.serve(sockets=[listener]))
         await http.begun.wait()
         self._tools.announce(result)
+        reading = asyncio.create_task(_read_ahead(service)) if self._tools.reads_ahead else None
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        if reading is not None:
+            reading.cancel()
         service.stop()
         service.changes.close()
-        http.should_exit = True
+        http.stop()
         await serving
+
+
+async def _read_ahead(service: Service) -> None:
+    with suppress(Exception):  # the request that needs the board reports it
+        await read_board(service)
 
 
 class _Http(uvicorn.Server):
@@ -193,6 +215,17 @@ class _Http(uvicorn.Server):
             )
         )
         self.begun = asyncio.Event()
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Close the listening socket and end; called in the event loop."""
+        self.should_exit = True
+        self._stop.set()
+
+    async def main_loop(self) -> None:
+        """Serve until the stop. uvicorn's own loop wakes ten times a second for its options."""
+        while not await self.on_tick(0):  # also renews the header `Date`
+            await sleep_until(self._stop, _TICK_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -205,9 +238,15 @@ class _Http(uvicorn.Server):
         self.begun.set()
 
 
-def _continue(runs: ServerRuns, workspaces: Workspaces, lost: Sequence[dict[str, object]]) -> None:
-    """Run the items of a server that was killed again; an unreadable entry is skipped."""
+def _continue(
+    runs: ServerRuns, workspaces: Workspaces, lost: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Run the items of a server that was killed again; return the runs that did not start.
+
+    An unreadable entry is skipped.
+    """
     served = {each.path: each for each in workspaces.all()}
+    left = []
     for entry in lost:
         match entry:
             case {
@@ -215,9 +254,22 @@ def _continue(runs: ServerRuns, workspaces: Workspaces, lost: Sequence[dict[str,
                 "work_item_id": str(item_id),
                 "request_id": str(request_id),
                 "options": dict(options),
-            } if path in served:
-                with suppress(Exception):
+            }:
+                if path not in served:
+                    _log.warning(
+                        "%s was run by a server that was killed, and is not run again: its "
+                        "workspace is not served. Start the server with --workspace %s",
+                        item_id,
+                        path,
+                    )
+                    left.append(entry)
+                    continue
+                try:
                     runs.start(served[path], item_id, request_id, options)
+                except Refusal as refusal:
+                    _log.warning("%s does not run: %s", item_id, refusal)
+                    left.append(entry)
+    return left
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from millracer.operations.registry import perform
 from millracer.serve.changes import Changes
 from millracer.serve.errors import Refusal
 from millracer.serve.item_watches import ItemWatches
+from millracer.serve.kept_board import KeptEntries
 from millracer.serve.operations import ServerOperations
 from millracer.serve.runs import ServerRuns
 from millracer.serve.streams import Streams
@@ -43,6 +44,7 @@ class Service:
     started_at: datetime
     threads: Threads = field(default_factory=Threads)
     streams: Streams = field(default_factory=Streams)
+    board: KeptEntries = field(default_factory=KeptEntries)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _woken_by_stop: set[asyncio.Event] = field(default_factory=set)
 

@@ -90,7 +90,9 @@ class Encoder:
         """
         if not self.is_sse:
             return f"{data}\n".encode()
-        name = "".join(letter for letter in event_type if letter.isprintable())
+        name = event_type
+        if not name.isprintable():
+            name = "".join(filter(str.isprintable, event_type))
         identity = "" if position is None else f"id: {position}\n"
         return f"{identity}event: {name}\ndata: {data}\n\n".encode()
 
@@ -120,16 +122,28 @@ class StreamResponse:
     """The answer with a stream, as an ASGI application.
 
     Args:
+        streams: counts it.
         chunks: the parts of the stream; closed at its end, also if the client leaves.
         media_type: its media type.
     """
 
-    def __init__(self, chunks: AsyncGenerator[bytes, None], media_type: str) -> None:
+    def __init__(
+        self, streams: Streams, chunks: AsyncGenerator[bytes, None], media_type: str
+    ) -> None:
+        self._streams = streams
         self._chunks = chunks
         self._media_type = media_type
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream until it ends or the client leaves."""
+        """Send the stream until it ends or the client leaves.
+
+        Raises:
+            Refusal: there are too many streams; nothing was sent.
+        """
+        with self._streams.opened():
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [
             (b"content-type", f"{self._media_type}; charset=utf-8".encode()),
             (b"x-accel-buffering", b"no"),

@@ -6,17 +6,22 @@ system cannot report changes, or a folder is missing, it is an ordinary sleep.
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from typing import Protocol, Self
 
 from millracer.cancellation import Wait
 from millracer.system.linux import has_linux_calls
 from millracer.system.process_end import ProcessEnd, watch_end
 
-#: How often cancellation is checked, and the end of a process that has no descriptor.
+#: How often the end of a process that has no descriptor is checked, and cancellation where no pipe
+#: can report it.
 _SLICE_SECONDS = 0.1
+#: The longest wait in one system call.
+_LONGEST_SECONDS = 600.0
 #: How long to keep sleeping after the first change, if changes come in bursts.
 _BURST_SECONDS = 0.02
 
@@ -98,6 +103,7 @@ class Wakeup:
         self._burst_seconds = burst_seconds
         self._missing = list(dict.fromkeys(folders))
         self._changes = open_changes(closes=closes)
+        self._stop = _open_stop() if self._changes is not None else None
         self._process: ProcessEnd | None = None
         self.watch_folders()
 
@@ -141,22 +147,37 @@ class Wakeup:
             return
         poll = select.poll()
         poll.register(self._changes, select.POLLIN)
-        if self._process is not None and self._process.descriptor is not None:
-            poll.register(self._process.descriptor, select.POLLIN)
+        is_slow = self._stop is not None
+        if self._stop is not None:
+            poll.register(self._stop, select.POLLIN)
+        if self._process is not None:
+            if self._process.descriptor is not None:
+                poll.register(self._process.descriptor, select.POLLIN)
+            else:
+                is_slow = False
+        longest = _LONGEST_SECONDS if is_slow else _SLICE_SECONDS
         within = wait.within(seconds)
-        while not within.expired:
-            wait.cancellation.raise_if_cancelled()
-            is_ready = bool(poll.poll(min(_SLICE_SECONDS, within.remaining) * 1000))
-            if is_ready or self._has_process_ended():
-                within.sleep(self._burst_seconds)
-                self._take_wakeup()
-                break
+        stop = self._stop
+        with nullcontext() if stop is None else wait.cancellation.waking(stop.wake):
+            while not within.expired:
+                wait.cancellation.raise_if_cancelled()
+                ready = poll.poll(min(longest, within.remaining) * 1000)
+                if stop is not None and any(descriptor == stop.fileno() for descriptor, _ in ready):
+                    stop.clear()
+                    continue
+                if ready or self._has_process_ended():
+                    within.sleep(self._burst_seconds)
+                    self._take_wakeup()
+                    break
         wait.cancellation.raise_if_cancelled()
 
     def close(self) -> None:
         """Release all resources; repeatable."""
         self._forget_process()
         self._close_changes()
+        if self._stop is not None:
+            self._stop.close()
+            self._stop = None
 
     def _has_process_ended(self) -> bool:
         return self._process is not None and self._process.has_ended()
@@ -176,3 +197,38 @@ class Wakeup:
         if self._changes is not None:
             self._changes.close()
             self._changes = None
+
+
+class _Stop:
+    """A pipe that makes a requested stop visible to `poll`.
+
+    Raises:
+        OSError: no descriptors are left.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def wake(self) -> None:
+        with suppress(BlockingIOError):  # it is full, so it is readable
+            os.write(self._writer, b"\0")
+
+    def clear(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._reader, 64)
+
+    def close(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def _open_stop() -> _Stop | None:
+    try:
+        return _Stop()
+    except OSError:
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +17,35 @@ from millracer.errors import ToolTimeout, WorkspaceUnusable
 
 _LOCK_POLL_SECONDS = 0.05
 TEMPORARY_SUFFIX = ".tmp"
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """Return the descriptor of a regular file; opening never blocks, as on a pipe without a writer.
+
+    An agent can create anything under a name in a workspace. The mode of a new file is 0600.
+
+    Args:
+        path: of the file.
+        flags: those of `os.open`; the descriptor is never inherited.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return descriptor
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the content of a regular file; opening never blocks.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read()
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -69,7 +99,7 @@ def remove_unlocked(folder: Path, pattern: str) -> None:
     """Remove the files in a folder that match a pattern and that no process has locked."""
     for path in folder.glob(pattern):
         with suppress(OSError):  # another command removed it first
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = open_regular(path, os.O_RDWR)
             try:
                 # If it was removed already, another file may have its name by now.
                 if try_lock(descriptor, shared=False) and os.fstat(descriptor).st_nlink:
@@ -120,7 +150,7 @@ def open_locked(
         Cancelled: the caller cancelled.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
         with ExitStack() as opened:
             opened.callback(os.close, descriptor)
             if not try_lock(descriptor, shared=shared):
@@ -161,7 +191,7 @@ def opened_lock(path: Path) -> Iterator[int]:
         WorkspaceUnusable: the file cannot be created.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as exc:
         raise unwritable(path, exc) from exc
     try:
@@ -173,7 +203,7 @@ def opened_lock(path: Path) -> Iterator[int]:
 def is_locked(path: Path) -> bool:
     """Whether another process holds a lock on the file, shared or not; a missing file is free."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_regular(path, os.O_RDONLY)
     except OSError:
         return False
     try:

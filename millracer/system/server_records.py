@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from millracer.system.user_folders import make_private_folder
 _FIRST = "serve.json"
 _OTHERS = "serve-*.json"
 _RUNS = ".runs"
+_LOST = "serve.lost"
 
 #: What a record holds: url, pid, started, token and more.
 Record = dict[str, Any]
@@ -57,12 +57,7 @@ class HeldRecord:
 
     def save_runs(self, runs: list[dict[str, Any]]) -> None:
         """Store the list of the server's runs; an empty list removes it. Never raises."""
-        path = self.path.with_suffix(_RUNS)
-        with suppress(OSError, WorkspaceUnusable):
-            if runs:
-                write_atomically(path, json.dumps(runs))
-            else:
-                path.unlink(missing_ok=True)
+        _save_runs(self.path.with_suffix(_RUNS), runs)
 
     def remove(self) -> None:
         """Remove the record and free its lock; repeatable."""
@@ -84,11 +79,13 @@ class ServerRecords:
         self._folder = folder
 
     def running(self) -> tuple[Record, ...]:
-        """Return the records of the running servers, the first server first."""
+        """Return the records of the running servers that do not stop, the first server first."""
         return tuple(
             record
             for path in self._paths()
-            if is_locked(path) and (record := _read(path)) is not None
+            if is_locked(path)
+            and (record := _read(path)) is not None
+            and record.get("is_stopping") is not True
         )
 
     def hold(self) -> HeldRecord:
@@ -111,30 +108,54 @@ class ServerRecords:
             suggested_action=f"remove {self._folder}/serve-*.json if no server runs",
         )
 
-    def take_lost_runs(self, held: HeldRecord) -> Iterator[dict[str, Any]]:
-        """Yield the runs of servers that were killed, and remove their records.
+    def take_lost_runs(self, held: HeldRecord) -> list[dict[str, Any]]:
+        """Return the runs of servers that were killed, and remove their records.
+
+        The runs are stored as lost until `store_lost_runs` replaces them.
 
         Args:
             held: the record of this server, whose own list is from a server before it.
         """
-        for path in [held.path, *self._paths()]:
-            if path != held.path and is_locked(path):
-                continue
-            runs = path.with_suffix(_RUNS)
-            found: object = None
-            with suppress(OSError, ValueError, RecursionError):
-                found = json.loads(runs.read_bytes())
+        found = _read_runs(self._lost)
+        paths = dict.fromkeys((held.path, *self._paths()))
+        taken = [path for path in paths if path == held.path or not is_locked(path)]
+        for path in taken:
+            found += [each for each in _read_runs(path.with_suffix(_RUNS)) if each not in found]
+        self.store_lost_runs(found)
+        for path in taken:
             with suppress(OSError):
-                runs.unlink(missing_ok=True)
+                path.with_suffix(_RUNS).unlink(missing_ok=True)
                 if path != held.path:
                     path.unlink(missing_ok=True)
-            for each in found if isinstance(found, list) else ():
-                if isinstance(each, dict):
-                    yield each
+        return found
+
+    def store_lost_runs(self, runs: list[dict[str, Any]]) -> None:
+        """Store the runs that no server continued; an empty list removes the file. Never raises."""
+        _save_runs(self._lost, runs)
+
+    @property
+    def _lost(self) -> Path:
+        return self._folder / _LOST
 
     def _paths(self) -> list[Path]:
         others = sorted(self._folder.glob(_OTHERS))
         return [self._folder / _FIRST, *others]
+
+
+def _save_runs(path: Path, runs: list[dict[str, Any]]) -> None:
+    with suppress(OSError, WorkspaceUnusable):
+        if runs:
+            write_atomically(path, json.dumps(runs))
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _read_runs(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a list of runs; those that are not objects are skipped."""
+    found: object = None
+    with suppress(OSError, ValueError, RecursionError):
+        found = json.loads(path.read_bytes())
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _lock(path: Path) -> int | None:

@@ -13,7 +13,7 @@ or after a call.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -57,7 +57,14 @@ from millracer.millrace.shell import MillraceCommands
 from millracer.millrace.submission import ItemLock, await_reply, submit_once
 from millracer.millrace.wire.stage_results import RESULT_NAMES
 from millracer.millrace.wire.text_output import AddReceipt
-from millracer.ports import Backend, DaemonControl, Observer, WatchLease
+from millracer.ports import (
+    OBSERVER_POLL_SECONDS,
+    Backend,
+    DaemonControl,
+    Observer,
+    StatusStamps,
+    WatchLease,
+)
 from millracer.testing.facts import described, item_fact, spawn_fact, stage_fact, work_kind_of
 from millracer.testing.stage_models import ScriptedStageModels
 from millracer.testing.stages import ScriptedStages
@@ -66,6 +73,7 @@ from millracer.testing.supervisor import (
     MODE_ALIASES,
     ScriptedControl,
     ScriptedObserver,
+    ScriptedStamps,
     ScriptedSupervisor,
     ScriptedWatchLease,
 )
@@ -116,6 +124,7 @@ class ScriptedBackend(Backend):
         self.watchers = 0
         self.stopped_on_purpose = False
         self.fates: deque[CommandReply] = deque()  #: replies to mailbox commands, in order
+        self.status_stamp: object | None = None  #: see `StatusStamps.read`
         self.events: list[RuntimeEvent] = []  #: what the log says, the newest last
         self.stage_log: list[RuntimeEvent] = []  #: the events of the steps so far
         self.stages = ScriptedStages(NOW)
@@ -290,6 +299,12 @@ class ScriptedBackend(Backend):
             if item.state is not ItemState.ABSENT
         )
 
+    def item_titles(self, item_ids: Iterable[str]) -> Mapping[str, str]:
+        """See the port."""
+        self.calls.append("item_titles")
+        listed = {each.item_id: each.title for each in self.list_items()}
+        return {item_id: listed[item_id] for item_id in item_ids if item_id in listed}
+
     def task_text(self, item_status: ItemStatus) -> str | None:
         """See the port."""
         self.calls.append("task_text")
@@ -306,10 +321,15 @@ class ScriptedBackend(Backend):
         self.calls.append("recent_events")
         return tuple(reversed(self.events))
 
-    def observe(self) -> Observer:
+    def observe(self, *, poll_seconds: float = OBSERVER_POLL_SECONDS) -> Observer:
         """See the port."""
         self.calls.append("observe")
         return ScriptedObserver(self)
+
+    def stamps(self) -> StatusStamps:
+        """See the port; `status_stamp` is their value."""
+        self.calls.append("stamps")
+        return ScriptedStamps(self)
 
     def resolve_mode(self, mode: str) -> str:
         """See the port."""

@@ -13,7 +13,14 @@ from millracer.domain.run.observation import ChangeHints
 from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.runtime import DaemonEnd, ModeValidation, RunningDaemon
 from millracer.errors import RunWarning, ToolFailed
-from millracer.ports import DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports import (
+    OBSERVER_POLL_SECONDS,
+    DaemonControl,
+    Observer,
+    StatusStamps,
+    Supervisor,
+    WatchLease,
+)
 from millracer.testing.steps import Step, nothing_new
 
 if TYPE_CHECKING:
@@ -54,8 +61,11 @@ class ScriptedSupervisor(Supervisor):
     def lease(self, wait: Wait) -> WatchLease:
         return self._millrace.lease(wait)
 
-    def observe(self) -> Observer:
-        return self._millrace.observe()
+    def observe(self, *, poll_seconds: float = OBSERVER_POLL_SECONDS) -> Observer:
+        return self._millrace.observe(poll_seconds=poll_seconds)
+
+    def stamps(self) -> StatusStamps:
+        return self._millrace.stamps()
 
 
 class ScriptedControl(DaemonControl):
@@ -140,6 +150,16 @@ class ScriptedControl(DaemonControl):
         assert self._millrace.control_held, f"{name} outside the lifecycle lock"
         with self._millrace._called(name, wait):
             yield
+
+
+class ScriptedStamps(StatusStamps):
+    """The stamps that a test sets."""
+
+    def __init__(self, millrace: ScriptedBackend) -> None:
+        self._millrace = millrace
+
+    def read(self) -> object | None:
+        return self._millrace.status_stamp
 
 
 class ScriptedObserver(Observer):

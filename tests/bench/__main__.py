@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench import checks, commands, delegated, event_log, resident
+from tests.bench import checks, commands, delegated, event_log, resident, serve
 from tests.bench.figures import Figure
 from tests.bench.report import Conditions, growth_table, notes, render, table
 from tests.bench.running import Failed
@@ -21,8 +21,9 @@ from tests.bench.scene import Contender, Tools
 
 _ROOT = Path(__file__).parents[2]
 _DOCUMENT = _ROOT / "docs" / "evidence" / "benchmarks.md"
+_REFERENCE = _ROOT / ".tools" / "reference" / "bin" / "millracer"
 _CONTENDERS = ("ours", "reference")
-_MAIN_PARTS = ("delegated", "quiet", "checks", "commands", "resident", "events")
+_MAIN_PARTS = ("delegated", "quiet", "checks", "commands", "resident", "events", "serve")
 _GROWTH_PARTS = ("depths", "workspaces")
 _PARTS = _MAIN_PARTS + _GROWTH_PARTS
 
@@ -73,7 +74,10 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "--reference", type=_absolute, required=True, help="the reference's program"
+        "--reference",
+        type=_absolute,
+        default=_REFERENCE,
+        help="the reference's program (default: that of `make bench`)",
     )
     parser.add_argument("--repeat", type=int, default=5, help="how often (default 5)")
     parser.add_argument(
@@ -99,6 +103,7 @@ def _figures(part: str) -> Rows:
         "commands": commands.command_figures,
         "resident": resident.resident_figures,
         "events": event_log.event_figures,
+        "serve": serve.serve_figures,
         "depths": commands.depth_figures,
         "workspaces": resident.growth_figures,
     }
@@ -118,6 +123,9 @@ def _measure(part: str, tools: Tools, name: str, rows: Rows) -> None:
         "resident": partial(_millracer_alone, resident.measure_again),
         "events": partial(
             _millracer_alone, event_log.measure_events, lacks="the reference has no event log"
+        ),
+        "serve": partial(
+            _millracer_alone, serve.measure_serve, lacks="the reference has no server"
         ),
         "depths": commands.measure_depths,
         "workspaces": partial(_millracer_alone, resident.measure_growth),

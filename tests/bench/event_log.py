@@ -98,14 +98,15 @@ def _long_log() -> Iterator[tuple[FileEventLogs, str, float]]:
             with closing(opened(logs)) as writer:
                 began = time.process_time()
                 for number in range(_EVENTS):
-                    writer.append(_stage(number))
+                    writer.append(stage_event(number))
                 spent = time.process_time() - began
             yield logs, writer.state.epoch, spent
     finally:
         limits._MOST_EVENTS, limits._MOST_BYTES = most
 
 
-def _stage(number: int) -> Event:
+def stage_event(number: int) -> Event:
+    """Return an event as a run logs it."""
     return news(
         "builder ended BUILDER_COMPLETE",
         key=f"stage_ended/{number}",
@@ -200,7 +201,7 @@ def _latency(tools: Tools) -> float:
             spent = []
             for number in range(_LATENCIES):
                 began = time.perf_counter()
-                event = writer.append(_stage(number))
+                event = writer.append(stage_event(number))
                 if event is None:
                     raise Failed("an event was not logged")
                 spent.append(frames.await_cursor(str(event.cursor)) - began)

@@ -137,5 +137,8 @@ _HOW = """\
 - Event logs: the CPU figures are the least of five rounds in one process, the delays come from real
   `run` and `watch` processes on pipes. The events of a delegated run are logged, read, made frames
   and printed once more; that is compared with the CPU of the whole run.
+- The server: one process with ten workspaces and a queue without a daemon. One other process reads
+  all streams from raw sockets and writes the events. Memory and CPU are those of the server
+  process without its children.
 - Growth: tasks are placed in Millrace's queue in its storage format, with no daemon running.
   Workspaces are copies of one that Millrace initialised."""

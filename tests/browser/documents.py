@@ -237,6 +237,7 @@ def status(
             "owner": "millracer" if pid else None,
             "pid": pid,
             "mode": "lad_pi" if pid else None,
+            "mode_alias": "default_pi" if pid else None,
             "watched": bool(pid),
             "paused": paused,
             "pause_sources": "operator" if paused else None,

@@ -20,6 +20,7 @@ def test_cancel_by_keyboard_alone(tab: Tab) -> None:
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Reason")).to_be_focused()
+    expect(dialog).to_contain_text("Stop the daemon first")  # a stage works on the item
     page.keyboard.type("not needed any more")
     tab.world.delays[f"/workspaces/{SHOP}/items/{RUNNING}/cancel"] = 0.3
     page.keyboard.press("Enter")

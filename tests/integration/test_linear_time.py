@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.ops_requests import asks, encoded
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +28,7 @@ COMPILING = frozenset(
 #: and the intake; the others repeat one class of characters at most, or nothing.
 MADE_LATE = {
     "schemas/config_file.py:_line_of",
+    "schemas/notify_tables.py:_line_of",
     "redaction/key_patterns.py:_compiled",
     "redaction/key_patterns.py:_any_anchor",
     "domain/work/intake.py:_words",
@@ -38,6 +41,7 @@ MADE_LATE = {
 }
 
 
+@pytest.mark.slow
 def test_no_expression_takes_more_than_linear_time() -> None:
     tried = subprocess.run(
         (sys.executable, str(CHILD)), capture_output=True, timeout=LIMIT_SECONDS, check=False

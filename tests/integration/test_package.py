@@ -16,7 +16,10 @@ import millracer
 from millracer.schemas.names import SchemaName
 from tests.support.package import ROOT, Archives, Environment, command, packed_files
 
-_SUFFIXES = {".py", ".sql", ".json", ".typed"}
+_SUFFIXES = {
+    *(".py", ".sql", ".json", ".typed"),
+    *(".html", ".css", ".js", ".svg", ".LICENSE", ""),  # the page of the server, and its hashes
+}
 
 _USE_IT = """
 import json

@@ -19,7 +19,7 @@ from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.errors import MillracerError
 from millracer.operations.context import Tools
 from millracer.operations.options import OptionLayers
-from millracer.ports import Observer
+from millracer.ports import OBSERVER_POLL_SECONDS, Observer
 from millracer.schemas.serve.result import ServeResult
 from millracer.serve.server import MillracerServer, ServerTools
 from millracer.serve.settings import ServeSettings
@@ -239,7 +239,7 @@ def key_of(path: Path | str) -> str:
 class LiveBackend(ScriptedBackend):
     """A scripted Millrace whose observers wait until a test changes an item."""
 
-    def observe(self) -> Observer:
+    def observe(self, *, poll_seconds: float = OBSERVER_POLL_SECONDS) -> Observer:
         """See the port."""
         return _WaitingObserver(self)
 

@@ -47,3 +47,23 @@ def test_a_dependent_token_is_cancelled_with_its_origin_and_alone() -> None:
     assert second.urgent.reason is None
     origin.cancel(CancelReason.INTERRUPTED)
     assert second.urgent.reason is CancelReason.INTERRUPTED
+
+
+def test_a_request_to_stop_calls_what_wakes_a_wait_only_within_its_block() -> None:
+    cancellation, woken = Cancellation(), []
+    with cancellation.waking(lambda: woken.append("too early")):
+        pass
+    with cancellation.waking(lambda: woken.append("during")):
+        assert woken == []
+        cancellation.cancel(CancelReason.INTERRUPTED)
+        cancellation.cancel(CancelReason.INTERRUPTED)
+
+    assert woken == ["during"]
+
+
+def test_a_wait_that_begins_after_a_request_to_stop_is_woken_at_once() -> None:
+    cancellation, woken = Cancellation(), []
+    cancellation.cancel(CancelReason.INTERRUPTED)
+
+    with cancellation.waking(lambda: woken.append("late")):
+        assert woken == ["late"]

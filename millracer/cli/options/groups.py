@@ -16,12 +16,14 @@ import typer
 from millracer.cli.options import shared as options
 from millracer.cli.options.common import CommonOptions, common_options
 from millracer.domain.configuration import ValueOrigin
-from millracer.domain.run.options import COMMAND_LINE_OPTIONS
+from millracer.domain.run.options import COMMAND_LINE_OPTIONS, Group
 
 _ORIGINS = {"COMMANDLINE": ValueOrigin.OPTION, "ENVIRONMENT": ValueOrigin.ENVIRONMENT}
 
 #: Positional arguments precede the options in the signature.
 _ARGUMENTS = frozenset({"task", "item", "words"})
+#: The groups of the help that several commands have; None is that without a name.
+_SHARED_GROUPS = frozenset({None, options.OUTPUT_GROUP, *(group.value for group in Group)})
 
 _Own = ParamSpec("_Own")
 
@@ -80,19 +82,29 @@ def _with_options(
         shared = replace(shared, explicit=frozenset(explicit))
         command(shared, **values)  # type: ignore[call-arg, arg-type]
 
+    first = [each for each in own if each.name in _ARGUMENTS or _has_own_group(each)]
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(
                 "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
             ),
-            *(parameter for parameter in own if parameter.name in _ARGUMENTS),
+            *first,
             *common,
+            *(each for each in own if each not in first),
         ]
-        + [parameter for parameter in own if parameter.name not in _ARGUMENTS]
     )
     with_options.__annotations__ = {}
     del with_options.__wrapped__
     return with_options
+
+
+def _has_own_group(parameter: inspect.Parameter) -> bool:
+    """Whether the help lists an option in a group that only its command has."""
+    groups = {
+        getattr(each, "rich_help_panel", None)
+        for each in getattr(parameter.annotation, "__metadata__", ())
+    }
+    return bool(groups - _SHARED_GROUPS)
 
 
 def said_by(context: typer.Context, names: Iterable[str]) -> dict[str, ValueOrigin]:

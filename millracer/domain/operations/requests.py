@@ -131,11 +131,14 @@ class ModelsRequest:
         choices: texts `[ALIAS=]PROVIDER/MODEL[:THINKING]`; without an alias for all of them.
         follow_pi: give all aliases the model that pi selects.
         check_models: refuse a model that pi has no credentials for.
+        compiles: compile the mode first, which writes Millrace's plan in the workspace; otherwise
+            the stages are those of the mode that was compiled last.
     """
 
     choices: tuple[str, ...] = ()
     follow_pi: bool = False
     check_models: bool = True
+    compiles: bool = True
 
 
 @dataclass(frozen=True, slots=True)

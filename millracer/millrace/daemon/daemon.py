@@ -14,10 +14,18 @@ from millracer.millrace.daemon.lease import SharedLease
 from millracer.millrace.daemon.locks import lifecycle_lock, watch_lock
 from millracer.millrace.daemon.observer import DiskObserver
 from millracer.millrace.daemon.ownership import read_ownership
+from millracer.millrace.daemon.stamps import DiskStamps
 from millracer.millrace.daemon.watch import RuntimeWatch
 from millracer.millrace.files.state import RuntimeFiles
 from millracer.millrace.files.workspace import WorkspacePaths
-from millracer.ports import DaemonControl, Observer, Supervisor, WatchLease
+from millracer.ports import (
+    OBSERVER_POLL_SECONDS,
+    DaemonControl,
+    Observer,
+    StatusStamps,
+    Supervisor,
+    WatchLease,
+)
 from millracer.system.files import is_locked, locked
 
 
@@ -86,10 +94,15 @@ class WorkspaceDaemon(Supervisor):
         """Whether a command holds the watch lease; does not create its file."""
         return is_locked(watch_lock(self._paths))
 
-    def observe(self) -> Observer:
+    def observe(self, *, poll_seconds: float = OBSERVER_POLL_SECONDS) -> Observer:
         """Return an observer of this workspace, which takes no lease."""
         return DiskObserver(
             self._paths,
             watch_lease=watch_lock(self._paths),
             safety_seconds=self._safety_seconds,
+            poll_seconds=poll_seconds,
         )
+
+    def stamps(self) -> StatusStamps:
+        """Return the stamps of this workspace."""
+        return DiskStamps(self._paths, watch_lease=watch_lock(self._paths))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from millracer.millrace.daemon.ownership_record import OwnershipRecord
 from millracer.millrace.files.workspace import WorkspacePaths
-from millracer.system.files import try_lock, unwritable
+from millracer.system.files import open_regular, try_lock, unwritable
 
 _TAIL_BYTES = 4000
 
@@ -62,7 +62,7 @@ def has_ended(paths: WorkspacePaths, record: OwnershipRecord) -> bool | None:
     """Whether the daemon of the record has ended; None if its log does not show it."""
     try:
         # The record may have been written where the workspace has another path.
-        log = os.open(paths.logs / Path(record.log).name, os.O_RDWR | os.O_CLOEXEC)
+        log = open_regular(paths.logs / Path(record.log).name, os.O_RDWR)
         try:
             return try_lock(log, shared=True)
         finally:
@@ -74,7 +74,7 @@ def has_ended(paths: WorkspacePaths, record: OwnershipRecord) -> bool | None:
 def read_log_tail(log: Path) -> str:
     """Return the end of a daemon's output, up to 4000 bytes; empty if it cannot be read."""
     try:
-        with log.open("rb") as file:
+        with os.fdopen(open_regular(log, os.O_RDONLY), "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             return file.read().decode("utf-8", "replace").strip()
     except OSError:
@@ -116,7 +116,7 @@ class NewestLog:
             return None
         own = log.stem.removeprefix("daemon-")
         try:
-            with log.open("rb") as file:
+            with os.fdopen(open_regular(log, os.O_RDONLY), "rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 begins = name == own and offset <= size
                 start = offset if begins else max(0, size - at_most)

@@ -12,7 +12,7 @@ from pathlib import Path
 from millracer.cancellation import Wait
 from millracer.domain.work.runtime import RunningDaemon
 from millracer.millrace.daemon.find import DaemonFinder
-from millracer.millrace.daemon.sleep import WorkspaceSleep, settled
+from millracer.millrace.daemon.sleep import HEARING_POLL_SECONDS, WorkspaceSleep, settled
 from millracer.millrace.files.items.locate import item_folders
 from millracer.millrace.files.state import RuntimeFiles, Stamp, stamp
 from millracer.millrace.files.workspace import WorkspacePaths
@@ -39,9 +39,18 @@ class DiskObserver(Observer):
         paths: of the workspace.
         watch_lease: the file that Millracer's commands lock while they watch.
         safety_seconds: the longest time without a change before a read is due.
+        poll_seconds: see `Supervisor.observe`.
     """
 
-    def __init__(self, paths: WorkspacePaths, *, watch_lease: Path, safety_seconds: float) -> None:
+    def __init__(
+        self,
+        paths: WorkspacePaths,
+        *,
+        watch_lease: Path,
+        safety_seconds: float,
+        poll_seconds: float = HEARING_POLL_SECONDS,
+    ) -> None:
+        self._poll_seconds = poll_seconds
         self._watch_lease = watch_lease
         self._safety_seconds = safety_seconds
         self._files = RuntimeFiles.of(paths)
@@ -60,7 +69,9 @@ class DiskObserver(Observer):
         patience = wait.within(self._safety_seconds)
         seen = self._observe()
         while seen == self._last and not patience.expired:
-            self._sleep.sleep(seen.daemon, patience)
+            is_complete = seen.snapshot is not None  # else folders are missing, and not reported
+            every = self._poll_seconds if is_complete else HEARING_POLL_SECONDS
+            self._sleep.sleep(seen.daemon, patience, every)
             seen = self._observe()
         self._last = seen if self._last is None else settled(seen, self._observe, wait)
 

@@ -20,7 +20,7 @@ from millracer.millrace.daemon.ownership_record import OwnershipRecord, StoppedR
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.wire.state_files import LockFile
 from millracer.system import process_table
-from millracer.system.files import write_atomically
+from millracer.system.files import read_regular, write_atomically
 from millracer.system.proc import start_time
 
 #: A daemon takes the lock this soon after its start, or its start has failed.
@@ -41,7 +41,7 @@ class Carrier:
 def read_ownership(paths: WorkspacePaths) -> OwnershipRecord | None:
     """Return the ownership record, None if it is missing or unreadable: no daemon is owned."""
     try:
-        return OwnershipRecord.model_validate_json(paths.ownership.read_bytes())
+        return OwnershipRecord.model_validate_json(read_regular(paths.ownership))
     except (OSError, ValidationError):
         return None
 
@@ -66,7 +66,7 @@ def note_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> None:
 def was_stopped(paths: WorkspacePaths, daemon: RunningDaemon) -> bool:
     """Whether this daemon was stopped on purpose."""
     try:
-        record = StoppedRecord.model_validate_json(paths.stopped.read_bytes())
+        record = StoppedRecord.model_validate_json(read_regular(paths.stopped))
     except (OSError, ValidationError):
         return False
     return record.pid == daemon.pid and process_table.is_same_start(record.started, daemon.started)

@@ -29,17 +29,25 @@ class WorkspaceSleep:
     def __init__(self, folders: Iterable[str]) -> None:
         self._wakeup = Wakeup(folders)
 
-    def sleep(self, daemon: RunningDaemon | None, wait: Wait) -> None:
+    def sleep(
+        self,
+        daemon: RunningDaemon | None,
+        wait: Wait,
+        poll_seconds: float = HEARING_POLL_SECONDS,
+    ) -> None:
         """Sleep until a change, the daemon's end, the next poll or the deadline.
+
+        Args:
+            daemon: the daemon whose end is a change.
+            wait: limits the sleep.
+            poll_seconds: the time until the next poll where the system reports changes.
 
         Raises:
             Cancelled: the caller asked to stop.
         """
         self._wakeup.watch_folders()
         self._wakeup.watch_process(None if daemon is None else daemon.pid)
-        self._wakeup.sleep(
-            HEARING_POLL_SECONDS if self._wakeup.is_listening else DEAF_POLL_SECONDS, wait
-        )
+        self._wakeup.sleep(poll_seconds if self._wakeup.is_listening else DEAF_POLL_SECONDS, wait)
 
     def close(self) -> None:
         """Release the watches; repeatable."""

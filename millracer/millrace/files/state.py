@@ -21,6 +21,11 @@ from millracer.millrace.wire.state_files import LockFile, Snapshot
 #: Time of change (ns), size and inode of a file; another value means other content.
 Stamp = tuple[int, int, int]
 
+_SECOND_NS = 1_000_000_000
+#: Longer than a tick of a file system's clock; the second for clocks of one or two seconds.
+_TICK_NS = _SECOND_NS // 10
+_COARSE_TICK_NS = 2 * _SECOND_NS + _TICK_NS
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -31,6 +36,17 @@ def stamp(path: str | Path) -> Stamp | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def could_hide_a_change(changed_ns: int, begun_ns: int) -> bool:
+    """Return whether a change could leave the stamps of a path as they are.
+
+    Args:
+        changed_ns: the newest stamp, by the file system's clock.
+        begun_ns: when the stamps were read.
+    """
+    is_coarse = changed_ns % _SECOND_NS == 0
+    return changed_ns >= begun_ns - (_COARSE_TICK_NS if is_coarse else _TICK_NS)
 
 
 class CachedDocument(Generic[ModelT]):

@@ -6,18 +6,21 @@ with a cursor before it. A frame without one is not stored and never sent again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
-from millracer.domain.event_log import Cursor, Severity
-from millracer.schemas.base import Published
+from millracer.domain.event_log import Cursor, LogEvent, Severity
+from millracer.redaction.process import redact
+from millracer.schemas.base import Published, redacted_value
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.3"
 #: The type of the last frame of each stream.
 RESULT_TYPE: Final = "result"
+_UTC = "+00:00"
 
 
 def _is_absent(value: object) -> bool:
@@ -50,6 +53,34 @@ class EventFrame(Published):
     message: str
     cursor: str | None = Field(default=None, exclude_if=_is_absent)
     payload: dict[str, Any]
+
+
+def render_stored(event: LogEvent, request_id: str, item_id: str) -> str:
+    """Return the line of a stored event's frame, at a fraction of the cost of a model.
+
+    It equals `render_line` of the `EventFrame` with the same fields.
+
+    Args:
+        event: the event.
+        request_id: the request whose stream it is.
+        item_id: the work item.
+    """
+    cursor, at = str(event.cursor), event.at.isoformat()
+    return json.dumps(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "request_id": redact(request_id),
+            "event_id": cursor,
+            "sequence": event.cursor.sequence,
+            "timestamp": f"{at.removesuffix(_UTC)}Z" if at.endswith(_UTC) else at,
+            "event_type": redact(event.type),
+            "severity": event.severity.value,
+            "message": redact(event.message or event.type),
+            "cursor": cursor,
+            "payload": redacted_value({"work_item_id": item_id, **event.payload}),
+        },
+        separators=(",", ":"),
+    )
 
 
 def result_frame(  # noqa: PLR0913 - the fields of a frame

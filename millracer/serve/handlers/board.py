@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -12,12 +13,12 @@ from typing import Any
 from starlette.responses import Response
 
 from millracer import __version__
-from millracer.cancellation import Cancelled, Wait
+from millracer.cancellation import Cancellation, Cancelled, Wait
 from millracer.domain.status import EndedItem, Unfinished, WorkspaceStatus
 from millracer.domain.work.items import ItemState
 from millracer.errors import MillracerError
 from millracer.operations.status import read_status
-from millracer.ports import EventLogs
+from millracer.ports import Backend
 from millracer.schemas.serve.board import (
     BoardCounts,
     BoardDaemon,
@@ -48,22 +49,28 @@ async def show_board(call: Call) -> Response:
     Raises:
         Refusal: the server stops.
     """
-    service = call.service
-    served = await service.threads.call(service.workspaces.all)
     try:
-        entries = await asyncio.gather(
-            *(service.threads.call(partial(_read_entry, service, each)) for each in served)
-        )
+        return reply(await read_board(call.service))
     except Cancelled as cancelled:
         raise stopping() from cancelled
-    return reply(
-        BoardResult(
-            version=__version__,
-            read_only=service.read_only,
-            started_at=service.started_at,
-            now=datetime.now(UTC),
-            workspaces=list(entries),
-        )
+
+
+async def read_board(service: Service) -> BoardResult:
+    """Return the board, with the kept entries of the workspaces that did not change.
+
+    Raises:
+        Cancelled: the server stops.
+    """
+    served = await service.threads.call(service.workspaces.all)
+    entries = await asyncio.gather(
+        *(service.threads.call(partial(_read_entry, service, each)) for each in served)
+    )
+    return BoardResult(
+        version=__version__,
+        read_only=service.read_only,
+        started_at=service.started_at,
+        now=datetime.now(UTC),
+        workspaces=entries,
     )
 
 
@@ -71,13 +78,28 @@ def _read_entry(service: Service, workspace: ServedWorkspace) -> BoardWorkspace:
     fields = workspace.fields()
     if not fields["exists"]:
         return _without_status(fields, BoardDaemonState.STOPPED)
-    wait = Wait(service.operations.cancellation).within(_READ_SECONDS)
     try:
         millrace = service.operations.open_millrace(workspace)
-        status = read_status(millrace, wait)
+        entry = service.board.read(
+            workspace,
+            millrace.supervisor.stamps,
+            lambda: _entry(millrace, service.operations.cancellation, fields),
+        )
     except MillracerError as error:
         return _without_status(fields, BoardDaemonState.UNKNOWN, describe_error(error))
-    return _entry(service, workspace, status, fields)
+    return _with_runners(service, workspace, entry)
+
+
+def _with_runners(
+    service: Service, workspace: ServedWorkspace, entry: BoardWorkspace
+) -> BoardWorkspace:
+    """Return an entry with the processes that run its items now, which no stamp shows."""
+    logs = service.operations.event_logs(workspace)
+    running = [
+        each.model_copy(update={"runner": runner_of(service, workspace, logs, each.work_item_id)})
+        for each in entry.running
+    ]
+    return entry.model_copy(update={"running": running})
 
 
 def _without_status(
@@ -95,24 +117,23 @@ def _without_status(
     )
 
 
-def _entry(
-    service: Service, workspace: ServedWorkspace, status: WorkspaceStatus, fields: dict[str, Any]
-) -> BoardWorkspace:
-    logs = service.operations.event_logs(workspace)
+def _entry(millrace: Backend, cancellation: Cancellation, fields: dict[str, Any]) -> BoardWorkspace:
+    status = read_status(millrace, Wait(cancellation).within(_READ_SECONDS))
     waiting = [each for each in status.unfinished if each.item.state in _WAITING]
     active = [each for each in status.unfinished if each.item.state is ItemState.ACTIVE]
     blocked = [each for each in status.unfinished if each.item.state is ItemState.BLOCKED]
     ended = _ended_today(status)
+    titles = millrace.item_titles([each.item_id for each in ended[:_SHOWN]])
     return BoardWorkspace(
         **fields,
         daemon=_daemon(status),
         counts=BoardCounts(
             queued=len(waiting), active=len(active), blocked=len(blocked), ended_today=len(ended)
         ),
-        running=[_running(service, workspace, logs, status, each) for each in active],
+        running=[_running(status, each) for each in active],
         waiting=[_item(each) for each in waiting[:_SHOWN]],
         blocked=[_item(each) for each in blocked[:_SHOWN]],
-        ended=[_ended(each) for each in ended[:_SHOWN]],
+        ended=[_ended(each, titles) for each in ended[:_SHOWN]],
         error=next(
             (
                 HttpErrorDocument(
@@ -147,13 +168,7 @@ def _daemon_state(status: WorkspaceStatus) -> BoardDaemonState:
     return BoardDaemonState.UNKNOWN if status.errors else BoardDaemonState.STOPPED
 
 
-def _running(
-    service: Service,
-    workspace: ServedWorkspace,
-    logs: EventLogs,
-    status: WorkspaceStatus,
-    found: Unfinished,
-) -> BoardRunning:
+def _running(status: WorkspaceStatus, found: Unfinished) -> BoardRunning:
     item, work = found.item, status.active
     is_worked_on = work is not None and work.item_id == item.item_id
     return BoardRunning(
@@ -162,7 +177,7 @@ def _running(
         kind=item.work_kind,
         stage=work.stage if work is not None and is_worked_on else None,
         since=work.since if work is not None and is_worked_on else None,
-        runner=runner_of(service, workspace, logs, item.item_id),
+        runner=None,
     )
 
 
@@ -189,10 +204,10 @@ def _ended_today(status: WorkspaceStatus) -> list[EndedItem]:
     ]
 
 
-def _ended(end: EndedItem) -> BoardEnded:
+def _ended(end: EndedItem, titles: Mapping[str, str]) -> BoardEnded:
     return BoardEnded(
         work_item_id=end.item_id,
-        title=end.item_id,
+        title=titles.get(end.item_id, end.item_id),
         kind=end.work_kind,
         state=end.state,
         ended_at=end.at,

@@ -29,7 +29,8 @@ async def stream_changes(call: Call) -> StreamResponse:
     """
     call.service.streams.refuse_if_full()
     media_type = media_type_of(call.request)
-    return StreamResponse(_chunks(call.service, Encoder(media_type)), media_type)
+    chunks = _chunks(call.service, Encoder(media_type))
+    return StreamResponse(call.service.streams, chunks, media_type)
 
 
 async def _chunks(service: Service, encoder: Encoder) -> AsyncGenerator[bytes, None]:
@@ -43,7 +44,6 @@ async def _chunks(service: Service, encoder: Encoder) -> AsyncGenerator[bytes, N
         return encoded
 
     with (
-        service.streams.opened(),
         service.changes.subscribed(woken) as changes,
         service.until_stop(woken),
     ):

@@ -38,7 +38,7 @@ async def show_log(call: Call) -> Response | StreamResponse:
         raise unusable(field, str(error)) from error
     if SSE in call.request.headers.get("accept", ""):
         call.service.streams.refuse_if_full()
-        return StreamResponse(_chunks(call, after or None), SSE)
+        return StreamResponse(call.service.streams, _chunks(call, after or None), SSE)
     if part is None:
         return PlainTextResponse("")
     return PlainTextResponse(redact(part.text), headers={_POSITION_HEADER: part.position})
@@ -48,23 +48,20 @@ async def _chunks(call: Call, after: str | None) -> AsyncGenerator[bytes, None]:
     service, encoder = call.service, Encoder(SSE)
     log = open_daemon_log(call.workspace.path)
     quiet = 0
-    with service.streams.opened():
-        yield encoder.opening + encoder.encode("{}", FrameType.STREAM_OPENED, None)
-        while not service.stopping.is_set():
-            part = await service.threads.call(partial(log.read, after, _WINDOW_BYTES))
-            if part is not None and not part.continues and after is not None:
-                yield encoder.encode(
-                    json.dumps({"reason": "rotated"}), FrameType.STREAM_RESET, None
-                )
-            if part is not None:
-                after = part.position
-            if part is not None and part.text:
-                quiet = 0
-                text = json.dumps({"text": redact(part.text)})
-                yield encoder.encode(text, "log.text", part.position)
-                continue
-            quiet += 1
-            if quiet % _HEARTBEAT_POLLS == 0 and encoder.heartbeat is not None:
-                yield encoder.heartbeat
-            await asyncio.sleep(_POLL_SECONDS)
-        yield encoder.encode("{}", FrameType.STREAM_CLOSING, None)
+    yield encoder.opening + encoder.encode("{}", FrameType.STREAM_OPENED, None)
+    while not service.stopping.is_set():
+        part = await service.threads.call(partial(log.read, after, _WINDOW_BYTES))
+        if part is not None and not part.continues and after is not None:
+            yield encoder.encode(json.dumps({"reason": "rotated"}), FrameType.STREAM_RESET, None)
+        if part is not None:
+            after = part.position
+        if part is not None and part.text:
+            quiet = 0
+            text = json.dumps({"text": redact(part.text)})
+            yield encoder.encode(text, "log.text", part.position)
+            continue
+        quiet += 1
+        if quiet % _HEARTBEAT_POLLS == 0 and encoder.heartbeat is not None:
+            yield encoder.heartbeat
+        await asyncio.sleep(_POLL_SECONDS)
+    yield encoder.encode("{}", FrameType.STREAM_CLOSING, None)

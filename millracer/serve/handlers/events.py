@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from millracer.domain.event_log import Cursor
 from millracer.operations.stream.frames import Frames, FrameType
 from millracer.ports.event_log import LogReader, LogRole
-from millracer.schemas.ops.frame import EventFrame
+from millracer.schemas.ops.frame import EventFrame, render_stored
 from millracer.serve.changes import Subscription
 from millracer.serve.handlers.call import Call, unusable
 from millracer.serve.handlers.found_item import find_item_id
@@ -48,7 +48,7 @@ async def stream_events(call: Call) -> StreamResponse:
         Encoder(media_type),
         with_workspace=call.query.with_ is not None,
     )
-    return StreamResponse(stream.chunks(), media_type)
+    return StreamResponse(service.streams, stream.chunks(), media_type)
 
 
 def _cursor(call: Call) -> Cursor | None:
@@ -92,7 +92,6 @@ class _ItemStream:
         """Yield the stream in parts: stored events are read as the client takes them."""
         service, encoder = self._service, self._encoder
         with ExitStack() as held:
-            held.enter_context(service.streams.opened())
             logs = service.operations.event_logs(self._workspace)
             reader = held.enter_context(closing(logs.read(self._item_id, self._after)))
             watch = held.enter_context(
@@ -145,11 +144,10 @@ class _ItemStream:
             key = (event.cursor, self._encoder.is_sse)
             known = watch.frames.get(key)
             if known is None:
-                self._frames.stored(event)
-                known = self._taken()
+                line = render_stored(event, self._item_id, self._item_id)
+                known = self._encoder.encode(line, event.type, str(event.cursor))
                 watch.keep_frame(key, known)
-            else:
-                self._frames.pass_over(event.cursor)
+            self._frames.pass_over(event.cursor)
             parts.append(known)
         return b"".join(parts)
 

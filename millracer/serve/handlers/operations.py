@@ -33,7 +33,8 @@ async def perform_operation(call: Call) -> Response:
     if call.route.writes:
         call.service.refuse_while_stopping()
     request_type: Any = load(OPERATIONS[name].request)
-    given: dict[str, Any] = {
+    given: dict[str, Any] = {"compiles": not call.service.read_only}
+    given |= {
         renamed: call.request.path_params[parameter]
         for parameter, renamed in _PATH_NAMES.items()
         if parameter in call.request.path_params

@@ -173,6 +173,58 @@ def test_a_request_to_stop_ends_the_sleep(tmp_path: Path) -> None:
             sleeper.sleep(_LONG_SECONDS, Wait(cancellation))
 
 
+def test_a_sleep_polls_for_nothing_that_the_system_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polls: list[float] = []
+    real = select.poll
+
+    class CountingPoll:
+        def __init__(self) -> None:
+            self._poll = real()
+            self.register = self._poll.register
+
+        def poll(self, milliseconds: float) -> list[tuple[int, int]]:
+            polls.append(milliseconds)
+            return self._poll.poll(milliseconds)
+
+    monkeypatch.setattr(select, "poll", CountingPoll)
+    with Wakeup([str(tmp_path)]) as sleeper:
+        sleeper.sleep(0.5, Wait(Cancellation()))
+
+    assert len(polls) <= 2
+
+
+def test_a_cancelled_sleep_leaves_the_next_one_alone(tmp_path: Path) -> None:
+    cancellation = Cancellation()
+    with Wakeup([str(tmp_path)]) as sleeper:
+        with (
+            _soon(lambda: cancellation.cancel(CancelReason.INTERRUPTED)),
+            pytest.raises(Cancelled),
+        ):
+            sleeper.sleep(_LONG_SECONDS, Wait(cancellation))
+
+        assert not _is_woken(sleeper, seconds=0.2)
+        with _soon(lambda: (tmp_path / "file").write_text("")):
+            assert _is_woken(sleeper)
+
+
+@pytest.mark.linux
+def test_a_request_to_stop_ends_a_sleep_without_descriptors_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancellation = Cancellation()
+    with monkeypatch.context() as limited:
+        limited.setattr(os, "pipe", _refused)
+        sleeper = Wakeup([str(tmp_path)])
+    with (
+        sleeper,
+        _soon(lambda: cancellation.cancel(CancelReason.INTERRUPTED)),
+        pytest.raises(Cancelled),
+    ):
+        sleeper.sleep(_LONG_SECONDS, Wait(cancellation))
+
+
 def test_the_deadline_of_the_wait_counts_as_well(tmp_path: Path) -> None:
     wait = Wait.for_seconds(0.2)
     with Wakeup([str(tmp_path)]) as sleeper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -234,3 +235,28 @@ def test_a_writer_killed_anywhere_leaves_whole_lines(logs: FileEventLogs, log: P
 
     assert numbers(seen) == list(range(len(seen)))
     assert len(seen) > 5
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe"])
+def test_anything_but_a_regular_file_is_not_a_log(
+    logs: FileEventLogs, log: Path, tmp_path: Path, kind: str
+) -> None:
+    filled(logs, 3)
+    opened_before = logs.read(ITEM)
+    assert numbers(opened_before.read().events) == [0, 1, 2, 3]
+    log.unlink()
+    if kind == "folder":
+        log.mkdir()
+    else:
+        pipe = log if kind == "pipe" else tmp_path / "pipe"
+        os.mkfifo(pipe)
+        if pipe != log:
+            log.symlink_to(pipe)
+
+    assert opened_before.read().reset is ResetReason.PRUNED
+    reader = logs.read(ITEM)
+    assert reader.head is None
+    assert reader.read().events == ()
+    assert not logs.has_writer(ITEM)
+    with pytest.raises(OSError, match=r"."):
+        logs.write(ITEM)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from millracer.domain.work.items import ItemState
-from millracer.millrace.files.items.listing import list_items
+from millracer.millrace.files.items.listing import item_titles, list_items
 from millracer.millrace.files.workspace import WorkspacePaths
 
 
@@ -67,3 +67,13 @@ def test_a_title_comes_from_the_document_and_an_unreadable_one_is_listed(agents:
 
 def test_a_directory_that_millrace_never_used_has_no_items(tmp_path: Path) -> None:
     assert list_items(WorkspacePaths(tmp_path)) == ()
+
+
+def test_the_titles_of_some_items_come_from_their_documents(agents: Path) -> None:
+    put(agents / "tasks" / "done" / "a.md", at=1, title="Make it red")
+    put(agents / "tasks" / "queue" / "cancelled" / "b.20261122T120000Z.0a1b2c3d.cancel.md", at=2)
+    put(agents / "tasks" / "done" / "c.md", at=3, title="Make it grey")
+
+    titles = item_titles(WorkspacePaths(agents.parent), ["a", "b", "gone"])
+
+    assert titles == {"a": "Make it red", "b": "Make it blue"}

@@ -283,10 +283,10 @@ def test_what_changed_just_now_may_change_again_unseen_and_is_not_kept(scene: Sc
 def test_a_clock_of_whole_seconds_needs_more_than_a_second(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("millracer.millrace.status_cache._SECOND_NS", 1)
+    monkeypatch.setattr("millracer.millrace.files.state._SECOND_NS", 1)
     scene.ahead_ns = 1_500_000_000
     scene.write("millrace.toml", "mode = 2")
-    monkeypatch.setattr("millracer.millrace.status_cache._COARSE_TICK_NS", 10_000_000_000)
+    monkeypatch.setattr("millracer.millrace.files.state._COARSE_TICK_NS", 10_000_000_000)
     scene.read()
 
     assert not scene.is_kept()

@@ -138,6 +138,21 @@ def test_the_repository_is_not_touched(folder: Path) -> None:
     assert git(folder, "status", "--porcelain") == status
 
 
+def test_reading_the_changes_of_live_work_writes_no_record(folder: Path) -> None:
+    started(folder)
+    write(folder, "kept.txt", "one\nother\n")
+    write(folder, "new.txt", "n\n")
+    before = {path: path.stat().st_mtime_ns for path in (folder / ".millracer").rglob("*")}
+
+    found = changes(folder)
+    patch = repository(folder).patch(ITEM, wait())
+
+    assert [each.path for each in found.files] == ["kept.txt", "new.txt"]
+    assert "+other" in patch
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert set((folder / ".millracer").rglob("*")) == set(before)
+
+
 def test_earlier_changes_are_not_counted_nor_is_committing_them(folder: Path) -> None:
     write(folder, "kept.txt", "one\ntwo\nthree\nmine\n")
     write(folder, "mine.txt", "mine\n")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from millracer.domain.event_log import EventType
 from millracer.domain.work.items import ItemState
+from millracer.domain.work.runtime import RuntimeEvent, RuntimeEventKind
 from millracer.errors import ToolTimeout, ToolUnsupported
 from millracer.serve.routes import ROUTES
 from millracer.serve.runs import MOST_RUNS
@@ -48,6 +50,82 @@ def test_the_board_shows_each_workspace(
     assert entry["daemon"]["state"] == "running"
     assert [each["work_item_id"] for each in entry["running"]] == [ITEM]
     assert len(entry["waiting"]) == 5
+
+
+def test_the_board_shows_the_title_of_an_ended_item(client: Client, backend: LiveBackend) -> None:
+    backend.holds(ITEM, ItemState.DONE).title = "Fix the header"
+    for item_id in (ITEM, "gone-0123456789abcdef0123"):
+        backend.events.append(
+            RuntimeEvent(
+                kind=RuntimeEventKind.STAGE_ENDED,
+                occurred_at=datetime.now(UTC),
+                item_id=item_id,
+                item_state=ItemState.DONE,
+            )
+        )
+
+    (entry,) = client.get("/board").json["workspaces"]
+
+    assert [each["title"] for each in entry["ended"]] == [
+        "gone-0123456789abcdef0123",
+        "Fix the header",
+    ]
+
+
+def test_the_board_reads_a_workspace_again_only_after_a_change(
+    client: Client, backend: LiveBackend
+) -> None:
+    def blocked() -> int:
+        count: int = client.get("/board").json["workspaces"][0]["counts"]["blocked"]
+        return count
+
+    backend.status_stamp = "first"
+    assert blocked() == 0
+    backend.holds(ITEM, ItemState.BLOCKED)
+    assert blocked() == 0
+
+    backend.status_stamp = "second"
+    assert blocked() == 1
+
+
+def test_the_board_keeps_no_workspace_that_may_have_changed(
+    client: Client, backend: LiveBackend
+) -> None:
+    backend.status_stamp = "first"
+    client.get("/board")
+    backend.holds(ITEM, ItemState.BLOCKED)
+    backend.status_stamp = None
+
+    (entry,) = client.get("/board").json["workspaces"]
+
+    assert entry["counts"]["blocked"] == 1
+
+
+def test_the_board_keeps_no_error(client: Client, backend: LiveBackend) -> None:
+    backend.status_stamp = "first"
+    backend.will_fail("read_status", ToolTimeout("millrace", "it did not end"))
+
+    errors = [client.get("/board").json["workspaces"][0]["error"] for _ in range(2)]
+
+    assert [each and each["code"] for each in errors] == ["millrace_timed_out", None]
+
+
+def test_the_board_shows_who_runs_an_item_now(
+    client: Client, backend: LiveBackend, here: str
+) -> None:
+    backend.holds(ITEM, ItemState.ACTIVE)
+    backend.has_daemon()
+    backend.status_stamp = "first"
+
+    def runner() -> str | None:
+        found: str | None = client.get("/board").json["workspaces"][0]["running"][0]["runner"]
+        return found
+
+    assert runner() is None
+    backend.will_show(Step(until_deadline=True))
+    assert client.post(f"{here}/items/{ITEM}/watch", {"options": SUMMARY}).status == 202
+
+    assert runner() == "here"
 
 
 def test_a_workspace_that_was_never_initialised_is_empty(tmp_path: Path) -> None:
@@ -373,6 +451,7 @@ def test_a_read_only_server_writes_nothing_in_a_workspace(
         assert stream.frames()[-1]["event_type"] == "result"
 
     assert _tree(workspace) == before
+    assert backend.validated == []  # Millrace's compiler writes its plan
     assert reader.get("/board").json["read_only"] is True
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from millracer.wiring import open_server_records
 from tests.support.cli import wait_until
 from tests.support.serving import Client, server_process
 
@@ -81,6 +82,14 @@ def test_a_second_server_with_the_same_settings_prints_the_link_of_the_first(
     assert list(state.glob("serve*")) == []
 
 
+def test_the_help_lists_the_options_of_the_server_first(place: Path) -> None:
+    groups = [
+        line for line in command("--help", cwd=place).stdout.splitlines() if "options:" in line
+    ]
+
+    assert groups[:2] == ["Server options:", "Task options:"]
+
+
 def test_a_link_needs_a_running_server(place: Path) -> None:
     ran = command("--link", "--json", cwd=place)
 
@@ -109,6 +118,46 @@ def test_a_read_only_server_leaves_lost_runs_to_the_next_one(place: Path, state:
     with server_process(state=state, cwd=place) as server:
         assert server.client.get("/board").status == 200
         assert not lost.exists()
+
+
+def test_the_lost_runs_of_a_workspace_that_is_not_served_are_kept_and_reported(
+    place: Path, state: Path
+) -> None:
+    other = place.with_name("other")
+    other.mkdir()
+    state.mkdir()
+    run = {
+        "workspace": str(other),
+        "work_item_id": "fix-it-0123456789abcdef0123",
+        "request_id": "r1",
+        "options": {},
+    }
+    (state / "serve.runs").write_text(json.dumps([run]))
+
+    for starts in (1, 2):
+        with server_process(state=state, cwd=place) as server:
+            server.send(signal.SIGTERM)
+            server.end()
+        logged = (state / "logs" / "millracer.log").read_text()
+        assert logged.count(f"--workspace {other}") == starts
+        assert json.loads((state / "serve.lost").read_text()) == [run]
+
+    with server_process("--workspace", str(other), state=state, cwd=place) as server:
+        assert not (state / "serve.lost").exists()
+        server.send(signal.SIGTERM)
+        server.end()
+
+
+def test_a_server_that_ends_its_runs_is_not_running_any_more(state: Path) -> None:
+    records = open_server_records()
+    record = records.hold()
+    try:
+        record.write({"url": "http://127.0.0.1:1", "pid": 1})
+        assert len(records.running()) == 1
+        record.write({"url": "http://127.0.0.1:1", "pid": 1, "is_stopping": True})
+        assert records.running() == ()
+    finally:
+        record.remove()
 
 
 def test_a_port_in_use_is_refused_with_the_next_step(place: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -131,6 +132,26 @@ def test_a_damaged_log_resets_the_stream(
     assert kinds(frames)[-1] == "result"
 
 
+def test_a_log_that_becomes_a_pipe_blocks_no_other_request(
+    client: Client, logs: EventLogs, events: str, backend: ScriptedBackend, workspace: Path
+) -> None:
+    backend.holds(ITEM, ItemState.QUEUED)
+    write(logs, "one")
+    log = workspace / ".millracer" / "items" / ITEM / "events.ndjson"
+
+    with client.stream(events) as stream:
+        stream.frames("stage.started")
+        log.unlink()
+        os.mkfifo(log)
+        reset = stream.frames("stream.reset")[-1]
+        statuses = [client.get(path).status for path in ("/board", events.removesuffix("/events"))]
+        backend.items[ITEM].proven, backend.items[ITEM].state = True, ItemState.DONE
+        assert kinds(stream.frames())[-1] == "result"
+
+    assert reset["payload"]["reason"] == "pruned"
+    assert statuses == [200, 200]
+
+
 def test_a_live_item_is_streamed_as_it_is_written(
     client: Client, logs: EventLogs, events: str, backend: ScriptedBackend
 ) -> None:
@@ -181,6 +202,19 @@ def test_too_many_streams_are_refused_until_one_is_closed(client: Client) -> Non
         assert int(answered.header("retry-after") or "") > 0
 
     wait_until(lambda: _is_admitted(client), "a stream is admitted again")
+
+
+def test_streams_that_are_requested_at_once_are_counted_before_their_answer(
+    client: Client,
+) -> None:
+    with ExitStack() as opened_streams:
+        asked = [
+            opened_streams.enter_context(client.stream("/events")) for _ in range(MOST_STREAMS + 20)
+        ]
+        statuses = [stream.head.status for stream in asked]
+
+    assert sorted(set(statuses)) == [200, 429]
+    assert statuses.count(200) == MOST_STREAMS
 
 
 def _is_admitted(client: Client) -> bool:

@@ -15,6 +15,7 @@ from millracer.serve.routes import API, ROUTES
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
 from millracer.wiring.tool_factory import PortFactory
+from tests.support.cli import wait_until
 from tests.support.serving import JSON, Answered, Client, key_of, serving
 
 
@@ -229,6 +230,22 @@ def _send_chunks(connection: socket.socket, size: int) -> None:
     piece = b" " * (1 << 20)
     for _ in range(size // len(piece) + 1):
         connection.sendall(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+
+
+def test_a_client_that_leaves_in_its_body_is_not_a_bug(
+    tools: PortFactory, workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "millracer.serve.guard"), serving(tools, workspace) as client:
+        head = (
+            f"POST {WORKSPACES} HTTP/1.1",
+            f"Host: {client.host}",
+            f"Authorization: Bearer {client.token}",
+            f"Content-Type: {JSON}",
+            "Content-Length: 9",
+        )
+        with client.connect() as connection:
+            connection.sendall("\r\n".join([*head, "", "{"]).encode())
+        wait_until(lambda: "POST" in caplog.text, "the request ended")
 
 
 def test_headers_beyond_the_limit_are_refused(client: Client) -> None:

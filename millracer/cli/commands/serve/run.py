@@ -101,6 +101,7 @@ def _serve(
             options=common.options,
             announce=announce,
             report_bug=report_bug,
+            reads_ahead=True,
         ),
         cancellation,
     )

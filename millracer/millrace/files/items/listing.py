@@ -6,7 +6,7 @@ once, as unfinished or as ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from millracer.millrace.files.folders import (
     queue_folders,
     work_folders,
 )
-from millracer.millrace.files.items.locate import archived_place
+from millracer.millrace.files.items.locate import archived_place, find_place
 from millracer.millrace.files.items.unfinished import dated_unfinished
 from millracer.millrace.files.workspace import WorkspacePaths
 from millracer.millrace.intake.markdown import parse_idea
@@ -36,6 +36,17 @@ def list_items(paths: WorkspacePaths) -> tuple[ListedItem, ...]:
     for each in (*_unfinished(paths), *_done(paths), *_set_aside(paths)):
         found.setdefault((each.work_kind, each.item_id), each)
     return tuple(sorted(found.values(), key=lambda each: each.written_at, reverse=True))
+
+
+def item_titles(paths: WorkspacePaths, item_ids: Iterable[str]) -> dict[str, str]:
+    """Return the titles of items by their ids; see the port."""
+    found = {}
+    for item_id in item_ids:
+        place = find_place(paths, item_id)
+        if place is not None:
+            listed = _listed(item_id, place.work_kind, place.state, place.path)
+            found[item_id] = listed.title
+    return found
 
 
 def _unfinished(paths: WorkspacePaths) -> Iterator[ListedItem]:

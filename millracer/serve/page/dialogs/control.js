@@ -9,17 +9,17 @@ import { NextSteps } from "../parts/copy.js";
 import { Dialog } from "../parts/dialog.js";
 import { ErrorNotice, Notice, Warnings } from "../parts/notice.js";
 
-/** `asks`: the field that the command takes. */
+/** `asks`: the field that the command takes; `active`: the text for an item that a stage works on. */
 const COMMANDS = {
-  cancel: { title: "Cancel this item", text: "Millrace ends the work on it. Files that its stages changed stay as they are.", button: "Cancel the item", busy: "Waiting for Millrace…", tone: "danger", asks: "reason" },
+  cancel: { title: "Cancel this item", text: "Millrace ends the work on it. Files that its stages changed stay as they are.", active: "Millrace cancels no item that a stage works on. Stop the daemon first: then the item waits in the queue, and can be cancelled.", button: "Cancel the item", busy: "Waiting for Millrace…", tone: "danger", asks: "reason" },
   retry: { title: "Retry this item", text: "Millrace puts the blocked item back into the queue.", button: "Retry the item", busy: "Waiting for Millrace…", asks: "reason" },
   pause: { title: "Pause the workspace", text: "A running stage continues to its end. No new stage is started.", button: "Pause", busy: "Waiting for Millrace…" },
   resume: { title: "Resume the workspace", text: "Stages are started again.", button: "Resume", busy: "Waiting for Millrace…" },
   start: { title: "Start the daemon", text: "It works on the queue of this workspace until it is stopped.", button: "Start", busy: "Starting…" },
-  stop: { title: "Stop the daemon", text: "It finishes its stage first. What is not finished stays in the queue.", button: "Stop the daemon", busy: "Stopping…", tone: "danger", asks: "force" },
+  stop: { title: "Stop the daemon", text: "It finishes its stage first. What is not finished stays in the queue. A pause of the workspace ends with the daemon.", button: "Stop the daemon", busy: "Stopping…", tone: "danger", asks: "force" },
 };
 
-export function ControlDialog({ command, workspace, item, title }) {
+export function ControlDialog({ command, workspace, item, title, isActive }) {
   const about = COMMANDS[command];
   const [reason, setReason] = useState("");
   const [isForced, setIsForced] = useState(false);
@@ -50,7 +50,7 @@ export function ControlDialog({ command, workspace, item, title }) {
   return html`<${Dialog} title=${about.title} isBusy=${state.isBusy}>
     <form onSubmit=${confirm} class="stack">
       ${title ? html`<p class="dialog-subject">${title}</p>` : null}
-      <p>${about.text}</p>
+      ${isActive && about.active ? html`<${Notice} tone="warn" shape="blocked" title=${about.active} />` : html`<p>${about.text}</p>`}
       ${about.asks === "reason" ? html`<label class="field"><span>Reason <span class="soft">(optional)</span></span><input type="text" autofocus value=${reason} disabled=${state.isBusy} onInput=${(event) => setReason(event.currentTarget.value)} placeholder="Kept with the item" autocomplete="off" /></label>` : null}
       ${about.asks === "force" ? html`<label class="check-field"><input type="checkbox" checked=${isForced} disabled=${state.isBusy} onChange=${(event) => setIsForced(event.currentTarget.checked)} /><span>Also stop it if something else started or watches it</span></label>` : null}
       ${state.error ? html`<div role="alert"><${ErrorNotice} error=${state.error} /></div>` : null}

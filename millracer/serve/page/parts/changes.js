@@ -26,7 +26,7 @@ export function Changes({ changes, workspace, id, revision }) {
   }
   const patches = useMemo(() => new Map(parsePatch(document?.patch ?? "").map((file) => [file.path, file])), [document]);
   if (changes.unknown) return html`<p class="soft">The changes are not known: ${changes.unknown}</p>`;
-  if (!changes.files.length) return html`<p class="soft">No file differs between the start and the end of the work.</p>`;
+  if (!changes.files.length) return html`<p class="soft">No file differs from the start of the work.</p>`;
   const isSmall = changes.files.length <= OPEN_FILES && changes.added + changes.removed <= OPEN_LINES;
   return html`
     ${changes.dirty_before ? html`<p class="soft">Some files differed from the last commit before the work began.</p>` : null}

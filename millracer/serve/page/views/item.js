@@ -111,7 +111,7 @@ function ItemPage({ workspaceKey: key, id }) {
 }
 
 function Head({ workspace, item, state, attempt, running, isReadOnly }) {
-  const control = (command) => openDialog({ name: "control", command, workspace: workspace.key, item: item.work_item_id, title: item.title });
+  const control = (command) => openDialog({ name: "control", command, workspace: workspace.key, item: item.work_item_id, title: item.title, isActive: state === "active" });
   const isLive = LIVE.has(state);
   const look = itemState(state);
   return html`<header class="page-head item-head">

@@ -86,7 +86,7 @@ function daemonText(workspace, status, isPaused, runs) {
   if (isPaused) return `Paused${daemon?.pause_sources ? ` by ${daemon.pause_sources}` : ""}: no new stage is started.`;
   if (daemon?.stop_requested) return "It finishes its stage and then stops.";
   if (workspace.daemon.state === "unseen") return "Its lock is there, but its process was not seen.";
-  if (runs) return `Process ${workspace.daemon.pid}${daemon?.mode ? `, mode ${daemon.mode}` : ""}.`;
+  if (runs) return `Process ${workspace.daemon.pid}${daemon?.mode ? `, mode ${daemon.mode_alias ?? daemon.mode}` : ""}.`;
   if (workspace.counts.queued) return `${plural(workspace.counts.queued, "item waits", "items wait")}, and no daemon runs to work on ${workspace.counts.queued === 1 ? "it" : "them"}.`;
   return "None runs. The next item starts one.";
 }
