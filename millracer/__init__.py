@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.api.tasks import run_task as run_task
     from millracer.cancellation import Cancellation as Cancellation
     from millracer.cancellation import CancelReason as CancelReason
+    from millracer.domain.checks import CheckPlace as CheckPlace
+    from millracer.domain.checks import WorkVerification as WorkVerification
     from millracer.domain.control import ControlCommand as ControlCommand
     from millracer.domain.control import ControlOutcome as ControlOutcome
     from millracer.domain.doctor_report import CheckLevel as CheckLevel
@@ -121,6 +123,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.schemas.run.document import LineageDocument as LineageDocument
     from millracer.schemas.run.document import MissingDocument as MissingDocument
     from millracer.schemas.run.document import ProgressDocument as ProgressDocument
+    from millracer.schemas.run.document import RunCheckDocument as RunCheckDocument
     from millracer.schemas.run.document import RunNotCompleted as RunNotCompleted
     from millracer.schemas.run.document import RunResultDocument as RunResultDocument
     from millracer.schemas.run.document import StepDocument as StepDocument
@@ -158,6 +161,7 @@ _MODULES = {
     "millracer.api.client": ("Client",),
     "millracer.api.ops": ("handle_request",),
     "millracer.api.run_events": ("RunEvents",),
+    "millracer.domain.checks": ("CheckPlace", "WorkVerification"),
     "millracer.domain.doctor_report": ("CheckLevel", "CheckName"),
     "millracer.domain.event_log": ("EventType", "Severity"),
     "millracer.operations.stream.frames": ("FrameType",),
@@ -279,6 +283,7 @@ _MODULES = {
         "MissingDocument",
         "ProgressDocument",
         "RunNotCompleted",
+        "RunCheckDocument",
         "RunResultDocument",
         "StepDocument",
         "ToolDocument",

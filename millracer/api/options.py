@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from millracer.domain.run.options import RUN_OPTIONS, RunOptions
+from millracer.domain.checks import is_command
+from millracer.domain.run.options import RUN_OPTIONS, Form, RunOptions
 from millracer.errors import InvalidRequest
 
 #: The names of the run options.
@@ -58,6 +59,9 @@ def _checked(given: Mapping[str, Any]) -> RunOptions:
         why = first["msg"].replace("Input should", "it should")
         raise _unusable(name, given[name], why) from error
     for option in RUN_OPTIONS:
+        if option.form is Form.ARGV and not all(map(is_command, getattr(checked, option.name))):
+            why = "it should hold lists of a program and its arguments"
+            raise _unusable(option.name, given[option.name], why)
         number = getattr(checked, option.name)
         if option.minimum is None or number is None:
             continue

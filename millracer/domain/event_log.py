@@ -35,6 +35,8 @@ class EventType(StrEnum):
     RUNTIME_PAUSED = "runtime.paused"
     RUNTIME_RESUMED = "runtime.resumed"  #: a pause that the run reported has ended
     RUNTIME_UNSEEN = "runtime.unseen"  #: it cannot be determined whether the daemon lives
+    CHECK_STARTED = "check.started"
+    CHECK_ENDED = "check.ended"
     AGENT_NOTIFIED = "pi.notified"
     WARNING = "warning"
 

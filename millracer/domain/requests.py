@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from millracer.domain.checks import NO_CHECKS, DemandedChecks
+
 if TYPE_CHECKING:
     from millracer.domain.models import ModelChoice
 
@@ -119,6 +121,7 @@ class RunRequest:
     observe: bool = False  #: only read: start, stop and write nothing; with `resume`
     gitignore: bool = False  #: let git ignore the backend's folder in the workspace
     limits: Limits = Limits()
+    checks: DemandedChecks = NO_CHECKS  #: completion also needs that these pass
 
     @property
     def body(self) -> RequestBody:

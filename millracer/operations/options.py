@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from millracer.domain.checks import DemandedChecks
 from millracer.domain.configuration import ValueOrigin
 from millracer.domain.requests import Limits, PiSession, RunRequest
 from millracer.domain.run.options import RUN_OPTIONS, RunOptions
@@ -71,6 +72,11 @@ class Merged:
             # Only a conversation can be notified, and `print` starts a process for each turn.
             notify_terminal_stages=options.notify_terminal_stages
             and options.pi_session is PiSession.RPC,
+            checks=DemandedChecks(
+                commands=options.checks,
+                place=options.check_in,
+                timeout_seconds=options.check_timeout_seconds,
+            ),
             limits=Limits(
                 daemon_timeout_seconds=options.daemon_timeout_seconds,
                 pi_timeout_seconds=options.pi_timeout_seconds,

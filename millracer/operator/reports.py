@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from millracer.domain.checks import name_command
 from millracer.domain.requests import Route
-from millracer.domain.run.evidence import ClosureFact, Fact, ItemFact, SpawnFact, StageFact
+from millracer.domain.run.evidence import (
+    CheckFact,
+    ClosureFact,
+    Fact,
+    ItemFact,
+    SpawnFact,
+    StageFact,
+)
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.result import RunResult
 from millracer.domain.work.items import ListedItem, UnfinishedItem
@@ -128,6 +136,8 @@ def _brief(fact: Fact) -> str:
             return f"{fact.stage} {fact.terminal_result}"
         case ClosureFact():
             return f"lineage {'open' if fact.open else 'closed'}"
+        case CheckFact():
+            return f"check {name_command(fact.argv)}"
         case SpawnFact():
             return ""
 

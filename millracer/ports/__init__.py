@@ -18,11 +18,12 @@ from millracer.ports.backend import (
     Supervisor,
     WatchLease,
 )
+from millracer.ports.checks import CheckRunner
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
 from millracer.ports.event_log import EventLogs, LogReader, LogWriter
 from millracer.ports.events import EventListener, ProgressListener, TextListener, ToolCall
-from millracer.ports.repository import Repository
+from millracer.ports.repository import Export, Repository
 from millracer.ports.store import SessionStore
 
 __all__ = [
@@ -31,11 +32,13 @@ __all__ = [
     "AttemptEnd",
     "AttemptEndListener",
     "Backend",
+    "CheckRunner",
     "Clock",
     "DaemonControl",
     "Directories",
     "EventListener",
     "EventLogs",
+    "Export",
     "LogReader",
     "LogWriter",
     "ModelLister",

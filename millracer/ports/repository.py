@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing else
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from millracer.cancellation import Wait
     from millracer.domain.work.changes import Changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A copy of a workspace's files in a private folder.
+
+    Attributes:
+        tree: the id of the exported git tree; None without an export.
+        folder: the absolute path of the workspace in the copy; empty without an export.
+        problem: why a copy would differ from the workspace; empty with an export.
+    """
+
+    tree: str | None = None
+    folder: str = ""
+    problem: str = ""
 
 
 class Repository(Protocol):
@@ -38,6 +55,22 @@ class Repository(Protocol):
             wait: the caller's wait; the call has a limit of its own.
             is_final: the work has ended for good: the first such call records the end. Every later
                 call returns the changes up to it.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def tree(self, wait: Wait) -> str | None:
+        """Return the id of the tree of all files that git does not ignore; None if not known.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def export(self, wait: Wait) -> AbstractContextManager[Export]:
+        """Copy the files that git does not ignore to a private folder; the block's end removes it.
 
         Raises:
             Cancelled: the caller requested a stop.

@@ -59,10 +59,15 @@ def secret_values(variables: Iterable[tuple[str, str]]) -> frozenset[str]:
     for name, value in variables:
         found.update(unquote(each) for each in _ADDRESS_PASSWORD.findall(value))
         found.update(_ADDRESS_PASSWORD.findall(value))
-        upper = name.upper()
-        if _HOLDS_KEY.search(upper) and not _IS_ABOUT_KEY.search(upper) and _is_key(value.strip()):
+        if holds_key(name) and _is_key(value.strip()):
             found.add(value.strip())
     return frozenset(value for value in found if len(value) >= _SHORTEST)
+
+
+def holds_key(name: str) -> bool:
+    """Whether a variable holds a key, by its name."""
+    upper = name.upper()
+    return bool(_HOLDS_KEY.search(upper)) and not _IS_ABOUT_KEY.search(upper)
 
 
 class Redaction:

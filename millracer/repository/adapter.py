@@ -11,15 +11,16 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from millracer.cancellation import Wait
 from millracer.domain.work.changes import Changes
 from millracer.errors import ChangesUnknown, MillracerError, ToolNotFound
-from millracer.ports import Repository
+from millracer.ports import Export, Repository
 from millracer.repository.differences import compare, render_patch
+from millracer.repository.export import exported, find_tree
 from millracer.repository.git import Git
 from millracer.repository.records import ItemRecord, Point, Records, unmeasured
 from millracer.repository.snapshot import (
@@ -31,6 +32,8 @@ from millracer.repository.snapshot import (
 
 #: The time limit of one measurement.
 _MEASURE_SECONDS = 10.0
+#: The time limit of one export.
+_EXPORT_SECONDS = 120.0
 _NO_START = "the start of the work was not recorded here"
 
 
@@ -145,6 +148,16 @@ class GitRepository(Repository):
                 return render_patch(git, start.tree, end.tree, wait)
             except MillracerError as error:
                 raise _unknown(error.message) from error
+
+    def tree(self, wait: Wait) -> str | None:
+        """Return the id of the tree of the files; see the port."""
+        wait.cancellation.raise_if_cancelled()
+        return find_tree(self._git, wait.within(_MEASURE_SECONDS))
+
+    def export(self, wait: Wait) -> AbstractContextManager[Export]:
+        """Copy the files to a private folder; see the port."""
+        wait.cancellation.raise_if_cancelled()
+        return exported(self._git, wait.within(_EXPORT_SECONDS))
 
     def _find(self, item_id: str) -> ItemRecord | None:
         temporary = self._temporary.get(item_id)

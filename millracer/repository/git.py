@@ -25,6 +25,7 @@ _SETTINGS = (
     "core.safecrlf=false",
     "advice.addEmbeddedRepo=false",
     "filter.lfs.clean=",
+    "filter.lfs.smudge=",
     "filter.lfs.process=",
     "filter.lfs.required=false",
 )

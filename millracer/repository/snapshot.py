@@ -36,12 +36,14 @@ class Snapshot:
         commit: HEAD; None without a commit.
         is_dirty: whether the files differ from HEAD.
         too_large: changed files that were left out.
+        is_partial: git could not read some files, which were left out.
     """
 
     tree: str
     commit: str | None
     is_dirty: bool
     too_large: tuple[str, ...] = ()
+    is_partial: bool = False
 
 
 def take_snapshot(git: Git, objects: Path, wait: Wait, *, recorded: Path | None = None) -> Snapshot:
@@ -59,7 +61,7 @@ def take_snapshot(git: Git, objects: Path, wait: Wait, *, recorded: Path | None 
             shutil.copyfile(index, copy)
         own = with_objects(git, objects, wait, recorded=recorded)
         own = replace(own, variables={**own.variables, "GIT_INDEX_FILE": str(copy)})
-        too_large = _add_all(own, wait)
+        too_large, is_partial = _add_all(own, wait)
         tree = own.output("write-tree", "--missing-ok", wait=wait).strip()
         commit = _head(git, wait)
         return Snapshot(
@@ -67,6 +69,7 @@ def take_snapshot(git: Git, objects: Path, wait: Wait, *, recorded: Path | None 
             commit=commit,
             is_dirty=_differs(own, commit, tree, wait),
             too_large=too_large,
+            is_partial=is_partial,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -104,19 +107,12 @@ def _head(git: Git, wait: Wait) -> str | None:
     return found.stdout.strip() or None
 
 
-def _add_all(git: Git, wait: Wait) -> tuple[str, ...]:
-    """Add all files that git does not ignore to the copied index; return those left out."""
-    listed = git.output(
-        "ls-files",
-        "-z",
-        "--modified",
-        "--others",
-        "--exclude-standard",
-        "--",
-        *PATHSPEC,
-        wait=wait,
-    )
-    paths = [path for path in listed.split("\0") if path]
+def _add_all(git: Git, wait: Wait) -> tuple[tuple[str, ...], bool]:
+    """Add all files that git does not ignore to the copied index.
+
+    Returns the files left out for their size, and whether git could not read some.
+    """
+    paths = _list_changed(git, wait)
     if len(paths) > _MAX_FILES:
         raise NotMeasurable(f"more than {_MAX_FILES} files differ from the repository")
     sizes = {path: _size(git.workspace / path) for path in paths}
@@ -127,7 +123,26 @@ def _add_all(git: Git, wait: Wait) -> tuple[str, ...]:
     added = git.call("add", "-A", "--ignore-errors", "--", *PATHSPEC, *excluded, wait=wait)
     if added.exit_code not in {0, _PARTLY_ADDED}:
         raise refusal(added)
-    return too_large
+    # Git also exits with this code if it ignores a folder that the pathspec excludes.
+    is_partial = added.exit_code == _PARTLY_ADDED and any(
+        path not in too_large for path in _list_changed(git, wait)
+    )
+    return too_large, is_partial
+
+
+def _list_changed(git: Git, wait: Wait) -> list[str]:
+    """Return the files that differ from the index, and those that it lacks."""
+    listed = git.output(
+        "ls-files",
+        "-z",
+        "--modified",
+        "--others",
+        "--exclude-standard",
+        "--",
+        *PATHSPEC,
+        wait=wait,
+    )
+    return [path for path in listed.split("\0") if path]
 
 
 def _size(path: Path) -> int:

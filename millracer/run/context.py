@@ -8,7 +8,7 @@ from millracer.cancellation import Cancellation, CancelReason, Wait
 from millracer.domain.requests import Decision, IntakeKind, RunRequest
 from millracer.domain.run.completion import Verdict
 from millracer.domain.run.ending import Ending
-from millracer.domain.run.evidence import LineageItem
+from millracer.domain.run.evidence import CheckFact, Evidence, LineageItem
 from millracer.domain.run.lifecycle import RunFacts, RunState
 from millracer.domain.run.progress import ProgressEvent
 from millracer.domain.run.result import ErrorRecord, RunResult
@@ -50,6 +50,8 @@ class RunContext:
     answer: str | None = None
     cancel_reason: CancelReason | None = None
     verdict: Verdict = field(default_factory=Verdict)
+    evidence: Evidence | None = None  #: kept only for demanded checks
+    checks: tuple[CheckFact, ...] = ()
     warnings: list[RunWarning] = field(default_factory=list)
     errors: list[ErrorRecord] = field(default_factory=list)
     progress: list[ProgressEvent] = field(default_factory=list)

@@ -13,8 +13,16 @@ from dataclasses import replace
 
 from millracer import __version__
 from millracer.cancellation import Cancelled
+from millracer.domain.checks import name_command
 from millracer.domain.requests import Finalizer, Route
-from millracer.domain.run.completion import NOWHERE, MissingEvidence, judge, without_scope
+from millracer.domain.run.completion import (
+    NOWHERE,
+    MissingEvidence,
+    judge,
+    judge_answer,
+    verify,
+    without_scope,
+)
 from millracer.domain.run.ending import Ending
 from millracer.domain.run.evidence import ClosureFact, Evidence, lineage_of, run_of
 from millracer.domain.run.lifecycle import RunEvent, Step
@@ -33,9 +41,11 @@ from millracer.domain.work.items import ItemState, ItemStatus
 from millracer.domain.work.stages import StageReport
 from millracer.errors import MillracerError
 from millracer.logs import with_log_ids
-from millracer.ports import Agent, Backend, Clock, Repository
+from millracer.ports import Agent, Backend, CheckRunner, Clock, Repository
 from millracer.run import prompts
+from millracer.run.checks import run_checks
 from millracer.run.context import RunContext
+from millracer.run.progress import Progress
 from millracer.run.summary import describe_fact, summarise
 
 #: Under load the start of `millrace` alone takes up to six seconds.
@@ -53,11 +63,14 @@ def finalize(  # noqa: PLR0913 - the ports
     clock: Clock,
     *,
     repository: Repository | None,
+    check_runner: CheckRunner | None,
+    progress: Progress,
     leave: Callable[[RunContext], None],
 ) -> Step:
     """Write the record's result; everything that Millracer started, except pi, has ended by then.
 
-    If stopping the daemon can no longer change the outcome, pi answers concurrently.
+    If stopping the daemon can no longer change the outcome, pi answers concurrently. The demanded
+    checks run after the daemon was left, so that no stage changes the files meanwhile.
     """
     end = Step(RunEvent.RESULT_READY, record.ending, record.reason)
     try:
@@ -83,7 +96,11 @@ def finalize(  # noqa: PLR0913 - the ports
             _read_final_status(record, end, millrace)
             return changes.result()
 
-    if not end.known_ending.item_may_move and not record.request.keep_daemon:
+    if record.request.checks.commands:
+        changes = leave_and_measure()
+        end = _check(record, end, repository, check_runner, clock, progress, millrace.workspace)
+        outcome, steps, answer = _close(record, end, millrace, pi)
+    elif not end.known_ending.item_may_move and not record.request.keep_daemon:
         with ThreadPoolExecutor(1, "leaving") as beside:
             left = beside.submit(with_log_ids(leave_and_measure))
             outcome, steps, answer = _close(record, end, millrace, pi)
@@ -123,6 +140,8 @@ def finalize(  # noqa: PLR0913 - the ports
         stages=_read_stages(record, millrace),
         agent_usage=pi.usage.since(record.agent_before),
         changes=changes,
+        verification=verify(record.request.checks.commands, record.checks),
+        checks=record.checks,
         show_command=_command_for("show", record, millrace),
         watch_command=_command_for("watch", record, millrace),
         cancel_reason=record.cancel_reason if outcome is Outcome.CANCELLED else None,
@@ -146,6 +165,9 @@ def _gather(record: RunContext, millrace: Backend, end: Step) -> Step:
 
     After a cancellation this is worth the time only if the item is known to be done.
     """
+    if end.known_ending is Ending.ANSWERED and record.request.checks.commands:
+        _judge_answer(record)
+        return end
     item_status = record.item_status
     if item_status is None or end.known_ending is Ending.FAILED:
         return end
@@ -168,13 +190,52 @@ def _gather(record: RunContext, millrace: Backend, end: Step) -> Step:
 def _judge(record: RunContext, item_status: ItemStatus, millrace: Backend) -> None:
     wait = record.wait.cleaning_up(_EVIDENCE_SECONDS)
     evidence = millrace.gather_evidence(item_status, wait)
+    if record.request.checks.commands:
+        evidence = replace(evidence, demanded_checks=record.request.checks.commands)
+        record.evidence = evidence
     verdict = judge(evidence)
     record.verdict = without_scope(verdict) if record.request.scope_is_unclear else verdict
     record.lineage = lineage_of(evidence)
-    if not record.verdict.completed:
+    if not (record.verdict.completed or record.verdict.lacks_only_checks):
         _warn_of_failed_runners(record, evidence, millrace)
     if record.status is None:
         record.status = millrace.read_status(wait)
+
+
+def _judge_answer(record: RunContext) -> None:
+    """Judge a direct run without the results of its demanded checks: they have yet to run."""
+    record.evidence = Evidence(
+        item_id=record.known_item.item_id,
+        kind=None,
+        demanded_checks=record.request.checks.commands,
+    )
+    record.verdict = judge_answer(record.evidence)
+
+
+def _check(  # noqa: PLR0913, PLR0917 - the ports
+    record: RunContext,
+    end: Step,
+    repository: Repository | None,
+    runner: CheckRunner | None,
+    clock: Clock,
+    progress: Progress,
+    workspace: str,
+) -> Step:
+    """Run the demanded checks if nothing else is missing, and judge again with their results."""
+    if not record.verdict.lacks_only_checks or record.evidence is None:
+        return end
+    if end.known_ending in {Ending.CANCELLED, Ending.FAILED}:
+        return end
+    try:
+        record.checks = run_checks(record, runner, repository, clock, progress, workspace=workspace)
+    except Cancelled as cancelled:
+        record.cancel_reason = cancelled.reason
+        reason = f"cancelled by the caller ({cancelled.reason}) during the checks"
+        return replace(end, ending=Ending.CANCELLED, reason=reason)
+    evidence = replace(record.evidence, checks=record.checks)
+    is_answer = end.known_ending is Ending.ANSWERED
+    record.verdict = judge_answer(evidence) if is_answer else judge(evidence)
+    return end
 
 
 def _warn_of_failed_runners(record: RunContext, evidence: Evidence, millrace: Backend) -> None:
@@ -199,7 +260,8 @@ def _read_item_again(record: RunContext, end: Step, millrace: Backend) -> None:
     """
     if record.item_status is None or not end.known_ending.item_may_move:
         return
-    if record.verdict.completed or record.verdict.blocked:
+    verdict = record.verdict
+    if verdict.completed or verdict.blocked or verdict.lacks_only_checks:
         return
     try:
         found = millrace.look_up(
@@ -240,7 +302,9 @@ def _measure(record: RunContext, repository: Repository | None) -> Changes | Non
         return repository.changes(
             record.item.item_id,
             record.wait.cleaning_up(_CHANGES_SECONDS),
-            is_final=record.verdict.completed or not is_delegated,
+            is_final=record.verdict.completed
+            or record.verdict.lacks_only_checks
+            or not is_delegated,
         )
     except Cancelled as cancelled:
         return Changes(unknown=f"the measurement was {cancelled.reason}")
@@ -278,6 +342,8 @@ def _event(record: RunContext, end: Step, clock: Clock) -> DecidingEvent | None:
 
 
 def _reason(record: RunContext, end: Step) -> str:
+    if record.verdict.lacks_only_checks and end.known_ending is not Ending.CANCELLED:
+        return _describe_failed_checks(record, end)
     closed = [fact for fact in record.verdict.proof if isinstance(fact, ClosureFact)]
     if record.verdict.completed and closed:
         return f"the Arbiter closed root spec {closed[0].root_spec_id}"
@@ -299,6 +365,14 @@ def _reason(record: RunContext, end: Step) -> str:
     if record.verdict.blocked and waits:
         return f"Millrace keeps the work open until {', '.join(waits)} is no longer blocked"
     return end.reason
+
+
+def _describe_failed_checks(record: RunContext, end: Step) -> str:
+    passed = {fact.argv for fact in record.checks if fact.passed}
+    failed = [argv for argv in dict.fromkeys(record.request.checks.commands) if argv not in passed]
+    names = ", ".join(f"`{name_command(argv)}`" for argv in failed)
+    done = "pi answered" if end.known_ending is Ending.ANSWERED else "Millrace proves the work"
+    return f"{done}, but not every demanded check passed: {names}"
 
 
 def _missing(record: RunContext, end: Step, outcome: Outcome) -> tuple[MissingEvidence, ...]:

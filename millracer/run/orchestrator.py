@@ -35,6 +35,7 @@ from millracer.ports import (
     Agent,
     AttemptEndListener,
     Backend,
+    CheckRunner,
     Clock,
     DaemonControl,
     EventLogs,
@@ -74,6 +75,7 @@ class Orchestrator(Steps):
         pi: the conversation.
         unique: returns a fresh text for the identity of work that the caller did not name.
         repository: measures the changes of the workspace; None: they are not known.
+        check_runner: runs the demanded checks; None: they have no result.
         tools: the programs, as results report them.
         on_text: called with the text of a direct answer as pi writes it.
         logs: the event logs of the workspace; needs `render`.
@@ -91,6 +93,7 @@ class Orchestrator(Steps):
         clock: Clock,
         unique: Callable[[], str],
         repository: Repository | None = None,
+        check_runner: CheckRunner | None = None,
         tools: ProgramsUsed = NO_PROGRAMS,
         listeners: Sequence[ProgressListener] = (),
         on_text: TextListener | None = None,
@@ -109,6 +112,7 @@ class Orchestrator(Steps):
             listeners=listeners,
             logs=logs,
         )
+        self._check_runner = check_runner
         self._render = render
         self._end_listeners = tuple(end_listeners)
         self._trace = trace
@@ -332,6 +336,8 @@ class Orchestrator(Steps):
             self._pi,
             self._clock,
             repository=self._repository,
+            check_runner=self._check_runner,
+            progress=self._progress(record),
             leave=self._leave,
         )
 

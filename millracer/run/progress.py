@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from millracer.domain.event_log import Event, EventType
+from millracer.domain.event_log import Event, EventType, Severity
 from millracer.domain.run.lifecycle import RunState
 from millracer.domain.run.progress import PROGRESS_KINDS, ProgressEvent, number_in, text_in
 from millracer.domain.work.runtime import RunningDaemon, RuntimeEvent
@@ -137,9 +138,12 @@ class Progress:
             if note.warning is not None:
                 self._record.warn(note.warning.code, note.warning.text)
 
-    def report(self, kind: EventType, reason: str, **payload: object) -> None:
-        """Report something that happens now."""
-        self._emit(event_of(kind, reason, payload, self._clock.now()))
+    def report(
+        self, kind: EventType, reason: str, *, severity: Severity | None = None, **payload: object
+    ) -> None:
+        """Report something that happens now; its type decides the severity if none is given."""
+        event = event_of(kind, reason, payload, self._clock.now())
+        self._emit(event if severity is None else replace(event, severity=severity))
 
     def _next_number(self) -> int:
         return 1 + sum(event.type in PROGRESS_KINDS for event in self._record.progress)

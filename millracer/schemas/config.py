@@ -28,7 +28,7 @@ class ConfigValueDocument(Published):
 
     Attributes:
         name: the option's name, as in a configuration file.
-        value: its value; null if it has none.
+        value: its value; null if it has none. A check is one text, quoted as for a shell.
         origin: the kind of place that the value comes from.
         variable: the environment variable that sets the option.
     """

@@ -37,6 +37,10 @@ def _named(*forms: Form) -> tuple[str, ...]:
     return tuple(option.name for option in texts if option.form in forms)
 
 
+#: Options whose value is a list of lists.
+_COMMAND_LISTS = frozenset(option.name for option in FILE_OPTIONS if option.form is Form.ARGV)
+
+
 def _is_paths(option: Option) -> bool:
     return option.kind is tuple and option.form is Form.PATH
 
@@ -181,6 +185,8 @@ def _check_key(key: str, where: str, *, of_workspace: bool) -> None:
 def _check_shape(key: str, value: object, where: str) -> None:
     """Refuse what no option is, and may be deeper or longer than can be written down again."""
     parts = value if isinstance(value, list) else [value]
+    if key in _COMMAND_LISTS:
+        parts = [word for part in parts for word in (part if isinstance(part, list) else [part])]
     if any(isinstance(part, dict | list) for part in parts):
         why = "it should not hold tables or lists of its own"
     elif any(isinstance(part, int) and part.bit_length() > _WIDEST_BITS for part in parts):

@@ -1,8 +1,8 @@
 """Read a request as the reference does: an optional value that cannot be used is ignored.
 
 A required field is refused, and so is the request's own target: a field that names the place or the
-item of the work (`NAMES_TARGET`). A part that lacks a required field is ignored as a whole if the
-part is optional.
+item of the work, or a check of it (`NAMES_TARGET`). A part that lacks a required field is ignored
+as a whole if the part is optional.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from millracer.errors import RunWarning
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
-#: Metadata of a field without which the work could be done in another place or on another item.
+#: Metadata of a field without which the work could be done in another place or on another item, or
+#: count as completed without a check.
 NAMES_TARGET = object()
 
 _Path = tuple[int | str, ...]
@@ -33,7 +34,7 @@ class IgnoredValue:
         field: its path in the request.
         value: the value itself.
         problem: why it cannot be used.
-        names_target: whether the field names the place or the item of the work.
+        names_target: whether the field has `NAMES_TARGET`.
     """
 
     field: str
@@ -107,14 +108,15 @@ def _remove(
             continue  # removed with another error
         name = path + ".".join(map(str, place))
         value = holder.pop(place[-1])
-        if len(entry["loc"]) > len(place) and isinstance(value, list):
-            holder[place[-1]] = [each for each in value if isinstance(each, str)]
         field = _field(model, place)
+        names_target = field is not None and NAMES_TARGET in field.metadata
+        if len(entry["loc"]) > len(place) and isinstance(value, list) and not names_target:
+            holder[place[-1]] = [each for each in value if isinstance(each, str)]
         ignored[name] = IgnoredValue(
             field=name,
             value=value,
             problem=entry["msg"].replace("Input should", "it should"),
-            names_target=field is not None and NAMES_TARGET in field.metadata,
+            names_target=names_target,
         )
 
 

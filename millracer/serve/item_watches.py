@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.domain.checks import NO_CHECKS
 from millracer.domain.event_log import Cursor
 from millracer.domain.operations import OperationName
 from millracer.domain.requests import Finalizer
@@ -124,6 +125,8 @@ class ItemWatches:
     ) -> RunResultDocument:
         """Return the result of the item, as `watch --observe` does; nothing is written.
 
+        Checks of the user's configuration do not run.
+
         Raises:
             Cancelled: no stream reads it any more, or the server stops.
         """
@@ -137,7 +140,9 @@ class ItemWatches:
         except MillracerError as error:
             failed: RunResultDocument = fail(OperationName.WATCH, error, request_id).result
             return failed
-        request = replace(prepared.request, observe=True, finalizer=Finalizer.SUMMARY)
+        request = replace(
+            prepared.request, observe=True, finalizer=Finalizer.SUMMARY, checks=NO_CHECKS
+        )
         observed = replace(prepared, request=request)
         document: RunResultDocument = perform(
             OperationName.WATCH, observed, context, request_id

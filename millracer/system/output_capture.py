@@ -23,6 +23,11 @@ SLICE_SECONDS = 0.1
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
+def without_control_sequences(text: str) -> str:
+    """Return a text without terminal control sequences."""
+    return _ANSI.sub("", text)
+
+
 class OutputTooLong(ToolFailed):
     """A tool wrote more than the limit to standard output."""
 
@@ -85,7 +90,7 @@ class Ends:
 
     def lines(self) -> tuple[str, ...]:
         """Return the text as lines, without colours and empty lines."""
-        text = _ANSI.sub("", self.text)
+        text = without_control_sequences(self.text)
         return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from millracer.cancellation import Wait
 from millracer.domain.work.changes import Changes
 from millracer.errors import ChangesUnknown
-from millracer.ports import Repository
+from millracer.ports import Export, Repository
 
 _NO_START = "the start of the work was not recorded here"
 
@@ -18,6 +19,7 @@ class ScriptedRepository(Repository):
     Attributes:
         measured: the changes.
         text: the patch.
+        exported: the export, and the tree of the workspace.
         starts: the recorded items with `keep`, oldest first.
         finals: the items whose end was recorded.
     """
@@ -25,6 +27,7 @@ class ScriptedRepository(Repository):
     def __init__(self, measured: Changes | None = None, *, text: str = "") -> None:
         self.measured = measured or Changes()
         self.text = text
+        self.exported = Export(tree="0" * 40, folder="/export")
         self.starts: list[tuple[str, bool]] = []
         self.finals: list[str] = []
 
@@ -46,6 +49,17 @@ class ScriptedRepository(Repository):
         if is_final:
             self.finals.append(item_id)
         return self.measured
+
+    def tree(self, wait: Wait) -> str | None:
+        """See the port."""
+        wait.cancellation.raise_if_cancelled()
+        return self.exported.tree
+
+    @contextmanager
+    def export(self, wait: Wait) -> Iterator[Export]:
+        """See the port."""
+        wait.cancellation.raise_if_cancelled()
+        yield self.exported
 
     def patch(self, item_id: str, wait: Wait) -> str:
         """See the port."""

@@ -223,6 +223,7 @@ def orchestrator_over(  # noqa: PLR0913 - the listeners
 ) -> Orchestrator:
     """Return an orchestrator that uses both; the caller closes them."""
     load_run()
+    from millracer.checks.runner import ProcessCheckRunner  # noqa: PLC0415 - see above
     from millracer.run.orchestrator import Orchestrator  # noqa: PLC0415 - see above
     from millracer.schemas.run.result import render_result  # noqa: PLC0415 - see above
 
@@ -232,6 +233,7 @@ def orchestrator_over(  # noqa: PLR0913 - the listeners
         clock=SystemClock(),
         unique=new_identity,
         repository=open_repository(millrace.workspace),
+        check_runner=ProcessCheckRunner(),
         tools=tools,
         listeners=listeners,
         on_text=on_text,

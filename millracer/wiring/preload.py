@@ -36,6 +36,7 @@ def load_run() -> None:
     load_endings()
     import tomllib
 
+    from millracer.checks import runner as check_runner
     from millracer.event_log import logs
     from millracer.millrace import backend, status_cache
     from millracer.millrace.commands import runner

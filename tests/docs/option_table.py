@@ -6,7 +6,7 @@ import re
 from enum import Enum
 
 from millracer.domain.operations import NOT_FOR_WATCH, SUBMIT_OPTIONS
-from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Option
+from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Form, Option
 
 _HEAD = """\
 | keyword | value | default | meaning | accepted by |
@@ -28,7 +28,7 @@ def render() -> str:
 def _values(option: Option) -> str:
     if issubclass(option.kind, Enum):
         return ", ".join(f'`"{each.value}"`' for each in option.kind)
-    kind = _TYPES[option.kind]
+    kind = "list of word lists" if option.form is Form.ARGV else _TYPES[option.kind]
     return kind if option.minimum is None else f"{kind}, at least {option.minimum:g}"
 
 

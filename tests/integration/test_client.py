@@ -115,6 +115,8 @@ def _other_value(option: Option, folder: Path) -> Any:
         return next(each for each in option.kind if each is not option.default)
     if option.kind in (int, float):
         return option.kind((option.default or 0) + 1)
+    if option.form is Form.ARGV:
+        return (("true",),)
     if option.form is Form.PATH:
         return str(folder) if option.kind is str else (str(folder),)
     return "other/model" if option.form is Form.MODEL else "other"

@@ -15,6 +15,7 @@ import pytest
 from millracer.cancellation import Cancellation, Cancelled, CancelReason
 from millracer.cli.app import invoke
 from millracer.cli.process.signals import signals_raise
+from millracer.domain.checks import CheckPlace, DemandedChecks
 from millracer.domain.requests import (
     Finalizer,
     IntakePreference,
@@ -144,6 +145,33 @@ def test_every_option_reaches_the_run(stand: Stand) -> None:
     assert options.no_default_skills
     assert options.poll_interval_seconds == 12
     assert stand.listeners == [()]
+
+
+def test_a_check_is_split_into_words_without_a_shell(stand: Stand) -> None:
+    words = ["--check", "pytest -k 'a b'", "--check", "make $HOME;", "--check-in", "workspace"]
+
+    assert invoke(["run", "--workspace", "/", *words, "--check-timeout-seconds", "7", "T"]) == 0
+
+    (request,) = stand.requests
+    assert request.checks == DemandedChecks(
+        commands=(("pytest", "-k", "a b"), ("make", "$HOME;")),
+        place=CheckPlace.WORKSPACE,
+        timeout_seconds=7,
+    )
+
+
+def test_the_variable_has_one_check_a_line(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLRACER_CHECK", "pytest -k 'a b'\n\nmake lint\n")
+
+    assert invoke(["run", "--workspace", "/", "Do it"]) == 0
+
+    assert stand.requests[0].checks.commands == (("pytest", "-k", "a b"), ("make", "lint"))
+
+
+@pytest.mark.parametrize("text", ["pytest 'open", "", "  ", "''"])
+def test_a_check_without_a_program_is_refused(stand: Stand, text: str) -> None:
+    assert invoke(["run", "--workspace", "/", "--check", text, "Do it"]) == 2
+    assert stand.requests == []
 
 
 def test_resume_needs_no_task(stand: Stand) -> None:

@@ -196,7 +196,7 @@ _READINGS: dict[type, _Reading] = {
     Wait: lambda reader, value: reader.each((value.deadline, value.cancellation)),
     AskedToStop: lambda reader, value: reader.each((value.reason, value.since, value.urgent)),
     Cancellation: lambda reader, value: value.reason,
-    Verdict: lambda reader, value: (value.completed, value.blocked),
+    Verdict: lambda reader, value: (value.completed, value.blocked, value.lacks_only_checks),
     RunFacts: lambda reader, value: (value.ending, _restarts_that_count(value)),
     Step: lambda reader, value: (value.event, value.ending),
     ChangeHints: lambda reader, value: (value.daemon_alive, is_news(value)),

@@ -28,13 +28,15 @@ def value_of(option: Option) -> Any:
         return next(each for each in kind if each != default)
     if kind in {int, float}:
         return kind((option.minimum or 0) + 1) if default is None else kind(default + 1)
+    if option.form is Form.ARGV:
+        return (("pytest", "-q"), ("make", "check all"))
     text = _TEXTS[option.form]
     return (text, f"{text}/two") if kind is tuple else text
 
 
 def as_json(value: Any) -> Any:
     """Return a value as JSON has it."""
-    return list(value) if isinstance(value, tuple) else value
+    return [as_json(each) for each in value] if isinstance(value, tuple) else value
 
 
 def toml_of(options: tuple[Option, ...]) -> str:
@@ -53,7 +55,9 @@ def json_values_of(option: Option, texts: st.SearchStrategy[str]) -> st.SearchSt
     if option.form is Form.MODEL:
         return st.sampled_from([None, "a/b", "a/b:c:low"])
     if kind is tuple:
-        return st.none() | st.lists(texts, max_size=3)
+        commands = st.lists(st.sampled_from(["make", "a b", "-x"]), min_size=1, max_size=3)
+        entries = commands if option.form is Form.ARGV else texts
+        return st.none() | st.lists(entries, max_size=3)
     if kind is str:
         return st.none() | texts
     least = option.minimum or 0

@@ -15,10 +15,11 @@ from millracer.cli.options.json_output import with_output
 from millracer.cli.terminal.stderr import say_errors, say_warnings
 from millracer.cli.terminal.stdout import print_shown, print_text
 from millracer.cli.terminal.tables import table
+from millracer.domain.checks import name_command
 from millracer.domain.configuration import ValueOrigin
 from millracer.domain.failures import exit_code_of_error
 from millracer.domain.programs import Tool, ToolOrigin
-from millracer.domain.run.options import FILE_OPTIONS
+from millracer.domain.run.options import FILE_OPTIONS, Form
 from millracer.domain.work.modes import DEFAULT_MODE
 from millracer.errors import ExitCode, UsageError
 from millracer.operations.context import SelectedWorkspace
@@ -115,7 +116,9 @@ def _values(common: CommonOptions, merged: Merged) -> Iterator[ConfigValueDocume
             value, origin = program.used.command, _PROGRAM_ORIGINS[program.origin]
         yield ConfigValueDocument(
             name=option.name,
-            value=list(value) if isinstance(value, tuple) else value,
+            value=[name_command(each) if option.form is Form.ARGV else each for each in value]
+            if isinstance(value, tuple)
+            else value,
             origin=origin,
             variable=option.variable,
         )

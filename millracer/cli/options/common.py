@@ -122,7 +122,7 @@ def _plain(value: object) -> object:
     match value:
         case Path():
             return str(value)
-        case list():
+        case list() | tuple():
             return tuple(_plain(each) for each in value)
         case _:
             return value

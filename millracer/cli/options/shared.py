@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,15 +16,36 @@ import typer
 
 from millracer.cli.options import completion as shell_completion
 from millracer.cli.terminal.stdout import OutputFormat
+from millracer.domain.checks import split_command
 from millracer.domain.programs import variable_of
 from millracer.domain.requests import IntakeKind
-from millracer.domain.run.options import COMMAND_LINE_OPTIONS, Form, Group, Option
+from millracer.domain.run.options import (
+    COMMAND_LINE_OPTIONS,
+    RUN_OPTIONS,
+    Form,
+    Group,
+    Option,
+)
 
 
 def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise typer.BadParameter("it must be a finite number")
     return value
+
+
+def _split_commands(
+    context: typer.Context, parameter: typer.CallbackParam, texts: list[str] | None
+) -> list[tuple[str, ...]] | None:
+    """Split each text into words; the variable of the option has one command a line."""
+    source = context.get_parameter_source(str(parameter.name))
+    if source is not None and source.name == "ENVIRONMENT":
+        (variable,) = (option.variable for option in RUN_OPTIONS if option.name == parameter.name)
+        texts = [line for line in os.environ[variable].splitlines() if line.strip()]
+    try:
+        return None if texts is None else [split_command(text) for text in texts]
+    except ValueError as error:
+        raise typer.BadParameter(f"it is not a command: {error}") from error
 
 
 #: The groups of options that are not in the table.
@@ -83,9 +105,15 @@ def _typer_option(option: Option) -> Any:
         rich_help_panel=option.group.value,
         help=option.help_text,
         min=option.minimum,
-        callback=_finite if option.kind is float else None,
+        callback=_callback(option),
         autocompletion=getattr(shell_completion, option.completion) if option.completion else None,
     )
+
+
+def _callback(option: Option) -> Callable[..., Any] | None:
+    if option.form is Form.ARGV:
+        return _split_commands
+    return _finite if option.kind is float else None
 
 
 def _metavar(option: Option) -> str | None:
@@ -94,7 +122,7 @@ def _metavar(option: Option) -> str | None:
         return "PATH|ID"
     if option.form is Form.PATH:
         return "PATH"
-    if option.form is Form.PROGRAM:
+    if option.form in {Form.PROGRAM, Form.ARGV}:
         return "COMMAND"
     if option.kind is float:
         return "SECONDS"

@@ -11,6 +11,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from millracer.cli.terminal.item_ids import shorten_ids
+from millracer.cli.terminal.states import check_symbol
 from millracer.cli.terminal.stderr import printable
 from millracer.cli.terminal.style import Stream
 from millracer.domain.event_log import Event, EventType
@@ -61,7 +62,8 @@ class LiveProgress:
             self._stage_began = at
         else:
             self._stage, self._stage_began = "", None
-            line = Text(f"  {_clock(at - self._began)}  {_shown(event.message)}")
+            shown = f"{check_symbol(event)}{_shown(event.message)}"
+            line = Text(f"  {_clock(at - self._began)}  {shown}")
             self._console.print(line, style="dim", soft_wrap=True)
         self._item = _shown(text_in(event, "item_id") or self._item)
 

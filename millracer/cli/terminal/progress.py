@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from millracer.cli.terminal.states import check_symbol
 from millracer.cli.terminal.stderr import can_redraw, say
 from millracer.domain.event_log import Event
 from millracer.domain.run.progress import SHOWN, number_in, text_in
@@ -65,7 +66,7 @@ class PlainProgress:
         waiting, state = number_in(event, "queued"), text_in(event, "state")
         queued = "" if waiting is None else f", {waiting} queued"
         place = "" if state is None else f"{state}: "
-        self._say(f"{place}{event.message}{queued}")
+        self._say(f"{place}{check_symbol(event)}{event.message}{queued}")
         self._last = f"{place}still {event.message}"
         self._events.put(event)
         if self._thread is None:

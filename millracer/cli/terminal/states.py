@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from millracer.cli.terminal.style import Role, paint
+from millracer.cli.terminal.style import Role, Stream, Symbol, paint, symbol
+from millracer.domain.event_log import Event, EventType
 from millracer.domain.work.items import ItemState
 
 _ROLES = {
@@ -20,3 +21,11 @@ def painted_state(state: ItemState, width: int = 0) -> str:
     shown = f"{state:<{width}}"
     role = _ROLES.get(state)
     return shown if role is None else paint(shown, role)
+
+
+def check_symbol(event: Event) -> str:
+    """Return the symbol, with a space, before the end of a check on standard error; else empty."""
+    if event.type != EventType.CHECK_ENDED:
+        return ""
+    which = Symbol.DONE if event.payload.get("passed") is True else Symbol.FAILED
+    return f"{symbol(which, Stream.ERR)} "

@@ -13,6 +13,9 @@ The proof per kind (docs/how-completion-is-judged.md):
 - a probe: the backend holds it as done, and a run of it found nothing to do, or made it into
   exactly one task or spec with its own proof.
 
+If the caller demands checks, completion also needs a fact of each demanded check, and all facts of
+it passed.
+
 The backend translates its stage results into `StageProof`; this module knows none of its words.
 
 An item is blocked if it cannot continue by itself: it, or the work that has to prove it, is
@@ -25,8 +28,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from millracer.domain.checks import Argv, WorkVerification, name_command
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.evidence import (
+    CheckFact,
     ClosureFact,
     Evidence,
     Fact,
@@ -35,6 +40,7 @@ from millracer.domain.run.evidence import (
     SpawnFact,
     StageFact,
     StageProof,
+    describe_end,
     event_of,
     lineage_of,
     run_of,
@@ -66,11 +72,13 @@ class Verdict:
     Attributes:
         completed: there is positive proof that this item is done; `proof` holds it.
         blocked: the item cannot continue by itself; `proof` holds what is blocked.
+        lacks_only_checks: everything but a demanded check is proven.
         missing: empty exactly when completed.
     """
 
     completed: bool = False
     blocked: bool = False
+    lacks_only_checks: bool = False
     proof: tuple[Fact, ...] = ()
     missing: tuple[MissingEvidence, ...] = ()
 
@@ -93,7 +101,10 @@ def judge(evidence: Evidence) -> Verdict:
     """
     proof = _prove(evidence)
     if not proof.missing:
-        return Verdict(completed=True, proof=proof.facts)
+        checked = _prove_checks(evidence)
+        if checked.missing:
+            return Verdict(lacks_only_checks=True, missing=checked.missing)
+        return Verdict(completed=True, proof=proof.facts + checked.facts)
     blocked = _blocked(evidence)
     if blocked:
         return Verdict(
@@ -104,9 +115,68 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(missing=proof.missing)
 
 
+def judge_answer(evidence: Evidence) -> Verdict:
+    """Judge the demanded checks of a direct run, which has no other proof.
+
+    The verdict is never completed: an answer is not scoped completion.
+    """
+    missing = _prove_checks(evidence).missing
+    return Verdict(lacks_only_checks=bool(missing), missing=missing)
+
+
+def verify(demanded: Sequence[Argv], checks: Sequence[CheckFact]) -> WorkVerification | None:
+    """Return the result of the demanded checks; None if there are none.
+
+    Args:
+        demanded: argv of each demanded check.
+        checks: how checks of the request ended.
+    """
+    if not demanded:
+        return None
+    results = [[fact for fact in checks if fact.argv == argv] for argv in demanded]
+    if any(fact.contradicts for facts in results for fact in facts):
+        return WorkVerification.CONTRADICTED
+    if all(_all_passed(facts) for facts in results):
+        return WorkVerification.VERIFIED
+    return WorkVerification.UNVERIFIED
+
+
+def _prove_checks(evidence: Evidence) -> _Proof:
+    proof = _Proof()
+    for argv in dict.fromkeys(evidence.demanded_checks):
+        facts = tuple(
+            fact
+            for fact in evidence.checks
+            if fact.argv == argv and fact.item_id == evidence.item_id
+        )
+        if _all_passed(facts):
+            proof += _Proof(facts=facts)
+        else:
+            proof += _Proof(missing=(_check_gap(argv, facts),))
+    return proof
+
+
+def _all_passed(facts: Sequence[CheckFact]) -> bool:
+    return bool(facts) and all(fact.passed for fact in facts)
+
+
+def _check_gap(argv: Argv, facts: Sequence[CheckFact]) -> MissingEvidence:
+    failed = [fact for fact in facts if not fact.passed]
+    return MissingEvidence(
+        needed=f"exit code 0 of the demanded check `{name_command(argv)}`",
+        looked_in=", ".join(dict.fromkeys(f"the {fact.place}" for fact in failed)) or "its result",
+        found="; ".join(map(_describe_failure, failed)) or "it did not run",
+    )
+
+
+def _describe_failure(fact: CheckFact) -> str:
+    end = describe_end(fact)
+    return f"it {end}; last lines: {fact.output}" if fact.output else f"it {end}"
+
+
 def without_scope(verdict: Verdict) -> Verdict:
     """Return the verdict for a caller whose own item is unknown: it is never completed."""
-    if not verdict.completed:
+    if not (verdict.completed or verdict.lacks_only_checks):
         return verdict
     gap = MissingEvidence(
         needed="the id of the one scoped work item of the request",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from millracer.domain.checks import Argv, CheckPlace, name_command
 from millracer.domain.requests import IntakeKind
 from millracer.domain.run.progress import EventKind
 from millracer.domain.work.items import ItemState
@@ -109,8 +110,45 @@ class ClosureFact:
     observed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFact:
+    """How a demanded check of the caller ended; Millracer ran it after Millrace's proof.
+
+    Attributes:
+        item_id: the item whose work was checked.
+        argv: the program and its arguments.
+        exit_code: negative after a signal; None if the check did not run to its end.
+        problem: why it did not run to its end; empty if it did.
+        seconds: how long it ran.
+        output: the end of both outputs, without secrets.
+        place: where it ran.
+        tree: the id of the checked git tree; None if it is not known.
+    """
+
+    item_id: str
+    argv: Argv
+    exit_code: int | None
+    source: str
+    observed_at: datetime
+    problem: str = ""
+    seconds: float = 0.0
+    output: str = ""
+    place: CheckPlace = CheckPlace.EXPORT
+    tree: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran to its end with exit code 0."""
+        return self.exit_code == 0 and not self.problem
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether it ran to its end with another exit code than 0."""
+        return self.exit_code not in {None, 0} and not self.problem
+
+
 #: Any piece of evidence.
-Fact = ItemFact | StageFact | SpawnFact | ClosureFact
+Fact = ItemFact | StageFact | SpawnFact | ClosureFact | CheckFact
 
 
 def state_fact(fact: Fact) -> str:
@@ -125,6 +163,19 @@ def state_fact(fact: Fact) -> str:
         case ClosureFact():
             said = "open" if fact.open else "closed"
             return f"the closure target of {fact.root_spec_id} is {said}"
+        case CheckFact():
+            return f"check `{name_command(fact.argv)}` {describe_end(fact)}"
+
+
+def describe_end(fact: CheckFact) -> str:
+    """Return how a check ended as a predicate."""
+    if fact.problem:
+        return f"has no result: {fact.problem}"
+    if fact.passed:
+        return f"passed in {fact.seconds:.1f} s"
+    if fact.exit_code is not None and fact.exit_code < 0:
+        return f"was ended by signal {-fact.exit_code} after {fact.seconds:.1f} s"
+    return f"ended with exit code {fact.exit_code} after {fact.seconds:.1f} s"
 
 
 def subject_of(fact: Fact) -> str:
@@ -138,12 +189,14 @@ def subject_of(fact: Fact) -> str:
             return fact.child_id
         case ClosureFact():
             return fact.root_spec_id
+        case CheckFact():
+            return fact.item_id
 
 
 def run_of(fact: Fact) -> str | None:
     """Return the run that a fact comes from, None where it comes from none."""
     match fact:
-        case ItemFact():
+        case ItemFact() | CheckFact():
             return None
         case StageFact() | SpawnFact():
             return fact.run_id
@@ -170,6 +223,8 @@ class Evidence:
         stages: how stages of their runs ended.
         spawns: which item was created from which; an idea leads to its root spec.
         closures: the closure targets of its specs.
+        demanded_checks: the checks that the caller demands for completion.
+        checks: how checks ended.
         result_names: how messages name the result behind each proof, in the backend's words.
     """
 
@@ -179,6 +234,8 @@ class Evidence:
     stages: tuple[StageFact, ...] = ()
     spawns: tuple[SpawnFact, ...] = ()
     closures: tuple[ClosureFact, ...] = ()
+    demanded_checks: tuple[Argv, ...] = ()
+    checks: tuple[CheckFact, ...] = ()
     result_names: Mapping[StageProof, str] = field(default_factory=dict, compare=False)
 
     def name_result(self, *proofs: StageProof) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
+from millracer.domain.checks import NO_CHECKS, Argv, CheckPlace
 from millracer.domain.programs import variable_of
 from millracer.domain.requests import (
     LEAST_SECONDS,
@@ -35,6 +36,7 @@ class Form(StrEnum):
     MODEL = "model"  #: `PROVIDER/MODEL[:THINKING]`
     PATH = "path"  #: absolute, or beginning with `~`
     PROGRAM = "program"  #: a program and its arguments, the same in every directory
+    ARGV = "argv"  #: a list of words: a program and its arguments
 
 
 class Group(StrEnum):
@@ -52,6 +54,7 @@ class Option:
 
     Attributes:
         name: its field, configuration key and ops key.
+        singular: the name of one value of a repeatable option on the command line; None: `name`.
         kind: the type of a value: an enum, str, bool, int, float, or tuple for several texts.
         default: the value that counts where no source gives one.
         form: what its texts must look like in a configuration file.
@@ -72,11 +75,12 @@ class Option:
     short: str | None
     completion: str | None
     refused_in_workspace_file: str | None
+    singular: str | None
 
     @property
     def flag(self) -> str:
         """The option on the command line."""
-        return f"--{self.name.replace('_', '-')}"
+        return f"--{(self.singular or self.name).replace('_', '-')}"
 
     @property
     def chooses_place(self) -> bool:
@@ -99,6 +103,7 @@ def _option(  # noqa: PLR0913 - what a declaration may say
     short: str | None = None,
     completion: str | None = None,
     refused_in_workspace_file: str | None = None,
+    singular: str | None = None,
 ) -> Any:
     return field(
         default=default,
@@ -110,6 +115,7 @@ def _option(  # noqa: PLR0913 - what a declaration may say
             "short": short,
             "completion": completion,
             "refused_in_workspace_file": refused_in_workspace_file,
+            "singular": singular,
         },
     )
 
@@ -194,6 +200,25 @@ class RunOptions:
         "Do not load Millrace's operator skills.",
         group=Group.MODELS,
         refused_in_workspace_file=CHOOSES_PROGRAMS,
+    )
+    checks: tuple[Argv, ...] = _option(
+        (),
+        "Command that must exit 0 before a task counts as completed; repeatable. Millracer runs it "
+        "after the work, without a shell.",
+        singular="check",
+        form=Form.ARGV,
+        refused_in_workspace_file=CHOOSES_PROGRAMS,
+    )
+    check_in: CheckPlace = _option(
+        NO_CHECKS.place,
+        "Where checks run: in a clean export of the files that git does not ignore, or in the "
+        "workspace.",
+        refused_in_workspace_file=CHOOSES_PROGRAMS,
+    )
+    check_timeout_seconds: float = _option(
+        NO_CHECKS.timeout_seconds,
+        "Time limit for each check, in seconds.",
+        minimum=LEAST_SECONDS,
     )
     daemon_timeout_seconds: float = _option(
         _LIMITS.daemon_timeout_seconds,

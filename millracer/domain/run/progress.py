@@ -37,9 +37,11 @@ PROGRESS_KINDS: Mapping[str, str] = {
     EventType.RUNTIME_LOST: "restart_needed",
     EventType.AGENT_NOTIFIED: "stage_notified",
     EventType.RUNTIME_UNSEEN: "daemon_unseen",
+    EventType.CHECK_STARTED: "check_started",
+    EventType.CHECK_ENDED: "check_ended",
 }
-#: The state of a run and what it waits for: not listed in its result.
-PASSING = frozenset({EventType.STATE_ENTERED, EventType.RUNTIME_WAITING})
+#: The state of a run, the running check and what the run waits for: not listed in its result.
+PASSING = frozenset({EventType.STATE_ENTERED, EventType.RUNTIME_WAITING, EventType.CHECK_STARTED})
 #: The events that a person sees while a run works.
 SHOWN = frozenset({*PROGRESS_KINDS, EventType.RUNTIME_RESUMED, EventType.ATTEMPT_LOST})
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from millracer.cancellation import CancelReason
+from millracer.domain.checks import WorkVerification
 from millracer.domain.failures import exit_code_of_cancel, exit_code_of_error
 from millracer.domain.programs import NO_PROGRAMS, ProgramsUsed
 from millracer.domain.requests import Decision, IntakeKind, Route, ScopedWork
 from millracer.domain.run.completion import NOWHERE, MissingEvidence, Verdict
 from millracer.domain.run.ending import Ending
-from millracer.domain.run.evidence import ClosureFact, Fact, LineageItem
+from millracer.domain.run.evidence import CheckFact, ClosureFact, Fact, LineageItem
 from millracer.domain.run.outcome import Outcome
 from millracer.domain.run.progress import EventKind, ProgressEvent
 from millracer.domain.run.usage import NO_TURNS, AgentUsage
@@ -81,6 +82,9 @@ class RunResult:
     """The result of one run.
 
     Attributes:
+        verification: the result of the demanded checks; None if none were demanded, or the run did
+            not begin.
+        checks: how the demanded checks ended; empty if they did not run.
         timings: seconds per lifecycle state.
         stages: all stages of the work item and its lineage, also those of earlier runs.
         agent_usage: what the agent's turns in this run used.
@@ -119,6 +123,8 @@ class RunResult:
     stages: tuple[StageReport, ...] = ()
     agent_usage: AgentUsage = NO_TURNS
     changes: Changes | None = None
+    verification: WorkVerification | None = None
+    checks: tuple[CheckFact, ...] = ()
     show_command: str | None = None
     watch_command: str | None = None
     cancel_reason: CancelReason | None = None
@@ -167,8 +173,14 @@ def outcome_of(ending: Ending, verdict: Verdict) -> Outcome:
 
     The verdict takes precedence over the ending: proven work is completed however the watch ended,
     and work that Millrace holds as blocked is blocked. A direct run is completed when pi answered.
+    Work that lacks only a demanded check is incomplete, unless the run was cancelled or failed.
     """
-    if ending is Ending.ANSWERED or verdict.completed:
+    if verdict.completed:
+        return Outcome.COMPLETED
+    if verdict.lacks_only_checks:
+        is_broken_off = ending in {Ending.CANCELLED, Ending.FAILED}
+        return _OUTCOMES[ending] if is_broken_off else Outcome.INCOMPLETE
+    if ending is Ending.ANSWERED:
         return Outcome.COMPLETED
     if verdict.blocked:
         return Outcome.BLOCKED
@@ -183,9 +195,9 @@ def event_kind_of(ending: Ending, verdict: Verdict) -> EventKind | None:
     if verdict.completed:
         closed = any(isinstance(fact, ClosureFact) for fact in verdict.proof)
         return EventKind.ARBITER_COMPLETE if closed else EventKind.SCOPED_COMPLETE
-    if ending is Ending.STUCK and not verdict.blocked:
+    if ending is Ending.STUCK and not (verdict.blocked or verdict.lacks_only_checks):
         return EventKind.STUCK
-    return None if ending is Ending.ANSWERED else _EVENTS.get(outcome_of(ending, verdict))
+    return _EVENTS.get(outcome_of(ending, verdict))
 
 
 def exit_code_of(result: RunResult) -> ExitCode:

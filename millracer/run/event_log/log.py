@@ -178,11 +178,11 @@ class RunEvents:
         """Log the end of the attempt with its result, and release the log.
 
         A follower whose result agrees with that of the writer returns the writer's document, so
-        that all runs of the item print the same one.
+        that all runs of the item print the same one. A run with checks of its own keeps its result.
         """
         follower = self._follower
         if follower is not None:
-            if result.outcome in SHARED_OUTCOMES:
+            if result.outcome in SHARED_OUTCOMES and result.verification is None:
                 result = self._attached(result, follower)
             follower.stop()
         with self._lock:

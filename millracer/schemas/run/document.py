@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from millracer.domain.checks import CheckPlace, WorkVerification
 from millracer.domain.programs import ToolOrigin
 from millracer.domain.requests import IntakeKind, Route
 from millracer.domain.run.outcome import Outcome
@@ -177,6 +178,32 @@ class ToolsDocument(Published):
     pi: ToolDocument | None = None
 
 
+class RunCheckDocument(Published):
+    """How one demanded check ended.
+
+    Attributes:
+        argv: the program and its arguments.
+        passed: whether it ran to its end with exit code 0.
+        exit_code: its exit code, negative after a signal; null if it did not run to its end.
+        problem: why it did not; empty if it did.
+        seconds: how long it ran.
+        output: the end of its output.
+        place: where it ran.
+        tree: the id of the checked git tree; null if it is not known.
+        at: when it ended.
+    """
+
+    argv: list[str]
+    passed: bool
+    exit_code: int | None
+    problem: str
+    seconds: float
+    output: str
+    place: CheckPlace
+    tree: str | None
+    at: Annotated[datetime, Field(validation_alias="observed_at")]
+
+
 class RunNotCompleted(OutcomeError):
     """A run ended with another outcome than `completed`."""
 
@@ -214,6 +241,9 @@ class RunResultDocument(Published):
         versions: the versions used.
         tools: the programs used, and their origins.
         changes: the files that differ between start and end of the work; null if none began.
+        verification: the result of the demanded checks; null if none were demanded, or the run did
+            not begin.
+        checks: how the demanded checks ended; empty if none ran.
         usage: tokens, seconds and cost of the stages and of pi's turns.
         artifacts: the folders and files of the runs.
     """
@@ -242,6 +272,8 @@ class RunResultDocument(Published):
     restarts: int
     timings: dict[str, float]
     changes: ChangesDocument | None
+    verification: WorkVerification | None = None
+    checks: list[RunCheckDocument] = Field(default_factory=list)
     usage: UsageDocument
     artifacts: list[RunFilesDocument]
     versions: VersionsDocument

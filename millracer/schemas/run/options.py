@@ -5,17 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AliasChoices, AliasGenerator, ConfigDict, Field, create_model
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasGenerator,
+    ConfigDict,
+    Field,
+    create_model,
+)
 
-from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Option
+from millracer.domain.checks import is_command
+from millracer.domain.run.options import PROGRAM_OPTIONS, RUN_OPTIONS, Form, Option
 from millracer.schemas.base import Incoming, OptionalText, TargetName, Texts
 from millracer.schemas.descriptions import describe_fields
+from millracer.schemas.lenient import NAMES_TARGET
+
+
+def _require_program(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not is_command(argv):
+        raise ValueError("it should name a program first, then its arguments")
+    return argv
+
+
+#: Commands as lists of words. A request with an unusable one is refused: without it, work could
+#: count as completed that the caller has not confirmed.
+_Commands = Annotated[
+    Annotated[
+        tuple[
+            Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_require_program)], ...
+        ],
+        Field(fail_fast=True),
+    ]
+    | None,
+    NAMES_TARGET,
+]
 
 
 def field_of(option: Option) -> tuple[Any, Any]:
     """Return the pydantic type and default of an option that a source may leave out."""
     kind = option.kind
     described = Field(description=option.help_text.partition("  [default")[0])
+    if option.form is Form.ARGV:
+        return Annotated[_Commands, described], ()
     if kind is tuple:
         return Annotated[Texts, described], ()
     if kind is str:

@@ -16,7 +16,9 @@ from millracer.schemas.run.options import fields_of
 #: The most items of one page, and the number without a limit in the request.
 MOST_ITEMS = 200
 _ITEMS = 50
-_NOT_OVER_HTTP = frozenset({"route", "intake", "cwd", "skill", "no_default_skills"})
+_NOT_OVER_HTTP = frozenset(
+    {"route", "intake", "cwd", "skill", "no_default_skills", "checks", "check_in"}
+)
 _TASK_BYTES = 4 * 1024 * 1024
 
 

@@ -34,7 +34,7 @@ def test_an_origin_goes_before_those_behind_it() -> None:
 def test_the_reason_names_why_a_workspace_sets_neither_programs_nor_places() -> None:
     assert {
         **dict.fromkeys(("millrace_command", "pi_command", "environment"), WHAT_RUNS),
-        **dict.fromkeys(("skill", "no_default_skills"), WHAT_RUNS),
+        **dict.fromkeys(("skill", "no_default_skills", "checks", "check_in"), WHAT_RUNS),
         **dict.fromkeys(("cwd", "workspace", "session_id"), WHERE),
         "notify": SENDS,
     } == NOT_FOR_A_WORKSPACE

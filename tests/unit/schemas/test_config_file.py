@@ -15,7 +15,10 @@ EVERYTHING = toml_of(FILE_OPTIONS).encode()
 
 
 #: Written by hand: what is missing in the table would be missing in a test made from it.
-FOR_THE_USER_ALONE = {"millrace_command", "pi_command", "skill", "no_default_skills", "cwd"}
+FOR_THE_USER_ALONE = {
+    *("millrace_command", "pi_command", "skill", "no_default_skills", "cwd"),
+    *("checks", "check_in"),
+}
 
 
 def parse(text: str | bytes, *, of_workspace: bool = False) -> ConfigOptions:
@@ -139,6 +142,10 @@ def test_a_key_that_is_near_nothing_is_reported_with_all_known_keys() -> None:
         ("pi_timeout_seconds = inf", "finite"),
         ("pi_timeout_seconds = nan", "NaN"),
         ('pi_timeout_seconds = "5"', "number"),
+        ('checks = ["pytest -q"]', "array"),
+        ("checks = [[]]", "at least 1"),
+        ('checks = [[" "]]', "program"),
+        ('checks = [[["pytest"]]]', "tables"),
     ],
 )
 def test_a_wrong_value_is_reported_with_file_line_and_key(text: str, why: str) -> None:

@@ -45,6 +45,8 @@ MILLRACER_KEYS = {
     "restarts",
     "timings",
     "changes",
+    "verification",
+    "checks",
     "usage",
     "artifacts",
     "versions",

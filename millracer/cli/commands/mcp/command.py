@@ -62,9 +62,8 @@ def mcp(
 ) -> None:
     """Serve one workspace to other agents over MCP.
 
-    The protocol uses standard input and output.
-
-    An agent's program starts this command. Delegated work continues if that program ends.
+    An agent's program starts this command and talks to it over standard input and output. Delegated
+    work continues if that program ends.
     """
     if print_config is not None:
         body = load("millracer.cli.commands.mcp.configuration:print_configuration")

@@ -280,6 +280,15 @@ def test_an_optional_value_that_cannot_be_used_is_ignored_and_reported(
     assert read.unknown == ()
 
 
+@pytest.mark.parametrize(
+    "checks", ["pytest -q", ["pytest -q"], [[]], [["pytest", 7]], [[" "]], [["make"], None]]
+)
+def test_a_check_that_cannot_be_used_is_refused_and_not_ignored(checks: Json) -> None:
+    read = read_ops_request(encoded(asks("status", options={"checks": checks})))
+
+    assert [each.field for each in read.unusable_targets] == ["options.checks"]
+
+
 def test_of_a_list_the_usable_entries_are_kept() -> None:
     read = read_ops_request(
         encoded(

@@ -1,0 +1,138 @@
+"""Copy the tree of a workspace to a private folder, without changing the repository.
+
+`git archive` is not used: it leaves out files with the attribute `export-ignore`, often the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from millracer.cancellation import Wait
+from millracer.errors import MillracerError, ToolNotFound
+from millracer.ports import Export
+from millracer.repository.git import Git
+from millracer.repository.snapshot import NotMeasurable, Snapshot, take_snapshot, with_objects
+
+_SUBMODULE = "160000 "
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LONGEST_POINTER = 1024
+
+
+class NotExportable(Exception):
+    """A copy would differ from the workspace; the text says why."""
+
+
+@contextmanager
+def exported(git: Git, wait: Wait) -> Iterator[Export]:
+    """Yield a copy of the workspace's files; without one, the reason.
+
+    Raises:
+        Cancelled: the caller requested a stop.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="millracer-check-"))
+    try:
+        yield _try(git, folder, wait)
+    finally:
+        _remove(folder)
+
+
+def find_tree(git: Git, wait: Wait) -> str | None:
+    """Return the id of the tree of the workspace's files; None if it is not known.
+
+    Raises:
+        Cancelled: the caller requested a stop.
+    """
+    with tempfile.TemporaryDirectory(prefix="millracer-") as folder:
+        try:
+            return _complete_snapshot(git, _objects_in(Path(folder)), wait).tree
+        except (MillracerError, NotMeasurable, NotExportable, OSError):
+            return None
+
+
+def _try(git: Git, folder: Path, wait: Wait) -> Export:
+    try:
+        return _export(git, folder, wait)
+    except (NotMeasurable, NotExportable) as reason:
+        return Export(problem=str(reason))
+    except ToolNotFound:
+        return Export(problem="git is not installed")
+    except MillracerError as error:
+        return Export(problem=error.message)
+    except OSError as error:
+        return Export(problem=f"the files cannot be copied: {error.strerror}")
+
+
+def _export(git: Git, folder: Path, wait: Wait) -> Export:
+    objects = _objects_in(folder)
+    taken = _complete_snapshot(git, objects, wait)
+    files = folder / "files"
+    files.mkdir(mode=0o700)
+    own = with_objects(git, objects, wait)
+    listed = own.output("ls-tree", "-r", "-z", "--full-tree", taken.tree, wait=wait)
+    for entry in listed.split("\0"):
+        if entry.startswith(_SUBMODULE):
+            raise NotExportable(f"{_path_in(entry)} is a submodule")
+    inside = Path(git.output("rev-parse", "--show-prefix", wait=wait).rstrip("\n"))
+    root = git.output("rev-parse", "--show-toplevel", wait=wait).rstrip("\n")
+    own = replace(
+        own,
+        workspace=Path(root),
+        variables={**own.variables, "GIT_INDEX_FILE": str(folder / "index")},
+    )
+    own.output("read-tree", taken.tree, wait=wait)
+    own.output("checkout-index", "--all", "--quiet", f"--prefix={files}/", wait=wait)
+    pointer = _find_lfs_pointer(files)
+    if pointer is not None:
+        raise NotExportable(f"{pointer} is a pointer of Git LFS, without the file's content")
+    if not (files / inside).is_dir():
+        raise NotExportable("git holds no file of the workspace")
+    return Export(tree=taken.tree, folder=str(files / inside))
+
+
+def _objects_in(folder: Path) -> Path:
+    objects = folder / "objects"
+    objects.mkdir(mode=0o700)
+    return objects
+
+
+def _complete_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
+    taken = take_snapshot(git, objects, wait)
+    if taken.too_large:
+        raise NotExportable(f"changed files are too large: {', '.join(taken.too_large[:3])}")
+    if taken.is_partial:
+        raise NotExportable("git cannot read some files of the workspace")
+    return taken
+
+
+def _path_in(entry: str) -> str:
+    return entry.partition("\t")[2]
+
+
+def _find_lfs_pointer(folder: Path) -> Path | None:
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root, name)
+            if path.is_symlink() or path.stat().st_size > _LONGEST_POINTER:
+                continue
+            if path.read_bytes().startswith(_LFS_POINTER):
+                return path.relative_to(folder)
+    return None
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also if a check took permissions from folders in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        return
+    for root, folders, _ in os.walk(folder):
+        for name in folders:
+            path = Path(root, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,163 @@
+"""The files of a workspace are exported with the real git, and the repository stays as it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from tests.integration.repository.test_git_repository import (
+    commit,
+    contents,
+    folder,
+    git,
+    repository,
+    wait,
+    write,
+)
+
+__all__ = ["folder"]
+
+
+def exported(at: Path) -> dict[str, str]:
+    """Return the exported files by path: their content, or the target of a link."""
+    with repository(at).export(wait()) as export:
+        assert export.problem == ""
+        root = Path(export.folder)
+        assert stat.S_IMODE(root.parent.stat().st_mode) == 0o700
+        found = {
+            str(path.relative_to(root)): f"-> {path.readlink()}"
+            if path.is_symlink()
+            else path.read_text(encoding="utf-8")
+            for path in root.rglob("*")
+            if path.is_symlink() or path.is_file()
+        }
+        if (root / "run.sh").exists():
+            assert os.access(root / "run.sh", os.X_OK)
+            assert not os.access(root / "kept.txt", os.X_OK)
+    assert not root.parent.exists()
+    return found
+
+
+def problem(at: Path) -> str:
+    with repository(at).export(wait()) as export:
+        assert (export.tree, export.folder) == (None, "")
+        return export.problem
+
+
+def test_the_files_that_git_does_not_ignore_are_exported_as_the_work_left_them(
+    folder: Path,
+) -> None:
+    write(folder, ".gitignore", "*.log\n")
+    write(folder, ".gitattributes", "tests export-ignore\n")
+    write(folder, "tests/test_it.py", "kept\n")
+    commit(folder)
+    write(folder, "kept.txt", "changed\n")
+    write(folder, "neu/ünd.txt", "untracked\n")
+    write(folder, "build.log", "ignored\n")
+    write(folder, "run.sh", "#!/bin/sh\n").chmod(0o755)
+    (folder / "link").symlink_to("kept.txt")
+    (folder / "gone.txt").unlink()
+    before = contents(folder)
+
+    found = exported(folder)
+
+    assert found == {
+        ".gitignore": "*.log\n",
+        ".gitattributes": "tests export-ignore\n",
+        "tests/test_it.py": "kept\n",
+        "kept.txt": "changed\n",
+        "old name.txt": (folder / "old name.txt").read_text(encoding="utf-8"),
+        "neu/ünd.txt": "untracked\n",
+        "run.sh": "#!/bin/sh\n",
+        "link": "-> kept.txt",
+    }
+    assert contents(folder) == before
+
+
+def test_the_tree_equals_that_of_a_later_commit(folder: Path) -> None:
+    write(folder, "new.txt", "new\n")
+    with repository(folder).export(wait()) as export:
+        tree = export.tree
+    assert repository(folder).tree(wait()) == tree
+
+    commit(folder)
+
+    assert git(folder, "rev-parse", "HEAD^{tree}") == tree
+
+
+def test_a_workspace_inside_a_repository_is_found_in_the_export(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    write(tmp_path, "above.txt", "above\n")
+    inner = write(tmp_path, "inner/here.txt", "here\n").parent
+    commit(tmp_path)
+    (inner / ".millracer").mkdir()
+
+    with repository(inner).export(wait()) as export:
+        assert (Path(export.folder) / "here.txt").read_text(encoding="utf-8") == "here\n"
+        assert (Path(export.folder).parent / "above.txt").is_file()
+
+
+def test_a_folder_without_a_repository_is_not_exported(tmp_path: Path) -> None:
+    assert "not a git repository" in problem(tmp_path)
+    assert repository(tmp_path).tree(wait()) is None
+
+
+def test_an_ignored_folder_of_millrace_does_not_prevent_an_export(folder: Path) -> None:
+    write(folder, ".gitignore", "millrace-agents/\n")
+    write(folder, "millrace-agents/state.json", "{}\n")
+
+    found = exported(folder)
+
+    assert "kept.txt" in found
+    assert "millrace-agents/state.json" not in found
+
+
+def test_a_file_that_git_cannot_add_is_not_left_out(folder: Path) -> None:
+    inner = write(folder, "inner/file", "text\n").parent
+    git(inner, "init", "--quiet")  # without a commit, git adds neither the folder nor its files
+
+    assert problem(folder)
+
+
+def test_a_submodule_is_not_exported(folder: Path) -> None:
+    inner = write(folder, "inner/file", "text\n").parent
+    git(inner, "init", "--quiet")
+    commit(inner)
+
+    assert "inner is a submodule" in problem(folder)
+
+
+def test_a_pointer_of_git_lfs_is_not_exported(folder: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    write(folder, "images/large.bin", pointer)
+
+    assert "images/large.bin" in problem(folder)
+
+
+def test_a_changed_file_that_is_too_large_is_not_left_out(folder: Path) -> None:
+    write(folder, "large.bin", b"x" * (4 * 1024 * 1024 + 1))
+
+    assert "large.bin" in problem(folder)
+
+
+def test_an_export_is_removed_though_a_check_took_permissions(folder: Path) -> None:
+    with repository(folder).export(wait()) as export:
+        locked = Path(export.folder, "locked")
+        locked.mkdir()
+        (locked / "file").touch()
+        locked.chmod(0)
+        root = Path(export.folder).parent
+
+    assert not root.exists()
+
+
+def test_a_stop_request_is_raised(folder: Path) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel(CancelReason.INTERRUPTED)
+
+    with pytest.raises(Cancelled), repository(folder).export(Wait(cancellation)):
+        pass
