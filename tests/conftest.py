@@ -146,12 +146,11 @@ def clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 @pytest.fixture(autouse=True)
 def no_secrets_of_others() -> Iterator[None]:
-    """Forget the secrets that the test added to this process."""
-    known, made = set(secrets._variables), secrets._redaction
+    """Read the test's own environment for secrets, and forget afterwards what it added."""
+    known, secrets._redaction = set(secrets._variables), None
     yield
-    if secrets._variables != known or secrets._redaction is not made:
-        secrets._variables.intersection_update(known)
-        secrets._redaction = None
+    secrets._variables.intersection_update(known)
+    secrets._redaction = None
 
 
 @pytest.fixture(autouse=True)

@@ -123,11 +123,13 @@ class ModelsPayload(Payload):
         choices: texts `[ALIAS=]PROVIDER/MODEL[:THINKING]`; without an alias for all of them.
         follow_pi: give all aliases the model that pi selects.
         check_models: refuse a model that pi has no credentials for.
+        compiles: compile the mode first, which writes Millrace's plan in the workspace.
     """
 
     choices: Texts = ()
     follow_pi: bool = False
     check_models: bool = True
+    compiles: bool = True
 
 
 class DiagnosePayload(Payload):

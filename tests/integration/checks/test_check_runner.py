@@ -57,14 +57,15 @@ def test_a_check_has_no_keys_and_its_output_hides_them(
     monkeypatch.setenv("MILLRACER_SIGNING_KEY", "/some/key.pem")
     monkeypatch.setenv("KEPT", "kept")
     (tmp_path / "leak").write_text(KEY, encoding="utf-8")
-    code = "import os; print(sorted(os.environ), open('leak').read(), list(os.environ.values()))"
+    names = ["ANTHROPIC_API_KEY", "COPY_OF_IT", "KEPT", "MILLRACER_SIGNING_KEY"]
+    code = (
+        f"import os; print([each for each in {names} if each in os.environ], open('leak').read())"
+    )
 
     ended = python(tmp_path, code)
 
-    assert "KEPT" in ended.output
+    assert ended.output.startswith("['KEPT']")
     assert KEY not in ended.output
-    for name in ("ANTHROPIC_API_KEY", "COPY_OF_IT", "MILLRACER_SIGNING_KEY"):
-        assert name not in ended.output
 
 
 def test_variables_that_only_describe_a_key_stay() -> None:
