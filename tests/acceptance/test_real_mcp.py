@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from millracer.domain.workspaces import workspace_key
+from tests.support.asynchronous import run_apart
 from tests.support.mcp_servers import (
     TasksClient,
     call,
@@ -70,10 +70,10 @@ def test_a_delegated_task_goes_to_its_proof_although_its_server_is_killed(
             return await task_method(client, "tasks/get", f"{key}.{item_id}")
 
     with watchers_ended(workspace.root):
-        delegated = asyncio.run(delegate())
-        (again, waited, diff), messages = asyncio.run(wait(delegated["work_item_id"]))
+        delegated = run_apart(delegate())
+        (again, waited, diff), messages = run_apart(wait(delegated["work_item_id"]))
 
-        task = asyncio.run(poll(delegated["work_item_id"]))
+        task = run_apart(poll(delegated["work_item_id"]))
 
     assert delegated["status"] == "working"
     assert delegated["scoped_completion"] is False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 from millracer.domain.work.items import ItemState
 from millracer.domain.workspaces import workspace_key
 from tests.integration.mcp.conftest import MakeServer, NotedRuns
+from tests.support.asynchronous import run_apart
 from tests.support.mcp_servers import CreatedTask, TasksClient, call, create_task, task_method
 from tests.support.serving import LiveBackend
 
@@ -39,7 +39,7 @@ def using(
             except MCPError as error:
                 return error
 
-    found = asyncio.run(run())
+    found = run_apart(run())
     if isinstance(found, MCPError):
         raise found
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from mcp import Client
 from millracer.domain.work.items import ItemState
 from millracer.mcp.tools import TOOLS
 from tests.integration.mcp.conftest import MakeServer, NotedRuns
+from tests.support.asynchronous import run_apart
 from tests.support.mcp_servers import call
 from tests.support.serving import LiveBackend
 
@@ -30,7 +30,7 @@ def using(server: Any, work: Callable[[Client], Awaitable[_Value]], mode: str = 
         async with Client(server, mode=mode, raise_exceptions=True) as client:
             return await work(client)
 
-    return asyncio.run(run())
+    return run_apart(run())
 
 
 def report_of(server: Any, name: str, mode: str = MODES[1], **arguments: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from millracer.domain.work.items import ItemState
 from millracer.operations.options import OptionLayers
 from millracer.testing.steps import item_ends, stage_runs
 from millracer.wiring.tool_factory import PortFactory
+from tests.support.asynchronous import run_apart
 from tests.support.mcp_servers import CreatedTask, TasksClient, call
 from tests.support.serving import Client, LiveBackend, key_of, serving
 
@@ -37,7 +37,7 @@ def using(
             async with McpClient(transport, mode=mode, **options) as client:
                 return await work(client)
 
-    return asyncio.run(run())
+    return run_apart(run())
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
