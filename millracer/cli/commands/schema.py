@@ -13,7 +13,7 @@ from millracer.schemas.names import OPENAPI, SchemaName
 from millracer.schemas.registry import render_schema
 
 _NAMES = {**{each.name: each.value for each in SchemaName}, "OPENAPI": OPENAPI}
-_Name = StrEnum("_Name", _NAMES)  # type: ignore[misc]
+_Name = StrEnum("_Name", _NAMES)  # type: ignore[misc] # names known at run time
 
 
 def schema(
