@@ -75,7 +75,7 @@ class _Export(threading.Thread):
     def stop(self) -> None:
         """End the exporter's retries."""
         if self._exporter is not None:
-            self._exporter.shutdown()  # type: ignore[no-untyped-call] # theirs
+            self._exporter.shutdown()  # type: ignore[no-untyped-call] # the SDK has no types
 
     def _run(self) -> None:
         try:
