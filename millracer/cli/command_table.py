@@ -37,12 +37,20 @@ _MCP_EXIT_CODES = (
 )
 
 
+_EPILOGS = {
+    OperationName.VERIFY: (
+        "Exit codes: 0 verified, 1 internal error, 2 invalid use or no usable key, 3 unverified, "
+        "4 contradicted, 8 a library is missing, 130 or 143 cancelled."
+    )
+}
 _EXAMPLES = {
     OperationName.RUN: (
         'millracer run "Fix the failing tests"',
         'millracer run -w path/to/workspace --request-id ticket-12 -o json "Fix the header"',
         "millracer run --route millrace --intake task < task.md",
-    )
+    ),
+    OperationName.CERTIFY: ("millracer certify ticket-12 --check 'pytest -q' -o cert.dsse.json",),
+    OperationName.VERIFY: ("millracer verify cert.dsse.json --key signing.pub --commit HEAD",),
 }
 #: Documents that a command prints only with a certain option.
 _PARTICULAR = {
@@ -85,7 +93,7 @@ def _command_of(name: OperationName) -> Entry:
     return Entry(
         target=operation.command or f"{_COMMANDS}.{name}:{name}",
         help=operation.help,
-        epilog=_EXIT_CODES,
+        epilog=_EPILOGS.get(name, _EXIT_CODES),
         examples=_EXAMPLES.get(name, ()),
         documents=(*_PARTICULAR.get(name, ()), documents.document_of(name)),
     )
@@ -185,6 +193,21 @@ COMMANDS: Mapping[str, Entry] = {
             "path": Entry(
                 target=f"{_COMMANDS}.config:show_path",
                 help="Print the path of your configuration file, whether or not it exists.",
+            ),
+        },
+    ),
+    "keys": Entry(
+        help="Make, list and trust the keys of certificates.",
+        documents=(documents.KEYS,),
+        commands={
+            "new": Entry(target=f"{_COMMANDS}.keys:new", help="Create your signing key."),
+            "list": Entry(
+                target=f"{_COMMANDS}.keys:list_keys",
+                help="List your signing key and the keys that you trust.",
+            ),
+            "trust": Entry(
+                target=f"{_COMMANDS}.keys:trust",
+                help="Trust what a public key signed, whenever `verify` gets no --key.",
             ),
         },
     ),

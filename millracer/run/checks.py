@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from millracer.cancellation import Wait
-from millracer.domain.checks import Argv, CheckPlace, CheckRun, name_command
+from millracer.domain.checks import Argv, CheckPlace, CheckRun, DemandedChecks, name_command
 from millracer.domain.event_log import EventType, Severity
 from millracer.domain.run.evidence import CheckFact, describe_end
 from millracer.ports import CheckRunner, Clock, Export, Repository
@@ -18,6 +19,75 @@ _ONLY_READS = "a run with --observe changes nothing in the workspace"
 _NO_RUNNER = "this run cannot start checks"
 
 
+def _ignore(_: object) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckBench:
+    """Runs the checks of one item.
+
+    Attributes:
+        item_id: the item whose work is checked.
+        demanded: the checks.
+        runner: starts them; None: none can be started.
+        clock: the time of each result.
+        wait: the wait of the caller, without the time limit of a check.
+        only_reads: whether no check may run in the workspace itself.
+        started: called with each check that starts.
+        ended: called with each result.
+    """
+
+    item_id: str
+    demanded: DemandedChecks
+    runner: CheckRunner | None
+    clock: Clock
+    wait: Wait
+    only_reads: bool = False
+    started: Callable[[Argv], None] = _ignore
+    ended: Callable[[CheckFact], None] = _ignore
+
+    def run(self, export: Export) -> tuple[CheckFact, ...]:
+        """Run each check once, in order, and return how each ended.
+
+        Args:
+            export: the files to check.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        return tuple(self._check(argv, export) for argv in dict.fromkeys(self.demanded.commands))
+
+    def _check(self, argv: Argv, export: Export) -> CheckFact:
+        result = self._run(argv, export)
+        fact = CheckFact(
+            item_id=self.item_id,
+            argv=argv,
+            exit_code=result.exit_code,
+            problem=result.problem,
+            seconds=result.seconds,
+            output=result.output,
+            output_sha256=result.output_sha256,
+            place=self.demanded.place,
+            tree=export.tree,
+            source=name_command(argv),
+            observed_at=self.clock.now(),
+        )
+        self.ended(fact)
+        return fact
+
+    def _run(self, argv: Argv, export: Export) -> CheckRun:
+        if self.only_reads and self.demanded.place is CheckPlace.WORKSPACE:
+            return CheckRun(exit_code=None, problem=_ONLY_READS)
+        if export.problem:
+            problem = f"{export.problem}, so there is no clean export; use --check-in workspace"
+            return CheckRun(exit_code=None, problem=problem)
+        if self.runner is None:
+            return CheckRun(exit_code=None, problem=_NO_RUNNER)
+        self.started(argv)
+        return self.runner.run(argv, export.folder, self.wait.within(self.demanded.timeout_seconds))
+
+
 def run_checks(  # noqa: PLR0913 - the ports
     record: RunContext,
     runner: CheckRunner | None,
@@ -27,21 +97,49 @@ def run_checks(  # noqa: PLR0913 - the ports
     *,
     workspace: str,
 ) -> tuple[CheckFact, ...]:
-    """Run each demanded check once, in order, and return how each ended.
+    """Run each demanded check of a run once, report it, and return how each ended.
 
     Raises:
         Cancelled: the caller requested a stop.
     """
     demanded = record.request.checks
-    with _opened(demanded.place, repository, record.wait, workspace) as export:
-        return tuple(
-            _run(argv, export, record, runner, clock, progress)
-            for argv in dict.fromkeys(demanded.commands)
+
+    def started(argv: Argv) -> None:
+        progress.report(
+            EventType.CHECK_STARTED,
+            f"check `{name_command(argv)}` runs in the {demanded.place}",
+            argv=list(argv),
+            place=demanded.place,
         )
+
+    def ended(fact: CheckFact) -> None:
+        progress.report(
+            EventType.CHECK_ENDED,
+            f"check `{name_command(fact.argv)}` {describe_end(fact)}",
+            severity=Severity.INFO if fact.passed else Severity.WARNING,
+            argv=list(fact.argv),
+            place=demanded.place,
+            passed=fact.passed,
+            exit_code=fact.exit_code,
+            seconds=round(fact.seconds, 3),
+        )
+
+    bench = CheckBench(
+        item_id=record.known_item.item_id,
+        demanded=demanded,
+        runner=runner,
+        clock=clock,
+        wait=record.wait,
+        only_reads=record.request.observe,
+        started=started,
+        ended=ended,
+    )
+    with files_to_check(demanded.place, repository, record.wait, workspace) as export:
+        return bench.run(export)
 
 
 @contextmanager
-def _opened(
+def files_to_check(
     place: CheckPlace, repository: Repository | None, wait: Wait, workspace: str
 ) -> Iterator[Export]:
     """Yield the files to check."""
@@ -53,52 +151,3 @@ def _opened(
     else:
         with repository.export(wait) as export:
             yield export
-
-
-def _run(  # noqa: PLR0913, PLR0917 - the ports
-    argv: Argv,
-    export: Export,
-    record: RunContext,
-    runner: CheckRunner | None,
-    clock: Clock,
-    progress: Progress,
-) -> CheckFact:
-    demanded, command = record.request.checks, name_command(argv)
-    if record.request.observe and demanded.place is CheckPlace.WORKSPACE:
-        ended = CheckRun(exit_code=None, problem=_ONLY_READS)
-    elif export.problem:
-        problem = f"{export.problem}, so there is no clean export; use --check-in workspace"
-        ended = CheckRun(exit_code=None, problem=problem)
-    elif runner is None:
-        ended = CheckRun(exit_code=None, problem=_NO_RUNNER)
-    else:
-        progress.report(
-            EventType.CHECK_STARTED,
-            f"check `{command}` runs in the {demanded.place}",
-            argv=list(argv),
-            place=demanded.place,
-        )
-        ended = runner.run(argv, export.folder, record.wait.within(demanded.timeout_seconds))
-    fact = CheckFact(
-        item_id=record.known_item.item_id,
-        argv=argv,
-        exit_code=ended.exit_code,
-        problem=ended.problem,
-        seconds=ended.seconds,
-        output=ended.output,
-        place=demanded.place,
-        tree=export.tree,
-        source=command,
-        observed_at=clock.now(),
-    )
-    progress.report(
-        EventType.CHECK_ENDED,
-        f"check `{command}` {describe_end(fact)}",
-        severity=Severity.INFO if fact.passed else Severity.WARNING,
-        argv=list(argv),
-        place=demanded.place,
-        passed=fact.passed,
-        exit_code=fact.exit_code,
-        seconds=round(fact.seconds, 3),
-    )
-    return fact
