@@ -37,7 +37,7 @@ _CERTIFYING = "millracer.cli.commands.run.certificate:certifying"
 _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
 
 
-def run_task(
+def run_task(  # noqa: PLR0913 - the options of a run
     task: TaskInput,
     *,
     output: OutputFormat,
