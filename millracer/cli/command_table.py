@@ -232,3 +232,18 @@ def named_in(arguments: Sequence[str]) -> tuple[str | None, Document | None]:
     entry = COMMANDS.get(name or "", _UNKNOWN)
     requested = (each for each in entry.documents if each.is_requested_by(words))
     return name, next(requested, None)
+
+
+def path_in(arguments: Sequence[str]) -> str:
+    """Return the program and the known command, or the group, that a command line names."""
+    path, entries = ["millracer"], COMMANDS
+    for word in arguments:
+        if word == "--":
+            break
+        entry = entries.get(word)
+        if entry is not None:
+            path.append(word)
+            entries = entry.commands
+        elif not word.startswith("-"):
+            break
+    return " ".join(path)

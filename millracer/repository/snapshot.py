@@ -71,7 +71,7 @@ def take_snapshot(
     wait: Wait,
     *,
     recorded: Path | None = None,
-    limits: SnapshotLimits = RECORD_LIMITS,
+    limits: SnapshotLimits | None = None,
 ) -> Snapshot:
     """Take a snapshot.
 
@@ -80,7 +80,7 @@ def take_snapshot(
         objects: the existing folder for new objects.
         wait: the time limit.
         recorded: a folder with further objects to read.
-        limits: the largest snapshot.
+        limits: the largest snapshot; None: that of a record.
 
     Raises:
         NotMeasurable: not a repository, ignored by git, or too many changed files.
@@ -94,7 +94,7 @@ def take_snapshot(
             shutil.copyfile(index, copy)
         own = with_objects(git, objects, wait, recorded=recorded)
         own = replace(own, variables={**own.variables, "GIT_INDEX_FILE": str(copy)})
-        too_large, is_partial = _add_all(own, wait, limits)
+        too_large, is_partial = _add_all(own, wait, limits or RECORD_LIMITS)
         tree = own.output("write-tree", "--missing-ok", wait=wait).strip()
         commit = _head(git, wait)
         return Snapshot(
