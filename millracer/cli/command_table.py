@@ -35,14 +35,12 @@ _SERVE_EXIT_CODES = (
 _MCP_EXIT_CODES = (
     "Exit codes: 0 standard input ended, 2 invalid use, 8 a library is missing, 130 or 143 stopped."
 )
+_VERIFY_EXIT_CODES = (
+    "Exit codes: 0 verified, 1 internal error, 2 invalid use or no usable key, 3 unverified, "
+    "4 contradicted, 8 a library is missing, 130 or 143 cancelled."
+)
 
 
-_EPILOGS = {
-    OperationName.VERIFY: (
-        "Exit codes: 0 verified, 1 internal error, 2 invalid use or no usable key, 3 unverified, "
-        "4 contradicted, 8 a library is missing, 130 or 143 cancelled."
-    )
-}
 _EXAMPLES = {
     OperationName.RUN: (
         'millracer run "Fix the failing tests"',
@@ -50,7 +48,6 @@ _EXAMPLES = {
         "millracer run --route millrace --intake task < task.md",
     ),
     OperationName.CERTIFY: ("millracer certify ticket-12 --check 'pytest -q' -o cert.dsse.json",),
-    OperationName.VERIFY: ("millracer verify cert.dsse.json --key signing.pub --commit HEAD",),
 }
 #: Documents that a command prints only with a certain option.
 _PARTICULAR = {
@@ -93,7 +90,7 @@ def _command_of(name: OperationName) -> Entry:
     return Entry(
         target=operation.command or f"{_COMMANDS}.{name}:{name}",
         help=operation.help,
-        epilog=_EPILOGS.get(name, _EXIT_CODES),
+        epilog=_EXIT_CODES,
         examples=_EXAMPLES.get(name, ()),
         documents=(*_PARTICULAR.get(name, ()), documents.document_of(name)),
     )
@@ -195,6 +192,13 @@ COMMANDS: Mapping[str, Entry] = {
                 help="Print the path of your configuration file, whether or not it exists.",
             ),
         },
+    ),
+    "verify": Entry(
+        target=f"{_COMMANDS}.verify:verify",
+        help="Verify a certificate, without Millrace, pi and network.",
+        epilog=_VERIFY_EXIT_CODES,
+        examples=("millracer verify cert.dsse.json --key signing.pub --commit HEAD",),
+        documents=(documents.document_of(OperationName.VERIFY),),
     ),
     "keys": Entry(
         help="Make, list and trust the keys of certificates.",

@@ -162,7 +162,7 @@ class MillracerServer:
             workspaces=workspaces,
             runs=runs,
             changes=Changes(operations, workspaces),
-            watches=ItemWatches(operations),
+            watches=ItemWatches(operations, runs),
             read_only=self._settings.read_only,
             started_at=result.started or datetime.now(UTC),
         )

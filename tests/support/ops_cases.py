@@ -360,6 +360,11 @@ ACTIONS = (
         request=asks("diff", **_at(), input=_FULL_ITEM),
         prepare=has_blocked_item,
     ),
+    Case(
+        name="certify-of-an-unfinished-item",
+        request=asks("certify", **_at(), input=_FULL_ITEM),
+        prepare=has_blocked_item,
+    ),
     Case(name="queue-status", request=asks("queue_status", **_at()), prepare=has_blocked_item),
     Case(name="history", request=asks("history", **_at())),
     Case(name="list-runs", request=asks("list_runs", **_at()), prepare=has_blocked_item),

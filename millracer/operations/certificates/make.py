@@ -6,8 +6,10 @@ their digests taken. A certificate that its own verification would not accept is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from millracer import __version__
 from millracer.cancellation import Wait
@@ -31,7 +33,7 @@ from millracer.domain.work.items import ItemStatus
 from millracer.domain.work.runtime import JsonObject
 from millracer.errors import CertificateImpossible, ExitCode, InvalidRequest
 from millracer.operations.answer import Answer
-from millracer.operations.context import OperationContext
+from millracer.operations.context import OperationContext, Target
 from millracer.operations.control import require_workspace
 from millracer.operations.items.find_item import find_item
 from millracer.operations.items.item_reports import READ_SECONDS
@@ -40,6 +42,8 @@ from millracer.redaction.process import redact
 from millracer.run.checks import CheckBench, files_to_check
 from millracer.schemas.certificate.results import CertifyResult
 from millracer.schemas.certificate.statement import write_statement, write_test_results
+from millracer.schemas.ops.item_payloads import ItemPayload
+from millracer.schemas.ops.request import ReadRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,8 @@ def answer_certify(request: CertifyRequest, context: OperationContext) -> Answer
         InvalidRequest: the workspace holds no such item, or the name is ambiguous.
     """
     place = context.find_workspace()
-    signer = context.tools.keys().signer(request.key, place.root_path)
+    keys = context.tools.keys()
+    signer = partial(keys.signer, request.key, place.root_path)
     signed = certify(request.work_item_id, signer, place.root_path, context)
     return Answer(
         result=CertifyResult.of_signed(
@@ -74,6 +79,14 @@ def answer_certify(request: CertifyRequest, context: OperationContext) -> Answer
         ),
         exit_code=ExitCode.COMPLETED,
     )
+
+
+def read_ops_request(read: ReadRequest, _target: Target) -> CertifyRequest:
+    """Return the request of an ops request; only the command line and the library name a key."""
+    payload = read.payload
+    if not isinstance(payload, ItemPayload):
+        raise TypeError("the row of the operation names another payload")
+    return CertifyRequest(work_item_id=payload.work_item_id)
 
 
 def require_certifiable(root_path: str, context: OperationContext) -> CertificateSigner:
@@ -91,7 +104,7 @@ def require_certifiable(root_path: str, context: OperationContext) -> Certificat
 
 def certify(  # noqa: PLR0913 - the parts of a certificate
     name: str,
-    signer: CertificateSigner,
+    signer_of: Callable[[], CertificateSigner],
     root_path: str,
     context: OperationContext,
     *,
@@ -102,7 +115,7 @@ def certify(  # noqa: PLR0913 - the parts of a certificate
 
     Args:
         name: the item, as for `find_item`.
-        signer: signs it.
+        signer_of: returns the signer; called once the item is proven completed.
         root_path: the workspace.
         context: the ports.
         checks: how the demanded checks ended a moment ago; None: they run now.
@@ -110,6 +123,7 @@ def certify(  # noqa: PLR0913 - the parts of a certificate
 
     Raises:
         CertificateImpossible: the item is not proven completed, or its files are not known.
+        KeyUnusable: there is no usable signing key.
         InvalidRequest: the workspace holds no such item, or the name is ambiguous.
     """
     millrace = context.open_millrace(root_path)
@@ -122,6 +136,7 @@ def certify(  # noqa: PLR0913 - the parts of a certificate
     _refuse_secrets(demanded)
     proven = millrace.gather_evidence(item_status, wait.within(READ_SECONDS))
     _require_completed(item_status, proven)
+    signer = signer_of()
     changes = repository.changes(item_status.item_id, wait, is_final=False)
     files = _require_files(item_status, changes, repository, wait)
     if checks is None:

@@ -74,15 +74,6 @@ class WatchPayload(ItemPayload):
             ) from error
 
 
-class CertifyPayload(ItemPayload):
-    """The completed item to certify; `options.checks` demands checks."""
-
-    @property
-    def key(self) -> str | None:
-        """None: only the command line names a key."""
-        return None
-
-
 class CancelPayload(ItemPayload):
     """The waiting or blocked item to take out of the queue.
 

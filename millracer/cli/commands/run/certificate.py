@@ -40,7 +40,7 @@ def certifying(
         try:
             signed = certify(
                 result.work_item_id,
-                signer,
+                lambda: signer,
                 root_path,
                 context,
                 checks=result.checks,
