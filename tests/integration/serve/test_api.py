@@ -319,6 +319,29 @@ def test_the_callers_checks_decide_over_http_too(
     assert [each["exit_code"] for each in result["checks"]] == [0, 3]
 
 
+def test_the_checks_of_a_run_outlive_a_killed_server(
+    tools: PortFactory, backend: LiveBackend, here: str, workspace: Path, state: Path
+) -> None:
+    backend.holds(ITEM, ItemState.DONE, proven=True)
+    run = {
+        "workspace": str(workspace),
+        "work_item_id": ITEM,
+        "request_id": "r1",
+        "options": {
+            **SUMMARY,
+            "checks": [[sys.executable, "-c", "raise SystemExit(3)"]],
+            "check_in": "workspace",
+        },
+    }
+    state.mkdir()
+    (state / "serve.runs").write_text(json.dumps([run]), encoding="utf-8")
+
+    with serving(tools, workspace) as client, client.stream(f"{here}/items/{ITEM}/events") as read:
+        result = read.frames()[-1]["payload"]
+
+    assert (result["outcome"], result["verification"]) == ("incomplete", "contradicted")
+
+
 def test_unfinished_work_is_not_certified_over_http(
     client: Client, reader: Client, backend: LiveBackend, here: str
 ) -> None:
