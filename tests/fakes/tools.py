@@ -9,7 +9,6 @@ from pathlib import Path
 
 from millracer import __version__
 from millracer.cancellation import Cancellation
-from millracer.certificate.keys import FileKeys
 from millracer.domain.doctor_report import Check, CheckName, Finding, is_healthy
 from millracer.domain.programs import ProgramsUsed, ProgramUsed, ToolOrigin
 from millracer.domain.requests import RunRequest
@@ -39,6 +38,7 @@ from millracer.testing.backend import ScriptedBackend
 from millracer.testing.checks import ScriptedCheckRunner
 from millracer.testing.clock import FrozenClock
 from millracer.testing.repository import ScriptedRepository
+from tests.fakes.keys import ScriptedKeys
 
 _USED = ProgramsUsed(
     millrace=ProgramUsed(command="millrace", origin=ToolOrigin.PATH),
@@ -84,7 +84,7 @@ class ScriptedTools(Tools):
     on_text: TextListener | None = None
     on_log: LogListener | None = None
     logs: EventLogs | None = None
-    certificate_keys: CertificateKeys = field(default_factory=FileKeys)
+    certificate_keys: CertificateKeys = field(default_factory=ScriptedKeys)
     checker: ScriptedCheckRunner = field(default_factory=ScriptedCheckRunner)
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
