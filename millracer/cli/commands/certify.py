@@ -63,7 +63,7 @@ def certify(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Make a signed certificate of one completed work item.
 
-    Reads Millrace's evidence anew, judges it, and runs the demanded checks.
+    Reads Millrace's evidence again, judges it, and runs the demanded checks.
     """
 
     def request(_: object) -> CertifyRequest:

@@ -1,4 +1,4 @@
-"""Make a certificate: read the evidence anew, judge it, run the checks, and sign.
+"""Make a certificate: read the evidence again, judge it, run the checks, and sign.
 
 Millrace itself is asked first; only if its own answer proves the item done are its files read and
 their digests taken. A certificate that its own verification would not accept is not made.
@@ -48,7 +48,7 @@ from millracer.schemas.ops.request import ReadRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedCertificate:
-    """A certificate in its signed envelope, and each of its checks in one of its own."""
+    """A certificate in its signed envelope, and each check in another one."""
 
     certificate: Certificate
     key_id: str
@@ -210,15 +210,20 @@ def _require_files(
 
 
 def _require_tree(files: WorkTree) -> WorkTree:
-    if files.tree is None:
+    if files.tree is not None:
+        return files
+    message = f"the files of the workspace cannot be certified: {files.problem}"
+    if files.is_repository:
         raise CertificateImpossible(
-            f"the files of the workspace cannot be certified: {files.problem}",
-            code="tree_unknown" if files.is_repository else "not_a_git_workspace",
-            suggested_action="certificates need a workspace in a git repository"
-            if not files.is_repository
-            else "make the files readable, or let git ignore the largest ones",
+            message,
+            code="tree_unknown",
+            suggested_action="make the files readable, or let git ignore the largest ones",
         )
-    return files
+    raise CertificateImpossible(
+        message,
+        code="not_a_git_workspace",
+        suggested_action="certificates need a workspace in a git repository",
+    )
 
 
 def _run(
