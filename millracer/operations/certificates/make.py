@@ -166,7 +166,7 @@ def certify(  # noqa: PLR0913 - the parts of a certificate
 
 
 def _refuse_secrets(demanded: DemandedChecks) -> None:
-    """Refuse a check whose command holds a secret: everybody can read a certificate."""
+    """Refuse a check whose command holds a secret, which the certificate would publish."""
     for argv in demanded.commands:
         if any(redact(word) != word for word in argv):
             raise InvalidRequest(
