@@ -27,7 +27,7 @@ from millracer.system.files import read_regular, write_atomically
 from millracer.system.user_folders import config_folder, make_private_folder
 
 if TYPE_CHECKING:
-    from securesystemslib.signer import CryptoSigner, SSlibKey
+    from securesystemslib.signer import SSlibKey
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PRIVATE, _PUBLIC = "signing.pem", "signing.pub"
@@ -52,10 +52,7 @@ class FileKeys(CertificateKeys):
     def new(self) -> KeyInfo:
         """Create the user's signing key; see the port."""
         require_library()
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - heavy
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - heavy
-            Ed25519PrivateKey,
-        )
+        from millracer.certificate import pem  # noqa: PLC0415 - heavy, and an extra
 
         folder = self._folder()
         private, public = folder / _PRIVATE, folder / _PUBLIC
@@ -64,23 +61,15 @@ class FileKeys(CertificateKeys):
                 f"there is a signing key already: {private}",
                 suggested_action="use it; to replace it, move it away first",
             )
-        key = Ed25519PrivateKey.generate()
-        pem = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        shared = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        secret, shared = pem.new_key()
         try:
             make_private_folder(folder)
-            write_atomically(private, pem.decode("ascii"))
-            write_atomically(public, shared.decode("ascii"))
+            write_atomically(private, secret)
+            write_atomically(public, shared)
         except (OSError, MillracerError) as error:
             raise _unwritable(folder, error) from error
         return KeyInfo(
-            key_id=_public_key(shared, str(public)).keyid,
+            key_id=_read_public(public).keyid,
             name=private.stem,
             path=str(private),
             is_signing=True,
@@ -89,11 +78,13 @@ class FileKeys(CertificateKeys):
     def known(self) -> tuple[KeyInfo, ...]:
         """Return the user's keys; see the port."""
         require_library()
+        from millracer.certificate import pem  # noqa: PLC0415 - heavy, and an extra
+
         folder = self._folder()
         found = []
         private = folder / _PRIVATE
         if private.exists():
-            signer = _load_signer(_read_private(private), str(private))
+            signer = pem.read_signer(_read_private(private), str(private))
             found.append(
                 KeyInfo(
                     key_id=str(signer.public_key.keyid),
@@ -138,11 +129,12 @@ class FileKeys(CertificateKeys):
     def signer(self, path: str | None, workspace: str) -> CertificateSigner:
         """Return the signer with a private key; see the port."""
         require_library()
-        from millracer.certificate.envelope import DsseSigner  # noqa: PLC0415 - heavy
+        from millracer.certificate import pem  # noqa: PLC0415 - heavy, and an extra
+        from millracer.certificate.envelope import DsseSigner  # noqa: PLC0415 - heavy, and an extra
 
         given = self._environment.get(SIGNING_KEY_VARIABLE, "")
         if path is None and given.strip():
-            return DsseSigner(_load_signer(given.encode(), f"${SIGNING_KEY_VARIABLE}"))
+            return DsseSigner(pem.read_signer(given.encode(), f"${SIGNING_KEY_VARIABLE}"))
         private = self._folder() / _PRIVATE if path is None else Path(path)
         if not private.exists():
             raise KeyUnusable(f"there is no signing key: {private}", suggested_action=_MAKE)
@@ -151,12 +143,12 @@ class FileKeys(CertificateKeys):
                 f"the signing key is in the workspace: {private}",
                 suggested_action="move it out of the workspace, where every agent reads it",
             )
-        return DsseSigner(_load_signer(_read_private(private), str(private)))
+        return DsseSigner(pem.read_signer(_read_private(private), str(private)))
 
     def open(self, content: bytes, public: Sequence[str]) -> OpenedEnvelope:
         """Verify the signature of an envelope; see the port."""
         require_library()
-        from millracer.certificate.envelope import open_envelope  # noqa: PLC0415 - heavy
+        from millracer.certificate.envelope import open_envelope  # noqa: PLC0415 - heavy, and an extra
 
         keys = [_read_public(Path(path)) for path in public or map(str, self._trusted())]
         if not keys:
@@ -202,53 +194,10 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _load_signer(pem: bytes, source: str) -> CryptoSigner:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - heavy
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - heavy
-        Ed25519PrivateKey,
-    )
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - heavy
-        load_pem_private_key,
-    )
-    from securesystemslib.signer import CryptoSigner  # noqa: PLC0415 - heavy
-
-    try:
-        key = load_pem_private_key(pem, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _not_a_key(source, "private") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise _not_a_key(source, "private")
-    return CryptoSigner(key)
-
-
 def _read_public(path: Path) -> SSlibKey:
-    return _public_key(_read(path), str(path))
+    from millracer.certificate import pem  # noqa: PLC0415 - heavy, and an extra
 
-
-def _public_key(pem: bytes, source: str) -> SSlibKey:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - heavy
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - heavy
-        Ed25519PublicKey,
-    )
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - heavy
-        load_pem_public_key,
-    )
-    from securesystemslib.signer import SSlibKey  # noqa: PLC0415 - heavy
-
-    try:
-        key = load_pem_public_key(pem)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _not_a_key(source, "public") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise _not_a_key(source, "public")
-    return SSlibKey.from_crypto(key)
-
-
-def _not_a_key(source: str, half: str) -> KeyUnusable:
-    return KeyUnusable(
-        f"{source} does not hold an ed25519 {half} key in PEM",
-        suggested_action="make a key with `millracer keys new`; signing.pub is its public half",
-    )
+    return pem.read_public(_read(path), str(path))
 
 
 def _unwritable(folder: Path, error: Exception) -> KeyUnusable:
