@@ -11,7 +11,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, Key
 
-from millracer.domain.certificate.findings import CheckStep, contradicted, passed, unverified
+from millracer.domain.certificate.findings import VerificationStep, contradicted, passed, unverified
 from millracer.domain.work.runtime import JsonObject
 from millracer.ports.certificates import CertificateSigner, OpenedEnvelope
 
@@ -41,17 +41,19 @@ def open_envelope(content: bytes, keys: Sequence[Key]) -> OpenedEnvelope:
         envelope = Envelope.from_dict(_parse(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = "the file is not a signed certificate"
-        return OpenedEnvelope(finding=unverified(CheckStep.SIGNATURE, "not_a_certificate", text))
+        return OpenedEnvelope(
+            finding=unverified(VerificationStep.SIGNATURE, "not_a_certificate", text)
+        )
     if not envelope.signatures:
         text = "the certificate has no signature"
-        return OpenedEnvelope(finding=unverified(CheckStep.SIGNATURE, "unsigned", text))
+        return OpenedEnvelope(finding=unverified(VerificationStep.SIGNATURE, "unsigned", text))
     try:
         accepted = envelope.verify(list(keys), 1)
     except VerificationError:
         return OpenedEnvelope(finding=_refuse(envelope, keys))
     key_id = next(iter(accepted))
     return OpenedEnvelope(
-        finding=passed(CheckStep.SIGNATURE, f"the trusted key {key_id[:16]} signed it"),
+        finding=passed(VerificationStep.SIGNATURE, f"the trusted key {key_id[:16]} signed it"),
         payload=envelope.payload,
         payload_type=envelope.payload_type,
         key_id=key_id,
@@ -62,11 +64,13 @@ def _refuse(envelope: Envelope, keys: Sequence[Key]) -> Any:
     """Return the finding for an envelope without a valid signature of a trusted key."""
     if {key.keyid for key in keys} & set(envelope.signatures):
         return contradicted(
-            CheckStep.SIGNATURE,
+            VerificationStep.SIGNATURE,
             "signature_invalid",
             "the certificate was changed after a trusted key signed it",
         )
-    return unverified(CheckStep.SIGNATURE, "untrusted_key", "no trusted key signed the certificate")
+    return unverified(
+        VerificationStep.SIGNATURE, "untrusted_key", "no trusted key signed the certificate"
+    )
 
 
 def _parse(content: bytes) -> dict[str, Any]:

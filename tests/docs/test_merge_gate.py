@@ -112,6 +112,6 @@ def test_every_code_of_a_finding_is_listed_and_no_other() -> None:
     envelope = ROOT / "millracer" / "certificate" / "envelope.py"
     modules = (Path(verification.__file__), Path(verify_module.__file__), envelope)
     source = "".join(each.read_text(encoding="utf-8") for each in modules)
-    made = re.findall(r"(?:unverified|contradicted)\(\s*CheckStep\.\w+,\s*\"(\w+)\"", source)
+    made = re.findall(r"(?:unverified|contradicted)\(\s*VerificationStep\.\w+,\s*\"(\w+)\"", source)
 
     assert listed == set(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from millracer.domain.certificate.findings import CheckStep, unverified
+from millracer.domain.certificate.findings import VerificationStep, unverified
 from millracer.domain.work.runtime import JsonObject
 from millracer.ports import CertificateKeys, CertificateSigner, KeyInfo, OpenedEnvelope
 
@@ -53,5 +53,5 @@ class ScriptedKeys(CertificateKeys):
         return self.own
 
     def open(self, content: bytes, public: Sequence[str]) -> OpenedEnvelope:
-        finding = unverified(CheckStep.SIGNATURE, "untrusted_key", "no key is trusted")
+        finding = unverified(VerificationStep.SIGNATURE, "untrusted_key", "no key is trusted")
         return OpenedEnvelope(finding=finding)

@@ -12,7 +12,7 @@ from millracer.cli.options.groups import with_options
 from millracer.cli.options.json_output import with_output
 from millracer.cli.perform import perform
 from millracer.cli.terminal.stderr import say, say_errors, say_warnings
-from millracer.domain.certificate.findings import Result
+from millracer.domain.certificate.findings import FindingResult
 from millracer.domain.checks import split_command
 from millracer.domain.operations import OperationName
 from millracer.domain.operations.requests import VerifyRequest
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 #: A certificate with a thousand facts has less than a mebibyte.
 _LONGEST_BYTES = 16 * 1024 * 1024
 _MARKS = {
-    Result.PASSED: "\u2713",
-    Result.NOT_CHECKED: "-",
-    Result.UNVERIFIED: "?",
-    Result.CONTRADICTED: "\u2717",
+    FindingResult.PASSED: "\u2713",
+    FindingResult.NOT_CHECKED: "-",
+    FindingResult.UNVERIFIED: "?",
+    FindingResult.CONTRADICTED: "\u2717",
 }
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from millracer.domain.checks import WorkVerification
 
 
-class Result(StrEnum):
+class FindingResult(StrEnum):
     """The result of one step of a verification."""
 
     PASSED = "passed"
@@ -18,7 +18,7 @@ class Result(StrEnum):
     CONTRADICTED = "contradicted"
 
 
-class CheckStep(StrEnum):
+class VerificationStep(StrEnum):
     """What a step of a verification compares."""
 
     SIGNATURE = "signature"  #: a trusted key signed these bytes
@@ -45,37 +45,37 @@ class Finding:
         message: the result as a sentence.
     """
 
-    step: CheckStep
-    result: Result
+    step: VerificationStep
+    result: FindingResult
     message: str
     code: str = ""
 
 
-def passed(step: CheckStep, message: str) -> Finding:
+def passed(step: VerificationStep, message: str) -> Finding:
     """Return the finding of a step that confirms the certificate."""
-    return Finding(step=step, result=Result.PASSED, message=message)
+    return Finding(step=step, result=FindingResult.PASSED, message=message)
 
 
-def not_checked(step: CheckStep, message: str) -> Finding:
+def not_checked(step: VerificationStep, message: str) -> Finding:
     """Return the finding of a step that the verifier did not request."""
-    return Finding(step=step, result=Result.NOT_CHECKED, message=message)
+    return Finding(step=step, result=FindingResult.NOT_CHECKED, message=message)
 
 
-def unverified(step: CheckStep, code: str, message: str) -> Finding:
+def unverified(step: VerificationStep, code: str, message: str) -> Finding:
     """Return the finding of a step that could not confirm the certificate."""
-    return Finding(step=step, result=Result.UNVERIFIED, code=code, message=message)
+    return Finding(step=step, result=FindingResult.UNVERIFIED, code=code, message=message)
 
 
-def contradicted(step: CheckStep, code: str, message: str) -> Finding:
+def contradicted(step: VerificationStep, code: str, message: str) -> Finding:
     """Return the finding of a step that shows that the certificate is wrong."""
-    return Finding(step=step, result=Result.CONTRADICTED, code=code, message=message)
+    return Finding(step=step, result=FindingResult.CONTRADICTED, code=code, message=message)
 
 
 def answer_of(findings: Iterable[Finding]) -> WorkVerification:
     """Return the answer of a verification: the worst of its findings; unverified without any."""
     results = {finding.result for finding in findings}
-    if Result.CONTRADICTED in results:
+    if FindingResult.CONTRADICTED in results:
         return WorkVerification.CONTRADICTED
-    if Result.UNVERIFIED in results or Result.PASSED not in results:
+    if FindingResult.UNVERIFIED in results or FindingResult.PASSED not in results:
         return WorkVerification.UNVERIFIED
     return WorkVerification.VERIFIED

@@ -17,8 +17,8 @@ from millracer.domain.certificate.content import (
     facts_of,
 )
 from millracer.domain.certificate.findings import (
-    CheckStep,
     Finding,
+    VerificationStep,
     contradicted,
     not_checked,
     passed,
@@ -104,44 +104,46 @@ def _examine_item(certificate: Certificate) -> Finding:
     if named != own:
         others = ", ".join(sorted(named - own)) or "another item"
         return contradicted(
-            CheckStep.ITEM, "other_item", f"the evidence is about {others}, not the certified item"
+            VerificationStep.ITEM,
+            "other_item",
+            f"the evidence is about {others}, not the certified item",
         )
     kinds = {fact.work_kind for fact in evidence.items if fact.item_id == certificate.item_id}
     if kinds != {certificate.work_kind}:
         return contradicted(
-            CheckStep.ITEM,
+            VerificationStep.ITEM,
             "other_item",
             f"the certificate names a {certificate.work_kind}, the evidence "
             f"{' and '.join(sorted(kinds)) or 'does not have the item'}",
         )
-    return passed(CheckStep.ITEM, f"the evidence is about {certificate.item_id}")
+    return passed(VerificationStep.ITEM, f"the evidence is about {certificate.item_id}")
 
 
 def _examine_gate(certificate: Certificate) -> Finding:
     evidence = certificate.evidence
     verdict = judge(evidence)
     if verdict.completed:
-        return passed(CheckStep.GATE, "the facts prove completion")
+        return passed(VerificationStep.GATE, "the facts prove completion")
     needed = "; ".join(gap.needed for gap in verdict.missing[:_SHOWN])
     if verify(evidence.demanded_checks, evidence.checks) is WorkVerification.CONTRADICTED:
-        return contradicted(CheckStep.GATE, "check_failed", f"a check failed: {needed}")
+        return contradicted(VerificationStep.GATE, "check_failed", f"a check failed: {needed}")
     stated = certificate.conclusion
     if stated.scoped_completion or stated.outcome is Outcome.COMPLETED:
         return contradicted(
-            CheckStep.GATE,
+            VerificationStep.GATE,
             "gate_disagrees",
             f"the certificate says completed, and its facts do not prove it: {needed}",
         )
     return unverified(
-        CheckStep.GATE, "not_completed", f"the certificate does not say completed: {needed}"
+        VerificationStep.GATE, "not_completed", f"the certificate does not say completed: {needed}"
     )
 
 
 def _examine_verdict(certificate: Certificate) -> Finding:
     if conclude(certificate.evidence) == certificate.conclusion:
-        return passed(CheckStep.VERDICT, "the stated verdict follows from the facts")
+        return passed(VerificationStep.VERDICT, "the stated verdict follows from the facts")
     return contradicted(
-        CheckStep.VERDICT,
+        VerificationStep.VERDICT,
         "verdict_differs",
         "the stated verdict, proof, runs or check results do not follow from the facts",
     )
@@ -157,17 +159,17 @@ def _examine_times(certificate: Certificate) -> Finding:
     ends = [fact.completed_at for fact in proof]
     if early or any(end is not None and _is_outside(end, certificate) for end in ends):
         return contradicted(
-            CheckStep.TIMES,
+            VerificationStep.TIMES,
             "evidence_outside_time",
             "evidence is older than the enqueue of the item, or newer than the certificate",
         )
     if None in ends:
         return unverified(
-            CheckStep.TIMES,
+            VerificationStep.TIMES,
             "evidence_without_time",
             "Millrace did not record when a stage of the proof ended",
         )
-    return passed(CheckStep.TIMES, "the evidence is newer than the enqueue")
+    return passed(VerificationStep.TIMES, "the evidence is newer than the enqueue")
 
 
 def _is_outside(at: datetime, certificate: Certificate) -> bool:
@@ -178,7 +180,7 @@ def _examine_binding(certificate: Certificate) -> Finding:
     names = [each.name for each in certificate.byproducts]
     if len(set(names)) != len(names):
         return contradicted(
-            CheckStep.BINDING, "evidence_unbound", "a file of the evidence has two digests"
+            VerificationStep.BINDING, "evidence_unbound", "a file of the evidence has two digests"
         )
     places = {fact.item_id: fact.source for fact in certificate.evidence.items}
     unbound = sorted(
@@ -190,11 +192,11 @@ def _examine_binding(certificate: Certificate) -> Finding:
     )
     if unbound:
         return contradicted(
-            CheckStep.BINDING,
+            VerificationStep.BINDING,
             "evidence_unbound",
             f"facts come from files without a digest: {_list(unbound)}",
         )
-    return passed(CheckStep.BINDING, f"the digests of {len(names)} files bind the facts")
+    return passed(VerificationStep.BINDING, f"the digests of {len(names)} files bind the facts")
 
 
 def _sources(fact: Fact, places: Mapping[str, str]) -> set[str]:
@@ -212,57 +214,63 @@ def _examine_checks(certificate: Certificate, required: Sequence[Argv]) -> Findi
     elsewhere = [fact for fact in ran if fact.tree not in {certificate.tree, None}]
     if elsewhere:
         return contradicted(
-            CheckStep.CHECKS,
+            VerificationStep.CHECKS,
             "other_tree",
             f"checks ran on other files than the certified ones: {_names(elsewhere)}",
         )
     unknown = [fact for fact in ran if fact.tree is None and fact.passed]
     if unknown:
         return unverified(
-            CheckStep.CHECKS, "tree_unknown", f"checks ran on unknown files: {_names(unknown)}"
+            VerificationStep.CHECKS,
+            "tree_unknown",
+            f"checks ran on unknown files: {_names(unknown)}",
         )
     proven = {fact.argv for fact in ran if fact.passed and fact.place is CheckPlace.EXPORT}
     lacking = [argv for argv in required if argv not in proven]
     if lacking:
         return unverified(
-            CheckStep.CHECKS,
+            VerificationStep.CHECKS,
             "required_check_missing",
             "the certificate does not prove, in a clean export, "
             + ", ".join(f"`{name_command(argv)}`" for argv in lacking),
         )
     if not ran:
-        return not_checked(CheckStep.CHECKS, "the certificate has no checks of the caller")
-    return passed(CheckStep.CHECKS, f"checks passed on the certified files: {_names(ran)}")
+        return not_checked(VerificationStep.CHECKS, "the certificate has no checks of the caller")
+    return passed(VerificationStep.CHECKS, f"checks passed on the certified files: {_names(ran)}")
 
 
 def _examine_commit(certificate: Certificate, found: FoundCommit | None) -> Iterator[Finding]:
     if found is None:
-        yield not_checked(CheckStep.COMMIT, "no commit was named")
+        yield not_checked(VerificationStep.COMMIT, "no commit was named")
         return
     if found.commit is None:
-        yield unverified(CheckStep.COMMIT, "commit_unknown", found.problem)
+        yield unverified(VerificationStep.COMMIT, "commit_unknown", found.problem)
         return
     if found.tree != certificate.tree:
         yield contradicted(
-            CheckStep.COMMIT,
+            VerificationStep.COMMIT,
             "other_commit",
             f"{found.revision} has the tree {found.tree}, not the certified {certificate.tree}",
         )
         return
-    yield passed(CheckStep.COMMIT, f"{found.revision} has the certified tree")
+    yield passed(VerificationStep.COMMIT, f"{found.revision} has the certified tree")
     if certificate.base_commit is None:
-        yield not_checked(CheckStep.HISTORY, "the repository had no commit when the work began")
+        yield not_checked(
+            VerificationStep.HISTORY, "the repository had no commit when the work began"
+        )
     elif found.has_base:
-        yield passed(CheckStep.HISTORY, f"{found.revision} descends from {certificate.base_commit}")
+        yield passed(
+            VerificationStep.HISTORY, f"{found.revision} descends from {certificate.base_commit}"
+        )
     elif found.has_base is None:
         yield unverified(
-            CheckStep.HISTORY,
+            VerificationStep.HISTORY,
             "base_unknown",
             f"the repository lacks {certificate.base_commit}, on which the work began",
         )
     else:
         yield unverified(
-            CheckStep.HISTORY,
+            VerificationStep.HISTORY,
             "other_history",
             f"{found.revision} does not descend from {certificate.base_commit}, on which the work "
             "began",
@@ -271,7 +279,7 @@ def _examine_commit(certificate: Certificate, found: FoundCommit | None) -> Iter
 
 def _examine_workspace(certificate: Certificate, found: FoundEvidence | None) -> Iterator[Finding]:
     if found is None:
-        yield not_checked(CheckStep.EVIDENCE, "no workspace was named")
+        yield not_checked(VerificationStep.EVIDENCE, "no workspace was named")
         return
     absent = [each.name for each in certificate.byproducts if found.digests.get(each.name) is None]
     changed = [
@@ -281,15 +289,17 @@ def _examine_workspace(certificate: Certificate, found: FoundEvidence | None) ->
     ]
     if changed:
         yield contradicted(
-            CheckStep.EVIDENCE, "evidence_changed", f"evidence was changed: {_list(changed)}"
+            VerificationStep.EVIDENCE, "evidence_changed", f"evidence was changed: {_list(changed)}"
         )
     if absent:
         yield unverified(
-            CheckStep.EVIDENCE, "evidence_absent", f"evidence is missing: {_list(absent)}"
+            VerificationStep.EVIDENCE, "evidence_absent", f"evidence is missing: {_list(absent)}"
         )
     if changed or absent:
         return
-    yield passed(CheckStep.EVIDENCE, f"{len(certificate.byproducts)} files have their digests")
+    yield passed(
+        VerificationStep.EVIDENCE, f"{len(certificate.byproducts)} files have their digests"
+    )
     yield _examine_facts(certificate, found.evidence)
 
 
@@ -298,7 +308,7 @@ def _examine_facts(certificate: Certificate, found: Evidence) -> Finding:
     read = {_without_reading(fact) for fact in facts_of(found)}
     if stated - read:
         return contradicted(
-            CheckStep.FACTS,
+            VerificationStep.FACTS,
             "facts_differ",
             f"the workspace's files do not give {len(stated - read)} of the certificate's facts",
         )
@@ -311,9 +321,9 @@ def _examine_facts(certificate: Certificate, found: Evidence) -> Finding:
         again
     ).completed:
         return contradicted(
-            CheckStep.FACTS, "facts_differ", "the workspace's files do not prove completion"
+            VerificationStep.FACTS, "facts_differ", "the workspace's files do not prove completion"
         )
-    return passed(CheckStep.FACTS, "the workspace's files give the facts of the certificate")
+    return passed(VerificationStep.FACTS, "the workspace's files give the facts of the certificate")
 
 
 def _without_reading(fact: Fact) -> Fact:
@@ -323,19 +333,23 @@ def _without_reading(fact: Fact) -> Fact:
 
 def _examine_rerun(certificate: Certificate, observed: Observed) -> Finding:
     if observed.rerun is None:
-        return not_checked(CheckStep.RERUN, "the checks were not run again")
+        return not_checked(VerificationStep.RERUN, "the checks were not run again")
     demanded = demanded_again(certificate, observed.required_checks)
     result = verify(demanded, observed.rerun)
     if result is WorkVerification.VERIFIED:
-        return passed(CheckStep.RERUN, f"checks passed again: {_names(observed.rerun)}")
+        return passed(VerificationStep.RERUN, f"checks passed again: {_names(observed.rerun)}")
     if result is WorkVerification.CONTRADICTED:
         failed = [fact for fact in observed.rerun if fact.contradicts]
-        return contradicted(CheckStep.RERUN, "rerun_failed", f"checks failed: {_names(failed)}")
+        return contradicted(
+            VerificationStep.RERUN, "rerun_failed", f"checks failed: {_names(failed)}"
+        )
     if result is None:
-        return unverified(CheckStep.RERUN, "nothing_to_rerun", "there is no check to run again")
+        return unverified(
+            VerificationStep.RERUN, "nothing_to_rerun", "there is no check to run again"
+        )
     reasons = [fact.problem for fact in observed.rerun if fact.problem]
     return unverified(
-        CheckStep.RERUN,
+        VerificationStep.RERUN,
         "rerun_without_result",
         f"not every check could be run again: {_list(reasons) or 'a result is missing'}",
     )

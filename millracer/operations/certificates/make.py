@@ -19,7 +19,7 @@ from millracer.domain.certificate.content import (
     conclude,
     strip_words,
 )
-from millracer.domain.certificate.findings import Result
+from millracer.domain.certificate.findings import FindingResult
 from millracer.domain.certificate.names import PAYLOAD_TYPE
 from millracer.domain.certificate.verification import Observed, examine
 from millracer.domain.checks import CheckPlace, DemandedChecks, name_command
@@ -313,7 +313,7 @@ def _require_verified(certificate: Certificate) -> None:
     wrong = [
         finding
         for finding in examine(certificate, Observed())
-        if finding.result in {Result.UNVERIFIED, Result.CONTRADICTED}
+        if finding.result in {FindingResult.UNVERIFIED, FindingResult.CONTRADICTED}
     ]
     if wrong:
         raise CertificateImpossible(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from millracer.cancellation import Wait
 from millracer.domain.certificate.content import Certificate, strip_words
-from millracer.domain.certificate.findings import CheckStep, answer_of, passed, unverified
+from millracer.domain.certificate.findings import VerificationStep, answer_of, passed, unverified
 from millracer.domain.certificate.names import PAYLOAD_TYPE
 from millracer.domain.certificate.verification import (
     FoundCommit,
@@ -104,18 +104,20 @@ def answer_verify(request: VerifyRequest, context: OperationContext) -> Answer[V
         KeyUnusable: a key cannot be read, or no key is trusted.
         UsageError: a rerun needs a commit.
         InvalidRequest: the workspace cannot be used.
+        Cancelled: the caller requested a stop.
     """
     if request.rerun and request.commit is None:
         raise UsageError(
             "--rerun runs the checks on the files of a commit, and none is named",
             suggested_action="name the commit with --commit",
         )
+    context.cancellation.raise_if_cancelled()
     opened = context.tools.keys().open(request.content, request.keys)
     if opened.payload is None:
         return _answer_with(VerifyResult.of_findings((opened.finding,)))
     certificate = _read(opened)
     if isinstance(certificate, str):
-        wrong = unverified(CheckStep.FORMAT, "not_a_completion", certificate)
+        wrong = unverified(VerificationStep.FORMAT, "not_a_completion", certificate)
         result = VerifyResult.of_findings((opened.finding, wrong), key_id=opened.key_id)
         return _answer_with(result)
     needs_place = request.commit is not None or request.with_evidence
@@ -127,14 +129,16 @@ def answer_verify(request: VerifyRequest, context: OperationContext) -> Answer[V
         warnings = (*place.warnings, *warnings)
     findings = (
         opened.finding,
-        passed(CheckStep.FORMAT, "it is a completion certificate"),
+        passed(VerificationStep.FORMAT, "it is a completion certificate"),
         *examine(certificate, observed),
     )
     if request.rerun and observed.rerun is None:
         findings = (
-            *(finding for finding in findings if finding.step is not CheckStep.RERUN),
+            *(finding for finding in findings if finding.step is not VerificationStep.RERUN),
             unverified(
-                CheckStep.RERUN, "not_rerun", "the checks were not run again: see the other results"
+                VerificationStep.RERUN,
+                "not_rerun",
+                "the checks were not run again: see the other results",
             ),
         )
     return _answer_with(

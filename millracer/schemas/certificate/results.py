@@ -8,7 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from millracer.domain.certificate.content import Certificate
-from millracer.domain.certificate.findings import CheckStep, Finding, Result, answer_of
+from millracer.domain.certificate.findings import (
+    Finding,
+    FindingResult,
+    VerificationStep,
+    answer_of,
+)
 from millracer.domain.checks import WorkVerification
 from millracer.domain.run.result import ErrorRecord
 from millracer.domain.work.runtime import JsonObject
@@ -102,8 +107,8 @@ class FindingDocument(Published):
         message: the result as a sentence.
     """
 
-    step: CheckStep
-    result: Result
+    step: VerificationStep
+    result: FindingResult
     code: Code
     message: str
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from millracer.domain.certificate.content import Certificate, conclude, strip_words
 from millracer.domain.certificate.findings import (
-    CheckStep,
     Finding,
-    Result,
+    FindingResult,
+    VerificationStep,
     answer_of,
     contradicted,
     not_checked,
@@ -80,22 +80,27 @@ def test_an_honest_certificate_is_verified(evidence: Callable[[], Evidence]) -> 
         ),
     )
 
-    assert {finding.result for finding in findings} == {Result.PASSED}
-    assert {finding.step for finding in findings} == set(CheckStep) - {
-        CheckStep.SIGNATURE,
-        CheckStep.FORMAT,
+    assert {finding.result for finding in findings} == {FindingResult.PASSED}
+    assert {finding.step for finding in findings} == set(VerificationStep) - {
+        VerificationStep.SIGNATURE,
+        VerificationStep.FORMAT,
     }
 
 
 def test_what_the_verifier_did_not_request_is_not_checked_and_never_passed() -> None:
     findings = examine(certificate_of(task_evidence()), Observed())
 
-    left = {each.step for each in findings if each.result is Result.NOT_CHECKED}
-    assert left == {CheckStep.CHECKS, CheckStep.COMMIT, CheckStep.EVIDENCE, CheckStep.RERUN}
+    left = {each.step for each in findings if each.result is FindingResult.NOT_CHECKED}
+    assert left == {
+        VerificationStep.CHECKS,
+        VerificationStep.COMMIT,
+        VerificationStep.EVIDENCE,
+        VerificationStep.RERUN,
+    }
     assert answer_of(findings) is WorkVerification.VERIFIED
 
 
-_STEP = CheckStep.GATE
+_STEP = VerificationStep.GATE
 
 
 @pytest.mark.parametrize(
@@ -442,8 +447,8 @@ def test_work_in_a_new_repository_has_no_history() -> None:
     certificate = replace(certificate_of(task_evidence()), base_commit=None)
     findings = examine(certificate, Observed(commit=replace(_COMMIT, has_base=None)))
 
-    history = next(each for each in findings if each.step is CheckStep.HISTORY)
-    assert history.result is Result.NOT_CHECKED
+    history = next(each for each in findings if each.step is VerificationStep.HISTORY)
+    assert history.result is FindingResult.NOT_CHECKED
     assert answer_of(findings) is WorkVerification.VERIFIED
 
 
