@@ -11,7 +11,7 @@ from millracer.domain.certificate.verification import FoundCommit
 from millracer.errors import MillracerError, ToolNotFound
 from millracer.ports import WorkTree
 from millracer.repository.export import find_submodules
-from millracer.repository.git import PATHSPEC, Git
+from millracer.repository.git import OWN_FOLDERS, PATHSPEC, Git
 from millracer.repository.records import Point
 from millracer.repository.snapshot import (
     COPY_LIMITS,
@@ -130,7 +130,14 @@ def _find_commit(git: Git, revision: str, base: str | None, wait: Wait) -> Found
         commit=commit,
         tree=_resolve(git, f"{commit}^{{tree}}", wait),
         has_base=None if base is None else _descends(git, commit, base, wait),
+        uncovered=_find_uncovered(git, commit, wait),
     )
+
+
+def _find_uncovered(git: Git, commit: str, wait: Wait) -> tuple[str, ...]:
+    """Return the folders of the commit that are left out of every tree."""
+    listed = git.output("ls-tree", "--name-only", "-z", commit, "--", *OWN_FOLDERS, wait=wait)
+    return tuple(name for name in listed.split("\0") if name)
 
 
 def _descends(git: Git, commit: str, base: str, wait: Wait) -> bool | None:

@@ -42,6 +42,7 @@ class FoundCommit:
         tree: the id of its tree.
         has_base: whether it is, or descends from, the commit on which the work began; None if the
             repository does not have that commit.
+        uncovered: folders of the commit that no certificate covers, such as Millrace's own.
         problem: why there is no commit; empty if there is one.
     """
 
@@ -49,6 +50,7 @@ class FoundCommit:
     commit: str | None = None
     tree: str | None = None
     has_base: bool | None = None
+    uncovered: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -247,10 +249,12 @@ def _examine_commit(certificate: Certificate, found: FoundCommit | None) -> Iter
         yield unverified(VerificationStep.COMMIT, "commit_unknown", found.problem)
         return
     if found.tree != certificate.tree:
+        more = f"; no certificate covers its folder {_list(found.uncovered)}"
         yield contradicted(
             VerificationStep.COMMIT,
             "other_commit",
-            f"{found.revision} has the tree {found.tree}, not the certified {certificate.tree}",
+            f"{found.revision} has the tree {found.tree}, not the certified {certificate.tree}"
+            + (more if found.uncovered else ""),
         )
         return
     yield passed(VerificationStep.COMMIT, f"{found.revision} has the certified tree")

@@ -39,7 +39,7 @@ from millracer.operations.items.find_item import find_item
 from millracer.operations.items.item_reports import READ_SECONDS
 from millracer.ports import Backend, CertificateSigner, Repository, WorkTree
 from millracer.redaction.process import redact
-from millracer.run.checks import CheckBench, files_to_check
+from millracer.run.check_bench import CheckBench, files_to_check
 from millracer.schemas.certificate.results import CertifyResult
 from millracer.schemas.certificate.statement import write_statement, write_test_results
 from millracer.schemas.ops.item_payloads import ItemPayload

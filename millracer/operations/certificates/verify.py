@@ -23,7 +23,7 @@ from millracer.errors import ExitCode, UsageError
 from millracer.operations.answer import Answer
 from millracer.operations.context import OperationContext, SelectedWorkspace
 from millracer.ports import OpenedEnvelope
-from millracer.run.checks import CheckBench
+from millracer.run.check_bench import CheckBench
 from millracer.schemas.certificate.results import VerifyResult
 from millracer.schemas.certificate.statement import NotACertificate, read_statement
 

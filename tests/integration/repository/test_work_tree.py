@@ -114,6 +114,7 @@ def test_a_commit_is_found_with_its_tree_and_its_history(folder: Path, tmp_path:
     found = at.find_commit(head, base, wait())
     assert (found.commit, found.has_base, found.problem) == (head, True, "")
     assert found.tree == git(folder, "rev-parse", f"{head}^{{tree}}")
+    assert found.uncovered == ()
     assert at.find_commit(base, base, wait()).has_base is True
     assert at.find_commit("HEAD", base, wait()).has_base is False
     assert at.find_commit("HEAD", "1" * 40, wait()).has_base is None
@@ -124,6 +125,13 @@ def test_a_commit_is_found_with_its_tree_and_its_history(folder: Path, tmp_path:
         assert missing.problem
     shutil.rmtree(folder / ".git")
     assert at.find_commit("HEAD", base, wait()).commit is None
+
+
+def test_a_commit_of_millraces_folder_is_recognised(folder: Path) -> None:
+    write(folder, "millrace-agents/state.json", "{}\n")
+    head = commit(folder)
+
+    assert repository(folder).find_commit(head, None, wait()).uncovered == ("millrace-agents",)
 
 
 def test_the_files_of_a_commit_are_exported(folder: Path) -> None:

@@ -443,6 +443,14 @@ def test_a_certificate_is_not_replayed_for_another_commit(
     assert answer(certificate, commit=found) is worst
 
 
+def test_a_commit_with_folders_that_no_certificate_covers_is_named() -> None:
+    found = replace(_COMMIT, tree="0" * 40, uncovered=("agents",))
+    findings = examine(certificate_of(task_evidence()), Observed(commit=found))
+
+    (message,) = (each.message for each in findings if each.step is VerificationStep.COMMIT)
+    assert "agents" in message
+
+
 def test_work_in_a_new_repository_has_no_history() -> None:
     certificate = replace(certificate_of(task_evidence()), base_commit=None)
     findings = examine(certificate, Observed(commit=replace(_COMMIT, has_base=None)))
