@@ -92,7 +92,10 @@ def _find_pointers(git: Git, tree: str, wait: Wait) -> tuple[str, ...] | None:
 def _find_ignored(git: Git, wait: Wait) -> tuple[str, ...]:
     options = ("--others", "--ignored", "--exclude-standard", "--directory", "-z")
     listed = git.output("ls-files", *options, "--", *PATHSPEC, wait=wait)
-    return tuple(path for path in listed.split("\0") if path)
+    # Git lists an ignored folder although the pathspec excludes it.
+    return tuple(
+        path for path in listed.split("\0") if path and path.rstrip("/") not in OWN_FOLDERS
+    )
 
 
 def _differs(

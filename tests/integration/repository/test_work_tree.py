@@ -38,8 +38,9 @@ def test_the_tree_is_that_of_a_later_commit_and_nothing_is_written(folder: Path)
 
 
 def test_what_the_tree_does_not_cover_is_named(folder: Path) -> None:
-    write(folder, ".gitignore", "build/\n")
+    write(folder, ".gitignore", "build/\nmillrace-agents/\n")
     write(folder, "build/output", "ignored\n")
+    write(folder, "millrace-agents/state.json", "{}\n")
     inner = write(folder, "inner/file", "text\n").parent
     git(inner, "init", "--quiet")
     commit(inner)
@@ -54,6 +55,7 @@ def test_what_the_tree_does_not_cover_is_named(folder: Path) -> None:
     assert "images/large.bin" in pointers
     assert "ignores" in ignored
     assert "build/" in ignored
+    assert "millrace-agents" not in ignored
 
 
 def test_files_that_changed_after_the_end_are_found(folder: Path) -> None:
