@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.api.tasks import run_task as run_task
     from millracer.cancellation import Cancellation as Cancellation
     from millracer.cancellation import CancelReason as CancelReason
+    from millracer.domain.certificate.findings import FindingResult as FindingResult
+    from millracer.domain.certificate.findings import VerificationStep as VerificationStep
     from millracer.domain.checks import CheckPlace as CheckPlace
     from millracer.domain.checks import WorkVerification as WorkVerification
     from millracer.domain.control import ControlCommand as ControlCommand
@@ -52,6 +54,11 @@ if TYPE_CHECKING:  # the same names again, for type checkers
     from millracer.operations.stream.frames import FrameType as FrameType
     from millracer.ports import Agent as Agent
     from millracer.ports import Backend as Backend
+    from millracer.schemas.certificate.results import CertifyResult as CertifyResult
+    from millracer.schemas.certificate.results import FindingDocument as FindingDocument
+    from millracer.schemas.certificate.results import NotCertified as NotCertified
+    from millracer.schemas.certificate.results import NotVerified as NotVerified
+    from millracer.schemas.certificate.results import VerifyResult as VerifyResult
     from millracer.schemas.control import ControlNotDone as ControlNotDone
     from millracer.schemas.control import ControlResult as ControlResult
     from millracer.schemas.diff import DiffResult as DiffResult
@@ -214,6 +221,14 @@ _MODULES = {
         "IntervalDocument",
     ),
     "millracer.schemas.control": ("ControlNotDone", "ControlResult"),
+    "millracer.domain.certificate.findings": ("FindingResult", "VerificationStep"),
+    "millracer.schemas.certificate.results": (
+        "CertifyResult",
+        "FindingDocument",
+        "NotCertified",
+        "NotVerified",
+        "VerifyResult",
+    ),
     "millracer.schemas.diff": (
         "DiffResult",
         "DiffUnknown",

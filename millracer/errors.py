@@ -13,6 +13,8 @@ MillracerError                    .code .message .suggested_action; str() is one
 ├── WorkspaceUnresolved           no rule determines the workspace of a request
 ├── StoreUnavailable              the session store cannot be read or written
 ├── ProcUnavailable               /proc does not show the processes here
+├── CertificateImpossible         no certificate can be made or verified; each reason has a code
+├── KeyUnusable                   a signing or public key is missing, or cannot be used
 ├── SetupFailed                   a program could not be installed or removed
 ├── DecisionUnreadable            pi answered the decision turn twice without a decision
 ├── ToolError                     an external program failed; .tool and .detail, its own text
@@ -164,6 +166,18 @@ class ProcUnavailable(MillracerError):
     """`/proc` does not show the processes here, so it is unknown which of them live."""
 
     code = "proc_unavailable"
+
+
+class CertificateImpossible(MillracerError):
+    """No certificate can be made of the work, or a library for it is missing."""
+
+    code = "not_certifiable"
+
+
+class KeyUnusable(MillracerError):
+    """A signing key or a public key is missing or cannot be used."""
+
+    code = "key_unusable"
 
 
 class SetupFailed(MillracerError):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from millracer.api.base import ClientBase, refuse_blank
+from millracer.api.base import ClientBase, perform_redacted, refuse_blank
+from millracer.api.options import checked_keywords
 from millracer.cancellation import Cancellation
-from millracer.domain.operations import OperationName
+from millracer.domain.operations import CHECK_OPTIONS, OperationName
 from millracer.domain.operations.requests import (
+    CertifyRequest,
     DiffRequest,
     HistoryRequest,
     ListRequest,
@@ -17,9 +19,11 @@ from millracer.domain.operations.requests import (
     ShowRequest,
     ShowRunRequest,
     TraceRequest,
+    VerifyRequest,
 )
 
 if TYPE_CHECKING:  # loaded by the operation that returns it
+    from millracer.schemas.certificate.results import CertifyResult, VerifyResult
     from millracer.schemas.diff import DiffResult
     from millracer.schemas.items.history import HistoryResult
     from millracer.schemas.items.item import ItemResult, LogsResult, TraceResult
@@ -115,6 +119,71 @@ class ItemMethods(ClientBase):
         """
         refuse_blank(item, "item")
         result: DiffResult = self._call(OperationName.DIFF, DiffRequest(item), cancellation)
+        return result
+
+    def certify(
+        self,
+        item: str,
+        *,
+        key: str | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Any,
+    ) -> CertifyResult:
+        """Return a signed certificate of one completed item, as `millracer certify` does.
+
+        Writes no file: the result has the envelope.
+
+        Args:
+            item: as for `diff`, or a unique beginning of the item's id.
+            key: the file with the signing key; None: that of the environment, else the user's.
+            cancellation: ends the call early.
+            options: `checks`, `check_in` and `check_timeout_seconds`, as for `run`.
+
+        Raises:
+            UsageError: the item is empty, or the client is closed.
+            InvalidRequest: an option cannot be used; `field` names it.
+        """
+        checked = self._checked(checked_keywords(options, CHECK_OPTIONS))
+        refuse_blank(item, "item")
+        request = CertifyRequest(work_item_id=item, key=key)
+        with self._context(checked, cancellation) as context:
+            result: CertifyResult = perform_redacted(OperationName.CERTIFY, request, context)
+        return result
+
+    def verify(  # noqa: PLR0913 - all but one are optional
+        self,
+        certificate: bytes,
+        *,
+        keys: Sequence[str] = (),
+        commit: str | None = None,
+        with_evidence: bool = False,
+        required_checks: Sequence[Sequence[str]] = (),
+        rerun: bool = False,
+        cancellation: Cancellation | None = None,
+    ) -> VerifyResult:
+        """Verify a certificate, as `millracer verify` does; needs neither Millrace nor pi.
+
+        Args:
+            certificate: the content of the certificate's file.
+            keys: files with public keys to trust; empty: the user's trusted keys.
+            commit: the commit that must have the certified tree, in the client's workspace.
+            with_evidence: compare the evidence in the client's workspace as well.
+            required_checks: checks that the certificate must prove, as lists of words.
+            rerun: run the checks again on the files of the commit.
+            cancellation: ends the call early.
+
+        Raises:
+            UsageError: the client is closed.
+        """
+        request = VerifyRequest(
+            content=certificate,
+            keys=tuple(keys),
+            commit=commit,
+            with_evidence=with_evidence,
+            required_checks=tuple(map(tuple, required_checks)),
+            rerun=rerun,
+        )
+        result: VerifyResult = self._call(OperationName.VERIFY, request, cancellation)
         return result
 
     def history(

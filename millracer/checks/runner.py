@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import selectors
 import subprocess
@@ -65,6 +66,7 @@ class ProcessCheckRunner(CheckRunner):
             seconds=time.monotonic() - started,
             output=output.text,
             problem=problem,
+            output_sha256=output.sha256,
         )
 
 
@@ -79,14 +81,21 @@ def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Tail:
-    """Keeps the end of an output of any length."""
+    """Keeps the end of an output of any length, and the digest of all of it."""
 
     def __init__(self) -> None:
         self._data = b""
+        self._digest = hashlib.sha256()
 
     def feed(self, chunk: bytes) -> None:
         """Append the next bytes."""
+        self._digest.update(chunk)
         self._data = (self._data + chunk)[-_KEPT_BYTES:]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of all bytes so far, in hex."""
+        return self._digest.hexdigest()
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 from millracer import DOCUMENTATION_URL, __version__
 from millracer.cli import internal_errors, verbosity
-from millracer.cli.command_table import COMMANDS
+from millracer.cli.command_table import COMMANDS, path_in
 from millracer.cli.lazy_group import LazyGroup
 from millracer.cli.process.garbage import collect_from_now
 from millracer.cli.startup.prewarm import Prewarm
@@ -98,7 +98,8 @@ def invoke(arguments: Sequence[str], begun: Prewarm | None = None) -> int:
         if message.startswith("Usage: "):  # the command line names no command
             return report_help(message)
         context = getattr(wrong_use, "ctx", None)
-        command = "millracer" if context is None else context.command_path
+        # The parser of an option's value does not know its command.
+        command = path_in(words) if context is None else context.command_path
         action = f"read the options with `{command} --help`"
         return report_failure(arguments, UsageError(message, suggested_action=action))
     return code if isinstance(code, int) else ExitCode.COMPLETED

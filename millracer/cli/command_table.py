@@ -35,6 +35,10 @@ _SERVE_EXIT_CODES = (
 _MCP_EXIT_CODES = (
     "Exit codes: 0 standard input ended, 2 invalid use, 8 a library is missing, 130 or 143 stopped."
 )
+_VERIFY_EXIT_CODES = (
+    "Exit codes: 0 verified, 1 internal error, 2 invalid use or no usable key, 3 unverified, "
+    "4 contradicted, 8 a library is missing, 130 or 143 cancelled."
+)
 
 
 _EXAMPLES = {
@@ -42,7 +46,8 @@ _EXAMPLES = {
         'millracer run "Fix the failing tests"',
         'millracer run -w path/to/workspace --request-id ticket-12 -o json "Fix the header"',
         "millracer run --route millrace --intake task < task.md",
-    )
+    ),
+    OperationName.CERTIFY: ("millracer certify ticket-12 --check 'pytest -q' -o cert.dsse.json",),
 }
 #: Documents that a command prints only with a certain option.
 _PARTICULAR = {
@@ -188,6 +193,28 @@ COMMANDS: Mapping[str, Entry] = {
             ),
         },
     ),
+    "verify": Entry(
+        target=f"{_COMMANDS}.verify:verify",
+        help="Verify a certificate, without Millrace, pi and network.",
+        epilog=_VERIFY_EXIT_CODES,
+        examples=("millracer verify cert.dsse.json --key signing.pub --commit HEAD",),
+        documents=(documents.document_of(OperationName.VERIFY),),
+    ),
+    "keys": Entry(
+        help="Make, list and trust the keys of certificates.",
+        documents=(documents.KEYS,),
+        commands={
+            "new": Entry(target=f"{_COMMANDS}.keys:new", help="Create your signing key."),
+            "list": Entry(
+                target=f"{_COMMANDS}.keys:list_keys",
+                help="List your signing key and the keys that you trust.",
+            ),
+            "trust": Entry(
+                target=f"{_COMMANDS}.keys:trust",
+                help="Trust what a public key signed, whenever `verify` gets no --key.",
+            ),
+        },
+    ),
     "help": Entry(
         target=f"{_COMMANDS}.help:help_command", help="Show the help of a command, or of all."
     ),
@@ -209,3 +236,18 @@ def named_in(arguments: Sequence[str]) -> tuple[str | None, Document | None]:
     entry = COMMANDS.get(name or "", _UNKNOWN)
     requested = (each for each in entry.documents if each.is_requested_by(words))
     return name, next(requested, None)
+
+
+def path_in(arguments: Sequence[str]) -> str:
+    """Return the program and the known command, or the group, that a command line names."""
+    path, entries = ["millracer"], COMMANDS
+    for word in arguments:
+        if word == "--":
+            break
+        entry = entries.get(word)
+        if entry is not None:
+            path.append(word)
+            entries = entry.commands
+        elif not word.startswith("-"):
+            break
+    return " ".join(path)

@@ -56,12 +56,14 @@ class CheckRun:
         exit_code: negative after a signal; None if the check did not run to its end.
         problem: why it did not; empty if it did.
         output: the end of both outputs, without secrets.
+        output_sha256: the digest of all of both outputs, in hex; empty if it did not start.
     """
 
     exit_code: int | None
     seconds: float = 0.0
     output: str = ""
     problem: str = ""
+    output_sha256: str = ""
 
 
 def is_command(argv: Sequence[str]) -> bool:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from millracer.cancellation import CancelReason
 from millracer.errors import INTERNAL_ERROR, ExitCode, MillracerError
+
+#: Work without proof of completion was to be certified.
+NOT_COMPLETED: Final = "not_completed"
 
 _USAGE_CODES = frozenset(
     {
@@ -14,6 +19,7 @@ _USAGE_CODES = frozenset(
         "mode_conflict",
         "stage_model_conflict",
         "daemon_in_use",
+        "key_unusable",
     }
 )
 
@@ -45,4 +51,6 @@ def exit_code_of_error(code: str) -> ExitCode:
     """Return the exit code for an error code of Millracer."""
     if code == INTERNAL_ERROR:
         return ExitCode.INTERNAL_ERROR
+    if code == NOT_COMPLETED:
+        return ExitCode.INCOMPLETE
     return ExitCode.USAGE if code in _USAGE_CODES else ExitCode.FAILED

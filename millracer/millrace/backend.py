@@ -47,6 +47,7 @@ from millracer.millrace.commands.mode_aliases import resolve_alias
 from millracer.millrace.commands.queries import MillraceQuestions
 from millracer.millrace.commands.version import find_version, require_supported
 from millracer.millrace.daemon.daemon import WorkspaceDaemon
+from millracer.millrace.evidence.files import digest_files, list_evidence_files
 from millracer.millrace.evidence.gather import MillraceEvidence
 from millracer.millrace.evidence.lineage import MillraceLineage
 from millracer.millrace.evidence.stages import StageReports
@@ -388,6 +389,14 @@ class CliMillrace(Backend):
     def trace_lineage(self, item_status: ItemStatus) -> Evidence:
         """Read the item's lineage from Millrace's files; no call, a few milliseconds."""
         return self._lineage.trace(item_status)
+
+    def evidence_files(self, evidence: Evidence) -> tuple[str, ...]:
+        """Return the files that facts come from; see the port."""
+        return list_evidence_files(self._paths, evidence)
+
+    def digest_files(self, names: Iterable[str]) -> Mapping[str, str | None]:
+        """Return the digests of files; see the port."""
+        return digest_files(self._paths.root, names)
 
     def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
         """Return the stages that ran for these items, by start time; no call."""

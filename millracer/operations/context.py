@@ -13,7 +13,16 @@ from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session.memory import SessionMemory
-from millracer.ports import Agent, Backend, Clock, Directories, EventLogs, Repository
+from millracer.ports import (
+    Agent,
+    Backend,
+    CertificateKeys,
+    CheckRunner,
+    Clock,
+    Directories,
+    EventLogs,
+    Repository,
+)
 from millracer.schemas.ops.preferences import chosen_intake, chosen_route
 
 if TYPE_CHECKING:  # an operation does not need the modules of others
@@ -41,6 +50,12 @@ class Tools(Protocol):
 
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
+
+    def keys(self) -> CertificateKeys:
+        """Return the user's keys of certificates."""
+
+    def check_runner(self) -> CheckRunner:
+        """Return the runner of the caller's checks."""
 
     def event_logs(self, root_path: str) -> EventLogs | None:
         """Return the event logs of a workspace; None: no events are stored."""

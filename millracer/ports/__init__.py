@@ -18,12 +18,18 @@ from millracer.ports.backend import (
     Supervisor,
     WatchLease,
 )
+from millracer.ports.certificates import (
+    CertificateKeys,
+    CertificateSigner,
+    KeyInfo,
+    OpenedEnvelope,
+)
 from millracer.ports.checks import CheckRunner
 from millracer.ports.clock import Clock
 from millracer.ports.directories import Directories
 from millracer.ports.event_log import EventLogs, LogReader, LogWriter
 from millracer.ports.events import EventListener, ProgressListener, TextListener, ToolCall
-from millracer.ports.repository import Export, Repository
+from millracer.ports.repository import Export, Repository, WorkTree
 from millracer.ports.store import SessionStore
 
 __all__ = [
@@ -32,6 +38,8 @@ __all__ = [
     "AttemptEnd",
     "AttemptEndListener",
     "Backend",
+    "CertificateKeys",
+    "CertificateSigner",
     "CheckRunner",
     "Clock",
     "DaemonControl",
@@ -39,10 +47,12 @@ __all__ = [
     "EventListener",
     "EventLogs",
     "Export",
+    "KeyInfo",
     "LogReader",
     "LogWriter",
     "ModelLister",
     "Observer",
+    "OpenedEnvelope",
     "ProgressListener",
     "Repository",
     "SessionStore",
@@ -51,4 +61,5 @@ __all__ = [
     "TextListener",
     "ToolCall",
     "WatchLease",
+    "WorkTree",
 ]

@@ -411,6 +411,20 @@ class Backend(Protocol):
         """
         ...
 
+    def evidence_files(self, evidence: Evidence) -> tuple[str, ...]:
+        """Return the files that facts of `trace_lineage` come from, as paths in the workspace.
+
+        Reads the disk and starts no program; a file that is missing is left out.
+        """
+        ...
+
+    def digest_files(self, names: Iterable[str]) -> Mapping[str, str | None]:
+        """Return the SHA-256 (hex) of each file in the workspace; None for one that is missing.
+
+        Reads the disk and starts no program.
+        """
+        ...
+
     def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
         """Return the stages that ran for these items, by start time.
 

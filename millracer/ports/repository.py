@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # an implementation loads what its port deals in, and nothing
     from contextlib import AbstractContextManager
 
     from millracer.cancellation import Wait
+    from millracer.domain.certificate.verification import FoundCommit
     from millracer.domain.work.changes import Changes
 
 
@@ -26,6 +27,26 @@ class Export:
     tree: str | None = None
     folder: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTree:
+    """The files of a workspace as a certificate covers them.
+
+    Attributes:
+        tree: the id of the tree of all files that git does not ignore; None if it is not known.
+        problem: why it is not known; empty if it is.
+        is_repository: whether the workspace is in a git repository.
+        limits: what the tree does not cover, in sentences.
+        differs_from_end: whether the files changed since the recorded end of the work; None
+            without a record.
+    """
+
+    tree: str | None = None
+    problem: str = ""
+    is_repository: bool = True
+    limits: tuple[str, ...] = ()
+    differs_from_end: bool | None = None
 
 
 class Repository(Protocol):
@@ -71,6 +92,39 @@ class Repository(Protocol):
 
     def export(self, wait: Wait) -> AbstractContextManager[Export]:
         """Copy the files that git does not ignore to a private folder; the block's end removes it.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def work_tree(self, item_id: str, wait: Wait) -> WorkTree:
+        """Return the files as they are now, for a certificate of the work on an item.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def find_commit(self, revision: str, base: str | None, wait: Wait) -> FoundCommit:
+        """Return a commit with its tree, and whether it descends from another one.
+
+        Args:
+            revision: a name of the commit in git's syntax.
+            base: the id of the other commit; None: there is none.
+            wait: the caller's wait; the call has a limit of its own.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        ...
+
+    def export_commit(self, commit: str, wait: Wait) -> AbstractContextManager[Export]:
+        """Copy the files of a commit to a private folder; the block's end removes it.
+
+        Args:
+            commit: its id.
+            wait: the caller's wait; the call has a limit of its own.
 
         Raises:
             Cancelled: the caller requested a stop.

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from millracer.cancellation import Wait
+from millracer.domain.certificate.verification import FoundCommit
 from millracer.domain.work.changes import Changes
 from millracer.errors import ChangesUnknown, MillracerError, ToolNotFound
-from millracer.ports import Export, Repository
+from millracer.ports import Export, Repository, WorkTree
 from millracer.repository.differences import compare, render_patch
 from millracer.repository.export import exported, find_tree
 from millracer.repository.git import Git
@@ -29,6 +30,7 @@ from millracer.repository.snapshot import (
     take_snapshot,
     with_objects,
 )
+from millracer.repository.work_tree import find_commit, read_work_tree
 
 #: The time limit of one measurement.
 _MEASURE_SECONDS = 10.0
@@ -158,6 +160,23 @@ class GitRepository(Repository):
         """Copy the files to a private folder; see the port."""
         wait.cancellation.raise_if_cancelled()
         return exported(self._git, wait.within(_EXPORT_SECONDS))
+
+    def work_tree(self, item_id: str, wait: Wait) -> WorkTree:
+        """Return the files for a certificate; see the port."""
+        wait.cancellation.raise_if_cancelled()
+        record = self._find(item_id)
+        end = None if record is None else record.end
+        return read_work_tree(self._git, end, wait.within(_EXPORT_SECONDS))
+
+    def find_commit(self, revision: str, base: str | None, wait: Wait) -> FoundCommit:
+        """Return a commit; see the port."""
+        wait.cancellation.raise_if_cancelled()
+        return find_commit(self._git, revision, base, wait.within(_MEASURE_SECONDS))
+
+    def export_commit(self, commit: str, wait: Wait) -> AbstractContextManager[Export]:
+        """Copy the files of a commit to a private folder; see the port."""
+        wait.cancellation.raise_if_cancelled()
+        return exported(self._git, wait.within(_EXPORT_SECONDS), commit)
 
     def _find(self, item_id: str) -> ItemRecord | None:
         temporary = self._temporary.get(item_id)

@@ -17,7 +17,13 @@ from millracer.cancellation import Wait
 from millracer.errors import MillracerError, ToolNotFound
 from millracer.ports import Export
 from millracer.repository.git import Git
-from millracer.repository.snapshot import NotMeasurable, Snapshot, take_snapshot, with_objects
+from millracer.repository.snapshot import (
+    COPY_LIMITS,
+    NotMeasurable,
+    Snapshot,
+    take_snapshot,
+    with_objects,
+)
 
 _SUBMODULE = "160000 "
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -29,15 +35,20 @@ class NotExportable(Exception):
 
 
 @contextmanager
-def exported(git: Git, wait: Wait) -> Iterator[Export]:
+def exported(git: Git, wait: Wait, commit: str | None = None) -> Iterator[Export]:
     """Yield a copy of the workspace's files; without one, the reason.
+
+    Args:
+        git: the workspace.
+        wait: the time limit.
+        commit: the id of the commit whose files are copied; None: the files as they are now.
 
     Raises:
         Cancelled: the caller requested a stop.
     """
     folder = Path(tempfile.mkdtemp(prefix="millracer-check-"))
     try:
-        yield _try(git, folder, wait)
+        yield _try(git, folder, wait, commit)
     finally:
         _remove(folder)
 
@@ -55,9 +66,9 @@ def find_tree(git: Git, wait: Wait) -> str | None:
             return None
 
 
-def _try(git: Git, folder: Path, wait: Wait) -> Export:
+def _try(git: Git, folder: Path, wait: Wait, commit: str | None) -> Export:
     try:
-        return _export(git, folder, wait)
+        return _export(git, folder, wait, commit)
     except (NotMeasurable, NotExportable) as reason:
         return Export(problem=str(reason))
     except ToolNotFound:
@@ -68,16 +79,19 @@ def _try(git: Git, folder: Path, wait: Wait) -> Export:
         return Export(problem=f"the files cannot be copied: {error.strerror}")
 
 
-def _export(git: Git, folder: Path, wait: Wait) -> Export:
+def _export(git: Git, folder: Path, wait: Wait, commit: str | None) -> Export:
     objects = _objects_in(folder)
-    taken = _complete_snapshot(git, objects, wait)
+    if commit is None:
+        tree = _complete_snapshot(git, objects, wait).tree
+    else:
+        tree = git.output("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}", wait=wait)
+        tree = tree.strip()
     files = folder / "files"
     files.mkdir(mode=0o700)
     own = with_objects(git, objects, wait)
-    listed = own.output("ls-tree", "-r", "-z", "--full-tree", taken.tree, wait=wait)
-    for entry in listed.split("\0"):
-        if entry.startswith(_SUBMODULE):
-            raise NotExportable(f"{_path_in(entry)} is a submodule")
+    submodules = find_submodules(own, tree, wait)
+    if submodules:
+        raise NotExportable(f"{submodules[0]} is a submodule")
     inside = Path(git.output("rev-parse", "--show-prefix", wait=wait).rstrip("\n"))
     root = git.output("rev-parse", "--show-toplevel", wait=wait).rstrip("\n")
     own = replace(
@@ -85,14 +99,14 @@ def _export(git: Git, folder: Path, wait: Wait) -> Export:
         workspace=Path(root),
         variables={**own.variables, "GIT_INDEX_FILE": str(folder / "index")},
     )
-    own.output("read-tree", taken.tree, wait=wait)
+    own.output("read-tree", tree, wait=wait)
     own.output("checkout-index", "--all", "--quiet", f"--prefix={files}/", wait=wait)
-    pointer = _find_lfs_pointer(files)
-    if pointer is not None:
-        raise NotExportable(f"{pointer} is a pointer of Git LFS, without the file's content")
+    pointers = list(_find_lfs_pointers(files))
+    if pointers:
+        raise NotExportable(f"{pointers[0]} is a pointer of Git LFS, without the file's content")
     if not (files / inside).is_dir():
         raise NotExportable("git holds no file of the workspace")
-    return Export(tree=taken.tree, folder=str(files / inside))
+    return Export(tree=tree, folder=str(files / inside))
 
 
 def _objects_in(folder: Path) -> Path:
@@ -102,7 +116,7 @@ def _objects_in(folder: Path) -> Path:
 
 
 def _complete_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
-    taken = take_snapshot(git, objects, wait)
+    taken = take_snapshot(git, objects, wait, limits=COPY_LIMITS)
     if taken.too_large:
         raise NotExportable(f"changed files are too large: {', '.join(taken.too_large[:3])}")
     if taken.is_partial:
@@ -110,19 +124,26 @@ def _complete_snapshot(git: Git, objects: Path, wait: Wait) -> Snapshot:
     return taken
 
 
-def _path_in(entry: str) -> str:
-    return entry.partition("\t")[2]
+def find_submodules(git: Git, tree: str, wait: Wait) -> tuple[str, ...]:
+    """Return the paths of the submodules in a tree.
+
+    Raises:
+        ToolError, Cancelled: as `Git.output`.
+    """
+    listed = git.output("ls-tree", "-r", "-z", "--full-tree", tree, wait=wait)
+    return tuple(
+        entry.partition("\t")[2] for entry in listed.split("\0") if entry.startswith(_SUBMODULE)
+    )
 
 
-def _find_lfs_pointer(folder: Path) -> Path | None:
+def _find_lfs_pointers(folder: Path) -> Iterator[Path]:
     for root, _, names in os.walk(folder):
         for name in names:
             path = Path(root, name)
             if path.is_symlink() or path.stat().st_size > _LONGEST_POINTER:
                 continue
             if path.read_bytes().startswith(_LFS_POINTER):
-                return path.relative_to(folder)
-    return None
+                yield path.relative_to(folder)
 
 
 def _remove(folder: Path) -> None:

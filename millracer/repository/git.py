@@ -12,8 +12,10 @@ from millracer.system import processes
 from millracer.system.processes import Command, Completed
 
 TOOL = "git"
-#: What a measurement leaves out: the folders of Millrace and Millracer.
-PATHSPEC = (".", ":(exclude)millrace-agents", ":(exclude).millracer")
+#: The folders of Millrace and Millracer.
+OWN_FOLDERS = ("millrace-agents", ".millracer")
+#: A measurement leaves them out.
+PATHSPEC = (".", *(f":(exclude){folder}" for folder in OWN_FOLDERS))
 #: Settings with which git starts no other program and writes to the given folders only. A clean
 #: filter of git-lfs would store a copy of the file in the repository.
 _SETTINGS = (

@@ -17,10 +17,29 @@ from millracer.cancellation import Wait
 from millracer.errors import ToolFailed
 from millracer.repository.git import PATHSPEC, Git, refusal
 
-_MAX_FILES = 20_000
-_MAX_FILE_BYTES = 4 * 1024 * 1024
-_MAX_TOTAL_BYTES = 64 * 1024 * 1024
+_MIB = 1024 * 1024
 _PARTLY_ADDED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotLimits:
+    """The largest snapshot: of files that differ from the repository.
+
+    Attributes:
+        files: their greatest number.
+        file_bytes: the size above which a file is left out.
+        total_bytes: their greatest size together.
+    """
+
+    files: int
+    file_bytes: int
+    total_bytes: int
+
+
+#: Every run takes two of these and keeps the objects.
+RECORD_LIMITS = SnapshotLimits(files=20_000, file_bytes=4 * _MIB, total_bytes=64 * _MIB)
+#: A temporary copy, on request: only a protection of the disk.
+COPY_LIMITS = SnapshotLimits(files=200_000, file_bytes=2048 * _MIB, total_bytes=4096 * _MIB)
 
 
 class NotMeasurable(Exception):
@@ -46,8 +65,22 @@ class Snapshot:
     is_partial: bool = False
 
 
-def take_snapshot(git: Git, objects: Path, wait: Wait, *, recorded: Path | None = None) -> Snapshot:
-    """Take a snapshot; `objects` is the existing folder for new objects, `recorded` one to read.
+def take_snapshot(
+    git: Git,
+    objects: Path,
+    wait: Wait,
+    *,
+    recorded: Path | None = None,
+    limits: SnapshotLimits | None = None,
+) -> Snapshot:
+    """Take a snapshot.
+
+    Args:
+        git: the workspace.
+        objects: the existing folder for new objects.
+        wait: the time limit.
+        recorded: a folder with further objects to read.
+        limits: the largest snapshot; None: that of a record.
 
     Raises:
         NotMeasurable: not a repository, ignored by git, or too many changed files.
@@ -61,7 +94,7 @@ def take_snapshot(git: Git, objects: Path, wait: Wait, *, recorded: Path | None 
             shutil.copyfile(index, copy)
         own = with_objects(git, objects, wait, recorded=recorded)
         own = replace(own, variables={**own.variables, "GIT_INDEX_FILE": str(copy)})
-        too_large, is_partial = _add_all(own, wait)
+        too_large, is_partial = _add_all(own, wait, limits or RECORD_LIMITS)
         tree = own.output("write-tree", "--missing-ok", wait=wait).strip()
         commit = _head(git, wait)
         return Snapshot(
@@ -107,18 +140,18 @@ def _head(git: Git, wait: Wait) -> str | None:
     return found.stdout.strip() or None
 
 
-def _add_all(git: Git, wait: Wait) -> tuple[tuple[str, ...], bool]:
+def _add_all(git: Git, wait: Wait, limits: SnapshotLimits) -> tuple[tuple[str, ...], bool]:
     """Add all files that git does not ignore to the copied index.
 
     Returns the files left out for their size, and whether git could not read some.
     """
     paths = _list_changed(git, wait)
-    if len(paths) > _MAX_FILES:
-        raise NotMeasurable(f"more than {_MAX_FILES} files differ from the repository")
+    if len(paths) > limits.files:
+        raise NotMeasurable(f"more than {limits.files} files differ from the repository")
     sizes = {path: _size(git.workspace / path) for path in paths}
-    too_large = tuple(path for path, size in sizes.items() if size > _MAX_FILE_BYTES)
-    if sum(size for path, size in sizes.items() if path not in too_large) > _MAX_TOTAL_BYTES:
-        raise NotMeasurable(f"more than {_MAX_TOTAL_BYTES} bytes differ from the repository")
+    too_large = tuple(path for path, size in sizes.items() if size > limits.file_bytes)
+    if sum(size for path, size in sizes.items() if path not in too_large) > limits.total_bytes:
+        raise NotMeasurable(f"more than {limits.total_bytes} bytes differ from the repository")
     excluded = (f":(exclude,literal){path}" for path in too_large)
     added = git.call("add", "-A", "--ignore-errors", "--", *PATHSPEC, *excluded, wait=wait)
     if added.exit_code not in {0, _PARTLY_ADDED}:

@@ -60,9 +60,10 @@ class Published(BaseModel):
         return cls(**copied, **computed)
 
 
-_NEVER_REDACTED = object()
+#: Metadata of a field that is never redacted.
+NEVER_REDACTED = object()
 #: A name that Millracer defines and no type lists, such as an error code; never redacted.
-Code = Annotated[str, _NEVER_REDACTED]
+Code = Annotated[str, NEVER_REDACTED]
 
 #: An item's id, which the domain calls `item_id`.
 ItemId = Annotated[str, Field(validation_alias="item_id")]
@@ -83,7 +84,7 @@ def redacted(document: _Document) -> _Document:
 
 
 def _is_never_redacted(field: FieldInfo) -> bool:
-    return _NEVER_REDACTED in field.metadata or _is_constant(field)
+    return NEVER_REDACTED in field.metadata or _is_constant(field)
 
 
 def _is_constant(field: FieldInfo) -> bool:

@@ -32,6 +32,10 @@ class SchemaName(StrEnum):
     MODELS_RESULT = "models-result"
     DOCTOR_RESULT = "doctor-result"
     SERVE_RESULT = "serve-result"
+    CERTIFICATE = "certificate"
+    CERTIFY_RESULT = "certify-result"
+    VERIFY_RESULT = "verify-result"
+    KEYS_RESULT = "keys-result"
 
 
 #: The description of the HTTP API, which is not a JSON Schema.

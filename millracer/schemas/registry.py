@@ -10,7 +10,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from millracer.domain.operations import OpsVersion, actions_of
-from millracer.schemas.base import WHITE_SPACE, Published
+from millracer.schemas.base import WHITE_SPACE
+from millracer.schemas.certificate.results import CertifyResult, KeysResult, VerifyResult
+from millracer.schemas.certificate.statement import CompletionStatement
 from millracer.schemas.config import ConfigResult
 from millracer.schemas.control import ControlResult
 from millracer.schemas.diff import DiffResult
@@ -42,7 +44,7 @@ _REQUESTS: Mapping[SchemaName, OpsVersion] = {
     SchemaName.OPS_REQUEST_V03: OpsVersion.V03,
 }
 #: The printed documents; the request's schema depends on the action.
-_RESULTS: Mapping[SchemaName, type[Published]] = {
+_RESULTS: Mapping[SchemaName, type[BaseModel]] = {
     SchemaName.OPS_RESULT: OpsResult,
     SchemaName.OPS_RESULT_V03: OpsResultV03,
     SchemaName.EVENT_FRAME: EventFrame,
@@ -63,6 +65,10 @@ _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.MODELS_RESULT: ModelsResult,
     SchemaName.DOCTOR_RESULT: DoctorResult,
     SchemaName.SERVE_RESULT: ServeResult,
+    SchemaName.CERTIFICATE: CompletionStatement,
+    SchemaName.CERTIFY_RESULT: CertifyResult,
+    SchemaName.VERIFY_RESULT: VerifyResult,
+    SchemaName.KEYS_RESULT: KeysResult,
 }
 
 

@@ -20,6 +20,7 @@ from millracer.operations.context import prepare_task
 from millracer.operations.registry import fail, perform
 from millracer.schemas.run.document import RunResultDocument
 from millracer.serve.operations import ServerOperations
+from millracer.serve.runs import ServerRuns
 from millracer.serve.workspaces import ServedWorkspace
 from millracer.wiring import new_request_id
 
@@ -67,10 +68,12 @@ class ItemWatches:
 
     Args:
         operations: performs the watches.
+        runs: the runs of the server, whose checks decide as well.
     """
 
-    def __init__(self, operations: ServerOperations) -> None:
+    def __init__(self, operations: ServerOperations, runs: ServerRuns) -> None:
         self._operations = operations
+        self._runs = runs
         self._watches: dict[tuple[str, str], ItemWatch] = {}
 
     @contextmanager
@@ -110,9 +113,11 @@ class ItemWatches:
             with suppress(Cancelled, RuntimeError):
                 document = self._observe(workspace, item_id, watch)
                 self._await_writer(workspace, item_id, watch)
+                wait = Wait(watch.cancellation)
+                checked = self._runs.checked_result(workspace, item_id, wait)
 
                 def settle() -> None:
-                    watch.result = document
+                    watch.result = checked or document
                     watch.wake()
 
                 loop.call_soon_threadsafe(settle)
@@ -125,7 +130,7 @@ class ItemWatches:
     ) -> RunResultDocument:
         """Return the result of the item, as `watch --observe` does; nothing is written.
 
-        Checks of the user's configuration do not run.
+        No checks run: those of a run of this server have run already.
 
         Raises:
             Cancelled: no stream reads it any more, or the server stops.

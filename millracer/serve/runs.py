@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from millracer.cancellation import STOP_SECONDS, Cancellation, CancelReason
+from millracer.cancellation import STOP_SECONDS, Cancellation, CancelReason, Wait
 from millracer.domain.operations import OperationName
 from millracer.errors import MillracerError
 from millracer.operations.context import prepare_task
 from millracer.operations.registry import perform
+from millracer.schemas.run.document import RunResultDocument
 from millracer.serve.errors import Refusal
 from millracer.serve.operations import ServerOperations
 from millracer.serve.workspaces import ServedWorkspace
@@ -30,6 +31,8 @@ _log = logging.getLogger(__name__)
 MOST_RUNS = 64
 _RETRY_AFTER_SECONDS = 30
 _LAST_WORDS_SECONDS = 2.0
+_POLL_SECONDS = 0.1
+_KEPT_RESULTS = 200
 
 #: A run as the list keeps it: workspace, work_item_id, request_id, options.
 ListedRun = Mapping[str, Any]
@@ -77,6 +80,7 @@ class ServerRuns:
         self._report_bug = report_bug
         self._changed = threading.Condition()
         self._runs: dict[tuple[str, str], ServerRun] = {}
+        self._checked: dict[tuple[str, str], RunResultDocument] = {}
         self._is_stopping = False
         self._end_by = math.inf
 
@@ -84,6 +88,21 @@ class ServerRuns:
         """Return whether this server runs an item."""
         with self._changed:
             return (workspace.path, item_id) in self._runs
+
+    def checked_result(
+        self, workspace: ServedWorkspace, item_id: str, wait: Wait
+    ) -> RunResultDocument | None:
+        """Return the result of this server's run of an item, if the run had checks.
+
+        Waits for the end of a run that has not ended. An observer runs no checks, so that it knows
+        Millrace's proof alone.
+
+        Raises:
+            Cancelled: the caller requested a stop.
+        """
+        wait.until(lambda: not self.has(workspace, item_id), every=_POLL_SECONDS)
+        with self._changed:
+            return self._checked.get((workspace.path, item_id))
 
     def refuse_if_full(self) -> None:
         """Refuse one more run if there are too many.
@@ -126,6 +145,7 @@ class ServerRuns:
                 return True
             self.refuse_if_full()
             self._runs[key] = run
+            self._checked.pop(key, None)
             self._save_list()
         threading.Thread(target=self._run, args=(key, run), name="run", daemon=True).start()
         return True
@@ -183,6 +203,11 @@ class ServerRuns:
             _log.warning("%s does not run: %s", run.item_id, error)
             return
         answer = perform(OperationName.WATCH, prepared, context, run.request_id)
+        if answer.result.verification is not None:
+            with self._changed:
+                self._checked[run.workspace.path, run.item_id] = answer.result
+                while len(self._checked) > _KEPT_RESULTS:
+                    del self._checked[next(iter(self._checked))]
         _log.info("%s ended: %s", run.item_id, answer.result.outcome)
 
     def _save_list(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from millracer.cancellation import Cancellation
 from millracer.errors import MillracerError, UsageError
 from millracer.operations.context import Tools
 from millracer.operations.options import OptionLayers
+from millracer.schemas.serve.requests import HttpOptions
 from millracer.schemas.serve.result import TOKEN_FRAGMENT, ServeResult
 from millracer.serve.app import ReportBug, make_app
 from millracer.serve.changes import Changes
@@ -162,7 +165,7 @@ class MillracerServer:
             workspaces=workspaces,
             runs=runs,
             changes=Changes(operations, workspaces),
-            watches=ItemWatches(operations),
+            watches=ItemWatches(operations, runs),
             read_only=self._settings.read_only,
             started_at=result.started or datetime.now(UTC),
         )
@@ -268,8 +271,9 @@ def _continue(
                     left.append(entry)
                     continue
                 try:
-                    runs.start(served[path], item_id, request_id, options)
-                except Refusal as refusal:
+                    given = HttpOptions.model_validate_json(json.dumps(options)).given()
+                    runs.start(served[path], item_id, request_id, given)
+                except (Refusal, ValidationError) as refusal:
                     _log.warning("%s does not run: %s", item_id, refusal)
                     left.append(entry)
     return left

@@ -25,6 +25,10 @@ _OF_CODE: Mapping[str, HTTPStatus] = {
     "workspace_unusable": HTTPStatus.CONFLICT,
     "workspace_uninitialised": HTTPStatus.CONFLICT,
     "changes_unknown": HTTPStatus.NOT_FOUND,
+    **dict.fromkeys(
+        ("not_completed", "not_certifiable", "files_changed", "not_a_git_workspace"),
+        HTTPStatus.CONFLICT,
+    ),
     "millrace_timed_out": HTTPStatus.GATEWAY_TIMEOUT,
     "pi_timed_out": HTTPStatus.GATEWAY_TIMEOUT,
 }

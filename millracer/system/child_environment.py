@@ -1,5 +1,7 @@
 """Build the environment of a child process: the caller's, without git's repository variables.
 
+The key that signs certificates is removed as well: no agent and no check may have it.
+
 Git passes a hook's repository in environment variables, and git reads these variables before the
 working directory. A run that starts in a hook works on another repository: its own workspace.
 """
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+
+from millracer.domain.certificate.names import SIGNING_KEY_VARIABLE
 
 #: The variables that `git rev-parse --local-env-vars` lists in older and newer versions, except
 #: GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT: these hold settings (`git -c user.name=…`), which
@@ -33,7 +37,7 @@ GIT_LOCAL_VARIABLES = frozenset(
 #: Git also sets these for one repository and does not list them. With the first, which git sets in
 #: a pre-receive hook, git refuses to write any branch; the second renames all branches.
 _GIT_SERVER_VARIABLES = frozenset({"GIT_QUARANTINE_PATH", "GIT_NAMESPACE"})
-_REMOVED = GIT_LOCAL_VARIABLES | _GIT_SERVER_VARIABLES
+_REMOVED = GIT_LOCAL_VARIABLES | _GIT_SERVER_VARIABLES | {SIGNING_KEY_VARIABLE}
 
 
 def child_environment(environment: Mapping[str, str] | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ or after a call.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from millracer.cancellation import Wait
+from millracer.domain.certificate.content import facts_of
 from millracer.domain.models import StageModels
 from millracer.domain.new_workspace import WorkspaceFolder
 from millracer.domain.requests import IntakeKind, RequestBody
@@ -105,6 +107,7 @@ class ScriptedBackend(Backend):
         self.closures: list[ClosureFact] = []
         self.documents: list[IntakeDocument] = []
         self.enqueued: list[str] = []
+        self.digests: dict[str, str | None] = {}
         self.validated: list[str] = []
         self.started: list[str] = []
         self.stopped: list[int] = []
@@ -510,6 +513,19 @@ class ScriptedBackend(Backend):
         """See the port."""
         with self._called("gather_evidence", wait):
             return self._evidence(item_status)
+
+    def evidence_files(self, evidence: Evidence) -> tuple[str, ...]:
+        """See the port; each fact's source counts as a file."""
+        self.calls.append("evidence_files")
+        return tuple(sorted({fact.source for fact in facts_of(evidence)}))
+
+    def digest_files(self, names: Iterable[str]) -> Mapping[str, str | None]:
+        """See the port; a file has the digest of its name, unless `digests` has another."""
+        self.calls.append("digest_files")
+        return {
+            name: self.digests.get(name, hashlib.sha256(name.encode()).hexdigest())
+            for name in names
+        }
 
     def stage_reports(self, item_ids: Iterable[str], wait: Wait) -> tuple[StageReport, ...]:
         """See the port."""

@@ -52,6 +52,7 @@ def stage_fact(item: HeldItem, workspace: str) -> StageFact:
         counts=item.runner_failure is None,
         source=described("runs", "trace", "run-1", "--format", "json", workspace=workspace),
         observed_at=NOW,
+        completed_at=NOW,
         runner_failure=item.runner_failure,
     )
 

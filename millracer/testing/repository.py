@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from millracer.cancellation import Wait
+from millracer.domain.certificate.verification import FoundCommit
 from millracer.domain.work.changes import Changes
 from millracer.errors import ChangesUnknown
-from millracer.ports import Export, Repository
+from millracer.ports import Export, Repository, WorkTree
 
 _NO_START = "the start of the work was not recorded here"
 
@@ -20,6 +21,8 @@ class ScriptedRepository(Repository):
         measured: the changes.
         text: the patch.
         exported: the export, and the tree of the workspace.
+        files: the files for a certificate.
+        commits: the commits by name.
         starts: the recorded items with `keep`, oldest first.
         finals: the items whose end was recorded.
     """
@@ -28,6 +31,8 @@ class ScriptedRepository(Repository):
         self.measured = measured or Changes()
         self.text = text
         self.exported = Export(tree="0" * 40, folder="/export")
+        self.files = WorkTree(tree="0" * 40)
+        self.commits: dict[str, FoundCommit] = {}
         self.starts: list[tuple[str, bool]] = []
         self.finals: list[str] = []
 
@@ -60,6 +65,21 @@ class ScriptedRepository(Repository):
         """See the port."""
         wait.cancellation.raise_if_cancelled()
         yield self.exported
+
+    def work_tree(self, item_id: str, wait: Wait) -> WorkTree:
+        """See the port."""
+        wait.cancellation.raise_if_cancelled()
+        return self.files
+
+    def find_commit(self, revision: str, base: str | None, wait: Wait) -> FoundCommit:
+        """See the port."""
+        wait.cancellation.raise_if_cancelled()
+        unknown = FoundCommit(revision=revision, problem=f"there is no commit {revision}")
+        return self.commits.get(revision, unknown)
+
+    def export_commit(self, commit: str, wait: Wait) -> AbstractContextManager[Export]:
+        """See the port."""
+        return self.export(wait)
 
     def patch(self, item_id: str, wait: Wait) -> str:
         """See the port."""

@@ -23,6 +23,8 @@ from millracer.errors import UsageError
 from millracer.ports import (
     Agent,
     Backend,
+    CertificateKeys,
+    CheckRunner,
     Clock,
     Directories,
     EventLogs,
@@ -223,7 +225,6 @@ def orchestrator_over(  # noqa: PLR0913 - the listeners
 ) -> Orchestrator:
     """Return an orchestrator that uses both; the caller closes them."""
     load_run()
-    from millracer.checks.runner import ProcessCheckRunner  # noqa: PLC0415 - see above
     from millracer.run.orchestrator import Orchestrator  # noqa: PLC0415 - see above
     from millracer.schemas.run.result import render_result  # noqa: PLC0415 - see above
 
@@ -233,7 +234,7 @@ def orchestrator_over(  # noqa: PLR0913 - the listeners
         clock=SystemClock(),
         unique=new_identity,
         repository=open_repository(millrace.workspace),
-        check_runner=ProcessCheckRunner(),
+        check_runner=open_check_runner(),
         tools=tools,
         listeners=listeners,
         on_text=on_text,
@@ -312,6 +313,20 @@ def open_repository(workspace: str) -> Repository:
 
     paths = WorkspacePaths(Path(workspace))
     return GitRepository(paths.root, paths.changes)
+
+
+def open_keys() -> CertificateKeys:
+    """Return the user's keys of certificates; nothing is read yet."""
+    from millracer.certificate.keys import FileKeys  # noqa: PLC0415 - see above
+
+    return FileKeys()
+
+
+def open_check_runner() -> CheckRunner:
+    """Return the runner of the caller's checks."""
+    from millracer.checks.runner import ProcessCheckRunner  # noqa: PLC0415 - see above
+
+    return ProcessCheckRunner()
 
 
 def open_pi(settings: Settings) -> Agent:

@@ -60,6 +60,7 @@ def load_run() -> None:
 def load_answers() -> None:
     """Import what answers any ops request."""
     load_run()
+    from millracer.certificate import keys
     from millracer.domain.operations import ACTIONS, OpsVersion, load
     from millracer.millrace.files import directories
     from millracer.operations import context

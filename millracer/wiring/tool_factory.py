@@ -17,7 +17,9 @@ from millracer.wiring import (
     Settings,
     begin,
     check_pi_options,
+    open_check_runner,
     open_event_logs,
+    open_keys,
     open_orchestrator,
     open_pi,
     open_repository,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from millracer.ports import (
         Agent,
         Backend,
+        CertificateKeys,
+        CheckRunner,
         EventLogs,
         ProgressListener,
         Repository,
@@ -103,6 +107,14 @@ class ProgramFactory:
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
         return open_repository(root_path)
+
+    def keys(self) -> CertificateKeys:
+        """Return the user's keys of certificates."""
+        return open_keys()
+
+    def check_runner(self) -> CheckRunner:
+        """Return the runner of the caller's checks."""
+        return open_check_runner()
 
     def event_logs(self, root_path: str) -> EventLogs:
         """Return the event logs of a workspace."""
@@ -203,6 +215,14 @@ class PortFactory:
     def repository(self, root_path: str) -> Repository:
         """Return the repository of a workspace."""
         return open_repository(root_path)
+
+    def keys(self) -> CertificateKeys:
+        """Return the user's keys of certificates."""
+        return open_keys()
+
+    def check_runner(self) -> CheckRunner:
+        """Return the runner of the caller's checks."""
+        return open_check_runner()
 
     def event_logs(self, root_path: str) -> EventLogs | None:
         """Return the event logs of a workspace; None: no events are stored."""

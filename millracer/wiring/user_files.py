@@ -36,6 +36,7 @@ __all__ = [
     "read_workspace_config",
     "user_config_file",
     "workspace_config_file",
+    "write_file",
 ]
 
 
@@ -61,6 +62,26 @@ def log_to_file() -> Callable[[str], None]:
             log_file.append_to_log(line, os.environ)
 
     return emit
+
+
+def write_file(path: Path, text: str) -> None:
+    """Replace a file of the user atomically; as readable as its folder's other files.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    from millracer.system.files import write_atomically  # noqa: PLC0415 - few commands write files
+
+    try:
+        write_atomically(path, text)
+        mask = os.umask(0)
+        os.umask(mask)
+        path.chmod(0o666 & ~mask)
+    except (OSError, MillracerError) as error:
+        raise UsageError(
+            f"{path} cannot be written: {error}",
+            suggested_action="name a file in a folder that you can write",
+        ) from error
 
 
 def open_installer() -> tuple[Path, Installer]:

@@ -61,6 +61,9 @@ _OF_OTHERS = frozenset(
         *("millracer.schemas.config", "millracer.schemas.control"),
         *("millracer.schemas.doctor", "millracer.schemas.status"),
         "millracer.schemas.submit",
+        # The libraries of certificates, an extra: loaded before a run that certifies, else with the
+        # first certificate.
+        *("millracer.certificate.envelope", "millracer.certificate.pem"),
         # Listeners of a run's end: loaded at the start if they are configured.
         *("millracer.notify.notifications", "millracer.tracing.export"),
     }
@@ -70,7 +73,11 @@ _OF_OTHER_PLATFORMS = {
     "portable": "millracer.system.inotify_changes",
 }
 _OF_ANSWERS = frozenset(
-    {"millracer.millrace.files.directories", "millracer.operations.ops.gateway"}
+    {
+        "millracer.certificate.keys",
+        "millracer.millrace.files.directories",
+        "millracer.operations.ops.gateway",
+    }
 )
 #: The operator shares the views of commands, not their harness.
 _OF_COMMANDS = frozenset({"millracer.cli.operation_calls"})

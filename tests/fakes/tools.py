@@ -21,6 +21,8 @@ from millracer.operations.options import OptionLayers
 from millracer.ports import (
     Agent,
     Backend,
+    CertificateKeys,
+    CheckRunner,
     EventLogs,
     ProgressListener,
     Repository,
@@ -33,8 +35,10 @@ from millracer.schemas.run.document import ToolsDocument
 from millracer.schemas.run.result import render_result
 from millracer.testing.agent import ScriptedAgent
 from millracer.testing.backend import ScriptedBackend
+from millracer.testing.checks import ScriptedCheckRunner
 from millracer.testing.clock import FrozenClock
 from millracer.testing.repository import ScriptedRepository
+from tests.fakes.keys import ScriptedKeys
 
 _USED = ProgramsUsed(
     millrace=ProgramUsed(command="millrace", origin=ToolOrigin.PATH),
@@ -62,6 +66,8 @@ class ScriptedTools(Tools):
         on_text: receives pi's text.
         on_log: called as the log of a run's item is opened.
         logs: the event logs of runs; None: no events are stored.
+        certificate_keys: the keys of certificates.
+        checker: runs checks.
     """
 
     backends: ScriptedBackend = field(default_factory=ScriptedBackend)
@@ -78,6 +84,8 @@ class ScriptedTools(Tools):
     on_text: TextListener | None = None
     on_log: LogListener | None = None
     logs: EventLogs | None = None
+    certificate_keys: CertificateKeys = field(default_factory=ScriptedKeys)
+    checker: ScriptedCheckRunner = field(default_factory=ScriptedCheckRunner)
 
     def millrace(self, root_path: str, options: RunOptions) -> Backend:
         self._open(root_path, options)
@@ -88,6 +96,12 @@ class ScriptedTools(Tools):
 
     def event_logs(self, root_path: str) -> EventLogs:
         return self.logs or FileEventLogs(Path(root_path) / ".millracer" / "items")
+
+    def keys(self) -> CertificateKeys:
+        return self.certificate_keys
+
+    def check_runner(self) -> CheckRunner:
+        return self.checker
 
     def agent(self, root_path: str, options: RunOptions) -> Agent:
         return self.pi

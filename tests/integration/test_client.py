@@ -71,6 +71,8 @@ _CALLS: dict[str, Callable[[Client], Any]] = {
     "watch_all": lambda millracer: millracer.watch_all(),
     "status": lambda millracer: millracer.status(),
     "diff": lambda millracer: millracer.diff("item"),
+    "certify": lambda millracer: millracer.certify("item"),
+    "verify": lambda millracer: millracer.verify(b"{}"),
     "list": lambda millracer: millracer.list(),
     "history": lambda millracer: millracer.history(),
     "show": lambda millracer: millracer.show("item"),
@@ -97,6 +99,12 @@ _CALLS: dict[str, Callable[[Client], Any]] = {
 }
 #: The methods on registered workspaces and sessions.
 _ON_STORE = {str(name) for name, each in OPERATIONS.items() if each.on_store}
+#: The work on this item neither began nor ended here, and no key is trusted.
+_NEED_MORE = {
+    "diff": "changes_unknown",
+    "certify": "not_completed",
+    "verify": "key_unusable",
+}
 #: A scripted client has no programs whose installation could be checked.
 _NOT_SCRIPTED = {"diagnose"}
 
@@ -164,8 +172,10 @@ def test_a_method_returns_the_document_of_its_operation(
         result = _CALLS[name](scripted)
 
     assert type(result) is load(operation.result)
-    if name == "diff":  # the work on this item did not begin here
-        assert [error.code for error in result.errors] == ["changes_unknown"]
+    if name in _NEED_MORE:
+        assert [error.code for error in result.errors] == [_NEED_MORE[name]]
+        with pytest.raises(OutcomeError):
+            result.raise_for_outcome()
     else:
         result.raise_for_outcome()
     assert "events_not_stored" not in str(result.warnings)
@@ -233,7 +243,8 @@ def test_a_cancelled_call_returns_its_document(name: str) -> None:
     cancellation.cancel(CancelReason.TERMINATED)
     arguments: dict[str, tuple[str, ...]] = {"run": ("t",), "submit": ("t",)}
     arguments |= dict.fromkeys(
-        ("show", "logs", "trace", "watch", "diff", "cancel", "retry", "show_run"), ("item",)
+        ("show", "logs", "trace", "watch", "diff", "cancel", "retry", "show_run", "certify"),
+        ("item",),
     )
     arguments |= dict.fromkeys(("register_workspace", "forget_workspace"), ("item",))
     keywords = {"workspace_id": "w"} if name == "register_workspace" else {}
@@ -242,7 +253,8 @@ def test_a_cancelled_call_returns_its_document(name: str) -> None:
 
     with client(backend=backend) as scripted:
         method = getattr(scripted, name)
-        result = method(*arguments.get(name, ()), cancellation=cancellation, **keywords)
+        given: tuple[Any, ...] = (b"{}",) if name == "verify" else arguments.get(name, ())
+        result = method(*given, cancellation=cancellation, **keywords)
         if name == "watch":
             result = result.result()
 

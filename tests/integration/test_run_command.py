@@ -408,3 +408,11 @@ def test_a_document_on_a_terminal_ends_with_how_the_run_ended(
 
     assert invoke(["run", "--workspace", "/", "--quiet", "--output", "json", "t"]) == 4
     assert capsys.readouterr().err == "blocked: Millrace blocked it\n"
+
+
+@pytest.mark.parametrize("words", [["run", "--check"], ["run", "x", "--output"]])
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(words) == 2
+    assert "millracer run --help" in capsys.readouterr().err

@@ -50,6 +50,7 @@ class Desk:
     workspace: str | None = None
     session_id: str = LOCAL_SESSION
     remembers: bool = True
+    clock: FrozenClock = field(default_factory=FrozenClock)
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     def configured(self, root_path: str) -> Values:
@@ -62,7 +63,7 @@ class Desk:
             tools=self.tools,
             memory=SessionMemory(self.store),
             directories=self.directories,
-            clock=FrozenClock(),
+            clock=self.clock,
             defaults=CommandDefaults(
                 options=OptionLayers(given=values_of(self.options), workspace=self.configured),
                 workspace=self.workspace,

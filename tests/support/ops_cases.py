@@ -32,6 +32,7 @@ from tests.support.ops_scenes import (
     RecordedMillrace,
     fails,
     has_blocked_item,
+    has_completed_item,
     has_no_proc,
     has_no_store,
     has_recorded_changes,
@@ -358,6 +359,16 @@ ACTIONS = (
     Case(
         name="diff-of-an-unrecorded-item",
         request=asks("diff", **_at(), input=_FULL_ITEM),
+        prepare=has_blocked_item,
+    ),
+    Case(
+        name="certify",
+        request=asks("certify", **_at(), input=_FULL_ITEM),
+        prepare=has_completed_item,
+    ),
+    Case(
+        name="certify-of-an-unfinished-item",
+        request=asks("certify", **_at(), input=_FULL_ITEM),
         prepare=has_blocked_item,
     ),
     Case(name="queue-status", request=asks("queue_status", **_at()), prepare=has_blocked_item),

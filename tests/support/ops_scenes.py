@@ -16,7 +16,7 @@ from millracer.domain.work.runtime import RuntimeStatus
 from millracer.domain.work.transcript import EntryKind, Transcript, TranscriptEntry
 from millracer.errors import StoreUnavailable, ToolNotFound, ToolUnsupported
 from millracer.testing.backend import ScriptedBackend
-from millracer.testing.steps import Step, stage_runs, then
+from millracer.testing.steps import NOW, Step, stage_runs, then
 from tests.fakes.store import InMemorySessionStore
 from tests.support.gateway import Desk
 
@@ -82,6 +82,14 @@ def has_recorded_changes(desk: Desk) -> None:
     desk.tools.repositories.measured = Changes(files=(change,))
     desk.tools.repositories.text = "-grey\n+blue\n"
     desk.tools.repositories.starts.append(("make-it-blue-1", True))
+
+
+def has_completed_item(desk: Desk) -> None:
+    """Let Millrace hold an item that is done, with its recorded start and a known tree."""
+    desk.tools.backends.holds("make-it-blue-1", ItemState.DONE, proven=True)
+    desk.tools.repositories.measured = Changes(started_at=NOW, ended_at=NOW, base_commit="9" * 40)
+    desk.tools.repositories.starts.append(("make-it-blue-1", True))
+    desk.clock.advance((NOW - desk.clock.now()).total_seconds())
 
 
 def has_no_proc(desk: Desk) -> None:

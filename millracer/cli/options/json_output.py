@@ -19,11 +19,12 @@ AsJson = Annotated[
 ]
 
 
-def with_output(command: Callable[..., None]) -> Callable[..., None]:
+def with_output(command: Callable[..., None], *, short: bool = True) -> Callable[..., None]:
     """Give a Typer command `--output` and `--json`.
 
     Args:
         command: has a parameter `as_json`, which gets a bool, or `output`, which gets the format.
+        short: whether `-o` is `--output`; otherwise the command has another `-o`.
     """
     signature = inspect.signature(command, eval_str=True)
     own = list(signature.parameters.values())
@@ -44,7 +45,12 @@ def with_output(command: Callable[..., None]) -> Callable[..., None]:
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     added = [
-        inspect.Parameter("output", keyword, default=None, annotation=options.Output),
+        inspect.Parameter(
+            "output",
+            keyword,
+            default=None,
+            annotation=options.Output if short else options.LongOutput,
+        ),
         inspect.Parameter("as_json", keyword, default=False, annotation=AsJson),
     ]
     rest = [each for each in own if each is not taken]

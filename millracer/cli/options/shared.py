@@ -169,6 +169,10 @@ Output = Annotated[
         "--output", "-o", help_text="Format of standard output (default: text).", group=OUTPUT_GROUP
     ),
 ]
+LongOutput = Annotated[
+    OutputFormat | None,
+    _option("--output", help_text="Format of standard output (default: text).", group=OUTPUT_GROUP),
+]
 RequestId = Annotated[
     str | None,
     _option(
@@ -200,6 +204,14 @@ Jsonl = Annotated[
     typer.Option(
         "--jsonl",
         help="Read JSON requests, one per line, until end of input; print each result on one line.",
+    ),
+]
+CertificateFile = Annotated[
+    Path | None,
+    _option(
+        "--certificate",
+        help_text="If the work item is completed, write its signed certificate to this file.",
+        group=OUTPUT_GROUP,
     ),
 ]
 StreamJson = Annotated[

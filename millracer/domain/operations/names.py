@@ -37,6 +37,8 @@ class OperationName(StrEnum):
     LIST_RUNS = "list_runs"
     SHOW_RUN = "show_run"
     DIAGNOSE = "diagnose"
+    CERTIFY = "certify"
+    VERIFY = "verify"
 
 
 class OpsVersion(StrEnum):

@@ -189,3 +189,37 @@ class DiagnoseRequest:
     """
 
     with_turn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertifyRequest:
+    """Certify one completed item.
+
+    Attributes:
+        work_item_id: the item's id, the id of its request, or a unique beginning of its id.
+        key: the file with the signing key; None: the environment's key, else the user's.
+    """
+
+    work_item_id: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyRequest:
+    """Verify a certificate.
+
+    Attributes:
+        content: the certificate's file.
+        keys: files with public keys to trust; empty: the user's trusted keys.
+        commit: the commit that must have the certified tree; None: no commit is compared.
+        with_evidence: compare the evidence in the workspace as well.
+        required_checks: the checks that the certificate must prove.
+        rerun: run the checks again on the files of the commit.
+    """
+
+    content: bytes
+    keys: tuple[str, ...] = ()
+    commit: str | None = None
+    with_evidence: bool = False
+    required_checks: tuple[tuple[str, ...], ...] = ()
+    rerun: bool = False

@@ -19,6 +19,9 @@ SUBMIT_OPTIONS: Final = (
     "gitignore",
 )
 
+#: The run options about checks.
+CHECK_OPTIONS: Final = ("checks", "check_in", "check_timeout_seconds")
+
 #: The run options without a meaning for an item that exists already.
 NOT_FOR_WATCH: Final = ("route", "intake")
 
@@ -29,6 +32,7 @@ _OPERATIONS = "millracer.operations"
 _SCHEMAS = "millracer.schemas"
 _CONTROL = f"{_SCHEMAS}.control"
 _PAYLOADS = f"{_SCHEMAS}.ops"
+_CERTIFICATE = f"{_SCHEMAS}.certificate.results"
 _TASK = f"{_OPERATIONS}.context:PreparedTask"
 
 
@@ -256,6 +260,27 @@ OPERATIONS: Mapping[OperationName, Operation] = MappingProxyType(
             ops_action="diff",
             ops_since=OpsVersion.V03,
             payload=f"{_PAYLOADS}.item_payloads:ItemPayload",
+            writes=False,
+        ),
+        _N.CERTIFY: Operation(
+            request=f"{_REQUESTS}:CertifyRequest",
+            result=f"{_CERTIFICATE}:CertifyResult",
+            help="Make a signed certificate of one completed work item.",
+            handler=f"{_OPERATIONS}.certificates.make:answer_certify",
+            failure=f"{_CERTIFICATE}:describe_certify_failure",
+            ops_action="certify",
+            ops_since=OpsVersion.V03,
+            ops_request=f"{_OPERATIONS}.certificates.make:read_ops_request",
+            payload=f"{_PAYLOADS}.item_payloads:ItemPayload",
+            writes=True,
+            warms_up=True,
+        ),
+        _N.VERIFY: Operation(
+            request=f"{_REQUESTS}:VerifyRequest",
+            result=f"{_CERTIFICATE}:VerifyResult",
+            command=f"{_COMMANDS}.verify:verify",
+            handler=f"{_OPERATIONS}.certificates.verify:answer_verify",
+            failure=f"{_CERTIFICATE}:describe_verify_failure",
             writes=False,
         ),
         _N.CANCEL: _control(

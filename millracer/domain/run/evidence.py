@@ -123,6 +123,7 @@ class CheckFact:
         output: the end of both outputs, without secrets.
         place: where it ran.
         tree: the id of the checked git tree; None if it is not known.
+        output_sha256: the digest of all of both outputs, in hex; empty if it did not start.
     """
 
     item_id: str
@@ -135,6 +136,7 @@ class CheckFact:
     output: str = ""
     place: CheckPlace = CheckPlace.EXPORT
     tree: str | None = None
+    output_sha256: str = ""
 
     @property
     def passed(self) -> bool:

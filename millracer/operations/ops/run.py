@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from millracer.cancellation import Cancellation
+from millracer.domain.checks import WorkVerification
 from millracer.domain.requests import RunRequest
 from millracer.domain.run.completion import unmet
 from millracer.domain.run.outcome import Outcome
@@ -175,7 +176,6 @@ def _reply(read: ReadRequest, target: Target, request: RunRequest, result: RunRe
         ),
         *(f"expected evidence: {name}" for name in expected),
     ]
-    verified = result.scoped_completion and not expected
     status = _STATUSES[result.outcome]
     return Reply(
         status=status,
@@ -192,7 +192,7 @@ def _reply(read: ReadRequest, target: Target, request: RunRequest, result: RunRe
             scoped_completion=result.scoped_completion,
             evidence_summary=document.completion_evidence,
             missing_evidence=missing,
-            verification_status=Verification.VERIFIED if verified else Verification.UNVERIFIED,
+            verification_status=_verification(result, is_proven=not expected),
             terminal_outcome_ref=None if result.event is None else result.event.run_id,
         ),
         route=None if result.route is None else OpsRoute(result.route),
@@ -209,6 +209,13 @@ def _reply(read: ReadRequest, target: Target, request: RunRequest, result: RunRe
         raw_compat=document,
         exit_code=_exit_code(status, result),
     )
+
+
+def _verification(result: RunResult, *, is_proven: bool) -> Verification:
+    if result.verification is WorkVerification.CONTRADICTED:
+        return Verification.CONTRADICTED
+    is_verified = result.scoped_completion and is_proven
+    return Verification.VERIFIED if is_verified else Verification.UNVERIFIED
 
 
 def _errors(result: RunResult) -> tuple[OpsErrorDocument, ...]:

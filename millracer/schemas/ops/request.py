@@ -8,7 +8,7 @@ blank optional texts are absent, as in the reference.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -34,7 +34,12 @@ from millracer.schemas.lenient import IgnoredValue, read_leniently
 from millracer.schemas.ops.limits import REQUEST_LIMIT_BYTES
 from millracer.schemas.ops.payloads import EnqueuePayload, Payload, payload_of
 from millracer.schemas.ops.preferences import IntakeWord, RouteWord
-from millracer.schemas.run.options import FORBIDDEN_OPTIONS, OpsOptions
+from millracer.schemas.run.options import (
+    CHECKS_NAME,
+    FORBIDDEN_OPTIONS,
+    MISNAMED_CHECKS,
+    OpsOptions,
+)
 from millracer.schemas.scopes import SCOPES, find_scope
 
 SCHEMA_VERSION: Final = "millracer.ops.v0.2"
@@ -362,6 +367,7 @@ def read_request(
         raise InvalidOpsRequest(targets, document)
     if action is not None:
         unknown += unknown_fields(payload, path)
+    _refuse_misplaced_checks(unknown, document)
     return ReadRequest(
         request=request,
         action=action,
@@ -373,6 +379,25 @@ def read_request(
         scope=None if found.scope is None else found.scope.to_scope(),
         scope_is_unclear=found.is_unclear,
     )
+
+
+def _refuse_misplaced_checks(unknown: Sequence[str], document: dict[str, Any] | None) -> None:
+    """Refuse a demand for checks that no field reads: without it, work could count as completed.
+
+    Raises:
+        InvalidOpsRequest: an unknown field demands checks.
+    """
+    refusals = tuple(
+        InvalidRequest(
+            f"field {path}: checks are demanded with {CHECKS_NAME}",
+            field=path,
+            suggested_action=f"use {CHECKS_NAME}, a list of lists of words",
+        )
+        for path in unknown
+        if path.rpartition(".")[2] in {*MISNAMED_CHECKS, "checks"}
+    )
+    if refusals:
+        raise InvalidOpsRequest(refusals, document)
 
 
 def _unusable_targets(

@@ -64,6 +64,7 @@ class Verification(StrEnum):
     """Whether completion was proven; `not_applicable` if the action completes no work."""
 
     VERIFIED = "verified"
+    CONTRADICTED = "contradicted"  #: a demanded check ended with another exit code than 0
     UNVERIFIED = "unverified"
     NOT_APPLICABLE = "not_applicable"
 
@@ -263,7 +264,8 @@ class CompletionDocument(Published):
         evidence_summary: every proof; empty unless `scoped_completion`.
         missing_evidence: what completion would have needed, and the names in the request's
             `expected_evidence` that no proof matches.
-        verification_status: `verified` only where nothing is missing.
+        verification_status: `verified` only where nothing is missing; `contradicted` if a demanded
+            check failed.
         terminal_outcome_ref: the Millrace run that decided.
     """
 

@@ -100,12 +100,23 @@ FORBIDDEN_OPTIONS = frozenset(
 )
 
 
+#: Names that no field has, although a caller who uses one demands a check.
+MISNAMED_CHECKS = frozenset(
+    spelling
+    for option in RUN_OPTIONS
+    if option.form is Form.ARGV and option.singular is not None
+    for spelling in (option.singular, option.singular.replace("_", "-"))
+)
+#: The right name of the demand.
+CHECKS_NAME = "options.checks"
+
+
 def _say_every_name(schema: dict[str, Any], model: type[Any]) -> None:
     """Let a schema name the second spellings, and what is refused."""
     describe_fields(schema, model)
     fields = schema["properties"]
     fields |= {name.replace("_", "-"): fields[name] for name in fields}
-    fields |= dict.fromkeys(sorted(FORBIDDEN_OPTIONS), False)
+    fields |= dict.fromkeys(sorted(FORBIDDEN_OPTIONS | MISNAMED_CHECKS), False)
 
 
 class OpsOptions(GivenOptions):

@@ -16,9 +16,7 @@ from millracer.schemas.run.options import fields_of
 #: The most items of one page, and the number without a limit in the request.
 MOST_ITEMS = 200
 _ITEMS = 50
-_NOT_OVER_HTTP = frozenset(
-    {"route", "intake", "cwd", "skill", "no_default_skills", "checks", "check_in"}
-)
+_NOT_OVER_HTTP = frozenset({"route", "intake", "cwd", "skill", "no_default_skills"})
 _TASK_BYTES = 4 * 1024 * 1024
 
 
@@ -169,6 +167,16 @@ class WatchBody(HttpBody):
 
     Attributes:
         options: how the work is done.
+    """
+
+    options: HttpOptions | None = None
+
+
+class CertifyBody(HttpBody):
+    """How an item is certified.
+
+    Attributes:
+        options: `checks`, `check_in` and `check_timeout_seconds` count.
     """
 
     options: HttpOptions | None = None

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from millracer.domain.operations import OPERATIONS, load
 from millracer.domain.run.result import ErrorRecord
 from millracer.operations.answer import Answer
+from millracer.operations.options import OptionLayers
 from millracer.schemas.base import redacted
 from millracer.schemas.control import ControlResult
 from millracer.serve.errors import Refusal
@@ -49,11 +50,19 @@ async def perform_operation(call: Call) -> Response:
             if field in known
         }
     )
-    context = call.service.operations.context(call.workspace)
+    context = call.service.operations.context(call.workspace, options=_options(call))
     answer = await call.service.perform(name, request, context)
     if call.route.writes:
         call.service.changes.report(call.workspace.key)
     return reply_answer(answer)
+
+
+def _options(call: Call) -> OptionLayers | None:
+    """Return the server's options with those of the body; None if it has none."""
+    options = getattr(call.body, "options", None)
+    if options is None:
+        return None
+    return call.service.operations.options.with_values(**options.given())
 
 
 def reply_answer(answer: Answer[Any], status: int = 200) -> Response:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from millracer.cancellation import Cancellation, Cancelled, CancelReason, Wait
+from millracer.repository import export as export_module
+from millracer.repository.snapshot import COPY_LIMITS
 from tests.integration.repository.test_git_repository import (
     commit,
     contents,
@@ -123,6 +126,32 @@ def test_a_file_that_git_cannot_add_is_not_left_out(folder: Path) -> None:
     assert problem(folder)
 
 
+def test_a_large_changed_file_is_exported(folder: Path) -> None:
+    size = 5 * 1024 * 1024  # more than a record measures
+    write(folder, "large.bin", b"x" * size)
+
+    with repository(folder).export(wait()) as export:
+        assert export.problem == ""
+        assert (Path(export.folder) / "large.bin").stat().st_size == size
+        tree = export.tree
+    assert repository(folder).tree(wait()) == tree
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("file_bytes", "too large: more.txt"), ("total_bytes", "10 bytes"), ("files", "1 files")],
+)
+def test_an_export_has_limits_of_its_own(
+    folder: Path, limit: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = 1 if limit == "files" else 10
+    monkeypatch.setattr(export_module, "COPY_LIMITS", replace(COPY_LIMITS, **{limit: value}))
+    write(folder, "more.txt", "x" * 11)
+    write(folder, "few.txt", "x")
+
+    assert expected in problem(folder)
+
+
 def test_a_submodule_is_not_exported(folder: Path) -> None:
     inner = write(folder, "inner/file", "text\n").parent
     git(inner, "init", "--quiet")
@@ -136,12 +165,6 @@ def test_a_pointer_of_git_lfs_is_not_exported(folder: Path) -> None:
     write(folder, "images/large.bin", pointer)
 
     assert "images/large.bin" in problem(folder)
-
-
-def test_a_changed_file_that_is_too_large_is_not_left_out(folder: Path) -> None:
-    write(folder, "large.bin", b"x" * (4 * 1024 * 1024 + 1))
-
-    assert "large.bin" in problem(folder)
 
 
 def test_an_export_is_removed_though_a_check_took_permissions(folder: Path) -> None:

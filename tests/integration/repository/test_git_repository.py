@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -264,7 +265,8 @@ def test_a_nested_repository_does_not_hide_other_changes(folder: Path) -> None:
 def test_a_large_file_is_named_and_not_measured(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "_MAX_FILE_BYTES", 100)
+    limits = replace(snapshot.RECORD_LIMITS, file_bytes=100)
+    monkeypatch.setattr(snapshot, "RECORD_LIMITS", limits)
     started(folder)
     write(folder, "large [1].bin", b"x" * 101)
     write(folder, "small.txt", "1\n")
@@ -275,12 +277,13 @@ def test_a_large_file_is_named_and_not_measured(
     assert found.not_measured == ("large [1].bin",)
 
 
-@pytest.mark.parametrize("limit", ["_MAX_FILES", "_MAX_TOTAL_BYTES"])
+@pytest.mark.parametrize("limit", ["files", "total_bytes"])
 def test_too_many_changes_are_not_measured(
     folder: Path, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started(folder)
-    monkeypatch.setattr(snapshot, limit, 1)
+    limits = replace(snapshot.RECORD_LIMITS, **{limit: 1})
+    monkeypatch.setattr(snapshot, "RECORD_LIMITS", limits)
     for number in range(2):
         write(folder, f"{number}.txt", "12")
 

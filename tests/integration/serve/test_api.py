@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -296,6 +297,61 @@ def test_a_task_is_submitted_and_run_to_its_end(
 
 
 SUMMARY = {"finalizer": "summary"}
+
+
+def test_the_callers_checks_decide_over_http_too(
+    client: Client, backend: LiveBackend, here: str, workspace: Path
+) -> None:
+    backend.will_show(stage_runs("builder"), item_ends(ItemState.DONE, proven=True))
+    checks = [[sys.executable, "-c", "pass"], [sys.executable, "-c", "raise SystemExit(3)"]]
+    options = {**SUMMARY, "checks": checks, "check_in": "workspace"}
+
+    refused = client.post(f"{here}/items", {"task": "Fix it", "options": {"checks": ["true"]}})
+    misnamed = client.post(f"{here}/items", {"task": "Fix it", "options": {"check": checks}})
+    accepted = client.post(
+        f"{here}/items", {"task": "Fix it", "intake": "task", "options": options}
+    ).json
+
+    assert (refused.status, misnamed.status) == (422, 422)
+    with client.stream(accepted["events"].removeprefix("/api/v1")) as stream:
+        result = stream.frames()[-1]["payload"]
+    assert (result["outcome"], result["verification"]) == ("incomplete", "contradicted")
+    assert [each["exit_code"] for each in result["checks"]] == [0, 3]
+
+
+def test_the_checks_of_a_run_outlive_a_killed_server(
+    tools: PortFactory, backend: LiveBackend, here: str, workspace: Path, state: Path
+) -> None:
+    backend.holds(ITEM, ItemState.DONE, proven=True)
+    run = {
+        "workspace": str(workspace),
+        "work_item_id": ITEM,
+        "request_id": "r1",
+        "options": {
+            **SUMMARY,
+            "checks": [[sys.executable, "-c", "raise SystemExit(3)"]],
+            "check_in": "workspace",
+        },
+    }
+    state.mkdir()
+    (state / "serve.runs").write_text(json.dumps([run]), encoding="utf-8")
+
+    with serving(tools, workspace) as client, client.stream(f"{here}/items/{ITEM}/events") as read:
+        result = read.frames()[-1]["payload"]
+
+    assert (result["outcome"], result["verification"]) == ("incomplete", "contradicted")
+
+
+def test_unfinished_work_is_not_certified_over_http(
+    client: Client, reader: Client, backend: LiveBackend, here: str
+) -> None:
+    backend.holds(ITEM, ItemState.BLOCKED)
+
+    answered = client.post(f"{here}/items/{ITEM}/certify", {})
+
+    assert (answered.status, answered.json["error"]["code"]) == (409, "not_completed")
+    assert client.post(f"{here}/items/nothing/certify", {}).status == 404
+    assert reader.post(f"{here}/items/{ITEM}/certify", {}).status == 405
 
 
 def test_a_task_can_be_queued_only(client: Client, backend: LiveBackend, here: str) -> None:

@@ -32,6 +32,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     stream_json: options.StreamJson = False,
     request_id: options.RequestId = None,
     resume: options.Resume = None,
+    certificate: options.CertificateFile = None,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -47,7 +48,14 @@ def run(  # noqa: PLR0913 - one parameter per option
         resume=resume,
     )
     raise typer.Exit(
-        load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet, stream=stream)
+        load(_BODY)(
+            task_input,
+            output=output,
+            exit_zero=exit_zero,
+            quiet=quiet,
+            stream=stream,
+            certificate=certificate,
+        )
     )
 
 
@@ -64,6 +72,7 @@ def watch(  # noqa: PLR0913 - one parameter per option
     stream_json: options.StreamJson = False,
     after: options.After = None,
     observe: options.Observe = False,
+    certificate: options.CertificateFile = None,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -77,9 +86,11 @@ def watch(  # noqa: PLR0913 - one parameter per option
             "`watch` takes either an ID or --all",
             suggested_action="give the id of an item from `millracer list`, or --all",
         )
-    if every and (observe or after is not None):
+    of_one = {"--observe": observe, "--after": after, "--certificate": certificate}
+    wrong = [name for name, value in of_one.items() if value not in {None, False}]
+    if every and wrong:
         raise UsageError(
-            f"{'--observe' if observe else '--after'} is about one item, and --all about every one",
+            f"{wrong[0]} is about one item, and --all about every one",
             suggested_action="watch one item, or leave the option out",
         )
     stream = stream_options(is_wanted=stream_json, after=after)
@@ -92,5 +103,12 @@ def watch(  # noqa: PLR0913 - one parameter per option
         raise typer.Exit(code)
     task_input = TaskInput(common=common, resume=item, observe=observe)
     raise typer.Exit(
-        load(_BODY)(task_input, output=output, exit_zero=exit_zero, quiet=quiet, stream=stream)
+        load(_BODY)(
+            task_input,
+            output=output,
+            exit_zero=exit_zero,
+            quiet=quiet,
+            stream=stream,
+            certificate=certificate,
+        )
     )

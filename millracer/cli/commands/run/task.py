@@ -11,13 +11,14 @@ from millracer.cancellation import Cancellation
 from millracer.cli.commands.run.gitignore import offer_gitignore
 from millracer.cli.commands.run.report import report
 from millracer.cli.frame_output import FrameOutput
-from millracer.cli.operation_calls import conclude
+from millracer.cli.operation_calls import conclude, context_of
 from millracer.cli.task_input import prepare
 from millracer.cli.task_request import TaskInput
 from millracer.cli.terminal.progress import progress_shown
 from millracer.cli.terminal.stderr import can_redraw
 from millracer.cli.terminal.stdout import OutputFormat, has_reader, print_line
 from millracer.cli.terminal.style import Stream, is_terminal
+from millracer.domain.operations import load
 from millracer.domain.run.result import RunResult, exit_code_of
 from millracer.domain.workspaces import LOCAL_SESSION
 from millracer.errors import ExitCode, MillracerError
@@ -30,17 +31,20 @@ if TYPE_CHECKING:
     from millracer.cli.options.stream import StreamOptions
     from millracer.cli.terminal.task_screen import TaskScreen
 
+#: Loads the libraries of certificates, so that it is named and imported when one is requested.
+_CERTIFYING = "millracer.cli.commands.run.certificate:certifying"
 #: Exit codes that `--exit-zero` keeps.
 _KEPT = frozenset({ExitCode.INTERNAL_ERROR, ExitCode.USAGE})
 
 
-def run_task(
+def run_task(  # noqa: PLR0913 - the options of a run
     task: TaskInput,
     *,
     output: OutputFormat,
     exit_zero: bool,
     quiet: bool,
     stream: StreamOptions | None = None,
+    certificate: Path | None = None,
 ) -> int:
     """Perform one run, print its document or its event stream, and return the exit code."""
     common = task.common
@@ -55,6 +59,10 @@ def run_task(
         nonlocal workspace
         prepared = prepare(task, request_id, memory)
         workspace = prepared.root_path
+        add = _unchanged
+        if certificate is not None:
+            context = context_of(common, memory, cancellation)
+            add = load(_CERTIFYING)(certificate, workspace, context)
         if screen is not None:
             with ExitStack() as shown_until_end:
                 shown_until_end.callback(screen.end)
@@ -64,13 +72,13 @@ def run_task(
                     on_text=screen.stream,
                     on_log=screen.story.log_opened,
                 )
-                return _answer(operation.run_task(prepared, programs, cancellation))
+                return _answer(add(operation.run_task(prepared, programs, cancellation)))
         with progress_shown(quiet=quiet) as story:
             programs = replace(common.programs, listeners=story.listeners, on_log=story.log_opened)
             if frames is None:
-                return _answer(operation.run_task(prepared, programs, cancellation))
+                return _answer(add(operation.run_task(prepared, programs, cancellation)))
             with frames.streaming(programs, cancellation) as streamed:
-                return _answer(operation.run_task(prepared, streamed, cancellation))
+                return _answer(add(operation.run_task(prepared, streamed, cancellation)))
 
     def failed(error: MillracerError) -> Answer[RunResult]:
         return _answer(operation.result_of(error, request_id, workspace))
@@ -115,5 +123,12 @@ def _screen(output: OutputFormat, *, quiet: bool) -> TaskScreen | None:
     return TaskScreen()
 
 
+def _unchanged(result: RunResult) -> RunResult:
+    return result
+
+
 def _answer(result: RunResult) -> Answer[RunResult]:
-    return Answer(result=result, exit_code=exit_code_of(result))
+    """Return the answer; a requested certificate that was not made is a failure to write."""
+    lacks_one = any(warning.code == "certificate_not_made" for warning in result.warnings)
+    code = ExitCode.FAILED if lacks_one else exit_code_of(result)
+    return Answer(result=result, exit_code=code)

@@ -46,6 +46,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "history": {"workspace_ref": WORK},
     "show_run": {"workspace_ref": WORK, "input": {"payload": {"run_id": "run-1"}}},
     "diagnose": {"workspace_ref": WORK},
+    "certify": {"workspace_ref": WORK, "input": ITEM},
     "list_workspaces": {},
     "select_workspace": {"input": {"payload": {"root_path": "/shop"}}},
     "register_workspace": {"input": {"payload": {"workspace_id": "alpha", "root_path": "/shop"}}},
@@ -70,7 +71,9 @@ def unreadable(raw: bytes) -> InvalidOpsRequest:
 # dispatch
 
 
-@pytest.mark.parametrize("action", [action for action in ACTIONS if action != "watch"])
+@pytest.mark.parametrize(
+    "action", [action for action in ACTIONS if action not in {"watch", "certify"}]
+)
 def test_every_action_is_answered_with_its_own_route_and_no_claim_of_completion(
     action: str,
 ) -> None:
@@ -118,6 +121,16 @@ def test_a_long_action_is_not_repeated_in_full() -> None:
     result = Desk().ask("x" * 100_000)
 
     assert len(result.errors[0].message) < 500
+
+
+def test_only_completed_work_is_certified() -> None:
+    desk = Desk()
+    desk.tools.backends.holds("t1", ItemState.BLOCKED)
+
+    answer = desk.answer("certify", **FIELDS["certify"])
+
+    assert codes(answer.result) == ([], ["not_completed"])
+    assert (answer.result.status, answer.exit_code) == ("failed", 1)
 
 
 @pytest.mark.parametrize("action", ACTIONS)

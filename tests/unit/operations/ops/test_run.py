@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from millracer.cancellation import CancelReason
+from millracer.domain.checks import WorkVerification
 from millracer.domain.requests import (
     Finalizer,
     IntakeKind,
@@ -261,6 +262,22 @@ def test_evidence_refs_are_files_and_commands_and_not_where_nothing_was() -> Non
 
 
 # evidence
+
+
+@pytest.mark.parametrize(
+    ("verification", "outcome", "expected"),
+    [
+        (WorkVerification.CONTRADICTED, Outcome.INCOMPLETE, "contradicted"),
+        (WorkVerification.UNVERIFIED, Outcome.INCOMPLETE, "unverified"),
+        (WorkVerification.VERIFIED, Outcome.COMPLETED, "verified"),
+    ],
+)
+def test_failed_checks_contradict_the_work(
+    verification: WorkVerification, outcome: Outcome, expected: str
+) -> None:
+    result = desk_with(ended(outcome, verification=verification)).ask("enqueue", **TASK)
+
+    assert result.completion.verification_status == expected
 
 
 def test_missing_evidence_is_reported_with_where_it_was_looked_for() -> None:

@@ -289,6 +289,32 @@ def test_a_check_that_cannot_be_used_is_refused_and_not_ignored(checks: Json) ->
     assert [each.field for each in read.unusable_targets] == ["options.checks"]
 
 
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("options.check", {"options": {"check": [["true"]]}}),
+        ("checks", {"checks": [["true"]]}),
+        ("check", {"check": "true"}),
+        ("input.payload.checks", {"input": {"payload": {"task": "t", "checks": [["true"]]}}}),
+        ("input.check", {"input": {"text": "t", "check": ["true"]}}),
+    ],
+)
+def test_a_demand_for_checks_under_a_wrong_name_is_refused_and_not_ignored(
+    path: str, fields: dict[str, Json]
+) -> None:
+    with pytest.raises(InvalidOpsRequest) as raised:
+        read_ops_request(encoded(asks("enqueue", **{"input": {"text": "t"}, **fields})))
+
+    assert raised.value.field == path
+    assert "options.checks" in (raised.value.suggested_action or "")
+
+
+def test_a_callers_own_metadata_may_have_any_name() -> None:
+    read = read_ops_request(encoded(asks("status", metadata={"checks": [["true"]]})))
+
+    assert read.unknown == ()
+
+
 def test_of_a_list_the_usable_entries_are_kept() -> None:
     read = read_ops_request(
         encoded(

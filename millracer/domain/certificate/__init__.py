@@ -1,0 +1,1 @@
+"""Completion certificates: their content, and the rules by which one is verified."""

@@ -1,0 +1,1 @@
+"""The documents of certificates: the signed statement, and what the commands print."""

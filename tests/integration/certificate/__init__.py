@@ -1,0 +1,1 @@
+"""Tests of certificates on real signatures and real repositories."""
