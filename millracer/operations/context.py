@@ -11,6 +11,7 @@ from millracer.domain.requests import RoutePreference, RunRequest
 from millracer.domain.run.options import RunOptions
 from millracer.domain.workspaces import Resolution, Session
 from millracer.errors import RunWarning, WorkspaceUnusable
+from millracer.operations.fleet_access import NO_FLEET, FleetAccess
 from millracer.operations.options import Merged, OptionLayers
 from millracer.operations.session.memory import SessionMemory
 from millracer.ports import Agent, Backend, Clock, Directories, EventLogs, Repository
@@ -152,6 +153,7 @@ class OperationContext:
             not a directory.
         new_identity: returns a fresh text to identify work without a name.
         session_id: the caller's session.
+        fleet: the caller's fleet.
     """
 
     tools: Tools
@@ -162,6 +164,7 @@ class OperationContext:
     find_workspace: Callable[[], SelectedWorkspace]
     new_identity: Callable[[], str]
     session_id: str
+    fleet: FleetAccess = NO_FLEET
 
     def open_millrace(self, root_path: str) -> Backend:
         """Return the backend of a workspace, with the options that apply there.

@@ -32,6 +32,14 @@ class SchemaName(StrEnum):
     MODELS_RESULT = "models-result"
     DOCTOR_RESULT = "doctor-result"
     SERVE_RESULT = "serve-result"
+    FLEET_SUBMIT_RESULT = "fleet-submit-result"
+    FLEET_LIST_RESULT = "fleet-list-result"
+    FLEET_ITEM_RESULT = "fleet-item-result"
+    FLEET_WAIT_RESULT = "fleet-wait-result"
+    FLEET_CONTROL_RESULT = "fleet-control-result"
+    FLEET_HOSTS_RESULT = "fleet-hosts-result"
+    FLEET_WORKSPACES_RESULT = "fleet-workspaces-result"
+    FLEET_SCHEDULES_RESULT = "fleet-schedules-result"
 
 
 #: The description of the HTTP API, which is not a JSON Schema.

@@ -33,6 +33,7 @@ from millracer.ports import (
 )
 from millracer.ports.event_log import LogListener
 from millracer.wiring.attempt_end import NO_REPORTS, AttemptReports
+from millracer.wiring.fleet_access import fleet_opener
 from millracer.wiring.preload import load_run
 
 if TYPE_CHECKING:
@@ -457,6 +458,7 @@ def open_gateway(
     tools: Tools, defaults: CommandDefaults, *, remembers: bool = True
 ) -> Iterator[OpsGateway]:
     """Yield the ops gateway with these programs and the user's session store."""
+    from millracer.operations.fleet_access import FleetAccess  # noqa: PLC0415 - see above
     from millracer.operations.ops.gateway import OpsGateway  # noqa: PLC0415 - see above
     from millracer.operations.session.memory import SessionMemory  # noqa: PLC0415 - see above
 
@@ -468,6 +470,7 @@ def open_gateway(
             clock=SystemClock(),
             defaults=defaults,
             remembers=remembers,
+            fleet=FleetAccess(open=fleet_opener(defaults.fleet)),
         )
 
 
