@@ -165,7 +165,8 @@ class ClientBase:
             workspace=None if self._workspace is None else str(self._workspace),
             session_id=self._session_id or LOCAL_SESSION,
         )
-        with open_gateway(self._tools(NO_LISTENERS), defaults, remembers=False) as gateway:
+        tools, fleet = self._tools(NO_LISTENERS), FleetAccess(open=self._open_fleet)
+        with open_gateway(tools, defaults, remembers=False, fleet=fleet) as gateway:
             yield gateway
 
     def _start_iteration(self, events: RunEvents) -> None:

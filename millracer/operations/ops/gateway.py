@@ -74,13 +74,11 @@ class CommandDefaults:
 
     Attributes:
         workspace: `--workspace`, if given.
-        fleet: `--fleet`, if given.
         session_id: the session of a request that names neither a session nor its client.
     """
 
     options: OptionLayers
     workspace: str | None = None
-    fleet: str | None = None
     session_id: str = LOCAL_SESSION
 
 
