@@ -40,6 +40,8 @@ class SchemaName(StrEnum):
     FLEET_HOSTS_RESULT = "fleet-hosts-result"
     FLEET_WORKSPACES_RESULT = "fleet-workspaces-result"
     FLEET_SCHEDULES_RESULT = "fleet-schedules-result"
+    FLEET_SETUP_RESULT = "fleet-setup-result"
+    FLEET_DOCTOR_RESULT = "fleet-doctor-result"
 
 
 #: The description of the HTTP API, which is not a JSON Schema.

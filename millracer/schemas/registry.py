@@ -20,6 +20,7 @@ from millracer.schemas.fleet.hosts import FleetHostsResult
 from millracer.schemas.fleet.item import FleetItemResult
 from millracer.schemas.fleet.items import FleetListResult
 from millracer.schemas.fleet.schedules import FleetSchedulesResult
+from millracer.schemas.fleet.setup import FleetDoctorResult, FleetSetupResult
 from millracer.schemas.fleet.submit import FleetSubmitResult
 from millracer.schemas.fleet.wait import FleetWaitResult
 from millracer.schemas.fleet.workspaces import FleetWorkspacesResult
@@ -79,6 +80,8 @@ _RESULTS: Mapping[SchemaName, type[Published]] = {
     SchemaName.FLEET_HOSTS_RESULT: FleetHostsResult,
     SchemaName.FLEET_WORKSPACES_RESULT: FleetWorkspacesResult,
     SchemaName.FLEET_SCHEDULES_RESULT: FleetSchedulesResult,
+    SchemaName.FLEET_SETUP_RESULT: FleetSetupResult,
+    SchemaName.FLEET_DOCTOR_RESULT: FleetDoctorResult,
 }
 
 
