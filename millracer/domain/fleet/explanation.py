@@ -10,7 +10,7 @@ from millracer.domain.fleet.items import FleetItem, ItemState, WaitReason
 
 
 def explain(item: FleetItem) -> str:
-    """Return why an item is not running; empty for an item that runs or has ended."""
+    """Return why an item does not continue; empty for one that runs unhindered or has ended."""
     match item.state:
         case ItemState.QUEUED:
             return _NEXT if item.reason is None else _REASONS[item.reason](item)
@@ -21,9 +21,17 @@ def explain(item: FleetItem) -> str:
         case ItemState.RELEASED:
             return "the engine ended its dispatch; its host dispatches it again"
         case ItemState.RUNNING:
-            return "" if item.cancel_requested_at is None else "cancellation requested"
+            return _explain_running(item)
         case ItemState.ENDED:
             return ""
+
+
+def _explain_running(item: FleetItem) -> str:
+    """Return why a running item may not continue; empty if nothing hinders it."""
+    words = [] if item.cancel_requested_at is None else ["cancellation requested"]
+    if item.host_away:
+        words.append(f"host away since {_moment(item.host_seen_at)}; {_HOSTS}")
+    return ", ".join(words)
 
 
 def _note(item: FleetItem) -> str:

@@ -100,6 +100,7 @@ class FleetItemDocument(Published):
         outcome: the outcome of its run; null before its end.
         completed: whether Millrace's evidence proves it done; null before its end.
         host_seen_at: the last heartbeat of its host; null if there was none.
+        host_away: whether its host has no recent heartbeat; a running item may continue there.
     """
 
     work_item_id: ItemId
@@ -124,6 +125,7 @@ class FleetItemDocument(Published):
     outcome: str | None
     completed: bool | None
     host_seen_at: datetime | None
+    host_away: bool
 
 
 def describe_item(item: FleetItem) -> FleetItemDocument:
