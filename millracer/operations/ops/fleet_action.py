@@ -71,7 +71,7 @@ def perform_on_fleet(  # noqa: PLR0913 - the ports
     reply = Reply(
         status=status_of(answer.exit_code),
         result=document,
-        route=OpsRoute.MILLRACE if operation.writes else OpsRoute.INSPECT_ONLY,
+        route=OpsRoute.MILLRACE if operation.writes else OpsRoute.STATUS_ONLY,
         workspace_ref=describe_fleet_workspace(
             read.request.workspace_ref,
             item.get("workspace_id") or getattr(request, "workspace_id", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from millracer.domain.operations import FLEET_OPTIONS
 from millracer.domain.operations.fleet_requests import (
     FleetSchedulesRequest,
     FleetSubmitRequest,
@@ -13,6 +14,9 @@ from millracer.operations.fleet.task import json_options
 from millracer.schemas.ops.fleet_payloads import FleetSchedulesPayload, FleetSubmitPayload
 from millracer.schemas.ops.preferences import chosen_intake
 from millracer.schemas.ops.request import ReadRequest
+
+#: The route of every task of a fleet is Millrace.
+_READ = frozenset({*FLEET_OPTIONS, "route"})
 
 
 def prepare_submission(read: ReadRequest, workspace_id: str | None) -> FleetSubmitRequest:
@@ -65,6 +69,13 @@ def _task(read: ReadRequest) -> FleetTask:
             suggested_action="give the item one `item_id`, or leave it out",
         )
     options = {} if document.options is None else document.options.given()
+    unusable = next((name for name in options if name not in _READ), None)
+    if unusable is not None:
+        raise InvalidRequest(
+            f"options.{unusable} has no meaning for a task of the fleet",
+            field=f"options.{unusable}",
+            suggested_action=f"leave it out; the options are {', '.join(FLEET_OPTIONS)}",
+        )
     intake = chosen_intake(document.intake_preference)
     if intake is not None:
         options = {**options, "intake": intake}

@@ -160,7 +160,7 @@ class FleetPausePayload(Payload):
 
     workspace_id: TargetName = None
     note: OptionalText = None
-    for_seconds: _Seconds | None = None
+    for_seconds: Annotated[_Seconds | None, NAMES_TARGET] = None
 
 
 class FleetResumePayload(Payload):

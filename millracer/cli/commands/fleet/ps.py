@@ -37,7 +37,7 @@ def ps(  # noqa: PLR0913 - one parameter per option
     *,
     workspace: Annotated[
         str | None,
-        typer.Option("--workspace", metavar="ID", help="Only items of this workspace."),
+        typer.Option("--workspace", "-w", metavar="ID", help="Only items of this workspace."),
     ] = None,
     host: Annotated[
         str | None, typer.Option("--host", metavar="NAME", help="Only items of this host.")
